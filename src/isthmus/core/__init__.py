@@ -1,0 +1,1 @@
+"""Types, errors and small tools that every layer uses; numpy only."""

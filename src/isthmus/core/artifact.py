@@ -1,0 +1,160 @@
+"""Folders of JSON and safetensors: written whole or not at all, checked when read.
+
+A folder holds ``isthmus.json`` (its kind, format version, document and the SHA-256 of
+its tensors) and, where there are any, ``tensors.safetensors``. Pickle is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
+
+FORMAT_VERSION = 1
+DOCUMENT = "isthmus.json"
+TENSORS = "tensors.safetensors"
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def content_hash(data: bytes) -> str:
+    """Hex digest that names content: BLAKE2b, 128 bits."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def fingerprint(document: Mapping[str, Any], tensors: Tensors | None = None) -> str:
+    """A short name for exactly this document and these arrays.
+
+    Args:
+        document: JSON-serialisable.
+        tensors: Arrays by name; name, dtype, shape and bytes all count.
+
+    Returns:
+        32 hex characters.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(document, sort_keys=True, ensure_ascii=False).encode())
+    for name in sorted(tensors or {}):
+        array = np.ascontiguousarray((tensors or {})[name])
+        digest.update(f"{name}|{array.dtype}|{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def save_artifact(
+    folder: Path,
+    kind: str,
+    document: Mapping[str, Any],
+    tensors: Tensors,
+    files: Mapping[str, str] | None = None,
+) -> None:
+    """Write a folder so that a reader sees the old one or the new one, never a half.
+
+    Args:
+        folder: Where to; an artifact that is already there is replaced, anything else is
+            left alone and refused.
+        kind: What it is: ``"space"``.
+        document: JSON-serialisable.
+        tensors: Arrays by name.
+        files: Further text files by name, such as a model card.
+
+    Raises:
+        ArtifactError: If ``folder`` exists and is not an artifact.
+    """
+    from safetensors.numpy import save_file
+
+    folder = Path(folder)
+    replaceable = (folder / DOCUMENT).is_file()
+    if folder.exists() and not replaceable and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(
+            f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, staging / TENSORS)
+        whole = {
+            "kind": kind,
+            "format_version": FORMAT_VERSION,
+            "tensors_sha256": file_sha256(staging / TENSORS),
+            "document": document,
+        }
+        text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+        (staging / DOCUMENT).write_text(text + "\n", encoding="utf-8")
+        for name, content in (files or {}).items():
+            (staging / name).write_text(content, encoding="utf-8")
+        for path in staging.iterdir():
+            _fsync(path)
+        staging.chmod(0o755)
+        _swap(staging, folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a folder that :func:`save_artifact` wrote.
+
+    Returns:
+        The document and the arrays by name.
+
+    Raises:
+        ArtifactError: If there is none, or it is of another kind.
+        FormatVersionError: If another format version wrote it.
+        IntegrityError: If the tensors do not match their checksum.
+    """
+    from safetensors.numpy import load_file
+
+    folder = Path(folder)
+    path = folder / DOCUMENT
+    if not path.is_file():
+        raise ArtifactError(f"{folder} holds no saved {kind} (there is no {DOCUMENT} in it)")
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        found, version, document = whole["kind"], whole["format_version"], whole["document"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} is damaged: {error}") from error
+    if version != FORMAT_VERSION:
+        raise FormatVersionError(
+            f"{folder} has format version {version}, this release reads {FORMAT_VERSION}; "
+            "make it again with this release or read it with the one that wrote it"
+        )
+    if found != kind:
+        raise ArtifactError(f"{folder} holds a {found}, not a {kind}")
+    tensors = folder / TENSORS
+    if not tensors.is_file() or file_sha256(tensors) != whole["tensors_sha256"]:
+        raise IntegrityError(f"{tensors} is damaged or missing: its checksum does not match")
+    return document, load_file(tensors)
+
+
+def _swap(staging: Path, folder: Path) -> None:
+    if not folder.exists():
+        os.replace(staging, folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    os.replace(folder, old / "it")
+    os.replace(staging, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

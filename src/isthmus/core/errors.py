@@ -1,0 +1,107 @@
+"""The errors isthmus raises.
+
+Every error derives from :class:`IsthmusError`, so ``except isthmus.IsthmusError``
+catches all of them and nothing else::
+
+    IsthmusError
+    ├── InputError (ValueError)        what was handed in cannot be used
+    │   ├── MediaError                 one file, blob or caption
+    │   │   ├── UnsupportedMediaError  not a kind that isthmus reads
+    │   │   ├── CorruptMediaError      truncated, damaged, undecodable
+    │   │   ├── EmptyMediaError        zero bytes, silence, blank caption
+    │   │   └── MediaTooLargeError     past a cap on pixels, seconds, characters
+    │   ├── DataError                  a data set: columns, rows, ids, pairs
+    │   └── VectorError                an array: shape, dtype, NaN, zero rows
+    ├── NotFittedError                 an aligner used before ``fit``
+    ├── NoSignalError                  the pairs do not carry an alignment
+    ├── MissingExtraError (ImportError)  an optional dependency is not installed
+    ├── MissingDataError (LookupError)   a data set or model file is not there
+    └── ArtifactError                  a saved folder cannot be read
+        ├── FormatVersionError         written by another format version
+        ├── IntegrityError             checksum does not match
+        └── FingerprintError           belongs to another encoder or space
+"""
+
+from __future__ import annotations
+
+
+class IsthmusError(Exception):
+    """Base of every error that isthmus raises on purpose."""
+
+
+class InputError(IsthmusError, ValueError):
+    """Something the caller handed in cannot be used as it is."""
+
+
+class MediaError(InputError):
+    """One item of media cannot be used.
+
+    Args:
+        source: What the user knows the item by: a path, a row, a quoted caption.
+        reason: What is wrong with it, as the end of a sentence.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source}: {reason}")
+        self.source = source
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[MediaError], tuple[str, str]]:
+        """Survive the way back from a worker process."""
+        return type(self), (self.source, self.reason)
+
+
+class UnsupportedMediaError(MediaError):
+    """The content is of no kind that isthmus reads."""
+
+
+class CorruptMediaError(MediaError):
+    """The content is truncated, damaged or cannot be decoded."""
+
+
+class EmptyMediaError(MediaError):
+    """There is nothing in it: zero bytes, silence, a blank caption."""
+
+
+class MediaTooLargeError(MediaError):
+    """The content passes a cap on bytes, pixels, seconds or characters."""
+
+
+class DataError(InputError):
+    """A data set cannot be used: columns, rows, ids or pairs."""
+
+
+class VectorError(InputError):
+    """An array of vectors cannot be used: shape, dtype, NaN, zero rows."""
+
+
+class NotFittedError(IsthmusError):
+    """An aligner was asked for its result before ``fit``."""
+
+
+class NoSignalError(IsthmusError):
+    """The pairs carry no alignment: held-out pairs do no better than shuffled ones."""
+
+
+class MissingExtraError(IsthmusError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class MissingDataError(IsthmusError, LookupError):
+    """A data set or a model file is not on this machine."""
+
+
+class ArtifactError(IsthmusError):
+    """A saved folder cannot be read."""
+
+
+class FormatVersionError(ArtifactError):
+    """The folder was written in a format version that this release does not read."""
+
+
+class IntegrityError(ArtifactError):
+    """A checksum does not match: the file was damaged or changed by hand."""
+
+
+class FingerprintError(ArtifactError):
+    """Two things that must belong together do not."""

@@ -1,0 +1,59 @@
+"""Checks of arrays at the boundary: what came in, what is needed, the way out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import VectorError
+from isthmus.core.linalg import F32
+
+
+def check_vectors(
+    x: object, *, name: str = "vectors", dim: int | None = None, allow_zero: bool = False
+) -> F32:
+    """Make sure ``x`` is a finite float matrix and return it as float32.
+
+    Args:
+        x: Anything array-like of shape ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
+        name: How to call it in messages.
+        dim: The dimension that is needed, if any.
+        allow_zero: Whether rows of zeros are fine.
+
+    Returns:
+        ``(n, d)`` float32, C-contiguous; the input itself where it already is.
+
+    Raises:
+        VectorError: For object arrays, wrong shapes, NaN, infinity or zero rows; the
+            message names the first rows at fault.
+    """
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise VectorError(f"{name}: need numbers, got an array of dtype {array.dtype}")
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise VectorError(f"{name}: need a matrix (rows, dimension), got shape {array.shape}")
+    if dim is not None and array.shape[1] != dim:
+        raise VectorError(f"{name}: need dimension {dim}, got {array.shape[1]}")
+    with np.errstate(over="ignore"):
+        out = np.ascontiguousarray(array, dtype=np.float32)
+    finite = np.isfinite(out).all(axis=1)
+    if not finite.all():
+        raise VectorError(
+            f"{name}: {rows_at_fault(~finite)} NaN or infinite values; drop or repair them"
+        )
+    if not allow_zero:
+        zero = ~out.any(axis=1)
+        if zero.any():
+            raise VectorError(f"{name}: {rows_at_fault(zero)} only zeros, which have no direction")
+    return out
+
+
+def rows_at_fault(mask: NDArray[np.bool_], *, show: int = 5) -> str:
+    """Name the rows of a mask: ``"rows 3, 7 have"``, ``"row 3 has"``."""
+    rows = np.flatnonzero(mask)
+    listed = ", ".join(str(row) for row in rows[:show])
+    if len(rows) > show:
+        listed += f" and {len(rows) - show} more"
+    return f"row {listed} has" if len(rows) == 1 else f"rows {listed} have"
