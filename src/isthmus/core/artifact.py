@@ -144,11 +144,11 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
 
 def _swap(staging: Path, folder: Path) -> None:
     if not folder.exists():
-        os.replace(staging, folder)
+        staging.replace(folder)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    os.replace(folder, old / "it")
-    os.replace(staging, folder)
+    folder.rename(old / "it")
+    staging.replace(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

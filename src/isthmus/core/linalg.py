@@ -26,7 +26,8 @@ def l2_normalize(x: Floats) -> Floats:
         array([[0.6, 0.8]])
     """
     norm = np.linalg.norm(x, axis=-1, keepdims=True)
-    return x / np.maximum(norm, _TINY).astype(x.dtype)
+    out: Floats = x / np.maximum(norm, _TINY).astype(x.dtype)
+    return out
 
 
 def top_k_mean(scores: Floats, k: int) -> Floats:
@@ -40,7 +41,8 @@ def top_k_mean(scores: Floats, k: int) -> Floats:
         ``(n,)``, same dtype.
     """
     k = min(k, scores.shape[1])
-    return np.partition(scores, -k, axis=1)[:, -k:].mean(axis=1, dtype=scores.dtype)
+    out: Floats = np.partition(scores, -k, axis=1)[:, -k:].mean(axis=1, dtype=scores.dtype)
+    return out
 
 
 def symmetric_eigen(matrix: F64) -> tuple[F64, F64]:

@@ -61,9 +61,7 @@ class Registry(Generic[T]):
         except ModuleNotFoundError as error:
             if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise
-            raise InputError(
-                f"{self.kind} {name!r}: there is no module {error.name!r}"
-            ) from error
+            raise InputError(f"{self.kind} {name!r}: there is no module {error.name!r}") from error
         except AttributeError as error:
             raise InputError(f"{self.kind} {name!r}: {module} has no {attribute!r}") from error
 

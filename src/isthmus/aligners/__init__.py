@@ -1,0 +1,41 @@
+"""Aligners: from native vectors of several modalities to unit vectors of one space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.aligners.anchors import Anchors
+from isthmus.aligners.base import Aligner, MomentsAligner
+from isthmus.aligners.cca import CCA
+from isthmus.aligners.ensemble import Ensemble
+from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, head_from_state
+from isthmus.aligners.moments import Moments
+from isthmus.aligners.procrustes import Procrustes
+from isthmus.aligners.ridge import Ridge
+from isthmus.core.registry import Registry
+
+__all__ = [
+    "ALIGNERS",
+    "CCA",
+    "Aligner",
+    "AnchorHead",
+    "Anchors",
+    "ConcatHead",
+    "Ensemble",
+    "LinearHead",
+    "Moments",
+    "MomentsAligner",
+    "Procrustes",
+    "Ridge",
+    "head_from_state",
+    "make",
+]
+
+ALIGNERS: Registry[type[Aligner]] = Registry("aligner")
+for _aligner in (Anchors, CCA, Procrustes, Ridge):
+    ALIGNERS.add(_aligner.name, f"{_aligner.__module__}:{_aligner.__name__}")
+
+
+def make(name: str, **params: Any) -> Aligner:
+    """An aligner by its short id or ``package.module:Class``, with hyper-parameters."""
+    return ALIGNERS.get(name)(**params)

@@ -1,0 +1,161 @@
+"""The one contract of aligners: ``fit`` on paired vectors, ``transform`` into the space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.moments import Moments
+from isthmus.core.errors import DataError, InputError, NotFittedError
+from isthmus.core.linalg import F32
+from isthmus.core.types import Head, PairedVectors
+
+MIN_PAIRS = 2
+
+
+class Aligner(ABC):
+    """Maps native vectors of several modalities to unit vectors of one space.
+
+    Subclasses set hyper-parameters in ``__init__`` under the names of its arguments, as
+    scikit-learn estimators do, and leave fitted heads in ``heads_``.
+
+    Attributes:
+        name: The id users type.
+        heads_: Head by modality, after ``fit``.
+    """
+
+    name: ClassVar[str]
+    heads_: dict[str, Head]
+
+    @abstractmethod
+    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Learn the heads.
+
+        Args:
+            pairs: Rows that belong together; a plain mapping means that none is missing.
+
+        Returns:
+            Itself.
+
+        Raises:
+            DataError: If the pairs do not suffice.
+            VectorError: If vectors are not finite numbers.
+        """
+
+    def transform(self, x: NDArray[Any], modality: str) -> F32:
+        """Native vectors ``(n, dim)`` of a modality to unit vectors ``(n, k)`` float32.
+
+        Raises:
+            NotFittedError: Before ``fit``.
+            InputError: If the modality was not part of ``fit``.
+        """
+        heads = getattr(self, "heads_", None)
+        if heads is None:
+            raise NotFittedError(f"{type(self).__name__} is not fitted; call fit first")
+        if modality not in heads:
+            raise InputError(f"no head for {modality!r}; there are: {', '.join(heads)}")
+        return heads[modality](x)  # type: ignore[no-any-return]
+
+    def get_params(self) -> dict[str, Any]:
+        """Hyper-parameters by name."""
+        names = type(self).__init__.__annotations__
+        return {name: getattr(self, name) for name in names if name != "return"}
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
+        return f"{type(self).__name__}({inner})"
+
+
+class MomentsAligner(Aligner):
+    """An aligner in closed form: a pure function of :class:`Moments`.
+
+    ``fit`` starts anew; ``partial_fit`` adds rows to what was seen before, ``forget``
+    takes rows out again, and both give exactly what one fit on the resulting rows gives.
+    """
+
+    moments_: Moments
+
+    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Learn the heads from these rows alone."""
+        return self.fit_moments(Moments.of(as_pairs(pairs)))
+
+    def partial_fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Learn the heads from these rows and all that were seen before."""
+        rows = as_pairs(pairs)
+        if not hasattr(self, "moments_"):
+            return self.fit(rows)
+        return self.fit_moments(self.moments_ + Moments.of(rows))
+
+    def forget(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Learn the heads as if these rows, seen before, had never been there."""
+        if not hasattr(self, "moments_"):
+            raise NotFittedError(f"{type(self).__name__} has seen nothing that it could forget")
+        return self.fit_moments(self.moments_ - Moments.of(as_pairs(pairs)))
+
+    def fit_moments(self, moments: Moments) -> Self:
+        """Learn the heads from moments, wherever they were summed."""
+        if len(moments.modalities) < 2:
+            raise DataError(
+                f"{type(self).__name__} joins at least 2 modalities, got "
+                f"{', '.join(moments.modalities)}"
+            )
+        for m in moments.modalities:
+            paired = sum(moments.count(m, other) for other in moments.neighbours(m))
+            if paired < MIN_PAIRS:
+                raise DataError(
+                    f"{m} shares {paired:.0f} records with the other modalities, need at least "
+                    f"{MIN_PAIRS}; add records that have {m} and something else"
+                )
+        self.moments_ = moments
+        self.heads_ = self._heads(moments)
+        return self
+
+    @abstractmethod
+    def _heads(self, moments: Moments) -> dict[str, Head]:
+        """The heads that these moments determine."""
+
+
+def as_pairs(pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> PairedVectors:
+    """A plain mapping of arrays as paired vectors without missing rows."""
+    return pairs if isinstance(pairs, PairedVectors) else PairedVectors(pairs)
+
+
+def hub_of(moments: Moments, hub: str | None) -> str:
+    """The modality that the others are mapped onto.
+
+    Args:
+        moments: Of all modalities.
+        hub: A choice of the user's, or None for the modality that is paired with the most
+            others, then with the most records; ties go to text, then to the first.
+
+    Raises:
+        DataError: If the hub is unknown or shares no record with some other modality.
+    """
+    if hub is None:
+        hub = max(
+            moments.modalities,
+            key=lambda m: (
+                len(moments.neighbours(m)),
+                sum(moments.count(m, other) for other in moments.neighbours(m)),
+                m == "text",
+            ),
+        )
+    if hub not in moments.dims:
+        raise DataError(f"hub {hub!r} is no modality; there are: {', '.join(moments.dims)}")
+    for m in moments.modalities:
+        if m != hub and moments.count(m, hub) <= 0:
+            raise DataError(
+                f"no record has both {m} and the hub {hub}; use CCA, which chains pairs"
+            )
+    return hub
+
+
+def check_positive(value: float, name: str) -> float:
+    """A hyper-parameter that must be a positive, finite number."""
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name} must be positive, got {value}")
+    return value

@@ -1,0 +1,75 @@
+"""Several aligners side by side in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.base import Aligner, as_pairs
+from isthmus.aligners.heads import ConcatHead
+from isthmus.core.errors import InputError
+from isthmus.core.types import PairedVectors
+
+_SAMPLE = 1000
+
+
+class Ensemble(Aligner):
+    """Add the standardised cosines of several aligners, as one concatenated head.
+
+    The cosines of one aligner may spread ten times as wide as another's; each weight is
+    therefore divided by the spread of that aligner's cosines between records that do not
+    belong together.
+
+    Args:
+        members: The aligners.
+        weights: How much each counts, after standardising; None means equally.
+    """
+
+    name = "ensemble"
+
+    def __init__(self, members: Sequence[Aligner], weights: Sequence[float] | None = None) -> None:
+        self.members = list(members)
+        self.weights = [1.0] * len(self.members) if weights is None else list(weights)
+        if not self.members or len(self.members) != len(self.weights):
+            raise InputError(
+                f"an ensemble needs one weight for each of its members, got "
+                f"{len(self.weights)} for {len(self.members)}"
+            )
+        if min(self.weights) <= 0:
+            raise InputError(f"weights must be positive, got {self.weights}")
+
+    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Fit every member on the same rows."""
+        pairs = as_pairs(pairs)
+        for member in self.members:
+            member.fit(pairs)
+        return self.combine(pairs)
+
+    def combine(self, pairs: PairedVectors) -> Self:
+        """Join members that are already fitted; ``pairs`` only gives the spreads."""
+        scaled = [
+            weight / max(_spread(member, pairs), 1e-6)
+            for member, weight in zip(self.members, self.weights, strict=True)
+        ]
+        self.heads_ = {
+            m: ConcatHead([member.heads_[m] for member in self.members], scaled)
+            for m in pairs.modalities
+        }
+        return self
+
+
+def _spread(member: Aligner, pairs: PairedVectors) -> float:
+    """Standard deviation of cosines between records that do not belong together."""
+    found = []
+    names = pairs.modalities
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            rows = pairs.rows(a, b)[:_SAMPLE]
+            if len(rows) > 1:
+                x = member.transform(pairs.vectors[a][rows], a)
+                y = member.transform(pairs.vectors[b][rows], b)
+                found.append((x @ y.T)[~np.eye(len(rows), dtype=bool)].std())
+    return float(np.mean(found)) if found else 1.0

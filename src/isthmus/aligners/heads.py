@@ -1,0 +1,198 @@
+"""Heads: the small maps that aligners leave behind; applying one needs only numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.types import Head
+from isthmus.core.validate import check_vectors
+
+State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
+
+
+class LinearHead:
+    """``x ↦ l2((x − mean) W)``.
+
+    Args:
+        mean: ``(d,)``.
+        weight: ``(d, k)``.
+    """
+
+    kind = "linear"
+
+    def __init__(self, mean: NDArray[Any], weight: NDArray[Any]) -> None:
+        self.mean = np.asarray(mean, dtype=np.float32)
+        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return int(self.weight.shape[0])
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space."""
+        return int(self.weight.shape[1])
+
+    def __call__(self, x: NDArray[Any]) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, k)``."""
+        rows = check_vectors(x, name="vectors", dim=self.input_dim)
+        return _direction(l2_normalize((rows - self.mean) @ self.weight))
+
+    def state(self) -> State:
+        """Parameters: nothing as JSON; ``mean`` and ``weight`` as arrays."""
+        return {}, {"mean": self.mean, "weight": self.weight}
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> LinearHead:
+        """The head that :meth:`state` described."""
+        return cls(tensors["mean"], tensors["weight"])
+
+
+class AnchorHead:
+    """Similarity to anchors as coordinates: ``x ↦ l2(top-k(max(0, l2(x − mean) Aᵀ))^power)``.
+
+    Norelli et al., "ASIF: Coupled Data Turns Unimodal Models to Multimodal Without
+    Training", 2023; here on centred vectors. The coordinates are the explanation.
+
+    Args:
+        mean: ``(d,)``.
+        anchors: ``(n, d)`` unit vectors.
+        k: How many coordinates of each row are kept.
+        power: Exponent of the similarities.
+    """
+
+    kind = "anchors"
+
+    def __init__(self, mean: NDArray[Any], anchors: NDArray[Any], *, k: int, power: float) -> None:
+        self.mean = np.asarray(mean, dtype=np.float32)
+        self.anchors = np.ascontiguousarray(anchors, dtype=np.float32)
+        self.k = min(int(k), len(self.anchors))
+        self.power = float(power)
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return int(self.anchors.shape[1])
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space: the number of anchors."""
+        return int(self.anchors.shape[0])
+
+    def __call__(self, x: NDArray[Any]) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, anchors)``."""
+        rows = check_vectors(x, name="vectors", dim=self.input_dim)
+        scores = np.maximum(l2_normalize(rows - self.mean) @ self.anchors.T, 0.0)
+        if self.k < scores.shape[1]:
+            smallest = np.partition(scores, -self.k, axis=1)[:, [-self.k]]
+            scores = np.where(scores >= smallest, scores, 0.0)
+        # Dividing by the row's largest first keeps high powers from underflowing to zero.
+        largest = np.maximum(scores.max(axis=1, keepdims=True), 1e-12)
+        return _direction(l2_normalize((scores / largest) ** self.power))
+
+    def state(self) -> State:
+        """Parameters: ``k`` and ``power`` as JSON; ``mean`` and ``anchors`` as arrays."""
+        document = {"k": self.k, "power": self.power}
+        return document, {"mean": self.mean, "anchors": self.anchors}
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> AnchorHead:
+        """The head that :meth:`state` described."""
+        return cls(tensors["mean"], tensors["anchors"], k=document["k"], power=document["power"])
+
+
+class ConcatHead:
+    """Several heads side by side, so that cosines are the weighted mean of theirs.
+
+    Args:
+        parts: The heads; all of one input dimension.
+        weights: One positive number a head; they are scaled to sum to 1.
+    """
+
+    kind = "concat"
+
+    def __init__(self, parts: Sequence[Head], weights: Sequence[float]) -> None:
+        self.parts = list(parts)
+        total = float(sum(weights))
+        self.weights = [float(weight) / total for weight in weights]
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return self.parts[0].input_dim
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space: the sum of the parts' dimensions."""
+        return sum(part.output_dim for part in self.parts)
+
+    def __call__(self, x: NDArray[Any]) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, Σk)``."""
+        scaled = [
+            np.float32(np.sqrt(weight)) * part(x)
+            for part, weight in zip(self.parts, self.weights, strict=True)
+        ]
+        return np.concatenate(scaled, axis=1)
+
+    def state(self) -> State:
+        """Parameters of every part, under numbered names."""
+        document: dict[str, Any] = {"weights": self.weights, "parts": []}
+        tensors: dict[str, NDArray[Any]] = {}
+        for index, part in enumerate(self.parts):
+            inner, arrays = part.state()
+            document["parts"].append({"kind": part.kind, "state": inner})
+            tensors.update({f"{index}.{name}": array for name, array in arrays.items()})
+        return document, tensors
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> ConcatHead:
+        """The head that :meth:`state` described."""
+        parts = []
+        for index, part in enumerate(document["parts"]):
+            prefix = f"{index}."
+            own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+            parts.append(head_from_state(part["kind"], part["state"], own))
+        return cls(parts, document["weights"])
+
+
+_KINDS: dict[str, type[LinearHead] | type[AnchorHead] | type[ConcatHead]] = {
+    head.kind: head for head in (LinearHead, AnchorHead, ConcatHead)
+}
+
+
+def head_from_state(
+    kind: str, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> Head:
+    """Rebuild a head of any kind.
+
+    Raises:
+        ArtifactError: If this release knows no such kind.
+    """
+    if kind not in _KINDS:
+        raise ArtifactError(f"unknown kind of head {kind!r}; this release knows {sorted(_KINDS)}")
+    return _KINDS[kind].from_state(document, tensors)
+
+
+def _direction(unit: NDArray[Any]) -> F32:
+    """Give rows that a head maps to zero a direction: equal parts of every axis.
+
+    It happens to the mean itself and to vectors that resemble no anchor. Such a row then
+    scores about the same against everything, instead of poisoning a store with zeros.
+    """
+    lost = ~unit.any(axis=1)
+    if lost.any():
+        unit[lost] = 1.0 / np.sqrt(unit.shape[1])
+    return unit.astype(np.float32, copy=False)
