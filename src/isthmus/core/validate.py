@@ -38,13 +38,13 @@ def check_vectors(
         raise VectorError(f"{name}: need dimension {dim}, got {array.shape[1]}")
     with np.errstate(over="ignore"):
         out = np.ascontiguousarray(array, dtype=np.float32)
-    finite: NDArray[np.bool_] = np.isfinite(out).all(axis=1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(out).all(axis=1))
     if not finite.all():
         raise VectorError(
             f"{name}: {rows_at_fault(~finite)} NaN or infinite values; drop or repair them"
         )
     if not allow_zero:
-        zero: NDArray[np.bool_] = ~out.any(axis=1)
+        zero: NDArray[np.bool_] = np.asarray(~out.any(axis=1))
         if zero.any():
             raise VectorError(f"{name}: {rows_at_fault(zero)} only zeros, which have no direction")
     return out

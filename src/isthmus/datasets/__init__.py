@@ -1,0 +1,103 @@
+"""Data sets by name, folder, table or archive.
+
+Each kind has a module with a ``load`` function; :func:`load` picks the module.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.errors import DataError, MissingDataError
+from isthmus.core.registry import Registry
+from isthmus.core.types import Dataset
+from isthmus.datasets.fetch import find, get
+
+__all__ = ["find", "get", "load", "names"]
+
+_NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
+for _name in ("openclipart", "shapes", "tuxpaint"):
+    _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+
+_TABLE = "isthmus.datasets.table:load"
+_BY_SUFFIX = {
+    ".csv": _TABLE,
+    ".json": _TABLE,
+    ".jsonl": _TABLE,
+    ".parquet": _TABLE,
+    ".tsv": _TABLE,
+    ".tar": "isthmus.datasets.webdataset:load",
+    ".tgz": "isthmus.datasets.webdataset:load",
+    ".tar.gz": "isthmus.datasets.webdataset:load",
+}
+_KINDS = "a folder, a table (.parquet .csv .tsv .jsonl .json) or a WebDataset .tar"
+
+
+def names() -> list[str]:
+    """The names that :func:`load` knows, sorted."""
+    return _NAMED.names()
+
+
+def load(spec: str | Path, **options: Any) -> Dataset:
+    """Load a data set.
+
+    Args:
+        spec: A name (see :func:`names`), a folder, a table or a WebDataset tar. Where a
+            folder has the name of a data set, write ``./name`` for the folder.
+        **options: Those of the module that reads it, for example
+            ``load("tuxpaint", languages=("en", "zh"))``.
+
+    Returns:
+        Its records, and under ``skipped`` whatever could not become one, with the reason.
+
+    Raises:
+        MissingDataError: If the data set is known but not on this machine; the message
+            says how to get it.
+        DataError: If there is no such data set or option, or nothing usable is in it.
+
+    Example:
+        >>> len(load("shapes", n=12))
+        12
+    """
+    if isinstance(spec, str) and spec in _NAMED:
+        return _call(spec, _NAMED.get(spec), options)
+    path = Path(spec).expanduser()
+    if not path.exists():
+        raise _unknown(spec, path)
+    if path.is_dir():
+        target = "isthmus.datasets.folder:load"
+    else:
+        name = path.name.lower()
+        targets = [t for suffix, t in _BY_SUFFIX.items() if name.endswith(suffix)]
+        if not targets:
+            raise DataError(f"{path} is not a data set that isthmus reads; give {_KINDS}")
+        target = targets[0]
+    return _call(str(path), _NAMED.get(target), options, path)
+
+
+def _call(
+    name: str, loader: Callable[..., Dataset], options: dict[str, Any], *args: Any
+) -> Dataset:
+    signature = inspect.signature(loader)
+    wrong = [option for option in options if option not in signature.parameters]
+    if wrong:
+        known = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+        raise DataError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known)}")
+    return loader(*args, **options)
+
+
+def _unknown(spec: str | Path, path: Path) -> MissingDataError:
+    import difflib
+
+    text = str(spec)
+    near = difflib.get_close_matches(text, names(), n=1)
+    if not near and path.parent.is_dir():
+        close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
+        near = [str(path.parent / close[0])] if close else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return MissingDataError(
+        f"there is no data set {text!r}, neither a name nor a path.{hint} "
+        f"Names: {', '.join(names())}; or give {_KINDS}"
+    )

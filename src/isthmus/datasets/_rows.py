@@ -1,0 +1,132 @@
+"""From the cells of a row to a record: what tables, folders and archives share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.errors import DataError, InputError, MediaError, UnsupportedMediaError
+from isthmus.core.types import MEDIA_MODALITIES, TEXT, Failure, MediaItem, Record
+from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.sniff import HEAD_BYTES, sniff
+from isthmus.media.source import item_from_path
+from isthmus.media.text import clean, decode_text
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+class Collector:
+    """Records in order, each id once, and what could not become one.
+
+    Args:
+        what: What holds the rows, for messages.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._rows: dict[str, str] = {}
+        self.records: list[Record] = []
+        self.skipped: list[Failure] = []
+
+    def skip(self, source: str, reason: str) -> None:
+        """List something that is left out."""
+        self.skipped.append(Failure(source, reason))
+
+    def add(self, record: Record, row: str) -> None:
+        """Take a record; ``row`` is what the user knows its row by.
+
+        Raises:
+            DataError: If another row has the same id.
+        """
+        if record.id in self._rows:
+            raise DataError(
+                f"{self._what}: {self._rows[record.id]} and {row} have the same id "
+                f"{record.id!r}; every record needs its own"
+            )
+        self._rows[record.id] = row
+        self.records.append(record)
+
+    def check_filled(self, need: str) -> None:
+        """Refuse a source of which nothing can be used.
+
+        Raises:
+            DataError: If there are no records; carries the first reasons.
+        """
+        if not self.records:
+            reasons = "".join(f"; {f.source}: {f.reason}" for f in self.skipped[:3])
+            raise DataError(f"{self._what} holds nothing to use; it needs {need}{reasons}")
+
+
+def text_item(captions: Iterable[str], source: str) -> MediaItem | None:
+    """An item of the captions that are not blank, ``None`` if all are."""
+    kept = tuple(text for caption in captions if (text := clean(caption)))
+    return MediaItem.from_text(kept, source=source) if kept else None
+
+
+def text_file_item(item: MediaItem, limits: Limits = DEFAULT) -> MediaItem:
+    """The text in a file, read now, so that its caption can be shown without decoding."""
+    return MediaItem.from_text(decode_text(item, limits), source=item.source)
+
+
+def bytes_item(data: bytes, modality: str | None, source: str) -> MediaItem:
+    """An item in memory, its modality told from its bytes.
+
+    Raises:
+        MediaError: If it is of no kind that isthmus reads, or not of ``modality``.
+    """
+    found = sniff(data[:HEAD_BYTES], source=source)
+    if modality is not None and found != modality:
+        raise UnsupportedMediaError(source, f"holds {found}, need {modality}")
+    item = MediaItem.from_bytes(data, found, source=source)
+    return text_file_item(item) if found == TEXT else item
+
+
+def path_item(cell: str, modality: str | None, folder: Path, root: Path) -> MediaItem:
+    """An item for a path in a cell, which must lie inside ``root``.
+
+    Raises:
+        MediaError: If it leads elsewhere, is missing, or is not of ``modality``.
+    """
+    if _URL.match(cell):
+        raise MediaError(cell, "is an address; isthmus reads files, download it first")
+    try:
+        path = folder / cell
+        inside = path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise MediaError(cell[:80], f"is not a path ({error})") from error
+    if not inside:
+        raise MediaError(cell, f"leads out of {root}; move it in or pass root=")
+    item = item_from_path(path, modality)
+    return text_file_item(item) if item.modality == TEXT else item
+
+
+def vector_item(cell: Any, modality: str, source: str, dims: dict[str, int]) -> MediaItem:
+    """An item for a list of numbers; the first of each modality sets its dimension.
+
+    Raises:
+        MediaError: If it is not a vector of that dimension, finite and not zero.
+    """
+    try:
+        vector = np.asarray(cell, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise MediaError(source, "is not a list of numbers") from error
+    dim = dims.setdefault(modality, vector.size)
+    if vector.ndim != 1 or vector.size != dim:
+        raise MediaError(source, f"has shape {vector.shape}, need ({dim},) like the rows before")
+    if not np.isfinite(vector).all() or not vector.any():
+        raise MediaError(source, "has NaN or infinite values, or only zeros")
+    return MediaItem.from_vector(vector, modality, source=source)
+
+
+def is_media(modality: str) -> bool:
+    """Whether cells of this modality are files or captions and not vectors."""
+    return modality in MEDIA_MODALITIES
+
+
+def reason(error: InputError) -> str:
+    """What is wrong, without the name that a list of failures shows already."""
+    return str(error)

@@ -1,0 +1,162 @@
+"""Data sets that Debian packages: where they are, and how to get them without root."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.core.errors import DataError, MissingDataError
+from isthmus.core.paths import data_dir
+from isthmus.core.types import Progress
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a data set comes from.
+
+    Attributes:
+        packages: Debian packages that hold it.
+        installed: Where they put it.
+        size: Bytes to download, about.
+    """
+
+    packages: tuple[str, ...]
+    installed: Path
+    size: int
+
+
+SOURCES = {
+    "tuxpaint": Source(
+        ("tuxpaint-stamps-default",), Path("/usr/share/tuxpaint/stamps"), 161_000_000
+    ),
+    "openclipart": Source(
+        ("openclipart-png", "openclipart-svg"), Path("/usr/share/openclipart"), 156_000_000
+    ),
+}
+"""The data sets that :func:`get` can fetch."""
+
+
+def find(name: str) -> Path | None:
+    """Where a data set is: in ``data_dir()``, else where Debian installs it, else nowhere."""
+    source = _source(name)
+    places = (data_dir() / name, source.installed)
+    return next((place for place in places if _filled(place)), None)
+
+
+def locate(name: str, root: Path | None = None) -> Path:
+    """``root`` if one is given, else what :func:`find` finds.
+
+    Raises:
+        MissingDataError: If it is nowhere; the message says how to get it.
+    """
+    if root is not None:
+        if not Path(root).is_dir():
+            raise MissingDataError(f"{name}: there is no folder {root}")
+        return Path(root)
+    if found := find(name):
+        return found
+    source = SOURCES[name]
+    raise MissingDataError(
+        f"the data set {name!r} is not on this machine; run: isthmus data get {name} "
+        f"({source.size / 1e6:.0f} MB), or on Debian: apt-get install {' '.join(source.packages)}"
+    )
+
+
+def get(name: str, *, progress: Progress | None = None) -> Path:
+    """Fetch a data set into ``data_dir()``, unless it is already on this machine.
+
+    Its Debian packages are downloaded with ``apt-get download`` and unpacked with
+    ``dpkg-deb``; neither needs root, and nothing is installed.
+
+    Args:
+        name: ``"tuxpaint"`` or ``"openclipart"``.
+        progress: Called with what is done, in bytes.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        MissingDataError: If the programs are missing or the download fails; the message
+            carries what the program said.
+    """
+    if found := find(name):
+        return found
+    source = SOURCES[name]
+    for program in ("apt-get", "dpkg-deb"):
+        if shutil.which(program) is None:
+            raise MissingDataError(
+                f"fetching {name!r} needs the program {program}, which is not installed; copy "
+                f"{source.installed} from a Debian machine to {data_dir() / name}"
+            )
+    home = data_dir()
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=home) as scratch:
+        folder = Path(scratch)
+        _download(name, source, folder, progress)
+        for package in sorted(folder.glob("*.deb")):
+            _run(name, ["dpkg-deb", "-x", str(package), "tree"], folder, None)
+        unpacked = folder / "tree" / source.installed.relative_to("/")
+        if not _filled(unpacked):
+            raise MissingDataError(f"the packages of {name!r} do not hold {source.installed}")
+        _put(unpacked, home / name)
+    return home / name
+
+
+def _put(unpacked: Path, final: Path) -> None:
+    try:
+        unpacked.replace(final)
+    except OSError:
+        if not _filled(final):  # else another process was first, with the same content
+            raise
+
+
+def _download(name: str, source: Source, folder: Path, progress: Progress | None) -> None:
+    def tick() -> None:
+        if progress is not None:
+            done = sum(path.stat().st_size for path in folder.glob("*.deb*"))
+            progress(f"download {name}", min(done, source.size), source.size)
+
+    command = ["apt-get", "download", *source.packages]
+    _run(name, command, folder, tick)
+    if len(list(folder.glob("*.deb"))) < len(source.packages):
+        raise MissingDataError(f"fetching {name!r}: {' '.join(command)} left no package behind")
+    if progress is not None:
+        progress(f"download {name}", source.size, source.size)
+
+
+def _run(name: str, command: list[str], folder: Path, tick: Callable[[], None] | None) -> None:
+    """Run a program, calling ``tick`` now and then; its own words go into the error."""
+    log = folder / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            while process.poll() is None:
+                time.sleep(_POLL_SECONDS if tick is not None else 0.01)
+                if tick is not None:
+                    tick()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    if process.returncode:
+        said = log.read_text(encoding="utf-8", errors="replace").strip()[-800:]
+        raise MissingDataError(f"fetching {name!r}: {' '.join(command)} failed: {said}")
+
+
+def _source(name: str) -> Source:
+    if name not in SOURCES:
+        raise DataError(f"{name!r} cannot be fetched; these can: {', '.join(sorted(SOURCES))}")
+    return SOURCES[name]
+
+
+def _filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())

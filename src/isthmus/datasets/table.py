@@ -1,0 +1,279 @@
+"""Tables whose columns are modalities: Parquet, CSV, TSV, JSON lines, JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.extras import require
+from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO, Dataset, MediaItem, Record
+from isthmus.datasets._rows import (
+    Collector,
+    bytes_item,
+    is_media,
+    path_item,
+    text_item,
+    vector_item,
+)
+
+FILE = "file"
+"""Role of a column of paths whose modality is told from each file's bytes."""
+
+_FIELDS = ("id", "group", "split", "language")
+_ROLES = {
+    "caption": TEXT,
+    "captions": TEXT,
+    "text": TEXT,
+    "image": IMAGE,
+    "audio": AUDIO,
+    "video": VIDEO,
+    "file_name": FILE,
+    "image_file_name": IMAGE,
+    "audio_file_name": AUDIO,
+    "video_file_name": VIDEO,
+} | {name: name for name in _FIELDS}
+_BATCH = 1024
+Row = tuple[str, Mapping[str, Any]]
+
+
+def load(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    root: Path | None = None,
+    id_prefix: str = "",
+    split: str | None = None,
+) -> Dataset:
+    """Load a table, one record a row.
+
+    Columns named ``text`` or ``caption`` hold captions, ``image`` and ``audio`` hold paths
+    relative to the table (in Parquet also bytes), any other column whose cells are lists
+    of numbers holds vectors of a modality of that name. ``id``, ``group``, ``split`` and
+    ``language`` say what they say. Empty cells and NaN are missing items.
+
+    Args:
+        path: ``.parquet``, ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, a list of objects.
+        columns: What further columns hold, by name: ``{"title_zh": "text"}``. Several
+            columns of text make one item. ``"file"`` stands for paths of any modality.
+        root: Folder that the media must lie in; by default that of the table.
+        id_prefix: Goes before every id.
+        split: Of rows that do not name one.
+
+    Returns:
+        Its records; missing or unusable items are listed under ``skipped`` with their row.
+
+    Raises:
+        DataError: If the table cannot be read, has no such columns, two rows have one id,
+            or no row can be used.
+        MissingExtraError: If Parquet is asked for without pyarrow.
+    """
+    path = Path(path)
+    collector = Collector(str(path))
+    reader = _RowReader(path, columns or {}, Path(root or path.parent), collector)
+    for row, cells in _read(path, collector):
+        record = reader.record(row, cells, id_prefix, split)
+        if record is not None:
+            collector.add(record, row)
+    reader.check()
+    collector.check_filled("rows with text, files that exist, or vectors")
+    return Dataset(path.name, collector.records, collector.skipped)
+
+
+class _RowReader:
+    """Turns rows of one table into records."""
+
+    def __init__(
+        self, path: Path, columns: Mapping[str, str], root: Path, collector: Collector
+    ) -> None:
+        self._path = path
+        self._given = dict(columns)
+        self._root = root
+        self._collector = collector
+        self._dims: dict[str, int] = {}
+        self._seen: dict[str, None] = {}
+        self._used = False
+
+    def check(self) -> None:
+        """Refuse a table none of whose columns holds a modality, or that lacks a named one."""
+        found = ", ".join(self._seen) or "none"
+        lacking = [name for name in self._given if name not in self._seen]
+        if lacking and self._seen:
+            raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}")
+        if self._seen and not self._used:
+            raise DataError(
+                f"{self._path}: no column holds a modality; it has {found}. Name them text, image "
+                "or audio, or say what they hold: columns={'title': 'text'}"
+            )
+
+    def record(
+        self, row: str, cells: Mapping[str, Any], prefix: str, split: str | None
+    ) -> Record | None:
+        self._seen.update(dict.fromkeys(cells))
+        fields: dict[str, str] = {}
+        captions: list[str] = []
+        items: dict[str, MediaItem] = {}
+        for name, cell in cells.items():
+            role = self._role(name, cell)
+            if role is None or _missing(cell):
+                continue
+            if role in _FIELDS:
+                fields[role] = _label(cell)
+                continue
+            try:
+                if role == TEXT:
+                    captions += _captions(cell, f"{row}, column {name}")
+                    continue
+                item = self._item(role, cell, f"{row}, column {name}")
+            except InputError as error:
+                self._collector.skip(row, f"column {name}: {error}")
+                continue
+            if item.modality in items:
+                self._collector.skip(row, f"column {name}: the row has another {item.modality}")
+            else:
+                items[item.modality] = item
+        if captions and (text := text_item(captions, f"{self._path}, {row}")):
+            items.setdefault(TEXT, text)
+        if not items:
+            self._collector.skip(row, "has no item that can be used")
+            return None
+        return Record(
+            prefix + fields.get("id", row.rpartition(" ")[2]),
+            items,
+            group=fields.get("group"),
+            split=fields.get("split", split),
+            language=fields.get("language"),
+        )
+
+    def _role(self, name: str, cell: Any) -> str | None:
+        role = self._given.get(name) or _ROLES.get(name.lower())
+        if role is None and _numbers(cell) is not None:
+            role = name
+        self._used |= role is not None and role not in _FIELDS
+        return role
+
+    def _item(self, role: str, cell: Any, source: str) -> MediaItem:
+        if role != FILE and not is_media(role):
+            return vector_item(_numbers(cell) or cell, role, source, self._dims)
+        modality = None if role == FILE else role
+        if isinstance(cell, Mapping) and (inside := cell.get("bytes") or cell.get("path")):
+            cell = inside  # how Hugging Face keeps media in Parquet
+        if isinstance(cell, bytes):
+            return bytes_item(cell, modality, source)
+        if isinstance(cell, str):
+            return path_item(cell.strip(), modality, self._path.parent, self._root)
+        raise DataError(f"need a path or bytes, got {type(cell).__name__}")
+
+
+def _read(path: Path, collector: Collector) -> Iterator[Row]:
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            yield from _read_parquet(path)
+        elif suffix in (".csv", ".tsv"):
+            yield from _read_csv(path, "\t" if suffix == ".tsv" else ",")
+        else:
+            yield from _read_json(path, suffix == ".jsonl", collector)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    parquet = require("pyarrow.parquet", extra="tables", purpose="Reading Parquet")
+    arrow = require("pyarrow", extra="tables", purpose="Reading Parquet")
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=_BATCH):
+                for cells in batch.to_pylist():
+                    number += 1
+                    yield f"row {number}", cells
+    except arrow.ArrowException as error:
+        raise DataError(f"{path} is not a whole Parquet file ({error})") from error
+
+
+def _read_csv(path: Path, delimiter: str) -> Iterator[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        reader = csv.DictReader(handle, delimiter=delimiter, restkey="")
+        try:
+            for number, cells in enumerate(reader, start=1):
+                cells.pop("", None)
+                yield f"row {number}", {name.strip(): cell for name, cell in cells.items()}
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _read_json(path: Path, by_lines: bool, collector: Collector) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as handle:
+        if not by_lines:
+            yield from _objects(path, handle.read(), collector)
+            return
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                cells = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                collector.skip(f"row {number}", f"is not JSON ({error})")
+                continue
+            if isinstance(cells, dict):
+                yield f"row {number}", cells
+            else:
+                collector.skip(f"row {number}", "is not a JSON object")
+
+
+def _objects(path: Path, text: str, collector: Collector) -> Iterator[Row]:
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error})") from error
+    if not isinstance(rows, list):
+        raise DataError(f"{path} must be a list of objects, got {type(rows).__name__}")
+    for number, cells in enumerate(rows, start=1):
+        if isinstance(cells, dict):
+            yield f"row {number}", cells
+        else:
+            collector.skip(f"row {number}", "is not a JSON object")
+
+
+def _numbers(cell: Any) -> Sequence[Any] | None:
+    """The cell as a list of numbers, ``None`` if it is none; text may hold one as JSON."""
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(cell, list) and cell and isinstance(cell[0], int | float):
+        return cell
+    return None
+
+
+def _captions(cell: Any, source: str) -> list[str]:
+    if isinstance(cell, str):
+        return [cell]
+    if isinstance(cell, list) and all(isinstance(part, str | None) for part in cell):
+        return [part for part in cell if part]
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return [str(cell)]
+    raise DataError(f"{source}: need a caption, got {type(cell).__name__}")
+
+
+def _missing(cell: Any) -> bool:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return True
+    if isinstance(cell, str):
+        return not cell.strip()
+    return isinstance(cell, list | bytes | dict) and not cell
+
+
+def _label(cell: Any) -> str:
+    """A number that a column with gaps made a float is still the number it was."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()

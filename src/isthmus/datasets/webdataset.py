@@ -1,0 +1,159 @@
+"""WebDataset archives: a tar whose members share a key; nothing is ever unpacked."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.types import TEXT, Dataset, MediaItem, Record
+from isthmus.datasets._rows import Collector, bytes_item, text_item
+from isthmus.media.limits import DEFAULT
+
+_FIELDS = ("group", "split", "language")
+_CAPTIONS = ("caption", "captions", "text")
+_DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
+
+
+def load(
+    path: Path,
+    *,
+    max_member_bytes: int = DEFAULT.max_file_bytes,
+    max_total_bytes: int = 2 * 2**30,
+) -> Dataset:
+    """Load an archive: members whose names agree up to the first dot are one record.
+
+    ``a/cat.jpg``, ``a/cat.txt`` and ``a/cat.json`` make the record ``a/cat``. Modalities
+    are told from the bytes; ``.json`` gives a caption where there is no text, and
+    ``group``, ``split`` and ``language``; ``.cls`` is the group. Items lie in memory.
+
+    Args:
+        path: A tar, plain or compressed.
+        max_member_bytes: Larger members are skipped.
+        max_total_bytes: Larger archives are refused.
+
+    Returns:
+        Records in archive order. Of a truncated archive the whole members are kept.
+
+    Raises:
+        DataError: If nothing in it can be used, it is too large, or a key comes back
+            after another one.
+    """
+    path = Path(path)
+    collector = Collector(str(path))
+    open_key: str | None = None
+    parts: dict[str, bytes] = {}
+    total = 0
+    for name, data in _members(path, max_member_bytes, collector):
+        total += len(data)
+        if total > max_total_bytes:
+            raise DataError(
+                f"{path} holds more than {max_total_bytes:,} bytes, which would all lie in "
+                "memory; split it or unpack it into a folder, or pass max_total_bytes="
+            )
+        key, ending = _split_name(name)
+        if key != open_key and open_key is not None:
+            _add(open_key, parts, collector)
+            parts = {}
+        open_key = key
+        if ending in parts:
+            collector.skip(name, "is there twice; the first one is kept")
+        else:
+            parts[ending] = data
+    if open_key is not None:
+        _add(open_key, parts, collector)
+    collector.check_filled("members that share a key, such as cat.jpg and cat.txt")
+    return Dataset(path.name, collector.records, collector.skipped)
+
+
+def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the members that can be used, up to where the archive breaks."""
+    last = "its beginning"
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                name = member.name
+                if reason := _why_not(member, cap):
+                    if not member.isdir():
+                        collector.skip(name, reason)
+                    continue
+                handle = archive.extractfile(member)
+                data = handle.read() if handle is not None else b""
+                if len(data) < member.size:
+                    raise EOFError(f"{name} has {len(data):,} of {member.size:,} bytes")
+                last = name
+                yield name, data
+    except _DAMAGE as error:
+        collector.skip(str(path), f"is truncated or damaged after {last} ({error})")
+
+
+def _why_not(member: tarfile.TarInfo, cap: int) -> str | None:
+    name = PurePosixPath(member.name)
+    if not member.isfile():
+        return "is not a regular file"
+    if name.is_absolute() or ".." in name.parts:
+        return "its name leads out of the archive"
+    if member.size > cap:
+        return f"has {member.size:,} bytes, the limit is {cap:,}"
+    try:
+        member.name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return None
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    """Key and ending: ``"a/cat.seg.png"`` is ``("a/cat", "seg.png")``."""
+    folder, slash, base = name.removeprefix("./").rpartition("/")
+    stem, _, ending = base.partition(".")
+    return folder + slash + stem, ending.lower()
+
+
+def _add(key: str, parts: dict[str, bytes], collector: Collector) -> None:
+    items: dict[str, MediaItem] = {}
+    fields: dict[str, Any] = {}
+    for ending, data in parts.items():
+        name = f"{key}.{ending}"
+        try:
+            if ending == "json":
+                fields |= _metadata(data)
+                continue
+            if ending == "cls":
+                fields.setdefault("group", data.decode("utf-8", "replace").strip())
+                continue
+            item = bytes_item(data, None, name)
+        except InputError as error:
+            collector.skip(name, getattr(error, "reason", str(error)))
+            continue
+        if item.modality in items:
+            collector.skip(name, f"is another {item.modality} of {key}; the first one is kept")
+        else:
+            items[item.modality] = item
+    if TEXT not in items and (text := text_item(_captions(fields), f"{key}.json")):
+        items[TEXT] = text
+    if items:
+        known = {name: str(fields[name]) for name in _FIELDS if fields.get(name) is not None}
+        collector.add(Record(key, items, **known), f"the members of {key}")
+
+
+def _metadata(data: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"is not JSON ({error})") from error
+    if not isinstance(fields, dict):
+        raise DataError("is not a JSON object")
+    return fields
+
+
+def _captions(fields: dict[str, Any]) -> list[str]:
+    for name in _CAPTIONS:
+        value = fields.get(name)
+        parts = value if isinstance(value, list) else [value]
+        if found := [part for part in parts if isinstance(part, str)]:
+            return found
+    return []

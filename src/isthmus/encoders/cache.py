@@ -1,0 +1,187 @@
+"""Vectors that were computed before, by encoder and content, in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from isthmus.core.linalg import F32
+
+_T = TypeVar("_T")
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS vectors (
+    fingerprint TEXT NOT NULL,
+    item TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    crc INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint, item)
+) WITHOUT ROWID
+"""
+_AT_ONCE = 500  # SQLite allows 999 parameters a statement in old builds
+_BUSY_SECONDS = 30.0
+
+
+class VectorCache:
+    """A cache on disk; several threads and processes may use one file at a time.
+
+    It only ever saves work: rows whose checksum does not match are computed again, a
+    damaged file is moved aside, a full disk is warned about.
+
+    Args:
+        path: The file; made with its folder if it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, fingerprint: str, ids: Sequence[str]) -> dict[str, F32]:
+        """Vectors of the items that are known and intact.
+
+        Args:
+            fingerprint: Of the encoder.
+            ids: Of the items.
+
+        Returns:
+            Vector ``(dim,)`` float32 by id; ids that are not there are left out.
+        """
+        wanted = list(dict.fromkeys(ids))
+
+        def read(connection: sqlite3.Connection) -> dict[str, F32]:
+            found: dict[str, F32] = {}
+            for start in range(0, len(wanted), _AT_ONCE):
+                some = wanted[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                rows = connection.execute(
+                    "SELECT item, vector, crc FROM vectors "
+                    f"WHERE fingerprint = ? AND item IN ({marks})",
+                    (fingerprint, *some),
+                )
+                for item, blob, crc in rows:
+                    if _intact(fingerprint, item, blob, crc):
+                        found[item] = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+            return found
+
+        return self._attempt(read, {})
+
+    def put(self, fingerprint: str, ids: Sequence[str], vectors: F32) -> None:
+        """Keep vectors; those already there are replaced.
+
+        Args:
+            fingerprint: Of the encoder.
+            ids: Of the items, ``n`` of them.
+            vectors: ``(n, dim)`` float32.
+        """
+        blobs = [np.ascontiguousarray(row, dtype="<f4").tobytes() for row in vectors]
+        rows = [
+            (fingerprint, item, blob, _crc(fingerprint, item, blob))
+            for item, blob in zip(ids, blobs, strict=True)
+        ]
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)", rows)
+
+        self._attempt(write, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+        def delete(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("DELETE FROM vectors")
+            connection.execute("VACUUM")
+
+        self._attempt(delete, None)
+
+    def stats(self) -> Mapping[str, int]:
+        """How many ``vectors``, of how many ``encoders``, in how many ``bytes`` of file."""
+
+        def count(connection: sqlite3.Connection) -> tuple[int, int]:
+            row = connection.execute(
+                "SELECT COUNT(*), COUNT(DISTINCT fingerprint) FROM vectors"
+            ).fetchone()
+            return int(row[0]), int(row[1])
+
+        vectors, encoders = self._attempt(count, (0, 0))
+        size = self.path.stat().st_size if self.path.exists() else 0
+        return {"vectors": vectors, "encoders": encoders, "bytes": size}
+
+    def close(self) -> None:
+        """Close the file; it is opened again when needed."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def __enter__(self) -> VectorCache:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _attempt(self, action: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
+        with self._lock:
+            try:
+                return action(self._open())
+            except sqlite3.OperationalError as error:  # locked, disk full, not writable
+                _warn(f"the vector cache {self.path} cannot be used now ({error}); going on")
+                return otherwise
+            except sqlite3.DatabaseError as error:
+                self._move_aside(error)
+            try:
+                return action(self._open())
+            except sqlite3.DatabaseError as error:
+                _warn(f"the vector cache {self.path} cannot be used ({error}); going on")
+                return otherwise
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute(_SCHEMA)
+            except sqlite3.DatabaseError:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _move_aside(self, error: sqlite3.DatabaseError) -> None:
+        self.close()
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
+            number += 1
+        if self.path.exists():
+            self.path.replace(aside)
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        _warn(
+            f"the vector cache {self.path} is damaged ({error}); it is kept as {aside.name}, "
+            "its vectors are computed again"
+        )
+
+
+def _crc(fingerprint: str, item: str, blob: bytes) -> int:
+    return zlib.crc32(blob, zlib.crc32(f"{fingerprint}|{item}".encode()))
+
+
+def _intact(fingerprint: str, item: str, blob: object, crc: object) -> bool:
+    if not isinstance(blob, bytes) or not blob or len(blob) % 4:
+        return False
+    return _crc(fingerprint, item, blob) == crc
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=4)

@@ -1,0 +1,246 @@
+"""Encoders without weights: for tests, and for machines without the starter encoders.
+
+TF-IDF of character n-grams, colour and gradient histograms, cepstra: deterministic,
+finite, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.errors import InputError, NotFittedError, VectorError
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.types import AUDIO, IMAGE, TEXT
+from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
+
+_FAINT = 1e-3
+
+
+class TfidfEncoder:
+    """TF-IDF of character n-grams, reduced by a truncated SVD; needs :meth:`fit`.
+
+    Knows the words it was fitted on and no others: a caption of which nothing is known
+    gets one vector, the same for all of them.
+
+    Args:
+        dim: Length of the vectors; directions beyond the rank of the captions stay empty.
+    """
+
+    id = "tfidf"
+    modality = TEXT
+    languages: tuple[str, ...] = ()
+    batch_size = 1024
+
+    def __init__(self, *, dim: int = 128) -> None:
+        if dim < 2:
+            raise InputError(f"tfidf needs a dimension of at least 2, got {dim}")
+        self.dim = dim
+        self._vocabulary: dict[str, int] = {}
+        self._idf: F32 = np.zeros(0, dtype=np.float32)
+        self._components: F32 = np.zeros((0, dim), dtype=np.float32)
+        self._vectorizer: Any = None
+        self.fingerprint = fingerprint({"encoder": self.id, "dim": dim, "fitted": False})
+
+    def fit(self, captions: Iterable[str]) -> TfidfEncoder:
+        """Learn n-grams and directions.
+
+        Args:
+            captions: Two or more texts.
+
+        Returns:
+            This encoder, whose fingerprint is now that of what it learned.
+        """
+        texts = [text for text in captions if text.strip()]
+        if len(set(texts)) < 2:
+            raise InputError(f"tfidf needs two or more captions to fit, got {len(set(texts))}")
+        decomposition = require("sklearn.decomposition", extra="starter", purpose="'tfidf'")
+        vectorizer = self._new_vectorizer()
+        counts = vectorizer.fit_transform(texts)
+        rank = min(self.dim, *(side - 1 for side in counts.shape))
+        svd = decomposition.TruncatedSVD(rank, random_state=0).fit(counts)
+        components = np.zeros((counts.shape[1], self.dim), dtype=np.float32)
+        components[:, : len(svd.components_)] = svd.components_.T
+        vocabulary = {word: int(row) for word, row in vectorizer.vocabulary_.items()}
+        self._adopt(vocabulary, np.asarray(vectorizer.idf_, dtype=np.float32), components)
+        return self
+
+    def prepare(self, decoded: Any) -> tuple[str, ...]:
+        """The captions without blank ones."""
+        return check_captions(decoded, self.id)
+
+    def encode(self, batch: Sequence[tuple[str, ...]]) -> F32:
+        """Unit vectors ``(len(batch), dim)`` float32.
+
+        Raises:
+            NotFittedError: Before :meth:`fit`.
+        """
+        if self._vectorizer is None:
+            raise NotFittedError("tfidf has learned no words yet; call fit(captions) first")
+        if not batch:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return pool_captions(batch, self._project)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """What was learned, as JSON-serialisable values and as arrays."""
+        if self._vectorizer is None:
+            raise NotFittedError("tfidf has learned no words yet; call fit(captions) first")
+        words = sorted(self._vocabulary, key=self._vocabulary.__getitem__)
+        return (
+            {"encoder": self.id, "dim": self.dim, "vocabulary": words},
+            {"idf": self._idf, "components": self._components},
+        )
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> TfidfEncoder:
+        """The encoder whose :meth:`state` this is.
+
+        Raises:
+            VectorError: If words and arrays do not belong together.
+        """
+        words = list(document["vocabulary"])
+        encoder = cls(dim=int(document["dim"]))
+        idf = np.asarray(tensors["idf"], dtype=np.float32)
+        components = np.asarray(tensors["components"], dtype=np.float32)
+        if idf.shape != (len(words),) or components.shape != (len(words), encoder.dim):
+            raise VectorError(
+                f"tfidf: {len(words)} words need idf ({len(words)},) and components "
+                f"({len(words)}, {encoder.dim}), got {idf.shape} and {components.shape}"
+            )
+        encoder._adopt({word: row for row, word in enumerate(words)}, idf, components)
+        return encoder
+
+    def _adopt(self, vocabulary: dict[str, int], idf: F32, components: F32) -> None:
+        self._vocabulary, self._idf, self._components = vocabulary, idf, components
+        self._vectorizer = self._new_vectorizer(vocabulary)
+        self._vectorizer.idf_ = idf.astype(np.float64)
+        self.fingerprint = fingerprint(*self.state())
+
+    def _project(self, texts: list[str]) -> F32:
+        rows = self._vectorizer.transform(texts).astype(np.float32) @ self._components
+        unknown = np.linalg.norm(rows, axis=1) < _FAINT
+        rows = l2_normalize(rows)
+        rows[unknown] = _FAINT  # next to captions that are known it counts for nothing
+        return np.asarray(rows, dtype=np.float32)
+
+    @staticmethod
+    def _new_vectorizer(vocabulary: dict[str, int] | None = None) -> Any:
+        text = require("sklearn.feature_extraction.text", extra="starter", purpose="'tfidf'")
+        return text.TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, vocabulary=vocabulary
+        )
+
+
+class ColorHogEncoder:
+    """Which colours (8 × 4 × 4 bins of hue, saturation, value) and which edges where.
+
+    The edges are histograms of oriented gradients: 8 × 8 cells of 6 directions (Dalal and
+    Triggs, CVPR 2005, with one norm for the whole image). Square roots are taken before
+    each half is scaled to unit length, so that cosines compare distributions.
+    """
+
+    id = "color-hog"
+    modality = IMAGE
+    dim = 512
+    languages: tuple[str, ...] = ()
+    batch_size = 64
+    _side = 64
+    _cells = 8
+    _directions = 6
+
+    def __init__(self) -> None:
+        self.fingerprint = fingerprint({"encoder": self.id, "version": 1})
+
+    def prepare(self, decoded: Any) -> NDArray[np.uint8]:
+        """RGB pixels ``(64, 64, 3)`` uint8."""
+        from PIL import Image
+
+        image = check_image(decoded, self.id)
+        small = image.resize((self._side, self._side), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        return np.asarray(small, dtype=np.uint8)
+
+    def encode(self, batch: Sequence[NDArray[np.uint8]]) -> F32:
+        """Vectors ``(len(batch), 512)`` float32."""
+        rows = [np.concatenate([self._colours(p), self._edges(p)]) for p in batch]
+        return np.asarray(rows, dtype=np.float32).reshape(len(batch), self.dim)
+
+    def _colours(self, pixels: NDArray[np.uint8]) -> F32:
+        from PIL import Image
+
+        hsv = np.asarray(Image.fromarray(pixels).convert("HSV")).reshape(-1, 3).astype(np.intp)
+        bins = (hsv[:, 0] // 32) * 16 + (hsv[:, 1] // 64) * 4 + hsv[:, 2] // 64
+        counts = np.bincount(bins, minlength=128).astype(np.float32)
+        shares: F32 = np.sqrt(counts / counts.sum())
+        return shares
+
+    def _edges(self, pixels: NDArray[np.uint8]) -> F32:
+        grey = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+        down, right = np.gradient(grey / 255)
+        strength = np.hypot(down, right)
+        angle = np.mod(np.arctan2(down, right), np.pi)
+        direction = np.minimum((angle / np.pi * self._directions).astype(int), self._directions - 1)
+        row, column = np.indices(grey.shape) * self._cells // self._side
+        bins = (row * self._cells + column) * self._directions + direction
+        size = self._cells * self._cells * self._directions
+        summed = np.bincount(bins.ravel(), weights=strength.ravel(), minlength=size)
+        return np.asarray(l2_normalize(np.sqrt(summed)), dtype=np.float32)
+
+
+class MfccEncoder:
+    """Mean, standard deviation and maximum of 20 mel-frequency cepstra: 60 numbers.
+
+    Davis and Mermelstein, 1980: the discrete cosine transform of the logarithm of the
+    energies in 40 mel bands, in windows of 25 ms every 10 ms.
+    """
+
+    id = "mfcc"
+    modality = AUDIO
+    dim = 60
+    languages: tuple[str, ...] = ()
+    batch_size = 64
+
+    _rate = 16_000
+    _window = 400
+    _hop = 160
+    _coefficients = 20
+    _seconds = 300
+
+    def __init__(self) -> None:
+        self.fingerprint = fingerprint({"encoder": self.id, "version": 1})
+
+    def prepare(self, decoded: Any) -> F32:
+        """Cepstra ``(frames, 20)`` float32 of the first five minutes."""
+        from scipy.fft import dct
+
+        samples = check_sound(decoded, self.id, self._rate)[: self._seconds * self._rate]
+        samples = np.pad(samples, (0, max(0, self._window - len(samples))))
+        frames = np.lib.stride_tricks.sliding_window_view(samples, self._window)[:: self._hop]
+        spectrum = np.fft.rfft(frames * np.hanning(self._window).astype(np.float32), n=512)
+        energies = (np.abs(spectrum) ** 2).astype(np.float32) @ _mel_bands(self._rate, 512, 40)
+        cepstra = dct(np.log(energies + 1e-8), norm="ortho", axis=1)[:, : self._coefficients]
+        return np.asarray(cepstra, dtype=np.float32)
+
+    def encode(self, batch: Sequence[F32]) -> F32:
+        """Vectors ``(len(batch), 60)`` float32."""
+        rows = [np.concatenate([c.mean(axis=0), c.std(axis=0), c.max(axis=0)]) for c in batch]
+        return np.asarray(rows, dtype=np.float32).reshape(len(batch), self.dim)
+
+
+@lru_cache(maxsize=4)
+def _mel_bands(rate: int, size: int, bands: int) -> F32:
+    """Triangles evenly spaced in mel: ``(size // 2 + 1, bands)`` float32."""
+    top = 2595 * np.log10(1 + rate / 2 / 700)
+    edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
+    frequency = np.fft.rfftfreq(size, 1 / rate)[:, None]
+    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
+    rising = (frequency - low) / (middle - low)
+    falling = (high - frequency) / (high - middle)
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)

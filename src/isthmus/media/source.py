@@ -1,0 +1,98 @@
+"""Files under a folder, and items from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from isthmus.core.errors import MediaError, UnsupportedMediaError
+from isthmus.core.types import Failure, MediaItem
+from isthmus.media._payload import check_file
+from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.sniff import sniff_path
+
+
+def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
+    """Every regular file under a folder, in path order, that is not hidden.
+
+    Links to folders are not followed: what they show inside ``root`` is found where it
+    lies, and what they show outside is none of ours; so loops cannot happen. Links to
+    files count as files as long as they stay inside ``root``.
+
+    Args:
+        root: A folder, or a single file, which is then the only one.
+        skipped: Gets an entry for whatever was passed over although it is not hidden.
+
+    Raises:
+        MediaError: If ``root`` does not exist.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise MediaError(str(root), "does not exist")
+    if root.is_file():
+        yield root
+        return
+    yield from _walk(root, root.resolve(), skipped if skipped is not None else [])
+
+
+def item_from_path(
+    path: Path, modality: str | None = None, *, limits: Limits = DEFAULT
+) -> MediaItem:
+    """An item for a file, its modality told from its first bytes.
+
+    Args:
+        path: The file.
+        modality: What it must be, where that is known.
+        limits: ``max_file_bytes`` is checked before the file is read.
+
+    Raises:
+        MediaError: If it is missing, empty, too large or of no kind that isthmus reads.
+        UnsupportedMediaError: If it is not what it must be.
+    """
+    path = Path(path)
+    check_file(path, str(path), limits)
+    found = sniff_path(path)
+    if modality is not None and found != modality:
+        raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
+    return MediaItem.from_path(path, found)
+
+
+def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        skipped.append(Failure(_printable(folder), f"cannot be listed ({error.strerror})"))
+        return
+    for entry in listed:
+        if entry.name.startswith("."):
+            continue
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, root, skipped)
+        elif reason := _why_not(path, root):
+            skipped.append(Failure(_printable(path), reason))
+        else:
+            yield path
+
+
+def _why_not(path: Path, root: Path) -> str | None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8; rename it"
+    if path.is_symlink():
+        try:
+            target = path.resolve(strict=True)
+        except (OSError, RuntimeError):  # RuntimeError is how Python < 3.13 reports a loop
+            return "is a link that leads nowhere"
+        if target.is_dir():
+            return "is a link to a folder, which is not followed"
+        if not target.is_relative_to(root):
+            return "is a link that leaves the folder"
+    return None if path.is_file() else "is not a regular file"
+
+
+def _printable(path: Path) -> str:
+    return str(path).encode(errors="surrogateescape").decode(errors="replace")

@@ -1,0 +1,185 @@
+"""Drawings: SVG, cleaned of references, drawn by resvg in a process of its own."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
+from isthmus.media._renderer import RENDERER
+from isthmus.media.limits import DEFAULT, Limits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+SIDE = 512
+"""Length of the longer side of a drawing, in pixels, whatever it says itself."""
+
+_URL = re.compile(r"url\s*\(\s*(['\"]?)(.*?)\1\s*\)", re.IGNORECASE | re.DOTALL)
+_IMPORT = re.compile(r"@import[^;]*;?", re.IGNORECASE)
+_DATA = re.compile(r"data:image/(png|jpe?g)[;,]", re.IGNORECASE)
+_DROPPED = {"script", "foreignObject", "metadata", "iframe", "audio", "video", "handler"}
+_FOREIGN = {"sodipodi", "inkscape", "rdf", "cc", "dc", "i", "a", "x"}
+_MAX_ENTITIES, _MAX_ENTITY = 100, 4096
+
+
+def render_svg(data: bytes, *, source: str, limits: Limits = DEFAULT) -> Picture:
+    """Draw an SVG or SVGZ on white, its longer side :data:`SIDE` pixels.
+
+    Args:
+        data: The file.
+        source: What the user knows it by, for messages.
+        limits: ``max_svg_bytes`` and ``svg_seconds``.
+
+    Returns:
+        An image of mode ``"RGB"``.
+
+    Raises:
+        CorruptMediaError: If it is no SVG, or drawing it fails, crashes or takes too long.
+        MediaTooLargeError: If it is too large, as it is or after decompression.
+    """
+    from PIL import Image
+
+    markup = sanitize(_inflate(data, source, limits), source=source, limits=limits)
+    png = RENDERER.draw(markup, side=SIDE, seconds=limits.svg_seconds, source=source)
+    return Image.open(io.BytesIO(png), formats=("PNG",)).convert("RGB")
+
+
+def sanitize(data: bytes, *, source: str, limits: Limits = DEFAULT) -> str:
+    """The same drawing without scripts, document type or references to anything outside.
+
+    References that stay are ``#fragments`` and pictures embedded as PNG or JPEG. Short
+    internal entities, which some drawing programs use for name spaces, are put in place.
+
+    Raises:
+        CorruptMediaError: If it is not well-formed, or has entities that nest or lead out.
+        MediaTooLargeError: If it is too large once its entities are in place.
+    """
+    return _Sanitizer(source, limits).run(data)
+
+
+class _Sanitizer:
+    """Reads events of the parser and writes the ones that may stay."""
+
+    def __init__(self, source: str, limits: Limits) -> None:
+        self._source = source
+        self._limit = limits.max_svg_bytes
+        self._out: list[str] = []
+        self._size = 0
+        self._entities = 0
+        self._dropping = 0
+        self._open: list[str] = []
+
+    def run(self, data: bytes) -> str:
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+        parser.EntityDeclHandler = self._entity
+        parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
+        parser.buffer_text = True
+        try:
+            parser.Parse(data, True)
+        except expat.ExpatError as error:
+            raise CorruptMediaError(self._source, f"is not well-formed XML ({error})") from error
+        except LookupError as error:
+            raise CorruptMediaError(self._source, f"has an unknown encoding ({error})") from error
+        return "".join(self._out)
+
+    def _write(self, text: str) -> None:
+        self._size += len(text)
+        if self._size > self._limit:
+            raise _too_large(self._source, self._limit)
+        self._out.append(text)
+
+    def _entity(
+        self,
+        name: str,
+        is_parameter: bool,
+        value: str | None,
+        base: str | None,
+        system_id: str | None,
+        public_id: str | None,
+        notation: str | None,
+    ) -> None:
+        self._entities += 1
+        plain = value is not None and "&" not in value and len(value) <= _MAX_ENTITY
+        if not plain or is_parameter or self._entities > _MAX_ENTITIES:
+            raise CorruptMediaError(
+                self._source, f"declares the entity {name!r}, which nests, leads out or is too long"
+            )
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        prefix, _, local = tag.rpartition(":")
+        if not self._open and local != "svg":
+            raise CorruptMediaError(self._source, f"is not an SVG: its root is <{tag}>")
+        self._open.append(local)
+        if self._dropping or local in _DROPPED or prefix in _FOREIGN:
+            self._dropping += 1
+            return
+        kept = "".join(
+            f" {name}={quoteattr(value)}"
+            for name, raw in attributes.items()
+            if (value := _attribute(name, raw)) is not None
+        )
+        if len(self._open) == 1 and f"xmlns:{prefix}" not in attributes and not prefix:
+            kept = kept if "xmlns" in attributes else ' xmlns="http://www.w3.org/2000/svg"' + kept
+        self._write(f"<{tag}{kept}>")
+
+    def _end(self, tag: str) -> None:
+        self._open.pop()
+        if self._dropping:
+            self._dropping -= 1
+            return
+        self._write(f"</{tag}>")
+
+    def _text(self, text: str) -> None:
+        if not self._dropping:
+            style = bool(self._open) and self._open[-1] == "style"
+            self._write(escape(_css(text) if style else text))
+
+
+def _attribute(name: str, value: str) -> str | None:
+    """The value that may stay, ``None`` if the attribute must go."""
+    prefix, _, local = name.rpartition(":")
+    if local in ("href", "src"):
+        here = value.strip()
+        return here if here.startswith("#") or _DATA.match(here) else None
+    if prefix == "xmlns" or name in ("xmlns", "xml:space"):
+        return value
+    if prefix or local.lower().startswith("on"):
+        return None
+    return _css(value) if "(" in value or "@" in value else value
+
+
+def _css(text: str) -> str:
+    def keep(match: re.Match[str]) -> str:
+        target = match[2].strip()
+        return match[0] if target.startswith("#") or _DATA.match(target) else "none"
+
+    return _URL.sub(keep, _IMPORT.sub("", text))
+
+
+def _inflate(data: bytes, source: str, limits: Limits) -> bytes:
+    if data.startswith(b"\x1f\x8b"):
+        inflater = zlib.decompressobj(31)
+        try:
+            data = inflater.decompress(data, limits.max_svg_bytes + 1)
+        except zlib.error as error:
+            raise CorruptMediaError(source, f"its compression is damaged ({error})") from error
+        if not inflater.eof and len(data) <= limits.max_svg_bytes:
+            raise CorruptMediaError(source, "is truncated")
+    if len(data) > limits.max_svg_bytes:
+        raise _too_large(source, limits.max_svg_bytes)
+    return data
+
+
+def _too_large(source: str, limit: int) -> MediaTooLargeError:
+    return MediaTooLargeError(
+        source,
+        f"has more than {limit:,} bytes of markup; simplify it or raise Limits(max_svg_bytes=…)",
+    )

@@ -1,0 +1,78 @@
+"""Captions and text files."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+
+from isthmus.core.errors import CorruptMediaError, EmptyMediaError, MediaTooLargeError
+from isthmus.core.types import MediaItem
+from isthmus.media._payload import open_payload
+from isthmus.media.limits import DEFAULT, Limits
+
+_KEPT = "\t\n\r"
+
+
+def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
+    """The captions of an item, cleaned: no control characters, no blank ones.
+
+    Args:
+        item: Captions, or a text file in UTF-8 or in UTF-16 with a byte order mark; a file
+            is one caption.
+        limits: ``max_characters`` holds for each caption.
+
+    Returns:
+        At least one caption.
+
+    Raises:
+        EmptyMediaError: If nothing but blanks is left.
+        CorruptMediaError: If a file is not in one of these encodings.
+        MediaTooLargeError: If a caption is too long.
+    """
+    parts = item.captions or (_read(item, limits),)
+    longest = max(map(len, parts))
+    if longest > limits.max_characters:
+        raise MediaTooLargeError(
+            item.source,
+            f"has {longest:,} characters, the limit is {limits.max_characters:,}; split it into "
+            "paragraphs, one item each, or raise Limits(max_characters=…)",
+        )
+    cleaned = tuple(text for part in parts if (text := clean(part)))
+    if not cleaned:
+        raise EmptyMediaError(item.source, "holds no text, only blanks")
+    return cleaned
+
+
+def clean(text: str) -> str:
+    r"""Drop control characters and lone surrogates and trim; nothing visible, nothing left.
+
+    Example:
+        >>> clean("  a\x00 red\x1b kangaroo\n")
+        'a red kangaroo'
+        >>> clean("\u200b\u3000")
+        ''
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    kept = "".join(c for c in text if c in _KEPT or unicodedata.category(c) not in ("Cc", "Cs"))
+    visible = any(unicodedata.category(c)[0] not in "ZC" for c in kept)
+    return kept.strip() if visible else ""
+
+
+def _read(item: MediaItem, limits: Limits) -> str:
+    with open_payload(item, limits) as handle:
+        enough = 4 * (limits.max_characters + 2)  # bytes of the longest text, with its mark
+        data = handle.read(enough + 1)
+    if len(data) > enough:
+        raise MediaTooLargeError(
+            item.source,
+            f"has more than {limits.max_characters:,} characters, which is the limit; split it "
+            "into paragraphs, one item each, or raise Limits(max_characters=…)",
+        )
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CorruptMediaError(
+            item.source, f"is not text in UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error

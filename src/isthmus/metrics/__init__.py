@@ -1,0 +1,40 @@
+"""Scores that say how good a space is, and what chance would have got: numpy only."""
+
+from isthmus.metrics.geometry import (
+    alignment,
+    hubness_skew,
+    linear_cka,
+    median_true_cosine,
+    modality_gap,
+    mutual_knn,
+    uniformity,
+)
+from isthmus.metrics.report import RetrievalReport, retrieval_report
+from isthmus.metrics.retrieval import (
+    foscttm,
+    mean_average_precision,
+    mean_reciprocal_rank,
+    median_rank,
+    ndcg_at_k,
+    ranks,
+    recall_at_k,
+)
+
+__all__ = [
+    "RetrievalReport",
+    "alignment",
+    "foscttm",
+    "hubness_skew",
+    "linear_cka",
+    "mean_average_precision",
+    "mean_reciprocal_rank",
+    "median_rank",
+    "median_true_cosine",
+    "modality_gap",
+    "mutual_knn",
+    "ndcg_at_k",
+    "ranks",
+    "recall_at_k",
+    "retrieval_report",
+    "uniformity",
+]

@@ -1,0 +1,299 @@
+"""``align``: from a data set to a space, chosen by evidence or refused."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus import __version__
+from isthmus.aligners import Aligner, Moments
+from isthmus.core.errors import DataError, NoSignalError
+from isthmus.core.linalg import F32
+from isthmus.core.paths import cache_dir
+from isthmus.core.types import Dataset, Encoder, Failure, PairedVectors, Progress
+from isthmus.datasets import load as load_dataset
+from isthmus.encoders import default_for
+from isthmus.encoders import load as load_encoder
+from isthmus.encoders.cache import VectorCache
+from isthmus.encoders.vectors import VectorEncoder
+from isthmus.space.candidates import candidates
+from isthmus.space.encode import encode_records
+from isthmus.space.evaluate import evaluate, summarise
+from isthmus.space.null import LEVEL, permutation_p, random_encoders, shuffled
+from isthmus.space.select import (
+    Selection,
+    bank,
+    direct_pairs,
+    fit,
+    held_out_scores,
+    select,
+)
+from isthmus.space.space import EncoderRef, Space
+from isthmus.space.splits import linked_groups
+
+Data = str | Path | Dataset | PairedVectors | Mapping[str, NDArray[Any]]
+Encoders = Mapping[str, str | Encoder]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A data set as native vectors, with the encoders that made them.
+
+    Attributes:
+        name: Of the data set.
+        pairs: One row a record; ``groups`` are the categories of the user's, if any.
+        links: ``(n,)`` labels of rows that must stay on one side of a split.
+        encoders: By modality.
+        specs: What names each encoder; empty for an object of the user's.
+        failures: What was left out, and why.
+    """
+
+    name: str
+    pairs: PairedVectors
+    links: NDArray[np.intp]
+    encoders: Mapping[str, Encoder]
+    specs: Mapping[str, str]
+    failures: Sequence[Failure] = ()
+
+
+def default_cache() -> VectorCache:
+    """Native vectors by content and encoder, kept between runs."""
+    return VectorCache(cache_dir() / "vectors.sqlite")
+
+
+def prepare(
+    data: Data,
+    encoders: Encoders | None = None,
+    *,
+    by_group: bool = True,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Load and encode a data set.
+
+    Args:
+        data: A name, path or :class:`Dataset`; or vectors, which need no encoders.
+        encoders: By modality, as ids or objects; what is missing gets the default.
+        by_group: Whether records of one group must stay on one side of a split.
+        cache: Of native vectors; None computes all anew.
+        progress: Told as work is done.
+    """
+    if isinstance(data, Mapping):
+        data = PairedVectors(data)
+    if isinstance(data, PairedVectors):
+        return _prepare_vectors(data, by_group=by_group)
+    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    chosen, specs = _encoders(dataset, encoders or {})
+    pairs, failures = encode_records(dataset, chosen, cache=cache, progress=progress)
+    row_of = {record.id: row for row, record in enumerate(dataset.records)}
+    records = [dataset.records[row_of[name]] for name in pairs.ids]
+    for m in pairs.modalities:
+        if m not in chosen:
+            chosen[m] = VectorEncoder(m, pairs.vectors[m].shape[1], dataset.name)
+            specs[m] = "vectors"
+    links = linked_groups(records, by_group=by_group)
+    return Prepared(dataset.name, pairs, links, chosen, specs, [*dataset.skipped, *failures])
+
+
+def align(
+    data: Data | Prepared,
+    encoders: Encoders | None = None,
+    *,
+    aligner: str = "auto",
+    params: Mapping[str, Any] | None = None,
+    by_group: bool = True,
+    nested: bool = True,
+    seed: int = 0,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Space:
+    """Join the modalities of a data set into one space.
+
+    The aligner and its hyper-parameters are chosen by group-aware cross-validation on
+    these records; the figures in ``space.report`` come from outer folds that their own
+    selection never saw. The heads that are returned are then fitted on all records.
+
+    Args:
+        data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
+        encoders: By modality, as ids or objects; what is missing gets the default.
+        aligner: ``"auto"`` or the short id of one aligner.
+        params: Hyper-parameters that are fixed, for a named aligner.
+        by_group: Whether records of one group must stay on one side of a split.
+        nested: Whether to estimate the quality, and to refuse if there is none.
+        seed: Of splits and shuffles.
+        cache: Of native vectors; None computes all anew.
+        progress: Told as work is done.
+
+    Returns:
+        A space with its report.
+
+    Raises:
+        NoSignalError: If held-out pairs do no better than shuffled ones.
+        DataError: If the records do not suffice.
+        MissingDataError: If the data set is not on this machine.
+    """
+    started = time.monotonic()
+    ready = (
+        data
+        if isinstance(data, Prepared)
+        else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
+    )
+    pairs, links = _joinable(ready)
+    chosen = select(
+        pairs,
+        candidates(aligner, **dict(params or {})),
+        links,
+        seed=seed,
+        nested=nested,
+        progress=progress,
+    )
+    report = _describe(ready, pairs, chosen, seed)
+    if chosen.outer:
+        report.update(_estimate(pairs, chosen, seed))
+        _refuse_without_signal(report)
+    final = fit(chosen.best, pairs, Moments.of(pairs))
+    report["seconds"] = round(time.monotonic() - started, 1)
+    refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
+    space = Space(final.heads_, banks(final, pairs), refs, report)
+    for m in pairs.modalities:
+        space.attach(ready.encoders[m])
+    return space
+
+
+def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
+    """Training vectors in the space, by modality."""
+    return {m: aligner.transform(bank(pairs, m), m) for m in pairs.modalities}
+
+
+def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], dict[str, str]]:
+    unknown = [m for m in given if m not in dataset.modalities]
+    if unknown:
+        raise DataError(
+            f"an encoder was given for {unknown[0]}, but {dataset.name} has "
+            f"{', '.join(dataset.modalities)}"
+        )
+    chosen: dict[str, Encoder] = {}
+    specs: dict[str, str] = {}
+    for m in dataset.modalities:
+        items = [record.items[m] for record in dataset.records if m in record.items]
+        if isinstance(items[0].payload, np.ndarray):
+            continue
+        named = given.get(m) or default_for(m)
+        chosen[m] = load_encoder(named) if isinstance(named, str) else named
+        specs[m] = named if isinstance(named, str) else ""
+        if chosen[m].modality != m:
+            raise DataError(f"{chosen[m].id} reads {chosen[m].modality}, not {m}")
+        learn = getattr(chosen[m], "fit", None)
+        if learn is not None:
+            learn([text for item in items for text in item.captions])
+    return chosen, specs
+
+
+def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
+    encoders = {m: VectorEncoder(m, x.shape[1], "yours") for m, x in pairs.vectors.items()}
+    links = np.arange(len(pairs))
+    if by_group and pairs.groups is not None:
+        _, links = np.unique(np.asarray(pairs.groups).astype(str), return_inverse=True)
+    return Prepared("vectors", pairs, links, encoders, dict.fromkeys(encoders, "vectors"))
+
+
+def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
+    """The modalities that share records with another, and the rows that have one of them."""
+    pairs = ready.pairs
+    joined = {m for pair in direct_pairs(pairs) for m in pair}
+    if not joined:
+        has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.modalities)
+        raise DataError(
+            f"{ready.name}: no record has two modalities (records: {has}); files that belong "
+            "together must share a stem (cat.png, cat.txt) or a table row"
+        )
+    pairs = pairs.select([m for m in pairs.modalities if m in joined])
+    some = np.logical_or.reduce([pairs.present[m] for m in pairs.modalities])
+    return pairs.take(some), ready.links[some]
+
+
+def _describe(
+    ready: Prepared, pairs: PairedVectors, chosen: Selection, seed: int
+) -> dict[str, Any]:
+    tried = [
+        {
+            "candidate": trial.candidate.label,
+            "mrr": None if trial.reason else float(np.nanmean(trial.scores)),
+            "sd": None if trial.reason else float(np.nanstd(trial.scores)),
+            "reason": trial.reason,
+        }
+        for trial in chosen.trials
+    ]
+    return {
+        "data": {
+            "name": ready.name,
+            "records": len(pairs),
+            "items": {m: len(pairs.rows(m)) for m in pairs.modalities},
+            "pairs": {f"{a}–{b}": len(pairs.rows(a, b)) for a, b in direct_pairs(pairs)},
+            "groups": len(np.unique(ready.links)),
+            "left_out": [{"source": f.source, "reason": f.reason} for f in ready.failures],
+        },
+        "encoders": {
+            m: {"id": ready.encoders[m].id, "dim": ready.encoders[m].dim} for m in pairs.modalities
+        },
+        "chosen": {"label": chosen.best.label, **chosen.best.to_json()},
+        "tried": tried,
+        "seed": seed,
+        "versions": {
+            "isthmus": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _estimate(pairs: PairedVectors, chosen: Selection, seed: int) -> dict[str, Any]:
+    """Figures on the outer folds, beside shuffled pairs and random encoders."""
+    rng = np.random.default_rng(seed)
+    folds: dict[str, list[dict[str, Any]]] = {"true": [], "shuffled": [], "random": []}
+    scores: dict[str, list[F32]] = {}
+    for outer in chosen.outer:
+        train, held = pairs.take(outer.train), pairs.take(outer.held)
+        names = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
+        if not names:
+            continue
+        for a, b in names:
+            found = held_out_scores(outer.aligner, train, held, a, b)
+            scores.setdefault(f"{a}–{b}", []).append(found)
+        folds["true"].append(evaluate(outer.aligner.heads_, banks(outer.aligner, train), held))
+        noise = random_encoders(pairs, rng)
+        for kind, rows, test in (
+            ("shuffled", shuffled(train, rng), held),
+            ("random", noise.take(outer.train), noise.take(outer.held)),
+        ):
+            aligner = fit(outer.candidate, rows, Moments.of(rows))
+            folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test))
+    if not folds["true"]:
+        raise DataError("no fold holds two records with a pair; give finer groups or more records")
+    return {
+        "held_out": summarise(folds["true"]),
+        "null": {kind: summarise(folds[kind])["directions"] for kind in ("shuffled", "random")},
+        "p_values": {name: permutation_p(found, seed=seed) for name, found in scores.items()},
+        "folds": len(folds["true"]),
+    }
+
+
+def _refuse_without_signal(report: Mapping[str, Any]) -> None:
+    p_values: Mapping[str, float] = report["p_values"]
+    if all(p > LEVEL for p in p_values.values()):
+        listed = ", ".join(
+            f"{name} p={p:.2g} ({report['data']['pairs'][name]} pairs)"
+            for name, p in p_values.items()
+        )
+        raise NoSignalError(
+            f"{report['data']['name']}: held-out pairs do no better than shuffled ones "
+            f"({listed}; needed p ≤ {LEVEL}). Check that rows belong together, bring more pairs, "
+            "or try other encoders"
+        )

@@ -1,0 +1,294 @@
+"""Choice of an aligner by nested, group-aware cross-validation, and its honest estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners import Aligner, Moments, MomentsAligner
+from isthmus.core.errors import DataError
+from isthmus.core.linalg import F32, F64
+from isthmus.core.types import PairedVectors, Progress
+from isthmus.metrics import mean_reciprocal_rank, ranks
+from isthmus.space.candidates import Candidate, ensembles
+from isthmus.space.readout import score
+from isthmus.space.splits import FOLDS, fold_labels
+
+MIN_RECORDS = 10
+MAX_HELD = 1000
+"""Held-out rows scored per fold; more cost time and change nothing that matters."""
+_MIN_GALLERY = 2
+
+
+@dataclass
+class Trial:
+    """A candidate with its score on every split; ``reason`` says why it could not run."""
+
+    candidate: Candidate
+    scores: F64
+    reason: str = ""
+
+
+@dataclass
+class OuterFold:
+    """One outer fold: what the inner folds chose and how its held-out rows score."""
+
+    held: NDArray[np.intp]
+    candidate: Candidate
+    aligner: Aligner
+    train: NDArray[np.intp]
+
+
+@dataclass
+class Selection:
+    """Result of :func:`select`.
+
+    Attributes:
+        best: The candidate chosen on all folds.
+        trials: Every candidate with its scores, best first.
+        outer: Outer folds, for the estimate.
+    """
+
+    best: Candidate
+    trials: list[Trial]
+    outer: list[OuterFold] = field(default_factory=list)
+
+
+class Folds:
+    """Training rows without one or two folds, with their moments summed only once.
+
+    Moments add, so those of any training set are the whole less the folds left out.
+    """
+
+    def __init__(self, pairs: PairedVectors, labels: NDArray[np.intp]) -> None:
+        self.pairs = pairs
+        self.labels = labels
+        self.count = int(labels.max()) + 1
+        parts = [Moments.of(pairs.take(labels == fold)) for fold in range(self.count)]
+        self._parts = parts
+        self._whole = sum(parts[1:], parts[0])
+
+    def without(self, *folds: int) -> tuple[PairedVectors, Moments]:
+        """Rows and moments of everything but these folds."""
+        moments = self._whole
+        for fold in folds:
+            moments = moments - self._parts[fold]
+        return self.pairs.take(~np.isin(self.labels, folds)), moments
+
+    def held(self, fold: int) -> NDArray[np.intp]:
+        """Rows of one fold, thinned out evenly where there are very many."""
+        rows = np.flatnonzero(self.labels == fold)
+        if len(rows) > MAX_HELD:
+            rows = rows[np.linspace(0, len(rows) - 1, MAX_HELD).astype(int)]
+        return rows
+
+
+def select(
+    pairs: PairedVectors,
+    choices: Sequence[Candidate],
+    groups: NDArray[np.intp],
+    *,
+    seed: int = 0,
+    nested: bool = True,
+    progress: Progress | None = None,
+) -> Selection:
+    """Choose among candidates by cross-validation on these pairs alone.
+
+    The score of a candidate is the mean reciprocal rank of the true partner among the
+    held-out rows, over both directions of every pair of modalities that records share,
+    under the ``instance`` read-out. For the estimate, each outer fold is left out of a
+    selection of its own, made on the other folds.
+
+    Args:
+        pairs: ``n`` records.
+        choices: At least one candidate.
+        groups: ``(n,)`` labels that no split may straddle.
+        seed: Of the folds.
+        nested: Whether to run the outer folds too.
+        progress: Called as splits are done.
+
+    Raises:
+        DataError: If there are too few records, or no candidate can be fitted.
+    """
+    if len(pairs) < MIN_RECORDS:
+        raise DataError(
+            f"{len(pairs)} records, need at least {MIN_RECORDS} to hold some out and to "
+            "learn from the rest; add records, or fit an aligner by hand"
+        )
+    folds = Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed))
+    singles: list[tuple[int, ...]] = [(fold,) for fold in range(folds.count)]
+    doubles: list[tuple[int, ...]] = []
+    if nested and folds.count > 2:
+        doubles = list(combinations(range(folds.count), 2))
+    table = _Table(folds, list(choices), len(singles) + len(doubles), progress)
+    for left_out in [*singles, *doubles]:
+        table.run(left_out)
+    for family in _families(table, singles, doubles):
+        table.add(family, [*singles, *doubles])
+    outer = []
+    for fold in range(folds.count) if doubles else []:
+        inner = [
+            (pair, other) for pair in doubles if fold in pair for other in pair if other != fold
+        ]
+        candidate = table.best(inner)
+        aligner = fit(candidate, *folds.without(fold))
+        train = np.flatnonzero(folds.labels != fold)
+        outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
+    splits = [(single, single[0]) for single in singles]
+    return Selection(table.best(splits), table.trials(splits), outer)
+
+
+def fit(candidate: Candidate, pairs: PairedVectors, moments: Moments) -> Aligner:
+    """Fit a candidate, from moments where they suffice."""
+    aligner = candidate.build()
+    return (
+        aligner.fit_moments(moments) if isinstance(aligner, MomentsAligner) else aligner.fit(pairs)
+    )
+
+
+def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
+    """Pairs of modalities that some record has together."""
+    return [(a, b) for a, b in combinations(pairs.modalities, 2) if len(pairs.rows(a, b))]
+
+
+def held_out_scores(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, a: str, b: str
+) -> F32:
+    """Instance scores of the held-out rows that have both: row i belongs to column i."""
+    x, y = held.pair(a, b)
+    return score(
+        aligner.transform(x, a),
+        aligner.transform(y, b),
+        readout="instance",
+        query_bank=aligner.transform(bank(train, a), a),
+        gallery_bank=aligner.transform(bank(train, b), b),
+    )
+
+
+def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
+    """Native training vectors against which hubs are measured, thinned out evenly."""
+    rows = pairs.rows(modality)
+    if len(rows) > limit:
+        rows = rows[np.linspace(0, len(rows) - 1, limit).astype(int)]
+    return pairs.vectors[modality][rows]
+
+
+Split = tuple[tuple[int, ...], int]
+"""Folds left out of training, and the one of them that is scored."""
+
+
+class _Table:
+    """Scores of every candidate on every split."""
+
+    def __init__(
+        self, folds: Folds, choices: list[Candidate], total: int, progress: Progress | None
+    ) -> None:
+        self.folds = folds
+        self.choices = choices
+        self.scores: dict[tuple[int, Split], float] = {}
+        self.reasons: dict[int, str] = {}
+        self._train: dict[tuple[int, ...], tuple[PairedVectors, Moments]] = {}
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def run(self, left_out: tuple[int, ...]) -> None:
+        self._evaluate(range(len(self.choices)), left_out)
+        self._done += 1
+        if self._progress is not None:
+            self._progress("choose aligner", self._done, self._total)
+
+    def add(self, more: list[Candidate], left_outs: list[tuple[int, ...]]) -> None:
+        """Append candidates and score them on splits that are already there."""
+        known = {candidate.label for candidate in self.choices}
+        more = [candidate for candidate in more if candidate.label not in known]
+        start = len(self.choices)
+        self.choices += more
+        for left_out in left_outs:
+            self._evaluate(range(start, len(self.choices)), left_out)
+
+    def _evaluate(self, which: range, left_out: tuple[int, ...]) -> None:
+        if left_out not in self._train:
+            self._train[left_out] = self.folds.without(*left_out)
+        train, moments = self._train[left_out]
+        for index in which:
+            if index in self.reasons:
+                continue
+            try:
+                aligner = fit(self.choices[index], train, moments)
+            except DataError as error:
+                self.reasons[index] = str(error)
+                continue
+            for fold in left_out:
+                held = self.folds.pairs.take(self.folds.held(fold))
+                self.scores[index, (left_out, fold)] = _mean_reciprocal_rank(aligner, train, held)
+
+    def means(self, splits: Sequence[Split]) -> F64:
+        """Mean score of each candidate over splits; −inf where it could not be fitted."""
+        return np.array(
+            [
+                -np.inf
+                if index in self.reasons
+                else np.nanmean([self.scores[index, split] for split in splits])
+                for index in range(len(self.choices))
+            ]
+        )
+
+    def best(self, splits: Sequence[Split]) -> Candidate:
+        means = self.means(splits)
+        if not np.isfinite(means).any():
+            reasons = "; ".join(dict.fromkeys(self.reasons.values()))
+            raise DataError(f"no aligner could be fitted on these records: {reasons}")
+        return self.choices[int(np.nanargmax(means))]
+
+    def best_by_family(self, splits: Sequence[Split]) -> dict[str, Candidate]:
+        found: dict[str, Candidate] = {}
+        means = self.means(splits)
+        for index in np.argsort(-means, kind="stable"):
+            if np.isfinite(means[index]):
+                found.setdefault(self.choices[index].aligner, self.choices[index])
+        return found
+
+    def trials(self, splits: Sequence[Split]) -> list[Trial]:
+        means = self.means(splits)
+        order = np.argsort(-means, kind="stable")
+        return [
+            Trial(
+                self.choices[index],
+                np.array([self.scores.get((index, split), np.nan) for split in splits]),
+                self.reasons.get(index, ""),
+            )
+            for index in order
+        ]
+
+
+def _families(
+    table: _Table, singles: list[tuple[int, ...]], doubles: list[tuple[int, ...]]
+) -> list[list[Candidate]]:
+    """Ensembles worth trying: of the best of each family, for every selection to be made.
+
+    A selection for an outer fold sees only what its own inner folds found best.
+    """
+    views: list[list[Split]] = [[(single, single[0]) for single in singles]]
+    views += [
+        [(pair, other) for pair in doubles if fold in pair for other in pair if other != fold]
+        for fold in range(table.folds.count)
+        if doubles
+    ]
+    return [ensembles(table.best_by_family(view)) for view in views]
+
+
+def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+    """Over both directions of every pair of modalities; NaN where nothing can be ranked."""
+    found = []
+    for a, b in direct_pairs(train):
+        if len(held.rows(a, b)) < _MIN_GALLERY:
+            continue
+        scores = held_out_scores(aligner, train, held, a, b)
+        truth = np.arange(len(scores))
+        found += [mean_reciprocal_rank(ranks(s, truth)) for s in (scores, scores.T)]
+    return float(np.mean(found)) if found else float("nan")

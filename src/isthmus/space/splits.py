@@ -1,0 +1,82 @@
+"""Splits of records into folds that no group straddles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError
+from isthmus.core.types import Record
+
+FOLDS = 5
+
+
+def linked_groups(records: Sequence[Record], *, by_group: bool = True) -> NDArray[np.intp]:
+    """Label records so that those that must stay on one side share a label.
+
+    Records are linked by sharing an item (the same picture with two captions, the same
+    caption for two sounds) and, if asked, by a group of the user's.
+
+    Args:
+        records: ``n`` records.
+        by_group: Whether ``record.group`` links.
+
+    Returns:
+        ``(n,)`` labels ``0…g−1``, in order of first appearance.
+    """
+    parent = list(range(len(records)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first: dict[tuple[str, str], int] = {}
+    for row, record in enumerate(records):
+        keys = [(m, item.id) for m, item in record.items.items()]
+        if by_group and record.group is not None:
+            keys.append(("", record.group))
+        for key in keys:
+            parent[root(row)] = root(first.setdefault(key, row))
+    roots = np.array([root(row) for row in range(len(records))], dtype=np.intp)
+    _, index, inverse = np.unique(roots, return_index=True, return_inverse=True)
+    order = np.empty(len(index), dtype=np.intp)
+    order[np.argsort(index)] = np.arange(len(index))
+    return order[inverse]
+
+
+def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) -> NDArray[np.intp]:
+    """Deal groups into folds of nearly equal size.
+
+    Groups are dealt in random order, the large ones first, each to the smallest fold.
+
+    Args:
+        groups: ``(n,)`` labels.
+        folds: At most this many; fewer where there are fewer groups.
+        seed: Of the order.
+
+    Returns:
+        ``(n,)`` fold of each row, ``0…folds−1``.
+
+    Raises:
+        DataError: If everything is one group.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    folds = min(folds, len(names))
+    if folds < 2:
+        raise DataError(
+            "all records are of one group, so nothing can be held out; "
+            "give groups that are finer, or none"
+        )
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    filled = np.zeros(folds, dtype=np.intp)
+    fold_of = {}
+    for g in largest_first:
+        fold = int(filled.argmin())
+        fold_of[names[g]] = fold
+        filled[fold] += sizes[g]
+    return np.array([fold_of[g] for g in groups], dtype=np.intp)

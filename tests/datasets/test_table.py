@@ -1,0 +1,152 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isthmus.core.errors import DataError, MissingExtraError
+from isthmus.datasets import table
+from isthmus.media import decode
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.png", "猫 🐈.png"):
+        Image.new("RGB", (4, 4), "red").save(tmp_path / name)
+    return tmp_path
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def reasons(data) -> dict[str, str]:
+    return {failure.source: failure.reason for failure in data.skipped}
+
+
+def test_csv(folder: Path) -> None:
+    path = write(
+        folder / "pairs.csv",
+        "\ufeffid,caption,image,group,split,language,sensor,price\n"
+        'x1,"a cat, red",a.png,cats,train,en,"[1, 2.5]",3\n'
+        "x2,一只猫,猫 🐈.png,cats,test,zh,,4\n"
+        "x3,alone,,,,,,5\n",
+    )
+    data = table.load(path)
+    first, second, third = data.records
+    assert (first.id, first.group, first.split, first.language) == ("x1", "cats", "train", "en")
+    assert first.items["text"].captions == ("a cat, red",)
+    assert decode(first.items["sensor"]).tolist() == [1, 2.5]
+    assert decode(second.items["image"]).getpixel((0, 0)) == (255, 0, 0)
+    assert (set(third.items), third.group, third.split) == ({"text"}, None, None)
+    assert data.modalities == ("text", "image", "sensor")
+    assert not data.skipped
+
+
+def test_bad_rows_are_listed_and_the_rest_goes_on(folder: Path) -> None:
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "words.png").write_text("not a picture")
+    path = write(
+        folder / "pairs.csv",
+        "text,image,vec\none,none.png,\ntwo,../../etc/passwd,\nthree,empty.png,\nfour,words.png,\n"
+        'five,http://example.org/a.png,\nsix,a.png,"[1,2]"\n,,\nseven,,"[1,2,3]"\n'
+        'eight,,"[0,0]"\n,bad\0.png,\n',
+    )
+    data = table.load(path)
+    assert [record.id for record in data.records] == ["1", "2", "3", "4", "5", "6", "8", "9"]
+    assert [sorted(record.items) for record in data.records[5:7]] == [
+        ["image", "text", "vec"],
+        ["text"],
+    ]
+    listed = "\n".join(f"{failure.source}: {failure.reason}" for failure in data.skipped)
+    for row, part in (
+        (1, "cannot be read"),
+        (2, "leads out of"),
+        (3, "zero bytes"),
+        (4, "holds text, need image"),
+        (5, "download it first"),
+        (7, "no item"),
+        (8, r"shape (3,), need (2,)"),
+        (9, "only zeros"),
+        (10, "is not a path"),
+    ):
+        assert any(line.startswith(f"row {row}:") and part in line for line in listed.split("\n"))
+
+
+def test_two_rows_with_one_id(folder: Path) -> None:
+    path = write(folder / "pairs.csv", "id,text\na,one\nb,two\na,three\n")
+    with pytest.raises(DataError, match="row 1 and row 3 have the same id 'a'"):
+        table.load(path)
+
+
+def test_columns_can_be_mapped(folder: Path) -> None:
+    path = write(folder / "t.tsv", "title\ttitle_zh\tphoto\na cat\t一只猫\ta.png\n")
+    data = table.load(path, columns={"title": "text", "title_zh": "text", "photo": "image"})
+    assert data.records[0].items["text"].captions == ("a cat", "一只猫")
+    assert data.records[0].items["image"].modality == "image"
+    with pytest.raises(
+        DataError, match="no column holds a modality; it has title, title_zh, photo"
+    ):
+        table.load(path)
+    with pytest.raises(DataError, match="no column 'name'; it has title"):
+        table.load(path, columns={"name": "text"})
+
+
+def test_jsonl(folder: Path) -> None:
+    rows = [
+        {"caption": ["a cat", "a red cat"], "image": "a.png", "id": 7},
+        {"caption": None, "vec": [1.0, float("nan")], "image": "a.png"},
+        {"text": float("nan"), "vec": [1, 2]},
+    ]
+    text = "\n".join(map(json.dumps, rows)) + "\n{broken\n[1]\n"
+    data = table.load(write(folder / "a.jsonl", text))
+    assert [record.id for record in data.records] == ["7", "2", "3"]
+    assert data.records[0].items["text"].captions == ("a cat", "a red cat")
+    assert [sorted(record.items) for record in data.records[1:]] == [["image"], ["vec"]]
+    assert set(reasons(data)) == {"row 2", "row 4", "row 5"}
+    assert len(table.load(write(folder / "a.json", json.dumps(rows)))) == 3
+    with pytest.raises(DataError, match="list of objects, got dict"):
+        table.load(write(folder / "b.json", "{}"))
+
+
+def test_parquet(folder: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    data = (folder / "a.png").read_bytes()
+    columns = {
+        "id": [1, 2, 3],
+        "text": ["one", None, ""],
+        "image": [{"bytes": data, "path": None}, {"bytes": None, "path": "a.png"}, None],
+        "vec": [[1.0, 2.0], None, [3.0, 4.0]],
+    }
+    parquet.write_table(arrow.table(columns), folder / "a.parquet")
+    loaded = table.load(folder / "a.parquet")
+    assert [sorted(record.items) for record in loaded.records] == [
+        ["image", "text", "vec"],
+        ["image"],
+        ["vec"],
+    ]
+    assert loaded.records[0].items["image"].id == loaded.records[1].items["image"].id
+    assert np.array_equal(decode(loaded.records[2].items["vec"]), [3, 4])
+    whole = (folder / "a.parquet").read_bytes()
+    (folder / "cut.parquet").write_bytes(whole[:-40])
+    with pytest.raises(DataError, match="not a whole Parquet file"):
+        table.load(folder / "cut.parquet")
+
+
+def test_parquet_without_pyarrow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[tables\]'"):
+        table.load(write(folder / "a.parquet", ""))
+
+
+def test_tables_of_nothing(folder: Path) -> None:
+    with pytest.raises(DataError, match="holds nothing to use"):
+        table.load(write(folder / "a.csv", "text,image\n"))
+    with pytest.raises(DataError, match="row 1: has no item"):
+        table.load(write(folder / "a.csv", "text,image\n , \n"))
+    (folder / "latin.csv").write_bytes("text\ncafé\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        table.load(folder / "latin.csv")

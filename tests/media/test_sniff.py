@@ -1,0 +1,117 @@
+import gzip
+import io
+import wave
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from isthmus.core.errors import EmptyMediaError, MediaError, UnsupportedMediaError
+from isthmus.media.sniff import container, sniff, sniff_path
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
+
+
+def picture(format: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, format)
+    return out.getvalue()
+
+
+def sound(format: str, subtype: str | None = None) -> bytes:
+    out = io.BytesIO()
+    soundfile.write(out, np.sin(np.arange(16000) / 9) * 0.5, 16000, format=format, subtype=subtype)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "modality"),
+    [
+        (picture("PNG"), "png", "image"),
+        (picture("JPEG"), "jpeg", "image"),
+        (picture("WEBP"), "webp", "image"),
+        (picture("GIF"), "gif", "image"),
+        (SVG, "svg", "image"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- a -->\n' + SVG, "svg", "image"),
+        (b"<!-- drawn by hand -->" + SVG, "svg", "image"),
+        (b'<s:svg xmlns:s="http://www.w3.org/2000/svg"/>', "svg", "image"),
+        (
+            (b'<?xml version="1.0" encoding="UTF-16"?>' + SVG).decode().encode("utf-16"),
+            "svg",
+            "image",
+        ),
+        (gzip.compress(SVG), "svgz", "image"),
+        (sound("WAV"), "wav", "audio"),
+        (sound("OGG", "VORBIS"), "ogg", "audio"),
+        (sound("OGG", "OPUS"), "ogg", "audio"),
+        (sound("FLAC"), "flac", "audio"),
+        (sound("MP3"), "mp3", "audio"),
+        (b"ID3\x04\0\0\0\0\0\0", "mp3", "audio"),
+        (b"\0\0\0\x20ftypisom\0\0\2\0", "mp4", "video"),
+        (b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01", "matroska", "video"),
+        ("一只红袋鼠 🦘".encode(), "text", "text"),
+        ("袋鼠".encode("utf-16"), "text", "text"),
+        (b"less than 3 < 4", "text", "text"),
+    ],
+)
+def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> None:
+    assert container(data, source="x") == kind
+    assert sniff(data, source="x") == modality
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
+        (b"\xc5\xd0\xd3\xc6\x1e\0\0\0", "PostScript"),
+        (b"  \n%!PS-Adobe-3.0", "PostScript"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"#EXTM3U\n#EXT-X-TARGETDURATION:10\nhttp://example.org/a.ts\n", "playlist"),
+        (b"\xef\xbb\xbf#EXTM3U\n", "playlist"),
+        (b"ffconcat version 1.0\nfile /etc/passwd", "playlist"),
+        (b"PK\x03\x04\x14\0", "zip"),
+        (b"II*\0\x08\0\0\0", "TIFF"),
+        (b"\x93NUMPY\x01\0", "NumPy"),
+        (b"\x7fELF\x02\x01", "program"),
+        (gzip.compress(b"plain words"), "gzip"),
+        (b"<!DOCTYPE html><html><svg></svg></html>", "web page"),
+        (b'<?xml version="1.0"?><feed/>', "XML that is not SVG"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
+        (b"\0\0\0\x20ftypM4A \0\0\0\0", "AAC"),
+        (b"\x80\x04\x95\x10\0\0\0\0\0\0\0", "unknown data"),
+        (bytes(range(128, 256)), "unknown data"),
+        (b"abc\0def\0", "unknown data"),
+    ],
+)
+def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
+    with pytest.raises(UnsupportedMediaError, match=named):
+        sniff(data, source="holiday.png")
+
+
+def test_zero_bytes() -> None:
+    with pytest.raises(EmptyMediaError, match=r"nothing\.wav: has zero bytes"):
+        sniff(b"", source="nothing.wav")
+
+
+def test_text_that_is_cut_inside_a_character() -> None:
+    assert sniff("袋鼠".encode()[:-1], source="x") == "text"
+    with pytest.raises(UnsupportedMediaError):
+        sniff("袋鼠".encode()[1:], source="x")
+
+
+def test_the_extension_says_nothing(tmp_path) -> None:
+    lying = tmp_path / "picture.png"
+    with wave.open(str(lying), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(b"\1\1" * 100)
+    assert sniff_path(lying) == "audio"
+
+
+def test_missing_files_and_folders(tmp_path) -> None:
+    with pytest.raises(MediaError, match="No such file"):
+        sniff_path(tmp_path / "none")
+    with pytest.raises(MediaError, match="not a regular file"):
+        sniff_path(tmp_path)
