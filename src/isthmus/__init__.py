@@ -1,3 +1,66 @@
 """isthmus joins frozen encoders of different modalities by thin heads into one space."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus.aligners import CCA, Anchors, Moments, Procrustes, Ridge
+    from isthmus.core.errors import IsthmusError
+    from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record
+    from isthmus.datasets import load as load_dataset
+    from isthmus.encoders import load as load_encoder
+    from isthmus.space import Space, align, evaluate
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "CCA",
+    "Anchors",
+    "Dataset",
+    "IsthmusError",
+    "MediaItem",
+    "Moments",
+    "PairedVectors",
+    "Procrustes",
+    "Record",
+    "Ridge",
+    "Space",
+    "align",
+    "evaluate",
+    "load_dataset",
+    "load_encoder",
+]
+
+_HOMES = {
+    "CCA": "isthmus.aligners",
+    "Anchors": "isthmus.aligners",
+    "Dataset": "isthmus.core.types",
+    "IsthmusError": "isthmus.core.errors",
+    "MediaItem": "isthmus.core.types",
+    "Moments": "isthmus.aligners",
+    "PairedVectors": "isthmus.core.types",
+    "Procrustes": "isthmus.aligners",
+    "Record": "isthmus.core.types",
+    "Ridge": "isthmus.aligners",
+    "Space": "isthmus.space",
+    "align": "isthmus.space",
+    "evaluate": "isthmus.space",
+    "load_dataset": "isthmus.datasets:load",
+    "load_encoder": "isthmus.encoders:load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that ``import isthmus`` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    value = getattr(importlib.import_module(module), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -53,17 +54,16 @@ class Aligner(ABC):
             NotFittedError: Before ``fit``.
             InputError: If the modality was not part of ``fit``.
         """
-        heads = getattr(self, "heads_", None)
+        heads: dict[str, Head] | None = getattr(self, "heads_", None)
         if heads is None:
             raise NotFittedError(f"{type(self).__name__} is not fitted; call fit first")
         if modality not in heads:
             raise InputError(f"no head for {modality!r}; there are: {', '.join(heads)}")
-        return heads[modality](x)  # type: ignore[no-any-return]
+        return heads[modality](x)
 
     def get_params(self) -> dict[str, Any]:
         """Hyper-parameters by name."""
-        names = type(self).__init__.__annotations__
-        return {name: getattr(self, name) for name in names if name != "return"}
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
@@ -73,8 +73,9 @@ class Aligner(ABC):
 class MomentsAligner(Aligner):
     """An aligner in closed form: a pure function of :class:`Moments`.
 
-    ``fit`` starts anew; ``partial_fit`` adds rows to what was seen before, ``forget``
-    takes rows out again, and both give exactly what one fit on the resulting rows gives.
+    ``fit`` starts anew; ``partial_fit`` adds rows to what was seen before, which may bring
+    modalities of their own; ``forget`` takes rows out again. Both give what one fit on the
+    resulting rows gives. A fit that fails leaves the aligner as it was.
     """
 
     moments_: Moments
@@ -110,8 +111,8 @@ class MomentsAligner(Aligner):
                     f"{m} shares {paired:.0f} records with the other modalities, need at least "
                     f"{MIN_PAIRS}; add records that have {m} and something else"
                 )
-        self.moments_ = moments
         self.heads_ = self._heads(moments)
+        self.moments_ = moments
         return self
 
     @abstractmethod

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.aligners.base import MomentsAligner, check_positive
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.moments import Moments
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, NoSignalError
 from isthmus.core.linalg import F64, fix_signs
 from isthmus.core.types import Head
 
@@ -56,7 +56,7 @@ class CCA(MomentsAligner):
     ) -> None:
         for value in ridge.values() if isinstance(ridge, Mapping) else (ridge,):
             check_positive(value, "ridge")
-        if power < 0:
+        if not (np.isfinite(power) and power >= 0):
             raise InputError(f"power must not be negative, got {power}")
         if components is not None and components < 1:
             raise InputError(f"components must be at least 1, got {components}")
@@ -106,6 +106,11 @@ def _canonical(
             names, blocks, {m: w.shape[1] for m, w in whiteners.items()}
         )
     keep = correlations > _NOTHING
+    if not keep.any():
+        raise NoSignalError(
+            f"no direction of {', '.join(names)} varies with one of another; are the rows of one "
+            "record in the same place in every modality?"
+        )
     return {m: whiteners[m] @ directions[m][:, keep] for m in names}, correlations[keep]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, cast
+from itertools import combinations
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.errors import DataError, VectorError
+from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F64, symmetric_eigen
 from isthmus.core.types import PairedVectors
 
@@ -17,7 +18,8 @@ T = TypeVar("T")
 Products = Literal["float64", "float32"]
 
 _BLOCK_ROWS = 8192
-_RANK_TOLERANCE = 1e-10
+_RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
+"""Share of the largest eigenvalue below which a direction is rounding, not variance."""
 
 
 class Moments:
@@ -29,11 +31,18 @@ class Moments:
     sums add, so do Moments: batches, machines and parties can be merged in any order, and
     a row that is subtracted is as if it had never been seen.
 
+    Means may be large: float64 sums of float32 rows lose no more to cancellation than the
+    rows lost when they were rounded to float32, and float32 products are taken about the
+    mean of each block.
+
     Args:
         dims: Dimension by modality.
         products: ``"float64"`` multiplies in float64; ``"float32"`` multiplies blocks of
             float32 rows in float32 and adds the results in float64, about twice as fast
             and right to 1e-5 relative.
+
+    Raises:
+        InputError: For other products, or a modality whose name contains ``|``.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -46,7 +55,9 @@ class Moments:
 
     def __init__(self, dims: Mapping[str, int], *, products: Products = "float64") -> None:
         if products not in ("float64", "float32"):
-            raise VectorError(f"products must be 'float64' or 'float32', got {products!r}")
+            raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
+        if odd := [m for m in dims if "|" in m]:
+            raise InputError(f"names of modalities must not contain '|', got {', '.join(odd)}")
         self.dims = dict(dims)
         self.products: Products = products
         self._sums: dict[str, F64] = {}
@@ -54,7 +65,7 @@ class Moments:
             self._sums[f"{m}|n"] = np.zeros(1)
             self._sums[f"{m}|sum"] = np.zeros(d)
             self._sums[f"{m}|second"] = np.zeros((d, d))
-        for a, b in self.pair_keys():
+        for a, b in self._stored_pairs():
             self._sums[f"{a}|{b}|n"] = np.zeros(1)
             self._sums[f"{a}|{b}|sum_a"] = np.zeros(self.dims[a])
             self._sums[f"{a}|{b}|sum_b"] = np.zeros(self.dims[b])
@@ -74,8 +85,11 @@ class Moments:
 
     def pair_keys(self) -> list[tuple[str, str]]:
         """Every unordered pair of modalities, each in one fixed order."""
-        names = self.modalities
-        return [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+        return list(combinations(self.modalities, 2))
+
+    def _stored_pairs(self) -> list[tuple[str, str]]:
+        # By name, so that moments whose modalities come in another order still add.
+        return list(combinations(sorted(self.dims), 2))
 
     def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
         """Add rows; a negative weight takes them out again.
@@ -86,7 +100,13 @@ class Moments:
 
         Returns:
             Itself.
+
+        Raises:
+            DataError: If a modality has no vectors.
+            VectorError: If dimensions differ.
         """
+        if not np.isfinite(weight):
+            raise InputError(f"weight must be finite, got {weight}")
         for m, d in self.dims.items():
             if m not in pairs.vectors:
                 raise DataError(f"moments over {', '.join(self.dims)} need vectors of {m}")
@@ -99,33 +119,39 @@ class Moments:
         return self
 
     def _add_block(self, pairs: PairedVectors, rows: slice, weight: float) -> None:
-        dtype = np.dtype(self.products)
-        blocks, here = {}, {}
-        for m in self.dims:
-            here[m] = pairs.present[m][rows]
-            whole = pairs.vectors[m][rows].astype(dtype, copy=False)
-            # A block's own transpose lets BLAS use the symmetric product, at half the work.
-            blocks[m] = whole if here[m].all() else whole[here[m]]
-            self._sums[f"{m}|n"] += weight * len(blocks[m])
-            self._sums[f"{m}|sum"] += weight * blocks[m].sum(axis=0, dtype=np.float64)
-            _accumulate(self._sums[f"{m}|second"], blocks[m].T @ blocks[m], weight)
-        for a, b in self.pair_keys():
+        here = {m: pairs.present[m][rows] for m in self.dims}
+        blocks = {m: self._block(pairs.vectors[m][rows], here[m]) for m in self.dims}
+        for m, x in blocks.items():
+            self._sums[f"{m}|n"] += weight * len(x.rows)
+            self._sums[f"{m}|sum"] += weight * x.total
+            _accumulate(self._sums[f"{m}|second"], _product(x, x), weight)
+        for a, b in self._stored_pairs():
             both = here[a] & here[b]
             if not both.any():
                 continue
-            x = blocks[a] if len(blocks[a]) == both.sum() else blocks[a][both[here[a]]]
-            y = blocks[b] if len(blocks[b]) == both.sum() else blocks[b][both[here[b]]]
-            self._sums[f"{a}|{b}|n"] += weight * len(x)
-            self._sums[f"{a}|{b}|sum_a"] += weight * x.sum(axis=0, dtype=np.float64)
-            self._sums[f"{a}|{b}|sum_b"] += weight * y.sum(axis=0, dtype=np.float64)
-            _accumulate(self._sums[f"{a}|{b}|cross"], x.T @ y, weight)
+            x = blocks[a].take(both[here[a]])
+            y = blocks[b].take(both[here[b]])
+            self._sums[f"{a}|{b}|n"] += weight * len(x.rows)
+            self._sums[f"{a}|{b}|sum_a"] += weight * x.total
+            self._sums[f"{a}|{b}|sum_b"] += weight * y.total
+            _accumulate(self._sums[f"{a}|{b}|cross"], _product(x, y), weight)
+
+    def _block(self, x: NDArray[np.float32], here: NDArray[np.bool_]) -> _Block:
+        rows = x if here.all() else x[here]
+        if self.products == "float64" or not len(rows):
+            return _Block.of(rows.astype(self.products), None)
+        # About the block's mean; otherwise a mean of 100 deviations costs all digits.
+        origin = _column_sums(rows) / len(rows)
+        return _Block.of(rows - origin.astype(np.float32), origin.astype(np.float32))
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both sets of rows."""
+        """The moments of both sets of rows; each may know modalities the other does not."""
         return self._combined(other, 1.0)
 
     def __sub__(self, other: Moments) -> Moments:
         """The moments as if the rows of ``other`` had never been seen."""
+        if unseen := [m for m in other.dims if m not in self.dims]:
+            raise DataError(f"cannot take out rows of {', '.join(unseen)}: none were added")
         return self._combined(other, -1.0)
 
     def __mul__(self, weight: float) -> Moments:
@@ -137,10 +163,13 @@ class Moments:
     __rmul__ = __mul__
 
     def _combined(self, other: Moments, sign: float) -> Moments:
-        if self.dims != other.dims:
+        if any(self.dims.get(m, d) != d for m, d in other.dims.items()):
             raise VectorError(f"cannot combine moments of {self.dims} with {other.dims}")
-        out = Moments(self.dims, products=self.products)
-        out._sums = {key: value + sign * other._sums[key] for key, value in self._sums.items()}
+        coarse = "float32" in (self.products, other.products)
+        out = Moments({**self.dims, **other.dims}, products="float32" if coarse else "float64")
+        for sums, factor in ((self._sums, 1.0), (other._sums, sign)):
+            for key, value in sums.items():
+                _accumulate(out._sums[key], value, factor)
         return out
 
     def count(self, a: str, b: str | None = None) -> float:
@@ -199,7 +228,7 @@ class Moments:
             scales = 1.0 / np.maximum(deviation, 1e-3 * deviation.max(initial=1e-30))
             covariance = covariance * np.outer(scales, scales)
         values, vectors = symmetric_eigen(covariance)
-        keep = values > _RANK_TOLERANCE * values.max(initial=0.0)
+        keep = values > _RANK_TOLERANCE[self.products] * values.max(initial=0.0)
         if not keep.any():
             raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")
         return scales, values[keep], vectors[:, keep]
@@ -232,8 +261,7 @@ class Moments:
         for name in (a, b):
             if name not in self.dims:
                 raise DataError(f"no moments of {name!r}; there are: {', '.join(self.dims)}")
-        flipped = self.modalities.index(a) > self.modalities.index(b)
-        return (b, a, True) if flipped else (a, b, False)
+        return (b, a, True) if a > b else (a, b, False)
 
     def _need(self, m: str) -> float:
         if m not in self.dims:
@@ -241,6 +269,45 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
+
+
+class _Block(NamedTuple):
+    """Rows ``(n, d)`` less an origin ``(d,)``, their sum, and the sum as they came in."""
+
+    rows: NDArray[np.floating]
+    origin: F64 | None
+    offsets: F64
+    total: F64
+
+    @classmethod
+    def of(cls, rows: NDArray[np.floating], origin: NDArray[np.floating] | None) -> _Block:
+        offsets = _column_sums(rows)
+        if origin is None:
+            return cls(rows, None, offsets, offsets)
+        exact = origin.astype(np.float64)
+        return cls(rows, exact, offsets, offsets + len(rows) * exact)
+
+    def take(self, mask: NDArray[np.bool_]) -> _Block:
+        """The rows of a mask."""
+        return self if mask.all() else _Block.of(self.rows[mask], self.origin)
+
+
+def _column_sums(rows: NDArray[np.floating]) -> F64:
+    # BLAS sums columns several times faster than a reduction along the first axis.
+    out: F64 = (np.ones(len(rows), dtype=rows.dtype) @ rows).astype(np.float64)
+    return out
+
+
+def _product(x: _Block, y: _Block) -> NDArray[np.floating]:
+    """``Σxyᵀ`` of the rows as they came in."""
+    # An array times its own transpose lets BLAS do half the work.
+    product = x.rows.T @ y.rows
+    if x.origin is None or y.origin is None:
+        return product
+    left, right = np.stack([x.origin, x.offsets]), np.stack([y.total, y.origin])
+    out: NDArray[np.floating] = left.T @ right
+    out += product
+    return out
 
 
 def _accumulate(total: F64, product: NDArray[np.floating], weight: float) -> None:

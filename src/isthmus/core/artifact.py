@@ -1,11 +1,12 @@
 """Folders of JSON and safetensors: written whole or not at all, checked when read.
 
-A folder holds ``isthmus.json`` (its kind, format version, document and the SHA-256 of
-its tensors) and, where there are any, ``tensors.safetensors``. Pickle is never used.
+A folder holds ``isthmus.json`` (its kind, format version, document, and the SHA-256 of
+that document and of its tensors) and ``tensors.safetensors``. Pickle is never used.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityErro
 FORMAT_VERSION = 1
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
+_OLD = "it"
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -80,11 +82,8 @@ def save_artifact(
     from safetensors.numpy import save_file
 
     folder = Path(folder)
-    replaceable = (folder / DOCUMENT).is_file()
-    if folder.exists() and not replaceable and (not folder.is_dir() or any(folder.iterdir())):
-        raise ArtifactError(
-            f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
-        )
+    check_target(folder, kind)
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -93,18 +92,33 @@ def save_artifact(
             "kind": kind,
             "format_version": FORMAT_VERSION,
             "tensors_sha256": file_sha256(staging / TENSORS),
+            "document_sha256": _document_sha256(json.loads(text)),
             "document": document,
         }
-        text = json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+        text = json.dumps(whole, ensure_ascii=False, indent=1)
         (staging / DOCUMENT).write_text(text + "\n", encoding="utf-8")
         for name, content in (files or {}).items():
             (staging / name).write_text(content, encoding="utf-8")
-        for path in staging.iterdir():
+        for path in (*staging.iterdir(), staging):
             _fsync(path)
         staging.chmod(0o755)
         _swap(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_target(folder: Path, kind: str) -> None:
+    """Refuse a folder that holds something else, before any work is done.
+
+    Raises:
+        ArtifactError: If ``folder`` exists and is neither empty nor an artifact.
+    """
+    if (folder / DOCUMENT).is_file() or not folder.exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise ArtifactError(
+            f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
+        )
 
 
 def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -120,13 +134,13 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
     """
     from safetensors.numpy import load_file
 
-    folder = Path(folder)
+    folder = _survivor(Path(folder))
     path = folder / DOCUMENT
     if not path.is_file():
         raise ArtifactError(f"{folder} holds no saved {kind} (there is no {DOCUMENT} in it)")
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
-        found, version, document = whole["kind"], whole["format_version"], whole["document"]
+        found, version = whole["kind"], whole["format_version"]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
     if version != FORMAT_VERSION:
@@ -136,8 +150,11 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
         )
     if found != kind:
         raise ArtifactError(f"{folder} holds a {found}, not a {kind}")
+    document = whole.get("document")
+    if not isinstance(document, dict) or _document_sha256(document) != whole.get("document_sha256"):
+        raise IntegrityError(f"{path} is damaged: the checksum of its document does not match")
     tensors = folder / TENSORS
-    if not tensors.is_file() or file_sha256(tensors) != whole["tensors_sha256"]:
+    if not tensors.is_file() or file_sha256(tensors) != whole.get("tensors_sha256"):
         raise IntegrityError(f"{tensors} is damaged or missing: its checksum does not match")
     return document, load_file(tensors)
 
@@ -145,11 +162,30 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
 def _swap(staging: Path, folder: Path) -> None:
     if not folder.exists():
         staging.replace(folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    folder.rename(old / "it")
-    staging.replace(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    else:
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / _OLD
+        folder.rename(old)
+        try:
+            staging.replace(folder)
+        except BaseException:
+            old.rename(folder)
+            raise
+    _fsync(folder.parent)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _survivor(folder: Path) -> Path:
+    """The folder, or its old content where a writer died between two renames."""
+    if folder.exists():
+        return folder
+    left = sorted(folder.parent.glob(f".{glob.escape(folder.name)}-old-*/{_OLD}"))
+    return left[-1] if left else folder
+
+
+def _document_sha256(document: Any) -> str:
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _fsync(path: Path) -> None:

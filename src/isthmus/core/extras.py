@@ -24,9 +24,9 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     """
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         top = module.partition(".")[0]
-        if error.name is not None and error.name.partition(".")[0] != top:
+        if error.name is None or error.name.partition(".")[0] != top:
             raise  # the module is there, something that it needs is not
         raise MissingExtraError(
             f"{purpose} needs the package {top!r}, which is not installed. "

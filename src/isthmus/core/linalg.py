@@ -9,7 +9,8 @@ F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Floats = NDArray[np.floating]
 
-_TINY = 1e-12
+_SAFE = 1e-15
+"""Shorter rows lose digits when their squares are summed in float32."""
 
 
 def l2_normalize(x: Floats) -> Floats:
@@ -25,8 +26,13 @@ def l2_normalize(x: Floats) -> Floats:
         >>> l2_normalize(np.array([[3.0, 4.0]]))
         array([[0.6, 0.8]])
     """
-    norm = np.linalg.norm(x, axis=-1, keepdims=True)
-    out: Floats = x / np.maximum(norm, _TINY).astype(x.dtype)
+    with np.errstate(over="ignore", under="ignore"):
+        norm = np.linalg.norm(x, axis=-1, keepdims=True)
+    if not ((norm > _SAFE) & (norm < np.inf)).all():
+        largest = np.abs(x).max(axis=-1, keepdims=True, initial=0.0)
+        x = x / np.where(largest > 0, largest, 1.0).astype(x.dtype)
+        norm = np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1.0)
+    out: Floats = x / norm.astype(x.dtype)
     return out
 
 
@@ -48,7 +54,7 @@ def top_k_mean(scores: Floats, k: int) -> Floats:
 def symmetric_eigen(matrix: F64) -> tuple[F64, F64]:
     """Eigenvalues, ascending and clipped at zero, and eigenvectors of a covariance."""
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return np.maximum(values, 0.0), vectors
+    return np.maximum(values, 0.0), vectors * fix_signs(vectors)
 
 
 def fix_signs(vectors: F64) -> F64:

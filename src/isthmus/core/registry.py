@@ -54,14 +54,16 @@ class Registry(Generic[T]):
         """
         target = self._targets.get(name, name)
         module, colon, attribute = target.partition(":")
-        if not colon or not module.replace(".", "").isidentifier():
+        if not colon or not all(part.isidentifier() for part in module.split(".")):
             raise InputError(self._unknown(name))
         try:
-            return cast(T, getattr(importlib.import_module(module), attribute))
+            found = importlib.import_module(module)
         except ModuleNotFoundError as error:
             if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise
             raise InputError(f"{self.kind} {name!r}: there is no module {error.name!r}") from error
+        try:
+            return cast(T, getattr(found, attribute))
         except AttributeError as error:
             raise InputError(f"{self.kind} {name!r}: {module} has no {attribute!r}") from error
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import DataError, MediaError
 from isthmus.core.linalg import F32
-from isthmus.core.validate import check_vectors
+from isthmus.core.validate import as_matrix, check_vectors
 
 TEXT = "text"
 IMAGE = "image"
@@ -178,26 +178,30 @@ class PairedVectors:
     def __post_init__(self) -> None:
         if not self.vectors:
             raise DataError("need vectors of at least one modality, got none")
-        rows = {m: len(x) for m, x in self.vectors.items()}
+        if unknown := [m for m in self.present if m not in self.vectors]:
+            raise DataError(f"masks of {', '.join(unknown)}, but no vectors of that name")
+        arrays = {m: as_matrix(x, name=m) for m, x in self.vectors.items()}
+        rows = {m: len(x) for m, x in arrays.items()}
         if len(set(rows.values())) > 1:
             listed = ", ".join(f"{m} has {n}" for m, n in rows.items())
             raise DataError(f"row i of every modality must be one record, but {listed} rows")
         n = next(iter(rows.values()))
         checked: dict[str, F32] = {}
         present: dict[str, NDArray[np.bool_]] = {}
-        for m, x in self.vectors.items():
+        for m, x in arrays.items():
             here = self.present.get(m)
             mask = np.ones(n, dtype=bool) if here is None else np.asarray(here, dtype=bool)
             if mask.shape != (n,):
                 raise DataError(f"{m}: the mask has shape {mask.shape}, need ({n},)")
             present[m] = mask
-            if here is None or mask.all():
+            if mask.all():
                 checked[m] = check_vectors(x, name=m)
             else:
-                zeroed = np.where(mask[:, None], np.asarray(x), 0)
-                checked[m] = check_vectors(zeroed, name=m, allow_zero=True)
+                zeroed = np.where(mask[:, None], x, 0)
+                checked[m] = check_vectors(zeroed, name=m, allow_zero=~mask)
         object.__setattr__(self, "vectors", checked)
         object.__setattr__(self, "present", present)
+        object.__setattr__(self, "ids", list(self.ids))
         if self.ids and len(self.ids) != n:
             raise DataError(f"{len(self.ids)} ids for {n} rows")
         if self.groups is not None and len(self.groups) != n:

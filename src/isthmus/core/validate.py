@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,8 +11,31 @@ from isthmus.core.errors import VectorError
 from isthmus.core.linalg import F32
 
 
+def as_matrix(x: object, *, name: str = "vectors") -> NDArray[Any]:
+    """``x`` as a matrix of numbers ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
+
+    Raises:
+        VectorError: For anything that is not numbers in rows of one length.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise VectorError(f"{name}: need rows of one length, got {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise VectorError(f"{name}: need numbers, got an array of dtype {array.dtype}")
+    if array.ndim == 1:
+        array = array[None, :]
+    if array.ndim != 2:
+        raise VectorError(f"{name}: need a matrix (rows, dimension), got shape {array.shape}")
+    return array
+
+
 def check_vectors(
-    x: object, *, name: str = "vectors", dim: int | None = None, allow_zero: bool = False
+    x: object,
+    *,
+    name: str = "vectors",
+    dim: int | None = None,
+    allow_zero: bool | NDArray[np.bool_] = False,
 ) -> F32:
     """Make sure ``x`` is a finite float matrix and return it as float32.
 
@@ -18,7 +43,7 @@ def check_vectors(
         x: Anything array-like of shape ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
         name: How to call it in messages.
         dim: The dimension that is needed, if any.
-        allow_zero: Whether rows of zeros are fine.
+        allow_zero: Whether rows of zeros are fine, for all rows or row by row ``(n,)``.
 
     Returns:
         ``(n, d)`` float32, C-contiguous; the input itself where it already is.
@@ -27,13 +52,7 @@ def check_vectors(
         VectorError: For object arrays, wrong shapes, NaN, infinity or zero rows; the
             message names the first rows at fault.
     """
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise VectorError(f"{name}: need numbers, got an array of dtype {array.dtype}")
-    if array.ndim == 1:
-        array = array[None, :]
-    if array.ndim != 2:
-        raise VectorError(f"{name}: need a matrix (rows, dimension), got shape {array.shape}")
+    array = as_matrix(x, name=name)
     if dim is not None and array.shape[1] != dim:
         raise VectorError(f"{name}: need dimension {dim}, got {array.shape[1]}")
     with np.errstate(over="ignore"):
@@ -43,10 +62,9 @@ def check_vectors(
         raise VectorError(
             f"{name}: {rows_at_fault(~finite)} NaN or infinite values; drop or repair them"
         )
-    if not allow_zero:
-        zero: NDArray[np.bool_] = np.asarray(~out.any(axis=1))
-        if zero.any():
-            raise VectorError(f"{name}: {rows_at_fault(zero)} only zeros, which have no direction")
+    zero: NDArray[np.bool_] = np.asarray(~(out.any(axis=1) | allow_zero))
+    if zero.any():
+        raise VectorError(f"{name}: {rows_at_fault(zero)} only zeros, which have no direction")
     return out
 
 

@@ -76,7 +76,7 @@ def load(
         languages: The captions to take, as BCP 47 tags, ``"all"``, or tags joined by
             commas; a text item carries every one of them that the stamp has. By default
             ``("en",)``, for ``speech-text`` the language that is spoken.
-        language: The language spoken; by default ``"fr"`` for ``speech-text``, else ``"en"``.
+        language: The language spoken; by default ``"fr"``, which has the most clips.
         limit: How many clips of ``speech-text``, in path order; ``None`` for all.
         pair_all: One record with picture, text and clip instead of two, to evaluate
             pictures against clips.
@@ -91,14 +91,13 @@ def load(
     """
     if part not in PARTS:
         raise DataError(f"tuxpaint has no part {part!r}; it has {', '.join(PARTS)}")
-    speech_text = part == "speech-text"
-    spoken = normal_tag(language or ("fr" if speech_text else "en"))
-    tags = parse_languages(
-        languages if languages is not None else (spoken if speech_text else "en")
-    )
+    # French is the language that most stamps are spoken in; English clips are few.
+    spoken = normal_tag(language or ("fr" if "speech" in part else "en"))
+    captioned = spoken if part == "speech-text" else "en"
+    tags = parse_languages(captioned if languages is None else languages)
     stamps = locate("tuxpaint", root)
     builder = _Builder(tags)
-    if speech_text:
+    if part == "speech-text":
         for stamp in list(_speech(stamps, spoken))[:limit]:
             builder.add(stamp, {AUDIO: stamp.path}, "#speech")
     elif part == "sound-text":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from isthmus.space.candidates import candidates
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
 from isthmus.space.null import LEVEL, permutation_p, random_encoders, shuffled
+from isthmus.space.remember import Remembered
 from isthmus.space.select import (
     Selection,
     bank,
@@ -61,6 +62,10 @@ class Prepared:
     encoders: Mapping[str, Encoder]
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
+
+    def take(self, rows: NDArray[Any]) -> Prepared:
+        """The records at ``rows`` (indices or a mask), with the same encoders."""
+        return replace(self, pairs=self.pairs.take(rows), links=self.links[rows])
 
 
 def default_cache() -> VectorCache:
@@ -128,7 +133,8 @@ def align(
         by_group: Whether records of one group must stay on one side of a split.
         nested: Whether to estimate the quality, and to refuse if there is none.
         seed: Of splits and shuffles.
-        cache: Of native vectors; None computes all anew.
+        cache: Of native vectors; a space made before from the same vectors and settings is
+            kept beside it. None computes all anew.
         progress: Told as work is done.
 
     Returns:
@@ -145,10 +151,17 @@ def align(
         if isinstance(data, Prepared)
         else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
     )
+    choices = candidates(aligner, **dict(params or {}))
+    settings = [[choice.to_json() for choice in choices], nested, seed]
+    remembered = Remembered(
+        None if cache is None else cache.path.parent / "spaces", ready, settings
+    )
+    if (known := remembered.load()) is not None:
+        return _attached(known, ready)
     pairs, links = _joinable(ready)
     chosen = select(
         pairs,
-        candidates(aligner, **dict(params or {})),
+        choices,
         links,
         seed=seed,
         nested=nested,
@@ -162,7 +175,12 @@ def align(
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
     space = Space(final.heads_, banks(final, pairs), refs, report)
-    for m in pairs.modalities:
+    remembered.keep(space)
+    return _attached(space, ready)
+
+
+def _attached(space: Space, ready: Prepared) -> Space:
+    for m in space.modalities:
         space.attach(ready.encoders[m])
     return space
 

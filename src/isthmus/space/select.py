@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner, Moments, MomentsAligner
+from isthmus.aligners import Aligner, Ensemble, Moments, MomentsAligner
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.types import PairedVectors, Progress
@@ -144,10 +144,13 @@ def select(
 
 def fit(candidate: Candidate, pairs: PairedVectors, moments: Moments) -> Aligner:
     """Fit a candidate, from moments where they suffice."""
+    if candidate.members:
+        members = [fit(member, pairs, moments) for member in candidate.members]
+        return Ensemble(members, candidate.weights).combine(pairs)
     aligner = candidate.build()
-    return (
-        aligner.fit_moments(moments) if isinstance(aligner, MomentsAligner) else aligner.fit(pairs)
-    )
+    if isinstance(aligner, MomentsAligner):
+        return aligner.fit_moments(moments)
+    return aligner.fit(pairs)
 
 
 def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,6 +191,13 @@ class Space:
             query_bank=self.banks[query_modality],
             gallery_bank=self.banks[gallery_modality],
         )
+
+    def emergent(self, directions: Iterable[str]) -> list[str]:
+        """Those of ``"a→b"`` directions whose modalities shared no record in training."""
+        paired = {
+            frozenset(name.split("–")) for name in self.report.get("data", {}).get("pairs", {})
+        }
+        return [name for name in directions if frozenset(name.split("→")) not in paired]
 
     def save(self, folder: str | Path) -> Path:
         """Write the space: JSON, safetensors and a model card, whole or not at all."""

@@ -1,0 +1,93 @@
+"""``isthmus align``: make a space from a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    DATA_OPTION,
+    JSON_OPTION,
+    SEED_OPTION,
+    list_left_out,
+    out,
+    parse_options,
+    print_json,
+    progress_bar,
+)
+from isthmus.core.artifact import check_target
+
+
+def command(
+    data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    space: Path = typer.Option(..., "--out", "-o", help="Folder to write the space to."),
+    encoder: list[str] = typer.Option(
+        None, "--encoder", "-e", metavar="MODALITY=ID", help="Such as text=universal. Repeatable."
+    ),
+    aligner: str = typer.Option("auto", help="auto, or cca, ridge, procrustes, anchors."),
+    param: list[str] = typer.Option(
+        None, "--param", "-p", metavar="NAME=VALUE", help="Fix a hyper-parameter. Repeatable."
+    ),
+    groups: bool = typer.Option(
+        True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
+    ),
+    data_option: list[str] = DATA_OPTION,
+    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Choose heads that join the modalities of DATA, measure them, and save the space.
+
+    Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
+    """
+    from isthmus.cli.tables import directions_table
+    from isthmus.datasets import load
+    from isthmus.space import align, default_cache, prepare
+
+    check_target(space, "space")
+    dataset = load(data, **parse_options(data_option, "--data-option"))
+    store = default_cache() if cache else None
+    with progress_bar(quiet=as_json) as progress:
+        encoders = {str(m): str(i) for m, i in parse_options(encoder, "--encoder").items()}
+        ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
+        made = align(
+            ready,
+            aligner=aligner,
+            params=parse_options(param, "--param"),
+            seed=seed,
+            cache=store,
+            progress=progress,
+        )
+    made.save(space)
+    if report is not None:
+        from isthmus.report import examples, map_points, write_report
+
+        write_report(
+            report,
+            title=f"Space from {dataset.name}",
+            space_report=made.report,
+            evaluation=None,
+            emergent=set(),
+            points=map_points(made, ready.pairs, dataset, seed=seed),
+            queries=examples(made, ready.pairs, dataset, seed=seed),
+            notes=["The map and the examples show records that the heads were fitted on."],
+        )
+    if as_json:
+        print_json({"space": str(space), "fingerprint": made.fingerprint, **made.report})
+        return
+    console = out()
+    console.print(f"Chosen: [bold]{made.report['chosen']['label']}[/]")
+    if "held_out" in made.report:
+        folds = made.report["folds"]
+        console.print(
+            directions_table(
+                f"Held-out pairs, mean ± sd over {folds} folds",
+                made.report["held_out"]["directions"],
+                made.report["null"]["shuffled"],
+            )
+        )
+    list_left_out(made.report["data"]["left_out"])
+    console.print(f"Saved to {space}" + (f", report in {report}" if report else ""))

@@ -1,0 +1,172 @@
+"""What all commands share: progress with an ETA, JSON, errors and exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from isthmus.core.errors import InputError, IsthmusError, NoSignalError
+from isthmus.core.types import Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_FAILED = 1
+"""What was asked could not be done; the message says why."""
+EXIT_REFUSED = 3
+"""The pairs carry no alignment, so no space was made."""
+EXIT_PARTLY = 4
+"""Done, except for items that are listed."""
+EXIT_INTERRUPTED = 130
+
+JSON_OPTION = typer.Option(False, "--json", help="Print one JSON document, for machines.")
+SEED_OPTION = typer.Option(0, "--seed", help="Seed of splits, shuffles and samples.")
+DATA_OPTION = typer.Option(
+    None,
+    "--data-option",
+    "-d",
+    metavar="NAME=VALUE",
+    help="Option of the data set, such as languages=en,zh. Repeatable.",
+)
+CACHE_OPTION = typer.Option(
+    True, "--cache/--no-cache", help="Reuse vectors and choices computed before."
+)
+
+
+def guarded(app: Callable[..., object]) -> int:
+    """Run the command line and turn its end into an exit code."""
+    try:
+        app()
+    except IsthmusError as error:
+        _complain(error)
+        return EXIT_REFUSED if isinstance(error, NoSignalError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        err().print(
+            "\nInterrupted. What was computed is kept; the same command goes on from there."
+        )
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    return 0
+
+
+def out() -> Console:
+    """Standard output, for results."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Standard error, for progress and messages."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on standard output."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
+
+
+@contextmanager
+def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
+    """A progress callback: bars with an ETA on a terminal, one line a phase elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield _silent if quiet else _Lines()
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=err()) as bars:
+        tasks: dict[str, Any] = {}
+
+        def advance(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=total)
+            bars.update(tasks[phase], completed=done, total=total)
+
+        yield advance
+
+
+def parse_options(pairs: Sequence[str] | None, flag: str) -> dict[str, Any]:
+    """``NAME=VALUE`` arguments as a mapping; numbers, true and false become such."""
+    options: dict[str, Any] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"{flag} needs NAME=VALUE, got {pair!r}")
+        options[name.replace("-", "_")] = _value(text)
+    return options
+
+
+def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:
+    """Name what was left out and why, on standard error."""
+    if not left_out:
+        return
+    from rich.markup import escape
+
+    console = err()
+    console.print(f"[yellow]Left out {len(left_out)}:[/]")
+    for failure in left_out[:show]:
+        console.print(f"  {escape(failure['source'])}: {escape(failure['reason'])}")
+    if len(left_out) > show:
+        console.print(f"  … and {len(left_out) - show} more (--json or the report lists all)")
+
+
+class _Lines:
+    """Progress for logs: a line when a phase is done."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if done >= total and phase not in self._told:
+            self._told.add(phase)
+            typer.echo(f"{phase}: {done} of {total}", err=True)
+
+
+def _silent(phase: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _complain(error: IsthmusError) -> None:
+    if "--json" in sys.argv:
+        print_json({"error": type(error).__name__, "message": str(error)})
+        return
+    from rich.markup import escape
+
+    err().print(f"[red]{type(error).__name__}:[/] {escape(str(error))}")

@@ -1,0 +1,80 @@
+"""``isthmus data``: list, fetch and look at data sets."""
+
+from __future__ import annotations
+
+import typer
+
+from isthmus.cli.console import (
+    DATA_OPTION,
+    JSON_OPTION,
+    list_left_out,
+    out,
+    parse_options,
+    print_json,
+    progress_bar,
+)
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.")
+
+
+@app.command("list")
+def list_(as_json: bool = JSON_OPTION) -> None:
+    """Name the data sets that isthmus knows, and where they are."""
+    from isthmus.datasets import find, names
+
+    places = {name: None if name == "shapes" else find(name) for name in names()}
+    if as_json:
+        print_json({name: None if place is None else str(place) for name, place in places.items()})
+        return
+    for name, place in places.items():
+        absent = "drawn when asked for" if name == "shapes" else f"isthmus data get {name}"
+        out().print(f"{name:12} {place or absent}")
+
+
+@app.command()
+def get(name: str = typer.Argument(help="tuxpaint or openclipart.")) -> None:
+    """Fetch a data set with this machine's package client, without root."""
+    from isthmus.datasets import get as fetch
+
+    with progress_bar() as progress:
+        place = fetch(name, progress=progress)
+    out().print(f"{name} is in {place}")
+
+
+@app.command()
+def show(
+    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    data_option: list[str] = DATA_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Say what is in a data set: records, modalities, pairs, and what could not be used."""
+    from itertools import combinations
+
+    from isthmus.datasets import load
+
+    dataset = load(data, **parse_options(data_option, "--data-option"))
+    items = {m: sum(m in r.items for r in dataset.records) for m in dataset.modalities}
+    pairs = {
+        f"{a}–{b}": sum(a in r.items and b in r.items for r in dataset.records)
+        for a, b in combinations(dataset.modalities, 2)
+    }
+    left_out = [{"source": f.source, "reason": f.reason} for f in dataset.skipped]
+    groups = len({r.group for r in dataset.records if r.group is not None})
+    if as_json:
+        print_json(
+            {
+                "name": dataset.name,
+                "licence": dataset.licence,
+                "records": len(dataset),
+                "items": items,
+                "pairs": pairs,
+                "groups": groups,
+                "left_out": left_out,
+            }
+        )
+        return
+    console = out()
+    console.print(f"{dataset.name}: {len(dataset)} records, {groups} groups, {dataset.licence}")
+    for name, count in {**items, **pairs}.items():
+        console.print(f"  {count:7} {name}")
+    list_left_out(left_out)

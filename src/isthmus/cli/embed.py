@@ -1,0 +1,97 @@
+"""``isthmus embed``: texts, files or folders to vectors of a space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    EXIT_PARTLY,
+    JSON_OPTION,
+    list_left_out,
+    out,
+    print_json,
+    progress_bar,
+)
+from isthmus.core.errors import InputError
+
+
+def command(
+    space: Path = typer.Argument(help="Folder of the space."),
+    inputs: list[str] = typer.Argument(help="Texts, or files and folders of media."),
+    modality: str = typer.Option(
+        "text", "--modality", "-m", help="What the inputs are: text, image, audio."
+    ),
+    output: Path | None = typer.Option(
+        None, "--out", "-o", help="Write ids, sources and vectors to this .npz file."
+    ),
+    cache: bool = CACHE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Map INPUTS into the space, as unit vectors.
+
+    Text inputs are the texts themselves; of folders, every file of the modality is taken.
+    Exits with 4 if some inputs could not be used; the others are there.
+    """
+    import numpy as np
+
+    from isthmus.space import Space, default_cache
+
+    if output is None and not as_json:
+        raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")
+    loaded = Space.load(space)
+    things = list(inputs) if modality == "text" else _files(inputs, modality)
+    with progress_bar(quiet=as_json) as progress:
+        done = loaded.embed(
+            things, modality, cache=default_cache() if cache else None, progress=progress
+        )
+    sources = [str(thing) for thing, ok in zip(things, done.ok, strict=True) if ok]
+    vectors = done.vectors[done.ok]
+    left_out = [{"source": f.source, "reason": f.reason} for f in done.failures]
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("wb") as handle:
+            np.savez(
+                handle,
+                vectors=vectors,
+                sources=np.array(sources),
+                modality=np.array(modality),
+                space=np.array(loaded.fingerprint),
+            )
+    if as_json:
+        document = {"space": loaded.fingerprint, "modality": modality, "left_out": left_out}
+        rows = [
+            {"source": source, "vector": [round(float(v), 6) for v in vector]}
+            for source, vector in zip(sources, vectors, strict=True)
+        ]
+        print_json({**document, "rows": rows if output is None else len(rows)})
+    else:
+        list_left_out(left_out)
+        out().print(f"{len(vectors)} vectors of {loaded.dim} dimensions in {output}")
+    if left_out:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _files(inputs: list[str], modality: str) -> list[Path]:
+    """Files as they are; of folders those that hold the modality."""
+    from isthmus.core.errors import MediaError
+    from isthmus.media.sniff import sniff_path
+    from isthmus.media.source import walk
+
+    def fits(path: Path) -> bool:
+        try:
+            return sniff_path(path) == modality
+        except MediaError:
+            return False
+
+    found: list[Path] = []
+    for text in inputs:
+        path = Path(text).expanduser()
+        if not path.exists():
+            raise InputError(f"there is no file or folder {text!r}")
+        found += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
+    if not found:
+        raise InputError(f"{', '.join(inputs)}: nothing in there is {modality}")
+    return found

@@ -1,0 +1,74 @@
+"""``isthmus eval``: measure a space on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    DATA_OPTION,
+    JSON_OPTION,
+    SEED_OPTION,
+    list_left_out,
+    out,
+    parse_options,
+    print_json,
+    progress_bar,
+)
+
+
+def command(
+    space: Path = typer.Argument(help="Folder of the space."),
+    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    data_option: list[str] = DATA_OPTION,
+    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Measure every direction that the records of DATA have, with both read-outs.
+
+    Use records that the space was not made from; those it was made from flatter it.
+    """
+    from isthmus.cli.tables import directions_table
+    from isthmus.datasets import load
+    from isthmus.space import Space, default_cache, evaluate, prepare
+
+    loaded = Space.load(space)
+    dataset = load(data, **parse_options(data_option, "--data-option"))
+    shared = [m for m in dataset.modalities if m in loaded.modalities]
+    with progress_bar(quiet=as_json) as progress:
+        encoders = {m: loaded.encoder(m) for m in shared}
+        ready = prepare(
+            dataset, encoders, cache=default_cache() if cache else None, progress=progress
+        )
+    found = evaluate(loaded.heads, loaded.banks, ready.pairs)
+    left_out = [{"source": f.source, "reason": f.reason} for f in ready.failures]
+    emergent = frozenset(loaded.emergent(found["directions"]))
+    if report is not None:
+        from isthmus.report import examples, map_points, write_report
+
+        write_report(
+            report,
+            title=f"{space.name} on {dataset.name}",
+            space_report=loaded.report,
+            evaluation=found,
+            emergent=set(emergent),
+            points=map_points(loaded, ready.pairs, dataset, seed=seed),
+            queries=examples(loaded, ready.pairs, dataset, seed=seed),
+            notes=[],
+        )
+    if as_json:
+        print_json({"space": str(space), "data": dataset.name, **found, "left_out": left_out})
+        return
+    console = out()
+    console.print(
+        directions_table(f"{space.name} on {dataset.name}", found["directions"], None, emergent)
+    )
+    if emergent:
+        console.print("* never seen together in training")
+    list_left_out(left_out)
+    if report:
+        console.print(f"Report in {report}")

@@ -1,0 +1,44 @@
+"""The ``isthmus`` command line, assembled from one file per command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from isthmus import __version__
+from isthmus.cli import align, data, demo, embed, evaluate
+from isthmus.cli.console import guarded
+
+app = typer.Typer(
+    name="isthmus",
+    help="Join frozen encoders of text, image, audio and any vectors into one space.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.command)
+app.command("align")(align.command)
+app.command("eval")(evaluate.command)
+app.command("embed")(embed.command)
+app.add_typer(data.app, name="data")
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"isthmus {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    """Join frozen encoders of text, image, audio and any vectors into one space."""
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(guarded(app))

@@ -1,0 +1,17 @@
+"""Report: one self-contained page that says what a space is and how good it is."""
+
+from isthmus.report.flatten import map_points
+from isthmus.report.gather import examples, text_queries
+from isthmus.report.model import Hit, MapPoints, QueryExample, Report
+from isthmus.report.page import write_report
+
+__all__ = [
+    "Hit",
+    "MapPoints",
+    "QueryExample",
+    "Report",
+    "examples",
+    "map_points",
+    "text_queries",
+    "write_report",
+]

@@ -1,0 +1,173 @@
+"""How the space came about: what was tried, left out, read, set; and how to read the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from isthmus.report.glyphs import glyph
+from isthmus.report.markup import Markup, el
+from isthmus.report.words import count
+
+_TOP = 10
+_MOST_LEFT_OUT = 200
+
+
+def tried(report: Mapping[str, Any]) -> Markup | None:
+    """The candidates with their scores: the best, and the rest folded away."""
+    trials: Sequence[Mapping[str, Any]] = report.get("tried") or []
+    if not trials:
+        return None
+    ran = [t for t in trials if not t["reason"]]
+    failed = [t for t in trials if t["reason"]]
+    rows = [_trial(t, report.get("chosen", {}).get("label")) for t in [*ran, *failed]]
+    rest = rows[_TOP:]
+    return el(
+        "section",
+        el("h2", "What was tried and what won", id="tried"),
+        el(
+            "p",
+            f"{count(len(ran), 'candidate')} scored by cross-validation on these records: the mean "
+            "reciprocal rank of the true partner. The figures above come from outer folds "
+            "that their own choice never saw.",
+        ),
+        _trial_table(rows[:_TOP], "The best candidates"),
+        el(
+            "details",
+            el("summary", f"The other {len(rest)}"),
+            _trial_table(rest, "The other candidates"),
+        )
+        if rest
+        else None,
+        aria_labelledby="tried",
+    )
+
+
+def _trial(trial: Mapping[str, Any], chosen: str | None) -> Markup:
+    won = trial["candidate"] == chosen and not trial["reason"]
+    label = el(
+        "th", el("code", trial["candidate"]), el("span", "chosen", class_="tag") if won else None,
+        scope="row",
+    )  # fmt: skip
+    if trial["reason"]:
+        score = el("td", f"could not run: {trial['reason']}", class_="words")
+    else:
+        sd = trial.get("sd")
+        score = el(
+            "td", f"{trial['mrr']:.3f}", " ", el("small", f"± {sd:.3f}") if sd is not None else None
+        )
+    return el("tr", label, score, class_="main" if won else None)
+
+
+def _trial_table(rows: Sequence[Markup], caption: str) -> Markup:
+    head = el(
+        "thead", el("tr", el("th", "Candidate", scope="col"), el("th", "MRR ± sd", scope="col"))
+    )
+    table = el("table", el("caption", caption), head, el("tbody", *rows), class_="trials")
+    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def data(report: Mapping[str, Any]) -> Markup | None:
+    """Data, encoders, and what was left out."""
+    of = report.get("data")
+    if not of:
+        return None
+    facts = [
+        ("Data", of["name"]),
+        ("Records", f"{of['records']:,} in {count(of['groups'], 'group')} kept whole by splits"),
+        ("Pairs", ", ".join(f"{n:,} {pair}" for pair, n in of["pairs"].items())),
+    ]
+    rows = [_fact(name, value) for name, value in facts]
+    for m, encoder in (report.get("encoders") or {}).items():
+        items = of["items"].get(m)
+        held = "" if items is None else f"; {count(items, 'item')}"
+        what = f", {encoder['dim']:,} dimensions{held}"
+        rows.append(
+            el(
+                "div",
+                el("dt", glyph(m), m),
+                el("dd", el("code", encoder["id"]), what),
+            )
+        )
+    return el(
+        "section",
+        el("h2", "Data and encoders", id="data"),
+        el("dl", *rows, class_="facts"),
+        _left_out(of["left_out"]),
+        aria_labelledby="data",
+    )
+
+
+def _left_out(left: Sequence[Mapping[str, str]]) -> Markup:
+    if not left:
+        return el("p", "Nothing was left out.")
+    items = [
+        el("li", el("code", row["source"]), " ", row["reason"]) for row in left[:_MOST_LEFT_OUT]
+    ]
+    more = len(left) - _MOST_LEFT_OUT
+    return el(
+        "details",
+        el("summary", f"{count(len(left), 'item')} left out, with reasons"),
+        el("ul", *items, el("li", f"and {more:,} more") if more > 0 else None, class_="left-out"),
+    )
+
+
+def settings(report: Mapping[str, Any]) -> Markup | None:
+    """What is needed to do it again."""
+    rows = []
+    if "chosen" in report:
+        rows.append(_fact("Aligner", report["chosen"]["label"]))
+    if "seed" in report:
+        rows.append(_fact("Seed", report["seed"]))
+    if "folds" in report:
+        rows.append(_fact("Outer folds", report["folds"]))
+    if "seconds" in report:
+        rows.append(_fact("Took", f"{report['seconds']:,.0f} s"))
+    versions = report.get("versions") or {}
+    if versions:
+        rows.append(_fact("Versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
+    if not rows:
+        return None
+    return el(
+        "section",
+        el("h2", "Settings", id="settings"),
+        el("dl", *rows, class_="facts"),
+        aria_labelledby="settings",
+    )
+
+
+def _fact(name: str, value: object) -> Markup:
+    return el("div", el("dt", name), el("dd", value))
+
+
+_READ = (
+    ("R@1, R@10", "Of 100 queries, how often the true partner comes first, or within ten."),
+    ("Median rank", "Half of the true partners stand here or before. 1 is best."),
+    ("mAP", "Mean average precision: whether things of the same category come first. 1 is best."),
+    ("Pure chance", "What a random order gets. Figures mean little without it."),
+    (
+        "Shuffled pairs",
+        "The same procedure with partners dealt at random. It may beat chance a little, since "
+        "the encoders alone know something; the space must do clearly better.",
+    ),
+    ("Random encoders", "The same procedure on noise in place of the encoders' vectors."),
+    (
+        "Intervals",
+        "Over folds: one standard deviation either way. Counted once: 95 %, after Wilson.",
+    ),
+    (
+        "Read-outs",
+        "Instance looks for the one that belongs, and is corrected for hubs; semantic looks "
+        "for what is alike in kind. Figures are of the instance read-out unless said otherwise.",
+    ),
+)
+
+
+def how_to_read() -> Markup:
+    """The words of the page explained."""
+    return el(
+        "section",
+        el("h2", "How to read this", id="reading"),
+        el("dl", *(_fact(name, said) for name, said in _READ), class_="facts"),
+        aria_labelledby="reading",
+    )

@@ -1,0 +1,215 @@
+"""The whole page: one file that asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from isthmus.core.types import MEDIA_MODALITIES
+from isthmus.report import making, media, quality
+from isthmus.report.assets import Assets
+from isthmus.report.figures import directions
+from isthmus.report.glyphs import defs
+from isthmus.report.mapview import space_map
+from isthmus.report.markup import Markup, el, join, text
+from isthmus.report.model import MapPoints, QueryExample, Report
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    space_report: Mapping[str, Any] | None = None,
+    evaluation: Mapping[str, Any] | None = None,
+    emergent: frozenset[str] | set[str] = frozenset(),
+    points: MapPoints | None = None,
+    queries: Sequence[QueryExample] = (),
+    examples: Sequence[QueryExample] = (),
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write a report as one HTML file without a network, whole or not at all.
+
+    Args:
+        path: Of the file; one that is there is replaced.
+        title: Of the page.
+        space_report: ``space.report``.
+        evaluation: What :func:`isthmus.space.evaluate` returned.
+        emergent: Directions that were never paired in training, such as ``"image→audio"``.
+        points: What :func:`isthmus.report.map_points` returned.
+        queries: What :func:`isthmus.report.text_queries` returned.
+        examples: What :func:`isthmus.report.examples` returned.
+        notes: Sentences to be read before the figures.
+
+    Returns:
+        The path.
+    """
+    report = Report(
+        title,
+        space_report,
+        evaluation,
+        frozenset(emergent),
+        points,
+        tuple(queries),
+        tuple(examples),
+        tuple(notes),
+    )
+    return report.write(path)
+
+
+def render(report: Report) -> str:
+    """The page as one string."""
+    style, script = _static("report.css"), _static("report.js")
+    assets = Assets()
+    # The cards come before the map, so that they get the pictures and clips that fit.
+    asked, picked = media.asked(report.queries, assets), media.picked(report.examples, assets)
+    mapped = _map(report, assets)
+    body = join(
+        (
+            _header(report),
+            *_quality(report),
+            mapped,
+            asked,
+            picked,
+            *_making(report.space_report or {}),
+            making.how_to_read(),
+        )
+    )
+    return Template(_static("page.html")).substitute(
+        title=text(report.title),
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        store=join((defs(), assets.sprite())),
+        body=body,
+    )
+
+
+def write_atomically(path: Path, content: str) -> Path:
+    """Write a text file so that a reader sees the old one or the new one, never a half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    staging = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        staging.chmod(0o644)
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)
+    return path
+
+
+def _header(report: Report) -> Markup:
+    measured = _measured(report)
+    shown = directions(measured) if measured else []
+    notes = el("ul", *(el("li", note) for note in report.notes), class_="notes")
+    return el(
+        "header",
+        el("h1", report.title),
+        el("p", _lede(report), class_="lede"),
+        quality.headline(shown, report.emergent),
+        notes if report.notes else None,
+    )
+
+
+def _lede(report: Report) -> str:
+    made = report.space_report or {}
+    encoders = made.get("encoders") or {}
+    if not encoders:
+        return "How well one space joins several kinds of media."
+    order = [m for m in MEDIA_MODALITIES if m in encoders]
+    order += [m for m in encoders if m not in order]
+    named = [f"{m} ({encoders[m]['id']})" for m in order]
+    joined = ", ".join(named[:-1]) + f" and {named[-1]}" if len(named) > 1 else named[0]
+    of = made.get("data")
+    learned = f", learned from {of['records']:,} records of {of['name']}" if of else ""
+    return f"A space that joins {joined}{learned}; the encoders stay as they are."
+
+
+def _measured(report: Report) -> Mapping[str, Any] | None:
+    """What the headline speaks of: an evaluation if there is one, else the outer folds."""
+    return report.evaluation or (report.space_report or {}).get("held_out")
+
+
+def _quality(report: Report) -> list[Markup | None]:
+    parts: list[Markup | None] = []
+    made = report.space_report or {}
+    if report.evaluation:
+        parts.append(
+            quality.quality(
+                "How well it finds things",
+                "measured",
+                report.evaluation,
+                None,
+                report.emergent,
+                "Every record is a query once; the rest is what it must be told from.",
+            )
+        )
+    if made.get("held_out"):
+        title = "Estimated when the space was made" if report.evaluation else "How well it finds"
+        says = (
+            f"Means over {made['folds']} outer folds of pairs that neither the fit nor the choice "
+            "of the aligner had seen; records of one group never lie on both sides."
+        )
+        parts.append(
+            quality.quality(
+                title if report.evaluation else "How well it finds things",
+                "estimated",
+                made["held_out"],
+                made.get("null"),
+                report.emergent,
+                says,
+                quality.p_values(made),
+            )
+        )
+    if not parts:
+        parts.append(
+            el(
+                "section",
+                el("h2", "How well it finds things"),
+                el("p", "Not estimated: no pairs were held out."),
+            )
+        )
+    return parts
+
+
+def _map(report: Report, assets: Assets) -> Markup | None:
+    if report.points is None or not len(report.points):
+        return None
+    return el(
+        "section",
+        el("h2", "Map of the space", id="map-title"),
+        space_map(report.points, assets),
+        aria_labelledby="map-title",
+    )
+
+
+def _making(made: Mapping[str, Any]) -> list[Markup | None]:
+    return [making.tried(made), making.data(made), making.settings(made)]
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may be loaded, and only our own style and script may run, by their hashes."""
+    return (
+        "default-src 'none'; img-src data:; media-src data:; "
+        f"style-src {_source(style)}; script-src {_source(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _static(name: str) -> str:
+    return resources.files("isthmus.report").joinpath("static", name).read_text(encoding="utf-8")
