@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
-    from isthmus.space import Space, align, evaluate
+    from isthmus.space import Space
+    from isthmus.space.align import align
+    from isthmus.space.evaluate import evaluate
 
 __version__ = "0.1.0"
 

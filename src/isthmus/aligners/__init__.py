@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from isthmus.aligners.anchors import Anchors
 from isthmus.aligners.base import Aligner, MomentsAligner
 from isthmus.aligners.cca import CCA
+from isthmus.aligners.checks import check_aligner
 from isthmus.aligners.ensemble import Ensemble
 from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, head_from_state
 from isthmus.aligners.moments import Moments
 from isthmus.aligners.procrustes import Procrustes
 from isthmus.aligners.ridge import Ridge
+from isthmus.core.errors import InputError
 from isthmus.core.registry import Registry
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "MomentsAligner",
     "Procrustes",
     "Ridge",
+    "check_aligner",
     "head_from_state",
     "make",
 ]
@@ -37,5 +41,14 @@ for _aligner in (Anchors, CCA, Procrustes, Ridge):
 
 
 def make(name: str, **params: Any) -> Aligner:
-    """An aligner by its short id or ``package.module:Class``, with hyper-parameters."""
-    return ALIGNERS.get(name)(**params)
+    """An aligner by its short id or ``package.module:Class``, with hyper-parameters.
+
+    Raises:
+        InputError: If the aligner or one of its hyper-parameters is unknown.
+    """
+    kind = ALIGNERS.get(name)
+    known = inspect.signature(kind).parameters
+    wrong = [param for param in params if param not in known]
+    if wrong:
+        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}")
+    return kind(**params)

@@ -227,7 +227,8 @@ class Moments:
             # A column that hardly moves would be blown up to noise; leave it small.
             scales = 1.0 / np.maximum(deviation, 1e-3 * deviation.max(initial=1e-30))
             covariance = covariance * np.outer(scales, scales)
-        values, vectors = symmetric_eigen(covariance)
+        # Centred rows span at most one direction fewer than there are rows.
+        values, vectors = symmetric_eigen(covariance, rank=self.count(m) - 1)
         keep = values > _RANK_TOLERANCE[self.products] * values.max(initial=0.0)
         if not keep.any():
             raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")

@@ -45,9 +45,11 @@ def command(
     """
     from isthmus.cli.tables import directions_table
     from isthmus.datasets import load
-    from isthmus.space import align, default_cache, prepare
+    from isthmus.space import align, candidates, default_cache, prepare
 
     check_target(space, "space")
+    fixed = parse_options(param, "--param")
+    candidates(aligner, **fixed)  # mistakes are told before any work
     dataset = load(data, **parse_options(data_option, "--data-option"))
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
@@ -56,7 +58,7 @@ def command(
         made = align(
             ready,
             aligner=aligner,
-            params=parse_options(param, "--param"),
+            params=fixed,
             seed=seed,
             cache=store,
             progress=progress,

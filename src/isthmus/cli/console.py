@@ -46,16 +46,17 @@ def guarded(app: Callable[..., object]) -> int:
         _complain(error)
         return EXIT_REFUSED if isinstance(error, NoSignalError) else EXIT_FAILED
     except KeyboardInterrupt:
-        err().print(
-            "\nInterrupted. What was computed is kept; the same command goes on from there."
-        )
-        return EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    return 0
+        code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    else:
+        return 0
+    if code == EXIT_INTERRUPTED:
+        err().print("\nInterrupted. Vectors computed so far are kept; run it again to go on.")
+    return code
 
 
 def out() -> Console:

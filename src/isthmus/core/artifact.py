@@ -69,15 +69,15 @@ def save_artifact(
     """Write a folder so that a reader sees the old one or the new one, never a half.
 
     Args:
-        folder: Where to; an artifact that is already there is replaced, anything else is
-            left alone and refused.
+        folder: Where to; an artifact of the same kind that is already there is replaced
+            with all its files, anything else is left alone and refused.
         kind: What it is: ``"space"``.
         document: JSON-serialisable.
         tensors: Arrays by name.
         files: Further text files by name, such as a model card.
 
     Raises:
-        ArtifactError: If ``folder`` exists and is not an artifact.
+        ArtifactError: If ``folder`` exists and is not an artifact of this kind.
     """
     from safetensors.numpy import save_file
 
@@ -111,11 +111,16 @@ def check_target(folder: Path, kind: str) -> None:
     """Refuse a folder that holds something else, before any work is done.
 
     Raises:
-        ArtifactError: If ``folder`` exists and is neither empty nor an artifact.
+        ArtifactError: If ``folder`` exists and is neither empty nor an artifact of this
+            kind, whole or damaged.
     """
-    if (folder / DOCUMENT).is_file() or not folder.exists():
+    if not folder.exists():
         return
-    if not folder.is_dir() or any(folder.iterdir()):
+    if (folder / DOCUMENT).is_file():
+        other = _kind(folder / DOCUMENT) not in (kind, None)
+    else:
+        other = not folder.is_dir() or any(folder.iterdir())
+    if other:
         raise ArtifactError(
             f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
         )
@@ -130,7 +135,7 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
     Raises:
         ArtifactError: If there is none, or it is of another kind.
         FormatVersionError: If another format version wrote it.
-        IntegrityError: If the tensors do not match their checksum.
+        IntegrityError: If the document or the tensors do not match their checksum.
     """
     from safetensors.numpy import load_file
 
@@ -169,6 +174,7 @@ def _swap(staging: Path, folder: Path) -> None:
             staging.replace(folder)
         except BaseException:
             old.rename(folder)
+            old.parent.rmdir()
             raise
     _fsync(folder.parent)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*"):
@@ -181,6 +187,13 @@ def _survivor(folder: Path) -> Path:
         return folder
     left = sorted(folder.parent.glob(f".{glob.escape(folder.name)}-old-*/{_OLD}"))
     return left[-1] if left else folder
+
+
+def _kind(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["kind"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _document_sha256(document: Any) -> str:

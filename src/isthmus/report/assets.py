@@ -19,10 +19,13 @@ MAP_SIDE = 96
 """The same for those that only the map shows."""
 CLIP_SECONDS = 3.0
 
+_CLIP_RATE = 16_000
+_SQUEEZE = 0.97
 _SMALL_FILE = 200_000
+_PLAIN = "nodownload noplaybackrate noremoteplayback"  # a narrow player has no room
 _IMAGE_BYTES = 2_600_000  # of base64, so is the next; what is left of 6 MB is markup
 _AUDIO_BYTES = 2_400_000
-_MAP_AUDIO_BYTES = 1_200_000
+_MAP_AUDIO_BYTES = 2_000_000
 _MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac", "mp3": "audio/mpeg"}
 
 
@@ -80,6 +83,7 @@ class Assets:
             return el(
                 "audio",
                 controls=True,
+                controlslist=_PLAIN,
                 preload="none",
                 id=name,
                 src=uri,
@@ -91,6 +95,7 @@ class Assets:
                 el(
                     "audio",
                     controls=True,
+                    controlslist=_PLAIN,
                     preload="none",
                     hidden=True,
                     data_same=name,
@@ -159,12 +164,14 @@ def _clip(item: MediaItem, *, original: bool) -> str | None:
     import soundfile
     from scipy.signal import resample_poly
 
-    rate = min(sound.rate, 16_000)
     samples = sound.samples[: int(CLIP_SECONDS * sound.rate)]
-    if rate != sound.rate:
-        samples = resample_poly(samples, rate, sound.rate).astype(np.float32)
+    if sound.rate != _CLIP_RATE:
+        samples = resample_poly(samples, _CLIP_RATE, sound.rate).astype(np.float32)
     out = io.BytesIO()
-    soundfile.write(out, samples, rate, format="OGG", subtype="VORBIS", compression_level=0.9)
+    subtype = "OPUS" if "OPUS" in soundfile.available_subtypes("OGG") else "VORBIS"
+    soundfile.write(
+        out, samples, _CLIP_RATE, format="OGG", subtype=subtype, compression_level=_SQUEEZE
+    )
     return _uri("audio/ogg", out.getvalue())
 
 

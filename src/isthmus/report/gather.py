@@ -86,7 +86,7 @@ def text_queries(
         texts: Language as a BCP 47 tag, and the words.
         pairs: Native vectors of what is searched.
         dataset: The records of ``pairs``.
-        modalities: What to look for, one result list each.
+        modalities: What to look for, one result list each; those not there are left out.
 
     Returns:
         For every text one example a modality, with the five best hits.
@@ -96,7 +96,8 @@ def text_queries(
     embedded = space.embed(items, TEXT)
     reasons = {failure.source: failure.reason for failure in embedded.failures}
     found: list[QueryExample] = []
-    galleries = {m: _thin(pairs.rows(m)) for m in modalities}
+    here = [m for m in modalities if m in pairs.modalities and m in space.modalities]
+    galleries = {m: _thin(pairs.rows(m)) for m in here}
     vectors = {m: space.transform(pairs.vectors[m][g], m) for m, g in galleries.items() if len(g)}
     for row, ((language, _), item) in enumerate(zip(texts, items, strict=True)):
         if not embedded.ok[row]:
@@ -140,7 +141,8 @@ def _best(scores: F32) -> NDArray[np.intp]:
 def _thin(rows: NDArray[np.intp]) -> NDArray[np.intp]:
     if len(rows) <= MAX_GALLERY:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, MAX_GALLERY).astype(int)]
+    even: NDArray[np.intp] = rows[np.linspace(0, len(rows) - 1, MAX_GALLERY).astype(int)]
+    return even
 
 
 def _in_bank(bank: F32, x: F32) -> NDArray[np.bool_]:

@@ -23,7 +23,9 @@ def kind(modality: str) -> str:
 def defs() -> Markup:
     """The shapes, to be drawn by reference."""
     shapes = [
-        el("symbol", shape, id=f"g-{name}", overflow="visible") for name, shape in _SHAPES.items()
+        el("symbol", el("g", shape, class_=class_), id=f"{mark}-{name}", overflow="visible")
+        for mark, class_ in (("g", None), ("p", "on-map"))  # a small screen has smaller marks
+        for name, shape in _SHAPES.items()
     ]
     return el("svg", *shapes, class_="store", aria_hidden="true")
 

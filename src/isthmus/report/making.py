@@ -28,8 +28,8 @@ def tried(report: Mapping[str, Any]) -> Markup | None:
         el(
             "p",
             f"{count(len(ran), 'candidate')} scored by cross-validation on these records: the mean "
-            "reciprocal rank of the true partner. The figures above come from outer folds "
-            "that their own choice never saw.",
+            "reciprocal rank of the true partner. These scores were used to choose, so they are "
+            "not an estimate of quality.",
         ),
         _trial_table(rows[:_TOP], "The best candidates"),
         el(

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.core.types import IMAGE
 from isthmus.report.assets import MAP_SIDE, Assets
 from isthmus.report.glyphs import glyph, kind
-from isthmus.report.markup import Markup, el, join
+from isthmus.report.markup import Markup, el
 from isthmus.report.model import MapPoints
 from isthmus.report.words import count, short_source
 
@@ -32,7 +32,7 @@ def space_map(points: MapPoints, assets: Assets) -> Markup:
         role="group",
         aria_label="Map of the space; arrow keys move from point to point",
     )
-    tip = el("div", class_="tip", id="tip", role="status", hidden=True)
+    tip = el("div", class_="tip", id="tip", hidden=True)
     keys = [
         el("li", glyph(m), f"{m}, {count(n, 'point')}") for m, n in Counter(points.modality).items()
     ]
@@ -41,7 +41,6 @@ def space_map(points: MapPoints, assets: Assets) -> Markup:
         el("ul", *keys, class_="keys"),
         el("div", svg, tip, class_="map"),
         el("figcaption", _caption(points, assets)),
-        class_="wide",
     )
 
 
@@ -69,13 +68,18 @@ def _mark(points: MapPoints, i: int, at: tuple[float, float], assets: Assets) ->
     return el(
         "g",
         el("title", f"{item.modality}: {title}"),
-        el("use", href=f"#g-{kind(item.modality)}", x=f"{at[0]:.2f}%", y=f"{at[1]:.2f}%"),
+        el("use", href=f"#p-{kind(item.modality)}", x=f"{at[0]:.2f}%", y=f"{at[1]:.2f}%"),
         class_=f"pt m-{kind(item.modality)}",
         data_i=picture,
         data_a=assets.clip_id(item),
         data_r=points.records[i] if points.records else None,
-        data_g=(points.group[i] or None) if points.group else None,
+        data_g=(_short(points.group[i]) or None) if points.group else None,
     )
+
+
+def _short(group: str) -> str:
+    """The last folder of a category that is a path."""
+    return group.rstrip("/").rpartition("/")[2] or group
 
 
 def _place(points: MapPoints) -> list[tuple[float, float]]:
@@ -94,13 +98,13 @@ def _labels(points: MapPoints, place: list[tuple[float, float]]) -> list[Markup]
     xy = np.array(place)
     groups = np.array(points.group)
     taken: list[tuple[float, float]] = []
-    labels = []
+    labels: list[Markup] = []
     for name, _ in Counter(g for g in points.group if g).most_common(4 * _LABELS):
         x, y = (float(v) for v in np.median(xy[groups == name], axis=0))
         if any(abs(x - u) < _APART[0] and abs(y - v) < _APART[1] for u, v in taken):
             continue
         taken.append((x, y))
-        short = name.rstrip("/").rpartition("/")[2] or name
+        short = _short(name)
         anchor = "start" if x < 12 else "end" if x > 88 else "middle"
         minor = "label minor" if len(labels) >= _LABELS // 2 else "label"
         labels.append(
@@ -111,4 +115,4 @@ def _labels(points: MapPoints, place: list[tuple[float, float]]) -> list[Markup]
         )  # fmt: skip
         if len(labels) == _LABELS:
             break
-    return [join(labels)]
+    return labels

@@ -12,7 +12,9 @@ from isthmus.report.assets import Assets
 from isthmus.report.glyphs import direction_label, glyph
 from isthmus.report.markup import Markup, el
 from isthmus.report.model import Hit, QueryExample
-from isthmus.report.words import caption_of, language_name, language_of, short_source
+from isthmus.report.words import caption_of, captions_of, language_name, language_of, short_source
+
+_CAPTIONS = 3  # of one thing, in several languages or ways
 
 
 def asked(queries: Sequence[QueryExample], assets: Assets) -> Markup | None:
@@ -87,7 +89,7 @@ def _hits(query: QueryExample, assets: Assets) -> Markup:
     if not query.hits:
         return el("p", query.note or "Nothing found.", class_="small")
     modality = query.hits[0].item.modality
-    head = el("p", glyph(modality), modality, " ", query.note, class_="small kind")
+    head = el("p", glyph(modality), modality, " · ", query.note, class_="small kind")
     return el("div", head, _list(query.hits, assets))
 
 
@@ -113,7 +115,9 @@ def _media(item: MediaItem, caption: str | None, language: str | None, assets: A
     """The thing itself where it can be shown, and the words that belong to it."""
     name = caption or short_source(item)
     if item.modality == TEXT:
-        return el("div", _words(caption_of(item) or item.source, language), class_="media text")
+        several = captions_of(item)[:_CAPTIONS] or (name,)
+        known = language if len(several) == 1 else None
+        return el("div", *(_words(each, known) for each in several), class_="media text")
     words = _words(name, language, "caption")
     if item.modality == IMAGE:
         shown = assets.picture(item, name) or _absent("no picture to show")

@@ -51,6 +51,11 @@ class QueryExample:
     trained: bool = False
 
     @property
+    def judged(self) -> bool:
+        """Whether it is known which hit is the true one."""
+        return any(hit.true is not None for hit in self.hits)
+
+    @property
     def direction(self) -> str:
         """``"text→image"``; only the query's modality where nothing was found."""
         if not self.hits:
@@ -94,8 +99,7 @@ class Report:
         evaluation: What :func:`isthmus.space.evaluate` returned.
         emergent: Directions that were never paired in training.
         points: The map of the space.
-        queries: What a person asked in words.
-        examples: Queries picked at random, in every direction.
+        queries: What a person asked in words, and queries picked at random, in any order.
         notes: Sentences to be read before the figures.
     """
 
@@ -105,7 +109,6 @@ class Report:
     emergent: frozenset[str] = frozenset()
     points: MapPoints | None = None
     queries: Sequence[QueryExample] = ()
-    examples: Sequence[QueryExample] = ()
     notes: Sequence[str] = field(default_factory=tuple)
 
     def html(self) -> str:

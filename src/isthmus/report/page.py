@@ -31,7 +31,6 @@ def write_report(
     emergent: frozenset[str] | set[str] = frozenset(),
     points: MapPoints | None = None,
     queries: Sequence[QueryExample] = (),
-    examples: Sequence[QueryExample] = (),
     notes: Sequence[str] = (),
 ) -> Path:
     """Write a report as one HTML file without a network, whole or not at all.
@@ -43,8 +42,8 @@ def write_report(
         evaluation: What :func:`isthmus.space.evaluate` returned.
         emergent: Directions that were never paired in training, such as ``"image→audio"``.
         points: What :func:`isthmus.report.map_points` returned.
-        queries: What :func:`isthmus.report.text_queries` returned.
-        examples: What :func:`isthmus.report.examples` returned.
+        queries: What :func:`isthmus.report.text_queries` and :func:`isthmus.report.examples`
+            returned; where the true partner is known they stand apart.
         notes: Sentences to be read before the figures.
 
     Returns:
@@ -57,7 +56,6 @@ def write_report(
         frozenset(emergent),
         points,
         tuple(queries),
-        tuple(examples),
         tuple(notes),
     )
     return report.write(path)
@@ -68,7 +66,8 @@ def render(report: Report) -> str:
     style, script = _static("report.css"), _static("report.js")
     assets = Assets()
     # The cards come before the map, so that they get the pictures and clips that fit.
-    asked, picked = media.asked(report.queries, assets), media.picked(report.examples, assets)
+    asked = media.asked([q for q in report.queries if not q.judged], assets)
+    picked = media.picked([q for q in report.queries if q.judged], assets)
     mapped = _map(report, assets)
     body = join(
         (

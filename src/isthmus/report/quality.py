@@ -13,7 +13,7 @@ from isthmus.report.words import a_thing, hundredths, of_hundred, sides, thing
 
 _HEADLINES = 4
 _SMALL_GALLERY = 20  # among so few, the first ten say little
-_HEADS = ("", "R@1", "R@10", "Median rank", "mAP")
+_HEADS = ("R@1", "R@10", "Median rank", "mAP")
 
 
 def headline(shown: Sequence[Direction], emergent: Collection[str]) -> Markup | None:
@@ -108,7 +108,7 @@ def _table(shown: Sequence[Direction], caption: str) -> Markup:
         el("tbody", _head_row(d), *(_line(row, first=row is d.found) for row in d.rows))
         for d in shown
     ]
-    head = el("thead", el("tr", *(el("th", name, scope="col") for name in _HEADS)))
+    head = el("thead", el("tr", el("td"), *(el("th", name, scope="col") for name in _HEADS)))
     table = el("table", el("caption", caption), head, *bodies, class_="figures")
     return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
@@ -117,7 +117,7 @@ def _head_row(direction: Direction) -> Markup:
     counts = f"{direction.queries:,.0f} queries among {direction.gallery:,.0f}"
     label = el(
         "th", direction_label(direction.name), " ", el("small", counts),
-        colspan=len(_HEADS), scope="rowgroup",
+        colspan=1 + len(_HEADS), scope="rowgroup",
     )  # fmt: skip
     return el("tr", label, class_="group")
 
@@ -134,7 +134,7 @@ def _line(row: Row, *, first: bool) -> Markup:
 
 
 def _cell(figure: Figure, kind: str) -> Markup:
-    say = {"share": hundredths, "rank": _rank, "map": lambda v: f"{v:.2f}"}[kind]
+    say = _SAY[kind]
     value = say(figure.value)
     if figure.low is None or figure.high is None:
         return el("td", value)
@@ -145,6 +145,11 @@ def _rank(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0") if value < 10 else f"{value:,.0f}"
 
 
+def _two_digits(value: float) -> str:
+    return f"{value:.2f}"
+
+
+_SAY = {"share": hundredths, "rank": _rank, "map": _two_digits}
 _GEOMETRY = {
     "median_true_cosine": "Cosine of true pairs",
     "modality_gap": "Modality gap",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from isthmus.core.errors import MediaError
 from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO, MediaItem
+from isthmus.media import decode
 
 _SINGULAR = {TEXT: "caption", IMAGE: "picture", AUDIO: "recording", VIDEO: "video"}
 _ARTICLE = {TEXT: "a caption", IMAGE: "a picture", AUDIO: "a recording", VIDEO: "a video"}
@@ -75,12 +79,24 @@ def language_of(words: str, known: str | None = None) -> str | None:
     return None
 
 
+def captions_of(item: MediaItem) -> tuple[str, ...]:
+    """The captions of a text item, read from its file if need be; else none."""
+    if item.modality != TEXT or isinstance(item.payload, np.ndarray):
+        return ()
+    try:
+        captions: tuple[str, ...] = decode(item)
+    except MediaError:
+        return ()
+    return captions
+
+
 def caption_of(item: MediaItem | None, most: int = 3) -> str | None:
     """The captions of a text item as one line, at most ``most`` of them."""
-    if item is None or not item.captions:
+    captions = () if item is None else captions_of(item)
+    if not captions:
         return None
-    shown = " · ".join(item.captions[:most])
-    more = len(item.captions) - most
+    shown = " · ".join(captions[:most])
+    more = len(captions) - most
     return f"{shown} · {more} more" if more > 0 else shown
 
 

@@ -1,18 +1,21 @@
 """Space: the artefact that joins encoders, heads and banks, and how it is chosen."""
 
 from isthmus.space.align import Prepared, align, default_cache, prepare
+from isthmus.space.candidates import Candidate, candidates
 from isthmus.space.encode import EncodedItems, encode_items, encode_records
 from isthmus.space.evaluate import evaluate, wilson_interval
 from isthmus.space.readout import Readout
 from isthmus.space.space import EncoderRef, Space
 
 __all__ = [
+    "Candidate",
     "EncodedItems",
     "EncoderRef",
     "Prepared",
     "Readout",
     "Space",
     "align",
+    "candidates",
     "default_cache",
     "encode_items",
     "encode_records",

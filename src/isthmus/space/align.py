@@ -209,7 +209,7 @@ def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], di
         if chosen[m].modality != m:
             raise DataError(f"{chosen[m].id} reads {chosen[m].modality}, not {m}")
         learn = getattr(chosen[m], "fit", None)
-        if learn is not None:
+        if learn is not None and isinstance(named, str):  # an object is as its owner left it
             learn([text for item in items for text in item.captions])
     return chosen, specs
 

@@ -63,11 +63,13 @@ def candidates(aligner: str = "auto", **params: Any) -> list[Candidate]:
         if params:
             raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
         return [candidate for name in _GRIDS for candidate in candidates(name)]
-    fixed = dict(params)
-    grid = [point for point in _GRIDS.get(aligner, [{}]) if not fixed.keys() & point.keys()]
-    chosen = [Candidate(aligner, {**point, **fixed}) for point in grid or [{}]]
-    chosen[0].build()  # a wrong name or value is told before any work
-    return chosen
+    chosen: dict[str, Candidate] = {}
+    for point in _GRIDS.get(aligner, [{}]):
+        candidate = Candidate(aligner, {**point, **params})
+        chosen.setdefault(candidate.label, candidate)
+    for candidate in chosen.values():
+        candidate.build()  # a wrong name or value is told before any work
+    return list(chosen.values())
 
 
 def ensembles(best: dict[str, Candidate]) -> list[Candidate]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from isthmus.aligners import Aligner, Ensemble, Moments, MomentsAligner
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.types import PairedVectors, Progress
+from isthmus.encoders.base import usable_cores
 from isthmus.metrics import mean_reciprocal_rank, ranks
 from isthmus.space.candidates import Candidate, ensembles
 from isthmus.space.readout import score
@@ -124,17 +127,13 @@ def select(
     doubles: list[tuple[int, ...]] = []
     if nested and folds.count > 2:
         doubles = list(combinations(range(folds.count), 2))
-    table = _Table(folds, list(choices), len(singles) + len(doubles), progress)
-    for left_out in [*singles, *doubles]:
-        table.run(left_out)
-    for family in _families(table, singles, doubles):
-        table.add(family, [*singles, *doubles])
+    table = _Table(folds, list(choices), [*singles, *doubles])
+    table.run(progress, "choose aligner")
+    table.add(_families(table, singles, doubles))
+    table.run(progress, "choose ensemble")
     outer = []
     for fold in range(folds.count) if doubles else []:
-        inner = [
-            (pair, other) for pair in doubles if fold in pair for other in pair if other != fold
-        ]
-        candidate = table.best(inner)
+        candidate = table.best(_inner(doubles, fold))
         aligner = fit(candidate, *folds.without(fold))
         train = np.flatnonzero(folds.labels != fold)
         outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
@@ -188,31 +187,44 @@ class _Table:
     """Scores of every candidate on every split."""
 
     def __init__(
-        self, folds: Folds, choices: list[Candidate], total: int, progress: Progress | None
+        self, folds: Folds, choices: list[Candidate], left_outs: list[tuple[int, ...]]
     ) -> None:
         self.folds = folds
         self.choices = choices
+        self.left_outs = left_outs
         self.scores: dict[tuple[int, Split], float] = {}
         self.reasons: dict[int, str] = {}
         self._train: dict[tuple[int, ...], tuple[PairedVectors, Moments]] = {}
-        self._progress = progress
-        self._total = total
         self._done = 0
 
-    def run(self, left_out: tuple[int, ...]) -> None:
-        self._evaluate(range(len(self.choices)), left_out)
-        self._done += 1
-        if self._progress is not None:
-            self._progress("choose aligner", self._done, self._total)
-
-    def add(self, more: list[Candidate], left_outs: list[tuple[int, ...]]) -> None:
-        """Append candidates and score them on splits that are already there."""
+    def add(self, more: Iterable[Candidate]) -> None:
+        """Append candidates that are not there yet."""
         known = {candidate.label for candidate in self.choices}
-        more = [candidate for candidate in more if candidate.label not in known]
-        start = len(self.choices)
-        self.choices += more
-        for left_out in left_outs:
-            self._evaluate(range(start, len(self.choices)), left_out)
+        for candidate in more:
+            if candidate.label not in known:
+                self.choices.append(candidate)
+                known.add(candidate.label)
+
+    def run(self, progress: Progress | None, phase: str) -> None:
+        """Score what was appended since the last run, one split a thread.
+
+        Eigenproblems of this size use one core better than two, so every thread gets a
+        single-threaded BLAS and the splits run side by side.
+        """
+        which = range(self._done, len(self.choices))
+        self._done = len(self.choices)
+        if not which:
+            return
+        with threadpool_limits(1), ThreadPoolExecutor(usable_cores()) as pool:
+            running = [pool.submit(self._evaluate, which, each) for each in self.left_outs]
+            try:
+                for done, future in enumerate(as_completed(running), start=1):
+                    future.result()
+                    if progress is not None:
+                        progress(phase, done, len(running))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _evaluate(self, which: range, left_out: tuple[int, ...]) -> None:
         if left_out not in self._train:
@@ -223,7 +235,7 @@ class _Table:
                 continue
             try:
                 aligner = fit(self.choices[index], train, moments)
-            except DataError as error:
+            except (DataError, NoSignalError) as error:
                 self.reasons[index] = str(error)
                 continue
             for fold in left_out:
@@ -271,18 +283,20 @@ class _Table:
 
 def _families(
     table: _Table, singles: list[tuple[int, ...]], doubles: list[tuple[int, ...]]
-) -> list[list[Candidate]]:
+) -> list[Candidate]:
     """Ensembles worth trying: of the best of each family, for every selection to be made.
 
     A selection for an outer fold sees only what its own inner folds found best.
     """
     views: list[list[Split]] = [[(single, single[0]) for single in singles]]
-    views += [
-        [(pair, other) for pair in doubles if fold in pair for other in pair if other != fold]
-        for fold in range(table.folds.count)
-        if doubles
-    ]
-    return [ensembles(table.best_by_family(view)) for view in views]
+    if doubles:
+        views += [_inner(doubles, fold) for fold in range(table.folds.count)]
+    return [each for view in views for each in ensembles(table.best_by_family(view))]
+
+
+def _inner(doubles: list[tuple[int, ...]], fold: int) -> list[Split]:
+    """Splits that leave ``fold`` out of everything and score another fold."""
+    return [(pair, other) for pair in doubles if fold in pair for other in pair if other != fold]
 
 
 def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:

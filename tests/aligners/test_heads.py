@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from isthmus.aligners import AnchorHead, ConcatHead, LinearHead, head_from_state
+from isthmus.core.errors import ArtifactError, VectorError
+from isthmus.core.types import Head
+
+
+def linear(dim: int = 3, k: int = 2, seed: int = 0) -> LinearHead:
+    rng = np.random.default_rng(seed)
+    return LinearHead(rng.normal(size=dim), rng.normal(size=(dim, k)))
+
+
+def anchors() -> AnchorHead:
+    return AnchorHead(np.zeros(3), np.eye(3), k=2, power=2.0)
+
+
+def test_a_linear_head_worked_by_hand() -> None:
+    head = LinearHead(np.array([1.0, 1.0]), np.array([[3.0, 0.0], [0.0, 4.0]]))
+    assert np.allclose(head(np.array([[2.0, 2.0], [1.0, 3.0]])), [[0.6, 0.8], [0.0, 1.0]])
+    assert (head.input_dim, head.output_dim) == (2, 2)
+
+
+def test_an_anchor_head_worked_by_hand() -> None:
+    found = anchors()(np.array([[2.0, 1.0, -9.0], [3.0, 2.0, 1.0], [-1.0, -1.0, 2.0]]))
+    expected = np.array([[4.0, 1.0, 0.0], [9.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    assert np.allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_a_concatenation_averages_cosines() -> None:
+    first, second = linear(seed=1), linear(k=4, seed=2)
+    head = ConcatHead([first, second], [3.0, 1.0])
+    x = np.random.default_rng(3).normal(size=(6, 3))
+    unit = head(x)
+    assert np.allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    expected = 0.75 * first(x) @ first(x).T + 0.25 * second(x) @ second(x).T
+    assert np.allclose(unit @ unit.T, expected, atol=1e-6)
+    assert (head.input_dim, head.output_dim) == (3, 6)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        linear(),
+        anchors(),
+        ConcatHead([linear(), ConcatHead([anchors(), linear(k=5)], [1, 2])], [1, 9]),
+    ],
+    ids=["linear", "anchors", "nested"],
+)
+def test_state_survives_json_and_safetensors(head: Head) -> None:
+    document, tensors = head.state()
+    again = head_from_state(head.kind, json.loads(json.dumps(document)), load(save(tensors)))
+    x = np.random.default_rng(0).normal(size=(10, 3))
+    assert np.array_equal(again(x), head(x))
+    assert type(again) is type(head)
+    assert isinstance(head, Head)
+    assert all(array.dtype == np.float32 for array in tensors.values())
+
+
+def test_a_kind_that_this_release_does_not_know() -> None:
+    with pytest.raises(ArtifactError, match=r"unknown kind of head 'quantum'.*anchors.*linear"):
+        head_from_state("quantum", {}, {})
+
+
+def test_rows_that_a_head_maps_to_zero_point_nowhere_in_particular() -> None:
+    head = LinearHead(np.array([1.0, 2.0]), np.eye(2))
+    assert np.allclose(head(np.array([[1.0, 2.0]])), [[np.sqrt(0.5)] * 2])
+    assert np.allclose(anchors()(np.array([[-1.0, -1.0, -1.0]])), [[np.sqrt(1 / 3)] * 3])
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e15, 1e30])
+def test_vectors_of_any_length_become_unit_vectors(scale) -> None:
+    for head in (LinearHead(np.zeros(3), np.eye(3)), anchors()):
+        found = head(np.array([[2.0, 1.0, 2.0]]) * scale)
+        assert np.allclose(found, head(np.array([[2.0, 1.0, 2.0]])), atol=1e-6)
+        assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("head", [linear(), anchors()], ids=["linear", "anchors"])
+def test_what_a_head_refuses(head) -> None:
+    with pytest.raises(VectorError, match="need dimension 3, got 4"):
+        head(np.ones((2, 4)))
+    with pytest.raises(VectorError, match="row 1 has NaN"):
+        head(np.array([[1.0, 2, 3], [1, np.nan, 3]]))
+    with pytest.raises(VectorError, match="row 0 has only zeros"):
+        head(np.zeros((1, 3)))
+    assert head(np.ones((0, 3), dtype=np.float32)).shape == (0, head.output_dim)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isthmus.datasets import load
+
+WORDS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "grey": (128,) * 3}
+
+
+def isthmus(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "isthmus", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=240,
+        env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A person's own folder: pictures and captions by stem, Chinese and emoji names, bad files."""
+    root = tmp_path_factory.mktemp("我的照片 📷")
+    for number, record in enumerate(load("shapes", n=48, seed=3).records):
+        place = root / f"专辑{number % 6}"
+        place.mkdir(exist_ok=True)
+        stem = place / f"图片{number}🎈"
+        stem.with_suffix(".png").write_bytes(record.items["image"].read())
+        stem.with_suffix(".txt").write_text(record.items["text"].captions[0], encoding="utf-8")
+    whole = (root / "专辑0" / "图片0🎈.png").read_bytes()
+    (root / "专辑1" / "坏的.png").write_bytes(whole[: len(whole) // 2])
+    (root / "专辑1" / "坏的.txt").write_text("a broken picture", encoding="utf-8")
+    (root / "专辑2" / "空.png").write_bytes(b"")
+    return root
+
+
+@pytest.fixture(scope="module")
+def space(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("out") / "space"
+    done = isthmus("align", folder, "-o", place, *CLASSICAL, "--aligner", "ridge", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {Path(f["source"]).name for f in found["data"]["left_out"]} == {"坏的.png", "空.png"}
+    assert found["data"]["pairs"] == {"text–image": 48}
+    return place
+
+
+CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog")
+
+
+def test_help_is_fast_and_light() -> None:
+    code = (
+        "import sys, isthmus.cli.main as m\n"
+        "heavy = {'torch', 'pyarrow', 'sklearn', 'onnxruntime', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    started = time.perf_counter()
+    done = isthmus("--help")
+    assert done.returncode == 0 and "align" in done.stdout
+    # The promise is half a second on a warm, idle machine; this guards against an import of torch.
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("command", ["demo", "align", "eval", "embed", "data", "data get"])
+def test_every_command_explains_itself(command: str) -> None:
+    done = isthmus(*command.split(), "--help")
+    assert done.returncode == 0 and "Usage" in done.stdout
+
+
+def test_align_lists_what_it_left_out_and_saves_a_card(space: Path) -> None:
+    assert "text→image" in (space / "README.md").read_text(encoding="utf-8")
+
+
+def test_eval_measures_every_direction(space: Path, folder: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    done = isthmus("eval", space, folder, "--json", "--report", report)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    row = found["directions"]["text→image"]["instance"]
+    assert row["n_gallery"] == 48 and row["r10"] > 2 * row["chance_r10"]
+    assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
+    human = isthmus("eval", space, folder)
+    assert "text→image" in human.stdout and "Left out 2" in human.stderr
+
+
+def test_embed_gives_unit_vectors_and_names_the_bad_file(
+    space: Path, folder: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "v.npz"
+    done = isthmus("embed", space, folder, "-m", "image", "-o", target)
+    assert done.returncode == 4
+    assert "坏的.png" in done.stderr
+    with np.load(target, allow_pickle=False) as found:
+        assert found["vectors"].shape[0] == 48 == len(found["sources"])
+        np.testing.assert_allclose(np.linalg.norm(found["vectors"], axis=1), 1, atol=1e-5)
+    done = isthmus("embed", space, "一个红色的圆", "a red circle", "--json")
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["source"] for row in rows] == ["一个红色的圆", "a red circle"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("align", "no-such-folder", "-o", "s"), "no-such-folder"),
+        (("align", "tuxpant", "-o", "s"), "tuxpaint"),
+        (("eval", "nowhere", "shapes"), "no saved space"),
+        (("align", "shapes", "-o", "s", "-d", "n"), "NAME=VALUE"),
+        (("align", "shapes", "-o", "s", "-d", "colour=red"), "colour"),
+        (("align", "shapes", "-o", "s", "--aligner", "magic"), "magic"),
+        (("align", "shapes", "-o", "s", "-e", "text=bert"), "bert"),
+        (("align", "shapes", "-o", "s", "-e", "smell=tfidf"), "smell"),
+        (("embed", "nowhere", "text"), "--out FILE.npz"),
+        (("data", "get", "imagenet"), "imagenet"),
+    ],
+)
+def test_mistakes_get_a_message_and_exit_code_1(
+    arguments: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    done = isthmus(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_mistakes_are_json_where_json_is_asked_for(tmp_path: Path) -> None:
+    done = isthmus("align", "no-such", "-o", tmp_path / "s", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"] == "MissingDataError"
+
+
+def test_a_foreign_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    done = isthmus("align", "shapes", "-o", tmp_path, *CLASSICAL)
+    assert done.returncode == 1 and "choose another name" in done.stderr
+    assert "encode" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_an_empty_folder_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = isthmus("align", tmp_path / "empty", "-o", tmp_path / "s")
+    assert done.returncode == 1 and "empty" in done.stderr
+
+
+def test_pairs_without_signal_are_refused_with_code_3(tmp_path: Path) -> None:
+    """Captions dealt at random to plain pictures."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "noise"
+    root.mkdir()
+    for i in range(40):
+        Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(root / f"{i}.png")
+        (root / f"{i}.txt").write_text(" ".join(rng.choice(list(WORDS), 4)))
+    done = isthmus("align", root, "-o", tmp_path / "s", *CLASSICAL, "--no-groups")
+    assert done.returncode == 3, done.stderr
+    assert "no better than shuffled" in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -> None:
+    env = {**os.environ, "ISTHMUS_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "isthmus", "align", "shapes", "-d", "n=400", "-o", "s"]
+    command += [*CLASSICAL, "-e", "audio=mfcc"]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, stdout=subprocess.PIPE
+    )
+    vectors = tmp_path / "cache" / "vectors.sqlite"
+    deadline = time.monotonic() + 60
+    while not vectors.exists() and time.monotonic() < deadline and running.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130, errors
+    assert "run it again to go on" in errors and "Traceback" not in errors
+    assert not (tmp_path / "s").exists()
+
+
+def test_data_show_counts(folder: Path) -> None:
+    found = json.loads(isthmus("data", "show", folder, "--json").stdout)
+    assert found["pairs"] == {"text–image": 49} and found["groups"] == 6
+
+
+def test_demo_on_shapes(tmp_path: Path) -> None:
+    done = isthmus("demo", "--data", "shapes", "-o", tmp_path / "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert sorted(found["emergent"]) == ["audio→image", "image→audio"]
+    assert len(found["directions"]) == 6
+    for name, readouts in found["directions"].items():
+        row = readouts["instance"]
+        assert row["r10"] > 1.5 * row["chance_r10"], name
+    assert set(found["languages"]) == {"en", "zh"}
+    page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert "蓝色的三角形" in page and "a large red circle" in page
+    assert (tmp_path / "demo" / "space" / "README.md").is_file()

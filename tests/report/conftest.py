@@ -1,0 +1,76 @@
+"""A small space of three modalities, a data set that attacks, and a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isthmus.core.types import IMAGE, TEXT, Dataset, MediaItem, PairedVectors, Record
+from isthmus.datasets import load
+from isthmus.space import Space, align, evaluate, prepare
+
+SCRIPT = "<script>window.attacked = 1</script>"
+HANDLER = 'a"><img src=x onerror="window.attacked = 2">.png'
+EMERGENT = frozenset({"image→audio", "audio→image"})
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A space made from 60 scenes, and 30 scenes that it has not seen."""
+
+    space: Space
+    trained: PairedVectors
+    train: Dataset
+    held: PairedVectors
+    test: Dataset
+    evaluation: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def made() -> Made:
+    scenes = load("shapes", n=90, seed=1)
+    encoders = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
+    ready = prepare(scenes, encoders, by_group=False)
+    rows = np.arange(90)
+    trained = replace(ready, pairs=ready.pairs.take(rows < 60), links=ready.links[:60])
+    space = align(trained, aligner="ridge", params={"ridge": 1.0})
+    held = ready.pairs.take(rows >= 60)
+    test = scenes.take(range(60, 90))
+    found = evaluate(space.heads, space.banks, held)
+    return Made(space, trained.pairs, scenes.take(range(60)), held, test, found)
+
+
+@pytest.fixture(scope="session")
+def hostile(made: Made) -> Dataset:
+    """The unseen scenes with captions, file names and categories that are markup."""
+    records = []
+    for record in made.test.records:
+        picture = record.items[IMAGE]
+        items = {
+            **record.items,
+            TEXT: MediaItem.from_text([SCRIPT, "x' onmouseover='window.attacked=3"]),
+            IMAGE: MediaItem(picture.id, IMAGE, HANDLER, picture.payload),
+        }
+        records.append(Record(record.id, items, group='</title></svg><svg onload="attacked=4">'))
+    return Dataset(SCRIPT, records)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium without a head, where there is one."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_api.sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+        path = found or (str(own) if own.is_file() else None)
+        if path is None:
+            pytest.skip("no Chromium; run: playwright install chromium")
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
