@@ -78,6 +78,8 @@ def test_anchors_are_records_with_everything_thinned_evenly() -> None:
     centred = pairs["text"] - pairs["text"].mean(axis=0)  # the mean of all, not of the chosen
     expected = centred[chosen] / np.linalg.norm(centred[chosen], axis=1, keepdims=True)
     assert np.allclose(head.anchors, expected, atol=1e-5)
+    image = aligner.heads_["image"]
+    assert np.allclose(image.mean, pairs["image"][mask].mean(axis=0), atol=1e-6)
 
 
 def test_what_cannot_be_anchored() -> None:

@@ -288,3 +288,10 @@ def test_spectrum_with_scale_is_that_of_the_correlations() -> None:
     x = pairs.vectors["text"].astype(float)
     assert np.allclose(scales, 1 / x.std(axis=0), rtol=1e-9)
     assert np.allclose(eigenvalues, np.linalg.eigvalsh(np.corrcoef(x.T)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+def test_rounding_is_not_taken_for_variance(products) -> None:
+    """Fewer rows than columns: n − 1 directions, whatever the products leave behind."""
+    pairs = rows(40, dims={"a": 64, "b": 3}, mean=5.0)
+    assert len(Moments.of(pairs, products=products).spectrum("a")[1]) == 39

@@ -116,8 +116,9 @@ def _load(name: str, languages: Sequence[str] | None = None) -> Dataset:
         return load("shapes", **({"languages": languages} if languages else {}))
     if name != "tuxpaint":
         return load(name)
-    spoken = languages or load_encoder(default_for("text")).languages or tuple(LANGUAGES)
-    return load("tuxpaint", part="image-text-speech", languages=spoken, pair_all=True)
+    known = load_encoder(default_for("text")).languages
+    tags = languages or tuple(dict.fromkeys([*LANGUAGES, *known]))
+    return load("tuxpaint", part="image-text-speech", languages=tags, pair_all=True)
 
 
 def _own_language(name: str) -> list[str]:

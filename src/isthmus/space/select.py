@@ -25,6 +25,8 @@ MIN_RECORDS = 10
 MAX_HELD = 1000
 """Held-out rows scored per fold; more cost time and change nothing that matters."""
 _MIN_GALLERY = 2
+_ROWS_SCORED = 600
+_MAX_DEALS = 4
 
 
 @dataclass
@@ -101,7 +103,8 @@ def select(
 ) -> Selection:
     """Choose among candidates by cross-validation on these pairs alone.
 
-    The score of a candidate is the mean reciprocal rank of the true partner among the
+    Few rows are dealt into folds several times, since one deal says too little. The score
+    of a candidate is the mean reciprocal rank of the true partner among the
     held-out rows, over both directions of every pair of modalities that records share,
     under the ``instance`` read-out. For the estimate, each outer fold is left out of a
     selection of its own, made on the other folds.
@@ -122,12 +125,18 @@ def select(
             f"{len(pairs)} records, need at least {MIN_RECORDS} to hold some out and to "
             "learn from the rest; add records, or fit an aligner by hand"
         )
-    folds = Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed))
-    singles: list[tuple[int, ...]] = [(fold,) for fold in range(folds.count)]
-    doubles: list[tuple[int, ...]] = []
+    deals = [
+        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal))
+        for deal in range(_deals(len(pairs)))
+    ]
+    folds = deals[0]
+    singles: list[LeftOut] = [
+        (deal, (fold,)) for deal, each in enumerate(deals) for fold in range(each.count)
+    ]
+    doubles: list[LeftOut] = []
     if nested and folds.count > 2:
-        doubles = list(combinations(range(folds.count), 2))
-    table = _Table(folds, list(choices), [*singles, *doubles])
+        doubles = [(0, both) for both in combinations(range(folds.count), 2)]
+    table = _Table(deals, list(choices), [*singles, *doubles])
     table.run(progress, "choose aligner")
     table.add(_families(table, singles, doubles))
     table.run(progress, "choose ensemble")
@@ -137,7 +146,7 @@ def select(
         aligner = fit(candidate, *folds.without(fold))
         train = np.flatnonzero(folds.labels != fold)
         outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
-    splits = [(single, single[0]) for single in singles]
+    splits = _scored(singles)
     return Selection(table.best(splits), table.trials(splits), outer)
 
 
@@ -179,22 +188,24 @@ def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
     return pairs.vectors[modality][rows]
 
 
-Split = tuple[tuple[int, ...], int]
-"""Folds left out of training, and the one of them that is scored."""
+LeftOut = tuple[int, tuple[int, ...]]
+"""A deal of the rows into folds, and the folds of it that are left out of training."""
+Split = tuple[LeftOut, int]
+"""What is left out of training, and the one fold of it that is scored."""
 
 
 class _Table:
     """Scores of every candidate on every split."""
 
     def __init__(
-        self, folds: Folds, choices: list[Candidate], left_outs: list[tuple[int, ...]]
+        self, deals: list[Folds], choices: list[Candidate], left_outs: list[LeftOut]
     ) -> None:
-        self.folds = folds
+        self.deals = deals
         self.choices = choices
         self.left_outs = left_outs
         self.scores: dict[tuple[int, Split], float] = {}
         self.reasons: dict[int, str] = {}
-        self._train: dict[tuple[int, ...], tuple[PairedVectors, Moments]] = {}
+        self._train: dict[LeftOut, tuple[PairedVectors, Moments]] = {}
         self._done = 0
 
     def add(self, more: Iterable[Candidate]) -> None:
@@ -226,9 +237,10 @@ class _Table:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _evaluate(self, which: range, left_out: tuple[int, ...]) -> None:
+    def _evaluate(self, which: range, left_out: LeftOut) -> None:
+        folds = self.deals[left_out[0]]
         if left_out not in self._train:
-            self._train[left_out] = self.folds.without(*left_out)
+            self._train[left_out] = folds.without(*left_out[1])
         train, moments = self._train[left_out]
         for index in which:
             if index in self.reasons:
@@ -238,8 +250,8 @@ class _Table:
             except (DataError, NoSignalError) as error:
                 self.reasons[index] = str(error)
                 continue
-            for fold in left_out:
-                held = self.folds.pairs.take(self.folds.held(fold))
+            for fold in left_out[1]:
+                held = folds.pairs.take(folds.held(fold))
                 self.scores[index, (left_out, fold)] = _mean_reciprocal_rank(aligner, train, held)
 
     def means(self, splits: Sequence[Split]) -> F64:
@@ -281,22 +293,30 @@ class _Table:
         ]
 
 
-def _families(
-    table: _Table, singles: list[tuple[int, ...]], doubles: list[tuple[int, ...]]
-) -> list[Candidate]:
+def _families(table: _Table, singles: list[LeftOut], doubles: list[LeftOut]) -> list[Candidate]:
     """Ensembles worth trying: of the best of each family, for every selection to be made.
 
     A selection for an outer fold sees only what its own inner folds found best.
     """
-    views: list[list[Split]] = [[(single, single[0]) for single in singles]]
+    views = [_scored(singles)]
     if doubles:
-        views += [_inner(doubles, fold) for fold in range(table.folds.count)]
+        views += [_inner(doubles, fold) for fold in range(table.deals[0].count)]
     return [each for view in views for each in ensembles(table.best_by_family(view))]
 
 
-def _inner(doubles: list[tuple[int, ...]], fold: int) -> list[Split]:
+def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
+    """Every fold that is left out, scored."""
+    return [(left_out, fold) for left_out in left_outs for fold in left_out[1]]
+
+
+def _inner(doubles: list[LeftOut], fold: int) -> list[Split]:
     """Splits that leave ``fold`` out of everything and score another fold."""
-    return [(pair, other) for pair in doubles if fold in pair for other in pair if other != fold]
+    return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
+
+
+def _deals(rows: int) -> int:
+    """How often the rows are dealt into folds anew: with few, one deal says too little."""
+    return int(np.clip(round(_ROWS_SCORED / rows), 1, _MAX_DEALS))
 
 
 def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
