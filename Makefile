@@ -30,10 +30,12 @@ lint: setup ## ruff, mypy --strict, and the layers
 	$(BIN)/lint-imports
 
 docs: setup ## build the documentation into site/
+	$(BIN)/python docs/cli.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for name in quality encode moments; do echo "== $$name"; \
+		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 
 clean: ## remove what was built and measured; .venv stays
 	rm -rf build dist site htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \

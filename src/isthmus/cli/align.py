@@ -91,5 +91,7 @@ def command(
                 made.report["null"]["shuffled"],
             )
         )
+    else:
+        console.print("Not estimated: needs records of at least three groups.")
     list_left_out(made.report["data"]["left_out"])
     console.print(f"Saved to {space}" + (f", report in {report}" if report else ""))
