@@ -12,6 +12,7 @@ from isthmus.aligners.base import Aligner, as_pairs, check_positive
 from isthmus.aligners.heads import AnchorHead
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
+from isthmus.core.rows import thin
 from isthmus.core.types import PairedVectors
 
 _MIN_ANCHORS = 3
@@ -49,8 +50,7 @@ class Anchors(Aligner):
                 f"{len(rows)} records have all of {', '.join(pairs.modalities)}, anchors need at "
                 f"least {_MIN_ANCHORS}; use CCA, which chains pairs"
             )
-        if len(rows) > self.max_anchors:
-            rows = rows[np.linspace(0, len(rows) - 1, self.max_anchors).round().astype(int)]
+        rows = thin(rows, self.max_anchors)
         k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)
         self.heads_ = {}
         for m in pairs.modalities:

@@ -13,11 +13,11 @@ from isthmus.cli.console import (
     SEED_OPTION,
     list_left_out,
     out,
-    parse_options,
     print_json,
     progress_bar,
 )
 from isthmus.core.artifact import check_target
+from isthmus.core.options import parse_options
 
 
 def command(
@@ -48,12 +48,12 @@ def command(
     from isthmus.space import align, candidates, default_cache, prepare
 
     check_target(space, "space")
-    fixed = parse_options(param, "--param")
+    fixed = parse_options(param or (), "--param")
     candidates(aligner, **fixed)  # mistakes are told before any work
-    dataset = load(data, **parse_options(data_option, "--data-option"))
+    dataset = load(data, **parse_options(data_option or (), "--data-option"))
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
-        encoders = {str(m): str(i) for m, i in parse_options(encoder, "--encoder").items()}
+        encoders = {str(m): str(i) for m, i in parse_options(encoder or (), "--encoder").items()}
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
         made = align(
             ready,

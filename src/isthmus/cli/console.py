@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from isthmus.core.errors import InputError, IsthmusError, NoSignalError
+from isthmus.core.errors import IsthmusError, NoSignalError
 from isthmus.core.types import Progress
 
 if TYPE_CHECKING:
@@ -112,17 +112,6 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
         yield advance
 
 
-def parse_options(pairs: Sequence[str] | None, flag: str) -> dict[str, Any]:
-    """``NAME=VALUE`` arguments as a mapping; numbers, true and false become such."""
-    options: dict[str, Any] = {}
-    for pair in pairs or ():
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InputError(f"{flag} needs NAME=VALUE, got {pair!r}")
-        options[name.replace("-", "_")] = _value(text)
-    return options
-
-
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:
     """Name what was left out and why, on standard error."""
     if not left_out:
@@ -151,17 +140,6 @@ class _Lines:
 
 def _silent(phase: str, done: int, total: int) -> None:
     """Progress for nobody."""
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _complain(error: IsthmusError) -> None:

@@ -9,10 +9,10 @@ from isthmus.cli.console import (
     JSON_OPTION,
     list_left_out,
     out,
-    parse_options,
     print_json,
     progress_bar,
 )
+from isthmus.core.options import parse_options
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.")
 
@@ -52,7 +52,7 @@ def show(
 
     from isthmus.datasets import load
 
-    dataset = load(data, **parse_options(data_option, "--data-option"))
+    dataset = load(data, **parse_options(data_option or (), "--data-option"))
     items = {m: sum(m in r.items for r in dataset.records) for m in dataset.modalities}
     pairs = {
         f"{a}–{b}": sum(a in r.items and b in r.items for r in dataset.records)

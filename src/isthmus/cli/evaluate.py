@@ -13,10 +13,11 @@ from isthmus.cli.console import (
     SEED_OPTION,
     list_left_out,
     out,
-    parse_options,
     print_json,
     progress_bar,
 )
+from isthmus.core.errors import DataError
+from isthmus.core.options import parse_options
 
 
 def command(
@@ -37,8 +38,14 @@ def command(
     from isthmus.space import Space, default_cache, evaluate, prepare
 
     loaded = Space.load(space)
-    dataset = load(data, **parse_options(data_option, "--data-option"))
+    dataset = load(data, **parse_options(data_option or (), "--data-option"))
     shared = [m for m in dataset.modalities if m in loaded.modalities]
+    if len(shared) < 2:
+        raise DataError(
+            f"{space} joins {', '.join(loaded.modalities)}, but {dataset.name} has "
+            f"{', '.join(dataset.modalities)}; two modalities in common are needed"
+        )
+    dataset = dataset.select(shared)
     with progress_bar(quiet=as_json) as progress:
         encoders = {m: loaded.encoder(m) for m in shared}
         ready = prepare(

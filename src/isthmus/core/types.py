@@ -133,12 +133,25 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Records with a name; ``skipped`` lists what was found but could not become a record."""
+    """Records with a name; ``skipped`` lists what was found but could not become a record.
+
+    Raises:
+        DataError: If two records have one id.
+    """
 
     name: str
     records: Sequence[Record]
     skipped: Sequence[Failure] = ()
     licence: str = "unknown"
+
+    def __post_init__(self) -> None:
+        places: dict[str, int] = {}
+        for row, record in enumerate(self.records):
+            if (before := places.setdefault(record.id, row)) != row:
+                raise DataError(
+                    f"{self.name}: records {before} and {row} both have the id {record.id!r}; "
+                    "ids must be unique"
+                )
 
     def __len__(self) -> int:
         return len(self.records)
@@ -149,6 +162,15 @@ class Dataset:
         found = {modality for record in self.records for modality in record.items}
         order = {name: rank for rank, name in enumerate(MEDIA_MODALITIES)}
         return tuple(sorted(found, key=lambda m: (order.get(m, len(order)), m)))
+
+    def select(self, modalities: Iterable[str]) -> Dataset:
+        """Only items of these modalities; records that have none of them are dropped."""
+        names = set(modalities)
+        cut = [
+            replace(record, items={m: i for m, i in record.items.items() if m in names})
+            for record in self.records
+        ]
+        return replace(self, records=[record for record in cut if record.items])
 
     def take(self, rows: Iterable[int]) -> Dataset:
         """The records at ``rows``, in that order."""

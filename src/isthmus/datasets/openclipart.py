@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import DataError, MediaError
+from isthmus.core.rows import families
 from isthmus.core.types import IMAGE, TEXT, Dataset, Failure, MediaItem, Record
 from isthmus.datasets.fetch import locate
 
@@ -102,35 +102,6 @@ def read_metadata(path: Path) -> Metadata:
     words = dict.fromkeys(_plain(word) for word in _KEYWORD.findall(own))
     keywords = tuple(word for word in words if not _NOISE.fullmatch(word))
     return Metadata(_first(_TITLE, own), keywords, _first(_CREATOR, block))
-
-
-def families(keys: Sequence[Iterable[Hashable]]) -> list[int]:
-    """Join rows that share a key, directly or through others.
-
-    Args:
-        keys: Of each row; a row without any is a family of its own.
-
-    Returns:
-        For each row the first row of its family.
-
-    Example:
-        >>> families([["a"], ["b"], ["a", "c"], ["c"]])
-        [0, 1, 0, 0]
-    """
-    parent = list(range(len(keys)))
-
-    def first(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    owner: dict[Hashable, int] = {}
-    for row, own in enumerate(keys):
-        for key in own:
-            a, b = sorted((first(row), first(owner.setdefault(key, row))))
-            parent[b] = a
-    return [first(row) for row in range(len(keys))]
 
 
 def _family_keys(key: str, metadata: Metadata) -> list[tuple[str, ...]]:

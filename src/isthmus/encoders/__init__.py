@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from isthmus.core.errors import InputError
+from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
 from isthmus.core.types import AUDIO, IMAGE, TEXT, Encoder
 
@@ -84,7 +85,7 @@ def load(spec: str, **options: Any) -> Encoder:
             f"encoder {spec!r}: this release does not read the scheme {scheme + ':'!r}; "
             f"known ids: {', '.join(ENCODERS)}; or name your own class as 'package.module:Class'"
         )
-    merged = {**_parse_options(spec, query), **options}
+    merged = {**parse_options(filter(None, query.split("&")), f"encoder {spec!r}"), **options}
     if name in _STATEFUL:
         return _build(name, merged)
     try:
@@ -138,24 +139,3 @@ def _build(name: str, options: dict[str, Any]) -> Encoder:
         lacks = ", ".join(part for part in need if not hasattr(made, part))
         raise InputError(f"encoder {name!r}: {type(made).__name__} lacks {lacks}")
     return made
-
-
-def _parse_options(spec: str, query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for part in filter(None, query.split("&")):
-        key, equals, text = part.partition("=")
-        if not equals or not key.isidentifier():
-            raise InputError(f"encoder {spec!r}: need options as name=value, got {part!r}")
-        options[key] = _parse_value(text)
-    return options
-
-
-def _parse_value(text: str) -> int | float | bool | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

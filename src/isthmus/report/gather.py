@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
+from isthmus.core.rows import thin
 from isthmus.core.types import TEXT, Dataset, MediaItem, PairedVectors, Record
 from isthmus.report.model import Hit, QueryExample
 from isthmus.report.words import caption_of, language_of
@@ -57,7 +58,7 @@ def examples(
     rng = np.random.default_rng(seed)
     found: list[QueryExample] = []
     for a, b in combinations([m for m in pairs.modalities if m in space.modalities], 2):
-        rows = _thin(pairs.rows(a, b))
+        rows = thin(pairs.rows(a, b), MAX_GALLERY)
         if len(rows) < 2:
             continue
         x = space.transform(pairs.vectors[a][rows], a)
@@ -97,7 +98,7 @@ def text_queries(
     reasons = {failure.source: failure.reason for failure in embedded.failures}
     found: list[QueryExample] = []
     here = [m for m in modalities if m in pairs.modalities and m in space.modalities]
-    galleries = {m: _thin(pairs.rows(m)) for m in here}
+    galleries = {m: thin(pairs.rows(m), MAX_GALLERY) for m in here}
     vectors = {m: space.transform(pairs.vectors[m][g], m) for m, g in galleries.items() if len(g)}
     for row, ((language, _), item) in enumerate(zip(texts, items, strict=True)):
         if not embedded.ok[row]:
@@ -136,13 +137,6 @@ def _hit(record: Record, modality: str, score: float, true: bool | None) -> Hit:
 
 def _best(scores: F32) -> NDArray[np.intp]:
     return np.argsort(-scores, kind="stable")[:TOP]
-
-
-def _thin(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    if len(rows) <= MAX_GALLERY:
-        return rows
-    even: NDArray[np.intp] = rows[np.linspace(0, len(rows) - 1, MAX_GALLERY).astype(int)]
-    return even
 
 
 def _in_bank(bank: F32, x: F32) -> NDArray[np.bool_]:

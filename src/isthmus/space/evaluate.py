@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
+from isthmus.core.rows import thin
 from isthmus.core.types import Head, PairedVectors
 from isthmus.metrics import (
     alignment,
@@ -49,11 +50,9 @@ def evaluate(
     directions: dict[str, Any] = {}
     geometry: dict[str, Any] = {}
     for a, b in combinations([m for m in pairs.modalities if m in heads], 2):
-        rows = pairs.rows(a, b)
+        rows = thin(pairs.rows(a, b), MAX_GALLERY)
         if len(rows) < _MIN_ROWS:
             continue
-        if len(rows) > MAX_GALLERY:
-            rows = rows[np.linspace(0, len(rows) - 1, MAX_GALLERY).astype(int)]
         x, y = heads[a](pairs.vectors[a][rows]), heads[b](pairs.vectors[b][rows])
         groups = None if pairs.groups is None else np.asarray(pairs.groups)[rows]
         for name in (f"{a}→{b}", f"{b}→{a}"):

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from isthmus.aligners import Aligner, Ensemble, Moments, MomentsAligner
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32, F64
+from isthmus.core.rows import thin
 from isthmus.core.types import PairedVectors, Progress
 from isthmus.encoders.base import usable_cores
 from isthmus.metrics import mean_reciprocal_rank, ranks
@@ -24,6 +25,8 @@ from isthmus.space.splits import FOLDS, fold_labels
 MIN_RECORDS = 10
 MAX_HELD = 1000
 """Held-out rows scored per fold; more cost time and change nothing that matters."""
+MAX_TRAIN = 5000
+"""Training rows kept at hand per split; closed forms use the moments of all of them."""
 _MIN_GALLERY = 2
 _ROWS_SCORED = 600
 _MAX_DEALS = 4
@@ -78,18 +81,20 @@ class Folds:
         self._whole = sum(parts[1:], parts[0])
 
     def without(self, *folds: int) -> tuple[PairedVectors, Moments]:
-        """Rows and moments of everything but these folds."""
+        """Rows and moments of everything but these folds.
+
+        Of very many rows only some are returned, for banks and anchors; the moments are
+        always those of all.
+        """
         moments = self._whole
         for fold in folds:
             moments = moments - self._parts[fold]
-        return self.pairs.take(~np.isin(self.labels, folds)), moments
+        rows = np.flatnonzero(~np.isin(self.labels, folds))
+        return self.pairs.take(thin(rows, MAX_TRAIN)), moments
 
     def held(self, fold: int) -> NDArray[np.intp]:
         """Rows of one fold, thinned out evenly where there are very many."""
-        rows = np.flatnonzero(self.labels == fold)
-        if len(rows) > MAX_HELD:
-            rows = rows[np.linspace(0, len(rows) - 1, MAX_HELD).astype(int)]
-        return rows
+        return thin(np.flatnonzero(self.labels == fold), MAX_HELD)
 
 
 def select(
@@ -144,7 +149,7 @@ def select(
     for fold in range(folds.count) if doubles else []:
         candidate = table.best(_inner(doubles, fold))
         aligner = fit(candidate, *folds.without(fold))
-        train = np.flatnonzero(folds.labels != fold)
+        train = thin(np.flatnonzero(folds.labels != fold), MAX_TRAIN)
         outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
     splits = _scored(singles)
     return Selection(table.best(splits), table.trials(splits), outer)
@@ -182,10 +187,7 @@ def held_out_scores(
 
 def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
     """Native training vectors against which hubs are measured, thinned out evenly."""
-    rows = pairs.rows(modality)
-    if len(rows) > limit:
-        rows = rows[np.linspace(0, len(rows) - 1, limit).astype(int)]
-    return pairs.vectors[modality][rows]
+    return pairs.vectors[modality][thin(pairs.rows(modality), limit)]
 
 
 LeftOut = tuple[int, tuple[int, ...]]

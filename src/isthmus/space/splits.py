@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
+from isthmus.core.rows import families
 from isthmus.core.types import Record
 
 FOLDS = 5
@@ -26,26 +27,15 @@ def linked_groups(records: Sequence[Record], *, by_group: bool = True) -> NDArra
     Returns:
         ``(n,)`` labels ``0…g−1``, in order of first appearance.
     """
-    parent = list(range(len(records)))
+    first = families([_keys(record, by_group) for record in records])
+    return np.unique(first, return_inverse=True)[1]
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
 
-    first: dict[tuple[str, str], int] = {}
-    for row, record in enumerate(records):
-        keys = [(m, item.id) for m, item in record.items.items()]
-        if by_group and record.group is not None:
-            keys.append(("", record.group))
-        for key in keys:
-            parent[root(row)] = root(first.setdefault(key, row))
-    roots = np.array([root(row) for row in range(len(records))], dtype=np.intp)
-    _, index, inverse = np.unique(roots, return_index=True, return_inverse=True)
-    order = np.empty(len(index), dtype=np.intp)
-    order[np.argsort(index)] = np.arange(len(index))
-    return order[inverse]
+def _keys(record: Record, by_group: bool) -> list[tuple[str, str]]:
+    keys = [(m, item.id) for m, item in record.items.items()]
+    if by_group and record.group is not None:
+        keys.append(("", record.group))
+    return keys
 
 
 def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) -> NDArray[np.intp]:
