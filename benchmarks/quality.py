@@ -41,8 +41,8 @@ def protocols() -> list[Protocol]:
     """All protocols, with their vectors encoded (from the cache where known)."""
     cache = default_cache()
 
-    def ready(**options: Any) -> Prepared:
-        found = prepare(load("tuxpaint", **options), cache=cache)
+    def ready(encoders: dict[str, str] | None = None, **options: Any) -> Prepared:
+        found = prepare(load("tuxpaint", **options), encoders, cache=cache)
         return found.take(found.pairs.rows(*found.pairs.modalities))  # silent clips left out
 
     english = ready()
@@ -50,6 +50,7 @@ def protocols() -> list[Protocol]:
     all_languages = ready(languages=several)
     chinese = ready(languages=("zh",))
     speech = ready(part="speech-text", language="fr")
+    padded = ready({"audio": "whisper-tiny?window=full"}, part="speech-text", language="fr")
     sound = ready(part="sound-text")
     return [
         Protocol("image-text", english, english, "image", 130, 540),
@@ -57,6 +58,7 @@ def protocols() -> list[Protocol]:
         Protocol("image-text-zh", english, chinese, "image", 130, 540),
         Protocol("image-text-zh-multilingual", all_languages, chinese, "image", 130, 540),
         Protocol("speech-text", speech, speech, "audio", 80, 320),
+        Protocol("speech-text-padded-to-30-s", padded, padded, "audio", 80, 320),
         Protocol("sound-text", sound, sound, "audio", 30, len(sound.pairs) - 30),
         Protocol("image-text-150", english, english, "image", 130, 150),
     ]

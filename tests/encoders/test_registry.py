@@ -98,7 +98,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
         ("st:intfloat/e5", "scheme 'st:'"),
         ("onnx:model.onnx", "scheme 'onnx:'"),
         ("efficientnet-lite0?sise=260", "'sise'; its options: size, mirror, threads"),
-        ("efficientnet-lite0?size", "need options as name=value, got 'size'"),
+        ("efficientnet-lite0?size", "needs NAME=VALUE, got 'size'"),
         ("efficientnet-lite0?size=5", "64 to 1024 pixels, got 5"),
         ("whisper-tiny?window=long", "'cut' or 'full', got 'long'"),
         ("vectors", "missing a required argument: 'modality'"),

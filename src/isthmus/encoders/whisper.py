@@ -1,8 +1,8 @@
 """Whisper tiny.en: sound to statistics of its encoder's frames.
 
 Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022. The
-original pads every clip to 30 s; here the window is cut to the clip, and only frames that
-cover real sound are pooled, which is faster and retrieves better.
+original pads every clip to 30 s; here the window is cut to the clip, which is faster, and
+mean and deviation are taken over the frames that cover real sound.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class WhisperEncoder:
                 "encoder": self.id,
                 "weights": MODEL_SHA256,
                 "window": [window, SHORTEST_SECONDS, STEP_SECONDS, WINDOW_SECONDS, MAX_WINDOWS],
-                "pool": "mean, std, max over real frames, 1",
+                "pool": "mean and std over real frames, mean over the window, 2",
                 "compute": "float32",
             }
         )
@@ -96,7 +96,7 @@ class WhisperEncoder:
                     some = [windows[i] for i in indices[start : start + _TOGETHER]]
                     frames = self._run(np.stack([mel for _, mel, _ in some]))
                     for (row, _, real), sequence in zip(some, frames, strict=True):
-                        out[row] += real * _statistics(sequence[:real])
+                        out[row] += real * _statistics(sequence, real)
                         total[row] += real
         return np.asarray(out / np.maximum(total, 1), dtype=np.float32)
 
@@ -143,5 +143,10 @@ def model_folder() -> Path:
     return Path(models.get_model_path())
 
 
-def _statistics(frames: F32) -> F32:
-    return np.concatenate([frames.mean(axis=0), frames.std(axis=0), frames.max(axis=0)])
+def _statistics(frames: F32, real: int) -> F32:
+    """Mean and deviation of the frames that cover sound, and the mean of the whole window.
+
+    The last one also sees the silence behind a short clip, and so carries how long it is.
+    """
+    sound = frames[:real]
+    return np.concatenate([sound.mean(axis=0), sound.std(axis=0), frames.mean(axis=0)])
