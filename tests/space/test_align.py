@@ -121,7 +121,9 @@ def test_candidates_that_cannot_run_are_reported_with_the_reason() -> None:
 
 @pytest.mark.parametrize("rows", [3, 9])
 def test_too_few_records_say_how_many_are_needed(rows: int) -> None:
-    with pytest.raises(DataError, match=f"{rows} records, need at least 10"):
+    with pytest.raises(
+        DataError, match=f"{rows} records have two modalities or more, need at least 10"
+    ):
         align(signal(n=rows))
 
 
@@ -248,3 +250,21 @@ def test_a_user_encoder_object_has_to_be_attached_after_loading(tmp_path: Path) 
         loaded.embed(["abc"], "text")
     loaded.attach(Letters())
     assert loaded.embed(["abc"], "text").ok.all()
+
+
+def test_records_that_lack_a_partner_do_not_count(space: Space) -> None:
+    here = np.arange(40) < 6
+    few = PairedVectors(dict(signal(n=40).vectors), {"image": here})
+    with pytest.raises(DataError, match="6 records have two modalities or more"):
+        align(few)
+
+
+def test_one_group_says_how_to_go_on() -> None:
+    with pytest.raises(DataError, match="--no-groups"):
+        align(replace(signal(n=40), groups=np.zeros(40)), aligner="ridge")
+
+
+def test_many_rows_keep_only_some_at_hand_but_all_in_the_moments() -> None:
+    pairs = signal(n=7000, image=4, text=3)
+    rows, moments = Folds(pairs, np.arange(7000) % 5).without(0)
+    assert len(rows) == 5000 and moments.count("image", "text") == 5600

@@ -286,10 +286,9 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int) -> dict[str, A
             found = held_out_scores(outer.aligner, train, held, a, b)
             scores.setdefault(f"{a}–{b}", []).append(found)
         folds["true"].append(evaluate(outer.aligner.heads_, banks(outer.aligner, train), held))
-        noise = random_encoders(pairs, rng)
         for kind, rows, test in (
             ("shuffled", shuffled(train, rng), held),
-            ("random", noise.take(outer.train), noise.take(outer.held)),
+            ("random", random_encoders(train, rng), random_encoders(held, rng)),
         ):
             aligner = fit(outer.candidate, rows, Moments.of(rows))
             folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test))

@@ -125,10 +125,11 @@ def select(
     Raises:
         DataError: If there are too few records, or no candidate can be fitted.
     """
-    if len(pairs) < MIN_RECORDS:
+    paired = int((np.sum([pairs.present[m] for m in pairs.modalities], axis=0) > 1).sum())
+    if paired < MIN_RECORDS:
         raise DataError(
-            f"{len(pairs)} records, need at least {MIN_RECORDS} to hold some out and to "
-            "learn from the rest; add records, or fit an aligner by hand"
+            f"{paired} records have two modalities or more, need at least {MIN_RECORDS} to hold "
+            "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
     deals = [
         Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal))

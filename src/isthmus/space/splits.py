@@ -58,8 +58,8 @@ def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) 
     folds = min(folds, len(names))
     if folds < 2:
         raise DataError(
-            "all records are of one group, so nothing can be held out; "
-            "give groups that are finer, or none"
+            "all records are of one group, so nothing can be held out; give groups that are "
+            "finer (sub-folders are groups), or ignore them: --no-groups, by_group=False"
         )
     shuffled = np.random.default_rng(seed).permutation(len(names))
     largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
