@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,3 +207,56 @@ def test_demo_on_shapes(tmp_path: Path) -> None:
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert "蓝色的三角形" in page and "a large red circle" in page
     assert (tmp_path / "demo" / "space" / "README.md").is_file()
+
+
+def test_a_space_is_replaced_only_when_asked_and_other_files_never_go(
+    space: Path, folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "space"
+    shutil.copytree(space, place)
+    arguments = ("align", folder, "-o", place, *CLASSICAL, "--aligner", "ridge")
+    assert "--overwrite" in isthmus(*arguments).stderr
+    assert isthmus(*arguments, "--overwrite").returncode == 0
+    (place / "notes.txt").write_text("mine")
+    done = isthmus(*arguments, "--overwrite")
+    assert done.returncode == 1 and "notes.txt" in done.stderr
+    assert (place / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("align", "shapes", "-o", "/proc/none/space"),
+        ("align", "shapes", "-o", "s", "--report", "/proc/none/report.html"),
+        ("align", "shapes", "-o", "s", "--report", "."),
+        ("align", "shapes", "-o", "s", "-d", "n=many"),
+        ("align", "shapes", "-o", "s", "--aligner", "cca", "-p", "ridge=much"),
+    ],
+)
+def test_what_cannot_be_written_or_read_is_told_before_any_work(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = isthmus(*arguments, *CLASSICAL, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr and "encode" not in done.stderr
+
+
+def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "v.npz"
+    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "-m", "image", "-o", target)
+    assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
+    done = isthmus("embed", space, folder, "-m", "smell", "-o", target)
+    assert done.returncode == 1 and "it joins text, image" in done.stderr
+
+
+def test_tables_fit_eighty_columns(space: Path, folder: Path) -> None:
+    done = isthmus("eval", space, folder)
+    table = [line for line in done.stdout.splitlines() if "→" in line]
+    assert len(table) == 2 and all(len(line) <= 80 and "…" not in line for line in table)
+
+
+def test_a_caption_in_another_encoding_says_so(tmp_path: Path) -> None:
+    (tmp_path / "cat.txt").write_bytes("沙滩上有一个男孩在挖洞".encode("gbk"))
+    (tmp_path / "dog.txt").write_text("a dog")
+    done = isthmus("data", "show", tmp_path)
+    assert "not UTF-8" in done.stderr and "cat.txt" in done.stderr

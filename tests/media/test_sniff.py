@@ -80,7 +80,9 @@ def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> 
         (b"\0\0\0\x20ftypavif\0\0\0\0", "AVIF"),
         (b"\0\0\0\x20ftypM4A \0\0\0\0", "AAC"),
         (b"\x80\x04\x95\x10\0\0\0\0\0\0\0", "unknown data"),
-        (bytes(range(128, 256)), "unknown data"),
+        (bytes(range(1, 256)), "unknown data"),
+        ("沙滩上有一个男孩".encode("gbk"), "not UTF-8"),
+        ("Ein Mädchen am Strand".encode("latin-1"), "not UTF-8"),
         (b"abc\0def\0", "unknown data"),
     ],
 )

@@ -50,3 +50,12 @@ def test_unknown_readout_is_named() -> None:
             query_bank=unit(1, 3, 0),
             gallery_bank=unit(1, 3, 0),
         )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("readout", ["instance", "semantic"])
+def test_an_item_that_could_not_be_used_is_never_found(readout: str) -> None:
+    gallery = unit(5, 4, 1)
+    gallery[2] = 0
+    bank = unit(20, 4, 2)
+    found = score(unit(3, 4, 0), gallery, readout=readout, query_bank=bank, gallery_bank=bank)  # type: ignore[arg-type]
+    assert (found[:, 2] == -np.inf).all() and np.isfinite(np.delete(found, 2, axis=1)).all()

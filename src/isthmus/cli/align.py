@@ -11,6 +11,7 @@ from isthmus.cli.console import (
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
+    check_output,
     list_left_out,
     out,
     print_json,
@@ -35,6 +36,7 @@ def command(
     ),
     data_option: list[str] = DATA_OPTION,
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a space that is there."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
@@ -43,11 +45,12 @@ def command(
 
     Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
     """
-    from isthmus.cli.tables import directions_table
+    from isthmus.cli.tables import NOTE, directions_table
     from isthmus.datasets import load
     from isthmus.space import align, candidates, default_cache, prepare
 
-    check_target(space, "space")
+    check_target(space, "space", replace=overwrite)
+    check_output(report)
     fixed = parse_options(param or (), "--param")
     candidates(aligner, **fixed)  # mistakes are told before any work
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
@@ -91,6 +94,7 @@ def command(
                 made.report["null"]["shuffled"],
             )
         )
+        console.print(NOTE)
     else:
         console.print("Not estimated: needs records of at least three groups.")
     list_left_out(made.report["data"]["left_out"])

@@ -6,11 +6,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from isthmus.core.errors import IsthmusError, NoSignalError
+from isthmus.core.artifact import check_writable
+from isthmus.core.errors import InputError, IsthmusError, NoSignalError
 from isthmus.core.types import Progress
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ EXIT_REFUSED = 3
 EXIT_PARTLY = 4
 """Done, except for items that are listed."""
 EXIT_INTERRUPTED = 130
+TABLE_WIDTH = 80
 
 JSON_OPTION = typer.Option(False, "--json", help="Print one JSON document, for machines.")
 SEED_OPTION = typer.Option(0, "--seed", help="Seed of splits, shuffles and samples.")
@@ -45,11 +48,14 @@ def guarded(app: Callable[..., object]) -> int:
     except IsthmusError as error:
         _complain(error)
         return EXIT_REFUSED if isinstance(error, NoSignalError) else EXIT_FAILED
-    except KeyboardInterrupt:
-        code = EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, a folder that vanished: no fault of the program
+        _complain(IsthmusError(f"{error.filename or 'output'}: {error.strerror or error}"))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     else:
@@ -63,7 +69,10 @@ def out() -> Console:
     """Standard output, for results."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    # A table that wraps says more than one that is cut.
+    console.width = max(console.width, TABLE_WIDTH)
+    return console
 
 
 def err() -> Console:
@@ -110,6 +119,16 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
             bars.update(tasks[phase], completed=done, total=total)
 
         yield advance
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse a file that cannot be written, before any work is done."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
+    check_writable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:

@@ -32,12 +32,17 @@ def list_(as_json: bool = JSON_OPTION) -> None:
 
 
 @app.command()
-def get(name: str = typer.Argument(help="tuxpaint or openclipart.")) -> None:
+def get(
+    name: str = typer.Argument(help="tuxpaint or openclipart."), as_json: bool = JSON_OPTION
+) -> None:
     """Fetch a data set with this machine's package client, without root."""
     from isthmus.datasets import get as fetch
 
-    with progress_bar() as progress:
+    with progress_bar(quiet=as_json) as progress:
         place = fetch(name, progress=progress)
+    if as_json:
+        print_json({name: str(place)})
+        return
     out().print(f"{name} is in {place}")
 
 
@@ -74,7 +79,9 @@ def show(
         )
         return
     console = out()
-    console.print(f"{dataset.name}: {len(dataset)} records, {groups} groups, {dataset.licence}")
+    console.print(
+        f"{dataset.name}: {len(dataset)} records, {groups} groups, licence {dataset.licence}"
+    )
     for name, count in {**items, **pairs}.items():
         console.print(f"  {count:7} {name}")
     list_left_out(left_out)

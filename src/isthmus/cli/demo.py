@@ -206,12 +206,13 @@ def _print(
     by_language: dict[str, Any],
     records: int,
 ) -> None:
-    from isthmus.cli.tables import directions_table
+    from isthmus.cli.tables import NOTE, directions_table
 
     console = out()
     joined = " + ".join(space.modalities)
     console.print(f"Joined {joined} by [bold]{space.report['chosen']['label']}[/]")
     console.print(directions_table(f"{records} held-out records", directions, emergent=emergent))
+    console.print(NOTE)
     console.print("* never seen together in training")
     for language, figures in by_language.items():
         parts = ", ".join(f"{name} R@10 {row['r10']:.3f}" for name, row in figures.items())

@@ -10,6 +10,8 @@ from isthmus.cli.console import (
     CACHE_OPTION,
     EXIT_PARTLY,
     JSON_OPTION,
+    check_output,
+    err,
     list_left_out,
     out,
     print_json,
@@ -25,7 +27,7 @@ def command(
         "text", "--modality", "-m", help="What the inputs are: text, image, audio."
     ),
     output: Path | None = typer.Option(
-        None, "--out", "-o", help="Write ids, sources and vectors to this .npz file."
+        None, "--out", "-o", help="Write vectors and their sources to this .npz file."
     ),
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
@@ -41,7 +43,12 @@ def command(
 
     if output is None and not as_json:
         raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")
+    check_output(output)
     loaded = Space.load(space)
+    if modality not in loaded.modalities:
+        raise InputError(f"{space} has no {modality!r}; it joins {', '.join(loaded.modalities)}")
+    if modality == "text" and any(Path(text).exists() for text in inputs):
+        err().print("Taken as words, though a file has that name; for files say --modality.")
     things = list(inputs) if modality == "text" else _files(inputs, modality)
     with progress_bar(quiet=as_json) as progress:
         done = loaded.embed(
@@ -50,8 +57,10 @@ def command(
     sources = [str(thing) for thing, ok in zip(things, done.ok, strict=True) if ok]
     vectors = done.vectors[done.ok]
     left_out = [{"source": f.source, "reason": f.reason} for f in done.failures]
+    if not done.ok.any():
+        first = done.failures[0]
+        raise InputError(f"none of the inputs can be used; {first.source}: {first.reason}")
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
         with output.open("wb") as handle:
             np.savez(
                 handle,

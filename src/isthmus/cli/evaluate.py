@@ -11,6 +11,7 @@ from isthmus.cli.console import (
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
+    check_output,
     list_left_out,
     out,
     print_json,
@@ -33,10 +34,11 @@ def command(
 
     Use records that the space was not made from; those it was made from flatter it.
     """
-    from isthmus.cli.tables import directions_table
+    from isthmus.cli.tables import NOTE, directions_table
     from isthmus.datasets import load
     from isthmus.space import Space, default_cache, evaluate, prepare
 
+    check_output(report)
     loaded = Space.load(space)
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
     shared = [m for m in dataset.modalities if m in loaded.modalities]
@@ -74,6 +76,7 @@ def command(
     console.print(
         directions_table(f"{space.name} on {dataset.name}", found["directions"], None, emergent)
     )
+    console.print(NOTE)
     if emergent:
         console.print("* never seen together in training")
     list_left_out(left_out)

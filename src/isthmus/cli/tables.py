@@ -15,7 +15,7 @@ def directions_table(
     null: Mapping[str, Any] | None = None,
     emergent: frozenset[str] = frozenset(),
 ) -> Table:
-    """Every direction under the ``instance`` read-out, next to chance.
+    """Every direction next to chance: recall by the ``instance`` read-out, mAP by ``semantic``.
 
     Args:
         title: Above the table.
@@ -26,33 +26,47 @@ def directions_table(
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("direction")
-    columns = ["R@1", "R@10", "median rank", "mAP", "gallery", "chance R@10"]
+    table.add_column("direction", no_wrap=True)
+    columns = ["R@1", "R@10", "chance"]
     if null:
-        columns.append("shuffled R@10")
-    for column in columns:
-        table.add_column(column, justify="right")
+        columns.append("shuffled")
+    for column in [*columns, "median", "mAP", "among"]:
+        table.add_column(column, justify="right", no_wrap=True)
     for name, readouts in directions.items():
         row = readouts["instance"]
         cells = [
             name + (" *" if name in emergent else ""),
-            _figure(row["r1"], ".3f"),
-            _figure(row["r10"], ".3f"),
-            _figure(row["medr"], ".1f"),
-            _figure(readouts["semantic"].get("map"), ".3f"),
-            _figure(row["n_gallery"], ".0f", spread=False),
-            _figure(row["chance_r10"], ".3f", spread=False),
+            _share(row["r1"]),
+            _share(row["r10"]),
+            _share(row["chance_r10"], spread=False),
+            _mean(row["medr"], ".1f"),
+            _share(readouts["semantic"].get("map")),
+            _mean(row["n_gallery"], ".0f"),
         ]
         if null:
-            cells.append(_figure(null[name]["instance"]["r10"], ".3f", spread=False))
+            cells.insert(4, _share(null[name]["instance"]["r10"], spread=False))
         table.add_row(*cells)
     return table
 
 
-def _figure(value: Any, form: str, *, spread: bool = True) -> str:
+NOTE = (
+    "Recall and median rank by the instance read-out, mAP by category by the semantic one; "
+    "chance and shuffled are of R@10."
+)
+"""What a reader of the table has to know."""
+
+
+def _share(value: Any, *, spread: bool = True) -> str:
+    """``.32`` or ``.32±.04``."""
     if value is None:
         return "–"
-    if not isinstance(value, Mapping):
-        return format(value, form)
-    mean = "–" if value["mean"] is None else format(value["mean"], form)
-    return f"{mean} ± {value['sd']:{form}}" if spread and value["sd"] is not None else mean
+    shown = _mean(value, ".2f").removeprefix("0")
+    deviation = value.get("sd") if isinstance(value, Mapping) else None
+    if not spread or deviation is None:
+        return shown
+    return f"{shown}±{deviation:.2f}".replace("±0.", "±.")
+
+
+def _mean(value: Any, form: str) -> str:
+    number = value["mean"] if isinstance(value, Mapping) else value
+    return "–" if number is None else format(number, form)

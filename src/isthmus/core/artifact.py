@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,8 @@ def save_artifact(
     """Write a folder so that a reader sees the old one or the new one, never a half.
 
     Args:
-        folder: Where to; an artifact of the same kind that is already there is replaced
-            with all its files, anything else is left alone and refused.
+        folder: Where to; an artifact of the same kind that is already there is replaced,
+            anything else, files of the user's among them, is left alone and refused.
         kind: What it is: ``"space"``.
         document: JSON-serialisable.
         tensors: Arrays by name.
@@ -82,7 +82,7 @@ def save_artifact(
     from safetensors.numpy import save_file
 
     folder = Path(folder)
-    check_target(folder, kind)
+    check_target(folder, kind, own=files or ())
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -107,13 +107,21 @@ def save_artifact(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def check_target(folder: Path, kind: str) -> None:
-    """Refuse a folder that holds something else, before any work is done.
+def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: bool = True) -> None:
+    """Refuse a folder that must not be written to, before any work is done.
+
+    Args:
+        folder: Where an artifact is to go.
+        kind: Of the artifact.
+        own: Names of further files that belong to it.
+        replace: Whether one that is already there may be replaced.
 
     Raises:
         ArtifactError: If ``folder`` exists and is neither empty nor an artifact of this
-            kind, whole or damaged.
+            kind, whole or damaged; if it holds files that are none of the artifact's; if
+            an artifact is there and must not be replaced; if nothing can be created there.
     """
+    check_writable(folder)
     if not folder.exists():
         return
     if (folder / DOCUMENT).is_file():
@@ -124,6 +132,28 @@ def check_target(folder: Path, kind: str) -> None:
         raise ArtifactError(
             f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
         )
+    foreign = {path.name for path in folder.iterdir()} - {DOCUMENT, TENSORS, "README.md", *own}
+    if foreign:
+        raise ArtifactError(
+            f"{folder} also holds {', '.join(sorted(foreign)[:3])}, which is not of the {kind} and "
+            "would be lost; move it or choose another name"
+        )
+    if not replace and (folder / DOCUMENT).is_file():
+        raise ArtifactError(f"{folder} already holds a {kind}; replace it with --overwrite")
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that something can be created at ``path``, before any work is done.
+
+    Raises:
+        ArtifactError: If its folder, or the nearest one above that exists, takes no files.
+    """
+    above = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    try:
+        Path(tempfile.mkdtemp(prefix=".isthmus-", dir=above)).rmdir()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ArtifactError(f"{path} cannot be written: {above}: {reason}") from error
 
 
 def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -63,6 +63,10 @@ _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
 _READS = "isthmus reads PNG, JPEG, WebP, GIF, SVG, WAV, Ogg, FLAC, MP3 and text"
 
 
+_SOME_TEXT = 8
+"""Bytes below which printable ones say nothing about an encoding."""
+
+
 def sniff(head: bytes, *, source: str) -> str:
     """The modality of content.
 
@@ -199,6 +203,8 @@ def _text(head: bytes) -> str | None:
         # the head may end inside a character
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError:
-        return None
+        printable = all(byte >= 32 or byte in (9, 10, 13) for byte in head)
+        likely = printable and len(head) >= _SOME_TEXT
+        return "text that is not UTF-8 (save it as UTF-8)" if likely else None
     control = sum(ord(c) < 32 and c not in "\t\n\v\f\r\x1b" for c in text)
     return "text" if "\0" not in text and control * 20 <= len(text) else None

@@ -39,10 +39,12 @@ def score(
         gallery_bank: Training vectors of the gallery's modality, ``(c, k)``.
 
     Returns:
-        ``(q, g)`` float32.
+        ``(q, g)`` float32; −∞ for gallery rows of zeros, which stand for items that could
+        not be used.
     """
     check_readout(readout)
-    cosine = queries @ gallery.T
+    cosine: F32 = queries @ gallery.T
+    cosine[:, ~gallery.any(axis=1)] = -np.inf
     if readout == "semantic":
         return cosine
     from_query = top_k_mean(queries @ gallery_bank.T, NEIGHBOURS)

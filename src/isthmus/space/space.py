@@ -15,6 +15,7 @@ from isthmus.core.artifact import fingerprint, load_artifact, save_artifact
 from isthmus.core.errors import FingerprintError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.types import TEXT, Encoder, Head, MediaItem, Progress
+from isthmus.core.validate import check_vectors
 from isthmus.encoders import cache as vector_cache
 from isthmus.encoders import load as load_encoder
 from isthmus.media.source import item_from_path
@@ -184,6 +185,8 @@ class Space:
         """
         self._known(query_modality)
         self._known(gallery_modality)
+        for name, x in (("queries", queries), ("gallery", gallery)):
+            check_vectors(x, name=name, dim=self.dim, allow_zero=True)
         return score(
             queries,
             gallery,
@@ -268,6 +271,8 @@ def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> Medi
         return MediaItem.from_vector(thing, modality, source=f"a vector of {modality}")
     if modality == TEXT and isinstance(thing, str):
         return MediaItem.from_text(thing)
+    if not isinstance(thing, str | Path):
+        raise InputError(f"need a text, a path, a vector or an item, got {type(thing).__name__}")
     return item_from_path(Path(thing), modality)
 
 
