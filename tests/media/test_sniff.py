@@ -41,7 +41,7 @@ def sound(format: str, subtype: str | None = None) -> bytes:
             "svg",
             "image",
         ),
-        (gzip.compress(SVG), "svgz", "image"),
+        (gzip.compress(SVG, mtime=0), "svgz", "image"),
         (sound("WAV"), "wav", "audio"),
         (sound("OGG", "VORBIS"), "ogg", "audio"),
         (sound("OGG", "OPUS"), "ogg", "audio"),

@@ -157,6 +157,8 @@ def hub_of(moments: Moments, hub: str | None) -> str:
 
 def check_positive(value: float, name: str) -> float:
     """A hyper-parameter that must be a positive, finite number."""
-    if not (isinstance(value, int | float | np.number) and np.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be a positive number, got {value!r}")
+    if not isinstance(value, int | float | np.number):
+        raise InputError(f"{name} must be a number, got {value!r}")
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name} must be positive, got {value}")
     return value
