@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,6 +20,9 @@ from isthmus.cli.console import (
 )
 from isthmus.core.artifact import check_target
 from isthmus.core.options import parse_options
+
+if TYPE_CHECKING:
+    from isthmus.space import Space
 
 
 def command(
@@ -45,7 +49,6 @@ def command(
 
     Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
     """
-    from isthmus.cli.tables import NOTE, directions_table
     from isthmus.datasets import load
     from isthmus.space import align, candidates, default_cache, prepare
 
@@ -59,43 +62,33 @@ def command(
         encoders = {str(m): str(i) for m, i in parse_options(encoder or (), "--encoder").items()}
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
         made = align(
-            ready,
-            aligner=aligner,
-            params=fixed,
-            seed=seed,
-            cache=store,
-            progress=progress,
+            ready, aligner=aligner, params=fixed, seed=seed, cache=store, progress=progress
         )
     made.save(space)
     if report is not None:
-        from isthmus.report import examples, map_points, write_report
+        from isthmus.report import report_on
 
-        write_report(
-            report,
-            title=f"Space from {dataset.name}",
-            space_report=made.report,
-            evaluation=None,
-            emergent=set(),
-            points=map_points(made, ready.pairs, dataset, seed=seed),
-            queries=examples(made, ready.pairs, dataset, seed=seed),
-            notes=["The map and the examples show records that the heads were fitted on."],
-        )
+        note = "The map and the examples show records that the heads were fitted on."
+        title = f"Space from {dataset.name}"
+        report_on(report, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
     if as_json:
         print_json({"space": str(space), "fingerprint": made.fingerprint, **made.report})
         return
-    console = out()
-    console.print(f"Chosen: [bold]{made.report['chosen']['label']}[/]")
-    if "held_out" in made.report:
-        folds = made.report["folds"]
-        console.print(
-            directions_table(
-                f"Held-out pairs, mean ± sd over {folds} folds",
-                made.report["held_out"]["directions"],
-                made.report["null"]["shuffled"],
-            )
-        )
+    _print(made)
+    out().print(f"Saved to {space}" + (f", report in {report}" if report else ""))
+
+
+def _print(space: Space) -> None:
+    """What was chosen, and how good it is."""
+    from isthmus.cli.tables import NOTE, directions_table
+
+    console, report = out(), space.report
+    console.print(f"Chosen: [bold]{report['chosen']['label']}[/]")
+    if "held_out" in report:
+        title = f"Held-out pairs, mean ± sd over {report['folds']} folds"
+        shuffled = report["null"]["shuffled"]
+        console.print(directions_table(title, report["held_out"]["directions"], shuffled))
         console.print(NOTE)
     else:
         console.print("Not estimated: needs records of at least three groups.")
-    list_left_out(made.report["data"]["left_out"])
-    console.print(f"Saved to {space}" + (f", report in {report}" if report else ""))
+    list_left_out(report["data"]["left_out"])

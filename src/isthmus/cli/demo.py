@@ -157,7 +157,7 @@ def _report(
     name: str,
     seed: int,
 ) -> Path:
-    from isthmus.report import examples, map_points, text_queries, write_report
+    from isthmus.report import report_on, text_queries
 
     notes = [
         f"{len(test)} records were held out at random before anything was learned. Figures, map "
@@ -173,15 +173,16 @@ def _report(
             )
     typed = _captions(name, test, seed) + list(_OWN_QUERIES.get(name, {}).items())
     queries = text_queries(space, typed, held.pairs, test, ["image", "audio"])
-    return write_report(
+    return report_on(
         folder / "report.html",
+        space,
+        held.pairs,
+        test,
         title=f"isthmus demo: {test.name}",
-        space_report=space.report,
         evaluation=found,
-        emergent=set(space.emergent(found["directions"])),
-        points=map_points(space, held.pairs, test, seed=seed),
-        queries=[*queries, *examples(space, held.pairs, test, seed=seed)],
+        queries=queries,
         notes=notes,
+        seed=seed,
     )
 
 

@@ -56,26 +56,16 @@ def command(
     found = evaluate(loaded.heads, loaded.banks, ready.pairs)
     left_out = [{"source": f.source, "reason": f.reason} for f in ready.failures]
     emergent = frozenset(loaded.emergent(found["directions"]))
+    title = f"{space.name} on {dataset.name}"
     if report is not None:
-        from isthmus.report import examples, map_points, write_report
+        from isthmus.report import report_on
 
-        write_report(
-            report,
-            title=f"{space.name} on {dataset.name}",
-            space_report=loaded.report,
-            evaluation=found,
-            emergent=set(emergent),
-            points=map_points(loaded, ready.pairs, dataset, seed=seed),
-            queries=examples(loaded, ready.pairs, dataset, seed=seed),
-            notes=[],
-        )
+        report_on(report, loaded, ready.pairs, dataset, title=title, evaluation=found, seed=seed)
     if as_json:
         print_json({"space": str(space), "data": dataset.name, **found, "left_out": left_out})
         return
     console = out()
-    console.print(
-        directions_table(f"{space.name} on {dataset.name}", found["directions"], None, emergent)
-    )
+    console.print(directions_table(title, found["directions"], None, emergent))
     console.print(NOTE)
     if emergent:
         console.print("* never seen together in training")

@@ -1,5 +1,6 @@
 """Report: one self-contained page that says what a space is and how good it is."""
 
+from isthmus.report.compose import report_on
 from isthmus.report.flatten import map_points
 from isthmus.report.gather import examples, text_queries
 from isthmus.report.model import Hit, MapPoints, QueryExample, Report
@@ -12,6 +13,7 @@ __all__ = [
     "Report",
     "examples",
     "map_points",
+    "report_on",
     "text_queries",
     "write_report",
 ]
