@@ -99,6 +99,8 @@ def save_artifact(
         (staging / DOCUMENT).write_text(text + "\n", encoding="utf-8")
         for name, content in (files or {}).items():
             (staging / name).write_text(content, encoding="utf-8")
+        for path in staging.iterdir():
+            path.chmod(0o644)  # a space may be shared; what wrote the tensors made them private
         for path in (*staging.iterdir(), staging):
             _fsync(path)
         staging.chmod(0o755)
