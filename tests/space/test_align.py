@@ -268,3 +268,9 @@ def test_many_rows_keep_only_some_at_hand_but_all_in_the_moments() -> None:
     pairs = signal(n=7000, image=4, text=3)
     rows, moments = Folds(pairs, np.arange(7000) % 5).without(0)
     assert len(rows) == 5000 and moments.count("image", "text") == 5600
+
+
+def test_rows_without_a_group_are_not_one_group() -> None:
+    groups = np.array(["a", "a", *[None] * 58], dtype=object)
+    made = align(replace(signal(n=60), groups=groups), aligner="ridge", nested=False)
+    assert made.report["data"]["groups"] == 59

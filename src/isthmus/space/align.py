@@ -17,6 +17,7 @@ from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import cache_dir
+from isthmus.core.rows import families
 from isthmus.core.types import Dataset, Encoder, Failure, PairedVectors, Progress
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import default_for
@@ -171,7 +172,7 @@ def align(
     if chosen.outer:
         report.update(_estimate(pairs, chosen, seed))
         _refuse_without_signal(report)
-    final = fit(chosen.best, pairs, Moments.of(pairs))
+    final = fit(chosen.best, pairs, chosen.moments)
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
     space = Space(final.heads_, banks(final, pairs), refs, report)
@@ -218,7 +219,7 @@ def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
     encoders = {m: VectorEncoder(m, x.shape[1], "yours") for m, x in pairs.vectors.items()}
     links = np.arange(len(pairs))
     if by_group and pairs.groups is not None:
-        _, links = np.unique(np.asarray(pairs.groups).astype(str), return_inverse=True)
+        links = np.array(families([() if g is None else (g,) for g in pairs.groups]))
     return Prepared("vectors", pairs, links, encoders, dict.fromkeys(encoders, "vectors"))
 
 

@@ -58,11 +58,13 @@ class Selection:
     Attributes:
         best: The candidate chosen on all folds.
         trials: Every candidate with its scores, best first.
+        moments: Of all the rows, for the fit that follows.
         outer: Outer folds, for the estimate.
     """
 
     best: Candidate
     trials: list[Trial]
+    moments: Moments
     outer: list[OuterFold] = field(default_factory=list)
 
 
@@ -78,7 +80,7 @@ class Folds:
         self.count = int(labels.max()) + 1
         parts = [Moments.of(pairs.take(labels == fold)) for fold in range(self.count)]
         self._parts = parts
-        self._whole = sum(parts[1:], parts[0])
+        self.whole = sum(parts[1:], parts[0])
 
     def without(self, *folds: int) -> tuple[PairedVectors, Moments]:
         """Rows and moments of everything but these folds.
@@ -86,7 +88,7 @@ class Folds:
         Of very many rows only some are returned, for banks and anchors; the moments are
         always those of all.
         """
-        moments = self._whole
+        moments = self.whole
         for fold in folds:
             moments = moments - self._parts[fold]
         rows = np.flatnonzero(~np.isin(self.labels, folds))
@@ -153,7 +155,7 @@ def select(
         train = thin(np.flatnonzero(folds.labels != fold), MAX_TRAIN)
         outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
     splits = _scored(singles)
-    return Selection(table.best(splits), table.trials(splits), outer)
+    return Selection(table.best(splits), table.trials(splits), folds.whole, outer)
 
 
 def fit(candidate: Candidate, pairs: PairedVectors, moments: Moments) -> Aligner:
