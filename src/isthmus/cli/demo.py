@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from functools import cache as remembered
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +106,9 @@ def _choose(data: str, progress: Progress, *, quiet: bool) -> str:
     return "tuxpaint"
 
 
-def _load(name: str, languages: Sequence[str] | None = None) -> Dataset:
-    """Text, image and sound of one thing a record."""
+@remembered
+def _load(name: str, languages: tuple[str, ...] | None = None) -> Dataset:
+    """Text, image and sound of one thing a record; files are read once for each choice."""
     from isthmus.datasets import load
     from isthmus.encoders import default_for
     from isthmus.encoders import load as load_encoder

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from isthmus.space.null import LEVEL
+
 
 def model_card(report: Mapping[str, Any], modalities: Sequence[str], fingerprint: str) -> str:
     """Write the card from the report of ``align``.
@@ -82,7 +84,7 @@ def _limits(report: Mapping[str, Any]) -> list[str]:
         "- Directions between modalities that no record has together are not measured here.",
         "- Vectors can be inverted to some degree: treat them as you would the originals.",
     ]
-    weak = [name for name, p in report.get("p_values", {}).items() if p > 0.01]
+    weak = [name for name, p in report.get("p_values", {}).items() if p > LEVEL]
     lines += [f"- {name}: no better than shuffled pairs; do not use it." for name in weak]
     return lines
 
