@@ -1,0 +1,1 @@
+"""Graphs over the items of all modalities: propagation, and a network that learns on them."""
