@@ -13,8 +13,9 @@ from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record
 from isthmus.encoders.cache import VectorCache
 from isthmus.space import Space, align, evaluate, prepare
 from isthmus.space.candidates import Candidate, candidates
+from isthmus.space.folds import Folds
 from isthmus.space.null import LEVEL, permutation_p, shuffled
-from isthmus.space.select import Folds, select
+from isthmus.space.select import select
 
 
 def signal(n: int = 120, seed: int = 0, noise: float = 0.4, **dims: int) -> PairedVectors:
@@ -50,9 +51,10 @@ def test_report_has_estimate_null_spread_and_what_was_tried(space: Space) -> Non
     for kind in ("shuffled", "random"):
         assert report["null"][kind]["text→image"]["instance"]["r1"]["mean"] < 0.2
     assert report["p_values"] == {"image–text": 0.001}
-    assert len(report["tried"]) == 24
-    best = max(row["mrr"] for row in report["tried"])
-    assert report["tried"][0]["mrr"] == best
+    assert len(report["tried"]) == 30
+    complete = [row for row in report["tried"] if row["complete"]]
+    assert len(complete) == 11  # a third of those scored on the first splits, and the default
+    assert report["tried"][0]["score"] == max(row["score"] for row in complete)
     assert report["tried"][0]["candidate"] == report["chosen"]["label"]
 
 
@@ -98,9 +100,10 @@ def test_selection_never_sees_the_outer_fold() -> None:
 def test_fold_moments_equal_those_of_the_rows() -> None:
     pairs = signal(n=50)
     labels = np.arange(50) % 5
-    rows, moments = Folds(pairs, labels).without(1, 3)
+    training = Folds(pairs, labels).without(1, 3)
+    moments = training.moments
     expected = Moments.of(pairs.take(~np.isin(labels, [1, 3])))
-    assert len(rows) == 30
+    assert len(training.rows) == 30
     np.testing.assert_allclose(moments.cross("image", "text"), expected.cross("image", "text"))
     np.testing.assert_allclose(moments.covariance("text"), expected.covariance("text"))
 
@@ -266,8 +269,9 @@ def test_one_group_says_how_to_go_on() -> None:
 
 def test_many_rows_keep_only_some_at_hand_but_all_in_the_moments() -> None:
     pairs = signal(n=7000, image=4, text=3)
-    rows, moments = Folds(pairs, np.arange(7000) % 5).without(0)
-    assert len(rows) == 5000 and moments.count("image", "text") == 5600
+    training = Folds(pairs, np.arange(7000) % 5).without(0)
+    assert len(training.rows) == 5000
+    assert training.moments.count("image", "text") == 5600
 
 
 def test_rows_without_a_group_are_not_one_group() -> None:

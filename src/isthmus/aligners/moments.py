@@ -172,6 +172,28 @@ class Moments:
                 _accumulate(out._sums[key], value, factor)
         return out
 
+    def moved(self, means: Mapping[str, F64]) -> Moments:
+        """The moments as if every row had been shifted, so that the means are these.
+
+        Args:
+            means: ``(d,)`` by modality; others stay where they are.
+        """
+        out = self * 1.0
+        shift = {m: means[m] - self.mean(m) for m in self.dims if m in means}
+        for m, t in shift.items():
+            n, total = self.count(m), self._sums[f"{m}|sum"]
+            crossed = np.outer(total, t)
+            out._sums[f"{m}|sum"] = total + n * t
+            out._sums[f"{m}|second"] += crossed + crossed.T + n * np.outer(t, t)
+        for a, b in self._stored_pairs():
+            key, n = f"{a}|{b}", self.count(a, b)
+            t, u = (shift.get(m, np.zeros(self.dims[m])) for m in (a, b))
+            sum_a, sum_b = self._sums[f"{key}|sum_a"], self._sums[f"{key}|sum_b"]
+            out._sums[f"{key}|sum_a"] = sum_a + n * t
+            out._sums[f"{key}|sum_b"] = sum_b + n * u
+            out._sums[f"{key}|cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
+        return out
+
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -19,10 +19,11 @@ from isthmus.cli.console import (
     progress_bar,
 )
 from isthmus.core.artifact import check_target
-from isthmus.core.options import parse_options
+from isthmus.core.options import parse_options, parse_seconds
 
 if TYPE_CHECKING:
     from isthmus.space import Space
+    from isthmus.space.readout import Readout
 
 
 def command(
@@ -31,7 +32,9 @@ def command(
     encoder: list[str] = typer.Option(
         None, "--encoder", "-e", metavar="MODALITY=ID", help="Such as text=universal. Repeatable."
     ),
-    aligner: str = typer.Option("auto", help="auto, or cca, ridge, procrustes, anchors."),
+    aligner: str = typer.Option(
+        "auto", help="auto; or cca, ridge, procrustes, anchors, contrastive, cm-gnn, unpaired, …"
+    ),
     param: list[str] = typer.Option(
         None, "--param", "-p", metavar="NAME=VALUE", help="Fix a hyper-parameter. Repeatable."
     ),
@@ -39,6 +42,15 @@ def command(
         True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
     ),
     data_option: list[str] = DATA_OPTION,
+    also: list[str] = typer.Option(
+        None, help="Another data set to learn from, as far as it helps on DATA. Repeatable."
+    ),
+    readout: str = typer.Option(
+        "instance", help="Choose for: instance, the one that belongs; semantic, what is alike."
+    ),
+    budget: str = typer.Option(
+        None, metavar="TIME", help="Time for choosing, such as 30s or 5m. Default: what it takes."
+    ),
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace a space that is there."),
     seed: int = SEED_OPTION,
@@ -51,18 +63,30 @@ def command(
     """
     from isthmus.datasets import load
     from isthmus.space import align, candidates, default_cache, prepare
+    from isthmus.space.readout import check_readout
 
     check_target(space, "space", replace=overwrite)
     check_output(report)
+    check_readout(readout)
     fixed = parse_options(param or (), "--param")
     candidates(aligner, **fixed)  # mistakes are told before any work
+    seconds = None if budget is None else parse_seconds(budget, "--budget")
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
         encoders = {str(m): str(i) for m, i in parse_options(encoder or (), "--encoder").items()}
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
         made = align(
-            ready, aligner=aligner, params=fixed, seed=seed, cache=store, progress=progress
+            ready,
+            aligner=aligner,
+            params=fixed,
+            sources=sources,
+            readout=cast("Readout", readout),
+            budget=seconds,
+            seed=seed,
+            cache=store,
+            progress=progress,
         )
     made.save(space)
     if report is not None:
@@ -81,6 +105,7 @@ def command(
 def _print(space: Space) -> None:
     """What was chosen, and how good it is."""
     from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.space.race import LATE
 
     console, report = out(), space.report
     console.print(f"Chosen: [bold]{report['chosen']['label']}[/]")
@@ -91,4 +116,10 @@ def _print(space: Space) -> None:
         console.print(NOTE)
     else:
         console.print("Not estimated: needs records of at least three groups.")
+    late = [row["candidate"] for row in report["tried"] if row["reason"] == LATE]
+    if late or report.get("folds", 0) < report.get("folds_planned", 0):
+        console.print(
+            f"The time budget of {report['budget']:g} s ended: {len(late)} candidates were not "
+            f"tried, {report.get('folds', 0)} of {report['folds_planned']} outer folds were run."
+        )
     list_left_out(report["data"]["left_out"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from isthmus.core.errors import InputError
@@ -31,6 +32,31 @@ def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
             raise InputError(f"{what} needs NAME=VALUE, got {pair!r}")
         options[name] = _scalar(text)
     return options
+
+
+def parse_seconds(text: str, what: str) -> float:
+    """A duration as seconds: ``"30s"``, ``"5m"``, ``"1.5h"``; a bare number is seconds.
+
+    Args:
+        text: What the user wrote.
+        what: Who takes it, for the message.
+
+    Raises:
+        InputError: If it is no positive duration.
+
+    Example:
+        >>> parse_seconds("1.5m", "--budget")
+        90.0
+    """
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    unit = units.get(text[-1:], 1.0)
+    try:
+        seconds = float(text[:-1] if text[-1:] in units else text) * unit
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"{what} needs a time such as 30s, 5m or 1h, got {text!r}")
+    return seconds
 
 
 def _scalar(text: str) -> Scalar:

@@ -11,6 +11,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
 from isthmus.core.types import AUDIO, IMAGE, TEXT, Encoder
+from isthmus.encoders.joined import JoinedEncoder
 
 ENCODERS: Registry[Any] = Registry("encoder")
 """Short ids and the classes or functions that make the encoders."""
@@ -65,7 +66,8 @@ def load(spec: str, **options: Any) -> Encoder:
 
     Args:
         spec: ``"universal"``, ``"efficientnet-lite0?size=260&mirror=1"``,
-            ``"my_package.encoders:MyEncoder"``.
+            ``"my_package.encoders:MyEncoder"``; several joined by ``+`` are concatenated,
+            ``"efficientnet-lite0+efficientnet-lite2?mirror=1"``.
         **options: More options of that encoder; they win over those in ``spec``.
 
     Returns:
@@ -78,6 +80,10 @@ def load(spec: str, **options: Any) -> Encoder:
         >>> load("color-hog").dim
         512
     """
+    if "+" in spec:
+        if options:
+            raise InputError(f"encoder {spec!r}: give each part its options behind its own '?'")
+        return JoinedEncoder([load(part) for part in spec.split("+")])
     name, _, query = spec.partition("?")
     scheme, colon, _ = name.partition(":")
     if colon and scheme in _SCHEMES:

@@ -28,8 +28,10 @@ def tried(report: Mapping[str, Any]) -> Markup | None:
         el(
             "p",
             f"{count(len(ran), 'candidate')} scored by cross-validation on these records: the mean "
-            "reciprocal rank of the true partner. These scores were used to choose, so they are "
-            "not an estimate of quality.",
+            "reciprocal rank of the true partner, or under the semantic read-out the mean average "
+            "precision by group. Those that were far behind on the first splits were not run on "
+            "the others. These scores were used to choose, so they are not an estimate of "
+            "quality.",
         ),
         _trial_table(rows[:_TOP], "The best candidates"),
         el(
@@ -50,18 +52,22 @@ def _trial(trial: Mapping[str, Any], chosen: str | None) -> Markup:
         scope="row",
     )  # fmt: skip
     if trial["reason"]:
-        score = el("td", f"could not run: {trial['reason']}", class_="words")
+        score = el("td", trial["reason"], class_="words")
     else:
         sd = trial.get("sd")
+        of = None if trial.get("complete", True) else f", {count(trial['splits'], 'split')} only"
         score = el(
-            "td", f"{trial['mrr']:.3f}", " ", el("small", f"± {sd:.3f}") if sd is not None else None
+            "td",
+            f"{trial['score']:.3f}",
+            " ",
+            el("small", f"± {sd:.3f}", of) if sd is not None else None,
         )
     return el("tr", label, score, class_="main" if won else None)
 
 
 def _trial_table(rows: Sequence[Markup], caption: str) -> Markup:
     head = el(
-        "thead", el("tr", el("th", "Candidate", scope="col"), el("th", "MRR ± sd", scope="col"))
+        "thead", el("tr", el("th", "Candidate", scope="col"), el("th", "Score ± sd", scope="col"))
     )
     table = el("table", el("caption", caption), head, el("tbody", *rows), class_="trials")
     return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)

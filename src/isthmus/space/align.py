@@ -27,21 +27,19 @@ from isthmus.encoders.vectors import VectorEncoder
 from isthmus.space.candidates import candidates
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
+from isthmus.space.folds import Training, bank, source_moments
 from isthmus.space.null import LEVEL, permutation_p, random_encoders, shuffled
+from isthmus.space.race import Clock, fit
+from isthmus.space.readout import Readout, check_readout
 from isthmus.space.remember import Remembered
-from isthmus.space.select import (
-    Selection,
-    bank,
-    direct_pairs,
-    fit,
-    held_out_scores,
-    select,
-)
+from isthmus.space.select import Selection, direct_pairs, held_out_scores, select
 from isthmus.space.space import EncoderRef, Space
 from isthmus.space.splits import linked_groups
 
 Data = str | Path | Dataset | PairedVectors | Mapping[str, NDArray[Any]]
 Encoders = Mapping[str, str | Encoder]
+_FOR_THE_SELECTION = 0.8
+"""Share of a time budget; the rest goes to the comparison with no signal and the last fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +112,11 @@ def align(
     *,
     aligner: str = "auto",
     params: Mapping[str, Any] | None = None,
+    sources: Mapping[str, Data | Prepared] | None = None,
+    readout: Readout = "instance",
     by_group: bool = True,
     nested: bool = True,
+    budget: float | None = None,
     seed: int = 0,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
@@ -131,8 +132,13 @@ def align(
         encoders: By modality, as ids or objects; what is missing gets the default.
         aligner: ``"auto"`` or the short id of one aligner.
         params: Hyper-parameters that are fixed, for a named aligner.
+        sources: Other data of the same kind by name, encoded by the same encoders. Each
+            counts as much as held-out records of ``data`` say, nothing included.
+        readout: What the choice is made for: ``"instance"``, to find the one that belongs,
+            or ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.
         nested: Whether to estimate the quality, and to refuse if there is none.
+        budget: Seconds for all but encoding; what does not fit in is named in the report.
         seed: Of splits and shuffles.
         cache: Of native vectors; a space made before from the same vectors and settings is
             kept beside it. None computes all anew.
@@ -146,14 +152,18 @@ def align(
         DataError: If the records do not suffice.
         MissingDataError: If the data set is not on this machine.
     """
-    started = time.monotonic()
+    check_readout(readout)
+    choices = candidates(aligner, **dict(params or {}))
     ready = (
         data
         if isinstance(data, Prepared)
         else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
     )
-    choices = candidates(aligner, **dict(params or {}))
-    settings = [[choice.to_json() for choice in choices], nested, seed]
+    others = _sources(ready, sources or {}, cache, progress)
+    started = time.monotonic()
+    clock = Clock(budget)
+    settings = [[choice.to_json() for choice in choices], nested, seed, readout, budget]
+    settings += [[name, moments.fingerprint] for name, moments in others.items()]
     remembered = Remembered(
         None if cache is None else cache.path.parent / "spaces", ready, settings
     )
@@ -164,15 +174,20 @@ def align(
         pairs,
         choices,
         links,
+        auto=aligner == "auto",
+        sources=others,
+        readout=readout,
         seed=seed,
         nested=nested,
+        budget=None if budget is None else _FOR_THE_SELECTION * clock.left,
         progress=progress,
     )
     report = _describe(ready, pairs, chosen, seed)
+    report |= {"readout": readout, "budget": budget, "sources": list(others)}
     if chosen.outer:
-        report.update(_estimate(pairs, chosen, seed))
+        report.update(_estimate(pairs, chosen, seed, clock))
         _refuse_without_signal(report)
-    final = fit(chosen.best, pairs, chosen.moments)
+    final = fit(chosen.best, chosen.training)
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
     space = Space(final.heads_, banks(final, pairs), refs, report)
@@ -223,6 +238,47 @@ def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
     return Prepared("vectors", pairs, links, encoders, dict.fromkeys(encoders, "vectors"))
 
 
+def _sources(
+    ready: Prepared,
+    sources: Mapping[str, Data | Prepared],
+    cache: VectorCache | None,
+    progress: Progress | None,
+) -> dict[str, Moments]:
+    """Moments of other sources, encoded by the encoders of the target."""
+    found: dict[str, PairedVectors] = {}
+    for name, data in sources.items():
+        other = data if isinstance(data, Prepared) else _alike(data, ready, cache, progress)
+        for m in ready.pairs.modalities:
+            if m not in other.pairs.modalities:
+                continue
+            got, need = other.encoders[m].fingerprint, ready.encoders[m].fingerprint
+            if got != need:
+                raise DataError(
+                    f"source {name}: its {m} was encoded by {other.encoders[m].id}, that of "
+                    f"{ready.name} by {ready.encoders[m].id}; give both the same encoder"
+                )
+        found[name] = other.pairs
+    made = source_moments(ready.pairs, found)
+    if lost := [name for name in found if name not in made]:
+        raise DataError(
+            f"source {lost[0]} has {', '.join(found[lost[0]].modalities)}, need two modalities of "
+            f"{', '.join(ready.pairs.modalities)}"
+        )
+    return made
+
+
+def _alike(
+    data: Data, ready: Prepared, cache: VectorCache | None, progress: Progress | None
+) -> Prepared:
+    """Another data set, encoded as the first one was."""
+    if isinstance(data, str | Path):
+        data = load_dataset(data)
+    if not isinstance(data, Dataset):
+        return prepare(data)
+    known = {m: encoder for m, encoder in ready.encoders.items() if m in data.modalities}
+    return prepare(data.select(known), known, cache=cache, progress=progress)
+
+
 def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
     """The modalities that share records with another, and the rows that have one of them."""
     pairs = ready.pairs
@@ -244,8 +300,10 @@ def _describe(
     tried = [
         {
             "candidate": trial.candidate.label,
-            "mrr": None if trial.reason else float(np.nanmean(trial.scores)),
-            "sd": None if trial.reason else float(np.nanstd(trial.scores)),
+            "score": trial.mean if np.isfinite(trial.mean) else None,
+            "sd": float(np.nanstd(trial.scores)) if np.isfinite(trial.mean) else None,
+            "splits": trial.ran,
+            "complete": trial.complete,
             "reason": trial.reason,
         }
         for trial in chosen.trials
@@ -273,7 +331,7 @@ def _describe(
     }
 
 
-def _estimate(pairs: PairedVectors, chosen: Selection, seed: int) -> dict[str, Any]:
+def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -> dict[str, Any]:
     """Figures on the outer folds, beside shuffled pairs and random encoders."""
     rng = np.random.default_rng(seed)
     folds: dict[str, list[dict[str, Any]]] = {"true": [], "shuffled": [], "random": []}
@@ -291,7 +349,9 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int) -> dict[str, A
             ("shuffled", shuffled(train, rng), held),
             ("random", random_encoders(train, rng), random_encoders(held, rng)),
         ):
-            aligner = fit(outer.candidate, rows, Moments.of(rows))
+            if folds[kind] and clock.left <= 0:
+                continue
+            aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
             folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test))
     if not folds["true"]:
         raise DataError("no fold holds two records with a pair; give finer groups or more records")
@@ -300,6 +360,7 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int) -> dict[str, A
         "null": {kind: summarise(folds[kind])["directions"] for kind in ("shuffled", "random")},
         "p_values": {name: permutation_p(found, seed=seed) for name, found in scores.items()},
         "folds": len(folds["true"]),
+        "folds_planned": chosen.folds,
     }
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from isthmus.aligners import CCA, Aligner, Ensemble, make
+from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
 from isthmus.core.errors import InputError
+from isthmus.space.folds import Weights
+
+LEARNED = ("contrastive", "cm-gnn")
+"""Aligners that are trained step by step."""
+
+SOURCE_WEIGHTS = (0.03, 0.1, 0.3, 1.0)
+_ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -18,12 +26,14 @@ class Candidate:
         params: Hyper-parameters of the aligner.
         members: Of an ensemble, instead of ``params``.
         weights: Of an ensemble.
+        sources: Other sources whose moments are added, with the weight of their rows.
     """
 
     aligner: str
     params: dict[str, Any] = field(default_factory=dict)
     members: tuple[Candidate, ...] = ()
     weights: tuple[float, ...] = ()
+    sources: Weights = ()
 
     def build(self) -> Aligner:
         """A new, unfitted aligner."""
@@ -38,7 +48,17 @@ class Candidate:
             parts = zip(self.weights, self.members, strict=True)
             return " + ".join(f"{weight:g}·({member.label})" for weight, member in parts)
         inner = [f"{k}={_short(v)}" for k, v in self.params.items() if v not in (None, False)]
-        return " ".join([self.aligner, *inner])
+        return " ".join([self.aligner, *inner, *(f"+{w:g}·{name}" for name, w in self.sources)])
+
+    def alone(self) -> Candidate:
+        """The same without other sources."""
+        members = tuple(member.alone() for member in self.members)
+        return replace(self, members=members, sources=())
+
+    @property
+    def cost_of(self) -> str:
+        """What its cost is about the same as: its aligner, or those of its members."""
+        return "+".join(sorted({m.cost_of for m in self.members})) or self.aligner
 
     def to_json(self) -> dict[str, Any]:
         """Everything needed to build it again."""
@@ -48,7 +68,8 @@ class Candidate:
                 "weights": list(self.weights),
                 "members": [member.to_json() for member in self.members],
             }
-        return {"aligner": self.aligner, "params": self.params}
+        found: dict[str, Any] = {"aligner": self.aligner, "params": self.params}
+        return {**found, "sources": dict(self.sources)} if self.sources else found
 
 
 def candidates(aligner: str = "auto", **params: Any) -> list[Candidate]:
@@ -62,7 +83,7 @@ def candidates(aligner: str = "auto", **params: Any) -> list[Candidate]:
     if aligner == "auto":
         if params:
             raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
-        return [candidate for name in _GRIDS for candidate in candidates(name)]
+        return [candidate for name in _AUTO for candidate in candidates(name)]
     chosen: dict[str, Candidate] = {}
     for point in _GRIDS.get(aligner, [{}]):
         candidate = Candidate(aligner, {**point, **params})
@@ -72,28 +93,65 @@ def candidates(aligner: str = "auto", **params: Any) -> list[Candidate]:
     return list(chosen.values())
 
 
-def ensembles(best: dict[str, Candidate]) -> list[Candidate]:
-    """Ensembles of the best candidate of each family, at a few weights."""
-    if "anchors" not in best or CCA.name not in best:
+Best = Mapping[str, Candidate]
+"""The best candidate of each kind of aligner so far; the best kind comes first."""
+
+
+def ensembles(best: Best) -> list[Candidate]:
+    """Anchors beside the best of the others, at a few weights.
+
+    Anchors know single pairs and closed forms know directions, so their mistakes differ.
+    """
+    anchors = best.get(Anchors.name)
+    partners = [best[name] for name in (CCA.name, "contrastive") if name in best]
+    if anchors is None:
         return []
-    members = (best[CCA.name], best["anchors"])
     return [
-        Candidate("ensemble", members=members, weights=(1.0, weight)) for weight in (0.25, 0.5, 1.0)
+        Candidate("ensemble", members=(partner, anchors), weights=(1.0, weight))
+        for partner in partners
+        for weight in _ENSEMBLE_WEIGHTS
     ]
+
+
+def learned(best: Best) -> list[Candidate]:
+    """Heads trained step by step from where the best closed form stands."""
+    if CCA.name not in best:
+        return []
+    start = {k: v for k, v in best[CCA.name].params.items() if k in ("ridge", "power")}
+    return [Candidate("contrastive", {**start, **point}) for point in _GRIDS["contrastive"]]
+
+
+def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:
+    """The best closed form, and what it is part of, with each other source at a few weights."""
+    leader = next(iter(best.values()), None)
+    if leader is None or CCA.name not in best:
+        return []
+    found = []
+    for name in sources:
+        for weight in SOURCE_WEIGHTS:
+            added = replace(best[CCA.name], sources=((name, weight),))
+            found.append(added)
+            if CCA.name in {member.aligner for member in leader.members}:
+                members = tuple(added if m.aligner == CCA.name else m for m in leader.members)
+                found.append(replace(leader, members=members))
+    return found
 
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+_AUTO = ("cca", "anchors", "ridge", "procrustes")
 _GRIDS: dict[str, list[dict[str, Any]]] = {
+    # Those that most often win come first: with little time the others are left out.
     "cca": [
         {"ridge": ridge, "power": power, "scale": scale}
         for scale in (False, True)
-        for ridge in (0.3, 1.0, 3.0, 10.0)
-        for power in (0.5, 1.0, 2.0)
+        for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
+        for power in (1.0, 2.0, 0.5)
     ],
     "ridge": [{"ridge": ridge} for ridge in (0.1, 1.0, 10.0)],
     "procrustes": [{"components": components} for components in (50, 100, 200)],
     "anchors": [{"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)],
+    "contrastive": [],
 }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.types import (
     TEXT,
     Dataset,
@@ -27,6 +27,7 @@ from isthmus.core.types import (
 from isthmus.core.validate import check_vectors
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.cache import VectorCache
+from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import decode
 
@@ -76,7 +77,21 @@ def encode_items(
     Raises:
         InputError: If an item is of another modality than the encoder reads.
     """
-    run = _Run(list(items), encoder, cache, progress)
+    items = list(items)
+    if cache is not None and isinstance(encoder, JoinedEncoder):
+        parts = [
+            encode_items(
+                items,
+                part,
+                cache=cache,
+                progress=progress,
+                workers=workers,
+                batch_size=batch_size,
+            )
+            for part in encoder.parts
+        ]
+        return _side_by_side(parts)
+    run = _Run(items, encoder, cache, progress)
     todo = run.start()
     size = batch_size or int(getattr(encoder, "batch_size", _DEFAULT_BATCH))
     # Text and vectors take no time to decode: threads would only cost.
@@ -155,6 +170,14 @@ def encode_records(
         _groups(records),
     )
     return paired, failures
+
+
+def _side_by_side(parts: Sequence[EncodedItems]) -> EncodedItems:
+    """What :class:`JoinedEncoder` makes of vectors that its parts made, cached one by one."""
+    ok = np.logical_and.reduce([part.ok for part in parts])
+    vectors = np.concatenate([l2_normalize(part.vectors) for part in parts], axis=1)
+    failures = {failure.source: failure for part in parts for failure in part.failures}
+    return EncodedItems(np.where(ok[:, None], vectors, 0), ok, list(failures.values()))
 
 
 @dataclass

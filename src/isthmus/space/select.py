@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from isthmus.aligners import Aligner, Ensemble, Moments, MomentsAligner
-from isthmus.core.errors import DataError, NoSignalError
-from isthmus.core.linalg import F32, F64
-from isthmus.core.rows import thin
+from isthmus.aligners import Aligner, Moments
+from isthmus.core.errors import DataError
+from isthmus.core.linalg import F32
 from isthmus.core.types import PairedVectors, Progress
-from isthmus.encoders.base import usable_cores
-from isthmus.metrics import mean_reciprocal_rank, ranks
-from isthmus.space.candidates import Candidate, ensembles
-from isthmus.space.readout import score
+from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks
+from isthmus.space.candidates import Candidate, ensembles, learned, with_sources
+from isthmus.space.folds import Folds, Training, bank
+from isthmus.space.race import Clock, LeftOut, Measure, Split, Table, Trial, fit, race
+from isthmus.space.readout import Readout, score
 from isthmus.space.splits import FOLDS, fold_labels
 
 MIN_RECORDS = 10
-MAX_HELD = 1000
-"""Held-out rows scored per fold; more cost time and change nothing that matters."""
-MAX_TRAIN = 5000
-"""Training rows kept at hand per split; closed forms use the moments of all of them."""
 _MIN_GALLERY = 2
 _ROWS_SCORED = 600
 _MAX_DEALS = 4
-
-
-@dataclass
-class Trial:
-    """A candidate with its score on every split; ``reason`` says why it could not run."""
-
-    candidate: Candidate
-    scores: F64
-    reason: str = ""
+_FOR_THE_CHOICE = 0.4
+"""Share of a time budget for the choice itself; the rest goes to the outer folds."""
 
 
 @dataclass
@@ -58,45 +45,16 @@ class Selection:
     Attributes:
         best: The candidate chosen on all folds.
         trials: Every candidate with its scores, best first.
-        moments: Of all the rows, for the fit that follows.
+        training: All the rows, for the fit that follows.
         outer: Outer folds, for the estimate.
+        folds: How many outer folds there would be without a time budget.
     """
 
     best: Candidate
     trials: list[Trial]
-    moments: Moments
+    training: Training
     outer: list[OuterFold] = field(default_factory=list)
-
-
-class Folds:
-    """Training rows without one or two folds, with their moments summed only once.
-
-    Moments add, so those of any training set are the whole less the folds left out.
-    """
-
-    def __init__(self, pairs: PairedVectors, labels: NDArray[np.intp]) -> None:
-        self.pairs = pairs
-        self.labels = labels
-        self.count = int(labels.max()) + 1
-        parts = [Moments.of(pairs.take(labels == fold)) for fold in range(self.count)]
-        self._parts = parts
-        self.whole = sum(parts[1:], parts[0])
-
-    def without(self, *folds: int) -> tuple[PairedVectors, Moments]:
-        """Rows and moments of everything but these folds.
-
-        Of very many rows only some are returned, for banks and anchors; the moments are
-        always those of all.
-        """
-        moments = self.whole
-        for fold in folds:
-            moments = moments - self._parts[fold]
-        rows = np.flatnonzero(~np.isin(self.labels, folds))
-        return self.pairs.take(thin(rows, MAX_TRAIN)), moments
-
-    def held(self, fold: int) -> NDArray[np.intp]:
-        """Rows of one fold, thinned out evenly where there are very many."""
-        return thin(np.flatnonzero(self.labels == fold), MAX_HELD)
+    folds: int = 0
 
 
 def select(
@@ -104,25 +62,34 @@ def select(
     choices: Sequence[Candidate],
     groups: NDArray[np.intp],
     *,
+    auto: bool = False,
+    sources: Mapping[str, Moments] | None = None,
+    readout: Readout = "instance",
     seed: int = 0,
     nested: bool = True,
+    budget: float | None = None,
     progress: Progress | None = None,
 ) -> Selection:
     """Choose among candidates by cross-validation on these pairs alone.
 
     Few rows are dealt into folds several times, since one deal says too little. The score
-    of a candidate is the mean reciprocal rank of the true partner among the
-    held-out rows, over both directions of every pair of modalities that records share,
-    under the ``instance`` read-out. For the estimate, each outer fold is left out of a
-    selection of its own, made on the other folds.
+    of a candidate is, under the ``instance`` read-out, the mean reciprocal rank of the true
+    partner among the held-out rows, under ``semantic`` the mean average precision by group;
+    over both directions of every pair of modalities that records share. For the estimate,
+    each outer fold is left out of a selection of its own, made on the other folds.
 
     Args:
         pairs: ``n`` records.
         choices: At least one candidate.
         groups: ``(n,)`` labels that no split may straddle.
+        auto: Whether learned heads, ensembles and other sources may enter too, built on
+            what was best of ``choices``.
+        sources: Moments of other sources by name.
+        readout: What a space is wanted for.
         seed: Of the folds.
         nested: Whether to run the outer folds too.
-        progress: Called as splits are done.
+        budget: Seconds; what does not fit in is left out and named.
+        progress: Called as fits are done.
 
     Raises:
         DataError: If there are too few records, or no candidate can be fitted.
@@ -133,40 +100,49 @@ def select(
             f"{paired} records have two modalities or more, need at least {MIN_RECORDS} to hold "
             "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
+    clock = Clock(budget)
     deals = [
-        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal))
+        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
         for deal in range(_deals(len(pairs)))
     ]
-    folds = deals[0]
-    singles: list[LeftOut] = [
-        (deal, (fold,)) for deal, each in enumerate(deals) for fold in range(each.count)
-    ]
-    doubles: list[LeftOut] = []
-    if nested and folds.count > 2:
-        doubles = [(0, both) for both in combinations(range(folds.count), 2)]
-    table = _Table(deals, list(choices), [*singles, *doubles])
-    table.run(progress, "choose aligner")
-    table.add(_families(table, singles, doubles))
-    table.run(progress, "choose ensemble")
-    outer = []
-    for fold in range(folds.count) if doubles else []:
-        candidate = table.best(_inner(doubles, fold))
-        aligner = fit(candidate, *folds.without(fold))
-        train = thin(np.flatnonzero(folds.labels != fold), MAX_TRAIN)
-        outer.append(OuterFold(folds.held(fold), candidate, aligner, train))
-    splits = _scored(singles)
-    return Selection(table.best(splits), table.trials(splits), folds.whole, outer)
+    table = Table(deals, _measure_for(readout, pairs), progress)
+    names = tuple(sources or ())
+    singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
+    count = deals[0].count
+    doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
+    table.expected = 2 * len(choices) * (len(singles) + len(doubles)) // 3
+    share = _FOR_THE_CHOICE if doubles else 1.0
+    best = _choose(table, choices, singles, clock.part(share), auto, names)
+    trials = table.trials(singles)
+    outer: list[OuterFold] = []
+    for fold in range(count) if doubles else []:
+        if outer and clock.left <= 0:
+            break
+        part = clock.part(1 / (count - fold))
+        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names)
+        aligner = fit(candidate, deals[0].without(fold))
+        outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
+    return Selection(best, trials, deals[0].without(), outer, count if doubles else 0)
 
 
-def fit(candidate: Candidate, pairs: PairedVectors, moments: Moments) -> Aligner:
-    """Fit a candidate, from moments where they suffice."""
-    if candidate.members:
-        members = [fit(member, pairs, moments) for member in candidate.members]
-        return Ensemble(members, candidate.weights).combine(pairs)
-    aligner = candidate.build()
-    if isinstance(aligner, MomentsAligner):
-        return aligner.fit_moments(moments)
-    return aligner.fit(pairs)
+def _choose(
+    table: Table,
+    choices: Sequence[Candidate],
+    splits: Sequence[Split],
+    clock: Clock,
+    auto: bool,
+    sources: Sequence[str],
+) -> Candidate:
+    """The best candidate, by these splits alone."""
+    table.run(choices[:1], splits, Clock(None))  # whatever the budget, something must be chosen
+    race(table, choices, splits, clock)
+    if auto:
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
+        race(table, learned(table.best_by_family(splits)), splits, clock)
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    if sources:
+        race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
+    return table.best(splits)
 
 
 def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
@@ -175,138 +151,23 @@ def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
 
 
 def held_out_scores(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, a: str, b: str
+    aligner: Aligner,
+    train: PairedVectors,
+    held: PairedVectors,
+    a: str,
+    b: str,
+    *,
+    readout: Readout = "instance",
 ) -> F32:
-    """Instance scores of the held-out rows that have both: row i belongs to column i."""
+    """Scores of the held-out rows that have both: row i belongs to column i."""
     x, y = held.pair(a, b)
     return score(
         aligner.transform(x, a),
         aligner.transform(y, b),
-        readout="instance",
+        readout=readout,
         query_bank=aligner.transform(bank(train, a), a),
         gallery_bank=aligner.transform(bank(train, b), b),
     )
-
-
-def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
-    """Native training vectors against which hubs are measured, thinned out evenly."""
-    return pairs.vectors[modality][thin(pairs.rows(modality), limit)]
-
-
-LeftOut = tuple[int, tuple[int, ...]]
-"""A deal of the rows into folds, and the folds of it that are left out of training."""
-Split = tuple[LeftOut, int]
-"""What is left out of training, and the one fold of it that is scored."""
-
-
-class _Table:
-    """Scores of every candidate on every split."""
-
-    def __init__(
-        self, deals: list[Folds], choices: list[Candidate], left_outs: list[LeftOut]
-    ) -> None:
-        self.deals = deals
-        self.choices = choices
-        self.left_outs = left_outs
-        self.scores: dict[tuple[int, Split], float] = {}
-        self.reasons: dict[int, str] = {}
-        self._train: dict[LeftOut, tuple[PairedVectors, Moments]] = {}
-        self._done = 0
-
-    def add(self, more: Iterable[Candidate]) -> None:
-        """Append candidates that are not there yet."""
-        known = {candidate.label for candidate in self.choices}
-        for candidate in more:
-            if candidate.label not in known:
-                self.choices.append(candidate)
-                known.add(candidate.label)
-
-    def run(self, progress: Progress | None, phase: str) -> None:
-        """Score what was appended since the last run, one split a thread.
-
-        Eigenproblems of this size use one core better than two, so every thread gets a
-        single-threaded BLAS and the splits run side by side.
-        """
-        which = range(self._done, len(self.choices))
-        self._done = len(self.choices)
-        if not which:
-            return
-        with threadpool_limits(1), ThreadPoolExecutor(usable_cores()) as pool:
-            running = [pool.submit(self._evaluate, which, each) for each in self.left_outs]
-            try:
-                for done, future in enumerate(as_completed(running), start=1):
-                    future.result()
-                    if progress is not None:
-                        progress(phase, done, len(running))
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _evaluate(self, which: range, left_out: LeftOut) -> None:
-        folds = self.deals[left_out[0]]
-        if left_out not in self._train:
-            self._train[left_out] = folds.without(*left_out[1])
-        train, moments = self._train[left_out]
-        for index in which:
-            if index in self.reasons:
-                continue
-            try:
-                aligner = fit(self.choices[index], train, moments)
-            except (DataError, NoSignalError) as error:
-                self.reasons[index] = str(error)
-                continue
-            for fold in left_out[1]:
-                held = folds.pairs.take(folds.held(fold))
-                self.scores[index, (left_out, fold)] = _mean_reciprocal_rank(aligner, train, held)
-
-    def means(self, splits: Sequence[Split]) -> F64:
-        """Mean score of each candidate over splits; −inf where it could not be fitted."""
-        return np.array(
-            [
-                -np.inf
-                if index in self.reasons
-                else np.nanmean([self.scores[index, split] for split in splits])
-                for index in range(len(self.choices))
-            ]
-        )
-
-    def best(self, splits: Sequence[Split]) -> Candidate:
-        means = self.means(splits)
-        if not np.isfinite(means).any():
-            reasons = "; ".join(dict.fromkeys(self.reasons.values()))
-            raise DataError(f"no aligner could be fitted on these records: {reasons}")
-        return self.choices[int(np.nanargmax(means))]
-
-    def best_by_family(self, splits: Sequence[Split]) -> dict[str, Candidate]:
-        found: dict[str, Candidate] = {}
-        means = self.means(splits)
-        for index in np.argsort(-means, kind="stable"):
-            if np.isfinite(means[index]):
-                found.setdefault(self.choices[index].aligner, self.choices[index])
-        return found
-
-    def trials(self, splits: Sequence[Split]) -> list[Trial]:
-        means = self.means(splits)
-        order = np.argsort(-means, kind="stable")
-        return [
-            Trial(
-                self.choices[index],
-                np.array([self.scores.get((index, split), np.nan) for split in splits]),
-                self.reasons.get(index, ""),
-            )
-            for index in order
-        ]
-
-
-def _families(table: _Table, singles: list[LeftOut], doubles: list[LeftOut]) -> list[Candidate]:
-    """Ensembles worth trying: of the best of each family, for every selection to be made.
-
-    A selection for an outer fold sees only what its own inner folds found best.
-    """
-    views = [_scored(singles)]
-    if doubles:
-        views += [_inner(doubles, fold) for fold in range(table.deals[0].count)]
-    return [each for view in views for each in ensembles(table.best_by_family(view))]
 
 
 def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
@@ -314,7 +175,7 @@ def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
     return [(left_out, fold) for left_out in left_outs for fold in left_out[1]]
 
 
-def _inner(doubles: list[LeftOut], fold: int) -> list[Split]:
+def _inner(doubles: Sequence[LeftOut], fold: int) -> list[Split]:
     """Splits that leave ``fold`` out of everything and score another fold."""
     return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
 
@@ -322,6 +183,18 @@ def _inner(doubles: list[LeftOut], fold: int) -> list[Split]:
 def _deals(rows: int) -> int:
     """How often the rows are dealt into folds anew: with few, one deal says too little."""
     return int(np.clip(round(_ROWS_SCORED / rows), 1, _MAX_DEALS))
+
+
+def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
+    """What a candidate is scored by."""
+    if readout == "instance":
+        return _mean_reciprocal_rank
+    if pairs.groups is None or any(group is None for group in pairs.groups):
+        raise DataError(
+            "the semantic read-out is chosen for by the groups of records, and some have none; "
+            "give every record a group, or choose for the instance read-out"
+        )
+    return _mean_average_precision
 
 
 def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
@@ -333,4 +206,18 @@ def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVe
         scores = held_out_scores(aligner, train, held, a, b)
         truth = np.arange(len(scores))
         found += [mean_reciprocal_rank(ranks(s, truth)) for s in (scores, scores.T)]
+    return float(np.mean(found)) if found else float("nan")
+
+
+def _mean_average_precision(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+    """By group, over both directions of every pair of modalities."""
+    found = []
+    for a, b in direct_pairs(train):
+        rows = held.rows(a, b)
+        if len(rows) < _MIN_GALLERY:
+            continue
+        groups = np.asarray(held.groups)[rows]
+        relevant = groups[:, None] == groups[None, :]
+        scores = held_out_scores(aligner, train, held, a, b, readout="semantic")
+        found += [mean_average_precision(s, relevant) for s in (scores, scores.T)]
     return float(np.mean(found)) if found else float("nan")

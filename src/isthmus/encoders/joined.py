@@ -1,0 +1,65 @@
+"""Several encoders of one modality side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.artifact import fingerprint
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.types import Encoder
+
+
+class JoinedEncoder:
+    """The unit vectors of several encoders, concatenated.
+
+    Two encoders that were trained differently err differently, and a head weighs their
+    columns. Each part is scaled to unit length, so that none drowns the others.
+
+    Args:
+        parts: Two encoders or more, of one modality.
+
+    Raises:
+        InputError: For fewer than two, of several modalities, or one that has to be fitted.
+    """
+
+    def __init__(self, parts: Sequence[Encoder]) -> None:
+        self.parts = list(parts)
+        modalities = {part.modality for part in self.parts}
+        if len(self.parts) < 2 or len(modalities) > 1:
+            listed = ", ".join(f"{part.id} ({part.modality})" for part in self.parts)
+            raise InputError(f"joined encoders must be two or more of one modality, got {listed}")
+        if fitted := [part.id for part in self.parts if hasattr(part, "fit")]:
+            raise InputError(f"{fitted[0]} has to be fitted to texts, so it cannot be joined")
+        self.id = "+".join(part.id for part in self.parts)
+        self.modality = self.parts[0].modality
+        self.dim = sum(part.dim for part in self.parts)
+        self.fingerprint = fingerprint(
+            {"joined": [part.fingerprint for part in self.parts], "version": 1}
+        )
+        known = [part.languages for part in self.parts if part.languages]
+        self.languages = (
+            tuple(tag for tag in known[0] if all(tag in k for k in known[1:])) if (known) else ()
+        )
+        sides = [side for part in self.parts if (side := getattr(part, "image_side", None))]
+        if sides:
+            self.image_side = max(sides)
+        self.batch_size = min(int(getattr(part, "batch_size", 32)) for part in self.parts)
+
+    def prepare(self, decoded: Any) -> tuple[Any, ...]:
+        """What each part makes of a decoded item."""
+        return tuple(part.prepare(decoded) for part in self.parts)
+
+    def encode(self, batch: Sequence[tuple[Any, ...]]) -> F32:
+        """Vectors ``(len(batch), Σdim)`` float32, every part of unit length."""
+        if not batch:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        columns = zip(*batch, strict=True)
+        found = [
+            l2_normalize(part.encode(list(column)))
+            for part, column in zip(self.parts, columns, strict=True)
+        ]
+        return np.concatenate(found, axis=1)

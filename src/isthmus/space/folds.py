@@ -1,0 +1,110 @@
+"""Training rows without some folds, and other sources that may be added to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners import Moments
+from isthmus.core.linalg import F32
+from isthmus.core.rows import thin
+from isthmus.core.types import PairedVectors
+
+MAX_HELD = 1000
+"""Held-out rows scored per fold; more cost time and change nothing that matters."""
+MAX_TRAIN = 5000
+"""Training rows kept at hand per split; closed forms use the moments of all of them."""
+
+Weights = tuple[tuple[str, float], ...]
+"""Sources by name, and how much a row of each counts against a row of the target's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What a candidate is fitted on: rows at hand, and the moments of all of them.
+
+    Attributes:
+        rows: Of the target; where there are very many, some of them.
+        moments: Of every row of the target.
+        sources: Moments of other sources by name.
+    """
+
+    rows: PairedVectors
+    moments: Moments
+    sources: Mapping[str, Moments]
+
+    def weighted(self, weights: Weights) -> Moments:
+        """The moments with other sources added, each row counted ``weight`` times.
+
+        A source is first moved so that its means are the target's: what it teaches is how
+        its own items vary together, not that clip art is drawn in other colours.
+        """
+        if not weights:
+            return self.moments
+        return self.moments.memo(("sources", weights), lambda: self._weighted(weights))
+
+    def _weighted(self, weights: Weights) -> Moments:
+        means = {m: self.moments.mean(m) for m in self.moments.modalities}
+        whole = self.moments
+        for name, weight in weights:
+            whole = whole + weight * self.sources[name].moved(means)
+        return whole
+
+
+class Folds:
+    """One deal of the rows into folds, with their moments summed only once.
+
+    Moments add, so those of any training set are the whole less the folds left out.
+    """
+
+    def __init__(
+        self,
+        pairs: PairedVectors,
+        labels: NDArray[np.intp],
+        sources: Mapping[str, Moments] | None = None,
+    ) -> None:
+        self.pairs = pairs
+        self.labels = labels
+        self.count = int(labels.max()) + 1
+        self._parts = [Moments.of(pairs.take(labels == fold)) for fold in range(self.count)]
+        self._sources = dict(sources or {})
+        self.whole = sum(self._parts[1:], self._parts[0])
+
+    def without(self, *folds: int) -> Training:
+        """Rows and moments of everything but these folds."""
+        moments = self.whole
+        for fold in folds:
+            moments = moments - self._parts[fold]
+        return Training(self.pairs.take(self.train(*folds)), moments, self._sources)
+
+    def train(self, *folds: int) -> NDArray[np.intp]:
+        """Rows outside these folds; of very many only some, for banks and anchors."""
+        return thin(np.flatnonzero(~np.isin(self.labels, folds)), MAX_TRAIN)
+
+    def held(self, fold: int) -> NDArray[np.intp]:
+        """Rows of one fold, thinned out evenly where there are very many."""
+        return thin(np.flatnonzero(self.labels == fold), MAX_HELD)
+
+
+def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
+    """Native training vectors against which hubs are measured, thinned out evenly."""
+    return pairs.vectors[modality][thin(pairs.rows(modality), limit)]
+
+
+def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[str, Moments]:
+    """Moments of other sources, over the modalities that they share with the target.
+
+    Args:
+        target: What the space is for.
+        sources: Paired vectors by name.
+    """
+    found: dict[str, Moments] = {}
+    for name, pairs in sources.items():
+        shared = [m for m in target.modalities if m in pairs.modalities]
+        if len(shared) > 1:
+            found[name] = Moments.of(pairs.select(shared))
+    return found

@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import l2_normalize
+from isthmus.core.types import Dataset, MediaItem
+from isthmus.encoders import load
+from isthmus.encoders.cache import VectorCache
+from isthmus.encoders.joined import JoinedEncoder
+from isthmus.space.encode import encode_items
+
+
+class Sums:
+    """Two numbers of a vector, times a factor."""
+
+    modality, dim, languages = "sensor", 2, ()
+
+    def __init__(self, factor: float) -> None:
+        self.id = f"sums{factor:g}"
+        self.fingerprint = self.id
+        self.factor = factor
+        self.calls = 0
+
+    def prepare(self, decoded: np.ndarray) -> np.ndarray:
+        if decoded.sum() > 100:
+            raise InputError("too large")
+        return decoded
+
+    def encode(self, batch: list[np.ndarray]) -> np.ndarray:
+        self.calls += len(batch)
+        rows = [[row.sum(), self.factor * row.max()] for row in batch]
+        return np.array(rows, dtype=np.float32)
+
+
+def items(*rows: list[float]) -> list[MediaItem]:
+    return [MediaItem.from_vector(np.array(r), "sensor", source=f"row {r}") for r in rows]
+
+
+def test_parts_are_scaled_to_unit_length_and_concatenated() -> None:
+    joined = JoinedEncoder([Sums(1.0), Sums(7.0)])
+    assert joined.dim == 4 and joined.id == "sums1+sums7"
+    found = joined.encode([joined.prepare(np.array([3.0, 1.0]))])
+    expected = np.array([4, 3]) / 5, np.array([4, 21]) / np.hypot(4, 21)
+    np.testing.assert_allclose(found[0], np.concatenate(expected), rtol=1e-6)
+
+
+def test_the_cache_of_the_parts_is_used(tmp_path: Path) -> None:
+    cache = VectorCache(tmp_path / "v.sqlite")
+    one, two = Sums(1.0), Sums(2.0)
+    rows = items([1.0, 2.0], [3.0, 5.0], [99.0, 9.0])
+    encode_items(rows, one, cache=cache)
+    done = encode_items(rows, JoinedEncoder([one, two]), cache=cache)
+    assert (one.calls, two.calls) == (2, 2)
+    assert done.ok.tolist() == [True, True, False]
+    assert [failure.reason for failure in done.failures] == ["too large"]
+    plain = encode_items(rows, JoinedEncoder([one, two]))
+    np.testing.assert_allclose(done.vectors, plain.vectors, rtol=1e-6)
+    assert not done.vectors[2].any()
+
+
+def test_named_with_a_plus(shapes: Dataset) -> None:
+    joined = load("color-hog+color-hog")
+    picture = shapes.take(range(2)).records[0].items["image"]
+    found = encode_items([picture], joined).vectors
+    alone = encode_items([picture], load("color-hog")).vectors
+    half = l2_normalize(alone)
+    np.testing.assert_allclose(found, np.concatenate([half, half], axis=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("color-hog+mfcc", r"of one modality, got color-hog \(image\), mfcc \(audio\)"),
+        ("tfidf+tfidf", "tfidf has to be fitted"),
+        ("color-hog+nothing", "unknown encoder 'nothing'"),
+    ],
+)
+def test_what_cannot_be_joined(spec: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(spec)
