@@ -165,8 +165,9 @@ def test_a_source_enters_the_members_of_an_ensemble() -> None:
     (first, *_) = ensembles(best)
     found = with_sources({"ensemble": first, **best}, ["s"])
     labels = [candidate.label for candidate in found]
-    assert labels[0] == "cca ridge=1 +0.03·s"
-    assert labels[1] == "1·(cca ridge=1 +0.03·s) + 0.1·(anchors)"
+    assert labels[0] == "cca ridge=1 +0.15·s"
+    assert labels[1] == "1·(cca ridge=1 +0.15·s) + 0.1·(anchors)"
+    assert labels[2] == "cca ridge=0.333333 +0.15·s"
     assert found[1].alone() == first
 
 

@@ -28,7 +28,7 @@ from isthmus.space.candidates import candidates
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
 from isthmus.space.folds import Training, bank, source_moments
-from isthmus.space.null import LEVEL, permutation_p, random_encoders, shuffled
+from isthmus.space.null import LEAST_P, LEVEL, permutation_p, random_encoders, shuffled
 from isthmus.space.race import Clock, fit
 from isthmus.space.readout import Readout, check_readout
 from isthmus.space.remember import Remembered
@@ -366,13 +366,15 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
 
 def _refuse_without_signal(report: Mapping[str, Any]) -> None:
     p_values: Mapping[str, float] = report["p_values"]
-    if all(p > LEVEL for p in p_values.values()):
+    # Of several pairs of modalities one may look good by luck alone (Bonferroni).
+    level = max(LEVEL / len(p_values), LEAST_P)
+    if all(p > level for p in p_values.values()):
         listed = ", ".join(
             f"{name} p={p:.2g} ({report['data']['pairs'][name]} pairs)"
             for name, p in p_values.items()
         )
         raise NoSignalError(
             f"{report['data']['name']}: held-out pairs do no better than shuffled ones "
-            f"({listed}; needed p ≤ {LEVEL}). Check that rows belong together, bring more pairs, "
+            f"({listed}; needed p ≤ {level:.2g}). Check that rows belong together, bring more pairs, "
             "or try other encoders"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
@@ -13,7 +14,8 @@ from isthmus.space.folds import Weights
 LEARNED = ("contrastive", "cm-gnn")
 """Aligners that are trained step by step."""
 
-SOURCE_WEIGHTS = (0.03, 0.1, 0.3, 1.0)
+_SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
+_SOURCE_RIDGES = (1.0, 1 / 3)
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5, 1.0)
 
 
@@ -26,7 +28,7 @@ class Candidate:
         params: Hyper-parameters of the aligner.
         members: Of an ensemble, instead of ``params``.
         weights: Of an ensemble.
-        sources: Other sources whose moments are added, with the weight of their rows.
+        sources: Other sources whose moments are added, with their weight.
     """
 
     aligner: str
@@ -122,14 +124,19 @@ def learned(best: Best) -> list[Candidate]:
 
 
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:
-    """The best closed form, and what it is part of, with each other source at a few weights."""
+    """The best closed form, and what it is part of, with each other source at a few weights.
+
+    More rows bear a smaller penalty, so a third of it is tried too.
+    """
     leader = next(iter(best.values()), None)
     if leader is None or CCA.name not in best:
         return []
     found = []
     for name in sources:
-        for weight in SOURCE_WEIGHTS:
-            added = replace(best[CCA.name], sources=((name, weight),))
+        for weight, factor in product(_SOURCE_WEIGHTS, _SOURCE_RIDGES):
+            alone = best[CCA.name]
+            params = {**alone.params, "ridge": factor * alone.params.get("ridge", 1.0)}
+            added = replace(alone, params=params, sources=((name, weight),))
             found.append(added)
             if CCA.name in {member.aligner for member in leader.members}:
                 members = tuple(added if m.aligner == CCA.name else m for m in leader.members)

@@ -20,7 +20,7 @@ MAX_TRAIN = 5000
 """Training rows kept at hand per split; closed forms use the moments of all of them."""
 
 Weights = tuple[tuple[str, float], ...]
-"""Sources by name, and how much a row of each counts against a row of the target's."""
+"""Sources by name, and how much all pairs of each count together, the target's being 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Training:
     sources: Mapping[str, Moments]
 
     def weighted(self, weights: Weights) -> Moments:
-        """The moments with other sources added, each row counted ``weight`` times.
+        """The moments with other sources added.
 
         A source is first moved so that its means are the target's: what it teaches is how
         its own items vary together, not that clip art is drawn in other colours.
@@ -51,8 +51,15 @@ class Training:
         means = {m: self.moments.mean(m) for m in self.moments.modalities}
         whole = self.moments
         for name, weight in weights:
-            whole = whole + weight * self.sources[name].moved(means)
+            source = self.sources[name]
+            share = weight * _pairs(self.moments) / _pairs(source)
+            whole = whole + share * source.moved(means)
         return whole
+
+
+def _pairs(moments: Moments) -> float:
+    """Records of the best-covered pair of modalities."""
+    return max(moments.count(a, b) for a, b in moments.pair_keys())
 
 
 class Folds:
@@ -107,4 +114,6 @@ def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[st
         shared = [m for m in target.modalities if m in pairs.modalities]
         if len(shared) > 1:
             found[name] = Moments.of(pairs.select(shared))
+            if _pairs(found[name]) <= 0:
+                del found[name]
     return found

@@ -10,6 +10,7 @@ from isthmus.core.linalg import F32, F64
 from isthmus.core.types import PairedVectors
 
 PERMUTATIONS = 999
+LEAST_P = 1 / (1 + PERMUTATIONS)
 LEVEL = 0.01
 """A pair of modalities whose p-value is above this carries no alignment that can be shown."""
 

@@ -108,6 +108,7 @@ class Table:
     progress: Progress | None = None
     scores: dict[tuple[str, Split], float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
     expected: int = 0
     _seen: dict[str, Candidate] = field(default_factory=dict)
     _trainings: dict[LeftOut, Training] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class Table:
             self._evaluate(chunk, missing.pop(0))  # one, to know what the others will take
         expected = self._seconds.get(kind, 0.0) * len(chunk) * len(missing) / usable_cores()
         if missing and clock.left < expected:
-            self.reasons.update({c.label: LATE for c in chunk if c.label not in self.reasons})
+            self.late.update(c.label for c in chunk)
             return
         self._evaluate_all(chunk, missing)
 
@@ -199,7 +200,8 @@ class Table:
         label = candidate.label
         found = np.array([self.scores.get((label, split), np.nan) for split in splits])
         ran = sum((label, split) in self.scores for split in splits)
-        return Trial(candidate, found, ran, self.reasons.get(label, ""))
+        reason = self.reasons.get(label, LATE if label in self.late and not ran else "")
+        return Trial(candidate, found, ran, reason)
 
     def trials(self, splits: Sequence[Split]) -> list[Trial]:
         """Everything tried on these splits: what ran on all of them first, best first."""
@@ -214,7 +216,7 @@ class Table:
         """
         first = next(iter(self.trials(splits)), None)
         if first is None or not first.complete:
-            reasons = "; ".join(dict.fromkeys(self.reasons.values()))
+            reasons = "; ".join(dict.fromkeys(self.reasons.values())) or LATE
             raise DataError(f"no aligner could be fitted on these records: {reasons}")
         return first.candidate
 
