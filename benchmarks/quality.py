@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from isthmus.space import Prepared, Space, align, default_cache, prepare
 from isthmus.space.null import random_encoders, shuffled
 
 ALIGNERS = ("cca", "ridge", "procrustes", "anchors")
+JOINED = {"image": "efficientnet-lite0?mirror=1+efficientnet-lite2?mirror=1"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Protocol:
     other: str
     gallery: int
     pairs: int
+    sources: dict[str, Prepared] = field(default_factory=dict)
 
 
 def protocols() -> list[Protocol]:
@@ -48,6 +50,8 @@ def protocols() -> list[Protocol]:
     english = ready()
     several = english.encoders["text"].languages
     all_languages = ready(languages=several)
+    joined = ready(JOINED)
+    joined_languages = ready(JOINED, languages=several)
     chinese = ready(languages=("zh",))
     speech = ready(part="speech-text", language="fr")
     padded = ready({"audio": "whisper-tiny?window=full"}, part="speech-text", language="fr")
@@ -55,12 +59,26 @@ def protocols() -> list[Protocol]:
     return [
         Protocol("image-text", english, english, "image", 130, 540),
         Protocol("image-text-multilingual", all_languages, all_languages, "image", 130, 540),
+        Protocol("image-text-joined", joined, joined, "image", 130, 540),
+        Protocol(
+            "image-text-multilingual-joined", joined_languages, joined_languages, "image", 130, 540
+        ),
         Protocol("image-text-zh", english, chinese, "image", 130, 540),
         Protocol("image-text-zh-multilingual", all_languages, chinese, "image", 130, 540),
         Protocol("speech-text", speech, speech, "audio", 80, 320),
         Protocol("speech-text-padded-to-30-s", padded, padded, "audio", 80, 320),
         Protocol("sound-text", sound, sound, "audio", 30, len(sound.pairs) - 30),
         Protocol("image-text-150", english, english, "image", 130, 150),
+        Protocol("image-text-150-joined", joined, joined, "image", 130, 150),
+        Protocol(
+            "image-text-with-openclipart",
+            english,
+            english,
+            "image",
+            130,
+            540,
+            {"openclipart": prepare(load("openclipart"), cache=cache)},
+        ),
     ]
 
 
@@ -70,7 +88,13 @@ def run(protocol: Protocol, seed: int, aligner: str = "auto") -> dict[str, Any]:
     test = order[: protocol.gallery]
     train = order[protocol.gallery : protocol.gallery + protocol.pairs]
     started = time.perf_counter()
-    space = align(protocol.train.take(train), aligner=aligner, nested=False, seed=seed)
+    space = align(
+        protocol.train.take(train),
+        aligner=aligner,
+        sources=protocol.sources,
+        nested=False,
+        seed=seed,
+    )
     seconds = time.perf_counter() - started
     return {
         "seed": seed,
@@ -164,6 +188,7 @@ def main() -> None:
         "seeds": list(range(arguments.seeds)),
         "readout": "instance",
         "encoders": "efficientnet-lite0, universal, whisper-tiny",
+        "joined": JOINED["image"],
         "sound-text": "4 of the 135 effects are digital silence and are left out",
     }
     if arguments.json:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from isthmus import __version__
-from isthmus.cli import align, data, demo, embed, evaluate
+from isthmus.cli import align, data, demo, diagnose, embed, evaluate
 from isthmus.cli.console import guarded
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.command)
+app.command("diagnose")(diagnose.command)
 app.command("align")(align.command)
 app.command("eval")(evaluate.command)
 app.command("embed")(embed.command)

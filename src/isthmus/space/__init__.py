@@ -2,6 +2,7 @@
 
 from isthmus.space.align import Prepared, align, default_cache, prepare
 from isthmus.space.candidates import Candidate, candidates
+from isthmus.space.diagnose import Diagnosis, diagnose
 from isthmus.space.encode import EncodedItems, encode_items, encode_records
 from isthmus.space.evaluate import evaluate, wilson_interval
 from isthmus.space.readout import Readout
@@ -9,6 +10,7 @@ from isthmus.space.space import EncoderRef, Space
 
 __all__ = [
     "Candidate",
+    "Diagnosis",
     "EncodedItems",
     "EncoderRef",
     "Prepared",
@@ -17,6 +19,7 @@ __all__ = [
     "align",
     "candidates",
     "default_cache",
+    "diagnose",
     "encode_items",
     "encode_records",
     "evaluate",

@@ -1,0 +1,170 @@
+"""``isthmus diagnose``: which encoders fit together, and what ails the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    DATA_OPTION,
+    JSON_OPTION,
+    SEED_OPTION,
+    check_output,
+    list_left_out,
+    out,
+    print_json,
+    progress_bar,
+)
+from isthmus.core.errors import InputError
+from isthmus.core.options import parse_options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from isthmus.space import Diagnosis
+
+_SHOWN = 10
+_TWINS = 4
+_HEADS = {
+    "encoders": "Which encoders fit",
+    "pairs": "What more pairs would bring",
+    "kinds": "Kinds that are found worst",
+    "hubs": "Hubs",
+    "mismatches": "Pairs that may not belong together",
+    "duplicates": "Near-duplicates",
+}
+
+
+def command(
+    data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    encoder: list[str] = typer.Option(
+        None,
+        "--encoder",
+        "-e",
+        metavar="MODALITY=ID",
+        help="Such as text=universal. Repeatable, also for one modality; the first of each is the "
+        "one whose pairs are looked at. Default: all that are installed.",
+    ),
+    groups: bool = typer.Option(
+        True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
+    ),
+    data_option: list[str] = DATA_OPTION,
+    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Look at DATA before a space is made: encoders, learning curve, hubs, doubtful pairs.
+
+    Every figure is of held-out pairs and one cheap closed form.
+    """
+    from isthmus.datasets import load
+    from isthmus.report import findings, write_diagnosis
+    from isthmus.space import default_cache, diagnose
+
+    check_output(report)
+    named = _encoders(encoder or ())
+    dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    with progress_bar(quiet=as_json) as progress:
+        found = diagnose(
+            dataset,
+            named,
+            by_group=groups,
+            seed=seed,
+            cache=default_cache() if cache else None,
+            progress=progress,
+        )
+    if report is not None:
+        write_diagnosis(report, found)
+    if as_json:
+        print_json({"findings": findings(found), **found.to_json()})
+        return
+    _print(found, findings(found))
+    if report:
+        out().print(f"\nReport in {report}")
+
+
+def _encoders(given: Sequence[str]) -> dict[str, list[str]]:
+    """Several encoders a modality, in the order given."""
+    named: dict[str, list[str]] = {}
+    for text in given:
+        for modality, name in parse_options([text], "--encoder").items():
+            if not isinstance(name, str):
+                raise InputError(f"--encoder needs MODALITY=ID, got {text!r}")
+            named.setdefault(modality, []).append(name)
+    return named
+
+
+def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
+    from rich.markup import escape
+
+    console = out()
+    console.print(f"[bold]{escape(found.name)}[/]: {len(found.views.pairs):,} records")
+    details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
+    for part, head in _HEADS.items():
+        if not said[part]:
+            continue
+        console.print(f"\n[bold]{head}[/]")
+        for sentence in said[part]:
+            console.print(escape(sentence))
+        if part == "encoders":
+            console.print(_fits(found))
+        for line in details.get(part, ()):
+            console.print(f"  {escape(line)}")
+    for name, reason in found.views.unusable.items():
+        console.print(f"\nWithout {escape(name)}: {escape(reason)}")
+    list_left_out([{"source": f.source, "reason": f.reason} for f in found.failures])
+
+
+def _fits(found: Diagnosis) -> Table:
+    """Likeness before a fit, beside that of shuffled partners and what a fit finds."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("encoders", no_wrap=True)
+    for column in ("k", "R@k", "MRR", "CKA", "shuffled", "k-NN", "shuffled"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for fit in found.fits:
+        cells = ["–"] * 7
+        if fit.recall and fit.mrr and fit.cka and fit.knn:
+            cells = [str(fit.k), _short(fit.recall.value), _short(fit.mrr.value)]
+            for each in (fit.cka, fit.knn):
+                cells += [_short(each.value), f"{_short(each.null_mean)}±{_short(each.null_sd, 3)}"]
+        table.add_row(f"{fit.encoder_a} + {fit.encoder_b}", *cells)
+    return table
+
+
+def _suspects(found: Diagnosis) -> list[str]:
+    """The flagged, or the first of those that match least; all of them are in JSON and report."""
+    lines = []
+    for each in found.suspects:
+        shown = max(_SHOWN // len(found.suspects), min(each.flagged, _SHOWN))
+        for one in each.listed[:shown]:
+            mark = "flagged, " if one.flagged else ""
+            line = f"{each.a}–{each.b} {found.views.name(one.row)} ({mark}p = {one.p_value:.2g})"
+            if one.better_b:
+                other = found.views.name(one.better_b[0])
+                line += f"; its {each.a} fits the {each.b} of {other} better"
+            lines.append(line)
+    return lines
+
+
+def _twins(found: Diagnosis) -> list[str]:
+    """The closest of every modality."""
+    return [
+        f"{each.modality} {twin.cosine:.3f}: {found.views.name(twin.row)}, "
+        f"{found.views.name(twin.other)}"
+        for each in found.duplicates
+        for twin in each.twins[:_TWINS]
+    ]
+
+
+def _short(value: float, digits: int = 2) -> str:
+    """``.32``."""
+    rounded = round(value, digits) + 0.0
+    text = f"{rounded:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(rounded) < 1 else text
