@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 from isthmus.core.types import TEXT
@@ -20,11 +19,11 @@ from isthmus.report.diagnosis_words import (
     listed,
     points,
 )
-from isthmus.report.glyphs import defs, direction_label, kind
-from isthmus.report.making import _left_out
-from isthmus.report.markup import Markup, el, join, text
-from isthmus.report.media import _media
-from isthmus.report.page import _policy, _static, write_atomically
+from isthmus.report.glyphs import direction_label, kind
+from isthmus.report.making import left_out
+from isthmus.report.markup import Markup, el, join
+from isthmus.report.media import shown
+from isthmus.report.page import document, write_atomically
 from isthmus.report.words import caption_of, count, hundredths, language_of, thing
 from isthmus.space.diagnosis import (
     Duplicates,
@@ -59,8 +58,6 @@ def write_diagnosis(path: str | Path, diagnosis: Diagnosis) -> Path:
 
 def render(diagnosis: Diagnosis) -> str:
     """The page as one string."""
-    style = _static("report.css") + _static("diagnosis.css")
-    script = _static("report.js")
     page = _Page(diagnosis)
     # The suspects come first, so that they get the pictures and clips that fit.
     mismatched = page.mismatches()
@@ -76,14 +73,7 @@ def render(diagnosis: Diagnosis) -> str:
             _how_to_read(),
         )
     )
-    return Template(_static("page.html")).substitute(
-        title=text(page.title),
-        policy=_policy(style, script),
-        style=style,
-        script=script,
-        store=join((defs(), page.assets.sprite())),
-        body=body,
-    )
+    return document(page.title, body, page.assets, style="diagnosis.css")
 
 
 class _Page:
@@ -306,7 +296,7 @@ class _Page:
             "section",
             el("h2", "Settings", id="settings"),
             el("dl", *(_fact(*fact) for fact in facts), class_="facts"),
-            _left_out(left),
+            left_out(left),
             aria_labelledby="settings",
         )
 
@@ -317,7 +307,7 @@ class _Page:
         if record is None or item is None:
             return el("div", el("span", self.views.name(row)), class_="media text")
         caption = caption_of(record.items.get(TEXT)) if captioned and modality != TEXT else None
-        return _media(item, caption, language_of(caption or "", record.language), self.assets)
+        return shown(item, caption, language_of(caption or "", record.language), self.assets)
 
 
 def _section(

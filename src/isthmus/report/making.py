@@ -99,12 +99,13 @@ def data(report: Mapping[str, Any]) -> Markup | None:
         "section",
         el("h2", "Data and encoders", id="data"),
         el("dl", *rows, class_="facts"),
-        _left_out(of["left_out"]),
+        left_out(of["left_out"]),
         aria_labelledby="data",
     )
 
 
-def _left_out(left: Sequence[Mapping[str, str]]) -> Markup:
+def left_out(left: Sequence[Mapping[str, str]]) -> Markup:
+    """What was left out, with reasons, folded away."""
     if not left:
         return el("p", "Nothing was left out.")
     items = [

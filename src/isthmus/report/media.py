@@ -78,7 +78,7 @@ def _example(example: QueryExample, assets: Assets) -> Markup:
     side = el(
         "div",
         el("div", "Query", class_="kicker"),
-        _media(example.query, example.caption, example.language, assets),
+        shown(example.query, example.caption, example.language, assets),
         el("p", example.note, class_="small"),
         class_="query",
     )
@@ -105,13 +105,13 @@ def _hit(place: int, hit: Hit, assets: Assets) -> Markup:
     return el(
         "li",
         el("div", el("span", str(place), class_="place"), mark, class_="rank"),
-        _media(hit.item, hit.caption, hit.language, assets),
+        shown(hit.item, hit.caption, hit.language, assets),
         class_="hit is-true" if hit.true else "hit",
         title=f"score {hit.score:.3f}",
     )
 
 
-def _media(item: MediaItem, caption: str | None, language: str | None, assets: Assets) -> Markup:
+def shown(item: MediaItem, caption: str | None, language: str | None, assets: Assets) -> Markup:
     """The thing itself where it can be shown, and the words that belong to it."""
     name = caption or short_source(item)
     if item.modality == TEXT:

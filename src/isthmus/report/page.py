@@ -63,7 +63,6 @@ def write_report(
 
 def render(report: Report) -> str:
     """The page as one string."""
-    style, script = _static("report.css"), _static("report.js")
     assets = Assets()
     # The cards come before the map, so that they get the pictures and clips that fit.
     asked = media.asked([q for q in report.queries if not q.judged], assets)
@@ -80,10 +79,24 @@ def render(report: Report) -> str:
             making.how_to_read(),
         )
     )
+    return document(report.title, body, assets)
+
+
+def document(title: str, body: Markup, assets: Assets, *, style: str = "") -> str:
+    """A whole page: head, policy, style and script around a body.
+
+    Args:
+        title: Of the page.
+        body: What it says.
+        assets: Media that the body shows.
+        style: A further style sheet, by the name of its file.
+    """
+    sheets = _static("report.css") + (_static(style) if style else "")
+    script = _static("report.js")
     return Template(_static("page.html")).substitute(
-        title=text(report.title),
-        policy=_policy(style, script),
-        style=style,
+        title=text(title),
+        policy=_policy(sheets, script),
+        style=sheets,
         script=script,
         store=join((defs(), assets.sprite())),
         body=body,

@@ -375,6 +375,6 @@ def _refuse_without_signal(report: Mapping[str, Any]) -> None:
         )
         raise NoSignalError(
             f"{report['data']['name']}: held-out pairs do no better than shuffled ones "
-            f"({listed}; needed p ≤ {level:.2g}). Check that rows belong together, bring more pairs, "
-            "or try other encoders"
+            f"({listed}; needed p ≤ {level:.2g}). Check that rows belong together, bring more "
+            "pairs, or try other encoders"
         )
