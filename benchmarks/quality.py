@@ -44,7 +44,9 @@ def protocols() -> list[Protocol]:
     cache = default_cache()
 
     def ready(encoders: dict[str, str] | None = None, **options: Any) -> Prepared:
-        found = prepare(load("tuxpaint", **options), encoders, cache=cache)
+        # The gallery is drawn at random, from the same categories as the training pairs, so
+        # the folds of the choice are drawn at random too.
+        found = prepare(load("tuxpaint", **options), encoders, by_group=False, cache=cache)
         return found.take(found.pairs.rows(*found.pairs.modalities))  # silent clips left out
 
     english = ready()
