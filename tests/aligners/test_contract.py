@@ -25,7 +25,18 @@ def test_contract(check: Callable[[], None]) -> None:
 
 
 def test_every_registered_aligner_is_checked() -> None:
-    assert set(ALIGNERS.names()) == {"anchors", "cca", "procrustes", "ridge"}
+    assert set(ALIGNERS.names()) == {
+        "adversarial",
+        "anchors",
+        "cca",
+        "cm-gnn",
+        "contrastive",
+        "kernel-cca",
+        "procrustes",
+        "propagation",
+        "ridge",
+        "unpaired",
+    }
     assert len({id.id.partition("-")[2] for id in CASES}) >= 20
     assert len(CASES) == len(FACTORIES) * len(list(checks_for(CCA)))
 

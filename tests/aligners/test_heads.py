@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from isthmus.aligners import AnchorHead, ConcatHead, LinearHead, head_from_state
+from isthmus.aligners import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
+from isthmus.aligners.heads import gaussian_units
 from isthmus.core.errors import ArtifactError, VectorError
 from isthmus.core.types import Head
 
@@ -18,6 +19,12 @@ def anchors() -> AnchorHead:
     return AnchorHead(np.zeros(3), np.eye(3), k=2, power=2.0)
 
 
+def mlp(k: int = 4) -> MLPHead:
+    rng = np.random.default_rng(5)
+    weight, bias = rng.normal(size=(3, k)), rng.normal(size=k)
+    return MLPHead(np.zeros(3), np.eye(3), weight, bias, sharpness=2.0, linear=0.5)
+
+
 def test_a_linear_head_worked_by_hand() -> None:
     head = LinearHead(np.array([1.0, 1.0]), np.array([[3.0, 0.0], [0.0, 4.0]]))
     assert np.allclose(head(np.array([[2.0, 2.0], [1.0, 3.0]])), [[0.6, 0.8], [0.0, 1.0]])
@@ -28,6 +35,22 @@ def test_an_anchor_head_worked_by_hand() -> None:
     found = anchors()(np.array([[2.0, 1.0, -9.0], [3.0, 2.0, 1.0], [-1.0, -1.0, 2.0]]))
     expected = np.array([[4.0, 1.0, 0.0], [9.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
     assert np.allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_an_mlp_head_worked_by_hand() -> None:
+    # x − mean = (3, 4), so its cosines with the centres are 0.6 and 0.8.
+    weight = np.array([[1.0, 0.0], [0.0, 2.0]])
+    head = MLPHead([1.0, 1.0], np.eye(2), weight, [0.0, 1.0], sharpness=2.0, linear=0.5)
+    expected = np.array([np.exp(-0.8) + 0.3, 2 * (np.exp(-0.4) + 0.4) + 1])
+    found = head(np.array([[4.0, 5.0]]))[0]
+    assert np.allclose(found, expected / np.linalg.norm(expected), atol=1e-6)
+    assert (head.input_dim, head.output_dim) == (2, 2)
+
+
+def test_units_are_gaussians_of_the_distance_between_unit_vectors() -> None:
+    x, c = np.array([0.6, 0.8]), np.array([1.0, 0.0])
+    found = gaussian_units(np.array(x @ c), sharpness=3.0, linear=0.0)
+    assert found == pytest.approx(np.exp(-1.5 * np.square(x - c).sum()))
 
 
 def test_a_concatenation_averages_cosines() -> None:
@@ -46,9 +69,10 @@ def test_a_concatenation_averages_cosines() -> None:
     [
         linear(),
         anchors(),
+        mlp(),
         ConcatHead([linear(), ConcatHead([anchors(), linear(k=5)], [1, 2])], [1, 9]),
     ],
-    ids=["linear", "anchors", "nested"],
+    ids=["linear", "anchors", "mlp", "nested"],
 )
 def test_state_survives_json_and_safetensors(head: Head) -> None:
     document, tensors = head.state()
@@ -73,13 +97,13 @@ def test_rows_that_a_head_maps_to_zero_point_nowhere_in_particular() -> None:
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-12, 1.0, 1e15, 1e30])
 def test_vectors_of_any_length_become_unit_vectors(scale) -> None:
-    for head in (LinearHead(np.zeros(3), np.eye(3)), anchors()):
+    for head in (LinearHead(np.zeros(3), np.eye(3)), anchors(), mlp()):
         found = head(np.array([[2.0, 1.0, 2.0]]) * scale)
         assert np.allclose(found, head(np.array([[2.0, 1.0, 2.0]])), atol=1e-6)
         assert np.linalg.norm(found) == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize("head", [linear(), anchors()], ids=["linear", "anchors"])
+@pytest.mark.parametrize("head", [linear(), anchors(), mlp()], ids=["linear", "anchors", "mlp"])
 def test_what_a_head_refuses(head) -> None:
     with pytest.raises(VectorError, match="need dimension 3, got 4"):
         head(np.ones((2, 4)))

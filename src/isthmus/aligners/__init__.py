@@ -5,39 +5,51 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from isthmus.aligners.adversarial import Adversarial
 from isthmus.aligners.anchors import Anchors
 from isthmus.aligners.base import Aligner, MomentsAligner
 from isthmus.aligners.cca import CCA
 from isthmus.aligners.checks import check_aligner
+from isthmus.aligners.contrastive import Contrastive
 from isthmus.aligners.ensemble import Ensemble
-from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, head_from_state
+from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
+from isthmus.aligners.kernel import KernelCCA
 from isthmus.aligners.moments import Moments
 from isthmus.aligners.procrustes import Procrustes
 from isthmus.aligners.ridge import Ridge
+from isthmus.aligners.unpaired import Unpaired
 from isthmus.core.errors import InputError
 from isthmus.core.registry import Registry
 
 __all__ = [
     "ALIGNERS",
     "CCA",
+    "Adversarial",
     "Aligner",
     "AnchorHead",
     "Anchors",
     "ConcatHead",
+    "Contrastive",
     "Ensemble",
+    "KernelCCA",
     "LinearHead",
+    "MLPHead",
     "Moments",
     "MomentsAligner",
     "Procrustes",
     "Ridge",
+    "Unpaired",
     "check_aligner",
     "head_from_state",
     "make",
 ]
 
 ALIGNERS: Registry[type[Aligner]] = Registry("aligner")
-for _aligner in (Anchors, CCA, Procrustes, Ridge):
+for _aligner in (Adversarial, Anchors, CCA, Contrastive, KernelCCA, Procrustes, Ridge, Unpaired):
     ALIGNERS.add(_aligner.name, f"{_aligner.__module__}:{_aligner.__name__}")
+# Of a layer above, so by name alone.
+ALIGNERS.add("cm-gnn", "isthmus.graph.aligner:CMGNN")
+ALIGNERS.add("propagation", "isthmus.graph.propagate:Propagation")
 
 
 def make(name: str, **params: Any) -> Aligner:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.aligners.graphhead import GraphHead
 from isthmus.core.errors import ArtifactError
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Floats, l2_normalize
 from isthmus.core.types import Head
 from isthmus.core.validate import check_vectors
 
@@ -112,6 +113,100 @@ class AnchorHead:
         return cls(tensors["mean"], tensors["anchors"], k=document["k"], power=document["power"])
 
 
+class MLPHead:
+    """One hidden layer of Gaussian units: ``x ↦ l2(h(u) W + b)``, ``u = l2(x − mean) Cᵀ``.
+
+    ``h(u) = exp(s (u − 1)) + a·u``, of which the first part is ``exp(−s/2 ‖x̂ − c‖²)`` for
+    unit vectors and the second lets the layer be linear too. Broomhead and Lowe, "Multivariable
+    functional interpolation and adaptive networks", 1988.
+
+    Args:
+        mean: ``(d,)``.
+        centres: ``(m, d)`` unit vectors, ``C``.
+        weight: ``(m, k)``, ``W``.
+        bias: ``(k,)``, ``b``.
+        sharpness: ``s``.
+        linear: ``a``.
+    """
+
+    kind = "mlp"
+
+    def __init__(
+        self,
+        mean: NDArray[Any],
+        centres: NDArray[Any],
+        weight: NDArray[Any],
+        bias: NDArray[Any],
+        *,
+        sharpness: float,
+        linear: float,
+    ) -> None:
+        self.mean = np.asarray(mean, dtype=np.float32)
+        self.centres = np.ascontiguousarray(centres, dtype=np.float32)
+        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+        self.bias = np.asarray(bias, dtype=np.float32)
+        self.sharpness = float(sharpness)
+        self.linear = float(linear)
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return int(self.centres.shape[1])
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space."""
+        return int(self.weight.shape[1])
+
+    def __call__(self, x: NDArray[Any]) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, k)``."""
+        rows = check_vectors(x, name="vectors", dim=self.input_dim)
+        cosines = l2_normalize(rows - self.mean) @ self.centres.T
+        units = gaussian_units(cosines, sharpness=self.sharpness, linear=self.linear)
+        return _direction(l2_normalize(units.astype(np.float32) @ self.weight + self.bias))
+
+    def state(self) -> State:
+        """Parameters: ``sharpness`` and ``linear`` as JSON; the rest as arrays."""
+        tensors = {
+            "mean": self.mean,
+            "centres": self.centres,
+            "weight": self.weight,
+            "bias": self.bias,
+        }
+        return {"sharpness": self.sharpness, "linear": self.linear}, tensors
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> MLPHead:
+        """The head that :meth:`state` described."""
+        return cls(
+            tensors["mean"],
+            tensors["centres"],
+            tensors["weight"],
+            tensors["bias"],
+            sharpness=document["sharpness"],
+            linear=document["linear"],
+        )
+
+
+def gaussian_units(cosines: Floats, *, sharpness: float, linear: float) -> Floats:
+    """What the hidden units of :class:`MLPHead` say, ``exp(s (u − 1)) + a·u``.
+
+    It is also the kernel of two unit vectors with cosine ``u``.
+
+    Args:
+        cosines: ``u``, any shape.
+        sharpness: ``s``.
+        linear: ``a``.
+
+    Returns:
+        Same shape and dtype.
+    """
+    out: Floats = np.exp(sharpness * (cosines - 1)) + linear * cosines
+    return out
+
+
 class ConcatHead:
     """Several heads side by side, so that cosines are the weighted mean of theirs.
 
@@ -168,8 +263,9 @@ class ConcatHead:
         return cls(parts, document["weights"])
 
 
-_KINDS: dict[str, type[LinearHead] | type[AnchorHead] | type[ConcatHead]] = {
-    head.kind: head for head in (LinearHead, AnchorHead, ConcatHead)
+_Kind = type[LinearHead | AnchorHead | MLPHead | ConcatHead | GraphHead]
+_KINDS: dict[str, _Kind] = {
+    head.kind: head for head in (LinearHead, AnchorHead, MLPHead, ConcatHead, GraphHead)
 }
 
 

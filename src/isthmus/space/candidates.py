@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
+from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, KernelCCA, make
 from isthmus.core.errors import InputError
 from isthmus.space.folds import Weights
 
@@ -16,7 +16,7 @@ LEARNED = ("contrastive", "cm-gnn")
 
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
 _SOURCE_RIDGES = (1.0, 1 / 3)
-_ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5, 1.0)
+_ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True)
@@ -100,27 +100,30 @@ Best = Mapping[str, Candidate]
 
 
 def ensembles(best: Best) -> list[Candidate]:
-    """Anchors beside the best of the others, at a few weights.
+    """The best kinds beside one another, at a few weights.
 
-    Anchors know single pairs and closed forms know directions, so their mistakes differ.
+    Anchors know single pairs, kernels neighbourhoods and the linear form directions, so
+    their mistakes differ.
     """
-    anchors = best.get(Anchors.name)
-    partners = [best[name] for name in (CCA.name, "contrastive") if name in best]
-    if anchors is None:
-        return []
+    leaders = [best[name] for name in best if name in _PARTNERS][:2]
+    others = [best[name] for name in (Anchors.name, CCA.name) if name in best]
     return [
-        Candidate("ensemble", members=(partner, anchors), weights=(1.0, weight))
-        for partner in partners
+        Candidate("ensemble", members=(leader, other), weights=(1.0, weight))
+        for leader in leaders
+        for other in others
+        if other != leader
         for weight in _ENSEMBLE_WEIGHTS
     ]
 
 
 def learned(best: Best) -> list[Candidate]:
-    """Heads trained step by step from where the best closed form stands."""
-    if CCA.name not in best:
-        return []
-    start = {k: v for k, v in best[CCA.name].params.items() if k in ("ridge", "power")}
-    return [Candidate("contrastive", {**start, **point}) for point in _GRIDS["contrastive"]]
+    """A head trained step by step from where the best closed form stands."""
+    starts = {CCA.name: "linear", KernelCCA.name: "mlp"}
+    for name, candidate in best.items():
+        if name in starts:
+            start = {key: candidate.params[key] for key in ("ridge", "power")}
+            return [Candidate("contrastive", {"head": starts[name], **start})]
+    return []
 
 
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:
@@ -148,7 +151,8 @@ def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-_AUTO = ("cca", "anchors", "ridge", "procrustes")
+_AUTO = ("cca", "kernel-cca", "anchors", "ridge", "procrustes")
+_PARTNERS = (CCA.name, KernelCCA.name, "contrastive")
 _GRIDS: dict[str, list[dict[str, Any]]] = {
     # Those that most often win come first: with little time the others are left out.
     "cca": [
@@ -159,6 +163,8 @@ _GRIDS: dict[str, list[dict[str, Any]]] = {
     ],
     "ridge": [{"ridge": ridge} for ridge in (0.1, 1.0, 10.0)],
     "procrustes": [{"components": components} for components in (50, 100, 200)],
+    "kernel-cca": [
+        {"ridge": ridge, "power": power} for ridge in (1.0, 3.0) for power in (0.5, 1.0)
+    ],
     "anchors": [{"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)],
-    "contrastive": [],
 }

@@ -32,6 +32,8 @@ _FIRST_RUNG_TIME = 0.6
 _KEPT = 1 / 3
 _AT_LEAST = 4
 _CHUNK = 6
+_TRAINING_SECONDS = 5.0
+"""Until it is known, one fit of what is trained is expected to take so long."""
 
 
 class Clock:
@@ -136,9 +138,10 @@ class Table:
         if not missing:
             return
         kind = chunk[0].cost_of
-        if clock.left < np.inf and kind not in self._seconds and clock.left > 0:
+        guess = _TRAINING_SECONDS if any(name in kind for name in LEARNED) else 0.0
+        if clock.left < np.inf and kind not in self._seconds and clock.left > guess:
             self._evaluate(chunk, missing.pop(0))  # one, to know what the others will take
-        expected = self._seconds.get(kind, 0.0) * len(chunk) * len(missing) / usable_cores()
+        expected = self._seconds.get(kind, guess) * len(chunk) * len(missing) / usable_cores()
         if missing and clock.left < expected:
             self.late.update(c.label for c in chunk)
             return
@@ -229,6 +232,27 @@ class Table:
         return found
 
 
+def challenge(
+    table: Table, entrants: Sequence[Candidate], splits: Sequence[Split], clock: Clock
+) -> None:
+    """Let candidates that cost much on to all splits only if they lead on the first ones.
+
+    Args:
+        table: Filled; it holds scores of others on all splits.
+        entrants: Candidates.
+        splits: Those that this choice may look at.
+        clock: When it ends, what was not tried is left out and named.
+    """
+    first = _first(splits)
+    table.run(entrants, first, clock)
+    leader = table.trial(table.best(splits), first).mean
+    table.run([c for c in entrants if table.trial(c, first).mean > leader], splits, clock)
+
+
+def _first(splits: Sequence[Split]) -> Sequence[Split]:
+    return splits[: max(1, round(_FIRST_RUNG * len(splits)))]
+
+
 def race(
     table: Table, entrants: Sequence[Candidate], splits: Sequence[Split], clock: Clock
 ) -> None:
@@ -244,7 +268,7 @@ def race(
         splits: Those that this choice may look at.
         clock: When it ends, what was not tried is left out and named.
     """
-    first = splits[: max(1, round(_FIRST_RUNG * len(splits)))]
+    first = _first(splits)
     if len(entrants) > _AT_LEAST and len(first) < len(splits):
         table.run(entrants, first, clock.part(_FIRST_RUNG_TIME))
         entrants = _survivors([table.trial(candidate, first) for candidate in entrants])

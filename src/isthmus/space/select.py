@@ -16,7 +16,7 @@ from isthmus.core.types import PairedVectors, Progress
 from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks
 from isthmus.space.candidates import Candidate, ensembles, learned, with_sources
 from isthmus.space.folds import Folds, Training, bank
-from isthmus.space.race import Clock, LeftOut, Measure, Split, Table, Trial, fit, race
+from isthmus.space.race import Clock, LeftOut, Measure, Split, Table, Trial, challenge, fit, race
 from isthmus.space.readout import Readout, score
 from isthmus.space.splits import FOLDS, fold_labels
 
@@ -138,7 +138,7 @@ def _choose(
     race(table, choices, splits, clock)
     if auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
-        race(table, learned(table.best_by_family(splits)), splits, clock)
+        challenge(table, learned(table.best_by_family(splits)), splits, clock)
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
     if sources:
         race(table, with_sources(table.best_by_family(splits), sources), splits, clock)

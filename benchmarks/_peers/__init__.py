@@ -1,0 +1,1 @@
+"""What `benchmarks/peers.py` compares: data, methods, and how each is run."""

@@ -1,0 +1,85 @@
+"""Where training that may be killed keeps what it needs to go on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from isthmus.core.artifact import DOCUMENT, load_artifact, save_artifact
+from isthmus.core.errors import ArtifactError, FingerprintError
+
+_KIND = "checkpoint"
+_STATE = "training"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where training that may be interrupted keeps what it needs to go on.
+
+    Attributes:
+        folder: A folder for this training alone; it is made where it is missing.
+        fingerprint: Names the data and the model.
+        seconds: At least so long between two writes; 0 writes after every step.
+    """
+
+    folder: Path
+    fingerprint: str = ""
+    seconds: float = 10.0
+
+    def write(
+        self,
+        identity: Mapping[str, Any],
+        document: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],
+    ) -> None:
+        """Write the state of a training, whole or not at all.
+
+        Args:
+            identity: Names the training; it can be resumed only under the same.
+            document: JSON-serialisable.
+            arrays: By name.
+
+        Raises:
+            ArtifactError: If it cannot be written.
+        """
+        save_artifact(self.folder / _STATE, _KIND, {**self._named(identity), **document}, arrays)
+
+    def read(
+        self, identity: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        """The state that was written last, or None if there is none.
+
+        Raises:
+            FingerprintError: If it is that of another training.
+            ArtifactError: If it is damaged or of another format.
+        """
+        self._sweep()
+        try:
+            document, arrays = load_artifact(self.folder / _STATE, _KIND)
+        except ArtifactError:
+            if any(self.folder.glob(f"*{_STATE}*/**/{DOCUMENT}")):
+                raise
+            return None
+        for name, value in self._named(identity).items():
+            if document.get(name) != value:
+                raise FingerprintError(
+                    f"{self.folder} is the checkpoint of another training: its {name} is "
+                    f"{document.get(name)!r}, not {value!r}; name another folder or delete that one"
+                )
+        return document, arrays
+
+    def _named(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+        return {**identity, "fingerprint": self.fingerprint}
+
+    def _sweep(self) -> None:
+        """Remove what a killed writer left half-done; the folder is this training's alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in (*self.folder.glob(f".{_STATE}-*"), *self.folder.glob(".isthmus-*")):
+            # An old state that was moved aside may be the only whole one.
+            if not left.name.startswith(f".{_STATE}-old-"):
+                shutil.rmtree(left, ignore_errors=True)

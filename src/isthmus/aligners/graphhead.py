@@ -1,0 +1,209 @@
+"""The head of a graph: a new item joins by its nearest training items; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.neighbours import edge_weights, nearest
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.validate import check_vectors
+
+_BLOCK = 2048
+
+
+class Joint(NamedTuple):
+    """How an item joins a graph.
+
+    Attributes:
+        centre: ``(d,)``, subtracted from native vectors before cosines are taken.
+        bank: ``(n, d)``, unit centred native vectors of the training items.
+        degree: ``(n,)``, sums of the weights of their edges.
+        k: Neighbours.
+        gamma: Exponent of the cosines.
+        unit: What weights are multiplied by.
+    """
+
+    centre: F32
+    bank: F32
+    degree: F32
+    k: int
+    gamma: float
+    unit: float
+
+
+class Correction(NamedTuple):
+    """Graph convolutions whose result is added to what propagation gives.
+
+    Attributes:
+        project: ``(c, w)``, from the closed form to the network.
+        weights: ``(w, w)`` of each layer.
+        biases: ``(w,)`` of each layer.
+        out: ``(w, c)``, back.
+        states: What each layer sees of the bank: ``(n, w)`` each.
+    """
+
+    project: F32
+    weights: Sequence[F32]
+    biases: Sequence[F32]
+    out: F32
+    states: Sequence[F32]
+
+
+class GraphHead:
+    """Joins an item to the training items of its modality and reads off its place.
+
+    With ``h⁰ = l2((x − mean) W)``, the closed form, and edges to the ``k`` nearest training
+    items ``j``, ``w_j = unit · max(0, s_j)^γ`` and ``d = Σ w_j``, propagation gives
+
+        z = (1 − restart) Σ_j w_j / √(d d_j) · a_j + restart · h⁰
+
+    where ``a_j`` is the state of ``j`` after all hops but the last, and a ``d`` of zero counts
+    as 1. Layers of graph
+    convolution (Kipf & Welling 2017), whose degrees count a loop of weight 1, give
+
+        g⁰ = h⁰ P,   gˡ⁺¹ = relu((Σ_j w_j / √((d+1)(d_j+1)) · gˡ_j + gˡ / (d+1)) Wˡ + bˡ)
+
+    and the item is mapped to ``l2(z + gᴸ O)``. The item gets messages and sends none, so
+    training items stay what they are.
+
+    Args:
+        mean: ``(d,)``.
+        weight: ``(d, c)``.
+        joint: How the item joins.
+        state: ``(n, c)``, the ``a_j``.
+        restart: In 0…1; 1 is the closed form alone.
+        correction: The convolutions, if any.
+    """
+
+    kind = "graph"
+
+    def __init__(
+        self,
+        mean: NDArray[Any],
+        weight: NDArray[Any],
+        joint: Joint,
+        state: NDArray[Any],
+        *,
+        restart: float,
+        correction: Correction | None = None,
+    ) -> None:
+        self.mean = np.asarray(mean, dtype=np.float32)
+        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+        self.joint = joint
+        self.bank_state = np.ascontiguousarray(state, dtype=np.float32)
+        self.restart = float(restart)
+        self.correction = correction
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return int(self.weight.shape[0])
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space."""
+        return int(self.weight.shape[1])
+
+    def __call__(self, x: NDArray[Any]) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, c)``."""
+        rows = check_vectors(x, name="vectors", dim=self.input_dim)
+        out = np.empty((len(rows), self.output_dim), dtype=np.float32)
+        for start in range(0, len(rows), _BLOCK):
+            out[start : start + _BLOCK] = self._block(rows[start : start + _BLOCK])
+        return out
+
+    def _block(self, x: F32) -> F32:
+        joint = self.joint
+        start = with_direction(l2_normalize((x - self.mean) @ self.weight))
+        index, cosine = nearest(l2_normalize(x - joint.centre), joint.bank, joint.k)
+        weights = edge_weights(cosine, joint.gamma) * np.float32(joint.unit)
+        own, theirs = weights.sum(axis=1, keepdims=True), joint.degree[index]
+        spread = weights / np.sqrt(np.where(own > 0, own, 1) * np.where(theirs > 0, theirs, 1))
+        found = (1 - self.restart) * _gather(spread, self.bank_state, index) + self.restart * start
+        if self.correction is not None:
+            looped = weights / np.sqrt((own + 1) * (theirs + 1))
+            found += self._convolve(start, index, looped, 1 / (own + 1))
+        return with_direction(l2_normalize(found.astype(np.float32, copy=False)))
+
+    def _convolve(self, start: F32, index: NDArray[np.intp], looped: F32, loop: F32) -> F32:
+        net = self.correction
+        assert net is not None
+        hidden = start @ net.project
+        for weight, bias, state in zip(net.weights, net.biases, net.states, strict=True):
+            mixed = _gather(looped, state, index) + loop * hidden
+            hidden = np.maximum(mixed @ weight + bias, 0).astype(np.float32, copy=False)
+        out: F32 = (hidden @ net.out).astype(np.float32, copy=False)
+        return out
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Numbers as JSON; bank, states and weights as arrays."""
+        joint, net = self.joint, self.correction
+        document = {
+            "k": int(joint.k),
+            "gamma": float(joint.gamma),
+            "unit": float(joint.unit),
+            "restart": self.restart,
+            "layers": 0 if net is None else len(net.weights),
+        }
+        tensors: dict[str, NDArray[Any]] = {
+            "mean": self.mean,
+            "weight": self.weight,
+            "centre": joint.centre,
+            "bank": joint.bank,
+            "degree": joint.degree,
+            "state": self.bank_state,
+        }
+        if net is not None:
+            tensors |= {"project": net.project, "out": net.out}
+            for layer, parts in enumerate(zip(net.weights, net.biases, net.states, strict=True)):
+                names = ("weights", "biases", "states")
+                tensors |= {f"{n}.{layer}": part for n, part in zip(names, parts, strict=True)}
+        return document, tensors
+
+    @classmethod
+    def from_state(
+        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+    ) -> GraphHead:
+        """The head that :meth:`state` described."""
+        joint = Joint(
+            tensors["centre"],
+            tensors["bank"],
+            tensors["degree"],
+            document["k"],
+            document["gamma"],
+            document["unit"],
+        )
+        layers = range(document["layers"])
+        net = None
+        if layers:
+            weights, biases, states = (
+                [tensors[f"{name}.{layer}"] for layer in layers]
+                for name in ("weights", "biases", "states")
+            )
+            net = Correction(tensors["project"], weights, biases, tensors["out"], states)
+        return cls(
+            tensors["mean"],
+            tensors["weight"],
+            joint,
+            tensors["state"],
+            restart=document["restart"],
+            correction=net,
+        )
+
+
+def with_direction(unit: F32) -> F32:
+    """Give rows of zeros a direction: equal parts of every axis, as other heads do."""
+    lost = ~unit.any(axis=1)
+    if lost.any():
+        unit[lost] = 1.0 / np.sqrt(unit.shape[1])
+    return unit
+
+
+def _gather(weights: F32, state: F32, index: NDArray[np.intp]) -> F32:
+    """``Σ_j weights[i, j] · state[index[i, j]]``, ``(q, c)``."""
+    mixed: F32 = np.matmul(weights[:, None, :], state[index])[:, 0]
+    return mixed

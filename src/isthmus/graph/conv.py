@@ -1,0 +1,152 @@
+"""The network: projections by modality, then layers of graph convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.graphhead import Correction
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
+    """One layer of graph convolution, ``D̂^-½ÂD̂^-½ H W + b`` with ``Â = A + I``.
+
+    Args:
+        width_in: Columns of ``H``.
+        width_out: Columns of the result.
+        normalize: Whether the layer adds loops and normalises edge weights itself. A sample
+            of a graph comes with both done, since degrees are those of the whole graph.
+
+    Returns:
+        A ``torch_geometric.nn.GCNConv``.
+
+    References:
+        Kipf and Welling, "Semi-supervised classification with graph convolutional networks",
+        ICLR 2017.
+    """
+    geometric = require(
+        "torch_geometric.nn", extra="graph", purpose="a network on a graph (cm-gnn)"
+    )
+    return geometric.GCNConv(
+        width_in, width_out, normalize=normalize, add_self_loops=normalize, bias=True
+    )
+
+
+class Network:
+    """``g⁰ = h⁰ P_m``, ``gˡ⁺¹ = relu(GCNˡ(gˡ))``, and ``gᴸ O_m``, which starts at zero.
+
+    Args:
+        modalities: Each gets projections ``P_m`` and ``O_m`` of its own.
+        columns: Of the closed form, ``c``.
+        width: Of the layers.
+        layers: How many.
+        dropout: Share of entries left out before each layer and after the last, in training.
+        seed: Of the first weights.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[str],
+        columns: int,
+        *,
+        width: int,
+        layers: int,
+        dropout: float,
+        seed: int,
+    ) -> None:
+        torch = _torch()
+        drawn = torch.Generator().manual_seed(seed)
+        self.dropout = dropout
+        self.modalities = list(modalities)
+
+        def normal(rows: int, gain: float) -> Tensor:
+            return torch.randn((rows, width), generator=drawn) * np.sqrt(gain / rows)
+
+        self.project = [normal(columns, 1.0).requires_grad_() for _ in modalities]
+        self.out = [torch.zeros(width, columns, requires_grad=True) for _ in modalities]
+        self.convolutions = [gcn_layer(width, width, normalize=False) for _ in range(layers)]
+        with torch.no_grad():
+            for layer in self.convolutions:
+                layer.lin.weight.copy_(normal(width, 2.0).T)
+                layer.bias.zero_()
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Leaf tensors by name."""
+        found: dict[str, Tensor] = {}
+        for name, project, out in zip(self.modalities, self.project, self.out, strict=True):
+            found |= {f"project.{name}": project, f"out.{name}": out}
+        for number, layer in enumerate(self.convolutions):
+            found |= {f"weight.{number}": layer.lin.weight, f"bias.{number}": layer.bias}
+        return found
+
+    def hidden(
+        self,
+        start: Tensor,
+        modality: Tensor,
+        edges: Tensor,
+        weight: Tensor,
+        generator: Generator | None = None,
+    ) -> list[Tensor]:
+        """What goes into each layer, and what comes out of the last.
+
+        Args:
+            start: ``(s, c)``, the closed form of each node.
+            modality: ``(s,)``, place of its modality.
+            edges: ``(2, e)``, from and to.
+            weight: ``(e,)``, normalised, loops among them.
+            generator: Draws what is left out in training; None leaves nothing out.
+
+        Returns:
+            ``layers + 1`` tensors ``(s, w)``.
+        """
+        torch = _torch()
+        state = torch.zeros(len(start), self.project[0].shape[1])
+        for number, project in enumerate(self.project):
+            own = torch.nonzero(modality == number).ravel()
+            state = state.index_copy(0, own, self._thin(start[own], generator) @ project)
+        states = [state]
+        for layer in self.convolutions:
+            state = layer(state, edges, weight).relu()
+            state = self._thin(state, generator)
+            states.append(state)
+        return states
+
+    def emit(self, hidden: Tensor, number: int) -> Tensor:
+        """Last states of nodes of one modality to corrections ``(b, c)``."""
+        return hidden @ self.out[number]
+
+    def corrections(self, states: Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, Correction]:
+        """What heads need, by modality.
+
+        Args:
+            states: By modality, what each layer sees of its training items.
+        """
+
+        def array(tensor: Tensor) -> F32:
+            return np.ascontiguousarray(tensor.detach().numpy())
+
+        weights = [array(layer.lin.weight.T) for layer in self.convolutions]
+        biases = [array(layer.bias) for layer in self.convolutions]
+        return {
+            m: Correction(array(project), weights, biases, array(out), list(states[m]))
+            for m, project, out in zip(self.modalities, self.project, self.out, strict=True)
+        }
+
+    def _thin(self, state: Tensor, generator: Generator | None) -> Tensor:
+        if generator is None or self.dropout == 0:
+            return state
+        kept = _torch().rand(state.shape, generator=generator) >= self.dropout
+        return state * kept / (1 - self.dropout)
+
+
+def _torch() -> ModuleType:
+    return require("torch", extra="graph", purpose="a network on a graph (cm-gnn)")
