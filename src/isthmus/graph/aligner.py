@@ -79,7 +79,8 @@ class CMGNN(Aligner):
         components: At most so many dimensions of the space.
         k: Nearest items of the same modality.
         gamma: Exponent of cosines in the weights of edges.
-        restart: What propagation keeps of the closed form in each hop.
+        restart: What propagation keeps of the closed form in each hop; in the last one, where
+            an item takes its place, each modality starts with it and learns its own.
         hops: Of propagation.
         layers: Of graph convolution.
         width: Of the layers.
@@ -198,6 +199,7 @@ class CMGNN(Aligner):
             layers=self.layers,
             dropout=self.dropout,
             seed=self.seed,
+            restart=self.restart,
         )
         trainee = _Trainee(self, pairs, episodes, network, fold)
         point = None
@@ -219,7 +221,8 @@ class CMGNN(Aligner):
         graph = build(nodes, neighbours, k=self.k, gamma=self.gamma, near=trainee.near)
         start = closed_form(closed, pairs, nodes)
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
-        looped = degrees(graph.known) + 1
+        looped: F32 = degrees(graph.known) + np.float32(1)
+        loops: F32 = np.reciprocal(looped)
         sampler = Sampler(normalised(graph.known, looped), np.float32(1) / looped, self.layers)
         hidden = [np.empty((len(nodes), self.width), np.float32) for _ in range(self.layers)]
         for rows in _blocks(len(nodes)):
@@ -229,9 +232,18 @@ class CMGNN(Aligner):
         corrections = trainee.network.corrections(
             {m: [layer[nodes.span(m)] for layer in hidden] for m in nodes.names}
         )
-        numbers = (self.k, self.gamma, self.restart)
+        kept = dict(zip(nodes.names, trainee.network.restarts().tolist(), strict=True))
         self.heads_ = {
-            m: leave_head(closed, m, nodes, neighbours[m], graph, states, numbers, corrections[m])
+            m: leave_head(
+                closed,
+                m,
+                nodes,
+                neighbours[m],
+                graph,
+                states,
+                (self.k, self.gamma, kept[m]),
+                corrections[m],
+            )
             for m in nodes.names
         }
 
@@ -331,12 +343,14 @@ class _Trainee(Trainee):
         fanout = None if rng is None else self.plan.fanout
         graph = self._sampler.sample(self.episodes.places(nodes), fanout, rng)
         last = self.hidden(graph, self.episodes.start, generator)[-1][: graph.seeds]
-        base = torch.from_numpy(self.episodes.base[nodes])
         modality = torch.from_numpy(self.modality[nodes])
+        kept = self.network.restarts()[modality][:, None]
+        own = torch.from_numpy(self.episodes.own[nodes])
+        base = (1 - kept) * torch.from_numpy(self.episodes.reached[nodes]) + kept * own
         correction = torch.zeros_like(base)
         for number in range(len(self.episodes.nodes.names)):
-            own = torch.nonzero(modality == number).ravel()
-            correction = correction.index_copy(0, own, self.network.emit(last[own], number))
+            rows = torch.nonzero(modality == number).ravel()
+            correction = correction.index_copy(0, rows, self.network.emit(last[rows], number))
         return torch.nn.functional.normalize(base + correction, dim=1)
 
     def hidden(

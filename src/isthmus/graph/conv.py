@@ -41,8 +41,15 @@ def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
     )
 
 
+_PACE = 100.0
+"""How much faster the restarts learn than the weights: they are one number a modality."""
+
+
 class Network:
     """``g⁰ = h⁰ P_m``, ``gˡ⁺¹ = relu(GCNˡ(gˡ))``, and ``gᴸ O_m``, which starts at zero.
+
+    It also learns how much of its own place an item keeps, a restart for each modality: near
+    neighbours in one encoder mean more than in another.
 
     Args:
         modalities: Each gets projections ``P_m`` and ``O_m`` of its own.
@@ -51,6 +58,7 @@ class Network:
         layers: How many.
         dropout: Share of entries left out before each layer and after the last, in training.
         seed: Of the first weights.
+        restart: That all modalities start with, in (0, 1]; at 1 it stays.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Network:
         layers: int,
         dropout: float,
         seed: int,
+        restart: float,
     ) -> None:
         torch = _torch()
         drawn = torch.Generator().manual_seed(seed)
@@ -73,6 +82,9 @@ class Network:
 
         self.project = [normal(columns, 1.0).requires_grad_() for _ in modalities]
         self.out = [torch.zeros(width, columns, requires_grad=True) for _ in modalities]
+        self.fixed = restart == 1
+        odds = 0.0 if self.fixed else float(np.log(restart / (1 - restart)))
+        self.odds = torch.full((len(modalities),), odds / _PACE, requires_grad=True)
         self.convolutions = [gcn_layer(width, width, normalize=False) for _ in range(layers)]
         with torch.no_grad():
             for layer in self.convolutions:
@@ -81,12 +93,18 @@ class Network:
 
     def parameters(self) -> dict[str, Tensor]:
         """Leaf tensors by name."""
-        found: dict[str, Tensor] = {}
+        found: dict[str, Tensor] = {} if self.fixed else {"restart": self.odds}
         for name, project, out in zip(self.modalities, self.project, self.out, strict=True):
             found |= {f"project.{name}": project, f"out.{name}": out}
         for number, layer in enumerate(self.convolutions):
             found |= {f"weight.{number}": layer.lin.weight, f"bias.{number}": layer.bias}
         return found
+
+    def restarts(self) -> Tensor:
+        """What an item keeps of its own place, ``(modalities,)``."""
+        if self.fixed:
+            return _torch().ones(len(self.modalities))
+        return (self.odds * _PACE).sigmoid()
 
     def hidden(
         self,

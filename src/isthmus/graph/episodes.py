@@ -75,13 +75,16 @@ class Episodes:
     Attributes:
         start: ``(F · N, c)``, the closed form made without each fold, turned into the basis
             of the one made of all.
-        base: ``(N, c)``, what propagation gives each node as a new item.
+        own: ``(N, c)``, the closed form of each node as a new item.
+        reached: ``(N, c)``, the sum of what reaches it from its neighbours; propagation
+            gives it ``(1 − restart) · reached + restart · own``.
         matrix: ``(F · N, F · N)`` normalised edges without loops.
         loops: ``(F · N,)``, normalised loops.
     """
 
     start: F32
-    base: F32
+    own: F32
+    reached: F32
     matrix: Sparse
     loops: F32
 
@@ -110,6 +113,7 @@ class Episodes:
             )
             copies.append(_turned(closed_form(made, pairs, nodes), whole, self.fold != f))
         self.start = np.concatenate(copies)
+        self.own = self.start[self.places(np.arange(len(nodes)))]
         self.assemble()
 
     def assemble(self, near: Sparse | None = None) -> None:
@@ -119,7 +123,7 @@ class Episodes:
             near: ``(N, N)`` symmetric, cross-modal edges besides those of known pairs.
         """
         size = len(self.nodes)
-        self.base = np.empty((size, self.start.shape[1]), dtype=np.float32)
+        self.reached = np.empty((size, self.start.shape[1]), dtype=np.float32)
         matrices, loops = [], []
         for f in range(self.count):
             held = self.fold == f
@@ -129,8 +133,7 @@ class Episodes:
             known, own = degrees(graph.known), degrees(graph.joining)
             start = self.start[f * size : (f + 1) * size]
             states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
-            reached = normalised(graph.joining, known, own)[held] @ states
-            self.base[held] = (1 - self.restart) * reached + self.restart * start[held]
+            self.reached[held] = normalised(graph.joining, known, own)[held] @ states
             # A node is either known or joins, so the two sums are its degree together.
             looped = known + own + 1
             matrices.append(normalised(graph.known + graph.joining, looped))

@@ -164,7 +164,7 @@ _GRIDS: dict[str, list[dict[str, Any]]] = {
     "ridge": [{"ridge": ridge} for ridge in (0.1, 1.0, 10.0)],
     "procrustes": [{"components": components} for components in (50, 100, 200)],
     "kernel-cca": [
-        {"ridge": ridge, "power": power} for ridge in (1.0, 3.0) for power in (0.5, 1.0)
+        {"ridge": ridge, "power": power} for ridge in (1.0, 3.0, 0.3) for power in (0.5, 1.0)
     ],
     "anchors": [{"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)],
 }
