@@ -5,6 +5,7 @@ from isthmus.space.candidates import Candidate, candidates
 from isthmus.space.diagnose import Diagnosis, diagnose
 from isthmus.space.encode import EncodedItems, encode_items, encode_records
 from isthmus.space.evaluate import evaluate, wilson_interval
+from isthmus.space.matching import Match, match, rank_clips
 from isthmus.space.readout import Readout
 from isthmus.space.space import EncoderRef, Space
 
@@ -13,6 +14,7 @@ __all__ = [
     "Diagnosis",
     "EncodedItems",
     "EncoderRef",
+    "Match",
     "Prepared",
     "Readout",
     "Space",
@@ -23,6 +25,8 @@ __all__ = [
     "encode_items",
     "encode_records",
     "evaluate",
+    "match",
     "prepare",
+    "rank_clips",
     "wilson_interval",
 ]
