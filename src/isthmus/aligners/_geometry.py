@@ -77,7 +77,7 @@ def soft_match(x: F64, y: F64, *, steps: int, seed: int) -> F64:
         seed: Of the small noise that breaks the tie of the start.
 
     Returns:
-        ``(n, m)``; rows sum to ``√(m/n)``, columns to ``√(n/m)``.
+        ``(n, m)``; columns sum to ``√(n/m)``, rows to about ``√(m/n)``.
     """
     a, b = similarity(x), similarity(y)
     rng = np.random.default_rng(seed)

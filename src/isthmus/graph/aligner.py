@@ -222,7 +222,6 @@ class CMGNN(Aligner):
         start = closed_form(closed, pairs, nodes)
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
         looped: F32 = degrees(graph.known) + np.float32(1)
-        loops: F32 = np.reciprocal(looped)
         sampler = Sampler(normalised(graph.known, looped), np.float32(1) / looped, self.layers)
         hidden = [np.empty((len(nodes), self.width), np.float32) for _ in range(self.layers)]
         for rows in _blocks(len(nodes)):
