@@ -80,33 +80,43 @@ def measure(
     return found
 
 
-def run(part: str, seeds: int) -> dict[str, Any]:
-    """All methods on one part of the data."""
+def run(part: str, seeds: int, known: dict[str, Any], keep: Callable[[], None]) -> None:
+    """All methods on one part of the data, into ``known``; those that are there are left."""
     pairs = prepare(load("tuxpaint", part=part), cache=default_cache()).pairs
-    results: dict[str, Any] = {}
+    results: dict[str, Any] = known.setdefault("methods", {})
     for name, make in METHODS.items():
-        runs = []
-        for seed in range(seeds):
-            train, test = split(pairs, seed)
-            started, cpu = time.perf_counter(), time.process_time()
-            aligner = make().fit(train)
-            one: dict[str, Any] = {
-                "seconds": time.perf_counter() - started,
-                "cpu_seconds": time.process_time() - cpu,
-            }
-            for a, b in PARTS[part]:
-                one[f"{a}-{b}"] = measure(aligner, train, test, a, b)
-            if isinstance(aligner, CMGNN):
-                one["epochs"], one["best_epoch"] = len(aligner.log_.losses), aligner.log_.best_epoch
-            runs.append(one)
-        results[name] = summary(runs, part)
+        if name not in results:
+            results[name] = summary(
+                [one_run(make, pairs, part, seed) for seed in range(seeds)], part
+            )
+            keep()
         _print(part, name, results[name])
     for entry in results.values():
         for rival in (PLAIN, "propagation"):
             entry[f"against {rival}"] = {
                 f"{a}-{b}": differences(entry, results[rival], f"{a}-{b}") for a, b in PARTS[part]
             }
-    return {"methods": results, "in words": verdicts(results, part)}
+    known["in words"] = verdicts(results, part)
+    keep()
+
+
+def one_run(
+    make: Callable[[], Aligner], pairs: PairedVectors, part: str, seed: int
+) -> dict[str, Any]:
+    """Fit and measure once."""
+    train, test = split(pairs, seed)
+    started, cpu = time.perf_counter(), time.process_time()
+    aligner = make().fit(train)
+    one: dict[str, Any] = {
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+    for a, b in PARTS[part]:
+        one[f"{a}-{b}"] = measure(aligner, train, test, a, b)
+    if isinstance(aligner, CMGNN):
+        one["epochs"], one["best_epoch"] = len(aligner.log_.losses), aligner.log_.best_epoch
+        one["restarts"] = {m: round(head.restart, 3) for m, head in aligner.heads_.items()}
+    return one
 
 
 def summary(runs: list[dict[str, Any]], part: str) -> dict[str, Any]:
@@ -222,6 +232,7 @@ def main() -> None:
     """Print a table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--resume", action="store_true", help="leave methods that FILE has")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", choices=[*PARTS, "scale"], default=[*PARTS, "scale"])
     parser.add_argument("--scale", type=int, help="fit so many records, print JSON and leave")
@@ -229,15 +240,11 @@ def main() -> None:
     if arguments.scale:
         print(json.dumps(scale(arguments.scale)))
         return
+    path: Path | None = arguments.json
     results: dict[str, Any] = {}
-    for part in PARTS:
-        if part in arguments.only:
-            results[part] = run(part, arguments.seeds)
-    if "scale" in arguments.only:  # in a process of its own, so that its memory is its own
-        command = [sys.executable, __file__, "--scale", "50000"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        results["scale"] = json.loads(done.stdout)
-        print(results["scale"])
+    if arguments.resume and path is not None and path.is_file():
+        results = json.loads(path.read_text(encoding="utf-8"))
+        del results["machine"]
     results["protocol"] = {
         "seeds": list(range(arguments.seeds)),
         "gallery": GALLERY,
@@ -245,8 +252,20 @@ def main() -> None:
         "image-audio": "no record has a picture and a clip; in three modalities it is emergent",
         "labels": "categories are used to measure, never to train or to choose",
     }
-    if arguments.json:
-        _machine.write(arguments.json, results)
+
+    def keep() -> None:
+        if path is not None:
+            _machine.write(path, results)
+
+    for part in PARTS:
+        if part in arguments.only:
+            run(part, arguments.seeds, results.setdefault(part, {}), keep)
+    if "scale" in arguments.only:  # in a process of its own, so that its memory is its own
+        command = [sys.executable, __file__, "--scale", "50000"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        results["scale"] = json.loads(done.stdout)
+        print(results["scale"])
+    keep()
 
 
 if __name__ == "__main__":

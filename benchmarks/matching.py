@@ -76,14 +76,19 @@ CHANGES: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = 
 }
 
 
+def category(data: Dataset, row: int) -> str:
+    """The folder of a stamp, or the shape of a scene."""
+    return str(data.records[row].group).split()[-1]
+
+
 def trials(data: Dataset, rows: Sequence[int], rng: np.random.Generator) -> list[list[int]]:
     """Sets of five records of one category, the first of which is asked for."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for row in rows:
-        groups[data.records[row].group].append(row)
+        groups[category(data, row)].append(row)
     out = []
     for row in rows:
-        others = [one for one in groups[data.records[row].group] if one != row]
+        others = [one for one in groups[category(data, row)] if one != row]
         if len(others) >= CLIPS - 1:
             out.append([row, *rng.choice(others, CLIPS - 1, replace=False).tolist()])
     return out
