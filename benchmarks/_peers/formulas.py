@@ -153,7 +153,7 @@ METHODS: Sequence[Method] = (
     Method("csa", csa),
     Method("csa ridge", csa_ridge),
     Method("asif published", asif_published),
-    Method("asif", asif),
+    Method("asif", asif, choose_on=1000),
     Method("ridge", ridge),
     Method("procrustes", procrustes),
 )

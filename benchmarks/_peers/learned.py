@@ -117,7 +117,7 @@ class Recipe:
     rate: float
     decay: float
     mixup: bool = False
-    steps: int = 60
+    steps: int = 40
     every: int = 5
     patience: int = 3
 

@@ -292,7 +292,7 @@ METHODS: Sequence[Method] = (
     Method("scikit-learn CCA", sklearn_cca, folds=2),
     Method("scikit-learn PLSSVD", plssvd),
     Method("scikit-learn PLSCanonical", plscanonical, folds=2),
-    Method("cca-zoo rCCA", cca_zoo_ridge),
+    Method("cca-zoo rCCA", cca_zoo_ridge, folds=3),
     Method("cca-zoo KCCA", cca_zoo_kernel, folds=2, choose_on=600),
     Method("mvlearn CCA", mvlearn_cca, folds=2),
     Method("mvlearn GCCA", mvlearn_gcca),

@@ -173,7 +173,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "shapes-color-hog": Protocol(
         (300,), 3, _prepared("shapes", {"image": "color-hog"}, n=430), 130, permuted
     ),
-    "digits": Protocol((10, 50, 100, 300, 1000), 3, _digits, 500, permuted),
+    "digits": Protocol((10, 50, 200, 1000), 3, _digits, 500, permuted),
 }
 
 
