@@ -4,7 +4,8 @@ Run ``python benchmarks/graph.py --json FILE``. For each seed a permutation of t
 the gallery (its first 130) and the training pairs (the next 540), as in ``quality.py``; the
 spoken caption of a stamp stands where the stamp stands. ``instance`` asks for the very partner
 (R@1, R@10), ``semantic`` for anything of its category (mAP), a category being the folder a stamp
-lies in. No category is used in training. All hyper-parameters are the defaults of the classes;
+lies in. Only where it says "groups joined" do training records know theirs, as edges of the
+graph; those of the gallery never do. All hyper-parameters are the defaults of the classes;
 they were fixed on folds of training pairs, never on a gallery.
 """
 
@@ -35,12 +36,16 @@ from isthmus.space.readout import score
 
 GALLERY, PAIRS = 130, 540
 PLAIN = "cca ridge=3 power=1"
+TARGET = 0.05
+GROUPS = {"group_weight": 4.0, "restart": 0.1}
 LOSSES = ("info_nce", "cosine", "euclidean", "kl", "info_nce + 0.5*kl")
 METHODS: dict[str, Callable[[], Aligner]] = {
     PLAIN: lambda: CCA(3.0, 1.0),
     "cca ridge=3 power=0.5": lambda: CCA(3.0, 0.5),
     "propagation": Propagation,
+    "propagation, groups joined": lambda: Propagation(**GROUPS),
     **{f"cm-gnn {loss}": (lambda loss=loss: CMGNN(loss)) for loss in LOSSES},
+    "cm-gnn info_nce, groups joined": lambda: CMGNN(**GROUPS),
 }
 PARTS = {
     "image-text": (("image", "text"),),
@@ -97,6 +102,16 @@ def run(part: str, seeds: int, known: dict[str, Any], keep: Callable[[], None]) 
                 f"{a}-{b}": differences(entry, results[rival], f"{a}-{b}") for a, b in PARTS[part]
             }
     known["in words"] = verdicts(results, part)
+    gains = {
+        name: results[name][f"against {PLAIN}"]["image-text"]["semantic map"]["mean"]
+        for name in results
+        if name.startswith(("cm-gnn", "propagation"))
+    }
+    known["target"] = {
+        "what": f"mAP by category of image-text at least {TARGET} above {PLAIN}",
+        "gains": gains,
+        "met": {name: gain >= TARGET for name, gain in gains.items()},
+    }
     keep()
 
 
@@ -250,7 +265,7 @@ def main() -> None:
         "gallery": GALLERY,
         "pairs": PAIRS,
         "image-audio": "no record has a picture and a clip; in three modalities it is emergent",
-        "labels": "categories are used to measure, never to train or to choose",
+        "labels": "of training records only, and only where it says groups joined",
     }
 
     def keep() -> None:

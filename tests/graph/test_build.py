@@ -14,6 +14,7 @@ from isthmus.graph.build import (
     build,
     cross_edges,
     degrees,
+    group_edges,
     in_canonical_order,
     normalised,
 )
@@ -122,3 +123,36 @@ def test_order_of_records_is_that_of_their_vectors() -> None:
     expected = in_canonical_order(pairs).ids
     assert in_canonical_order(shuffled).ids == expected
     assert in_canonical_order(moved).ids == expected
+
+
+@pytest.mark.parametrize("k", [1, 2, 4, 10])
+def test_items_of_a_group_are_joined_to_a_few_others_and_their_edges_sum_to_the_weight(
+    k: int,
+) -> None:
+    groups = np.repeat([0, 1, 2, 3, -1], [1, 2, 3, 40, 5])
+    keep = np.arange(len(groups)) != 20
+    dense = group_edges(groups, keep, k=k, weight=3.0).toarray()
+    np.testing.assert_allclose(dense, dense.T)
+    assert not dense.diagonal().any()
+    same = (groups[:, None] == groups) & keep[:, None] & keep
+    assert not dense[~same].any()
+    joined = keep & (groups > 0)
+    np.testing.assert_allclose(dense[joined].sum(axis=1), 3.0, rtol=1e-6)
+    assert not dense[~joined].any()
+    count = (dense > 0).sum(axis=1)
+    assert (count[(groups == 3) & keep] == 2 * max(1, k // 2)).all()
+    assert (count[groups == 2] == 2).all() and (count[groups == 1] == 1).all()
+
+
+def test_groups_are_joined_only_where_asked_and_known() -> None:
+    views = planted(n=60)
+    pairs = PairedVectors(views)
+    labelled = PairedVectors(views, groups=[*["cat", "dog"] * 29, None, None])
+    plain, known = Nodes.of(pairs), Nodes.of(labelled)
+    assert plain.groups is None
+    assert known.groups is not None and known.groups[[0, 1, 58, 59]].tolist() == [0, 1, -1, -1]
+    near = {m: Neighbours.of(pairs.vectors[m], 5) for m in pairs.modalities}
+    none = build(plain, near, k=5, gamma=3.0, group_weight=4.0).known
+    assert abs(none - build(known, near, k=5, gamma=3.0).known).max() == 0
+    some = build(known, near, k=5, gamma=3.0, group_weight=4.0).known
+    assert degrees(some - none)[:58].round(5).tolist() == [4.0] * 58

@@ -6,6 +6,7 @@ from isthmus.aligners import CCA
 from isthmus.aligners.checks import planted
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
+from isthmus.core.types import PairedVectors
 from isthmus.graph.build import Neighbours, degrees, normalised
 from isthmus.graph.propagate import Propagation, label_propagation, travel
 
@@ -84,6 +85,30 @@ def test_smoothing_helps_where_categories_are_all_there_is() -> None:
         return float((label[held][top] == label[held][:, None]).mean())
 
     assert precision(Propagation()) > precision(CCA(3.0, 0.5)) + 0.03
+
+
+def test_known_groups_help_to_find_kinds() -> None:
+    rng = np.random.default_rng(0)
+    cluster = np.arange(400) % 20
+    label = cluster % 4  # what the clusters of a group share, vectors do not tell
+    views = {
+        m: (2 * np.eye(20)[cluster] @ rng.normal(size=(20, 30)) + 2 * rng.normal(size=(400, 30)))
+        for m in "ab"
+    }
+    train = PairedVectors(
+        {m: x[:300] for m, x in views.items()}, groups=[str(each) for each in label[:300]]
+    )
+
+    def precision(aligner: Propagation) -> float:
+        a, b = (aligner.transform(views[m][300:], m) for m in "ab")
+        top = np.argsort(-(a @ b.T), axis=1)[:, :10]
+        return float((label[300:][top] == label[300:, None]).mean())
+
+    plain, joined = (
+        Propagation(restart=0.1).fit(train),
+        Propagation(restart=0.1, group_weight=4.0).fit(train),
+    )
+    assert precision(joined) > precision(plain) + 0.05
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.9])

@@ -11,7 +11,7 @@ from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError
 from isthmus.core.types import PairedVectors
 from isthmus.space import align
-from isthmus.space.candidates import Candidate, candidates, ensembles, with_sources
+from isthmus.space.candidates import Candidate, candidates, ensembles, learned, with_sources
 from isthmus.space.folds import Folds
 from isthmus.space.race import LATE, Clock, Table, race
 from isthmus.space.select import select
@@ -183,3 +183,23 @@ def test_the_semantic_readout_is_chosen_for_by_groups() -> None:
     assert space.report["readout"] == "semantic"
     chance = 5 / 20
     assert space.report["tried"][0]["score"] > chance
+
+
+# ---- graphs --------------------------------------------------------------------------
+
+
+def test_graphs_are_tried_for_kinds_alone() -> None:
+    def names(**options: Any) -> set[str]:
+        return {each.aligner for each in candidates("auto", **options)}
+
+    assert names(readout="semantic") - names() == {"propagation"}
+
+
+def test_what_is_trained_starts_from_what_leads() -> None:
+    graph = Candidate("propagation", {"restart": 0.1, "group_weight": 4.0})
+    closed = Candidate("cca", {"ridge": 1.0, "power": 0.5})
+    assert learned({"propagation": graph, "cca": closed}, 100) == [
+        Candidate("cm-gnn", graph.params)
+    ]
+    assert learned({"cca": closed}, 100) == []
+    assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]

@@ -67,9 +67,9 @@ def command(
 
     check_target(space, "space", replace=overwrite)
     check_output(report)
-    check_readout(readout)
+    wanted = check_readout(readout)
     fixed = parse_options(param or (), "--param")
-    candidates(aligner, **fixed)  # mistakes are told before any work
+    candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
     seconds = None if budget is None else parse_seconds(budget, "--budget")
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
     sources = {name: load(name) for name in also or ()}

@@ -44,6 +44,7 @@ from isthmus.graph.conv import Network
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import (
     check_count,
+    check_group_weight,
     check_restart,
     closed_form,
     leave_head,
@@ -82,6 +83,8 @@ class CMGNN(Aligner):
         restart: What propagation keeps of the closed form in each hop; in the last one, where
             an item takes its place, each modality starts with it and learns its own.
         hops: Of propagation.
+        group_weight: What the edges to items of the same group sum to, where records have
+            groups; 0 for none.
         layers: Of graph convolution.
         width: Of the layers.
         dropout: In training.
@@ -116,6 +119,7 @@ class CMGNN(Aligner):
         gamma: float = 3.0,
         restart: float = 0.2,
         hops: int = 2,
+        group_weight: float = 0.0,
         layers: int = 1,
         width: int = 128,
         dropout: float = 0.5,
@@ -136,6 +140,7 @@ class CMGNN(Aligner):
         self.ridge, self.power, self.components = check_positive(ridge, "ridge"), power, components
         self.k, self.gamma = check_count(k, "k"), check_positive(gamma, "gamma")
         self.restart, self.hops = check_restart(restart), check_count(hops, "hops")
+        self.group_weight = check_group_weight(group_weight)
         self.layers, self.width = check_count(layers, "layers"), check_count(width, "width")
         if not 0 <= dropout < 1:
             raise InputError(f"dropout must be in [0, 1), got {dropout}")
@@ -191,6 +196,7 @@ class CMGNN(Aligner):
             gamma=self.gamma,
             restart=self.restart,
             hops=self.hops,
+            group_weight=self.group_weight,
         )
         network = Network(
             nodes.names,
@@ -218,7 +224,14 @@ class CMGNN(Aligner):
     def _leave(self, pairs: PairedVectors, closed: CCA, trainee: _Trainee) -> None:
         """Heads of the graph of all records."""
         nodes, neighbours = trainee.episodes.nodes, trainee.episodes.neighbours
-        graph = build(nodes, neighbours, k=self.k, gamma=self.gamma, near=trainee.near)
+        graph = build(
+            nodes,
+            neighbours,
+            k=self.k,
+            gamma=self.gamma,
+            near=trainee.near,
+            group_weight=self.group_weight,
+        )
         start = closed_form(closed, pairs, nodes)
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
         looped: F32 = degrees(graph.known) + np.float32(1)

@@ -45,12 +45,15 @@ class Nodes:
         start: First node of each modality.
         rows: By modality, the record of each of its nodes.
         records: How many records there are.
+        groups: ``(nodes,)`` labels of the groups of the records, −1 for none; None where no
+            record has one.
     """
 
     names: tuple[str, ...]
     start: Mapping[str, int]
     rows: Mapping[str, Rows]
     records: int
+    groups: Rows | None = None
 
     @classmethod
     def of(cls, pairs: PairedVectors) -> Nodes:
@@ -60,7 +63,13 @@ class Nodes:
         for m in pairs.modalities:
             start[m] = total
             total += len(rows[m])
-        return cls(pairs.modalities, start, rows, len(pairs))
+        groups = None
+        if pairs.groups is not None and len(pairs):
+            known = sorted({group for group in pairs.groups if group is not None})
+            number: dict[Any, int] = {group: i for i, group in enumerate(known)}
+            label = np.array([number.get(group, -1) for group in pairs.groups], dtype=np.intp)
+            groups = np.concatenate([label[rows[m]] for m in pairs.modalities])
+        return cls(pairs.modalities, start, rows, len(pairs), groups)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.rows.values())
@@ -161,11 +170,13 @@ def build(
     gamma: float,
     keep: Mask | None = None,
     near: Sparse | None = None,
+    group_weight: float = 0.0,
 ) -> Graph:
     """Join the items.
 
     Homomodal edges are k-NN by cosine of centred native vectors, made symmetric by the larger
-    of two weights, and sum to 1 on average; known pairs have weight 1.
+    of two weights, and sum to 1 on average; known pairs have weight 1. Items of one group may
+    be joined too, see :func:`group_edges`.
 
     Args:
         nodes: Of the records.
@@ -174,6 +185,7 @@ def build(
         gamma: Exponent of their cosines.
         keep: ``(N,)``, nodes that are known; the others only join. None means all.
         near: ``(N, N)`` symmetric, further cross-modal edges.
+        group_weight: What the edges to items of its group sum to, for each known item.
     """
     size = len(nodes)
     keep = np.ones(size, dtype=bool) if keep is None else keep
@@ -191,8 +203,49 @@ def build(
     chosen = sparse.diags(keep.astype(np.float32), format="csr")
     inner = chosen @ homomodal @ chosen
     known = inner.maximum(inner.T) + chosen @ cross @ chosen
+    if group_weight and nodes.groups is not None:
+        known = known + group_edges(nodes.groups, keep, k=k, weight=group_weight)
     joining = sparse.diags((~keep).astype(np.float32), format="csr") @ homomodal
     return Graph(_clean(known), _clean(joining), units)
+
+
+def group_edges(groups: Rows, keep: Mask, *, k: int, weight: float) -> Sparse:
+    """Join every known item to about ``k`` others of its group, whatever their modality.
+
+    The items of a group stand on a ring in an order drawn once, and each is joined to those
+    next to it, so that large groups do not need all their pairs.
+
+    Args:
+        groups: ``(N,)`` labels; −1 for none.
+        keep: ``(N,)``, items that are known.
+        k: Others that an item is joined to; fewer in smaller groups.
+        weight: What the edges of an item sum to.
+
+    Returns:
+        ``(N, N)`` symmetric.
+
+    Example:
+        >>> found = group_edges(np.array([0, 0, 1, -1]), np.ones(4, bool), k=10, weight=2.0)
+        >>> found.toarray()[0]
+        array([0., 2., 0., 0.], dtype=float32)
+    """
+    drawn = np.random.default_rng(0).permutation(len(groups))
+    order = drawn[(keep & (groups >= 0))[drawn]]
+    order = order[np.argsort(groups[order], kind="stable")]
+    _, first, size = np.unique(groups[order], return_index=True, return_counts=True)
+    start, count = np.repeat(first, size), np.repeat(size, size)
+    place = np.arange(len(order)) - start
+    found = sparse.csr_matrix((len(groups), len(groups)), dtype=np.float32)
+    for step in range(1, max(1, k // 2) + 1):
+        far = count > 2 * step  # a step of half the ring or more would meet another
+        near = far | (count == 2 * step)
+        ends = order[near], order[start[near] + (place[near] + step) % count[near]]
+        each = np.where(far[near], 1.0, 0.5).astype(np.float32)  # half the ring: both name it
+        found = found + sparse.csr_matrix((each, ends), shape=found.shape)
+    found = found + found.T
+    total = degrees(found)
+    scale = sparse.diags(np.where(total > 0, weight / np.where(total > 0, total, 1), 0))
+    return _clean(scale @ found)
 
 
 def cross_edges(nodes: Nodes, unit: F32, *, k: int, gamma: float) -> Sparse:

@@ -71,6 +71,7 @@ class Episodes:
         gamma: Exponent of their cosines.
         restart: Of propagation.
         hops: Of propagation.
+        group_weight: What the edges to items of the same group sum to.
 
     Attributes:
         start: ``(F · N, c)``, the closed form made without each fold, turned into the basis
@@ -101,10 +102,12 @@ class Episodes:
         gamma: float,
         restart: float,
         hops: int,
+        group_weight: float = 0.0,
     ) -> None:
         self.nodes, self.neighbours, self.fold = nodes, neighbours, fold[nodes.record]
         self.count = int(fold.max()) + 1
         self.k, self.gamma, self.restart, self.hops = k, gamma, restart, hops
+        self.group_weight = group_weight
         whole = closed_form(closed, pairs, nodes)
         copies = []
         for f in range(self.count):
@@ -128,7 +131,13 @@ class Episodes:
         for f in range(self.count):
             held = self.fold == f
             graph = build(
-                self.nodes, self.neighbours, k=self.k, gamma=self.gamma, keep=~held, near=near
+                self.nodes,
+                self.neighbours,
+                k=self.k,
+                gamma=self.gamma,
+                keep=~held,
+                near=near,
+                group_weight=self.group_weight,
             )
             known, own = degrees(graph.known), degrees(graph.joining)
             start = self.start[f * size : (f + 1) * size]

@@ -45,6 +45,8 @@ class Propagation(Aligner):
         gamma: Exponent of their cosines.
         restart: What is kept of the closed form in each hop, in (0, 1].
         hops: How far messages travel.
+        group_weight: What the edges to items of the same group sum to, where records have
+            groups; 0 for none. A new item's group is not known, and not asked.
     """
 
     name = "propagation"
@@ -58,6 +60,7 @@ class Propagation(Aligner):
         gamma: float = 3.0,
         restart: float = 0.2,
         hops: int = 2,
+        group_weight: float = 0.0,
     ) -> None:
         self.ridge = check_positive(ridge, "ridge")
         self.power = power
@@ -66,6 +69,7 @@ class Propagation(Aligner):
         self.gamma = check_positive(gamma, "gamma")
         self.restart = check_restart(restart)
         self.hops = check_count(hops, "hops")
+        self.group_weight = check_group_weight(group_weight)
 
     def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
         """Fit the closed form, join the items, let messages travel."""
@@ -73,7 +77,7 @@ class Propagation(Aligner):
         closed = CCA(self.ridge, self.power, self.components).fit(pairs)
         nodes = Nodes.of(pairs)
         known = {m: Neighbours.of(pairs.vectors[m][nodes.rows[m]], self.k) for m in nodes.names}
-        graph = build(nodes, known, k=self.k, gamma=self.gamma)
+        graph = build(nodes, known, k=self.k, gamma=self.gamma, group_weight=self.group_weight)
         start = closed_form(closed, pairs, nodes)
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
         self.heads_ = {
@@ -196,6 +200,13 @@ def check_count(value: int, name: str) -> int:
     if not isinstance(value, int | np.integer) or value < 1:
         raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
     return int(value)
+
+
+def check_group_weight(value: float) -> float:
+    """The weight of edges within groups; 0 for none."""
+    if not (np.isfinite(value) and value >= 0):
+        raise InputError(f"group_weight must be a number that is not negative, got {value}")
+    return float(value)
 
 
 def check_restart(value: float) -> float:

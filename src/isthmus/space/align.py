@@ -153,7 +153,7 @@ def align(
         MissingDataError: If the data set is not on this machine.
     """
     check_readout(readout)
-    choices = candidates(aligner, **dict(params or {}))
+    choices = candidates(aligner, readout=readout, **dict(params or {}))
     ready = (
         data
         if isinstance(data, Prepared)

@@ -10,10 +10,13 @@ from typing import Any
 from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, KernelCCA, make
 from isthmus.core.errors import InputError
 from isthmus.space.folds import Weights
+from isthmus.space.readout import Readout
 
 LEARNED = ("contrastive", "cm-gnn")
 """Aligners that are trained step by step."""
 
+_WORTH_TRAINING = 1000
+"""Records below which trained heads never beat the closed form they start from by .005 MRR."""
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
 _SOURCE_RIDGES = (1.0, 1 / 3)
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
@@ -74,18 +77,22 @@ class Candidate:
         return {**found, "sources": dict(self.sources)} if self.sources else found
 
 
-def candidates(aligner: str = "auto", **params: Any) -> list[Candidate]:
+def candidates(
+    aligner: str = "auto", *, readout: Readout = "instance", **params: Any
+) -> list[Candidate]:
     """The candidates that a choice of the user's stands for.
 
     Args:
         aligner: ``"auto"``, or the short id of one aligner, whose hyper-parameters are then
             chosen unless they are given.
+        readout: What a space is wanted for; graphs smooth, which serves ``"semantic"`` alone.
         params: Hyper-parameters that are fixed.
     """
     if aligner == "auto":
         if params:
             raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
-        return [candidate for name in _AUTO for candidate in candidates(name)]
+        names = (*_AUTO, *(_GRAPHS if readout == "semantic" else ()))
+        return [candidate for name in names for candidate in candidates(name)]
     chosen: dict[str, Candidate] = {}
     for point in _GRIDS.get(aligner, [{}]):
         candidate = Candidate(aligner, {**point, **params})
@@ -116,11 +123,18 @@ def ensembles(best: Best) -> list[Candidate]:
     ]
 
 
-def learned(best: Best) -> list[Candidate]:
-    """A head trained step by step from where the best closed form stands."""
+def learned(best: Best, records: int) -> list[Candidate]:
+    """A head trained step by step from where the best closed form, or graph, stands.
+
+    Args:
+        best: Of each kind, best first.
+        records: That there are to learn from.
+    """
     starts = {CCA.name: "linear", KernelCCA.name: "mlp"}
     for name, candidate in best.items():
-        if name in starts:
+        if name in _GRAPHS:
+            return [Candidate("cm-gnn", candidate.params)]
+        if name in starts and records >= _WORTH_TRAINING:
             start = {key: candidate.params[key] for key in ("ridge", "power")}
             return [Candidate("contrastive", {"head": starts[name], **start})]
     return []
@@ -152,6 +166,7 @@ def _short(value: Any) -> str:
 
 
 _AUTO = ("cca", "kernel-cca", "anchors", "ridge", "procrustes")
+_GRAPHS = ("propagation",)
 _PARTNERS = (CCA.name, KernelCCA.name, "contrastive")
 _GRIDS: dict[str, list[dict[str, Any]]] = {
     # Those that most often win come first: with little time the others are left out.
@@ -165,6 +180,13 @@ _GRIDS: dict[str, list[dict[str, Any]]] = {
     "procrustes": [{"components": components} for components in (50, 100, 200)],
     "kernel-cca": [
         {"ridge": ridge, "power": power} for ridge in (1.0, 3.0, 0.3) for power in (0.5, 1.0)
+    ],
+    "propagation": [
+        {"restart": restart, "group_weight": weight}
+        for restart, weight in ((0.1, 4.0), (0.2, 0.0), (0.2, 4.0), (0.5, 0.0))
+    ],
+    "cm-gnn": [
+        {"restart": restart, "group_weight": weight} for restart, weight in ((0.1, 4.0), (0.2, 0.0))
     ],
     "anchors": [{"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)],
 }

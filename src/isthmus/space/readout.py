@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 
@@ -52,7 +52,8 @@ def score(
     return (2 * cosine - from_query[:, None] - from_gallery[None, :]).astype(np.float32, copy=False)
 
 
-def check_readout(readout: str) -> None:
-    """Refuse a read-out that does not exist."""
+def check_readout(readout: str) -> Readout:
+    """The same, or a refusal if there is no such read-out."""
     if readout not in get_args(Readout):
         raise InputError(f"readout must be one of {', '.join(get_args(Readout))}, got {readout!r}")
+    return cast(Readout, readout)

@@ -24,8 +24,6 @@ MIN_RECORDS = 10
 _MIN_GALLERY = 2
 _ROWS_SCORED = 600
 _MAX_DEALS = 4
-_WORTH_TRAINING = 1000
-"""Records below which trained heads never beat the closed form they start from by .005 MRR."""
 _FOR_THE_CHOICE = 0.4
 """Share of a time budget for the choice itself; the rest goes to the outer folds."""
 
@@ -140,8 +138,9 @@ def _choose(
     race(table, choices, splits, clock)
     if auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    if auto and len(table.deals[0].labels) >= _WORTH_TRAINING:
-        challenge(table, learned(table.best_by_family(splits)), splits, clock)
+    records = len(table.deals[0].labels)
+    if auto and (trained := learned(table.best_by_family(splits), records)):
+        challenge(table, trained, splits, clock)
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
     if sources:
         race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
