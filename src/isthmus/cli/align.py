@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,7 +23,6 @@ from isthmus.core.options import parse_options, parse_seconds
 
 if TYPE_CHECKING:
     from isthmus.space import Space
-    from isthmus.space.readout import Readout
 
 
 def command(
@@ -82,7 +81,7 @@ def command(
             aligner=aligner,
             params=fixed,
             sources=sources,
-            readout=cast("Readout", readout),
+            readout=wanted,
             budget=seconds,
             seed=seed,
             cache=store,
