@@ -34,7 +34,8 @@ docs: setup ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
-	@set -e; for name in quality encode moments; do echo "== $$name"; \
+	@set -e; for name in quality encode moments auto refusal graph unpaired \
+		matching diagnose peers ablation; do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 
 clean: ## remove what was built and measured; .venv stays

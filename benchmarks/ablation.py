@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import _machine
-from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
+from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, Moments, make
 from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.types import PairedVectors
@@ -57,7 +57,7 @@ class Row:
     source: float = 0.0
 
 
-def base() -> Aligner:
+def base() -> CCA:
     """The setting that every row differs from in one respect."""
     return CCA(ridge=RIDGE, power=POWER)
 
@@ -78,6 +78,7 @@ def rows() -> Iterator[Row]:
     yield Row("aligner", "ridge regression", make=lambda: make("ridge"))
     yield Row("aligner", "Procrustes", make=lambda: make("procrustes"))
     yield Row("aligner", "anchors (ASIF)", make=Anchors)
+    yield Row("aligner", "kernel CCA", make=lambda: make("kernel-cca"))
     yield Row("languages", "captions of 4 languages averaged", views="four")
     yield Row("languages", "captions of 16 languages averaged", views="sixteen")
     yield Row("encoders", "lite2 with mirror", views="lite2")
@@ -102,6 +103,11 @@ def rows() -> Iterator[Row]:
     for loss in ("siglip", "cosine", "euclidean", "kl", "info_nce + 0.5*kl"):
         yield Row("losses", f"{loss}, from the closed form", make=learned(loss=loss))
     yield Row("graph", "propagation, nothing trained", make=lambda: make("propagation"))
+    yield Row(
+        "graph",
+        "propagation, known groups joined",
+        make=lambda: make("propagation", group_weight=4.0, restart=0.1),
+    )
     for loss in ("info_nce", "euclidean", "cosine", "kl", "info_nce + 0.5*kl"):
         yield Row("graph", f"CM-GNN, {loss}", make=lambda x=loss: make("cm-gnn", loss=x))
 
@@ -134,13 +140,12 @@ def run(row: Row, data: Mapping[str, Any], seed: int) -> dict[str, Any]:
     if row.combine:
         instance, semantic = _combined(row, train, test)
     else:
-        aligner = (row.make or base)()
         if row.source:
             sources = source_moments(train, {"openclipart": data["openclipart"]})
-            training = Training(train, CCA().fit(train).moments_, sources)
-            CCA.fit_moments(aligner, training.weighted((("openclipart", row.source),)))  # type: ignore[arg-type]
+            training = Training(train, Moments.of(train), sources)
+            aligner: Aligner = base().fit_moments(training.weighted((("openclipart", row.source),)))
         else:
-            aligner.fit(train)
+            aligner = (row.make or base)().fit(train)
         instance, semantic = _scores(aligner, train, test, hub=row.hub)
     seconds = time.perf_counter() - started
     truth = np.arange(GALLERY)

@@ -36,6 +36,7 @@ from isthmus.space.readout import score
 
 GALLERY, PAIRS = 130, 540
 PLAIN = "cca ridge=3 power=1"
+RIVALS = (PLAIN, "propagation", "propagation, groups joined")
 TARGET = 0.05
 GROUPS = {"group_weight": 4.0, "restart": 0.1}
 LOSSES = ("info_nce", "cosine", "euclidean", "kl", "info_nce + 0.5*kl")
@@ -97,7 +98,7 @@ def run(part: str, seeds: int, known: dict[str, Any], keep: Callable[[], None]) 
             keep()
         _print(part, name, results[name])
     for entry in results.values():
-        for rival in (PLAIN, "propagation"):
+        for rival in RIVALS:
             entry[f"against {rival}"] = {
                 f"{a}-{b}": differences(entry, results[rival], f"{a}-{b}") for a, b in PARTS[part]
             }
@@ -176,7 +177,7 @@ def verdicts(results: Mapping[str, Any], part: str) -> list[str]:
         for name, entry in results.items():
             if not name.startswith("cm-gnn"):
                 continue
-            for rival in (PLAIN, "propagation"):
+            for rival in RIVALS:
                 gap = entry[f"against {rival}"][f"{a}-{b}"]
                 said = []
                 for key, label in (("semantic map", "mAP by category"), ("instance r1", "R@1")):

@@ -47,7 +47,7 @@ class KernelCCA(Aligner):
         ridge: float = 1.0,
         power: float = 0.5,
         sharpness: float = 3.0,
-        linear: float = 0.3,
+        linear: float = 0.0,
         max_centres: int = 1000,
     ) -> None:
         CCA(ridge=ridge, power=power)  # refuses what it cannot use

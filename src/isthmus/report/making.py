@@ -1,4 +1,4 @@
-"""How the space came about: what was tried, left out, read, set; and how to read the page."""
+"""How the space came about: what was read, left out, set; and how to read the page."""
 
 from __future__ import annotations
 
@@ -9,68 +9,7 @@ from isthmus.report.glyphs import glyph
 from isthmus.report.markup import Markup, el
 from isthmus.report.words import count
 
-_TOP = 10
 _MOST_LEFT_OUT = 200
-
-
-def tried(report: Mapping[str, Any]) -> Markup | None:
-    """The candidates with their scores: the best, and the rest folded away."""
-    trials: Sequence[Mapping[str, Any]] = report.get("tried") or []
-    if not trials:
-        return None
-    ran = [t for t in trials if not t["reason"]]
-    failed = [t for t in trials if t["reason"]]
-    rows = [_trial(t, report.get("chosen", {}).get("label")) for t in [*ran, *failed]]
-    rest = rows[_TOP:]
-    return el(
-        "section",
-        el("h2", "What was tried and what won", id="tried"),
-        el(
-            "p",
-            f"{count(len(ran), 'candidate')} scored by cross-validation on these records: the mean "
-            "reciprocal rank of the true partner, or under the semantic read-out the mean average "
-            "precision by group. Those that were far behind on the first splits were not run on "
-            "the others. These scores were used to choose, so they are not an estimate of "
-            "quality.",
-        ),
-        _trial_table(rows[:_TOP], "The best candidates"),
-        el(
-            "details",
-            el("summary", f"The other {len(rest)}"),
-            _trial_table(rest, "The other candidates"),
-        )
-        if rest
-        else None,
-        aria_labelledby="tried",
-    )
-
-
-def _trial(trial: Mapping[str, Any], chosen: str | None) -> Markup:
-    won = trial["candidate"] == chosen and not trial["reason"]
-    label = el(
-        "th", el("code", trial["candidate"]), el("span", "chosen", class_="tag") if won else None,
-        scope="row",
-    )  # fmt: skip
-    if trial["reason"]:
-        score = el("td", trial["reason"], class_="words")
-    else:
-        sd = trial.get("sd")
-        of = None if trial.get("complete", True) else f", {count(trial['splits'], 'split')} only"
-        score = el(
-            "td",
-            f"{trial['score']:.3f}",
-            " ",
-            el("small", f"± {sd:.3f}", of) if sd is not None else None,
-        )
-    return el("tr", label, score, class_="main" if won else None)
-
-
-def _trial_table(rows: Sequence[Markup], caption: str) -> Markup:
-    head = el(
-        "thead", el("tr", el("th", "Candidate", scope="col"), el("th", "Score ± sd", scope="col"))
-    )
-    table = el("table", el("caption", caption), head, el("tbody", *rows), class_="trials")
-    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
 
 def data(report: Mapping[str, Any]) -> Markup | None:

@@ -20,6 +20,7 @@ from isthmus.report.glyphs import defs
 from isthmus.report.mapview import space_map
 from isthmus.report.markup import Markup, el, join, text
 from isthmus.report.model import MapPoints, QueryExample, Report
+from isthmus.report.selection import selection
 
 
 def write_report(
@@ -206,7 +207,7 @@ def _map(report: Report, assets: Assets) -> Markup | None:
 
 
 def _making(made: Mapping[str, Any]) -> list[Markup | None]:
-    return [making.tried(made), making.data(made), making.settings(made)]
+    return [selection(made), making.data(made), making.settings(made)]
 
 
 def _policy(style: str, script: str) -> str:

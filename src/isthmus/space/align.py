@@ -25,14 +25,16 @@ from isthmus.encoders import load as load_encoder
 from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.space.candidates import candidates
+from isthmus.space.compare import standings
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
 from isthmus.space.folds import Training, bank, source_moments
+from isthmus.space.measure import direct_pairs, held_out_scores
 from isthmus.space.null import LEAST_P, LEVEL, permutation_p, random_encoders, shuffled
 from isthmus.space.race import Clock, fit
 from isthmus.space.readout import Readout, check_readout
 from isthmus.space.remember import Remembered
-from isthmus.space.select import Selection, direct_pairs, held_out_scores, select
+from isthmus.space.select import Selection, select
 from isthmus.space.space import EncoderRef, Space
 from isthmus.space.splits import linked_groups
 
@@ -322,6 +324,9 @@ def _describe(
         },
         "chosen": {"label": chosen.best.label, **chosen.best.to_json()},
         "tried": tried,
+        "standings": standings(chosen.trials, chosen.best, chosen.held),
+        "against": chosen.against,
+        "not_tried": chosen.not_tried,
         "seed": seed,
         "versions": {
             "isthmus": __version__,

@@ -140,6 +140,23 @@ def learned(best: Best, records: int) -> list[Candidate]:
     return []
 
 
+def unentered(readout: Readout, records: int) -> dict[str, str]:
+    """Kinds of aligner that the automatic choice leaves out from the start, and why."""
+    found = {}
+    if records < _WORTH_TRAINING:
+        found["contrastive"] = (
+            f"trained heads enter from {_WORTH_TRAINING:,} records on; below, they were never "
+            "measured to beat the closed form they start from"
+        )
+    if readout == "instance":
+        found["propagation, cm-gnn"] = (
+            "graphs smooth, which helps to find kinds (the semantic read-out) and not single "
+            "partners"
+        )
+    found["unpaired, adversarial"] = "for records that are not paired; name them to use them"
+    return found
+
+
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:
     """The best closed form, and what it is part of, with each other source at a few weights.
 
@@ -179,7 +196,9 @@ _GRIDS: dict[str, list[dict[str, Any]]] = {
     "ridge": [{"ridge": ridge} for ridge in (0.1, 1.0, 10.0)],
     "procrustes": [{"components": components} for components in (50, 100, 200)],
     "kernel-cca": [
-        {"ridge": ridge, "power": power} for ridge in (1.0, 3.0, 0.3) for power in (0.5, 1.0)
+        {"ridge": ridge, "power": power, "sharpness": sharpness}
+        for sharpness in (3.0, 2.0)
+        for ridge, power in ((1.0, 0.5), (1.0, 1.0), (0.3, 0.5), (0.3, 1.0), (3.0, 0.5))
     ],
     "propagation": [
         {"restart": restart, "group_weight": weight}

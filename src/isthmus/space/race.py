@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -197,6 +197,12 @@ class Table:
         if candidate.aligner in LEARNED:
             self._fitted[key] = aligner
         return aligner
+
+    def with_measure(self, measure: Measure) -> Table:
+        """A table without scores for another measure; what was trained is trained no more."""
+        return replace(
+            self, measure=measure, scores={}, reasons={}, late=set(), expected=0, _seen={}, _done=0
+        )
 
     def trial(self, candidate: Candidate, splits: Sequence[Split]) -> Trial:
         """A candidate's scores on these splits."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32
 from isthmus.core.types import PairedVectors, Progress
-from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks
-from isthmus.space.candidates import Candidate, ensembles, learned, with_sources
-from isthmus.space.folds import Folds, Training, bank
+from isthmus.space.candidates import Candidate, ensembles, learned, unentered, with_sources
+from isthmus.space.compare import as_json, difference, rivals
+from isthmus.space.folds import Folds, Training
+from isthmus.space.measure import average_precision, grouped, recall_at_one, reciprocal_rank
 from isthmus.space.race import Clock, LeftOut, Measure, Split, Table, Trial, challenge, fit, race
-from isthmus.space.readout import Readout, score
+from isthmus.space.readout import Readout
 from isthmus.space.splits import FOLDS, fold_labels
 
 MIN_RECORDS = 10
-_MIN_GALLERY = 2
 _ROWS_SCORED = 600
 _MAX_DEALS = 4
 _FOR_THE_CHOICE = 0.4
@@ -48,6 +48,10 @@ class Selection:
         training: All the rows, for the fit that follows.
         outer: Outer folds, for the estimate.
         folds: How many outer folds there would be without a time budget.
+        held: Held-out rows for each training row, in the trials.
+        against: What a graph or trained head that was chosen gains over its rivals, by
+            measure.
+        not_tried: Kinds of aligner that never entered, and why.
     """
 
     best: Candidate
@@ -55,6 +59,9 @@ class Selection:
     training: Training
     outer: list[OuterFold] = field(default_factory=list)
     folds: int = 0
+    held: float = 0.0
+    against: list[dict[str, Any]] = field(default_factory=list)
+    not_tried: dict[str, str] = field(default_factory=dict)
 
 
 def select(
@@ -122,7 +129,16 @@ def select(
         candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names)
         aligner = fit(candidate, deals[0].without(fold))
         outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
-    return Selection(best, trials, deals[0].without(), outer, count if doubles else 0)
+    return Selection(
+        best,
+        trials,
+        deals[0].without(),
+        outer,
+        folds=count if doubles else 0,
+        held=1 / max(count - 1, 1),
+        against=_against(table, best, clock),
+        not_tried=unentered(readout, len(pairs)) if auto else {},
+    )
 
 
 def _choose(
@@ -147,29 +163,24 @@ def _choose(
     return table.best(splits)
 
 
-def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
-    """Pairs of modalities that some record has together."""
-    return [(a, b) for a, b in combinations(pairs.modalities, 2) if len(pairs.rows(a, b))]
-
-
-def held_out_scores(
-    aligner: Aligner,
-    train: PairedVectors,
-    held: PairedVectors,
-    a: str,
-    b: str,
-    *,
-    readout: Readout = "instance",
-) -> F32:
-    """Scores of the held-out rows that have both: row i belongs to column i."""
-    x, y = held.pair(a, b)
-    return score(
-        aligner.transform(x, a),
-        aligner.transform(y, b),
-        readout=readout,
-        query_bank=aligner.transform(bank(train, a), a),
-        gallery_bank=aligner.transform(bank(train, b), b),
-    )
+def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]]:
+    """R@1 and mAP by group of what was chosen less those of its rivals, on one deal."""
+    others = rivals(best)
+    deal = table.deals[0]
+    splits = _scored((0, (fold,)) for fold in range(deal.count))
+    measures: dict[str, Measure] = {"R@1": recall_at_one}
+    if grouped(deal.pairs):
+        measures["mAP by group"] = average_precision
+    found: list[dict[str, Any]] = [{"rival": rival.label} for rival in others]
+    for name, measure in measures.items() if others else ():
+        again = table.with_measure(measure)
+        again.run([best, *others], splits, clock)
+        ours = again.trial(best, splits)
+        for row, rival in zip(found, others, strict=True):
+            theirs = again.trial(rival, splits)
+            gap = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
+            row[name] = None if gap is None else as_json(gap)
+    return found
 
 
 def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
@@ -190,36 +201,10 @@ def _deals(rows: int) -> int:
 def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
     """What a candidate is scored by."""
     if readout == "instance":
-        return _mean_reciprocal_rank
-    if pairs.groups is None or any(group is None for group in pairs.groups):
+        return reciprocal_rank
+    if not grouped(pairs):
         raise DataError(
             "the semantic read-out is chosen for by the groups of records, and some have none; "
             "give every record a group, or choose for the instance read-out"
         )
-    return _mean_average_precision
-
-
-def _mean_reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
-    """Over both directions of every pair of modalities; NaN where nothing can be ranked."""
-    found = []
-    for a, b in direct_pairs(train):
-        if len(held.rows(a, b)) < _MIN_GALLERY:
-            continue
-        scores = held_out_scores(aligner, train, held, a, b)
-        truth = np.arange(len(scores))
-        found += [mean_reciprocal_rank(ranks(s, truth)) for s in (scores, scores.T)]
-    return float(np.mean(found)) if found else float("nan")
-
-
-def _mean_average_precision(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
-    """By group, over both directions of every pair of modalities."""
-    found = []
-    for a, b in direct_pairs(train):
-        rows = held.rows(a, b)
-        if len(rows) < _MIN_GALLERY:
-            continue
-        groups = np.asarray(held.groups)[rows]
-        relevant = groups[:, None] == groups[None, :]
-        scores = held_out_scores(aligner, train, held, a, b, readout="semantic")
-        found += [mean_average_precision(s, relevant) for s in (scores, scores.T)]
-    return float(np.mean(found)) if found else float("nan")
+    return average_precision
