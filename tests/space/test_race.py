@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,15 @@ import pytest
 from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError
 from isthmus.core.types import PairedVectors
-from isthmus.space import align
-from isthmus.space.candidates import Candidate, candidates, ensembles, learned, with_sources
+from isthmus.space import Space, align
+from isthmus.space.candidates import (
+    Candidate,
+    candidates,
+    ensembles,
+    learned,
+    with_hubs,
+    with_sources,
+)
 from isthmus.space.folds import Folds
 from isthmus.space.race import LATE, Clock, Table, race
 from isthmus.space.select import select
@@ -30,7 +38,7 @@ def signal(n: int = 100, seed: int = 0, noise: float = 0.4) -> PairedVectors:
 
 def made_table(measure: Any = None) -> Table:
     folds = Folds(signal(), np.arange(100) % 5)
-    return Table([folds], measure or (lambda aligner, train, held: float(aligner.ridge)))
+    return Table([folds], measure or (lambda aligner, *_: float(aligner.ridge)))
 
 
 SPLITS = [((0, (fold,)), fold) for fold in range(5)]
@@ -43,7 +51,7 @@ def ridges(*values: float) -> list[Candidate]:
 def test_halving_runs_all_on_two_splits_and_the_best_third_on_five() -> None:
     fits: list[float] = []
 
-    def measure(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+    def measure(aligner: Aligner, *_: Any) -> float:
         fits.append(aligner.ridge)  # type: ignore[attr-defined]
         return fits[-1]
 
@@ -56,7 +64,7 @@ def test_halving_runs_all_on_two_splits_and_the_best_third_on_five() -> None:
 
 
 def test_the_best_of_every_family_stays_in_the_race() -> None:
-    table = made_table(lambda a, t, h: {"ridge": 2.0, "procrustes": 1.0}[a.name])
+    table = made_table(lambda a, *_: {"ridge": 2.0, "procrustes": 1.0}[a.name])
     entrants = [
         *ridges(*range(1, 10)),
         Candidate("procrustes"),
@@ -68,14 +76,14 @@ def test_the_best_of_every_family_stays_in_the_race() -> None:
 
 def test_nothing_is_fitted_twice() -> None:
     calls = []
-    table = made_table(lambda a, t, h: float(calls.append(1) or len(calls)))
+    table = made_table(lambda a, *_: float(calls.append(1) or len(calls)))
     race(table, ridges(1, 2), SPLITS, Clock(None))
     race(table, ridges(2, 1), SPLITS, Clock(None))
     assert len(calls) == 10
 
 
 def test_when_time_is_up_the_rest_is_named() -> None:
-    def slow(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+    def slow(aligner: Aligner, *_: Any) -> float:
         time.sleep(0.05)
         return 1.0
 
@@ -203,3 +211,34 @@ def test_what_is_trained_starts_from_what_leads() -> None:
     ]
     assert learned({"cca": closed}, 100) == []
     assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
+
+
+# ---- hubs ----------------------------------------------------------------------------
+
+
+def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
+    leader = Candidate("cca", {"ridge": 1.0})
+    half, none = with_hubs(leader)
+    assert [each.label for each in (leader, half, none)] == [
+        "cca ridge=1", "cca ridge=1, hubs 0.5", "cca ridge=1, hubs 0"
+    ]  # fmt: skip
+    assert half.fitted == leader.fitted and none.to_json()["hubs"] == 0.0
+
+    fits: list[str] = []
+
+    def measure(aligner: Aligner, train: Any, held: Any, hubs: float) -> float:
+        fits.append(str(id(aligner)))
+        return -hubs
+
+    table = made_table(measure)
+    race(table, [leader, half, none], SPLITS[:1], Clock(None))
+    assert table.best(SPLITS[:1]) == none
+    assert len(fits) == 3 and len(set(fits)) == 1  # fitted once, read out three times
+
+    space = align(signal(), aligner="cca", nested=False)
+    space.hubs = 0.0
+    again = Space.load(space.save(tmp_path / "space"))
+    assert again.hubs == 0.0
+    x = again.transform(signal().vectors["image"], "image")
+    y = again.transform(signal().vectors["text"], "text")
+    np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)

@@ -29,6 +29,21 @@ def test_instance_is_csls_written_out() -> None:
             assert found[i, j] == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("hubs", [0.0, 0.5, 1.0])
+def test_the_correction_is_as_strong_as_asked(hubs: float) -> None:
+    q, g, banks = (
+        unit(3, 5, 0),
+        unit(4, 5, 1),
+        {"query_bank": unit(30, 5, 2), "gallery_bank": unit(40, 5, 3)},
+    )
+    full = score(q, g, readout="instance", **banks)
+    none = 2 * (q @ g.T)
+    found = score(q, g, readout="instance", hubs=hubs, **banks)
+    np.testing.assert_allclose(found, none + hubs * (full - none), atol=1e-5)
+    cosine = score(q, g, readout="semantic", hubs=hubs, **banks)
+    np.testing.assert_allclose(cosine, q @ g.T, atol=1e-6)
+
+
 def test_a_hub_loses_its_lead() -> None:
     """A gallery row near all queries of the bank wins by cosine, not by the instance score."""
     query = np.array([[1.0, 0.0]], dtype=np.float32)

@@ -64,7 +64,7 @@ def command(
         learned = prepare(through_text(train), cache=store, progress=progress)
         space = align(learned, seed=seed, cache=store, progress=progress)
         held = prepare(test, dict(learned.encoders), cache=store, progress=progress)
-        found = evaluate(space.heads, space.banks, held.pairs)
+        found = evaluate(space.heads, space.banks, held.pairs, hubs=space.hubs)
         by_language = _by_language(space, name, test, store, progress)
         place = space.save(folder / "space")
         report = _report(space, found, held, test, by_language, folder, name, seed)
@@ -139,7 +139,7 @@ def _by_language(
         rows = [row for row, record in enumerate(whole.records) if record.id in wanted]
         encoders = {m: space.encoder(m) for m in space.modalities}
         ready = prepare(whole.take(rows), encoders, cache=store, progress=progress)
-        directions = evaluate(space.heads, space.banks, ready.pairs)["directions"]
+        directions = evaluate(space.heads, space.banks, ready.pairs, hubs=space.hubs)["directions"]
         figures[language] = {
             direction: readouts["instance"]
             for direction, readouts in directions.items()

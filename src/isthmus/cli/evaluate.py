@@ -53,7 +53,7 @@ def command(
         ready = prepare(
             dataset, encoders, cache=default_cache() if cache else None, progress=progress
         )
-    found = evaluate(loaded.heads, loaded.banks, ready.pairs)
+    found = evaluate(loaded.heads, loaded.banks, ready.pairs, hubs=loaded.hubs)
     left_out = [{"source": f.source, "reason": f.reason} for f in ready.failures]
     emergent = frozenset(loaded.emergent(found["directions"]))
     title = f"{space.name} on {dataset.name}"

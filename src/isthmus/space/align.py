@@ -192,7 +192,7 @@ def align(
     final = fit(chosen.best, chosen.training)
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
-    space = Space(final.heads_, banks(final, pairs), refs, report)
+    space = Space(final.heads_, banks(final, pairs), refs, report, chosen.best.hubs)
     remembered.keep(space)
     return _attached(space, ready)
 
@@ -343,13 +343,16 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
     scores: dict[str, list[F32]] = {}
     for outer in chosen.outer:
         train, held = pairs.take(outer.train), pairs.take(outer.held)
+        hubs = outer.candidate.hubs
         names = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
         if not names:
             continue
         for a, b in names:
-            found = held_out_scores(outer.aligner, train, held, a, b)
+            found = held_out_scores(outer.aligner, train, held, a, b, hubs=hubs)
             scores.setdefault(f"{a}–{b}", []).append(found)
-        folds["true"].append(evaluate(outer.aligner.heads_, banks(outer.aligner, train), held))
+        folds["true"].append(
+            evaluate(outer.aligner.heads_, banks(outer.aligner, train), held, hubs=hubs)
+        )
         for kind, rows, test in (
             ("shuffled", shuffled(train, rng), held),
             ("random", random_encoders(train, rng), random_encoders(held, rng)),
@@ -357,7 +360,7 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
             if folds[kind] and clock.left <= 0:
                 continue
             aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
-            folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test))
+            folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test, hubs=hubs))
     if not folds["true"]:
         raise DataError("no fold holds two records with a pair; give finer groups or more records")
     return {

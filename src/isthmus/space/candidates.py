@@ -19,6 +19,7 @@ _WORTH_TRAINING = 1000
 """Records below which trained heads never beat the closed form they start from by .005 MRR."""
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
 _SOURCE_RIDGES = (1.0, 1 / 3)
+_HUBS = (0.5, 0.0)
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
 
 
@@ -32,6 +33,7 @@ class Candidate:
         members: Of an ensemble, instead of ``params``.
         weights: Of an ensemble.
         sources: Other sources whose moments are added, with their weight.
+        hubs: How strongly the instance read-out corrects for hubs.
     """
 
     aligner: str
@@ -39,6 +41,7 @@ class Candidate:
     members: tuple[Candidate, ...] = ()
     weights: tuple[float, ...] = ()
     sources: Weights = ()
+    hubs: float = 1.0
 
     def build(self) -> Aligner:
         """A new, unfitted aligner."""
@@ -49,6 +52,11 @@ class Candidate:
     @property
     def label(self) -> str:
         """For tables: ``"cca ridge=3 power=2"``."""
+        return self.fitted if self.hubs == 1 else f"{self.fitted}, hubs {self.hubs:g}"
+
+    @property
+    def fitted(self) -> str:
+        """The label of what is fitted, however it is read out."""
         if self.members:
             parts = zip(self.weights, self.members, strict=True)
             return " + ".join(f"{weight:g}·({member.label})" for weight, member in parts)
@@ -67,14 +75,15 @@ class Candidate:
 
     def to_json(self) -> dict[str, Any]:
         """Everything needed to build it again."""
+        found: dict[str, Any] = {"aligner": self.aligner}
         if self.members:
-            return {
-                "aligner": self.aligner,
-                "weights": list(self.weights),
-                "members": [member.to_json() for member in self.members],
-            }
-        found: dict[str, Any] = {"aligner": self.aligner, "params": self.params}
-        return {**found, "sources": dict(self.sources)} if self.sources else found
+            found["weights"] = list(self.weights)
+            found["members"] = [member.to_json() for member in self.members]
+        else:
+            found["params"] = self.params
+        if self.sources:
+            found["sources"] = dict(self.sources)
+        return found if self.hubs == 1 else {**found, "hubs": self.hubs}
 
 
 def candidates(
@@ -155,6 +164,15 @@ def unentered(readout: Readout, records: int) -> dict[str, str]:
         )
     found["unpaired, adversarial"] = "for records that are not paired; name them to use them"
     return found
+
+
+def with_hubs(best: Candidate) -> list[Candidate]:
+    """The same, read out with less correction for hubs, and with none.
+
+    Correcting helps where new items lie among the training items, and does harm where they
+    are of other kinds: their neighbourhoods there say little.
+    """
+    return [replace(best, hubs=hubs) for hubs in _HUBS]
 
 
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:

@@ -30,7 +30,11 @@ MAX_GALLERY = 5000
 
 
 def evaluate(
-    heads: Mapping[str, Head], banks: Mapping[str, F32], pairs: PairedVectors
+    heads: Mapping[str, Head],
+    banks: Mapping[str, F32],
+    pairs: PairedVectors,
+    *,
+    hubs: float = 1.0,
 ) -> dict[str, Any]:
     """Measure every direction between modalities that some records have together.
 
@@ -39,6 +43,7 @@ def evaluate(
         banks: By modality, vectors of the space that were trained on.
         pairs: Records that the heads have not seen; ``groups`` are the categories of mAP
             and nDCG.
+        hubs: As for :func:`isthmus.space.readout.score`.
 
     Returns:
         ``{"directions": {"image→text": {"instance": {...}, "semantic": {...}}},
@@ -58,7 +63,9 @@ def evaluate(
         for name in (f"{a}→{b}", f"{b}→{a}"):
             directions[name] = {}
         for readout in READOUTS:
-            scores = score(x, y, readout=readout, query_bank=banks[a], gallery_bank=banks[b])
+            scores = score(
+                x, y, readout=readout, query_bank=banks[a], gallery_bank=banks[b], hubs=hubs
+            )
             directions[f"{a}→{b}"][readout] = _measure(scores, groups)
             directions[f"{b}→{a}"][readout] = _measure(scores.T, groups)
         geometry[f"{a}–{b}"] = _geometry(x, y)

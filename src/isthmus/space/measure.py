@@ -30,6 +30,7 @@ def held_out_scores(
     b: str,
     *,
     readout: Readout = "instance",
+    hubs: float = 1.0,
 ) -> F32:
     """Scores of the held-out rows that have both: row i belongs to column i."""
     x, y = held.pair(a, b)
@@ -39,6 +40,7 @@ def held_out_scores(
         readout=readout,
         query_bank=aligner.transform(bank(train, a), a),
         gallery_bank=aligner.transform(bank(train, b), b),
+        hubs=hubs,
     )
 
 
@@ -47,26 +49,36 @@ def grouped(pairs: PairedVectors) -> bool:
     return pairs.groups is not None and all(group is not None for group in pairs.groups)
 
 
-def reciprocal_rank(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+def reciprocal_rank(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+) -> float:
     """Mean over both directions of every pair of modalities; NaN where nothing can be ranked."""
-    return _mean(mean_reciprocal_rank(found) for found in _instance_ranks(aligner, train, held))
+    return _mean(
+        mean_reciprocal_rank(found) for found in _instance_ranks(aligner, train, held, hubs)
+    )
 
 
-def recall_at_one(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+def recall_at_one(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+) -> float:
     """How often the true partner comes first, likewise."""
-    return _mean(float((found < 2).mean()) for found in _instance_ranks(aligner, train, held))
+    return _mean(float((found < 2).mean()) for found in _instance_ranks(aligner, train, held, hubs))
 
 
-def average_precision(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> float:
+def average_precision(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+) -> float:
     """By group, under the semantic read-out, likewise."""
     return _mean(_precisions(aligner, train, held))
 
 
-def _instance_ranks(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> Iterator[F64]:
+def _instance_ranks(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float
+) -> Iterator[F64]:
     for a, b in direct_pairs(train):
         if len(held.rows(a, b)) < _MIN_GALLERY:
             continue
-        scores = held_out_scores(aligner, train, held, a, b)
+        scores = held_out_scores(aligner, train, held, a, b, hubs=hubs)
         truth = np.arange(len(scores))
         yield from (ranks(each, truth) for each in (scores, scores.T))
 

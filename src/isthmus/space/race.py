@@ -22,8 +22,9 @@ LeftOut = tuple[int, tuple[int, ...]]
 """A deal of the rows into folds, and the folds of it that are left out of training."""
 Split = tuple[LeftOut, int]
 """What is left out of training, and the one fold of it that is scored."""
-Measure = Callable[[Aligner, PairedVectors, PairedVectors], float]
-"""Score of a fitted aligner, given its training rows and held-out rows; higher is better."""
+Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
+"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubs are
+corrected for; higher is better."""
 
 LATE = "not tried: the time budget ended"
 _FIRST_RUNG = 0.4
@@ -169,16 +170,19 @@ class Table:
         training = self._trainings[left_out]
         held = {fold: folds.pairs.take(folds.held(fold)) for fold in left_out[1]}
         started = time.monotonic()
+        fitted: dict[str, Aligner] = {}
         for candidate in chunk:
             if candidate.label in self.reasons:
                 continue
             try:
-                aligner = self._fit(candidate, left_out, training)
+                if candidate.fitted not in fitted:
+                    fitted = {candidate.fitted: self._fit(candidate, left_out, training)}
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold, rows in held.items():
-                score = self.measure(aligner, training.rows, rows)
+                aligner = fitted[candidate.fitted]
+                score = self.measure(aligner, training.rows, rows, candidate.hubs)
                 self.scores[candidate.label, (left_out, fold)] = score
         self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
         self._done += len(chunk)
@@ -187,7 +191,7 @@ class Table:
 
     def _fit(self, candidate: Candidate, left_out: LeftOut, training: Training) -> Aligner:
         """Fit, but train what is trained only once for all ensembles that it is part of."""
-        key = (candidate.label, left_out)
+        key = (candidate.fitted, left_out)
         if key in self._fitted:
             return self._fitted[key]
         if candidate.members:

@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError
 from isthmus.core.types import PairedVectors, Progress
-from isthmus.space.candidates import Candidate, ensembles, learned, unentered, with_sources
+from isthmus.space.candidates import (
+    Candidate,
+    ensembles,
+    learned,
+    unentered,
+    with_hubs,
+    with_sources,
+)
 from isthmus.space.compare import as_json, difference, rivals
 from isthmus.space.folds import Folds, Training
 from isthmus.space.measure import average_precision, grouped, recall_at_one, reciprocal_rank
@@ -119,14 +126,14 @@ def select(
     doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
     table.expected = 2 * len(choices) * (len(singles) + len(doubles)) // 3
     share = _FOR_THE_CHOICE if doubles else 1.0
-    best = _choose(table, choices, singles, clock.part(share), auto, names)
+    best = _choose(table, choices, singles, clock.part(share), auto, names, readout)
     trials = table.trials(singles)
     outer: list[OuterFold] = []
     for fold in range(count) if doubles else []:
         if outer and clock.left <= 0:
             break
         part = clock.part(1 / (count - fold))
-        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names)
+        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names, readout)
         aligner = fit(candidate, deals[0].without(fold))
         outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
     return Selection(
@@ -148,6 +155,7 @@ def _choose(
     clock: Clock,
     auto: bool,
     sources: Sequence[str],
+    readout: Readout,
 ) -> Candidate:
     """The best candidate, by these splits alone."""
     table.run(choices[:1], splits, Clock(None))  # whatever the budget, something must be chosen
@@ -160,6 +168,8 @@ def _choose(
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
     if sources:
         race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
+    if auto and readout == "instance":
+        race(table, with_hubs(table.best(splits)), splits, clock)
     return table.best(splits)
 
 

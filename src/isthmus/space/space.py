@@ -92,6 +92,7 @@ class Space:
             ``instance`` read-out measures hubs.
         encoders: By modality.
         report: How it was made and how good it is; JSON-serialisable.
+        hubs: How strongly the ``instance`` read-out corrects for hubs, 0…1.
     """
 
     def __init__(
@@ -100,11 +101,13 @@ class Space:
         banks: Mapping[str, F32],
         encoders: Mapping[str, EncoderRef],
         report: Mapping[str, Any] | None = None,
+        hubs: float = 1.0,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
         self.encoders = dict(encoders)
         self.report = dict(report or {})
+        self.hubs = hubs
         self._loaded: dict[str, Encoder] = {}
 
     @property
@@ -193,6 +196,7 @@ class Space:
             readout=readout,
             query_bank=self.banks[query_modality],
             gallery_bank=self.banks[gallery_modality],
+            hubs=self.hubs,
         )
 
     def emergent(self, directions: Iterable[str]) -> list[str]:
@@ -206,6 +210,7 @@ class Space:
         """Write the space: JSON, safetensors and a model card, whole or not at all."""
         document, tensors = self._heads_state()
         document["report"] = self.report
+        document["hubs"] = self.hubs
         document["fingerprint"] = self.fingerprint
         tensors.update({f"bank.{m}": bank for m, bank in self.banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
@@ -229,7 +234,8 @@ class Space:
             m: EncoderRef(**ref, tensors=_prefixed(tensors, f"encoder.{m}."))
             for m, ref in document["encoders"].items()
         }
-        space = cls(heads, _prefixed(tensors, "bank."), encoders, document["report"])
+        banks, hubs = _prefixed(tensors, "bank."), float(document.get("hubs", 1.0))
+        space = cls(heads, banks, encoders, document["report"], hubs)
         if space.fingerprint != document["fingerprint"]:
             raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
         return space
