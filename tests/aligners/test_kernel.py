@@ -95,9 +95,20 @@ def test_canonical_order_is_by_content() -> None:
         ({"power": -1}, "power must not be negative"),
         ({"sharpness": 0}, "sharpness must be positive"),
         ({"linear": -0.1}, "linear must not be negative"),
+        ({"max_components": 0}, "max_components must be at least 1"),
         ({"max_centres": 1}, "max_centres must be at least 2"),
     ],
 )
 def test_what_it_refuses(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         KernelCCA(**wrong)
+
+
+def test_leading_components_are_those_of_the_whole_decomposition() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    options = {"sharpness": 2.0, "linear": 0.0, "limit": 100}
+    whole = HiddenLayer.around(x, **options)
+    part = HiddenLayer.around(x, components=10, **options)
+    assert whole.components.shape[1] > 10 and part.components.shape[1] == 10
+    signs = np.sign((whole.components[:, -10:] * part.components).sum(axis=0))
+    np.testing.assert_allclose(part.components * signs, whole.components[:, -10:], atol=1e-8)

@@ -18,6 +18,7 @@ from isthmus.space.candidates import (
     ensembles,
     learned,
     with_hubs,
+    with_more_centres,
     with_sources,
 )
 from isthmus.space.folds import Folds
@@ -242,3 +243,10 @@ def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None
     x = again.transform(signal().vectors["image"], "image")
     y = again.transform(signal().vectors["text"], "text")
     np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)
+
+
+def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
+    best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
+    assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
+    (wider,) = with_more_centres(best, 1001)
+    assert wider.params == {"ridge": 1.0, "max_centres": 2500}

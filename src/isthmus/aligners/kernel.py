@@ -38,6 +38,7 @@ class KernelCCA(Aligner):
         sharpness: ``s``; larger looks only at near neighbours.
         linear: ``a``, how much of the kernel is linear.
         max_centres: More rows than this are thinned out evenly.
+        max_components: At most so many kernel principal components are kept.
     """
 
     name = "kernel-cca"
@@ -49,6 +50,7 @@ class KernelCCA(Aligner):
         sharpness: float = 3.0,
         linear: float = 0.0,
         max_centres: int = 1000,
+        max_components: int = 800,
     ) -> None:
         CCA(ridge=ridge, power=power)  # refuses what it cannot use
         self.ridge = ridge
@@ -59,7 +61,9 @@ class KernelCCA(Aligner):
         self.linear = linear
         if max_centres < _MIN_CENTRES:
             raise InputError(f"max_centres must be at least {_MIN_CENTRES}, got {max_centres}")
-        self.max_centres = max_centres
+        if max_components < 1:
+            raise InputError(f"max_components must be at least 1, got {max_components}")
+        self.max_centres, self.max_components = max_centres, max_components
 
     def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
         """Place the units, then solve for the directions."""
@@ -81,6 +85,7 @@ class KernelCCA(Aligner):
                 sharpness=self.sharpness,
                 linear=self.linear,
                 limit=self.max_centres,
+                components=self.max_components,
             )
             for m in pairs.modalities
         }
@@ -105,15 +110,16 @@ class HiddenLayer:
     linear: float
 
     @classmethod
-    def around(cls, x: F32, *, sharpness: float, linear: float, limit: int) -> HiddenLayer:
+    def around(
+        cls, x: F32, *, sharpness: float, linear: float, limit: int, components: int = 800
+    ) -> HiddenLayer:
         """The layer with units at these rows ``(n, d)``, thinned out evenly to ``limit``."""
         mean = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
         centres = np.asarray(l2_normalize(x[thin(np.arange(len(x)), limit)] - mean), np.float64)
         kernel = gaussian_units(centres @ centres.T, sharpness=sharpness, linear=linear)
-        values, vectors = symmetric_eigen(np.asarray(kernel, np.float64))
+        values, vectors = _leading(np.asarray(kernel, np.float64), components)
         keep = values > _RANK * values.max(initial=0.0)
-        components = vectors[:, keep] / np.sqrt(values[keep])
-        return cls(mean, centres, components, sharpness, linear)
+        return cls(mean, centres, vectors[:, keep] / np.sqrt(values[keep]), sharpness, linear)
 
     def __call__(self, x: NDArray[Any]) -> F32:
         """Components ``(n, r)`` of native vectors ``(n, d)``."""
@@ -131,6 +137,16 @@ class HiddenLayer:
             sharpness=self.sharpness,
             linear=self.linear,
         )
+
+
+def _leading(kernel: F64, count: int) -> tuple[F64, F64]:
+    """The largest eigenvalues of a symmetric matrix, in rising order, with their vectors."""
+    if len(kernel) <= count:
+        return symmetric_eigen(kernel)
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(kernel, subset_by_index=(len(kernel) - count, len(kernel) - 1))
+    return values, vectors
 
 
 def hidden(pairs: PairedVectors, layers: Mapping[str, HiddenLayer]) -> PairedVectors:

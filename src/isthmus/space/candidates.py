@@ -19,6 +19,7 @@ _WORTH_TRAINING = 1000
 """Records below which trained heads never beat the closed form they start from by .005 MRR."""
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
 _SOURCE_RIDGES = (1.0, 1 / 3)
+_MANY_CENTRES = 2500
 _HUBS = (0.5, 0.0)
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
 
@@ -164,6 +165,14 @@ def unentered(readout: Readout, records: int) -> dict[str, str]:
         )
     found["unpaired, adversarial"] = "for records that are not paired; name them to use them"
     return found
+
+
+def with_more_centres(best: Best, records: int) -> list[Candidate]:
+    """The best kernels, spanned by more rows than the many candidates before could afford."""
+    kernel = best.get(KernelCCA.name)
+    if kernel is None or records <= KernelCCA().max_centres:
+        return []
+    return [replace(kernel, params={**kernel.params, "max_centres": _MANY_CENTRES})]
 
 
 def with_hubs(best: Candidate) -> list[Candidate]:

@@ -19,6 +19,7 @@ from isthmus.space.candidates import (
     learned,
     unentered,
     with_hubs,
+    with_more_centres,
     with_sources,
 )
 from isthmus.space.compare import as_json, difference, rivals
@@ -163,6 +164,9 @@ def _choose(
     if auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
     records = len(table.deals[0].labels)
+    if auto and (wider := with_more_centres(table.best_by_family(splits), records)):
+        challenge(table, wider, splits, clock)
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
     if auto and (trained := learned(table.best_by_family(splits), records)):
         challenge(table, trained, splits, clock)
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
