@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -250,3 +251,22 @@ def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
     assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
     (wider,) = with_more_centres(best, 1001)
     assert wider.params == {"ridge": 1.0, "max_centres": 2500}
+
+
+def test_ensembles_of_one_chunk_share_the_fits_of_their_members(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits: list[str] = []
+    race_module = importlib.import_module("isthmus.space.race")
+    inner = race_module.fit
+
+    def counted(candidate: Candidate, training: Any) -> Aligner:
+        fits.append(candidate.label)
+        return inner(candidate, training)
+
+    monkeypatch.setattr(race_module, "fit", counted)
+    a, b = Candidate("cca", {"ridge": 1.0}), Candidate("ridge", {"ridge": 1.0})
+    entrants = [Candidate("ensemble", {}, (a, b), (1.0, w)) for w in (0.1, 0.25, 0.5)]
+    table = made_table(lambda *_: 1.0)
+    table.run(entrants, SPLITS[:2], Clock(None))
+    assert sorted(fits) == sorted([a.label, b.label] * 2)

@@ -175,13 +175,11 @@ class Table:
             if candidate.label in self.reasons:
                 continue
             try:
-                if candidate.fitted not in fitted:
-                    fitted = {candidate.fitted: self._fit(candidate, left_out, training)}
+                aligner = self._fit(candidate, left_out, training, fitted)
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold, rows in held.items():
-                aligner = fitted[candidate.fitted]
                 score = self.measure(aligner, training.rows, rows, candidate.hubs)
                 self.scores[candidate.label, (left_out, fold)] = score
         self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
@@ -189,18 +187,25 @@ class Table:
         if self.progress is not None:
             self.progress("choose aligner", self._done, max(self.expected, self._done))
 
-    def _fit(self, candidate: Candidate, left_out: LeftOut, training: Training) -> Aligner:
-        """Fit, but train what is trained only once for all ensembles that it is part of."""
-        key = (candidate.fitted, left_out)
-        if key in self._fitted:
-            return self._fitted[key]
+    def _fit(
+        self,
+        candidate: Candidate,
+        left_out: LeftOut,
+        training: Training,
+        fitted: dict[str, Aligner],
+    ) -> Aligner:
+        """Fit what neither this chunk has fitted yet nor, if it is trained, any chunk before."""
+        name, key = candidate.fitted, (candidate.fitted, left_out)
+        if name in fitted or key in self._fitted:
+            return fitted.get(name) or self._fitted[key]
         if candidate.members:
-            members = [self._fit(member, left_out, training) for member in candidate.members]
-            return Ensemble(members, candidate.weights).combine(training.rows)
-        aligner = fit(candidate, training)
+            members = [self._fit(each, left_out, training, fitted) for each in candidate.members]
+            fitted[name] = Ensemble(members, candidate.weights).combine(training.rows)
+        else:
+            fitted[name] = fit(candidate, training)
         if candidate.aligner in LEARNED:
-            self._fitted[key] = aligner
-        return aligner
+            self._fitted[key] = fitted[name]
+        return fitted[name]
 
     def with_measure(self, measure: Measure) -> Table:
         """A table without scores for another measure; what was trained is trained no more."""
