@@ -95,11 +95,17 @@ def rows() -> Iterator[Row]:
         )
     for share in (0.15, 0.5, 1.5, 5.0):
         yield Row("another source", f"+ {share:g} Open Clip Art", source=share)
+    yield Row(
+        "warm start",
+        "what it starts from: kernel CCA, ridge 3, power 1",
+        make=lambda: make("kernel-cca", ridge=RIDGE, power=POWER),
+    )
     yield Row("warm start", "InfoNCE from the closed form", make=learned())
     yield Row("warm start", "InfoNCE from scratch", make=learned(warm_start=False))
     yield Row("mix-up", "with latent mix-up", make=learned(mixup=1.0))
     yield Row("mix-up", "without latent mix-up", make=learned(mixup=0.0))
-    yield Row("head", "two-layer head", make=learned(head="mlp"))
+    yield Row("head", "linear, from the base", make=learned(head="linear"))
+    yield Row("head", "linear, from scratch", make=learned(head="linear", warm_start=False))
     for loss in ("siglip", "cosine", "euclidean", "kl", "info_nce + 0.5*kl"):
         yield Row("losses", f"{loss}, from the closed form", make=learned(loss=loss))
     yield Row("graph", "propagation, nothing trained", make=lambda: make("propagation"))
