@@ -38,9 +38,9 @@ def run(ready: Prepared, seed: int, budget: float | None, **options: Any) -> dic
         "seconds": round(seconds, 1),
         "over": None if budget is None else round(seconds / budget - 1, 3),
         "chosen": report["chosen"]["label"],
-        "tried": sum(trial.get("reason") != LATE for trial in report["trials"]),
-        "no time for": sum(trial.get("reason") == LATE for trial in report["trials"]),
-        "outer folds": report["outer_folds"],
+        "tried": sum(trial["reason"] != LATE for trial in report["tried"]),
+        "no time for": sum(trial["reason"] == LATE for trial in report["tried"]),
+        "outer folds": report["folds"],
     }
 
 
