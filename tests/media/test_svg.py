@@ -176,18 +176,18 @@ def test_a_bomb_of_uses() -> None:
 
 def test_a_lost_child_is_replaced() -> None:
     draw(GOOD)
-    child = RENDERER._child
+    child = RENDERER._process._child
     assert child is not None
     child.kill()
     child.wait()
     assert draw(GOOD).size == (512, 256)
-    assert RENDERER._child is not child
+    assert RENDERER._process._child is not child
 
 
 def test_a_crash_names_the_item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     crashing = tmp_path / "crash.py"
     crashing.write_text("import os, sys; sys.stdin.buffer.read(9); os.abort()")
-    monkeypatch.setattr("isthmus.media._renderer._CHILD", crashing)
+    monkeypatch.setattr("isthmus.media._renderer._CHILD", [str(crashing)])
     renderer = Renderer()
     with pytest.raises(CorruptMediaError, match=r"bad.svg: drawing it crashed"):
         renderer.draw(GOOD, side=64, seconds=5, source="bad.svg")
@@ -196,15 +196,15 @@ def test_a_crash_names_the_item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 def test_a_forked_process_has_a_child_of_its_own() -> None:
     draw(GOOD)
-    before = RENDERER._child
+    before = RENDERER._process._child
     pid = os.fork()
     if pid == 0:
-        good = RENDERER._child is None and draw(GOOD).size == (512, 256)
+        good = RENDERER._process._child is None and draw(GOOD).size == (512, 256)
         RENDERER.close()
         os._exit(0 if good else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert draw(GOOD).size == (512, 256)
-    assert RENDERER._child is before
+    assert RENDERER._process._child is before
 
 
 def test_many_threads_share_the_child() -> None:

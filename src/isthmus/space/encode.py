@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ def encode_items(
     progress: Progress | None = None,
     workers: int | None = None,
     batch_size: int | None = None,
+    make: Callable[[MediaItem], Any] | None = None,
 ) -> EncodedItems:
     """Encode items of one modality; what cannot be used is listed and the rest goes on.
 
@@ -70,6 +72,8 @@ def encode_items(
         progress: Told after each batch how many items are done.
         workers: Threads that decode; default: the cores of this machine.
         batch_size: Items a batch; default: what the encoder prefers.
+        make: From an item to what the encoder takes, called in ``workers`` threads; default:
+            decode it here. :class:`isthmus.space.isolated.Preparers` does it in child processes.
 
     Returns:
         Vectors, which are there, and failures.
@@ -87,8 +91,9 @@ def encode_items(
                 progress=progress,
                 workers=workers,
                 batch_size=batch_size,
+                make=None if make is None else _of_part(make, place),
             )
-            for part in encoder.parts
+            for place, part in enumerate(encoder.parts)
         ]
         return _side_by_side(parts)
     run = _Run(items, encoder, cache, progress)
@@ -98,7 +103,8 @@ def encode_items(
     light = encoder.modality == TEXT or all(isinstance(i.payload, np.ndarray) for i in todo)
     threads = 0 if light else (usable_cores() if workers is None else workers)
     batch: list[tuple[MediaItem, Any]] = []
-    with _prepared(todo, encoder, threads, ahead=2 * size) as prepared:
+    made_by = make or partial(_make, encoder)
+    with _prepared(todo, made_by, threads, ahead=2 * size) as prepared:
         for item, made in prepared:
             if isinstance(made, InputError):
                 run.fail(item, made)
@@ -277,16 +283,25 @@ class _Run:
         return f"encode {self.encoder.modality}"
 
 
+def _make(encoder: Encoder, item: MediaItem) -> Any:
+    """What an encoder takes, decoded in this process."""
+    return encoder.prepare(decode(item, image_side=getattr(encoder, "image_side", None)))
+
+
+def _of_part(make: Callable[[MediaItem], Any], place: int) -> Callable[[MediaItem], Any]:
+    """What one part of a joined encoder takes, of what is made for all of them."""
+    return lambda item: make(item)[place]
+
+
 @contextmanager
 def _prepared(
-    items: Sequence[MediaItem], encoder: Encoder, threads: int, ahead: int
+    items: Sequence[MediaItem], maker: Callable[[MediaItem], Any], threads: int, ahead: int
 ) -> Iterator[Iterator[tuple[MediaItem, Any]]]:
     """Items with what the encoder takes, in order, at most ``ahead`` of them in memory."""
-    side: int | None = getattr(encoder, "image_side", None)
 
     def make(item: MediaItem) -> Any:
         try:
-            return encoder.prepare(decode(item, image_side=side))
+            return maker(item)
         except InputError as error:
             return error
 
