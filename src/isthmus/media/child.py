@@ -71,7 +71,9 @@ class ChildProcess:
             except (OSError, EOFError, ValueError) as error:
                 self._discard()
                 raise ChildLostError(late=late.is_set()) from error
-            except BaseException:  # interrupted between request and reply: they would get out of step
+            except (
+                BaseException
+            ):  # interrupted between request and reply: they would get out of step
                 self._discard()
                 raise
             finally:
@@ -92,7 +94,11 @@ class ChildProcess:
             return self._child
         self._discard()
         self._child = subprocess.Popen(
-            [sys.executable, "-P", *self.arguments],  # -P: no folder of the user's shadows a library
+            [
+                sys.executable,
+                "-P",
+                *self.arguments,
+            ],  # -P: no folder of the user's shadows a library
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

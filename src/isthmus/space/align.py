@@ -28,7 +28,7 @@ from isthmus.space.candidates import candidates
 from isthmus.space.compare import standings
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
-from isthmus.space.folds import Training, bank, source_moments
+from isthmus.space.folds import Training, bank, bank_rows, source_moments
 from isthmus.space.measure import direct_pairs, held_out_scores
 from isthmus.space.null import LEAST_P, LEVEL, permutation_p, random_encoders, shuffled
 from isthmus.space.race import Clock, fit
@@ -192,7 +192,9 @@ def align(
     final = fit(chosen.best, chosen.training)
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
-    space = Space(final.heads_, banks(final, pairs), refs, report, chosen.best.hubs)
+    space = Space(
+        final.heads_, banks(final, pairs), refs, report, chosen.best.hubs, bank_ids(pairs)
+    )
     remembered.keep(space)
     return _attached(space, ready)
 
@@ -206,6 +208,12 @@ def _attached(space: Space, ready: Prepared) -> Space:
 def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
     """Training vectors in the space, by modality."""
     return {m: aligner.transform(bank(pairs, m), m) for m in pairs.modalities}
+
+
+def bank_ids(pairs: PairedVectors) -> dict[str, list[str]]:
+    """Ids of the records behind the rows of :func:`banks`; row numbers where they have none."""
+    names = list(pairs.ids) or [str(row) for row in range(len(pairs))]
+    return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.modalities}
 
 
 def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], dict[str, str]]:
@@ -233,6 +241,8 @@ def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], di
 
 
 def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
+    if not pairs.ids:  # so that rows keep their numbers where only some of them are used
+        pairs = replace(pairs, ids=[str(row) for row in range(len(pairs))])
     encoders = {m: VectorEncoder(m, x.shape[1], "yours") for m, x in pairs.vectors.items()}
     links = np.arange(len(pairs))
     if by_group and pairs.groups is not None:

@@ -18,6 +18,8 @@ MAX_HELD = 1000
 """Held-out rows scored per fold; more cost time and change nothing that matters."""
 MAX_TRAIN = 5000
 """Training rows kept at hand per split; closed forms use the moments of all of them."""
+MAX_BANK = 2000
+"""Rows of a bank; more cost time and change the ten nearest little."""
 
 Weights = tuple[tuple[str, float], ...]
 """Sources by name, and how much all pairs of each count together, the target's being 1."""
@@ -97,9 +99,31 @@ class Folds:
         return thin(np.flatnonzero(self.labels == fold), MAX_HELD)
 
 
-def bank(pairs: PairedVectors, modality: str, *, limit: int = 2000) -> F32:
-    """Native training vectors against which hubs are measured, thinned out evenly."""
-    return pairs.vectors[modality][thin(pairs.rows(modality), limit)]
+def bank(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> F32:
+    """Native training vectors against which hubs are measured, ``(b, dim)``."""
+    return pairs.vectors[modality][bank_rows(pairs, modality, limit=limit)]
+
+
+def bank_rows(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> NDArray[np.intp]:
+    """Rows of a modality's bank, thinned out evenly where there are very many.
+
+    Records that have more of the other modalities too stay first, so that what belongs to a
+    row of one bank is in the other banks.
+
+    Args:
+        pairs: ``n`` records.
+        modality: Whose bank it is.
+        limit: At most so many rows.
+
+    Returns:
+        ``(b,)`` rows, ascending.
+    """
+    rows = pairs.rows(modality)
+    has = np.sum([pairs.present[m] for m in pairs.modalities], axis=0)[rows]
+    kept = rows[:0]
+    for count in np.unique(has)[::-1]:
+        kept = np.append(kept, thin(rows[has == count], limit - len(kept)))
+    return np.sort(kept)
 
 
 def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[str, Moments]:

@@ -84,7 +84,9 @@ class Preparers:
 
 
 @contextmanager
-def preparers(spec: str, options: Mapping[str, Any] | None = None, **settings: Any) -> Iterator[Preparers]:
+def preparers(
+    spec: str, options: Mapping[str, Any] | None = None, **settings: Any
+) -> Iterator[Preparers]:
     """Children for as long as a block runs; arguments as for :class:`Preparers`."""
     made = Preparers(spec, options, **settings)
     try:

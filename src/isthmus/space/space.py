@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
 from isthmus.core.artifact import fingerprint, load_artifact, save_artifact
-from isthmus.core.errors import FingerprintError, InputError
+from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.types import TEXT, Encoder, Head, MediaItem, Progress
 from isthmus.core.validate import check_vectors
@@ -93,6 +93,11 @@ class Space:
         encoders: By modality.
         report: How it was made and how good it is; JSON-serialisable.
         hubs: How strongly the ``instance`` read-out corrects for hubs, 0…1.
+        bank_ids: Ids of the records behind the rows of each bank; empty where they are
+            not known, as in spaces of older releases.
+
+    Raises:
+        DataError: If the ids of a bank are not as many as its rows.
     """
 
     def __init__(
@@ -102,12 +107,20 @@ class Space:
         encoders: Mapping[str, EncoderRef],
         report: Mapping[str, Any] | None = None,
         hubs: float = 1.0,
+        bank_ids: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
         self.encoders = dict(encoders)
         self.report = dict(report or {})
         self.hubs = hubs
+        self.bank_ids = {m: list((bank_ids or {}).get(m, ())) for m in self.banks}
+        for m, names in self.bank_ids.items():
+            if names and len(names) != len(self.banks[m]):
+                raise DataError(
+                    f"the bank of {m} has {len(self.banks[m])} rows, but {len(names)} ids; give "
+                    "one id a row, or none"
+                )
         self._loaded: dict[str, Encoder] = {}
 
     @property
@@ -211,6 +224,7 @@ class Space:
         document, tensors = self._heads_state()
         document["report"] = self.report
         document["hubs"] = self.hubs
+        document["bank_ids"] = self.bank_ids
         document["fingerprint"] = self.fingerprint
         tensors.update({f"bank.{m}": bank for m, bank in self.banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
@@ -235,7 +249,8 @@ class Space:
             for m, ref in document["encoders"].items()
         }
         banks, hubs = _prefixed(tensors, "bank."), float(document.get("hubs", 1.0))
-        space = cls(heads, banks, encoders, document["report"], hubs)
+        ids = document.get("bank_ids")
+        space = cls(heads, banks, encoders, document["report"], hubs, ids)
         if space.fingerprint != document["fingerprint"]:
             raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
         return space

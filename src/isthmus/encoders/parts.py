@@ -1,0 +1,231 @@
+"""What a native vector is made of: parts of a picture, a sound or a text, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F64
+from isthmus.core.types import Encoder
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a grid over a picture.
+
+    Attributes:
+        row: From the top.
+        column: From the left.
+        grid: How many rows and columns there are.
+        box: Left, top, right and bottom as fractions of the original picture, of the part of
+            the cell that lies on it; without area for cells of padding.
+    """
+
+    row: int
+    column: int
+    grid: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+    @property
+    def padding(self) -> bool:
+        """Whether the cell lies beside the picture, where it was filled up to a square."""
+        return self.box[0] >= self.box[2] or self.box[1] >= self.box[3]
+
+    @property
+    def label(self) -> str:
+        """``"row 2, column 3"``, counted from 1."""
+        where = f"row {self.row + 1}, column {self.column + 1}"
+        return f"padding ({where})" if self.padding else where
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a sound.
+
+    Attributes:
+        start: In seconds.
+        end: In seconds.
+        padding: Whether it is the silence that was put behind the sound.
+    """
+
+    start: float
+    end: float
+    padding: bool = False
+
+    @property
+    def label(self) -> str:
+        """``"0.24–0.48 s"``."""
+        return "padding (silence)" if self.padding else f"{self.start:.2f}–{self.end:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word, a few words or a whole caption.
+
+    Attributes:
+        text: As it was written.
+        start: Of its first character in the caption.
+        end: Behind its last character, blanks and marks that follow it included.
+        caption: Which caption of the item it is in.
+    """
+
+    text: str
+    start: int
+    end: int
+    caption: int = 0
+
+    @property
+    def padding(self) -> bool:
+        """Words never are."""
+        return False
+
+    @property
+    def label(self) -> str:
+        """The word."""
+        return self.text
+
+
+Place = Cell | Span | Word
+
+
+class Parts(Protocol):
+    """Parts of one item, any of which may be thought away."""
+
+    @property
+    def places(self) -> Sequence[Place]:
+        """Where each of the ``p`` parts lies."""
+        ...
+
+    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+        """Native vectors of the item without some of its parts.
+
+        Args:
+            kept: ``(s, p)``, which parts are there; one row a vector.
+            absent: ``(dim,)``, the vector of which an item without any part is.
+
+        Returns:
+            ``(s, dim)``.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AdditiveParts:
+    """Parts whose contributions sum to the native vector.
+
+    Attributes:
+        places: Where they lie, ``p`` of them.
+        vectors: ``(p, dim)``, the contributions.
+        shares: ``(p, dim)``, which share of each number any item has from this part, by how
+            much of the pooling it is; columns sum to 1.
+    """
+
+    places: Sequence[Place]
+    vectors: F64
+    shares: F64
+
+    @property
+    def total(self) -> F64:
+        """The native vector, ``(dim,)``."""
+        whole: F64 = self.vectors.sum(axis=0)
+        return whole
+
+    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+        """What is there, and the share of ``absent`` of what is not."""
+        there = kept.astype(np.float64)
+        found: F64 = there @ self.vectors + (1 - there) @ self.shares * absent
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class RemovableParts:
+    """Parts that a model mixes, so that the item has to be encoded without them.
+
+    Attributes:
+        places: Where they lie, ``p`` of them.
+        encode: Masks ``(s, p)``, each with something kept, to native vectors ``(s, dim)``.
+    """
+
+    places: Sequence[Place]
+    encode: Callable[[Mask], NDArray[Any]]
+
+    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+        """Encode anew; without any part it is ``absent``."""
+        out = np.tile(np.asarray(absent, dtype=np.float64), (len(kept), 1))
+        some = kept.any(axis=1)
+        if some.any():
+            unique, back = np.unique(kept[some], axis=0, return_inverse=True)
+            out[some] = self.encode(unique)[back.reshape(-1)]
+        return out
+
+
+def parts_of(encoder: Encoder, decoded: Any) -> Parts:
+    """What the vector of an item is made of, as its encoder says.
+
+    Args:
+        encoder: One with a method ``parts(decoded) -> Parts``.
+        decoded: What ``isthmus.media.decode`` yields.
+
+    Raises:
+        InputError: If the encoder cannot say, or nothing can be made of the item.
+    """
+    split = getattr(encoder, "parts", None)
+    if not callable(split):
+        raise InputError(
+            f"the encoder {encoder.id!r} cannot say which part of {_named(encoder.modality)} a "
+            "vector comes from; give it a method parts(decoded), or use one that has it"
+        )
+    found: Parts = split(decoded)
+    return found
+
+
+def deviation_parts(frames: NDArray[Any], mean: NDArray[Any], deviation: NDArray[Any]) -> F64:
+    """How much each frame adds to the standard deviation.
+
+    By ``σ = Σ_t (x_t − μ)² / (T σ)``, which sums exactly; where σ is 0, nothing is added.
+
+    Args:
+        frames: ``(t, d)``.
+        mean: ``(d,)``, over the frames.
+        deviation: ``(d,)``, over the frames.
+
+    Returns:
+        ``(t, d)``, whose rows sum to ``deviation``.
+
+    Example:
+        >>> x = np.array([[1.0], [3.0], [2.0], [6.0]])
+        >>> deviation_parts(x, x.mean(axis=0), x.std(axis=0)).sum(axis=0) == x.std(axis=0)
+        array([ True])
+    """
+    squares = (np.asarray(frames, dtype=np.float64) - mean) ** 2
+    sigma = np.asarray(deviation, dtype=np.float64)
+    found: F64 = squares / (len(frames) * np.where(sigma > 0, sigma, 1.0))
+    return found
+
+
+def merged(several: Sequence[AdditiveParts]) -> AdditiveParts:
+    """Parts of one item by several encoders whose vectors are concatenated.
+
+    Parts that lie in the same place become one; the columns of the others stay empty.
+    """
+    row = {place: i for i, place in enumerate(dict.fromkeys(p for s in several for p in s.places))}
+    widths = [s.vectors.shape[1] for s in several]
+    vectors, shares = (np.zeros((len(row), sum(widths))) for _ in range(2))
+    start = 0
+    for one, width in zip(several, widths, strict=True):
+        rows, columns = [row[p] for p in one.places], slice(start, start + width)
+        np.add.at(vectors[:, columns], rows, one.vectors)
+        np.add.at(shares[:, columns], rows, one.shares)
+        start += width
+    return AdditiveParts(tuple(row), vectors, shares)
+
+
+def _named(modality: str) -> str:
+    return {"image": "a picture", "audio": "a sound", "text": "a text"}.get(modality, modality)
