@@ -39,6 +39,12 @@ DATA_OPTION = typer.Option(
 CACHE_OPTION = typer.Option(
     True, "--cache/--no-cache", help="Reuse vectors and choices computed before."
 )
+STORE_OPTION = typer.Option(
+    None, "--store", "-s", metavar="DIR", help="Folder of the store. Default: one for this user."
+)
+SPACE_OPTION = typer.Option(
+    None, "--space", metavar="DIR", help="Folder of a space. Default: the one that is shipped."
+)
 
 
 def guarded(app: Callable[..., object]) -> int:

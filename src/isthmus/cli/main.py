@@ -7,7 +7,7 @@ import sys
 import typer
 
 from isthmus import __version__
-from isthmus.cli import align, data, demo, diagnose, embed, evaluate
+from isthmus.cli import align, data, demo, diagnose, embed, evaluate, index, search, store
 from isthmus.cli.console import guarded
 
 app = typer.Typer(
@@ -22,6 +22,11 @@ app.command("diagnose")(diagnose.command)
 app.command("align")(align.command)
 app.command("eval")(evaluate.command)
 app.command("embed")(embed.command)
+app.command("index")(index.command)
+app.command("search")(search.command)
+app.command("status")(store.status)
+app.command("forget")(store.forget)
+app.command("doctor")(store.doctor)
 app.add_typer(data.app, name="data")
 
 

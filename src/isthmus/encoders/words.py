@@ -58,7 +58,7 @@ def caption_parts(
 
         return RemovableParts(words, without)
     unit = encode([(caption,) for caption in captions]).astype(np.float64)
-    length = np.linalg.norm(unit.mean(axis=0))
+    length = float(np.linalg.norm(unit.mean(axis=0)))
     vectors = unit / (len(captions) * max(length, 1e-12))
     places = [Word(text, 0, len(text), i) for i, text in enumerate(captions)]
     return AdditiveParts(places, vectors, np.full_like(vectors, 1 / len(captions)))

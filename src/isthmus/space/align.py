@@ -24,6 +24,7 @@ from isthmus.encoders import default_for
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.vectors import VectorEncoder
+from isthmus.space.calibrate import calibrate
 from isthmus.space.candidates import candidates
 from isthmus.space.compare import standings
 from isthmus.space.encode import encode_records
@@ -190,10 +191,18 @@ def align(
         report.update(_estimate(pairs, chosen, seed, clock))
         _refuse_without_signal(report)
     final = fit(chosen.best, chosen.training)
+    calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs))
+    report["calibration"] = {name: dict(each.ece) for name, each in calibration.items()}
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
     space = Space(
-        final.heads_, banks(final, pairs), refs, report, chosen.best.hubs, bank_ids(pairs)
+        final.heads_,
+        banks(final, pairs),
+        refs,
+        report,
+        chosen.best.hubs,
+        bank_ids(pairs),
+        calibration,
     )
     remembered.keep(space)
     return _attached(space, ready)

@@ -61,8 +61,13 @@ class Preparers:
         """
         if not isinstance(item.payload, Path):
             raise errors.InputError(f"{item.source}: only files are decoded in another process")
-        request = {"path": str(item.payload), "modality": item.modality, "id": item.id}
-        request |= {"source": item.source, "span": list(item.span) if item.span else None}
+        request = {
+            "path": str(item.payload),
+            "modality": item.modality,
+            "id": item.id,
+            "source": item.source,
+            "span": item.span,
+        }
         child = self._free.get()
         try:
             status, reply = child.ask(json.dumps(request).encode(), seconds=self._seconds)

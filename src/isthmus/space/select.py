@@ -60,6 +60,7 @@ class Selection:
         against: What a graph or trained head that was chosen gains over its rivals, by
             measure.
         not_tried: Kinds of aligner that never entered, and why.
+        deal: The first deal of the rows into folds.
     """
 
     best: Candidate
@@ -70,6 +71,26 @@ class Selection:
     held: float = 0.0
     against: list[dict[str, Any]] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
+    deal: Folds | None = None
+
+    def folds_of_best(
+        self, pairs: PairedVectors
+    ) -> list[tuple[Aligner, PairedVectors, PairedVectors]]:
+        """What was chosen, fitted without each fold in turn, with its rows and the held-out ones.
+
+        What is learned from them, such as what scores mean, is of the aligner that was chosen,
+        not of one chosen without the fold.
+        """
+        if self.deal is None:
+            return []
+        return [
+            (
+                fit(self.best, self.deal.without(fold)),
+                pairs.take(self.deal.train(fold)),
+                pairs.take(self.deal.held(fold)),
+            )
+            for fold in range(self.deal.count)
+        ]
 
 
 def select(
@@ -146,6 +167,7 @@ def select(
         held=1 / max(count - 1, 1),
         against=_against(table, best, clock),
         not_tried=unentered(readout, len(pairs)) if auto else {},
+        deal=deals[0],
     )
 
 

@@ -19,6 +19,7 @@ from isthmus.core.validate import check_vectors
 from isthmus.encoders import cache as vector_cache
 from isthmus.encoders import load as load_encoder
 from isthmus.media.source import item_from_path
+from isthmus.space.calibrate import Background, Calibration, nearness
 from isthmus.space.card import model_card
 from isthmus.space.encode import EncodedItems, encode_items
 from isthmus.space.readout import Readout, score
@@ -95,6 +96,7 @@ class Space:
         hubs: How strongly the ``instance`` read-out corrects for hubs, 0…1.
         bank_ids: Ids of the records behind the rows of each bank; empty where they are
             not known, as in spaces of older releases.
+        calibration: What scores mean, by direction, ``"text→image"``.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -108,6 +110,7 @@ class Space:
         report: Mapping[str, Any] | None = None,
         hubs: float = 1.0,
         bank_ids: Mapping[str, Sequence[str]] | None = None,
+        calibration: Mapping[str, Calibration] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
@@ -121,6 +124,7 @@ class Space:
                     f"the bank of {m} has {len(self.banks[m])} rows, but {len(names)} ids; give "
                     "one id a row, or none"
                 )
+        self.calibration = dict(calibration or {})
         self._loaded: dict[str, Encoder] = {}
 
     @property
@@ -212,6 +216,26 @@ class Space:
             hubs=self.hubs,
         )
 
+    def hubness(self, vectors: F32, modality: str) -> F32:
+        """How near vectors of the space are to what it was made from.
+
+        Args:
+            vectors: ``(n, k)`` unit vectors.
+            modality: Theirs.
+
+        Returns:
+            ``(n, len(self.modalities))``: mean cosine to the ten nearest in the bank of each.
+        """
+        self._known(modality)
+        return np.column_stack([nearness(vectors, self.banks[m]) for m in self.modalities])
+
+    def query_background(self, query: F32, modality: str, item_modality: str) -> Background:
+        """What calibrations need to know of queries ``(q, k)`` of a modality."""
+        self._known(modality)
+        self._known(item_modality)
+        nearest = nearness(query, self.banks[item_modality])
+        return Background(nearest, nearness(query, self.banks[modality]))
+
     def emergent(self, directions: Iterable[str]) -> list[str]:
         """Those of ``"a→b"`` directions whose modalities shared no record in training."""
         paired = {
@@ -225,6 +249,7 @@ class Space:
         document["report"] = self.report
         document["hubs"] = self.hubs
         document["bank_ids"] = self.bank_ids
+        document["calibration"] = {name: c.to_json() for name, c in self.calibration.items()}
         document["fingerprint"] = self.fingerprint
         tensors.update({f"bank.{m}": bank for m, bank in self.banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
@@ -249,8 +274,10 @@ class Space:
             for m, ref in document["encoders"].items()
         }
         banks, hubs = _prefixed(tensors, "bank."), float(document.get("hubs", 1.0))
+        known = document.get("calibration", {})
+        calibration = {name: Calibration.from_json(each) for name, each in known.items()}
         ids = document.get("bank_ids")
-        space = cls(heads, banks, encoders, document["report"], hubs, ids)
+        space = cls(heads, banks, encoders, document["report"], hubs, ids, calibration)
         if space.fingerprint != document["fingerprint"]:
             raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
         return space

@@ -3,5 +3,16 @@
 from __future__ import annotations
 
 from isthmus.store.base import Backend, Damage, Entry, FileRecord, HubCorrection, Scored
+from isthmus.store.memory import MemoryBackend
+from isthmus.store.opening import open_backend
 
-__all__ = ["Backend", "Damage", "Entry", "FileRecord", "HubCorrection", "Scored"]
+__all__ = [
+    "Backend",
+    "Damage",
+    "Entry",
+    "FileRecord",
+    "HubCorrection",
+    "MemoryBackend",
+    "Scored",
+    "open_backend",
+]

@@ -140,7 +140,7 @@ class Backend(Protocol):
         ...
 
     def amend(self, entries: Sequence[Entry]) -> None:
-        """Replace what is known of entries that are there; vectors stay. Unknown ids are skipped."""
+        """Replace what is known of entries; vectors stay, and unknown ids are skipped."""
         ...
 
     def delete(self, ids: Iterable[str]) -> int:

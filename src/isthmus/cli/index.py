@@ -1,0 +1,145 @@
+"""``isthmus index``: files and folders into a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus.cli.console import (
+    EXIT_PARTLY,
+    JSON_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    list_left_out,
+    out,
+    print_json,
+    progress_bar,
+)
+
+if TYPE_CHECKING:
+    from isthmus.tasks import IndexReport, Store
+    from isthmus.tasks.plan import Plan
+
+_SHOWN = 5
+
+
+def command(
+    paths: list[str] = typer.Argument(help="Files and folders."),
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    include: list[str] = typer.Option(
+        None, metavar="PATTERN", help="Only files that match, such as '*.jpg'. Repeatable."
+    ),
+    exclude: list[str] = typer.Option(
+        None, metavar="PATTERN", help="No files that match, such as 'thumbnails/*'. Repeatable."
+    ),
+    retry: bool = typer.Option(
+        False, "--retry", help="Look again at files that could not be used before."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be done."),
+    watch: bool = typer.Option(False, "--watch", help="Go on, and follow changes, until Ctrl-C."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Make pictures, sounds and texts in PATHS searchable.
+
+    Files that have not changed are not read again; originals are never touched. Exits with 4
+    if some files could not be used; the others are there.
+    """
+    from isthmus.cli.opening import open_store
+
+    with open_store(store, space, create=True) as opened:
+        wanted, unwanted = include or (), exclude or ()
+        if dry_run:
+            todo = opened.plan(paths, include=wanted, exclude=unwanted, retry=retry)
+            _say_plan(todo, as_json)
+            return
+
+        def add(*, retry: bool, quiet: bool) -> IndexReport:
+            with progress_bar(quiet=quiet) as progress:
+                return opened.add(
+                    paths, include=wanted, exclude=unwanted, retry=retry, progress=progress
+                )
+
+        report = add(retry=retry, quiet=as_json)
+        if as_json:
+            print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
+        else:
+            _say(report, opened)
+        if watch:
+            _follow(opened, paths, lambda: add(retry=False, quiet=True), as_json)
+    if report.broken:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _say(report: IndexReport, store: Store) -> None:
+    """What was done, in words."""
+    from isthmus.tasks.index import count_kinds
+
+    console = out()
+    rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
+    console.print(
+        f"Added {len(report.added):,} items in {report.seconds:.1f} s{rate}; "
+        f"{report.unchanged:,} files unchanged. The store now holds {len(store):,} items."
+    )
+    _list("moved", [f"{a}  (was {b})" for a, b in report.moved])
+    _list("copies of files that are there", [f"{a}  =  {b}" for a, b in report.copies])
+    _list("nearly alike", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
+    _list("no longer there, kept and marked", report.gone)
+    if report.unsupported:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in count_kinds(report.unsupported).items())
+        console.print(f"{len(report.unsupported)} files are of kinds that are not read: {kinds}")
+    list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
+
+
+def _list(what: str, lines: Sequence[str]) -> None:
+    from rich.markup import escape
+
+    if not lines:
+        return
+    console = out()
+    console.print(f"{len(lines)} {what}:")
+    for line in lines[:_SHOWN]:
+        console.print(f"  {escape(line)}")
+    if len(lines) > _SHOWN:
+        console.print(f"  … and {len(lines) - _SHOWN} more")
+
+
+def _say_plan(todo: Plan, as_json: bool) -> None:
+    size = sum(found.size for found in todo.fresh)
+    if as_json:
+        print_json(
+            {
+                "fresh": [str(found.path) for found in todo.fresh],
+                "bytes": size,
+                "unchanged": todo.unchanged,
+                "gone": list(todo.gone),
+                "skipped": [{"source": f.source, "reason": f.reason} for f in todo.skipped],
+            }
+        )
+        return
+    out().print(
+        f"Would read {len(todo.fresh):,} new or changed files ({size / 1e6:,.1f} MB) and mark "
+        f"{len(todo.gone)} as gone; {todo.unchanged:,} are unchanged. Nothing was written."
+    )
+    _list("new or changed", [str(found.path) for found in todo.fresh])
+    list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
+
+
+def _follow(
+    store: Store, paths: Sequence[str], add: Callable[[], IndexReport], as_json: bool
+) -> None:
+    """Index again whenever something changes under the paths."""
+    from isthmus.core.extras import require
+
+    watchfiles = require("watchfiles", extra="store", purpose="--watch")
+    if not as_json:
+        out().print("Watching for changes; Ctrl-C ends it.")
+    for _ in watchfiles.watch(*paths, raise_interrupt=True, debounce=1000):
+        report = add()
+        if as_json:
+            print_json(report.to_json())
+        elif report.added or report.gone or report.moved or report.dropped:
+            _say(report, store)

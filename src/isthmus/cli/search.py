@@ -1,0 +1,148 @@
+"""``isthmus search``: find items of a store by words, pictures or sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, STORE_OPTION, err, out, print_json
+
+if TYPE_CHECKING:
+    from isthmus.tasks import Hit, Results
+
+EXIT_NOTHING = 5
+"""Nothing in the store matches."""
+_COLOURS = {"text": "grey70", "image": "cyan", "audio": "yellow", "video": "magenta"}
+_GLYPHS = {"text": "¶", "image": "▣", "audio": "♪", "video": "▶"}
+_TEXT_SHOWN = 100
+_THUMBNAIL = 24
+
+
+def command(
+    query: list[str] = typer.Argument(
+        help="Words, or the path of a picture or sound; several joined by + and -: "
+        "'\"red kangaroo\" + photo.jpg - cartoon'."
+    ),
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    modality: list[str] = typer.Option(
+        None, "--modality", "-m", help="Only hits of this one: text, image, audio. Repeatable."
+    ),
+    k: int = typer.Option(10, "-k", min=1, help="How many hits."),
+    where: str = typer.Option(
+        None, help="Filter, such as 'path~\"animals/*\" and added>2026-01-01'."
+    ),
+    min_probability: float | None = typer.Option(
+        None, min=0.0, max=1.0, help="Leave out hits that are less likely to match."
+    ),
+    readout: str = typer.Option(
+        "instance", help="instance: the one that belongs; semantic: what is alike in kind."
+    ),
+    words: bool = typer.Option(
+        True, "--words/--no-words", help="Also find items whose name or text holds the words."
+    ),
+    nearest: bool = typer.Option(
+        False, "--nearest", help="Show the nearest items even where nothing matches."
+    ),
+    thumbnails: bool | None = typer.Option(
+        None, "--thumbnails/--no-thumbnails", help="Default: where the terminal shows pictures."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Find items by words in 16 languages, by a picture, by a sound, or by several at once.
+
+    Exits with 5 if nothing matches.
+    """
+    from isthmus.cli.opening import open_store
+    from isthmus.space.readout import check_readout
+
+    with open_store(store, space) as opened:
+        results = opened.search(
+            " ".join(query),
+            modality=modality or None,
+            k=k,
+            where=where,
+            min_probability=min_probability,
+            readout=check_readout(readout),
+            words=words,
+        )
+        empty = not len(opened)
+    if as_json:
+        print_json(results.to_json())
+    else:
+        _say(results, empty=empty, nearest=nearest, thumbnails=thumbnails)
+    if results.nothing:
+        raise typer.Exit(EXIT_NOTHING)
+
+
+def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | None) -> None:
+    console = out()
+    if empty:
+        console.print("The store is empty. Fill it with: isthmus index PATHS")
+        return
+    if results.nothing:
+        more = "" if nearest or not results.hits else " --nearest shows what comes closest."
+        console.print(f"Nothing matches.{more}")
+    if not results.nothing or nearest:
+        show = _thumbnails(thumbnails)
+        for rank, hit in enumerate(results.hits, 1):
+            _print(rank, hit, thumbnail=show)
+    if results.uncalibrated and results.hits:
+        listed = ", ".join(results.uncalibrated)
+        err().print(
+            f"[dim]Scores of {listed} are uncalibrated: no pairs were held out for them.[/]"
+        )
+
+
+def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
+    """One hit: how likely in words first, then the number; its name; what it says."""
+    from rich.markup import escape
+
+    colour = _COLOURS.get(hit.modality, "white")
+    number = "" if hit.probability is None else f" {hit.probability:.0%}"
+    marks = "".join([", by name" if hit.named else "", ", file is gone" if hit.gone else ""])
+    likely = f"{hit.words}{number}{marks}"
+    glyph = _GLYPHS.get(hit.modality, "•")
+    console = out()
+    console.print(f"{rank:3} [{colour}]{glyph}[/] {escape(hit.source)}  [dim]{likely}[/]")
+    if hit.modality == "text":
+        content = hit.text.partition("\n")[2] or hit.text
+        flat = " ".join(content.split())
+        console.print(f"      [dim]{escape(flat[:_TEXT_SHOWN])}[/]")
+    if thumbnail and hit.modality == "image" and not hit.gone:
+        _show(Path(hit.source))
+
+
+def _thumbnails(wanted: bool | None) -> bool:
+    """Whether to draw pictures: where asked for, else where the terminal has true pixels."""
+    import sys
+
+    if wanted is False or (wanted is None and not sys.stdout.isatty()):
+        return False
+    try:
+        from textual_image.renderable import Image, SixelImage, TGPImage
+    except ImportError:
+        if wanted:
+            from isthmus.core.extras import require
+
+            require("textual_image", extra="terminal", purpose="--thumbnails")
+        return False
+    return bool(wanted) or Image in (SixelImage, TGPImage)
+
+
+def _show(path: Path) -> None:
+    """Draw a picture; one that cannot be read is passed over, since it is listed above."""
+    from textual_image.renderable import Image
+
+    from isthmus.core.errors import MediaError
+    from isthmus.media import decode
+    from isthmus.media.source import item_from_path
+
+    try:
+        picture = decode(item_from_path(path, "image"), image_side=256)
+    except MediaError:
+        return
+    picture.thumbnail((256, 256))
+    out().print(Image(picture, width=_THUMBNAIL, height="auto"))

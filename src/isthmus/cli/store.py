@@ -1,0 +1,112 @@
+"""``isthmus status``, ``doctor`` and ``forget``: what is in a store, its health, and removal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from isthmus.cli.console import (
+    EXIT_FAILED,
+    JSON_OPTION,
+    STORE_OPTION,
+    out,
+    print_json,
+)
+from isthmus.core.errors import InputError
+
+
+def status(
+    store: Path | None = STORE_OPTION,
+    failed: bool = typer.Option(False, "--failed", help="List files that could not be used."),
+    gone: bool = typer.Option(False, "--gone", help="List files that are no longer there."),
+    copies: bool = typer.Option(False, "--copies", help="List files of one content."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Say what is in a store."""
+    from isthmus.cli.opening import open_store
+
+    with open_store(store) as opened:
+        counts, records = opened.status(), list(opened.backend.files().values())
+        folder = opened.folder
+    lists: dict[str, list[str]] = {}
+    if failed:
+        lists["failed"] = [f"{r.path}: {r.reason}" for r in records if r.reason and not r.gone]
+    if gone:
+        lists["gone"] = [r.path for r in records if r.gone]
+    if copies:
+        by_item: dict[str, list[str]] = {}
+        for record in records:
+            if record.item is not None and not record.gone:
+                by_item.setdefault(record.item, []).append(record.path)
+        lists["copies"] = ["  =  ".join(sorted(p)) for p in by_item.values() if len(p) > 1]
+    if as_json:
+        print_json({"store": str(folder), **counts, "lists": lists})
+        return
+    from rich.markup import escape
+
+    console = out()
+    items = ", ".join(f"{n:,} {m}" for m, n in counts["items"].items()) or "nothing yet"
+    console.print(f"{folder}: {items}")
+    console.print(
+        f"{counts['files']:,} files known, {counts['failed']} could not be used, "
+        f"{counts['gone']} no longer there"
+    )
+    for name, lines in lists.items():
+        console.print(f"[bold]{name}[/]: {len(lines)}")
+        for line in lines:
+            console.print(f"  {escape(line)}")
+
+
+def doctor(
+    store: Path | None = STORE_OPTION,
+    deep: bool = typer.Option(False, "--deep", help="Read every row and check its checksum."),
+    repair: bool = typer.Option(False, "--repair", help="Mend what can be mended."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Check a store for damage; with --repair go back to the last good state and say what is lost.
+
+    Exits with 1 if damage is left.
+    """
+    from isthmus.cli.opening import open_store
+
+    with open_store(store) as opened:
+        found = opened.check(deep=deep, repair=repair)
+        folder = opened.folder
+    left = [each for each in found if not each.repaired]
+    if as_json:
+        damages = [{"what": d.what, "ids": list(d.ids), "repaired": d.repaired} for d in found]
+        print_json({"store": str(folder), "damages": damages, "sound": not left})
+    else:
+        from rich.markup import escape
+
+        for each in found:
+            done = f" [green]{escape(each.repaired)}[/]" if each.repaired else ""
+            out().print(f"[yellow]damage:[/] {escape(each.what)}{done}")
+            for name in each.ids[:20]:
+                out().print(f"  {name}")
+        more = "" if deep else " (--deep also reads every row)"
+        hint = "; mend with: isthmus doctor --repair" if left and not repair else ""
+        out().print(f"{folder}: {f'{len(left)} damages left{hint}' if left else f'sound{more}'}")
+    if left:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def forget(
+    paths: list[str] = typer.Argument(None, help="Files, or folders whose files are meant."),
+    item: list[str] = typer.Option(None, "--id", help="Id of an item. Repeatable."),
+    store: Path | None = STORE_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Remove items from a store for good, older versions included; the files stay as they are."""
+    from isthmus.cli.opening import open_store
+
+    if not paths and not item:
+        raise InputError("name files, folders or --id of what is to be forgotten")
+    with open_store(store) as opened:
+        removed = opened.forget(paths or (), item or ())
+        left = len(opened)
+    if as_json:
+        print_json({"removed": removed, "items": left})
+        return
+    out().print(f"Removed {removed} items; the store now holds {left:,}.")

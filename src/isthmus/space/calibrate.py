@@ -1,0 +1,296 @@
+"""Scores that mean something: the probability that a hit matches, learned on held-out pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from isthmus.aligners import Aligner
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32, F64, top_k_mean
+from isthmus.core.types import PairedVectors
+from isthmus.metrics.calibration import expected_calibration_error
+from isthmus.space.folds import bank
+from isthmus.space.measure import direct_pairs
+from isthmus.space.readout import NEIGHBOURS
+
+MIN_PAIRS = 40
+"""Held-out pairs below which a direction stays uncalibrated."""
+SHOWN = 10
+"""Hits of each query on which the calibration error is measured: those that people see."""
+STRANGE = 0.12
+"""Share of held-out queries that may be taken for strange to the space."""
+FAINT = 0.04
+"""Share of held-out queries whose best hit may be taken for too faint to be a match."""
+_INPUTS = 4
+_PENALTY = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a query is like before anything is looked at; ``(q,)`` each.
+
+    Attributes:
+        nearest: Mean cosine to its nearest in the bank of the items' modality.
+        familiar: Mean cosine to its nearest in the bank of its own modality.
+    """
+
+    nearest: F32
+    familiar: F32
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """From what a search knows of a query and a hit to the probability that they match.
+
+    A logistic regression on the cosine, its margin over the query's background, its margin over
+    the item's background, and how familiar the query is. It is pointwise: ten pictures that
+    match equally well do not share one probability. What it says holds for a choice among
+    ``gallery`` items of which one belongs; among many more, chance finds better-looking strangers.
+
+    Attributes:
+        weights: ``(4,)`` of the inputs.
+        intercept: Of the regression.
+        threshold: Probability below which the best hit is no match.
+        least_familiar: Queries less familiar than this are strange to the space.
+        true_probabilities: Of held-out true pairs, ascending; what conformal sets are cut by.
+        gallery: Among how many items a partner was looked for.
+        pairs: How many held-out pairs it was learned from.
+        ece: Calibration error on folds it was not learned from: ``before`` of cosines taken for
+            probabilities, ``after`` of the regression.
+    """
+
+    weights: F64
+    intercept: float
+    threshold: float
+    least_familiar: float
+    true_probabilities: F64
+    gallery: int
+    pairs: int
+    ece: Mapping[str, float] = field(default_factory=dict)
+
+    def probability(self, cosine: F32, hubness: F32, background: Background) -> F32:
+        """P(match) of hits.
+
+        Args:
+            cosine: ``(n,)`` to the query, or ``(q, n)`` to several.
+            hubness: ``(n,)``, mean cosine of each item to its nearest in the bank of the
+                query's modality.
+            background: Of the query or queries.
+
+        Returns:
+            As ``cosine``, float32 in 0…1.
+        """
+        single = cosine.ndim == 1
+        inputs = _inputs(np.atleast_2d(cosine), hubness, background)
+        logits = inputs @ self.weights + self.intercept
+        out = np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), dtype=np.float32)
+        return out[0] if single else out
+
+    def strange(self, background: Background) -> bool:
+        """Whether a query is unlike anything the space was made from."""
+        return bool(background.familiar[0] < self.least_familiar)
+
+    def matches(self, probabilities: F32, background: Background) -> bool:
+        """Whether any hit passes for a match; probabilities ``(n,)``."""
+        if not len(probabilities) or self.strange(background):
+            return False
+        return bool(probabilities.max() >= self.threshold)
+
+    def conformal(self, coverage: float) -> float:
+        """The probability from which on items form a set that holds the partner.
+
+        Split conformal prediction (Vovk, Gammerman & Shafer 2005): of sets cut here, at least
+        ``coverage`` hold the true partner, if queries are like the held-out ones.
+
+        Args:
+            coverage: Such as 0.9.
+
+        Returns:
+            The cut; 0, which takes in everything, where the pairs are too few for it.
+
+        Raises:
+            InputError: If ``coverage`` is no share.
+        """
+        if not 0 < coverage < 1:
+            raise InputError(f"coverage must lie between 0 and 1, got {coverage}")
+        n = len(self.true_probabilities)
+        place = int(np.floor((n + 1) * (1 - coverage)))
+        return float(self.true_probabilities[place - 1]) if place > 0 else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """For the document of a space."""
+        return {
+            "weights": self.weights.tolist(),
+            "intercept": self.intercept,
+            "threshold": self.threshold,
+            "least_familiar": self.least_familiar,
+            "true_probabilities": np.round(self.true_probabilities, 6).tolist(),
+            "gallery": self.gallery,
+            "pairs": self.pairs,
+            "ece": dict(self.ece),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Calibration:
+        """What :meth:`to_json` wrote."""
+        arrays = {
+            name: np.asarray(document[name], dtype=np.float64)
+            for name in ("weights", "true_probabilities")
+        }
+        return cls(**{**document, **arrays})
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Scores of one fold: row ``i`` belongs to column ``i``.
+
+    Attributes:
+        cosine: ``(n, n)``.
+        hubness: ``(n,)`` of the items.
+        background: Of the queries.
+    """
+
+    cosine: F32
+    hubness: F32
+    background: Background
+
+
+def held_out(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, a: str, b: str
+) -> HeldOut:
+    """What a search from ``a`` to ``b`` sees of held-out rows that have both."""
+    x, y = held.pair(a, b)
+    queries, items = aligner.transform(x, a), aligner.transform(y, b)
+    own, other = (aligner.transform(bank(train, m), m) for m in (a, b))
+    return HeldOut(
+        queries @ items.T,
+        nearness(items, own),
+        Background(nearness(queries, other), nearness(queries, own)),
+    )
+
+
+def nearness(x: F32, bank_rows: F32) -> F32:
+    """``(n,)`` mean cosine of rows to their ten nearest in a bank."""
+    return np.asarray(top_k_mean(x @ bank_rows.T, NEIGHBOURS), dtype=np.float32)
+
+
+def calibrate(
+    folds: Sequence[tuple[Aligner, PairedVectors, PairedVectors]],
+) -> dict[str, Calibration]:
+    """Calibrations of every direction that has enough held-out pairs.
+
+    Args:
+        folds: An aligner, the rows it was fitted on, and rows it has not seen.
+
+    Returns:
+        By direction, ``"text→image"``.
+    """
+    found: dict[str, Calibration] = {}
+    names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
+    for a, b in [each for pair in names for each in (pair, pair[::-1])]:
+        seen = [
+            held_out(aligner, train, held, a, b)
+            for aligner, train, held in folds
+            if len(held.rows(a, b)) > SHOWN
+        ]
+        if sum(len(each.cosine) for each in seen) >= MIN_PAIRS and len(seen) > 1:
+            found[f"{a}→{b}"] = fit_calibration(seen)
+    return found
+
+
+def fit_calibration(folds: Sequence[HeldOut]) -> Calibration:
+    """Learn a calibration from held-out scores, and measure it on folds left out in turn."""
+    weights, intercept = _logistic(folds)
+    draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
+    best, true, familiar = [], [], []
+    for fold in folds:
+        p = draft.probability(fold.cosine, fold.hubness, fold.background)
+        best.append(p.max(axis=1))
+        true.append(np.diagonal(p))
+        familiar.append(fold.background.familiar)
+    sizes = [len(fold.cosine) for fold in folds]
+    return Calibration(
+        weights,
+        intercept,
+        float(np.quantile(np.concatenate(best), FAINT)),
+        float(np.quantile(np.concatenate(familiar), STRANGE)),
+        np.sort(np.concatenate(true).astype(np.float64)),
+        round(float(np.mean(sizes))),
+        sum(sizes),
+        _errors(folds),
+    )
+
+
+def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
+    """Probability and truth of the best hits of each query, where row ``i`` is column ``i``'s.
+
+    Args:
+        probability: ``(n, n)``.
+        shown: Hits a query.
+
+    Returns:
+        Two arrays ``(n · shown,)``.
+    """
+    order = np.argsort(-probability, axis=1, kind="stable")[:, :shown]
+    truth = order == np.arange(len(probability))[:, None]
+    return np.take_along_axis(probability, order, axis=1).ravel(), truth.ravel()
+
+
+def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
+    """ECE of what people see, each fold by a regression on the others."""
+    said: dict[str, list[F32]] = {"before": [], "after": []}
+    truth: dict[str, list[F32]] = {"before": [], "after": []}
+    for place, fold in enumerate(folds):
+        weights, intercept = _logistic([f for i, f in enumerate(folds) if i != place])
+        draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
+        after = draft.probability(fold.cosine, fold.hubness, fold.background)
+        for name, p in (("before", np.clip(fold.cosine, 0, 1)), ("after", after)):
+            shown, true = shown_hits(p)
+            said[name].append(shown)
+            truth[name].append(true)
+    return {
+        name: round(
+            expected_calibration_error(np.concatenate(said[name]), np.concatenate(truth[name])), 4
+        )
+        for name in said
+    }
+
+
+def _inputs(cosine: F32, hubness: F32, background: Background) -> F64:
+    """``(q, n, 4)``."""
+    out = np.empty((*cosine.shape, _INPUTS))
+    out[..., 0] = cosine
+    out[..., 1] = cosine - background.nearest[:, None]
+    out[..., 2] = cosine - hubness
+    out[..., 3] = background.familiar[:, None]
+    return out
+
+
+def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
+    """Penalised logistic regression of truth on the inputs, by Newton's method.
+
+    Inputs are standardised for the penalty's sake; weights are of the inputs as they are.
+    """
+    x = np.concatenate(
+        [_inputs(f.cosine, f.hubness, f.background).reshape(-1, _INPUTS) for f in folds]
+    )
+    y = np.concatenate([np.eye(len(f.cosine)).ravel() for f in folds])
+    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+    design = np.column_stack([(x - mean) / scale, np.ones(len(x))])
+    penalty = _PENALTY * y.sum() * np.diag([1.0] * _INPUTS + [0.0])
+    beta = np.zeros(_INPUTS + 1)
+    beta[-1] = np.log(y.mean() / (1 - y.mean()))
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(design @ beta, -50, 50)))
+        gradient = design.T @ (p - y) + penalty @ beta
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
+        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
+        beta -= step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
+        if np.abs(step).max() < 1e-8:
+            break
+    weights = beta[:-1] / scale
+    return weights, float(beta[-1] - weights @ mean)

@@ -1,0 +1,160 @@
+"""Entries and file records as Arrow tables, each row with a checksum of its own."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32
+from isthmus.store.base import Entry, FileRecord
+
+ITEMS, FILES = "items", "files"
+_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+
+def arrow() -> Any:
+    """The module ``pyarrow``."""
+    return require("pyarrow", extra="store", purpose="a store on disk")
+
+
+def schemas(dim: int, columns: int) -> dict[str, Any]:
+    """Schema of each table by name."""
+    pa = arrow()
+
+    def key(name: str) -> Any:
+        return pa.field(name, pa.string(), nullable=False, metadata=_KEY)
+
+    items = [
+        key("id"),
+        pa.field("modality", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("start", pa.float64()),
+        pa.field("stop", pa.float64()),
+        pa.field("added", pa.float64()),
+        pa.field("size", pa.int64()),
+        pa.field("gone", pa.bool_()),
+        pa.field("vector", pa.list_(pa.float32(), dim)),
+        pa.field("hubness", pa.list_(pa.float32(), columns)),
+        pa.field("crc", pa.int64()),
+    ]
+    files = [
+        key("path"),
+        pa.field("size", pa.int64()),
+        pa.field("mtime_ns", pa.int64()),
+        pa.field("item", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("gone", pa.bool_()),
+        pa.field("crc", pa.int64()),
+    ]
+    return {ITEMS: pa.schema(items), FILES: pa.schema(files)}
+
+
+def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
+    """Rows of the table of items."""
+    pa = arrow()
+    schema = schemas(vectors.shape[1], hubness.shape[1])[ITEMS]
+    crcs = [_crc(_plain(e), x, h) for e, x, h in zip(entries, vectors, hubness, strict=True)]
+    columns = [
+        [e.id for e in entries],
+        [e.modality for e in entries],
+        [e.source for e in entries],
+        [e.text for e in entries],
+        [None if e.span is None else e.span[0] for e in entries],
+        [None if e.span is None else e.span[1] for e in entries],
+        [e.added for e in entries],
+        [e.size for e in entries],
+        [e.gone for e in entries],
+    ]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=False)]
+    for block in (vectors, hubness):
+        flat = pa.array(np.ascontiguousarray(block, dtype=np.float32).ravel())
+        arrays.append(pa.FixedSizeListArray.from_arrays(flat, block.shape[1]))
+    arrays.append(pa.array(crcs, pa.int64()))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def file_table(records: Sequence[FileRecord]) -> Any:
+    """Rows of the table of files."""
+    pa = arrow()
+    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
+    rows = {name: [getattr(record, name) for record in records] for name in names}
+    rows["crc"] = [_file_crc(record) for record in records]
+    return pa.table(rows, schema=schemas(1, 1)[FILES])
+
+
+def read_items(table: Any) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
+    """Entries, vectors, hubness and checksums of a table."""
+    names = ("id", "modality", "source", "text", "start", "stop", "added", "size", "gone")
+    columns = [table[name].to_pylist() for name in names]
+    entries = [
+        Entry(id_, m, source, text, None if start is None else (start, stop), added, size, gone)
+        for id_, m, source, text, start, stop, added, size, gone in zip(*columns, strict=True)
+    ]
+    crcs = table["crc"].to_numpy().astype(np.int64)
+    return entries, _block(table, "vector"), _block(table, "hubness"), crcs
+
+
+def read_files(table: Any) -> tuple[list[FileRecord], list[int]]:
+    """File records and their checksums."""
+    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
+    columns = [table[name].to_pylist() for name in names]
+    records = [FileRecord(*row) for row in zip(*columns, strict=True)]
+    return records, table["crc"].to_pylist()
+
+
+def damaged_items(
+    entries: Sequence[Entry], vectors: F32, hubness: F32, crcs: NDArray[np.int64]
+) -> list[str]:
+    """Ids of rows whose checksum does not match, or whose vector is of no use."""
+    bad = []
+    for entry, x, h, crc in zip(entries, vectors, hubness, crcs.tolist(), strict=True):
+        usable = bool(np.isfinite(x).all() and x.any())
+        if not usable or _crc(_plain(entry), x, h) != crc:
+            bad.append(entry.id)
+    return bad
+
+
+def damaged_files(records: Sequence[FileRecord], crcs: Sequence[int]) -> list[str]:
+    """Paths of records whose checksum does not match."""
+    rows = zip(records, crcs, strict=True)
+    return [record.path for record, crc in rows if _file_crc(record) != crc]
+
+
+def _block(table: Any, name: str) -> F32:
+    column = table[name].combine_chunks()
+    width = column.type.list_size
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    block: F32 = flat.reshape(len(table), width)
+    return block
+
+
+def _plain(entry: Entry) -> list[Any]:
+    span = None if entry.span is None else list(entry.span)
+    return [
+        entry.id,
+        entry.modality,
+        entry.source,
+        entry.text,
+        span,
+        entry.added,
+        entry.size,
+        entry.gone,
+    ]
+
+
+def _crc(plain: list[Any], vector: F32, hubness: F32) -> int:
+    start = zlib.crc32(json.dumps(plain).encode())
+    middle = zlib.crc32(np.ascontiguousarray(vector).tobytes(), start)
+    return zlib.crc32(np.ascontiguousarray(hubness).tobytes(), middle)
+
+
+def _file_crc(record: FileRecord) -> int:
+    plain = [record.path, record.size, record.mtime_ns, record.item, record.reason, record.gone]
+    return zlib.crc32(json.dumps(plain).encode())

@@ -1,0 +1,224 @@
+"""Filters over entries: a small grammar, never SQL from a user.
+
+``modality:image and (path~"animals/*" or not text~kangaroo) and added>2026-01-01``
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from isthmus.core.errors import InputError
+from isthmus.store.base import Entry
+
+FIELDS = ("modality", "path", "text", "added", "size", "gone")
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
+        |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
+         (?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s()"]+)))""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+_DEEPEST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What entries have to be like.
+
+    Attributes:
+        text: As it was typed.
+        test: Whether an entry passes.
+        modality: The one modality that can pass, where the filter says so by itself.
+    """
+
+    text: str
+    test: Callable[[Entry], bool]
+    modality: str | None = None
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether an entry passes."""
+        return self.test(entry)
+
+
+def parse(text: str) -> Filter:
+    """Read a filter.
+
+    Fields are ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``. ``:`` and ``=``
+    compare, ``~`` matches a pattern with ``*`` and ``?`` anywhere in it, case aside; ``<``,
+    ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``, ``5MB``). Parts are
+    joined by ``and``, ``or``, ``not`` and parentheses.
+
+    Raises:
+        InputError: If it is none; the message says where.
+
+    Example:
+        >>> parse("modality:image and size<1MB").matches(Entry("a", "image", "/a.png", size=10))
+        True
+    """
+    return _Parser(text).run()
+
+
+class _Parser:
+    """Recursive descent: ``or`` binds less than ``and``, which binds less than ``not``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place = 0
+        self._depth = 0
+
+    def run(self) -> Filter:
+        made = self._any()
+        if self._text[self._place :].strip():
+            raise self._error("and, or, or the end")
+        return made
+
+    def _any(self) -> Filter:
+        parts = [self._all()]
+        while self._word("or"):
+            parts.append(self._all())
+        return parts[0] if len(parts) == 1 else _either(self._text, parts)
+
+    def _all(self) -> Filter:
+        parts = [self._one()]
+        while self._word("and"):
+            parts.append(self._one())
+        return parts[0] if len(parts) == 1 else _both(self._text, parts)
+
+    def _one(self) -> Filter:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise InputError(f"the filter nests deeper than {_DEEPEST} levels")
+        try:
+            if self._word("not"):
+                inner = self._one()
+                return Filter(self._text, lambda entry: not inner.test(entry))
+            token = _TOKEN.match(self._text, self._place)
+            if token and token["open"]:
+                self._place = token.end()
+                made = self._any()
+                closing = _TOKEN.match(self._text, self._place)
+                if closing is None or not closing["close"]:
+                    raise self._error("a closing parenthesis")
+                self._place = closing.end()
+                return made
+            if token is None or not token["field"]:
+                raise self._error("a comparison such as modality:image")
+            self._place = token.end()
+            return _comparison(self._text, token)
+        finally:
+            self._depth -= 1
+
+    def _word(self, word: str) -> bool:
+        token = _TOKEN.match(self._text, self._place)
+        if token is None or (token["word"] or "").lower() != word:
+            return False
+        self._place = token.end()
+        return True
+
+    def _error(self, need: str) -> InputError:
+        rest = self._text[self._place :].strip() or "its end"
+        return InputError(
+            f"the filter {self._text!r} cannot be read at {rest!r}: need {need}. "
+            f"Fields: {', '.join(FIELDS)}"
+        )
+
+
+def _both(text: str, parts: Sequence[Filter]) -> Filter:
+    named = {part.modality for part in parts if part.modality is not None}
+    only = named.pop() if len(named) == 1 else None
+    return Filter(text, lambda entry: all(part.test(entry) for part in parts), only)
+
+
+def _either(text: str, parts: Sequence[Filter]) -> Filter:
+    return Filter(text, lambda entry: any(part.test(entry) for part in parts))
+
+
+def _comparison(text: str, token: re.Match[str]) -> Filter:
+    field, op = token["field"].lower(), token["op"]
+    value = token["quoted"] if token["quoted"] is not None else token["bare"]
+    if field not in FIELDS:
+        raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}")
+    if field in ("added", "size"):
+        return Filter(text, _ordered(field, op, value))
+    if op not in (":", "=", "~") or (field == "gone" and op == "~"):
+        raise InputError(f"{field} takes {':' if field == 'gone' else ': or ~'}, not {op!r}")
+    if field == "gone":
+        wanted = _yes(value)
+        return Filter(text, lambda entry: entry.gone == wanted)
+    get = {"modality": _modality, "path": _path, "text": _words}[field]
+    if op == "~":
+        return Filter(text, _pattern(get, value))
+    folded = value.casefold()
+    only = value if field == "modality" else None
+    return Filter(text, lambda entry: get(entry).casefold() == folded, only)
+
+
+def _modality(entry: Entry) -> str:
+    return entry.modality
+
+
+def _path(entry: Entry) -> str:
+    return entry.source
+
+
+def _words(entry: Entry) -> str:
+    return entry.text
+
+
+def _pattern(get: Callable[[Entry], str], pattern: str) -> Callable[[Entry], bool]:
+    """A pattern with ``*`` or ``?`` must fit from the start of some folder's or file's name."""
+    folded = pattern.casefold()
+    if not set(folded) & set("*?["):
+        return lambda entry: folded in get(entry).casefold()
+    match = re.compile(fnmatch.translate(f"*/{folded.lstrip('/')}")).match
+    return lambda entry: match(f"/{get(entry).casefold()}") is not None
+
+
+def _ordered(field: str, op: str, value: str) -> Callable[[Entry], bool]:
+    if op == "~":
+        raise InputError(f"{field} takes : < > <= or >=, not '~'")
+    low, high = _day(value) if field == "added" else (_bytes(value), _bytes(value))
+
+    def test(entry: Entry) -> bool:
+        number = entry.added if field == "added" else float(entry.size)
+        match op:
+            case ">":
+                return number > high
+            case ">=":
+                return number >= low
+            case "<":
+                return number < low
+            case "<=":
+                return number <= high
+        return low <= number <= high
+
+    return test
+
+
+def _day(value: str) -> tuple[float, float]:
+    """First and last moment of a day, UTC, or one moment where a time is given."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise InputError(f"added needs a date such as 2026-01-31, got {value!r}") from error
+    start = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    return start, start + (86_400 - 1e-3 if len(value) == len("2026-01-31") else 0.0)
+
+
+def _bytes(value: str) -> float:
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise InputError(f"size needs bytes such as 500, 10k or 5MB, got {value!r}")
+    return float(found[1]) * _UNITS[found[2].lower()]
+
+
+def _yes(value: str) -> bool:
+    answers = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if value.lower() not in answers:
+        raise InputError(f"gone takes yes or no, got {value!r}")
+    return answers[value.lower()]

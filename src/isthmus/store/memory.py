@@ -1,0 +1,121 @@
+"""A store in memory: for tests, and for what need not last."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from isthmus.core.linalg import F32
+from isthmus.store.base import Damage, Entry, FileRecord, HubCorrection, Scored
+from isthmus.store.filters import Filter
+from isthmus.store.rows import Rows
+
+
+class MemoryBackend:
+    """Keeps everything in this process; :class:`isthmus.store.base.Backend` says what.
+
+    Args:
+        dim: Of the space.
+        modalities: Of the space.
+    """
+
+    def __init__(self, dim: int, modalities: Sequence[str]) -> None:
+        self.dim, self.modalities = dim, tuple(modalities)
+        self._rows = Rows(dim, modalities)
+        self._files: dict[str, FileRecord] = {}
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return len(self._fresh())
+
+    def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
+        """Add what is not there yet."""
+        if not entries:
+            return []
+        with self._lock:
+            rows = self._fresh()
+            x, h = rows.checked(entries, vectors, hubness)
+            places = rows.fresh(entries)
+            new = [entries[place] for place in places]
+            rows.extend(new, x[places], h[places])
+            return [entry.id for entry in new]
+
+    def amend(self, entries: Sequence[Entry]) -> None:
+        """Replace what is known of entries."""
+        with self._lock:
+            self._fresh().amend(entries)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove entries."""
+        with self._lock:
+            return len(self._fresh().remove(ids))
+
+    def get(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """Entries by id."""
+        rows = self._fresh()
+        return {each: rows.entries[rows.row_of[each]] for each in ids if each in rows.row_of}
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, F32]:
+        """Vectors by id."""
+        rows = self._fresh()
+        return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are there."""
+        rows = self._fresh()
+        return {each for each in ids if each in rows.row_of}
+
+    def entries(self, where: Filter | None = None) -> Iterable[Entry]:
+        """All entries, or those that pass."""
+        return [e for e in self._fresh().entries if where is None or where.matches(e)]
+
+    def count(self, where: Filter | None = None) -> Mapping[str, int]:
+        """How many entries of each modality."""
+        return Counter(entry.modality for entry in self.entries(where))
+
+    def search(
+        self,
+        query: F32,
+        k: int,
+        *,
+        modality: str | None = None,
+        where: Filter | None = None,
+        hubs: HubCorrection | None = None,
+        exact: bool = False,
+    ) -> list[Scored]:
+        """The best ``k`` rows for a query."""
+        return self._fresh().search(query, k, modality, where, hubs)
+
+    def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
+        """Full text."""
+        return self._fresh().match(words, k, where)
+
+    def record_files(self, files: Sequence[FileRecord]) -> None:
+        """Keep what is known of files."""
+        with self._lock:
+            self._files.update({record.path: record for record in files})
+
+    def files(self) -> dict[str, FileRecord]:
+        """What is known of files, by path."""
+        return dict(self._files)
+
+    def forget_files(self, paths: Iterable[str]) -> None:
+        """Drop file records."""
+        with self._lock:
+            for path in paths:
+                self._files.pop(path, None)
+
+    def optimize(self) -> None:
+        """Nothing to do in memory."""
+
+    def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
+        """Memory is sound."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _fresh(self) -> Rows:
+        """The rows, as they are now."""
+        return self._rows

@@ -1,0 +1,56 @@
+"""Opening the folder of a store, bound to the space it was made with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from isthmus.core.errors import ArtifactError, FingerprintError, FormatVersionError, IntegrityError
+from isthmus.store._disk import write_whole
+from isthmus.store.lance import LanceBackend
+
+DOCUMENT = "store.json"
+FORMAT_VERSION = 1
+
+
+def open_backend(
+    folder: Path, dim: int, modalities: Sequence[str], fingerprint: str
+) -> LanceBackend:
+    """The store in a folder, made where there is none.
+
+    Args:
+        folder: Of the store.
+        dim: Of the space.
+        modalities: Of the space.
+        fingerprint: Of the space.
+
+    Raises:
+        ArtifactError: If the folder holds something else.
+        FormatVersionError: If another format version wrote it.
+        FingerprintError: If it belongs to another space: vectors would mix silently.
+    """
+    path = folder / DOCUMENT
+    if not path.is_file():
+        if folder.exists() and any(folder.iterdir()):
+            raise ArtifactError(f"{folder} is not empty and holds no store; name another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {"kind": "store", "format_version": FORMAT_VERSION}
+        document |= {"space": fingerprint, "dim": dim, "modalities": list(modalities)}
+        write_whole(path, json.dumps(document, indent=1) + "\n")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        version, space = found["format_version"], found["space"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} is damaged: {error}") from error
+    if version != FORMAT_VERSION:
+        raise FormatVersionError(
+            f"{folder} has format version {version}, this release reads {FORMAT_VERSION}; index "
+            "into a new folder"
+        )
+    if space != fingerprint:
+        raise FingerprintError(
+            f"{folder} belongs to the space {space[:12]}, not to {fingerprint[:12]}; vectors of "
+            "two spaces do not mix. Index into another folder: isthmus index PATHS --store OTHER"
+        )
+    return LanceBackend(folder, dim, modalities)

@@ -1,0 +1,189 @@
+"""Rows in memory: entries, vectors and hubness side by side, scored exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import VectorError
+from isthmus.core.linalg import F32
+from isthmus.core.validate import check_vectors
+from isthmus.store.base import Entry, HubCorrection, Scored
+from isthmus.store.filters import Filter
+from isthmus.store.scorer import best, products
+from isthmus.store.words import WordIndex
+
+_MASKS = 8
+
+
+class Rows:
+    """A growing table of items.
+
+    Args:
+        dim: Of the vectors.
+        modalities: Columns of hubness.
+    """
+
+    def __init__(self, dim: int, modalities: Sequence[str]) -> None:
+        self.dim, self.modalities = dim, tuple(modalities)
+        self.entries: list[Entry] = []
+        self.row_of: dict[str, int] = {}
+        self._x: F32 = np.zeros((0, dim), dtype=np.float32)
+        self._hubness: F32 = np.zeros((0, len(self.modalities)), dtype=np.float32)
+        self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
+        self._codes: NDArray[np.int8] | None = None
+        self._words: WordIndex | None = None
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def x(self) -> F32:
+        """Vectors ``(n, dim)``."""
+        return self._x[: len(self.entries)]
+
+    @property
+    def hubness(self) -> F32:
+        """``(n, len(modalities))``."""
+        return self._hubness[: len(self.entries)]
+
+    def checked(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> tuple[F32, F32]:
+        """The arrays of new rows, if they fit.
+
+        Raises:
+            VectorError: If shapes differ, or a row is not finite or has no length.
+        """
+        n = len(entries)
+        x = check_vectors(np.reshape(vectors, (n, -1)), name="vectors", dim=self.dim)
+        h = np.asarray(hubness, dtype=np.float32)
+        if h.shape != (n, len(self.modalities)) or not np.isfinite(h).all():
+            raise VectorError(
+                f"hubness: need finite numbers of shape ({n}, {len(self.modalities)}), "
+                f"got {h.shape}"
+            )
+        return x, h
+
+    def fresh(self, entries: Sequence[Entry]) -> NDArray[np.intp]:
+        """Places of entries that are not there yet, each id once."""
+        seen: set[str] = set()
+        places = []
+        for place, entry in enumerate(entries):
+            if entry.id not in self.row_of and entry.id not in seen:
+                seen.add(entry.id)
+                places.append(place)
+        return np.array(places, dtype=np.intp)
+
+    def extend(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> None:
+        """Append rows whose ids are not there."""
+        start, stop = len(self.entries), len(self.entries) + len(entries)
+        if stop > len(self._x):
+            room = max(stop, 2 * len(self._x), 1024)
+            self._x = _grown(self._x, start, room)
+            self._hubness = _grown(self._hubness, start, room)
+        self._x[start:stop], self._hubness[start:stop] = vectors, hubness
+        for row, entry in enumerate(entries, start):
+            self.row_of[entry.id] = row
+        self.entries.extend(entries)
+        self._forget()
+
+    def adopt(self, entries: list[Entry], vectors: F32, hubness: F32) -> None:
+        """Take arrays over as all the rows there are, without a copy; they may be read-only."""
+        self.entries, self._x, self._hubness = entries, vectors, hubness
+        self.row_of = {entry.id: row for row, entry in enumerate(entries)}
+        self._forget()
+
+    def amend(self, entries: Iterable[Entry]) -> list[int]:
+        """Replace what is known of rows that are there; says which rows."""
+        rows = []
+        for entry in entries:
+            row = self.row_of.get(entry.id)
+            if row is not None:
+                self.entries[row] = entry
+                rows.append(row)
+        self._forget()
+        return rows
+
+    def remove(self, ids: Iterable[str]) -> list[str]:
+        """Drop rows; says which of the ids were there."""
+        there = {each for each in ids if each in self.row_of}
+        if there:
+            keep = np.array([entry.id not in there for entry in self.entries])
+            kept = [entry for entry in self.entries if entry.id not in there]
+            self.adopt(kept, self.x[keep], self.hubness[keep])
+        return sorted(there)
+
+    def search(
+        self,
+        query: F32,
+        k: int,
+        modality: str | None,
+        where: Filter | None,
+        hubs: HubCorrection | None,
+        rows: NDArray[np.intp] | None = None,
+    ) -> list[Scored]:
+        """Exact scores of all rows, or of some; the best ``k`` of those that pass."""
+        if not self.entries:
+            return []
+        x = self.x if rows is None else self.x[rows]
+        cosine = products(x, np.asarray(query, dtype=np.float32))
+        score = cosine
+        if hubs is not None:
+            column = self.modalities.index(hubs.modality)
+            hubness = self.hubness[:, column] if rows is None else self.hubness[rows, column]
+            score = 2 * cosine - np.float32(hubs.strength) * hubness
+        mask = self.mask(modality, where)
+        if mask is not None:
+            score = np.where(mask if rows is None else mask[rows], score, -np.inf)
+        places = best(score, k)
+        names = places if rows is None else rows[places]
+        return [
+            Scored(self.entries[row].id, float(cosine[place]), float(score[place]))
+            for place, row in zip(places, names, strict=True)
+        ]
+
+    def mask(self, modality: str | None, where: Filter | None) -> NDArray[np.bool_] | None:
+        """Rows that may be found; None where all may. Kept until something is written."""
+        if modality is None and where is None:
+            return None
+        key = (modality, None if where is None else where.text)
+        if key not in self._masks:
+            if len(self._masks) >= _MASKS:
+                self._masks.clear()
+            mask = self.codes == self.modalities.index(modality) if modality else None
+            if where is not None:
+                passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
+                mask = passed if mask is None else mask & passed
+            assert mask is not None
+            self._masks[key] = mask
+        return self._masks[key]
+
+    @property
+    def codes(self) -> NDArray[np.int8]:
+        """``(n,)`` place of each row's modality among those of the space; −1 for another."""
+        if self._codes is None:
+            place = {m: i for i, m in enumerate(self.modalities)}
+            found = (place.get(entry.modality, -1) for entry in self.entries)
+            self._codes = np.fromiter(found, np.int8, len(self.entries))
+        return self._codes
+
+    def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
+        """Full text over ``text`` and ``source``."""
+        if self._words is None:
+            self._words = WordIndex([f"{entry.text}\n{entry.source}" for entry in self.entries])
+        found = self._words.find(words)
+        mask = self.mask(None, where)
+        kept = [(row, score) for row, score in found if mask is None or mask[row]]
+        return [(self.entries[row].id, score) for row, score in kept[:k]]
+
+    def _forget(self) -> None:
+        """Drop what was derived from the rows."""
+        self._masks, self._codes, self._words = {}, None, None
+
+
+def _grown(array: F32, used: int, room: int) -> F32:
+    out = np.empty((room, array.shape[1]), dtype=np.float32)
+    out[:used] = array[:used]
+    return out
