@@ -80,7 +80,7 @@ def _fsync(path: str) -> None:
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a small file so that a reader sees the old or the new one."""
-    scratch = path.with_name(path.name + ".part")
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     with scratch.open("w", encoding="utf-8") as handle:
         handle.write(text)
         handle.flush()

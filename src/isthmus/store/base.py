@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -206,6 +207,10 @@ class Backend(Protocol):
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Drop file records."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the lock of the store over several calls; it may nest."""
         ...
 
     def optimize(self) -> None:

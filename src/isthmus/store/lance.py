@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ class LanceBackend(MemoryBackend):
         """Add what is not there yet; durable when it returns."""
         if not entries:
             return []
-        with self._write():
+        with self.exclusive():
             rows = self._fresh()
             x, h = rows.checked(entries, vectors, hubness)
             places = rows.fresh(entries)
@@ -68,7 +68,7 @@ class LanceBackend(MemoryBackend):
 
     def amend(self, entries: Sequence[Entry]) -> None:
         """Replace what is known of entries; durable when it returns."""
-        with self._write():
+        with self.exclusive():
             rows = self._fresh()
             places = rows.amend(entries)
             if places:
@@ -79,7 +79,7 @@ class LanceBackend(MemoryBackend):
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove entries, and every older version that still holds them."""
-        with self._write():
+        with self.exclusive():
             there = self._fresh().remove(ids)
             if there:
                 self._commit(lambda: self._drop(tables.ITEMS, "id", there))
@@ -91,7 +91,7 @@ class LanceBackend(MemoryBackend):
         """Keep what is known of files; durable when it returns."""
         if not files:
             return
-        with self._write():
+        with self.exclusive():
             last = {record.path: record for record in files}
             made = tables.file_table(list(last.values()))
             self._commit(lambda: self._merge(tables.FILES, "path", made, insert=True))
@@ -107,16 +107,20 @@ class LanceBackend(MemoryBackend):
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Drop file records, older versions included."""
-        with self._write():
+        with self.exclusive():
             known = self.files()
             gone = [path for path in paths if path in known]
             if gone:
                 self._commit(lambda: self._drop(tables.FILES, "path", gone))
                 self._purge()
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other threads and processes from writing."""
+        return self._writing.held()
+
     def optimize(self) -> None:
         """Compact, and drop older versions."""
-        with self._write():
+        with self.exclusive():
             self._fresh()
             self._purge()
 
@@ -161,11 +165,6 @@ class LanceBackend(MemoryBackend):
             self._seen = (version, epoch)
         return self._rows
 
-    @contextmanager
-    def _write(self) -> Iterator[None]:
-        with self._writing.held():
-            yield
-
     def _commit(self, action: Callable[[], object]) -> None:
         """Do it and flush it; a failure leaves what was there readable."""
         try:
@@ -199,6 +198,8 @@ class LanceBackend(MemoryBackend):
                     # The warning is about other readers; ours hold their rows in memory.
                     warnings.simplefilter("ignore")
                     table = self._table(name)
+                    # The newest commit is kept with its words, so it must not be a deletion.
+                    table.delete("false")
                     table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
 
         self._commit(act)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from isthmus.core.linalg import F32
 from isthmus.store.base import Damage, Entry, FileRecord, HubCorrection, Scored
@@ -106,6 +108,10 @@ class MemoryBackend:
             for path in paths:
                 self._files.pop(path, None)
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other threads out."""
+        return _held(self._lock)
+
     def optimize(self) -> None:
         """Nothing to do in memory."""
 
@@ -119,3 +125,9 @@ class MemoryBackend:
     def _fresh(self) -> Rows:
         """The rows, as they are now."""
         return self._rows
+
+
+@contextmanager
+def _held(lock: AbstractContextManager[Any]) -> Iterator[None]:
+    with lock:
+        yield

@@ -12,6 +12,8 @@ from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
 FORMAT_VERSION = 1
+_OWN = {DOCUMENT, "lock", "epoch", "tables", "space"}
+"""What another process that makes the same store may have made already."""
 
 
 def open_backend(
@@ -32,7 +34,7 @@ def open_backend(
     """
     path = folder / DOCUMENT
     if not path.is_file():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and holds no store; name another folder")
         folder.mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
@@ -54,3 +56,7 @@ def open_backend(
             "two spaces do not mix. Index into another folder: isthmus index PATHS --store OTHER"
         )
     return LanceBackend(folder, dim, modalities)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [each for each in folder.iterdir() if not each.name.startswith(".")]

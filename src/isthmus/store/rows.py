@@ -79,7 +79,9 @@ class Rows:
     def extend(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> None:
         """Append rows whose ids are not there."""
         start, stop = len(self.entries), len(self.entries) + len(entries)
-        if stop > len(self._x):
+        if not len(entries):
+            return
+        if stop > len(self._x) or not self._x.flags.writeable:
             room = max(stop, 2 * len(self._x), 1024)
             self._x = _grown(self._x, start, room)
             self._hubness = _grown(self._hubness, start, room)

@@ -75,8 +75,9 @@ class Store:
                 f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
             )
         backend = open_backend(folder, space.dim, space.modalities, space.fingerprint)
-        if not own.is_dir():
-            space.save(own)
+        with backend.exclusive():
+            if not own.is_dir():
+                space.save(own)
         return cls(space, backend, folder)
 
     @classmethod

@@ -1,0 +1,217 @@
+"""A store on disk: kills, several writers, damage, a full disk, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.store.making import DIM, MODALITIES, rows
+
+from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
+from isthmus.store import FileRecord, open_backend
+from isthmus.store.lance import LanceBackend
+
+KILLS = int(os.environ.get("ISTHMUS_KILLS", "20"))
+WRITER = """
+import sys
+from pathlib import Path
+from isthmus.store import FileRecord, open_backend
+from making import DIM, MODALITIES, rows
+
+folder, start, stop, size = Path(sys.argv[1]), *map(int, sys.argv[2:])
+store = open_backend(folder, DIM, MODALITIES, "space")
+for first in range(start, stop, size):
+    entries, x, h = rows(size, seed=first, start=first)
+    added = store.add(entries, x, h)
+    store.record_files([FileRecord(e.source, 1, 2, e.id) for e in entries])
+    print(" ".join(e.id for e in entries), flush=True)
+"""
+
+
+def writer(folder: Path, start: int, stop: int, size: int = 16) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WRITER, str(folder), str(start), str(stop), str(size)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def opened(folder: Path) -> LanceBackend:
+    return open_backend(folder, DIM, MODALITIES, "space")
+
+
+def filled(folder: Path, n: int = 50, batches: int = 1) -> LanceBackend:
+    store = opened(folder)
+    for i in range(batches):
+        store.add(*rows(n, seed=i, start=i * n))
+    return store
+
+
+def test_a_kill_at_any_moment_loses_no_acknowledged_row(tmp_path: Path) -> None:
+    chance = random.Random(0)
+    acknowledged: set[str] = set()
+    for kill in range(KILLS):
+        child = writer(tmp_path / "s", len(acknowledged), 10_000)
+        assert child.stdout is not None
+        for _ in range(chance.randint(1, 4)):
+            acknowledged.update(child.stdout.readline().split())
+        time.sleep(chance.random() * 0.02)
+        child.send_signal(signal.SIGKILL)
+        rest = child.stdout.read()
+        child.wait()
+        # The last line may have been cut by the kill; whole lines were acknowledged.
+        acknowledged.update(name for line in rest.splitlines(True)[:-1] for name in line.split())
+        store = opened(tmp_path / "s")
+        there = [entry.id for entry in store.entries()]
+        assert acknowledged <= set(there), kill
+        assert len(there) == len(set(there)), kill
+    assert len(acknowledged) > 16 * KILLS
+    assert [damage for damage in store.check(deep=True) if damage.ids] == []
+
+
+def test_four_writers_of_the_same_rows_make_each_once(tmp_path: Path) -> None:
+    children = [writer(tmp_path / "s", 0, 400) for _ in range(4)]
+    for child in children:
+        child.communicate(timeout=60)
+        assert child.returncode == 0
+    store = opened(tmp_path / "s")
+    counts = Counter(entry.id for entry in store.entries())
+    assert counts == {f"id{i}": 1 for i in range(400)}
+    assert len(store.files()) == 400 and store.check(deep=True) == []
+
+
+def test_a_reader_sees_what_another_process_wrote(tmp_path: Path) -> None:
+    first, second = opened(tmp_path / "s"), opened(tmp_path / "s")
+    entries, x, h = rows(30)
+    first.add(entries[:10], x[:10], h[:10])
+    assert len(second) == 10
+    second.add(entries[10:20], x[10:20], h[10:20])
+    first.add(entries[20:], x[20:], h[20:])
+    assert [s.id for s in second.search(x[25], 1)] == ["id25"]
+    second.delete(["id25"])
+    assert [s.id for s in first.search(x[25], 1)] != ["id25"] and len(first) == 29
+    second.optimize()
+    assert len(first) == 29
+
+
+def test_deletion_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", batches=3)
+    store.record_files([FileRecord("/geheim/密.png", 1, 2, "id7")])
+    vector = store.vectors(["id7"])["id7"].tobytes()
+    name = store.get(["id7"])["id7"].source.encode()
+    assert _somewhere(tmp_path / "s", vector)
+    store.delete(["id7"])
+    store.forget_files(["/geheim/密.png"])
+    assert not _somewhere(tmp_path / "s", vector)
+    assert not _somewhere(tmp_path / "s", name)
+    assert not _somewhere(tmp_path / "s", "/geheim/密.png".encode())
+
+
+def _somewhere(folder: Path, data: bytes) -> bool:
+    return any(data in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_flipped_bits_are_found_and_named(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", 200)
+    store.close()
+    data = max((tmp_path / "s/tables/items.lance/data").iterdir(), key=lambda p: p.stat().st_size)
+    whole = data.read_bytes()
+    vector = rows(200)[1][123].tobytes()
+    place = whole.index(vector) + 5
+    data.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    store = opened(tmp_path / "s")
+    damages = store.check(deep=True)
+    assert [list(d.ids) for d in damages] == [["id123"]] and not damages[0].repaired
+    mended = store.check(deep=True, repair=True)
+    assert mended[0].repaired and len(store) == 199
+    assert store.check(deep=True) == []
+
+
+def test_an_empty_newest_manifest_is_set_aside(tmp_path: Path) -> None:
+    filled(tmp_path / "s", 10, batches=3).close()
+    manifests = (tmp_path / "s/tables/items.lance/_versions").glob("*.manifest")
+    newest = min(manifests, key=lambda path: (len(path.stem), path.stem))
+    newest.write_bytes(b"")
+    store = opened(tmp_path / "s")
+    with pytest.raises(IntegrityError, match="doctor --repair"):
+        len(store)
+    damages = store.check()
+    assert len(damages) == 1 and newest.name in damages[0].what and not damages[0].repaired
+    mended = store.check(repair=True)
+    assert "20 rows" in mended[0].repaired
+    assert (tmp_path / "s/damaged").is_dir() and len(store) == 20
+    assert store.add(*rows(10, seed=2, start=20)) == [f"id{i}" for i in range(20, 30)]
+
+
+def test_files_whose_items_were_lost_are_indexed_again(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", 3)
+    store.record_files([FileRecord("/a", 1, 2, "id0"), FileRecord("/b", 1, 2, "lost")])
+    assert "their items are lost: /b" in store.check()[0].what
+    assert store.check(repair=True)[0].repaired
+    assert set(store.files()) == {"/a"} and store.check() == []
+
+
+def test_a_full_disk_is_an_error_and_earlier_rows_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = filled(tmp_path / "s", 10)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store._table("items").__class__, "add", full)
+    with pytest.raises(ArtifactError, match=r"No space left on device.*still readable"):
+        store.add(*rows(5, seed=9, start=50))
+    monkeypatch.undo()
+    assert len(store) == 10 == len(opened(tmp_path / "s"))
+    assert len(store.add(*rows(5, seed=9, start=50))) == 5
+
+
+def test_every_commit_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: set[str] = set()
+    real = os.fsync
+
+    def spy(descriptor: int) -> None:
+        flushed.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    filled(tmp_path / "s", 5)
+    tables = tmp_path / "s/tables/items.lance"
+    written = {str(path) for path in tables.rglob("*")}
+    assert written <= flushed | {str(p) for p in tables.rglob("*") if p.is_dir()}
+    assert str(tables / "data") in flushed and str(tables / "_versions") in flushed
+
+
+def test_another_space_or_another_folder_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "s", 1)
+    with pytest.raises(FingerprintError, match="belongs to the space space, not to other"):
+        open_backend(tmp_path / "s", DIM, MODALITIES, "other")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.png").touch()
+    with pytest.raises(ArtifactError, match="is not empty and holds no store"):
+        open_backend(tmp_path / "photos", DIM, MODALITIES, "space")
+    (tmp_path / "s/store.json").write_text("{")
+    with pytest.raises(IntegrityError, match=r"store\.json is damaged"):
+        opened(tmp_path / "s")
+
+
+def test_many_file_records_are_read_quickly_and_whole(tmp_path: Path) -> None:
+    store = opened(tmp_path / "s")
+    records = [FileRecord(f"/f/{i}", i, i, f"id{i}") for i in range(10_000)]
+    store.record_files(records)
+    assert opened(tmp_path / "s").files() == {r.path: r for r in records}
+
+
+def test_small_batches_stay_one_commit_each(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", 5, batches=30)
+    store.optimize()
+    data = list((tmp_path / "s/tables/items.lance/data").iterdir())
+    assert len(data) == 1 and len(store) == 150
+    assert [s.id for s in store.search(np.asarray(rows(5, seed=7, start=35)[1][2]), 1)] == ["id37"]
