@@ -19,6 +19,8 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.types import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
+from isthmus.encoders.parts import AdditiveParts, Cell, Parts, deviation_parts, spans
+from isthmus.encoders.words import caption_parts
 
 _FAINT = 1e-3
 
@@ -86,6 +88,10 @@ class TfidfEncoder:
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
         return pool_captions(batch, self._project)
+
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption, which are taken out one by one; of several captions, each."""
+        return caption_parts(self.prepare(decoded), self.encode)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What was learned, as JSON-serialisable values and as arrays."""
@@ -172,12 +178,37 @@ class ColorHogEncoder:
         rows = [np.concatenate([self._colours(p), self._edges(p)]) for p in batch]
         return np.asarray(rows, dtype=np.float32).reshape(len(batch), self.dim)
 
-    def _colours(self, pixels: NDArray[np.uint8]) -> F32:
+    def split(self, decoded: Any) -> AdditiveParts:
+        """The 8 × 8 cells: an edge belongs to one of them, a colour to those that show it.
+
+        A count ``c`` of pixels is a sum over cells, and so is its root, ``√c = Σ c_cell / √c``.
+        """
+        pixels = self.prepare(decoded)
+        cells = self._cells
+        row, column = np.indices(pixels.shape[:2]) * cells // self._side
+        counts = np.zeros((cells * cells, 128))
+        np.add.at(counts, ((row * cells + column).ravel(), self._bins(pixels)), 1.0)
+        total = counts.sum(axis=0)
+        colours = counts / np.sqrt(np.maximum(total, 1.0) * total.sum())
+        own = np.kron(np.eye(cells * cells), np.ones(self._directions))
+        shares = np.hstack([np.full_like(colours, 1 / len(colours)), own])
+        places = [
+            Cell(r, c, (cells, cells), (c / cells, r / cells, (c + 1) / cells, (r + 1) / cells))
+            for r in range(cells)
+            for c in range(cells)
+        ]
+        return AdditiveParts(places, np.hstack([colours, own * self._edges(pixels)]), shares)
+
+    @staticmethod
+    def _bins(pixels: NDArray[np.uint8]) -> NDArray[np.intp]:
         from PIL import Image
 
         hsv = np.asarray(Image.fromarray(pixels).convert("HSV")).reshape(-1, 3).astype(np.intp)
-        bins = (hsv[:, 0] // 32) * 16 + (hsv[:, 1] // 64) * 4 + hsv[:, 2] // 64
-        counts = np.bincount(bins, minlength=128).astype(np.float32)
+        bins: NDArray[np.intp] = (hsv[:, 0] // 32) * 16 + (hsv[:, 1] // 64) * 4 + hsv[:, 2] // 64
+        return bins
+
+    def _colours(self, pixels: NDArray[np.uint8]) -> F32:
+        counts = np.bincount(self._bins(pixels), minlength=128).astype(np.float32)
         shares: F32 = np.sqrt(counts / counts.sum())
         return shares
 
@@ -232,6 +263,19 @@ class MfccEncoder:
         """Vectors ``(len(batch), 60)`` float32."""
         rows = [np.concatenate([c.mean(axis=0), c.std(axis=0), c.max(axis=0)]) for c in batch]
         return np.asarray(rows, dtype=np.float32).reshape(len(batch), self.dim)
+
+    def split(self, decoded: Any) -> AdditiveParts:
+        """Spans of time; a maximum belongs to the first frame that reaches it."""
+        cepstra = self.prepare(decoded).astype(np.float64)
+        frames, width = cepstra.shape
+        largest = np.zeros_like(cepstra)
+        largest[cepstra.argmax(axis=0), np.arange(width)] = cepstra.max(axis=0)
+        mean, deviation = cepstra.mean(axis=0), cepstra.std(axis=0)
+        each = np.hstack([cepstra / frames, deviation_parts(cepstra, mean, deviation), largest])
+        places, starts = spans(frames, self._rate / self._hop)
+        length = np.diff([*starts, frames])[:, None] / frames
+        vectors = np.add.reduceat(each, starts, axis=0)
+        return AdditiveParts(places, vectors, np.broadcast_to(length, vectors.shape))
 
 
 @lru_cache(maxsize=4)

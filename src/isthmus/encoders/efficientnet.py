@@ -22,7 +22,8 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.core.types import IMAGE
 from isthmus.encoders.base import check_image, usable_cores, verified
-from isthmus.encoders.export import exported
+from isthmus.encoders.export import exported, with_grid
+from isthmus.encoders.parts import AdditiveParts, Cell
 
 Pixels = NDArray[np.uint8]
 
@@ -113,6 +114,7 @@ class EfficientNetEncoder:
         self.image_side = 2 * self.size
         self._threads = threads or usable_cores()
         self._session: Any = None
+        self._grid_session: Any = None
         self._lock = threading.Lock()
 
     def prepare(self, decoded: Any) -> Pixels:
@@ -132,28 +134,55 @@ class EfficientNetEncoder:
             vectors = (vectors + session.run(None, {"x": mirrored})[0]) / np.float32(2)
         return vectors
 
+    def split(self, decoded: Any) -> AdditiveParts:
+        """The cells of the grid that the vector is the mean of.
+
+        Each is where its features respond most; they see further. With ``mirror``, a cell is
+        averaged with the one that sees the same place in the mirrored picture.
+        """
+        image = check_image(decoded, self.id)
+        pixels = pad_to_square(image, self.size)[None]
+        with self._lock:
+            if self._grid_session is None:
+                self._grid_session = self._run_time(with_grid(self._model()))
+        grid = self._features(pixels)
+        if self.mirror:
+            mirrored = self._features(np.ascontiguousarray(pixels[:, :, ::-1]))
+            grid = (grid + mirrored[:, :, ::-1]) / np.float32(2)
+        dim, rows, columns = grid.shape
+        vectors = grid.reshape(dim, -1).T.astype(np.float64) / (rows * columns)
+        places = _cells(image.size, self.size, rows, columns)
+        return AdditiveParts(places, vectors, np.full_like(vectors, 1 / len(vectors)))
+
+    def _features(self, pixels: Pixels) -> F32:
+        found: F32 = self._grid_session.run(None, {"x": pixels})[1][0]
+        return found
+
     def _loaded(self) -> Any:
         if self._session is None:
-            purpose = f"the encoder {self.id!r}"
-            onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
-            weights = self.variant.weights()
-            model = exported(
-                fingerprint(self._graph),
-                architecture=self.variant.architecture,
-                weights=weights,
-                sha256=self.variant.sha256,
-                size=self.size,
-            )
-            settings = onnxruntime.SessionOptions()
-            settings.intra_op_num_threads = self._threads
-            settings.inter_op_num_threads = 1
-            settings.log_severity_level = 3
-            # Spinning threads would take the cores from those that decode images.
-            settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-            self._session = onnxruntime.InferenceSession(
-                str(model), settings, providers=["CPUExecutionProvider"]
-            )
+            self._session = self._run_time(str(self._model()))
         return self._session
+
+    def _model(self) -> Path:
+        weights = self.variant.weights()
+        return exported(
+            fingerprint(self._graph),
+            architecture=self.variant.architecture,
+            weights=weights,
+            sha256=self.variant.sha256,
+            size=self.size,
+        )
+
+    def _run_time(self, model: str | bytes) -> Any:
+        purpose = f"the encoder {self.id!r}"
+        onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = self._threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = 3
+        # Spinning threads would take the cores from those that decode images.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
 
 
 def lite0(
@@ -170,6 +199,37 @@ def lite2(
     return EfficientNetEncoder(LITE2, size=size, mirror=mirror, threads=threads)
 
 
+def _cells(picture: tuple[int, int], size: int, rows: int, columns: int) -> list[Cell]:
+    """Where the cells of a grid over the padded square lie on the picture."""
+    (width, height), (left, top) = _fitted(picture, size)
+
+    def edge(i: int, count: int, before: int, length: int) -> float:
+        return min(max((i * size / count - before) / length, 0.0), 1.0)
+
+    return [
+        Cell(
+            row,
+            column,
+            (rows, columns),
+            (
+                edge(column, columns, left, width),
+                edge(row, rows, top, height),
+                edge(column + 1, columns, left, width),
+                edge(row + 1, rows, top, height),
+            ),
+        )
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def _fitted(picture: tuple[int, int], size: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Width and height of a picture in the square, and where its corner comes to lie."""
+    scale = size / max(picture)
+    width, height = (max(1, round(side * scale)) for side in picture)
+    return (width, height), ((size - width) // 2, (size - height) // 2)
+
+
 def pad_to_square(image: Any, size: int) -> Pixels:
     """Scale an RGB image to fit a white square.
 
@@ -182,14 +242,11 @@ def pad_to_square(image: Any, size: int) -> Pixels:
     """
     from PIL import Image
 
-    width, height = image.size
-    scale = size / max(width, height)
-    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
+    fitted, (left, top) = _fitted(image.size, size)
     if fitted != image.size:
         # A gap of 3 shrinks large images by whole steps first; the result is the same
         # to within a grey level.
         image = image.resize(fitted, Image.Resampling.BICUBIC, reducing_gap=3.0)
     canvas = np.full((size, size, 3), 255, dtype=np.uint8)
-    left, top = (size - fitted[0]) // 2, (size - fitted[1]) // 2
     canvas[top : top + fitted[1], left : left + fitted[0]] = np.asarray(image)
     return canvas

@@ -58,6 +58,29 @@ def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: 
     return model
 
 
+def with_grid(model: Path) -> bytes:
+    """The same network with what it averages as a second output.
+
+    Args:
+        model: A file that :func:`exported` made, whose last step is the mean over a grid.
+
+    Returns:
+        An ONNX model with outputs ``y`` ``(b, dim)`` and the grid ``(b, dim, h, w)``.
+
+    Raises:
+        IsthmusError: If the network ends otherwise.
+    """
+    onnx = require("onnx", extra="starter", purpose="explaining pictures")
+    network = onnx.load(str(model))
+    ends = [node for node in network.graph.node if "y" in node.output]
+    if not ends or ends[0].op_type != "ReduceMean":
+        raise IsthmusError(f"{model} does not end in a mean; delete it, it is exported again")
+    grid = onnx.helper.make_tensor_value_info(ends[0].input[0], onnx.TensorProto.FLOAT, None)
+    network.graph.output.append(grid)
+    written: bytes = network.SerializeToString()
+    return written
+
+
 def _intact(model: Path, note: Path) -> bool:
     try:
         expected = json.loads(note.read_text(encoding="utf-8"))["sha256"]

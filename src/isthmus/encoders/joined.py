@@ -11,6 +11,8 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.types import Encoder
+from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
+from isthmus.encoders.words import caption_parts
 
 
 class JoinedEncoder:
@@ -63,3 +65,27 @@ class JoinedEncoder:
             for part, column in zip(self.parts, columns, strict=True)
         ]
         return np.concatenate(found, axis=1)
+
+    def split(self, decoded: Any) -> Parts:
+        """Parts of every encoder, each scaled by the length of its whole vector.
+
+        Raises:
+            InputError: If one of the encoders cannot say what its vectors are made of.
+        """
+        several = [parts_of(part, decoded) for part in self.parts]
+        sums = [found for found in several if isinstance(found, AdditiveParts)]
+        if len(sums) == len(several):
+            return merged([_unit(found) for found in sums])
+        if not any(isinstance(found, RemovableParts) for found in several):
+            raise InputError(f"{self.id}: the parts of its encoders cannot be joined")
+        captions = (decoded,) if isinstance(decoded, str) else tuple(decoded)
+
+        def encode(items: Sequence[tuple[str, ...]]) -> F32:
+            return self.encode([self.prepare(item) for item in items])
+
+        return caption_parts(captions, encode)
+
+
+def _unit(found: AdditiveParts) -> AdditiveParts:
+    length = max(float(np.linalg.norm(found.total)), 1e-12)
+    return AdditiveParts(found.places, found.vectors / length, found.shares)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,9 @@ from isthmus.core.linalg import F64
 from isthmus.core.types import Encoder
 
 Mask = NDArray[np.bool_]
+
+MIN_SECONDS = 0.25
+MOST_SPANS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +174,17 @@ def parts_of(encoder: Encoder, decoded: Any) -> Parts:
     """What the vector of an item is made of, as its encoder says.
 
     Args:
-        encoder: One with a method ``parts(decoded) -> Parts``.
+        encoder: One with a method ``split(decoded) -> Parts``.
         decoded: What ``isthmus.media.decode`` yields.
 
     Raises:
         InputError: If the encoder cannot say, or nothing can be made of the item.
     """
-    split = getattr(encoder, "parts", None)
+    split = getattr(encoder, "split", None)
     if not callable(split):
         raise InputError(
             f"the encoder {encoder.id!r} cannot say which part of {_named(encoder.modality)} a "
-            "vector comes from; give it a method parts(decoded), or use one that has it"
+            "vector comes from; give it a method split(decoded), or use one that has it"
         )
     found: Parts = split(decoded)
     return found
@@ -208,6 +212,30 @@ def deviation_parts(frames: NDArray[Any], mean: NDArray[Any], deviation: NDArray
     sigma = np.asarray(deviation, dtype=np.float64)
     found: F64 = squares / (len(frames) * np.where(sigma > 0, sigma, 1.0))
     return found
+
+
+def spans(
+    frames: int, rate: float, *, first: float = 0.0, seconds: float = MIN_SECONDS
+) -> tuple[list[Span], list[int]]:
+    """Frames taken together, so that a person can tell them apart.
+
+    Args:
+        frames: How many there are, at least 1.
+        rate: Frames a second.
+        first: When the first one starts, in seconds.
+        seconds: How long a span is at least; longer where there would be more than 60.
+
+    Returns:
+        The spans, and the first frame of each.
+
+    Example:
+        >>> spans(50, 50.0)[1]
+        [0, 12, 25, 38]
+    """
+    count = max(1, min(MOST_SPANS, int(frames / rate / seconds)))
+    edges = np.linspace(0, frames, count + 1).round().astype(int).tolist()
+    places = [Span(first + a / rate, first + b / rate) for a, b in pairwise(edges)]
+    return places, edges[:-1]
 
 
 def merged(several: Sequence[AdditiveParts]) -> AdditiveParts:

@@ -17,6 +17,8 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.types import TEXT
 from isthmus.encoders.base import check_captions, pool_captions, verified
+from isthmus.encoders.parts import Parts
+from isthmus.encoders.words import caption_parts
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
@@ -67,6 +69,20 @@ class UniversalEncoder:
         with self._lock:  # the model sets the process-wide number of BLAS threads
             model = self._loaded()
             return pool_captions(batch, lambda texts: l2_normalize(model.encode(texts)))
+
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption, which are taken out one by one; of several captions, each.
+
+        Convolutions mix the words, so the vector is no sum over them.
+        """
+        with self._lock:
+            tokenizer = self._loaded()._tokenizer
+
+        def cut(run: str) -> list[str]:
+            pieces = tokenizer.encode(run, out_type=str, add_bos=False, add_eos=False)
+            return [bare for piece in pieces if (bare := piece.replace("▁", ""))]
+
+        return caption_parts(self.prepare(decoded), self.encode, cut)
 
     def _loaded(self) -> Any:
         if self._model is None:

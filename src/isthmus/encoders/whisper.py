@@ -19,9 +19,17 @@ import numpy as np
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, F64
 from isthmus.core.types import AUDIO
 from isthmus.encoders.base import check_sound, usable_cores, verified
+from isthmus.encoders.parts import (
+    MIN_SECONDS,
+    MOST_SPANS,
+    AdditiveParts,
+    Span,
+    deviation_parts,
+    spans,
+)
 
 MODEL_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 
@@ -100,6 +108,32 @@ class WhisperEncoder:
                         total[row] += real
         return np.asarray(out / np.maximum(total, 1), dtype=np.float32)
 
+    def split(self, decoded: Any) -> AdditiveParts:
+        """Spans of about a quarter of a second, at most 60 or so, and the silence behind.
+
+        Means are sums over frames, and so is the deviation, see
+        :func:`isthmus.encoders.parts.deviation_parts`.
+        """
+        windows = self.prepare(decoded)
+        total = sum(real for _, real in windows)
+        seconds = max(MIN_SECONDS, total / FRAMES_PER_SECOND / MOST_SPANS)
+        places: list[Span] = []
+        vectors: list[F64] = []
+        shares: list[F64] = []
+        for index, (mel, real) in enumerate(windows):
+            with self._lock:
+                frames = self._run(mel[None])[0].astype(np.float64)
+            first = float(index * WINDOW_SECONDS)
+            found, starts = spans(real, FRAMES_PER_SECOND, first=first, seconds=seconds)
+            if len(frames) > real:
+                end = first + real / FRAMES_PER_SECOND
+                found.append(Span(end, first + len(frames) / FRAMES_PER_SECOND, padding=True))
+                starts.append(real)
+            places += found
+            vectors.append(np.add.reduceat(_frame_parts(frames, real, total), starts, axis=0))
+            shares.append(_frame_shares(len(frames), real, total, starts, frames.shape[1]))
+        return AdditiveParts(places, np.concatenate(vectors), np.concatenate(shares))
+
     def _log_mel(self, features: Any, samples: F32) -> Window:
         seconds = len(samples) / RATE
         padded = float(WINDOW_SECONDS)
@@ -150,3 +184,22 @@ def _statistics(frames: F32, real: int) -> F32:
     """
     sound = frames[:real]
     return np.concatenate([sound.mean(axis=0), sound.std(axis=0), frames.mean(axis=0)])
+
+
+def _frame_parts(frames: F64, real: int, total: int) -> F64:
+    """What each frame adds to the vector of the clip: ``(t, 3 · width)``."""
+    sound = frames[:real]
+    mean = np.zeros_like(frames)
+    mean[:real] = sound / total
+    deviation = np.zeros_like(frames)
+    parts = deviation_parts(sound, sound.mean(axis=0), sound.std(axis=0))
+    deviation[:real] = parts * (real / total)
+    return np.hstack([mean, deviation, frames * (real / total / len(frames))])
+
+
+def _frame_shares(count: int, real: int, total: int, starts: list[int], width: int) -> F64:
+    """How much of each pooling the frames of a span are: ``(spans, 3 · width)``."""
+    in_sound = (np.arange(count) < real) / total
+    in_window = np.full(count, real / total / count)
+    weights = np.add.reduceat(np.stack([in_sound, in_sound, in_window], axis=1), starts, axis=0)
+    return np.repeat(weights, width, axis=1)
