@@ -286,7 +286,8 @@ def _pairs(
         el("h2", "Which training pairs it leans on"),
         el(
             "p",
-            "A pair counts where its one side is like the query and its other side like the item.",
+            "A pair counts where its one side is like the query and its other side like the item, "
+            "and a little where they are unlike in the same way.",
         ),
         el("ol", *rows, class_="lean"),
         el(

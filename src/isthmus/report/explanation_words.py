@@ -77,15 +77,17 @@ def where(places: Sequence[Place], values: Sequence[float]) -> str:
 
 
 def _match(explanation: Explanation) -> str:
-    score = f"Their score is {explanation.score:.2f}"
+    said = f"Their score is {explanation.score:.2f}"
     if explanation.probability is not None:
         likely = in_words(explanation.probability)
-        score = f"{likely[0].upper()}{likely[1:]} a match: their score is {explanation.score:.2f}"
+        match = "to match" if likely == "unlikely" else "a match"
+        said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {explanation.score:.2f}"
     if np.isnan(explanation.above):
-        return f"{score}."
-    things = thing(explanation.item.modality)
-    above = hundredths(explanation.above)
-    return f"{score}, more than {above} of 100 {things}s of the training data have for this query."
+        return f"{said}."
+    things = f"{thing(explanation.item.modality)}s of the training data"
+    if explanation.above >= 1:
+        return f"{said}, higher than with any of the {things}."
+    return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
 
 
 def _side(name: str, side: Side, score: float) -> list[str]:

@@ -1,0 +1,199 @@
+"""``isthmus explain``: why a query and an item match, in parts that sum to the score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, check_output, out, print_json
+from isthmus.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from isthmus.core.types import MediaItem, Record
+    from isthmus.tasks.explain import Explanation, Side
+
+_FOR, _AGAINST = "dark_orange", "slate_blue1"
+_SHADES = " ░▒▓█"
+_PAIRS = 6
+_BAR = 24
+
+
+def command(
+    query: str = typer.Argument(help="Words, or the path of a picture or sound."),
+    item: str = typer.Argument(help="What it is compared with: words or a path."),
+    space: str | None = SPACE_OPTION,
+    query_modality: str | None = typer.Option(
+        None, help="Default: that of the file of this name, else text."
+    ),
+    item_modality: str | None = typer.Option(None, help="The same for the item."),
+    output: Path | None = typer.Option(
+        None, "--out", "-o", help="Also write one HTML page to this file."
+    ),
+    data: str | None = typer.Option(
+        None, help="The data set of the space, to show the training pairs on the page."
+    ),
+    seed: int = typer.Option(0, help="Of the orders in which many parts are put together."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Say which words, places, moments and training pairs make the score of QUERY and ITEM."""
+    from isthmus.report.explanation import write_explanation
+    from isthmus.space import Space
+    from isthmus.tasks.explain import explain
+
+    check_output(output)
+    asked, found = _item(query, query_modality), _item(item, item_modality)
+    records = _records(data)
+    loaded = Space.load(space or "starter")
+    made = explain(loaded, asked, asked.modality, found, found.modality, seed=seed)
+    if output is not None:
+        write_explanation(output, made, records=records)
+    if as_json:
+        from isthmus.report.explanation_words import sentences
+
+        print_json({"said": sentences(made), **made.to_json()})
+        return
+    _print(made)
+    if output is not None:
+        out().print(f"\nPage in {output}", markup=False)
+
+
+def _item(given: str, modality: str | None) -> MediaItem:
+    """A file where there is one or must be one, else words."""
+    from isthmus.core.types import TEXT, MediaItem
+    from isthmus.media.source import item_from_path
+
+    path = Path(given).expanduser()
+    if modality == TEXT or (modality is None and not _is_file(path)):
+        if not given.strip():
+            raise InputError("there is nothing to explain: the text is empty")
+        return MediaItem.from_text(given)
+    return item_from_path(path, modality)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text too long for a name
+        return False
+
+
+def _records(data: str | None) -> dict[str, Record]:
+    if data is None:
+        return {}
+    from isthmus.datasets import load
+
+    return {record.id: record for record in load(data).records}
+
+
+def _print(made: Explanation) -> None:
+    from isthmus.report.explanation_words import name_of, sentences
+
+    console = out()
+    for sentence in sentences(made):
+        console.print(sentence, markup=False)
+    for name, side in (("Query", made.query), ("Item", made.item)):
+        console.print()
+        console.print(f"{name}: {name_of(side)}", markup=False, style="bold")
+        _print_side(console, side)
+    _print_pairs(console, made)
+
+
+def _print_side(console: Console, side: Side) -> None:
+    from isthmus.encoders.parts import Cell, Span
+    from isthmus.report.explanation_words import signed
+
+    if not side.places:
+        console.print(side.method, markup=False)
+        return
+    if isinstance(side.places[0], Cell):
+        for line in _grid(side):
+            console.print(line)
+    elif isinstance(side.places[0], Span):
+        console.print(_curve(side))
+    else:
+        console.print(_sentence(side))
+    total = signed(float(side.values.sum()))
+    console.print(f"start {signed(side.baseline)}, parts {total}; {side.method}", style="dim")
+
+
+def _sentence(side: Side) -> Text:
+    from rich.text import Text
+
+    from isthmus.report.explanation_words import signed
+
+    largest = max(float(abs(side.values).max()), 1e-12)
+    line = Text()
+    for place, value in zip(side.places, side.values, strict=True):
+        strong = "bold " if abs(value) > largest / 2 else ""
+        faint = abs(value) < largest / 16
+        line.append(place.label, "dim" if faint else strong + (_FOR if value > 0 else _AGAINST))
+        line.append(f" {signed(value)}  ", "dim")
+    return line
+
+
+def _grid(side: Side) -> list[Text]:
+    """Two characters a cell, for the finest of the grids; padding is a dot."""
+    from rich.text import Text
+
+    from isthmus.encoders.parts import Cell
+
+    cells = [(p, v) for p, v in zip(side.places, side.values, strict=True) if isinstance(p, Cell)]
+    grid = max(cell.grid for cell, _ in cells)
+    cells = [(cell, value) for cell, value in cells if cell.grid == grid]
+    largest = max(max(abs(value) for _, value in cells), 1e-12)
+    lines = [Text("  ") for _ in range(grid[0])]
+    for cell, value in sorted(cells, key=lambda pair: (pair[0].row, pair[0].column)):
+        if cell.padding:
+            lines[cell.row].append("··", "dim")
+            continue
+        shade = _SHADES[round((len(_SHADES) - 1) * abs(value) / largest)]
+        # what speaks against is marked by its sign, since colour may not show
+        shown = shade * 2 if value >= 0 or shade == " " else f"{shade}−"
+        lines[cell.row].append(shown, _FOR if value >= 0 else _AGAINST)
+    return lines
+
+
+def _curve(side: Side) -> Text:
+    """One bar a span of time; what speaks against hangs as a minus."""
+    from rich.text import Text
+
+    line = Text("  ")
+    spans = [(p, v) for p, v in zip(side.places, side.values, strict=True) if not p.padding]
+    largest = max((abs(value) for _, value in spans), default=1.0) or 1.0
+    for _, value in spans:
+        if value < 0:
+            line.append("−", _AGAINST)
+        else:
+            line.append("▁▂▃▄▅▆▇█"[min(int(8 * value / largest), 7)], _FOR)
+    return line
+
+
+def _print_pairs(console: Console, made: Explanation) -> None:
+    from isthmus.report.explanation_words import signed
+
+    listed = made.leaning(_PAIRS)
+    if not listed:
+        return
+    from rich.text import Text
+
+    console.print()
+    console.print("Training pairs", style="bold")
+    largest = max(abs(pair.value) for pair in listed) or 1.0
+    for pair in listed:
+        bar = "█" * max(1, round(_BAR * abs(pair.value) / largest))
+        line = Text(f"  {signed(pair.value)} ")
+        line.append(f"{bar:<{_BAR}}", _FOR if pair.value >= 0 else _AGAINST)
+        line.append(f" {pair.id}")
+        console.print(line)
+    support = made.pairs
+    rest = float(support.values.sum()) - sum(pair.value for pair in listed)
+    others = len(support.ids) - len(listed)
+    console.print(
+        f"  {signed(rest)} the other {others:,}; {signed(support.residual)} outside of them",
+        style="dim",
+    )
