@@ -333,12 +333,19 @@ def _pair(
 
 
 def _shown_of(record: Record, modalities: Iterable[str], assets: Assets) -> list[Markup]:
+    """Its picture and its sound, and its caption once."""
     caption = caption_of(record.items.get(TEXT), most=1)
-    wanted = [m for m in dict.fromkeys((*modalities, IMAGE)) if m in record.items and m != TEXT]
-    found = [shown(record.items[m], caption, None, assets) for m in wanted]
-    if not found and TEXT in record.items:
-        found = [shown(record.items[TEXT], None, None, assets)]
-    return found
+    name = caption or record.id
+    found: list[Markup] = []
+    for modality in dict.fromkeys((*modalities, IMAGE)):
+        if (item := record.items.get(modality)) is None:
+            continue
+        view = assets.player(item, name) if modality == AUDIO else assets.picture(item, name)
+        found += [view] if view is not None else []
+    if caption is not None:
+        language = language_of(caption)
+        found.append(el("span", caption, class_="caption", lang=language, dir="auto"))
+    return [el("div", *found, class_="media")] if found else []
 
 
 def _reading(explanation: Explanation) -> Markup:

@@ -77,11 +77,12 @@ def where(places: Sequence[Place], values: Sequence[float]) -> str:
 
 
 def _match(explanation: Explanation) -> str:
-    said = f"Their score is {explanation.score:.2f}"
+    score = f"{explanation.score:.2f}".replace("-", "−")
+    said = f"Their score is {score}"
     if explanation.probability is not None:
         likely = in_words(explanation.probability)
         match = "to match" if likely == "unlikely" else "a match"
-        said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {explanation.score:.2f}"
+        said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
     if np.isnan(explanation.above):
         return f"{said}."
     things = f"{thing(explanation.item.modality)}s of the training data"

@@ -1,0 +1,166 @@
+"""The command, and the page it writes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from isthmus.cli import explain as command
+from isthmus.core.errors import IsthmusError
+from isthmus.core.types import TEXT, Dataset, MediaItem, Record
+from isthmus.datasets import load
+from isthmus.report.explanation import write_explanation
+from isthmus.report.explanation_words import sentences, signed, where
+from isthmus.space import Space, align, prepare
+from isthmus.tasks.explain import explain
+
+HOSTILE = "a red star <script>window.attacked = 1</script> x' onload='window.attacked=2'"
+
+app = typer.Typer()
+app.command("explain")(command.command)
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Dataset:
+    return load("shapes", n=60, seed=1)
+
+
+@pytest.fixture(scope="module")
+def space(scenes: Dataset) -> Space:
+    encoders = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
+    return align(prepare(scenes, encoders, by_group=False), aligner="ridge", nested=False)
+
+
+@pytest.fixture(scope="module")
+def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("explain")
+    space.save(root / "space")
+    for name, modality in (("scene.png", "image"), ("scene.wav", "audio")):
+        (root / name).write_bytes(scenes.records[3].items[modality].read())
+    return root
+
+
+def run(*arguments: str | Path) -> Any:
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "80"})
+
+
+@pytest.mark.parametrize("item", ["scene.png", "scene.wav"])
+def test_json_sums_to_the_score(place: Path, item: str) -> None:
+    done = run("a large green triangle", place / item, "--space", place / "space", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    for side in ("query", "item"):
+        total = found[side]["baseline"] + sum(part["value"] for part in found[side]["parts"])
+        assert total == pytest.approx(found["score"], abs=1e-5)
+    pairs = found["pairs"]
+    total = sum(pair["value"] for pair in pairs["listed"]) + pairs["others"] + pairs["residual"]
+    assert total == pytest.approx(found["score"], abs=1e-5)
+    assert [part["text"] for part in found["query"]["parts"]] == ["a", "large", "green", "triangle"]
+    assert found["said"]
+
+
+def test_a_terminal_shows_words_a_grid_and_pairs(place: Path) -> None:
+    done = run("a large green triangle", place / "scene.png", "--space", place / "space")
+    assert done.exit_code == 0, done.output
+    assert "Query: “a large green triangle”" in done.stdout
+    grid = done.stdout.split("Item: scene.png\n")[1].splitlines()[:8]
+    assert all(len(line) <= 18 for line in grid) and any("█" in line for line in grid)
+    assert "Training pairs" in done.stdout and "the other 54" in done.stdout
+    heard = run(place / "scene.wav", "green", "--space", place / "space")
+    assert "▁" in heard.stdout or "█" in heard.stdout or "−" in heard.stdout
+
+
+def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
+    done = run(place / "scene.png", place / "scene.png", "--space", place / "space",
+               "--query-modality", "text", "--json")  # fmt: skip
+    assert json.loads(done.stdout)["query"]["modality"] == "text"
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "says"),
+    [
+        ("  ", (), "the text is empty"),
+        ("nowhere.png", ("--query-modality", "image"), "nowhere.png"),
+        ("star", ("--out", "."), "is a folder"),
+    ],
+)
+def test_mistakes_get_a_message(
+    place: Path, query: str, options: tuple[str, ...], says: str
+) -> None:
+    done = run(query, place / "scene.png", "--space", place / "space", *options)
+    assert isinstance(done.exception, IsthmusError) and says in str(done.exception)
+
+
+def test_numbers_and_places_in_words(space: Space, scenes: Dataset) -> None:
+    record = scenes.records[3]
+    found = explain(space, "a large green triangle", TEXT, record.items["image"], "image")
+    assert signed(-0.126) == "−0.13"
+    values = [1.0 if (c.row, c.column) == (0, 7) else 0.0 for c in found.item.places]
+    assert where(found.item.places, values) == "top right"
+    assert where(found.item.places, [1.0] * 64) == "middle"
+    assert any("“" in sentence for sentence in sentences(found))
+
+
+@pytest.fixture(scope="module")
+def pages(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Hostile captions, names and ids everywhere."""
+    root = tmp_path_factory.mktemp("pages")
+    records = {
+        r.id: Record(r.id, {**r.items, TEXT: MediaItem.from_text(HOSTILE)}) for r in scenes.records
+    }
+    made = []
+    for modality in ("image", "audio"):
+        old = scenes.records[3].items[modality]
+        item = MediaItem(old.id, modality, HOSTILE, old.payload)
+        found = explain(space, HOSTILE, TEXT, item, modality)
+        made.append(write_explanation(root / f"{modality}.html", found, records=records))
+    return made
+
+
+def test_the_page_escapes_what_others_wrote(pages: list[Path]) -> None:
+    for page in pages:
+        html = page.read_text(encoding="utf-8")
+        assert html.startswith("<!doctype html>")
+        assert html.count("<script") == 1 and "window.attacked" in html
+        assert " style=" not in html  # the policy would drop it
+        assert "http://" not in html.replace("http://www.w3.org", "")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no Chromium; run: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_page_in_a_browser(browser: Any, pages: list[Path], scheme: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    wrong: list[str] = []
+    page = context.new_page()
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    for path in pages:
+        page.goto(path.as_uri())
+        assert page.evaluate("window.attacked") is None
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".curve rect").count() >= 3
+    page.goto(pages[0].as_uri())
+    assert page.locator(".heat rect").count() == 64
+    page.locator(".alone input").check()
+    assert page.locator(".heat").evaluate("(g) => getComputedStyle(g).visibility") == "hidden"
+    assert wrong == []
+    context.close()
