@@ -17,7 +17,7 @@ from isthmus.core.errors import IsthmusError
 from isthmus.core.types import TEXT, Dataset, MediaItem, Record
 from isthmus.datasets import load
 from isthmus.report.explanation import write_explanation
-from isthmus.report.explanation_words import sentences, signed, where
+from isthmus.report.explanation_words import sentences, signed, title, where
 from isthmus.space import Space, align, prepare
 from isthmus.tasks.explain import explain
 
@@ -105,7 +105,11 @@ def test_numbers_and_places_in_words(space: Space, scenes: Dataset) -> None:
     values = [1.0 if (c.row, c.column) == (0, 7) else 0.0 for c in found.item.places]
     assert where(found.item.places, values) == "top right"
     assert where(found.item.places, [1.0] * 64) == "middle"
-    assert any("“" in sentence for sentence in sentences(found))
+    assert any("Of the words, “" in sentence for sentence in sentences(found))
+    several = explain(space, record.items[TEXT], TEXT, record.items["image"], "image")
+    assert len(several.query.places) == 2 and several.query.method == "closed form"
+    assert title(several).count("and 1 caption more") == 1
+    assert any("Of the captions, “" in sentence for sentence in sentences(several))
 
 
 @pytest.fixture(scope="module")

@@ -150,6 +150,16 @@ def test_training_pairs_of_a_whole_basis_are_the_coordinates() -> None:
     assert [pair.id for pair in found.strongest(2)] == ["b", "a"]
 
 
+def test_of_very_many_coordinates_the_weakest_are_left_to_the_residual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("isthmus.tasks._explain_pairs.MOST", 2)
+    q = x = unit([3.0, 2.0, 1.0])
+    found = support(q, x, np.eye(3), np.eye(3), ["a", "b", "c"])
+    np.testing.assert_allclose(found.values, np.array([9, 4, 0]) / 14 / 1.01, atol=1e-12)
+    assert found.residual == pytest.approx(1 - 13 / 14 / 1.01)
+
+
 def test_pairs_are_matched_by_the_ids_of_records() -> None:
     u, v = np.arange(3, dtype=np.float32)[:, None], 10 * np.arange(3, dtype=np.float32)[:, None]
     left, right, ids = paired(u, ["a", "b", "c"], v, ["c", "x", "a"])

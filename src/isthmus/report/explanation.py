@@ -15,7 +15,7 @@ from isthmus.encoders.parts import Cell, Span, Word
 from isthmus.media import decode
 from isthmus.media.audio import resample
 from isthmus.report.assets import Assets
-from isthmus.report.explanation_words import name_of, sentences, signed, title
+from isthmus.report.explanation_words import kind_of, name_of, sentences, signed, title
 from isthmus.report.glyphs import glyph
 from isthmus.report.markup import Markup, el, join
 from isthmus.report.media import shown
@@ -106,7 +106,7 @@ def _side(name: str, side: Side, assets: Assets) -> Markup:
 def _sum(side: Side) -> Markup:
     """The account in one line: what it starts from, what the parts add, what that makes."""
     total = float(side.values.sum())
-    kinds = {Cell: "cells", Span: "spans", Word: "words"}[type(side.places[0])]
+    kinds = kind_of(side)
     parts = [
         f"{len(side.places)} {kinds if len(side.places) > 1 else kinds[:-1]} {signed(total)}",
         f"start {signed(side.baseline)}",

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isthmus.core.types import TEXT
 from isthmus.encoders.parts import Cell, Place, Span, Word
-from isthmus.report.words import caption_of, count, hundredths, short_source, thing
+from isthmus.report.words import captions_of, count, hundredths, short_source, thing
 from isthmus.tasks.explain import Explanation, Side
 from isthmus.tasks.search import in_words
 
@@ -39,8 +38,20 @@ def title(explanation: Explanation) -> str:
 
 def name_of(side: Side) -> str:
     """A short name: the caption in quotes, or the file."""
-    caption = caption_of(side.item, most=1)
-    return f"“{caption}”" if side.modality == TEXT and caption else short_source(side.item)
+    captions = captions_of(side.item)
+    if not captions:
+        return short_source(side.item)
+    more = f" and {count(len(captions) - 1, 'caption')} more" if len(captions) > 1 else ""
+    return f"“{captions[0]}”{more}"
+
+
+def kind_of(side: Side) -> str:
+    """What its parts are: ``"cells"``, ``"spans"``, ``"words"``, ``"captions"``."""
+    first = side.places[0]
+    if isinstance(first, Word):
+        several = any(place.caption for place in side.places if isinstance(place, Word))
+        return "captions" if several else "words"
+    return "cells" if isinstance(first, Cell) else "spans"
 
 
 def signed(value: float) -> str:
@@ -104,7 +115,8 @@ def _side(name: str, side: Side, score: float) -> list[str]:
         return [f"{said}."]
     if len(side.places) == 1:
         return []
-    said = f"Of the words, “{side.places[most].label}” counts most ({signed(side.values[most])})"
+    best = side.places[most].label
+    said = f"Of the {kind_of(side)}, “{best}” counts most ({signed(side.values[most])})"
     if -side.values[least] > _WORTH * score:
         against = side.places[least].label
         said += f"; “{against}” speaks against it ({signed(side.values[least])})"
