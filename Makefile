@@ -12,7 +12,7 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint docs bench peers clean
+.PHONY: help setup demo test lint docs bench starter peers clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
 		matching diagnose; do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 	$(BIN)/python benchmarks/ablation.py --json benchmarks/results/ablation.json --page docs/ablation.md
+
+starter: setup ## train, measure and replace the space that comes with the package
+	$(BIN)/isthmus data get tuxpaint
+	$(BIN)/isthmus data get openclipart
+	$(BIN)/python benchmarks/starter.py --write --json benchmarks/results/starter.json
 
 peers: setup ## measure isthmus beside other packages, which this installs
 	$(PIP) install --constraint constraints.txt -r benchmarks/requirements.txt

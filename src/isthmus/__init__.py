@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from isthmus.space import Space
     from isthmus.space.align import align
     from isthmus.space.evaluate import evaluate
+    from isthmus.tasks import Query, Store
 
 __version__ = "0.1.0"
 
@@ -26,9 +27,11 @@ __all__ = [
     "Moments",
     "PairedVectors",
     "Procrustes",
+    "Query",
     "Record",
     "Ridge",
     "Space",
+    "Store",
     "align",
     "evaluate",
     "load_dataset",
@@ -44,9 +47,11 @@ _HOMES = {
     "Moments": "isthmus.aligners",
     "PairedVectors": "isthmus.core.types",
     "Procrustes": "isthmus.aligners",
+    "Query": "isthmus.tasks",
     "Record": "isthmus.core.types",
     "Ridge": "isthmus.aligners",
     "Space": "isthmus.space",
+    "Store": "isthmus.tasks",
     "align": "isthmus.space",
     "evaluate": "isthmus.space",
     "load_dataset": "isthmus.datasets:load",

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from isthmus import __version__
-from isthmus.cli import align, data, demo, diagnose, embed, evaluate, index, search, store
+from isthmus.cli import align, data, demo, diagnose, embed, evaluate, explain, index, search, store
 from isthmus.cli.console import guarded
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("eval")(evaluate.command)
 app.command("embed")(embed.command)
 app.command("index")(index.command)
 app.command("search")(search.command)
+app.command("explain")(explain.command)
 app.command("status")(store.status)
 app.command("forget")(store.forget)
 app.command("doctor")(store.doctor)

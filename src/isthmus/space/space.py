@@ -19,6 +19,7 @@ from isthmus.core.validate import check_vectors
 from isthmus.encoders import cache as vector_cache
 from isthmus.encoders import load as load_encoder
 from isthmus.media.source import item_from_path
+from isthmus.space import starter
 from isthmus.space.calibrate import Background, Calibration, nearness
 from isthmus.space.card import model_card
 from isthmus.space.encode import EncodedItems, encode_items
@@ -243,15 +244,21 @@ class Space:
         }
         return [name for name in directions if frozenset(name.split("→")) not in paired]
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the space: JSON, safetensors and a model card, whole or not at all."""
+    def save(self, folder: str | Path, *, compact: bool = False) -> Path:
+        """Write the space: JSON, safetensors and a model card, whole or not at all.
+
+        Args:
+            folder: Where to.
+            compact: Whether banks are kept with half the digits (float16).
+        """
         document, tensors = self._heads_state()
         document["report"] = self.report
         document["hubs"] = self.hubs
         document["bank_ids"] = self.bank_ids
         document["calibration"] = {name: c.to_json() for name, c in self.calibration.items()}
         document["fingerprint"] = self.fingerprint
-        tensors.update({f"bank.{m}": bank for m, bank in self.banks.items()})
+        kind = np.float16 if compact else np.float32
+        tensors.update({f"bank.{m}": bank.astype(kind) for m, bank in self.banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)
@@ -260,10 +267,16 @@ class Space:
     def load(cls, folder: str | Path) -> Space:
         """Read a space.
 
+        Args:
+            folder: Where it is; ``"starter"`` is the one that comes with the package, unless
+                there is a folder of that name.
+
         Raises:
             ArtifactError: If there is none, it is damaged, or of another format version.
             FingerprintError: If its parts do not belong together.
         """
+        if str(folder) == starter.NAME and not Path(folder).exists():
+            folder = starter.folder()
         document, tensors = load_artifact(Path(folder), KIND)
         heads = {
             m: head_from_state(head["kind"], head["state"], _prefixed(tensors, f"head.{m}."))
@@ -273,7 +286,8 @@ class Space:
             m: EncoderRef(**ref, tensors=_prefixed(tensors, f"encoder.{m}."))
             for m, ref in document["encoders"].items()
         }
-        banks, hubs = _prefixed(tensors, "bank."), float(document.get("hubs", 1.0))
+        banks = {m: x.astype(np.float32) for m, x in _prefixed(tensors, "bank.").items()}
+        hubs = float(document.get("hubs", 1.0))
         known = document.get("calibration", {})
         calibration = {name: Calibration.from_json(each) for name, each in known.items()}
         ids = document.get("bank_ids")
