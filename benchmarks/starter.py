@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import _machine
-from isthmus import __version__
 from isthmus.aligners import CCA, Moments
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.core.types import PairedVectors
+from isthmus.core.version import __version__
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics import retrieval_report
@@ -199,6 +199,10 @@ def directions(data: Corpus, model: Model, held: set[str]) -> dict[str, HeldOut]
         both = (text[there], image[there])
         found[f"text→image ({language})"] = seen(model, "text", both[0], "image", both[1])
         found[f"image→text ({language})"] = seen(model, "image", both[1], "text", both[0])
+    one, other = data.single["en"], data.single["zh"]
+    both_known = rows[~np.isnan(other[rows, 0])]
+    for name, x, y in (("en→zh", one, other), ("zh→en", other, one)):
+        found[f"text→text ({name})"] = seen(model, "text", x[both_known], "text", y[both_known])
     place = {name: i for i, name in enumerate(data.stamps.ids)}
     for language in dict.fromkeys(data.sound_languages):
         clips = np.flatnonzero(

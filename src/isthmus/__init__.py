@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from isthmus.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from isthmus.aligners import CCA, Anchors, Moments, Procrustes, Ridge
     from isthmus.core.errors import IsthmusError
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from isthmus.space.align import align
     from isthmus.space.evaluate import evaluate
     from isthmus.tasks import Query, Store
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CCA",

@@ -100,8 +100,9 @@ def test_a_reader_sees_what_another_process_wrote(tmp_path: Path) -> None:
     assert len(first) == 29
 
 
-def test_deletion_leaves_nothing_behind(tmp_path: Path) -> None:
-    store = filled(tmp_path / "s", batches=3)
+@pytest.mark.parametrize(("n", "batches"), [(50, 3), (400, 1)])
+def test_deletion_leaves_nothing_behind(tmp_path: Path, n: int, batches: int) -> None:
+    store = filled(tmp_path / "s", n, batches)
     store.record_files([FileRecord("/geheim/密.png", 1, 2, "id7")])
     vector = store.vectors(["id7"])["id7"].tobytes()
     name = store.get(["id7"])["id7"].source.encode()
@@ -111,6 +112,8 @@ def test_deletion_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not _somewhere(tmp_path / "s", vector)
     assert not _somewhere(tmp_path / "s", name)
     assert not _somewhere(tmp_path / "s", "/geheim/密.png".encode())
+    again = opened(tmp_path / "s")
+    assert len(again) == n * batches - 1 and again.check(deep=True) == []
 
 
 def _somewhere(folder: Path, data: bytes) -> bool:

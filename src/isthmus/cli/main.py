@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from isthmus import __version__
 from isthmus.cli import align, data, demo, diagnose, embed, evaluate, explain, index, search, store
 from isthmus.cli.console import guarded
+from isthmus.core.version import __version__
 
 app = typer.Typer(
     name="isthmus",

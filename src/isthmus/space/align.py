@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus import __version__
 from isthmus.aligners import Aligner, Moments
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import cache_dir
 from isthmus.core.rows import families
 from isthmus.core.types import Dataset, Encoder, Failure, PairedVectors, Progress
+from isthmus.core.version import __version__
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import default_for
 from isthmus.encoders import load as load_encoder

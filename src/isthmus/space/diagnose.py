@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus import __version__
 from isthmus.core.errors import DataError
 from isthmus.core.types import Failure, Progress
+from isthmus.core.version import __version__
 from isthmus.encoders.cache import VectorCache
 from isthmus.space.align import Data, Prepared
 from isthmus.space.diagnosis.curve import LearningCurve, learning_curve

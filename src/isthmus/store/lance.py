@@ -198,6 +198,11 @@ class LanceBackend(MemoryBackend):
                     # The warning is about other readers; ours hold their rows in memory.
                     warnings.simplefilter("ignore")
                     table = self._table(name)
+                    table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+                    if any((self._root / f"{name}.lance" / "_deletions").glob("*")):
+                        # Of few deletions only marks are kept, and the rows stay; write the
+                        # others anew.
+                        table.add(table.to_arrow(), mode="overwrite")
                     # The newest commit is kept with its words, so it must not be a deletion.
                     table.delete("false")
                     table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)

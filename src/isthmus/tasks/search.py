@@ -132,11 +132,11 @@ def search(
     counts = backend.count()
     ranked: list[list[Hit]] = []
     uncalibrated: list[str] = []
-    sure = False
+    strange, sure = asked.strange, False
     for modality in (m for m in modalities if counts.get(m)):
         hits = asked.among(modality, k, where=where, exact=exact)
         uncalibrated += asked.uncalibrated(modality)
-        sure = sure or asked.answered(modality, hits)
+        sure = sure or (not strange and asked.answered(modality, hits))
         ranked.append(hits)
     hits = merged(ranked)
     if words:
@@ -234,19 +234,29 @@ class Asked:
         names = dict.fromkeys(f"{m}→{modality}" for m in self.modalities)
         return [name for name in names if name not in self.space.calibration]
 
+    @property
+    def strange(self) -> bool:
+        """Whether something that is sought is unlike all that the space was made from.
+
+        How familiar a query is does not depend on what it is compared with, so any direction
+        from its modality that is calibrated can tell.
+        """
+        return any(
+            calibration.strange(self._background(i, name.partition("→")[2]))
+            for i, term in enumerate(self.terms)
+            for name, calibration in self.space.calibration.items()
+            if term.weight > 0 and name.startswith(f"{self.modalities[i]}→")
+        )
+
     def answered(self, modality: str, hits: Sequence[Hit]) -> bool:
         """Whether some hit of a modality passes for a match, by what the space was calibrated on.
 
-        Where a direction is uncalibrated nothing can be said, and hits are shown. Of several
-        terms none that is sought may be strange to the space.
+        Where a direction is uncalibrated nothing can be said, and hits are shown.
         """
         if not hits or self.uncalibrated(modality):
             return bool(hits)
         sought = [i for i, term in enumerate(self.terms) if term.weight > 0]
-        made = [self._calibration(i, modality) for i in sought]
-        if any(c.strange(self._background(i, modality)) for i, c in zip(sought, made, strict=True)):
-            return False
-        least = np.mean([each.threshold for each in made])
+        least = np.mean([self._calibration(i, modality).threshold for i in sought])
         return any((hit.probability or 0.0) >= least for hit in hits)
 
     @property
@@ -315,10 +325,14 @@ def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str]:
 def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
     """Hits of several modalities as one list, so that none wins because its scores run higher.
 
-    Within a modality the order stays; across them the hit comes first whose score stands out
-    most among the scores that the same query gives the space's own items of that modality.
+    Where every hit has a calibrated probability, that is what they are ordered by. Else the hit
+    comes first whose score stands out most among the scores that the same query gives the
+    space's own items of that modality; a modality keeps its own order then.
     """
-    return sorted((hit for hits in ranked for hit in hits), key=lambda hit: -hit.prominence)
+    hits = [hit for some in ranked for hit in some]
+    if len(ranked) > 1 and all(hit.probability is not None for hit in hits):
+        return sorted(hits, key=lambda hit: -(hit.probability or 0.0))
+    return sorted(hits, key=lambda hit: -hit.prominence)
 
 
 def _with_named(

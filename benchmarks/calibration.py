@@ -1,0 +1,199 @@
+"""Whether probabilities mean what they say, and whether nonsense is told from questions.
+
+Run ``python benchmarks/calibration.py --json FILE``. Under the ``image-text`` protocol ``align``
+sees 540 pairs and calibrates itself on folds of them; the gallery of 130 is only measured on. ECE is
+over the ten best hits of every query, in 15 bins of equal count. Nonsense queries come from a
+generator that nothing was fitted to. Merging is measured with the shipped space on the stamps it
+has not seen: each query's true match is in the gallery once as a picture, as a French spoken word
+and as a Chinese caption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import string
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import _machine
+from isthmus.core.linalg import F32
+from isthmus.datasets import load
+from isthmus.metrics.calibration import expected_calibration_error
+from isthmus.space import Prepared, Space, align, default_cache, prepare
+from isthmus.space.calibrate import shown_hits
+from isthmus.store import Entry, MemoryBackend
+from isthmus.tasks.query import Query
+from isthmus.tasks.search import search
+
+GALLERY, PAIRS, NONSENSE, COVERAGE = 130, 540, 200, 0.9
+FUNCTION_WORDS = (
+    "the of and to in is that it was for as with his they at be this from have or by had not but "
+    "what all were when we there can an your which their if do will each about how then them"
+).split()
+ABSTRACT = (
+    "liability jurisprudence amortization bureaucracy paradigm epistemology subsidy covenant "
+    "arbitration invoice heuristic syllogism tariff mortgage dividend quarterly compliance audit"
+).split()
+HAN = "的了是在不有和这为上个我以要他时来用们到作于出就分对成会可主发年动同也能下过说产种面而方后定行所然事"
+
+
+def nonsense(rng: np.random.Generator, count: int) -> dict[str, list[str]]:
+    """Queries that mean nothing, or nothing that a picture shows."""
+
+    def joined(words: Sequence[str], low: int, high: int) -> str:
+        return " ".join(rng.choice(words, rng.integers(low, high)))
+
+    def letters(alphabet: str) -> str:
+        return "".join(rng.choice(list(alphabet), rng.integers(4, 10)))
+
+    keys = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+    each = count // 5
+    return {
+        "random letters": [
+            " ".join(letters(string.ascii_lowercase) for _ in range(rng.integers(1, 4)))
+            for _ in range(each)
+        ],
+        "keyboard": [letters(keys[rng.integers(3)]) for _ in range(each)],
+        "function words": [joined(FUNCTION_WORDS, 3, 7) for _ in range(each)],
+        "abstract words": [joined(ABSTRACT, 2, 5) for _ in range(each)],
+        "Chinese characters": [
+            "".join(rng.choice(list(HAN), rng.integers(4, 9))) for _ in range(each)
+        ],
+    }
+
+
+def answered(space: Space, queries: F32, items: F32) -> np.ndarray:
+    """Whether each text query gets a match among pictures, ``(q,)`` bool."""
+    calibration = space.calibration["text→image"]
+    background = space.query_background(queries, "text", "image")
+    hubness = space.hubness(items, "image")[:, space.modalities.index("text")]
+    probability = calibration.probability(queries @ items.T, hubness, background)
+    familiar = background.familiar >= calibration.least_familiar
+    return familiar & (probability.max(axis=1) >= calibration.threshold)
+
+
+def run(ready: Prepared, seed: int) -> dict[str, Any]:
+    """One gallery."""
+    order = np.random.default_rng(seed).permutation(len(ready.pairs))
+    test, train = order[:GALLERY], order[GALLERY : GALLERY + PAIRS]
+    space = align(ready.take(train), nested=False, seed=seed)
+    found: dict[str, Any] = {"seed": seed, "chosen": space.report["chosen"]["label"]}
+    vectors = {m: space.transform(ready.pairs.vectors[m][test], m) for m in ("text", "image")}
+    for a, b in (("text", "image"), ("image", "text")):
+        x, y = vectors[a], vectors[b]
+        calibration = space.calibration[f"{a}→{b}"]
+        hubness = space.hubness(y, b)[:, space.modalities.index(a)]
+        probability = calibration.probability(x @ y.T, hubness, space.query_background(x, a, b))
+        inside = probability >= calibration.conformal(COVERAGE)
+        found[f"{a}→{b}"] = {
+            "ece_before": expected_calibration_error(*shown_hits(np.clip(x @ y.T, 0, 1))),
+            "ece": expected_calibration_error(*shown_hits(probability)),
+            "ece_all_pairs": expected_calibration_error(
+                probability.ravel(), np.eye(len(x), dtype=bool).ravel()
+            ),
+            "coverage": float(np.diagonal(inside).mean()),
+            "set_size": float(inside.sum(axis=1).mean()),
+        }
+    found["true_kept"] = float(answered(space, vectors["text"], vectors["image"]).mean())
+    encoder = ready.encoders["text"]
+    kinds = nonsense(np.random.default_rng(90_000 + seed), NONSENSE)
+    refused = {
+        kind: 1 - float(answered(space, _texts(space, encoder, texts), vectors["image"]).mean())
+        for kind, texts in kinds.items()
+    }
+    found["nonsense_refused"] = float(np.mean(list(refused.values())))
+    found["nonsense_refused_by_kind"] = refused
+    return found
+
+
+def _texts(space: Space, encoder: Any, texts: Sequence[str]) -> F32:
+    return space.transform(encoder.encode([(text,) for text in texts]), "text")
+
+
+def merging(seed: int = 0) -> dict[str, Any]:
+    """Mean place of the true match of each modality, and how far they lie apart."""
+    space, cache = Space.load("starter"), default_cache()
+    stamps = prepare(load("tuxpaint"), cache=cache).pairs
+    chinese = prepare(load("tuxpaint", languages="zh"), cache=cache).pairs
+    spoken = prepare(load("tuxpaint", part="speech-text", limit=None), cache=cache).pairs
+    order = np.random.default_rng(seed).permutation(len(stamps.ids))[:GALLERY]
+    row_zh = {name: i for i, name in enumerate(chinese.ids)}
+    row_fr = {name.partition("#")[0]: i for i, name in enumerate(spoken.ids)}
+    names = [stamps.ids[i] for i in order if stamps.ids[i] in row_zh and stamps.ids[i] in row_fr]
+    row = {name: i for i, name in enumerate(stamps.ids)}
+    native = {
+        "image": stamps.vectors["image"][[row[name] for name in names]],
+        "text": chinese.vectors["text"][[row_zh[name] for name in names]],
+        "audio": spoken.vectors["audio"][[row_fr[name] for name in names]],
+    }
+    backend = MemoryBackend(space.dim, space.modalities)
+    for m, x in native.items():
+        vectors = space.transform(x, m)
+        entries = [Entry(f"{m}:{name}", m, name) for name in names]
+        backend.add(entries, vectors, space.hubness(vectors, m))
+    captions = load("tuxpaint").records
+    english = {record.id: record.items["text"].captions[0] for record in captions}
+    places: dict[str, list[int]] = {m: [] for m in native}
+    for name in names:
+        query = Query.text(english[name])
+        found = search(
+            space, backend, query, modalities=tuple(native), k=3 * len(names), words=False
+        )
+        place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
+        for m in native:
+            places[m].append(place[f"{m}:{name}"])
+    mean = {m: float(np.mean(found)) for m, found in places.items()}
+    return {
+        "queries": len(names),
+        "mean_rank": mean,
+        "median_rank": {m: float(np.median(found)) for m, found in places.items()},
+        "ratio": max(mean.values()) / min(mean.values()),
+    }
+
+
+def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Means and deviations over the galleries; both directions together where there are two."""
+
+    def spread(values: Sequence[float]) -> dict[str, float]:
+        return {
+            "mean": round(float(np.mean(values)), 4),
+            "sd": round(float(np.std(values, ddof=1)), 4),
+        }
+
+    both = [one[name] for one in runs for name in ("text→image", "image→text")]
+    out = {key: spread([each[key] for each in both]) for key in both[0]}
+    for key in ("nonsense_refused", "true_kept"):
+        out[key] = spread([one[key] for one in runs])
+    kinds = runs[0]["nonsense_refused_by_kind"]
+    out["nonsense_refused_by_kind"] = {
+        kind: spread([one["nonsense_refused_by_kind"][kind] for one in runs]) for kind in kinds
+    }
+    return out
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--seeds", type=int, default=5)
+    arguments = parser.parse_args()
+    ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
+    runs = [run(ready, seed) for seed in range(arguments.seeds)]
+    found = summary(runs)
+    for name, value in found.items():
+        print(f"{name:28} {value}")
+    merged = merging()
+    print("merging", merged)
+    if arguments.json:
+        result = {
+            key: found[key]["mean"] for key in ("ece", "coverage", "nonsense_refused", "true_kept")
+        }
+        result |= {"spread": found, "merging": merged, "runs": runs}
+        _machine.write(arguments.json, result)
+
+
+if __name__ == "__main__":
+    main()
