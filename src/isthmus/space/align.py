@@ -24,12 +24,12 @@ from isthmus.encoders import default_for
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.vectors import VectorEncoder
-from isthmus.space.calibrate import calibrate
+from isthmus.space.calibrate import calibrate, native_bank
 from isthmus.space.candidates import candidates
 from isthmus.space.compare import standings
 from isthmus.space.encode import encode_records
 from isthmus.space.evaluate import evaluate, summarise
-from isthmus.space.folds import Training, bank, bank_rows, source_moments
+from isthmus.space.folds import Training, bank, bank_ids, source_moments
 from isthmus.space.measure import direct_pairs, held_out_scores
 from isthmus.space.null import LEAST_P, LEVEL, permutation_p, random_encoders, shuffled
 from isthmus.space.race import Clock, fit
@@ -195,15 +195,9 @@ def align(
     report["calibration"] = {name: dict(each.ece) for name, each in calibration.items()}
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
-    space = Space(
-        final.heads_,
-        banks(final, pairs),
-        refs,
-        report,
-        chosen.best.hubs,
-        bank_ids(pairs),
-        calibration,
-    )
+    known = (banks(final, pairs), refs, report, chosen.best.hubs, bank_ids(pairs), calibration)
+    natives = {m: native_bank(pairs, m) for m in pairs.modalities}
+    space = Space(final.heads_, *known, natives)
     remembered.keep(space)
     return _attached(space, ready)
 
@@ -217,12 +211,6 @@ def _attached(space: Space, ready: Prepared) -> Space:
 def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
     """Training vectors in the space, by modality."""
     return {m: aligner.transform(bank(pairs, m), m) for m in pairs.modalities}
-
-
-def bank_ids(pairs: PairedVectors) -> dict[str, list[str]]:
-    """Ids of the records behind the rows of :func:`banks`; row numbers where they have none."""
-    names = list(pairs.ids) or [str(row) for row in range(len(pairs))]
-    return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.modalities}
 
 
 def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], dict[str, str]]:

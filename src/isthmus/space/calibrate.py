@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.aligners import Aligner
 from isthmus.core.errors import InputError
-from isthmus.core.linalg import F32, F64, top_k_mean
+from isthmus.core.linalg import F32, F64, l2_normalize, top_k_mean
 from isthmus.core.types import PairedVectors
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.space.folds import bank
@@ -21,7 +22,9 @@ MIN_PAIRS = 40
 """Held-out pairs below which a direction stays uncalibrated."""
 SHOWN = 10
 """Hits of each query on which the calibration error is measured: those that people see."""
-STRANGE = 0.12
+MAX_NATIVE = 1000
+"""Rows of a native bank."""
+STRANGE = 0.08
 """Share of held-out queries that may be taken for strange to the space."""
 FAINT = 0.04
 """Share of held-out queries whose best hit may be taken for too faint to be a match."""
@@ -36,10 +39,14 @@ class Background:
     Attributes:
         nearest: Mean cosine to its nearest in the bank of the items' modality.
         familiar: Mean cosine to its nearest in the bank of its own modality.
+        native: The same of native vectors, where they are known. It tells nonsense from
+            questions far better: heads look for what modalities share, and nonsense is odd in
+            what they do not.
     """
 
     nearest: F32
     familiar: F32
+    native: F32 | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +62,10 @@ class Calibration:
         weights: ``(4,)`` of the inputs.
         intercept: Of the regression.
         threshold: Probability below which the best hit is no match.
-        least_familiar: Queries less familiar than this are strange to the space.
+        least_familiar: Queries less familiar than this are strange to the space, if nothing is
+            known of their native vectors.
+        least_native: Queries whose native vectors are less familiar than this are; None where
+            the space has no native bank.
         true_probabilities: Of held-out true pairs, ascending; what conformal sets are cut by.
         gallery: Among how many items a partner was looked for.
         pairs: How many held-out pairs it was learned from.
@@ -71,6 +81,7 @@ class Calibration:
     gallery: int
     pairs: int
     ece: Mapping[str, float] = field(default_factory=dict)
+    least_native: float | None = None
 
     def probability(self, cosine: F32, hubness: F32, background: Background) -> F32:
         """P(match) of hits.
@@ -92,13 +103,28 @@ class Calibration:
 
     def strange(self, background: Background) -> bool:
         """Whether a query is unlike anything the space was made from."""
-        return bool(background.familiar[0] < self.least_familiar)
+        return bool(self.all_strange(background)[0])
+
+    def all_strange(self, background: Background) -> NDArray[np.bool_]:
+        """The same of several queries, ``(q,)``."""
+        if self.least_native is None or background.native is None:
+            return np.asarray(background.familiar < self.least_familiar)
+        return np.asarray(background.native < self.least_native)
 
     def matches(self, probabilities: F32, background: Background) -> bool:
         """Whether any hit passes for a match; probabilities ``(n,)``."""
         if not len(probabilities) or self.strange(background):
             return False
         return bool(probabilities.max() >= self.threshold)
+
+    def standing(self, probabilities: F32) -> F32:
+        """Share of held-out true pairs that look no better than hits ``(n,)``, float32.
+
+        Of the true match it is spread evenly over 0…1 in every direction, so hits of
+        modalities that are hard and of those that are easy to find can stand in one list.
+        """
+        places = np.searchsorted(self.true_probabilities, probabilities, side="right")
+        return (places / max(len(self.true_probabilities), 1)).astype(np.float32)
 
     def conformal(self, coverage: float) -> float:
         """The probability from which on items form a set that holds the partner.
@@ -132,6 +158,7 @@ class Calibration:
             "gallery": self.gallery,
             "pairs": self.pairs,
             "ece": dict(self.ece),
+            "least_native": self.least_native,
         }
 
     @classmethod
@@ -166,16 +193,27 @@ def held_out(
     x, y = held.pair(a, b)
     queries, items = aligner.transform(x, a), aligner.transform(y, b)
     own, other = (aligner.transform(bank(train, m), m) for m in (a, b))
+    native = native_nearness(x, native_bank(train, a))
     return HeldOut(
         queries @ items.T,
         nearness(items, own),
-        Background(nearness(queries, other), nearness(queries, own)),
+        Background(nearness(queries, other), nearness(queries, own), native),
     )
 
 
 def nearness(x: F32, bank_rows: F32) -> F32:
     """``(n,)`` mean cosine of rows to their ten nearest in a bank."""
     return np.asarray(top_k_mean(x @ bank_rows.T, NEIGHBOURS), dtype=np.float32)
+
+
+def native_bank(pairs: PairedVectors, modality: str) -> F32:
+    """Native training vectors of unit length, ``(b, dim)``, among which queries are familiar."""
+    return np.asarray(l2_normalize(bank(pairs, modality, limit=MAX_NATIVE)), dtype=np.float32)
+
+
+def native_nearness(native: F32, bank_rows: F32) -> F32:
+    """``(n,)`` mean cosine of native vectors to their ten nearest in a native bank."""
+    return nearness(np.asarray(l2_normalize(native), dtype=np.float32), bank_rows)
 
 
 def calibrate(
@@ -206,12 +244,14 @@ def fit_calibration(folds: Sequence[HeldOut]) -> Calibration:
     """Learn a calibration from held-out scores, and measure it on folds left out in turn."""
     weights, intercept = _logistic(folds)
     draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
-    best, true, familiar = [], [], []
+    best, true, familiar, native = [], [], [], []
     for fold in folds:
         p = draft.probability(fold.cosine, fold.hubness, fold.background)
         best.append(p.max(axis=1))
         true.append(np.diagonal(p))
         familiar.append(fold.background.familiar)
+        if fold.background.native is not None:
+            native.append(fold.background.native)
     sizes = [len(fold.cosine) for fold in folds]
     return Calibration(
         weights,
@@ -222,6 +262,7 @@ def fit_calibration(folds: Sequence[HeldOut]) -> Calibration:
         round(float(np.mean(sizes))),
         sum(sizes),
         _errors(folds),
+        float(np.quantile(np.concatenate(native), STRANGE)) if len(native) == len(folds) else None,
     )
 
 

@@ -43,11 +43,13 @@ class EncodedItems:
         vectors: ``(n, dim)`` float32; rows of items that failed are zero.
         ok: ``(n,)`` bool, whether the item has a vector.
         failures: What was left out, and why, in the order of the items.
+        native: ``(n, native dim)`` what the encoder gave, where ``vectors`` are of a space.
     """
 
     vectors: F32
     ok: NDArray[np.bool_]
     failures: list[Failure]
+    native: F32 | None = None
 
 
 def encode_items(

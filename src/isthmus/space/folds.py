@@ -126,6 +126,12 @@ def bank_rows(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> 
     return np.sort(kept)
 
 
+def bank_ids(pairs: PairedVectors) -> dict[str, list[str]]:
+    """Ids of the records behind the rows of each bank; row numbers where they have none."""
+    names = list(pairs.ids) or [str(row) for row in range(len(pairs))]
+    return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.modalities}
+
+
 def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[str, Moments]:
     """Moments of other sources, over the modalities that they share with the target.
 

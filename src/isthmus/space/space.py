@@ -20,7 +20,7 @@ from isthmus.encoders import cache as vector_cache
 from isthmus.encoders import load as load_encoder
 from isthmus.media.source import item_from_path
 from isthmus.space import starter
-from isthmus.space.calibrate import Background, Calibration, nearness
+from isthmus.space.calibrate import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
 from isthmus.space.encode import EncodedItems, encode_items
 from isthmus.space.readout import Readout, score
@@ -98,6 +98,8 @@ class Space:
         bank_ids: Ids of the records behind the rows of each bank; empty where they are
             not known, as in spaces of older releases.
         calibration: What scores mean, by direction, ``"text→image"``.
+        native_banks: Native training vectors of unit length by modality, ``(b, dim)``, by which
+            queries that are unlike all of them are told; some modalities may have none.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -112,6 +114,7 @@ class Space:
         hubs: float = 1.0,
         bank_ids: Mapping[str, Sequence[str]] | None = None,
         calibration: Mapping[str, Calibration] | None = None,
+        native_banks: Mapping[str, F32] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
@@ -126,6 +129,7 @@ class Space:
                     "one id a row, or none"
                 )
         self.calibration = dict(calibration or {})
+        self.native_banks = dict(native_banks or {})
         self._loaded: dict[str, Encoder] = {}
 
     @property
@@ -179,8 +183,8 @@ class Space:
             progress: Told as batches finish.
 
         Returns:
-            Rows ``(n, k)``; what could not be used is listed in ``failures`` and its row is
-            zero.
+            Rows ``(n, k)``, with ``native`` vectors beside them; what could not be used is listed
+            in ``failures`` and its row is zero.
         """
         self._known(modality)
         items = [as_item(thing, modality) for thing in things]
@@ -188,7 +192,7 @@ class Space:
         out = np.zeros((len(items), self.dim), dtype=np.float32)
         if native.ok.any():
             out[native.ok] = self.transform(native.vectors[native.ok], modality)
-        return EncodedItems(out, native.ok, native.failures)
+        return EncodedItems(out, native.ok, native.failures, native.vectors)
 
     def score(
         self,
@@ -230,12 +234,25 @@ class Space:
         self._known(modality)
         return np.column_stack([nearness(vectors, self.banks[m]) for m in self.modalities])
 
-    def query_background(self, query: F32, modality: str, item_modality: str) -> Background:
-        """What calibrations need to know of queries ``(q, k)`` of a modality."""
+    def query_background(
+        self, query: F32, modality: str, item_modality: str, native: F32 | None = None
+    ) -> Background:
+        """What calibrations need to know of queries.
+
+        Args:
+            query: ``(q, k)`` unit vectors of the space.
+            modality: Theirs.
+            item_modality: Of what they are compared with.
+            native: ``(q, dim)``, what the encoder gave for them; without it nonsense is told
+                from questions less often.
+        """
         self._known(modality)
         self._known(item_modality)
         nearest = nearness(query, self.banks[item_modality])
-        return Background(nearest, nearness(query, self.banks[modality]))
+        own = nearness(query, self.banks[modality])
+        if native is None or modality not in self.native_banks:
+            return Background(nearest, own)
+        return Background(nearest, own, native_nearness(native, self.native_banks[modality]))
 
     def emergent(self, directions: Iterable[str]) -> list[str]:
         """Those of ``"a→b"`` directions whose modalities shared no record in training."""
@@ -259,6 +276,7 @@ class Space:
         document["fingerprint"] = self.fingerprint
         kind = np.float16 if compact else np.float32
         tensors.update({f"bank.{m}": bank.astype(kind) for m, bank in self.banks.items()})
+        tensors.update({f"native.{m}": x.astype(np.float16) for m, x in self.native_banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)
@@ -286,12 +304,15 @@ class Space:
             m: EncoderRef(**ref, tensors=_prefixed(tensors, f"encoder.{m}."))
             for m, ref in document["encoders"].items()
         }
-        banks = {m: x.astype(np.float32) for m, x in _prefixed(tensors, "bank.").items()}
+        banks, native = (
+            {m: x.astype(np.float32) for m, x in _prefixed(tensors, prefix).items()}
+            for prefix in ("bank.", "native.")
+        )
         hubs = float(document.get("hubs", 1.0))
         known = document.get("calibration", {})
         calibration = {name: Calibration.from_json(each) for name, each in known.items()}
         ids = document.get("bank_ids")
-        space = cls(heads, banks, encoders, document["report"], hubs, ids, calibration)
+        space = cls(heads, banks, encoders, document["report"], hubs, ids, calibration, native)
         if space.fingerprint != document["fingerprint"]:
             raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
         return space

@@ -157,6 +157,7 @@ class Asked:
         terms: Those of the query.
         vectors: ``(t, dim)``, one unit vector a term.
         modalities: Of the terms.
+        natives: What the encoder gave for each term, ``(1, dim)``; None for items of the store.
         readout: How to score.
     """
 
@@ -165,6 +166,7 @@ class Asked:
     terms: Sequence[Term]
     vectors: F32
     modalities: Sequence[str]
+    natives: Sequence[F32 | None]
     readout: Readout
     _known: dict[tuple[int, str], Background] = field(default_factory=dict)
 
@@ -176,8 +178,9 @@ class Asked:
             InputError: If an item is not in the store or cannot be encoded.
         """
         found = [_vector(space, backend, term) for term in query.terms]
-        vectors = np.stack([vector for vector, _ in found])
-        return cls(space, backend, query.terms, vectors, [m for _, m in found], readout)
+        vectors = np.stack([vector for vector, _, _ in found])
+        modalities, natives = [m for _, m, _ in found], [native for *_, native in found]
+        return cls(space, backend, query.terms, vectors, modalities, natives, readout)
 
     @property
     def weights(self) -> F32:
@@ -290,7 +293,8 @@ class Asked:
         if key not in self._known:
             own = self.modalities[term]
             query = self.vectors[term][None]
-            self._known[key] = self.space.query_background(query, own, modality)
+            native = self.natives[term]
+            self._known[key] = self.space.query_background(query, own, modality, native)
         return self._known[key]
 
     def _calibration(self, term: int, modality: str) -> Calibration:
@@ -308,18 +312,18 @@ class Asked:
         return found
 
 
-def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str]:
-    """A term as a vector ``(dim,)`` and its modality."""
+def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str, F32 | None]:
+    """A term as a vector ``(dim,)``, its modality, and what its encoder gave, ``(1, dim)``."""
     if term.item is None:
         entry = backend.get([term.stored]).get(term.stored)
         if entry is None:
             raise InputError(f"the store holds no item {term.stored!r}")
-        return backend.vectors([term.stored])[term.stored], entry.modality
+        return backend.vectors([term.stored])[term.stored], entry.modality, None
     item = term.item
     done = space.embed([item], item.modality)
     if not done.ok[0]:
         raise InputError(f"{item.source} cannot be searched by: {done.failures[0].reason}")
-    return done.vectors[0], item.modality
+    return done.vectors[0], item.modality, done.native
 
 
 def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
