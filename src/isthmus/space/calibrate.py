@@ -117,15 +117,6 @@ class Calibration:
             return False
         return bool(probabilities.max() >= self.threshold)
 
-    def standing(self, probabilities: F32) -> F32:
-        """Share of held-out true pairs that look no better than hits ``(n,)``, float32.
-
-        Of the true match it is spread evenly over 0…1 in every direction, so hits of
-        modalities that are hard and of those that are easy to find can stand in one list.
-        """
-        places = np.searchsorted(self.true_probabilities, probabilities, side="right")
-        return (places / max(len(self.true_probabilities), 1)).astype(np.float32)
-
     def conformal(self, coverage: float) -> float:
         """The probability from which on items form a set that holds the partner.
 
