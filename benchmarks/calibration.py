@@ -29,14 +29,14 @@ from isthmus.tasks.query import Query
 from isthmus.tasks.search import search
 
 GALLERY, PAIRS, NONSENSE, COVERAGE = 130, 540, 200, 0.9
-FUNCTION_WORDS = (
+FUNCTION_WORDS = (  # noqa: SIM905
     "the of and to in is that it was for as with his they at be this from have or by had not but "
     "what all were when we there can an your which their if do will each about how then them"
-).split()  # noqa: SIM905
-ABSTRACT = (
+).split()
+ABSTRACT = (  # noqa: SIM905
     "liability jurisprudence amortization bureaucracy paradigm epistemology subsidy covenant "
     "arbitration invoice heuristic syllogism tariff mortgage dividend quarterly compliance audit"
-).split()  # noqa: SIM905
+).split()
 HAN = (
     "的了是在不有和这为上个我以要他时来用们到作于出就分对成会可主发"
     "年动同也能下过说产种面而方后定行所然事"
