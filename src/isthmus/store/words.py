@@ -76,7 +76,7 @@ class WordIndex:
     def _whole(self, place: int, length: int) -> bool:
         before = self._all[place - 1 : place]
         after = self._all[place + length : place + length + 1]
-        return not (before.isalnum() or after.isalnum())
+        return not (_joins(before) or _joins(after))
 
 
 def _places(text: str, token: str) -> Iterator[int]:
@@ -86,14 +86,19 @@ def _places(text: str, token: str) -> Iterator[int]:
         place = text.find(token, place + 1)
 
 
+def _joins(neighbour: str) -> bool:
+    """Whether a character beside a word makes it part of a longer one."""
+    return neighbour.isalnum() and not _CJK.match(neighbour)
+
+
 def _tokens(query: str) -> list[str]:
-    """Words of two characters or more, and neighbouring pairs of Chinese characters."""
+    """Words of two characters or more, digits, and neighbouring pairs of Chinese characters."""
     tokens: dict[str, None] = {}
     for word in _WORD.findall(query):
-        runs = _CJK.findall(word)
-        for run in runs:
+        for run in _CJK.findall(word):
             pairs = [run[i : i + 2] for i in range(len(run) - 1)] or [run]
             tokens.update(dict.fromkeys(pairs))
-        if not runs and len(word) > 1:
-            tokens[word] = None
+        for part in _CJK.split(word):
+            if len(part) > 1 or part.isdigit():
+                tokens[part] = None
     return list(tokens)

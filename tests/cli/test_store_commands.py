@@ -1,0 +1,133 @@
+"""index, search, status, forget and doctor, as typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus.datasets import load
+from isthmus.media import decode
+from isthmus.space import Space, align
+
+CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a space, pictures with Chinese names, and a broken one."""
+    root = tmp_path_factory.mktemp("home")
+    scenes = load("shapes", n=90, seed=5)
+    align(scenes.take(range(80)), CLASSIC, aligner="cca", by_group=False).save(root / "space")
+    folder = root / "图片"
+    folder.mkdir()
+    for number, record in enumerate(scenes.records[80:]):
+        decode(record.items["image"]).save(folder / f"图{number}.png")
+        caption = record.items["text"].captions[0]
+        (folder / f"词{number}.txt").write_text(caption, encoding="utf-8")
+    whole = (folder / "图0.png").read_bytes()
+    (folder / "坏.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "readme.pdf").write_bytes(b"%PDF-1.7")
+    return root
+
+
+def run(home: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "isthmus", *arguments],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "ISTHMUS_STORE": str(home / "店"), "COLUMNS": "200"},
+    )
+    assert done.returncode == code, done.stderr + done.stdout
+    return done.stdout, done.stderr
+
+
+def answer(home: Path, *arguments: str, code: int = 0) -> Any:
+    return json.loads(run(home, *arguments, "--json", code=code)[0])
+
+
+def test_the_whole_way(home: Path) -> None:
+    todo = answer(home, "index", "图片", "--space", "space", "--dry-run")
+    assert len(todo["fresh"]) == 22
+    said, listed = run(home, "index", "图片", "--space", "space", code=4)
+    assert "Added 20 items" in said and "1 files are of kinds that are not read: 1 .pdf" in said
+    assert "坏.png: " in listed
+    again = answer(home, "index", "图片", code=4)
+    assert (again["added"], again["unchanged"], len(again["broken"])) == (0, 22, 1)
+    assert again["broken"][0]["source"].endswith("坏.png")
+
+    status = answer(home, "status", "--failed")
+    assert status["items"] == {"image": 10, "text": 10} and status["failed"] == 2
+    assert any("坏.png" in line for line in status["lists"]["failed"])
+
+    caption = (home / "图片/词3.txt").read_text(encoding="utf-8")
+    found = answer(home, "search", caption, "-m", "image", "-k", "10", "--no-words", "--nearest")
+    assert {Path(h["source"]).suffix for h in found["hits"]} == {".png"}
+    by_name = answer(home, "search", "图3", "-k", "3")
+    assert by_name["hits"][0]["named"] and "图3" in by_name["hits"][0]["source"]
+    shown, _ = run(home, "search", "图3", "-k", "2")
+    assert "by name" in shown and "图3.png" in shown
+    by_picture = answer(home, "search", "图片/图4.png", "-m", "image", "-k", "3")
+    assert by_picture["hits"][0]["source"].endswith("图4.png")
+
+    sound = answer(home, "doctor", "--deep")
+    assert sound["sound"] and sound["damages"] == []
+    assert answer(home, "forget", "图片/图4.png")["removed"] == 1
+    assert answer(home, "status")["items"]["image"] == 9
+    assert (home / "图片/图4.png").is_file()
+
+
+def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
+    _, said = run(home, "search", "cat", "--store", str(tmp_path / "none"), code=1)
+    assert "isthmus index PATHS" in said
+    _, said = run(home, "index", "nowhere", "--space", "space", "--store", "s2", code=1)
+    assert "no file or folder 'nowhere'" in said
+    _, said = run(home, "forget", code=1)
+    assert "name files" in said
+    _, said = run(home, "index", "图片", "--store", "图片", "--space", "space", code=1)
+    assert "not empty and holds no store" in said
+
+
+def test_an_empty_folder_and_an_empty_store(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    store = ("--store", str(tmp_path / "s"))
+    done = answer(home, "index", str(tmp_path / "empty"), "--space", "space", *store)
+    assert (done["added"], done["items"]) == (0, 0)
+    said, _ = run(home, "search", "cat", *store, code=5)
+    assert "The store is empty" in said
+
+
+def test_another_space_is_refused_with_the_way_out(home: Path, tmp_path: Path) -> None:
+    store = str(tmp_path / "s")
+    shutil.copytree(home / "图片", tmp_path / "p")
+    run(home, "index", str(tmp_path / "p"), "--space", "space", "--store", store, code=4)
+    other = load("shapes", n=40, seed=6)
+    align(other, CLASSIC, aligner="ridge", nested=False).save(tmp_path / "other")
+    _, said = run(
+        home,
+        "index",
+        str(tmp_path / "p"),
+        "--space",
+        str(tmp_path / "other"),
+        "--store",
+        store,
+        code=1,
+    )
+    assert "FingerprintError" in said and "--store OTHER" in said
+
+
+def test_the_shipped_space_loads_and_names_its_encoders() -> None:
+    space = Space.load("starter")
+    assert set(space.modalities) == {"text", "image", "audio"}
+    assert space.encoders["text"].spec == "universal"
+    assert {"text→image", "image→text", "text→audio"} <= set(space.calibration)
+    folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"
+    assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20

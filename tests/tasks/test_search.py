@@ -1,0 +1,141 @@
+"""Search: any direction, several terms, filters, words, and an honest nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isthmus.core.errors import InputError
+from isthmus.space import Space
+from isthmus.tasks import Query, Store
+from isthmus.tasks.search import Hit, in_words, merged
+
+
+@pytest.fixture
+def store(space: Space, media: Path) -> Store:
+    found = Store.in_memory(space)
+    found.add(media)
+    return found
+
+
+def name(hit: Hit) -> str:
+    return Path(hit.source).name
+
+
+def test_a_caption_finds_its_picture_and_its_sound(store: Store, media: Path) -> None:
+    ranks: dict[str, list[int]] = {"image": [], "audio": []}
+    for number in range(12):
+        caption = (media / f"词{number}.txt").read_text(encoding="utf-8")
+        for modality, stem, ending in (("image", "图", "png"), ("audio", "声", "wav")):
+            found = store.search(text=caption, modality=modality, k=12, words=False).hits
+            ranks[modality].append([name(h) for h in found].index(f"{stem}{number}.{ending}"))
+            assert {h.modality for h in found} == {modality}
+            assert all(h.probability is not None and 0 <= h.probability <= 1 for h in found)
+    # Among twelve, chance is a mean rank of 5.5.
+    assert np.mean(ranks["image"]) < 2.5 and np.mean(ranks["audio"]) < 4
+
+
+def test_scores_are_those_of_the_space(store: Store, space: Space, media: Path) -> None:
+    paths = sorted(media.glob("*.png"))
+    query = space.embed(["a large red circle"], "text").vectors
+    gallery = space.embed(paths, "image").vectors
+    want = space.score(query, "text", gallery, "image")[0]
+    hits = store.search(text="a large red circle", modality="image", k=12, words=False).hits
+    found = {name(h): h for h in hits}
+    for path, score, cosine in zip(paths, want, (query @ gallery.T)[0], strict=True):
+        assert found[path.name].score == pytest.approx(score, abs=1e-5)
+        assert found[path.name].cosine == pytest.approx(cosine, abs=1e-5)
+    assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
+
+
+def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, media: Path) -> None:
+    found = store.search(image=media / "图3.png", modality="audio", k=12)
+    assert len(found.hits) == 12
+    assert found.to_json()["hits"][0]["modality"] == "audio"
+
+
+def test_more_like_an_item_leaves_the_item_out(store: Store, media: Path) -> None:
+    first = store.search(text="red", modality="image", k=1).hits[0]
+    like = store.search(like=first.id, modality="image", k=12).hits
+    assert first.id not in {h.id for h in like} and len(like) == 11
+    with pytest.raises(InputError, match="holds no item 'nobody'"):
+        store.search(like="nobody")
+
+
+def test_what_is_avoided_comes_later(store: Store) -> None:
+    plain = [h.id for h in store.search("circle", modality="image", k=12, words=False).hits]
+    away = [h.id for h in store.search("circle - red", modality="image", k=12, words=False).hits]
+    red = [h.id for h in store.search("red", modality="image", k=12, words=False).hits][:3]
+    before, after = (np.mean([ranked.index(each) for each in red]) for ranked in (plain, away))
+    assert after > before
+
+
+def test_weights_of_terms_are_those_of_scores(store: Store) -> None:
+    def scores(query: str) -> dict[str, float]:
+        return {
+            h.id: h.score for h in store.search(query, modality="image", k=12, words=False).hits
+        }
+
+    both, red, circle = scores("2*red + circle"), scores("red"), scores("circle")
+    for each, score in both.items():
+        assert score == pytest.approx((2 * red[each] + circle[each]) / 3, abs=1e-4)
+
+
+def test_filters_and_modalities(store: Store) -> None:
+    found = store.search("red", where='path~"图*" and size>0', k=36, words=False).hits
+    assert found and {h.modality for h in found} == {"image"}
+    with pytest.raises(InputError, match="no 'video'"):
+        store.search("red", modality="video")
+    with pytest.raises(InputError, match="has no field 'colour'"):
+        store.search("red", where="colour:red")
+    with pytest.raises(InputError, match="k must be at least 1"):
+        store.search("red", k=0)
+
+
+def test_words_of_names_are_found_and_say_so(store: Store) -> None:
+    found = store.search("图7", k=5)
+    assert name(found.hits[0]) == "图7.png" and found.hits[0].named and not found.nothing
+    without = store.search("图7", k=5, words=False)
+    assert not any(h.named for h in without.hits)
+
+
+def test_unlikely_hits_are_left_out(store: Store) -> None:
+    every = store.search("a large red circle", modality="image", k=12, words=False)
+    likely = store.search(
+        "a large red circle", modality="image", k=12, words=False, min_probability=0.3
+    )
+    assert {h.id for h in likely.hits} == {
+        h.id for h in every.hits if h.probability is not None and h.probability >= 0.3
+    }
+    with pytest.raises(InputError, match="between 0 and 1"):
+        store.search("red", min_probability=2)
+
+
+def test_nothing_matches_in_an_empty_store(space: Space) -> None:
+    found = Store.in_memory(space).search("a red circle")
+    assert found.nothing and found.hits == []
+
+
+def test_a_query_that_is_no_query(store: Store) -> None:
+    with pytest.raises(InputError, match="say what to look for"):
+        store.search()
+    with pytest.raises(InputError, match="holds no words"):
+        store.search(Query.parse("a"), text=" ")
+
+
+def test_merged_lists_order_by_probability_where_all_have_one() -> None:
+    def hit(modality: str, score: float, probability: float | None, prominence: float) -> Hit:
+        return Hit(f"{modality}{score}", modality, "", 0.5, score, probability, prominence)
+
+    images = [hit("image", 0.3, 0.9, 1.0), hit("image", 0.2, 0.2, 0.5)]
+    sounds = [hit("audio", 5.0, 0.6, 9.0)]
+    assert [h.probability for h in merged([images, sounds])] == [0.9, 0.6, 0.2]
+    texts = [hit("text", 9.0, None, 2.0)]
+    assert [h.prominence for h in merged([images, texts])] == [2.0, 1.0, 0.5]
+
+
+def test_probabilities_in_words() -> None:
+    said = [in_words(p) for p in (0.9, 0.6, 0.3, 0.1, None)]
+    assert said == ["very likely", "likely", "maybe", "unlikely", "uncalibrated"]
