@@ -94,8 +94,8 @@ class Query:
             InputError: If it holds nothing to look for, or a file that cannot be used.
 
         Example:
-            >>> [str(term) for term in Query.parse('"red kangaroo" + 2*sea - night').terms]
-            ['“red kangaroo”', '2·“sea”', '-0.5·“night”']
+            >>> [term.weight for term in Query.parse('"red kangaroo" + 2*sea - night').terms]
+            [1.0, 2.0, -0.5]
         """
         if not clean(text):
             raise InputError("the query is empty; type words, or the path of a picture or sound")
