@@ -45,8 +45,9 @@ def expected_calibration_error(
     Binning", 2015; here with bins of equal count, which no empty bin can flatter.
 
     Example:
-        >>> round(expected_calibration_error([0.2] * 5 + [0.9] * 5, [1, 0, 0, 0, 0] + [1] * 5), 3)
-        0.06
+        >>> said, true = [0.2] * 5 + [0.9] * 5, [1, 0, 0, 0, 0] + [1] * 5
+        >>> round(expected_calibration_error(said, true, bins=2), 3)
+        0.05
     """
     said, found, counts = reliability(probabilities, truth, bins=bins)
     return float((counts * np.abs(said - found)).sum() / counts.sum())
