@@ -218,3 +218,11 @@ def test_small_batches_stay_one_commit_each(tmp_path: Path) -> None:
     data = list((tmp_path / "s/tables/items.lance/data").iterdir())
     assert len(data) == 1 and len(store) == 150
     assert [s.id for s in store.search(np.asarray(rows(5, seed=7, start=35)[1][2]), 1)] == ["id37"]
+
+
+def test_forgetting_files_first_does_not_lose_sight_of_items(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", 5)
+    store.record_files([FileRecord("/a", 1, 2, "id0")])
+    again = opened(tmp_path / "s")
+    again.forget_files(["/a"])
+    assert len(again) == 5 and again.delete(["id0"]) == 1

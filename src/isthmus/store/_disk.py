@@ -79,10 +79,15 @@ def _fsync(path: str) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a small file so that a reader sees the old or the new one."""
+    """Replace a small file of text so that a reader sees the old or the new one."""
+    replace_whole(path, text.encode())
+
+
+def replace_whole(path: Path, data: bytes) -> None:
+    """Replace a file so that a reader sees the old or the new one."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("w", encoding="utf-8") as handle:
-        handle.write(text)
+    with scratch.open("wb") as handle:
+        handle.write(data)
         handle.flush()
         os.fsync(handle.fileno())
     scratch.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -18,10 +19,17 @@ from isthmus.store import _tables as tables
 from isthmus.store._disk import Flusher, Lock, write_whole
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
+from isthmus.store.cells import available
+from isthmus.store.index import LEAST, Index
 from isthmus.store.memory import MemoryBackend
 from isthmus.store.rows import Rows
 
 _EPOCH = "epoch"
+_INDEX = "index"
+_SETTLED = 1_000_000_000
+"""Nanoseconds after which a changed folder can be told by its time; clocks tick coarsely."""
+_PATIENCE = 2
+"""Searches that look at every row before the index is opened, which takes longer than they."""
 _QUOTED = re.compile(r"'")
 
 
@@ -44,11 +52,17 @@ class LanceBackend(MemoryBackend):
         self.folder = Path(folder)
         self._root = self.folder / "tables"
         self._root.mkdir(parents=True, exist_ok=True)
+        self._watched = (
+            self._root / f"{tables.ITEMS}.lance" / "_versions",
+            self.folder / _EPOCH,
+        )
         self._writing = Lock(self.folder / "lock")
         self._flusher = Flusher(self._root)
         self._tables: dict[str, Any] = {}
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
+        self._mark: tuple[int, int] = (0, 0)
+        self._searches = 0
 
     def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
         """Add what is not there yet; durable when it returns."""
@@ -85,6 +99,7 @@ class LanceBackend(MemoryBackend):
                 self._commit(lambda: self._drop(tables.ITEMS, "id", there))
                 self._changed()
                 self._purge()
+                self._rewrite_index()
             return len(there)
 
     def record_files(self, files: Sequence[FileRecord]) -> None:
@@ -119,10 +134,19 @@ class LanceBackend(MemoryBackend):
         return self._writing.held()
 
     def optimize(self) -> None:
-        """Compact, and drop older versions."""
+        """Compact, drop older versions, and index a store that is large enough."""
         with self.exclusive():
-            self._fresh()
+            rows = self._fresh()
             self._purge()
+            if len(rows) < LEAST or not available():
+                (self.folder / _INDEX).unlink(missing_ok=True)
+                rows.index = None
+                return
+            self._open_index(rows)
+            if rows.index is None or rows.index.outgrown(len(rows)):
+                rows.index = Index.build(self.modalities, rows.x, rows.hubness, rows.codes)
+            rows.index.catch_up(rows.x, rows.hubness, rows.codes)
+            rows.index.save(self.folder / _INDEX, [entry.id for entry in rows.entries])
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for tables that cannot be opened; ``deep`` checks every row against its checksum.
@@ -146,11 +170,17 @@ class LanceBackend(MemoryBackend):
         self._tables.clear()
         self._rows = Rows(self.dim, self.modalities)
         self._seen, self._files_seen = (-1, ""), -1
+        self._mark, self._searches = (0, 0), 0
 
     def _fresh(self) -> Rows:
         """Memory, brought up to date with the table."""
+        mark = self._times()
+        if mark == self._mark and self._seen[0] >= 0:
+            return self._rows
         version, epoch = self._version(tables.ITEMS), self._epoch()
+        settled = time.time_ns() - max(mark) > _SETTLED
         if (version, epoch) == self._seen:
+            self._mark = mark if settled else (0, 0)
             return self._rows
         with self._lock:
             appended = epoch == self._seen[1] and self._seen[0] >= 0
@@ -164,6 +194,51 @@ class LanceBackend(MemoryBackend):
                 self._rows = rows
             self._seen = (version, epoch)
         return self._rows
+
+    def _times(self) -> tuple[int, int]:
+        """When a version was last added to the table, and the epoch last written."""
+        times = []
+        for path in self._watched:
+            try:
+                times.append(path.stat().st_mtime_ns)
+            except FileNotFoundError:
+                times.append(0)
+        return times[0], times[1]
+
+    def _ready(self, exact: bool) -> Rows:
+        """Memory, and the index where it is likely to be worth the time to open it."""
+        rows = self._fresh()
+        if exact or rows.index is not None or len(rows) < LEAST or not available():
+            return rows
+        self._searches += 1
+        if self._searches > _PATIENCE:
+            with self._lock:
+                self._open_index(rows)
+        return rows
+
+    def _open_index(self, rows: Rows) -> None:
+        """Read the index, unless there is none; it is not sought again until memory changes."""
+        if rows.index is None:
+            rows.index = Index.load(
+                self.folder / _INDEX,
+                self.modalities,
+                rows.row_of,
+                rows.x,
+                rows.hubness,
+                rows.codes,
+            )
+
+    def _rewrite_index(self) -> None:
+        """Let the file of the index forget what was deleted."""
+        path = self.folder / _INDEX
+        if path.is_file():
+            rows = self._fresh()
+            if available():
+                self._open_index(rows)
+            if rows.index is None:
+                path.unlink()
+            else:
+                rows.index.save(path, [entry.id for entry in rows.entries])
 
     def _commit(self, action: Callable[[], object]) -> None:
         """Do it and flush it; a failure leaves what was there readable."""
@@ -191,6 +266,7 @@ class LanceBackend(MemoryBackend):
 
     def _purge(self) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""
+        self._fresh()  # what is noted as seen below must be in memory
 
         def act() -> None:
             for name in (tables.ITEMS, tables.FILES):

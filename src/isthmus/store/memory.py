@@ -74,6 +74,8 @@ class MemoryBackend:
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
         """How many entries of each modality."""
+        if where is None:
+            return self._fresh().count()
         return Counter(entry.modality for entry in self.entries(where))
 
     def search(
@@ -87,7 +89,7 @@ class MemoryBackend:
         exact: bool = False,
     ) -> list[Scored]:
         """The best ``k`` rows for a query."""
-        return self._fresh().search(query, k, modality, where, hubs)
+        return self._ready(exact).search(query, k, modality, where, hubs, exact=exact)
 
     def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
         """Full text."""
@@ -125,6 +127,10 @@ class MemoryBackend:
     def _fresh(self) -> Rows:
         """The rows, as they are now."""
         return self._rows
+
+    def _ready(self, exact: bool) -> Rows:
+        """The same, with their index if there is one and it is wanted."""
+        return self._fresh()
 
 
 @contextmanager

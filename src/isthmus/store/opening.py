@@ -12,7 +12,7 @@ from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
 FORMAT_VERSION = 1
-_OWN = {DOCUMENT, "lock", "epoch", "tables", "space"}
+_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
 """What another process that makes the same store may have made already."""
 
 

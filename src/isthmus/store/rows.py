@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,10 +14,13 @@ from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
 from isthmus.store.base import Entry, HubCorrection, Scored
 from isthmus.store.filters import Filter
+from isthmus.store.index import Index
 from isthmus.store.scorer import best, products
 from isthmus.store.words import WordIndex
 
 _MASKS = 8
+_MOST = 1_000
+"""More results than this are found by looking at every row."""
 
 
 class Rows:
@@ -36,6 +40,7 @@ class Rows:
         self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
         self._codes: NDArray[np.int8] | None = None
         self._words: WordIndex | None = None
+        self.index: Index | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -89,12 +94,16 @@ class Rows:
         for row, entry in enumerate(entries, start):
             self.row_of[entry.id] = row
         self.entries.extend(entries)
+        codes = self._codes
         self._forget()
+        if codes is not None:
+            self._codes = np.concatenate([codes, self._places(entries)])
 
     def adopt(self, entries: list[Entry], vectors: F32, hubness: F32) -> None:
         """Take arrays over as all the rows there are, without a copy; they may be read-only."""
         self.entries, self._x, self._hubness = entries, vectors, hubness
         self.row_of = {entry.id: row for row, entry in enumerate(entries)}
+        self.index = None
         self._forget()
 
     def amend(self, entries: Iterable[Entry]) -> list[int]:
@@ -114,7 +123,11 @@ class Rows:
         if there:
             keep = np.array([entry.id not in there for entry in self.entries])
             kept = [entry for entry in self.entries if entry.id not in there]
+            index = self.index
             self.adopt(kept, self.x[keep], self.hubness[keep])
+            if index is not None:
+                index.drop(keep, self.codes)
+                self.index = index
         return sorted(there)
 
     def search(
@@ -124,11 +137,13 @@ class Rows:
         modality: str | None,
         where: Filter | None,
         hubs: HubCorrection | None,
-        rows: NDArray[np.intp] | None = None,
+        *,
+        exact: bool = True,
     ) -> list[Scored]:
-        """Exact scores of all rows, or of some; the best ``k`` of those that pass."""
+        """Exact scores of all rows, or of those the index finds; the best ``k`` that pass."""
         if not self.entries:
             return []
+        rows = None if exact else self._likely(query, k, modality, where, hubs)
         x = self.x if rows is None else self.x[rows]
         cosine = products(x, np.asarray(query, dtype=np.float32))
         score = cosine
@@ -136,15 +151,31 @@ class Rows:
             column = self.modalities.index(hubs.modality)
             hubness = self.hubness[:, column] if rows is None else self.hubness[rows, column]
             score = 2 * cosine - np.float32(hubs.strength) * hubness
-        mask = self.mask(modality, where)
+        mask = self.mask(modality, where) if rows is None else None
         if mask is not None:
-            score = np.where(mask if rows is None else mask[rows], score, -np.inf)
+            score = np.where(mask, score, -np.inf)
         places = best(score, k)
         names = places if rows is None else rows[places]
         return [
             Scored(self.entries[row].id, float(cosine[place]), float(score[place]))
             for place, row in zip(places, names, strict=True)
         ]
+
+    def _likely(
+        self,
+        query: F32,
+        k: int,
+        modality: str | None,
+        where: Filter | None,
+        hubs: HubCorrection | None,
+    ) -> NDArray[np.intp] | None:
+        """What the index finds, all of it passing; None where there is no index or no use."""
+        if self.index is None or k > _MOST:
+            return None
+        self.index.catch_up(self.x, self.hubness, self.codes)
+        passing = None if where is None else self.mask(modality, where)
+        query = np.asarray(query, dtype=np.float32)
+        return self.index.find(query, k, modality, passing, hubs)
 
     def mask(self, modality: str | None, where: Filter | None) -> NDArray[np.bool_] | None:
         """Rows that may be found; None where all may. Kept until something is written."""
@@ -166,10 +197,20 @@ class Rows:
     def codes(self) -> NDArray[np.int8]:
         """``(n,)`` place of each row's modality among those of the space; −1 for another."""
         if self._codes is None:
-            place = {m: i for i, m in enumerate(self.modalities)}
-            found = (place.get(entry.modality, -1) for entry in self.entries)
-            self._codes = np.fromiter(found, np.int8, len(self.entries))
+            self._codes = self._places(self.entries)
         return self._codes
+
+    def _places(self, entries: Sequence[Entry]) -> NDArray[np.int8]:
+        place = {m: i for i, m in enumerate(self.modalities)}
+        found = (place.get(entry.modality, -1) for entry in entries)
+        return np.fromiter(found, np.int8, len(entries))
+
+    def count(self) -> dict[str, int]:
+        """How many rows of each modality of the space, and of others."""
+        counts = np.bincount(self.codes + 1, minlength=len(self.modalities) + 1).tolist()
+        known = dict(zip(self.modalities, counts[1:], strict=True))
+        others = Counter(self.entries[row].modality for row in np.flatnonzero(self.codes < 0))
+        return {name: number for name, number in {**known, **others}.items() if number}
 
     def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
         """Full text over ``text`` and ``source``."""

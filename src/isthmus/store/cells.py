@@ -1,0 +1,219 @@
+"""An inverted file: vectors in cells around centroids, of which a search looks at the nearest.
+
+Every modality has cells of its own, because vectors of two modalities lie apart: among those of
+one that is asked for, the nearest cells are then the nearest of that modality. Vectors are kept
+in faiss as half-precision numbers; what they find is scored anew, exactly. Hubness is a further
+column of every vector, so that
+
+    2·cosine − strength·hubness = [2·query, −strength] · [vector, hubness]
+
+and ranking with hubs costs what ranking without does. See Jégou, Douze & Schmid, Product
+quantization for nearest neighbor search, 2011, for the inverted file, and
+https://github.com/facebookresearch/faiss for the library.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32
+
+Places = NDArray[np.int64]
+Codes = NDArray[np.int8]
+
+_BLOCK = 16_384
+_WIDEST = 0.25
+"""Share of the cells from which looking at every row is no slower."""
+_LANES = 16
+"""Vectors are padded to a multiple of this, without which faiss takes seven times as long."""
+_MORE = 8
+"""Rows looked at beyond those asked for, to make good for half precision."""
+ALL = -2
+"""Key of the probes for a search of every modality."""
+
+
+class Cells:
+    """Vectors, each in the cell of its modality whose centroid is nearest.
+
+    Args:
+        centroids: ``(cells, dim)`` unit vectors, those of a modality next to one another.
+        owners: ``(cells,)`` the modality of each, as a code.
+        columns: Columns of hubness.
+        probes: Cells that a search for ten rows looks at, by modality or :data:`ALL`.
+    """
+
+    def __init__(self, centroids: F32, owners: Codes, columns: int, probes: dict[int, int]) -> None:
+        self.centroids, self.owners, self.columns = centroids, owners, columns
+        self.probes = dict(probes)
+        self.rows: Places = np.zeros(0, dtype=np.int64)
+        self.cells: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
+        self.spans = {ALL: slice(0, len(owners))}
+        for code in np.unique(owners).tolist():
+            mine = np.flatnonzero(owners == code)
+            self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
+        self._sums = np.zeros((len(centroids), columns))
+        self._dropped = 0
+        self._wide = widened(centroids, self._sums)
+        self._index = self._empty()
+
+    def add(
+        self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
+    ) -> None:
+        """Put vectors of one modality into their cells.
+
+        Args:
+            rows: Numbers ``(n,)`` of the rows in the store.
+            code: Their modality.
+            x: All vectors of the store ``(rows, dim)``; those of ``rows`` are read.
+            hubness: Of all rows ``(rows, columns)``.
+            cells: Their cells ``(n,)``, where they are known.
+        """
+        span = self.spans[code]
+        placed = np.empty(len(rows), dtype=np.int32)
+        for start in range(0, len(rows), _BLOCK):
+            some = slice(start, start + _BLOCK)
+            block, hubs = x[rows[some]], hubness[rows[some]]
+            if cells is None:
+                placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
+            else:
+                placed[some] = cells[some]
+            self._store(block, hubs, placed[some], len(self.rows) + start)
+            np.add.at(self._sums, placed[some], hubs)
+        self.rows = np.concatenate([self.rows, rows])
+        self.cells = np.concatenate([self.cells, placed])
+        counts = np.bincount(self.cells, minlength=len(self.centroids))[:, None]
+        self._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
+
+    def drop(self, places: Places) -> None:
+        """Follow the removal of rows from the store.
+
+        Args:
+            places: New number ``(rows,)`` of every former row; −1 where it is gone.
+        """
+        self.rows = np.where(self.rows >= 0, places[self.rows], -1)
+        self._dropped = int(np.count_nonzero(self.rows < 0))
+
+    def find(self, query: F32, k: int, code: int) -> Places:
+        """Rows that are likely to hold the best.
+
+        Args:
+            query: :func:`widened`, see the head of this module.
+            k: How many are wanted.
+            code: Of which modality, or :data:`ALL`.
+
+        Returns:
+            Numbers of rows of the store, more than ``k`` where there are, in no order.
+        """
+        span = self.spans[code]
+        products = self._wide[span] @ query
+        probes = min(self.probes_for(k, code), len(products))
+        near = np.argpartition(products, -probes)[-probes:] + span.start
+        return self._scan(query, near, k + _MORE + self._dropped, None)
+
+    def find_passing(
+        self, query: F32, k: int, code: int, passing: NDArray[np.bool_]
+    ) -> Places | None:
+        """The same among rows that pass a filter, in the nearest cells that hold any.
+
+        As many passing rows are looked at as there are rows without a filter, however few
+        pass in each cell.
+
+        Args:
+            query: :func:`widened`.
+            k: How many are wanted.
+            code: Of which modality, or :data:`ALL`.
+            passing: ``(rows,)``, which rows of the store may be found.
+
+        Returns:
+            As :meth:`find`; None where so many cells would be looked at that scoring every row
+            is no slower.
+        """
+        span = self.spans[code]
+        chosen = (self.rows >= 0) & passing[self.rows]
+        counts = np.bincount(self.cells[chosen], minlength=len(self.centroids))
+        holding = np.flatnonzero(counts[span]) + span.start
+        if not len(holding):
+            return np.zeros(0, dtype=np.int64)
+        near = holding[np.argsort(-(self._wide[holding] @ query))]
+        least = self.probes_for(k, code)
+        enough = least * len(self.rows) / len(self.centroids)
+        probes = int(np.searchsorted(np.cumsum(counts[near]), enough)) + 1
+        probes = min(max(probes, least), len(near))
+        if probes > max(_WIDEST * len(self.centroids), least):
+            return None
+        bits = np.packbits(chosen, bitorder="little")
+        return self._scan(query, near[:probes], k + _MORE, bits)
+
+    def probes_for(self, k: int, code: int) -> int:
+        """Cells that a search for ``k`` rows looks at: more where more are wanted."""
+        tuned = self.probes[code]
+        return tuned if k <= 10 else round(tuned * float(np.sqrt(k / 10)))
+
+    def _scan(
+        self, query: F32, near: Places, wanted: int, bits: NDArray[np.uint8] | None
+    ) -> Places:
+        faiss = library()
+        wanted = min(wanted, len(self.rows))
+        chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
+        settings = faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
+        near, distances = near.astype(np.int64), np.zeros(len(near), dtype=np.float32)
+        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
+        pointer = faiss.swig_ptr
+        self._index.search_preassigned_c(
+            1,
+            pointer(query),
+            wanted,
+            pointer(near),
+            pointer(distances),
+            pointer(scores),
+            pointer(labels),
+            False,
+            settings,
+        )
+        found: Places = self.rows[labels[labels >= 0]]
+        return found[found >= 0] if self._dropped else found
+
+    def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
+        faiss = library()
+        labels = np.arange(first, first + len(x), dtype=np.int64)
+        arrays = (widened(x, hubness), labels, cells.astype(np.int64))
+        self._index.add_core(len(x), *map(faiss.swig_ptr, arrays))
+
+    def _empty(self) -> Any:
+        faiss = library()
+        width = self._wide.shape[1]
+        index = faiss.IndexIVFScalarQuantizer(
+            faiss.IndexFlatIP(width),  # never asked: cells are chosen here
+            width,
+            len(self.centroids),
+            faiss.ScalarQuantizer.QT_fp16,
+            faiss.METRIC_INNER_PRODUCT,
+            False,
+        )
+        index.is_trained = True  # half precision has nothing to learn
+        return index
+
+
+def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
+    """Vectors ``(n, dim)`` and hubness ``(n, columns)`` side by side, padded with zeros."""
+    used = x.shape[1] + hubness.shape[1]
+    out: F32 = np.zeros((len(x), -(-used // _LANES) * _LANES), dtype=np.float32)
+    out[:, : x.shape[1]], out[:, x.shape[1] : used] = x, hubness
+    return out
+
+
+@cache
+def available() -> bool:
+    """Whether faiss is installed; without it every search looks at every row."""
+    return find_spec("faiss") is not None
+
+
+def library() -> Any:
+    """The module ``faiss``."""
+    return require("faiss", extra="store", purpose="an index of a large store")

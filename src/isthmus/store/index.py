@@ -1,0 +1,220 @@
+"""The index of a large store: cells, kept in a file as centroids and what lies in which.
+
+The file holds no vector of an item. Cells are filled from the store's own vectors when the
+index is opened.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.linalg import F32
+from isthmus.store._disk import replace_whole
+from isthmus.store._training import train
+from isthmus.store.base import HubCorrection
+from isthmus.store.cells import ALL, Cells, Codes, Places, widened
+
+LEAST = 50_000
+"""Rows of a store from which an index is worth it: there, an exact search takes about 5 ms."""
+_GROWTH = 2.0
+"""An index is made anew when a store has grown or shrunk by this factor."""
+_FEW = 20_000
+"""Rows that pass a filter, up to which they are scored one by one."""
+
+
+class Index:
+    """Finds rows that are likely to be the best.
+
+    Args:
+        modalities: Of the space, in the order of the columns of hubness.
+        cells: Of the rows.
+        built: Rows there were when the centroids were made.
+    """
+
+    def __init__(self, modalities: Sequence[str], cells: Cells, built: int) -> None:
+        self.modalities, self.built = tuple(modalities), built
+        self._cells = cells
+        self._seen = 0
+        self._rest: Places = np.zeros(0, dtype=np.int64)
+        self._rest_codes: Codes = np.zeros(0, dtype=np.int8)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def build(cls, modalities: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Index:
+        """Make cells for all rows.
+
+        Args:
+            modalities: Of the space.
+            x: ``(n, dim)`` unit vectors.
+            hubness: ``(n, len(modalities))``.
+            codes: ``(n,)`` place of each row's modality in ``modalities``; −1 for another.
+        """
+        index = cls(modalities, train(x, hubness, codes), len(x))
+        index._note(codes)
+        return index
+
+    def catch_up(self, x: F32, hubness: F32, codes: Codes) -> None:
+        """Put rows into cells that came since, in a store that only grew."""
+        if self._seen == len(x):
+            return
+        with self._lock:
+            new = np.arange(self._seen, len(x))
+            fresh = codes[self._seen :]
+            for code in np.unique(fresh).tolist():
+                if code in self._cells.spans:
+                    self._cells.add(new[fresh == code], code, x, hubness)
+            self._note(codes)
+
+    def drop(self, keep: NDArray[np.bool_], codes: Codes) -> None:
+        """Follow the removal of rows.
+
+        Args:
+            keep: ``(rows before,)`` which of them stay.
+            codes: ``(rows,)`` modalities of those that stay.
+        """
+        with self._lock:
+            self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
+            self._note(codes)
+
+    def find(
+        self,
+        query: F32,
+        k: int,
+        modality: str | None,
+        passing: NDArray[np.bool_] | None,
+        hubs: HubCorrection | None,
+    ) -> Places | None:
+        """Rows that are likely to hold the best ``k``, to be scored exactly.
+
+        Args:
+            query: ``(dim,)`` unit vector.
+            k: How many are wanted.
+            modality: Only rows of this one.
+            passing: ``(rows,)`` which pass a filter and are of the modality; None for no filter.
+            hubs: How rows are ranked.
+
+        Returns:
+            Numbers of rows; None where all rows had better be looked at.
+        """
+        if passing is not None and np.count_nonzero(passing) <= max(_FEW, k):
+            return np.flatnonzero(passing)
+        code = ALL if modality is None else self.modalities.index(modality)
+        rest = self._rest if code == ALL else self._rest[self._rest_codes == code]
+        if passing is not None:
+            rest = rest[passing[rest]]
+        if code not in self._cells.spans:
+            return rest
+        wide = self._query(query, hubs)
+        with self._lock:
+            if passing is None:
+                found: Places | None = self._cells.find(wide, k, code)
+            else:
+                found = self._cells.find_passing(wide, k, code, passing)
+        return found if found is None or not len(rest) else np.concatenate([found, rest])
+
+    def outgrown(self, count: int) -> bool:
+        """Whether the store has changed so much that the centroids should be made anew."""
+        outside = len(self._rest) > LEAST
+        return outside or not self.built / _GROWTH <= count <= self.built * _GROWTH
+
+    def save(self, path: Path, ids: Sequence[str]) -> None:
+        """Write centroids, and the cells of the rows whose ids are given in their order."""
+        from safetensors.numpy import save
+
+        cells = self._cells
+        there = cells.rows >= 0
+        names = "\n".join(ids[row] for row in cells.rows[there].tolist())
+        tensors: dict[str, NDArray[Any]] = {
+            "centroids": cells.centroids,
+            "owners": cells.owners,
+            "cells": cells.cells[there],
+            "ids": np.frombuffer(names.encode(), dtype=np.uint8),
+        }
+        probes = {str(code): count for code, count in cells.probes.items()}
+        settings = {
+            "modalities": self.modalities,
+            "built": self.built,
+            "probes": probes,
+        }
+        data = save(tensors, metadata={"index": json.dumps(settings)})
+        replace_whole(path, zlib.crc32(data).to_bytes(4, "little") + data)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        modalities: Sequence[str],
+        row_of: Mapping[str, int],
+        x: F32,
+        hubness: F32,
+        codes: Codes,
+    ) -> Index | None:
+        """Fill the cells of a file from the vectors of a store.
+
+        Args:
+            path: Of the file.
+            modalities: Of the space.
+            row_of: Numbers of the rows, by id.
+            x: ``(n, dim)``, all vectors.
+            hubness: ``(n, len(modalities))``.
+            codes: ``(n,)`` places of modalities.
+
+        Returns:
+            The index; None where there is no file, or it is damaged and must be made anew.
+        """
+        read = _read(path)
+        if read is None or read[0]["modalities"] != list(modalities):
+            return None
+        settings, arrays = read
+        probes = {int(code): count for code, count in settings["probes"].items()}
+        cells = Cells(arrays["centroids"], arrays["owners"], hubness.shape[1], probes)
+        ids = arrays["ids"].tobytes().decode().split("\n")
+        rows = np.fromiter((row_of.get(each, -1) for each in ids), np.int64, len(ids))
+        known = np.full(len(x), -1, dtype=np.int32)
+        known[rows[rows >= 0]] = arrays["cells"][rows >= 0]
+        for code in (each for each in cells.spans if each != ALL):
+            placed = np.flatnonzero((codes == code) & (known >= 0))
+            cells.add(placed, code, x, hubness, known[placed])
+            new = np.flatnonzero((codes == code) & (known < 0))
+            if len(new):
+                cells.add(new, code, x, hubness)
+        index = cls(modalities, cells, settings["built"])
+        index._note(codes)
+        return index
+
+    def _query(self, query: F32, hubs: HubCorrection | None) -> F32:
+        weights = np.zeros((1, len(self.modalities)), dtype=np.float32)
+        if hubs is not None:
+            weights[0, self.modalities.index(hubs.modality)] = -hubs.strength
+        row: F32 = widened((query if hubs is None else 2 * query)[None], weights)[0]
+        return row
+
+    def _note(self, codes: Codes) -> None:
+        """Remember which rows are in no cell, and how many rows there are."""
+        inside = np.isin(codes, list(self._cells.spans))
+        self._rest = np.flatnonzero(~inside).astype(np.int64)
+        self._rest_codes = codes[self._rest]
+        self._seen = len(codes)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    """Settings and arrays of a file; None where its checksum does not match."""
+    from safetensors.numpy import load
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    if len(data) < 12 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+        return None
+    length = int.from_bytes(data[4:12], "little")
+    header = json.loads(data[12 : 12 + length])
+    return json.loads(header["__metadata__"]["index"]), load(data[4:])

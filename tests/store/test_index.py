@@ -1,0 +1,177 @@
+"""The index of a large store: what it finds, what it forgets, and how it survives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.store.making import MODALITIES
+
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.store import Entry, HubCorrection, Scored, index, open_backend
+from isthmus.store.filters import parse
+from isthmus.store.lance import LanceBackend
+
+pytest.importorskip("faiss")
+DIM, N = 24, 6_000
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Index stores of a thousand rows, and trust no filter to be quick row by row."""
+    monkeypatch.setattr(index, "LEAST", 1_000)
+    monkeypatch.setattr("isthmus.store.lance.LEAST", 1_000)
+    monkeypatch.setattr(index, "_FEW", 50)
+
+
+def clustered(n: int, seed: int = 0) -> tuple[list[Entry], F32, F32]:
+    """Two modalities that lie apart, each in clusters."""
+    rng = np.random.default_rng(seed)
+    shared = np.random.default_rng(7)
+    centres = shared.normal(size=(40, DIM))
+    gap = shared.normal(size=DIM) * 0.7
+    kind = rng.integers(0, 2, n)
+    x = centres[rng.integers(0, 40, n)] + np.where(kind[:, None], gap, -gap)
+    x = l2_normalize(x + rng.normal(size=(n, DIM)) * 0.4).astype(np.float32)
+    entries = [
+        Entry(f"{seed}-{i}", MODALITIES[kind[i]], f"/a/{i % 10}/{i}.png", size=i) for i in range(n)
+    ]
+    return entries, x, rng.uniform(0.2, 0.5, size=(n, 2)).astype(np.float32)
+
+
+def opened(folder: Path) -> LanceBackend:
+    return open_backend(folder, DIM, MODALITIES, "space")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LanceBackend:
+    made = opened(tmp_path / "s")
+    made.add(*clustered(N))
+    made.optimize()
+    assert made._rows.index is not None
+    return made
+
+
+def ids(found: list[Scored]) -> set[str]:
+    return {each.id for each in found}
+
+
+def recall(store: LanceBackend, k: int = 10, **options: object) -> float:
+    """Share of the exact best that the index finds, for rows of the store as queries."""
+    queries = clustered(60, seed=3)[1]
+    shares = []
+    for query in queries:
+        exact = ids(store.search(query, k, exact=True, **options))  # type: ignore[arg-type]
+        shares.append(len(exact & ids(store.search(query, k, **options))) / len(exact))  # type: ignore[arg-type]
+    return float(np.mean(shares))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"modality": "image"},
+        {"modality": "text", "hubs": HubCorrection("image", 0.8)},
+        {"hubs": HubCorrection("text", 1.0)},
+        {"where": parse("path~/a/3/*")},
+        {"where": parse("size<3000"), "modality": "image", "hubs": HubCorrection("text", 0.5)},
+        {"k": 100},
+    ],
+    ids=str,
+)
+def test_what_is_found_is_nearly_always_the_best(
+    store: LanceBackend, options: dict[str, object]
+) -> None:
+    assert recall(store, **options) >= 0.95  # type: ignore[arg-type]
+
+
+def test_scores_are_those_of_an_exact_search(store: LanceBackend) -> None:
+    query, hubs = clustered(1, seed=5)[1][0], HubCorrection("image", 0.6)
+    exact = {each.id: each for each in store.search(query, 50, hubs=hubs, exact=True)}
+    found = store.search(query, 10, hubs=hubs)
+    assert [each.score for each in found] == sorted((e.score for e in found), reverse=True)
+    for each in found:
+        assert each.cosine == pytest.approx(exact[each.id].cosine, abs=1e-6)
+        assert each.score == pytest.approx(exact[each.id].score, abs=1e-6)
+
+
+def test_filters_leave_only_what_passes_and_all_of_it(store: LanceBackend) -> None:
+    query = clustered(1, seed=5)[1][0]
+    some = store.search(query, 1_000, where=parse("path~/a/3/* and size<2000"))
+    assert len(some) == 200
+    assert all(int(each.id.split("-")[1]) % 10 == 3 for each in some)
+    assert store.search(query, 5, where=parse("size>1MB")) == []
+    assert store.search(query, 5, modality="text", where=parse("modality:image")) == []
+
+
+def test_new_rows_are_found_at_once_and_deleted_ones_never(store: LanceBackend) -> None:
+    entries, x, h = clustered(50, seed=9)
+    store.add(entries, x, h)
+    assert all(store.search(v, 1)[0].id == e.id for e, v in zip(entries, x, strict=True))
+    store.delete([entries[4].id])
+    assert store._rows.index is not None
+    assert entries[4].id not in ids(store.search(x[4], 20))
+    assert store.search(x[5], 1)[0].id == entries[5].id
+    assert recall(store) >= 0.95
+
+
+def test_it_is_kept_on_disk_without_vectors(store: LanceBackend, tmp_path: Path) -> None:
+    before = [store.search(query, 10) for query in clustered(20, seed=3)[1]]
+    again = opened(tmp_path / "s")
+    again.add(*clustered(5, seed=11))
+    again._open_index(again._fresh())
+    assert again._rows.index is not None
+    after = [again.search(query, 10) for query in clustered(20, seed=3)[1]]
+    assert sum(a == b for a, b in zip(before, after, strict=True)) >= 18
+    content = (tmp_path / "s/index").read_bytes()
+    assert store.vectors(["0-7"])["0-7"].tobytes() not in content
+    assert b"0-77\n" in content
+    again.delete(["0-77"])
+    assert b"\n0-77\n" not in (tmp_path / "s/index").read_bytes()
+
+
+def test_it_is_opened_after_a_few_searches_only(store: LanceBackend, tmp_path: Path) -> None:
+    again, query = opened(tmp_path / "s"), clustered(1)[1][0]
+    again.search(query, 3)
+    assert again._rows.index is None
+    for _ in range(3):
+        again.search(query, 3)
+    assert again._rows.index is not None
+
+
+def test_a_damaged_file_is_not_used_and_made_anew(store: LanceBackend, tmp_path: Path) -> None:
+    path = tmp_path / "s/index"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    again = opened(tmp_path / "s")
+    again._open_index(again._fresh())
+    assert again._rows.index is None
+    again.optimize()
+    assert again._rows.index is not None and recall(again) >= 0.95
+
+
+def test_another_process_follows_changes(store: LanceBackend, tmp_path: Path) -> None:
+    other = opened(tmp_path / "s")
+    assert other._fresh() is not None
+    entries, x, h = clustered(3, seed=21)
+    store.add(entries, x, h)
+    assert other.search(x[0], 1)[0].id == entries[0].id
+    store.delete([entries[0].id])
+    assert entries[0].id not in ids(other.search(x[0], 5))
+    assert other.count() == store.count()
+
+
+def test_rows_of_a_modality_that_is_new_are_found(tmp_path: Path) -> None:
+    entries, x, h = clustered(2_000)
+    only = [i for i, entry in enumerate(entries) if entry.modality == "text"]
+    store = opened(tmp_path / "s")
+    store.add([entries[i] for i in only], x[only], h[only])
+    store._rows.index = index.Index.build(
+        MODALITIES, store._rows.x, store._rows.hubness, store._rows.codes
+    )
+    rest = [i for i in range(2_000) if i not in set(only)]
+    store.add([entries[i] for i in rest], x[rest], h[rest])
+    assert store.search(x[rest[0]], 1)[0].id == entries[rest[0]].id
+    assert ids(store.search(x[rest[0]], 5, modality="image")) <= {entries[i].id for i in rest}
