@@ -1,5 +1,6 @@
 """Scores that say how good a space is, and what chance would have got: numpy only."""
 
+from isthmus.metrics.calibration import brier_score, expected_calibration_error, reliability
 from isthmus.metrics.geometry import (
     alignment,
     hubness_skew,
@@ -23,6 +24,8 @@ from isthmus.metrics.retrieval import (
 __all__ = [
     "RetrievalReport",
     "alignment",
+    "brier_score",
+    "expected_calibration_error",
     "foscttm",
     "hubness_skew",
     "linear_cka",
@@ -35,6 +38,7 @@ __all__ = [
     "ndcg_at_k",
     "ranks",
     "recall_at_k",
+    "reliability",
     "retrieval_report",
     "uniformity",
 ]
