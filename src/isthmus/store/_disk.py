@@ -92,3 +92,8 @@ def replace_whole(path: Path, data: bytes) -> None:
         os.fsync(handle.fileno())
     scratch.replace(path)
     _fsync(str(path.parent))
+
+
+def short(error: BaseException) -> str:
+    """The first line of an error that may span a screen."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.store.base import Entry, FileRecord
@@ -125,6 +126,13 @@ def damaged_files(records: Sequence[FileRecord], crcs: Sequence[int]) -> list[st
     """Paths of records whose checksum does not match."""
     rows = zip(records, crcs, strict=True)
     return [record.path for record, crc in rows if _file_crc(record) != crc]
+
+
+def literal(value: str) -> str:
+    """A text as a literal of a predicate; quotes are doubled."""
+    if "\x00" in value:
+        raise InputError(f"{value!r} holds a null character")
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _block(table: Any, name: str) -> F32:

@@ -23,7 +23,7 @@ from isthmus.store.base import HubCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places, widened
 
 LEAST = 50_000
-"""Rows of a store from which an index is worth it: there, an exact search takes about 5 ms."""
+"""Rows of a store from which an index is worth it: below, an exact search takes under 10 ms."""
 _GROWTH = 2.0
 """An index is made anew when a store has grown or shrunk by this factor."""
 _FEW = 20_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,11 +11,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from isthmus.core.errors import ArtifactError, InputError, IntegrityError
+from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.store import _tables as tables
-from isthmus.store._disk import Flusher, Lock, write_whole
+from isthmus.store._disk import Flusher, Lock, short, write_whole
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
 from isthmus.store.cells import available
@@ -30,7 +29,6 @@ _SETTLED = 1_000_000_000
 """Nanoseconds after which a changed folder can be told by its time; clocks tick coarsely."""
 _PATIENCE = 2
 """Searches that look at every row before the index is opened, which takes longer than they."""
-_QUOTED = re.compile(r"'")
 
 
 class LanceBackend(MemoryBackend):
@@ -248,7 +246,7 @@ class LanceBackend(MemoryBackend):
         except (OSError, RuntimeError) as error:
             self._seen = (-1, "")  # memory may be ahead of the disk
             raise ArtifactError(
-                f"{self.folder} could not be written: {_short(error)}; what was there before is "
+                f"{self.folder} could not be written: {short(error)}; what was there before is "
                 "still readable. Free some space or check the folder, then run it again"
             ) from error
 
@@ -295,7 +293,7 @@ class LanceBackend(MemoryBackend):
     def _drop(self, name: str, key: str, values: Sequence[str]) -> None:
         table = self._table(name)
         for start in range(0, len(values), 500):
-            listed = ", ".join(_literal(value) for value in values[start : start + 500])
+            listed = ", ".join(tables.literal(value) for value in values[start : start + 500])
             table.delete(f"{key} IN ({listed})")
 
     def _table(self, name: str) -> Any:
@@ -337,7 +335,7 @@ class LanceBackend(MemoryBackend):
         except (OSError, RuntimeError, ValueError) as error:
             self._tables.pop(name, None)
             raise IntegrityError(
-                f"{self.folder}: the table of {name} cannot be read ({_short(error)}); "
+                f"{self.folder}: the table of {name} cannot be read ({short(error)}); "
                 f"see what can be saved with: isthmus doctor --repair --store {self.folder}"
             ) from error
 
@@ -398,15 +396,3 @@ class LanceBackend(MemoryBackend):
                 self.forget_files(paths)
             found.append(Damage(what, (), "records dropped" if repair else ""))
         return found
-
-
-def _literal(value: str) -> str:
-    """A text as a literal of a predicate; quotes are doubled."""
-    if "\x00" in value:
-        raise InputError(f"{value!r} holds a null character")
-    return f"'{_QUOTED.sub(chr(39) * 2, value)}'"
-
-
-def _short(error: BaseException) -> str:
-    """The first line of an error that may span a screen."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
