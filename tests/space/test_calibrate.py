@@ -170,3 +170,23 @@ def test_too_few_pairs_stay_uncalibrated() -> None:
         for f in range(3)
     ]
     assert calibrate(parts) == {}
+
+
+def test_among_more_items_the_odds_fall_by_the_root_of_how_many_more(learned: Calibration) -> None:
+    background = Background(*(np.full(1, x, dtype=np.float32) for x in (0.2, 0.2)))
+    hit, hub = np.full(1, 0.5, np.float32), np.full(1, 0.2, np.float32)
+
+    def odds(size: int | None) -> float:
+        p = float(learned.probability(hit, hub, background, size)[0])
+        return p / (1 - p)
+
+    assert learned.gallery == 80
+    assert odds(80) == pytest.approx(odds(None), rel=1e-5)
+    assert odds(80) / odds(1 + 79 * 100) == pytest.approx(10, rel=1e-3)
+    # What passes for a match, and what is in a conformal set, does not depend on the size.
+    p = float(learned.probability(hit, hub, background, 5000)[0])
+    plain = float(learned.probability(hit, hub, background)[0])
+    assert (p >= learned.least(5000)) == (plain >= learned.threshold)
+    assert (p >= learned.conformal(0.9, 5000)) == (plain >= learned.conformal(0.9))
+    ratio = learned.least(1 + 79 * 4) / (1 - learned.least(1 + 79 * 4))
+    assert ratio == pytest.approx(learned.threshold / (1 - learned.threshold) / 2)

@@ -195,9 +195,9 @@ def align(
     report["calibration"] = {name: dict(each.ece) for name, each in calibration.items()}
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
-    known, ids, hubs = banks(final, pairs), bank_ids(pairs), chosen.best.hubs
+    near, ids, hubs = banks(final, pairs), bank_ids(pairs), chosen.best.hubs
     natives = {m: native_bank(pairs, m) for m in pairs.modalities}
-    space = Space(final.heads_, known, refs, report, hubs, ids, calibration, natives)
+    space = Space(final.heads_, near, refs, report, hubs, ids, calibration, natives)
     remembered.keep(space)
     return _attached(space, ready)
 

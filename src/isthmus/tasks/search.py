@@ -146,7 +146,9 @@ def search(
     if min_probability is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= min_probability]
     hits = hits[:k]
-    return Results(query, hits, not hits or not (sure or any(hit.named for hit in hits)), uncalibrated)
+    return Results(
+        query, hits, not hits or not (sure or any(hit.named for hit in hits)), uncalibrated
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +173,7 @@ class Asked:
     natives: Sequence[F32 | None]
     readout: Readout
     _known: dict[tuple[int, str], Background] = field(default_factory=dict)
+    _sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
@@ -261,8 +264,15 @@ class Asked:
         if not hits or self.uncalibrated(modality):
             return bool(hits)
         sought = [i for i, term in enumerate(self.terms) if term.weight > 0]
-        least = np.mean([self._calibration(i, modality).threshold for i in sought])
+        size = self._size(modality)
+        least = np.mean([self._calibration(i, modality).least(size) for i in sought])
         return any((hit.probability or 0.0) >= least for hit in hits)
+
+    def _size(self, modality: str) -> int:
+        """Among how many items of a modality is sought."""
+        if not self._sizes:
+            self._sizes.update(self.backend.count())
+        return self._sizes.get(modality, 0)
 
     @property
     def _strength(self) -> float:
@@ -310,7 +320,8 @@ class Asked:
         for i, weight in enumerate(self.weights):
             if weight > 0:
                 each, background = self._calibration(i, modality), self._background(i, modality)
-                found += weight * each.probability(cosine[:, i], hubness[:, i], background)
+                p = each.probability(cosine[:, i], hubness[:, i], background, self._size(modality))
+                found += weight * p
         return found
 
 

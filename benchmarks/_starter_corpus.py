@@ -1,0 +1,149 @@
+"""What the starter space is made from: Tux Paint, Open Clip Art, ImageNet's class names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError
+from isthmus.core.linalg import F32
+from isthmus.core.types import Encoder, MediaItem, PairedVectors
+from isthmus.datasets import load
+from isthmus.encoders.cache import VectorCache
+from isthmus.encoders.efficientnet import LITE0
+from isthmus.encoders.universal import LANGUAGES
+from isthmus.space import Prepared, default_cache, encode_items, prepare
+
+WORDS = Path(__file__).parent / "imagenet_words.tsv"
+"""Names and definitions of ImageNet's classes, from WordNet 3.0, in the classifier's order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """All pairs as native vectors; ``key`` names the stamp or the family of pictures.
+
+    Attributes:
+        stamps: Pictures and captions of 16 languages averaged.
+        single: Captions of one language for the same stamps, by language; NaN rows are absent.
+        sounds: Clips and their captions, with the stamp they belong to.
+        captions: English, of the stamps.
+        clip_art: Pictures of Open Clip Art; their text is the title beside title and keywords.
+        titles: Of clip art alone, which is what people type.
+        words: Of ImageNet's classes, ``(1000, 512)``.
+        classifier: Rows by which the image encoder told them apart, ``(1000, 1280)``.
+        families: Of clip art.
+    """
+
+    stamps: PairedVectors
+    single: Mapping[str, F32]
+    sounds: PairedVectors
+    sound_keys: NDArray[Any]
+    sound_languages: NDArray[Any]
+    captions: Mapping[str, str]
+    clip_art: PairedVectors
+    titles: F32
+    words: F32
+    classifier: F32
+    families: NDArray[Any]
+    encoders: Prepared
+    audio: Prepared
+
+
+def corpus() -> Corpus:
+    """Encode everything, from the cache where known."""
+    cache = default_cache()
+    stamps = prepare(load("tuxpaint", languages=LANGUAGES), cache=cache)
+    row = {name: i for i, name in enumerate(stamps.pairs.ids)}
+    single: dict[str, F32] = {}
+    for language in LANGUAGES:
+        found = prepare(load("tuxpaint", languages=language).select(["text"]), cache=cache).pairs
+        vectors = np.full_like(stamps.pairs.vectors["text"], np.nan)
+        vectors[[row[name] for name in found.ids]] = found.vectors["text"]
+        single[language] = vectors
+    parts, tags = [], []
+    for language in LANGUAGES:
+        try:
+            data = load("tuxpaint", part="speech-text", language=language, limit=None)
+        except DataError:  # nobody speaks it
+            continue
+        parts.append(prepare(data, cache=cache))
+        tags.append(language)
+    parts.append(prepare(load("tuxpaint", part="sound-text"), cache=cache))
+    tags.append("effects")
+    sounds = [p.pairs.take(p.pairs.rows("text", "audio")) for p in parts]
+    clip_art, titles, links = _clip_art(stamps.encoders["text"], cache)
+    return Corpus(
+        stamps.pairs,
+        single,
+        _stacked(sounds, tags),
+        _keys(sounds),
+        np.concatenate([[t] * len(s) for s, t in zip(sounds, tags, strict=True)]),
+        _english(),
+        clip_art,
+        titles,
+        *_imagenet(stamps.encoders["text"], cache),
+        links,
+        stamps,
+        parts[0],
+    )
+
+
+def _keys(sounds: Sequence[PairedVectors]) -> NDArray[Any]:
+    """The stamp of each clip; of several stamps with one caption, the one that has a picture."""
+    first = {caption: name for name, caption in reversed(_english().items())}
+    captions = _english("speech-text", "fr") | _english("speech-text", "es")
+    captions |= _english("speech-text", "ru") | _english("speech-text", "en")
+    captions |= _english("speech-text", "nl") | _english("sound-text", None)
+    names = [name.partition("#")[0] for s in sounds for name in s.ids]
+    return np.array([first.get(captions.get(name, ""), name) for name in names])
+
+
+def _english(part: str = "image-text", language: str | None = None) -> dict[str, str]:
+    """English captions by stamp."""
+    options: dict[str, Any] = {"limit": None, "language": language} if language else {}
+    records = load("tuxpaint", part=part, languages="en", **options).records
+    return {r.id.partition("#")[0]: r.items["text"].captions[0] for r in records}
+
+
+def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32, NDArray[np.intp]]:
+    """Open Clip Art, its titles alone, and its families."""
+    ready = prepare(load("openclipart"), cache=cache)
+    rows = ready.pairs.rows("text", "image")
+    pairs = ready.pairs.take(rows)
+    known = {r.id: r.items["text"].captions[0] for r in load("openclipart").records}
+    captions = [known[name] for name in pairs.ids]
+    titles = [caption.split(", ")[0] for caption in captions]
+    both = _texts(list(zip(titles, captions, strict=True)), encoder, cache)
+    names = [f"{title} ({name})" for title, name in zip(titles, pairs.ids, strict=True)]
+    made = PairedVectors({"text": both, "image": pairs.vectors["image"]}, {}, names)
+    return made, _texts(titles, encoder, cache), ready.links[rows]
+
+
+def _texts(captions: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
+    items = [MediaItem.from_text(caption) for caption in captions]
+    return encode_items(items, encoder, cache=cache).vectors
+
+
+def _imagenet(encoder: Encoder, cache: VectorCache) -> tuple[F32, F32]:
+    """Words of ImageNet's classes, and the image encoder's rows that tell them apart."""
+    import torch
+
+    lines = WORDS.read_text(encoding="utf-8").splitlines()
+    texts = [
+        (*names.split(", "), definition)
+        for names, definition in (line.split("\t") for line in lines)
+    ]
+    state = torch.load(LITE0.weights(), weights_only=True, map_location="cpu")
+    rows = state["_fc.weight"].numpy().astype(np.float32)
+    return _texts(texts, encoder, cache), rows - rows.mean(axis=0)
+
+
+def _stacked(parts: Sequence[PairedVectors], tags: Sequence[str]) -> PairedVectors:
+    vectors = {m: np.concatenate([p.vectors[m] for p in parts]) for m in ("text", "audio")}
+    ids = [f"{name} ({tag})" for p, tag in zip(parts, tags, strict=True) for name in p.ids]
+    return PairedVectors(vectors, {}, ids)
