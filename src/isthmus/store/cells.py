@@ -59,6 +59,7 @@ class Cells:
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._sums = np.zeros((len(centroids), columns))
         self._dropped = 0
+        self._faiss = library()
         self._wide = widened(centroids, self._sums)
         self._index = self._empty()
 
@@ -158,36 +159,26 @@ class Cells:
     def _scan(
         self, query: F32, near: Places, wanted: int, bits: NDArray[np.uint8] | None
     ) -> Places:
-        faiss = library()
-        wanted = min(wanted, len(self.rows))
-        chosen = None if bits is None else faiss.IDSelectorBitmap(bits)
-        settings = faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
+        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
         near, distances = near.astype(np.int64), np.zeros(len(near), dtype=np.float32)
         labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        pointer = faiss.swig_ptr
-        self._index.search_preassigned_c(
-            1,
-            pointer(query),
-            wanted,
-            pointer(near),
-            pointer(distances),
-            pointer(scores),
-            pointer(labels),
-            False,
-            settings,
-        )
+        settings = None
+        if bits is not None:
+            chosen = self._faiss.IDSelectorBitmap(bits)
+            settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
+        self._index.nprobe = len(near)
+        arrays = (pointer(each) for each in (near, distances, scores, labels))
+        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
         found: Places = self.rows[labels[labels >= 0]]
         return found[found >= 0] if self._dropped else found
 
     def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
-        faiss = library()
         labels = np.arange(first, first + len(x), dtype=np.int64)
         arrays = (widened(x, hubness), labels, cells.astype(np.int64))
-        self._index.add_core(len(x), *map(faiss.swig_ptr, arrays))
+        self._index.add_core(len(x), *map(self._faiss.swig_ptr, arrays))
 
     def _empty(self) -> Any:
-        faiss = library()
-        width = self._wide.shape[1]
+        faiss, width = self._faiss, self._wide.shape[1]
         index = faiss.IndexIVFScalarQuantizer(
             faiss.IndexFlatIP(width),  # never asked: cells are chosen here
             width,

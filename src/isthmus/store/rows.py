@@ -156,10 +156,8 @@ class Rows:
             score = np.where(mask, score, -np.inf)
         places = best(score, k)
         names = places if rows is None else rows[places]
-        return [
-            Scored(self.entries[row].id, float(cosine[place]), float(score[place]))
-            for place, row in zip(places, names, strict=True)
-        ]
+        columns = (names.tolist(), cosine[places].tolist(), score[places].tolist())
+        return [Scored(self.entries[row].id, c, s) for row, c, s in zip(*columns, strict=True)]
 
     def _likely(
         self,

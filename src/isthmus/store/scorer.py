@@ -34,6 +34,10 @@ def best(scores: F32, k: int) -> NDArray[np.intp]:
         array([1, 3, 0])
     """
     n = len(scores)
+    if n <= _BLOCK:
+        order = np.argsort(-scores, kind="stable")[:k]
+        few: NDArray[np.intp] = order[scores[order] > -np.inf]
+        return few
     whole = n // _BLOCK * _BLOCK
     candidates = np.arange(n)
     if whole and n // _BLOCK > 2 * k:
