@@ -118,14 +118,15 @@ def test_bad_files_are_listed_with_reasons_and_listed_again(store: Store, media:
     (media / "cut.png").write_bytes(whole[: len(whole) // 2])
     (media / "empty.jpg").touch()
     (media / "page.pdf").write_bytes(b"%PDF-1.4")
+    (media / "latin.txt").write_bytes("schöne Grüße aus dem Süden".encode("latin-1"))
     for run in range(2):
         report = store.add(media)
         broken = {Path(f.source).name: f.reason for f in report.broken}
-        assert set(broken) == {"cut.png", "empty.jpg"}, run
+        assert set(broken) == {"cut.png", "empty.jpg", "latin.txt"}, run
         assert "zero bytes" in broken["empty.jpg"]
         assert [Path(f.source).name for f in report.unsupported] == ["page.pdf"]
     assert len(store) == 36
-    assert len(store.failures()) == 3
+    assert len(store.failures()) == 4
     (media / "cut.png").write_bytes(whole)
     assert Path(store.add(media).copies[0][0]).name == "cut.png"
 

@@ -141,7 +141,10 @@ class _Run:
             try:
                 items[found] = self._item(found)
             except MediaError as error:
-                unsupported = isinstance(error, UnsupportedMediaError)
+                # A text in another encoding is of a kind that is read, and its owner can mend it.
+                unsupported = (
+                    isinstance(error, UnsupportedMediaError) and "UTF-8" not in error.reason
+                )
                 records[str(found.path)] = _failed(found, error.reason, unsupported=unsupported)
         known = self.backend.get([item.id for item in items.values()])
         new: dict[str, MediaItem] = {}
