@@ -1,0 +1,113 @@
+"""The grammar of filters: what it reads, what it refuses, and that it never runs anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isthmus.core.errors import InputError
+from isthmus.store import Entry
+from isthmus.store.filters import FIELDS, parse
+
+NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+CAT = Entry(
+    "1",
+    "image",
+    "/home/me/Animals/cat (1).png",
+    "猫 on a mat",
+    added=NEW_YEAR + 3600,
+    size=20_000,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("modality:image", True),
+        ("MODALITY = Image", True),
+        ("modality:text", False),
+        ('path~"animals/*"', True),
+        ("path~*.png", True),
+        ("path~nimals/*", False),
+        ("path~*.jpg", False),
+        ('path:"/home/me/animals/cat (1).png"', True),
+        ("path:cat", False),
+        ("text~猫", True),
+        ('text~"ON A"', True),
+        ("text~dog", False),
+        ("added:2026-01-01", True),
+        ("added>2026-01-01", False),
+        ("added>=2026-01-01", True),
+        ("added<=2026-01-01", True),
+        ("added<2026-01-01", False),
+        ("added>2026-01-01T00:30", True),
+        ("size:20k", True),
+        ("size>19.5kb and size<1MB", True),
+        ("size>=5MB", False),
+        ("gone:no", True),
+        ("not gone:yes", True),
+        ("not (modality:image or size>5MB)", False),
+        ("modality:text and modality:image or gone:no", True),
+        ("modality:text and (modality:image or gone:no)", False),
+        ("not modality:text and not modality:audio", True),
+    ],
+)
+def test_what_a_filter_lets_pass(text: str, passes: bool) -> None:
+    assert parse(text).matches(CAT) is passes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modalty:image", "no field 'modalty'.*modality, path"),
+        ("modality:image size>3", r"at 'size>3': need and, or, or the end"),
+        ("(modality:image", "need a closing parenthesis"),
+        ("modality:image and", "at 'its end': need a comparison"),
+        ("", "need a comparison"),
+        ("size>big", "size needs bytes such as 500, 10k or 5MB, got 'big'"),
+        ("added>yesterday", "added needs a date"),
+        ("added~2026", "added takes"),
+        ("path>3", "path takes : or ~, not '>'"),
+        ("gone:maybe", "gone takes yes or no"),
+        ("1=1; DROP TABLE items --", "need a comparison"),
+        ("not " * 60 + "gone:no", "nests deeper"),
+        ("(" * 60 + "gone:no" + ")" * 60, "nests deeper"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse(text)
+
+
+hostile = st.text(
+    st.sampled_from(list("ab猫é%_*?[]()'\\;-/. ")), min_size=1, max_size=20
+) | st.sampled_from(["' OR '1'='1", "x'); DROP TABLE items; --", "%", "_", "\\", "(?i)a", "[a"])
+
+
+@given(hostile)
+def test_a_quoted_value_is_only_compared_with(value: str) -> None:
+    assert parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value))
+    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value + "x"))
+
+
+@given(hostile)
+def test_a_pattern_without_wildcards_is_found_anywhere(value: str) -> None:
+    if not set(value) & set("*?["):
+        assert parse(f'path~"{value}"').matches(Entry("1", "text", f"/x/{value}y", ""))
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        parse(text).matches(CAT)
+    except InputError as error:
+        assert str(error)
+
+
+def test_every_field_is_named_when_one_is_unknown() -> None:
+    with pytest.raises(InputError) as error:
+        parse("id:3")
+    assert all(field in str(error.value) for field in FIELDS)
