@@ -1,10 +1,14 @@
-"""What the starter space is made from: Tux Paint, Open Clip Art, ImageNet's class names."""
+"""What the starter space is made from: Tux Paint and Open Clip Art.
+
+The rows of the image encoder's own classifier could teach more, but the names of its classes come
+in no package of the set-up, and their definitions are sentences of WordNet, which have no place in
+this repository.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +19,8 @@ from isthmus.core.linalg import F32
 from isthmus.core.types import Encoder, MediaItem, PairedVectors
 from isthmus.datasets import load
 from isthmus.encoders.cache import VectorCache
-from isthmus.encoders.efficientnet import LITE0
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.space import Prepared, default_cache, encode_items, prepare
-
-WORDS = Path(__file__).parent / "imagenet_words.tsv"
-"""Names and definitions of ImageNet's classes, from WordNet 3.0, in the classifier's order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,6 @@ class Corpus:
         captions: English, of the stamps.
         clip_art: Pictures of Open Clip Art; their text is the title beside title and keywords.
         titles: Of clip art alone, which is what people type.
-        words: Of ImageNet's classes, ``(1000, 512)``.
-        classifier: Rows by which the image encoder told them apart, ``(1000, 1280)``.
         families: Of clip art.
     """
 
@@ -47,8 +45,6 @@ class Corpus:
     captions: Mapping[str, str]
     clip_art: PairedVectors
     titles: F32
-    words: F32
-    classifier: F32
     families: NDArray[Any]
     encoders: Prepared
     audio: Prepared
@@ -86,7 +82,6 @@ def corpus() -> Corpus:
         _english(),
         clip_art,
         titles,
-        *_imagenet(stamps.encoders["text"], cache),
         links,
         stamps,
         parts[0],
@@ -127,20 +122,6 @@ def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32,
 def _texts(captions: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
     items = [MediaItem.from_text(caption) for caption in captions]
     return encode_items(items, encoder, cache=cache).vectors
-
-
-def _imagenet(encoder: Encoder, cache: VectorCache) -> tuple[F32, F32]:
-    """Words of ImageNet's classes, and the image encoder's rows that tell them apart."""
-    import torch
-
-    lines = WORDS.read_text(encoding="utf-8").splitlines()
-    texts = [
-        (*names.split(", "), definition)
-        for names, definition in (line.split("\t") for line in lines)
-    ]
-    state = torch.load(LITE0.weights(), weights_only=True, map_location="cpu")
-    rows = state["_fc.weight"].numpy().astype(np.float32)
-    return _texts(texts, encoder, cache), rows - rows.mean(axis=0)
 
 
 def _stacked(parts: Sequence[PairedVectors], tags: Sequence[str]) -> PairedVectors:

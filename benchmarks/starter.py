@@ -50,11 +50,10 @@ GRID = {
     "ridge": (1.0,),
     "power": (0.5, 0.75),
     "clip_art": (1.5,),
-    "imagenet": (0.0, 0.75),
     "sound_ridge": (0.1, 0.3),
 }
-NATIVE_ART = 500
-"""Of clip art, and of ImageNet's words, in the bank by which strange queries are told."""
+NATIVE_ART = 1000
+"""Titles of clip art in the bank by which strange queries are told."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ class Settings:
     ridge: float
     power: float
     clip_art: float
-    imagenet: float
     sound_ridge: float
 
 
@@ -85,10 +83,8 @@ def fit(data: Corpus, without: set[str], families: set[Any], settings: Settings)
     kept = ~np.isin(data.sound_keys, list(without))
     text, audio = data.sounds.vectors["text"][kept], data.sounds.vectors["audio"][kept]
     own = Moments.of(_by_language(data, without))
-    other = {"clip art": Moments.of(art), "imagenet": _classes(data, own)}
-    weights = (("clip art", settings.clip_art), ("imagenet", settings.imagenet))
-    used = tuple((name, weight) for name, weight in weights if weight)
-    whole = Training(stamps, own, other).weighted(used)
+    other = {"clip art": Moments.of(art)}
+    whole = Training(stamps, own, other).weighted((("clip art", settings.clip_art),))
     cca = CCA(ridge=settings.ridge, power=settings.power, components=DIM).fit_moments(whole)
     heads: dict[str, LinearHead] = {}
     for m in ("text", "image"):
@@ -113,13 +109,13 @@ def fit(data: Corpus, without: set[str], families: set[Any], settings: Settings)
         heads,
         {**banks, "audio": heads["audio"](audio[some_sounds])},
         {"text": names, "image": names, "audio": [sound_ids[row] for row in some_sounds]},
-        _native(stamps.vectors["text"], art.vectors["text"], data.words),
+        _native(stamps.vectors["text"], art.vectors["text"]),
     )
 
 
-def _native(stamps: F32, art: F32, words: F32) -> F32:
-    some = [x[thin(np.arange(len(x)), NATIVE_ART)] for x in (art, words)]
-    return np.asarray(l2_normalize(np.concatenate([stamps, *some])), dtype=np.float32)
+def _native(stamps: F32, art: F32) -> F32:
+    some = art[thin(np.arange(len(art)), NATIVE_ART)]
+    return np.asarray(l2_normalize(np.concatenate([stamps, some])), dtype=np.float32)
 
 
 def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
@@ -131,22 +127,6 @@ def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
         text.append(vectors[there])
         image.append(data.stamps.vectors["image"][there])
     return PairedVectors({"text": np.concatenate(text), "image": np.concatenate(image)})
-
-
-def _classes(data: Corpus, own: Moments) -> Moments:
-    """The classifier as pairs of words and pictures.
-
-    Row ``w`` tells a class apart from others, so ``C w`` is the picture from which a regression
-    on pictures with covariance ``C`` finds ``w`` again. They are scaled so that their covariance
-    with words is as large as that of the stamps.
-    """
-    covariance = own.covariance("image")
-    dim = len(covariance)
-    pictures = data.classifier @ (covariance + np.trace(covariance) / dim * np.eye(dim))
-    words = data.words - data.words.mean(axis=0)
-    size = np.linalg.norm(words.T @ pictures) / len(words)
-    scale = np.linalg.norm(own.cross("text", "image")) / size
-    return Moments.of(PairedVectors({"text": data.words, "image": scale * pictures}))
 
 
 def _onto(text_head: LinearHead, text: F32, audio: F32, ridge: float) -> LinearHead:
