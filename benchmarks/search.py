@@ -324,7 +324,8 @@ def compare(n: int, rounds: int, names: str) -> tuple[list[dict[str, Any]], list
                     "recall_at_10": 1.0 if product else recall(engine.find, queries, truth),
                     "p50_ms": spread(medians[engine.name])["median"],
                     "build_s": engine.build_s,
-                    "rss_mb": engine.rss_mb,
+                    # Where an earlier engine gave memory back meanwhile, nothing can be said.
+                    "rss_mb": engine.rss_mb if engine.rss_mb > 0 else None,
                     "setting": engine.setting,
                     "p50_ms_spread": spread(medians[engine.name]),
                     "isthmus_over_this": spread(ratios)["median"],
