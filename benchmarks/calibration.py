@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/calibration.py --json FILE``. Under the ``image-text`` protocol ``align``
 sees 540 pairs and calibrates itself on folds of them; the gallery of 130 is only measured on. ECE
-is over the ten best hits of every query, in 15 bins of equal count. Nonsense queries come from a
+is over the ten best hits of every query, in 15 bins of equal count. Galleries of other sizes are
+parts of that one, or that one hidden among clip art. Nonsense queries come from a
 generator that nothing was fitted to. Merging is measured with the shipped space on the stamps it
 has not seen: each query's true match is in the gallery once as a picture, as a French spoken word
 and as a Chinese caption.
@@ -21,6 +22,7 @@ import numpy as np
 import _machine
 from isthmus.core.linalg import F32
 from isthmus.datasets import load
+from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.space import Prepared, Space, align, default_cache, prepare
 from isthmus.space.calibrate import shown_hits
@@ -68,6 +70,30 @@ def nonsense(rng: np.random.Generator, count: int) -> dict[str, list[str]]:
     }
 
 
+SIZES = (10, 20, 65, 130, 1130, 5130)
+
+
+def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[str, float]]:
+    """ECE of the hits shown from galleries of other sizes, told of the size and not."""
+    calibration = space.calibration["text→image"]
+    column = space.modalities.index("text")
+    found = {}
+    for size in SIZES:
+        queries = text[:size]
+        items = np.concatenate([image, crowd])[:size]
+        hubness = space.hubness(items, "image")[:, column]
+        background = space.query_background(queries, "text", "image")
+        cosine = queries @ items.T
+        plain, told = (
+            expected_calibration_error(
+                *shown_hits(calibration.probability(cosine, hubness, background, n))
+            )
+            for n in (None, size)
+        )
+        found[str(size)] = {"ece": told, "ece_not_told": plain}
+    return found
+
+
 def answered(space: Space, native: F32, items: F32) -> np.ndarray:
     """Whether each text query gets a match among pictures, ``(q,)`` bool."""
     queries = space.transform(native, "text")
@@ -79,8 +105,8 @@ def answered(space: Space, native: F32, items: F32) -> np.ndarray:
     return ~strange & (probability.max(axis=1) >= calibration.threshold)
 
 
-def run(ready: Prepared, seed: int) -> dict[str, Any]:
-    """One gallery."""
+def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
+    """One gallery; ``crowd`` are pictures of clip art."""
     order = np.random.default_rng(seed).permutation(len(ready.pairs))
     test, train = order[:GALLERY], order[GALLERY : GALLERY + PAIRS]
     space = align(ready.take(train), nested=False, seed=seed)
@@ -101,16 +127,51 @@ def run(ready: Prepared, seed: int) -> dict[str, Any]:
             "coverage": float(np.diagonal(inside).mean()),
             "set_size": float(inside.sum(axis=1).mean()),
         }
+    found["gallery_size"] = by_size(
+        space, vectors["text"], vectors["image"], space.transform(crowd, "image")
+    )
     own = ready.pairs.vectors["text"][test]
-    found["true_kept"] = float(answered(space, own, vectors["image"]).mean())
-    encoder = ready.encoders["text"]
+    return found | decisions(space, ready.encoders["text"], own, vectors["image"], seed)
+
+
+def decisions(space: Space, encoder: Any, own: F32, image: F32, seed: int) -> dict[str, Any]:
+    """Share of true captions kept and of nonsense refused; ``own`` are native vectors."""
     kinds = nonsense(np.random.default_rng(90_000 + seed), NONSENSE)
     refused = {
-        kind: 1 - float(answered(space, _texts(encoder, texts), vectors["image"]).mean())
+        kind: 1 - float(answered(space, _texts(encoder, texts), image).mean())
         for kind, texts in kinds.items()
     }
-    found["nonsense_refused"] = float(np.mean(list(refused.values())))
-    found["nonsense_refused_by_kind"] = refused
+    return {
+        "true_kept": float(answered(space, own, image).mean()),
+        "nonsense_refused": float(np.mean(list(refused.values()))),
+        "nonsense_refused_by_kind": refused,
+    }
+
+
+def starter() -> dict[str, Any]:
+    """The shipped space on the stamps that were left out of it, by language of the queries."""
+    space, cache = Space.load("starter"), default_cache()
+    stamps = prepare(load("tuxpaint"), cache=cache)
+    held = np.random.default_rng(0).permutation(len(stamps.pairs.ids))[:GALLERY]
+    image = dict(zip(stamps.pairs.ids, stamps.pairs.vectors["image"], strict=True))
+    names = {stamps.pairs.ids[row] for row in held}
+    calibration = space.calibration["text→image"]
+    found: dict[str, Any] = {}
+    for language in LANGUAGES:
+        texts = prepare(load("tuxpaint", languages=language), cache=cache).pairs
+        here = [row for row, name in enumerate(texts.ids) if name in names]
+        if len(here) < GALLERY // 2:
+            continue
+        native = texts.vectors["text"][here]
+        x = space.transform(native, "text")
+        y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
+        hubness = space.hubness(y, "image")[:, space.modalities.index("text")]
+        p = calibration.probability(x @ y.T, hubness, space.query_background(x, "text", "image"))
+        found[language] = {
+            "ece": expected_calibration_error(*shown_hits(p)),
+            "coverage": float((np.diagonal(p) >= calibration.conformal(COVERAGE)).mean()),
+            **decisions(space, stamps.encoders["text"], native, y, 0),
+        }
     return found
 
 
@@ -173,6 +234,10 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     out = {key: spread([each[key] for each in both]) for key in both[0]}
     for key in ("nonsense_refused", "true_kept"):
         out[key] = spread([one[key] for one in runs])
+    out["gallery_size"] = {
+        size: {key: spread([one["gallery_size"][size][key] for one in runs]) for key in keys}
+        for size, keys in runs[0]["gallery_size"].items()
+    }
     kinds = runs[0]["nonsense_refused_by_kind"]
     out["nonsense_refused_by_kind"] = {
         kind: spread([one["nonsense_refused_by_kind"][kind] for one in runs]) for kind in kinds
@@ -187,17 +252,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
-    runs = [run(ready, seed) for seed in range(arguments.seeds)]
+    art = prepare(load("openclipart"), cache=default_cache()).pairs
+    rows = np.random.default_rng(0).permutation(art.rows("image"))[: max(SIZES)]
+    crowd = art.vectors["image"][rows]
+    runs = [run(ready, seed, crowd) for seed in range(arguments.seeds)]
     found = summary(runs)
     for name, value in found.items():
         print(f"{name:28} {value}")
     merged = merging()
     print("merging", merged)
+    shipped = starter()
+    for language, row in shipped.items():
+        print(language, {key: value for key, value in row.items() if "kind" not in key})
     if arguments.json:
         result = {
             key: found[key]["mean"] for key in ("ece", "coverage", "nonsense_refused", "true_kept")
         }
-        result |= {"spread": found, "merging": merged, "runs": runs}
+        result |= {"spread": found, "merging": merged, "starter": shipped, "runs": runs}
         _machine.write(arguments.json, result)
 
 
