@@ -78,7 +78,7 @@ def recall(store: LanceBackend, k: int = 10, **options: object) -> float:
         {"where": parse("size<3000"), "modality": "image", "hubs": HubCorrection("text", 0.5)},
         {"k": 100},
     ],
-    ids=str,
+    ids=lambda options: "-".join(options) or "plain",  # filters have no name of their own
 )
 def test_what_is_found_is_nearly_always_the_best(
     store: LanceBackend, options: dict[str, object]
