@@ -168,7 +168,7 @@ def test_a_full_disk_is_an_error_and_earlier_rows_stay(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store._table("items").__class__, "add", full)
+    monkeypatch.setattr(store._database.table("items").__class__, "add", full)
     with pytest.raises(ArtifactError, match=r"No space left on device.*still readable"):
         store.add(*rows(5, seed=9, start=50))
     monkeypatch.undo()
@@ -226,3 +226,34 @@ def test_forgetting_files_first_does_not_lose_sight_of_items(tmp_path: Path) -> 
     again = opened(tmp_path / "s")
     again.forget_files(["/a"])
     assert len(again) == 5 and again.delete(["id0"]) == 1
+
+
+def test_a_change_whose_notice_was_lost_is_seen_all_the_same(tmp_path: Path) -> None:
+    reader, killed = filled(tmp_path / "s", 20), opened(tmp_path / "s")
+    assert len(reader) == 20
+    killed._database.drop("items", "id", ["id3"])  # and then it died
+    third = opened(tmp_path / "s")
+    third.add(*rows(2, seed=5, start=100))
+    assert set(reader.known(["id3", "id100", "id101"])) == {"id100", "id101"}
+    third.add(*rows(1, seed=6, start=200))
+    assert len(reader) == 22 and reader.known(["id200"])
+    assert reader.add(*rows(1, seed=6, start=200)) == []
+    reader.optimize()
+    assert len(opened(tmp_path / "s")) == 22
+
+
+def test_many_small_commits_are_merged_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus.store._database._COMMITS", 8)
+    store, reader = opened(tmp_path / "s"), opened(tmp_path / "s")
+    for i in range(30):
+        entries, x, h = rows(2, seed=i, start=2 * i)
+        store.add(entries, x, h)
+        store.record_files([FileRecord(e.source, i, i, e.id) for e in entries])
+        assert len(reader) == 2 * i + 2
+    for name in ("items", "files"):
+        versions = list((tmp_path / f"s/tables/{name}.lance/_versions").glob("*.manifest"))
+        assert len(versions) <= 9
+    assert len(opened(tmp_path / "s")) == len(store.files()) == 60
+    assert reader.check(deep=True) == []

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from isthmus.core.errors import ArtifactError, IntegrityError
-from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.store import _tables as tables
-from isthmus.store._disk import Flusher, Lock, short, write_whole
+from isthmus.store._database import NAMES, Database
+from isthmus.store._disk import Lock, short, write_whole
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
 from isthmus.store.cells import available
@@ -48,15 +44,14 @@ class LanceBackend(MemoryBackend):
     def __init__(self, folder: Path, dim: int, modalities: Sequence[str]) -> None:
         super().__init__(dim, modalities)
         self.folder = Path(folder)
-        self._root = self.folder / "tables"
-        self._root.mkdir(parents=True, exist_ok=True)
+        root = self.folder / "tables"
+        root.mkdir(parents=True, exist_ok=True)
         self._watched = (
-            self._root / f"{tables.ITEMS}.lance" / "_versions",
+            root / f"{tables.ITEMS}.lance" / "_versions",
             self.folder / _EPOCH,
         )
         self._writing = Lock(self.folder / "lock")
-        self._flusher = Flusher(self._root)
-        self._tables: dict[str, Any] = {}
+        self._database = Database(root, self._writing, dim, len(self.modalities))
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
@@ -73,9 +68,10 @@ class LanceBackend(MemoryBackend):
             new = [entries[place] for place in places]
             if new:
                 made = tables.item_table(new, x[places], h[places])
-                self._commit(lambda: self._table(tables.ITEMS).add(made))
+                self._commit(lambda: self._database.table(tables.ITEMS).add(made))
                 rows.extend(new, x[places], h[places])
-                self._seen = (self._version(tables.ITEMS), self._seen[1])
+                self._commit(lambda: self._database.tidy(tables.ITEMS))
+                self._seen = (self._database.version(tables.ITEMS), self._seen[1])
             return [entry.id for entry in new]
 
     def amend(self, entries: Sequence[Entry]) -> None:
@@ -86,7 +82,7 @@ class LanceBackend(MemoryBackend):
             if places:
                 some = [rows.entries[row] for row in places]
                 made = tables.item_table(some, rows.x[places], rows.hubness[places])
-                self._commit(lambda: self._merge(tables.ITEMS, "id", made, insert=False))
+                self._commit(lambda: self._database.merge(tables.ITEMS, "id", made, insert=False))
                 self._changed()
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -94,7 +90,7 @@ class LanceBackend(MemoryBackend):
         with self.exclusive():
             there = self._fresh().remove(ids)
             if there:
-                self._commit(lambda: self._drop(tables.ITEMS, "id", there))
+                self._commit(lambda: self._database.drop(tables.ITEMS, "id", there))
                 self._changed()
                 self._purge()
                 self._rewrite_index()
@@ -107,13 +103,14 @@ class LanceBackend(MemoryBackend):
         with self.exclusive():
             last = {record.path: record for record in files}
             made = tables.file_table(list(last.values()))
-            self._commit(lambda: self._merge(tables.FILES, "path", made, insert=True))
+            self._commit(lambda: self._database.merge(tables.FILES, "path", made, insert=True))
+            self._commit(lambda: self._database.tidy(tables.FILES))
 
     def files(self) -> dict[str, FileRecord]:
         """What is known of files, by path."""
-        version = self._version(tables.FILES)
+        version = self._database.version(tables.FILES)
         if version != self._files_seen:
-            records, _ = tables.read_files(self._read(tables.FILES))
+            records, _ = tables.read_files(self._database.read(tables.FILES))
             self._files = {record.path: record for record in records}
             self._files_seen = version
         return dict(self._files)
@@ -124,7 +121,7 @@ class LanceBackend(MemoryBackend):
             known = self.files()
             gone = [path for path in paths if path in known]
             if gone:
-                self._commit(lambda: self._drop(tables.FILES, "path", gone))
+                self._commit(lambda: self._database.drop(tables.FILES, "path", gone))
                 self._purge()
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -155,7 +152,7 @@ class LanceBackend(MemoryBackend):
         """
         found: list[Damage] = []
         with self._writing.held():
-            for name in (tables.ITEMS, tables.FILES):
+            for name in NAMES:
                 found += self._check_opening(name, repair=repair)
             if not [each for each in found if not each.repaired]:
                 found += self._check_pairing(repair=repair)
@@ -165,7 +162,7 @@ class LanceBackend(MemoryBackend):
 
     def close(self) -> None:
         """Let go of the tables and of the copy in memory."""
-        self._tables.clear()
+        self._database.close()
         self._rows = Rows(self.dim, self.modalities)
         self._seen, self._files_seen = (-1, ""), -1
         self._mark, self._searches = (0, 0), 0
@@ -175,23 +172,35 @@ class LanceBackend(MemoryBackend):
         mark = self._times()
         if mark == self._mark and self._seen[0] >= 0:
             return self._rows
-        version, epoch = self._version(tables.ITEMS), self._epoch()
+        version, epoch = self._database.version(tables.ITEMS), self._epoch()
         settled = time.time_ns() - max(mark) > _SETTLED
         if (version, epoch) == self._seen:
             self._mark = mark if settled else (0, 0)
             return self._rows
         with self._lock:
-            appended = epoch == self._seen[1] and self._seen[0] >= 0
-            start = len(self._rows) if appended else 0
-            entries, x, h, _ = tables.read_items(self._read(tables.ITEMS, start))
-            if appended:
-                self._rows.extend(entries, x, h)
-            else:
+            known = epoch == self._seen[1] and self._seen[0] >= 0
+            if not (known and self._extended()):
+                entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
                 rows = Rows(self.dim, self.modalities)
                 rows.adopt(entries, x, h)
                 self._rows = rows
             self._seen = (version, epoch)
         return self._rows
+
+    def _extended(self) -> bool:
+        """Read what was appended; False where rows changed, though nobody said so.
+
+        A process that was killed between a change and its notice leaves the last row that is
+        known here in another place, or none.
+        """
+        start = max(len(self._rows) - 1, 0)
+        entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS, start))
+        if len(self._rows):
+            if not entries or entries[0] != self._rows.entries[-1]:
+                return False
+            entries, x, h = entries[1:], x[1:], h[1:]
+        self._rows.extend(entries, x, h)
+        return True
 
     def _times(self) -> tuple[int, int]:
         """When a version was last added to the table, and the epoch last written."""
@@ -242,7 +251,7 @@ class LanceBackend(MemoryBackend):
         """Do it and flush it; a failure leaves what was there readable."""
         try:
             action()
-            self._flusher.flush()
+            self._database.flush()
         except (OSError, RuntimeError) as error:
             self._seen = (-1, "")  # memory may be ahead of the disk
             raise ArtifactError(
@@ -254,7 +263,7 @@ class LanceBackend(MemoryBackend):
         """Tell other processes that rows changed, not only came."""
         epoch = str(int(self._epoch() or 0) + 1)
         write_whole(self.folder / _EPOCH, epoch)
-        self._seen = (self._version(tables.ITEMS), epoch)
+        self._seen = (self._database.version(tables.ITEMS), epoch)
 
     def _epoch(self) -> str:
         try:
@@ -265,87 +274,16 @@ class LanceBackend(MemoryBackend):
     def _purge(self) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""
         self._fresh()  # what is noted as seen below must be in memory
-
-        def act() -> None:
-            for name in (tables.ITEMS, tables.FILES):
-                with warnings.catch_warnings():
-                    # The warning is about other readers; ours hold their rows in memory.
-                    warnings.simplefilter("ignore")
-                    table = self._table(name)
-                    table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-                    if any((self._root / f"{name}.lance" / "_deletions").glob("*")):
-                        # Of few deletions only marks are kept, and the rows stay; write the
-                        # others anew.
-                        table.add(table.to_arrow(), mode="overwrite")
-                    # The newest commit is kept with its words, so it must not be a deletion.
-                    table.delete("false")
-                    table.optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
-
-        self._commit(act)
-        self._seen = (self._version(tables.ITEMS), self._seen[1])
-
-    def _merge(self, name: str, key: str, made: Any, *, insert: bool) -> None:
-        merge = self._table(name).merge_insert(key).when_matched_update_all()
-        if insert:
-            merge = merge.when_not_matched_insert_all()
-        merge.execute(made)
-
-    def _drop(self, name: str, key: str, values: Sequence[str]) -> None:
-        table = self._table(name)
-        for start in range(0, len(values), 500):
-            listed = ", ".join(tables.literal(value) for value in values[start : start + 500])
-            table.delete(f"{key} IN ({listed})")
-
-    def _table(self, name: str) -> Any:
-        """A table at its newest version, made where it is not there."""
-        if name not in self._tables:
-            os.environ.setdefault("LANCEDB_TELEMETRY", "off")
-            lancedb = require("lancedb", extra="store", purpose="a store on disk")
-            database = lancedb.connect(str(self._root))
-            schema = tables.schemas(self.dim, len(self.modalities))[name]
-            with self._opening(name):
-                if (self._root / f"{name}.lance").is_dir():
-                    self._tables[name] = database.open_table(name)
-                else:
-                    with self._writing.held():
-                        self._tables[name] = database.create_table(
-                            name, schema=schema, exist_ok=True
-                        )
-                        self._flusher.flush()
-        return self._tables[name]
-
-    def _version(self, name: str) -> int:
-        table = self._table(name)
-        with self._opening(name):
-            table.checkout_latest()
-            return int(table.version)
-
-    def _read(self, name: str, start: int = 0) -> Any:
-        table = self._table(name)
-        with self._opening(name):
-            if start:
-                rest = table.count_rows() - start
-                return table.search().offset(start).limit(max(rest, 1)).to_arrow()
-            return table.to_arrow()
-
-    @contextmanager
-    def _opening(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError) as error:
-            self._tables.pop(name, None)
-            raise IntegrityError(
-                f"{self.folder}: the table of {name} cannot be read ({short(error)}); "
-                f"see what can be saved with: isthmus doctor --repair --store {self.folder}"
-            ) from error
+        self._commit(self._database.purge)
+        self._seen = (self._database.version(tables.ITEMS), self._seen[1])
 
     def _check_opening(self, name: str, *, repair: bool) -> list[Damage]:
         try:
-            self._version(name)
-            self._read(name)
+            self._database.version(name)
+            self._database.read(name)
         except IntegrityError as error:
-            self._tables.clear()
-            damaged = newest_damaged(self._root / f"{name}.lance")
+            self._database.close()
+            damaged = newest_damaged(self._database.folder(name))
             if damaged is None:
                 return [Damage(str(error))]
             what = f"{damaged.relative_to(self.folder)}: the newest version of {name} is unreadable"
@@ -354,7 +292,7 @@ class LanceBackend(MemoryBackend):
             moved = set_aside(damaged, self.folder / "damaged")
             self.close()
             again = self._check_opening(name, repair=True)
-            rows = "" if again else f" with {len(self._read(name)):,} rows"
+            rows = "" if again else f" with {len(self._database.read(name)):,} rows"
             done = (
                 f"set aside as {moved.relative_to(self.folder)}; the version before it counts{rows}"
             )
@@ -380,7 +318,7 @@ class LanceBackend(MemoryBackend):
 
     def _check_rows(self, *, repair: bool) -> list[Damage]:
         found: list[Damage] = []
-        bad = tables.damaged_items(*tables.read_items(self._read(tables.ITEMS)))
+        bad = tables.damaged_items(*tables.read_items(self._database.read(tables.ITEMS)))
         if bad:
             what = f"{len(bad)} rows of items do not match their checksum"
             if repair:
@@ -389,7 +327,7 @@ class LanceBackend(MemoryBackend):
                 self.forget_files(paths)
             done = "rows dropped; index their files again" if repair else ""
             found.append(Damage(what, bad, done))
-        paths = tables.damaged_files(*tables.read_files(self._read(tables.FILES)))
+        paths = tables.damaged_files(*tables.read_files(self._database.read(tables.FILES)))
         if paths:
             what = f"{len(paths)} file records do not match their checksum: {', '.join(paths[:5])}"
             if repair:

@@ -1,0 +1,152 @@
+"""The two tables of a store in LanceDB: opened, read, written, and kept small."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.errors import IntegrityError
+from isthmus.core.extras import require
+from isthmus.store import _tables as tables
+from isthmus.store._disk import Flusher, Lock, short
+
+NAMES = (tables.ITEMS, tables.FILES)
+_COMMITS = 128
+"""Commits that a table may gather before they are merged: each slows the next a little."""
+_ROWS_PER_COMMIT = 1_000
+"""So many rows allow one commit more, because merging writes all of them anew."""
+_ATTEMPTS = 3
+
+
+class Database:
+    """Tables of items and files.
+
+    Args:
+        root: Folder of the tables.
+        lock: Of the store.
+        dim: Of the vectors.
+        columns: Of hubness.
+    """
+
+    def __init__(self, root: Path, lock: Lock, dim: int, columns: int) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self._lock, self._dim, self._columns = lock, dim, columns
+        self._flusher = Flusher(root)
+        self._tables: dict[str, Any] = {}
+
+    def folder(self, name: str) -> Path:
+        """Where a table lies."""
+        return self.root / f"{name}.lance"
+
+    def table(self, name: str) -> Any:
+        """A table, made where it is not there."""
+        if name not in self._tables:
+            os.environ.setdefault("LANCEDB_TELEMETRY", "off")
+            lancedb = require("lancedb", extra="store", purpose="a store on disk")
+            database = lancedb.connect(str(self.root))
+            schema = tables.schemas(self._dim, self._columns)[name]
+            with self._opening(name):
+                if self.folder(name).is_dir():
+                    self._tables[name] = database.open_table(name)
+                else:
+                    with self._lock.held():
+                        self._tables[name] = database.create_table(
+                            name, schema=schema, exist_ok=True
+                        )
+                        self.flush()
+        return self._tables[name]
+
+    def version(self, name: str) -> int:
+        """Number of the newest version."""
+        table = self.table(name)
+        with self._opening(name):
+            table.checkout_latest()
+            return int(table.version)
+
+    def read(self, name: str, start: int = 0) -> Any:
+        """Rows of the newest version from ``start`` on.
+
+        Another process may remove the version while it is read; then the next one is.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.version(name)
+                return self._rows(name, start)
+            except IntegrityError:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+        raise AssertionError
+
+    def merge(self, name: str, key: str, made: Any, *, insert: bool) -> None:
+        """Replace rows of the same key; with ``insert`` also add those that are new."""
+        merge = self.table(name).merge_insert(key).when_matched_update_all()
+        if insert:
+            merge = merge.when_not_matched_insert_all()
+        merge.execute(made)
+
+    def drop(self, name: str, key: str, values: Sequence[str]) -> None:
+        """Mark rows as deleted; :meth:`purge` takes them off the disk."""
+        table = self.table(name)
+        for start in range(0, len(values), 500):
+            listed = ", ".join(tables.literal(value) for value in values[start : start + 500])
+            table.delete(f"{key} IN ({listed})")
+
+    def purge(self) -> None:
+        """Merge fragments and remove every version but the newest, with what they held."""
+        for name in NAMES:
+            self._compact(name)
+            table = self.table(name)
+            if any((self.folder(name) / "_deletions").glob("*")):
+                # Of few deletions only marks are kept, and the rows stay; write the others anew.
+                table.add(table.to_arrow(), mode="overwrite")
+            # The newest commit is kept with its words, so it must not be a deletion.
+            table.delete("false")
+            self._compact(name)
+
+    def tidy(self, name: str) -> None:
+        """Merge the commits of a table once there are many."""
+        commits = sum(1 for _ in os.scandir(self.folder(name) / "_versions"))
+        if commits <= _COMMITS:
+            return
+        if commits > max(_COMMITS, self.table(name).count_rows() // _ROWS_PER_COMMIT):
+            self._compact(name)
+
+    def flush(self) -> None:
+        """Make everything that was written survive a power cut."""
+        self._flusher.flush()
+
+    def close(self) -> None:
+        """Let go of the tables."""
+        self._tables.clear()
+
+    def _rows(self, name: str, start: int) -> Any:
+        table = self.table(name)
+        with self._opening(name):
+            if start:
+                rest = table.count_rows() - start
+                return table.search().offset(start).limit(max(rest, 1)).to_arrow()
+            return table.to_arrow()
+
+    def _compact(self, name: str) -> None:
+        with warnings.catch_warnings():
+            # The warning is about other readers; ours try again.
+            warnings.simplefilter("ignore")
+            self.table(name).optimize(cleanup_older_than=timedelta(0), delete_unverified=True)
+
+    @contextmanager
+    def _opening(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError) as error:
+            self._tables.pop(name, None)
+            store = self.root.parent
+            raise IntegrityError(
+                f"{store}: the table of {name} cannot be read ({short(error)}); "
+                f"see what can be saved with: isthmus doctor --repair --store {store}"
+            ) from error
