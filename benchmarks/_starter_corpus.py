@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from _starter_nonsense import nonsense
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
 from isthmus.core.types import Encoder, MediaItem, PairedVectors
@@ -34,6 +35,7 @@ class Corpus:
         captions: English, of the stamps.
         clip_art: Pictures of Open Clip Art; their text is the title beside title and keywords.
         titles: Of clip art alone, which is what people type.
+        nonsense: Texts that ask for nothing, ``(n, 512)``.
         families: Of clip art.
     """
 
@@ -45,6 +47,7 @@ class Corpus:
     captions: Mapping[str, str]
     clip_art: PairedVectors
     titles: F32
+    nonsense: F32
     families: NDArray[Any]
     encoders: Prepared
     audio: Prepared
@@ -82,6 +85,7 @@ def corpus() -> Corpus:
         _english(),
         clip_art,
         titles,
+        _texts(nonsense(), stamps.encoders["text"], cache),
         links,
         stamps,
         parts[0],

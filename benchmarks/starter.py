@@ -3,9 +3,9 @@
 ``make starter`` runs it with ``--write --json benchmarks/results/starter.json``.
 
 Text and pictures are joined by CCA on the moments of the Tux Paint stamps, one row for each
-language that a stamp is captioned in, of Open Clip Art with a weight, and of the image encoder's
-own classifier with the words of its classes; sound is mapped by ridge regression onto what its
-captions are in that space. The gallery of the ``image-text`` protocol's seed 0, 130 stamps
+language that a stamp is captioned in, and of Open Clip Art with a weight; sound is mapped by ridge
+regression onto what its captions are in that space. Nonsense is told from questions along a
+direction of native texts, which stands in the space as a native bank of one row. The gallery of the ``image-text`` protocol's seed 0, 130 stamps
 with all their clips, is left out of everything, the choice of settings included, so that anyone
 can check the figures. Settings are chosen on inner deals of the other stamps.
 """
@@ -23,9 +23,10 @@ import numpy as np
 
 import _machine
 from _starter_corpus import Corpus, corpus
+from _starter_nonsense import direction
 from isthmus.aligners import CCA, Moments
 from isthmus.aligners.heads import LinearHead
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.core.types import PairedVectors
 from isthmus.core.version import __version__
@@ -52,8 +53,6 @@ GRID = {
     "clip_art": (1.5,),
     "sound_ridge": (0.1, 0.3),
 }
-NATIVE_ART = 1000
-"""Titles of clip art in the bank by which strange queries are told."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,22 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Heads and banks, with the rows behind the banks, and native texts of unit length."""
+    """Heads and banks, with the rows behind the banks, and what tells nonsense if asked for."""
 
     heads: Mapping[str, LinearHead]
     banks: Mapping[str, F32]
     ids: Mapping[str, list[str]]
-    native: F32
+    native: F32 | None
 
 
-def fit(data: Corpus, without: set[str], families: set[Any], settings: Settings) -> Model:
+def fit(
+    data: Corpus,
+    without: set[str],
+    families: set[Any],
+    settings: Settings,
+    *,
+    telling: bool = False,
+) -> Model:
     """Fit on everything but some stamps, with their clips, and some families of clip art."""
     stamps = data.stamps.take(np.array([name not in without for name in data.stamps.ids]))
     art = data.clip_art.take(~np.isin(data.families, list(families)))
@@ -109,13 +115,16 @@ def fit(data: Corpus, without: set[str], families: set[Any], settings: Settings)
         heads,
         {**banks, "audio": heads["audio"](audio[some_sounds])},
         {"text": names, "image": names, "audio": [sound_ids[row] for row in some_sounds]},
-        _native(stamps.vectors["text"], art.vectors["text"]),
+        _direction(data, without, families) if telling else None,
     )
 
 
-def _native(stamps: F32, art: F32) -> F32:
-    some = art[thin(np.arange(len(art)), NATIVE_ART)]
-    return np.asarray(l2_normalize(np.concatenate([stamps, some])), dtype=np.float32)
+def _direction(data: Corpus, without: set[str], families: set[Any]) -> F32:
+    """What tells nonsense from the captions that are not left out."""
+    kept = ~np.isin(data.families, list(families))
+    art = [data.titles[kept], data.clip_art.vectors["text"][kept]]
+    captions = [_by_language(data, without).vectors["text"], *art]
+    return direction(np.concatenate(captions), data.nonsense)
 
 
 def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
@@ -150,7 +159,7 @@ def seen(model: Model, query: str, x: F32, item: str, y: F32) -> HeldOut:
         Background(
             nearness(queries, model.banks[item]),
             nearness(queries, model.banks[query]),
-            native_nearness(x, model.native) if query == "text" else None,
+            None if query != "text" or model.native is None else native_nearness(x, model.native),
         ),
     )
 
@@ -247,7 +256,7 @@ def calibrations(data: Corpus, without: set[str], settings: Settings) -> dict[st
     for fold in range(FOLDS):
         held = set(left[labels == fold])
         families = families_for(data, 900 + fold, len(held))
-        model = fit(data, without | held, families, settings)
+        model = fit(data, without | held, families, settings, telling=True)
         for name, found in directions(data, model, held).items():
             folds.setdefault(name.partition(" ")[0], []).append(found)
         art = clip_art_pairs(data, model, families, len(held))
@@ -285,7 +294,8 @@ def space_of(data: Corpus, model: Model, report: Mapping[str, Any]) -> Space:
     }
     refs["audio"] = EncoderRef.of(data.audio.encoders["audio"], data.audio.specs["audio"])
     banks = {m: x.astype(np.float16).astype(np.float32) for m, x in model.banks.items()}
-    natives = {"text": model.native.astype(np.float16).astype(np.float32)}
+    native = model.native
+    natives = {} if native is None else {"text": native.astype(np.float16).astype(np.float32)}
     return Space(model.heads, banks, refs, report, 1.0, model.ids, native_banks=natives)
 
 
@@ -299,7 +309,7 @@ def main() -> None:
     without = gallery(data, 0)
     settings, tried = choose(data, without)
     print("chosen", settings)
-    model = fit(data, without, set(), settings)
+    model = fit(data, without, set(), settings, telling=True)
     shipped = {name: figures(h) for name, h in directions(data, model, without).items()}
     calibration = calibrations(data, without, settings)
     seeds = measured(data, settings)
