@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from isthmus.aligners.heads import LinearHead
+from isthmus.datasets import load
+from isthmus.metrics import retrieval_report
+from isthmus.space import Space, prepare
+from isthmus.space.starter import folder
+
+GALLERY = 130
+ENCODERS = {"text": "universal", "image": "efficientnet-lite0"}
+
+
+@pytest.fixture(scope="module")
+def space() -> Space:
+    return Space.load("starter")
+
+
+def test_it_is_small_linear_and_complete(space: Space) -> None:
+    size = sum(path.stat().st_size for path in folder().iterdir())
+    assert size <= 8e6
+    assert space.modalities == ("text", "image", "audio") and space.dim == 256
+    assert all(isinstance(head, LinearHead) for head in space.heads.values())
+    assert len(space.calibration) == 7  # every direction between modalities, and text→text
+    for m, names in space.bank_ids.items():
+        assert len(names) == len(space.banks[m]) > 500
+        assert not any(Path(name).is_absolute() for name in names)
+    assert "## Where it fails" in (folder() / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_folder_of_that_name_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: Space
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Space.load("starter").fingerprint == space.fingerprint
+    Space(space.heads, space.banks, space.encoders, {"mine": True}).save("starter")
+    assert Space.load("starter").report == {"mine": True}
+
+
+@pytest.mark.starter
+@pytest.mark.tuxpaint
+def test_stamps_that_it_never_saw_are_found_as_often_as_the_card_says(
+    starter: None, tuxpaint_root: Path, space: Space
+) -> None:
+    rows = np.random.default_rng(0).permutation(674)[:GALLERY]
+    english = load("tuxpaint", root=tuxpaint_root).take(rows)
+    held = {record.id for record in english.records}
+    assert not any(name.endswith(f"({each})") for name in space.bank_ids["text"] for each in held)
+    ready = prepare(english, ENCODERS, by_group=False).pairs
+    image = space.transform(ready.vectors["image"], "image")
+    chinese = load("tuxpaint", languages="zh", root=tuxpaint_root).select(["text"])
+    place = {name: column for column, name in enumerate(ready.ids)}
+    kept = chinese.take([i for i, r in enumerate(chinese.records) if r.id in place])
+    zh = prepare(kept, {"text": "universal"}, by_group=False).pairs
+    for language, native, columns in (
+        ("en", ready.vectors["text"], np.arange(GALLERY)),
+        ("zh", zh.vectors["text"], np.array([place[name] for name in zh.ids])),
+    ):
+        text = space.transform(native, "text")
+        scores = space.score(text, "text", image[columns], "image")
+        found = retrieval_report(scores, np.arange(len(columns)))
+        said = space.report["held_out_gallery"][f"text→image ({language})"]
+        assert found.r10 == pytest.approx(said["r10"], abs=0.01)
+        assert found.r1 == pytest.approx(said["r1"], abs=0.01)
+        assert found.r10 >= {"en": 0.80, "zh": 0.72}[language]
+
+
+@pytest.mark.starter
+def test_nonsense_is_strange_and_plain_words_are_not(starter: None, space: Space) -> None:
+    calibration = space.calibration["text→image"]
+
+    def strange(texts: list[str]) -> np.ndarray:
+        done = space.embed(texts, "text")
+        return calibration.all_strange(
+            space.query_background(done.vectors, "text", "image", done.native)
+        )
+
+    plain = ["a dog", "red car", "一只猫", "ein Haus", "un arbre", "sunset", "strawberry", "ship"]
+    assert strange(plain).sum() <= 1
+    # Short random letters are not told by this space: titles of clip art hold such words too.
+    odd = ["of the which by 4711 was", "的了是在不有和", "amortization subsidy"]
+    assert strange(odd).all()
