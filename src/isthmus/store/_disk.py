@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,5 +96,6 @@ def replace_whole(path: Path, data: bytes) -> None:
 
 
 def short(error: BaseException) -> str:
-    """The first line of an error that may span a screen."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """The first line of an error that may span a screen, without the place in a library."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return re.sub(r",? \S+\.rs:\d+(:\d+)?$", "", line)[:300]
