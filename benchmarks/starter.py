@@ -5,9 +5,11 @@
 Text and pictures are joined by CCA on the moments of the Tux Paint stamps, one row for each
 language that a stamp is captioned in, and of Open Clip Art with a weight; sound is mapped by ridge
 regression onto what its captions are in that space. Nonsense is told from questions along a
-direction of native texts, which stands in the space as a native bank of one row. The gallery of the ``image-text`` protocol's seed 0, 130 stamps
-with all their clips, is left out of everything, the choice of settings included, so that anyone
-can check the figures. Settings are chosen on inner deals of the other stamps.
+direction of native texts, which stands in the space as a native bank of one row.
+
+The gallery of the ``image-text`` protocol's seed 0, 130 stamps with all their clips, is left out
+of everything, the choice of settings included, so that anyone can check the figures. Settings are
+chosen on inner deals of the other stamps.
 """
 
 from __future__ import annotations

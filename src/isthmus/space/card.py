@@ -126,10 +126,10 @@ def _starter(report: Mapping[str, Any]) -> list[str]:
         "  far from what a model trained on the web does.",
         "- Sound means spoken words (French, Spanish, Russian; few English and Dutch) and effects:",
         "  music and other languages are unknown to it. The sound encoder hears English best.",
-        "- The probability of a hit assumes that one of the things looked at belongs, and that they",
-        "  are like the data above: a folder without an answer gets hits that look possible.",
-        "- Texts that ask for nothing (letters, function words, mixed words) are mostly told apart;",
-        "  abstract words (“amortization”) are not.",
+        "- The probability of a hit assumes that one of the things seen belongs and that they are",
+        "  like the data above: a folder without an answer gets hits that look possible.",
+        "- Texts that ask for nothing (letters, function words, mixed words) are mostly told",
+        "  apart; abstract words (amortization, bureaucracy) often are not.",
         "- Vectors can be inverted to some degree: treat them as you would the originals.",
     ]
 
