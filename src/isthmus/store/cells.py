@@ -58,9 +58,10 @@ class Cells:
             mine = np.flatnonzero(owners == code)
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._sums = np.zeros((len(centroids), columns))
-        self._dropped = 0
+        self._dropped, self._probed = 0, 0
         self._faiss = library()
         self._wide = widened(centroids, self._sums)
+        self.width = self._wide.shape[1]
         self._index = self._empty()
 
     def add(
@@ -90,6 +91,8 @@ class Cells:
         self.cells = np.concatenate([self.cells, placed])
         counts = np.bincount(self.cells, minlength=len(self.centroids))[:, None]
         self._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
+        self._index.quantizer.reset()
+        self._index.quantizer.add(self._wide)
 
     def drop(self, places: Places) -> None:
         """Follow the removal of rows from the store.
@@ -111,11 +114,14 @@ class Cells:
         Returns:
             Numbers of rows of the store, more than ``k`` where there are, in no order.
         """
+        wanted = k + _MORE + self._dropped
+        if code == ALL:
+            return self._scan_nearest(query, self.probes_for(k, code), wanted)
         span = self.spans[code]
         products = self._wide[span] @ query
         probes = min(self.probes_for(k, code), len(products))
         near = np.argpartition(products, -probes)[-probes:] + span.start
-        return self._scan(query, near, k + _MORE + self._dropped, None)
+        return self._scan(query, near, wanted, None)
 
     def find_passing(
         self, query: F32, k: int, code: int, passing: NDArray[np.bool_]
@@ -156,9 +162,18 @@ class Cells:
         tuned = self.probes[code]
         return tuned if k <= 10 else round(tuned * float(np.sqrt(k / 10)))
 
+    def _scan_nearest(self, query: F32, probes: int, wanted: int) -> Places:
+        """Let faiss choose the cells, among those of every modality."""
+        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
+        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
+        self._probe(probes)
+        self._index.search_c(1, pointer(query), wanted, pointer(scores), pointer(labels), None)
+        return self._rows_of(labels)
+
     def _scan(
         self, query: F32, near: Places, wanted: int, bits: NDArray[np.uint8] | None
     ) -> Places:
+        """Look at cells that were chosen, and in them at rows whose bit is set."""
         pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
         near, distances = near.astype(np.int64), np.zeros(len(near), dtype=np.float32)
         labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
@@ -166,10 +181,19 @@ class Cells:
         if bits is not None:
             chosen = self._faiss.IDSelectorBitmap(bits)
             settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
-        self._index.nprobe = len(near)
+        self._probe(len(near))
         arrays = (pointer(each) for each in (near, distances, scores, labels))
         self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
-        found: Places = self.rows[labels[labels >= 0]]
+        return self._rows_of(labels)
+
+    def _probe(self, cells: int) -> None:
+        if cells != self._probed:
+            self._index.nprobe = self._probed = cells
+
+    def _rows_of(self, labels: Places) -> Places:
+        if labels[-1] < 0:
+            labels = labels[labels >= 0]
+        found: Places = self.rows[labels]
         return found[found >= 0] if self._dropped else found
 
     def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
@@ -178,9 +202,9 @@ class Cells:
         self._index.add_core(len(x), *map(self._faiss.swig_ptr, arrays))
 
     def _empty(self) -> Any:
-        faiss, width = self._faiss, self._wide.shape[1]
+        faiss, width = self._faiss, self.width
         index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(width),  # never asked: cells are chosen here
+            faiss.IndexFlatIP(width),
             width,
             len(self.centroids),
             faiss.ScalarQuantizer.QT_fp16,

@@ -20,7 +20,7 @@ from isthmus.core.linalg import F32
 from isthmus.store._disk import replace_whole
 from isthmus.store._training import train
 from isthmus.store.base import HubCorrection
-from isthmus.store.cells import ALL, Cells, Codes, Places, widened
+from isthmus.store.cells import ALL, Cells, Codes, Places
 
 LEAST = 50_000
 """Rows of a store from which an index is worth it: below, an exact search takes under 10 ms."""
@@ -191,10 +191,12 @@ class Index:
         return index
 
     def _query(self, query: F32, hubs: HubCorrection | None) -> F32:
-        weights = np.zeros((1, len(self.modalities)), dtype=np.float32)
+        """The query as :func:`widened` would make it, with weights for hubness."""
+        row: F32 = np.zeros(self._cells.width, dtype=np.float32)
+        row[: len(query)] = query
         if hubs is not None:
-            weights[0, self.modalities.index(hubs.modality)] = -hubs.strength
-        row: F32 = widened((query if hubs is None else 2 * query)[None], weights)[0]
+            row[: len(query)] *= 2
+            row[len(query) + self.modalities.index(hubs.modality)] = -hubs.strength
         return row
 
     def _note(self, codes: Codes) -> None:
