@@ -31,7 +31,7 @@ def test_bank_ids_name_the_records_whose_vectors_stand_in_the_bank(tmp_path: Pat
 
 def test_rows_without_ids_keep_their_numbers() -> None:
     assert align(rows(30, names=False), aligner="ridge", nested=False).bank_ids["text"] == [
-        str(row) for row in range(30)
+        f"row {row}" for row in range(30)
     ]
 
 

@@ -239,7 +239,7 @@ def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], di
 
 def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
     if not pairs.ids:  # so that rows keep their numbers where only some of them are used
-        pairs = replace(pairs, ids=[str(row) for row in range(len(pairs))])
+        pairs = replace(pairs, ids=[f"row {row}" for row in range(len(pairs))])
     encoders = {m: VectorEncoder(m, x.shape[1], "yours") for m, x in pairs.vectors.items()}
     links = np.arange(len(pairs))
     if by_group and pairs.groups is not None:

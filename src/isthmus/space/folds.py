@@ -128,7 +128,7 @@ def bank_rows(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> 
 
 def bank_ids(pairs: PairedVectors) -> dict[str, list[str]]:
     """Ids of the records behind the rows of each bank; row numbers where they have none."""
-    names = list(pairs.ids) or [str(row) for row in range(len(pairs))]
+    names = list(pairs.ids) or [f"row {row}" for row in range(len(pairs))]
     return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.modalities}
 
 
