@@ -32,6 +32,8 @@ _WIDEST = 0.25
 """Share of the cells from which looking at every row is no slower."""
 _LANES = 16
 """Vectors are padded to a multiple of this, without which faiss takes seven times as long."""
+_HUBS = 1.5
+"""Times more cells where hubs are corrected for, which moves rows within their cells."""
 _MORE = 8
 """Rows looked at beyond those asked for, to make good for half precision."""
 ALL = -2
@@ -103,28 +105,29 @@ class Cells:
         self.rows = np.where(self.rows >= 0, places[self.rows], -1)
         self._dropped = int(np.count_nonzero(self.rows < 0))
 
-    def find(self, query: F32, k: int, code: int) -> Places:
+    def find(self, query: F32, k: int, code: int, *, hubs: bool = False) -> Places:
         """Rows that are likely to hold the best.
 
         Args:
             query: :func:`widened`, see the head of this module.
             k: How many are wanted.
             code: Of which modality, or :data:`ALL`.
+            hubs: Whether they are corrected for.
 
         Returns:
             Numbers of rows of the store, more than ``k`` where there are, in no order.
         """
         wanted = k + _MORE + self._dropped
         if code == ALL:
-            return self._scan_nearest(query, self.probes_for(k, code), wanted)
+            return self._scan_nearest(query, self.probes_for(k, code, hubs=hubs), wanted)
         span = self.spans[code]
         products = self._wide[span] @ query
-        probes = min(self.probes_for(k, code), len(products))
+        probes = min(self.probes_for(k, code, hubs=hubs), len(products))
         near = np.argpartition(products, -probes)[-probes:] + span.start
         return self._scan(query, near, wanted, None)
 
     def find_passing(
-        self, query: F32, k: int, code: int, passing: NDArray[np.bool_]
+        self, query: F32, k: int, code: int, passing: NDArray[np.bool_], *, hubs: bool = False
     ) -> Places | None:
         """The same among rows that pass a filter, in the nearest cells that hold any.
 
@@ -136,6 +139,7 @@ class Cells:
             k: How many are wanted.
             code: Of which modality, or :data:`ALL`.
             passing: ``(rows,)``, which rows of the store may be found.
+            hubs: Whether they are corrected for.
 
         Returns:
             As :meth:`find`; None where so many cells would be looked at that scoring every row
@@ -148,7 +152,7 @@ class Cells:
         if not len(holding):
             return np.zeros(0, dtype=np.int64)
         near = holding[np.argsort(-(self._wide[holding] @ query))]
-        least = self.probes_for(k, code)
+        least = self.probes_for(k, code, hubs=hubs)
         enough = least * len(self.rows) / len(self.centroids)
         probes = int(np.searchsorted(np.cumsum(counts[near]), enough)) + 1
         probes = min(max(probes, least), len(near))
@@ -157,10 +161,10 @@ class Cells:
         bits = np.packbits(chosen, bitorder="little")
         return self._scan(query, near[:probes], k + _MORE, bits)
 
-    def probes_for(self, k: int, code: int) -> int:
+    def probes_for(self, k: int, code: int, *, hubs: bool = False) -> int:
         """Cells that a search for ``k`` rows looks at: more where more are wanted."""
-        tuned = self.probes[code]
-        return tuned if k <= 10 else round(tuned * float(np.sqrt(k / 10)))
+        times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_HUBS if hubs else 1.0)
+        return round(self.probes[code] * times)
 
     def _scan_nearest(self, query: F32, probes: int, wanted: int) -> Places:
         """Let faiss choose the cells, among those of every modality."""

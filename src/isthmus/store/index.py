@@ -115,9 +115,9 @@ class Index:
         wide = self._query(query, hubs)
         with self._lock:
             if passing is None:
-                found: Places | None = self._cells.find(wide, k, code)
+                found: Places | None = self._cells.find(wide, k, code, hubs=hubs is not None)
             else:
-                found = self._cells.find_passing(wide, k, code, passing)
+                found = self._cells.find_passing(wide, k, code, passing, hubs=hubs is not None)
         return found if found is None or not len(rest) else np.concatenate([found, rest])
 
     def outgrown(self, count: int) -> bool:
