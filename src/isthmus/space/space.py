@@ -131,6 +131,7 @@ class Space:
         self.calibration = dict(calibration or {})
         self.native_banks = dict(native_banks or {})
         self._loaded: dict[str, Encoder] = {}
+        self._bank_hubness: dict[str, F32] = {}
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -233,6 +234,12 @@ class Space:
         """
         self._known(modality)
         return np.column_stack([nearness(vectors, self.banks[m]) for m in self.modalities])
+
+    def bank_hubness(self, modality: str) -> F32:
+        """:meth:`hubness` of a modality's own bank, ``(b, len(self.modalities))``; found once."""
+        if modality not in self._bank_hubness:
+            self._bank_hubness[modality] = self.hubness(self.banks[modality], modality)
+        return self._bank_hubness[modality]
 
     def query_background(
         self, query: F32, modality: str, item_modality: str, native: F32 | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -131,11 +131,10 @@ def search(
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise InputError(f"a probability lies between 0 and 1, got {min_probability}")
     asked = Asked.of(space, backend, query, readout)
-    counts = backend.count()
     ranked: list[list[Hit]] = []
     uncalibrated: list[str] = []
     strange, sure = asked.strange, False
-    for modality in (m for m in modalities if counts.get(m)):
+    for modality in (m for m in modalities if asked.sizes.get(m)):
         hits = asked.among(modality, k, where=where, exact=exact)
         uncalibrated += asked.uncalibrated(modality)
         sure = sure or (not strange and asked.answered(modality, hits))
@@ -163,6 +162,7 @@ class Asked:
         modalities: Of the terms.
         natives: What the encoder gave for each term, ``(1, dim)``; None for items of the store.
         readout: How to score.
+        sizes: Among how many items of each modality is sought.
     """
 
     space: Space
@@ -172,8 +172,8 @@ class Asked:
     modalities: Sequence[str]
     natives: Sequence[F32 | None]
     readout: Readout
+    sizes: Mapping[str, int]
     _known: dict[tuple[int, str], Background] = field(default_factory=dict)
-    _sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
@@ -185,7 +185,8 @@ class Asked:
         found = [_vector(space, backend, term) for term in query.terms]
         vectors = np.stack([vector for vector, _, _ in found])
         modalities, natives = [m for _, m, _ in found], [native for *_, native in found]
-        return cls(space, backend, query.terms, vectors, modalities, natives, readout)
+        sizes = backend.count()
+        return cls(space, backend, query.terms, vectors, modalities, natives, readout, sizes)
 
     @property
     def weights(self) -> F32:
@@ -217,7 +218,7 @@ class Asked:
         if not names:
             return []
         x = np.stack([found[each] for each in names])
-        cosine, hubness, score = self._scores(x, modality)
+        cosine, hubness, score = self._scores(x, self.space.hubness(x, modality), modality)
         probability = self._probability(cosine, hubness, modality)
         typical, spread = self._reference(modality)
         order = np.argsort(-score, kind="stable")
@@ -264,15 +265,9 @@ class Asked:
         if not hits or self.uncalibrated(modality):
             return bool(hits)
         sought = [i for i, term in enumerate(self.terms) if term.weight > 0]
-        size = self._size(modality)
+        size = self.sizes[modality]
         least = np.mean([self._calibration(i, modality).least(size) for i in sought])
         return any((hit.probability or 0.0) >= least for hit in hits)
-
-    def _size(self, modality: str) -> int:
-        """Among how many items of a modality is sought."""
-        if not self._sizes:
-            self._sizes.update(self.backend.count())
-        return self._sizes.get(modality, 0)
 
     @property
     def _strength(self) -> float:
@@ -283,10 +278,15 @@ class Asked:
             return None
         return HubCorrection(self.modalities[0], self._strength)
 
-    def _scores(self, x: F32, modality: str) -> tuple[F32, F32, F32]:
-        """Cosines and hubness ``(n, t)`` of items to each term, and the score ``(n,)`` of all."""
-        column = [self.space.modalities.index(m) for m in self.modalities]
-        hubness = self.space.hubness(x, modality)[:, column]
+    def _scores(self, x: F32, near_banks: F32, modality: str) -> tuple[F32, F32, F32]:
+        """Cosines and hubness ``(n, t)`` of items to each term, and the score ``(n,)`` of all.
+
+        Args:
+            x: ``(n, k)`` items.
+            near_banks: Their hubness to the bank of every modality.
+            modality: Theirs.
+        """
+        hubness = near_banks[:, [self.space.modalities.index(m) for m in self.modalities]]
         cosine: F32 = x @ self.vectors.T
         near = np.array(
             [self._background(i, modality).nearest[0] for i in range(len(self.terms))],
@@ -297,7 +297,8 @@ class Asked:
 
     def _reference(self, modality: str) -> tuple[float, float]:
         """Mean and deviation of the scores of the space's own items of a modality."""
-        _, _, score = self._scores(self.space.banks[modality], modality)
+        bank, near_banks = self.space.banks[modality], self.space.bank_hubness(modality)
+        _, _, score = self._scores(bank, near_banks, modality)
         return float(score.mean()), max(float(score.std()), 1e-6)
 
     def _background(self, term: int, modality: str) -> Background:
@@ -320,7 +321,7 @@ class Asked:
         for i, weight in enumerate(self.weights):
             if weight > 0:
                 each, background = self._calibration(i, modality), self._background(i, modality)
-                p = each.probability(cosine[:, i], hubness[:, i], background, self._size(modality))
+                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[modality])
                 found += weight * p
         return found
 
