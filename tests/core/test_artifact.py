@@ -66,7 +66,7 @@ def test_saving_again_replaces_all_of_it(folder: Path) -> None:
     assert listed(folder.parent) == ["it"]
 
 
-@pytest.mark.parametrize("step", ["save_file", "file_sha256", "_fsync", "rename", "replace"])
+@pytest.mark.parametrize("step", ["save_file", "file_sha256", "flush", "rename", "replace"])
 def test_a_failure_at_any_step_leaves_the_old_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

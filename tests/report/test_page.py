@@ -258,7 +258,7 @@ def test_a_report_is_replaced_whole_or_not_at_all(
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("isthmus.report.page.os.fsync", fails)
+    monkeypatch.setattr("isthmus.core.artifact.os.fsync", fails)
     with pytest.raises(OSError, match="No space left"):
         write_report(path, title="Second")
     assert path.read_bytes() == first

@@ -102,7 +102,7 @@ def save_artifact(
         for path in staging.iterdir():
             path.chmod(0o644)  # a space may be shared; what wrote the tensors made them private
         for path in (*staging.iterdir(), staging):
-            _fsync(path)
+            flush(path)
         staging.chmod(0o755)
         _swap(staging, folder)
     finally:
@@ -196,6 +196,36 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, ND
     return document, load_file(tensors)
 
 
+def write_atomically(path: Path, data: bytes) -> Path:
+    """Write a file so that a reader sees the old one or the new one, never a half.
+
+    It survives a power cut once this returns; its folder is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    staging = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        staging.chmod(0o644)
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)
+    flush(path.parent)
+    return path
+
+
+def flush(path: Path) -> None:
+    """Make a file, or what a folder lists, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _swap(staging: Path, folder: Path) -> None:
     if not folder.exists():
         staging.replace(folder)
@@ -208,7 +238,7 @@ def _swap(staging: Path, folder: Path) -> None:
             old.rename(folder)
             old.parent.rmdir()
             raise
-    _fsync(folder.parent)
+    flush(folder.parent)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*"):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -231,11 +261,3 @@ def _kind(path: Path) -> Any:
 def _document_sha256(document: Any) -> str:
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.types import TEXT
 from isthmus.report.assets import Assets
 from isthmus.report.diagnosis_plot import curve_plot, strips
@@ -23,7 +24,7 @@ from isthmus.report.glyphs import direction_label, kind
 from isthmus.report.making import left_out
 from isthmus.report.markup import Markup, el, join
 from isthmus.report.media import shown
-from isthmus.report.page import document, write_atomically
+from isthmus.report.page import document
 from isthmus.report.words import caption_of, count, hundredths, language_of, thing
 from isthmus.space.diagnosis import (
     Duplicates,
@@ -53,7 +54,7 @@ def write_diagnosis(path: str | Path, diagnosis: Diagnosis) -> Path:
     Returns:
         The path.
     """
-    return write_atomically(Path(path), render(diagnosis))
+    return write_atomically(Path(path), render(diagnosis).encode())
 
 
 def render(diagnosis: Diagnosis) -> str:

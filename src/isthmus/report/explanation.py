@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import MediaError
 from isthmus.core.types import AUDIO, IMAGE, TEXT, MediaItem, Record, Waveform
 from isthmus.encoders.parts import Cell, Span, Word
@@ -19,7 +20,7 @@ from isthmus.report.explanation_words import kind_of, name_of, sentences, signed
 from isthmus.report.glyphs import glyph
 from isthmus.report.markup import Markup, el, join
 from isthmus.report.media import shown
-from isthmus.report.page import document, write_atomically
+from isthmus.report.page import document
 from isthmus.report.words import caption_of, language_of
 from isthmus.tasks._explain_pairs import TrainingPair
 from isthmus.tasks.explain import Explanation, Side
@@ -46,7 +47,7 @@ def write_explanation(
     Returns:
         The path.
     """
-    return write_atomically(Path(path), render(explanation, records or {}))
+    return write_atomically(Path(path), render(explanation, records or {}).encode())
 
 
 def render(explanation: Explanation, records: Mapping[str, Record]) -> str:

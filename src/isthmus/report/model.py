@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.linalg import F32
 from isthmus.core.types import MediaItem
 
@@ -119,6 +120,4 @@ class Report:
 
     def write(self, path: str | Path) -> Path:
         """Write the page, whole or not at all."""
-        from isthmus.report.page import write_atomically
-
-        return write_atomically(Path(path), self.html())
+        return write_atomically(Path(path), self.html().encode())

@@ -6,8 +6,10 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from isthmus.core.artifact import flush
 
 
 class Lock:
@@ -52,47 +54,15 @@ class Flusher:
         self._root = root
         self._done: set[str] = set()
 
-    def flush(self, *, fresh: bool = True) -> None:
-        """Flush files that are new since the last call, and the folders that list them.
-
-        Args:
-            fresh: Whether to flush them; else they are only noted as flushed by another.
-        """
+    def flush(self) -> None:
+        """Flush files that are new since the last call, and the folders that list them."""
         for folder, _, names in os.walk(self._root):
             paths = [f"{folder}/{name}" for name in names]
             new = [path for path in paths if path not in self._done]
-            if new and fresh:
-                for path in new:
-                    _fsync(path)
-                _fsync(folder)
+            for path in (*new, folder) if new else ():
+                with suppress(FileNotFoundError):  # removed by a clean-up meanwhile
+                    flush(Path(path))
             self._done.update(new)
-
-
-def _fsync(path: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:  # removed by a clean-up meanwhile
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Replace a small file of text so that a reader sees the old or the new one."""
-    replace_whole(path, text.encode())
-
-
-def replace_whole(path: Path, data: bytes) -> None:
-    """Replace a file so that a reader sees the old or the new one."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with scratch.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    scratch.replace(path)
-    _fsync(str(path.parent))
 
 
 def short(error: BaseException) -> str:

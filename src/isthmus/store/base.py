@@ -209,7 +209,7 @@ class Backend(Protocol):
         """Drop file records."""
         ...
 
-    def exclusive(self) -> AbstractContextManager[None]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Hold the lock of the store over several calls; it may nest."""
         ...
 

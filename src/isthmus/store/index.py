@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.linalg import F32
-from isthmus.store._disk import replace_whole
 from isthmus.store._training import train
 from isthmus.store.base import HubCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
@@ -145,7 +145,7 @@ class Index:
             "probes": probes,
         }
         data = save(tensors, metadata={"index": json.dumps(settings)})
-        replace_whole(path, zlib.crc32(data).to_bytes(4, "little") + data)
+        write_atomically(path, zlib.crc32(data).to_bytes(4, "little") + data)
 
     @classmethod
     def load(

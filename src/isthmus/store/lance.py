@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
 from isthmus.store import _tables as tables
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import Lock, short, write_whole
+from isthmus.store._disk import Lock, short
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
 from isthmus.store.cells import available
@@ -124,7 +125,7 @@ class LanceBackend(MemoryBackend):
                 self._commit(lambda: self._database.drop(tables.FILES, "path", gone))
                 self._purge()
 
-    def exclusive(self) -> AbstractContextManager[None]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Keep other threads and processes from writing."""
         return self._writing.held()
 
@@ -262,7 +263,7 @@ class LanceBackend(MemoryBackend):
     def _changed(self) -> None:
         """Tell other processes that rows changed, not only came."""
         epoch = str(int(self._epoch() or 0) + 1)
-        write_whole(self.folder / _EPOCH, epoch)
+        write_atomically(self.folder / _EPOCH, epoch.encode())
         self._seen = (self._database.version(tables.ITEMS), epoch)
 
     def _epoch(self) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from isthmus.core.linalg import F32
 from isthmus.store.base import Damage, Entry, FileRecord, HubCorrection, Scored
@@ -110,9 +109,9 @@ class MemoryBackend:
             for path in paths:
                 self._files.pop(path, None)
 
-    def exclusive(self) -> AbstractContextManager[None]:
+    def exclusive(self) -> AbstractContextManager[object]:
         """Keep other threads out."""
-        return _held(self._lock)
+        return self._lock
 
     def optimize(self) -> None:
         """Nothing to do in memory."""
@@ -131,9 +130,3 @@ class MemoryBackend:
     def _ready(self, exact: bool) -> Rows:
         """The same, with their index if there is one and it is wanted."""
         return self._fresh()
-
-
-@contextmanager
-def _held(lock: AbstractContextManager[Any]) -> Iterator[None]:
-    with lock:
-        yield

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import ArtifactError, FingerprintError, FormatVersionError, IntegrityError
-from isthmus.store._disk import write_whole
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
@@ -39,7 +39,7 @@ def open_backend(
         folder.mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
         document |= {"space": fingerprint, "dim": dim, "modalities": list(modalities)}
-        write_whole(path, json.dumps(document, indent=1) + "\n")
+        write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         version, space = found["format_version"], found["space"]
