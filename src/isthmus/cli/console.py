@@ -139,16 +139,32 @@ def check_output(path: Path | None) -> None:
 
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:
     """Name what was left out and why, on standard error."""
-    if not left_out:
-        return
+    lines = [f"{failure['source']}: {failure['reason']}" for failure in left_out]
+    head = f"[yellow]Left out {len(lines)}:[/]"
+    list_some(err(), head, lines, show=show, rest=" (--json or the report lists all)")
+
+
+def list_some(
+    console: Console, head: str, lines: Sequence[str], *, show: int, rest: str = ""
+) -> None:
+    """A heading, the first of some lines, and how many more there are; nothing for no lines.
+
+    Args:
+        console: Where to.
+        head: With markup.
+        lines: Shown as they are.
+        show: At most so many.
+        rest: Behind the number of those that are not shown.
+    """
     from rich.markup import escape
 
-    console = err()
-    console.print(f"[yellow]Left out {len(left_out)}:[/]")
-    for failure in left_out[:show]:
-        console.print(f"  {escape(failure['source'])}: {escape(failure['reason'])}")
-    if len(left_out) > show:
-        console.print(f"  … and {len(left_out) - show} more (--json or the report lists all)")
+    if not lines:
+        return
+    console.print(head)
+    for line in lines[:show]:
+        console.print(f"  {escape(line)}")
+    if len(lines) > show:
+        console.print(f"  … and {len(lines) - show} more{rest}")
 
 
 class _Lines:

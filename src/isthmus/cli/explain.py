@@ -65,21 +65,13 @@ def command(
 def _item(given: str, modality: str | None) -> MediaItem:
     """A file where there is one or must be one, else words."""
     from isthmus.core.types import TEXT, MediaItem
-    from isthmus.media.source import item_from_path
+    from isthmus.media.source import is_file, item_from_path
 
-    path = Path(given).expanduser()
-    if modality == TEXT or (modality is None and not _is_file(path)):
+    if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():
             raise InputError("there is nothing to explain: the text is empty")
         return MediaItem.from_text(given)
-    return item_from_path(path, modality)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a text too long for a name
-        return False
+    return item_from_path(Path(given).expanduser(), modality)
 
 
 def _records(data: str | None) -> dict[str, Record]:

@@ -14,6 +14,7 @@ from isthmus.cli.console import (
     SPACE_OPTION,
     STORE_OPTION,
     list_left_out,
+    list_some,
     out,
     print_json,
     progress_bar,
@@ -95,16 +96,7 @@ def _say(report: IndexReport, store: Store) -> None:
 
 
 def _list(what: str, lines: Sequence[str]) -> None:
-    from rich.markup import escape
-
-    if not lines:
-        return
-    console = out()
-    console.print(f"{len(lines)} {what}:")
-    for line in lines[:_SHOWN]:
-        console.print(f"  {escape(line)}")
-    if len(lines) > _SHOWN:
-        console.print(f"  … and {len(lines) - _SHOWN} more")
+    list_some(out(), f"{len(lines)} {what}:", lines, show=_SHOWN)
 
 
 def _say_plan(todo: Plan, as_json: bool) -> None:

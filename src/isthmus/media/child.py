@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 _LENGTH = struct.Struct("<I")
 _MAX_REPLY = 512 * 2**20
@@ -139,8 +139,8 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes) -> tuple[int, byte
     return status, _exactly(child.stdout, size)
 
 
-def _exactly(pipe: BinaryIO | object, size: int) -> bytes:
-    data: bytes = pipe.read(size)  # type: ignore[union-attr]
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
+    data = pipe.read(size)
     if len(data) < size:
         raise EOFError("the child ended")
     return data

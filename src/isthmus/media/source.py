@@ -36,6 +36,14 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     yield from _walk(root, root.resolve(), skipped if skipped is not None else [])
 
 
+def is_file(text: str | Path) -> bool:
+    """Whether something a user typed names a file; what cannot be a path is none."""
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, a home of nobody
+        return False
+
+
 def item_from_path(
     path: Path, modality: str | None = None, *, limits: Limits = DEFAULT
 ) -> MediaItem:

@@ -152,14 +152,15 @@ class _Run:
             if item.id not in known:
                 new.setdefault(item.id, item)
         sizes = {item.id: found.size for found, item in items.items()}
-        reasons = self._add(list(new.values()), sizes)
+        entries = {item.id: _entry(item, sizes[item.id]) for item in new.values()}
+        reasons = self._add(list(new.values()), entries)
         for found, item in items.items():
             path = str(found.path)
             if item.id in reasons:
                 records[path] = _failed(found, reasons[item.id], unsupported=False)
             else:
                 records[path] = FileRecord(path, found.size, found.mtime_ns, item.id)
-                self._same(known.get(item.id) or _entry(new[item.id], 0), path)
+                self._same((known | entries)[item.id], path)
         self._replaced(records)
         self.backend.record_files(list(records.values()))
         self.report.failures += [Failure(r.path, r.reason) for r in records.values() if r.reason]
@@ -188,7 +189,7 @@ class _Run:
             )
         return item
 
-    def _add(self, items: Sequence[MediaItem], sizes: Mapping[str, int]) -> dict[str, str]:
+    def _add(self, items: Sequence[MediaItem], entries: Mapping[str, Entry]) -> dict[str, str]:
         """Encode and add new items; says why some could not be."""
         reasons: dict[str, str] = {}
         for modality in dict.fromkeys(item.modality for item in items):
@@ -201,8 +202,8 @@ class _Run:
                 continue
             vectors = self.space.transform(native.vectors[native.ok], modality)
             hubness = self.space.hubness(vectors, modality)
-            entries = [_entry(item, sizes[item.id]) for item in good]
-            self.report.added += self.backend.add(entries, vectors, hubness)
+            rows = [entries[item.id] for item in good]
+            self.report.added += self.backend.add(rows, vectors, hubness)
         return reasons
 
     def _maker(self, modality: str) -> Callable[[MediaItem], Any] | None:

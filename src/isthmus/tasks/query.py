@@ -9,7 +9,7 @@ from pathlib import Path
 
 from isthmus.core.errors import InputError
 from isthmus.core.types import MediaItem, quoted
-from isthmus.media.source import item_from_path
+from isthmus.media.source import is_file, item_from_path
 from isthmus.media.text import clean
 
 AVOID = -0.5
@@ -124,9 +124,8 @@ def _term(found: re.Match[str]) -> Term:
     bare = found["bare"].strip()
     if bare.startswith(_STORED):
         return Term(None, bare.removeprefix(_STORED), weight)
-    path = Path(bare).expanduser()
-    if _is_file(path):
-        return Term(item_from_path(path), weight=weight)
+    if is_file(bare):
+        return Term(item_from_path(Path(bare).expanduser()), weight=weight)
     if _looks_like_a_path(bare):
         raise InputError(f"there is no file {bare!r}; put words into quotes")
     return Term(_text(bare), weight=weight)
@@ -137,13 +136,6 @@ def _text(words: str | Sequence[str]) -> MediaItem:
     if not any(clean(part) for part in parts):
         raise InputError(f"{quoted(' '.join(parts))} holds no words")
     return MediaItem.from_text(parts)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long for a path, or with a null byte: it is no file
-        return False
 
 
 def _looks_like_a_path(text: str) -> bool:
