@@ -77,6 +77,11 @@ def test_the_whole_way(home: Path) -> None:
     assert "by name" in shown and "图3.png" in shown
     by_picture = answer(home, "search", "图片/图4.png", "-m", "image", "-k", "3")
     assert by_picture["hits"][0]["source"].endswith("图4.png")
+    found = answer(home, "search", caption, "-m", "image", "-k", "1", "--no-words", "--nearest")
+    made = answer(home, "explain", caption, f"id:{found['hits'][0]['id']}")
+    assert abs(made["probability"] - found["hits"][0]["probability"]) < 1e-3
+    _, said = run(home, "explain", caption, "id:none", code=1)
+    assert "holds no item" in said
 
     sound = answer(home, "doctor", "--deep")
     assert sound["sound"] and sound["damages"] == []

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tasks.conftest import picture
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, MediaError
 from isthmus.space import Space
 from isthmus.tasks import Query, Store
 from isthmus.tasks.search import Hit, in_words, merged
@@ -139,3 +140,24 @@ def test_merged_lists_order_by_probability_where_all_have_one() -> None:
 def test_probabilities_in_words() -> None:
     said = [in_words(p) for p in (0.9, 0.6, 0.3, 0.1, None)]
     assert said == ["very likely", "likely", "maybe", "unlikely", "uncalibrated"]
+
+
+def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) -> None:
+    hit = store.search("a large green triangle", modality="image", words=False).hits[0]
+    made = store.explain("a large green triangle", hit.id)
+    assert made.probability == pytest.approx(hit.probability, abs=1e-3)
+    assert made.score == pytest.approx(hit.cosine, abs=1e-4)
+    assert made.item.baseline + made.item.values.sum() == pytest.approx(made.score, abs=1e-5)
+    again = store.explain(f"id:{hit.id}", hit.id)
+    assert again.score == pytest.approx(1.0, abs=1e-4)
+
+
+def test_what_cannot_be_explained_says_why(store: Store, media: Path) -> None:
+    hit = store.search("a large green triangle", modality="image").hits[0]
+    with pytest.raises(InputError, match="one term"):
+        store.explain("a triangle + a circle", hit.id)
+    with pytest.raises(InputError, match="holds no item"):
+        store.explain("a triangle", "nothing")
+    picture(Path(hit.source), seed=5)
+    with pytest.raises(MediaError, match="has changed since it was indexed"):
+        store.explain("a triangle", hit.id)

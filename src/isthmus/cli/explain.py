@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, check_output, out, print_json
+from isthmus.cli.console import (
+    JSON_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    check_output,
+    out,
+    print_json,
+)
 from isthmus.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from isthmus.core.types import MediaItem, Record
+    from isthmus.tasks import Store
     from isthmus.tasks.explain import Explanation, Side
 
 _FOR, _AGAINST = "dark_orange", "slate_blue1"
@@ -24,9 +32,10 @@ _BAR = 24
 
 
 def command(
-    query: str = typer.Argument(help="Words, or the path of a picture or sound."),
-    item: str = typer.Argument(help="What it is compared with: words or a path."),
+    query: str = typer.Argument(help="Words, the path of a picture or sound, or id:… of an item."),
+    item: str = typer.Argument(help="What it is compared with: words, a path, or id:…"),
     space: str | None = SPACE_OPTION,
+    store: Path | None = STORE_OPTION,
     query_modality: str | None = typer.Option(
         None, help="Default: that of the file of this name, else text."
     ),
@@ -41,15 +50,25 @@ def command(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say which words, places, moments and training pairs make the score of QUERY and ITEM."""
+    from isthmus.cli.opening import open_store
     from isthmus.report.explanation import write_explanation
     from isthmus.space import Space
     from isthmus.tasks.explain import explain
+    from isthmus.tasks.query import STORED
 
     check_output(output)
-    asked, found = _item(query, query_modality), _item(item, item_modality)
+    given = ((query, query_modality), (item, item_modality))
+    if store is not None or any(text.startswith(STORED) for text, _ in given):
+        if space is not None:
+            raise InputError("a store has a space of its own: name --store or --space, not both")
+        with open_store(store) as opened:
+            asked, found = (_item(*each, store=opened) for each in given)
+            loaded, size = opened.space, opened.backend.count().get(found.modality)
+    else:
+        asked, found = (_item(*each) for each in given)
+        loaded, size = Space.load(space or "starter"), None
     records = _records(data)
-    loaded = Space.load(space or "starter")
-    made = explain(loaded, asked, asked.modality, found, found.modality, seed=seed)
+    made = explain(loaded, asked, asked.modality, found, found.modality, size=size, seed=seed)
     if output is not None:
         write_explanation(output, made, records=records)
     if as_json:
@@ -62,10 +81,14 @@ def command(
         out().print(f"\nPage in {output}", markup=False)
 
 
-def _item(given: str, modality: str | None) -> MediaItem:
-    """A file where there is one or must be one, else words."""
+def _item(given: str, modality: str | None, store: Store | None = None) -> MediaItem:
+    """An item of the store by its id, a file where there is one or must be one, else words."""
     from isthmus.core.types import TEXT, MediaItem
     from isthmus.media.source import is_file, item_from_path
+    from isthmus.tasks.query import STORED
+
+    if store is not None and given.startswith(STORED):
+        return store.item(given.removeprefix(STORED))
 
     if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():

@@ -122,6 +122,7 @@ def explain(
     item: Thing,
     item_modality: str,
     *,
+    size: int | None = None,
     seed: int = 0,
 ) -> Explanation:
     """Say which parts of a query and an item, and which training pairs, make their score.
@@ -134,6 +135,8 @@ def explain(
         query_modality: Of the query.
         item: What it is compared with.
         item_modality: Of the item.
+        size: Among how many items of its modality the item was found; the probability of a
+            match falls with it. None for as many as the space was calibrated on.
         seed: Of the orders in which parts are put together where they are too many for all.
 
     Returns:
@@ -151,7 +154,7 @@ def explain(
     )
     return Explanation(
         score,
-        _probability(space, q, query_modality, x, item_modality),
+        _probability(space, q, query_modality, x, item_modality, size),
         float((bank_x.astype(np.float64) @ q < score).mean()) if len(bank_x) else float("nan"),
         known[0].side(space, x, seed),
         known[1].side(space, q, seed),
@@ -214,7 +217,7 @@ class _Seen:
 
 
 def _probability(
-    space: Space, q: F64, query_modality: str, x: F64, item_modality: str
+    space: Space, q: F64, query_modality: str, x: F64, item_modality: str, size: int | None
 ) -> float | None:
     calibration = space.calibration.get(f"{query_modality}→{item_modality}")
     if calibration is None:
@@ -222,7 +225,7 @@ def _probability(
     query, item = (y[None].astype(np.float32) for y in (q, x))
     near = space.hubness(item, item_modality)[:, space.modalities.index(query_modality)]
     background = space.query_background(query, query_modality, item_modality)
-    return float(calibration.probability((query @ item.T)[0], near, background)[0])
+    return float(calibration.probability((query @ item.T)[0], near, background, size)[0])
 
 
 def _place(place: Place) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from isthmus.media.text import clean
 
 AVOID = -0.5
 """Weight of what a query should stay away from: full strength would drown what is sought."""
-_STORED = "id:"
+STORED = "id:"
+"""What an id of the store is written behind."""
 _PIECE = re.compile(
     r"""\s*(?P<sign>(?:^|(?<=\s))[+-](?=\s))?\s*
         (?:(?P<weight>\d+(?:\.\d+)?|\.\d+)\s*\*\s*)?
@@ -40,7 +41,7 @@ class Term:
 
     def __str__(self) -> str:
         """As a user would write it."""
-        name = f"{_STORED}{self.stored[:12]}" if self.item is None else self.item.source
+        name = f"{STORED}{self.stored[:12]}" if self.item is None else self.item.source
         return name if self.weight == 1 else f"{self.weight:g}·{name}"
 
 
@@ -122,8 +123,8 @@ def _term(found: re.Match[str]) -> Term:
     if words is not None:
         return Term(_text(words), weight=weight)
     bare = found["bare"].strip()
-    if bare.startswith(_STORED):
-        return Term(None, bare.removeprefix(_STORED), weight)
+    if bare.startswith(STORED):
+        return Term(None, bare.removeprefix(STORED), weight)
     if is_file(bare):
         return Term(item_from_path(Path(bare).expanduser()), weight=weight)
     if _looks_like_a_path(bare):

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from isthmus.core.errors import ArtifactError, FingerprintError, InputError
+from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
 from isthmus.core.paths import data_dir
-from isthmus.core.types import AUDIO, IMAGE, TEXT, Progress
+from isthmus.core.types import AUDIO, IMAGE, TEXT, MediaItem, Progress
+from isthmus.media.source import item_from_path
 from isthmus.space import Space
 from isthmus.space.readout import Readout
 from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
 from isthmus.store.filters import Filter, parse
+from isthmus.tasks.explain import Explanation, explain
 from isthmus.tasks.index import IndexReport, index, near_duplicates
 from isthmus.tasks.plan import Plan, plan
 from isthmus.tasks.query import Query
@@ -223,6 +227,52 @@ class Store:
         if item not in found:
             raise InputError(f"the store holds no item {item!r}")
         return found[item]
+
+    def item(self, item: str) -> MediaItem:
+        """An item of the store with its content.
+
+        Raises:
+            InputError: If the store does not hold it.
+            MediaError: If its file is gone or now holds something else.
+        """
+        entry = self.get(item)
+        found = item_from_path(Path(entry.source), entry.modality)
+        if found.id != entry.id.partition("@")[0]:
+            raise MediaError(
+                entry.source,
+                "has changed since it was indexed; take it up again with: "
+                f"isthmus index {shlex.quote(entry.source)}",
+            )
+        return replace(found, id=entry.id, span=entry.span)
+
+    def explain(self, query: str | Path | MediaItem, item: str, *, seed: int = 0) -> Explanation:
+        """Why an item of the store scores as it does for a query of one term.
+
+        Args:
+            query: As in :meth:`search`, or an item.
+            item: Id of an item of the store.
+            seed: See :func:`isthmus.tasks.explain.explain`.
+
+        Raises:
+            InputError: If the query has several terms, or one of the two cannot be used.
+        """
+        asked = query if isinstance(query, MediaItem) else self._single(query)
+        found = self.item(item)
+        return explain(
+            self.space,
+            asked,
+            asked.modality,
+            found,
+            found.modality,
+            size=self.backend.count().get(found.modality),
+            seed=seed,
+        )
+
+    def _single(self, query: str | Path) -> MediaItem:
+        terms = _query(query).terms
+        if len(terms) > 1:
+            raise InputError("one term is explained at a time; explain each part of the query")
+        return terms[0].item or self.item(terms[0].stored)
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``deep`` reads every row, ``repair`` mends what can be mended."""
