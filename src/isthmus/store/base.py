@@ -156,6 +156,10 @@ class Backend(Protocol):
         """Vectors ``(dim,)`` by id; unknown ids are absent."""
         ...
 
+    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
+        """Hubness ``(len(modalities),)`` by id, see :meth:`add`; unknown ids are absent."""
+        ...
+
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         ...

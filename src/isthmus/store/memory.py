@@ -62,6 +62,11 @@ class MemoryBackend:
         rows = self._fresh()
         return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
 
+    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
+        """Hubness by id."""
+        rows = self._fresh()
+        return {each: rows.hubness[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
+
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         rows = self._fresh()

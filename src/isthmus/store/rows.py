@@ -94,10 +94,13 @@ class Rows:
         for row, entry in enumerate(entries, start):
             self.row_of[entry.id] = row
         self.entries.extend(entries)
-        codes = self._codes
+        codes, words = self._codes, self._words
         self._forget()
         if codes is not None:
             self._codes = np.concatenate([codes, self._places(entries)])
+        if words is not None:
+            words.extend([_searchable(entry) for entry in entries])
+            self._words = words
 
     def adopt(self, entries: list[Entry], vectors: F32, hubness: F32) -> None:
         """Take arrays over as all the rows there are, without a copy; they may be read-only."""
@@ -108,13 +111,16 @@ class Rows:
 
     def amend(self, entries: Iterable[Entry]) -> list[int]:
         """Replace what is known of rows that are there; says which rows."""
-        rows = []
+        rows, words = [], self._words
         for entry in entries:
             row = self.row_of.get(entry.id)
             if row is not None:
+                if _searchable(entry) != _searchable(self.entries[row]):
+                    words = None
                 self.entries[row] = entry
                 rows.append(row)
         self._forget()
+        self._words = words
         return rows
 
     def remove(self, ids: Iterable[str]) -> list[str]:
@@ -213,7 +219,7 @@ class Rows:
     def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
         """Full text over ``text`` and ``source``."""
         if self._words is None:
-            self._words = WordIndex([f"{entry.text}\n{entry.source}" for entry in self.entries])
+            self._words = WordIndex([_searchable(entry) for entry in self.entries])
         found = self._words.find(words)
         mask = self.mask(None, where)
         kept = [(row, score) for row, score in found if mask is None or mask[row]]
@@ -222,6 +228,11 @@ class Rows:
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
         self._masks, self._codes, self._words = {}, None, None
+
+
+def _searchable(entry: Entry) -> str:
+    """What full text looks at."""
+    return f"{entry.text}\n{entry.source}"
 
 
 def _grown(array: F32, used: int, room: int) -> F32:

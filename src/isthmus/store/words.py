@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LEAST = 0.5
 """Share of a query's information that a text must hold to be found."""
 _INSIDE = 0.5
 """How much a word counts that is only part of a longer one."""
+_SHORTEST_INSIDE = 3
+"""Characters that a word needs to be sought within longer ones."""
 _COMMON = 0.2
 """A word in more than this share of the texts says nothing, where there are many texts."""
 _MANY = 50
-_SEPARATOR = "\x00"
+_SEPARATOR = "\n"
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
 
+Rows = NDArray[np.int32]
+
 
 class WordIndex:
-    """All texts as one string, which a search scans at the speed of memory.
+    """An inverted index: the rows of every word, and of every pair of Chinese characters.
 
-    Words of scripts with blanks are found whole or as parts of words, Chinese, Japanese and
-    Korean by any two neighbouring characters, or by the one there is.
+    Words of scripts with blanks are found whole or as parts of words, numbers whole, Chinese,
+    Japanese and Korean by any two neighbouring characters, or by the one there is.
 
     Args:
         texts: One a row.
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        folded = [text.casefold().replace(_SEPARATOR, " ") for text in texts]
-        self._count = len(folded)
-        self._all = _SEPARATOR.join(folded)
-        lengths = np.array([len(text) + 1 for text in folded], dtype=np.int64)
-        self._starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if folded else lengths
+    def __init__(self, texts: Sequence[str] = ()) -> None:
+        self._rows: dict[str, array[int]] = {}
+        self._count = 0
+        self._vocabulary: str | None = None
+        self.extend(texts)
+
+    def extend(self, texts: Sequence[str]) -> None:
+        """Append rows."""
+        rows = self._rows
+        for row, text in enumerate(texts, self._count):
+            for token in _tokens(text.casefold(), single=True):
+                if token in rows:
+                    rows[token].append(row)
+                else:
+                    rows[token] = array("i", (row,))
+        self._count += len(texts)
+        self._vocabulary = None
 
     def find(self, query: str) -> list[tuple[int, float]]:
         """Rows that hold enough of the query's words.
@@ -45,59 +62,68 @@ class WordIndex:
             counts by its rarity, ``log(1 + n / df)``.
         """
         total = 0.0
-        scores: dict[int, float] = {}
+        found: list[tuple[Rows, NDArray[np.float64]]] = []
         for token in _tokens(query.casefold()):
-            rows = self._rows(token)
-            if self._count >= _MANY and len(rows) > _COMMON * self._count:
+            whole, inside = self._holding(token)
+            count = len(whole) + len(inside)
+            if self._count >= _MANY and count > _COMMON * self._count:
                 continue
-            rarity = math.log(1 + self._count / max(len(rows), 1))
+            rarity = math.log(1 + self._count / max(count, 1))
             total += rarity
-            for row, how in rows.items():
-                scores[row] = scores.get(row, 0.0) + rarity * how
+            found += [
+                (whole, np.full(len(whole), rarity)),
+                (inside, np.full(len(inside), rarity * _INSIDE)),
+            ]
         if not total:
             return []
-        found = [(row, score / total) for row, score in scores.items()]
-        kept = [each for each in found if each[1] >= _LEAST]
-        return sorted(kept, key=lambda each: (-each[1], each[0]))
+        rows, places = np.unique(np.concatenate([r for r, _ in found]), return_inverse=True)
+        shares = np.bincount(places, np.concatenate([w for _, w in found])) / total
+        kept = np.flatnonzero(shares >= _LEAST)
+        order = kept[np.lexsort((rows[kept], -shares[kept]))]
+        return list(zip(rows[order].tolist(), shares[order].tolist(), strict=True))
 
-    def _rows(self, token: str) -> dict[int, float]:
-        """Rows with a token, and how much it counts there."""
-        places = list(_places(self._all, token))
-        if not places:
-            return {}
-        rows = np.searchsorted(self._starts, np.array(places), side="right") - 1
-        out: dict[int, float] = {}
-        cjk = bool(_CJK.match(token))
-        for row, place in zip(rows.tolist(), places, strict=True):
-            whole = cjk or self._whole(place, len(token))
-            out[row] = max(out.get(row, 0.0), 1.0 if whole else _INSIDE)
-        return out
+    def _holding(self, token: str) -> tuple[Rows, Rows]:
+        """Rows with a word, and rows that have it only inside longer ones."""
+        whole = self._of(token)
+        if len(token) < _SHORTEST_INSIDE or token.isdigit() or _CJK.match(token):
+            return whole, np.zeros(0, dtype=np.int32)
+        longer = [self._of(word) for word in self._with(token) if word != token]
+        inside = np.unique(np.concatenate([*longer, np.zeros(0, dtype=np.int32)]))
+        return whole, np.setdiff1d(inside, whole, assume_unique=True)
 
-    def _whole(self, place: int, length: int) -> bool:
-        before = self._all[place - 1 : place]
-        after = self._all[place + length : place + length + 1]
-        return not (_joins(before) or _joins(after))
+    def _of(self, token: str) -> Rows:
+        # A copy: an array that is looked into cannot grow.
+        return np.array(self._rows.get(token, ()), dtype=np.int32)
 
-
-def _places(text: str, token: str) -> Iterator[int]:
-    place = text.find(token)
-    while place >= 0:
-        yield place
-        place = text.find(token, place + 1)
-
-
-def _joins(neighbour: str) -> bool:
-    """Whether a character beside a word makes it part of a longer one."""
-    return neighbour.isalnum() and not _CJK.match(neighbour)
+    def _with(self, part: str) -> Iterator[str]:
+        """Every word that has a part in it."""
+        if self._vocabulary is None:
+            self._vocabulary = _SEPARATOR + _SEPARATOR.join(self._rows) + _SEPARATOR
+        text = self._vocabulary
+        place = text.find(part)
+        while place >= 0:
+            start = text.rfind(_SEPARATOR, 0, place) + 1
+            end = text.find(_SEPARATOR, place)
+            yield text[start:end]
+            place = text.find(part, end)
 
 
-def _tokens(query: str) -> list[str]:
-    """Words of two characters or more, digits, and neighbouring pairs of Chinese characters."""
+def _tokens(text: str, *, single: bool = False) -> list[str]:
+    """Words of two characters or more, digits, and neighbouring pairs of Chinese characters.
+
+    Args:
+        text: In folded case.
+        single: Also each Chinese character by itself.
+    """
     tokens: dict[str, None] = {}
-    for word in _WORD.findall(query):
+    for word in _WORD.findall(text):
+        if word.isascii():
+            if len(word) > 1 or word.isdigit():
+                tokens[word] = None
+            continue
         for run in _CJK.findall(word):
-            pairs = [run[i : i + 2] for i in range(len(run) - 1)] or [run]
-            tokens.update(dict.fromkeys(pairs))
+            pairs = [run[i : i + 2] for i in range(len(run) - 1)]
+            tokens.update(dict.fromkeys(pairs if pairs and not single else [*pairs, *run]))
         for part in _CJK.split(word):
             if len(part) > 1 or part.isdigit():
                 tokens[part] = None

@@ -218,7 +218,9 @@ class Asked:
         if not names:
             return []
         x = np.stack([found[each] for each in names])
-        cosine, hubness, score = self._scores(x, self.space.hubness(x, modality), modality)
+        known = self.backend.hubness(names)
+        near_banks = np.stack([known[each] for each in names])
+        cosine, hubness, score = self._scores(x, near_banks, modality)
         probability = self._probability(cosine, hubness, modality)
         typical, spread = self._reference(modality)
         order = np.argsort(-score, kind="stable")
