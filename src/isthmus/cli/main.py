@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from isthmus.cli import align, data, demo, diagnose, embed, evaluate, explain, index, search, store
+from isthmus.cli import (
+    align,
+    data,
+    demo,
+    diagnose,
+    embed,
+    evaluate,
+    explain,
+    index,
+    search,
+    serve,
+    store,
+)
 from isthmus.cli.console import guarded
 from isthmus.core.version import __version__
 
@@ -25,6 +37,7 @@ app.command("embed")(embed.command)
 app.command("index")(index.command)
 app.command("search")(search.command)
 app.command("explain")(explain.command)
+app.command("serve")(serve.command)
 app.command("status")(store.status)
 app.command("forget")(store.forget)
 app.command("doctor")(store.doctor)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32
 from isthmus.core.types import MediaItem, quoted
 from isthmus.media.source import is_file, item_from_path
 from isthmus.media.text import clean
@@ -33,11 +34,14 @@ class Term:
         item: What is looked for; None where it is an item of the store.
         stored: Id of an item of the store, or empty.
         weight: How much it counts; negative to stay away from it.
+        vectors: What is known of the item already: its vector in the space ``(dim,)`` and what
+            its encoder gave, ``(1, native dim)``. None: it is encoded when it is searched by.
     """
 
     item: MediaItem | None
     stored: str = ""
     weight: float = 1.0
+    vectors: tuple[F32, F32] | None = None
 
     def __str__(self) -> str:
         """As a user would write it."""
@@ -83,7 +87,7 @@ class Query:
         return cls([Term(None, item)])
 
     @classmethod
-    def parse(cls, text: str) -> Query:
+    def parse(cls, text: str, *, files: bool = True) -> Query:
         """A query as it is typed: ``"red kangaroo" + photo.jpg - cartoon``.
 
         Parts stand between ``+`` and ``-`` that have blanks around them. A part in quotes is
@@ -106,7 +110,7 @@ class Query:
             found = _PIECE.match(text, place)
             if found is None or found.end() == place:
                 raise InputError(f"the query {text!r} cannot be read from {text[place:]!r} on")
-            terms.append(_term(found))
+            terms.append(_term(found, files=files))
             place = found.end()
         return cls(terms)
 
@@ -115,7 +119,7 @@ class Query:
         return " + ".join(map(str, self.terms)).replace("+ -", "- ")
 
 
-def _term(found: re.Match[str]) -> Term:
+def _term(found: re.Match[str], *, files: bool) -> Term:
     words = found["quoted"] if found["quoted"] is not None else found["curly"]
     weight = float(found["weight"] or 1)
     if found["sign"] == "-":
@@ -125,9 +129,9 @@ def _term(found: re.Match[str]) -> Term:
     bare = found["bare"].strip()
     if bare.startswith(STORED):
         return Term(None, bare.removeprefix(STORED), weight)
-    if is_file(bare):
+    if files and is_file(bare):
         return Term(item_from_path(Path(bare).expanduser()), weight=weight)
-    if _looks_like_a_path(bare):
+    if files and _looks_like_a_path(bare):
         raise InputError(f"there is no file {bare!r}; put words into quotes")
     return Term(_text(bare), weight=weight)
 

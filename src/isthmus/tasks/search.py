@@ -336,6 +336,9 @@ def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str, F32 |
             raise InputError(f"the store holds no item {term.stored!r}")
         return backend.vectors([term.stored])[term.stored], entry.modality, None
     item = term.item
+    if term.vectors is not None:
+        vector, native = term.vectors
+        return vector, item.modality, native
     done = space.embed([item], item.modality)
     if not done.ok[0]:
         raise InputError(f"{item.source} cannot be searched by: {done.failures[0].reason}")

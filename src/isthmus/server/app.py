@@ -1,0 +1,127 @@
+"""The application: one store, its routes, its page, its tools, and the guard before them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from isthmus.core.errors import (
+    ArtifactError,
+    InputError,
+    IsthmusError,
+    MissingDataError,
+    MissingExtraError,
+)
+from isthmus.core.version import __version__
+from isthmus.server import routes
+from isthmus.server.guard import Guard
+from isthmus.server.jobs import BusyError
+from isthmus.server.mcp import tools
+from isthmus.server.metrics import Metrics
+from isthmus.server.service import Service
+from isthmus.server.settings import Settings
+from isthmus.tasks import Store
+
+PAGE = Path(__file__).parent / "static"
+_STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
+    (BusyError, 409),
+    (MissingDataError, 404),
+    (MissingExtraError, 501),
+    (ArtifactError, 503),
+    (InputError, 422),
+)
+
+
+def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
+    """A FastAPI application around one store.
+
+    Models are loaded and tables read before the first request is accepted. The caller closes
+    the store.
+
+    Args:
+        store: What is searched.
+        settings: Limits and permissions.
+
+    Returns:
+        The application, for :func:`isthmus.server.serve` or any ASGI server. Another server
+        must limit the time that the head of a request takes; the guard limits the rest.
+    """
+    settings = settings or Settings()
+    service = Service(store, settings)
+    machine, machine_app = tools(service)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await asyncio.to_thread(service.warm_up)
+            stack.push_async_callback(asyncio.to_thread, service.close)
+            await stack.enter_async_context(machine.session_manager.run())
+            yield
+
+    app = FastAPI(
+        title="isthmus",
+        version=__version__,
+        summary="Search a store of pictures, sounds and texts by anything.",
+        lifespan=lifespan,
+        docs_url=None,  # their pages are fetched from the network
+        redoc_url=None,
+        responses=routes.REFUSALS,
+    )
+    app.state.service = service
+    app.state.stopping = lambda: False
+    metrics = app.state.metrics = Metrics(lambda: dict(store.backend.count()))
+    app.include_router(routes.router)
+    app.router.routes.extend(machine_app.routes)
+    app.mount("/static", StaticFiles(directory=PAGE), name="static")
+    for kind in (IsthmusError, OSError):
+        app.add_exception_handler(kind, _failed)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(_guarded, settings=settings, metrics=metrics)
+    return app
+
+
+def _guarded(app: Any, settings: Settings, metrics: Metrics) -> Guard:
+    return Guard(app, settings, metrics)
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    """An error that is raised on purpose, or one of files, with what to do about it."""
+    status = next((code for kind, code in _STATUS if isinstance(error, kind)), 500)
+    if isinstance(error, OSError) and not isinstance(error, IsthmusError):
+        status, message = 503, f"{error.filename or 'a file'}: {error.strerror or error}"
+    else:
+        message = str(error)
+    return _error(type(error).__name__, message, status)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    told = [
+        f"{'.'.join(map(str, each['loc'][1:])) or each['loc'][0]}: {each['msg']}"
+        for each in error.errors()
+    ]
+    return _error("InputError", "; ".join(told[:5]), 422)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _error("HTTPError", str(error.detail), error.status_code, error.headers)
+
+
+def _error(kind: str, message: str, status: int, headers: Any = None) -> JSONResponse:
+    # A message may hold half of a surrogate pair of a hostile name.
+    safe = message.encode(errors="replace").decode()
+    return JSONResponse({"error": kind, "message": safe}, status, headers)
+
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -1,0 +1,242 @@
+"""What every request passes before it is answered: who asks, from where, and how much."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from isthmus.server.metrics import Metrics
+from isthmus.server.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_ALWAYS = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+}
+_RETRY_SECONDS = 1
+
+
+class RefusedError(Exception):
+    """A request that is not answered.
+
+    Args:
+        status: Of the response.
+        message: What is wrong and what to do.
+        headers: Of the response, beside the usual ones.
+    """
+
+    def __init__(self, status: int, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Guard:
+    """Checks host, origin and token, caps bodies and crowds, sets headers, and counts.
+
+    Args:
+        app: What answers.
+        settings: Limits.
+        metrics: Where to count.
+    """
+
+    def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
+        self.app, self.settings, self.metrics = app, settings, metrics
+        self._hosts = settings.hosts
+        self._working = 0
+        self._working_for: Counter[str] = Counter()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer a request or refuse it."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # websockets are not spoken here
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        answer = _Answer(send, scope)
+        started = time.perf_counter()
+        try:
+            headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
+            self._check(scope, headers)
+            body = _Body(receive, headers, self.settings)
+            release = self._admit((scope.get("client") or ("",))[0])
+            try:
+                await self.app(scope, body.receive, answer.releasing(release))
+            finally:
+                release()
+        except RefusedError as refused:
+            await answer.refuse(refused)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.request(route, answer.status, time.perf_counter() - started)
+
+    def _check(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> None:
+        host = headers.get("host", "").lower()
+        if _without_port(host) not in self._hosts:
+            raise RefusedError(
+                403, "this server is not asked by that name; name it with: isthmus serve --name"
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host:
+            raise RefusedError(403, "pages of other sites may not ask this server")
+        fetched = headers.get("sec-fetch-site", "same-origin")
+        navigated = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
+        if fetched in ("cross-site", "same-site") and not navigated:
+            raise RefusedError(403, "pages of other sites may not ask this server")
+        if self.settings.token is not None and not _shows(headers, self.settings.token):
+            raise RefusedError(
+                401,
+                "show the token of this server: 'Authorization: Bearer TOKEN', or as the password "
+                "of any user",
+                www_authenticate='Bearer, Basic realm="isthmus", charset="UTF-8"',
+            )
+
+    def _admit(self, client: str) -> Callable[[], None]:
+        """Take a place among the requests in work; what is returned gives it back, once."""
+        each = self.settings.at_once_each
+        if self._working >= self.settings.at_once or (each and self._working_for[client] >= each):
+            raise RefusedError(
+                429, "too many requests at once; come back later", retry_after=str(_RETRY_SECONDS)
+            )
+        self._working += 1
+        self._working_for[client] += 1
+        held = True
+
+        def release() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._working -= 1
+                self._working_for[client] -= 1
+                if not self._working_for[client]:
+                    del self._working_for[client]
+
+        return release
+
+
+class _Answer:
+    """A response on its way out."""
+
+    def __init__(self, send: Send, scope: MutableMapping[str, Any]) -> None:
+        self._send, self._scope = send, scope
+        self.status = 0
+
+    def releasing(self, release: Callable[[], None]) -> Send:
+        """Send with the usual headers; what reads slowly holds no place among the workers."""
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                message["headers"] = _with_usual(message["headers"])
+                release()
+            await self._send(message)
+
+        return send
+
+    async def refuse(self, refused: RefusedError) -> None:
+        """Say no, unless an answer is already under way, which is then cut off."""
+        if self.status:
+            raise refused
+        self.status = refused.status
+        body = json.dumps({"error": "Refused", "message": refused.message}).encode()
+        headers = {
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "connection": "close",
+            **refused.headers,
+        }
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        start = {"type": "http.response.start", "status": refused.status}
+        await self._send({**start, "headers": _with_usual(raw)})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+class _Body:
+    """A request body that is capped in bytes and in time."""
+
+    def __init__(self, receive: Receive, headers: dict[str, str], settings: Settings) -> None:
+        self._receive, self._settings = receive, settings
+        self._size, self._started = 0, time.monotonic()
+        self._done = False
+        declared = headers.get("content-length", "0")
+        if not declared.isdigit() or int(declared) > settings.max_body:
+            raise self._too_large()
+
+    async def receive(self) -> Message:
+        """The next part of the body."""
+        if self._done:  # what is waited for now is the end of the connection
+            return await self._receive()
+        used = time.monotonic() - self._started
+        allowed = self._settings.body_seconds + self._size / self._settings.slowest
+        patience = min(self._settings.body_seconds, allowed - used)
+        try:
+            message = await asyncio.wait_for(self._receive(), max(patience, 0.0))
+        except TimeoutError as error:
+            raise RefusedError(408, "the body of the request did not come in time") from error
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            self._done = not message.get("more_body", False)
+            if self._size > self._settings.max_body:
+                raise self._too_large()
+        return message
+
+    def _too_large(self) -> RefusedError:
+        most = self._settings.max_body / 2**20
+        return RefusedError(413, f"a request may have {most:.0f} MiB at most")
+
+
+def _with_usual(headers: Any) -> list[tuple[bytes, bytes]]:
+    there = {name.lower() for name, _ in headers}
+    usual = [(n.encode(), v.encode()) for n, v in _ALWAYS.items() if n.encode() not in there]
+    return [*headers, *usual]
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _shows(headers: dict[str, str], token: str) -> bool:
+    """Whether a request shows the token, as a bearer or as a password; in constant time."""
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    shown = ""
+    if kind.lower() == "bearer":
+        shown = value.strip()
+    elif kind.lower() == "basic":
+        try:
+            shown = base64.b64decode(value, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            shown = ""
+    return hmac.compare_digest(shown.encode(errors="replace"), token.encode())

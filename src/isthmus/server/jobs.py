@@ -1,0 +1,159 @@
+"""Indexing runs that are started over HTTP, one at a time."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from isthmus.core.errors import InputError, IsthmusError
+from isthmus.tasks import IndexReport, Store
+
+State = Literal["running", "done", "failed", "cancelled"]
+_KEPT = 20
+_LISTED = 100
+
+
+class BusyError(IsthmusError):
+    """A run is under way, and there is only ever one."""
+
+
+class _CancelledError(Exception):
+    """Leaves a run between two batches."""
+
+
+@dataclass(eq=False)
+class Run:
+    """One run; what a reader sees may be a moment old.
+
+    Attributes:
+        id: Names it.
+        paths: What is indexed.
+        state: How it stands.
+        phase: What is being done.
+        done: Of the phase.
+        total: Of the phase.
+        message: Why it failed, or what it did.
+        report: What it did, once it is done.
+        started: When, on the monotonic clock.
+    """
+
+    id: str
+    paths: list[str]
+    state: State = "running"
+    phase: str = "look at files"
+    done: int = 0
+    total: int = 0
+    message: str = ""
+    report: IndexReport | None = None
+    started: float = field(default_factory=time.monotonic)
+    phase_started: float = field(default_factory=time.monotonic)
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds that are left, by what the phase took so far; None before it is known."""
+        if self.state != "running" or not self.done or self.phase != "index":
+            return None
+        return (time.monotonic() - self.phase_started) / self.done * (self.total - self.done)
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Told by the run."""
+        if self.cancel.is_set():
+            raise _CancelledError
+        if phase != self.phase:
+            self.phase, self.phase_started = phase, time.monotonic()
+        self.done, self.total = done, total
+
+
+class Jobs:
+    """Runs of one store.
+
+    Args:
+        store: Where to.
+        roots: Folders that may be indexed, nothing outside of them.
+    """
+
+    def __init__(self, store: Store, roots: Sequence[Path]) -> None:
+        self._store = store
+        self._roots = [Path(root).expanduser().resolve() for root in roots]
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def roots(self) -> list[str]:
+        """Folders that may be indexed."""
+        return [str(root) for root in self._roots]
+
+    def start(self, paths: Sequence[str]) -> Run:
+        """Begin a run.
+
+        Raises:
+            InputError: If a path does not exist or lies outside of the roots.
+            BusyError: If one is under way.
+        """
+        found = [str(self._inside(path)) for path in paths]
+        with self._lock:
+            if any(run.state == "running" for run in self._runs.values()):
+                raise BusyError("an indexing run is under way; wait for its end or cancel it")
+            run = Run(secrets.token_hex(8), found)
+            self._runs[run.id] = run
+            while len(self._runs) > _KEPT:
+                self._runs.pop(next(iter(self._runs)))
+            self._thread = threading.Thread(target=self._work, args=(run,), name="isthmus-index")
+            self._thread.start()
+        return run
+
+    def get(self, name: str) -> Run | None:
+        """A run by its id."""
+        return self._runs.get(name)
+
+    def listed(self) -> list[Run]:
+        """The last runs, oldest first."""
+        return list(self._runs.values())
+
+    def close(self) -> None:
+        """Cancel what is under way and wait for the end of its batch."""
+        for run in self._runs.values():
+            run.cancel.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _inside(self, path: str) -> Path:
+        try:
+            real = Path(path).expanduser().resolve()
+            there = real.exists()
+        except (OSError, ValueError, RuntimeError):
+            there, real = False, Path()
+        if there and any(real.is_relative_to(root) for root in self._roots):
+            return real
+        allowed = ", ".join(self.roots) or "none; allow one with: isthmus serve --allow FOLDER"
+        raise InputError(
+            f"{path!r} is not there, or outside of the folders that may be indexed: {allowed}"
+        )
+
+    def _work(self, run: Run) -> None:
+        try:
+            run.report = self._store.add(run.paths, progress=run.progress)
+            added, broken = len(run.report.added), len(run.report.broken)
+            run.message = f"{added} items added, {run.report.unchanged} files unchanged"
+            run.message += f", {broken} could not be used" if broken else ""
+            run.state = "done"
+        except _CancelledError:
+            run.message, run.state = "cancelled; what was added stays", "cancelled"
+        except (IsthmusError, OSError) as error:
+            run.message, run.state = str(error), "failed"
+        except Exception:
+            run.message, run.state = "failed; the log of the server says why", "failed"
+            raise
+
+
+def problems(run: Run) -> list[tuple[str, str]]:
+    """Files that a run could not use, with reasons, at most a hundred."""
+    broken = run.report.broken if run.report else []
+    return [(each.source, each.reason) for each in broken[:_LISTED]]

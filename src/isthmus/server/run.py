@@ -1,0 +1,88 @@
+"""Run a server until it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from isthmus.core.errors import InputError
+from isthmus.server.app import create_app
+from isthmus.server.protocol import timed
+from isthmus.server.settings import Settings
+from isthmus.tasks import Store
+
+_GRACE = 10
+_KEEP_ALIVE = 30
+_BACKLOG = 256
+
+
+def serve(
+    store: Store, settings: Settings, *, ready: Callable[[str], object] | None = None
+) -> None:
+    """Answer for a store until SIGINT or SIGTERM; requests in work are finished.
+
+    Args:
+        store: What is searched; the caller closes it.
+        settings: Address, limits and permissions.
+        ready: Told the address once the first query would be answered.
+
+    Raises:
+        InputError: If the address cannot be listened on.
+    """
+    app = create_app(store, settings)
+    listening = _socket(settings)
+    name, port = settings.host, listening.getsockname()[1]
+    address = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    config = uvicorn.Config(
+        app,
+        http=timed(settings.header_seconds),
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_GRACE,
+        backlog=_BACKLOG,
+    )
+    server = _Server(config, lambda: ready(address) if ready else None)
+    app.state.stopping = lambda: server.should_exit
+    try:
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+    if not server.started:
+        raise InputError("the server could not start; what is above says why")
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Load models, then listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _socket(settings: Settings) -> socket.socket:
+    """Bound, not yet listening, so that nobody waits for models that are being loaded."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    made = socket.socket(family)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host.strip("[]"), settings.port))
+    except OSError as error:
+        made.close()
+        raise InputError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "choose another with: isthmus serve --port 0"
+        ) from error
+    return made

@@ -1,0 +1,71 @@
+"""Searches under a name, in a file of the store."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from isthmus.core.artifact import write_atomically
+from isthmus.core.errors import InputError
+from isthmus.server.schemas import SavedSearch
+
+_MOST = 500
+
+
+class Saved:
+    """Saved searches by name, in the order in which they were made.
+
+    Args:
+        folder: Of the store; None keeps them in memory only.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = folder / "searches.json" if folder else None
+        self._lock = threading.Lock()
+        self._searches = self._read()
+
+    def all(self) -> list[SavedSearch]:
+        """Every saved search."""
+        with self._lock:
+            return list(self._searches.values())
+
+    def put(self, saved: SavedSearch) -> None:
+        """Keep a search, in place of one of the same name.
+
+        Raises:
+            InputError: If there are too many.
+        """
+        with self._lock:
+            if saved.name not in self._searches and len(self._searches) >= _MOST:
+                raise InputError(f"{_MOST} searches are saved; remove one first")
+            self._write({**self._searches, saved.name: saved})
+
+    def remove(self, name: str) -> bool:
+        """Drop a search; says whether it was there."""
+        with self._lock:
+            if name not in self._searches:
+                return False
+            self._write({n: s for n, s in self._searches.items() if n != name})
+            return True
+
+    def _write(self, searches: dict[str, SavedSearch]) -> None:
+        if self._path is not None:
+            rows = [each.model_dump(mode="json") for each in searches.values()]
+            text = json.dumps(rows, ensure_ascii=False, indent=1)
+            write_atomically(self._path, text.encode())
+        self._searches = searches
+
+    def _read(self) -> dict[str, SavedSearch]:
+        """What is in the file; one that cannot be read is set aside, not written over."""
+        if self._path is None or not self._path.is_file():
+            return {}
+        try:
+            rows = json.loads(self._path.read_text(encoding="utf-8"))
+            found = [SavedSearch.model_validate(row) for row in rows]
+        except (ValueError, ValidationError, TypeError):
+            self._path.replace(self._path.with_suffix(".damaged.json"))
+            return {}
+        return {each.name: each for each in found}

@@ -1,0 +1,271 @@
+"""What goes over the wire, and what it means."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MOST_HITS = 1000
+Id = Annotated[str, Field(min_length=1, max_length=200, description="Id of an item.")]
+Filter = Annotated[
+    str,
+    Field(
+        max_length=1000,
+        description='A filter such as `modality:image and path~"animals/*" and added>2026-01-01`.',
+    ),
+]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Error(BaseModel):
+    """Why a request was not answered."""
+
+    error: str = Field(description="The kind of error.")
+    message: str = Field(description="What is wrong and what to do.")
+
+
+class Term(_Strict):
+    """One part of a query: words, an item of the store, or an upload."""
+
+    text: Annotated[str | None, Field(min_length=1, max_length=10_000)] = None
+    item: Id | None = None
+    upload: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="Of /api/uploads.")
+    ] = None
+    weight: Annotated[
+        float,
+        Field(ge=-10, le=10, allow_inf_nan=False, description="Negative: to stay away from it."),
+    ] = 1.0
+
+    @model_validator(mode="after")
+    def _one(self) -> Term:
+        if sum(value is not None for value in (self.text, self.item, self.upload)) != 1:
+            raise ValueError("give one of text, item and upload")
+        return self
+
+
+class SearchRequest(_Strict):
+    """What to look for, and where."""
+
+    query: str = Field(
+        "",
+        max_length=10_000,
+        description='As typed: `"red kangaroo" + id:… - cartoon`. Files are not read from it.',
+    )
+    terms: list[Term] = Field(default_factory=list, max_length=16)
+    modalities: list[Annotated[str, Field(max_length=40)]] = Field(
+        default_factory=list, max_length=16, description="Only hits of these; empty for all."
+    )
+    k: int = Field(10, ge=1, le=MOST_HITS)
+    where: Filter = ""
+    min_probability: Probability | None = None
+    readout: Literal["instance", "semantic"] = "instance"
+    words: Annotated[
+        bool, Field(description="Whether names and texts that hold the words count.")
+    ] = True
+    aspects: Annotated[bool, Field(description="Whether to say the aspect ratio of pictures.")] = (
+        False
+    )
+
+
+class Hit(BaseModel):
+    """One item that was found."""
+
+    id: str
+    modality: str
+    name: str = Field(description="The last part of its source.")
+    source: str
+    text: str = Field(description="The beginning of its words, or those of its name.")
+    cosine: float
+    score: float = Field(description="What it was ranked by within its modality.")
+    probability: Probability | None = Field(description="That it matches; null: uncalibrated.")
+    words: str = Field(description="The probability as people say it.")
+    named: bool = Field(description="Whether its name or text holds the words of the query.")
+    gone: bool = Field(description="Whether no file holds it any more.")
+    span: tuple[float, float] | None
+    aspect: float | None = Field(None, description="Width over height of a picture.")
+
+
+class SearchAnswer(BaseModel):
+    """Hits, best first."""
+
+    query: str
+    nothing_matches: bool = Field(description="Hits, if any, are only the nearest there is.")
+    uncalibrated: list[str] = Field(description="Directions without calibrated probabilities.")
+    hits: list[Hit]
+    took_ms: float
+
+
+class Item(BaseModel):
+    """What is known of an item."""
+
+    id: str
+    modality: str
+    name: str
+    source: str
+    text: str
+    added: float = Field(description="Seconds since 1970, UTC.")
+    size: int
+    gone: bool
+    span: tuple[float, float] | None
+    aspect: float | None = None
+
+
+class Items(BaseModel):
+    """A page of items, newest first."""
+
+    total: int
+    items: list[Item]
+
+
+class Upload(BaseModel):
+    """A file that can be part of a query."""
+
+    upload: str = Field(description="What to name it by in a term.")
+    modality: str
+    name: str
+
+
+class ExplainRequest(_Strict):
+    """Which score to explain."""
+
+    term: Term
+    item: Id
+
+
+class Part(BaseModel):
+    """What one part adds to the score."""
+
+    value: float
+    error: float
+    padding: bool
+    text: str | None = None
+    caption: int | None = None
+    row: int | None = None
+    column: int | None = None
+    box: list[float] | None = Field(None, description="Left, top, right, bottom, 0…1.")
+    start: float | None = None
+    end: float | None = None
+
+
+class Side(BaseModel):
+    """One of the two that were compared; baseline and parts sum to the score."""
+
+    source: str
+    modality: str
+    baseline: float
+    method: str
+    parts: list[Part]
+
+
+class Pair(BaseModel):
+    """A training pair and what it adds."""
+
+    id: str
+    value: float
+    query_cosine: float
+    item_cosine: float
+
+
+class Pairs(BaseModel):
+    """The score as a sum over training pairs."""
+
+    listed: list[Pair]
+    others: float
+    residual: float
+    count: int
+
+
+class Explanation(BaseModel):
+    """A score and what it is made of."""
+
+    said: list[str]
+    score: float
+    probability: Probability | None
+    above: float | None = Field(description="Share of the training items that score less.")
+    query: Side
+    item: Side
+    pairs: Pairs
+
+
+class Map(BaseModel):
+    """Items on a plane: those that are alike lie near one another."""
+
+    ids: list[str]
+    names: list[str]
+    modalities: list[str] = Field(description="Of each item.")
+    x: list[float] = Field(description="0…1")
+    y: list[float] = Field(description="0…1")
+    total: int = Field(description="Items in the store; of more than fit, some are drawn.")
+    method: str
+
+
+class SavedSearch(_Strict):
+    """A search under a name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    search: SearchRequest
+
+
+class SavedSearches(BaseModel):
+    """All of them, by name."""
+
+    searches: list[SavedSearch]
+
+
+class IndexRequest(_Strict):
+    """Files and folders of the server to index."""
+
+    paths: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
+        min_length=1, max_length=100
+    )
+
+
+class Problem(BaseModel):
+    """A file that could not be used."""
+
+    source: str
+    reason: str
+
+
+class Job(BaseModel):
+    """An indexing run."""
+
+    id: str
+    paths: list[str]
+    state: Literal["running", "done", "failed", "cancelled"]
+    phase: str
+    done: int
+    total: int
+    eta_seconds: float | None
+    added: int
+    broken: list[Problem]
+    message: str
+
+
+class Health(BaseModel):
+    """Whether the server works."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class Status(BaseModel):
+    """What the store holds, and what may be done."""
+
+    version: str
+    items: dict[str, int]
+    modalities: list[str]
+    files: int
+    failed: int
+    gone: int
+    space: str
+    calibrated: list[str]
+    languages: list[str]
+    roots: list[str] = Field(description="Folders that may be indexed from the page.")
+    max_body: int

@@ -1,0 +1,88 @@
+"""What a server may do, and how much of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.core.errors import InputError
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+TOKEN_VARIABLE = "ISTHMUS_TOKEN"
+_SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Limits and permissions of a server.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for one that is free.
+        token: What callers must show; needed on any address but loopback.
+        names: Host names under which the server may be asked, beside its address.
+        roots: Folders whose files may be indexed from the page.
+        max_body: Bytes of a request beyond which it is refused.
+        header_seconds: How long the head of a request may take.
+        body_seconds: How long a body may pause, or take with :attr:`slowest` bytes a second.
+        slowest: Bytes a second that a body must come with.
+        at_once: Requests in work beyond which others are told to come back.
+        at_once_each: The same for one address; 0 for no limit of its own.
+        uploads: How many uploaded files are kept for queries.
+        upload_bytes: How many bytes they may have together.
+
+    Raises:
+        InputError: If the address is not loopback and there is no token, or it is short.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    token: str | None = None
+    names: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    max_body: int = 64 * 2**20
+    header_seconds: float = 10.0
+    body_seconds: float = 10.0
+    slowest: int = 50_000
+    at_once: int = 64
+    at_once_each: int = 0
+    uploads: int = 64
+    upload_bytes: int = 512 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.token is None and not self.loopback:
+            raise InputError(
+                f"{self.host} can be reached from other machines, so a token is needed: set "
+                f"{TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, for example "
+                "those of: python -c 'import secrets; print(secrets.token_urlsafe())'"
+            )
+        if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
+            raise InputError(
+                f"the token is too short to be safe; need {_SHORTEST_TOKEN} characters"
+            )
+        if self.token is not None and not (self.token.isascii() and self.token.isprintable()):
+            raise InputError("the token must be of printable ASCII characters")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that the ``Host`` of a request may have, without a port, in lower case."""
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        local = LOOPBACK_NAMES if self.loopback else ()
+        return frozenset(name.lower() for name in (own, *local, *self.names))
+
+
+def token_from_environment() -> str | None:
+    """The token that the environment sets; an empty one is none."""
+    return os.environ.get(TOKEN_VARIABLE) or None

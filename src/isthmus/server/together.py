@@ -1,0 +1,79 @@
+"""Encoding for many callers: who comes while the encoder works is served with the next batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.linalg import F32
+from isthmus.core.types import Encoder
+
+_MOST = 64
+"""Callers of one batch, so that nobody waits for a batch without end."""
+
+
+class Together:
+    """An encoder whose callers in several threads are encoded in one batch.
+
+    Nobody waits for company: a batch holds those who came while the one before was encoded.
+
+    Args:
+        encoder: The encoder; all but :meth:`encode` is handed on to it.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+        self._waiting: list[_Call] = []
+        self._busy = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._encoder, name)
+
+    def encode(self, batch: Sequence[Any]) -> F32:
+        """As the encoder does, ``(len(batch), dim)`` float32."""
+        call = _Call(batch)
+        with self._lock:
+            self._waiting.append(call)
+        with self._busy:
+            if not call.done:
+                with self._lock:
+                    some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                if call not in some:  # a crowd: serve oneself first
+                    some.append(call)
+                    with self._lock:
+                        self._waiting.remove(call)
+                self._serve(some)
+        if call.error is not None:
+            raise call.error
+        assert call.result is not None
+        return call.result
+
+    def _serve(self, calls: Sequence[_Call]) -> None:
+        try:
+            self._encode(calls)
+        except Exception:  # noqa: BLE001  # one bad batch must not fail those it was put with
+            for call in calls:
+                try:
+                    self._encode([call])
+                except Exception as error:  # noqa: BLE001  # handed to the thread that asked
+                    call.error, call.done = error, True
+
+    def _encode(self, calls: Sequence[_Call]) -> None:
+        rows = self._encoder.encode([each for call in calls for each in call.batch])
+        ends = np.cumsum([len(call.batch) for call in calls])[:-1]
+        for call, part in zip(calls, np.split(rows, ends), strict=True):
+            call.result, call.done = part, True
+
+
+class _Call:
+    """What one caller wants, and gets."""
+
+    def __init__(self, batch: Sequence[Any]) -> None:
+        self.batch = batch
+        self.result: F32 | None = None
+        self.error: Exception | None = None
+        self.done = False

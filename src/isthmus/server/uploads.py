@@ -1,0 +1,130 @@
+"""Files that callers bring along to search by, for as long as there is room."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import OrderedDict
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from isthmus.core.artifact import content_hash
+from isthmus.core.errors import MissingDataError, UnsupportedMediaError
+from isthmus.core.linalg import F32
+from isthmus.core.types import TEXT, MediaItem
+from isthmus.media.source import item_from_path
+from isthmus.server.settings import Settings
+from isthmus.space import Space, encode_items
+from isthmus.space.isolated import Preparers, preparers
+
+
+@dataclass(frozen=True, eq=False)
+class Uploaded:
+    """A file that was brought along.
+
+    Attributes:
+        item: With its content in a file of the server's own.
+        vector: ``(dim,)`` in the space.
+        native: ``(1, native dim)``, what its encoder gave.
+        size: Bytes.
+    """
+
+    item: MediaItem
+    vector: F32
+    native: F32
+    size: int
+
+
+class Uploads:
+    """Uploaded files by the hash of their content; the oldest go when there is no room.
+
+    They are decoded in child processes with caps on memory and time.
+
+    Args:
+        space: Whose encoders are used.
+        settings: How many, and how large together.
+    """
+
+    def __init__(self, space: Space, settings: Settings) -> None:
+        self._space, self._settings = space, settings
+        self._stack = ExitStack()
+        self._folder: Path | None = None
+        self._makers: dict[str, Preparers] = {}
+        self._kept: OrderedDict[str, Uploaded] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Make the folder and start the children."""
+        folder = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
+        self._folder = Path(self._stack.enter_context(folder))
+        for modality, ref in self._space.encoders.items():
+            if modality != TEXT and ref.spec and ref.spec != "vectors":
+                made = preparers(ref.spec, ref.options, workers=1)
+                self._makers[modality] = self._stack.enter_context(made)
+
+    def close(self) -> None:
+        """End the children and drop all files."""
+        self._stack.close()
+        self._kept.clear()
+
+    def add(self, data: bytes, name: str) -> Uploaded:
+        """Keep a file and encode it.
+
+        Args:
+            data: Its content.
+            name: What its owner calls it.
+
+        Raises:
+            MediaError: If it is of no kind that the space reads, or damaged.
+        """
+        assert self._folder is not None, "open() comes first"
+        key = content_hash(data)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        path = self._folder / key
+        path.write_bytes(data)
+        try:
+            made = self._encoded(path, name, len(data))
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > 1 and self._full():
+                old, _ = self._kept.popitem(last=False)
+                (self._folder / old).unlink(missing_ok=True)
+        return made
+
+    def get(self, key: str) -> Uploaded:
+        """An upload that is still there.
+
+        Raises:
+            MissingDataError: If it is not.
+        """
+        with self._lock:
+            if key not in self._kept:
+                raise MissingDataError(f"there is no upload {key[:12]!r} any more; send it again")
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+    def _full(self) -> bool:
+        size = sum(each.size for each in self._kept.values())
+        return len(self._kept) > self._settings.uploads or size > self._settings.upload_bytes
+
+    def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
+        found = item_from_path(path)
+        item = MediaItem(found.id, found.modality, name, path)
+        if item.modality not in self._makers:
+            kinds = " and ".join(self._makers) or "words"
+            raise UnsupportedMediaError(
+                name, f"is {item.modality}; files to search by can be {kinds}"
+            )
+        encoder = self._space.encoder(item.modality)
+        native = encode_items([item], encoder, make=self._makers[item.modality])
+        if not native.ok[0]:
+            raise UnsupportedMediaError(name, native.failures[0].reason)
+        vector = self._space.transform(native.vectors, item.modality)[0]
+        return Uploaded(item, vector, native.vectors, size)
