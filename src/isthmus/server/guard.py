@@ -92,9 +92,11 @@ class Guard:
             body = _Body(receive, headers, self.settings)
             release = self._admit((scope.get("client") or ("",))[0])
             try:
-                await self.app(scope, body.receive, answer.releasing(release))
+                await self.app(scope, body.receive, answer.passing(body, release))
             finally:
                 release()
+            if body.refused is not None:
+                raise body.refused
         except RefusedError as refused:
             await answer.refuse(refused)
         finally:
@@ -152,22 +154,29 @@ class _Answer:
         self._send, self._scope = send, scope
         self.status = 0
 
-    def releasing(self, release: Callable[[], None]) -> Send:
-        """Send with the usual headers; what reads slowly holds no place among the workers."""
+    def passing(self, body: _Body, release: Callable[[], None]) -> Send:
+        """Send with the usual headers; what reads slowly holds no place among the workers.
+
+        Of a request whose body was refused, what the application makes of that is dropped.
+        """
 
         async def send(message: Message) -> None:
+            if body.refused is not None and not self.status:
+                return
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 message["headers"] = _with_usual(message["headers"])
+                if body.pending:  # what nobody reads shall not be sent
+                    message["headers"].append((b"connection", b"close"))
                 release()
             await self._send(message)
 
         return send
 
     async def refuse(self, refused: RefusedError) -> None:
-        """Say no, unless an answer is already under way, which is then cut off."""
+        """Say no, unless an answer is already under way."""
         if self.status:
-            raise refused
+            return
         self.status = refused.status
         body = json.dumps({"error": "Refused", "message": refused.message}).encode()
         headers = {
@@ -183,32 +192,40 @@ class _Answer:
 
 
 class _Body:
-    """A request body that is capped in bytes and in time."""
+    """A request body that is capped in bytes and in time.
+
+    Attributes:
+        pending: Whether some of it is still to come.
+        refused: Why no more of it is taken.
+    """
 
     def __init__(self, receive: Receive, headers: dict[str, str], settings: Settings) -> None:
         self._receive, self._settings = receive, settings
         self._size, self._started = 0, time.monotonic()
-        self._done = False
+        self.pending = "content-length" in headers or "transfer-encoding" in headers
+        self.refused: RefusedError | None = None
         declared = headers.get("content-length", "0")
         if not declared.isdigit() or int(declared) > settings.max_body:
             raise self._too_large()
 
     async def receive(self) -> Message:
         """The next part of the body."""
-        if self._done:  # what is waited for now is the end of the connection
+        if not self.pending:  # what is waited for now is the end of the connection
             return await self._receive()
         used = time.monotonic() - self._started
         allowed = self._settings.body_seconds + self._size / self._settings.slowest
         patience = min(self._settings.body_seconds, allowed - used)
         try:
             message = await asyncio.wait_for(self._receive(), max(patience, 0.0))
-        except TimeoutError as error:
-            raise RefusedError(408, "the body of the request did not come in time") from error
+        except TimeoutError:
+            self.refused = RefusedError(408, "the body of the request did not come in time")
+            raise self.refused from None
         if message["type"] == "http.request":
             self._size += len(message.get("body", b""))
-            self._done = not message.get("more_body", False)
+            self.pending = message.get("more_body", False)
             if self._size > self._settings.max_body:
-                raise self._too_large()
+                self.refused = self._too_large()
+                raise self.refused
         return message
 
     def _too_large(self) -> RefusedError:

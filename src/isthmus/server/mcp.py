@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import Field
@@ -74,4 +75,4 @@ async def _answered(ask: Callable[[In], Out], request: In) -> Out:
     try:
         return await asyncio.to_thread(ask, request)
     except IsthmusError as error:
-        raise ValueError(str(error)) from error
+        raise ToolError(str(error)) from error

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -16,6 +19,7 @@ from isthmus.tasks import Store
 _GRACE = 10
 _KEEP_ALIVE = 30
 _BACKLOG = 256
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
@@ -51,11 +55,29 @@ def serve(
     server = _Server(config, lambda: ready(address) if ready else None)
     app.state.stopping = lambda: server.should_exit
     try:
-        server.run(sockets=[listening])
+        with _quiet_signals():
+            server.run(sockets=[listening])
     finally:
         listening.close()
     if not server.started:
         raise InputError("the server could not start; what is above says why")
+
+
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """Let a stop end the server and not the program, which has a store to close.
+
+    uvicorn catches signals while it runs, and raises them again when it is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, lambda *_: None) for each in _STOPS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 class _Server(uvicorn.Server):

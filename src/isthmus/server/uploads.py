@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.artifact import content_hash
-from isthmus.core.errors import MissingDataError, UnsupportedMediaError
+from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
 from isthmus.core.linalg import F32
 from isthmus.core.types import TEXT, MediaItem
 from isthmus.media.source import item_from_path
@@ -88,9 +88,9 @@ class Uploads:
         path.write_bytes(data)
         try:
             made = self._encoded(path, name, len(data))
-        except Exception:
+        except MediaError as error:
             path.unlink(missing_ok=True)
-            raise
+            raise type(error)(name, error.reason) from error
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > 1 and self._full():

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
-from isthmus.core.artifact import fingerprint, load_artifact, save_artifact
+from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.types import TEXT, Encoder, Head, MediaItem, Progress
@@ -294,13 +294,13 @@ class Space:
 
         Args:
             folder: Where it is; ``"starter"`` is the one that comes with the package, unless
-                there is a folder of that name.
+                a space lies in a folder of that name.
 
         Raises:
             ArtifactError: If there is none, it is damaged, or of another format version.
             FingerprintError: If its parts do not belong together.
         """
-        if str(folder) == starter.NAME and not Path(folder).exists():
+        if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
         document, tensors = load_artifact(Path(folder), KIND)
         heads = {

@@ -389,7 +389,11 @@ def _with_named(
     shares = dict(found)
     full = {name for name, share in found if share >= _ALL_WORDS}
     # Half of the words say far less than half of what all of them do.
-    gain = {n: _NAMED * shares[n] ** 4 / (_FUSION + rank) for rank, n in enumerate(names)}
+    # Those that hold as much of it share a rank: between them, meaning decides.
+    ranks: dict[float, int] = {}
+    for rank, n in enumerate(names):
+        ranks.setdefault(round(shares[n], 6), rank)
+    gain = {n: _NAMED * shares[n] ** 4 / (_FUSION + ranks[round(shares[n], 6)]) for n in names}
     place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
     joined = [replace(hit, named=name in full) for name, hit in known.items()]
     return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))

@@ -1,0 +1,376 @@
+// The page: what is asked, what is shown, and what the keys do.
+
+import { $, h, glyph, later } from "./dom.js";
+import { kind, switchLanguage, t, translate } from "./words.js";
+import * as api from "./api.js";
+import * as detail from "./detail.js";
+import { Grid } from "./grid.js";
+import { SpaceMap } from "./map.js";
+import { adder, openHelp, openIndex, openSaved } from "./panels.js";
+import { addTerm, asks, avoided, blank, fromHash, request, showTerms, sought, toHash } from "./query.js";
+import * as recorder from "./record.js";
+
+const PAGES = [60, 240, 1000];
+const PATIENCE = 220, SKELETON = 150;
+
+let query = blank();
+let status = null;
+let answer = null;
+let page = 0;
+let running = null;
+let listed = null; // items chosen on the map, in place of what a query finds
+let map = null;
+
+const grid = new Grid($("grid"), {
+  more: () => more(),
+  chosen: (action, hit, tile) => act(action, hit, Number(tile.dataset.place)),
+});
+
+// ---- asking
+
+function change(next, { push = true } = {}) {
+  query = { ...blank(), ...next };
+  listed = null;
+  if (push) {
+    const hash = toHash(query);
+    if (hash !== location.hash) history.pushState(null, "", hash || location.pathname);
+  }
+  render();
+  ask();
+}
+
+function render() {
+  if ($("q").value !== query.text) $("q").value = query.text;
+  showTerms($("terms"), query, change);
+  $("least").value = query.least;
+  $("readout").value = query.readout;
+  if ($("where").value !== query.where) $("where").value = query.where;
+  for (const each of $("kinds").children) {
+    each.setAttribute("aria-pressed", String(query.modalities.includes(each.dataset.kind)));
+  }
+}
+
+async function ask() {
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  page = 0;
+  hide("alert");
+  $("where-error").hidden = true;
+  const waiting = setTimeout(skeleton, SKELETON);
+  try {
+    const found = await fetchPage(0, signal);
+    clearTimeout(waiting);
+    answer = found;
+    show();
+  } catch (error) {
+    clearTimeout(waiting);
+    if (error.name !== "AbortError") fail(error);
+  }
+}
+
+const fetchPage = (number, signal) => {
+  if (asks(query)) return api.search(request(query, PAGES[number]), signal);
+  const offset = number ? PAGES[number - 1] : 0;
+  const parts = [["limit", PAGES[number] - offset], ["offset", offset], ["where", query.where]];
+  return api.items([...parts, ...query.modalities.map((each) => ["modality", each])]);
+};
+
+async function more() {
+  if (listed || map?.shown || !answer || page + 1 >= PAGES.length || answer.full || (answer.nothing_matches && !query.nearest)) return;
+  const next = page + 1;
+  const { signal } = running;
+  answer.full = true; // until there is news, nobody asks again
+  try {
+    const found = await fetchPage(next, signal);
+    if (signal.aborted) return;
+    page = next;
+    const known = new Set(grid.hits.map((hit) => hit.id));
+    const fresh = (found.hits ?? found.items).filter((hit) => !known.has(hit.id));
+    answer.full = !fresh.length;
+    grid.append(fresh);
+    if (found.hits) tell(t("found", grid.hits.length));
+  } catch (error) {
+    if (error.name !== "AbortError") answer.full = false;
+  }
+}
+
+// ---- showing
+
+function show() {
+  const hits = answer.hits ?? answer.items;
+  $("state").replaceChildren();
+  if (!asks(query)) {
+    if (!answer.total && !query.where && !query.modalities.length) return empty();
+    tell(t("newest", answer.total));
+  } else if (answer.nothing_matches && !query.nearest) {
+    grid.show([]);
+    $("grid").hidden = true;
+    tell("");
+    nothing(hits.length > 0);
+    return undefined;
+  } else {
+    const note = answer.uncalibrated.length ? ` ${t("uncalibrated_note", answer.uncalibrated.join(", "))}` : "";
+    tell((answer.nothing_matches ? t("nearest_said") : t("found", hits.length)) + note);
+  }
+  $("grid").hidden = !!map?.shown;
+  grid.show(hits);
+  if (map?.shown) map.show(hits);
+  return undefined;
+}
+
+const tell = (text) => { $("said").textContent = text; };
+
+function nothing(some) {
+  const nearest = h("button", { type: "button", class: "first", onclick: () => { query.nearest = true; show(); } }, t("nearest"));
+  $("state").replaceChildren(h("div", { class: "state" }, h("h2", {}, t("nothing")), h("p", {}, t("nothing_more")), some && nearest));
+}
+
+function empty() {
+  grid.show([]);
+  $("grid").hidden = true;
+  tell("");
+  $("state").replaceChildren(h("div", { class: "state" }, h("h2", {}, t("empty")), h("p", {}, t("empty_more")),
+    adder(status, refresh), h("p", { class: "quiet" }, t("empty_shell")), h("pre", {}, "isthmus index ~/Pictures")));
+  return undefined;
+}
+
+function skeleton() {
+  $("state").replaceChildren();
+  tell(t("loading"));
+  $("grid").hidden = !!map?.shown;
+  grid.show([]);
+  $("grid").replaceChildren(...Array.from({ length: 3 }, () => h("div", { class: "row bones", role: "presentation", "aria-hidden": "true" }, h("i"), h("i"), h("i"), h("i"))));
+}
+
+function fail(error) {
+  tell("");
+  grid.show([]);
+  $("grid").hidden = true;
+  if (error.status === 422 && query.where) {
+    $("where-error").textContent = error.message;
+    $("where-error").hidden = false;
+    return;
+  }
+  $("state").replaceChildren(h("div", { class: "state" }, h("h2", {}, t("failed")), h("p", {}, error.message || t("offline")),
+    h("button", { type: "button", class: "first", onclick: ask }, t("again"))));
+}
+
+function warn(message) {
+  $("alert").replaceChildren(h("span", {}, message), h("button", { type: "button", onclick: () => hide("alert"), "aria-label": t("close") }, "×"));
+  $("alert").hidden = false;
+}
+
+const hide = (id) => { $(id).hidden = true; };
+
+// ---- acting on one result
+
+function act(action, hit, place) {
+  if (action === "more") change({ ...blank(), modalities: query.modalities, terms: [sought(hit)] });
+  else if (action === "not") steerAway(hit);
+  else {
+    openAt(place);
+    if (action === "explain") detail.explainNow();
+  }
+}
+
+function steerAway(hit) {
+  if (asks(query)) change(addTerm(query, avoided(hit)));
+  else warn(t("save_needs"));
+}
+
+function openAt(place) {
+  const hit = grid.hits[place];
+  if (!hit) return;
+  detail.open(hit, {
+    around: (step) => {
+      openAt(place + step);
+      grid.rove(grid.tiles[Math.min(Math.max(place + step, 0), grid.tiles.length - 1)]);
+    },
+    steer: (action, chosen) => act(action, chosen, place),
+    term: explained(),
+  });
+}
+
+// What is explained: the words, else the first thing that is sought.
+function explained() {
+  if (query.text.trim()) return { text: query.text.trim() };
+  const term = query.terms.find((each) => each.weight > 0);
+  return term ? { [term.key]: term.id } : null;
+}
+
+// ---- files and sounds that are brought along
+
+async function bring(file) {
+  if (!file) return;
+  if (status && file.size > status.max_body) {
+    warn(t("too_large", Math.floor(status.max_body / 2 ** 20)));
+    return;
+  }
+  tell(t("uploading"));
+  $("box").classList.add("busy");
+  try {
+    const { upload, modality, name } = await api.upload(file);
+    change(addTerm(query, { key: "upload", id: upload, modality, name }));
+  } catch (error) {
+    tell("");
+    warn(error.message || t("offline"));
+  } finally {
+    $("box").classList.remove("busy");
+  }
+}
+
+async function record() {
+  const button = $("record");
+  try {
+    if (recorder.recording()) {
+      button.setAttribute("aria-pressed", "false");
+      hide("alert");
+      await bring(await recorder.stop());
+    } else {
+      await recorder.start();
+      button.setAttribute("aria-pressed", "true");
+      warn(t("recording"));
+    }
+  } catch {
+    button.setAttribute("aria-pressed", "false");
+    warn(t("no_mic"));
+  }
+}
+
+// ---- the map
+
+async function toggleMap() {
+  map ??= new SpaceMap($("mapview"), {
+    open: async (id) => {
+      const item = await api.item(id);
+      const hit = grid.hits.find((each) => each.id === id) ?? item;
+      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, term: explained() });
+    },
+    list: (ids) => showListed(ids),
+  });
+  map.shown = !map.shown;
+  $("open-map").setAttribute("aria-pressed", String(map.shown));
+  $("mapview").hidden = !map.shown;
+  $("grid").hidden = map.shown || !grid.hits.length;
+  if (map.shown) {
+    map.words();
+    try {
+      await map.show(asks(query) ? grid.hits : []);
+    } catch (error) {
+      warn(error.message || t("offline"));
+    }
+  }
+}
+
+const closeMap = () => { if (map?.shown) toggleMap(); };
+
+async function showListed(ids) {
+  closeMap();
+  listed = ids;
+  const found = [];
+  for (const id of ids.slice(0, 300)) found.push(await api.item(id).catch(() => null));
+  tell(t("selected", ids.length));
+  $("state").replaceChildren();
+  $("grid").hidden = false;
+  grid.show(found.filter(Boolean));
+}
+
+// ---- the first look, and what is heard
+
+async function refresh() {
+  try {
+    status = await api.status();
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  $("kinds").replaceChildren(...status.modalities.map((modality) => h("button", {
+    type: "button", "data-kind": modality, "aria-pressed": "false",
+    onclick: () => change({ ...query, modalities: query.modalities.includes(modality) ? query.modalities.filter((each) => each !== modality) : [...query.modalities, modality] }),
+  }, glyph(modality), kind(modality), h("small", {}, (status.items[modality] ?? 0).toLocaleString()))));
+  render();
+  ask();
+}
+
+const typed = later(PATIENCE, () => {
+  if ($("q").value !== query.text) change({ ...query, text: $("q").value, nearest: false });
+});
+const filtered = later(500, () => change({ ...query, where: $("where").value }));
+
+$("q").addEventListener("input", typed);
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if ($("q").value !== query.text) change({ ...query, text: $("q").value, nearest: false });
+  else ask();
+});
+$("where").addEventListener("input", filtered);
+$("least").addEventListener("change", () => change({ ...query, least: $("least").value }));
+$("readout").addEventListener("change", () => change({ ...query, readout: $("readout").value }));
+$("attach").addEventListener("click", () => $("file").click());
+$("file").addEventListener("change", () => { bring($("file").files[0]); $("file").value = ""; });
+$("record").addEventListener("click", record);
+$("open-map").addEventListener("click", toggleMap);
+$("open-saved").addEventListener("click", () => openSaved(query, change));
+$("open-index").addEventListener("click", () => status && openIndex(status, refresh));
+$("language").addEventListener("click", () => {
+  switchLanguage();
+  named();
+  if (status) refresh();
+  map?.words();
+});
+
+addEventListener("popstate", () => change(fromHash(location.hash), { push: false }));
+addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((each) => /^(image|audio)\//.test(each.type));
+  if (file) {
+    event.preventDefault();
+    bring(file);
+  }
+});
+
+let within = 0;
+const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+addEventListener("dragenter", (event) => { if (carries(event)) { within += 1; $("drop").hidden = false; } });
+addEventListener("dragleave", (event) => { if (carries(event)) { within -= 1; if (within <= 0) hide("drop"); } });
+addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); });
+addEventListener("drop", (event) => {
+  if (!carries(event)) return;
+  event.preventDefault();
+  within = 0;
+  hide("drop");
+  bring(event.dataTransfer.files[0]);
+});
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (detail.key(event)) {
+    event.preventDefault();
+    return;
+  }
+  if (document.querySelector("dialog[open]")) return;
+  const writing = event.target.closest("input, select, textarea");
+  if (writing) {
+    if (event.key === "ArrowDown" && event.target.id === "q") { event.preventDefault(); grid.focus(0); }
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const tile = grid.focused;
+  const on = (action) => () => tile && act(action, grid.hits[tile.dataset.place], Number(tile.dataset.place));
+  const keys = { "/": () => { $("q").focus(); $("q").select(); }, "?": openHelp, g: toggleMap, m: on("more"), n: on("not"), e: on("explain") };
+  if (event.key.startsWith("Arrow") && (tile || event.target === document.body || event.target.id === "results") && !map?.shown) keys[event.key] = () => grid.move(event.key);
+  if (!(event.key in keys)) return;
+  event.preventDefault();
+  keys[event.key]();
+});
+
+function named() {
+  $("language").textContent = t("language");
+  $("language").lang = t("language") === "English" ? "en" : "zh";
+}
+
+translate();
+named();
+query = fromHash(location.hash);
+render();
+refresh();

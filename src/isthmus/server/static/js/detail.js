@@ -1,0 +1,177 @@
+// One result in full: the thing itself, how likely it is, why, and where to go from here.
+
+import { $, h, s, glyph, modal } from "./dom.js";
+import { t, kind, language } from "./words.js";
+import { bodyOf, likely } from "./grid.js";
+import { curve, playButton, stop } from "./player.js";
+import * as api from "./api.js";
+
+const dialog = $("detail");
+let shown = null;
+let running = null;
+
+dialog.addEventListener("close", () => {
+  stop();
+  running?.abort();
+  dialog.replaceChildren();
+});
+
+// `around` says what stands before and after, `steer` takes "more" and "not",
+// `term` is what the query sends to be explained, or null where there is none.
+export function open(hit, { around, steer, term, back }) {
+  running?.abort();
+  stop();
+  shown = { hit, around, steer, term, back };
+  const canvas = h("div", { class: `thing ${hit.modality}` }, thing(hit));
+  const why = h("div", { class: "why", "aria-live": "polite" });
+  const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
+  const text = `${hit.source}`;
+  const copy = h("button", {
+    type: "button", onclick: () => navigator.clipboard?.writeText(text).then(() => { copy.textContent = t("copied"); }, () => {}),
+  }, t("copy"));
+  const act = (action) => () => { dialog.close(); steer(action, hit); };
+  dialog.replaceChildren(
+    h("div", { class: "detail-head" },
+      h("h2", { id: "detail-name" }, glyph(hit.modality), h("span", { class: "sr" }, `${kind(hit.modality)}: `), h("span", { dir: "auto" }, hit.name)),
+      h("div", { class: "pager" },
+        h("button", { type: "button", onclick: () => around(-1), "aria-label": t("previous"), title: t("previous") }, "‹"),
+        h("button", { type: "button", onclick: () => around(1), "aria-label": t("next"), title: t("next") }, "›"),
+        h("button", { type: "button", onclick: () => dialog.close(), "aria-label": t("close"), title: t("close") }, "×"))),
+    h("div", { class: "detail-body" }, canvas,
+      h("div", { class: "side" },
+        hit.words !== undefined && h("div", { class: "verdict" }, likely(hit),
+          hit.probability !== null && h("span", { class: "number" }, `${Math.round(100 * hit.probability)} %`)),
+        h("div", { class: "actions" },
+          h("button", { type: "button", onclick: act("more") }, t("more")),
+          h("button", { type: "button", onclick: act("not") }, t("not")),
+          term && explainButton),
+        why,
+        facts(hit),
+        h("div", { class: "actions quiet" },
+          !hit.gone && h("a", { href: api.media(hit.id), target: "_blank", rel: "noopener" }, t("open_file")), copy))));
+  modal(dialog);
+  dialog.querySelector(".pager button:last-child").focus();
+}
+
+export function key(event) {
+  if (!dialog.open || !shown) return false;
+  const keys = { ArrowLeft: () => shown.around(-1), ArrowRight: () => shown.around(1),
+    m: () => { dialog.close(); shown.steer("more", shown.hit); }, n: () => { dialog.close(); shown.steer("not", shown.hit); },
+    e: () => dialog.querySelector(".actions .wide")?.click() };
+  if (!(event.key in keys) || event.target.closest("audio, input, select")) return false;
+  keys[event.key]();
+  return true;
+}
+
+export function explainNow() {
+  dialog.querySelector(".actions .wide")?.click();
+}
+
+function thing(hit) {
+  if (hit.modality === "image") return h("div", { class: "picture" }, h("img", { src: api.thumbnail(hit.id, 640), alt: hit.name }));
+  if (hit.modality === "audio") {
+    const { drawn, draw } = curve(hit.id);
+    draw();
+    return h("div", { class: "sound" }, h("div", { class: "curve" }, drawn), playButton(hit));
+  }
+  return h("blockquote", { class: "full", dir: "auto" }, bodyOf(hit) || hit.text || hit.name);
+}
+
+function facts(hit) {
+  const list = h("dl", { class: "facts" });
+  const add = (name, value) => value && list.append(h("dt", {}, name), h("dd", { dir: "auto" }, value));
+  add(t("path"), hit.source);
+  add(t("span"), hit.span && `${hit.span[0].toFixed(1)}–${hit.span[1].toFixed(1)} s`);
+  if (hit.cosine !== undefined) add(t("cosine"), hit.cosine.toFixed(2));
+  api.item(hit.id).then((item) => {
+    add(t("size"), size(item.size));
+    add(t("added"), new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en"));
+    const full = dialog.querySelector(".full");
+    if (full && shown?.hit === hit) full.textContent = bodyOf(item) || item.text || item.name;
+  }, () => {});
+  return list;
+}
+
+const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+
+async function explain(canvas, why, button) {
+  if (why.childElementCount) {
+    why.replaceChildren();
+    canvas.querySelectorAll(".heat, .pushes").forEach((each) => each.remove());
+    button.textContent = t("explain");
+    return;
+  }
+  const { hit, term } = shown;
+  running = new AbortController();
+  button.disabled = true;
+  why.replaceChildren(h("p", { class: "quiet" }, t("explaining")));
+  try {
+    const made = await api.explain(term, hit.id, running.signal);
+    if (shown.hit !== hit) return;
+    why.replaceChildren(...[
+      h("p", { class: "reason" }, made.said[0]),
+      side(t("of_query"), made.query), over(canvas, made.item),
+      signs(), pairs(made.pairs), h("p", { class: "quiet" }, `${t("sums")}, ${signed(made.score)}.`)].filter(Boolean));
+    button.textContent = t("hide");
+  } catch (error) {
+    if (error.name !== "AbortError") why.replaceChildren(h("p", { class: "problem" }, error.message));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+const signs = () => h("p", { class: "quiet key" }, h("span", { class: "swatch for" }), t("speaks_for"), h("span", { class: "swatch against" }), t("speaks_against"));
+
+function strength(part, largest) {
+  return { class: part.value < 0 ? "against" : "for", vars: { "--s": (Math.abs(part.value) / largest).toFixed(3) }, title: signed(part.value) };
+}
+
+const largestOf = (parts) => Math.max(1e-9, ...parts.filter((part) => !part.padding).map((part) => Math.abs(part.value)));
+
+// Words weighed one by one; of a picture or a sound, what its parts add together.
+function side(name, account) {
+  const texts = account.parts.filter((part) => part.text !== null);
+  const sum = account.parts.reduce((total, part) => total + part.value, 0);
+  return h("div", { class: "account" }, h("h3", {}, name),
+    texts.length
+      ? h("p", { class: "weighed", dir: "auto" }, ...texts.flatMap((part) => [h("span", strength(part, largestOf(texts)), part.text, h("small", {}, signed(part.value))), " "]))
+      : h("p", { class: "quiet" }, account.method),
+    account.parts.length > 0 && h("p", { class: "quiet" }, `${t("start")} ${signed(account.baseline)}, ${t("parts")} ${signed(sum)}`));
+}
+
+// The same for the item, drawn over what is seen of it.
+function over(canvas, account) {
+  const cells = account.parts.filter((part) => part.box !== null && !part.padding);
+  const spans = account.parts.filter((part) => part.start !== null && !part.padding);
+  if (cells.length) {
+    const largest = largestOf(cells);
+    canvas.querySelector(".picture").append(h("div", { class: "heat" }, ...cells.map((part) => {
+      const [left, top, right, bottom] = part.box;
+      const { vars, ...rest } = strength(part, largest);
+      return h("i", { ...rest, vars: { ...vars, "--x": left, "--y": top, "--w": right - left, "--h": bottom - top } });
+    })));
+  }
+  if (spans.length) {
+    const largest = largestOf(spans);
+    const end = Math.max(...spans.map((part) => part.end));
+    canvas.querySelector(".curve").append(s("svg", { class: "pushes", viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img", "aria-label": t("of_item") },
+      ...spans.map((part) => {
+        const high = (38 * Math.abs(part.value)) / largest;
+        return s("rect", { class: part.value < 0 ? "against" : "for", x: (600 * part.start) / end, width: Math.max(0.5, (600 * (part.end - part.start)) / end - 1),
+          y: part.value < 0 ? 40 : 40 - high, height: high }, s("title", {}, signed(part.value)));
+      })));
+  }
+  return side(t("of_item"), account);
+}
+
+function pairs(account) {
+  if (!account.listed.length) return null;
+  const some = account.listed.slice(0, 5);
+  const largest = Math.max(1e-9, ...some.map((pair) => Math.abs(pair.value)));
+  const rest = account.listed.slice(5).reduce((total, pair) => total + pair.value, account.others + account.residual);
+  return h("div", { class: "account" }, h("h3", {}, t("of_pairs")),
+    h("ul", { class: "pairs" }, ...some.map((pair) => h("li", {}, h("span", { class: "pair-name", dir: "auto" }, pair.id),
+      h("span", { class: `bar ${pair.value < 0 ? "against" : "for"}`, vars: { "--p": Math.abs(pair.value) / largest }, "aria-hidden": "true" }), h("b", {}, signed(pair.value))))),
+    h("p", { class: "quiet" }, t("others", account.count - some.length, signed(rest))));
+}

@@ -1,0 +1,204 @@
+// Results as rows of whole pictures, filled a few at a time, so that nothing ever stalls.
+
+import { h, glyph, kindOf, later } from "./dom.js";
+import { t, kind, likelihood } from "./words.js";
+import { curve, playButton } from "./player.js";
+import * as api from "./api.js";
+
+const GAP = 16, FOOT = 44, AT_ONCE = 16, SHARE = 0.006;
+const ASPECTS = { audio: 1.7, text: 1.45 };
+
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    seen.unobserve(entry.target);
+    entry.target.draw?.();
+  }
+}, { rootMargin: "600px" });
+
+export class Grid {
+  // `more` is asked for when the end comes near, `chosen` when a tile is opened or steered by.
+  constructor(root, { more, chosen }) {
+    Object.assign(this, { root, more, chosen, hits: [], tiles: [], waiting: [], run: 0 });
+    this.end = h("div", { class: "end", "aria-hidden": "true" });
+    root.after(this.end);
+    new IntersectionObserver((entries) => {
+      this.near = entries.some((each) => each.isIntersecting);
+      if (this.near && !this.waiting.length) this.more();
+    }, { rootMargin: "1200px" }).observe(this.end);
+    addEventListener("resize", later(150, () => this.width !== this.root.clientWidth && this.layOut()));
+    root.addEventListener("click", (event) => this.click(event));
+    root.addEventListener("focusin", (event) => {
+      const tile = event.target.closest(".tile");
+      if (tile) this.rove(tile);
+    });
+  }
+
+  show(hits) {
+    this.run += 1;
+    this.hits = [];
+    this.tiles = [];
+    this.root.replaceChildren();
+    this.open = null;
+    this.append(hits);
+  }
+
+  append(hits) {
+    this.hits.push(...hits);
+    this.waiting.push(...hits);
+    if (hits.length) this.work(this.run);
+  }
+
+  // A few tiles a frame, in rows that are full; the last row may stay short.
+  work(run) {
+    if (run !== this.run) {
+      this.waiting = this.waiting.slice(-this.hits.length + this.tiles.length || this.waiting.length);
+    }
+    this.waiting = this.hits.slice(this.tiles.length);
+    const some = this.waiting.splice(0, AT_ONCE);
+    this.measure();
+    for (const hit of some) {
+      const tile = this.tile(hit, this.tiles.length);
+      this.tiles.push(tile);
+      this.place(tile);
+    }
+    if (this.waiting.length) requestAnimationFrame(() => run === this.run && this.work(run));
+    else if (this.near) setTimeout(() => run === this.run && this.near && this.more(), 0);
+  }
+
+  layOut() {
+    this.open = null;
+    this.measure();
+    const fragment = document.createDocumentFragment();
+    for (const tile of this.tiles) this.place(tile, fragment);
+    this.root.replaceChildren(fragment);
+  }
+
+  measure() {
+    this.width = this.root.clientWidth;
+    this.high = this.width < 560 ? 150 : 200;
+  }
+
+  place(tile, into = this.root) {
+    if (!this.open) {
+      this.open = h("div", { class: "row", role: "presentation" });
+      this.open.aspects = 0;
+      into.append(this.open);
+    }
+    const row = this.open;
+    row.append(tile);
+    row.aspects += tile.aspect;
+    const room = this.width - GAP * (row.childElementCount - 1);
+    const full = room / row.aspects;
+    const high = Math.min(this.high, full);
+    for (const each of row.children) this.size(each, full <= this.high ? full : high);
+    row.style.setProperty("--high", `${(full <= this.high ? full : high) + FOOT}px`);
+    if (full <= this.high) this.open = null;
+  }
+
+  size(tile, high) {
+    tile.style.setProperty("--wide", `${(high * tile.aspect).toFixed(2)}px`);
+    tile.style.setProperty("--tall", `${high.toFixed(2)}px`);
+  }
+
+  tile(hit, place) {
+    const tile = h("article", {
+      class: `tile ${kindOf(hit.modality)}${hit.gone ? " is-gone" : ""}`, role: "listitem", "data-place": place,
+    });
+    tile.aspect = hit.aspect ? Math.min(Math.max(hit.aspect, 0.45), 3) : ASPECTS[hit.modality] ?? 1;
+    const main = h("button", {
+      type: "button", class: "open", tabindex: place ? -1 : 0, "aria-label": label(hit), "aria-haspopup": "dialog",
+    }, this.face(hit, tile));
+    tile.append(main);
+    if (hit.modality === "audio") tile.append(playButton(hit, -1));
+    tile.append(foot(hit), h("div", { class: "steer" },
+      steer("more", "+", hit), steer("not", "−", hit), steer("explain", "?", hit)));
+    return tile;
+  }
+
+  face(hit, tile) {
+    if (hit.modality === "image") {
+      const image = h("img", { alt: "", loading: "lazy", decoding: "async", src: api.thumbnail(hit.id) });
+      image.addEventListener("error", () => tile.classList.add("is-gone"), { once: true });
+      return image;
+    }
+    if (hit.modality === "audio") {
+      const { drawn, draw } = curve(hit.id);
+      tile.draw = draw;
+      seen.observe(tile);
+      return drawn;
+    }
+    return h("span", { class: "words", dir: "auto" }, bodyOf(hit) || hit.name);
+  }
+
+  click(event) {
+    const tile = event.target.closest(".tile");
+    if (!tile) return;
+    const hit = this.hits[tile.dataset.place];
+    const action = event.target.closest("[data-action]")?.dataset.action;
+    if (action) this.chosen(action, hit, tile);
+    else if (event.target.closest(".open, .foot")) this.chosen("open", hit, tile);
+  }
+
+  rove(tile) {
+    const before = this.root.querySelector('.open[tabindex="0"]');
+    if (before) before.tabIndex = -1;
+    tile.querySelector(".open").tabIndex = 0;
+  }
+
+  get focused() {
+    return document.activeElement?.closest?.(".tile");
+  }
+
+  focus(place) {
+    const tile = this.tiles[place];
+    if (!tile) return;
+    tile.querySelector(".open").focus();
+    tile.scrollIntoView({ block: "nearest" });
+  }
+
+  move(key) {
+    const tile = this.focused;
+    if (!tile) return this.focus(0);
+    const place = Number(tile.dataset.place);
+    if (key === "ArrowLeft") return this.focus(place - 1);
+    if (key === "ArrowRight") return this.focus(place + 1);
+    const row = key === "ArrowDown" ? tile.parentElement.nextElementSibling : tile.parentElement.previousElementSibling;
+    if (!row) return undefined;
+    const middle = tile.offsetLeft + tile.offsetWidth / 2;
+    const off = (each) => Math.abs(each.offsetLeft + each.offsetWidth / 2 - middle);
+    const next = [...row.children].reduce((best, each) => (off(each) < off(best) ? each : best));
+    return this.focus(Number(next.dataset.place));
+  }
+}
+
+function steer(action, sign, hit) {
+  return h("button", { type: "button", tabindex: -1, "data-action": action, title: t(action), "aria-label": `${t(action)}: ${hit.name}` }, sign);
+}
+
+export const bodyOf = (hit) => {
+  const at = hit.text.indexOf("\n");
+  return at < 0 ? "" : hit.text.slice(at + 1);
+};
+
+function foot(hit) {
+  const has = "words" in hit && hit.words !== undefined;
+  return h("div", { class: "foot" },
+    h("div", { class: "line" }, glyph(hit.modality), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name)),
+    has && likely(hit));
+}
+
+// In words first; the number on hover, and as a thin bar.
+export function likely(hit) {
+  const known = hit.probability !== null;
+  const number = known ? `${Math.round(100 * hit.probability)} %` : "";
+  const said = [likelihood(hit.words), hit.named && t("by_name"), hit.gone && t("gone")].filter(Boolean).join(" · ");
+  return h("div", { class: "line likely", title: number },
+    h("span", {}, said),
+    known && h("span", { class: "bar", vars: { "--p": Math.max(SHARE, hit.probability) }, "aria-hidden": "true" }));
+}
+
+function label(hit) {
+  const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
+  return `${kind(hit.modality)}: ${hit.name}${said}`;
+}

@@ -1,0 +1,102 @@
+// Small dialogs: saved searches, adding folders, the list of keys.
+
+import { $, h, modal } from "./dom.js";
+import { duration, t } from "./words.js";
+import * as api from "./api.js";
+import { asks, fromRequest, request } from "./query.js";
+
+function head(dialog, id, title) {
+  return h("div", { class: "detail-head" }, h("h2", { id }, title),
+    h("button", { type: "button", onclick: () => dialog.close(), "aria-label": t("close"), title: t("close") }, "×"));
+}
+
+const problem = (error) => h("p", { class: "problem", role: "alert" }, error.message || t("offline"));
+
+export async function openSaved(query, change) {
+  const dialog = $("saved");
+  const list = h("ul", { class: "saved-list" });
+  const told = h("div", {});
+  const field = h("input", { type: "text", maxlength: 80, required: true, "aria-label": t("name"), value: query.text.slice(0, 80) });
+  const show = ({ searches }) => list.replaceChildren(...(searches.length
+    ? searches.map((each) => h("li", {},
+      h("button", { type: "button", class: "name", dir: "auto", onclick: async () => { dialog.close(); change(await fromRequest(each.search)); } }, each.name),
+      h("button", { type: "button", class: "plain", "aria-label": `${t("remove")} ${each.name}`, title: t("remove"),
+        onclick: () => api.unsave(each.name).then(show, (error) => told.replaceChildren(problem(error))) }, "×")))
+    : [h("li", { class: "quiet" }, t("none_saved"))]));
+  const uploads = query.terms.some((term) => term.key === "upload");
+  const form = asks(query) && !uploads
+    ? h("form", {
+      class: "inline", onsubmit: (event) => {
+        event.preventDefault();
+        const { k, aspects, ...search } = request(query, 60);
+        api.save({ name: field.value.trim() || query.text, search }).then(show, (error) => told.replaceChildren(problem(error)));
+      },
+    }, field, h("button", { type: "submit", class: "first" }, t("save_this")))
+    : h("p", { class: "quiet" }, t(uploads ? "save_uploads" : "save_needs"));
+  dialog.replaceChildren(head(dialog, "saved-title", t("saved")), form, told, list);
+  modal(dialog);
+  api.searches().then(show, (error) => told.replaceChildren(problem(error)));
+}
+
+let following = null;
+
+// The form, and below it the run that is under way; also what an empty store shows.
+export function adder(status, done) {
+  const told = h("div", { class: "run", "aria-live": "polite" });
+  const field = h("input", { id: "add-path", type: "text", required: true, maxlength: 4000, spellcheck: false, value: status.roots[0] ?? "" });
+  const form = status.roots.length
+    ? h("form", {
+      class: "add-form", onsubmit: (event) => {
+        event.preventDefault();
+        api.index([field.value]).then(follow, (error) => told.replaceChildren(problem(error)));
+      },
+    }, h("label", { for: "add-path" }, t("add_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("add"))),
+    h("p", { class: "quiet", dir: "auto" }, t("add_roots", status.roots.join(", "))))
+    : h("p", { class: "quiet" }, t("add_none"));
+  const follow = (job) => {
+    running(told, job);
+    if (following === job.id) return;
+    following = job.id;
+    api.follow(job.id, (now) => {
+      for (const each of document.querySelectorAll(".run")) running(each, now);
+      if (now.state !== "running") {
+        following = null;
+        done(now);
+      }
+    });
+  };
+  api.jobs().then((all) => {
+    const last = all.at(-1);
+    if (!last) return;
+    if (last.state === "running") follow(last);
+    else running(told, last);
+  }, () => {});
+  return h("div", {}, form, told);
+}
+
+function running(place, job) {
+  const share = job.total ? job.done / job.total : 0;
+  const left = job.eta_seconds === null ? "" : t("left", duration(job.eta_seconds));
+  const list = job.broken.slice(0, 20).map((each) => h("li", { dir: "auto" }, h("b", {}, each.source), ` ${each.reason}`));
+  place.replaceChildren(...[
+    job.state === "running" && h("p", {}, `${t("working")}: ${job.done} / ${job.total} ${left}`),
+    job.state === "running" && h("progress", { max: 1, value: share, "aria-label": t("working") }),
+    job.state === "running" && h("button", { type: "button", onclick: () => api.cancel(job.id) }, t("cancel")),
+    job.message && h("p", { class: job.state === "failed" ? "problem" : "" }, job.message),
+    job.broken.length && h("details", {}, h("summary", {}, t("broken", job.broken.length)), h("ul", {}, ...list)),
+  ].filter(Boolean));
+}
+
+export function openIndex(status, done) {
+  const dialog = $("index");
+  dialog.replaceChildren(head(dialog, "index-title", t("add_title")), adder(status, done));
+  modal(dialog);
+}
+
+export function openHelp() {
+  const dialog = $("help");
+  const keys = [["/", "key_search"], ["← ↑ → ↓", "key_move"], ["Enter", "key_open"], ["m", "key_more"], ["n", "key_not"], ["e", "key_explain"], ["g", "key_map"], ["?", "key_help"], ["Esc", "key_close"]];
+  dialog.replaceChildren(head(dialog, "help-title", t("help")),
+    h("dl", { class: "keys" }, ...keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(what))])));
+  modal(dialog);
+}

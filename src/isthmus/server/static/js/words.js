@@ -1,0 +1,112 @@
+// Every word of the page, in English and Chinese.
+
+const ENGLISH = {
+  skip: "Skip to results", search: "Search", placeholder: "Search by words, or drop a picture or a sound",
+  attach: "Search by a picture or a sound from a file", record: "Search by a sound: record it",
+  recording: "Recording; press again to end", map: "Map", saved: "Saved", index: "Add",
+  filters: "Filters", kinds: "Kinds", least: "At least", any: "anything", meaning: "Find",
+  instance: "the one that fits", semantic: "what is alike", where: "Filter",
+  where_hint: 'path~"holiday/*"', results: "Results", drop: "Drop a picture or a sound to search by it",
+  text: "text", image: "image", audio: "sound", video: "video",
+  very_likely: "very likely", likely: "likely", maybe: "maybe", unlikely: "unlikely",
+  uncalibrated: "not calibrated", by_name: "by name", gone: "file is gone",
+  found: (n) => (n === 1 ? "The best result" : `The best ${n.toLocaleString("en")}`),
+  newest: (n) => `${n.toLocaleString("en")} items, newest first`,
+  nothing: "Nothing matches.", nothing_more: "What comes closest is unlikely to be what you mean. Try other words, fewer filters, or a picture.",
+  nearest: "Show the nearest anyway", nearest_said: "Nothing matches; these are only the nearest.",
+  empty: "This store is empty.", empty_more: "Add a folder of pictures, sounds or texts; they are read where they lie and never changed.",
+  empty_shell: "Or in a terminal:", failed: "That did not work.", offline: "The server does not answer. Is it still running?",
+  again: "Try again", more: "More like this", not: "Not like this", explain: "Explain",
+  explaining: "Finding out why…", hide: "Hide the explanation", open_file: "Open the file",
+  copy: "Copy the path", copied: "Copied", close: "Close", previous: "Previous", next: "Next",
+  play: "Play", pause: "Pause", cosine: "cosine", added: "added", size: "size", path: "path", span: "part",
+  remove: "Remove", remove_term: (name) => `Remove ${name}`, avoid: "not", avoid_term: (name) => `Avoid ${name} instead`,
+  seek_term: (name) => `Seek ${name} again`, uploading: "Reading the file…",
+  of_query: "In the query", of_item: "In the item", of_pairs: "Training pairs it leans on",
+  others: (n, v) => `the other ${n.toLocaleString("en")} pairs: ${v}`, speaks_for: "speaks for it", speaks_against: "speaks against it",
+  sums: "Each account sums to the score", start: "start", parts: "parts",
+  save_this: "Save this search", name: "Name", save: "Save", none_saved: "No searches are saved yet.",
+  save_needs: "Search for something first; then it can be saved here.", save_uploads: "A search by an uploaded file cannot be saved: the file is not kept.",
+  add_title: "Add folders", add_label: "Folder or file on the machine of the server", add: "Add",
+  add_roots: (r) => `Allowed: ${r}`, add_none: "Adding from the page is not allowed; start the server with --allow FOLDER.",
+  working: "Reading", left: (t) => `about ${t} left`, cancel: "Cancel", broken: (n) => `${n} files could not be used`,
+  lasso: "Select", lasso_hint: "Draw around items to select them.", pan_hint: "Drag to move, scroll to zoom, click to open.",
+  selected: (n) => `${n.toLocaleString("en")} selected`, clear: "Clear", export_csv: "Export CSV", export_json: "Export JSON",
+  as_results: "Show as results", zoom_in: "Zoom in", zoom_out: "Zoom out", whole: "Whole map",
+  map_of: (n, total) => (n < total ? `${n.toLocaleString("en")} of ${total.toLocaleString("en")} items, drawn at random` : `${n.toLocaleString("en")} items`),
+  map_method: "Placed by the two main directions of the space; the closer, the more alike, roughly.",
+  help: "Keys", key_search: "search", key_move: "move between results", key_open: "open", key_more: "more like this",
+  key_not: "not like this", key_explain: "explain", key_map: "map", key_help: "this list", key_close: "close",
+  uncalibrated_note: (d) => `No probability for ${d}: no pairs were held out for it.`, no_mic: "No sound could be recorded: the browser or its owner does not allow it.",
+  too_large: (m) => `Files to search by may have ${m} MB at most.`, language: "中文", loading: "Searching…",
+};
+
+const CHINESE = {
+  skip: "跳到结果", search: "搜索", placeholder: "输入文字，或拖入图片、声音",
+  attach: "用图片或声音文件搜索", record: "录一段声音来搜索", recording: "正在录音，再按一次结束", map: "地图", saved: "收藏", index: "添加",
+  filters: "筛选", kinds: "类型", least: "至少", any: "不限", meaning: "查找", instance: "最吻合的那个", semantic: "同类的东西",
+  where: "条件", where_hint: 'path~"假期/*"', results: "结果", drop: "松手即可用它来搜索",
+  text: "文字", image: "图片", audio: "声音", video: "视频",
+  very_likely: "很可能", likely: "可能", maybe: "也许", unlikely: "不太可能", uncalibrated: "未校准", by_name: "名称相符", gone: "文件已不在",
+  found: (n) => `最好的 ${n.toLocaleString("zh")} 个`, newest: (n) => `共 ${n.toLocaleString("zh")} 项，最新的在前`,
+  nothing: "没有匹配的内容。", nothing_more: "最接近的也不太可能是您要找的。换个说法、放宽筛选，或用一张图片试试。",
+  nearest: "仍然显示最接近的", nearest_said: "没有匹配的内容；以下只是最接近的。",
+  empty: "这里还是空的。", empty_more: "添加一个含有图片、声音或文字的文件夹；只读取，绝不改动原文件。", empty_shell: "或在终端中运行：",
+  failed: "没有成功。", offline: "服务器没有回应，它还在运行吗？", again: "重试", more: "更多类似", not: "不要类似的", explain: "为什么",
+  explaining: "正在分析…", hide: "收起说明", open_file: "打开文件", copy: "复制路径", copied: "已复制", close: "关闭", previous: "上一个", next: "下一个",
+  play: "播放", pause: "暂停", cosine: "余弦", added: "添加于", size: "大小", path: "路径", span: "片段", remove: "移除", remove_term: (name) => `移除 ${name}`,
+  avoid: "不要", avoid_term: (name) => `改为避开 ${name}`, seek_term: (name) => `改为寻找 ${name}`, uploading: "正在读取文件…",
+  of_query: "查询中", of_item: "内容中", of_pairs: "所依据的训练样本", others: (n, v) => `其余 ${n.toLocaleString("zh")} 对：${v}`,
+  speaks_for: "支持匹配", speaks_against: "反对匹配", sums: "每一栏相加都等于得分", start: "起点", parts: "各部分",
+  save_this: "收藏这次搜索", name: "名称", save: "保存", none_saved: "还没有收藏的搜索。", save_needs: "先搜索一次，然后可以在这里收藏。",
+  save_uploads: "用上传文件的搜索无法收藏：文件不会保留。", add_title: "添加文件夹", add_label: "服务器上的文件夹或文件", add: "添加",
+  add_roots: (r) => `允许的范围：${r}`, add_none: "不允许从网页添加；请用 --allow 文件夹 启动服务器。", working: "正在读取", left: (t) => `大约还需 ${t}`,
+  cancel: "取消", broken: (n) => `${n} 个文件无法使用`, lasso: "圈选", lasso_hint: "画一个圈来选择。", pan_hint: "拖动以移动，滚轮缩放，点击打开。",
+  selected: (n) => `已选 ${n.toLocaleString("zh")} 项`, clear: "清除", export_csv: "导出 CSV", export_json: "导出 JSON", as_results: "列出所选",
+  zoom_in: "放大", zoom_out: "缩小", whole: "全图", map_of: (n, total) => (n < total ? `随机抽取 ${total.toLocaleString("zh")} 项中的 ${n.toLocaleString("zh")} 项` : `${n.toLocaleString("zh")} 项`),
+  map_method: "按空间的两个主方向排列；大致越近越相似。", help: "快捷键", key_search: "搜索", key_move: "在结果间移动", key_open: "打开", key_more: "更多类似",
+  key_not: "不要类似的", key_explain: "为什么", key_map: "地图", key_help: "本列表", key_close: "关闭",
+  uncalibrated_note: (d) => `${d} 没有概率：没有为它预留的样本。`, no_mic: "无法录音：浏览器或其主人不允许。",
+  too_large: (m) => `用来搜索的文件最大 ${m} MB。`, language: "English", loading: "正在搜索…",
+};
+
+const stored = () => {
+  try {
+    return localStorage.getItem("isthmus.language");
+  } catch {
+    return null; // private browsing
+  }
+};
+
+export let language = stored() ?? ((navigator.language || "en").startsWith("zh") ? "zh" : "en");
+
+export function t(key, ...values) {
+  const found = (language === "zh" ? CHINESE : ENGLISH)[key] ?? ENGLISH[key] ?? key;
+  return typeof found === "function" ? found(...values) : found;
+}
+
+export const likelihood = (words) => t(words.replace(" ", "_"));
+export const kind = (modality) => (modality in ENGLISH ? t(modality) : modality);
+
+export function translate(root = document) {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const each of root.querySelectorAll("[data-t]")) each.textContent = t(each.dataset.t);
+  for (const each of root.querySelectorAll("[data-p]")) each.placeholder = t(each.dataset.p);
+  for (const each of root.querySelectorAll("[data-l]")) {
+    each.setAttribute("aria-label", t(each.dataset.l));
+    if (each.tagName === "BUTTON") each.title = t(each.dataset.l);
+  }
+}
+
+export function switchLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  try {
+    localStorage.setItem("isthmus.language", language);
+  } catch { /* it is only forgotten */ }
+  translate();
+}
+
+export function duration(seconds) {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return `${Math.round(seconds / 60)} min`;
+}

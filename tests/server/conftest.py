@@ -1,0 +1,131 @@
+"""A store on disk with hostile names in it, and servers around it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="the extra 'server' is not installed")
+from starlette.testclient import TestClient
+from tests.tasks.conftest import scenes, space  # noqa: F401
+
+from isthmus.core.types import Dataset
+from isthmus.media import decode
+from isthmus.server import Settings, create_app
+from isthmus.space import Space
+from isthmus.tasks import Store
+
+HOSTILE = (
+    "<script>window.attacked=1<!-- .png",
+    "\"><img src=x onerror='window.attacked=2'>.png",
+    "' onmouseover='window.attacked=3' x='.png",
+    "<svg onload=window.attacked=4>.png",
+    "javascript:window.attacked=5.png",
+    "{{constructor.constructor('window.attacked=6')()}}.png",
+    "${window.attacked=7}.png",
+    "<iframe srcdoc='<script>parent.attacked=8<!-- '>.png",
+    "&lt;script&gt;window.attacked=9&lt;.png",
+    "\u202egnp.<script>window.attacked=10.png",
+    "<a href=javascript:window.attacked=11>x<a>.png",
+    "<style>*{background:url(https:evil)}.png",
+    "<math><mi xlink:href=javascript:window.attacked=13>.png",
+    "<input autofocus onfocus=window.attacked=14>.png",
+    "<details open ontoggle=window.attacked=15>.png",
+    "<body onload=window.attacked=16>.png",
+    "<template><script>window.attacked=17.png",
+    "<base href=https:evil>.png",
+    "<meta http-equiv=refresh content=0>.png",
+    "\\u003cscript\\u003ewindow.attacked=20.png",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of media and the store that holds it."""
+
+    media: Path
+    store: Path
+
+
+@pytest.fixture(scope="session")
+def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: F811
+    """Twenty-four scenes as pictures, sounds and texts; some of the names attack."""
+    import soundfile
+
+    root = tmp_path_factory.mktemp("served").resolve()
+    media = root / "媒体"
+    media.mkdir()
+    for number, record in enumerate(scenes.records[80:104]):
+        picture = decode(record.items["image"])
+        name = HOSTILE[number] if number < len(HOSTILE) else f"图{number}.png"
+        picture.save(media / name, "PNG")
+        sound = decode(record.items["audio"])
+        soundfile.write(media / f"声{number}.wav", sound.samples, sound.rate)
+        caption = record.items["text"].captions[0]
+        if number < 3:
+            caption += f" {HOSTILE[number]}"
+        (media / f"词{number}.txt").write_text(caption, encoding="utf-8")
+    with Store.open(root / "store", space) as store:
+        store.add(media)
+    return Place(media, root / "store")
+
+
+@pytest.fixture(scope="session")
+def client(place: Place) -> Iterator[TestClient]:
+    """An application in this process."""
+    with Store.open(place.store) as store, asked(store) as made:
+        yield made
+
+
+@contextmanager
+def asked(store: Store, **settings: Any) -> Iterator[TestClient]:
+    app = create_app(store, Settings(**settings))
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as made:
+        yield made
+
+
+@contextmanager
+def served(store: Path, *options: str, token: str = "") -> Iterator[tuple[str, Any]]:
+    """``isthmus serve`` as its own process: the address, and the process."""
+    environment = {**os.environ, "ISTHMUS_TOKEN": token, "COLUMNS": "200"}
+    command = [sys.executable, "-m", "isthmus", "serve", "--store", str(store), "--port", "0"]
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        found = re.search(r"http://\S+/", line)
+        assert found, line
+        yield found[0], process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def address(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server in a process of its own, on a copy of the store."""
+    copy = tmp_path_factory.mktemp("copy") / "store"
+    shutil.copytree(place.store, copy)
+    with served(copy, "--allow", str(place.media)) as (found, _):
+        yield found
+
+
+def until(true: Any, seconds: float = 20.0) -> None:
+    """Wait for something that another thread or process does."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
