@@ -33,8 +33,8 @@ PAYLOADS = [
     "/etc/passwd", "//etc/passwd", "%2fetc%2fpasswd", "file:///etc/passwd", "..%252f..%252fetc",
     "..%c0%af..%c0%afetc%c0%afpasswd", "%00/etc/passwd", "/etc/passwd%00.png", "~root/.ssh/id_rsa",
     "$HOME/.bashrc", "/proc/self/environ", "/proc/self/cmdline", "/dev/zero",
-    "C:\\Windows\\win.ini", "\\\\host\\share", "..;/..;/etc/passwd", "./././../../etc/hosts", "static/../../../app.py",
-    "%u002e%u002e/etc/passwd",
+    "C:\\Windows\\win.ini", "\\\\host\\share", "..;/..;/etc/passwd", "./././../../etc/hosts",
+    "static/../../../app.py",     "%u002e%u002e/etc/passwd",
 ]  # fmt: skip
 
 
