@@ -10,7 +10,7 @@ from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
 from isthmus.space import Space
-from isthmus.tasks import Query, Store
+from isthmus.tasks import Query, Store, Term
 from isthmus.tasks.search import Hit, in_words, merged
 
 
@@ -71,6 +71,14 @@ def test_what_is_avoided_comes_later(store: Store) -> None:
     red = [h.id for h in store.search("red", modality="image", k=12, words=False).hits][:3]
     before, after = (np.mean([ranked.index(each) for each in red]) for ranked in (plain, away))
     assert after > before
+
+
+def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, media: Path) -> None:
+    path = str(media / "词3.txt")
+    item = next(e for e in store.backend.entries() if e.source == path)
+    caption = Path(path).read_text(encoding="utf-8")
+    query = Query([*Query.text(caption).terms, Term(None, item.id, -0.5)])
+    assert item.id not in {hit.id for hit in store.search(query, k=40).hits}
 
 
 def test_weights_of_terms_are_those_of_scores(store: Store) -> None:

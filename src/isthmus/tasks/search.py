@@ -194,12 +194,17 @@ class Asked:
         weights = np.array([term.weight for term in self.terms], dtype=np.float32)
         return np.asarray(weights / weights[weights > 0].sum(), dtype=np.float32)
 
+    @property
+    def own(self) -> set[str]:
+        """Items of the store that the query names; they are no news to who asks."""
+        return {term.stored for term in self.terms if term.stored}
+
     def among(
         self, modality: str, k: int, *, where: Filter | None = None, exact: bool = False
     ) -> list[Hit]:
         """The best ``k`` items of one modality, best first."""
         single = len(self.terms) == 1
-        own = {term.stored for term in self.terms if term.stored}
+        own = self.own
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
         scored = self.backend.search(
             direction,
@@ -381,7 +386,10 @@ def _with_named(
         return list(hits)
     found = backend.match(" ".join(texts), 2 * k, where=where)
     entries = backend.get([each for each, _ in found])
-    names = [n for n, _ in found if n in entries and entries[n].modality in modalities]
+    own = asked.own
+    names = [
+        n for n, _ in found if n in entries and n not in own and entries[n].modality in modalities
+    ]
     known = {hit.id: hit for hit in hits}
     for modality in dict.fromkeys(entries[n].modality for n in names if n not in known):
         some = [n for n in names if n not in known and entries[n].modality == modality]

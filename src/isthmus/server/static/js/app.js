@@ -58,14 +58,18 @@ async function ask() {
   hide("alert");
   $("where-error").hidden = true;
   const waiting = setTimeout(skeleton, SKELETON);
+  busy(true);
   try {
     const found = await fetchPage(0, signal);
     clearTimeout(waiting);
     answer = found;
     show();
+    busy(false);
   } catch (error) {
     clearTimeout(waiting);
-    if (error.name !== "AbortError") fail(error);
+    if (error.name === "AbortError") return;
+    fail(error);
+    busy(false);
   }
 }
 
@@ -89,7 +93,7 @@ async function more() {
     const fresh = (found.hits ?? found.items).filter((hit) => !known.has(hit.id));
     answer.full = !fresh.length;
     grid.append(fresh);
-    if (found.hits) tell(t("found", grid.hits.length));
+    if (found.hits && !answer.nothing_matches) tell(t("found", grid.hits.length));
   } catch (error) {
     if (error.name !== "AbortError") answer.full = false;
   }
@@ -119,6 +123,11 @@ function show() {
   return undefined;
 }
 
+let answers = 0;
+function busy(now) {
+  $("results").setAttribute("aria-busy", String(now));
+  if (!now) $("results").dataset.answers = String(answers += 1);
+}
 const tell = (text) => { $("said").textContent = text; };
 
 function nothing(some) {
