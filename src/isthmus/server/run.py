@@ -97,7 +97,8 @@ class _Server(uvicorn.Server):
 def _socket(settings: Settings) -> socket.socket:
     """Bound, not yet listening, so that nobody waits for models that are being loaded."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    made = socket.socket(family)
+    # With the protocol named, asyncio sends small answers at once (TCP_NODELAY).
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((settings.host.strip("[]"), settings.port))

@@ -253,13 +253,22 @@ class Space:
             native: ``(q, dim)``, what the encoder gave for them; without it nonsense is told
                 from questions less often.
         """
-        self._known(modality)
         self._known(item_modality)
-        nearest = nearness(query, self.banks[item_modality])
-        own = nearness(query, self.banks[modality])
-        if native is None or modality not in self.native_banks:
-            return Background(nearest, own)
-        return Background(nearest, own, native_nearness(native, self.native_banks[modality]))
+        return self.backgrounds(query, modality, native)[item_modality]
+
+    def backgrounds(
+        self, query: F32, modality: str, native: F32 | None = None
+    ) -> dict[str, Background]:
+        """:meth:`query_background` for items of every modality, at little more than one's cost."""
+        near = self.hubness(query, modality)
+        own = near[:, self.modalities.index(modality)]
+        familiar = None
+        if native is not None and modality in self.native_banks:
+            familiar = native_nearness(native, self.native_banks[modality])
+        return {
+            name: Background(near[:, column], own, familiar)
+            for column, name in enumerate(self.modalities)
+        }
 
     def emergent(self, directions: Iterable[str]) -> list[str]:
         """Those of ``"a→b"`` directions whose modalities shared no record in training."""

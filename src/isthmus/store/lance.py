@@ -24,6 +24,8 @@ _EPOCH = "epoch"
 _INDEX = "index"
 _SETTLED = 1_000_000_000
 """Nanoseconds after which a changed folder can be told by its time; clocks tick coarsely."""
+_GLANCE = 0.002
+"""Seconds for which what was seen of the folder is taken as still true while reading."""
 _PATIENCE = 2
 """Searches that look at every row before the index is opened, which takes longer than they."""
 
@@ -57,6 +59,7 @@ class LanceBackend(MemoryBackend):
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
         self._searches = 0
+        self._looked = 0.0
 
     def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
         """Add what is not there yet; durable when it returns."""
@@ -188,6 +191,14 @@ class LanceBackend(MemoryBackend):
             self._seen = (version, epoch)
         return self._rows
 
+    def _read(self) -> Rows:
+        """Memory, for a reader: what was seen a moment ago is still true."""
+        now = time.monotonic()
+        if now - self._looked > _GLANCE or self._seen[0] < 0:
+            self._fresh()
+            self._looked = now
+        return self._rows
+
     def _extended(self) -> bool:
         """Read what was appended; False where rows changed, though nobody said so.
 
@@ -215,7 +226,7 @@ class LanceBackend(MemoryBackend):
 
     def _ready(self, exact: bool) -> Rows:
         """Memory, and the index where it is likely to be worth the time to open it."""
-        rows = self._fresh()
+        rows = self._read()
         if exact or rows.index is not None or len(rows) < LEAST or not available():
             return rows
         self._searches += 1

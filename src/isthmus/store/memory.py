@@ -59,27 +59,27 @@ class MemoryBackend:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, F32]:
         """Vectors by id."""
-        rows = self._fresh()
+        rows = self._read()
         return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
 
     def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
         """Hubness by id."""
-        rows = self._fresh()
+        rows = self._read()
         return {each: rows.hubness[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
-        rows = self._fresh()
+        rows = self._read()
         return {each for each in ids if each in rows.row_of}
 
     def entries(self, where: Filter | None = None) -> Iterable[Entry]:
         """All entries, or those that pass."""
-        return [e for e in self._fresh().entries if where is None or where.matches(e)]
+        return [e for e in self._read().entries if where is None or where.matches(e)]
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
         """How many entries of each modality."""
         if where is None:
-            return self._fresh().count()
+            return self._read().count()
         return Counter(entry.modality for entry in self.entries(where))
 
     def search(
@@ -97,7 +97,7 @@ class MemoryBackend:
 
     def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
         """Full text."""
-        return self._fresh().match(words, k, where)
+        return self._read().match(words, k, where)
 
     def record_files(self, files: Sequence[FileRecord]) -> None:
         """Keep what is known of files."""
@@ -132,6 +132,10 @@ class MemoryBackend:
         """The rows, as they are now."""
         return self._rows
 
+    def _read(self) -> Rows:
+        """The same for a reader, who may be a moment behind."""
+        return self._fresh()
+
     def _ready(self, exact: bool) -> Rows:
         """The same, with their index if there is one and it is wanted."""
-        return self._fresh()
+        return self._read()

@@ -39,6 +39,7 @@ class Rows:
         self._hubness: F32 = np.zeros((0, len(self.modalities)), dtype=np.float32)
         self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
         self._codes: NDArray[np.int8] | None = None
+        self._counts: dict[str, int] | None = None
         self._words: WordIndex | None = None
         self.index: Index | None = None
 
@@ -211,6 +212,11 @@ class Rows:
 
     def count(self) -> dict[str, int]:
         """How many rows of each modality of the space, and of others."""
+        if self._counts is None:
+            self._counts = self._counted()
+        return dict(self._counts)
+
+    def _counted(self) -> dict[str, int]:
         counts = np.bincount(self.codes + 1, minlength=len(self.modalities) + 1).tolist()
         known = dict(zip(self.modalities, counts[1:], strict=True))
         others = Counter(self.entries[row].modality for row in np.flatnonzero(self.codes < 0))
@@ -227,7 +233,7 @@ class Rows:
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
-        self._masks, self._codes, self._words = {}, None, None
+        self._masks, self._codes, self._words, self._counts = {}, None, None, None
 
 
 def _searchable(entry: Entry) -> str:

@@ -98,7 +98,8 @@ class WordIndex:
     def _with(self, part: str) -> Iterator[str]:
         """Every word that has a part in it."""
         if self._vocabulary is None:
-            self._vocabulary = _SEPARATOR + _SEPARATOR.join(self._rows) + _SEPARATOR
+            words = (word for word in self._rows if not word.isdigit())  # those are found whole
+            self._vocabulary = _SEPARATOR + _SEPARATOR.join(words) + _SEPARATOR
         text = self._vocabulary
         place = text.find(part)
         while place >= 0:

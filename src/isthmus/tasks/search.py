@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ class Asked:
     natives: Sequence[F32 | None]
     readout: Readout
     sizes: Mapping[str, int]
-    _known: dict[tuple[int, str], Background] = field(default_factory=dict)
+    _known: dict[int, dict[str, Background]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
@@ -185,10 +186,10 @@ class Asked:
         found = [_vector(space, backend, term) for term in query.terms]
         vectors = np.stack([vector for vector, _, _ in found])
         modalities, natives = [m for _, m, _ in found], [native for *_, native in found]
-        sizes = backend.count()
+        sizes = dict(backend.count())
         return cls(space, backend, query.terms, vectors, modalities, natives, readout, sizes)
 
-    @property
+    @cached_property
     def weights(self) -> F32:
         """Of the terms, scaled so that the positive ones sum to 1."""
         weights = np.array([term.weight for term in self.terms], dtype=np.float32)
@@ -309,13 +310,10 @@ class Asked:
         return float(score.mean()), max(float(score.std()), 1e-6)
 
     def _background(self, term: int, modality: str) -> Background:
-        key = (term, modality)
-        if key not in self._known:
-            own = self.modalities[term]
-            query = self.vectors[term][None]
-            native = self.natives[term]
-            self._known[key] = self.space.query_background(query, own, modality, native)
-        return self._known[key]
+        if term not in self._known:
+            query, native = self.vectors[term][None], self.natives[term]
+            self._known[term] = self.space.backgrounds(query, self.modalities[term], native)
+        return self._known[term][modality]
 
     def _calibration(self, term: int, modality: str) -> Calibration:
         return self.space.calibration[f"{self.modalities[term]}→{modality}"]
@@ -403,5 +401,5 @@ def _with_named(
         ranks.setdefault(round(shares[n], 6), rank)
     gain = {n: _NAMED * shares[n] ** 4 / (_FUSION + ranks[round(shares[n], 6)]) for n in names}
     place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
-    joined = [replace(hit, named=name in full) for name, hit in known.items()]
+    joined = [replace(hit, named=True) if name in full else hit for name, hit in known.items()]
     return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))

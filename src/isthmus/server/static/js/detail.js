@@ -110,7 +110,7 @@ async function explain(canvas, why, button) {
     const made = await api.explain(term, hit.id, running.signal);
     if (shown.hit !== hit) return;
     why.replaceChildren(...[
-      h("p", { class: "reason" }, made.said[0]),
+      h("p", { class: "reason" }, language === "zh" ? t("score_said", signed(made.score), Math.floor(100 * (made.above ?? 0))) : made.said[0]),
       side(t("of_query"), made.query), over(canvas, made.item),
       signs(), pairs(made.pairs), h("p", { class: "quiet" }, `${t("sums")}, ${signed(made.score)}.`)].filter(Boolean));
     button.textContent = t("hide");
@@ -136,7 +136,7 @@ function side(name, account) {
   return h("div", { class: "account" }, h("h3", {}, name),
     texts.length
       ? h("p", { class: "weighed", dir: "auto" }, ...texts.flatMap((part) => [h("span", strength(part, largestOf(texts)), part.text, h("small", {}, signed(part.value))), " "]))
-      : h("p", { class: "quiet" }, account.method),
+      : h("p", { class: "quiet" }, account.parts.length ? t("drawn_over") : account.method),
     account.parts.length > 0 && h("p", { class: "quiet" }, `${t("start")} ${signed(account.baseline)}, ${t("parts")} ${signed(sum)}`));
 }
 
