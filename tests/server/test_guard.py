@@ -22,7 +22,7 @@ from tests.server.conftest import Place, asked, served, until
 
 from isthmus.core.errors import InputError
 from isthmus.server import Settings
-from isthmus.server.guard import Guard
+from isthmus.server.guard import Guard, _Place
 from isthmus.space import Space
 from isthmus.tasks import Store
 
@@ -163,10 +163,11 @@ def test_no_path_leads_out(client: TestClient, where: str) -> None:
 def test_a_large_body_is_refused_with_and_without_a_length(address: str) -> None:
     megabyte = b"x" * 2**20
     head = "POST /api/uploads HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
-    told = rest(raw(address, f"{head}Content-Length: {300 * 2**20}\r\n\r\n".encode()))
-    assert told.startswith(b"HTTP/1.1 413") and b"64 MiB" in told
-    # What is read on its way to a route, and what no route reads.
     form = head.replace("text/plain", "multipart/form-data; boundary=x")
+    for kind, said in ((form, b"64 MiB"), (head, b"1 MiB")):
+        told = rest(raw(address, f"{kind}Content-Length: {300 * 2**20}\r\n\r\n".encode()))
+        assert told.startswith(b"HTTP/1.1 413") and said in told
+    # What is read on its way to a route, and what no route reads.
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     for kind, first, least, most in ((form, part, 64, 100), (head, b"", 0, 36)):
         begun = f"{kind}Transfer-Encoding: chunked\r\n\r\n".encode()
@@ -191,6 +192,15 @@ def http_get(address: str, path: str) -> tuple[int, float]:
     status = connection.getresponse().status
     connection.close()
     return status, time.perf_counter() - started
+
+
+def test_half_sent_bodies_take_no_place_from_others(address: str) -> None:
+    begun = b"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{"
+    half = [raw(address, begun) for _ in range(100)]
+    time.sleep(0.5)
+    assert {http_get(address, "/api/health")[0] for _ in range(5)} == {200}
+    for each in half:
+        each.close()
 
 
 def test_half_sent_requests_are_closed_and_others_do_not_wait(address: str) -> None:
@@ -234,21 +244,23 @@ def guard_of(client: TestClient) -> Any:
 def test_a_crowd_is_told_to_come_back(space: Space) -> None:
     with asked(Store.in_memory(space), at_once=1) as client:
         guard = guard_of(client)
-        release = guard._admit("somebody")
+        place = _Place(guard, "somebody")
+        place.take()
         got = client.get("/api/health")
         assert got.status_code == 429 and got.headers["retry-after"] == "1"
-        release()
-        release()
+        place.leave()
+        place.leave()
         assert client.get("/api/health").status_code == 200
 
 
 def test_one_address_leaves_room_for_others(space: Space) -> None:
     with asked(Store.in_memory(space), at_once=8, at_once_each=1) as client:
         guard = guard_of(client)
-        release = guard._admit("testclient")
+        place = _Place(guard, "testclient")
+        place.take()
         assert client.get("/api/health").status_code == 429
-        guard._admit("another")()
-        release()
+        _Place(guard, "another").take()
+        place.leave()
         assert client.get("/api/health").status_code == 200
 
 

@@ -72,9 +72,8 @@ class Guard:
 
     def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
+        self.working: Counter[str] = Counter()
         self._hosts = settings.hosts
-        self._working = 0
-        self._working_for: Counter[str] = Counter()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request or refuse it."""
@@ -89,12 +88,12 @@ class Guard:
         try:
             headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
             self._check(scope, headers)
-            body = _Body(receive, headers, self.settings)
-            release = self._admit((scope.get("client") or ("",))[0])
+            place = _Place(self, (scope.get("client") or ("",))[0])
+            body = _Body(receive, headers, self.settings, place.take)
             try:
-                await self.app(scope, body.receive, answer.passing(body, release))
+                await self.app(scope, body.receive, answer.passing(body, place.leave))
             finally:
-                release()
+                place.leave()
             if body.refused is not None:
                 raise body.refused
         except RefusedError as refused:
@@ -124,27 +123,40 @@ class Guard:
                 www_authenticate='Bearer, Basic realm="isthmus", charset="UTF-8"',
             )
 
-    def _admit(self, client: str) -> Callable[[], None]:
-        """Take a place among the requests in work; what is returned gives it back, once."""
-        each = self.settings.at_once_each
-        if self._working >= self.settings.at_once or (each and self._working_for[client] >= each):
+
+class _Place:
+    """A request's place among those in work.
+
+    It is taken once the body is there: who sends slowly keeps nobody else waiting.
+    """
+
+    def __init__(self, guard: Guard, client: str) -> None:
+        self._guard, self._client = guard, client
+        self._held = False
+
+    def take(self) -> None:
+        """Be counted.
+
+        Raises:
+            RefusedError: If there are too many.
+        """
+        guard, each = self._guard, self._guard.settings.at_once_each
+        if guard.working.total() >= guard.settings.at_once or (
+            each and guard.working[self._client] >= each
+        ):
             raise RefusedError(
                 429, "too many requests at once; come back later", retry_after=str(_RETRY_SECONDS)
             )
-        self._working += 1
-        self._working_for[client] += 1
-        held = True
+        guard.working[self._client] += 1
+        self._held = True
 
-        def release() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self._working -= 1
-                self._working_for[client] -= 1
-                if not self._working_for[client]:
-                    del self._working_for[client]
-
-        return release
+    def leave(self) -> None:
+        """Be counted no longer; may be called twice."""
+        if self._held:
+            self._held = False
+            self._guard.working[self._client] -= 1
+            if not self._guard.working[self._client]:
+                del self._guard.working[self._client]
 
 
 class _Answer:
@@ -199,14 +211,25 @@ class _Body:
         refused: Why no more of it is taken.
     """
 
-    def __init__(self, receive: Receive, headers: dict[str, str], settings: Settings) -> None:
-        self._receive, self._settings = receive, settings
+    def __init__(
+        self,
+        receive: Receive,
+        headers: dict[str, str],
+        settings: Settings,
+        whole: Callable[[], None],
+    ) -> None:
+        self._receive, self._settings, self._whole = receive, settings, whole
         self._size, self._started = 0, time.monotonic()
         self.pending = "content-length" in headers or "transfer-encoding" in headers
         self.refused: RefusedError | None = None
+        # Files go to disk as they come; all else is held in memory until it is whole.
+        files = headers.get("content-type", "").lower().startswith("multipart/form-data")
+        self._most = settings.max_body if files else min(settings.max_body, settings.max_json)
         declared = headers.get("content-length", "0")
-        if not declared.isdigit() or int(declared) > settings.max_body:
+        if not declared.isdigit() or int(declared) > self._most:
             raise self._too_large()
+        if not self.pending:
+            whole()
 
     async def receive(self) -> Message:
         """The next part of the body."""
@@ -223,13 +246,18 @@ class _Body:
         if message["type"] == "http.request":
             self._size += len(message.get("body", b""))
             self.pending = message.get("more_body", False)
-            if self._size > self._settings.max_body:
-                self.refused = self._too_large()
-                raise self.refused
+            try:
+                if self._size > self._most:
+                    raise self._too_large()
+                if not self.pending:
+                    self._whole()
+            except RefusedError as refused:
+                self.refused = refused
+                raise
         return message
 
     def _too_large(self) -> RefusedError:
-        most = self._settings.max_body / 2**20
+        most = self._most / 2**20
         return RefusedError(413, f"a request may have {most:.0f} MiB at most")
 
 

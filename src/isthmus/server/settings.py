@@ -24,7 +24,8 @@ class Settings:
         token: What callers must show; needed on any address but loopback.
         names: Host names under which the server may be asked, beside its address.
         roots: Folders whose files may be indexed from the page.
-        max_body: Bytes of a request beyond which it is refused.
+        max_body: Bytes of an upload beyond which it is refused.
+        max_json: The same for every other request.
         header_seconds: How long the head of a request may take.
         body_seconds: How long a body may pause, or take with :attr:`slowest` bytes a second.
         slowest: Bytes a second that a body must come with.
@@ -43,6 +44,7 @@ class Settings:
     names: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
     max_body: int = 64 * 2**20
+    max_json: int = 2**20
     header_seconds: float = 10.0
     body_seconds: float = 10.0
     slowest: int = 50_000
