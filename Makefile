@@ -35,7 +35,7 @@ docs: setup ## build the documentation into site/
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
 	@set -e; for name in quality encode moments auto refusal graph unpaired \
-		matching diagnose calibration search; do echo "== $$name"; \
+		matching diagnose calibration search indexing server; do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 	$(BIN)/python benchmarks/ablation.py --json benchmarks/results/ablation.json --page docs/ablation.md
 

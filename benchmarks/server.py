@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -228,8 +229,9 @@ def half_sent(host: str, port: int, rounds: int) -> dict[str, Any]:
         busy, wrong = asyncio.run(load(host, port, 1, 6.0))
         assert not wrong
         for made in held:
-            while made.recv(4096):
-                pass
+            with contextlib.suppress(ConnectionResetError):
+                while made.recv(4096):
+                    pass
         closed.append(time.perf_counter() - started)
         idle_all.append(float(np.percentile(idle, 99)))
         busy_all.append(float(np.percentile(busy, 99)))

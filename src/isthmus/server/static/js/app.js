@@ -114,7 +114,7 @@ function show() {
     nothing(hits.length > 0);
     return undefined;
   } else {
-    const note = answer.uncalibrated.length ? ` ${t("uncalibrated_note", answer.uncalibrated.join(", "))}` : "";
+    const note = answer.uncalibrated.length ? `. ${t("uncalibrated_note", answer.uncalibrated.join(", "))}` : "";
     tell((answer.nothing_matches ? t("nearest_said") : t("found", hits.length)) + note);
   }
   $("grid").hidden = !!map?.shown;
