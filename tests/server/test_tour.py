@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.conftest import served
 
 from isthmus.core.types import Dataset
 from isthmus.media import decode
 from isthmus.space import Space
 from isthmus.tasks import Store
-from tests.server.conftest import served
 
 pytestmark = pytest.mark.browser
 WANTED = {"search", "explanation", "map", "nothing", "phone"}
