@@ -11,7 +11,8 @@ from tests.tasks.conftest import picture
 from isthmus.core.errors import InputError, MediaError
 from isthmus.space import Space
 from isthmus.tasks import Query, Store, Term
-from isthmus.tasks.search import Hit, in_words, merged
+from isthmus.tasks.hits import Hit, in_words
+from isthmus.tasks.search import merged
 
 
 @pytest.fixture

@@ -62,13 +62,14 @@ def command(
         if space is not None:
             raise InputError("a store has a space of its own: name --store or --space, not both")
         with open_store(store) as opened:
+            records = _records(data)
             asked, found = (_item(*each, store=opened) for each in given)
-            loaded, size = opened.space, opened.backend.count().get(found.modality)
+            made = opened.explain(asked, found, seed=seed)
     else:
         asked, found = (_item(*each) for each in given)
-        loaded, size = Space.load(space or "starter"), None
-    records = _records(data)
-    made = explain(loaded, asked, asked.modality, found, found.modality, size=size, seed=seed)
+        records = _records(data)
+        loaded = Space.load(space or "starter")
+        made = explain(loaded, asked, asked.modality, found, found.modality, seed=seed)
     if output is not None:
         write_explanation(output, made, records=records)
     if as_json:

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.words import captions_of, count, hundredths, short_source, thing
 from isthmus.tasks.explain import Explanation, Side
-from isthmus.tasks.search import in_words
+from isthmus.tasks.hits import in_words
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""

@@ -23,8 +23,7 @@ from isthmus.server.uploads import Uploads
 from isthmus.server.views import Views
 from isthmus.store import Entry
 from isthmus.store.filters import parse
-from isthmus.tasks import Query, Store, Term
-from isthmus.tasks import search as results
+from isthmus.tasks import Query, Store, Term, hits
 
 _TEXT_SHOWN = 300
 _WARM = "a first question"
@@ -159,7 +158,7 @@ class Service:
     def map(self, limit: int) -> schemas.Map:
         """Items on the plane of their two principal axes, kept until the store changes."""
         with self._map_lock:
-            key = (limit, len(self.store), self.store.backend.count())
+            key = (limit, self.store.backend.count())
             if self._map is None or self._map[0] != key:
                 self._map = (key, self._drawn(limit))
             return self._map[1]
@@ -239,7 +238,7 @@ def _flat(x: F32, kinds: Sequence[str]) -> F64:
     return np.asarray(0.5 * ranks + 0.5 * (out - low) / np.maximum(high - low, 1e-9))
 
 
-def _hit(hit: results.Hit, aspect: float | None) -> schemas.Hit:
+def _hit(hit: hits.Hit, aspect: float | None) -> schemas.Hit:
     return schemas.Hit(
         id=hit.id,
         modality=hit.modality,

@@ -19,10 +19,11 @@ from isthmus.space.readout import Readout
 from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
 from isthmus.store.filters import Filter, parse
 from isthmus.tasks.explain import Explanation, explain
+from isthmus.tasks.hits import Results
 from isthmus.tasks.index import IndexReport, index, near_duplicates
 from isthmus.tasks.plan import Plan, plan
 from isthmus.tasks.query import Query
-from isthmus.tasks.search import Results, search
+from isthmus.tasks.search import search
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -245,19 +246,21 @@ class Store:
             )
         return replace(found, id=entry.id, span=entry.span)
 
-    def explain(self, query: str | Path | MediaItem, item: str, *, seed: int = 0) -> Explanation:
-        """Why an item of the store scores as it does for a query of one term.
+    def explain(
+        self, query: str | Path | MediaItem, item: str | MediaItem, *, seed: int = 0
+    ) -> Explanation:
+        """Why an item scores as it does for a query of one term, among those of the store.
 
         Args:
             query: As in :meth:`search`, or an item.
-            item: Id of an item of the store.
+            item: Id of an item of the store, or an item.
             seed: See :func:`isthmus.tasks.explain.explain`.
 
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
         asked = query if isinstance(query, MediaItem) else self._single(query)
-        found = self.item(item)
+        found = item if isinstance(item, MediaItem) else self.item(item)
         return explain(
             self.space,
             asked,
