@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -37,12 +38,14 @@ def command(
     from isthmus.server.run import serve
 
     settings = Settings(
-        host=host, port=port, token=token_from_environment(), names=tuple(name or ())
+        host=host,
+        port=port,
+        token=token_from_environment(),
+        names=tuple(name or ()),
+        roots=tuple(allow or ()),
     )
-    roots = tuple(allow) if allow else (Path.home(),) if settings.loopback else ()
-    settings = Settings(
-        host=host, port=port, token=settings.token, names=settings.names, roots=roots
-    )
+    if settings.loopback and not settings.roots:
+        settings = replace(settings, roots=(Path.home(),))
 
     def ready(address: str) -> None:
         out().print(f"Serving {opened.folder}, {len(opened):,} items, on {address}")

@@ -30,6 +30,19 @@ _MODALITY = {
     "theora": VIDEO,
     "text": TEXT,
 }
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "svg": "image/svg+xml",
+    "wav": "audio/wav",
+    "ogg": "audio/ogg",
+    "flac": "audio/flac",
+    "mp3": "audio/mpeg",
+    "text": "text/plain; charset=utf-8",
+}
+"""Media types by container, of those that a browser shows or plays as they are."""
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),

@@ -26,7 +26,6 @@ _PLAIN = "nodownload noplaybackrate noremoteplayback"  # a narrow player has no 
 _IMAGE_BYTES = 2_600_000  # of base64, so is the next; what is left of 6 MB is markup
 _AUDIO_BYTES = 2_400_000
 _MAP_AUDIO_BYTES = 2_000_000
-_MIME = {"wav": "audio/wav", "ogg": "audio/ogg", "flac": "audio/flac", "mp3": "audio/mpeg"}
 
 
 @dataclass
@@ -139,15 +138,25 @@ class Assets:
 
 def _thumbnail(item: MediaItem, side: int) -> tuple[str, int, int] | None:
     try:
-        picture = decode(item, image_side=side)
+        data, width, height = webp(item, side)
     except MediaError:
         return None
+    return _uri("image/webp", data), width, height
+
+
+def webp(item: MediaItem, side: int) -> tuple[bytes, int, int]:
+    """A picture whose longer side is at most ``side`` pixels, and its width and height.
+
+    Raises:
+        MediaError: If the picture cannot be read.
+    """
     from PIL import Image
 
+    picture = decode(item, image_side=side)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=72, method=4)
-    return _uri("image/webp", out.getvalue()), *picture.size
+    return out.getvalue(), *picture.size
 
 
 def _clip(item: MediaItem, *, original: bool) -> str | None:
@@ -176,9 +185,9 @@ def _clip(item: MediaItem, *, original: bool) -> str | None:
 
 
 def _mime(data: bytes, source: str) -> str | None:
-    from isthmus.media.sniff import HEAD_BYTES, container
+    from isthmus.media.sniff import HEAD_BYTES, MEDIA_TYPES, container
 
-    return _MIME.get(container(data[:HEAD_BYTES], source=source))
+    return MEDIA_TYPES.get(container(data[:HEAD_BYTES], source=source))
 
 
 def _uri(mime: str, data: bytes) -> str:

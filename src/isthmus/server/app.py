@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,8 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
         app.add_exception_handler(kind, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_middleware(_guarded, settings=settings, metrics=metrics)
+    app.add_middleware(Guard, settings=settings, metrics=metrics)
     return app
-
-
-def _guarded(app: Any, settings: Settings, metrics: Metrics) -> Guard:
-    return Guard(app, settings, metrics)
 
 
 async def _failed(_: Request, error: Exception) -> Response:
@@ -122,6 +118,3 @@ def _error(kind: str, message: str, status: int, headers: Any = None) -> JSONRes
     # A message may hold half of a surrogate pair of a hostile name.
     safe = message.encode(errors="replace").decode()
     return JSONResponse({"error": kind, "message": safe}, status, headers)
-
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]

@@ -83,7 +83,7 @@ class Guard:
         if scope["type"] != "http":  # websockets are not spoken here
             await send({"type": "websocket.close", "code": 1008})
             return
-        answer = _Answer(send, scope)
+        answer = _Answer(send)
         started = time.perf_counter()
         try:
             headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
@@ -162,8 +162,8 @@ class _Place:
 class _Answer:
     """A response on its way out."""
 
-    def __init__(self, send: Send, scope: MutableMapping[str, Any]) -> None:
-        self._send, self._scope = send, scope
+    def __init__(self, send: Send) -> None:
+        self._send = send
         self.status = 0
 
     def passing(self, body: _Body, release: Callable[[], None]) -> Send:

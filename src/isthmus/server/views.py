@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections import OrderedDict
@@ -12,26 +11,17 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
-from isthmus.core.types import AUDIO, IMAGE, TEXT, MediaItem
+from isthmus.core.types import AUDIO, IMAGE, MediaItem
 from isthmus.media import decode
-from isthmus.media.sniff import sniff_path
+from isthmus.media.image import FORMATS
+from isthmus.media.sniff import MEDIA_TYPES, container, read_head
+from isthmus.report.assets import webp
 from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)
 _CACHED = 64 * 2**20
 _ASPECTS = 200_000
 _POINTS = 240
-_TYPES = {
-    b"\x89PNG": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "",
-    b"OggS": "audio/ogg",
-    b"fLaC": "audio/flac",
-    b"ID3": "audio/mpeg",
-    b"BM": "image/bmp",
-}
-_BY_MODALITY = {TEXT: "text/plain; charset=utf-8", AUDIO: "audio/mpeg"}
 
 
 class Views:
@@ -100,31 +90,14 @@ def file_of(entry: Entry) -> tuple[Path, str]:
         raise MediaError(entry.source, "is no longer the file that was indexed")
     if size != entry.size:
         raise MediaError(entry.source, "has changed since it was indexed")
-    return path, media_type(path, entry.modality)
-
-
-def media_type(path: Path, modality: str) -> str:
-    """Told from the first bytes, never from the name."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    if modality == IMAGE and head.lstrip()[:1] == b"<":
-        return "image/svg+xml"
-    if head.startswith(b"RIFF"):
-        return "image/webp" if head[8:12] == b"WEBP" else "audio/wav"
-    for start, found in _TYPES.items():
-        if found and head.startswith(start):
-            return found
-    return _BY_MODALITY.get(modality, "application/octet-stream")
+    kind = container(read_head(path), source=entry.source)
+    return path, MEDIA_TYPES.get(kind, "application/octet-stream")
 
 
 def _small(item: MediaItem, side: int) -> bytes:
     if item.modality != IMAGE:
         raise UnsupportedMediaError(item.source, f"is {item.modality}; only pictures have one")
-    picture = decode(item, image_side=side)
-    picture.thumbnail((side, side))
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=80, method=2)
-    return out.getvalue()
+    return webp(item, side)[0]
 
 
 def _peaks(item: MediaItem) -> bytes:
@@ -142,11 +115,9 @@ def _aspect(source: str) -> float | None:
     from PIL import Image
 
     try:
-        if sniff_path(Path(source)) != IMAGE:
-            return None
-        with Image.open(source, formats=("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             width, height = picture.size
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except (OSError, MediaError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError):
         return None
     return round((height / width if turned else width / height), 4)

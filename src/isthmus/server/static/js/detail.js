@@ -18,16 +18,15 @@ dialog.addEventListener("close", () => {
 
 // `around` says what stands before and after, `steer` takes "more" and "not",
 // `term` is what the query sends to be explained, or null where there is none.
-export function open(hit, { around, steer, term, back }) {
+export function open(hit, { around, steer, term }) {
   running?.abort();
   stop();
-  shown = { hit, around, steer, term, back };
+  shown = { hit, around, steer, term };
   const canvas = h("div", { class: `thing ${hit.modality}` }, thing(hit));
   const why = h("div", { class: "why", "aria-live": "polite" });
   const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
-  const text = `${hit.source}`;
   const copy = h("button", {
-    type: "button", onclick: () => navigator.clipboard?.writeText(text).then(() => { copy.textContent = t("copied"); }, () => {}),
+    type: "button", onclick: () => navigator.clipboard?.writeText(hit.source).then(() => { copy.textContent = t("copied"); }, () => {}),
   }, t("copy"));
   const act = (action) => () => { dialog.close(); steer(action, hit); };
   dialog.replaceChildren(

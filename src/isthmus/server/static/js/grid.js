@@ -19,12 +19,12 @@ const seen = new IntersectionObserver((entries) => {
 export class Grid {
   // `more` is asked for when the end comes near, `chosen` when a tile is opened or steered by.
   constructor(root, { more, chosen }) {
-    Object.assign(this, { root, more, chosen, hits: [], tiles: [], waiting: [], run: 0 });
+    Object.assign(this, { root, more, chosen, hits: [], tiles: [], run: 0 });
     this.end = h("div", { class: "end", "aria-hidden": "true" });
     root.after(this.end);
     new IntersectionObserver((entries) => {
       this.near = entries.some((each) => each.isIntersecting);
-      if (this.near && !this.waiting.length) this.more();
+      if (this.near && this.tiles.length === this.hits.length) this.more();
     }, { rootMargin: "1200px" }).observe(this.end);
     addEventListener("resize", later(150, () => this.width !== this.root.clientWidth && this.layOut()));
     root.addEventListener("click", (event) => this.click(event));
@@ -45,24 +45,18 @@ export class Grid {
 
   append(hits) {
     this.hits.push(...hits);
-    this.waiting.push(...hits);
     if (hits.length) this.work(this.run);
   }
 
   // A few tiles a frame, in rows that are full; the last row may stay short.
   work(run) {
-    if (run !== this.run) {
-      this.waiting = this.waiting.slice(-this.hits.length + this.tiles.length || this.waiting.length);
-    }
-    this.waiting = this.hits.slice(this.tiles.length);
-    const some = this.waiting.splice(0, AT_ONCE);
     this.measure();
-    for (const hit of some) {
+    for (const hit of this.hits.slice(this.tiles.length, this.tiles.length + AT_ONCE)) {
       const tile = this.tile(hit, this.tiles.length);
       this.tiles.push(tile);
       this.place(tile);
     }
-    if (this.waiting.length) requestAnimationFrame(() => run === this.run && this.work(run));
+    if (this.tiles.length < this.hits.length) requestAnimationFrame(() => run === this.run && this.work(run));
     else if (this.near) setTimeout(() => run === this.run && this.near && this.more(), 0);
   }
 
