@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _starter_nonsense import nonsense
+from _starter_sentences import sentences
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
 from isthmus.core.types import Encoder, MediaItem, PairedVectors
@@ -35,6 +36,8 @@ class Corpus:
         captions: English, of the stamps.
         clip_art: Pictures of Open Clip Art; their text is the title beside title and keywords.
         titles: Of clip art alone, which is what people type.
+        sentences: Made of captions, ``(n, 512)``.
+        sentence_keys: The two stamps of each sentence, ``(n, 2)``.
         nonsense: Texts that ask for nothing, ``(n, 512)``.
         families: Of clip art.
     """
@@ -47,6 +50,8 @@ class Corpus:
     captions: Mapping[str, str]
     clip_art: PairedVectors
     titles: F32
+    sentences: F32
+    sentence_keys: NDArray[Any]
     nonsense: F32
     families: NDArray[Any]
     encoders: Prepared
@@ -75,6 +80,7 @@ def corpus() -> Corpus:
     parts.append(prepare(load("tuxpaint", part="sound-text"), cache=cache))
     tags.append("effects")
     sounds = [p.pairs.take(p.pairs.rows("text", "audio")) for p in parts]
+    told = sentences({language: _captions(language) for language in LANGUAGES})
     clip_art, titles, links = _clip_art(stamps.encoders["text"], cache)
     return Corpus(
         stamps.pairs,
@@ -85,6 +91,8 @@ def corpus() -> Corpus:
         _english(),
         clip_art,
         titles,
+        _texts([text for text, _ in told], stamps.encoders["text"], cache),
+        np.array([names for _, names in told]),
         _texts(nonsense(), stamps.encoders["text"], cache),
         links,
         stamps,
@@ -107,6 +115,12 @@ def _english(part: str = "image-text", language: str | None = None) -> dict[str,
     options: dict[str, Any] = {"limit": None, "language": language} if language else {}
     records = load("tuxpaint", part=part, languages="en", **options).records
     return {r.id.partition("#")[0]: r.items["text"].captions[0] for r in records}
+
+
+def _captions(language: str) -> dict[str, str]:
+    """Captions of the stamps in one language."""
+    records = load("tuxpaint", languages=language).records
+    return {record.id: record.items["text"].captions[0] for record in records}
 
 
 def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32, NDArray[np.intp]]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _everyday import EVERYDAY
 from isthmus.core.linalg import F32
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
@@ -27,6 +28,7 @@ from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.space import Prepared, Space, align, default_cache, prepare
 from isthmus.space.calibrate import shown_hits
 from isthmus.store import Entry, MemoryBackend
+from isthmus.tasks.asked import Asked
 from isthmus.tasks.query import Query
 from isthmus.tasks.search import search
 
@@ -94,15 +96,27 @@ def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[s
     return found
 
 
-def answered(space: Space, native: F32, items: F32) -> np.ndarray:
-    """Whether each text query gets a match among pictures, ``(q,)`` bool."""
-    queries = space.transform(native, "text")
-    calibration = space.calibration["text→image"]
-    background = space.query_background(queries, "text", "image", native)
-    hubness = space.hubness(items, "image")[:, space.modalities.index("text")]
-    probability = calibration.probability(queries @ items.T, hubness, background)
-    strange = calibration.all_strange(background)
-    return ~strange & (probability.max(axis=1) >= calibration.threshold)
+def gallery_of(space: Space, image: F32) -> MemoryBackend:
+    """A store of pictures that have nothing to be found by but what they show."""
+    backend = MemoryBackend(space.dim, space.modalities)
+    entries = [Entry(f"{row}", "image", f"{row}") for row in range(len(image))]
+    backend.add(entries, image, space.hubness(image, "image"))
+    return backend
+
+
+def answered(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
+    """Share of queries that a search finds a match for among pictures."""
+    found = [
+        search(space, backend, Query.text(text), modalities=("image",), words=False)
+        for text in texts
+    ]
+    return float(np.mean([not each.nothing for each in found]))
+
+
+def familiar(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
+    """Share of queries that are not strange to the space."""
+    asked = [Asked.of(space, backend, Query.text(text), "instance") for text in texts]
+    return float(np.mean([not each.strange for each in asked]))
 
 
 def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
@@ -130,22 +144,32 @@ def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
     found["gallery_size"] = by_size(
         space, vectors["text"], vectors["image"], space.transform(crowd, "image")
     )
-    own = ready.pairs.vectors["text"][test]
-    return found | decisions(space, ready.encoders["text"], own, vectors["image"], seed)
+    captions = _captions("en")
+    own = [captions[ready.pairs.ids[row]] for row in test]
+    return found | decisions(space, own, vectors["image"], seed)
 
 
-def decisions(space: Space, encoder: Any, own: F32, image: F32, seed: int) -> dict[str, Any]:
-    """Share of true captions kept and of nonsense refused; ``own`` are native vectors."""
+def decisions(space: Space, own: Sequence[str], image: F32, seed: int) -> dict[str, Any]:
+    """Share of true captions kept, of nonsense refused, and of plain queries that are familiar.
+
+    Whether a plain query has a match is not known, only that it should not be taken for nonsense.
+    """
+    backend = gallery_of(space, image)
     kinds = nonsense(np.random.default_rng(90_000 + seed), NONSENSE)
-    refused = {
-        kind: 1 - float(answered(space, _texts(encoder, texts), image).mean())
-        for kind, texts in kinds.items()
-    }
+    refused = {kind: 1 - answered(space, texts, backend) for kind, texts in kinds.items()}
     return {
-        "true_kept": float(answered(space, own, image).mean()),
+        "true_kept": answered(space, own, backend),
         "nonsense_refused": float(np.mean(list(refused.values()))),
         "nonsense_refused_by_kind": refused,
+        "everyday_familiar": {
+            language: familiar(space, texts, backend) for language, texts in EVERYDAY.items()
+        },
     }
+
+
+def _captions(language: str) -> dict[str, str]:
+    records = load("tuxpaint", languages=language).records
+    return {record.id: record.items["text"].captions[0] for record in records}
 
 
 def starter() -> dict[str, Any]:
@@ -162,21 +186,16 @@ def starter() -> dict[str, Any]:
         here = [row for row, name in enumerate(texts.ids) if name in names]
         if len(here) < GALLERY // 2:
             continue
-        native = texts.vectors["text"][here]
-        x = space.transform(native, "text")
+        captions = _captions(language)
+        x = space.transform(texts.vectors["text"][here], "text")
         y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
         hubness = space.hubness(y, "image")[:, space.modalities.index("text")]
         p = calibration.probability(x @ y.T, hubness, space.query_background(x, "text", "image"))
         found[language] = {
             "ece": expected_calibration_error(*shown_hits(p)),
             "coverage": float((np.diagonal(p) >= calibration.conformal(COVERAGE)).mean()),
-            **decisions(space, stamps.encoders["text"], native, y, 0),
+            **decisions(space, [captions[texts.ids[row]] for row in here], y, 0),
         }
-    return found
-
-
-def _texts(encoder: Any, texts: Sequence[str]) -> F32:
-    found: F32 = encoder.encode([(text,) for text in texts])
     return found
 
 
@@ -201,19 +220,23 @@ def merging(seed: int = 0) -> dict[str, Any]:
         vectors = space.transform(x, m)
         entries = [Entry(f"{m}:{name}", m, name) for name in names]
         backend.add(entries, vectors, space.hubness(vectors, m))
-    captions = load("tuxpaint").records
-    english = {record.id: record.items["text"].captions[0] for record in captions}
+    english = _captions("en")
     places: dict[str, list[int]] = {m: [] for m in native}
+    alone: dict[str, list[int]] = {m: [] for m in native}
     for name in names:
-        query = Query.text(english[name])
-        found = search(
-            space, backend, query, modalities=tuple(native), k=3 * len(names), words=False
-        )
+        query, k = Query.text(english[name]), 3 * len(names)
+        found = search(space, backend, query, modalities=tuple(native), k=k, words=False)
         place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
         for m in native:
             places[m].append(place[f"{m}:{name}"])
+            own = search(space, backend, query, modalities=(m,), k=k, words=False).hits
+            alone[m].append([hit.id for hit in own].index(f"{m}:{name}") + 1)
     mean = {m: float(np.mean(found)) for m, found in places.items()}
+    # No merging that keeps the order within a modality and gives each its turn can do better.
+    mean_alone = {m: float(np.mean(found)) for m, found in alone.items()}
     return {
+        "mean_rank_alone": mean_alone,
+        "ratio_alone": max(mean_alone.values()) / min(mean_alone.values()),
         "queries": len(names),
         "mean_rank": mean,
         "median_rank": {m: float(np.median(found)) for m, found in places.items()},
@@ -237,6 +260,10 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     out["gallery_size"] = {
         size: {key: spread([one["gallery_size"][size][key] for one in runs]) for key in keys}
         for size, keys in runs[0]["gallery_size"].items()
+    }
+    out["everyday_familiar"] = {
+        language: spread([one["everyday_familiar"][language] for one in runs])
+        for language in EVERYDAY
     }
     kinds = runs[0]["nonsense_refused_by_kind"]
     out["nonsense_refused_by_kind"] = {

@@ -20,12 +20,46 @@ def test_the_readme_has_examples() -> None:
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_examples_of_the_readme_run(number: int, tmp_path: Path, starter: None) -> None:
-    script = tmp_path / "example.py"
-    script.write_text(EXAMPLES[number], encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
+    done = _run(EXAMPLES[number], tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_the_page_on_finding_runs(starter: None, tmp_path: Path) -> None:
+    from isthmus.datasets import load
+    from isthmus.media import decode
+
+    (tmp_path / "photos").mkdir()
+    for number, record in enumerate(load("shapes", n=6).records):
+        decode(record.items["image"]).save(tmp_path / "photos" / f"{number}.png")
+    decode(load("shapes", n=7).records[-1].items["image"]).convert("RGB").save(
+        tmp_path / "query.jpg"
+    )
+    done = _run(_examples("finding.md")[0], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_on_vectors_runs(tmp_path: Path) -> None:
+    done = _run(_examples("how-to-data.md")[1], tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_on_diagnosis_runs(tmp_path: Path) -> None:
+    done = _run(_examples("diagnose.md")[0], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "diagnosis.html").stat().st_size > 10_000
+
+
+def _examples(page: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _run(example: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = folder / "example.py"
+    script.write_text(example, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_the_page_of_the_command_line_is_fresh() -> None:

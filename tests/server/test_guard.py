@@ -95,6 +95,13 @@ def test_another_address_needs_a_token() -> None:
     assert Settings(host="::1").loopback and Settings(host="127.9.9.9").loopback
 
 
+def test_the_name_of_a_proxy_needs_a_token() -> None:
+    with pytest.raises(InputError, match=r"pictures\.example can be reached"):
+        Settings(names=("pictures.example",))
+    assert Settings(names=("pictures.example",), token=TOKEN).exposed
+    assert not Settings(names=("localhost",)).exposed
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil"])
 def test_another_name_is_refused(client: TestClient, host: str) -> None:
     got = client.get("/api/health", headers={"host": host})

@@ -10,7 +10,9 @@ from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
 from isthmus.space import Space
+from isthmus.store import Entry
 from isthmus.tasks import Query, Store, Term
+from isthmus.tasks.asked import Asked
 from isthmus.tasks.hits import Hit, in_words
 from isthmus.tasks.search import merged
 
@@ -170,3 +172,21 @@ def test_what_cannot_be_explained_says_why(store: Store, media: Path) -> None:
     picture(Path(hit.source), seed=5)
     with pytest.raises(MediaError, match="has changed since it was indexed"):
         store.explain("a triangle", hit.id)
+
+
+def test_what_is_strange_to_the_space_can_still_be_like_an_item_of_its_own_kind(
+    space: Space,
+) -> None:
+    """A note that the space makes nothing of is found by itself, and no picture is."""
+    with Store.in_memory(space) as store:
+        note = "amortization of quarterly subsidies"
+        encoded = space.embed([note], "text").vectors
+        pictures = space.banks["image"][:30]
+        for modality, rows in (("text", encoded), ("image", pictures)):
+            entries = [Entry(f"{modality}{i}", modality, f"{i}") for i in range(len(rows))]
+            store.backend.add(entries, rows, space.hubness(rows, modality))
+        asked = Asked.of(space, store.backend, Query.text(note), "instance")
+        assert asked.strange
+        assert store.search(note, modality="image", words=False).nothing
+        found = store.search(note, modality="text", words=False)
+        assert not found.nothing and found.hits[0].id == "text0"

@@ -25,9 +25,9 @@ def command(
 ) -> None:
     """Serve a store: an API, a page for people, tools for language models.
 
-    Listens on this machine only, unless --host says otherwise; then ISTHMUS_TOKEN must hold a
-    token that callers show. Without --allow, and on this machine only, the home folder may be
-    indexed from the page. Ctrl-C ends it.
+    Listens on this machine only, unless --host says otherwise. With that, or a --name, other
+    machines may ask: then ISTHMUS_TOKEN must hold a token that callers show. Without --allow, and
+    only for this machine, the home folder may be indexed from the page. Ctrl-C ends it.
     """
     from isthmus.cli.opening import open_store
     from isthmus.core.extras import require
@@ -44,7 +44,7 @@ def command(
         names=tuple(name or ()),
         roots=tuple(allow or ()),
     )
-    if settings.loopback and not settings.roots:
+    if not settings.exposed and not settings.roots:
         settings = replace(settings, roots=(Path.home(),))
 
     def ready(address: str) -> None:

@@ -21,8 +21,8 @@ class Settings:
     Attributes:
         host: Address to listen on.
         port: Port to listen on; 0 for one that is free.
-        token: What callers must show; needed on any address but loopback.
-        names: Host names under which the server may be asked, beside its address.
+        token: What callers must show; needed wherever other machines may ask.
+        names: Host names under which the server may be asked, beside its address: by a proxy.
         roots: Folders whose files may be indexed from the page.
         max_body: Bytes of an upload beyond which it is refused.
         max_json: The same for every other request.
@@ -35,7 +35,7 @@ class Settings:
         upload_bytes: How many bytes they may have together.
 
     Raises:
-        InputError: If the address is not loopback and there is no token, or it is short.
+        InputError: If other machines may ask and there is no token, or it is short.
     """
 
     host: str = "127.0.0.1"
@@ -54,9 +54,10 @@ class Settings:
     upload_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
-        if self.token is None and not self.loopback:
+        if self.token is None and self.exposed:
+            where = ", ".join(self.names) or self.host
             raise InputError(
-                f"{self.host} can be reached from other machines, so a token is needed: set "
+                f"{where} can be reached from other machines, so a token is needed: set "
                 f"{TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, for example "
                 "those of: python -c 'import secrets; print(secrets.token_urlsafe())'"
             )
@@ -68,8 +69,14 @@ class Settings:
             raise InputError("the token must be of printable ASCII characters")
 
     @property
+    def exposed(self) -> bool:
+        """Whether other machines may ask, by the address or by a name of a proxy."""
+        local = {*LOOPBACK_NAMES, "::1"}
+        return not self.loopback or any(name.lower() not in local for name in self.names)
+
+    @property
     def loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
+        """Whether only this machine can reach the address."""
         if self.host == "localhost":
             return True
         try:

@@ -129,7 +129,7 @@ def _starter(report: Mapping[str, Any]) -> list[str]:
         "- The probability of a hit assumes that one of the things seen belongs and that they are",
         "  like the data above: a folder without an answer gets hits that look possible.",
         "- Texts that ask for nothing (letters, function words, mixed words) are mostly told",
-        "  apart; abstract words (amortization, bureaucracy) often are not.",
+        "  apart from questions, of which about one in ten is taken for nonsense, too.",
         "- Vectors can be inverted to some degree: treat them as you would the originals.",
     ]
 

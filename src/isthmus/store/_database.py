@@ -21,6 +21,8 @@ _COMMITS = 128
 _ROWS_PER_COMMIT = 1_000
 """So many rows allow one commit more, because merging writes all of them anew."""
 _ATTEMPTS = 3
+_CACHE = 16 * 2**20
+"""Bytes that LanceDB may keep of tables: all rows are read once, so more brings nothing."""
 
 
 class Database:
@@ -49,7 +51,10 @@ class Database:
         if name not in self._tables:
             os.environ.setdefault("LANCEDB_TELEMETRY", "off")
             lancedb = require("lancedb", extra="store", purpose="a store on disk")
-            database = lancedb.connect(str(self.root))
+            session = lancedb.Session(
+                index_cache_size_bytes=_CACHE, metadata_cache_size_bytes=_CACHE
+            )
+            database = lancedb.connect(str(self.root), session=session)
             schema = tables.schemas(self._dim, self._columns)[name]
             with self._opening(name):
                 if self.folder(name).is_dir():

@@ -20,6 +20,8 @@ from isthmus.tasks.query import Query, Term
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
+_LIKELY = 0.5
+"""Least probability of a hit for a query that is strange to the space."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,31 +124,45 @@ class Asked:
         names = dict.fromkeys(f"{m}→{modality}" for m in self.modalities)
         return [name for name in names if name not in self.space.calibration]
 
-    @property
+    @cached_property
     def strange(self) -> bool:
         """Whether something that is sought is unlike all that the space was made from.
 
-        How familiar a query is does not depend on what it is compared with, so any direction
-        from its modality that is calibrated can tell.
+        How familiar a query is does not depend on what it is compared with, so one direction from
+        its modality that takes it for familiar is enough: others were learned from less.
         """
-        return any(
-            calibration.strange(self._background(i, name.partition("→")[2]))
-            for i, term in enumerate(self.terms)
+        return any(self._strange(i) for i in self._sought)
+
+    def _strange(self, term: int) -> bool:
+        start = f"{self.modalities[term]}→"
+        told = [
+            calibration.strange(self._background(term, name.removeprefix(start)))
             for name, calibration in self.space.calibration.items()
-            if term.weight > 0 and name.startswith(f"{self.modalities[i]}→")
-        )
+            if name.startswith(start)
+        ]
+        return bool(told) and all(told)
 
     def answered(self, modality: str, hits: Sequence[Hit]) -> bool:
         """Whether some hit of a modality passes for a match, by what the space was calibrated on.
 
-        Where a direction is uncalibrated nothing can be said, and hits are shown.
+        What is strange to the space can still be like an item of its own modality: such a hit
+        passes if it is likely. Where a direction is uncalibrated nothing can be said, and hits
+        are shown.
         """
-        if not hits or self.uncalibrated(modality):
-            return bool(hits)
-        sought = [i for i, term in enumerate(self.terms) if term.weight > 0]
+        own = all(self.modalities[i] == modality for i in self._sought)
+        if not hits or (self.strange and not own):
+            return False
+        if self.uncalibrated(modality):
+            return True
         size = self.sizes[modality]
-        least = np.mean([self._calibration(i, modality).least(size) for i in sought])
+        least = float(np.mean([self._calibration(i, modality).least(size) for i in self._sought]))
+        if self.strange:
+            least = max(least, _LIKELY)
         return any((hit.probability or 0.0) >= least for hit in hits)
+
+    @property
+    def _sought(self) -> list[int]:
+        return [i for i, term in enumerate(self.terms) if term.weight > 0]
 
     @property
     def _strength(self) -> float:

@@ -49,11 +49,11 @@ def search(
     asked = Asked.of(space, backend, query, readout)
     ranked: list[list[Hit]] = []
     uncalibrated: list[str] = []
-    strange, sure = asked.strange, False
+    sure = False
     for modality in (m for m in modalities if asked.sizes.get(m)):
         hits = asked.among(modality, k, where=where, exact=exact)
         uncalibrated += asked.uncalibrated(modality)
-        sure = sure or (not strange and asked.answered(modality, hits))
+        sure = sure or asked.answered(modality, hits)
         ranked.append(hits)
     hits = merged(ranked)
     if words:

@@ -1,7 +1,7 @@
 // The page: what is asked, what is shown, and what the keys do.
 
 import { $, h, glyph, later } from "./dom.js";
-import { kind, switchLanguage, t, translate } from "./words.js";
+import { direction, kind, switchLanguage, t, translate } from "./words.js";
 import * as api from "./api.js";
 import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
@@ -114,7 +114,7 @@ function show() {
     nothing(hits.length > 0);
     return undefined;
   } else {
-    const note = answer.uncalibrated.length ? `. ${t("uncalibrated_note", answer.uncalibrated.join(", "))}` : "";
+    const note = answer.uncalibrated.length ? ` ${t("uncalibrated_note", answer.uncalibrated.map(direction).join(", "))}` : "";
     tell((answer.nothing_matches ? t("nearest_said") : t("found", hits.length)) + note);
   }
   $("grid").hidden = !!map?.shown;

@@ -10,7 +10,7 @@ const ENGLISH = {
   text: "text", image: "image", audio: "sound", video: "video",
   very_likely: "very likely", likely: "likely", maybe: "maybe", unlikely: "unlikely",
   uncalibrated: "not calibrated", by_name: "by name", gone: "file is gone",
-  found: (n) => (n === 1 ? "The best result" : `The best ${n.toLocaleString("en")}`),
+  found: (n) => (n === 1 ? "The best result." : `The best ${n.toLocaleString("en")}.`),
   newest: (n) => `${n.toLocaleString("en")} items, newest first`,
   nothing: "Nothing matches.", nothing_more: "What comes closest is unlikely to be what you mean. Try other words, fewer filters, or a picture.",
   nearest: "Show the nearest anyway", nearest_said: "Nothing matches; these are only the nearest.",
@@ -48,7 +48,7 @@ const CHINESE = {
   where: "条件", where_hint: 'path~"假期/*"', results: "结果", drop: "松手即可用它来搜索",
   text: "文字", image: "图片", audio: "声音", video: "视频",
   very_likely: "很可能", likely: "可能", maybe: "也许", unlikely: "不太可能", uncalibrated: "未校准", by_name: "名称相符", gone: "文件已不在",
-  found: (n) => `最好的 ${n.toLocaleString("zh")} 个`, newest: (n) => `共 ${n.toLocaleString("zh")} 项，最新的在前`,
+  found: (n) => `最好的 ${n.toLocaleString("zh")} 个。`, newest: (n) => `共 ${n.toLocaleString("zh")} 项，最新的在前`,
   nothing: "没有匹配的内容。", nothing_more: "最接近的也不太可能是您要找的。换个说法、放宽筛选，或用一张图片试试。",
   nearest: "仍然显示最接近的", nearest_said: "没有匹配的内容；以下只是最接近的。",
   empty: "这里还是空的。", empty_more: "添加一个含有图片、声音或文字的文件夹；只读取，绝不改动原文件。", empty_shell: "或在终端中运行：",
@@ -87,6 +87,8 @@ export function t(key, ...values) {
 
 export const likelihood = (words) => t(words.replace(" ", "_"));
 export const kind = (modality) => (modality in ENGLISH ? t(modality) : modality);
+
+export const direction = (name) => name.split("→").map(kind).join("→");
 
 export function translate(root = document) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
