@@ -136,3 +136,42 @@ def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     assert {"text→image", "image→text", "text→audio"} <= set(space.calibration)
     folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20
+
+
+@pytest.mark.parametrize("columns", [90, 0])
+def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, columns: int) -> None:
+    """It draws with coloured half blocks where it has a width; no library talks in between."""
+    import fcntl
+    import struct
+    import termios
+
+    pytest.importorskip("textual_image", reason="the extra 'terminal' is not installed")
+    run(home, "index", "图片", "--space", str(home / "space"), code=4)
+    command = ["search", "a red circle", "-m", "image", "--nearest", "-k", "2", "--thumbnails"]
+    reader, writer = os.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 40 * (columns > 0), columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "isthmus", *command],
+        cwd=home,
+        stdin=writer,
+        stdout=writer,
+        stderr=writer,
+        env={
+            **os.environ,
+            "ISTHMUS_STORE": str(home / "店"),
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+        },
+    )
+    os.close(writer)
+    parts = []
+    try:
+        while part := os.read(reader, 65_536):
+            parts.append(part)
+    except OSError:  # the other side has closed
+        pass
+    os.close(reader)
+    shown = b"".join(parts).decode(errors="replace")
+    assert process.wait(60) in (0, 5), shown
+    assert ("▀" in shown or "▄" in shown) == (columns > 0)
+    assert "Traceback" not in shown and "cell size" not in shown

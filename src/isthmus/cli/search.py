@@ -117,10 +117,17 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
 
 def _thumbnails(wanted: bool | None) -> bool:
     """Whether to draw pictures: where asked for, else where the terminal has true pixels."""
+    import logging
+    import os
     import sys
 
-    if wanted is False or (wanted is None and not sys.stdout.isatty()):
+    terminal = sys.stdout.isatty()
+    if wanted is False or (wanted is None and not terminal):
         return False
+    if terminal and not os.get_terminal_size(sys.stdout.fileno()).columns:
+        return False  # such as a serial line: there is no telling how wide a picture would be
+    # A terminal that does not say how large its cells are is no reason for a traceback.
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     try:
         from textual_image.renderable import Image, SixelImage, TGPImage
     except ImportError:
