@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.tasks.conftest import picture
 
 from isthmus.core.errors import ArtifactError, FingerprintError
@@ -175,3 +178,29 @@ def test_another_space_is_refused(space: Space, scenes: Any, media: Path, tmp_pa
     other = align(scenes.take(range(60)), CLASSIC, aligner="ridge", nested=False)
     with pytest.raises(FingerprintError, match=r"belongs to the space .*--store OTHER"):
         Store.open(tmp_path / "store", other)
+
+
+def test_a_run_keeps_of_a_file_no_more_than_its_row(space: Space, tmp_path: Path) -> None:
+    """Pictures of 27 kB each as pixels: what a file leaves in memory is a thousand bytes or so."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(320):
+        pixels = rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:03}.png", compress_level=1)
+    held: list[tuple[int, int]] = []
+
+    def look(phase: str, done: int, total: int) -> None:
+        if phase == "index":
+            gc.collect()
+            held.append((done, tracemalloc.get_traced_memory()[0]))
+
+    with Store.open(tmp_path / "store", space) as store:
+        tracemalloc.start()
+        try:
+            store.add(folder, progress=look)
+        finally:
+            tracemalloc.stop()
+    assert held[-1][0] == 320
+    (first, before), (last, after) = held[1], held[-1]
+    assert (after - before) / (last - first) < 3_000
