@@ -8,8 +8,8 @@ import pytest
 from isthmus.aligners.heads import LinearHead
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
-from isthmus.space import Space, prepare
-from isthmus.space.starter import folder
+from isthmus.space import Space, align, prepare
+from isthmus.space.starter import familiar, folder
 from isthmus.store import MemoryBackend
 from isthmus.tasks.asked import Asked
 from isthmus.tasks.query import Query
@@ -86,3 +86,19 @@ def test_nonsense_is_strange_and_what_people_type_is_not(starter: None, space: S
     # Short random letters are not told by this space: titles of clip art hold such words too.
     odd = ["of the which by 4711 was", "的了是在不有和", "amortization subsidy"]
     assert all(map(strange, odd))
+
+
+@pytest.mark.starter
+def test_what_it_learned_of_an_encoder_serves_other_spaces_with_it(
+    starter: None, space: Space
+) -> None:
+    known = familiar(space.encoders["text"].fingerprint)
+    assert known is not None
+    np.testing.assert_array_equal(known.bank, space.native_banks["text"])
+    assert familiar("of another encoder") is None
+    stamps = prepare(load("tuxpaint").take(range(160)), by_group=False)
+    own = align(stamps, aligner="cca", nested=False)
+    least = own.calibration["text→image"].least_native
+    assert least is not None and least <= known.least
+    np.testing.assert_array_equal(own.native_banks["text"], known.bank)
+    assert "image" in own.native_banks

@@ -24,6 +24,7 @@ from isthmus.encoders import default_for
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.vectors import VectorEncoder
+from isthmus.space import starter
 from isthmus.space.calibrate import calibrate, native_bank
 from isthmus.space.candidates import candidates
 from isthmus.space.compare import standings
@@ -191,15 +192,24 @@ def align(
         report.update(_estimate(pairs, chosen, seed, clock))
         _refuse_without_signal(report)
     final = fit(chosen.best, chosen.training)
-    calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs))
+    familiar = _familiar(ready)
+    calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs), familiar)
     report["calibration"] = {name: dict(each.ece) for name, each in calibration.items()}
     report["seconds"] = round(time.monotonic() - started, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
     near, ids, hubs = banks(final, pairs), bank_ids(pairs), chosen.best.hubs
-    natives = {m: native_bank(pairs, m) for m in pairs.modalities}
+    natives = {
+        m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.modalities
+    }
     space = Space(final.heads_, near, refs, report, hubs, ids, calibration, natives)
     remembered.keep(space)
     return _attached(space, ready)
+
+
+def _familiar(ready: Prepared) -> dict[str, starter.Familiar]:
+    """What comes with the package about the native vectors of the encoders that are used."""
+    found = {m: starter.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
+    return {m: each for m, each in found.items() if each is not None}
 
 
 def _attached(space: Space, ready: Prepared) -> Space:

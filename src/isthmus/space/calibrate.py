@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.space.folds import bank
 from isthmus.space.measure import direct_pairs
 from isthmus.space.readout import NEIGHBOURS
+from isthmus.space.starter import Familiar
 
 MIN_PAIRS = 40
 """Held-out pairs below which a direction stays uncalibrated."""
@@ -201,17 +203,31 @@ class HeldOut:
 
 
 def held_out(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, a: str, b: str
+    aligner: Aligner,
+    train: PairedVectors,
+    held: PairedVectors,
+    a: str,
+    b: str,
+    native: F32 | None = None,
 ) -> HeldOut:
-    """What a search from ``a`` to ``b`` sees of held-out rows that have both."""
+    """What a search from ``a`` to ``b`` sees of held-out rows that have both.
+
+    Args:
+        aligner: Fitted on ``train``.
+        train: Rows that it has seen.
+        held: Rows that it has not.
+        a: Modality of the queries.
+        b: Modality of the items.
+        native: Native bank of the queries; default: that of ``train``.
+    """
     x, y = held.pair(a, b)
     queries, items = aligner.transform(x, a), aligner.transform(y, b)
     own, other = (aligner.transform(bank(train, m), m) for m in (a, b))
-    native = native_nearness(x, native_bank(train, a))
+    known = native_bank(train, a) if native is None else native
     return HeldOut(
         queries @ items.T,
         nearness(items, own),
-        Background(nearness(queries, other), nearness(queries, own), native),
+        Background(nearness(queries, other), nearness(queries, own), native_nearness(x, known)),
     )
 
 
@@ -232,11 +248,13 @@ def native_nearness(native: F32, bank_rows: F32) -> F32:
 
 def calibrate(
     folds: Sequence[tuple[Aligner, PairedVectors, PairedVectors]],
+    familiar: Mapping[str, Familiar] | None = None,
 ) -> dict[str, Calibration]:
     """Calibrations of every direction that has enough held-out pairs.
 
     Args:
         folds: An aligner, the rows it was fitted on, and rows it has not seen.
+        familiar: What is known of native vectors by modality; else the rows themselves say it.
 
     Returns:
         By direction, ``"text→image"``.
@@ -244,18 +262,25 @@ def calibrate(
     found: dict[str, Calibration] = {}
     names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
     for a, b in [each for pair in names for each in (pair, pair[::-1])]:
+        known = (familiar or {}).get(a)
         seen = [
-            held_out(aligner, train, held, a, b)
+            held_out(aligner, train, held, a, b, None if known is None else known.bank)
             for aligner, train, held in folds
             if len(held.rows(a, b)) > SHOWN
         ]
         if sum(len(each.cosine) for each in seen) >= MIN_PAIRS and len(seen) > 1:
-            found[f"{a}→{b}"] = fit_calibration(seen)
+            least = math.inf if known is None else known.least
+            found[f"{a}→{b}"] = fit_calibration(seen, most_native=least)
     return found
 
 
-def fit_calibration(folds: Sequence[HeldOut]) -> Calibration:
-    """Learn a calibration from held-out scores, and measure it on folds left out in turn."""
+def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) -> Calibration:
+    """Learn a calibration from held-out scores, and measure it on folds left out in turn.
+
+    Args:
+        folds: What was left out of the aligners.
+        most_native: ``least_native`` is no higher: captions alone do not say what else people ask.
+    """
     weights, intercept = _logistic(folds)
     draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     best, true, familiar, native = [], [], [], []
@@ -276,8 +301,12 @@ def fit_calibration(folds: Sequence[HeldOut]) -> Calibration:
         round(float(np.mean(sizes))),
         sum(sizes),
         _errors(folds),
-        float(np.quantile(np.concatenate(native), STRANGE)) if len(native) == len(folds) else None,
+        _least(native, most_native) if len(native) == len(folds) else None,
     )
+
+
+def _least(native: Sequence[F32], most: float) -> float:
+    return min(float(np.quantile(np.concatenate(native), STRANGE)), most)
 
 
 def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:

@@ -25,8 +25,6 @@ from isthmus.space.card import model_card
 from isthmus.space.encode import EncodedItems, encode_items
 from isthmus.space.readout import Readout, score
 
-KIND = "space"
-
 
 @dataclass(frozen=True)
 class EncoderRef:
@@ -294,7 +292,7 @@ class Space:
         tensors.update({f"bank.{m}": bank.astype(kind) for m, bank in self.banks.items()})
         tensors.update({f"native.{m}": x.astype(np.float16) for m, x in self.native_banks.items()})
         card = model_card(self.report, self.modalities, self.fingerprint)
-        save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
+        save_artifact(Path(folder), starter.KIND, document, tensors, {"README.md": card})
         return Path(folder)
 
     @classmethod
@@ -311,7 +309,7 @@ class Space:
         """
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
-        document, tensors = load_artifact(Path(folder), KIND)
+        document, tensors = load_artifact(Path(folder), starter.KIND)
         heads = {
             m: head_from_state(head["kind"], head["state"], _prefixed(tensors, f"head.{m}."))
             for m, head in document["heads"].items()

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
+
+from isthmus.core.artifact import load_artifact
+from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import F32
+
+KIND = "space"
 NAME = "starter"
 """What :meth:`isthmus.Space.load` and ``--space`` call it."""
 
@@ -12,3 +21,40 @@ NAME = "starter"
 def folder() -> Path:
     """Where it lies; made by ``make starter``."""
     return Path(str(resources.files("isthmus") / "space" / "_starter"))
+
+
+class Familiar(NamedTuple):
+    """What tells questions from nonsense among native vectors.
+
+    Attributes:
+        bank: ``(b, dim)``; the mean cosine to its nearest rows says how familiar a query is.
+        least: Below this, a query is strange.
+    """
+
+    bank: F32
+    least: float
+
+
+@lru_cache(maxsize=8)
+def familiar(fingerprint: str) -> Familiar | None:
+    """What the starter space learned of the native vectors of an encoder.
+
+    It was learned from captions, sentences made of them and nonsense, and says nothing of what a
+    space joins, so it serves every space with this encoder. None where nothing was learned.
+
+    Args:
+        fingerprint: Of the encoder.
+    """
+    try:
+        document, tensors = load_artifact(folder(), KIND)
+    except ArtifactError:  # it is being made
+        return None
+    for modality, ref in document["encoders"].items():
+        least = [
+            each["least_native"]
+            for name, each in document["calibration"].items()
+            if name.startswith(f"{modality}→") and each["least_native"] is not None
+        ]
+        if ref["fingerprint"] == fingerprint and f"native.{modality}" in tensors and least:
+            return Familiar(tensors[f"native.{modality}"].astype(np.float32), min(least))
+    return None
