@@ -5,9 +5,9 @@ sees 540 pairs and calibrates itself on folds of them; the gallery of 130 is onl
 is over the ten best hits of every query, in 15 bins of equal count. Galleries of other sizes are
 parts of that one, or that one hidden among clip art. Nonsense queries come from a
 generator that nothing was fitted to; what tells them comes with the package and was learned from
-the captions of all stamps but the gallery of seed 0. Merging is measured with the shipped space on the stamps it
-has not seen: each query's true match is in the gallery once as a picture, as a French spoken word
-and as a Chinese caption.
+the captions of all stamps but the gallery of seed 0. Merging is measured with the shipped space
+on the stamps it has not seen: each query's true match is in the gallery once as a picture, as a
+French spoken word and as a Chinese caption.
 """
 
 from __future__ import annotations
