@@ -175,7 +175,14 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
     command = [sys.executable, "-m", "isthmus", "align", "shapes", "-d", "n=400", "-o", "s"]
     command += [*CLASSICAL, "-e", "audio=mfcc"]
     running = subprocess.Popen(
-        command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True, stdout=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+        stdout=subprocess.PIPE,
+        # A run in the background of a shell, such as with nohup, is told to ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     vectors = tmp_path / "cache" / "vectors.sqlite"
     deadline = time.monotonic() + 60
