@@ -188,6 +188,9 @@ def test_searches_are_kept_under_a_name(place: Place) -> None:
             client.post("/api/searches", json={"name": "<b>圆</b>", "search": search})
             wrong = client.post("/api/searches", json={"name": "", "search": search})
             assert wrong.status_code == 422
+            passing = {"name": "x", "search": {"terms": [{"upload": "x"}]}}
+            wrong = client.post("/api/searches", json=passing)
+            assert wrong.status_code == 422 and "upload" in wrong.json()["message"]
         with asked(store) as client:
             (kept,) = client.get("/api/searches").json()["searches"]
             assert kept["name"] == "<b>圆</b>" and kept["search"]["query"] == "红色的圆"

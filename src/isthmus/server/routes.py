@@ -200,7 +200,7 @@ def saved(service: Asked) -> schemas.SavedSearches:
 
 @router.post("/api/searches", tags=["saved"], responses=_BAD)
 def save(service: Asked, body: schemas.SavedSearch) -> schemas.SavedSearches:
-    """Save a search, in place of one of the same name; uploads it names are not kept with it."""
+    """Save a search, in place of one of the same name; it may not name uploads."""
     service.saved.put(body)
     return saved(service)
 

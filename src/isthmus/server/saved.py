@@ -36,8 +36,13 @@ class Saved:
         """Keep a search, in place of one of the same name.
 
         Raises:
-            InputError: If there are too many.
+            InputError: If there are too many, or it names an upload, which does not stay.
         """
+        if any(term.upload is not None for term in saved.search.terms):
+            raise InputError(
+                "a search by an upload cannot be saved, since uploads do not stay; "
+                "index the file and search by the item"
+            )
         with self._lock:
             if saved.name not in self._searches and len(self._searches) >= _MOST:
                 raise InputError(f"{_MOST} searches are saved; remove one first")
