@@ -62,7 +62,7 @@ class WordIndex:
             counts by its rarity, ``log(1 + n / df)``.
         """
         total = 0.0
-        found: list[tuple[Rows, NDArray[np.float64]]] = []
+        found: list[tuple[Rows, float]] = []
         for token in _tokens(query.casefold()):
             whole, inside = self._holding(token)
             count = len(whole) + len(inside)
@@ -70,17 +70,16 @@ class WordIndex:
                 continue
             rarity = math.log(1 + self._count / max(count, 1))
             total += rarity
-            found += [
-                (whole, np.full(len(whole), rarity)),
-                (inside, np.full(len(inside), rarity * _INSIDE)),
-            ]
+            found += [(whole, rarity), (inside, rarity * _INSIDE)]
         if not total:
             return []
-        rows, places = np.unique(np.concatenate([r for r, _ in found]), return_inverse=True)
-        shares = np.bincount(places, np.concatenate([w for _, w in found])) / total
+        shares = np.zeros(self._count)
+        for rows, weight in found:  # no row twice in one of them
+            shares[rows] += weight
+        shares /= total
         kept = np.flatnonzero(shares >= _LEAST)
-        order = kept[np.lexsort((rows[kept], -shares[kept]))]
-        return list(zip(rows[order].tolist(), shares[order].tolist(), strict=True))
+        order = kept[np.argsort(-shares[kept], kind="stable")]
+        return list(zip(order.tolist(), shares[order].tolist(), strict=True))
 
     def _holding(self, token: str) -> tuple[Rows, Rows]:
         """Rows with a word, and rows that have it only inside longer ones."""
@@ -88,7 +87,9 @@ class WordIndex:
         if len(token) < _SHORTEST_INSIDE or token.isdigit() or _CJK.match(token):
             return whole, np.zeros(0, dtype=np.int32)
         longer = [self._of(word) for word in self._with(token) if word != token]
-        inside = np.unique(np.concatenate([*longer, np.zeros(0, dtype=np.int32)]))
+        if not longer:
+            return whole, np.zeros(0, dtype=np.int32)
+        inside = np.unique(np.concatenate(longer))
         return whole, np.setdiff1d(inside, whole, assume_unique=True)
 
     def _of(self, token: str) -> Rows:

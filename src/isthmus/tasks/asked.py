@@ -51,6 +51,7 @@ class Asked:
     readout: Readout
     sizes: Mapping[str, int]
     _known: dict[int, dict[str, Background]] = field(default_factory=dict)
+    _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
@@ -195,9 +196,11 @@ class Asked:
 
     def _reference(self, modality: str) -> tuple[float, float]:
         """Mean and deviation of the scores of the space's own items of a modality."""
-        bank, near_banks = self.space.banks[modality], self.space.bank_hubness(modality)
-        _, _, score = self._scores(bank, near_banks, modality)
-        return float(score.mean()), max(float(score.std()), 1e-6)
+        if modality not in self._typical:
+            bank, near_banks = self.space.banks[modality], self.space.bank_hubness(modality)
+            _, _, score = self._scores(bank, near_banks, modality)
+            self._typical[modality] = float(score.mean()), max(float(score.std()), 1e-6)
+        return self._typical[modality]
 
     def _background(self, term: int, modality: str) -> Background:
         if term not in self._known:
