@@ -40,8 +40,7 @@ CASES_OF = [
     for route in router.routes
     for method in sorted(route.methods)
     for mode in GenerationMode
-    if route.include_in_schema
-    and (mode is GenerationMode.POSITIVE or _takes_anything(route))
+    if route.include_in_schema and (mode is GenerationMode.POSITIVE or _takes_anything(route))
 ]
 
 
