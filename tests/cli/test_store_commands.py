@@ -138,6 +138,12 @@ def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20
 
 
+def test_an_empty_folder_is_said_to_be_empty(home: Path) -> None:
+    (home / "空").mkdir()
+    said, _ = run(home, "index", "空", "--space", "space", "--store", "empty")
+    assert said.startswith("There is no file to index")
+
+
 @pytest.mark.parametrize("columns", [90, 0])
 def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, columns: int) -> None:
     """It draws with coloured half blocks where it has a width; no library talks in between."""

@@ -95,6 +95,9 @@ def _say(report: IndexReport, store: Store) -> None:
     from isthmus.tasks.index import count_kinds
 
     console = out()
+    if report.seen_nothing:
+        console.print("There is no file to index there; hidden ones are passed over.")
+        return
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
         f"Added {len(report.added):,} items in {report.seconds:.1f} s{rate}; "

@@ -53,6 +53,12 @@ class IndexReport:
     seconds: float = 0.0
 
     @property
+    def seen_nothing(self) -> bool:
+        """Whether there was no file at all, and none is missed."""
+        told = (self.added, self.moved, self.copies, self.failures, self.gone, self.dropped)
+        return not self.unchanged and not any(told)
+
+    @property
     def broken(self) -> list[Failure]:
         """Files that should have been usable."""
         return [each for each in self.failures if not each.reason.startswith(UNSUPPORTED)]
