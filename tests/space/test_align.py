@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from isthmus.aligners import Moments
+from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import DataError, FingerprintError, InputError, NoSignalError
 from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record
 from isthmus.encoders.cache import VectorCache
-from isthmus.space import Space, align, evaluate, prepare
+from isthmus.space import Space, align, evaluate, prepare, remember, starter
 from isthmus.space.candidates import Candidate, candidates
 from isthmus.space.folds import Folds
 from isthmus.space.null import LEVEL, permutation_p, shuffled
@@ -221,6 +222,16 @@ def test_other_vectors_are_chosen_for_anew(tmp_path: Path) -> None:
     first = align(signal(), aligner="ridge", nested=False, cache=cache)
     second = align(signal(seed=9), aligner="ridge", nested=False, cache=cache)
     assert first.fingerprint != second.fingerprint
+
+
+def test_what_the_starter_space_learned_counts_as_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = remember._code.__wrapped__
+    before = code()
+    (tmp_path / DOCUMENT).write_text("{}")
+    monkeypatch.setattr(starter, "folder", lambda: tmp_path)
+    assert code() != before
 
 
 def test_modalities_that_the_space_lacks_are_named(space: Space) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from isthmus.core.artifact import content_hash, fingerprint
+from isthmus.core.artifact import DOCUMENT, content_hash, fingerprint
 from isthmus.core.errors import ArtifactError
+from isthmus.space import starter
 from isthmus.space.space import Space
 
 if TYPE_CHECKING:
-    from isthmus.space.align import Prepared
+    from isthmus.space.prepared import Prepared
 
 MAX_BYTES = 1 << 30
 """Beyond this, hashing the vectors is no longer a small part of the work."""
@@ -71,11 +72,17 @@ def _key(ready: Prepared, settings: Sequence[Any]) -> str:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Names the code that chooses, so that a changed method is not answered from before."""
+    """Names the code that chooses, so that a changed method is not answered from before.
+
+    What the starter space learned of encoders counts as code, since other spaces use it.
+    """
     sources = [
         file.read_bytes()
         for package in _CODE
         for file in sorted(resources.files("isthmus").joinpath(package).iterdir(), key=str)
         if file.name.endswith(".py")
     ]
+    learned = starter.folder() / DOCUMENT
+    if learned.is_file():
+        sources.append(learned.read_bytes())
     return content_hash(b"\0".join(sources))
