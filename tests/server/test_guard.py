@@ -98,6 +98,8 @@ def test_another_address_needs_a_token() -> None:
 def test_the_name_of_a_proxy_needs_a_token() -> None:
     with pytest.raises(InputError, match=r"pictures\.example can be reached"):
         Settings(names=("pictures.example",))
+    with pytest.raises(InputError, match=r"^0\.0\.0\.0 can be reached"):
+        Settings(host="0.0.0.0", names=("localhost",))
     assert Settings(names=("pictures.example",), token=TOKEN).exposed
     assert not Settings(names=("localhost",)).exposed
 

@@ -55,11 +55,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.token is None and self.exposed:
-            where = ", ".join(self.names) or self.host
             raise InputError(
-                f"{where} can be reached from other machines, so a token is needed: set "
-                f"{TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, for example "
-                "those of: python -c 'import secrets; print(secrets.token_urlsafe())'"
+                f"{', '.join(self._abroad)} can be reached from other machines, so a token is "
+                f"needed: set {TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, "
+                "for example those of: python -c 'import secrets; print(secrets.token_urlsafe())'"
             )
         if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
             raise InputError(
@@ -71,8 +70,14 @@ class Settings:
     @property
     def exposed(self) -> bool:
         """Whether other machines may ask, by the address or by a name of a proxy."""
+        return bool(self._abroad)
+
+    @property
+    def _abroad(self) -> list[str]:
+        """Address and names that are not of this machine alone."""
         local = {*LOOPBACK_NAMES, "::1"}
-        return not self.loopback or any(name.lower() not in local for name in self.names)
+        names = [name for name in self.names if name.lower() not in local]
+        return names if self.loopback else [self.host, *names]
 
     @property
     def loopback(self) -> bool:
