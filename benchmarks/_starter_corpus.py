@@ -80,7 +80,7 @@ def corpus() -> Corpus:
     parts.append(prepare(load("tuxpaint", part="sound-text"), cache=cache))
     tags.append("effects")
     sounds = [p.pairs.take(p.pairs.rows("text", "audio")) for p in parts]
-    told = sentences({language: _captions(language) for language in LANGUAGES})
+    told = sentences(captions)
     clip_art, titles, links = _clip_art(stamps.encoders["text"], cache)
     return Corpus(
         stamps.pairs,
@@ -117,7 +117,7 @@ def _english(part: str = "image-text", language: str | None = None) -> dict[str,
     return {r.id.partition("#")[0]: r.items["text"].captions[0] for r in records}
 
 
-def _captions(language: str) -> dict[str, str]:
+def captions(language: str) -> dict[str, str]:
     """Captions of the stamps in one language."""
     records = load("tuxpaint", languages=language).records
     return {record.id: record.items["text"].captions[0] for record in records}
@@ -129,16 +129,16 @@ def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32,
     rows = ready.pairs.rows("text", "image")
     pairs = ready.pairs.take(rows)
     known = {r.id: r.items["text"].captions[0] for r in load("openclipart").records}
-    captions = [known[name] for name in pairs.ids]
-    titles = [caption.split(", ")[0] for caption in captions]
-    both = _texts(list(zip(titles, captions, strict=True)), encoder, cache)
+    whole = [known[name] for name in pairs.ids]
+    titles = [caption.split(", ")[0] for caption in whole]
+    both = _texts(list(zip(titles, whole, strict=True)), encoder, cache)
     names = [f"{title} ({name})" for title, name in zip(titles, pairs.ids, strict=True)]
     made = PairedVectors({"text": both, "image": pairs.vectors["image"]}, {}, names)
     return made, _texts(titles, encoder, cache), ready.links[rows]
 
 
-def _texts(captions: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
-    items = [MediaItem.from_text(caption) for caption in captions]
+def _texts(texts: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
+    items = [MediaItem.from_text(text) for text in texts]
     return encode_items(items, encoder, cache=cache).vectors
 
 

@@ -5,7 +5,7 @@ Without them, that a query is a sentence would already make it strange to the sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -37,16 +37,16 @@ _FORMS: dict[str, tuple[int, str]] = {
 }
 
 
-def sentences(captions: Mapping[str, Mapping[str, str]]) -> list[tuple[str, tuple[str, str]]]:
+def sentences(captions: Callable[[str], Mapping[str, str]]) -> list[tuple[str, tuple[str, str]]]:
     """Sentences, each with the two records whose captions it may hold.
 
     Args:
-        captions: By language and record.
+        captions: Gives those of a language, by record.
     """
     rng = np.random.default_rng(_SEED)
     made = []
     for language, (share, forms) in _FORMS.items():
-        known, some = captions[language], forms.split("|")
+        known, some = captions(language), forms.split("|")
         names = sorted(known)
         for place in range(COUNT * share // 14):
             a, b = (names[row] for row in rng.integers(len(names), size=2))

@@ -22,6 +22,7 @@ import numpy as np
 
 import _machine
 from _everyday import EVERYDAY
+from _starter_corpus import captions
 from isthmus.core.linalg import F32
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
@@ -145,8 +146,8 @@ def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
     found["gallery_size"] = by_size(
         space, vectors["text"], vectors["image"], space.transform(crowd, "image")
     )
-    captions = _captions("en")
-    own = [captions[ready.pairs.ids[row]] for row in test]
+    english = captions("en")
+    own = [english[ready.pairs.ids[row]] for row in test]
     return found | decisions(space, own, vectors["image"], seed)
 
 
@@ -168,11 +169,6 @@ def decisions(space: Space, own: Sequence[str], image: F32, seed: int) -> dict[s
     }
 
 
-def _captions(language: str) -> dict[str, str]:
-    records = load("tuxpaint", languages=language).records
-    return {record.id: record.items["text"].captions[0] for record in records}
-
-
 def starter() -> dict[str, Any]:
     """The shipped space on the stamps that were left out of it, by language of the queries."""
     space, cache = Space.load("starter"), default_cache()
@@ -187,7 +183,7 @@ def starter() -> dict[str, Any]:
         here = [row for row, name in enumerate(texts.ids) if name in names]
         if len(here) < GALLERY // 2:
             continue
-        captions = _captions(language)
+        known = captions(language)
         x = space.transform(texts.vectors["text"][here], "text")
         y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
         hubness = space.hubness(y, "image")[:, space.modalities.index("text")]
@@ -195,7 +191,7 @@ def starter() -> dict[str, Any]:
         found[language] = {
             "ece": expected_calibration_error(*shown_hits(p)),
             "coverage": float((np.diagonal(p) >= calibration.conformal(COVERAGE)).mean()),
-            **decisions(space, [captions[texts.ids[row]] for row in here], y, 0),
+            **decisions(space, [known[texts.ids[row]] for row in here], y, 0),
         }
     return found
 
@@ -221,7 +217,7 @@ def merging(seed: int = 0) -> dict[str, Any]:
         vectors = space.transform(x, m)
         entries = [Entry(f"{m}:{name}", m, name) for name in names]
         backend.add(entries, vectors, space.hubness(vectors, m))
-    english = _captions("en")
+    english = captions("en")
     places: dict[str, list[int]] = {m: [] for m in native}
     alone: dict[str, list[int]] = {m: [] for m in native}
     for name in names:

@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def _examples(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = _examples("README.md")
 
 
 def test_the_readme_has_examples() -> None:
@@ -34,24 +41,19 @@ def test_the_example_of_the_page_on_finding_runs(starter: None, tmp_path: Path) 
     decode(load("shapes", n=7).records[-1].items["image"]).convert("RGB").save(
         tmp_path / "query.jpg"
     )
-    done = _run(_examples("finding.md")[0], tmp_path)
+    done = _run(_examples("docs/finding.md")[0], tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_example_on_vectors_runs(tmp_path: Path) -> None:
-    done = _run(_examples("how-to-data.md")[1], tmp_path)
+    done = _run(_examples("docs/how-to-data.md")[1], tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_example_on_diagnosis_runs(tmp_path: Path) -> None:
-    done = _run(_examples("diagnose.md")[0], tmp_path)
+    done = _run(_examples("docs/diagnose.md")[0], tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "diagnosis.html").stat().st_size > 10_000
-
-
-def _examples(page: str) -> list[str]:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def _run(example: str, folder: Path) -> subprocess.CompletedProcess[str]:
