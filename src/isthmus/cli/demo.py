@@ -23,7 +23,7 @@ from isthmus.cli.console import (
 if TYPE_CHECKING:
     from isthmus.core.types import Dataset, Progress
     from isthmus.space import Space
-    from isthmus.space.align import Prepared
+    from isthmus.space.prepared import Prepared
 
 HELD_OUT = 0.2
 LANGUAGES = {"en": "English", "zh": "Chinese", "fr": "French"}

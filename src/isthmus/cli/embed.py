@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,6 +19,9 @@ from isthmus.cli.console import (
     progress_bar,
 )
 from isthmus.core.errors import InputError
+
+if TYPE_CHECKING:
+    from isthmus.core.linalg import F32
 
 
 def command(
@@ -37,8 +41,6 @@ def command(
     Text inputs are the texts themselves; of folders, every file of the modality is taken.
     Exits with 4 if some inputs could not be used; the others are there.
     """
-    import numpy as np
-
     from isthmus.space import Space, default_cache
 
     if output is None and not as_json:
@@ -61,14 +63,7 @@ def command(
         first = done.failures[0]
         raise InputError(f"none of the inputs can be used; {first.source}: {first.reason}")
     if output is not None:
-        with output.open("wb") as handle:
-            np.savez(
-                handle,
-                vectors=vectors,
-                sources=np.array(sources),
-                modality=np.array(modality),
-                space=np.array(loaded.fingerprint),
-            )
+        _write(output, vectors, sources, modality, loaded.fingerprint)
     if as_json:
         document = {"space": loaded.fingerprint, "modality": modality, "left_out": left_out}
         rows = [
@@ -81,6 +76,20 @@ def command(
         out().print(f"{len(vectors)} vectors of {loaded.dim} dimensions in {output}")
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _write(output: Path, vectors: F32, sources: list[str], modality: str, space: str) -> None:
+    """Vectors and what they are of, as an .npz file."""
+    import numpy as np
+
+    with output.open("wb") as handle:
+        np.savez(
+            handle,
+            vectors=vectors,
+            sources=np.array(sources),
+            modality=np.array(modality),
+            space=np.array(space),
+        )
 
 
 def _files(inputs: list[str], modality: str) -> list[Path]:

@@ -104,18 +104,24 @@ def load(
         for stamp in _sounds(stamps):
             builder.add(stamp, {AUDIO: stamp.path}, "#sound")
     else:
-        kind = part.rpartition("-")[2]
-        for stamp in _pictures(stamps):
-            clip = _clip(stamp.path, kind, spoken)
-            if pair_all and clip:
-                builder.add(stamp, {IMAGE: stamp.path, AUDIO: clip})
-                continue
-            builder.add(stamp, {IMAGE: stamp.path})
-            if clip:
-                builder.add(stamp, {AUDIO: clip}, f"#{kind}")
+        _add_pictures(builder, stamps, part.rpartition("-")[2], spoken, pair_all=pair_all)
     if not builder.records and not builder.skipped:
         raise DataError(f"{stamps} holds no stamps for {part}; it must be the stamps folder")
     return Dataset(f"tuxpaint {part}", builder.records, builder.skipped, _LICENCE)
+
+
+def _add_pictures(
+    builder: _Builder, stamps: Path, kind: str, spoken: str, *, pair_all: bool
+) -> None:
+    """A record for every picture, and its clip of a kind in a record of its own, or in the same."""
+    for stamp in _pictures(stamps):
+        clip = _clip(stamp.path, kind, spoken)
+        if pair_all and clip:
+            builder.add(stamp, {IMAGE: stamp.path, AUDIO: clip})
+            continue
+        builder.add(stamp, {IMAGE: stamp.path})
+        if clip:
+            builder.add(stamp, {AUDIO: clip}, f"#{kind}")
 
 
 def normal_tag(tag: str) -> str:

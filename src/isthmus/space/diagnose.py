@@ -14,7 +14,6 @@ from isthmus.core.errors import DataError
 from isthmus.core.types import Failure, Progress
 from isthmus.core.version import __version__
 from isthmus.encoders.cache import VectorCache
-from isthmus.space.align import Data, Prepared
 from isthmus.space.diagnosis.curve import LearningCurve, learning_curve
 from isthmus.space.diagnosis.duplicates import Duplicates, duplicates
 from isthmus.space.diagnosis.fit import EncoderFit, Fitted, encoder_fits
@@ -22,6 +21,7 @@ from isthmus.space.diagnosis.hubs import Gap, Hubs, gap, hubs
 from isthmus.space.diagnosis.kinds import Kinds, kinds
 from isthmus.space.diagnosis.suspects import Suspects, suspects
 from isthmus.space.diagnosis.views import Named, Views, joinable, views_of
+from isthmus.space.prepared import Data, Prepared
 from isthmus.space.splits import linked_groups
 
 CLOSED_FORM = "cca ridge=3 power=1"

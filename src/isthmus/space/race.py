@@ -45,7 +45,13 @@ class Clock:
     """
 
     def __init__(self, budget: float | None) -> None:
-        self._end = np.inf if budget is None else time.monotonic() + budget
+        self._start = time.monotonic()
+        self._end = np.inf if budget is None else self._start + budget
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._start
 
     @property
     def left(self) -> float:

@@ -25,7 +25,7 @@ from isthmus.core.types import (
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import default_for, missing_packages
 from isthmus.encoders.cache import VectorCache
-from isthmus.space.align import Data, Prepared, prepare
+from isthmus.space.prepared import Data, Prepared, prepare
 from isthmus.space.select import MIN_RECORDS
 
 CANDIDATES: Mapping[str, tuple[str, ...]] = {
