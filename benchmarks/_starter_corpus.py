@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 
 from _starter_nonsense import nonsense
 from _starter_sentences import sentences
+from isthmus.core.contracts import Encoder
 from isthmus.core.errors import DataError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.types import Encoder, MediaItem, PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
-from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.universal import LANGUAGES
-from isthmus.space import Prepared, default_cache, encode_items, prepare
+from isthmus.pipeline import Prepared, default_cache, encode_items, prepare
+from isthmus.pipeline.cache import VectorCache
 
 
 @dataclass(frozen=True, eq=False)

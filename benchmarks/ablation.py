@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 import _machine
-from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, Moments, make
+from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
 from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F32
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
 from isthmus.metrics import mean_average_precision, retrieval_report
-from isthmus.space import default_cache, prepare
-from isthmus.space.folds import Training, source_moments
+from isthmus.moments import Moments
+from isthmus.pipeline import default_cache, prepare
+from isthmus.selection.folds import Training, source_moments
 from isthmus.space.readout import score
 
 GALLERY, PAIRS = 130, 540

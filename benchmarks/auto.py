@@ -16,8 +16,9 @@ import numpy as np
 import _machine
 from isthmus.datasets import load
 from isthmus.encoders.base import usable_cores
-from isthmus.space import Prepared, align, default_cache, prepare
-from isthmus.space.race import LATE
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.selection import align
+from isthmus.selection.race import LATE
 
 PAIRS, GALLERY = 540, 130
 BUDGETS = (None, 60.0, 30.0, 10.0)

@@ -27,12 +27,14 @@ from isthmus.core.linalg import F32
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics.calibration import expected_calibration_error
-from isthmus.space import Prepared, Space, align, default_cache, prepare
-from isthmus.space.calibrate import shown_hits
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.selection import align
+from isthmus.selection.calibrate import shown_hits
+from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks.asked import Asked
-from isthmus.tasks.query import Query
-from isthmus.tasks.search import search
+from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.query import Query
+from isthmus.tasks.retrieval.search import search
 
 GALLERY, PAIRS, NONSENSE, COVERAGE = 130, 540, 200, 0.9
 FUNCTION_WORDS = (  # noqa: SIM905

@@ -17,16 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import _machine
-from isthmus.aligners import Moments
-from isthmus.core.types import PairedVectors
+from isthmus.audit import diagnose
+from isthmus.audit.curve import DEALS, curve_of_fold, extrapolate, sizes_for
+from isthmus.audit.heldout import Joint, cutoff, scored, scored_folds, side_by_side
+from isthmus.audit.kinds import kinds
+from isthmus.audit.suspects import suspects
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
-from isthmus.report.diagnosis_words import rank_correlation
-from isthmus.space import Prepared, default_cache, diagnose, prepare
-from isthmus.space.diagnosis.curve import DEALS, curve_of_fold, extrapolate, sizes_for
-from isthmus.space.diagnosis.heldout import Joint, cutoff, scored, scored_folds, side_by_side
-from isthmus.space.diagnosis.kinds import kinds
-from isthmus.space.diagnosis.suspects import suspects
-from isthmus.space.splits import fold_labels
+from isthmus.moments import Moments
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.pipeline.splits import fold_labels
+from isthmus.report.pages.audit.words import rank_correlation
 
 LESS = 100
 WRONG = 0.05

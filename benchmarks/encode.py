@@ -16,11 +16,12 @@ import numpy as np
 
 from _machine import spread, write
 from isthmus import datasets, encoders
-from isthmus.core.types import Encoder, MediaItem, Waveform
+from isthmus.core.contracts import Encoder
+from isthmus.core.item import MediaItem, Waveform
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.efficientnet import LITE0
 from isthmus.media import decode
-from isthmus.space.encode import encode_items
+from isthmus.pipeline.encode import encode_items
 
 SEED = 0
 BATCH = 32

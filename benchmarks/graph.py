@@ -25,13 +25,13 @@ import numpy as np
 
 import _machine
 from isthmus.aligners import CCA, Aligner
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
 from isthmus.graph import aligner as graph_aligner
 from isthmus.graph.aligner import CMGNN
 from isthmus.graph.propagate import Propagation
 from isthmus.metrics import retrieval_report
-from isthmus.space import default_cache, prepare
+from isthmus.pipeline import default_cache, prepare
 from isthmus.space.readout import score
 
 GALLERY, PAIRS = 130, 540

@@ -20,11 +20,14 @@ import numpy as np
 from PIL import Image
 
 import _machine
-from isthmus.core.types import Dataset, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset
 from isthmus.datasets import load
 from isthmus.media import decode
-from isthmus.space import Prepared, Space, align, default_cache, prepare
-from isthmus.space.matching import pooled, rank_clips
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.selection import align
+from isthmus.space import Space
+from isthmus.tasks.retrieval.frames import pooled, rank_clips
 
 SIDE = 96
 FRAMES = 5

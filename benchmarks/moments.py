@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from _machine import spread, write
-from isthmus.aligners import CCA, Moments
-from isthmus.core.types import PairedVectors
+from isthmus.aligners import CCA
+from isthmus.core.paired import PairedVectors
+from isthmus.moments import Moments
 
 SEED = 0
 DIMS = {"image": 1280, "text": 512}

@@ -21,7 +21,7 @@ from _peers.entries import ENTRIES
 from _peers.run import context, run
 from _peers.table import table
 from _peers.tasks import PROTOCOLS, Protocol, asked, encoder_ids
-from isthmus.space import Prepared
+from isthmus.pipeline import Prepared
 
 Job = tuple[str, int, int, str]
 """Data set, number of pairs, seed, method."""

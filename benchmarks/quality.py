@@ -19,8 +19,10 @@ import numpy as np
 import _machine
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
-from isthmus.space import Prepared, Space, align, default_cache, prepare
-from isthmus.space.null import random_encoders, shuffled
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.selection import align
+from isthmus.selection.null import random_encoders, shuffled
+from isthmus.space import Space
 
 ALIGNERS = ("cca", "ridge", "procrustes", "anchors")
 JOINED = {"image": "efficientnet-lite0?mirror=1+efficientnet-lite2?mirror=1"}

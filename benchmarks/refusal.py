@@ -18,8 +18,9 @@ import numpy as np
 import _machine
 from isthmus.core.errors import NoSignalError
 from isthmus.datasets import load
-from isthmus.space import Prepared, align, default_cache, prepare
-from isthmus.space.null import shuffled
+from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.selection import align
+from isthmus.selection.null import shuffled
 
 
 def refused(ready: Prepared, seed: int, aligner: str) -> dict[str, Any]:

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from _machine import spread, write
 from isthmus import encoders
 from isthmus.aligners import CCA
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import MediaItem
 from isthmus.datasets import load
-from isthmus.space import default_cache, encode_items, prepare
+from isthmus.pipeline import default_cache, encode_items, prepare
 from isthmus.store import Entry, HubCorrection, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend

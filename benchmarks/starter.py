@@ -26,23 +26,18 @@ import numpy as np
 import _machine
 from _starter_corpus import Corpus, corpus
 from _starter_nonsense import direction
-from isthmus.aligners import CCA, Moments
+from isthmus.aligners import CCA
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.linalg import F32
+from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
-from isthmus.core.types import PairedVectors
 from isthmus.core.version import __version__
 from isthmus.metrics import retrieval_report
+from isthmus.moments import Moments
+from isthmus.selection.calibrate import HeldOut, fit_calibration
+from isthmus.selection.folds import Training
 from isthmus.space import EncoderRef, Space
-from isthmus.space.calibrate import (
-    Background,
-    Calibration,
-    HeldOut,
-    fit_calibration,
-    native_nearness,
-    nearness,
-)
-from isthmus.space.folds import Training
+from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.starter import folder
 
 GALLERY, SEEDS, DIM = 130, 5, 256

@@ -20,13 +20,13 @@ import numpy as np
 
 import _machine
 from isthmus.aligners import CCA, Aligner, Procrustes, Unpaired
-from isthmus.aligners._health import Health
-from isthmus.core.types import PairedVectors
+from isthmus.aligners.unpaired.health import Health
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.classic import TfidfEncoder
 from isthmus.metrics import foscttm, retrieval_report
-from isthmus.space import default_cache, prepare
+from isthmus.pipeline import default_cache, prepare
 
 TEST = 130
 Rows = np.ndarray
@@ -117,8 +117,8 @@ def told(health: Health | None) -> dict[str, Any]:
 
 def examined(aligner: Unpaired, rows: PairedVectors) -> dict[str, Any]:
     """What the check says, and the alignment whatever it says."""
-    from isthmus.aligners._health import examine
-    from isthmus.aligners.unpaired import _Bags
+    from isthmus.aligners.unpaired.health import examine
+    from isthmus.aligners.unpaired.unpaired import _Bags
 
     x, y = _Bags.of(rows, 0).principal()
     return told(examine(x, y, aligner.seed))

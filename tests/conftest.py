@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.types import Dataset, PairedVectors
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset
 from isthmus.datasets import find, load
 from isthmus.encoders import DEFAULTS, missing_packages
 

@@ -15,8 +15,10 @@ from _peers.table import NULLS, OURS
 from _peers.tasks import Task
 from isthmus.aligners import CCA, Aligner
 from isthmus.encoders.vectors import VectorEncoder
-from isthmus.space import Prepared, Space, align
-from isthmus.space.null import random_encoders, shuffled
+from isthmus.pipeline import Prepared
+from isthmus.selection import align
+from isthmus.selection.null import random_encoders, shuffled
+from isthmus.space import Space
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from _peers.tasks import Task
 from isthmus.core.linalg import F64
 from isthmus.core.rows import thin
 from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks, recall_at_k
+from isthmus.pipeline.splits import FOLDS, fold_labels
 from isthmus.space.readout import Readout, score
-from isthmus.space.splits import FOLDS, fold_labels
 
 READOUTS: tuple[Readout, Readout] = ("semantic", "instance")
 """Plain cosine, and cosine corrected for hubs (CSLS)."""

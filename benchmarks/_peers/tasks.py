@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
 from isthmus.encoders import DEFAULTS
 from isthmus.encoders import load as load_encoder
-from isthmus.space import Prepared, default_cache, prepare
+from isthmus.pipeline import Prepared, default_cache, prepare
 
 SMALL_FAMILY = 10
 """Families of Open Clip Art up to this size may give a picture to the gallery."""

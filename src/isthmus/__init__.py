@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from isthmus.core.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from isthmus.aligners import CCA, Anchors, Moments, Procrustes, Ridge
+    from isthmus.aligners import CCA, Anchors, Procrustes, Ridge
     from isthmus.core.errors import IsthmusError
-    from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record
+    from isthmus.core.item import MediaItem
+    from isthmus.core.paired import PairedVectors
+    from isthmus.core.record import Dataset, Record
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
+    from isthmus.moments import Moments
+    from isthmus.selection.align import align
     from isthmus.space import Space
-    from isthmus.space.align import align
     from isthmus.space.evaluate import evaluate
     from isthmus.tasks import Query, Store
 
@@ -41,18 +44,18 @@ __all__ = [
 _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
-    "Dataset": "isthmus.core.types",
+    "Dataset": "isthmus.core.record",
     "IsthmusError": "isthmus.core.errors",
-    "MediaItem": "isthmus.core.types",
-    "Moments": "isthmus.aligners",
-    "PairedVectors": "isthmus.core.types",
+    "MediaItem": "isthmus.core.item",
+    "Moments": "isthmus.moments",
+    "PairedVectors": "isthmus.core.paired",
     "Procrustes": "isthmus.aligners",
     "Query": "isthmus.tasks",
-    "Record": "isthmus.core.types",
+    "Record": "isthmus.core.record",
     "Ridge": "isthmus.aligners",
     "Space": "isthmus.space",
     "Store": "isthmus.tasks",
-    "align": "isthmus.space",
+    "align": "isthmus.selection",
     "evaluate": "isthmus.space",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",

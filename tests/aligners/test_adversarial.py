@@ -5,13 +5,14 @@ import numpy as np
 import pytest
 
 from isthmus.aligners import Adversarial
-from isthmus.aligners._train import Schedule, train
-from isthmus.aligners.adversarial import Health, _cosine, _Duel, _random_rotation, _rank
 from isthmus.aligners.checks import planted
+from isthmus.aligners.learned.adversarial import Health, _cosine, _Duel, _random_rotation, _rank
 from isthmus.core.errors import DataError, InputError, NoSignalError
-from isthmus.core.types import Dataset, PairedVectors
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset
 from isthmus.datasets import load
-from isthmus.space import prepare
+from isthmus.pipeline import prepare
+from isthmus.training.loop import Schedule, train
 
 torch = pytest.importorskip("torch")
 

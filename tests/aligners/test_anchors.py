@@ -3,7 +3,7 @@ import pytest
 
 from isthmus.aligners import Anchors
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 
 def views(n: int = 60, seed: int = 0) -> dict[str, np.ndarray]:

@@ -3,10 +3,11 @@ import pytest
 import scipy.linalg
 from cca_zoo import linear as cca_zoo
 
-from isthmus.aligners import CCA, Moments
-from isthmus.aligners import cca as module
+from isthmus.aligners import CCA
+from isthmus.aligners.closed import cca as module
 from isthmus.core.errors import DataError, InputError, NoSignalError, NotFittedError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
+from isthmus.moments import Moments
 
 
 def views(n: int = 300, dims=(8, 6), *, seed: int = 0, noise: float = 1.0) -> dict:

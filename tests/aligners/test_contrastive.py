@@ -7,7 +7,7 @@ import pytest
 from isthmus.aligners import CCA, Contrastive, KernelCCA, LinearHead, MLPHead
 from isthmus.aligners.checks import planted
 from isthmus.core.errors import DataError, FingerprintError, InputError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 torch = pytest.importorskip("torch")
 

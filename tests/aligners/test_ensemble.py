@@ -3,7 +3,7 @@ import pytest
 
 from isthmus.aligners import CCA, Anchors, Ensemble, Procrustes
 from isthmus.core.errors import InputError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 
 def views(n: int = 80, seed: int = 0) -> dict[str, np.ndarray]:

@@ -6,8 +6,8 @@ from safetensors.numpy import load, save
 
 from isthmus.aligners import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
 from isthmus.aligners.heads import gaussian_units
+from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError, VectorError
-from isthmus.core.types import Head
 
 
 def linear(dim: int = 3, k: int = 2, seed: int = 0) -> LinearHead:

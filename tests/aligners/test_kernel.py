@@ -5,7 +5,7 @@ from isthmus.aligners import CCA, KernelCCA, MLPHead
 from isthmus.aligners.kernel import HiddenLayer, in_canonical_order
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 
 def curved(n: int, seed: int = 0, noise: float = 0.1) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from isthmus.aligners import Procrustes
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 
 def views(n: int = 150, seed: int = 0) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from sklearn import linear_model
 from isthmus.aligners import Ridge
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 
 def views(n: int = 200, seed: int = 0) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from isthmus.aligners import CCA, Unpaired, make
-from isthmus.aligners._geometry import (
+from isthmus.aligners.unpaired.geometry import (
     coarse_rotation,
     hungarian,
     polar,
@@ -11,9 +11,9 @@ from isthmus.aligners._geometry import (
     soft_match,
     unit,
 )
-from isthmus.aligners._health import Health, examine, surrogate
+from isthmus.aligners.unpaired.health import Health, examine, surrogate
 from isthmus.core.errors import DataError, InputError, NoSignalError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.metrics import foscttm
 
 

@@ -19,8 +19,8 @@ from _peers import formulas, learned, method, table, tasks
 from _peers.lean import CanonicalRidge
 from _peers.views import Axes
 from isthmus.aligners import CCA
-from isthmus.core.types import PairedVectors
-from isthmus.space import prepare
+from isthmus.core.paired import PairedVectors
+from isthmus.pipeline import prepare
 
 
 def views(n: int = 120, dims: tuple[int, int] = (12, 9), latent: int = 6, seed: int = 0) -> Any:

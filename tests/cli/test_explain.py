@@ -14,12 +14,16 @@ from typer.testing import CliRunner
 
 from isthmus.cli import explain as command
 from isthmus.core.errors import IsthmusError
-from isthmus.core.types import TEXT, Dataset, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import TEXT
 from isthmus.datasets import load
-from isthmus.report.explanation import write_explanation
-from isthmus.report.explanation_words import sentences, signed, title, where
-from isthmus.space import Space, align, prepare
-from isthmus.tasks.explain import explain
+from isthmus.pipeline import prepare
+from isthmus.report.pages.explanation.page import write_explanation
+from isthmus.report.pages.explanation.words import sentences, signed, title, where
+from isthmus.selection import align
+from isthmus.space import Space
+from isthmus.tasks.retrieval.explain import explain
 
 HOSTILE = "a red star <script>window.attacked = 1</script> x' onload='window.attacked=2'"
 

@@ -14,7 +14,8 @@ import pytest
 
 from isthmus.datasets import load
 from isthmus.media import decode
-from isthmus.space import Space, align
+from isthmus.selection import align
+from isthmus.space import Space
 
 CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import DataError, InputError
+from isthmus.core.item import MediaItem
 from isthmus.core.options import parse_options
+from isthmus.core.record import Dataset, Record
 from isthmus.core.rows import families, thin
-from isthmus.core.types import Dataset, MediaItem, Record
 
 
 @given(st.integers(1, 500), st.integers(1, 60))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError, MediaError, VectorError
-from isthmus.core.types import Dataset, MediaItem, PairedVectors, Record, Waveform, quoted
+from isthmus.core.item import MediaItem, Waveform, quoted
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset, Record
 
 
 def paired(**changes: object) -> PairedVectors:

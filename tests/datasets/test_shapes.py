@@ -40,7 +40,7 @@ def test_the_pitch_is_the_shape() -> None:
     rng = np.random.default_rng(0)
     for shape, pitch in pitches.items():
         scene = shapes.Scene(shape, "red", "large", "in the middle")
-        from isthmus.core.types import MediaItem
+        from isthmus.core.item import MediaItem
 
         wave = decode(MediaItem.from_bytes(shapes.sing(scene, rng), "audio", source=shape))
         assert (wave.rate, wave.seconds) == (16_000, 1.0)
@@ -49,7 +49,7 @@ def test_the_pitch_is_the_shape() -> None:
 
 
 def test_loudness_is_the_size() -> None:
-    from isthmus.core.types import MediaItem
+    from isthmus.core.item import MediaItem
 
     peaks = []
     for size in ("small", "medium", "large"):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from isthmus.core.errors import InputError, NotFittedError, VectorError
-from isthmus.core.types import Waveform
+from isthmus.core.item import Waveform
 from isthmus.encoders.classic import ColorHogEncoder, MfccEncoder, TfidfEncoder
 
 CAPTIONS = [

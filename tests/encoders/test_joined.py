@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import InputError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import Dataset, MediaItem
+from isthmus.core.record import Dataset
 from isthmus.encoders import load
-from isthmus.encoders.cache import VectorCache
 from isthmus.encoders.joined import JoinedEncoder
-from isthmus.space.encode import encode_items
+from isthmus.pipeline.cache import VectorCache
+from isthmus.pipeline.encode import encode_items
 
 
 class Sums:

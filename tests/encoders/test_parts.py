@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from isthmus.core.errors import InputError, IsthmusError
-from isthmus.core.types import Waveform
+from isthmus.core.item import Waveform
 from isthmus.encoders import load
 from isthmus.encoders.export import with_grid
 from isthmus.encoders.parts import AdditiveParts, Span, merged, parts_of, spans

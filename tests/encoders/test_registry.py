@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from isthmus import encoders
+from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
-from isthmus.core.types import Encoder
 from isthmus.encoders.vectors import VectorEncoder
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from isthmus import encoders
 from isthmus.core.errors import IntegrityError, IsthmusError, MissingDataError
-from isthmus.core.types import Waveform
+from isthmus.core.item import Waveform
 from isthmus.encoders import base, efficientnet, export, universal, whisper
 
 pytestmark = [

@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from isthmus.aligners import CCA, Moments, make
+from isthmus.aligners import CCA, make
 from isthmus.aligners.checks import planted
 from isthmus.aligners.neighbours import nearest
 from isthmus.core.errors import DataError, FingerprintError, InputError, MissingExtraError
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.graph.aligner import CMGNN
 from isthmus.graph.build import Neighbours, Nodes, build, degrees, in_canonical_order
 from isthmus.graph.conv import gcn_layer
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import Propagation, closed_form, leave_head, travel
+from isthmus.moments import Moments
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")

@@ -7,7 +7,7 @@ from isthmus.aligners import neighbours as module
 from isthmus.aligners.checks import planted
 from isthmus.aligners.neighbours import edge_weights, nearest
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.graph.build import (
     Neighbours,
     Nodes,

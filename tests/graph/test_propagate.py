@@ -6,7 +6,7 @@ from isthmus.aligners import CCA
 from isthmus.aligners.checks import planted
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.graph.build import Neighbours, degrees, normalised
 from isthmus.graph.propagate import Propagation, label_propagation, travel
 

@@ -11,7 +11,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
-from isthmus.core.types import MediaItem, Waveform
+from isthmus.core.item import MediaItem, Waveform
 from isthmus.media import Limits, decode
 from isthmus.media.audio import resample
 

@@ -16,7 +16,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media import Limits, decode
 from isthmus.media.image import decode_image
 

@@ -9,7 +9,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
-from isthmus.core.types import Failure
+from isthmus.core.record import Failure
 from isthmus.media.limits import Limits
 from isthmus.media.source import item_from_path, walk
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media import Limits, decode
 from isthmus.media._renderer import RENDERER, Renderer
 from isthmus.media.svg import sanitize

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus.core.errors import CorruptMediaError, EmptyMediaError, MediaTooLargeError
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media import Limits, decode
 from isthmus.media.text import clean
 

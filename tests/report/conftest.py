@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.types import IMAGE, TEXT, Dataset, MediaItem, PairedVectors, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets import load
-from isthmus.space import Space, align, evaluate, prepare
+from isthmus.pipeline import prepare
+from isthmus.selection import align
+from isthmus.space import Space, evaluate
 
 SCRIPT = "<script>window.attacked = 1</script>"
 HANDLER = 'a"><img src=x onerror="window.attacked = 2">.png'

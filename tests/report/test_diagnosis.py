@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.core.types import IMAGE, TEXT, Dataset, MediaItem, PairedVectors
+from isthmus.audit import (
+    Diagnosis,
+    EncoderFit,
+    Gain,
+    LearningCurve,
+    Likeness,
+    Share,
+    Suspects,
+    diagnose,
+)
+from isthmus.core.item import MediaItem
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset
+from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets import load
 from isthmus.report import findings, write_diagnosis
-from isthmus.report.diagnosis_words import curve, encoders, gain, rank_correlation, suspects
-from isthmus.space import Diagnosis, diagnose
-from isthmus.space.diagnosis import EncoderFit, Gain, LearningCurve, Likeness, Share, Suspects
+from isthmus.report.pages.audit.words import curve, encoders, gain, rank_correlation, suspects
 
 HOSTILE = '</title></svg><script>window.attacked = 1</script><img src=x onerror="1">'
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError
-from isthmus.core.types import Dataset, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset
 from isthmus.report import examples, map_points, text_queries
-from isthmus.report.words import caption_of
+from isthmus.report.kit.words import caption_of
 
 
 def test_examples_cover_every_direction_and_know_the_truth(made) -> None:

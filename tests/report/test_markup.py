@@ -1,6 +1,6 @@
-from isthmus.report.figures import directions
-from isthmus.report.markup import Markup, el, join, text
-from isthmus.report.words import caption_of, hundredths, language_of
+from isthmus.report.kit.figures import directions
+from isthmus.report.kit.markup import Markup, el, join, text
+from isthmus.report.kit.words import caption_of, hundredths, language_of
 
 
 def test_text_and_attributes_are_escaped() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus.core.types import AUDIO, IMAGE, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE
 from isthmus.report import (
     Hit,
     MapPoints,
@@ -21,7 +22,7 @@ from isthmus.report import (
     text_queries,
     write_report,
 )
-from isthmus.report.assets import Assets
+from isthmus.report.kit.assets import Assets
 
 VOID = {"br", "meta", "img", "col"}
 
@@ -239,7 +240,7 @@ def test_long_recordings_are_cut_and_small_files_kept(tmp_path: Path) -> None:
 
 
 def test_the_store_stops_at_its_cap(monkeypatch: pytest.MonkeyPatch, made) -> None:
-    monkeypatch.setattr("isthmus.report.assets._IMAGE_BYTES", 3000)
+    monkeypatch.setattr("isthmus.report.kit.assets._IMAGE_BYTES", 3000)
     assets = Assets()
     names = [assets.picture_id(record.items[IMAGE]) for record in made.test.records]
     kept = [name for name in names if name]

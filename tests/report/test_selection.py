@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from isthmus.report.selection import kinds, selection
+from isthmus.report.pages.space.selection import kinds, selection
 
 
 def row(family: str, score: float, **gap: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ pytest.importorskip("fastapi", reason="the extra 'server' is not installed")
 from starlette.testclient import TestClient
 from tests.tasks.conftest import scenes, space  # noqa: F401
 
-from isthmus.core.types import Dataset
+from isthmus.core.record import Dataset
 from isthmus.media import decode
 from isthmus.server import Settings, create_app
 from isthmus.space import Space

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from tests.server.conftest import Place, asked, until
 from tests.tasks.conftest import picture
 
-from isthmus.core.types import Dataset
+from isthmus.core.record import Dataset
 from isthmus.space import Space
 from isthmus.tasks import Store
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.server.conftest import served
 
-from isthmus.core.types import Dataset
+from isthmus.core.record import Dataset
 from isthmus.media import decode
 from isthmus.space import Space
 from isthmus.tasks import Store

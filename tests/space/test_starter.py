@@ -8,11 +8,13 @@ import pytest
 from isthmus.aligners.heads import LinearHead
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
-from isthmus.space import Space, align, prepare
+from isthmus.pipeline import prepare
+from isthmus.selection import align
+from isthmus.space import Space
 from isthmus.space.starter import familiar, folder
 from isthmus.store import MemoryBackend
-from isthmus.tasks.asked import Asked
-from isthmus.tasks.query import Query
+from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.query import Query
 
 GALLERY = 130
 ENCODERS = {"text": "universal", "image": "efficientnet-lite0"}

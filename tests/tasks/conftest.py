@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isthmus.core.types import Dataset
+from isthmus.core.record import Dataset
 from isthmus.datasets import load
 from isthmus.media import decode
-from isthmus.space import Space, align
+from isthmus.selection import align
+from isthmus.space import Space
 
 CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
 

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead
 from isthmus.core.errors import InputError
-from isthmus.core.types import IMAGE, TEXT, Dataset, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset
+from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets import load
 from isthmus.encoders.parts import AdditiveParts, Mask, Span
-from isthmus.space import Space, align, prepare
-from isthmus.tasks._explain_attribution import attribute, shapley
-from isthmus.tasks._explain_pairs import paired, support
-from isthmus.tasks.explain import Explanation, explain
+from isthmus.pipeline import prepare
+from isthmus.selection import align
+from isthmus.space import Space
+from isthmus.tasks.retrieval.attribution import attribute, shapley
+from isthmus.tasks.retrieval.explain import Explanation, explain
+from isthmus.tasks.retrieval.support import paired, support
 
 
 def unit(x: Any) -> np.ndarray:
@@ -153,7 +157,7 @@ def test_training_pairs_of_a_whole_basis_are_the_coordinates() -> None:
 def test_of_very_many_coordinates_the_weakest_are_left_to_the_residual(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("isthmus.tasks._explain_pairs.MOST", 2)
+    monkeypatch.setattr("isthmus.tasks.retrieval.support.MOST", 2)
     q = x = unit([3.0, 2.0, 1.0])
     found = support(q, x, np.eye(3), np.eye(3), ["a", "b", "c"])
     np.testing.assert_allclose(found.values, np.array([9, 4, 0]) / 14 / 1.01, atol=1e-12)

@@ -15,10 +15,11 @@ from PIL import Image
 from tests.tasks.conftest import picture
 
 from isthmus.core.errors import ArtifactError, FingerprintError
-from isthmus.core.types import MediaItem
-from isthmus.space import Space, encode_items
+from isthmus.core.item import MediaItem
+from isthmus.pipeline import encode_items
+from isthmus.space import Space
 from isthmus.tasks import Store
-from isthmus.tasks import index as indexing
+from isthmus.tasks.retrieval import index as indexing
 
 
 @pytest.fixture
@@ -172,7 +173,7 @@ def test_a_store_on_disk_keeps_its_space(space: Space, media: Path, tmp_path: Pa
 def test_another_space_is_refused(space: Space, scenes: Any, media: Path, tmp_path: Path) -> None:
     from tests.tasks.conftest import CLASSIC
 
-    from isthmus.space import align
+    from isthmus.selection import align
 
     Store.open(tmp_path / "store", space).close()
     other = align(scenes.take(range(60)), CLASSIC, aligner="ridge", nested=False)

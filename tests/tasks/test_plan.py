@@ -9,7 +9,7 @@ import pytest
 
 from isthmus.core.errors import InputError
 from isthmus.store import FileRecord
-from isthmus.tasks.plan import Plan, plan
+from isthmus.tasks.retrieval.plan import Plan, plan
 
 
 def record(path: Path, reason: str = "", *, gone: bool = False) -> FileRecord:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from isthmus.core.errors import InputError, IsthmusError
-from isthmus.tasks.query import AVOID, Query
+from isthmus.tasks.retrieval.query import AVOID, Query
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from isthmus.core.errors import InputError, MediaError
 from isthmus.space import Space
 from isthmus.store import Entry
 from isthmus.tasks import Query, Store, Term
-from isthmus.tasks.asked import Asked
-from isthmus.tasks.hits import Hit, in_words
-from isthmus.tasks.search import merged
+from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.hits import Hit, in_words
+from isthmus.tasks.retrieval.search import merged
 
 
 @pytest.fixture

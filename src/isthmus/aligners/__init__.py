@@ -5,21 +5,21 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from isthmus.aligners.adversarial import Adversarial
-from isthmus.aligners.anchors import Anchors
 from isthmus.aligners.base import Aligner, MomentsAligner
-from isthmus.aligners.cca import CCA
 from isthmus.aligners.checks import check_aligner
-from isthmus.aligners.contrastive import Contrastive
+from isthmus.aligners.closed.anchors import Anchors
+from isthmus.aligners.closed.cca import CCA
+from isthmus.aligners.closed.procrustes import Procrustes
+from isthmus.aligners.closed.ridge import Ridge
 from isthmus.aligners.ensemble import Ensemble
 from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
 from isthmus.aligners.kernel import KernelCCA
-from isthmus.aligners.moments import Moments
-from isthmus.aligners.procrustes import Procrustes
-from isthmus.aligners.ridge import Ridge
-from isthmus.aligners.unpaired import Unpaired
+from isthmus.aligners.learned.adversarial import Adversarial
+from isthmus.aligners.learned.contrastive import Contrastive
+from isthmus.aligners.unpaired.unpaired import Unpaired
 from isthmus.core.errors import InputError
 from isthmus.core.registry import Registry
+from isthmus.moments.moments import Moments
 
 __all__ = [
     "ALIGNERS",
@@ -47,9 +47,6 @@ __all__ = [
 ALIGNERS: Registry[type[Aligner]] = Registry("aligner")
 for _aligner in (Adversarial, Anchors, CCA, Contrastive, KernelCCA, Procrustes, Ridge, Unpaired):
     ALIGNERS.add(_aligner.name, f"{_aligner.__module__}:{_aligner.__name__}")
-# Of a layer above, so by name alone.
-ALIGNERS.add("cm-gnn", "isthmus.graph.aligner:CMGNN")
-ALIGNERS.add("propagation", "isthmus.graph.propagate:Propagation")
 
 
 def make(name: str, **params: Any) -> Aligner:

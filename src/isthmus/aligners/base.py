@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.moments import Moments
+from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.linalg import F32
-from isthmus.core.types import Head, PairedVectors
+from isthmus.core.paired import PairedVectors
+from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
 

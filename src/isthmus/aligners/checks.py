@@ -27,7 +27,7 @@ from isthmus.core.errors import (
     VectorError,
 )
 from isthmus.core.linalg import F32
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 Factory = Callable[[], Aligner]
 Check = Callable[[], None]

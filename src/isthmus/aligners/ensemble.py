@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isthmus.aligners.base import Aligner, as_pairs
 from isthmus.aligners.heads import ConcatHead
 from isthmus.core.errors import InputError
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 _SAMPLE = 1000
 

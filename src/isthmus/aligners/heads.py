@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.graphhead import GraphHead
+from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F32, Floats, l2_normalize
-from isthmus.core.types import Head
 from isthmus.core.validate import check_vectors
 
 State = tuple[dict[str, Any], dict[str, NDArray[Any]]]

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.base import Aligner, as_pairs, check_positive
-from isthmus.aligners.cca import CCA
+from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead, MLPHead, gaussian_units
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, F64, l2_normalize, symmetric_eigen
+from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
-from isthmus.core.types import PairedVectors
 
 _MIN_CENTRES = 2
 _RANK = 1e-6

@@ -61,7 +61,8 @@ def command(
     Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
     """
     from isthmus.datasets import load
-    from isthmus.space import align, candidates, default_cache, prepare
+    from isthmus.pipeline import default_cache, prepare
+    from isthmus.selection import align, candidates
     from isthmus.space.readout import check_readout
 
     check_target(space, "space", replace=overwrite)
@@ -104,7 +105,7 @@ def command(
 def _print(space: Space) -> None:
     """What was chosen, and how good it is."""
     from isthmus.cli.tables import NOTE, directions_table
-    from isthmus.space.race import LATE
+    from isthmus.selection.race import LATE
 
     console, report = out(), space.report
     console.print(f"Chosen: [bold]{report['chosen']['label']}[/]")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from isthmus.core.artifact import check_writable
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, IsthmusError, NoSignalError
-from isthmus.core.types import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -21,9 +21,10 @@ from isthmus.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from isthmus.core.types import Dataset, Progress
+    from isthmus.core.contracts import Progress
+    from isthmus.core.record import Dataset
+    from isthmus.pipeline.prepared import Prepared
     from isthmus.space import Space
-    from isthmus.space.prepared import Prepared
 
 HELD_OUT = 0.2
 LANGUAGES = {"en": "English", "zh": "Chinese", "fr": "French"}
@@ -54,7 +55,9 @@ def command(
     Pictures and sounds are never paired in training: they meet through their captions.
     """
     from isthmus.datasets.split import hold_out, through_text
-    from isthmus.space import align, default_cache, evaluate, prepare
+    from isthmus.pipeline import default_cache, prepare
+    from isthmus.selection import align
+    from isthmus.space import evaluate
 
     started = time.monotonic()
     store = default_cache() if cache else None
@@ -130,7 +133,8 @@ def _by_language(
     space: Space, name: str, test: Dataset, store: Any, progress: Progress
 ) -> dict[str, Any]:
     """Figures for queries in one language, where captions of several were learned from."""
-    from isthmus.space import evaluate, prepare
+    from isthmus.pipeline import prepare
+    from isthmus.space import evaluate
 
     figures = {}
     wanted = {record.id for record in test.records}

@@ -25,7 +25,7 @@ from isthmus.core.options import parse_options
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from isthmus.space import Diagnosis
+    from isthmus.audit import Diagnosis
 
 _SHOWN = 10
 _TWINS = 4
@@ -62,9 +62,10 @@ def command(
 
     Every figure is of held-out pairs and one cheap closed form.
     """
+    from isthmus.audit import diagnose
     from isthmus.datasets import load
+    from isthmus.pipeline import default_cache
     from isthmus.report import findings, write_diagnosis
-    from isthmus.space import default_cache, diagnose
 
     check_output(report)
     named = _encoders(encoder or ())

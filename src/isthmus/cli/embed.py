@@ -41,7 +41,8 @@ def command(
     Text inputs are the texts themselves; of folders, every file of the modality is taken.
     Exits with 4 if some inputs could not be used; the others are there.
     """
-    from isthmus.space import Space, default_cache
+    from isthmus.pipeline import default_cache
+    from isthmus.space import Space
 
     if output is None and not as_json:
         raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")

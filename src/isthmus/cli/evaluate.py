@@ -36,7 +36,8 @@ def command(
     """
     from isthmus.cli.tables import NOTE, directions_table
     from isthmus.datasets import load
-    from isthmus.space import Space, default_cache, evaluate, prepare
+    from isthmus.pipeline import default_cache, prepare
+    from isthmus.space import Space, evaluate
 
     check_output(report)
     loaded = Space.load(space)

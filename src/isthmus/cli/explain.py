@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from isthmus.core.types import MediaItem, Record
+    from isthmus.core.item import MediaItem
+    from isthmus.core.record import Record
     from isthmus.tasks import Store
-    from isthmus.tasks.explain import Explanation, Side
+    from isthmus.tasks.retrieval.explain import Explanation, Side
 
 _FOR, _AGAINST = "dark_orange", "slate_blue1"
 _SHADES = " ░▒▓█"
@@ -51,10 +52,10 @@ def command(
 ) -> None:
     """Say which words, places, moments and training pairs make the score of QUERY and ITEM."""
     from isthmus.cli.opening import open_store
-    from isthmus.report.explanation import write_explanation
+    from isthmus.report.pages.explanation.page import write_explanation
     from isthmus.space import Space
-    from isthmus.tasks.explain import explain
-    from isthmus.tasks.query import STORED
+    from isthmus.tasks.retrieval.explain import explain
+    from isthmus.tasks.retrieval.query import STORED
 
     check_output(output)
     given = ((query, query_modality), (item, item_modality))
@@ -73,7 +74,7 @@ def command(
     if output is not None:
         write_explanation(output, made, records=records)
     if as_json:
-        from isthmus.report.explanation_words import sentences
+        from isthmus.report.pages.explanation.words import sentences
 
         print_json({"said": sentences(made), **made.to_json()})
         return
@@ -84,9 +85,10 @@ def command(
 
 def _item(given: str, modality: str | None, store: Store | None = None) -> MediaItem:
     """An item of the store by its id, a file where there is one or must be one, else words."""
-    from isthmus.core.types import TEXT, MediaItem
+    from isthmus.core.item import MediaItem
+    from isthmus.core.view import TEXT
     from isthmus.media.source import is_file, item_from_path
-    from isthmus.tasks.query import STORED
+    from isthmus.tasks.retrieval.query import STORED
 
     if store is not None and given.startswith(STORED):
         return store.item(given.removeprefix(STORED))
@@ -107,7 +109,7 @@ def _records(data: str | None) -> dict[str, Record]:
 
 
 def _print(made: Explanation) -> None:
-    from isthmus.report.explanation_words import name_of, sentences
+    from isthmus.report.pages.explanation.words import name_of, sentences
 
     console = out()
     for sentence in sentences(made):
@@ -121,7 +123,7 @@ def _print(made: Explanation) -> None:
 
 def _print_side(console: Console, side: Side) -> None:
     from isthmus.encoders.parts import Cell, Span
-    from isthmus.report.explanation_words import signed
+    from isthmus.report.pages.explanation.words import signed
 
     if not side.places:
         console.print(side.method, markup=False)
@@ -140,7 +142,7 @@ def _print_side(console: Console, side: Side) -> None:
 def _sentence(side: Side) -> Text:
     from rich.text import Text
 
-    from isthmus.report.explanation_words import signed
+    from isthmus.report.pages.explanation.words import signed
 
     largest = max(float(abs(side.values).max()), 1e-12)
     line = Text()
@@ -190,7 +192,7 @@ def _curve(side: Side) -> Text:
 
 
 def _print_pairs(console: Console, made: Explanation) -> None:
-    from isthmus.report.explanation_words import signed
+    from isthmus.report.pages.explanation.words import signed
 
     listed = made.leaning(_PAIRS)
     if not listed:

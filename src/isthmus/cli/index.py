@@ -24,7 +24,7 @@ from isthmus.cli.console import (
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
-    from isthmus.tasks.plan import Plan
+    from isthmus.tasks.retrieval.plan import Plan
 
 _SHOWN = 5
 _M_ARENA_MAX = -8
@@ -92,7 +92,7 @@ def _one_arena() -> None:
 
 def _say(report: IndexReport, store: Store) -> None:
     """What was done, in words."""
-    from isthmus.tasks.index import count_kinds
+    from isthmus.tasks.retrieval.index import count_kinds
 
     console = out()
     if report.seen_nothing:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core.errors import DataError, MissingDataError
+from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
-from isthmus.core.types import Dataset
 from isthmus.datasets.fetch import find, get
 
 __all__ = ["find", "get", "load", "names"]

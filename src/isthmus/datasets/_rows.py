@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.errors import DataError, InputError, MediaError, UnsupportedMediaError
-from isthmus.core.types import MEDIA_MODALITIES, TEXT, Failure, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Failure, Record
+from isthmus.core.view import MEDIA_MODALITIES, TEXT
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import HEAD_BYTES, sniff
 from isthmus.media.source import item_from_path

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import data_dir
-from isthmus.core.types import Progress
 
 _POLL_SECONDS = 0.2
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.types import TEXT, Dataset, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import TEXT
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
 from isthmus.media.source import item_from_path, walk

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import DataError, MediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.rows import families
-from isthmus.core.types import IMAGE, TEXT, Dataset, Failure, MediaItem, Record
+from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets.fetch import locate
 
 _RDF = (b"<rdf:RDF", b"</rdf:RDF>")

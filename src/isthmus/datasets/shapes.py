@@ -18,8 +18,10 @@ import numpy as np
 from numpy.random import Generator
 
 from isthmus.core.errors import DataError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.types import AUDIO, IMAGE, TEXT, Dataset, MediaItem, Record
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 
 RATE = 16_000
 SECONDS = 1.0

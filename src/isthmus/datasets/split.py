@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from isthmus.core.errors import DataError
-from isthmus.core.types import TEXT, Dataset, Record
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import TEXT
 
 
 def hold_out(dataset: Dataset, share: float, *, seed: int = 0) -> tuple[Dataset, Dataset]:

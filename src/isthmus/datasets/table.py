@@ -11,7 +11,9 @@ from typing import Any
 
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.extras import require
-from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO, Dataset, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import DataError, MediaError
-from isthmus.core.types import AUDIO, IMAGE, TEXT, Dataset, Failure, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Failure, Record
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.datasets.fetch import locate
 
 PARTS = ("image-text", "image-text-sound", "image-text-speech", "sound-text", "speech-text")

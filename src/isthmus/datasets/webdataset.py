@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.types import TEXT, Dataset, MediaItem, Record
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import TEXT
 from isthmus.datasets._rows import Collector, bytes_item, text_item
 from isthmus.media.limits import DEFAULT
 

@@ -7,10 +7,11 @@ import inspect
 from functools import lru_cache
 from typing import Any
 
+from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
-from isthmus.core.types import AUDIO, IMAGE, TEXT, Encoder
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.joined import JoinedEncoder
 
 ENCODERS: Registry[Any] = Registry("encoder")

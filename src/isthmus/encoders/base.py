@@ -12,8 +12,8 @@ import numpy as np
 
 from isthmus.core.artifact import file_sha256
 from isthmus.core.errors import InputError, IntegrityError, MissingDataError
+from isthmus.core.item import Waveform
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import Waveform
 
 
 def usable_cores() -> int:

@@ -17,7 +17,7 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError, NotFittedError, VectorError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import AUDIO, IMAGE, TEXT
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, deviation_parts, spans
 from isthmus.encoders.words import caption_parts

@@ -20,7 +20,7 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
-from isthmus.core.types import IMAGE
+from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image, usable_cores, verified
 from isthmus.encoders.export import exported, with_grid
 from isthmus.encoders.parts import AdditiveParts, Cell

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.artifact import fingerprint
+from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import Encoder
 from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
 from isthmus.encoders.words import caption_parts
 

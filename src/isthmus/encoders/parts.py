@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
-from isthmus.core.types import Encoder
 
 Mask = NDArray[np.bool_]
 

@@ -15,7 +15,7 @@ import numpy as np
 from isthmus.core.artifact import fingerprint
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import TEXT
+from isthmus.core.view import TEXT
 from isthmus.encoders.base import check_captions, pool_captions, verified
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.words import caption_parts

@@ -20,7 +20,7 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, F64
-from isthmus.core.types import AUDIO
+from isthmus.core.view import AUDIO
 from isthmus.encoders.base import check_sound, usable_cores, verified
 from isthmus.encoders.parts import (
     MIN_SECONDS,

@@ -1,1 +1,6 @@
-"""Graphs over the items of all modalities: propagation, and a network that learns on them."""
+"""Aligners on the graph of items, cross-modal and within a modality; registered by their ids."""
+
+from isthmus.aligners import ALIGNERS
+
+ALIGNERS.add("cm-gnn", "isthmus.graph.aligner:CMGNN")
+ALIGNERS.add("propagation", "isthmus.graph.propagate:Propagation")

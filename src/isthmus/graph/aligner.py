@@ -11,24 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners._train import (
-    Checkpoint,
-    Log,
-    Phase,
-    Schedule,
-    Trainee,
-    single_threaded,
-    train,
-)
 from isthmus.aligners.base import Aligner, as_pairs, check_positive
-from isthmus.aligners.cca import CCA
-from isthmus.aligners.losses import Loss, parse_loss
-from isthmus.aligners.moments import Moments
+from isthmus.aligners.closed.cca import CCA
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.graph.build import (
     Neighbours,
     Nodes,
@@ -52,6 +41,9 @@ from isthmus.graph.propagate import (
 )
 from isthmus.graph.sampler import Sampler, Subgraph
 from isthmus.metrics import mean_reciprocal_rank, ranks
+from isthmus.moments.moments import Moments
+from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
+from isthmus.training.losses import Loss, parse_loss
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

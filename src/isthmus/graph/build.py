@@ -13,7 +13,7 @@ from scipy import sparse
 
 from isthmus.aligners.neighbours import edge_weights, nearest
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 
 Sparse = Any
 """A ``scipy.sparse.csr_matrix``, which has no types."""

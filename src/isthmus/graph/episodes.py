@@ -14,15 +14,15 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
-from isthmus.aligners.cca import CCA
-from isthmus.aligners.moments import Moments
+from isthmus.aligners.closed.cca import CCA
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
-from isthmus.core.types import PairedVectors
 from isthmus.graph.build import Neighbours, Nodes, Rows, Sparse, build, degrees, normalised
 from isthmus.graph.propagate import closed_form, travel
+from isthmus.moments.moments import Moments
 
 
 def deal(pairs: PairedVectors, folds: int, seed: int) -> Rows:

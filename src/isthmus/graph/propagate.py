@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from isthmus.aligners.base import Aligner, as_pairs, check_positive
-from isthmus.aligners.cca import CCA
+from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.graphhead import Correction, GraphHead, Joint
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, F64
-from isthmus.core.types import PairedVectors
+from isthmus.core.paired import PairedVectors
 from isthmus.core.validate import check_vectors
 from isthmus.graph.build import (
     Graph,

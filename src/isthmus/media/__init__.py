@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus.core.errors import UnsupportedMediaError
-from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
 __all__ = ["DEFAULT", "Limits", "decode"]
@@ -25,7 +26,7 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
 
     Returns:
         ``tuple[str, ...]`` for text, a ``PIL.Image.Image`` in RGB for an image, a
-        :class:`~isthmus.core.types.Waveform` for audio, ``(dim,)`` float32 for a vector.
+        :class:`~isthmus.core.item.Waveform` for audio, ``(dim,)`` float32 for a vector.
 
     Raises:
         MediaError: One of its subclasses, naming the item and what is wrong with it.

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from isthmus.core.errors import EmptyMediaError, MediaError, MediaTooLargeError
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media.limits import Limits
 
 

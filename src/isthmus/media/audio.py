@@ -13,8 +13,8 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
+from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.linalg import F32
-from isthmus.core.types import MediaItem, Waveform
 from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import HEAD_BYTES, container

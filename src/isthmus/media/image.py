@@ -16,7 +16,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import HEAD_BYTES, container

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from isthmus.core.errors import EmptyMediaError, MediaError, UnsupportedMediaError
-from isthmus.core.types import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 
 HEAD_BYTES = 16 * 1024
 """How much of a file is enough to tell what it is."""

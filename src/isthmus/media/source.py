@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
-from isthmus.core.types import Failure, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Failure
 from isthmus.media._payload import check_file
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import sniff_path

@@ -6,7 +6,7 @@ import codecs
 import unicodedata
 
 from isthmus.core.errors import CorruptMediaError, EmptyMediaError, MediaTooLargeError
-from isthmus.core.types import MediaItem
+from isthmus.core.item import MediaItem
 from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
 

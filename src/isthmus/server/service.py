@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.errors import InputError, MissingDataError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
-from isthmus.core.types import TEXT, MediaItem
-from isthmus.report.explanation_words import sentences
+from isthmus.core.view import TEXT
+from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.jobs import Jobs
 from isthmus.server.saved import Saved
@@ -23,7 +24,8 @@ from isthmus.server.uploads import Uploads
 from isthmus.server.views import Views
 from isthmus.store import Entry
 from isthmus.store.filters import parse
-from isthmus.tasks import Query, Store, Term, hits
+from isthmus.tasks import Query, Store, Term
+from isthmus.tasks.retrieval import hits
 
 _TEXT_SHOWN = 300
 _WARM = "a first question"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.contracts import Encoder
 from isthmus.core.linalg import F32
-from isthmus.core.types import Encoder
 
 _MOST = 64
 """Callers of one batch, so that nobody waits for a batch without end."""

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.types import TEXT, MediaItem
+from isthmus.core.view import TEXT
 from isthmus.media.source import item_from_path
+from isthmus.pipeline import encode_items
+from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.server.settings import Settings
-from isthmus.space import Space, encode_items
-from isthmus.space.isolated import Preparers, preparers
+from isthmus.space import Space
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
-from isthmus.core.types import AUDIO, IMAGE, MediaItem
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE
 from isthmus.media import decode
 from isthmus.media.image import FORMATS
 from isthmus.media.sniff import MEDIA_TYPES, container, read_head
-from isthmus.report.assets import webp
+from isthmus.report.kit.assets import webp
 from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isthmus.space.null import LEVEL
+from isthmus.selection.null import LEVEL
 
 
 def model_card(report: Mapping[str, Any], modalities: Sequence[str], fingerprint: str) -> str:

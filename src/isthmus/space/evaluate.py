@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
+from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
-from isthmus.core.types import Head, PairedVectors
 from isthmus.metrics import (
     alignment,
     foscttm,

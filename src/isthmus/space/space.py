@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
 from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
+from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.types import TEXT, Encoder, Head, MediaItem, Progress
 from isthmus.core.validate import check_vectors
-from isthmus.encoders import cache as vector_cache
+from isthmus.core.view import TEXT
 from isthmus.encoders import load as load_encoder
 from isthmus.media.source import item_from_path
+from isthmus.pipeline import cache as vector_cache
+from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
-from isthmus.space.calibrate import Background, Calibration, native_nearness, nearness
+from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
-from isthmus.space.encode import EncodedItems, encode_items
 from isthmus.space.readout import Readout, score
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
-from isthmus.store import _tables as tables
+from isthmus.store import tables
 from isthmus.store._disk import Flusher, Lock, short
 
 NAMES = (tables.ITEMS, tables.FILES)

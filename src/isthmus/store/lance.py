@@ -10,7 +10,7 @@ from pathlib import Path
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
-from isthmus.store import _tables as tables
+from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import Lock, short
 from isthmus.store._repair import newest_damaged, set_aside

@@ -1,0 +1,1 @@
+"""Aligners in closed form."""

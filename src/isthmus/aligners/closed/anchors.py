@@ -1,0 +1,61 @@
+"""Anchors: known pairs as the coordinates of the space, without any fitting (ASIF)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.base import Aligner, as_pairs, check_positive
+from isthmus.aligners.heads import AnchorHead
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.linalg import l2_normalize
+from isthmus.core.paired import PairedVectors
+from isthmus.core.rows import thin
+
+_MIN_ANCHORS = 3
+
+
+class Anchors(Aligner):
+    """Describe an item by the known pairs it resembles, in its own modality.
+
+    ``r(x) = l2(top-k(max(0, x·anchorsᵀ))^power)`` on centred unit vectors. Norelli et
+    al., "ASIF", NeurIPS 2023. Anchors are records that have every modality.
+
+    Args:
+        k: Coordinates kept of each row: a number, or a share of the anchors in 0…1.
+        power: Exponent of the similarities.
+        max_anchors: More records than this are thinned out evenly.
+    """
+
+    name = "anchors"
+
+    def __init__(self, k: float = 0.4, power: float = 8.0, max_anchors: int = 2000) -> None:
+        self.k = check_positive(k, "k")
+        self.power = check_positive(power, "power")
+        if max_anchors < _MIN_ANCHORS:
+            raise InputError(f"max_anchors must be at least {_MIN_ANCHORS}, got {max_anchors}")
+        self.max_anchors = max_anchors
+
+    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+        """Take the complete records as anchors."""
+        pairs = as_pairs(pairs)
+        if len(pairs.modalities) < 2:
+            raise DataError(f"Anchors joins at least 2 modalities, got {pairs.modalities[0]}")
+        rows = pairs.rows(*pairs.modalities)
+        if len(rows) < _MIN_ANCHORS:
+            raise DataError(
+                f"{len(rows)} records have all of {', '.join(pairs.modalities)}, anchors need at "
+                f"least {_MIN_ANCHORS}; use CCA, which chains pairs"
+            )
+        rows = thin(rows, self.max_anchors)
+        k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)
+        self.heads_ = {}
+        for m in pairs.modalities:
+            x = pairs.vectors[m][pairs.present[m]]
+            mean = x.mean(axis=0, dtype=np.float64)
+            anchors = l2_normalize(pairs.vectors[m][rows] - mean)
+            self.heads_[m] = AnchorHead(mean, anchors, k=k, power=self.power)
+        return self

@@ -1,0 +1,1 @@
+"""Aligners that are trained step by step."""

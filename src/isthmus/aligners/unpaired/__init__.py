@@ -1,0 +1,5 @@
+"""Alignment of records that are not paired."""
+
+from isthmus.aligners.unpaired.unpaired import Unpaired
+
+__all__ = ["Unpaired"]

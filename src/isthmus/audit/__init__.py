@@ -1,0 +1,28 @@
+"""What ails the pairs: encoders that fit, learning curves, hubs, mismatches, near-duplicates."""
+
+from isthmus.audit.curve import Gain, LearningCurve
+from isthmus.audit.diagnose import Diagnosis, diagnose
+from isthmus.audit.duplicates import Duplicates, Twin
+from isthmus.audit.fit import EncoderFit, Likeness, Share
+from isthmus.audit.hubs import Gap, Hub, Hubs
+from isthmus.audit.kinds import Kind, Kinds
+from isthmus.audit.suspects import Suspect, Suspects
+
+__all__ = [
+    "Diagnosis",
+    "Duplicates",
+    "EncoderFit",
+    "Gain",
+    "Gap",
+    "Hub",
+    "Hubs",
+    "Kind",
+    "Kinds",
+    "LearningCurve",
+    "Likeness",
+    "Share",
+    "Suspect",
+    "Suspects",
+    "Twin",
+    "diagnose",
+]

@@ -1,0 +1,245 @@
+"""``diagnose``: which encoders fit, what more pairs would bring, and what ails the pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.audit.curve import LearningCurve, learning_curve
+from isthmus.audit.duplicates import Duplicates, duplicates
+from isthmus.audit.encoded import Named, Views, joinable, views_of
+from isthmus.audit.fit import EncoderFit, Fitted, encoder_fits
+from isthmus.audit.hubs import Gap, Hubs, gap, hubs
+from isthmus.audit.kinds import Kinds, kinds
+from isthmus.audit.suspects import Suspects, suspects
+from isthmus.core.contracts import Progress
+from isthmus.core.errors import DataError
+from isthmus.core.record import Failure
+from isthmus.core.version import __version__
+from isthmus.pipeline.cache import VectorCache
+from isthmus.pipeline.prepared import Data, Prepared
+from isthmus.pipeline.splits import linked_groups
+
+CLOSED_FORM = "cca ridge=3 power=1"
+"""What everything here is measured with, so that no figure depends on a selection."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What was found; rows are those of ``views.pairs``.
+
+    Attributes:
+        views: The records as the encoders see them.
+        fits: By two modalities, every combination of encoders, best first.
+        curves: One for every two modalities with enough pairs.
+        kinds: Groups by how well they are found, where there are groups.
+        hubs: Hubness of every direction.
+        gaps: Modality gap of every two modalities.
+        suspects: Pairs that may not belong together.
+        duplicates: Near-duplicates of every modality.
+        by_group: Whether splits kept the groups whole.
+        seed: Of splits and shuffles.
+        seconds: How long it took.
+    """
+
+    views: Views
+    fits: Sequence[EncoderFit]
+    curves: Sequence[LearningCurve]
+    kinds: Sequence[Kinds]
+    hubs: Sequence[Hubs]
+    gaps: Sequence[Gap]
+    suspects: Sequence[Suspects]
+    duplicates: Sequence[Duplicates]
+    by_group: bool
+    seed: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Of the data set."""
+        return self.views.ready.name
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """What was left out, and why."""
+        return self.views.ready.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values; records go by their ids."""
+        views = self.views
+        return {
+            "data": {
+                "name": self.name,
+                "records": len(views.pairs),
+                "items": {m: len(views.pairs.rows(m)) for m in views.pairs.modalities},
+                "groups": len(np.unique(views.ready.links)),
+                "by_group": self.by_group,
+                "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
+            },
+            "encoders": {m: views.encoders(m) for m in views.pairs.modalities},
+            "encoders_left_out": dict(views.unusable),
+            "fits": [asdict(fit) for fit in self.fits],
+            "curves": [asdict(curve) for curve in self.curves],
+            "kinds": [asdict(each) for each in self.kinds],
+            "hubs": self._named(self.hubs),
+            "gaps": [asdict(each) for each in self.gaps],
+            "suspects": self._named(self.suspects),
+            "duplicates": self._named(self.duplicates),
+            "closed_form": CLOSED_FORM,
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "version": __version__,
+        }
+
+    def _named(self, parts: Sequence[Hubs | Suspects | Duplicates]) -> list[dict[str, Any]]:
+        """As plain values, with ids in place of rows."""
+
+        def translate(value: Any, key: str = "") -> Any:
+            if isinstance(value, Mapping):
+                return {name: translate(inner, name) for name, inner in value.items()}
+            if isinstance(value, list | tuple):
+                return [translate(inner, key) for inner in value]
+            return self.views.name(value) if key in _ROWS else value
+
+        return [translate(asdict(part)) for part in parts]
+
+
+_ROWS = ("row", "other", "better_a", "better_b")
+
+
+def diagnose(
+    data: Data | Prepared,
+    encoders: Named | None = None,
+    *,
+    by_group: bool = True,
+    seed: int = 0,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Say which encoders fit together and what ails the pairs, before a space is made.
+
+    Everything is measured on held-out pairs with one closed form, CCA with ridge 3 and power
+    1 on up to 256 principal directions of each encoder. Curve, hubs, mismatches and
+    near-duplicates are those of the first encoder of each modality.
+
+    Args:
+        data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
+        encoders: By modality, several each, as ids or objects; modalities that are not named
+            get all the known ones that are installed.
+        by_group: Whether records of one group must stay on one side of a split.
+        seed: Of splits and shuffles.
+        cache: Of native vectors; None computes all anew.
+        progress: Told as work is done.
+
+    Returns:
+        What was found.
+
+    Raises:
+        DataError: If the data have one modality, no two share ten records, or all records
+            are of one group.
+        MissingDataError: If the data set is not on this machine.
+    """
+    started = time.monotonic()
+    views = views_of(data, encoders, by_group=by_group, cache=cache, progress=progress)
+    modalities = views.pairs.modalities
+    pairs: list[_Pair] = []
+    for a, b in joinable(views.ready.name, modalities, lambda a, b: len(views.rows(a, b))):
+        rows = views.rows(a, b)
+        fitted = encoder_fits(views, a, b, rows, seed=seed, progress=progress)
+        pairs.append(_pair(views, fitted, a, b, rows, seed, progress))
+    if all(fit.reason for pair in pairs for fit in pair.fits):
+        raise DataError(f"{views.ready.name}: {pairs[0].fits[0].reason}")
+    return Diagnosis(
+        views=views,
+        fits=[fit for pair in pairs for fit in pair.fits],
+        curves=[pair.curve for pair in pairs if pair.curve],
+        kinds=[pair.kinds for pair in pairs if pair.kinds],
+        hubs=[each for pair in pairs for each in pair.hubs],
+        gaps=[pair.gap for pair in pairs if pair.gap],
+        suspects=[pair.suspects for pair in pairs if pair.suspects],
+        duplicates=_duplicates(views, progress),
+        by_group=by_group,
+        seed=seed,
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """What was found of two modalities."""
+
+    fits: list[EncoderFit]
+    curve: LearningCurve | None = None
+    kinds: Kinds | None = None
+    hubs: tuple[Hubs, ...] = ()
+    gap: Gap | None = None
+    suspects: Suspects | None = None
+
+
+def _pair(
+    views: Views,
+    fitted: Fitted,
+    a: str,
+    b: str,
+    rows: NDArray[np.intp],
+    seed: int,
+    progress: Progress | None,
+) -> _Pair:
+    joint, folds = fitted.joint, fitted.folds
+    if joint is None or not folds:
+        return _Pair(fitted.fits)
+    links = views.ready.links[rows]
+    groups = views.pairs.groups
+    judged = None if groups is None else kinds(a, b, np.asarray(groups)[rows], folds)
+    both = [hubs(a, b, folds, back=False), hubs(b, a, folds, back=True)]
+    found = suspects(joint, _item_links(views)[rows], seed=seed, progress=progress)
+    return _Pair(
+        fitted.fits,
+        learning_curve(joint, links, seed=seed, progress=progress),
+        judged,
+        tuple(
+            replace(one, top=tuple(replace(hub, row=int(rows[hub.row])) for hub in one.top))
+            for one in both
+        ),
+        gap(a, b, folds),
+        _in_records(found, rows),
+    )
+
+
+def _in_records(found: Suspects, rows: NDArray[np.intp]) -> Suspects:
+    """The same with rows of the records in place of rows of the joint."""
+    return replace(
+        found,
+        listed=tuple(
+            replace(
+                one,
+                row=int(rows[one.row]),
+                better_a=tuple(int(rows[i]) for i in one.better_a),
+                better_b=tuple(int(rows[i]) for i in one.better_b),
+            )
+            for one in found.listed
+        ),
+    )
+
+
+def _duplicates(views: Views, progress: Progress | None) -> list[Duplicates]:
+    found = []
+    for m in views.pairs.modalities:
+        rows = views.pairs.rows(m)
+        if len(rows) > 1:
+            x, links = views.pairs.vectors[m][rows], views.ready.links[rows]
+            name = views.encoders(m)[0]
+            found.append(duplicates(m, name, x, rows, links, progress=progress))
+    return found
+
+
+def _item_links(views: Views) -> NDArray[np.intp]:
+    """Labels of records that share an item, whatever their groups."""
+    if views.dataset is None:
+        return np.arange(len(views.pairs))
+    return linked_groups(views.dataset.records, by_group=False)

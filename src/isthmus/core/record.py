@@ -1,0 +1,88 @@
+"""Records of a data set: at most one item per view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from isthmus.core.errors import DataError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import MEDIA_MODALITIES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One row of a data set: at most one item per modality, any of them missing.
+
+    Attributes:
+        id: Unique within its data set.
+        items: Item by modality.
+        group: Records of one group never straddle a split; also the category in mAP.
+        split: A fixed part of the data set it belongs to, such as ``"test"``.
+        language: Of its text, as a BCP 47 tag, where it has one.
+    """
+
+    id: str
+    items: Mapping[str, MediaItem]
+    group: str | None = None
+    split: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """Something that was left out, and why, so that it can be listed.
+
+    Attributes:
+        source: What the user knows it by.
+        reason: What is wrong with it and what to do.
+    """
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Records with a name; ``skipped`` lists what was found but could not become a record.
+
+    Raises:
+        DataError: If two records have one id.
+    """
+
+    name: str
+    records: Sequence[Record]
+    skipped: Sequence[Failure] = ()
+    licence: str = "unknown"
+
+    def __post_init__(self) -> None:
+        places: dict[str, int] = {}
+        for row, record in enumerate(self.records):
+            if (before := places.setdefault(record.id, row)) != row:
+                raise DataError(
+                    f"{self.name}: records {before} and {row} both have the id {record.id!r}; "
+                    "ids must be unique"
+                )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Every modality that some record has, media first, in a fixed order."""
+        found = {modality for record in self.records for modality in record.items}
+        order = {name: rank for rank, name in enumerate(MEDIA_MODALITIES)}
+        return tuple(sorted(found, key=lambda m: (order.get(m, len(order)), m)))
+
+    def select(self, modalities: Iterable[str]) -> Dataset:
+        """Only items of these modalities; records that have none of them are dropped."""
+        names = set(modalities)
+        cut = [
+            replace(record, items={m: i for m, i in record.items.items() if m in names})
+            for record in self.records
+        ]
+        return replace(self, records=[record for record in cut if record.items])
+
+    def take(self, rows: Iterable[int]) -> Dataset:
+        """The records at ``rows``, in that order."""
+        return replace(self, records=[self.records[row] for row in rows])

@@ -1,0 +1,366 @@
+"""Items to native vectors: decoded in worker threads, encoded in batches, kept in a cache."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.contracts import Encoder, Progress
+from isthmus.core.errors import DataError, InputError, MediaError, VectorError
+from isthmus.core.item import MediaItem
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset, Failure, Record
+from isthmus.core.validate import check_vectors
+from isthmus.core.view import TEXT
+from isthmus.encoders.base import usable_cores
+from isthmus.encoders.joined import JoinedEncoder
+from isthmus.encoders.vectors import VectorEncoder
+from isthmus.media import decode
+from isthmus.pipeline.cache import VectorCache
+
+_DEFAULT_BATCH = 32
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedItems:
+    """Native vectors of items, row ``i`` for item ``i``.
+
+    Attributes:
+        vectors: ``(n, dim)`` float32; rows of items that failed are zero.
+        ok: ``(n,)`` bool, whether the item has a vector.
+        failures: What was left out, and why, in the order of the items.
+        native: ``(n, native dim)`` what the encoder gave, where ``vectors`` are of a space.
+    """
+
+    vectors: F32
+    ok: NDArray[np.bool_]
+    failures: list[Failure]
+    native: F32 | None = None
+
+
+def encode_items(
+    items: Iterable[MediaItem],
+    encoder: Encoder,
+    *,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    batch_size: int | None = None,
+    make: Callable[[MediaItem], Any] | None = None,
+) -> EncodedItems:
+    """Encode items of one modality; what cannot be used is listed and the rest goes on.
+
+    Items of one content are encoded once. Vectors reach the cache batch by batch, so a
+    run that is interrupted goes on from there.
+
+    Args:
+        items: All of the encoder's modality.
+        encoder: What turns them into vectors.
+        cache: Where vectors of known content come from and new ones go.
+        progress: Told after each batch how many items are done.
+        workers: Threads that decode; default: the cores of this machine.
+        batch_size: Items a batch; default: what the encoder prefers.
+        make: From an item to what the encoder takes, called in ``workers`` threads; default:
+            decode it here. :class:`isthmus.pipeline.isolated.Preparers` does it in child processes.
+
+    Returns:
+        Vectors, which are there, and failures.
+
+    Raises:
+        InputError: If an item is of another modality than the encoder reads.
+    """
+    items = list(items)
+    if cache is not None and isinstance(encoder, JoinedEncoder):
+        parts = [
+            encode_items(
+                items,
+                part,
+                cache=cache,
+                progress=progress,
+                workers=workers,
+                batch_size=batch_size,
+                make=None if make is None else _of_part(make, place),
+            )
+            for place, part in enumerate(encoder.parts)
+        ]
+        return _side_by_side(parts)
+    run = _Run(items, encoder, cache, progress)
+    todo = run.start()
+    size = batch_size or int(getattr(encoder, "batch_size", _DEFAULT_BATCH))
+    # Text and vectors take no time to decode: threads would only cost.
+    light = encoder.modality == TEXT or all(isinstance(i.payload, np.ndarray) for i in todo)
+    threads = 0 if light else (usable_cores() if workers is None else workers)
+    batch: list[tuple[MediaItem, Any]] = []
+    made_by = make or partial(_make, encoder)
+    with _prepared(todo, made_by, threads, ahead=2 * size) as prepared:
+        for item, made in prepared:
+            if isinstance(made, InputError):
+                run.fail(item, made)
+                continue
+            batch.append((item, made))
+            if len(batch) == size:
+                run.encode(batch)
+                batch = []
+        if batch:
+            run.encode(batch)
+    return run.finish()
+
+
+def encode_records(
+    dataset: Dataset,
+    encoders: Mapping[str, Encoder],
+    *,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
+    batch_size: int | None = None,
+) -> tuple[PairedVectors, list[Failure]]:
+    """Encode a data set, one row a record.
+
+    An item that fails is absent from its row; a record with nothing left is dropped.
+
+    Args:
+        dataset: Records.
+        encoders: By modality; modalities without one are left out, unless their items
+            are vectors already.
+        cache: As for :func:`encode_items`.
+        progress: As for :func:`encode_items`, once a modality.
+        workers: As for :func:`encode_items`.
+        batch_size: As for :func:`encode_items`.
+
+    Returns:
+        The vectors with ids and groups (None if no record has a group), and the failures.
+
+    Raises:
+        DataError: If not one item could be encoded.
+    """
+    chosen = _with_vectors(dataset, encoders)
+    vectors: dict[str, F32] = {}
+    present: dict[str, NDArray[np.bool_]] = {}
+    failures: list[Failure] = []
+    for modality, encoder in chosen.items():
+        rows = [row for row, record in enumerate(dataset.records) if modality in record.items]
+        done = encode_items(
+            [dataset.records[row].items[modality] for row in rows],
+            encoder,
+            cache=cache,
+            progress=progress,
+            workers=workers,
+            batch_size=batch_size,
+        )
+        vectors[modality] = np.zeros((len(dataset), encoder.dim), dtype=np.float32)
+        vectors[modality][rows] = done.vectors
+        present[modality] = np.zeros(len(dataset), dtype=bool)
+        present[modality][rows] = done.ok
+        failures.extend(done.failures)
+    keep = np.logical_or.reduce(list(present.values())) if present else np.zeros(0, dtype=bool)
+    if not keep.any():
+        raise DataError(_nothing_left(dataset, encoders, failures))
+    records = [record for record, kept in zip(dataset.records, keep, strict=True) if kept]
+    paired = PairedVectors(
+        {modality: x[keep] for modality, x in vectors.items()},
+        {modality: mask[keep] for modality, mask in present.items()},
+        [record.id for record in records],
+        _groups(records),
+    )
+    return paired, failures
+
+
+def _side_by_side(parts: Sequence[EncodedItems]) -> EncodedItems:
+    """What :class:`JoinedEncoder` makes of vectors that its parts made, cached one by one."""
+    ok = np.logical_and.reduce([part.ok for part in parts])
+    vectors = np.concatenate([l2_normalize(part.vectors) for part in parts], axis=1)
+    failures = {failure.source: failure for part in parts for failure in part.failures}
+    return EncodedItems(np.where(ok[:, None], vectors, 0), ok, list(failures.values()))
+
+
+@dataclass
+class _Run:
+    """The state of one call of :func:`encode_items`."""
+
+    items: list[MediaItem]
+    encoder: Encoder
+    cache: VectorCache | None
+    progress: Progress | None
+    vectors: dict[str, F32] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, int] = field(default_factory=dict)
+    done: int = 0
+
+    def start(self) -> list[MediaItem]:
+        """Look up what is known; returns the first item of each content that is not."""
+        unique: dict[str, MediaItem] = {}
+        for item in self.items:
+            if item.modality != self.encoder.modality:
+                raise InputError(
+                    f"{item.source}: is {item.modality}, but the encoder "
+                    f"{self.encoder.id!r} reads {self.encoder.modality}"
+                )
+            key = _key(item)
+            unique.setdefault(key, item)
+            self.copies[key] = self.copies.get(key, 0) + 1
+        if self.cache is not None and unique:
+            known = self.cache.get(self.encoder.fingerprint, list(unique))
+            for key, vector in known.items():
+                if vector.shape == (self.encoder.dim,) and _usable(vector):
+                    self.vectors[key] = vector
+        self._advance(self.vectors)
+        return [item for key, item in unique.items() if key not in self.vectors]
+
+    def encode(self, batch: Sequence[tuple[MediaItem, Any]]) -> None:
+        """Encode prepared items, keep what is usable, tell the progress."""
+        try:
+            raw = self.encoder.encode([made for _, made in batch])
+        except InputError as error:
+            if len(batch) > 1:  # find out which item it is
+                for one in batch:
+                    self.encode([one])
+            else:
+                self.fail(batch[0][0], error)
+            return
+        rows = self._checked(raw, len(batch))
+        good: list[str] = []
+        for (item, _), row in zip(batch, rows, strict=True):
+            if _usable(row):
+                good.append(_key(item))
+                self.vectors[good[-1]] = row
+            else:
+                what = "only zeros" if np.isfinite(row).all() else "NaN or infinity"
+                self.reasons[_key(item)] = f"the encoder {self.encoder.id!r} gave {what} for it"
+        if self.cache is not None and good:
+            stacked = np.stack([self.vectors[key] for key in good])
+            self.cache.put(self.encoder.fingerprint, good, stacked)
+        self._advance([_key(item) for item, _ in batch])
+
+    def fail(self, item: MediaItem, error: InputError) -> None:
+        """Note why an item is left out."""
+        reason = error.reason if isinstance(error, MediaError) else str(error)
+        self.reasons[_key(item)] = reason
+        self._advance([_key(item)], tell=False)
+
+    def finish(self) -> EncodedItems:
+        """Vectors of all items in their order."""
+        if self.progress is not None and self.items:
+            self.progress(self._phase(), len(self.items), len(self.items))
+        out = np.zeros((len(self.items), self.encoder.dim), dtype=np.float32)
+        ok = np.zeros(len(self.items), dtype=bool)
+        failures: list[Failure] = []
+        for row, item in enumerate(self.items):
+            vector = self.vectors.get(_key(item))
+            if vector is None:
+                failures.append(Failure(item.source, self.reasons[_key(item)]))
+            else:
+                out[row], ok[row] = vector, True
+        return EncodedItems(out, ok, failures)
+
+    def _checked(self, raw: F32, count: int) -> F32:
+        rows = np.asarray(raw, dtype=np.float32)
+        if rows.shape != (count, self.encoder.dim):
+            raise VectorError(
+                f"the encoder {self.encoder.id!r} gave an array of shape {rows.shape}, "
+                f"need {(count, self.encoder.dim)}"
+            )
+        return rows
+
+    def _advance(self, keys: Iterable[str], *, tell: bool = True) -> None:
+        self.done += sum(self.copies[key] for key in keys)
+        if tell and self.progress is not None and 0 < self.done < len(self.items):
+            self.progress(self._phase(), self.done, len(self.items))
+
+    def _phase(self) -> str:
+        return f"encode {self.encoder.modality}"
+
+
+def _make(encoder: Encoder, item: MediaItem) -> Any:
+    """What an encoder takes, decoded in this process."""
+    return encoder.prepare(decode(item, image_side=getattr(encoder, "image_side", None)))
+
+
+def _of_part(make: Callable[[MediaItem], Any], place: int) -> Callable[[MediaItem], Any]:
+    """What one part of a joined encoder takes, of what is made for all of them."""
+    return lambda item: make(item)[place]
+
+
+@contextmanager
+def _prepared(
+    items: Sequence[MediaItem], maker: Callable[[MediaItem], Any], threads: int, ahead: int
+) -> Iterator[Iterator[tuple[MediaItem, Any]]]:
+    """Items with what the encoder takes, in order, at most ``ahead`` of them in memory."""
+
+    def make(item: MediaItem) -> Any:
+        try:
+            return maker(item)
+        except InputError as error:
+            return error
+
+    def threaded(pool: ThreadPoolExecutor) -> Iterator[tuple[MediaItem, Any]]:
+        waiting: deque[tuple[MediaItem, Future[Any]]] = deque()
+        for item in items:
+            if len(waiting) >= ahead:
+                first, future = waiting.popleft()
+                yield first, future.result()
+            waiting.append((item, pool.submit(make, item)))
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+
+    if threads < 1 or not items:
+        yield ((item, make(item)) for item in items)
+        return
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-decode")
+    try:
+        yield threaded(pool)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _key(item: MediaItem) -> str:
+    """Content and, for a part of a recording, which part."""
+    return item.id if item.span is None else f"{item.id}@{item.span[0]}-{item.span[1]}"
+
+
+def _usable(row: F32) -> bool:
+    return bool(np.isfinite(row).all() and row.any())
+
+
+def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:
+    """The encoders that apply, and one for each further modality that is vectors already."""
+    chosen: dict[str, Encoder] = {}
+    for modality in dataset.modalities:
+        if modality in encoders:
+            chosen[modality] = encoders[modality]
+            continue
+        payloads = (r.items[modality].payload for r in dataset.records if modality in r.items)
+        first = next(payloads)
+        if isinstance(first, np.ndarray):
+            dim = check_vectors(first, name=modality).shape[1]
+            chosen[modality] = VectorEncoder(modality, dim, dataset.name)
+    return chosen
+
+
+def _groups(records: Sequence[Record]) -> NDArray[Any] | None:
+    if all(record.group is None for record in records):
+        return None
+    groups = np.empty(len(records), dtype=object)
+    groups[:] = [record.group for record in records]
+    return groups
+
+
+def _nothing_left(
+    dataset: Dataset, encoders: Mapping[str, Encoder], failures: Sequence[Failure]
+) -> str:
+    if failures:
+        shown = "; ".join(f"{f.source}: {f.reason}" for f in failures[:3])
+        return f"{dataset.name}: not one item could be encoded ({len(failures)} failed): {shown}"
+    has = ", ".join(dataset.modalities) or "none"
+    got = ", ".join(encoders) or "none"
+    return f"{dataset.name}: has the modalities {has}, but encoders were given for {got}"

@@ -1,0 +1,73 @@
+"""Splits of records into folds that no group straddles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError
+from isthmus.core.record import Record
+from isthmus.core.rows import families
+
+FOLDS = 5
+
+
+def linked_groups(records: Sequence[Record], *, by_group: bool = True) -> NDArray[np.intp]:
+    """Label records so that those that must stay on one side share a label.
+
+    Records are linked by sharing an item (the same picture with two captions, the same
+    caption for two sounds) and, if asked, by a group of the user's.
+
+    Args:
+        records: ``n`` records.
+        by_group: Whether ``record.group`` links.
+
+    Returns:
+        ``(n,)`` labels ``0…g−1``, in order of first appearance.
+    """
+    first = families([_keys(record, by_group) for record in records])
+    return np.unique(first, return_inverse=True)[1]
+
+
+def _keys(record: Record, by_group: bool) -> list[tuple[str, str]]:
+    keys = [(m, item.id) for m, item in record.items.items()]
+    if by_group and record.group is not None:
+        keys.append(("", record.group))
+    return keys
+
+
+def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) -> NDArray[np.intp]:
+    """Deal groups into folds of nearly equal size.
+
+    Groups are dealt in random order, the large ones first, each to the smallest fold.
+
+    Args:
+        groups: ``(n,)`` labels.
+        folds: At most this many; fewer where there are fewer groups.
+        seed: Of the order.
+
+    Returns:
+        ``(n,)`` fold of each row, ``0…folds−1``.
+
+    Raises:
+        DataError: If everything is one group.
+    """
+    names, sizes = np.unique(groups, return_counts=True)
+    folds = min(folds, len(names))
+    if folds < 2:
+        raise DataError(
+            "all records belong to one group, by its label or by an item that they share (one "
+            "caption for all of them, say), so nothing can be held out; give items of their own, "
+            "finer groups (sub-folders are groups), or ignore labels: --no-groups, by_group=False"
+        )
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
+    filled = np.zeros(folds, dtype=np.intp)
+    fold_of = {}
+    for g in largest_first:
+        fold = int(filled.argmin())
+        fold_of[names[g]] = fold
+        filled[fold] += sizes[g]
+    return np.array([fold_of[g] for g in groups], dtype=np.intp)

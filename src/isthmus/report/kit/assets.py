@@ -1,0 +1,195 @@
+"""Thumbnails and clips inside the page: each content once, under a cap on the whole."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isthmus.core.errors import MediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE
+from isthmus.media import decode
+from isthmus.report.kit.markup import Markup, el, join
+
+SIDE = 160
+"""Longer side of a thumbnail beside a query, in pixels."""
+MAP_SIDE = 96
+"""The same for those that only the map shows."""
+CLIP_SECONDS = 3.0
+
+_CLIP_RATE = 16_000
+_SQUEEZE = 0.97
+_SMALL_FILE = 200_000
+_PLAIN = "nodownload noplaybackrate noremoteplayback"  # a narrow player has no room
+_IMAGE_BYTES = 2_600_000  # of base64, so is the next; what is left of 6 MB is markup
+_AUDIO_BYTES = 2_400_000
+_MAP_AUDIO_BYTES = 2_000_000
+
+
+@dataclass
+class Assets:
+    """Collects what the page embeds.
+
+    Pictures lie in one hidden SVG and are drawn by reference, so a picture that is found
+    ten times is stored once. Of a clip that is shown again, the later players borrow the
+    source of the first.
+    """
+
+    _images: dict[str, tuple[str, int, int] | None] = field(default_factory=dict)
+    _clips: dict[str, str | None] = field(default_factory=dict)
+    _shown: set[str] = field(default_factory=set)
+    _image_bytes: int = 0
+    _audio_bytes: int = 0
+
+    def picture(self, item: MediaItem, label: str, *, side: int = SIDE) -> Markup | None:
+        """The thumbnail of an image, or None where there is none."""
+        name = self.picture_id(item, side=side)
+        if name is None:
+            return None
+        _, width, height = self._images[item.id] or ("", 1, 1)
+        return el(
+            "svg",
+            el("title", label),
+            el("use", href=f"#{name}"),
+            class_="thumb",
+            viewBox=f"0 0 {width} {height}",
+            width=width,
+            height=height,
+            role="img",
+        )
+
+    def picture_id(self, item: MediaItem, *, side: int = SIDE) -> str | None:
+        """Embed a thumbnail and name it; None where it cannot be shown or the page is full."""
+        if item.modality != IMAGE or isinstance(item.payload, np.ndarray):
+            return None
+        if item.id not in self._images:
+            made = None if self._image_bytes > _IMAGE_BYTES else _thumbnail(item, side)
+            self._image_bytes += len(made[0]) if made else 0
+            self._images[item.id] = made
+        return f"i-{item.id}" if self._images[item.id] else None
+
+    def player(self, item: MediaItem, label: str) -> Markup | None:
+        """A player of a recording, or None where it cannot be played."""
+        uri = self._clip(item, _AUDIO_BYTES, original=True)
+        if uri is None:
+            return None
+        name = f"a-{item.id}"
+        first = name not in self._shown
+        self._shown.add(name)
+        if first:
+            return el(
+                "audio",
+                controls=True,
+                controlslist=_PLAIN,
+                preload="none",
+                id=name,
+                src=uri,
+                aria_label=f"Play {label}",
+            )
+        return join(
+            (
+                el("a", "the same as above", href=f"#{name}", class_="again"),
+                el(
+                    "audio",
+                    controls=True,
+                    controlslist=_PLAIN,
+                    preload="none",
+                    hidden=True,
+                    data_same=name,
+                    aria_label=f"Play {label}",
+                ),
+            )
+        )
+
+    def clip_id(self, item: MediaItem) -> str | None:
+        """Embed a short clip for the map and name it; None where the page is full."""
+        return f"a-{item.id}" if self._clip(item, _MAP_AUDIO_BYTES, original=False) else None
+
+    def _clip(self, item: MediaItem, cap: int, *, original: bool) -> str | None:
+        if item.modality != AUDIO or isinstance(item.payload, np.ndarray):
+            return None
+        if item.id not in self._clips:
+            made = None if self._audio_bytes > cap else _clip(item, original=original)
+            self._audio_bytes += len(made) if made else 0
+            self._clips[item.id] = made
+        return self._clips[item.id]
+
+    def sprite(self) -> Markup:
+        """The hidden store of the page: thumbnails, and clips that no player holds."""
+        pictures = [
+            el("image", id=f"i-{name}", href=made[0], width=made[1], height=made[2])
+            for name, made in self._images.items()
+            if made
+        ]
+        clips = [
+            el("audio", id=f"a-{name}", src=uri, preload="none", hidden=True)
+            for name, uri in self._clips.items()
+            if uri and f"a-{name}" not in self._shown
+        ]
+        return join(
+            [
+                el("svg", el("defs", *pictures), class_="store", aria_hidden="true"),
+                *clips,
+            ]
+        )
+
+
+def _thumbnail(item: MediaItem, side: int) -> tuple[str, int, int] | None:
+    try:
+        data, width, height = webp(item, side)
+    except MediaError:
+        return None
+    return _uri("image/webp", data), width, height
+
+
+def webp(item: MediaItem, side: int) -> tuple[bytes, int, int]:
+    """A picture whose longer side is at most ``side`` pixels, and its width and height.
+
+    Raises:
+        MediaError: If the picture cannot be read.
+    """
+    from PIL import Image
+
+    picture = decode(item, image_side=side)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=72, method=4)
+    return out.getvalue(), *picture.size
+
+
+def _clip(item: MediaItem, *, original: bool) -> str | None:
+    """A small file as it is, else its first seconds anew."""
+    try:
+        if original and item.span is None:
+            data = item.read()
+            mime = _mime(data, item.source)
+            if len(data) < _SMALL_FILE and mime is not None:
+                return _uri(mime, data)
+        sound = decode(item)
+    except MediaError:
+        return None
+    import soundfile
+    from scipy.signal import resample_poly
+
+    samples = sound.samples[: int(CLIP_SECONDS * sound.rate)]
+    if sound.rate != _CLIP_RATE:
+        samples = resample_poly(samples, _CLIP_RATE, sound.rate).astype(np.float32)
+    out = io.BytesIO()
+    subtype = "OPUS" if "OPUS" in soundfile.available_subtypes("OGG") else "VORBIS"
+    soundfile.write(
+        out, samples, _CLIP_RATE, format="OGG", subtype=subtype, compression_level=_SQUEEZE
+    )
+    return _uri("audio/ogg", out.getvalue())
+
+
+def _mime(data: bytes, source: str) -> str | None:
+    from isthmus.media.sniff import HEAD_BYTES, MEDIA_TYPES, container
+
+    return MEDIA_TYPES.get(container(data[:HEAD_BYTES], source=source))
+
+
+def _uri(mime: str, data: bytes) -> str:
+    return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"

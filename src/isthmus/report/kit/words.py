@@ -1,0 +1,126 @@
+"""How things are called and numbers are said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isthmus.core.errors import MediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.media import decode
+
+_SINGULAR = {TEXT: "caption", IMAGE: "picture", AUDIO: "recording", VIDEO: "video"}
+_ARTICLE = {TEXT: "a caption", IMAGE: "a picture", AUDIO: "a recording", VIDEO: "a video"}
+_LANGUAGES = {
+    "ar": "العربية",
+    "de": "Deutsch",
+    "el": "Ελληνικά",
+    "en": "English",
+    "es": "español",
+    "fr": "français",
+    "he": "עברית",
+    "hi": "हिन्दी",
+    "it": "italiano",
+    "ja": "日本語",
+    "ko": "한국어",
+    "nl": "Nederlands",
+    "pl": "polski",
+    "pt": "português",
+    "ru": "русский",
+    "th": "ไทย",
+    "tr": "Türkçe",
+    "uk": "українська",
+    "vi": "Tiếng Việt",
+    "zh": "中文",
+}
+_SCRIPTS = (("\u3040", "\u30ff", "ja"), ("\uac00", "\ud7af", "ko"), ("\u4e00", "\u9fff", "zh"))
+
+
+def thing(modality: str) -> str:
+    """One thing of a modality: ``"picture"``."""
+    return _SINGULAR.get(modality, f"row of {modality}")
+
+
+def a_thing(modality: str) -> str:
+    """The same with its article: ``"a picture"``."""
+    return _ARTICLE.get(modality, f"a row of {modality}")
+
+
+def sides(direction: str) -> tuple[str, str]:
+    """Both modalities of ``"text→image"``."""
+    query, _, gallery = direction.partition("→")
+    return query, gallery
+
+
+def language_name(tag: str) -> str:
+    """What a language calls itself; its tag where that is not known here.
+
+    Example:
+        >>> language_name("fr"), language_name("shs")
+        ('français', 'shs')
+    """
+    return _LANGUAGES.get(tag, _LANGUAGES.get(tag.partition("-")[0], tag))
+
+
+def language_of(words: str, known: str | None = None) -> str | None:
+    """The language to mark words with: the known one, else what their script gives away.
+
+    Example:
+        >>> language_of("一只红袋鼠"), language_of("a kangaroo"), language_of("a 猫")
+        ('zh', None, 'zh')
+    """
+    if known:
+        return known
+    letters = [c for c in words if c.isalpha()]
+    for low, high, tag in _SCRIPTS:
+        share = sum(low <= c <= high for c in letters)
+        # a few kana make Japanese of Chinese characters; of the others it takes half
+        if share and (share * 2 >= len(letters) or (tag == "ja" and share * 5 >= len(letters))):
+            return tag
+    return None
+
+
+def captions_of(item: MediaItem) -> tuple[str, ...]:
+    """The captions of a text item, read from its file if need be; else none."""
+    if item.modality != TEXT or isinstance(item.payload, np.ndarray):
+        return ()
+    try:
+        captions: tuple[str, ...] = decode(item)
+    except MediaError:
+        return ()
+    return captions
+
+
+def caption_of(item: MediaItem | None, most: int = 3) -> str | None:
+    """The captions of a text item as one line, at most ``most`` of them."""
+    captions = () if item is None else captions_of(item)
+    if not captions:
+        return None
+    shown = " · ".join(captions[:most])
+    more = len(captions) - most
+    return f"{shown} · {more} more" if more > 0 else shown
+
+
+def short_source(item: MediaItem) -> str:
+    """The last part of what the user knows an item by."""
+    return item.source.replace("\\", "/").rstrip("/").rpartition("/")[2] or item.source
+
+
+def of_hundred(share: float) -> str:
+    """A share in whole hundredths: ``"42 of 100"``; small ones keep a digit.
+
+    Example:
+        >>> of_hundred(0.424), of_hundred(0.0074), of_hundred(1.0)
+        ('42 of 100', '0.7 of 100', '100 of 100')
+    """
+    return f"{hundredths(share)} of 100"
+
+
+def hundredths(share: float) -> str:
+    """A share as a number of hundredths, with a digit after the point below 2."""
+    return f"{100 * share:.1f}" if 0 < 100 * share < 2 else f"{100 * share:.0f}"
+
+
+def count(n: int, noun: str) -> str:
+    """``"1 record"``, ``"1,200 records"``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

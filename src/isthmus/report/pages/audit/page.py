@@ -1,0 +1,372 @@
+"""The page of a diagnosis: what fits, what more pairs would bring, what ails them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.audit import Duplicates, Hubs, LearningCurve, Suspect, Suspects, Twin
+from isthmus.core.artifact import write_atomically
+from isthmus.core.view import TEXT
+from isthmus.report.kit.assets import Assets
+from isthmus.report.kit.glyphs import direction_label, kind
+from isthmus.report.kit.making import left_out
+from isthmus.report.kit.markup import Markup, el, join
+from isthmus.report.kit.media import shown
+from isthmus.report.kit.words import caption_of, count, hundredths, language_of, thing
+from isthmus.report.pages.audit.plot import curve_plot, strips
+from isthmus.report.pages.audit.tables import fit_table, gap_table, hub_table, kinds_table
+from isthmus.report.pages.audit.words import (
+    called,
+    elsewhere,
+    findings,
+    found_among,
+    listed,
+    points,
+)
+from isthmus.report.pages.space.page import document
+
+if TYPE_CHECKING:
+    from isthmus.audit import Diagnosis
+
+_KINDS = 10
+_TWINS = 6
+_CARDS = 40
+_OPEN = 6
+
+
+def write_diagnosis(path: str | Path, diagnosis: Diagnosis) -> Path:
+    """Write a diagnosis as one HTML file without a network, whole or not at all.
+
+    Args:
+        path: Of the file; one that is there is replaced.
+        diagnosis: What :func:`isthmus.audit.diagnose` returned.
+
+    Returns:
+        The path.
+    """
+    return write_atomically(Path(path), render(diagnosis).encode())
+
+
+def render(diagnosis: Diagnosis) -> str:
+    """The page as one string."""
+    page = _Page(diagnosis)
+    # The suspects come first, so that they get the pictures and clips that fit.
+    mismatched = page.mismatches()
+    body = join(
+        (
+            page.header(),
+            page.encoders(),
+            page.pairs(),
+            page.hubs(),
+            mismatched,
+            page.duplicates(),
+            page.settings(),
+            _how_to_read(),
+        )
+    )
+    return document(page.title, body, page.assets, style="diagnosis.css")
+
+
+class _Page:
+    """One diagnosis with the media that its page embeds."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        self.diagnosis = diagnosis
+        self.views = diagnosis.views
+        self.said = findings(diagnosis)
+        self.assets = Assets()
+        self.title = f"Diagnosis of {diagnosis.name}"
+
+    def header(self) -> Markup:
+        found = self.diagnosis
+        modalities = self.views.pairs.modalities
+        splits = "keep groups whole" if found.by_group else "ignore groups"
+        lede = (
+            f"{count(len(self.views.pairs), 'record')} of {listed(modalities)}, looked at before a "
+            f"space is made. Splits {splits}; every figure is of pairs that the fit has not seen."
+        )
+        return el(
+            "header",
+            el("h1", self.title),
+            el("p", lede, class_="lede"),
+            el("ul", *self._cards(), class_="headline"),
+        )
+
+    def _cards(self) -> list[Markup]:
+        found = self.diagnosis
+        cards = []
+        best = found.fits[0]
+        if best.recall is not None:
+            says = f"held-out pairs {found_among(best.k, best.gallery)}, by {called(best)}."
+            cards.append(_card("Best encoders", hundredths(best.recall.value), " of 100", says))
+        if found.curves and (gain := found.curves[0].recall_gain):
+            says = (
+                f"of 100 more found, with {gain.more:,} more pairs like these (95 %: "
+                f"{points(gain.low)} to {points(gain.high)})."
+            )
+            cards.append(_card("More pairs", points(gain.value), "", says))
+        if found.suspects:
+            checked = sum(each.checked for each in found.suspects)
+            flagged = sum(each.flagged for each in found.suspects)
+            says = f"of {count(checked, 'pair')} do not seem to belong together."
+            cards.append(_card("Mismatches", f"{flagged:,}", "", says))
+        if found.duplicates:
+            most = max(found.duplicates, key=lambda each: each.near + each.copies)
+            says = (
+                f"of {count(most.items, thing(most.modality))} have a near-duplicate in "
+                f"{elsewhere(found)}."
+            )
+            cards.append(_card("Near-duplicates", f"{most.near + most.copies:,}", "", says))
+        return cards
+
+    def encoders(self) -> Markup:
+        parts: list[Markup] = []
+        for (a, b), some in groupby(self.diagnosis.fits, key=lambda fit: (fit.a, fit.b)):
+            fits = list(some)
+            if len(self.views.pairs.modalities) > 2:
+                parts.append(el("h3", direction_label(a), " with ", direction_label(b)))
+            if any(fit.recall for fit in fits):
+                caption = (
+                    f"R@{fits[0].k} of held-out pairs after one cheap closed form, both "
+                    "directions: of 100 queries, how often the partner is "
+                    f"{found_among(fits[0].k, fits[0].gallery)}. Bars: 95 % intervals."
+                )
+                parts.append(strips(fits, caption))
+            parts.append(fit_table(fits, f"{a} and {b}, every combination"))
+        explained = (
+            "CKA and mutual k-NN compare two encoders without fitting anything. Both stand beside "
+            "what shuffled partners give, and beside what a cheap fit finds."
+        )
+        return _section("Which encoders fit", "encoders", self.said["encoders"], explained, *parts)
+
+    def pairs(self) -> Markup | None:
+        if not self.diagnosis.curves and not self.diagnosis.kinds:
+            return None
+        plots = [self._curve(curve) for curve in self.diagnosis.curves]
+        tables = [kinds_table(each) for each in self.diagnosis.kinds]
+        says = [*self.said["pairs"], *self.said["kinds"]]
+        return _section("What more pairs would bring", "pairs", says, None, *plots, *tables)
+
+    def _curve(self, curve: LearningCurve) -> Markup:
+        chance = min(1.0, curve.k / curve.gallery)
+        caption = (
+            f"R@{curve.k} by the number of training pairs, {curve.a} and {curve.b}: means over "
+            f"{curve.folds} folds with 95 % intervals. Dashed: drawn out beyond the last, with "
+            f"its 95 % band. Dotted: chance, {hundredths(chance)} of 100."
+        )
+        return curve_plot(curve, chance, caption)
+
+    def hubs(self) -> Markup | None:
+        found = self.diagnosis
+        if not found.hubs:
+            return None
+        tops = [
+            el(
+                "details",
+                el("summary", "What comes up most: ", direction_label(f"{h.query}→{h.gallery}")),
+                el("ul", *(self._hub(h, i) for i in range(len(h.top))), class_="top-hubs"),
+            )
+            for h in found.hubs
+        ]
+        return _section(
+            "Hubs and the gap", "hubs", self.said["hubs"], None,
+            hub_table(found.hubs), gap_table(found.gaps), *tops,
+        )  # fmt: skip
+
+    def _hub(self, hubs: Hubs, place: int) -> Markup:
+        hub = hubs.top[place]
+        says = f"{hundredths(hub.share)} of 100 queries; {hundredths(hub.corrected)} with CSLS"
+        return el("li", self._shown(hub.row, hubs.gallery), el("p", says, class_="small"))
+
+    def mismatches(self) -> Markup | None:
+        found = [each for each in self.diagnosis.suspects if each.listed]
+        if not found:
+            return None
+        parts: list[Markup] = []
+        for each in found:
+            if len(found) > 1:
+                parts.append(el("h3", direction_label(each.a), " with ", direction_label(each.b)))
+            flagged = [one for one in each.listed if one.flagged][:_CARDS]
+            rest = [one for one in each.listed if not one.flagged]
+            first, folded = (flagged, rest) if flagged else (rest[:_OPEN], rest[_OPEN:])
+            parts += [self._suspect(each, one) for one in first]
+            if folded:
+                words = "The most suspicious of the rest" if flagged else f"The next {len(folded)}"
+                cards = [self._suspect(each, one) for one in folded]
+                parts.append(el("details", el("summary", words), *cards))
+        explained = (
+            "Each pair was judged by fits that had left it out. Beside it stands what they think "
+            "fits better. Look before you delete: a rare thing or an odd caption looks the same."
+        )
+        says = self.said["mismatches"]
+        return _section("Pairs that may not belong together", "mismatches", says, explained, *parts)
+
+    def _suspect(self, suspects: Suspects, one: Suspect) -> Markup:
+        flag = el("span", "flagged", class_="tag") if one.flagged else None
+        pair = el(
+            "div",
+            el("div", "Pair", flag, class_="kicker"),
+            el(
+                "div",
+                self._shown(one.row, suspects.a, captioned=False),
+                self._shown(one.row, suspects.b, captioned=False),
+                class_="pair-up",
+            ),
+            el("p", f"p = {one.p_value:.2g}", class_="small"),
+            class_="query",
+        )
+        better = [
+            self._better(one.better_b, suspects.b, suspects.a),
+            self._better(one.better_a, suspects.a, suspects.b),
+        ]
+        return el("article", pair, el("div", *better, class_="better"), class_="card example")
+
+    def _better(self, rows: Sequence[int], modality: str, other: str) -> Markup:
+        head = el("div", f"Fits the {thing(other)} better", class_="kicker")
+        if not rows:
+            return el("div", head, el("p", f"No {thing(modality)} does.", class_="small"))
+        hits = [el("li", self._shown(row, modality), class_="hit") for row in rows]
+        return el("div", head, el("ol", *hits, class_=f"hits of-{kind(modality)}"))
+
+    def duplicates(self) -> Markup | None:
+        found = self.diagnosis.duplicates
+        if not found:
+            return None
+        explained = (
+            "What is nearly one thing on both sides of a split flatters the figures: give such "
+            "records one group. The threshold is taken from the data: three standard deviations "
+            "nearer than an item usually is to its nearest."
+        )
+        lists = [
+            el(
+                "details",
+                el("summary", f"The closest of {each.modality}"),
+                el("ul", *(self._twin(each, twin) for twin in each.twins[:_TWINS]), class_="twins"),
+                open=True,
+            )
+            for each in found
+            if each.twins
+        ]
+        title = f"Near-duplicates in {elsewhere(self.diagnosis)}"
+        return _section(title, "duplicates", self.said["duplicates"], explained, *lists)
+
+    def _twin(self, found: Duplicates, twin: Twin) -> Markup:
+        says = "copies" if twin.copy else f"cosine {twin.cosine:.3f}"
+        both = [
+            el("div", self._shown(row, found.modality), self._group(row))
+            for row in (twin.row, twin.other)
+        ]
+        return el(
+            "li",
+            el("div", *both, class_="both"),
+            el("p", says, class_="small"),
+            class_="card",
+        )
+
+    def _group(self, row: int) -> Markup | None:
+        """Which group a record is of; long paths may break behind a slash."""
+        groups = self.views.pairs.groups
+        if groups is None or groups[row] is None:
+            return None
+        return el("p", str(groups[row]).replace("/", "/\u200b"), class_="small group")
+
+    def settings(self) -> Markup:
+        found = self.diagnosis
+        facts = [
+            ("Closed form", "CCA, ridge 3, power 1, on up to 256 principal directions"),
+            ("Seed", found.seed),
+            ("Took", f"{found.seconds:,.0f} s"),
+        ]
+        facts += [
+            (f"Encoders of {m}", ", ".join(self.views.encoders(m)))
+            for m in self.views.pairs.modalities
+        ]
+        facts += [(f"Without {name}", reason) for name, reason in self.views.unusable.items()]
+        left = [{"source": f.source, "reason": f.reason} for f in found.failures]
+        return el(
+            "section",
+            el("h2", "Settings", id="settings"),
+            el("dl", *(_fact(*fact) for fact in facts), class_="facts"),
+            left_out(left),
+            aria_labelledby="settings",
+        )
+
+    def _shown(self, row: int, modality: str, *, captioned: bool = True) -> Markup:
+        """The item itself where it can be shown, else its name."""
+        record = self.views.record(row)
+        item = self.views.item(row, modality)
+        if record is None or item is None:
+            return el("div", el("span", self.views.name(row)), class_="media text")
+        caption = caption_of(record.items.get(TEXT)) if captioned and modality != TEXT else None
+        return shown(item, caption, language_of(caption or "", record.language), self.assets)
+
+
+def _section(
+    title: str, name: str, says: Sequence[str], explained: str | None, *parts: object
+) -> Markup:
+    return el(
+        "section",
+        el("h2", title, id=name),
+        *(el("p", words) for words in says),
+        el("p", explained, class_="small") if explained else None,
+        *parts,
+        aria_labelledby=name,
+    )
+
+
+def _card(kicker: str, figure: str, unit: str, says: str) -> Markup:
+    small = el("small", unit) if unit else None
+    return el(
+        "li",
+        el("div", kicker, class_="kicker"),
+        el("div", figure, small, class_="figure"),
+        el("p", says),
+    )
+
+
+def _fact(name: object, value: object) -> Markup:
+    return el("div", el("dt", name), el("dd", value))
+
+
+_READ = (
+    (
+        "CKA",
+        "Linear centred kernel alignment, debiased: how alike two encoders arrange the same "
+        "things. 1 is the same, unrelated encoders are near 0.",
+    ),
+    (
+        "Mutual k-NN",
+        "Share of the nearest neighbours of a thing that both encoders agree on.",
+    ),
+    (
+        "R@10, R@1, MRR",
+        "Held-out pairs: how often the partner is among the first ten, or first; and the mean of "
+        "one over its rank.",
+    ),
+    (
+        "95 %",
+        "Means over folds: two standard errors either way. Beyond the measured: what folds, the "
+        "shape of the curve and the draw of the new pairs leave open.",
+    ),
+    (
+        "Skew",
+        "Of how often items are among the first ten. Above about 1, a few crowd out the rest.",
+    ),
+    (
+        "p of a pair",
+        "How probable a partner as unlikely as this one would be for a sound pair, given all "
+        "that the fit takes for likely.",
+    ),
+)
+
+
+def _how_to_read() -> Markup:
+    return el(
+        "section",
+        el("h2", "How to read this", id="reading"),
+        el("dl", *(_fact(*each) for each in _READ), class_="facts"),
+        aria_labelledby="reading",
+    )

@@ -1,0 +1,202 @@
+"""Plots of a diagnosis: strips of encoder combinations, and a learning curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from isthmus.audit import EncoderFit, LearningCurve, Share
+from isthmus.report.kit.glyphs import glyph
+from isthmus.report.kit.markup import Markup, el, join
+from isthmus.report.kit.words import hundredths
+
+_Scale = Callable[[float], float]
+
+_MIDDLE = 16
+_TICKS = (0, 25, 50, 75, 100)
+_HEIGHT = 260
+_TOP = 0.08  # of the height, so that the highest label has room
+_LEFT = 6.0  # per cent of the width, for the labels of the levels
+
+
+def strips(fits: Sequence[EncoderFit], caption: str) -> Markup:
+    """R@k of every combination with its interval, beside chance."""
+    shown = [fit for fit in fits if fit.recall is not None]
+    rows = [_strip(fit, fit.recall, first=i == 0) for i, fit in enumerate(shown) if fit.recall]
+    return el("figure", el("div", *rows, _share_axis(), class_="plot"), el("figcaption", caption))
+
+
+def _strip(fit: EncoderFit, found: Share, *, first: bool) -> Markup:
+    spoken = (
+        f"{fit.encoder_a} with {fit.encoder_b}: {hundredths(found.value)} of 100, "
+        f"{hundredths(found.low)} to {hundredths(found.high)}, chance {hundredths(fit.chance)}"
+    )
+    svg = el(
+        "svg",
+        el("title", spoken),
+        *(_upright(at, "grid") for at in _TICKS),
+        _upright(100 * fit.chance, "chance"),
+        el(
+            "line",
+            x1=_percent(found.low),
+            x2=_percent(found.high),
+            y1=_MIDDLE,
+            y2=_MIDDLE,
+            class_="interval",
+        ),
+        el("circle", cx=_percent(found.value), cy=_MIDDLE, r=5, class_="dot"),
+        role="img",
+        width="100%",
+        height=2 * _MIDDLE,
+    )
+    words = el("div", f"┆ chance {hundredths(fit.chance)}", class_="marks", aria_hidden="true")
+    return join(
+        (
+            el("div", *_sides(fit), class_="name"),
+            el("div", svg, words if first else None, class_="strip first" if first else "strip"),
+            el("div", hundredths(found.value), class_="value"),
+        )
+    )
+
+
+def _sides(fit: EncoderFit) -> list[Markup]:
+    """Both encoders with the shapes of their modalities, each kept whole."""
+    return [
+        el("span", glyph(m), name, class_="encoder")
+        for m, name in ((fit.a, fit.encoder_a), (fit.b, fit.encoder_b))
+    ]
+
+
+def _share_axis() -> Markup:
+    ticks = [
+        el("text", str(at), x=f"{at}%", y=12, text_anchor=_anchor(at / 100), class_="tick")
+        for at in _TICKS
+    ]
+    svg = el("svg", *ticks, width="100%", height=16, aria_hidden="true")
+    return join(
+        (el("div", class_="name"), el("div", svg, class_="strip"), el("div", class_="value"))
+    )
+
+
+def curve_plot(curve: LearningCurve, chance: float, caption: str) -> Markup:
+    """R@k by the number of training pairs, drawn out beyond the last."""
+    ends = (curve.sizes[0], (*curve.sizes, *curve.beyond)[-1])
+    most = max(share.high for share in (*curve.recall, *curve.recall_beyond))
+    top = min(1.0, np.ceil(10 * most) / 10)
+
+    def x(n: float) -> float:
+        return float(_LEFT + (100 - _LEFT) * np.log(n / ends[0]) / np.log(ends[1] / ends[0]))
+
+    def y(share: float) -> float:
+        return float(100 * (1 - (1 - _TOP) * share / top))
+
+    low = f"{y(chance):.2f}%"
+    svg = el(
+        "svg",
+        el("title", _spoken(curve)),
+        *_levels(top, y),
+        el("line", x1=0, x2="100%", y1=low, y2=low, class_="chance"),
+        _drawn(curve, x, y),
+        *(_point(x(n), share, y) for n, share in zip(curve.sizes, curve.recall, strict=True)),
+        role="img",
+        width="100%",
+        height=_HEIGHT,
+        class_="area",
+    )
+    body = el("div", svg, _pairs_axis(curve, x), class_="curve strip")
+    return el("figure", body, el("figcaption", caption))
+
+
+def _drawn(curve: LearningCurve, x: _Scale, y: _Scale) -> Markup | None:
+    """The means joined, what lies beyond them dashed, and its band."""
+    measured = _path([(x(n), y(s.value)) for n, s in zip(curve.sizes, curve.recall, strict=True)])
+    further = list(zip(curve.beyond, curve.recall_beyond, strict=True))
+    band = [(x(n), y(s.high)) for n, s in further] + [(x(n), y(s.low)) for n, s in further[::-1]]
+    return el(
+        "svg",
+        el("path", d=_path(band) + "Z", class_="band") if band else None,
+        el("path", d=measured, class_="line"),
+        el("path", d=_path([(x(n), y(s.value)) for n, s in further]), class_="line beyond")
+        if further
+        else None,
+        viewBox="0 0 100 100",
+        preserveAspectRatio="none",
+        width="100%",
+        height="100%",
+    )
+
+
+def _levels(top: float, y: _Scale) -> list[Markup]:
+    step = 0.1 if top <= 0.5 else 0.2
+    shown = []
+    for level in np.arange(0, top + step / 2, step):
+        at = y(float(level))
+        shown.append(el("line", x1=0, x2="100%", y1=f"{at:.2f}%", y2=f"{at:.2f}%", class_="grid"))
+        label = f"{100 * level:.0f}"
+        shown.append(el("text", label, x=0, y=f"{at:.2f}%", dy=-4, class_="tick"))
+    return shown
+
+
+def _point(at: float, share: Share, y: _Scale) -> Markup:
+    place = f"{at:.2f}%"
+    return join(
+        (
+            el(
+                "line",
+                x1=place,
+                x2=place,
+                y1=f"{y(share.low):.2f}%",
+                y2=f"{y(share.high):.2f}%",
+                class_="interval",
+            ),
+            el("circle", cx=place, cy=f"{y(share.value):.2f}%", r=4, class_="dot"),
+        )
+    )
+
+
+def _pairs_axis(curve: LearningCurve, x: _Scale) -> Markup:
+    last = curve.sizes[-1]
+    marks = [(n, i % 2 == 1) for i, n in enumerate(curve.sizes[:-1])]  # every other one is minor
+    if curve.beyond:
+        marks = [mark for mark in marks if x(mark[0]) < x(last) - 8]
+        marks += [(last, False), (curve.beyond[-1], False)]
+        if x(curve.beyond[-1]) - x(last) < 9:
+            marks.pop(-2)
+    else:
+        marks.append((last, False))
+    ticks = [
+        el(
+            "text",
+            f"{n:,}",
+            x=f"{x(n):.2f}%",
+            y=12,
+            text_anchor=_anchor(x(n) / 100),
+            class_="tick minor" if minor else "tick",
+        )
+        for n, minor in marks
+    ]
+    return el("svg", *ticks, width="100%", height=16, aria_hidden="true")
+
+
+def _spoken(curve: LearningCurve) -> str:
+    measured = ", ".join(
+        f"{n:,} pairs {hundredths(s.value)}" for n, s in zip(curve.sizes, curve.recall, strict=True)
+    )
+    return f"R@{curve.k} of {curve.a} and {curve.b} in hundredths: {measured}"
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + " ".join(f"{at:.2f} {height:.2f}" for at, height in points)
+
+
+def _upright(at: float, name: str) -> Markup:
+    return el("line", x1=f"{at:.2f}%", x2=f"{at:.2f}%", y1=0, y2=2 * _MIDDLE, class_=name)
+
+
+def _anchor(at: float) -> str:
+    return "start" if at <= 0.01 else "end" if at >= 0.99 else "middle"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"

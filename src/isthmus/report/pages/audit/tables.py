@@ -1,0 +1,119 @@
+"""The tables of a diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from isthmus.audit import EncoderFit, Gap, Hubs, Kinds, Likeness, Share
+from isthmus.report.kit.glyphs import direction_label
+from isthmus.report.kit.markup import Markup, el
+from isthmus.report.kit.words import hundredths
+from isthmus.report.pages.audit.words import called, signed
+
+_KINDS = 10
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Markup]) -> Markup:
+    head = el("thead", el("tr", *(el("th", name, scope="col") for name in heads)))
+    table = el("table", el("caption", caption), head, el("tbody", *rows), class_="found")
+    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+
+
+def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
+    """Every combination of encoders: before a fit, after it, and beside shuffled pairs."""
+    rows = []
+    for fit in fits:
+        label = el("th", called(fit), scope="row")
+        if fit.reason:
+            rows.append(el("tr", label, el("td", fit.reason, colspan=5, class_="words")))
+            continue
+        rows.append(
+            el(
+                "tr",
+                label,
+                _share_cell(fit.recall),
+                el("td", f"{fit.mrr.value:.2f}" if fit.mrr else "–"),
+                _likeness_cell(fit.cka),
+                _likeness_cell(fit.knn),
+                el("td", "better" if fit.fits else f"no better, p = {fit.p_value:.2g}"),
+            )
+        )
+    found = f"R@{fits[0].k}"
+    heads = ("Encoders", found, "MRR", "CKA (shuffled)", "Mutual k-NN (shuffled)", "Than shuffled")
+    return _table(caption, heads, rows)
+
+
+def _share_cell(share: Share | None) -> Markup:
+    if share is None:
+        return el("td", "–")
+    between = f"{hundredths(share.low)}–{hundredths(share.high)}"
+    return el("td", hundredths(share.value), " ", el("small", between))
+
+
+def _likeness_cell(found: Likeness | None) -> Markup:
+    if found is None:
+        return el("td", "–")
+    null = f"{signed(found.null_mean)} ± {found.null_sd:.3f}"
+    return el("td", signed(found.value), " ", el("small", null))
+
+
+def kinds_table(found: Kinds) -> Markup | None:
+    """The kinds that are found worst; None where none is worse than all."""
+    shown = found.worst[:_KINDS]
+    if not shown:
+        return None
+    rows = [
+        el(
+            "tr",
+            el("th", kind.name, scope="row"),
+            el("td", f"{kind.pairs:,}"),
+            el("td", hundredths(kind.recall)),
+            el("td", f"{kind.mrr:.2f}"),
+        )
+        for kind in shown
+    ]
+    rows.append(
+        el(
+            "tr",
+            el("th", "all pairs", scope="row"),
+            el("td", ""),
+            el("td", hundredths(found.recall)),
+            el("td", f"{found.mrr:.2f}"),
+        )
+    )
+    caption = f"Kinds found worst, {found.a} and {found.b}"
+    return _table(caption, ("Group", "Pairs", f"R@{found.k}", "MRR"), rows)
+
+
+def hub_table(found: Sequence[Hubs]) -> Markup:
+    """Hubness of every direction before and after the correction."""
+    rows = [
+        el(
+            "tr",
+            el("th", direction_label(f"{each.query}→{each.gallery}"), scope="row"),
+            el("td", signed(each.skew)),
+            el("td", signed(each.skew_corrected)),
+            el("td", hundredths(each.expected)),
+            el("td", hundredths(each.top[0].share) if each.top else "–"),
+        )
+        for each in found
+    ]
+    heads = ("Direction", "Skew, cosine", "Skew, CSLS", "Even share", "Largest share")
+    where = "among the first ten" if found[0].k > 1 else "first"
+    return _table(f"Hubness: how often one item is {where}", heads, rows)
+
+
+def gap_table(gaps: Sequence[Gap]) -> Markup:
+    """Modality gap and cosines of every two modalities."""
+    rows = [
+        el(
+            "tr",
+            el("th", f"{each.a}–{each.b}", scope="row"),
+            el("td", signed(each.gap)),
+            el("td", signed(each.true_cosine)),
+            el("td", signed(each.other_cosine)),
+        )
+        for each in gaps
+    ]
+    heads = ("Modalities", "Gap", "Cosine of true pairs", "Of all others")
+    return _table("Modality gap: distance between the centroids, 0 to 2", heads, rows)

@@ -1,0 +1,205 @@
+"""What a diagnosis found, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isthmus.audit import Duplicates, EncoderFit, Gain, Hubs, Kinds, LearningCurve, Suspects
+from isthmus.report.kit.words import count, hundredths
+
+if TYPE_CHECKING:
+    from isthmus.audit import Diagnosis
+
+_WORST = 3
+_COMPARABLE = 4
+"""Combinations below which a rank correlation says nothing."""
+
+
+def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
+    """Sentences by part: encoders, pairs, kinds, hubs, mismatches, duplicates."""
+    fits = groupby(diagnosis.fits, key=lambda fit: (fit.a, fit.b))
+    return {
+        "encoders": [said for _, some in fits for said in encoders(list(some))],
+        "pairs": [curve(each) for each in diagnosis.curves],
+        "kinds": [said for each in diagnosis.kinds if (said := kinds(each))],
+        "hubs": [hubs(each) for each in diagnosis.hubs],
+        "mismatches": [suspects(each) for each in diagnosis.suspects],
+        "duplicates": [duplicates(each, elsewhere(diagnosis)) for each in diagnosis.duplicates],
+    }
+
+
+def encoders(fits: Sequence[EncoderFit]) -> list[str]:
+    """Which combination of two modalities fits best, which are no worse, which do not fit."""
+    best = fits[0]
+    name = f"{best.a}–{best.b}"
+    failed = [f"{called(fit)} could not be measured: {fit.reason}" for fit in fits if fit.reason]
+    if best.recall is None:
+        return [f"{name}: {said}" for said in failed]
+    found = best.recall
+    figures = (
+        f"of 100 held-out pairs {hundredths(found.value)} are {found_among(best.k, best.gallery)} "
+        f"(95 %: {hundredths(found.low)} to {hundredths(found.high)}; "
+        f"chance {hundredths(best.chance)})"
+    )
+    if not best.fits:
+        return [f"{name}: no encoders fit better than shuffled pairs; {figures}.", *failed]
+    lead = "fits" if len(fits) == 1 else "fits best"
+    said = [f"{name}: {called(best)} {lead}; {figures}."]
+    equal = [fit for fit in fits[1:] if fit.tied and fit.fits]
+    if equal:
+        said.append(f"Not clearly worse: {listed([called(fit) for fit in equal])}.")
+    said += [
+        f"{called(fit)} fits no better than shuffled pairs (p = {fit.p_value:.2g})."
+        for fit in fits
+        if not fit.fits and not fit.reason
+    ]
+    return [*said, *failed, *_agreement(fits)]
+
+
+def _agreement(fits: Sequence[EncoderFit]) -> list[str]:
+    """Whether what is known before a fit orders the combinations as the fit does."""
+    measured = [(f.cka.value, f.knn.value, f.mrr.value) for f in fits if f.cka and f.knn and f.mrr]
+    if len(measured) < _COMPARABLE:
+        return []
+    cka, knn, mrr = np.array(measured).T
+    return [
+        f"Over these {len(measured)} combinations, what held-out pairs say goes with CKA by a rank "
+        f"correlation of {signed(rank_correlation(cka, mrr))}, with mutual k-NN by "
+        f"{signed(rank_correlation(knn, mrr))}."
+    ]
+
+
+def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
+    """Spearman's; 0 where one of both does not vary."""
+    from scipy.stats import rankdata
+
+    a, b = rankdata(x), rankdata(y)
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def curve(found: LearningCurve) -> str:
+    """How good a fit on the pairs is and what more would bring."""
+    last = found.recall[-1]
+    now = (
+        f"{found.a}–{found.b}: a fit on {found.sizes[-1]:,} pairs finds {hundredths(last.value)} "
+        f"of 100 {found_among(found.k, found.gallery)}"
+    )
+    if found.recall_gain is None:
+        return f"{now}; too few pairs to tell what more would bring."
+    return f"{now}; {gain(found.recall_gain)}."
+
+
+def gain(found: Gain) -> str:
+    """What more pairs would bring, in hundredths."""
+    between = f"(95 %: {points(found.low)} to {points(found.high)})"
+    what = f"{found.more:,} more pairs like these would bring {points(found.value)} {between}"
+    return what if found.low > 0 else f"{what}, which may be nothing"
+
+
+def kinds(found: Kinds) -> str | None:
+    """Which kinds are found worst."""
+    worst = found.worst[:_WORST]
+    if not worst:
+        return None
+    named = [
+        f"{kind.name} ({count(kind.pairs, 'pair')}, {hundredths(kind.recall)} of 100)"
+        for kind in worst
+    ]
+    return (
+        f"{found.a}–{found.b}: found worst are {listed(named)}, against {hundredths(found.recall)} "
+        "of all. Pairs of a kind help that kind most."
+    )
+
+
+def hubs(found: Hubs) -> str:
+    """Whether a few items crowd out the rest."""
+    name = f"{found.query}→{found.gallery}"
+    skew = f"skew {signed(found.skew, 1)}, {signed(found.skew_corrected, 1)} with CSLS"
+    if not found.matters:
+        return f"{name}: no hubs to speak of ({skew})."
+    top, where = found.top[0].share, "among the first ten" if found.k > 1 else "the first"
+    most = (
+        f"the first of them is {where} of {hundredths(top)} of 100 queries, where "
+        f"{hundredths(found.expected)} would be even"
+    )
+    return f"{name}: a few items crowd out the rest ({skew}); {most}."
+
+
+def suspects(found: Suspects) -> str:
+    """How many pairs are flagged."""
+    name = f"{found.a}–{found.b}"
+    if not found.flagged:
+        return (
+            f"{name}: none of {count(found.checked, 'pair')} is clearly mismatched; the least "
+            "matching are listed."
+        )
+    verb = "does" if found.flagged == 1 else "do"
+    return (
+        f"{name}: {found.flagged:,} of {count(found.checked, 'pair')} {verb} not seem to belong "
+        f"together; about {hundredths(found.false_share)} of 100 such flags are false alarms."
+    )
+
+
+def duplicates(found: Duplicates, where: str) -> str:
+    """How many items have a near-duplicate that a split could separate from them."""
+    if not found.near and not found.copies:
+        return f"{found.modality}: no near-duplicates in {where}."
+    parts = []
+    if found.copies:
+        parts.append(f"{count(found.copies, 'item')} of {found.items:,} have a copy")
+    if found.near and found.threshold is not None and found.typical is not None:
+        parts.append(
+            f"{count(found.near, 'item')} of {found.items:,} have a near-duplicate (cosine "
+            f"{found.threshold:.2f} or more, where {found.typical:.2f} is usual)"
+        )
+    return f"{found.modality}: {' and '.join(parts)} in {where}."
+
+
+def elsewhere(diagnosis: Diagnosis) -> str:
+    """Where near-duplicates were looked for."""
+    grouped = diagnosis.by_group and diagnosis.views.pairs.groups is not None
+    return "another group" if grouped else "another record"
+
+
+def found_among(k: int, gallery: float) -> str:
+    """``"among the first ten of 135"``, or ``"first of 24"``."""
+    return f"{'among the first ten' if k > 1 else 'first'} of {gallery:,.0f}"
+
+
+def called(fit: EncoderFit) -> str:
+    """``"universal with efficientnet-lite0"``."""
+    return f"{fit.encoder_a} with {fit.encoder_b}"
+
+
+def points(share: float) -> str:
+    """A difference of shares in hundredths, with its sign.
+
+    Example:
+        >>> points(0.0123), points(-0.004), points(0.12)
+        ('+1.2', '−0.4', '+12')
+    """
+    value = 100 * share
+    text = f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
+    return ("−" if value < 0 else "+") + text
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Few digits after the point, with a true minus, and no minus before zero.
+
+    Example:
+        >>> signed(-0.5), signed(-0.001)
+        ('−0.50', '0.00')
+    """
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:.{digits}f}".replace("-", "−")
+
+
+def listed(names: Sequence[str]) -> str:
+    """``"a, b and c"``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

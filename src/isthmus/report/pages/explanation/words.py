@@ -1,0 +1,141 @@
+"""Explanations in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isthmus.encoders.parts import Cell, Place, Span, Word
+from isthmus.report.kit.words import captions_of, count, hundredths, short_source, thing
+from isthmus.tasks.retrieval.explain import Explanation, Side
+from isthmus.tasks.retrieval.hits import in_words
+
+_WORTH = 0.1
+"""Share of the score below which a part is not worth a word."""
+_NAMED = 3
+
+
+def sentences(explanation: Explanation) -> list[str]:
+    """What an explanation says, most important first.
+
+    Args:
+        explanation: Of one query and one item.
+
+    Returns:
+        How well they match, what counts on each side, and which training pairs count.
+    """
+    said = [_match(explanation)]
+    for name, side in (("query", explanation.query), ("item", explanation.item)):
+        said += _side(name, side, abs(explanation.score))
+    return [*said, _pairs(explanation)]
+
+
+def title(explanation: Explanation) -> str:
+    """``"“a red kangaroo” and kangaroo.png"``."""
+    return " and ".join(name_of(side) for side in (explanation.query, explanation.item))
+
+
+def name_of(side: Side) -> str:
+    """A short name: the caption in quotes, or the file."""
+    captions = captions_of(side.item)
+    if not captions:
+        return short_source(side.item)
+    more = f" and {count(len(captions) - 1, 'caption')} more" if len(captions) > 1 else ""
+    return f"“{captions[0]}”{more}"
+
+
+def kind_of(side: Side) -> str:
+    """What its parts are: ``"cells"``, ``"spans"``, ``"words"``, ``"captions"``."""
+    first = side.places[0]
+    if isinstance(first, Word):
+        several = any(place.caption for place in side.places if isinstance(place, Word))
+        return "captions" if several else "words"
+    return "cells" if isinstance(first, Cell) else "spans"
+
+
+def signed(value: float) -> str:
+    """With its sign and no more digits than it is worth.
+
+    Example:
+        >>> signed(0.7041), signed(-0.0312), signed(-0.0001)
+        ('+0.70', '−0.03', '0.00')
+    """
+    rounded = round(value, 2)
+    return "0.00" if rounded == 0 else f"{'+' if rounded > 0 else '−'}{abs(rounded):.2f}"
+
+
+def where(places: Sequence[Place], values: Sequence[float]) -> str:
+    """Which ninth of a picture counts most, or which seconds of a sound.
+
+    Args:
+        places: Cells or spans.
+        values: What they add.
+    """
+    spans = [(p, v) for p, v in zip(places, values, strict=True) if isinstance(p, Span)]
+    if spans:
+        best = max((pair for pair in spans if not pair[0].padding), key=lambda pair: pair[1])[0]
+        return f"{best.start:.1f} to {best.end:.1f} s"
+    cells = [(p, v) for p, v in zip(places, values, strict=True) if isinstance(p, Cell)]
+    inside = [(p, v) for p, v in cells if not p.padding]
+    least = max(v for _, v in inside) / 2
+    weights = np.array([v if v >= least else 0.0 for _, v in inside])
+    middles = np.array([[p.box[0] + p.box[2], p.box[1] + p.box[3]] for p, _ in inside]) / 2
+    across, down = weights @ middles / max(weights.sum(), 1e-12)
+    side = ("left", "", "right")[min(int(across * 3), 2)]
+    height = ("top", "", "bottom")[min(int(down * 3), 2)]
+    return " ".join(filter(None, (height, side))) or "middle"
+
+
+def _match(explanation: Explanation) -> str:
+    score = f"{explanation.score:.2f}".replace("-", "−")
+    said = f"Their score is {score}"
+    if explanation.probability is not None:
+        likely = in_words(explanation.probability)
+        match = "to match" if likely == "unlikely" else "a match"
+        said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
+    if np.isnan(explanation.above):
+        return f"{said}."
+    things = f"{thing(explanation.item.modality)}s of the training data"
+    if explanation.above >= 1:
+        return f"{said}, higher than with any of the {things}."
+    return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
+
+
+def _side(name: str, side: Side, score: float) -> list[str]:
+    if not side.places:
+        return [f"Of the {name} no parts are known: {side.method}."]
+    most, least = int(side.values.argmax()), int(side.values.argmin())
+    if side.values[most] <= 0:
+        return [f"No part of the {name} speaks for the match."]
+    if not isinstance(side.places[0], Word):
+        said = f"In the {thing(side.modality)}, what counts most is {_the(side)}"
+        if abs(side.padding) > _WORTH * score:
+            said += f"; what was filled up around it adds {signed(side.padding)}"
+        return [f"{said}."]
+    if len(side.places) == 1:
+        return []
+    best = side.places[most].label
+    said = f"Of the {kind_of(side)}, “{best}” counts most ({signed(side.values[most])})"
+    if -side.values[least] > _WORTH * score:
+        against = side.places[least].label
+        said += f"; “{against}” speaks against it ({signed(side.values[least])})"
+    return [f"{said}."]
+
+
+def _the(side: Side) -> str:
+    found = where(side.places, list(side.values))
+    return found if isinstance(side.places[0], Span) else f"the {found}"
+
+
+def _pairs(explanation: Explanation) -> str:
+    support = explanation.pairs
+    if not support.ids:
+        return "No training record has both, so there are no pairs to lean on."
+    strong = [p for p in explanation.leaning(_NAMED) if p.value > _WORTH * abs(explanation.score)]
+    if not strong:
+        return (
+            f"It leans on no training pair in particular, a little on each of {len(support.ids)}."
+        )
+    names = ", ".join(f"{pair.id.rpartition('/')[2]} ({signed(pair.value)})" for pair in strong)
+    return f"It leans most on {count(len(strong), 'training pair')}: {names}."

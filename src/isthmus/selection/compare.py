@@ -1,0 +1,140 @@
+"""How far apart candidates are on held-out folds, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.linalg import F64
+from isthmus.selection.candidates import Candidate
+from isthmus.selection.race import Trial
+
+COVERAGE = 0.95
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one candidate scores above another, over splits that both ran on.
+
+    Attributes:
+        mean: Of the differences.
+        low: Lower end of the 95 % interval; None where one split says nothing about it.
+        high: Upper end.
+        splits: How many.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    splits: int
+
+    @property
+    def clear(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+
+def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
+    """Compare two candidates split by split.
+
+    Training sets of cross-validation overlap, so that the plain variance of the mean is too
+    small; it is widened by the share of held-out rows (Nadeau and Bengio, "Inference for the
+    generalization error", Machine Learning 52, 2003): ``s² (1/J + held)``, Student's t with
+    ``J − 1`` degrees of freedom.
+
+    Args:
+        ours: ``(splits,)`` scores, NaN where it did not run.
+        theirs: ``(splits,)``.
+        held: Held-out rows for each training row.
+
+    Returns:
+        None if there is no split that both ran on.
+
+    Example:
+        >>> difference(np.array([0.5, 0.7]), np.array([0.4, 0.6]), 0.25).mean.__round__(3)
+        0.1
+    """
+    gaps = ours - theirs
+    gaps = gaps[~np.isnan(gaps)]
+    if not len(gaps):
+        return None
+    mean = float(gaps.mean())
+    if len(gaps) < 2:
+        return Difference(mean, None, None, len(gaps))
+    from scipy.stats import t
+
+    width = float(
+        t.ppf((1 + COVERAGE) / 2, df=len(gaps) - 1)
+        * gaps.std(ddof=1)
+        * np.sqrt(1 / len(gaps) + held)
+    )
+    return Difference(mean, mean - width, mean + width, len(gaps))
+
+
+def family(candidate: Candidate) -> str:
+    """What kinds of aligner and which other sources it is made of: ``"cca + openclipart"``."""
+    members = candidate.members or (candidate,)
+    names = [member.aligner for member in members]
+    names += [name for member in members for name, _ in member.sources]
+    return " + ".join(dict.fromkeys(names))
+
+
+def standings(trials: Sequence[Trial], best: Candidate, held: float) -> list[dict[str, Any]]:
+    """The best candidate of every family, and by how much the chosen one is ahead of it.
+
+    Args:
+        trials: Everything that was tried, best first.
+        best: What was chosen.
+        held: Held-out rows for each training row.
+
+    Returns:
+        The family of the winner first, then by score on the splits that each ran on;
+        ``ahead`` is None for the winner itself.
+    """
+    winner = next(trial for trial in trials if trial.candidate == best)
+    leaders: dict[str, Trial] = {family(best): winner}
+    for trial in trials:
+        if not trial.reason and trial.ran:
+            leaders.setdefault(family(trial.candidate), trial)
+    rows: list[dict[str, Any]] = []
+    for name, trial in leaders.items():
+        gap = None if trial is winner else difference(winner.scores, trial.scores, held)
+        rows.append(
+            {
+                "family": name,
+                "candidate": trial.candidate.label,
+                "score": trial.mean,
+                "splits": trial.ran,
+                "complete": trial.complete,
+                "ahead": None if gap is None else as_json(gap),
+            }
+        )
+    return rows[:1] + sorted(rows[1:], key=_gap)
+
+
+def _gap(row: dict[str, Any]) -> float:
+    return np.inf if row["ahead"] is None else float(row["ahead"]["mean"])
+
+
+def as_json(gap: Difference) -> dict[str, Any]:
+    """Its numbers, and whether they are clear of zero."""
+    return {**asdict(gap), "clear": gap.clear}
+
+
+def rivals(candidate: Candidate) -> list[Candidate]:
+    """What a graph or a trained head has to beat: the same without training, and the plain head.
+
+    Empty for closed forms, which are compared with one another in the table of all trials.
+    """
+    params = candidate.params
+    names = ("ridge", "power", "components")
+    start: dict[str, Any] = {key: params[key] for key in names if key in params}
+    plain = Candidate("cca", {"ridge": 3.0, "power": 1.0, **start})
+    if candidate.aligner == "cm-gnn":
+        shared = (*names, "k", "gamma", "restart", "hops", "group_weight")
+        kept = {key: params[key] for key in shared if key in params}
+        return [plain, replace(candidate, aligner="propagation", params=kept)]
+    return [plain] if candidate.aligner in ("propagation", "contrastive", "adversarial") else []

@@ -1,0 +1,73 @@
+"""What no signal looks like: shuffled pairs, random encoders, and the test against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from isthmus.core.linalg import F32, F64
+from isthmus.core.paired import PairedVectors
+
+PERMUTATIONS = 999
+LEAST_P = 1 / (1 + PERMUTATIONS)
+LEVEL = 0.01
+"""A pair of modalities whose p-value is above this carries no alignment that can be shown."""
+
+
+def permutation_p(scores: Sequence[F32], *, seed: int = 0) -> float:
+    """How often shuffled partners rank as well as the true ones.
+
+    The statistic is the mean relative rank of the true partner, both directions. The
+    aligner has not seen the rows, so under the hypothesis that pairs carry nothing every
+    assignment of partners is as likely, and the test is exact.
+
+    Args:
+        scores: Square score matrices of held-out rows, one a fold, truth on the diagonal.
+        seed: Of the shuffles.
+
+    Returns:
+        ``(1 + #{shuffles at least as good}) / (1 + 999)``.
+    """
+    rng = np.random.default_rng(seed)
+    true = np.zeros(1)
+    null = np.zeros(PERMUTATIONS)
+    for matrix in scores:
+        n = len(matrix)
+        relative = _relative_ranks(matrix) + _relative_ranks(matrix.T).T
+        rows = np.arange(n)
+        true += relative[rows, rows].sum()
+        shuffles = np.argsort(rng.random((PERMUTATIONS, n)), axis=1)
+        null += relative[rows, shuffles].sum(axis=1)
+    return float((1 + np.sum(null <= true)) / (1 + PERMUTATIONS))
+
+
+def shuffled(pairs: PairedVectors, rng: np.random.Generator) -> PairedVectors:
+    """The same vectors with partners dealt at random: what a false pairing would be."""
+    return _with(pairs, {m: _permuted(pairs, m, rng) for m in pairs.modalities[1:]})
+
+
+def random_encoders(pairs: PairedVectors, rng: np.random.Generator) -> PairedVectors:
+    """Gaussian vectors in place of every encoder's, of the same shape."""
+    noise = {m: rng.normal(size=x.shape).astype(np.float32) for m, x in pairs.vectors.items()}
+    return _with(pairs, noise)
+
+
+def _permuted(pairs: PairedVectors, m: str, rng: np.random.Generator) -> F32:
+    out = pairs.vectors[m].copy()
+    rows = pairs.rows(m)
+    out[rows] = out[rng.permutation(rows)]
+    return out
+
+
+def _with(pairs: PairedVectors, changed: dict[str, F32]) -> PairedVectors:
+    return PairedVectors({**pairs.vectors, **changed}, pairs.present, pairs.ids, pairs.groups)
+
+
+def _relative_ranks(scores: F32) -> F64:
+    """Rank of every column for every row, 0 for the best and 1 for the worst."""
+    from scipy.stats import rankdata
+
+    places: F64 = rankdata(-scores, axis=1, method="average")
+    relative: F64 = (places - 1) / max(scores.shape[1] - 1, 1)
+    return relative

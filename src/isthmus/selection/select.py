@@ -1,0 +1,258 @@
+"""Choice of an aligner by nested, group-aware cross-validation, and its honest estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners import Aligner
+from isthmus.core.contracts import Progress
+from isthmus.core.errors import DataError
+from isthmus.core.paired import PairedVectors
+from isthmus.moments import Moments
+from isthmus.pipeline.splits import FOLDS, fold_labels
+from isthmus.selection.candidates import (
+    Candidate,
+    ensembles,
+    learned,
+    unentered,
+    with_hubs,
+    with_more_centres,
+    with_sources,
+)
+from isthmus.selection.compare import as_json, difference, rivals
+from isthmus.selection.folds import Folds, Training
+from isthmus.selection.measure import average_precision, grouped, recall_at_one, reciprocal_rank
+from isthmus.selection.race import (
+    Clock,
+    LeftOut,
+    Measure,
+    Split,
+    Table,
+    Trial,
+    challenge,
+    fit,
+    race,
+)
+from isthmus.space.readout import Readout
+
+MIN_RECORDS = 10
+_ROWS_SCORED = 600
+_MAX_DEALS = 4
+_FOR_THE_CHOICE = 0.4
+"""Share of a time budget for the choice itself; the rest goes to the outer folds."""
+
+
+@dataclass
+class OuterFold:
+    """One outer fold: what the inner folds chose and how its held-out rows score."""
+
+    held: NDArray[np.intp]
+    candidate: Candidate
+    aligner: Aligner
+    train: NDArray[np.intp]
+
+
+@dataclass
+class Selection:
+    """Result of :func:`select`.
+
+    Attributes:
+        best: The candidate chosen on all folds.
+        trials: Every candidate with its scores, best first.
+        training: All the rows, for the fit that follows.
+        outer: Outer folds, for the estimate.
+        folds: How many outer folds there would be without a time budget.
+        held: Held-out rows for each training row, in the trials.
+        against: What a graph or trained head that was chosen gains over its rivals, by
+            measure.
+        not_tried: Kinds of aligner that never entered, and why.
+        deal: The first deal of the rows into folds.
+    """
+
+    best: Candidate
+    trials: list[Trial]
+    training: Training
+    outer: list[OuterFold] = field(default_factory=list)
+    folds: int = 0
+    held: float = 0.0
+    against: list[dict[str, Any]] = field(default_factory=list)
+    not_tried: dict[str, str] = field(default_factory=dict)
+    deal: Folds | None = None
+
+    def folds_of_best(
+        self, pairs: PairedVectors
+    ) -> list[tuple[Aligner, PairedVectors, PairedVectors]]:
+        """What was chosen, fitted without each fold in turn, with its rows and the held-out ones.
+
+        What is learned from them, such as what scores mean, is of the aligner that was chosen,
+        not of one chosen without the fold.
+        """
+        if self.deal is None:
+            return []
+        return [
+            (
+                fit(self.best, self.deal.without(fold)),
+                pairs.take(self.deal.train(fold)),
+                pairs.take(self.deal.held(fold)),
+            )
+            for fold in range(self.deal.count)
+        ]
+
+
+def select(
+    pairs: PairedVectors,
+    choices: Sequence[Candidate],
+    groups: NDArray[np.intp],
+    *,
+    auto: bool = False,
+    sources: Mapping[str, Moments] | None = None,
+    readout: Readout = "instance",
+    seed: int = 0,
+    nested: bool = True,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Selection:
+    """Choose among candidates by cross-validation on these pairs alone.
+
+    Few rows are dealt into folds several times, since one deal says too little. The score
+    of a candidate is, under the ``instance`` read-out, the mean reciprocal rank of the true
+    partner among the held-out rows, under ``semantic`` the mean average precision by group;
+    over both directions of every pair of modalities that records share. For the estimate,
+    each outer fold is left out of a selection of its own, made on the other folds.
+
+    Args:
+        pairs: ``n`` records.
+        choices: At least one candidate.
+        groups: ``(n,)`` labels that no split may straddle.
+        auto: Whether learned heads, ensembles and other sources may enter too, built on
+            what was best of ``choices``.
+        sources: Moments of other sources by name.
+        readout: What a space is wanted for.
+        seed: Of the folds.
+        nested: Whether to run the outer folds too.
+        budget: Seconds; what does not fit in is left out and named.
+        progress: Called as fits are done.
+
+    Raises:
+        DataError: If there are too few records, or no candidate can be fitted.
+    """
+    paired = int((np.sum([pairs.present[m] for m in pairs.modalities], axis=0) > 1).sum())
+    if paired < MIN_RECORDS:
+        raise DataError(
+            f"{paired} records have two modalities or more, need at least {MIN_RECORDS} to hold "
+            "some out and to learn from the rest; add records, or fit an aligner by hand"
+        )
+    clock = Clock(budget)
+    deals = [
+        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
+        for deal in range(_deals(len(pairs)))
+    ]
+    table = Table(deals, _measure_for(readout, pairs), progress)
+    names = tuple(sources or ())
+    singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
+    count = deals[0].count
+    doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
+    table.expected = 2 * len(choices) * (len(singles) + len(doubles)) // 3
+    share = _FOR_THE_CHOICE if doubles else 1.0
+    best = _choose(table, choices, singles, clock.part(share), auto, names, readout)
+    trials = table.trials(singles)
+    outer: list[OuterFold] = []
+    for fold in range(count) if doubles else []:
+        if outer and clock.left <= 0:
+            break
+        part = clock.part(1 / (count - fold))
+        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names, readout)
+        aligner = fit(candidate, deals[0].without(fold))
+        outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
+    return Selection(
+        best,
+        trials,
+        deals[0].without(),
+        outer,
+        folds=count if doubles else 0,
+        held=1 / max(count - 1, 1),
+        against=_against(table, best, clock),
+        not_tried=unentered(readout, len(pairs)) if auto else {},
+        deal=deals[0],
+    )
+
+
+def _choose(
+    table: Table,
+    choices: Sequence[Candidate],
+    splits: Sequence[Split],
+    clock: Clock,
+    auto: bool,
+    sources: Sequence[str],
+    readout: Readout,
+) -> Candidate:
+    """The best candidate, by these splits alone."""
+    table.run(choices[:1], splits, Clock(None))  # whatever the budget, something must be chosen
+    race(table, choices, splits, clock)
+    if auto:
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    records = len(table.deals[0].labels)
+    if auto and (wider := with_more_centres(table.best_by_family(splits), records)):
+        challenge(table, wider, splits, clock)
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    if auto and (trained := learned(table.best_by_family(splits), records)):
+        challenge(table, trained, splits, clock)
+        race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    if sources:
+        race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
+    if auto and readout == "instance":
+        race(table, with_hubs(table.best(splits)), splits, clock)
+    return table.best(splits)
+
+
+def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]]:
+    """R@1 and mAP by group of what was chosen less those of its rivals, on one deal."""
+    others = rivals(best)
+    deal = table.deals[0]
+    splits = _scored((0, (fold,)) for fold in range(deal.count))
+    measures: dict[str, Measure] = {"R@1": recall_at_one}
+    if grouped(deal.pairs):
+        measures["mAP by group"] = average_precision
+    found: list[dict[str, Any]] = [{"rival": rival.label} for rival in others]
+    for name, measure in measures.items() if others else ():
+        again = table.with_measure(measure)
+        again.run([best, *others], splits, clock)
+        ours = again.trial(best, splits)
+        for row, rival in zip(found, others, strict=True):
+            theirs = again.trial(rival, splits)
+            gap = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
+            row[name] = None if gap is None else as_json(gap)
+    return found
+
+
+def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
+    """Every fold that is left out, scored."""
+    return [(left_out, fold) for left_out in left_outs for fold in left_out[1]]
+
+
+def _inner(doubles: Sequence[LeftOut], fold: int) -> list[Split]:
+    """Splits that leave ``fold`` out of everything and score another fold."""
+    return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
+
+
+def _deals(rows: int) -> int:
+    """How often the rows are dealt into folds anew: with few, one deal says too little."""
+    return int(np.clip(round(_ROWS_SCORED / rows), 1, _MAX_DEALS))
+
+
+def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
+    """What a candidate is scored by."""
+    if readout == "instance":
+        return reciprocal_rank
+    if not grouped(pairs):
+        raise DataError(
+            "the semantic read-out is chosen for by the groups of records, and some have none; "
+            "give every record a group, or choose for the instance read-out"
+        )
+    return average_precision

@@ -1,0 +1,189 @@
+"""Scores that mean something: the probability that a hit matches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32, F64, l2_normalize, top_k_mean
+from isthmus.space.readout import NEIGHBOURS
+
+CROWDED = 0.5
+"""Exponent of the number of items in the odds of a match; 1 if all were alike, 0 if none were.
+Among 5,000 items it cuts the calibration error to a third (``benchmarks/calibration.py``)."""
+INPUTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a query is like before anything is looked at; ``(q,)`` each.
+
+    Attributes:
+        nearest: Mean cosine to its nearest in the bank of the items' modality.
+        familiar: Mean cosine to its nearest in the bank of its own modality.
+        native: The same of native vectors, where they are known. It tells nonsense from
+            questions far better: heads look for what modalities share, and nonsense is odd in
+            what they do not.
+    """
+
+    nearest: F32
+    familiar: F32
+    native: F32 | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """From what a search knows of a query and a hit to the probability that they match.
+
+    A logistic regression on the cosine, its margin over the query's background, its margin over
+    the item's background, and how familiar the query is. It is pointwise: ten pictures that
+    match equally well do not share one probability. What it says holds for a choice among
+    ``gallery`` items of which one belongs. Among more, chance finds better-looking strangers, so
+    where the number is told the odds are divided by the square root of how many times more: the
+    whole factor would be right if all were as alike as held-out records are.
+
+    Attributes:
+        weights: ``(4,)`` of the inputs.
+        intercept: Of the regression.
+        threshold: Probability below which the best hit is no match.
+        least_familiar: Queries less familiar than this are strange to the space, if nothing is
+            known of their native vectors.
+        least_native: Queries whose native vectors are less familiar than this are; None where
+            the space has no native bank.
+        true_probabilities: Of held-out true pairs, ascending; what conformal sets are cut by.
+        gallery: Among how many items a partner was looked for.
+        pairs: How many held-out pairs it was learned from.
+        ece: Calibration error on folds it was not learned from: ``before`` of cosines taken for
+            probabilities, ``after`` of the regression.
+    """
+
+    weights: F64
+    intercept: float
+    threshold: float
+    least_familiar: float
+    true_probabilities: F64
+    gallery: int
+    pairs: int
+    ece: Mapping[str, float] = field(default_factory=dict)
+    least_native: float | None = None
+
+    def probability(
+        self, cosine: F32, hubness: F32, background: Background, size: int | None = None
+    ) -> F32:
+        """P(match) of hits.
+
+        Args:
+            cosine: ``(n,)`` to the query, or ``(q, n)`` to several.
+            hubness: ``(n,)``, mean cosine of each item to its nearest in the bank of the
+                query's modality.
+            background: Of the query or queries.
+            size: Among how many items; None for as many as in calibration.
+
+        Returns:
+            As ``cosine``, float32 in 0…1.
+        """
+        single = cosine.ndim == 1
+        inputs = calibration_inputs(np.atleast_2d(cosine), hubness, background)
+        logits = inputs @ self.weights + self.intercept + self._shift(size)
+        out = np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), dtype=np.float32)
+        return out[0] if single else out
+
+    def strange(self, background: Background) -> bool:
+        """Whether a query is unlike anything the space was made from."""
+        return bool(self.all_strange(background)[0])
+
+    def all_strange(self, background: Background) -> NDArray[np.bool_]:
+        """The same of several queries, ``(q,)``."""
+        if self.least_native is None or background.native is None:
+            return np.asarray(background.familiar < self.least_familiar)
+        return np.asarray(background.native < self.least_native)
+
+    def least(self, size: int | None = None) -> float:
+        """:attr:`threshold` as it is among ``size`` items."""
+        return self._sized(self.threshold, size)
+
+    def matches(self, probabilities: F32, background: Background, size: int | None = None) -> bool:
+        """Whether any hit passes for a match; probabilities ``(n,)``, among ``size`` items."""
+        if not len(probabilities) or self.strange(background):
+            return False
+        return bool(probabilities.max() >= self.least(size))
+
+    def conformal(self, coverage: float, size: int | None = None) -> float:
+        """The probability from which on items form a set that holds the partner.
+
+        Split conformal prediction (Vovk, Gammerman & Shafer 2005): of sets cut here, at least
+        ``coverage`` hold the true partner, if queries are like the held-out ones.
+
+        Args:
+            coverage: Such as 0.9.
+            size: As for :meth:`probability`.
+
+        Returns:
+            The cut; 0, which takes in everything, where the pairs are too few for it.
+
+        Raises:
+            InputError: If ``coverage`` is no share.
+        """
+        if not 0 < coverage < 1:
+            raise InputError(f"coverage must lie between 0 and 1, got {coverage}")
+        n = len(self.true_probabilities)
+        place = int(np.floor((n + 1) * (1 - coverage)))
+        return self._sized(float(self.true_probabilities[place - 1]), size) if place > 0 else 0.0
+
+    def _shift(self, size: int | None) -> float:
+        """What the number of items adds to the logarithm of the odds."""
+        if size is None or self.gallery < 2:
+            return 0.0
+        return CROWDED * float(np.log((self.gallery - 1) / (max(size, 2) - 1)))
+
+    def _sized(self, probability: float, size: int | None) -> float:
+        odds = probability / max(1 - probability, 1e-12) * np.exp(self._shift(size))
+        return float(odds / (1 + odds))
+
+    def to_json(self) -> dict[str, Any]:
+        """For the document of a space."""
+        return {
+            "weights": self.weights.tolist(),
+            "intercept": self.intercept,
+            "threshold": self.threshold,
+            "least_familiar": self.least_familiar,
+            "true_probabilities": np.round(self.true_probabilities, 6).tolist(),
+            "gallery": self.gallery,
+            "pairs": self.pairs,
+            "ece": dict(self.ece),
+            "least_native": self.least_native,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Calibration:
+        """What :meth:`to_json` wrote."""
+        arrays = {
+            name: np.asarray(document[name], dtype=np.float64)
+            for name in ("weights", "true_probabilities")
+        }
+        return cls(**{**document, **arrays})
+
+
+def nearness(x: F32, bank_rows: F32) -> F32:
+    """``(n,)`` mean cosine of rows to their ten nearest in a bank."""
+    return np.asarray(top_k_mean(x @ bank_rows.T, NEIGHBOURS), dtype=np.float32)
+
+
+def native_nearness(native: F32, bank_rows: F32) -> F32:
+    """``(n,)`` mean cosine of native vectors to their ten nearest in a native bank."""
+    return nearness(np.asarray(l2_normalize(native), dtype=np.float32), bank_rows)
+
+
+def calibration_inputs(cosine: F32, hubness: F32, background: Background) -> F64:
+    """``(q, n, 4)``."""
+    out = np.empty((*cosine.shape, INPUTS))
+    out[..., 0] = cosine
+    out[..., 1] = cosine - background.nearest[:, None]
+    out[..., 2] = cosine - hubness
+    out[..., 3] = background.familiar[:, None]
+    return out

@@ -1,0 +1,238 @@
+"""Why a query and an item score what they score, in parts that sum to the score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InputError, MediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.linalg import F64
+from isthmus.encoders.parts import AdditiveParts, Cell, Parts, Place, Span, parts_of
+from isthmus.media import decode
+from isthmus.space import Space
+from isthmus.space.space import as_item
+from isthmus.tasks.retrieval.attribution import Attribution, attribute
+from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
+
+Thing = str | Path | MediaItem | NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two things that were compared, and what its parts add to the score.
+
+    ``baseline + values.sum()`` is the score, where there are parts.
+
+    Attributes:
+        item: What it is.
+        modality: Of it.
+        places: Where its parts lie; empty where its encoder cannot say.
+        values: ``(p,)``, what each part adds given the other side.
+        errors: ``(p,)``, standard errors of the values where orders were sampled, else 0.
+        baseline: What the score is without any part.
+        method: How the values were found; where there are none, why.
+    """
+
+    item: MediaItem
+    modality: str
+    places: Sequence[Place]
+    values: F64
+    errors: F64
+    baseline: float
+    method: str
+
+    @property
+    def padding(self) -> float:
+        """What parts that are no part of the original add together."""
+        return float(sum(v for p, v in zip(self.places, self.values, strict=True) if p.padding))
+
+    def strongest(self, count: int = 3) -> list[tuple[Place, float]]:
+        """The parts that add most, best first."""
+        order = np.argsort(-self.values, kind="stable")[:count]
+        return [(self.places[i], float(self.values[i])) for i in order]
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        rows = zip(self.places, self.values, self.errors, strict=True)
+        return {
+            "source": self.item.source,
+            "modality": self.modality,
+            "baseline": self.baseline,
+            "method": self.method,
+            "parts": [
+                {**_place(place), "value": float(value), "error": float(error)}
+                for place, value, error in rows
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A score and what it is made of.
+
+    Attributes:
+        score: The cosine in the space.
+        probability: That the two match, calibrated; None where the space cannot say.
+        above: Share of the training items of the item's modality that score less.
+        query: Parts of the query given the item.
+        item: Parts of the item given the query.
+        pairs: The score as a sum over training pairs.
+    """
+
+    score: float
+    probability: float | None
+    above: float
+    query: Side
+    item: Side
+    pairs: Support
+
+    def leaning(self, count: int = 10) -> list[TrainingPair]:
+        """The training pairs that count most, for or against."""
+        return self.pairs.strongest(count)
+
+    def to_json(self, *, count: int = 10) -> dict[str, Any]:
+        """For machines, with the ``count`` strongest training pairs."""
+        listed = self.leaning(count)
+        rest = float(self.pairs.values.sum()) - sum(pair.value for pair in listed)
+        return {
+            "score": self.score,
+            "probability": self.probability,
+            "above": self.above,
+            "query": self.query.to_json(),
+            "item": self.item.to_json(),
+            "pairs": {
+                "listed": [pair.to_json() for pair in listed],
+                "others": rest,
+                "residual": self.pairs.residual,
+                "count": len(self.pairs.ids),
+            },
+        }
+
+
+def explain(
+    space: Space,
+    query: Thing,
+    query_modality: str,
+    item: Thing,
+    item_modality: str,
+    *,
+    size: int | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Say which parts of a query and an item, and which training pairs, make their score.
+
+    The score is the cosine in the space. Each of the three accounts sums to it.
+
+    Args:
+        space: The space.
+        query: A text, a path, a vector or an item.
+        query_modality: Of the query.
+        item: What it is compared with.
+        item_modality: Of the item.
+        size: Among how many items of its modality the item was found; the probability of a
+            match falls with it. None for as many as the space was calibrated on.
+        seed: Of the orders in which parts are put together where they are too many for all.
+
+    Returns:
+        The explanation.
+
+    Raises:
+        InputError: If the space lacks a modality, or one of the two cannot be used.
+    """
+    known = _Seen.of(space, query, query_modality), _Seen.of(space, item, item_modality)
+    q, x = known[0].vector, known[1].vector
+    bank_q, bank_x = space.banks[query_modality], space.banks[item_modality]
+    score = float(q @ x)
+    u, v, ids = paired(
+        bank_q, space.bank_ids[query_modality], bank_x, space.bank_ids[item_modality]
+    )
+    return Explanation(
+        score,
+        _probability(space, q, query_modality, x, item_modality, size),
+        float((bank_x.astype(np.float64) @ q < score).mean()) if len(bank_x) else float("nan"),
+        known[0].side(space, x, seed),
+        known[1].side(space, q, seed),
+        support(q, x, u, v, ids),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """One thing, encoded once, with its parts where its encoder knows any."""
+
+    item: MediaItem
+    modality: str
+    vector: F64
+    parts: Parts | None
+    reason: str
+
+    @classmethod
+    def of(cls, space: Space, thing: Thing, modality: str) -> _Seen:
+        encoder = space.encoder(modality)
+        item = as_item(thing, modality)
+        decoded = decode(item, image_side=getattr(encoder, "image_side", None))
+        try:
+            prepared = encoder.prepare(decoded)
+        except MediaError:
+            raise
+        except InputError as error:
+            raise MediaError(item.source, str(error)) from error
+        parts, reason = None, ""
+        try:
+            parts = parts_of(encoder, decoded)
+        except InputError as error:
+            reason = str(error)
+        # Of an additive split the total is what the encoder gives, so it need not run again.
+        native = (
+            parts.total[None] if isinstance(parts, AdditiveParts) else encoder.encode([prepared])
+        )
+        vector = space.transform(native, modality)[0].astype(np.float64)
+        return cls(item, modality, vector, parts, reason)
+
+    def side(self, space: Space, other: F64, seed: int) -> Side:
+        """What its parts add to the cosine with ``other``."""
+        none = np.zeros(0)
+        found = Attribution(float(self.vector @ other), none, none, self.reason)
+        places: Sequence[Place] = ()
+        if self.parts is not None:
+            head, bank = space.heads[self.modality], space.banks[self.modality]
+            typical = bank.mean(axis=0, dtype=np.float64) if len(bank) else np.zeros_like(other)
+            found = attribute(head, self.parts, other, typical, seed=seed)
+            places = self.parts.places
+        return Side(
+            self.item,
+            self.modality,
+            places,
+            found.values,
+            found.errors,
+            found.baseline,
+            found.method,
+        )
+
+
+def _probability(
+    space: Space, q: F64, query_modality: str, x: F64, item_modality: str, size: int | None
+) -> float | None:
+    calibration = space.calibration.get(f"{query_modality}→{item_modality}")
+    if calibration is None:
+        return None
+    query, item = (y[None].astype(np.float32) for y in (q, x))
+    near = space.hubness(item, item_modality)[:, space.modalities.index(query_modality)]
+    background = space.query_background(query, query_modality, item_modality)
+    return float(calibration.probability((query @ item.T)[0], near, background, size)[0])
+
+
+def _place(place: Place) -> dict[str, Any]:
+    if isinstance(place, Cell):
+        where: dict[str, Any] = {"row": place.row, "column": place.column, "box": list(place.box)}
+    elif isinstance(place, Span):
+        where = {"start": place.start, "end": place.end}
+    else:
+        where = {"text": place.text, "caption": place.caption}
+    return {**where, "padding": place.padding}

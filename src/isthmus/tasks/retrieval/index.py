@@ -1,0 +1,325 @@
+"""Indexing: files to vectors in a store, a batch at a time, so that it can be taken up again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.contracts import Progress
+from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Failure
+from isthmus.core.view import TEXT
+from isthmus.media import decode
+from isthmus.media.source import item_from_path
+from isthmus.pipeline import encode_items
+from isthmus.pipeline.isolated import Preparers, preparers
+from isthmus.space import Space
+from isthmus.store import Backend, Entry, FileRecord
+from isthmus.tasks.retrieval.plan import Found, Plan
+
+BATCH = 64
+"""Files that are read, encoded and written together: what a kill can cost."""
+UNSUPPORTED = "unsupported: "
+"""How the reasons of files begin that are no media of the space at all."""
+_MOST_TEXT = 4000
+
+
+@dataclass(eq=False)
+class IndexReport:
+    """What an indexing run did.
+
+    Attributes:
+        added: Ids of new items.
+        unchanged: Files that needed no look.
+        moved: Files whose content was known under another path that is gone, and that path.
+        copies: Files whose content is also in another file, and that file.
+        near: Two sources that are nearly alike, and their cosine.
+        gone: Files that vanished.
+        dropped: Ids whose content was replaced in its only file.
+        failures: Files that could not be used, those of earlier runs included.
+        seconds: How long it took.
+    """
+
+    added: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    near: list[tuple[str, str, float]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def seen_nothing(self) -> bool:
+        """Whether there was no file at all, and none is missed."""
+        told = (self.added, self.moved, self.copies, self.failures, self.gone, self.dropped)
+        return not self.unchanged and not any(told)
+
+    @property
+    def broken(self) -> list[Failure]:
+        """Files that should have been usable."""
+        return [each for each in self.failures if not each.reason.startswith(UNSUPPORTED)]
+
+    @property
+    def unsupported(self) -> list[Failure]:
+        """Files of kinds that the space does not read."""
+        return [each for each in self.failures if each.reason.startswith(UNSUPPORTED)]
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "added": len(self.added),
+            "unchanged": self.unchanged,
+            "moved": [{"path": a, "from": b} for a, b in self.moved],
+            "copies": [{"path": a, "same_as": b} for a, b in self.copies],
+            "near_duplicates": [{"a": a, "b": b, "cosine": round(c, 4)} for a, b, c in self.near],
+            "gone": self.gone,
+            "replaced": len(self.dropped),
+            "broken": [{"source": f.source, "reason": f.reason} for f in self.broken],
+            "unsupported": [{"source": f.source, "reason": f.reason} for f in self.unsupported],
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def index(
+    space: Space, backend: Backend, todo: Plan, *, progress: Progress | None = None
+) -> IndexReport:
+    """Carry out a plan: read, encode and add fresh files, mark vanished ones.
+
+    Every batch is written before the next is read, so a run that is interrupted goes on
+    where it stopped.
+
+    Args:
+        space: Whose encoders and heads are used.
+        backend: Where to.
+        todo: What there is to do.
+        progress: Told after each batch.
+
+    Returns:
+        What was done.
+    """
+    started = time.monotonic()
+    report = IndexReport(unchanged=todo.unchanged)
+    report.failures += todo.skipped
+    report.failures += [Failure(record.path, record.reason) for record in todo.failed_before]
+    run = _Run(space, backend, report)
+    with run.open():
+        done = 0
+        for start in range(0, len(todo.fresh), BATCH):
+            batch = todo.fresh[start : start + BATCH]
+            run.batch(batch)
+            done += len(batch)
+            if progress is not None:
+                progress("index", done, len(todo.fresh))
+    run.vanished(todo.gone)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+class _Run:
+    """One run: the known files, and children that decode, one set for each modality."""
+
+    def __init__(self, space: Space, backend: Backend, report: IndexReport) -> None:
+        self.space, self.backend, self.report = space, backend, report
+        self.files = backend.files()
+        self.paths: dict[str, set[str]] = {}
+        for record in self.files.values():
+            if record.item is not None and not record.gone:
+                self.paths.setdefault(record.item, set()).add(record.path)
+        self._makers: dict[str, Preparers | None] = {}
+        self._stack: ExitStack | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Children live as long as this block."""
+        with ExitStack() as stack:
+            self._stack = stack
+            yield
+
+    def batch(self, batch: Sequence[Found]) -> None:
+        """Read, encode, add and record some files."""
+        items: dict[Found, MediaItem] = {}
+        records: dict[str, FileRecord] = {}
+        for found in batch:
+            try:
+                items[found] = self._item(found)
+            except MediaError as error:
+                # A text in another encoding is of a kind that is read, and its owner can mend it.
+                unsupported = (
+                    isinstance(error, UnsupportedMediaError) and "UTF-8" not in error.reason
+                )
+                records[str(found.path)] = _failed(found, error.reason, unsupported=unsupported)
+        known = self.backend.get([item.id for item in items.values()])
+        new: dict[str, MediaItem] = {}
+        for item in items.values():
+            if item.id not in known:
+                new.setdefault(item.id, item)
+        sizes = {item.id: found.size for found, item in items.items()}
+        entries = {item.id: _entry(item, sizes[item.id]) for item in new.values()}
+        reasons = self._add(list(new.values()), entries)
+        for found, item in items.items():
+            path = str(found.path)
+            if item.id in reasons:
+                records[path] = _failed(found, reasons[item.id], unsupported=False)
+            else:
+                records[path] = FileRecord(path, found.size, found.mtime_ns, item.id)
+                self._same((known | entries)[item.id], path)
+        self._replaced(records)
+        self.backend.record_files(list(records.values()))
+        self.report.failures += [Failure(r.path, r.reason) for r in records.values() if r.reason]
+        self.files.update(records)
+
+    def vanished(self, paths: Sequence[str]) -> None:
+        """Mark files that are gone, and items that no file holds any more."""
+        if not paths:
+            return
+        records = [replace(self.files[path], gone=True) for path in paths]
+        self.backend.record_files(records)
+        self.report.gone += paths
+        left = {record.item for record in records if record.item is not None}
+        for path in paths:
+            self._unlink(path)
+        lost = [each for each in left if not self.paths.get(each)]
+        entries = self.backend.get(lost).values()
+        self.backend.amend([replace(entry, gone=True) for entry in entries])
+
+    def _item(self, found: Found) -> MediaItem:
+        item = item_from_path(found.path)
+        if item.modality not in self.space.modalities:
+            joined = ", ".join(self.space.modalities)
+            raise UnsupportedMediaError(
+                str(found.path), f"is {item.modality}, and the space joins {joined}"
+            )
+        return item
+
+    def _add(self, items: Sequence[MediaItem], entries: Mapping[str, Entry]) -> dict[str, str]:
+        """Encode and add new items; says why some could not be."""
+        reasons: dict[str, str] = {}
+        for modality in dict.fromkeys(item.modality for item in items):
+            some = [item for item in items if item.modality == modality]
+            native = encode_items(some, self.space.encoder(modality), make=self._maker(modality))
+            why = {failure.source: failure.reason for failure in native.failures}
+            reasons |= {item.id: why[item.source] for item in some if item.source in why}
+            good = [item for item, ok in zip(some, native.ok, strict=True) if ok]
+            if not good:
+                continue
+            vectors = self.space.transform(native.vectors[native.ok], modality)
+            hubness = self.space.hubness(vectors, modality)
+            rows = [entries[item.id] for item in good]
+            self.report.added += self.backend.add(rows, vectors, hubness)
+        return reasons
+
+    def _maker(self, modality: str) -> Callable[[MediaItem], Any] | None:
+        """What decodes in child processes; None where there is nothing dangerous to decode."""
+        if modality not in self._makers:
+            ref = self.space.encoders[modality]
+            made = None
+            if modality != TEXT and ref.spec and ref.spec != "vectors" and self._stack:
+                made = self._stack.enter_context(preparers(ref.spec, ref.options))
+            self._makers[modality] = made
+        return self._makers[modality]
+
+    def _same(self, entry: Entry, path: str) -> None:
+        """Tell a new item from a copy and from one that moved."""
+        others = self.paths.setdefault(entry.id, set())
+        if entry.source != path:
+            if Path(entry.source).is_file() and entry.source in others:
+                self.report.copies.append((path, entry.source))
+            elif entry.added:
+                self.report.moved.append((path, entry.source))
+                moved = replace(entry, source=path, text=_name_text(path, entry), gone=False)
+                self.backend.amend([moved])
+        elif entry.gone:
+            self.backend.amend([replace(entry, gone=False)])
+        others.add(path)
+
+    def _replaced(self, records: Mapping[str, FileRecord]) -> None:
+        """Drop items whose only file now holds something else."""
+        for path, record in records.items():
+            before = self.files.get(path)
+            if before is None or before.item is None or before.item == record.item:
+                continue
+            if not self._unlink(path):
+                self.backend.delete([before.item])
+                self.report.dropped.append(before.item)
+
+    def _unlink(self, path: str) -> set[str]:
+        """Forget that a file holds its item; says which others do."""
+        item = self.files[path].item
+        left = self.paths.get(item or "", set())
+        left.discard(path)
+        return left
+
+
+def near_duplicates(
+    backend: Backend, ids: Iterable[str], *, least: float, most: int = 2000
+) -> list[tuple[str, str, float]]:
+    """Pairs of items of one modality that nearly coincide, one of them among ``ids``.
+
+    Args:
+        backend: Where they are.
+        ids: New items; past ``most`` only the first are looked at.
+        least: Cosine from which two count as nearly alike.
+        most: Caps the time: each takes a search.
+
+    Returns:
+        Their sources and cosine, the closest first.
+    """
+    some = list(ids)[:most]
+    entries, vectors = backend.get(some), backend.vectors(some)
+    pairs: dict[tuple[str, str], float] = {}
+    for one, vector in vectors.items():
+        for other in backend.search(vector, 3, modality=entries[one].modality):
+            if other.id != one and other.cosine >= least:
+                first, second = sorted((one, other.id))
+                pairs[first, second] = other.cosine
+    known = backend.get(list({each for pair in pairs for each in pair}))
+    found = [(known[a].source, known[b].source, float(cosine)) for (a, b), cosine in pairs.items()]
+    return sorted(found, key=lambda each: -each[2])
+
+
+def count_kinds(failures: Sequence[Failure]) -> dict[str, int]:
+    """Files that are not media by the ending of their names, most frequent first."""
+    kinds = Counter(Path(each.source).suffix.lower() or "no ending" for each in failures)
+    return dict(kinds.most_common())
+
+
+def _failed(found: Found, reason: str, *, unsupported: bool) -> FileRecord:
+    told = f"{UNSUPPORTED}{reason}" if unsupported else reason
+    return FileRecord(str(found.path), found.size, found.mtime_ns, None, told)
+
+
+def _entry(item: MediaItem, size: int) -> Entry:
+    text = words_of_name(item.source)
+    if item.modality == TEXT:
+        with suppress(InputError):  # its failure is told when it is encoded
+            text = f"{text}\n{' '.join(decode(item))[:_MOST_TEXT]}"
+    return Entry(item.id, item.modality, item.source, text, item.span, time.time(), size)
+
+
+def _name_text(path: str, entry: Entry) -> str:
+    """The text of an entry with the words of another name."""
+    _, _, rest = entry.text.partition("\n")
+    return f"{words_of_name(path)}\n{rest}" if rest else words_of_name(path)
+
+
+def words_of_name(source: str) -> str:
+    """The words of a file's name and of its folder.
+
+    Example:
+        >>> words_of_name("/home/me/zoo/red_kangaroo-2.jpg")
+        'zoo red kangaroo 2'
+    """
+    path = Path(source)
+    words = f"{path.parent.name} {path.stem}"
+    return " ".join("".join(c if c.isalnum() else " " for c in words).split())
+
+
+__all__ = ["BATCH", "IndexReport", "count_kinds", "index", "near_duplicates", "words_of_name"]

@@ -1,0 +1,140 @@
+"""What an indexing run has to do: files that are new, changed, back or gone since the last one."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isthmus.core.contracts import Progress
+from isthmus.core.errors import InputError
+from isthmus.core.record import Failure
+from isthmus.media.source import walk
+from isthmus.store import FileRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file as the file system describes it, without opening it."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What there is to do.
+
+    Attributes:
+        fresh: Files to be read.
+        unchanged: How many need no look.
+        failed_before: Unchanged files that could not be used when they were last looked at.
+        gone: Recorded files that are not there any more.
+        skipped: What was passed over, and why.
+    """
+
+    fresh: Sequence[Found]
+    unchanged: int
+    failed_before: Sequence[FileRecord]
+    gone: Sequence[str]
+    skipped: Sequence[Failure] = field(default_factory=list)
+
+
+def plan(
+    paths: Sequence[str | Path],
+    known: Mapping[str, FileRecord],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    retry: bool = False,
+    leave_out: Path | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Compare files with what is known of them by size and time of change.
+
+    Args:
+        paths: Files and folders.
+        known: File records by absolute path.
+        include: Patterns such as ``*.jpg`` or ``holiday/*``; a file must match one.
+        exclude: Patterns; a file must match none.
+        retry: Whether to look again at files that could not be used.
+        leave_out: A folder that is never looked into: the store itself.
+        progress: Told how many files were seen.
+
+    Raises:
+        InputError: If a path does not exist.
+    """
+    roots = [Path(path).expanduser().resolve() for path in paths]
+    if missing := [path for path, root in zip(paths, roots, strict=True) if not root.exists()]:
+        raise InputError(f"there is no file or folder {str(missing[0])!r}")
+    skipped: list[Failure] = []
+    fresh: list[Found] = []
+    failed: list[FileRecord] = []
+    seen: set[str] = set()
+    unchanged = 0
+    chosen = _chooser(include, exclude)
+    for root in roots:
+        for found in _listed(root, chosen, leave_out, skipped):
+            path = str(found.path)
+            if path in seen:
+                continue
+            seen.add(path)
+            before = known.get(path)
+            if before is None or _differs(before, found) or (retry and before.reason):
+                fresh.append(found)
+            else:
+                unchanged += 1
+                if before.reason:
+                    failed.append(before)
+            if progress is not None and len(seen) % 1000 == 0:
+                progress("look at files", len(seen), len(seen) + 1)
+    gone = [
+        path
+        for path, record in known.items()
+        if path not in seen
+        and not record.gone
+        and _under(path, roots)
+        and not os.path.lexists(path)
+    ]
+    return Plan(fresh, unchanged, failed, gone, skipped)
+
+
+def _listed(
+    root: Path, chosen: Callable[[str], bool], leave_out: Path | None, skipped: list[Failure]
+) -> Iterator[Found]:
+    for path in walk(root, skipped=skipped):
+        if leave_out is not None and path.is_relative_to(leave_out):
+            continue
+        if not chosen(str(path)):
+            continue
+        try:
+            stat = path.stat()
+        except OSError as error:  # vanished between listing and looking
+            skipped.append(Failure(str(path), f"cannot be read ({error.strerror or error})"))
+            continue
+        yield Found(path, stat.st_size, stat.st_mtime_ns)
+
+
+def _differs(before: FileRecord, now: Found) -> bool:
+    return before.gone or before.size != now.size or before.mtime_ns != now.mtime_ns
+
+
+def _under(path: str, roots: Sequence[Path]) -> bool:
+    return any(path == str(root) or path.startswith(str(root).rstrip("/") + "/") for root in roots)
+
+
+def _chooser(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path is wanted; patterns match at any depth, case does not matter."""
+
+    def hit(path: str, patterns: Sequence[str]) -> bool:
+        lower = path.lower()
+        return any(
+            fnmatch.fnmatchcase(lower, f"*/{each.lower().lstrip('/')}")
+            or fnmatch.fnmatchcase(lower, f"*/{each.lower().strip('/')}/*")
+            for each in patterns
+        )
+
+    return lambda path: (not include or hit(path, include)) and not hit(path, exclude)

@@ -1,0 +1,297 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isthmus.core.artifact import load_artifact, save_artifact
+from isthmus.core.errors import DataError, InputError, VectorError
+from isthmus.core.paired import PairedVectors
+from isthmus.moments import Moments
+from isthmus.moments import moments as module
+
+DIMS = {"text": 5, "image": 4, "audio": 3}
+
+
+def rows(n: int, seed: int = 0, *, missing: float = 0.0, dims=DIMS, mean: float = 1.0):
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, 2))
+    vectors = {
+        m: shared @ rng.normal(size=(2, d)) + rng.normal(size=(n, d)) + mean
+        for m, d in dims.items()
+    }
+    present = {m: rng.random(n) >= missing for m in dims}
+    return PairedVectors(vectors, present)
+
+
+def values(moments: Moments) -> dict[str, np.ndarray]:
+    """Everything that can be asked of moments, by name."""
+    out = {}
+    for m in moments.modalities:
+        if moments.count(m) > 0:
+            out[m] = np.append(moments.covariance(m), moments.mean(m))
+        for other in moments.neighbours(m):
+            out[f"{m}-{other}"] = np.append(moments.cross(m, other), moments.count(m, other))
+    return out
+
+
+def assert_same(found: Moments, expected: Moments, tolerance: float) -> None:
+    a, b = values(found), values(expected)
+    assert a.keys() == b.keys()
+    for name in a:
+        assert np.abs(a[name] - b[name]).max() <= tolerance * max(np.abs(b[name]).max(), 1)
+
+
+def split(pairs: PairedVectors, cuts: list[int], order: np.ndarray) -> list[PairedVectors]:
+    return [pairs.take(part) for part in np.split(order, sorted(cuts)) if len(part)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(2, 60),
+    cuts=st.lists(st.integers(0, 60), max_size=6),
+    seed=st.integers(0, 2**32 - 1),
+    missing=st.sampled_from([0.0, 0.4]),
+    products=st.sampled_from(["float64", "float32"]),
+)
+def test_any_order_and_split_equals_the_whole(n, cuts, seed, missing, products) -> None:
+    pairs = rows(n, seed, missing=missing)
+    rng = np.random.default_rng(seed)
+    parts = split(pairs, [min(cut, n) for cut in cuts], rng.permutation(n))
+    streamed = Moments(DIMS, products=products)
+    for part in parts:
+        streamed.update(part)
+    sums = [Moments.of(part, products=products) for part in parts]
+    merged = sums[-1]
+    for other in sums[-2::-1]:
+        merged = other + merged
+    whole = Moments.of(pairs)
+    tolerance = 1e-10 if products == "float64" else 1e-5
+    assert_same(streamed, whole, tolerance)
+    assert_same(merged, whole, tolerance)
+
+
+@settings(max_examples=25, deadline=None)
+@given(kept=st.integers(2, 30), gone=st.integers(1, 30), seed=st.integers(0, 2**32 - 1))
+def test_rows_taken_out_were_never_seen(kept, gone, seed) -> None:
+    pairs = rows(kept + gone, seed, missing=0.3)
+    keep, drop = pairs.take(np.arange(kept)), pairs.take(np.arange(kept, kept + gone))
+    never = Moments.of(keep)
+    assert_same(Moments.of(pairs) - Moments.of(drop), never, 1e-10)
+    assert_same(Moments.of(pairs).update(drop, weight=-1.0), never, 1e-10)
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+def test_agrees_with_numpy_where_all_modalities_are_there(products) -> None:
+    pairs = rows(500)
+    moments = Moments.of(pairs, products=products)
+    x, y = (pairs.vectors[m].astype(np.float64) for m in ("text", "audio"))
+    joint = np.cov(np.hstack([x, y]), rowvar=False, ddof=0)
+    tolerance = {"float64": 1e-10, "float32": 1e-5}[products]
+    assert np.allclose(moments.covariance("text"), joint[:5, :5], rtol=tolerance, atol=tolerance)
+    assert np.allclose(moments.cross("text", "audio"), joint[:5, 5:], rtol=0, atol=tolerance)
+    assert np.array_equal(moments.cross("audio", "text"), moments.cross("text", "audio").T)
+    assert np.allclose(moments.mean("text"), x.mean(axis=0), rtol=1e-6)
+    assert moments.count("text") == moments.count("text", "audio") == 500
+
+
+def test_missing_modalities_contribute_nothing() -> None:
+    pairs = rows(300, missing=0.4)
+    moments = Moments.of(pairs)
+    here = pairs.present["image"]
+    own = pairs.vectors["image"][here].astype(np.float64)
+    assert np.allclose(moments.covariance("image"), np.cov(own.T, ddof=0), atol=1e-12)
+    assert moments.count("image") == here.sum()
+    x, y = (v.astype(np.float64) for v in pairs.pair("image", "audio"))
+    expected = (x - x.mean(0)).T @ (y - y.mean(0)) / len(x)
+    assert np.allclose(moments.cross("image", "audio"), expected, atol=1e-12)
+    assert moments.count("audio", "image") == len(x)
+
+
+def test_rows_over_several_blocks(monkeypatch) -> None:
+    pairs = rows(100, missing=0.2)
+    whole = Moments.of(pairs)
+    monkeypatch.setattr(module, "_BLOCK_ROWS", 7)
+    assert_same(Moments.of(pairs), whole, 1e-12)
+    assert_same(Moments.of(pairs, products="float32"), whole, 1e-5)
+
+
+def test_a_modality_that_no_row_of_a_block_has() -> None:
+    pairs = rows(20)
+    absent = {"text": np.zeros(20, bool)}
+    for products in ("float64", "float32"):
+        moments = Moments.of(PairedVectors(pairs.vectors, absent), products=products)
+        assert moments.count("text") == 0
+        assert moments.neighbours("image") == ["audio"]
+        with pytest.raises(DataError, match="no record has text"):
+            moments.covariance("text")
+        with pytest.raises(DataError, match="both text and audio"):
+            moments.cross("text", "audio")
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+def test_a_mean_of_a_hundred_deviations_costs_nothing(products) -> None:
+    pairs = rows(20_000, mean=100.0)
+    exact = pairs.vectors["text"].astype(np.float64)
+    expected = np.cov(exact, rowvar=False, ddof=0)
+    found = Moments.of(pairs, products=products).covariance("text")
+    tolerance = {"float64": 1e-10, "float32": 1e-5}[products]
+    assert np.abs(found - expected).max() < tolerance * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("ratio", [1e3, 1e4])
+def test_float64_sums_lose_less_than_float32_rows_did(ratio) -> None:
+    """Cancellation is below what the rows lost when they were rounded to float32."""
+    exact = np.random.default_rng(0).normal(size=(5000, 3)) + ratio
+    rounded = exact.astype(np.float32).astype(np.float64)
+    lost = np.abs(np.cov(rounded.T) - np.cov(exact.T)).max()
+    found = Moments.of(PairedVectors({"a": exact, "b": exact})).covariance("a")
+    cancelled = np.abs(found - np.cov(rounded.T, ddof=0)).max()
+    assert cancelled < lost / 10
+
+
+def test_float32_products_hold_where_blocks_drift(monkeypatch) -> None:
+    """Rows sorted by a class far away from the others: every block has a mean of its own."""
+    monkeypatch.setattr(module, "_BLOCK_ROWS", 256)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2048, 4)) + np.repeat([0, 500, -500, 1000], 512)[:, None]
+    pairs = PairedVectors({"a": x, "b": x[:, ::-1] + 1})
+    exact, found = Moments.of(pairs), Moments.of(pairs, products="float32")
+    for a, b in (("a", "a"), ("a", "b")):
+        get = (lambda m, a=a: m.covariance(a)) if a == b else (lambda m, a=a, b=b: m.cross(a, b))
+        assert np.abs(get(found) - get(exact)).max() < 1e-6 * np.abs(get(exact)).max()
+    # What is left after the classes are taken out is the scatter of one block.
+    within = found - Moments.of(pairs.take(np.arange(512, 2048)), products="float32")
+    expected = np.cov(x[:512].astype(np.float32).astype(float).T, ddof=0)
+    assert np.abs(within.covariance("a") - expected).max() < 1e-3
+
+
+def test_weights_count_rows_more_or_less() -> None:
+    pairs, more = rows(40), rows(30, seed=1)
+    twice = Moments.of(pairs).update(pairs)
+    assert_same(Moments.of(pairs) * 2.0, twice, 1e-14)
+    assert_same(Moments(DIMS).update(pairs, weight=2.0), twice, 1e-14)
+    mixed = 0.5 * Moments.of(more) + Moments.of(pairs)
+    assert mixed.count("text") == 55
+    x, y = pairs.vectors["text"].astype(float), more.vectors["text"].astype(float)
+    assert np.allclose(mixed.mean("text"), (x.sum(0) + 0.5 * y.sum(0)) / 55, atol=1e-12)
+    expected = np.cov(np.vstack([x, y]).T, ddof=0, aweights=np.repeat([1.0, 0.5], [40, 30]))
+    assert np.allclose(mixed.covariance("text"), expected, atol=1e-12)
+    with pytest.raises(InputError, match="nan"):
+        mixed.update(more, weight=float("nan"))
+
+
+def test_modalities_in_another_order_still_add() -> None:
+    pairs = rows(50)
+    turned = pairs.select(["audio", "text", "image"])
+    both = Moments.of(pairs) + Moments.of(turned)
+    assert both.modalities == ("text", "image", "audio")
+    assert_same(both, Moments.of(pairs) * 2.0, 1e-14)
+    assert np.array_equal(
+        Moments.of(turned).cross("text", "audio"), Moments.of(pairs).cross("text", "audio")
+    )
+
+
+def test_parties_with_different_modalities_add() -> None:
+    pairs = rows(60)
+    first, second = pairs.take(np.arange(30)), pairs.take(np.arange(30, 60))
+    merged = Moments.of(first.select(["text", "image"])) + Moments.of(
+        second.select(["image", "audio"])
+    )
+    masks = {"text": np.arange(60) < 30, "audio": np.arange(60) >= 30}
+    assert_same(merged, Moments.of(PairedVectors(pairs.vectors, masks)), 1e-12)
+    with pytest.raises(DataError, match="cannot take out rows of audio"):
+        Moments.of(first.select(["text", "image"])) - merged
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    pairs = rows(10)
+    moments = Moments.of(pairs)
+    before = moments.fingerprint
+    other = rows(10, dims={"text": 5, "image": 9, "audio": 3})
+    with pytest.raises(VectorError, match="image: moments have dimension 4, the rows have 9"):
+        moments.update(other)
+    with pytest.raises(VectorError, match="cannot combine"):
+        moments + Moments.of(other)
+    with pytest.raises(DataError, match="need vectors of audio"):
+        moments.update(pairs.select(["text", "image"]))
+    assert moments.fingerprint == before
+    with pytest.raises(InputError, match="float16"):
+        Moments(DIMS, products="float16")
+    with pytest.raises(InputError, match=r"a\|b"):
+        Moments({"a": 1, "b": 1, "a|b": 1})
+    with pytest.raises(DataError, match="no moments of 'smell'"):
+        moments.cross("text", "smell")
+
+
+def test_state_survives_an_artifact(tmp_path) -> None:
+    moments = Moments.of(rows(25, missing=0.2), products="float32")
+    save_artifact(tmp_path / "m", "moments", *moments.state())
+    again = Moments.from_state(*load_artifact(tmp_path / "m", "moments"))
+    assert again.modalities == ("text", "image", "audio")
+    assert again.products == "float32"
+    assert again.fingerprint == moments.fingerprint
+    assert_same(again.update(rows(5)), moments.update(rows(5)), 0.0)
+
+
+def test_a_fingerprint_names_the_sums() -> None:
+    pairs = rows(30)
+    moments = Moments.of(pairs)
+    assert moments.fingerprint == Moments.of(pairs).fingerprint
+    assert moments.fingerprint != Moments.of(pairs.take(np.arange(29))).fingerprint
+    before = moments.fingerprint
+    moments.update(rows(1))
+    assert moments.fingerprint != before
+
+
+def test_combining_leaves_both_sides_alone() -> None:
+    first, second = Moments.of(rows(10)), Moments.of(rows(12, seed=1))
+    names = first.fingerprint, second.fingerprint
+    total = first + second
+    total.update(rows(3))
+    assert (first.fingerprint, second.fingerprint) == names
+    assert (first + Moments(DIMS, products="float32")).products == "float32"
+
+
+def test_what_was_computed_is_remembered_until_the_sums_change() -> None:
+    moments = Moments.of(rows(30))
+    calls = []
+    for _ in range(3):
+        moments.memo("key", lambda: calls.append(1))
+    assert len(calls) == 1
+    spectrum = moments.spectrum("text")
+    assert moments.spectrum("text") is spectrum
+    moments.update(rows(30, seed=5, mean=9))
+    assert len(calls) == 1
+    moments.memo("key", lambda: calls.append(1))
+    assert len(calls) == 2
+    assert not np.allclose(moments.spectrum("text")[1], spectrum[1])
+
+
+def test_spectrum_drops_directions_without_variance() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    doubled = np.hstack([x, x[:, :1], np.full((50, 1), 4.0)])
+    for products in ("float64", "float32"):
+        moments = Moments.of(PairedVectors({"a": doubled, "b": x}), products=products)
+        scales, eigenvalues, vectors = moments.spectrum("a")
+        assert (len(eigenvalues), vectors.shape) == (3, (5, 3))
+        assert np.array_equal(scales, np.ones(5))
+        rebuilt = vectors * eigenvalues @ vectors.T
+        assert np.allclose(rebuilt, moments.covariance("a"), atol=1e-6)
+        assert (np.abs(vectors).max(axis=0) == vectors.max(axis=0)).all()  # signs are fixed
+    with pytest.raises(DataError, match="a: all vectors are the same"):
+        Moments.of(PairedVectors({"a": np.ones((5, 2)), "b": x[:5]})).spectrum("a")
+
+
+def test_spectrum_with_scale_is_that_of_the_correlations() -> None:
+    pairs = rows(200)
+    scales, eigenvalues, _ = Moments.of(pairs).spectrum("text", scale=True)
+    x = pairs.vectors["text"].astype(float)
+    assert np.allclose(scales, 1 / x.std(axis=0), rtol=1e-9)
+    assert np.allclose(eigenvalues, np.linalg.eigvalsh(np.corrcoef(x.T)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+def test_rounding_is_not_taken_for_variance(products) -> None:
+    """Fewer rows than columns: n − 1 directions, whatever the products leave behind."""
+    pairs = rows(40, dims={"a": 64, "b": 3}, mean=5.0)
+    assert len(Moments.of(pairs, products=products).spectrum("a")[1]) == 39

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from isthmus.aligners import Aligner
+from isthmus.core.errors import DataError
+from isthmus.core.paired import PairedVectors
+from isthmus.moments import Moments
+from isthmus.selection import align
+from isthmus.selection.candidates import (
+    Candidate,
+    candidates,
+    ensembles,
+    learned,
+    with_hubs,
+    with_more_centres,
+    with_sources,
+)
+from isthmus.selection.folds import Folds
+from isthmus.selection.race import LATE, Clock, Table, race
+from isthmus.selection.select import select
+from isthmus.space import Space
+
+
+def signal(n: int = 100, seed: int = 0, noise: float = 0.4) -> PairedVectors:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, 6))
+    mix = np.random.default_rng(99)
+    vectors = {
+        m: z @ mix.normal(size=(6, d)) + noise * rng.normal(size=(n, d))
+        for m, d in (("image", 24), ("text", 16))
+    }
+    return PairedVectors(vectors)
+
+
+def made_table(measure: Any = None) -> Table:
+    folds = Folds(signal(), np.arange(100) % 5)
+    return Table([folds], measure or (lambda aligner, *_: float(aligner.ridge)))
+
+
+SPLITS = [((0, (fold,)), fold) for fold in range(5)]
+
+
+def ridges(*values: float) -> list[Candidate]:
+    return [Candidate("ridge", {"ridge": value}) for value in values]
+
+
+def test_halving_runs_all_on_two_splits_and_the_best_third_on_five() -> None:
+    fits: list[float] = []
+
+    def measure(aligner: Aligner, *_: Any) -> float:
+        fits.append(aligner.ridge)  # type: ignore[attr-defined]
+        return fits[-1]
+
+    table = made_table(measure)
+    race(table, ridges(*range(1, 13)), SPLITS, Clock(None))
+    assert len(fits) == 12 * 2 + 4 * 3
+    complete = [t.candidate.params["ridge"] for t in table.trials(SPLITS) if t.complete]
+    assert complete == [12, 11, 10, 9]
+    assert table.best(SPLITS).params == {"ridge": 12}
+
+
+def test_the_best_of_every_family_stays_in_the_race() -> None:
+    table = made_table(lambda a, *_: {"ridge": 2.0, "procrustes": 1.0}[a.name])
+    entrants = [
+        *ridges(*range(1, 10)),
+        Candidate("procrustes"),
+        Candidate("procrustes", {"components": 3}),
+    ]
+    race(table, entrants, SPLITS, Clock(None))
+    assert set(table.best_by_family(SPLITS)) == {"ridge", "procrustes"}
+
+
+def test_nothing_is_fitted_twice() -> None:
+    calls = []
+    table = made_table(lambda a, *_: float(calls.append(1) or len(calls)))
+    race(table, ridges(1, 2), SPLITS, Clock(None))
+    race(table, ridges(2, 1), SPLITS, Clock(None))
+    assert len(calls) == 10
+
+
+def test_when_time_is_up_the_rest_is_named() -> None:
+    def slow(aligner: Aligner, *_: Any) -> float:
+        time.sleep(0.05)
+        return 1.0
+
+    table = made_table(slow)
+    clock = Clock(0.8)
+    started = time.monotonic()
+    race(table, ridges(*range(1, 61)), SPLITS[:1], clock)
+    assert time.monotonic() - started < 1.6
+    late = [t for t in table.trials(SPLITS[:1]) if t.reason == LATE]
+    ran = [t for t in table.trials(SPLITS[:1]) if t.complete]
+    assert late and ran and len(late) + len(ran) == 60
+
+
+def test_a_clock_without_a_budget_never_ends() -> None:
+    assert Clock(None).left == np.inf and Clock(None).part(0.5).left == np.inf
+    assert 0.4 < Clock(1.0).part(0.5).left <= 0.5
+
+
+def test_no_candidate_that_can_be_fitted_is_an_error_with_the_reasons() -> None:
+    table = made_table()
+    hopeless = Candidate("ridge", {"hub": "smell"})
+    with pytest.raises(DataError, match="hub 'smell' is no modality"):
+        race(table, [hopeless], SPLITS, Clock(None))
+        table.best(SPLITS)
+
+
+def test_a_budget_leaves_out_folds_before_it_is_overrun() -> None:
+    pairs = signal(n=200)
+    started = time.monotonic()
+    chosen = select(pairs, candidates("auto"), np.arange(200), auto=True, budget=1.5)
+    assert time.monotonic() - started < 6  # not a measure of speed: without a budget it is more
+    assert 1 <= len(chosen.outer) <= 5 == chosen.folds
+
+
+# ---- other sources -------------------------------------------------------------------
+
+
+def test_moved_moments_are_those_of_shifted_rows() -> None:
+    rng = np.random.default_rng(0)
+    rows = {"a": rng.normal(size=(30, 4)) + 5, "b": rng.normal(size=(30, 3)) - 2}
+    here = {"a": np.arange(30) < 25}
+    moments = Moments.of(PairedVectors(rows, here))
+    means = {"a": np.array([1.0, 2, 3, 4]), "b": np.zeros(3)}
+    shifted = {m: rows[m] + (means[m] - moments.mean(m)) for m in rows}
+    expected = Moments.of(PairedVectors(shifted, here))
+    found = moments.moved(means)
+    for m in rows:
+        np.testing.assert_allclose(found.mean(m), means[m], atol=1e-9)
+        np.testing.assert_allclose(found.covariance(m), expected.covariance(m), atol=1e-6)
+    np.testing.assert_allclose(found.cross("a", "b"), expected.cross("a", "b"), atol=1e-6)
+
+
+def test_a_source_of_the_same_kind_is_used_and_helps() -> None:
+    few, many, held = signal(30, 1, 1.5), signal(2000, 2, 1.5), signal(300, 3, 1.5)
+    alone = align(few, aligner="auto", nested=False)
+    helped = align(few, aligner="auto", nested=False, sources={"more": many})
+    assert "more" in helped.report["chosen"]["label"]
+
+    def found(space: Any) -> float:
+        x, y = (space.transform(held.vectors[m], m) for m in ("image", "text"))
+        return float((space.score(x, "image", y, "text").argmax(axis=1) == np.arange(300)).mean())
+
+    assert found(helped) > found(alone) + 0.1
+
+
+def test_a_source_of_noise_is_weighed_away() -> None:
+    few = signal(120, 1)
+    rng = np.random.default_rng(0)
+    noise = PairedVectors(
+        {m: 5 * rng.normal(size=(4000, x.shape[1])) for m, x in few.vectors.items()}
+    )
+    space = align(few, aligner="auto", nested=False, sources={"noise": noise})
+    assert "noise" not in space.report["chosen"]["label"]
+    assert any("noise" in row["candidate"] for row in space.report["tried"])
+
+
+def test_sources_that_do_not_fit_are_told() -> None:
+    few = signal(40)
+    with pytest.raises(
+        DataError, match="source other has image, need two modalities of image, text"
+    ):
+        align(few, sources={"other": few.select(["image"])})
+
+
+def test_a_source_enters_the_members_of_an_ensemble() -> None:
+    best = {"cca": Candidate("cca", {"ridge": 1.0}), "anchors": Candidate("anchors")}
+    (first, *_) = ensembles(best)
+    found = with_sources({"ensemble": first, **best}, ["s"])
+    labels = [candidate.label for candidate in found]
+    assert labels[0] == "cca ridge=1 +0.15·s"
+    assert labels[1] == "1·(cca ridge=1 +0.15·s) + 0.1·(anchors)"
+    assert labels[2] == "cca ridge=0.333333 +0.15·s"
+    assert found[1].alone() == first
+
+
+# ---- read-outs -----------------------------------------------------------------------
+
+
+def test_the_semantic_readout_is_chosen_for_by_groups() -> None:
+    pairs = signal(n=100)
+    with pytest.raises(DataError, match="some have none"):
+        align(pairs, aligner="ridge", readout="semantic")
+    grouped = replace(pairs, groups=np.arange(100) % 20)
+    space = align(grouped, aligner="ridge", readout="semantic", nested=False)
+    assert space.report["readout"] == "semantic"
+    chance = 5 / 20
+    assert space.report["tried"][0]["score"] > chance
+
+
+# ---- graphs --------------------------------------------------------------------------
+
+
+def test_graphs_are_tried_for_kinds_alone() -> None:
+    def names(**options: Any) -> set[str]:
+        return {each.aligner for each in candidates("auto", **options)}
+
+    assert names(readout="semantic") - names() == {"propagation"}
+
+
+def test_what_is_trained_starts_from_what_leads() -> None:
+    graph = Candidate("propagation", {"restart": 0.1, "group_weight": 4.0})
+    closed = Candidate("cca", {"ridge": 1.0, "power": 0.5})
+    assert learned({"propagation": graph, "cca": closed}, 100) == [
+        Candidate("cm-gnn", graph.params)
+    ]
+    assert learned({"cca": closed}, 100) == []
+    assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
+
+
+# ---- hubs ----------------------------------------------------------------------------
+
+
+def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
+    leader = Candidate("cca", {"ridge": 1.0})
+    half, none = with_hubs(leader)
+    assert [each.label for each in (leader, half, none)] == [
+        "cca ridge=1", "cca ridge=1, hubs 0.5", "cca ridge=1, hubs 0"
+    ]  # fmt: skip
+    assert half.fitted == leader.fitted and none.to_json()["hubs"] == 0.0
+
+    fits: list[str] = []
+
+    def measure(aligner: Aligner, train: Any, held: Any, hubs: float) -> float:
+        fits.append(str(id(aligner)))
+        return -hubs
+
+    table = made_table(measure)
+    race(table, [leader, half, none], SPLITS[:1], Clock(None))
+    assert table.best(SPLITS[:1]) == none
+    assert len(fits) == 3 and len(set(fits)) == 1  # fitted once, read out three times
+
+    space = align(signal(), aligner="cca", nested=False)
+    space.hubs = 0.0
+    again = Space.load(space.save(tmp_path / "space"))
+    assert again.hubs == 0.0
+    x = again.transform(signal().vectors["image"], "image")
+    y = again.transform(signal().vectors["text"], "text")
+    np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)
+
+
+def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
+    best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
+    assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
+    (wider,) = with_more_centres(best, 1001)
+    assert wider.params == {"ridge": 1.0, "max_centres": 2500}
+
+
+def test_ensembles_of_one_chunk_share_the_fits_of_their_members(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits: list[str] = []
+    race_module = importlib.import_module("isthmus.selection.race")
+    inner = race_module.fit
+
+    def counted(candidate: Candidate, training: Any) -> Aligner:
+        fits.append(candidate.label)
+        return inner(candidate, training)
+
+    monkeypatch.setattr(race_module, "fit", counted)
+    a, b = Candidate("cca", {"ridge": 1.0}), Candidate("ridge", {"ridge": 1.0})
+    entrants = [Candidate("ensemble", {}, (a, b), (1.0, w)) for w in (0.1, 0.25, 0.5)]
+    table = made_table(lambda *_: 1.0)
+    table.run(entrants, SPLITS[:2], Clock(None))
+    assert sorted(fits) == sorted([a.label, b.label] * 2)
