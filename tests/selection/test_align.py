@@ -18,9 +18,10 @@ from isthmus.pipeline.cache import VectorCache
 from isthmus.selection import align, remember
 from isthmus.selection.candidates import Candidate, candidates
 from isthmus.selection.folds import Folds
-from isthmus.selection.null import LEVEL, permutation_p, shuffled
+from isthmus.selection.null import permutation_p, shuffled
 from isthmus.selection.select import select
 from isthmus.space import Space, evaluate, starter
+from isthmus.space.evaluate import LEVEL
 
 
 def signal(n: int = 120, seed: int = 0, noise: float = 0.4, **dims: int) -> PairedVectors:

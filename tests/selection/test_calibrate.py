@@ -10,11 +10,18 @@ from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection import align
-from isthmus.selection.calibrate import HeldOut, calibrate, fit_calibration, shown_hits
+from isthmus.selection.calibrate import (
+    FAINT,
+    STRANGE,
+    HeldOut,
+    calibrate,
+    fit_calibration,
+    shown_hits,
+)
 from isthmus.selection.folds import Folds
 from isthmus.selection.race import Candidate, fit
 from isthmus.space import Space
-from isthmus.space.calibration import FAINT, STRANGE, Background, Calibration
+from isthmus.space.calibration import Background, Calibration
 
 
 def fold(n: int = 80, seed: int = 0, strength: float = 1.0) -> HeldOut:

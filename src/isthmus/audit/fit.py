@@ -17,7 +17,8 @@ from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.rows import thin
 from isthmus.metrics import mutual_knn
-from isthmus.selection.null import LEVEL, permutation_p
+from isthmus.selection.null import permutation_p
+from isthmus.space.evaluate import LEVEL
 
 MAX_ROWS = 1000
 """Rows that likeness is measured on; it settles long before."""

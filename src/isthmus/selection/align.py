@@ -26,12 +26,12 @@ from isthmus.selection.candidates import candidates
 from isthmus.selection.compare import standings
 from isthmus.selection.folds import Training, bank, bank_ids, source_moments
 from isthmus.selection.measure import direct_pairs, held_out_scores
-from isthmus.selection.null import LEAST_P, LEVEL, permutation_p, random_encoders, shuffled
+from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuffled
 from isthmus.selection.race import Clock, fit
 from isthmus.selection.remember import Remembered
 from isthmus.selection.select import Selection, select
 from isthmus.space import starter
-from isthmus.space.evaluate import evaluate, summarise
+from isthmus.space.evaluate import LEVEL, evaluate, summarise
 from isthmus.space.readout import Readout, check_readout
 from isthmus.space.space import EncoderRef, Space
 

@@ -11,8 +11,6 @@ from isthmus.core.paired import PairedVectors
 
 PERMUTATIONS = 999
 LEAST_P = 1 / (1 + PERMUTATIONS)
-LEVEL = 0.01
-"""A pair of modalities whose p-value is above this carries no alignment that can be shown."""
 
 
 def permutation_p(scores: Sequence[F32], *, seed: int = 0) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from isthmus.selection.null import LEVEL
+from isthmus.space.evaluate import LEVEL
 
 
 def model_card(report: Mapping[str, Any], modalities: Sequence[str], fingerprint: str) -> str:

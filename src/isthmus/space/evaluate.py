@@ -26,6 +26,8 @@ from isthmus.metrics import (
 from isthmus.space.readout import Readout, score
 
 READOUTS: tuple[Readout, ...] = ("instance", "semantic")
+LEVEL = 0.01
+"""A pair of modalities whose p-value is above this carries no alignment that can be shown."""
 _MIN_ROWS = 2
 MAX_GALLERY = 5000
 
