@@ -246,11 +246,11 @@ def in_turns(engines: Sequence[Engine], queries: F32, rounds: int) -> dict[str, 
 
 def narrowed(store: LanceBackend, queries: F32) -> list[dict[str, Any]]:
     """Recall and time of searches of one modality, with hubs, and with filters."""
-    hubs = HubCorrection("text", 0.7)
+    csls_strength = HubCorrection("text", 0.7)
     cases: dict[str, dict[str, Any]] = {
         "modality": {"modality": "image"},
-        "hubs": {"hubs": hubs},
-        "modality and hubs": {"modality": "image", "hubs": hubs},
+        "hubs": {"hubs": csls_strength},
+        "modality and hubs": {"modality": "image", "hubs": csls_strength},
         "filter, 1 in 7": {"where": parse('path~"3.png"')},
         "filter, 1 in 97": {"where": parse('path~"/5/*"')},
     }

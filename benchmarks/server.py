@@ -152,9 +152,9 @@ class Bare:
     def query(self) -> None:
         """The best ten of each modality."""
         vector, space = self.encode(), self.store.space
-        hubs = HubCorrection("text", space.hubs)
+        csls_strength = HubCorrection("text", space.csls_strength)
         for modality in space.modalities:
-            self.store.backend.search(vector, 10, modality=modality, hubs=hubs)
+            self.store.backend.search(vector, 10, modality=modality, csls_strength=csls_strength)
 
     def exact(self) -> None:
         """The best ten of all rows by the exact scorer."""

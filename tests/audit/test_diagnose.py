@@ -10,7 +10,7 @@ from tests.conftest import planted
 from isthmus.audit import diagnose
 from isthmus.audit.curve import drawn_out, extrapolate, learning_curve, power_law, sizes_for
 from isthmus.audit.duplicates import calibrated, duplicates, nearest_elsewhere
-from isthmus.audit.encoded import views_of
+from isthmus.audit.encoded import encoded_views
 from isthmus.audit.fit import Share, centred_products, debiased_cka, encoder_fits
 from isthmus.audit.heldout import Joint, Scored, leading, scored, scored_folds
 from isthmus.audit.hubs import hubs
@@ -73,10 +73,10 @@ def test_the_combination_that_shares_more_fits_better() -> None:
         return z @ rng.normal(size=(8, dim)) + noise * rng.normal(size=(240, dim))
 
     ready = prepare({"image": seen(1.0, 30), "text": seen(1.0, 20)})
-    views = views_of(ready)
-    views.vectors["image"]["blurred"] = seen(6.0, 30).astype(np.float32)
-    views.vectors["image"]["noise"] = rng.normal(size=(240, 30)).astype(np.float32)
-    fits = encoder_fits(views, "image", "text", np.arange(240), seed=0, progress=None).fits
+    encoded = encoded_views(ready)
+    encoded.vectors["image"]["blurred"] = seen(6.0, 30).astype(np.float32)
+    encoded.vectors["image"]["noise"] = rng.normal(size=(240, 30)).astype(np.float32)
+    fits = encoder_fits(encoded, "image", "text", np.arange(240), seed=0, progress=None).fits
     assert [fit.encoder_a for fit in fits] == ["vectors", "blurred", "noise"]
     good, blurred, noise = fits
     assert good.mrr.value > blurred.mrr.value + 0.1 > noise.mrr.value + 0.1
@@ -85,7 +85,7 @@ def test_the_combination_that_shares_more_fits_better() -> None:
     assert not noise.fits and noise.p_value > 0.01
     assert abs(noise.cka.sds) < 4 < good.cka.sds
     assert good.knn.value == pytest.approx(
-        mutual_knn(views.vectors["image"]["vectors"], views.vectors["text"]["vectors"])
+        mutual_knn(encoded.vectors["image"]["vectors"], encoded.vectors["text"]["vectors"])
     )
     assert good.knn.null_mean == pytest.approx(10 / 239, abs=0.004)
     assert abs(good.cka.null_mean) < 3 * good.cka.null_sd
@@ -458,9 +458,9 @@ def test_groups_are_kept_whole_only_if_asked() -> None:
 
 def test_an_encoder_that_knows_nothing_is_told_not_raised() -> None:
     ready = prepare(planted(40))
-    views = views_of(ready)
-    views.vectors["image"]["constant"] = np.ones((40, 300), dtype=np.float32)
-    fitted = encoder_fits(views, "image", "text", np.arange(40), seed=0, progress=None)
+    encoded = encoded_views(ready)
+    encoded.vectors["image"]["constant"] = np.ones((40, 300), dtype=np.float32)
+    fitted = encoder_fits(encoded, "image", "text", np.arange(40), seed=0, progress=None)
     constant = next(fit for fit in fitted.fits if fit.encoder_a == "constant")
     assert "all vectors are the same" in constant.reason and not constant.fits
     assert fitted.fits[-1] is constant and fitted.joint is not None

@@ -1,4 +1,4 @@
-"""Aligners: from native vectors of several modalities to unit vectors of one space."""
+"""Aligners: from native vectors of several views to unit vectors of one space."""
 
 from __future__ import annotations
 

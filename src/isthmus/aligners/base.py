@@ -20,14 +20,14 @@ MIN_PAIRS = 2
 
 
 class Aligner(ABC):
-    """Maps native vectors of several modalities to unit vectors of one space.
+    """Maps native vectors of several views to unit vectors of one space.
 
     Subclasses set hyper-parameters in ``__init__`` under the names of its arguments, as
     scikit-learn estimators do, and leave fitted heads in ``heads_``.
 
     Attributes:
         name: The id users type.
-        heads_: Head by modality, after ``fit``.
+        heads_: Head by view, after ``fit``.
     """
 
     name: ClassVar[str]
@@ -48,19 +48,19 @@ class Aligner(ABC):
             VectorError: If vectors are not finite numbers.
         """
 
-    def transform(self, x: NDArray[Any], modality: str) -> F32:
-        """Native vectors ``(n, dim)`` of a modality to unit vectors ``(n, k)`` float32.
+    def transform(self, x: NDArray[Any], view: str) -> F32:
+        """Native vectors ``(n, dim)`` of a view to unit vectors ``(n, k)`` float32.
 
         Raises:
             NotFittedError: Before ``fit``.
-            InputError: If the modality was not part of ``fit``.
+            InputError: If the view was not part of ``fit``.
         """
         heads: dict[str, Head] | None = getattr(self, "heads_", None)
         if heads is None:
             raise NotFittedError(f"{type(self).__name__} is not fitted; call fit first")
-        if modality not in heads:
-            raise InputError(f"no head for {modality!r}; there are: {', '.join(heads)}")
-        return heads[modality](x)
+        if view not in heads:
+            raise InputError(f"no head for {view!r}; there are: {', '.join(heads)}")
+        return heads[view](x)
 
     def get_params(self) -> dict[str, Any]:
         """Hyper-parameters by name."""
@@ -75,7 +75,7 @@ class MomentsAligner(Aligner):
     """An aligner in closed form: a pure function of :class:`Moments`.
 
     ``fit`` starts anew; ``partial_fit`` adds rows to what was seen before, which may bring
-    modalities of their own; ``forget`` takes rows out again. Both give what one fit on the
+    views of their own; ``forget`` takes rows out again. Both give what one fit on the
     resulting rows gives. A fit that fails leaves the aligner as it was.
     """
 
@@ -100,16 +100,15 @@ class MomentsAligner(Aligner):
 
     def fit_moments(self, moments: Moments) -> Self:
         """Learn the heads from moments, wherever they were summed."""
-        if len(moments.modalities) < 2:
+        if len(moments.views) < 2:
             raise DataError(
-                f"{type(self).__name__} joins at least 2 modalities, got "
-                f"{', '.join(moments.modalities)}"
+                f"{type(self).__name__} joins at least 2 views, got {', '.join(moments.views)}"
             )
-        for m in moments.modalities:
+        for m in moments.views:
             paired = sum(moments.count(m, other) for other in moments.neighbours(m))
             if paired < MIN_PAIRS:
                 raise DataError(
-                    f"{m} shares {paired:.0f} records with the other modalities, need at least "
+                    f"{m} shares {paired:.0f} records with the other views, need at least "
                     f"{MIN_PAIRS}; add records that have {m} and something else"
                 )
         self.heads_ = self._heads(moments)
@@ -126,34 +125,34 @@ def as_pairs(pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> PairedVectors
     return pairs if isinstance(pairs, PairedVectors) else PairedVectors(pairs)
 
 
-def hub_of(moments: Moments, hub: str | None) -> str:
-    """The modality that the others are mapped onto.
+def pivot_of(moments: Moments, pivot: str | None) -> str:
+    """The view that the others are mapped onto.
 
     Args:
-        moments: Of all modalities.
-        hub: A choice of the user's, or None for the modality that is paired with the most
+        moments: Of all views.
+        pivot: A choice of the user's, or None for the view that is paired with the most
             others, then with the most records; ties go to text, then to the first.
 
     Raises:
-        DataError: If the hub is unknown or shares no record with some other modality.
+        DataError: If the pivot is unknown or shares no record with some other view.
     """
-    if hub is None:
-        hub = max(
-            moments.modalities,
+    if pivot is None:
+        pivot = max(
+            moments.views,
             key=lambda m: (
                 len(moments.neighbours(m)),
                 sum(moments.count(m, other) for other in moments.neighbours(m)),
                 m == "text",
             ),
         )
-    if hub not in moments.dims:
-        raise DataError(f"hub {hub!r} is no modality; there are: {', '.join(moments.dims)}")
-    for m in moments.modalities:
-        if m != hub and moments.count(m, hub) <= 0:
+    if pivot not in moments.dims:
+        raise DataError(f"pivot {pivot!r} is no view; there are: {', '.join(moments.dims)}")
+    for m in moments.views:
+        if m != pivot and moments.count(m, pivot) <= 0:
             raise DataError(
-                f"no record has both {m} and the hub {hub}; use CCA, which chains pairs"
+                f"no record has both {m} and the pivot {pivot}; use CCA, which chains pairs"
             )
-    return hub
+    return pivot
 
 
 def check_positive(value: float, name: str) -> float:

@@ -137,8 +137,8 @@ def fit_returns_itself(factory: Factory) -> None:
     assert aligner.fit(planted()) is aligner, "fit must return self"
 
 
-def has_a_head_for_each_modality(factory: Factory) -> None:
-    """``heads_`` names every modality, with the dimensions of its vectors and of the space."""
+def has_a_head_for_each_view(factory: Factory) -> None:
+    """``heads_`` names every view, with the dimensions of its vectors and of the space."""
     views = planted()
     heads = factory().fit(views).heads_
     assert set(heads) == set(views), f"heads for {sorted(heads)}, need {sorted(views)}"
@@ -148,7 +148,7 @@ def has_a_head_for_each_modality(factory: Factory) -> None:
 
 
 def transforms_to_unit_vectors(factory: Factory) -> None:
-    """float32 unit vectors of one dimension for all modalities, whatever dtype comes in."""
+    """float32 unit vectors of one dimension for all views, whatever dtype comes in."""
     views = planted()
     aligner = factory().fit(views)
     widths = set()
@@ -159,7 +159,7 @@ def transforms_to_unit_vectors(factory: Factory) -> None:
         _unit(aligner.transform(x.mean(axis=0), m), 1, f"{m} of the mean")
         _unit(aligner.transform(x * np.float32(1e-12), m), len(x), f"{m} of tiny vectors")
         widths.add(unit.shape[1])
-    assert len(widths) == 1, f"modalities end in different dimensions {sorted(widths)}"
+    assert len(widths) == 1, f"views end in different dimensions {sorted(widths)}"
 
 
 def is_deterministic(factory: Factory) -> None:
@@ -236,7 +236,7 @@ def bears_fewer_rows_than_columns(factory: Factory) -> None:
 
 
 def bears_one_dimension(factory: Factory) -> None:
-    """A modality may have vectors of a single number."""
+    """A view may have vectors of a single number."""
     for dims in ((6, 1), (1, 6), (1, 1)):
         views = planted(dims=dims)
         aligner = factory().fit(views)
@@ -255,7 +255,7 @@ def bears_large_means_and_scales(factory: Factory) -> None:
 
 
 def handles_missing_rows(factory: Factory) -> None:
-    """Rows without one modality are used or left out, and a ``DataError`` says so otherwise."""
+    """Rows without one view are used or left out, and a ``DataError`` says so otherwise."""
     views, mask = planted(), np.ones(_N, dtype=bool)
     mask[::3] = False
     junk = {**views, "b": np.where(mask[:, None], views["b"], np.nan)}
@@ -267,8 +267,8 @@ def handles_missing_rows(factory: Factory) -> None:
         _unit(aligner.transform(x, m), _N, m)
 
 
-def handles_three_modalities(factory: Factory) -> None:
-    """Three modalities share a space, or a ``DataError`` says that they cannot."""
+def handles_three_views(factory: Factory) -> None:
+    """Three views share a space, or a ``DataError`` says that they cannot."""
     views = planted(dims=(12, 9, 7))
     try:
         aligner = factory().fit(views)
@@ -277,11 +277,11 @@ def handles_three_modalities(factory: Factory) -> None:
     units = [aligner.transform(x, m) for m, x in views.items()]
     for unit in units:
         _unit(unit, _N, "one of three")
-    assert len({unit.shape[1] for unit in units}) == 1, "three modalities, several dimensions"
+    assert len({unit.shape[1] for unit in units}) == 1, "three views, several dimensions"
 
 
 def needs_two_modalities_and_some_pairs(factory: Factory) -> None:
-    """One modality, or records that never meet, are refused with a ``DataError``."""
+    """One view, or records that never meet, are refused with a ``DataError``."""
     views = planted()
     _raises(DataError, lambda: factory().fit({"a": views["a"]}))
     half = np.arange(_N) < _N // 2
@@ -303,7 +303,7 @@ def names_bad_rows(factory: Factory) -> None:
 
 
 def refuses_unequal_rows(factory: Factory) -> None:
-    """Row i of every modality is one record, so the numbers of rows must agree."""
+    """Row i of every view is one record, so the numbers of rows must agree."""
     views = planted()
     _raises(DataError, lambda: factory().fit({**views, "b": views["b"][:-1]}), "200", "199")
 
@@ -313,8 +313,8 @@ def refuses_to_transform_before_fit(factory: Factory) -> None:
     _raises(NotFittedError, lambda: factory().transform(planted()["a"], "a"), "fit")
 
 
-def refuses_unknown_modalities(factory: Factory) -> None:
-    """``InputError`` for a modality that was not part of ``fit``, naming those that were."""
+def refuses_unknown_views(factory: Factory) -> None:
+    """``InputError`` for a view that was not part of ``fit``, naming those that were."""
     views = planted()
     aligner = factory().fit(views)
     _raises(InputError, lambda: aligner.transform(views["a"], "smell"), "smell", "a", "b")
@@ -357,7 +357,7 @@ def heads_need_only_numpy(factory: Factory) -> None:
 
 _CHECKS: tuple[Callable[[Factory], None], ...] = (
     fit_returns_itself,
-    has_a_head_for_each_modality,
+    has_a_head_for_each_view,
     transforms_to_unit_vectors,
     is_deterministic,
     fit_starts_anew,
@@ -370,12 +370,12 @@ _CHECKS: tuple[Callable[[Factory], None], ...] = (
     bears_one_dimension,
     bears_large_means_and_scales,
     handles_missing_rows,
-    handles_three_modalities,
+    handles_three_views,
     needs_two_modalities_and_some_pairs,
     names_bad_rows,
     refuses_unequal_rows,
     refuses_to_transform_before_fit,
-    refuses_unknown_modalities,
+    refuses_unknown_views,
     heads_survive_saving,
     heads_need_only_numpy,
 )

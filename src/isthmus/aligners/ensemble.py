@@ -56,7 +56,7 @@ class Ensemble(Aligner):
         ]
         self.heads_ = {
             m: ConcatHead([member.heads_[m] for member in self.members], scaled)
-            for m in pairs.modalities
+            for m in pairs.views
         }
         return self
 
@@ -64,7 +64,7 @@ class Ensemble(Aligner):
 def _spread(member: Aligner, pairs: PairedVectors) -> float:
     """Standard deviation of cosines between records that do not belong together."""
     found = []
-    names = pairs.modalities
+    names = pairs.views
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             rows = pairs.rows(a, b)[:_SAMPLE]

@@ -54,7 +54,7 @@ class Correction(NamedTuple):
 
 
 class GraphHead:
-    """Joins an item to the training items of its modality and reads off its place.
+    """Joins an item to the training items of its view and reads off its place.
 
     With ``h⁰ = l2((x − mean) W)``, the closed form, and edges to the ``k`` nearest training
     items ``j``, ``w_j = unit · max(0, s_j)^γ`` and ``d = Σ w_j``, propagation gives

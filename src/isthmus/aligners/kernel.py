@@ -26,7 +26,7 @@ _RANK = 1e-6
 class KernelCCA(Aligner):
     """:class:`CCA` on what Gaussian units around known items say about an item.
 
-    The kernel of two items of a modality is ``exp(s (u − 1)) + a·u``, with ``u`` the cosine
+    The kernel of two items of a view is ``exp(s (u − 1)) + a·u``, with ``u`` the cosine
     of their centred vectors. Items are described by kernel principal components spanned by
     up to ``max_centres`` rows (Schölkopf et al. 1998; Nyström: Williams and Seeger 2001), and
     those are joined by regularised CCA (Akaho 2001; Bach and Jordan 2002). With few pairs it
@@ -78,7 +78,7 @@ class KernelCCA(Aligner):
         return self
 
     def layers(self, pairs: PairedVectors) -> dict[str, HiddenLayer]:
-        """The hidden layer of each modality, around the rows that have it."""
+        """The hidden layer of each view, around the rows that have it."""
         return {
             m: HiddenLayer.around(
                 pairs.vectors[m][pairs.present[m]],
@@ -87,7 +87,7 @@ class KernelCCA(Aligner):
                 limit=self.max_centres,
                 components=self.max_components,
             )
-            for m in pairs.modalities
+            for m in pairs.views
         }
 
 
@@ -150,7 +150,7 @@ def _leading(kernel: F64, count: int) -> tuple[F64, F64]:
 
 
 def hidden(pairs: PairedVectors, layers: Mapping[str, HiddenLayer]) -> PairedVectors:
-    """The same records, described by the layer of each modality."""
+    """The same records, described by the layer of each view."""
     vectors = {m: layer(pairs.vectors[m]) for m, layer in layers.items()}
     return PairedVectors(vectors, pairs.present, pairs.ids, pairs.groups)
 

@@ -56,7 +56,7 @@ def command(
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Choose heads that join the modalities of DATA, measure them, and save the space.
+    """Choose heads that join the views of DATA, measure them, and save the space.
 
     Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
     """

@@ -52,16 +52,16 @@ def show(
     data_option: list[str] = DATA_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Say what is in a data set: records, modalities, pairs, and what could not be used."""
+    """Say what is in a data set: records, views, pairs, and what could not be used."""
     from itertools import combinations
 
     from isthmus.datasets import load
 
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
-    items = {m: sum(m in r.items for r in dataset.records) for m in dataset.modalities}
+    items = {m: sum(m in r.items for r in dataset.records) for m in dataset.views}
     pairs = {
         f"{a}–{b}": sum(a in r.items and b in r.items for r in dataset.records)
-        for a, b in combinations(dataset.modalities, 2)
+        for a, b in combinations(dataset.views, 2)
     }
     left_out = [{"source": f.source, "reason": f.reason} for f in dataset.skipped]
     groups = len({r.group for r in dataset.records if r.group is not None})

@@ -67,7 +67,7 @@ def command(
         learned = prepare(through_text(train), cache=store, progress=progress)
         space = align(learned, seed=seed, cache=store, progress=progress)
         held = prepare(test, dict(learned.encoders), cache=store, progress=progress)
-        found = evaluate(space.heads, space.banks, held.pairs, hubs=space.hubs)
+        found = evaluate(space.heads, space.banks, held.pairs, csls_strength=space.csls_strength)
         by_language = _by_language(space, name, test, store, progress)
         place = space.save(folder / "space")
         report = _report(space, found, held, test, by_language, folder, name, seed)
@@ -141,9 +141,11 @@ def _by_language(
     for language in _own_language(name):
         whole = _load(name, (language,))
         rows = [row for row, record in enumerate(whole.records) if record.id in wanted]
-        encoders = {m: space.encoder(m) for m in space.modalities}
+        encoders = {m: space.encoder(m) for m in space.views}
         ready = prepare(whole.take(rows), encoders, cache=store, progress=progress)
-        directions = evaluate(space.heads, space.banks, ready.pairs, hubs=space.hubs)["directions"]
+        directions = evaluate(
+            space.heads, space.banks, ready.pairs, csls_strength=space.csls_strength
+        )["directions"]
         figures[language] = {
             direction: readouts["instance"]
             for direction, readouts in directions.items()
@@ -215,7 +217,7 @@ def _print(
     from isthmus.cli.tables import NOTE, directions_table
 
     console = out()
-    joined = " + ".join(space.modalities)
+    joined = " + ".join(space.views)
     console.print(f"Joined {joined} by [bold]{space.report['chosen']['label']}[/]")
     console.print(directions_table(f"{records} held-out records", directions, emergent=emergent))
     console.print(NOTE)

@@ -46,7 +46,7 @@ def command(
         "--encoder",
         "-e",
         metavar="MODALITY=ID",
-        help="Such as text=universal. Repeatable, also for one modality; the first of each is the "
+        help="Such as text=universal. Repeatable, also for one view; the first of each is the "
         "one whose pairs are looked at. Default: all that are installed.",
     ),
     groups: bool = typer.Option(
@@ -90,13 +90,13 @@ def command(
 
 
 def _encoders(given: Sequence[str]) -> dict[str, list[str]]:
-    """Several encoders a modality, in the order given."""
+    """Several encoders a view, in the order given."""
     named: dict[str, list[str]] = {}
     for text in given:
-        for modality, name in parse_options([text], "--encoder").items():
+        for view, name in parse_options([text], "--encoder").items():
             if not isinstance(name, str):
                 raise InputError(f"--encoder needs MODALITY=ID, got {text!r}")
-            named.setdefault(modality, []).append(name)
+            named.setdefault(view, []).append(name)
     return named
 
 
@@ -104,7 +104,7 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
     from rich.markup import escape
 
     console = out()
-    console.print(f"[bold]{escape(found.name)}[/]: {len(found.views.pairs):,} records")
+    console.print(f"[bold]{escape(found.name)}[/]: {len(found.encoded.pairs):,} records")
     details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
     for part, head in _HEADS.items():
         if not said[part]:
@@ -116,7 +116,7 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
             console.print(_fits(found))
         for line in details.get(part, ()):
             console.print(f"  {escape(line)}")
-    for name, reason in found.views.unusable.items():
+    for name, reason in found.encoded.unusable.items():
         console.print(f"\nWithout {escape(name)}: {escape(reason)}")
     list_left_out([{"source": f.source, "reason": f.reason} for f in found.failures])
 
@@ -146,19 +146,19 @@ def _suspects(found: Diagnosis) -> list[str]:
         shown = max(_SHOWN // len(found.suspects), min(each.flagged, _SHOWN))
         for one in each.listed[:shown]:
             mark = "flagged, " if one.flagged else ""
-            line = f"{each.a}–{each.b} {found.views.name(one.row)} ({mark}p = {one.p_value:.2g})"
+            line = f"{each.a}–{each.b} {found.encoded.name(one.row)} ({mark}p = {one.p_value:.2g})"
             if one.better_b:
-                other = found.views.name(one.better_b[0])
+                other = found.encoded.name(one.better_b[0])
                 line += f"; its {each.a} fits the {each.b} of {other} better"
             lines.append(line)
     return lines
 
 
 def _twins(found: Diagnosis) -> list[str]:
-    """The closest of every modality."""
+    """The closest of every view."""
     return [
-        f"{each.modality} {twin.cosine:.3f}: {found.views.name(twin.row)}, "
-        f"{found.views.name(twin.other)}"
+        f"{each.view} {twin.cosine:.3f}: {found.encoded.name(twin.row)}, "
+        f"{found.encoded.name(twin.other)}"
         for each in found.duplicates
         for twin in each.twins[:_TWINS]
     ]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
     inputs: list[str] = typer.Argument(help="Texts, or files and folders of media."),
-    modality: str = typer.Option(
-        "text", "--modality", "-m", help="What the inputs are: text, image, audio."
+    view: str = typer.Option(
+        "text", "--view", "-m", help="What the inputs are: text, image, audio."
     ),
     output: Path | None = typer.Option(
         None, "--out", "-o", help="Write vectors and their sources to this .npz file."
@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Map INPUTS into the space, as unit vectors.
 
-    Text inputs are the texts themselves; of folders, every file of the modality is taken.
+    Text inputs are the texts themselves; of folders, every file of the view is taken.
     Exits with 4 if some inputs could not be used; the others are there.
     """
     from isthmus.pipeline import default_cache
@@ -48,14 +48,14 @@ def command(
         raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")
     check_output(output)
     loaded = Space.load(space)
-    if modality not in loaded.modalities:
-        raise InputError(f"{space} has no {modality!r}; it joins {', '.join(loaded.modalities)}")
-    if modality == "text" and any(Path(text).exists() for text in inputs):
-        err().print("Taken as words, though a file has that name; for files say --modality.")
-    things = list(inputs) if modality == "text" else _files(inputs, modality)
+    if view not in loaded.views:
+        raise InputError(f"{space} has no {view!r}; it joins {', '.join(loaded.views)}")
+    if view == "text" and any(Path(text).exists() for text in inputs):
+        err().print("Taken as words, though a file has that name; for files say --view.")
+    things = list(inputs) if view == "text" else _files(inputs, view)
     with progress_bar(quiet=as_json) as progress:
         done = loaded.embed(
-            things, modality, cache=default_cache() if cache else None, progress=progress
+            things, view, cache=default_cache() if cache else None, progress=progress
         )
     sources = [str(thing) for thing, ok in zip(things, done.ok, strict=True) if ok]
     vectors = done.vectors[done.ok]
@@ -64,9 +64,9 @@ def command(
         first = done.failures[0]
         raise InputError(f"none of the inputs can be used; {first.source}: {first.reason}")
     if output is not None:
-        _write(output, vectors, sources, modality, loaded.fingerprint)
+        _write(output, vectors, sources, view, loaded.fingerprint)
     if as_json:
-        document = {"space": loaded.fingerprint, "modality": modality, "left_out": left_out}
+        document = {"space": loaded.fingerprint, "view": view, "left_out": left_out}
         rows = [
             {"source": source, "vector": [round(float(v), 6) for v in vector]}
             for source, vector in zip(sources, vectors, strict=True)
@@ -79,7 +79,7 @@ def command(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _write(output: Path, vectors: F32, sources: list[str], modality: str, space: str) -> None:
+def _write(output: Path, vectors: F32, sources: list[str], view: str, space: str) -> None:
     """Vectors and what they are of, as an .npz file."""
     import numpy as np
 
@@ -88,20 +88,20 @@ def _write(output: Path, vectors: F32, sources: list[str], modality: str, space:
             handle,
             vectors=vectors,
             sources=np.array(sources),
-            modality=np.array(modality),
+            view=np.array(view),
             space=np.array(space),
         )
 
 
-def _files(inputs: list[str], modality: str) -> list[Path]:
-    """Files as they are; of folders those that hold the modality."""
+def _files(inputs: list[str], view: str) -> list[Path]:
+    """Files as they are; of folders those that hold the view."""
     from isthmus.core.errors import MediaError
     from isthmus.media.sniff import sniff_path
     from isthmus.media.source import walk
 
     def fits(path: Path) -> bool:
         try:
-            return sniff_path(path) == modality
+            return sniff_path(path) == view
         except MediaError:
             return False
 
@@ -112,5 +112,5 @@ def _files(inputs: list[str], modality: str) -> list[Path]:
             raise InputError(f"there is no file or folder {text!r}")
         found += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
     if not found:
-        raise InputError(f"{', '.join(inputs)}: nothing in there is {modality}")
+        raise InputError(f"{', '.join(inputs)}: nothing in there is {view}")
     return found

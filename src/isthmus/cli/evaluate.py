@@ -42,11 +42,11 @@ def command(
     check_output(report)
     loaded = Space.load(space)
     dataset = load(data, **parse_options(data_option or (), "--data-option"))
-    shared = [m for m in dataset.modalities if m in loaded.modalities]
+    shared = [m for m in dataset.views if m in loaded.views]
     if len(shared) < 2:
         raise DataError(
-            f"{space} joins {', '.join(loaded.modalities)}, but {dataset.name} has "
-            f"{', '.join(dataset.modalities)}; two modalities in common are needed"
+            f"{space} joins {', '.join(loaded.views)}, but {dataset.name} has "
+            f"{', '.join(dataset.views)}; two views in common are needed"
         )
     dataset = dataset.select(shared)
     with progress_bar(quiet=as_json) as progress:
@@ -54,7 +54,7 @@ def command(
         ready = prepare(
             dataset, encoders, cache=default_cache() if cache else None, progress=progress
         )
-    found = evaluate(loaded.heads, loaded.banks, ready.pairs, hubs=loaded.hubs)
+    found = evaluate(loaded.heads, loaded.banks, ready.pairs, csls_strength=loaded.csls_strength)
     left_out = [{"source": f.source, "reason": f.reason} for f in ready.failures]
     emergent = frozenset(loaded.emergent(found["directions"]))
     title = f"{space.name} on {dataset.name}"

@@ -37,10 +37,10 @@ def command(
     item: str = typer.Argument(help="What it is compared with: words, a path, or id:…"),
     space: str | None = SPACE_OPTION,
     store: Path | None = STORE_OPTION,
-    query_modality: str | None = typer.Option(
+    query_view: str | None = typer.Option(
         None, help="Default: that of the file of this name, else text."
     ),
-    item_modality: str | None = typer.Option(None, help="The same for the item."),
+    item_view: str | None = typer.Option(None, help="The same for the item."),
     output: Path | None = typer.Option(
         None, "--out", "-o", help="Also write one HTML page to this file."
     ),
@@ -58,7 +58,7 @@ def command(
     from isthmus.tasks.retrieval.query import STORED
 
     check_output(output)
-    given = ((query, query_modality), (item, item_modality))
+    given = ((query, query_view), (item, item_view))
     if store is not None or any(text.startswith(STORED) for text, _ in given):
         if space is not None:
             raise InputError("a store has a space of its own: name --store or --space, not both")
@@ -83,7 +83,7 @@ def command(
         out().print(f"\nPage in {output}", markup=False)
 
 
-def _item(given: str, modality: str | None, store: Store | None = None) -> MediaItem:
+def _item(given: str, view: str | None, store: Store | None = None) -> MediaItem:
     """An item of the store by its id, a file where there is one or must be one, else words."""
     from isthmus.core.item import MediaItem
     from isthmus.core.view import TEXT
@@ -93,11 +93,11 @@ def _item(given: str, modality: str | None, store: Store | None = None) -> Media
     if store is not None and given.startswith(STORED):
         return store.item(given.removeprefix(STORED))
 
-    if modality == TEXT or (modality is None and not is_file(given)):
+    if view == TEXT or (view is None and not is_file(given)):
         if not given.strip():
             raise InputError("there is nothing to explain: the text is empty")
         return MediaItem.from_text(given)
-    return item_from_path(Path(given).expanduser(), modality)
+    return item_from_path(Path(given).expanduser(), view)
 
 
 def _records(data: str | None) -> dict[str, Record]:

@@ -27,8 +27,8 @@ def command(
     ),
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
-    modality: list[str] = typer.Option(
-        None, "--modality", "-m", help="Only hits of this one: text, image, audio. Repeatable."
+    view: list[str] = typer.Option(
+        None, "--view", "-m", help="Only hits of this one: text, image, audio. Repeatable."
     ),
     k: int = typer.Option(10, "-k", min=1, help="How many hits."),
     where: str = typer.Option(
@@ -61,7 +61,7 @@ def command(
     with open_store(store, space) as opened:
         results = opened.search(
             " ".join(query),
-            modality=modality or None,
+            view=view or None,
             k=k,
             where=where,
             min_probability=min_probability,
@@ -90,7 +90,7 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         for rank, hit in enumerate(results.hits, 1):
             _print(rank, hit, thumbnail=show)
     if results.uncalibrated and results.hits:
-        listed = ", ".join(results.uncalibrated)
+        listed = ", ".join(map(str, results.uncalibrated))
         err().print(
             f"[dim]Scores of {listed} are uncalibrated: no pairs were held out for them.[/]"
         )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
 _OLD = "it"

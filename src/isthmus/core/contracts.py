@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -52,8 +52,71 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Batched(Protocol):
+    """An encoder that prefers batches of one size.
+
+    Attributes:
+        batch_size: Items a batch.
+    """
+
+    batch_size: int
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """An encoder of images that needs no more than so many pixels.
+
+    Attributes:
+        image_side: Shorter side in pixels; None for all there are.
+    """
+
+    image_side: int | None
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """An encoder that learns from the texts of a data set before it encodes."""
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts.
+
+        Returns:
+            Itself.
+        """
+        ...
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """What was learned, as JSON-serialisable values and as arrays."""
+        ...
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+        """The encoder that :meth:`state` described."""
+        ...
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """An encoder that can say with which options it is made again."""
+
+    def options(self) -> dict[str, Any]:
+        """Options for :func:`isthmus.encoders.load`, JSON-serialisable."""
+        ...
+
+
+def batch_size_of(encoder: Encoder, default: int = 32) -> int:
+    """Items a batch that an encoder prefers."""
+    return encoder.batch_size if isinstance(encoder, Batched) else default
+
+
+def image_side_of(encoder: Encoder) -> int | None:
+    """The shorter side in pixels that an encoder needs; None for all there are."""
+    return encoder.image_side if isinstance(encoder, Sized) else None
+
+
+@runtime_checkable
 class Head(Protocol):
-    """What an aligner leaves behind for one modality: a small map that needs only numpy."""
+    """What an aligner leaves behind for one view: a small map that needs only numpy."""
 
     kind: str
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +170,19 @@ class RemovableParts:
         return out
 
 
+@runtime_checkable
+class Splitting(Protocol):
+    """An encoder that can say which cells, moments or words a vector is made of."""
+
+    def split(self, decoded: Any) -> Parts:
+        """The parts of a decoded item.
+
+        Raises:
+            InputError: If nothing can be made of the item.
+        """
+        ...
+
+
 def parts_of(encoder: Encoder, decoded: Any) -> Parts:
     """What the vector of an item is made of, as its encoder says.
 
@@ -180,14 +193,12 @@ def parts_of(encoder: Encoder, decoded: Any) -> Parts:
     Raises:
         InputError: If the encoder cannot say, or nothing can be made of the item.
     """
-    split = getattr(encoder, "split", None)
-    if not callable(split):
+    if not isinstance(encoder, Splitting):
         raise InputError(
             f"the encoder {encoder.id!r} cannot say which part of {_named(encoder.modality)} a "
             "vector comes from; give it a method split(decoded), or use one that has it"
         )
-    found: Parts = split(decoded)
-    return found
+    return encoder.split(decoded)
 
 
 def deviation_parts(frames: NDArray[Any], mean: NDArray[Any], deviation: NDArray[Any]) -> F64:

@@ -34,14 +34,14 @@ class Propagation(Aligner):
 
     ``H ← (1 − restart) · D^-½AD^-½ H + restart · H₀`` (personalised propagation, Gasteiger
     et al. 2019), where ``H₀`` is regularised CCA and ``A`` joins each item to its ``k``
-    nearest of the same modality and to its partners. Nothing is trained. A new item joins by
+    nearest of the same view and to its partners. Nothing is trained. A new item joins by
     its own nearest, see :class:`isthmus.aligners.graphhead.GraphHead`.
 
     Args:
         ridge: Of the closed form, as in :class:`isthmus.aligners.CCA`.
         power: Of the closed form.
         components: At most so many dimensions of the space.
-        k: Nearest items of the same modality.
+        k: Nearest items of the same view.
         gamma: Exponent of their cosines.
         restart: What is kept of the closed form in each hop, in (0, 1].
         hops: How far messages travel.
@@ -128,7 +128,7 @@ def leave_head(
     numbers: tuple[int, float, float],
     correction: Correction | None = None,
 ) -> GraphHead:
-    """The head of one modality; ``numbers`` are k, γ and restart."""
+    """The head of one view; ``numbers`` are k, γ and restart."""
     linear = closed.heads_[m]
     assert isinstance(linear, LinearHead)
     k, gamma, restart = numbers

@@ -9,7 +9,7 @@ from typing import Any
 
 from isthmus.core.errors import UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
 __all__ = ["DEFAULT", "Limits", "decode"]
@@ -35,7 +35,7 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
         >>> decode(MediaItem.from_text(" a red kangaroo "))
         ('a red kangaroo',)
     """
-    if not isinstance(item.payload, tuple | bytes) and hasattr(item.payload, "dtype"):
+    if item.modality == VECTOR:
         return item.payload
     if item.modality == TEXT:
         from isthmus.media.text import decode_text

@@ -1,4 +1,4 @@
-"""How vectors lie: the gap between modalities, spread, hubs, and likeness of two encoders."""
+"""How vectors lie: the gap between views, spread, hubs, and likeness of two encoders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def median_true_cosine(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def modality_gap(x: NDArray[Any], y: NDArray[Any]) -> float:
-    """Distance between the centroids of the unit vectors of two modalities.
+    """Distance between the centroids of the unit vectors of two views.
 
     Args:
         x: ``(n, d)``.

@@ -23,7 +23,7 @@ from isthmus.metrics.retrieval import (
 
 @dataclass(frozen=True, slots=True)
 class RetrievalReport:
-    """How well queries of one modality find rows of another.
+    """How well queries of one view find rows of another.
 
     Attributes:
         r1: Recall at 1, by true row; so are ``r5`` and ``r10``.

@@ -23,11 +23,11 @@ _RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
 
 
 class Moments:
-    """Counts, sums and products of paired vectors, per modality and per pair.
+    """Counts, sums and products of paired vectors, per view and per pair.
 
-    For every modality ``m`` it holds ``n``, ``Σx`` and ``Σxxᵀ`` over all rows that have
+    For every view ``m`` it holds ``n``, ``Σx`` and ``Σxxᵀ`` over all rows that have
     ``m``; for every pair ``(a, b)`` it holds ``n``, ``Σx``, ``Σy`` and ``Σxyᵀ`` over the
-    rows that have both. Missing modalities contribute nothing. Sums are float64. Because
+    rows that have both. Missing views contribute nothing. Sums are float64. Because
     sums add, so do Moments: batches, machines and parties can be merged in any order, and
     a row that is subtracted is as if it had never been seen.
 
@@ -36,13 +36,13 @@ class Moments:
     mean of each block.
 
     Args:
-        dims: Dimension by modality.
+        dims: Dimension by view.
         products: ``"float64"`` multiplies in float64; ``"float32"`` multiplies blocks of
             float32 rows in float32 and adds the results in float64, about twice as fast
             and right to 1e-5 relative.
 
     Raises:
-        InputError: For other products, or a modality whose name contains ``|``.
+        InputError: For other products, or a view whose name contains ``|``.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -57,7 +57,7 @@ class Moments:
         if products not in ("float64", "float32"):
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
         if odd := [m for m in dims if "|" in m]:
-            raise InputError(f"names of modalities must not contain '|', got {', '.join(odd)}")
+            raise InputError(f"names of views must not contain '|', got {', '.join(odd)}")
         self.dims = dict(dims)
         self.products: Products = products
         self._sums: dict[str, F64] = {}
@@ -79,30 +79,30 @@ class Moments:
         return cls(dims, products=products).update(pairs)
 
     @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities, in the order they were given."""
+    def views(self) -> tuple[str, ...]:
+        """The views, in the order they were given."""
         return tuple(self.dims)
 
     def pair_keys(self) -> list[tuple[str, str]]:
-        """Every unordered pair of modalities, each in one fixed order."""
-        return list(combinations(self.modalities, 2))
+        """Every unordered pair of views, each in one fixed order."""
+        return list(combinations(self.views, 2))
 
     def _stored_pairs(self) -> list[tuple[str, str]]:
-        # By name, so that moments whose modalities come in another order still add.
+        # By name, so that moments whose views come in another order still add.
         return list(combinations(sorted(self.dims), 2))
 
     def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
         """Add rows; a negative weight takes them out again.
 
         Args:
-            pairs: Rows of at least the modalities that these moments know.
+            pairs: Rows of at least the views that these moments know.
             weight: Multiplies what the rows contribute, for sources that count for less.
 
         Returns:
             Itself.
 
         Raises:
-            DataError: If a modality has no vectors.
+            DataError: If a view has no vectors.
             VectorError: If dimensions differ.
         """
         if not np.isfinite(weight):
@@ -145,7 +145,7 @@ class Moments:
         return _Block.of(rows - origin.astype(np.float32), origin.astype(np.float32))
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both sets of rows; each may know modalities the other does not."""
+        """The moments of both sets of rows; each may know views the other does not."""
         return self._combined(other, 1.0)
 
     def __sub__(self, other: Moments) -> Moments:
@@ -176,7 +176,7 @@ class Moments:
         """The moments as if every row had been shifted, so that the means are these.
 
         Args:
-            means: ``(d,)`` by modality; others stay where they are.
+            means: ``(d,)`` by view; others stay where they are.
         """
         out = self * 1.0
         shift = {m: means[m] - self.mean(m) for m in self.dims if m in means}
@@ -224,14 +224,14 @@ class Moments:
         return out.T if flipped else out
 
     def neighbours(self, m: str) -> list[str]:
-        """Modalities that share at least one record with ``m``."""
+        """Views that share at least one record with ``m``."""
         return [other for other in self.dims if other != m and self.count(m, other) > 0]
 
     def spectrum(self, m: str, *, scale: bool = False) -> tuple[F64, F64, F64]:
-        """Eigenvalues and eigenvectors of a modality's covariance, kept for later calls.
+        """Eigenvalues and eigenvectors of a view's covariance, kept for later calls.
 
         Args:
-            m: The modality.
+            m: The view.
             scale: Use the correlation matrix instead, as if columns were standardised.
 
         Returns:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core import wire
-from isthmus.core.contracts import Encoder
+from isthmus.core.contracts import Encoder, image_side_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.encoders import load
@@ -29,7 +29,7 @@ def prepare(request: bytes, encoder: Encoder, limits: Limits) -> bytes:
     span = tuple(asked["span"]) if asked["span"] else None
     item = MediaItem(asked["id"], asked["modality"], asked["source"], Path(asked["path"]), span)
     try:
-        decoded = decode(item, limits, image_side=getattr(encoder, "image_side", None))
+        decoded = decode(item, limits, image_side=image_side_of(encoder))
         return wire.pack(encoder.prepare(decoded))
     except MediaError as error:
         raise FailedError(f"{type(error).__name__}|{error.reason}") from error

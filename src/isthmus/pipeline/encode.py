@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Encoder, Progress
+from isthmus.core.contracts import Encoder, Progress, batch_size_of, image_side_of
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import decode
 from isthmus.pipeline.cache import VectorCache
-
-_DEFAULT_BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +54,7 @@ def encode_items(
     workers: int | None = None,
     batch_size: int | None = None,
     make: Callable[[MediaItem], Any] | None = None,
+    name: str | None = None,
 ) -> EncodedItems:
     """Encode items of one modality; what cannot be used is listed and the rest goes on.
 
@@ -71,6 +70,7 @@ def encode_items(
         batch_size: Items a batch; default: what the encoder prefers.
         make: From an item to what the encoder takes, called in ``workers`` threads; default:
             decode it here. :class:`isthmus.pipeline.isolated.Preparers` does it in child processes.
+        name: What the progress calls them, such as their view; default: their modality.
 
     Returns:
         Vectors, which are there, and failures.
@@ -89,15 +89,16 @@ def encode_items(
                 workers=workers,
                 batch_size=batch_size,
                 make=None if make is None else _of_part(make, place),
+                name=name,
             )
             for place, part in enumerate(encoder.parts)
         ]
         return _side_by_side(parts)
-    run = _Run(items, encoder, cache, progress)
+    run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
-    size = batch_size or int(getattr(encoder, "batch_size", _DEFAULT_BATCH))
+    size = batch_size or batch_size_of(encoder)
     # Text and vectors take no time to decode: threads would only cost.
-    light = encoder.modality == TEXT or all(isinstance(i.payload, np.ndarray) for i in todo)
+    light = encoder.modality in (TEXT, VECTOR)
     threads = 0 if light else (usable_cores() if workers is None else workers)
     batch: list[tuple[MediaItem, Any]] = []
     made_by = make or partial(_make, encoder)
@@ -130,10 +131,10 @@ def encode_records(
 
     Args:
         dataset: Records.
-        encoders: By modality; modalities without one are left out, unless their items
-            are vectors already.
+        encoders: By view; views without one are left out, unless their items are vectors
+            already.
         cache: As for :func:`encode_items`.
-        progress: As for :func:`encode_items`, once a modality.
+        progress: As for :func:`encode_items`, once a view.
         workers: As for :func:`encode_items`.
         batch_size: As for :func:`encode_items`.
 
@@ -147,28 +148,29 @@ def encode_records(
     vectors: dict[str, F32] = {}
     present: dict[str, NDArray[np.bool_]] = {}
     failures: list[Failure] = []
-    for modality, encoder in chosen.items():
-        rows = [row for row, record in enumerate(dataset.records) if modality in record.items]
+    for view, encoder in chosen.items():
+        rows = [row for row, record in enumerate(dataset.records) if view in record.items]
         done = encode_items(
-            [dataset.records[row].items[modality] for row in rows],
+            [dataset.records[row].items[view] for row in rows],
             encoder,
             cache=cache,
             progress=progress,
             workers=workers,
             batch_size=batch_size,
+            name=view,
         )
-        vectors[modality] = np.zeros((len(dataset), encoder.dim), dtype=np.float32)
-        vectors[modality][rows] = done.vectors
-        present[modality] = np.zeros(len(dataset), dtype=bool)
-        present[modality][rows] = done.ok
+        vectors[view] = np.zeros((len(dataset), encoder.dim), dtype=np.float32)
+        vectors[view][rows] = done.vectors
+        present[view] = np.zeros(len(dataset), dtype=bool)
+        present[view][rows] = done.ok
         failures.extend(done.failures)
     keep = np.logical_or.reduce(list(present.values())) if present else np.zeros(0, dtype=bool)
     if not keep.any():
         raise DataError(_nothing_left(dataset, encoders, failures))
     records = [record for record, kept in zip(dataset.records, keep, strict=True) if kept]
     paired = PairedVectors(
-        {modality: x[keep] for modality, x in vectors.items()},
-        {modality: mask[keep] for modality, mask in present.items()},
+        {view: x[keep] for view, x in vectors.items()},
+        {view: mask[keep] for view, mask in present.items()},
         [record.id for record in records],
         _groups(records),
     )
@@ -191,6 +193,7 @@ class _Run:
     encoder: Encoder
     cache: VectorCache | None
     progress: Progress | None
+    name: str
     vectors: dict[str, F32] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
@@ -277,12 +280,12 @@ class _Run:
             self.progress(self._phase(), self.done, len(self.items))
 
     def _phase(self) -> str:
-        return f"encode {self.encoder.modality}"
+        return f"encode {self.name}"
 
 
 def _make(encoder: Encoder, item: MediaItem) -> Any:
     """What an encoder takes, decoded in this process."""
-    return encoder.prepare(decode(item, image_side=getattr(encoder, "image_side", None)))
+    return encoder.prepare(decode(item, image_side=image_side_of(encoder)))
 
 
 def _of_part(make: Callable[[MediaItem], Any], place: int) -> Callable[[MediaItem], Any]:
@@ -333,17 +336,15 @@ def _usable(row: F32) -> bool:
 
 
 def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:
-    """The encoders that apply, and one for each further modality that is vectors already."""
+    """The encoders that apply, and one for each further view that is vectors already."""
     chosen: dict[str, Encoder] = {}
-    for modality in dataset.modalities:
-        if modality in encoders:
-            chosen[modality] = encoders[modality]
-            continue
-        payloads = (r.items[modality].payload for r in dataset.records if modality in r.items)
-        first = next(payloads)
-        if isinstance(first, np.ndarray):
-            dim = check_vectors(first, name=modality).shape[1]
-            chosen[modality] = VectorEncoder(modality, dim, dataset.name)
+    for view, modality in dataset.modalities.items():
+        if view in encoders:
+            chosen[view] = encoders[view]
+        elif modality == VECTOR:
+            first = next(r.items[view].payload for r in dataset.records if view in r.items)
+            dim = check_vectors(first, name=view).shape[1]
+            chosen[view] = VectorEncoder(dim, f"{dataset.name}: {view}")
     return chosen
 
 
@@ -361,6 +362,6 @@ def _nothing_left(
     if failures:
         shown = "; ".join(f"{f.source}: {f.reason}" for f in failures[:3])
         return f"{dataset.name}: not one item could be encoded ({len(failures)} failed): {shown}"
-    has = ", ".join(dataset.modalities) or "none"
+    has = ", ".join(dataset.views) or "none"
     got = ", ".join(encoders) or "none"
-    return f"{dataset.name}: has the modalities {has}, but encoders were given for {got}"
+    return f"{dataset.name}: has the views {has}, but encoders were given for {got}"

@@ -30,10 +30,9 @@ from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuf
 from isthmus.selection.race import Clock, fit
 from isthmus.selection.remember import Remembered
 from isthmus.selection.select import Selection, select
-from isthmus.space import starter
+from isthmus.space import EncoderRef, Space, starter
 from isthmus.space.evaluate import LEVEL, evaluate, summarise
 from isthmus.space.readout import Readout, check_readout
-from isthmus.space.space import EncoderRef, Space
 
 _FOR_THE_SELECTION = 0.8
 """Share of a time budget; the rest goes to the comparison with no signal and the last fit."""
@@ -54,7 +53,7 @@ def align(
     cache: VectorCache | None = None,
     progress: Progress | None = None,
 ) -> Space:
-    """Join the modalities of a data set into one space.
+    """Join the views of a data set into one space.
 
     The aligner and its hyper-parameters are chosen by group-aware cross-validation on
     these records; the figures in ``space.report`` come from outer folds that their own
@@ -62,7 +61,7 @@ def align(
 
     Args:
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
-        encoders: By modality, as ids or objects; what is missing gets the default.
+        encoders: By view, as ids or objects; what is missing gets the default.
         aligner: ``"auto"`` or the short id of one aligner.
         params: Hyper-parameters that are fixed, for a named aligner.
         sources: Other data of the same kind by name, encoded by the same encoders. Each
@@ -135,14 +134,21 @@ def _fitted(
     final = fit(chosen.best, chosen.training)
     familiar = _familiar(ready)
     calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs), familiar)
-    report["calibration"] = {name: dict(each.ece) for name, each in calibration.items()}
+    report["calibration"] = {str(name): dict(each.ece) for name, each in calibration.items()}
     report["seconds"] = round(clock.elapsed, 1)
-    refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.modalities}
-    near, ids, hubs = banks(final, pairs), bank_ids(pairs), chosen.best.hubs
-    natives = {
-        m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.modalities
-    }
-    return Space(final.heads_, near, refs, report, hubs, ids, calibration, natives)
+    refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
+    near, ids, csls_strength = banks(final, pairs), bank_ids(pairs), chosen.best.csls_strength
+    natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}
+    return Space(
+        final.heads_,
+        near,
+        refs,
+        report=report,
+        csls_strength=csls_strength,
+        bank_ids=ids,
+        calibration=calibration,
+        native_banks=natives,
+    )
 
 
 def _familiar(ready: Prepared) -> dict[str, starter.Familiar]:
@@ -152,14 +158,14 @@ def _familiar(ready: Prepared) -> dict[str, starter.Familiar]:
 
 
 def _attached(space: Space, ready: Prepared) -> Space:
-    for m in space.modalities:
-        space.attach(ready.encoders[m])
+    for m in space.views:
+        space.attach(ready.encoders[m], m)
     return space
 
 
 def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
-    """Training vectors in the space, by modality."""
-    return {m: aligner.transform(bank(pairs, m), m) for m in pairs.modalities}
+    """Training vectors in the space, by view."""
+    return {m: aligner.transform(bank(pairs, m), m) for m in pairs.views}
 
 
 def _sources(
@@ -172,8 +178,8 @@ def _sources(
     found: dict[str, PairedVectors] = {}
     for name, data in sources.items():
         other = data if isinstance(data, Prepared) else _alike(data, ready, cache, progress)
-        for m in ready.pairs.modalities:
-            if m not in other.pairs.modalities:
+        for m in ready.pairs.views:
+            if m not in other.pairs.views:
                 continue
             got, need = other.encoders[m].fingerprint, ready.encoders[m].fingerprint
             if got != need:
@@ -185,8 +191,8 @@ def _sources(
     made = source_moments(ready.pairs, found)
     if lost := [name for name in found if name not in made]:
         raise DataError(
-            f"source {lost[0]} has {', '.join(found[lost[0]].modalities)}, need two modalities of "
-            f"{', '.join(ready.pairs.modalities)}"
+            f"source {lost[0]} has {', '.join(found[lost[0]].views)}, need two views of "
+            f"{', '.join(ready.pairs.views)}"
         )
     return made
 
@@ -199,22 +205,22 @@ def _alike(
         data = load_dataset(data)
     if not isinstance(data, Dataset):
         return prepare(data)
-    known = {m: encoder for m, encoder in ready.encoders.items() if m in data.modalities}
+    known = {m: encoder for m, encoder in ready.encoders.items() if m in data.views}
     return prepare(data.select(known), known, cache=cache, progress=progress)
 
 
 def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
-    """The modalities that share records with another, and the rows that have one of them."""
+    """The views that share records with another, and the rows that have one of them."""
     pairs = ready.pairs
     joined = {m for pair in direct_pairs(pairs) for m in pair}
     if not joined:
-        has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.modalities)
+        has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.views)
         raise DataError(
-            f"{ready.name}: no record has two modalities (records: {has}); files that belong "
+            f"{ready.name}: no record has two views (records: {has}); files that belong "
             "together must share a stem (cat.png, cat.txt) or a table row"
         )
-    pairs = pairs.select([m for m in pairs.modalities if m in joined])
-    some = np.logical_or.reduce([pairs.present[m] for m in pairs.modalities])
+    pairs = pairs.select([m for m in pairs.views if m in joined])
+    some = np.logical_or.reduce([pairs.present[m] for m in pairs.views])
     return pairs.take(some), ready.links[some]
 
 
@@ -236,13 +242,13 @@ def _describe(
         "data": {
             "name": ready.name,
             "records": len(pairs),
-            "items": {m: len(pairs.rows(m)) for m in pairs.modalities},
+            "items": {m: len(pairs.rows(m)) for m in pairs.views},
             "pairs": {f"{a}–{b}": len(pairs.rows(a, b)) for a, b in direct_pairs(pairs)},
             "groups": len(np.unique(ready.links)),
             "left_out": [{"source": f.source, "reason": f.reason} for f in ready.failures],
         },
         "encoders": {
-            m: {"id": ready.encoders[m].id, "dim": ready.encoders[m].dim} for m in pairs.modalities
+            m: {"id": ready.encoders[m].id, "dim": ready.encoders[m].dim} for m in pairs.views
         },
         "chosen": {"label": chosen.best.label, **chosen.best.to_json()},
         "tried": tried,
@@ -265,15 +271,17 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
     scores: dict[str, list[F32]] = {}
     for outer in chosen.outer:
         train, held = pairs.take(outer.train), pairs.take(outer.held)
-        hubs = outer.candidate.hubs
+        csls_strength = outer.candidate.csls_strength
         names = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
         if not names:
             continue
         for a, b in names:
-            found = held_out_scores(outer.aligner, train, held, a, b, hubs=hubs)
+            found = held_out_scores(outer.aligner, train, held, a, b, csls_strength=csls_strength)
             scores.setdefault(f"{a}–{b}", []).append(found)
         folds["true"].append(
-            evaluate(outer.aligner.heads_, banks(outer.aligner, train), held, hubs=hubs)
+            evaluate(
+                outer.aligner.heads_, banks(outer.aligner, train), held, csls_strength=csls_strength
+            )
         )
         for kind, rows, test in (
             ("shuffled", shuffled(train, rng), held),
@@ -282,7 +290,9 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
             if folds[kind] and clock.left <= 0:
                 continue
             aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
-            folds[kind].append(evaluate(aligner.heads_, banks(aligner, rows), test, hubs=hubs))
+            folds[kind].append(
+                evaluate(aligner.heads_, banks(aligner, rows), test, csls_strength=csls_strength)
+            )
     if not folds["true"]:
         raise DataError("no fold holds two records with a pair; give finer groups or more records")
     return {
@@ -296,7 +306,7 @@ def _estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) 
 
 def _refuse_without_signal(report: Mapping[str, Any]) -> None:
     p_values: Mapping[str, float] = report["p_values"]
-    # Of several pairs of modalities one may look good by luck alone (Bonferroni).
+    # Of several pairs of views one may look good by luck alone (Bonferroni).
     level = max(LEVEL / len(p_values), LEAST_P)
     if all(p > level for p in p_values.values()):
         listed = ", ".join(

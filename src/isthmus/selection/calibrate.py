@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.aligners import Aligner
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
+from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
 from isthmus.selection.measure import direct_pairs
@@ -66,8 +67,8 @@ def held_out(
         aligner: Fitted on ``train``.
         train: Rows that it has seen.
         held: Rows that it has not.
-        a: Modality of the queries.
-        b: Modality of the items.
+        a: View of the queries.
+        b: View of the items.
         native: Native bank of the queries; default: that of ``train``.
     """
     x, y = held.pair(a, b)
@@ -81,25 +82,25 @@ def held_out(
     )
 
 
-def native_bank(pairs: PairedVectors, modality: str) -> F32:
+def native_bank(pairs: PairedVectors, view: str) -> F32:
     """Native training vectors of unit length, ``(b, dim)``, among which queries are familiar."""
-    return np.asarray(l2_normalize(bank(pairs, modality, limit=MAX_NATIVE)), dtype=np.float32)
+    return np.asarray(l2_normalize(bank(pairs, view, limit=MAX_NATIVE)), dtype=np.float32)
 
 
 def calibrate(
     folds: Sequence[tuple[Aligner, PairedVectors, PairedVectors]],
     familiar: Mapping[str, Familiar] | None = None,
-) -> dict[str, Calibration]:
+) -> dict[Direction, Calibration]:
     """Calibrations of every direction that has enough held-out pairs.
 
     Args:
         folds: An aligner, the rows it was fitted on, and rows it has not seen.
-        familiar: What is known of native vectors by modality; else the rows themselves say it.
+        familiar: What is known of native vectors by view; else the rows themselves say it.
 
     Returns:
-        By direction, ``"text→image"``.
+        By direction.
     """
-    found: dict[str, Calibration] = {}
+    found: dict[Direction, Calibration] = {}
     names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
     for a, b in [each for pair in names for each in (pair, pair[::-1])]:
         known = (familiar or {}).get(a)
@@ -110,7 +111,7 @@ def calibrate(
         ]
         if sum(len(each.cosine) for each in seen) >= MIN_PAIRS and len(seen) > 1:
             least = math.inf if known is None else known.least
-            found[f"{a}→{b}"] = fit_calibration(seen, most_native=least)
+            found[Direction(a, b)] = fit_calibration(seen, most_native=least)
     return found
 
 

@@ -21,7 +21,7 @@ _WORTH_TRAINING = 1000
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
 _SOURCE_RIDGES = (1.0, 1 / 3)
 _MANY_CENTRES = 2500
-_HUBS = (0.5, 0.0)
+_CSLS_STRENGTHS = (0.5, 0.0)
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
 
 
@@ -35,7 +35,7 @@ class Candidate:
         members: Of an ensemble, instead of ``params``.
         weights: Of an ensemble.
         sources: Other sources whose moments are added, with their weight.
-        hubs: How strongly the instance read-out corrects for hubs.
+        csls_strength: How strongly the instance read-out corrects for hubness.
     """
 
     aligner: str
@@ -43,7 +43,7 @@ class Candidate:
     members: tuple[Candidate, ...] = ()
     weights: tuple[float, ...] = ()
     sources: Weights = ()
-    hubs: float = 1.0
+    csls_strength: float = 1.0
 
     def build(self) -> Aligner:
         """A new, unfitted aligner."""
@@ -54,7 +54,11 @@ class Candidate:
     @property
     def label(self) -> str:
         """For tables: ``"cca ridge=3 power=2"``."""
-        return self.fitted if self.hubs == 1 else f"{self.fitted}, hubs {self.hubs:g}"
+        return (
+            self.fitted
+            if self.csls_strength == 1
+            else f"{self.fitted}, CSLS strength {self.csls_strength:g}"
+        )
 
     @property
     def fitted(self) -> str:
@@ -85,7 +89,7 @@ class Candidate:
             found["params"] = self.params
         if self.sources:
             found["sources"] = dict(self.sources)
-        return found if self.hubs == 1 else {**found, "hubs": self.hubs}
+        return found if self.csls_strength == 1 else {**found, "csls_strength": self.csls_strength}
 
 
 def candidates(
@@ -176,13 +180,13 @@ def with_more_centres(best: Best, records: int) -> list[Candidate]:
     return [replace(kernel, params={**kernel.params, "max_centres": _MANY_CENTRES})]
 
 
-def with_hubs(best: Candidate) -> list[Candidate]:
-    """The same, read out with less correction for hubs, and with none.
+def with_csls_strength(best: Candidate) -> list[Candidate]:
+    """The same, read out with less correction for hubness, and with none.
 
     Correcting helps where new items lie among the training items, and does harm where they
     are of other kinds: their neighbourhoods there say little.
     """
-    return [replace(best, hubs=hubs) for hubs in _HUBS]
+    return [replace(best, csls_strength=csls_strength) for csls_strength in _CSLS_STRENGTHS]
 
 
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:

@@ -24,7 +24,7 @@ LeftOut = tuple[int, tuple[int, ...]]
 Split = tuple[LeftOut, int]
 """What is left out of training, and the one fold of it that is scored."""
 Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
-"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubs are
+"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubness is
 corrected for; higher is better."""
 
 LATE = "not tried: the time budget ended"
@@ -187,7 +187,7 @@ class Table:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold, rows in held.items():
-                score = self.measure(aligner, training.rows, rows, candidate.hubs)
+                score = self.measure(aligner, training.rows, rows, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
         self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
         self._done += len(chunk)

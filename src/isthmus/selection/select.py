@@ -21,7 +21,7 @@ from isthmus.selection.candidates import (
     ensembles,
     learned,
     unentered,
-    with_hubs,
+    with_csls_strength,
     with_more_centres,
     with_sources,
 )
@@ -123,7 +123,7 @@ def select(
     Few rows are dealt into folds several times, since one deal says too little. The score
     of a candidate is, under the ``instance`` read-out, the mean reciprocal rank of the true
     partner among the held-out rows, under ``semantic`` the mean average precision by group;
-    over both directions of every pair of modalities that records share. For the estimate,
+    over both directions of every pair of views that records share. For the estimate,
     each outer fold is left out of a selection of its own, made on the other folds.
 
     Args:
@@ -142,10 +142,10 @@ def select(
     Raises:
         DataError: If there are too few records, or no candidate can be fitted.
     """
-    paired = int((np.sum([pairs.present[m] for m in pairs.modalities], axis=0) > 1).sum())
+    paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
     if paired < MIN_RECORDS:
         raise DataError(
-            f"{paired} records have two modalities or more, need at least {MIN_RECORDS} to hold "
+            f"{paired} records have two views or more, need at least {MIN_RECORDS} to hold "
             "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
     clock = Clock(budget)
@@ -207,7 +207,7 @@ def _choose(
     if sources:
         race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
     if auto and readout == "instance":
-        race(table, with_hubs(table.best(splits)), splits, clock)
+        race(table, with_csls_strength(table.best(splits)), splits, clock)
     return table.best(splits)
 
 

@@ -35,14 +35,12 @@ def tools(service: Service) -> tuple[Any, Any]:
 
     async def search(
         query: Annotated[str, Field(description="Words in any language; + and - join parts.")],
-        modality: Annotated[str, Field(description="Only hits of this modality.")] = "",
+        view: Annotated[str, Field(description="Only hits of this view.")] = "",
         k: Annotated[int, Field(ge=1, le=_MOST)] = 10,
         where: schemas.Filter = "",
     ) -> schemas.SearchAnswer:
         """Find items. `nothing_matches` tells that the hits are only the nearest there is."""
-        request = schemas.SearchRequest(
-            query=query, k=k, where=where, modalities=[modality] if modality else []
-        )
+        request = schemas.SearchRequest(query=query, k=k, where=where, views=[view] if view else [])
         return await _answered(service.search, request)
 
     async def explain(

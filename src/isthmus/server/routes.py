@@ -108,14 +108,12 @@ def explain(service: Asked, body: schemas.ExplainRequest) -> schemas.Explanation
 def items(
     service: Asked,
     where: Annotated[schemas.Filter, Query()] = "",
-    modality: Annotated[
-        list[Annotated[str, Query(max_length=40)]] | None, Query(max_length=16)
-    ] = None,
+    view: Annotated[list[Annotated[str, Query(max_length=40)]] | None, Query(max_length=16)] = None,
     limit: Annotated[int, Query(ge=1, le=schemas.MOST_HITS)] = 60,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> schemas.Items:
     """Items that pass a filter, newest first."""
-    return service.items(where, modality or (), limit, offset)
+    return service.items(where, view or (), limit, offset)
 
 
 @router.get("/api/items/{item}", tags=["items"])

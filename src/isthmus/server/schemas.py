@@ -12,7 +12,7 @@ Filter = Annotated[
     str,
     Field(
         max_length=1000,
-        description='A filter such as `modality:image and path~"animals/*" and added>2026-01-01`.',
+        description='A filter such as `view:image and path~"animals/*" and added>2026-01-01`.',
     ),
 ]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -58,7 +58,7 @@ class SearchRequest(_Strict):
         description='As typed: `"red kangaroo" + id:… - cartoon`. Files are not read from it.',
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
-    modalities: list[Annotated[str, Field(max_length=40)]] = Field(
+    views: list[Annotated[str, Field(max_length=40)]] = Field(
         default_factory=list, max_length=16, description="Only hits of these; empty for all."
     )
     k: int = Field(10, ge=1, le=MOST_HITS)
@@ -73,16 +73,31 @@ class SearchRequest(_Strict):
     )
 
 
+class Direction(BaseModel):
+    """From what is asked to what is found."""
+
+    query: str = Field(description="View of the queries.")
+    gallery: str = Field(description="View of what is found.")
+
+
+class View(BaseModel):
+    """A view of the space, and how its bytes are read."""
+
+    name: str
+    modality: str
+
+
 class Hit(BaseModel):
     """One item that was found."""
 
     id: str
+    view: str
     modality: str
     name: str = Field(description="The last part of its source.")
     source: str
     text: str = Field(description="The beginning of its words, or those of its name.")
     cosine: float
-    score: float = Field(description="What it was ranked by within its modality.")
+    score: float = Field(description="What it was ranked by within its view.")
     probability: Probability | None = Field(description="That it matches; null: uncalibrated.")
     words: str = Field(description="The probability as people say it.")
     named: bool = Field(description="Whether its name or text holds the words of the query.")
@@ -96,7 +111,9 @@ class SearchAnswer(BaseModel):
 
     query: str
     nothing_matches: bool = Field(description="Hits, if any, are only the nearest there is.")
-    uncalibrated: list[str] = Field(description="Directions without calibrated probabilities.")
+    uncalibrated: list[Direction] = Field(
+        description="Directions without calibrated probabilities."
+    )
     hits: list[Hit]
     took_ms: float
 
@@ -105,6 +122,7 @@ class Item(BaseModel):
     """What is known of an item."""
 
     id: str
+    view: str
     modality: str
     name: str
     source: str
@@ -157,7 +175,7 @@ class Side(BaseModel):
     """One of the two that were compared; baseline and parts sum to the score."""
 
     source: str
-    modality: str
+    view: str
     baseline: float
     method: str
     parts: list[Part]
@@ -198,6 +216,7 @@ class Map(BaseModel):
 
     ids: list[str]
     names: list[str]
+    views: list[str] = Field(description="Of each item.")
     modalities: list[str] = Field(description="Of each item.")
     x: list[float] = Field(description="0…1")
     y: list[float] = Field(description="0…1")
@@ -260,12 +279,12 @@ class Status(BaseModel):
 
     version: str
     items: dict[str, int]
-    modalities: list[str]
+    views: list[View]
     files: int
     failed: int
     gone: int
     space: str
-    calibrated: list[str]
+    calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that may be indexed from the page.")
     max_body: int

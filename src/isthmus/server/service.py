@@ -51,12 +51,12 @@ class Service:
     def warm_up(self) -> None:
         """Load models and tables, so that the first question waits for nothing."""
         space = self.store.space
-        for modality in space.modalities:
-            encoder = space.encoder(modality)
-            if modality == TEXT and not isinstance(encoder, Together):
-                space.attach(Together(encoder))
+        for view in space.views:
+            encoder = space.encoder(view)
+            if encoder.modality == TEXT and not isinstance(encoder, Together):
+                space.attach(Together(encoder), view)
         self.uploads.open()
-        if TEXT in space.modalities:
+        if TEXT in space.views:
             for _ in range(3):
                 self.store.search(text=_WARM)
 
@@ -70,7 +70,7 @@ class Service:
         started = time.perf_counter()
         found = self.store.search(
             self.query(request),
-            modality=request.modalities or None,
+            view=request.views or None,
             k=request.k,
             where=request.where or None,
             min_probability=request.min_probability,
@@ -84,7 +84,7 @@ class Service:
         return schemas.SearchAnswer(
             query=str(found.query),
             nothing_matches=found.nothing,
-            uncalibrated=list(found.uncalibrated),
+            uncalibrated=[schemas.Direction(**each.to_json()) for each in found.uncalibrated],
             hits=[_hit(hit, aspects.get(hit.id)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
@@ -132,16 +132,14 @@ class Service:
         """The same, with what can be seen of it."""
         return self._item(self.entry(item))
 
-    def items(
-        self, where: str, modalities: Sequence[str], limit: int, offset: int
-    ) -> schemas.Items:
+    def items(self, where: str, views: Sequence[str], limit: int, offset: int) -> schemas.Items:
         """A page of items, newest first."""
         chosen = parse(where) if where.strip() else None
-        wanted = set(modalities)
+        wanted = set(views)
         entries = [
             entry
             for entry in self.store.backend.entries(chosen)
-            if not wanted or entry.modality in wanted
+            if not wanted or entry.view in wanted
         ]
         entries.sort(key=lambda entry: (-entry.added, entry.source))
         some = [self._item(entry) for entry in entries[offset : offset + limit]]
@@ -172,12 +170,12 @@ class Service:
         return schemas.Status(
             version=version,
             items=known["items"],
-            modalities=list(space.modalities),
+            views=[schemas.View(name=v, modality=m) for v, m in space.modalities.items()],
             files=known["files"],
             failed=known["failed"],
             gone=known["gone"],
             space=known["space"],
-            calibrated=sorted(space.calibration),
+            calibrated=[schemas.Direction(**each.to_json()) for each in sorted(space.calibration)],
             languages=list(languages),
             roots=self.jobs.roots,
             max_body=self.settings.max_body,
@@ -193,6 +191,7 @@ class Service:
     def _item(self, entry: Entry) -> schemas.Item:
         return schemas.Item(
             id=entry.id,
+            view=entry.view,
             modality=entry.modality,
             name=Path(entry.source).name,
             source=entry.source,
@@ -213,17 +212,18 @@ class Service:
             entries = [entries[row] for row in sorted(rows.tolist())]
         vectors = backend.vectors([entry.id for entry in entries])
         entries = [entry for entry in entries if entry.id in vectors]
-        kinds = [entry.modality for entry in entries]
+        views = [entry.view for entry in entries]
         x = [vectors[entry.id] for entry in entries]
-        flat = _flat(np.stack(x), kinds) if x else np.zeros((0, 2))
+        flat = _flat(np.stack(x), views) if x else np.zeros((0, 2))
         return schemas.Map(
             ids=[entry.id for entry in entries],
             names=[Path(entry.source).name for entry in entries],
-            modalities=kinds,
+            views=views,
+            modalities=[entry.modality for entry in entries],
             x=flat[:, 0].round(4).tolist(),
             y=flat[:, 1].round(4).tolist(),
             total=total,
-            method="the two principal axes, after the mean of each modality is taken off",
+            method="the two principal axes, after the mean of each view is taken off",
         )
 
 
@@ -243,6 +243,7 @@ def _flat(x: F32, kinds: Sequence[str]) -> F64:
 def _hit(hit: hits.Hit, aspect: float | None) -> schemas.Hit:
     return schemas.Hit(
         id=hit.id,
+        view=hit.view,
         modality=hit.modality,
         name=Path(hit.source).name,
         source=hit.source,

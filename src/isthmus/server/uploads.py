@@ -13,7 +13,7 @@ from isthmus.core.artifact import content_hash
 from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, VECTOR
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import encode_items
 from isthmus.pipeline.isolated import Preparers, preparers
@@ -60,10 +60,10 @@ class Uploads:
         """Make the folder and start the children."""
         folder = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
         self._folder = Path(self._stack.enter_context(folder))
-        for modality, ref in self._space.encoders.items():
-            if modality != TEXT and ref.spec and ref.spec != "vectors":
+        for view, ref in self._space.encoders.items():
+            if ref.modality not in (TEXT, VECTOR) and ref.spec:
                 made = preparers(ref.spec, ref.options, workers=1)
-                self._makers[modality] = self._stack.enter_context(made)
+                self._makers[view] = self._stack.enter_context(made)
 
     def close(self) -> None:
         """End the children and drop all files."""

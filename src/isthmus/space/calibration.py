@@ -24,10 +24,10 @@ class Background:
     """What a query is like before anything is looked at; ``(q,)`` each.
 
     Attributes:
-        nearest: Mean cosine to its nearest in the bank of the items' modality.
-        familiar: Mean cosine to its nearest in the bank of its own modality.
+        nearest: Mean cosine to its nearest in the bank of the items' view.
+        familiar: Mean cosine to its nearest in the bank of its own view.
         native: The same of native vectors, where they are known. It tells nonsense from
-            questions far better: heads look for what modalities share, and nonsense is odd in
+            questions far better: heads look for what views share, and nonsense is odd in
             what they do not.
     """
 
@@ -80,7 +80,7 @@ class Calibration:
         Args:
             cosine: ``(n,)`` to the query, or ``(q, n)`` to several.
             hubness: ``(n,)``, mean cosine of each item to its nearest in the bank of the
-                query's modality.
+                query's view.
             background: Of the query or queries.
             size: Among how many items; None for as many as in calibration.
 

@@ -8,19 +8,19 @@ from typing import Any
 from isthmus.space.evaluate import LEVEL
 
 
-def model_card(report: Mapping[str, Any], modalities: Sequence[str], fingerprint: str) -> str:
+def model_card(report: Mapping[str, Any], views: Sequence[str], fingerprint: str) -> str:
     """Write the card from the report of ``align``.
 
     Args:
         report: ``space.report``; missing parts are left out.
-        modalities: What the space joins.
+        views: What the space joins.
         fingerprint: Of the space.
 
     Returns:
         Markdown.
     """
     lines = [
-        f"# An isthmus space: {' + '.join(modalities)}",
+        f"# An isthmus space: {' + '.join(views)}",
         "",
         f"Fingerprint `{fingerprint}`. Load it with `isthmus.Space.load(folder)`.",
     ]
@@ -82,7 +82,7 @@ def _limits(report: Mapping[str, Any]) -> list[str]:
         "## Limits",
         "",
         "- Figures hold for data like the data above; measure yours with `isthmus eval`.",
-        "- Directions between modalities that no record has together are not measured here.",
+        "- Directions between views that no record has together are not measured here.",
         "- Vectors can be inverted to some degree: treat them as you would the originals.",
     ]
     weak = [name for name, p in report.get("p_values", {}).items() if p > LEVEL]

@@ -27,7 +27,7 @@ from isthmus.space.readout import Readout, score
 
 READOUTS: tuple[Readout, ...] = ("instance", "semantic")
 LEVEL = 0.01
-"""A pair of modalities whose p-value is above this carries no alignment that can be shown."""
+"""A pair of views whose p-value is above this carries no alignment that can be shown."""
 _MIN_ROWS = 2
 MAX_GALLERY = 5000
 
@@ -37,27 +37,27 @@ def evaluate(
     banks: Mapping[str, F32],
     pairs: PairedVectors,
     *,
-    hubs: float = 1.0,
+    csls_strength: float = 1.0,
 ) -> dict[str, Any]:
-    """Measure every direction between modalities that some records have together.
+    """Measure every direction between views that some records have together.
 
     Args:
-        heads: By modality.
-        banks: By modality, vectors of the space that were trained on.
+        heads: By view.
+        banks: By view, vectors of the space that were trained on.
         pairs: Records that the heads have not seen; ``groups`` are the categories of mAP
             and nDCG.
-        hubs: As for :func:`isthmus.space.readout.score`.
+        csls_strength: As for :func:`isthmus.space.readout.score`.
 
     Returns:
         ``{"directions": {"image→text": {"instance": {...}, "semantic": {...}}},
         "geometry": {"image–text": {...}}}``, JSON-serialisable.
 
     Raises:
-        DataError: If no two modalities share at least two records.
+        DataError: If no two views share at least two records.
     """
     directions: dict[str, Any] = {}
     geometry: dict[str, Any] = {}
-    for a, b in combinations([m for m in pairs.modalities if m in heads], 2):
+    for a, b in combinations([m for m in pairs.views if m in heads], 2):
         rows = thin(pairs.rows(a, b), MAX_GALLERY)
         if len(rows) < _MIN_ROWS:
             continue
@@ -67,14 +67,19 @@ def evaluate(
             directions[name] = {}
         for readout in READOUTS:
             scores = score(
-                x, y, readout=readout, query_bank=banks[a], gallery_bank=banks[b], hubs=hubs
+                x,
+                y,
+                readout=readout,
+                query_bank=banks[a],
+                gallery_bank=banks[b],
+                csls_strength=csls_strength,
             )
             directions[f"{a}→{b}"][readout] = _measure(scores, groups)
             directions[f"{b}→{a}"][readout] = _measure(scores.T, groups)
         geometry[f"{a}–{b}"] = _geometry(x, y)
     if not directions:
         raise DataError(
-            "no two modalities share at least 2 records that could be encoded, so no direction "
+            "no two views share at least 2 records that could be encoded, so no direction "
             "can be measured; are the files of a record named alike?"
         )
     return {"directions": directions, "geometry": geometry}

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from isthmus.store.base import Backend, Damage, Entry, FileRecord, HubCorrection, Scored
+from isthmus.store.base import (
+    Backend,
+    Damage,
+    Entry,
+    FileRecord,
+    HubnessCorrection,
+    Scored,
+    content_id,
+    item_id,
+)
 from isthmus.store.memory import MemoryBackend
 from isthmus.store.opening import open_backend
 
@@ -11,8 +20,10 @@ __all__ = [
     "Damage",
     "Entry",
     "FileRecord",
-    "HubCorrection",
+    "HubnessCorrection",
     "MemoryBackend",
     "Scored",
+    "content_id",
+    "item_id",
     "open_backend",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from urllib.parse import quote
 
 from isthmus.core.linalg import F32
 
@@ -13,13 +14,34 @@ if TYPE_CHECKING:
     from isthmus.store.filters import Filter
 
 
+def item_id(content: str, view: str = "") -> str:
+    """Id of an item in a store.
+
+    Args:
+        content: Id of its content, which may name a part of a recording.
+        view: Its view, where several views of the space read its modality: the same content
+            may then be in each of them.
+
+    Example:
+        >>> item_id("0a1b@2-3"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
+        ('0a1b@2-3', '0a1b~photo%20b', '0a1b')
+    """
+    return f"{content}~{quote(view, safe='')}" if view else content
+
+
+def content_id(item: str) -> str:
+    """The hash of the content of an item, by its id in a store."""
+    return item.partition("~")[0].partition("@")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one item, next to its vector.
 
     Attributes:
-        id: Content hash of the item; ``hash@start-end`` where it is a part of a recording.
-        modality: What it is.
+        id: See :func:`item_id`.
+        view: Of the space, whose head made its vector.
+        modality: How its bytes are read.
         source: Where it lies, as a path, or what the user knows it by.
         text: What full text finds: its words, or those of its name.
         span: Start and end in seconds where it is a part of a recording.
@@ -29,6 +51,7 @@ class Entry:
     """
 
     id: str
+    view: str
     modality: str
     source: str
     text: str = ""
@@ -47,6 +70,7 @@ class FileRecord:
         size: Bytes.
         mtime_ns: When it was last changed, as the file system says.
         item: Id of the item in it; None where it could not be used.
+        view: Of that item; empty where there is none.
         reason: Why it could not be used; empty where it could.
         gone: Whether it was no longer there when last looked for.
     """
@@ -57,6 +81,7 @@ class FileRecord:
     item: str | None
     reason: str = ""
     gone: bool = False
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +91,7 @@ class Scored:
     Attributes:
         id: Of the item.
         cosine: To the query.
-        score: What it was ranked by: ``cosine`` where no hub correction was asked for,
+        score: What it was ranked by: ``cosine`` where no hubness correction was asked for,
             else ``2·cosine − strength·hubness``.
     """
 
@@ -76,15 +101,15 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True)
-class HubCorrection:
+class HubnessCorrection:
     """Rank by ``2·cosine − strength·hubness`` instead of the cosine.
 
     Attributes:
-        modality: Of the query: which of the stored hubness values counts.
-        strength: ``hubs`` of the space.
+        view: Of the query: which of the stored hubness values counts.
+        strength: ``csls_strength`` of the space.
     """
 
-    modality: str
+    view: str
     strength: float
 
 
@@ -113,11 +138,11 @@ class Backend(Protocol):
 
     Attributes:
         dim: Dimension of the space.
-        modalities: Of the space; the columns of hubness, in this order.
+        views: Of the space; the columns of hubness, in this order.
     """
 
     dim: int
-    modalities: tuple[str, ...]
+    views: tuple[str, ...]
 
     def __len__(self) -> int:
         """How many entries."""
@@ -129,8 +154,8 @@ class Backend(Protocol):
         Args:
             entries: ``n`` of them; an id that is known, or comes twice, is left as it is.
             vectors: ``(n, dim)`` unit vectors of the space, finite.
-            hubness: ``(n, len(modalities))``; column ``m`` is the mean cosine of the row to
-                its nearest neighbours in the bank of modality ``m``.
+            hubness: ``(n, len(views))``; column ``m`` is the mean cosine of the row to
+                its nearest neighbours in the bank of view ``m``.
 
         Returns:
             Ids that were added.
@@ -157,7 +182,7 @@ class Backend(Protocol):
         ...
 
     def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
-        """Hubness ``(len(modalities),)`` by id, see :meth:`add`; unknown ids are absent."""
+        """Hubness ``(len(views),)`` by id, see :meth:`add`; unknown ids are absent."""
         ...
 
     def known(self, ids: Iterable[str]) -> set[str]:
@@ -169,7 +194,7 @@ class Backend(Protocol):
         ...
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each modality."""
+        """How many entries of each view."""
         ...
 
     def search(
@@ -177,9 +202,9 @@ class Backend(Protocol):
         query: F32,
         k: int,
         *,
-        modality: str | None = None,
+        view: str | None = None,
         where: Filter | None = None,
-        hubs: HubCorrection | None = None,
+        correction: HubnessCorrection | None = None,
         exact: bool = False,
     ) -> list[Scored]:
         """The best ``k`` rows for a query, best first.
@@ -187,9 +212,9 @@ class Backend(Protocol):
         Args:
             query: ``(dim,)`` unit vector.
             k: At least 1.
-            modality: Only items of this one.
+            view: Only items of this one.
             where: Only entries that pass.
-            hubs: Correct for hubs.
+            correction: Correct for hubness.
             exact: Look at every row, even where an index would be faster.
         """
         ...

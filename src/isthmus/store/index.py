@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import write_atomically
 from isthmus.core.linalg import F32
 from isthmus.store._training import train
-from isthmus.store.base import HubCorrection
+from isthmus.store.base import HubnessCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
 
 LEAST = 50_000
@@ -34,13 +34,13 @@ class Index:
     """Finds rows that are likely to be the best.
 
     Args:
-        modalities: Of the space, in the order of the columns of hubness.
+        views: Of the space, in the order of the columns of hubness.
         cells: Of the rows.
         built: Rows there were when the centroids were made.
     """
 
-    def __init__(self, modalities: Sequence[str], cells: Cells, built: int) -> None:
-        self.modalities, self.built = tuple(modalities), built
+    def __init__(self, views: Sequence[str], cells: Cells, built: int) -> None:
+        self.views, self.built = tuple(views), built
         self._cells = cells
         self._seen = 0
         self._rest: Places = np.zeros(0, dtype=np.int64)
@@ -48,16 +48,16 @@ class Index:
         self._lock = threading.Lock()
 
     @classmethod
-    def build(cls, modalities: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Index:
+    def build(cls, views: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Index:
         """Make cells for all rows.
 
         Args:
-            modalities: Of the space.
+            views: Of the space.
             x: ``(n, dim)`` unit vectors.
-            hubness: ``(n, len(modalities))``.
-            codes: ``(n,)`` place of each row's modality in ``modalities``; −1 for another.
+            hubness: ``(n, len(views))``.
+            codes: ``(n,)`` place of each row's view in ``views``; −1 for another.
         """
-        index = cls(modalities, train(x, hubness, codes), len(x))
+        index = cls(views, train(x, hubness, codes), len(x))
         index._note(codes)
         return index
 
@@ -78,7 +78,7 @@ class Index:
 
         Args:
             keep: ``(rows before,)`` which of them stay.
-            codes: ``(rows,)`` modalities of those that stay.
+            codes: ``(rows,)`` views of those that stay.
         """
         with self._lock:
             self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
@@ -88,36 +88,40 @@ class Index:
         self,
         query: F32,
         k: int,
-        modality: str | None,
+        view: str | None,
         passing: NDArray[np.bool_] | None,
-        hubs: HubCorrection | None,
+        correction: HubnessCorrection | None,
     ) -> Places | None:
         """Rows that are likely to hold the best ``k``, to be scored exactly.
 
         Args:
             query: ``(dim,)`` unit vector.
             k: How many are wanted.
-            modality: Only rows of this one.
-            passing: ``(rows,)`` which pass a filter and are of the modality; None for no filter.
-            hubs: How rows are ranked.
+            view: Only rows of this one.
+            passing: ``(rows,)`` which pass a filter and are of the view; None for no filter.
+            correction: How rows are ranked.
 
         Returns:
             Numbers of rows; None where all rows had better be looked at.
         """
         if passing is not None and np.count_nonzero(passing) <= max(_FEW, k):
             return np.flatnonzero(passing)
-        code = ALL if modality is None else self.modalities.index(modality)
+        code = ALL if view is None else self.views.index(view)
         rest = self._rest if code == ALL else self._rest[self._rest_codes == code]
         if passing is not None:
             rest = rest[passing[rest]]
         if code not in self._cells.spans:
             return rest
-        wide = self._query(query, hubs)
+        wide = self._query(query, correction)
         with self._lock:
             if passing is None:
-                found: Places | None = self._cells.find(wide, k, code, hubs=hubs is not None)
+                found: Places | None = self._cells.find(
+                    wide, k, code, corrected=correction is not None
+                )
             else:
-                found = self._cells.find_passing(wide, k, code, passing, hubs=hubs is not None)
+                found = self._cells.find_passing(
+                    wide, k, code, passing, corrected=correction is not None
+                )
         return found if found is None or not len(rest) else np.concatenate([found, rest])
 
     def outgrown(self, count: int) -> bool:
@@ -140,7 +144,7 @@ class Index:
         }
         probes = {str(code): count for code, count in cells.probes.items()}
         settings = {
-            "modalities": self.modalities,
+            "views": self.views,
             "built": self.built,
             "probes": probes,
         }
@@ -151,7 +155,7 @@ class Index:
     def load(
         cls,
         path: Path,
-        modalities: Sequence[str],
+        views: Sequence[str],
         row_of: Mapping[str, int],
         x: F32,
         hubness: F32,
@@ -161,17 +165,17 @@ class Index:
 
         Args:
             path: Of the file.
-            modalities: Of the space.
+            views: Of the space.
             row_of: Numbers of the rows, by id.
             x: ``(n, dim)``, all vectors.
-            hubness: ``(n, len(modalities))``.
-            codes: ``(n,)`` places of modalities.
+            hubness: ``(n, len(views))``.
+            codes: ``(n,)`` places of views.
 
         Returns:
             The index; None where there is no file, or it is damaged and must be made anew.
         """
         read = _read(path)
-        if read is None or read[0]["modalities"] != list(modalities):
+        if read is None or read[0]["views"] != list(views):
             return None
         settings, arrays = read
         probes = {int(code): count for code, count in settings["probes"].items()}
@@ -186,17 +190,17 @@ class Index:
             new = np.flatnonzero((codes == code) & (known < 0))
             if len(new):
                 cells.add(new, code, x, hubness)
-        index = cls(modalities, cells, settings["built"])
+        index = cls(views, cells, settings["built"])
         index._note(codes)
         return index
 
-    def _query(self, query: F32, hubs: HubCorrection | None) -> F32:
+    def _query(self, query: F32, correction: HubnessCorrection | None) -> F32:
         """The query as :func:`widened` would make it, with weights for hubness."""
         row: F32 = np.zeros(self._cells.width, dtype=np.float32)
         row[: len(query)] = query
-        if hubs is not None:
+        if correction is not None:
             row[: len(query)] *= 2
-            row[len(query) + self.modalities.index(hubs.modality)] = -hubs.strength
+            row[len(query) + self.views.index(correction.view)] = -correction.strength
         return row
 
     def _note(self, codes: Codes) -> None:

@@ -41,11 +41,11 @@ class LanceBackend(MemoryBackend):
     Args:
         folder: Where; made where it is not there.
         dim: Of the space.
-        modalities: Of the space.
+        views: Of the space.
     """
 
-    def __init__(self, folder: Path, dim: int, modalities: Sequence[str]) -> None:
-        super().__init__(dim, modalities)
+    def __init__(self, folder: Path, dim: int, views: Sequence[str]) -> None:
+        super().__init__(dim, views)
         self.folder = Path(folder)
         root = self.folder / "tables"
         root.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ class LanceBackend(MemoryBackend):
             self.folder / _EPOCH,
         )
         self._writing = Lock(self.folder / "lock")
-        self._database = Database(root, self._writing, dim, len(self.modalities))
+        self._database = Database(root, self._writing, dim, len(self.views))
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
@@ -143,7 +143,7 @@ class LanceBackend(MemoryBackend):
                 return
             self._open_index(rows)
             if rows.index is None or rows.index.outgrown(len(rows)):
-                rows.index = Index.build(self.modalities, rows.x, rows.hubness, rows.codes)
+                rows.index = Index.build(self.views, rows.x, rows.hubness, rows.codes)
             rows.index.catch_up(rows.x, rows.hubness, rows.codes)
             rows.index.save(self.folder / _INDEX, [entry.id for entry in rows.entries])
 
@@ -167,7 +167,7 @@ class LanceBackend(MemoryBackend):
     def close(self) -> None:
         """Let go of the tables and of the copy in memory."""
         self._database.close()
-        self._rows = Rows(self.dim, self.modalities)
+        self._rows = Rows(self.dim, self.views)
         self._seen, self._files_seen = (-1, ""), -1
         self._mark, self._searches = (0, 0), 0
 
@@ -185,7 +185,7 @@ class LanceBackend(MemoryBackend):
             known = epoch == self._seen[1] and self._seen[0] >= 0
             if not (known and self._extended()):
                 entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
-                rows = Rows(self.dim, self.modalities)
+                rows = Rows(self.dim, self.views)
                 rows.adopt(entries, x, h)
                 self._rows = rows
             self._seen = (version, epoch)
@@ -240,7 +240,7 @@ class LanceBackend(MemoryBackend):
         if rows.index is None:
             rows.index = Index.load(
                 self.folder / _INDEX,
-                self.modalities,
+                self.views,
                 rows.row_of,
                 rows.x,
                 rows.hubness,

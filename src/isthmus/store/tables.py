@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def schemas(dim: int, columns: int) -> dict[str, Any]:
 
     items = [
         key("id"),
+        pa.field("view", pa.string()),
         pa.field("modality", pa.string()),
         pa.field("source", pa.string()),
         pa.field("text", pa.string()),
@@ -52,6 +54,7 @@ def schemas(dim: int, columns: int) -> dict[str, Any]:
         pa.field("item", pa.string()),
         pa.field("reason", pa.string()),
         pa.field("gone", pa.bool_()),
+        pa.field("view", pa.string()),
         pa.field("crc", pa.int64()),
     ]
     return {ITEMS: pa.schema(items), FILES: pa.schema(files)}
@@ -64,6 +67,7 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
     crcs = [_crc(_plain(e), x, h) for e, x, h in zip(entries, vectors, hubness, strict=True)]
     columns = [
         [e.id for e in entries],
+        [e.view for e in entries],
         [e.modality for e in entries],
         [e.source for e in entries],
         [e.text for e in entries],
@@ -84,7 +88,7 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
 def file_table(records: Sequence[FileRecord]) -> Any:
     """Rows of the table of files."""
     pa = arrow()
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
+    names = ("path", "size", "mtime_ns", "item", "reason", "gone", "view")
     rows = {name: [getattr(record, name) for record in records] for name in names}
     rows["crc"] = [_file_crc(record) for record in records]
     return pa.table(rows, schema=schemas(1, 1)[FILES])
@@ -92,11 +96,13 @@ def file_table(records: Sequence[FileRecord]) -> Any:
 
 def read_items(table: Any) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     """Entries, vectors, hubness and checksums of a table."""
-    names = ("id", "modality", "source", "text", "start", "stop", "added", "size", "gone")
+    names = ("id", "view", "modality", "source", "text", "start", "stop", "added", "size", "gone")
     columns = [table[name].to_pylist() for name in names]
     entries = [
-        Entry(id_, m, source, text, None if start is None else (start, stop), added, size, gone)
-        for id_, m, source, text, start, stop, added, size, gone in zip(*columns, strict=True)
+        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone)
+        for id_, view, modality, source, text, start, stop, added, size, gone in zip(
+            *columns, strict=True
+        )
     ]
     crcs = table["crc"].to_numpy().astype(np.int64)
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs
@@ -104,7 +110,7 @@ def read_items(table: Any) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
 
 def read_files(table: Any) -> tuple[list[FileRecord], list[int]]:
     """File records and their checksums."""
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
+    names = ("path", "size", "mtime_ns", "item", "reason", "gone", "view")
     columns = [table[name].to_pylist() for name in names]
     records = [FileRecord(*row) for row in zip(*columns, strict=True)]
     return records, table["crc"].to_pylist()
@@ -135,6 +141,10 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _span(start: float | None, stop: float | None) -> tuple[float, float] | None:
+    return None if start is None or stop is None else (start, stop)
+
+
 def _block(table: Any, name: str) -> F32:
     column = table[name].combine_chunks()
     width = column.type.list_size
@@ -147,6 +157,7 @@ def _plain(entry: Entry) -> list[Any]:
     span = None if entry.span is None else list(entry.span)
     return [
         entry.id,
+        entry.view,
         entry.modality,
         entry.source,
         entry.text,
@@ -164,5 +175,4 @@ def _crc(plain: list[Any], vector: F32, hubness: F32) -> int:
 
 
 def _file_crc(record: FileRecord) -> int:
-    plain = [record.path, record.size, record.mtime_ns, record.item, record.reason, record.gone]
-    return zlib.crc32(json.dumps(plain).encode())
+    return zlib.crc32(json.dumps(astuple(record)).encode())

@@ -19,10 +19,10 @@ _MIN_ANCHORS = 3
 
 
 class Anchors(Aligner):
-    """Describe an item by the known pairs it resembles, in its own modality.
+    """Describe an item by the known pairs it resembles, in its own view.
 
     ``r(x) = l2(top-k(max(0, x·anchorsᵀ))^power)`` on centred unit vectors. Norelli et
-    al., "ASIF", NeurIPS 2023. Anchors are records that have every modality.
+    al., "ASIF", NeurIPS 2023. Anchors are records that have every view.
 
     Args:
         k: Coordinates kept of each row: a number, or a share of the anchors in 0…1.
@@ -42,18 +42,18 @@ class Anchors(Aligner):
     def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
         """Take the complete records as anchors."""
         pairs = as_pairs(pairs)
-        if len(pairs.modalities) < 2:
-            raise DataError(f"Anchors joins at least 2 modalities, got {pairs.modalities[0]}")
-        rows = pairs.rows(*pairs.modalities)
+        if len(pairs.views) < 2:
+            raise DataError(f"Anchors joins at least 2 views, got {pairs.views[0]}")
+        rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
-                f"{len(rows)} records have all of {', '.join(pairs.modalities)}, anchors need at "
+                f"{len(rows)} records have all of {', '.join(pairs.views)}, anchors need at "
                 f"least {_MIN_ANCHORS}; use CCA, which chains pairs"
             )
         rows = thin(rows, self.max_anchors)
         k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)
         self.heads_ = {}
-        for m in pairs.modalities:
+        for m in pairs.views:
             x = pairs.vectors[m][pairs.present[m]]
             mean = x.mean(axis=0, dtype=np.float64)
             anchors = l2_normalize(pairs.vectors[m][rows] - mean)

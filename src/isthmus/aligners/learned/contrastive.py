@@ -69,9 +69,9 @@ class Contrastive(Aligner):
     If that number is zero the closed form is what is left, and ``log_`` says so. With
     hundreds of pairs that is the usual outcome.
 
-    Losses are symmetric over the two modalities of a pair and added over all pairs of
-    modalities that share rows; a missing item is left out. Latent mix-up after Zhang et al.
-    2018, with one λ for both modalities of a row.
+    Losses are symmetric over the two views of a pair and added over all pairs of
+    views that share rows; a missing item is left out. Latent mix-up after Zhang et al.
+    2018, with one λ for both views of a row.
 
     Args:
         head: ``"linear"`` or ``"mlp"``.
@@ -211,7 +211,7 @@ class Contrastive(Aligner):
 
 
 class _Start:
-    """Whitened coordinates of every modality, and the weights that training starts from."""
+    """Whitened coordinates of every view, and the weights that training starts from."""
 
     def __init__(self, pairs: PairedVectors, of: Contrastive) -> None:
         self.native = pairs
@@ -228,7 +228,7 @@ class _Start:
         self.whiteners: dict[str, F64] = {}
         self.weights: dict[str, F64] = {}
         rng = np.random.default_rng(of.seed)
-        for m in pairs.modalities:
+        for m in pairs.views:
             _, values, vectors = moments.spectrum(m)
             roots = np.sqrt(values + of.ridge * values.sum() / moments.dims[m])
             head = cca.heads_[m]
@@ -284,7 +284,7 @@ class _Contrast(Trainee):
         return [Phase("contrast", {**self.d, "knobs": self.knobs}, self._loss)]
 
     def changes(self) -> dict[str, F64]:
-        """What was added to the weights, ``(r, k)`` by modality."""
+        """What was added to the weights, ``(r, k)`` by view."""
         return {m: d.detach().numpy().astype(np.float64) for m, d in self.d.items()}
 
     def _unit(self, m: str, x: Tensor) -> Tensor:
@@ -340,8 +340,8 @@ def _reciprocal_rank(scores: Tensor) -> float:
 
 
 def _paired_rows(pairs: PairedVectors) -> NDArray[np.intp]:
-    """Rows with at least two modalities."""
-    return np.flatnonzero(np.sum([pairs.present[m] for m in pairs.modalities], axis=0) > 1)
+    """Rows with at least two views."""
+    return np.flatnonzero(np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1)
 
 
 def _check_ranges(*, below: float = math.inf, **values: float) -> None:

@@ -103,7 +103,7 @@ _READ = (
     ),
     (
         "Read-outs",
-        "Instance looks for the one that belongs, and is corrected for hubs; semantic looks "
+        "Instance looks for the one that belongs, and is corrected for hubness; semantic looks "
         "for what is alike in kind. Figures are of the instance read-out unless said otherwise.",
     ),
 )

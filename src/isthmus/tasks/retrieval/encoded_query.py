@@ -10,10 +10,11 @@ import numpy as np
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.view import Direction
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
 from isthmus.space.readout import Readout
-from isthmus.store import Backend, HubCorrection
+from isthmus.store import Backend, HubnessCorrection
 from isthmus.store.filters import Filter
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.query import Query, Term
@@ -36,17 +37,17 @@ class Asked:
         backend: Where to look.
         terms: Those of the query.
         vectors: ``(t, dim)``, one unit vector a term.
-        modalities: Of the terms.
+        views: Of the terms.
         natives: What the encoder gave for each term, ``(1, dim)``; None for items of the store.
         readout: How to score.
-        sizes: Among how many items of each modality is sought.
+        sizes: Among how many items of each view is sought.
     """
 
     space: Space
     backend: Backend
     terms: Sequence[Term]
     vectors: F32
-    modalities: Sequence[str]
+    views: Sequence[str]
     natives: Sequence[F32 | None]
     readout: Readout
     sizes: Mapping[str, int]
@@ -54,17 +55,33 @@ class Asked:
     _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
+    def of(
+        cls,
+        space: Space,
+        backend: Backend,
+        query: Query,
+        readout: Readout,
+        asked_as: Sequence[str] = (),
+    ) -> Asked:
         """Encode every term.
 
+        Args:
+            space: Of the vectors.
+            backend: Where to look.
+            query: What is looked for.
+            readout: How to score.
+            asked_as: Views that the terms may belong to; needed where several views read one
+                modality.
+
         Raises:
-            InputError: If an item is not in the store or cannot be encoded.
+            InputError: If an item is not in the store, cannot be encoded, or may belong to
+                several views.
         """
-        found = [_vector(space, backend, term) for term in query.terms]
+        found = [_vector(space, backend, term, asked_as) for term in query.terms]
         vectors = np.stack([vector for vector, _, _ in found])
-        modalities, natives = [m for _, m, _ in found], [native for *_, native in found]
+        views, natives = [m for _, m, _ in found], [native for *_, native in found]
         sizes = dict(backend.count())
-        return cls(space, backend, query.terms, vectors, modalities, natives, readout, sizes)
+        return cls(space, backend, query.terms, vectors, views, natives, readout, sizes)
 
     @cached_property
     def weights(self) -> F32:
@@ -78,24 +95,24 @@ class Asked:
         return {term.stored for term in self.terms if term.stored}
 
     def among(
-        self, modality: str, k: int, *, where: Filter | None = None, exact: bool = False
+        self, view: str, k: int, *, where: Filter | None = None, exact: bool = False
     ) -> list[Hit]:
-        """The best ``k`` items of one modality, best first."""
+        """The best ``k`` items of one view, best first."""
         single = len(self.terms) == 1
         own = self.own
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
         scored = self.backend.search(
             direction,
             k + len(own) if single else max(k, CANDIDATES),
-            modality=modality,
+            view=view,
             where=where,
-            hubs=self._hubs(),
+            correction=self._correction(),
             exact=exact,
         )
-        return self.hits([each.id for each in scored if each.id not in own], modality)[:k]
+        return self.hits([each.id for each in scored if each.id not in own], view)[:k]
 
-    def hits(self, ids: Sequence[str], modality: str) -> list[Hit]:
-        """Score items of one modality by every term; best first."""
+    def hits(self, ids: Sequence[str], view: str) -> list[Hit]:
+        """Score items of one view by every term; best first."""
         entries, found = self.backend.get(ids), self.backend.vectors(ids)
         names = [each for each in ids if each in entries and each in found]
         if not names:
@@ -103,14 +120,15 @@ class Asked:
         x = np.stack([found[each] for each in names])
         known = self.backend.hubness(names)
         near_banks = np.stack([known[each] for each in names])
-        cosine, hubness, score = self._scores(x, near_banks, modality)
-        probability = self._probability(cosine, hubness, modality)
-        typical, spread = self._reference(modality)
+        cosine, hubness, score = self._scores(x, near_banks, view)
+        probability = self._probability(cosine, hubness, view)
+        typical, spread = self._reference(view)
         order = np.argsort(-score, kind="stable")
         return [
             Hit(
                 names[i],
-                modality,
+                view,
+                entries[names[i]].modality,
                 entries[names[i]].source,
                 float(cosine[i] @ self.weights),
                 float(score[i]),
@@ -123,43 +141,42 @@ class Asked:
             for i in order
         ]
 
-    def uncalibrated(self, modality: str) -> list[str]:
+    def uncalibrated(self, view: str) -> list[Direction]:
         """Directions of this search whose scores have no calibrated probability."""
-        names = dict.fromkeys(f"{m}→{modality}" for m in self.modalities)
-        return [name for name in names if name not in self.space.calibration]
+        directions = dict.fromkeys(Direction(m, view) for m in self.views)
+        return [each for each in directions if each not in self.space.calibration]
 
     @cached_property
     def strange(self) -> bool:
         """Whether something that is sought is unlike all that the space was made from.
 
         How familiar a query is does not depend on what it is compared with, so one direction from
-        its modality that takes it for familiar is enough: others were learned from less.
+        its view that takes it for familiar is enough: others were learned from less.
         """
         return any(self._strange(i) for i in self._sought)
 
     def _strange(self, term: int) -> bool:
-        start = f"{self.modalities[term]}→"
         told = [
-            calibration.strange(self._background(term, name.removeprefix(start)))
-            for name, calibration in self.space.calibration.items()
-            if name.startswith(start)
+            calibration.strange(self._background(term, direction.gallery))
+            for direction, calibration in self.space.calibration.items()
+            if direction.query == self.views[term]
         ]
         return bool(told) and all(told)
 
-    def answered(self, modality: str, hits: Sequence[Hit]) -> bool:
-        """Whether some hit of a modality passes for a match, by what the space was calibrated on.
+    def answered(self, view: str, hits: Sequence[Hit]) -> bool:
+        """Whether some hit of a view passes for a match, by what the space was calibrated on.
 
-        What is strange to the space can still be like an item of its own modality: such a hit
+        What is strange to the space can still be like an item of its own view: such a hit
         passes if it is likely, or nearly the same. Where a direction is uncalibrated nothing more
         can be said, and hits are shown.
         """
-        own = all(self.modalities[i] == modality for i in self._sought)
+        own = all(self.views[i] == view for i in self._sought)
         if not hits or (self.strange and not own):
             return False
-        if self.uncalibrated(modality):
+        if self.uncalibrated(view):
             return not self.strange or any(hit.cosine >= _ALIKE for hit in hits)
-        size = self.sizes[modality]
-        least = float(np.mean([self._calibration(i, modality).least(size) for i in self._sought]))
+        size = self.sizes[view]
+        least = float(np.mean([self._calibration(i, view).least(size) for i in self._sought]))
         if self.strange:
             least = max(least, _LIKELY)
         return any((hit.probability or 0.0) >= least for hit in hits)
@@ -170,72 +187,76 @@ class Asked:
 
     @property
     def _strength(self) -> float:
-        return self.space.hubs if self.readout == "instance" else 0.0
+        return self.space.csls_strength if self.readout == "instance" else 0.0
 
-    def _hubs(self) -> HubCorrection | None:
+    def _correction(self) -> HubnessCorrection | None:
         if len(self.terms) > 1 or not self._strength:
             return None
-        return HubCorrection(self.modalities[0], self._strength)
+        return HubnessCorrection(self.views[0], self._strength)
 
-    def _scores(self, x: F32, near_banks: F32, modality: str) -> tuple[F32, F32, F32]:
+    def _scores(self, x: F32, near_banks: F32, view: str) -> tuple[F32, F32, F32]:
         """Cosines and hubness ``(n, t)`` of items to each term, and the score ``(n,)`` of all.
 
         Args:
             x: ``(n, k)`` items.
-            near_banks: Their hubness to the bank of every modality.
-            modality: Theirs.
+            near_banks: Their hubness to the bank of every view.
+            view: Theirs.
         """
-        hubness = near_banks[:, [self.space.modalities.index(m) for m in self.modalities]]
+        hubness = near_banks[:, [self.space.views.index(m) for m in self.views]]
         cosine: F32 = x @ self.vectors.T
         near = np.array(
-            [self._background(i, modality).nearest[0] for i in range(len(self.terms))],
+            [self._background(i, view).nearest[0] for i in range(len(self.terms))],
             dtype=np.float32,
         )
         score = (2 * cosine - np.float32(self._strength) * (hubness + near)) @ self.weights
         return cosine, hubness, score
 
-    def _reference(self, modality: str) -> tuple[float, float]:
-        """Mean and deviation of the scores of the space's own items of a modality."""
-        if modality not in self._typical:
-            bank, near_banks = self.space.banks[modality], self.space.bank_hubness(modality)
-            _, _, score = self._scores(bank, near_banks, modality)
-            self._typical[modality] = float(score.mean()), max(float(score.std()), 1e-6)
-        return self._typical[modality]
+    def _reference(self, view: str) -> tuple[float, float]:
+        """Mean and deviation of the scores of the space's own items of a view."""
+        if view not in self._typical:
+            bank, near_banks = self.space.banks[view], self.space.bank_hubness(view)
+            _, _, score = self._scores(bank, near_banks, view)
+            self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
+        return self._typical[view]
 
-    def _background(self, term: int, modality: str) -> Background:
+    def _background(self, term: int, view: str) -> Background:
         if term not in self._known:
             query, native = self.vectors[term][None], self.natives[term]
-            self._known[term] = self.space.backgrounds(query, self.modalities[term], native)
-        return self._known[term][modality]
+            self._known[term] = self.space.backgrounds(query, self.views[term], native)
+        return self._known[term][view]
 
-    def _calibration(self, term: int, modality: str) -> Calibration:
-        return self.space.calibration[f"{self.modalities[term]}→{modality}"]
+    def _calibration(self, term: int, view: str) -> Calibration:
+        return self.space.calibration[Direction(self.views[term], view)]
 
-    def _probability(self, cosine: F32, hubness: F32, modality: str) -> F32 | None:
+    def _probability(self, cosine: F32, hubness: F32, view: str) -> F32 | None:
         """Of several sought terms the mean: how many of them an item is expected to match."""
-        if self.uncalibrated(modality):
+        if self.uncalibrated(view):
             return None
         found = np.zeros(len(cosine), dtype=np.float32)
         for i, weight in enumerate(self.weights):
             if weight > 0:
-                each, background = self._calibration(i, modality), self._background(i, modality)
-                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[modality])
+                each, background = self._calibration(i, view), self._background(i, view)
+                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[view])
                 found += weight * p
         return found
 
 
-def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str, F32 | None]:
-    """A term as a vector ``(dim,)``, its modality, and what its encoder gave, ``(1, dim)``."""
+def _vector(
+    space: Space, backend: Backend, term: Term, asked_as: Sequence[str]
+) -> tuple[F32, str, F32 | None]:
+    """A term as a vector ``(dim,)``, its view, and what its encoder gave, ``(1, dim)``."""
     if term.item is None:
         entry = backend.get([term.stored]).get(term.stored)
         if entry is None:
             raise InputError(f"the store holds no item {term.stored!r}")
-        return backend.vectors([term.stored])[term.stored], entry.modality, None
+        return backend.vectors([term.stored])[term.stored], entry.view, None
     item = term.item
+    named = [view for view in asked_as if space.modalities.get(view) == item.modality]
+    view = space.view_of(item.modality, named)
     if term.vectors is not None:
         vector, native = term.vectors
-        return vector, item.modality, native
-    done = space.embed([item], item.modality)
+        return vector, view, native
+    done = space.embed([item], view)
     if not done.ok[0]:
         raise InputError(f"{item.source} cannot be searched by: {done.failures[0].reason}")
-    return done.vectors[0], item.modality, done.native
+    return done.vectors[0], view, done.native

@@ -49,7 +49,7 @@ def match(
     *,
     by: By = "space",
     space: Space | None = None,
-    modality: str = IMAGE,
+    view: str = IMAGE,
     pool: Pool = "soft",
 ) -> Match:
     """Score every frame of a clip against a query.
@@ -59,11 +59,11 @@ def match(
     wherever it stands in the picture, and takes words too. ``both`` is their mean.
 
     Args:
-        query: An image, or a text with ``modality="text"``.
+        query: An image, or a text with ``view="text"``.
         frames: Images of one clip, in order; at least one.
         by: ``"ssim"``, ``"space"`` or ``"both"``.
-        space: Of images and the query's modality; needed unless ``by`` is ``"ssim"``.
-        modality: Of the query.
+        space: Of images and the query's view; needed unless ``by`` is ``"ssim"``.
+        view: Of the query.
         pool: How frames make a clip, see :func:`pooled`.
 
     Returns:
@@ -78,15 +78,15 @@ def match(
         raise InputError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
     if not frames:
         raise InputError("a clip needs at least one frame, got none")
-    if by != "space" and modality != IMAGE:
-        raise InputError(f"SSIM compares images, got {modality}; match by the space instead")
+    if by != "space" and view != IMAGE:
+        raise InputError(f"SSIM compares images, got {view}; match by the space instead")
     parts = []
     if by != "space":
         parts.append(_by_structure(as_item(query, IMAGE), [as_item(f, IMAGE) for f in frames]))
     if by != "ssim":
         if space is None:
             raise InputError(f"matching by {by} needs a space")
-        parts.append(_in_space(space, query, modality, frames))
+        parts.append(_in_space(space, query, view, frames))
     scores: F32 = np.stack(parts).mean(axis=0)
     return Match(scores, int(scores.argmax()), pooled(scores, pool))
 
@@ -151,8 +151,8 @@ def _by_structure(query: MediaItem, frames: Sequence[MediaItem]) -> F32:
     return np.array([ssim(picture, decode(frame)) for frame in frames], dtype=np.float32)
 
 
-def _in_space(space: Space, query: Thing, modality: str, frames: Sequence[Thing]) -> F32:
-    asked, shown = space.embed([query], modality), space.embed(frames, IMAGE)
+def _in_space(space: Space, query: Thing, view: str, frames: Sequence[Thing]) -> F32:
+    asked, shown = space.embed([query], view), space.embed(frames, IMAGE)
     for failure in (*asked.failures, *shown.failures):
         raise InputError(f"{failure.source}: {failure.reason}")
     cosines: F32 = shown.vectors @ asked.vectors[0]

@@ -14,13 +14,13 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, VECTOR, View
 from isthmus.media import decode
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import encode_items
 from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord
+from isthmus.store import Backend, Entry, FileRecord, item_id
 from isthmus.tasks.retrieval.plan import Found, Plan
 
 BATCH = 64
@@ -89,7 +89,12 @@ class IndexReport:
 
 
 def index(
-    space: Space, backend: Backend, todo: Plan, *, progress: Progress | None = None
+    space: Space,
+    backend: Backend,
+    todo: Plan,
+    *,
+    views: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
 
@@ -100,16 +105,20 @@ def index(
         space: Whose encoders and heads are used.
         backend: Where to.
         todo: What there is to do.
+        views: Views that files may belong to; default: all of the space.
         progress: Told after each batch.
 
     Returns:
         What was done.
+
+    Raises:
+        InputError: If several of these views read the modality of a file.
     """
     started = time.monotonic()
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
     report.failures += [Failure(record.path, record.reason) for record in todo.failed_before]
-    run = _Run(space, backend, report)
+    run = _Run(space, backend, views, report)
     with run.open():
         done = 0
         for start in range(0, len(todo.fresh), BATCH):
@@ -123,11 +132,23 @@ def index(
     return report
 
 
-class _Run:
-    """One run: the known files, and children that decode, one set for each modality."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was read: what it holds, and where that belongs."""
 
-    def __init__(self, space: Space, backend: Backend, report: IndexReport) -> None:
+    item: MediaItem
+    view: str
+    id: str
+
+
+class _Run:
+    """One run: the known files, and children that decode, one set for each view."""
+
+    def __init__(
+        self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
+    ) -> None:
         self.space, self.backend, self.report = space, backend, report
+        self.views = tuple(views or space.views)
         self.files = backend.files()
         self.paths: dict[str, set[str]] = {}
         for record in self.files.values():
@@ -145,32 +166,37 @@ class _Run:
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
-        items: dict[Found, MediaItem] = {}
+        items: dict[Found, _Read] = {}
         records: dict[str, FileRecord] = {}
         for found in batch:
             try:
-                items[found] = self._item(found)
+                read = self._read(found)
             except MediaError as error:
                 # A text in another encoding is of a kind that is read, and its owner can mend it.
                 unsupported = (
                     isinstance(error, UnsupportedMediaError) and "UTF-8" not in error.reason
                 )
                 records[str(found.path)] = _failed(found, error.reason, unsupported=unsupported)
-        known = self.backend.get([item.id for item in items.values()])
-        new: dict[str, MediaItem] = {}
-        for item in items.values():
-            if item.id not in known:
-                new.setdefault(item.id, item)
-        sizes = {item.id: found.size for found, item in items.items()}
-        entries = {item.id: _entry(item, sizes[item.id]) for item in new.values()}
+                continue
+            if read is not None:
+                items[found] = read
+        known = self.backend.get([read.id for read in items.values()])
+        new: dict[str, _Read] = {}
+        for read in items.values():
+            if read.id not in known:
+                new.setdefault(read.id, read)
+        sizes = {read.id: found.size for found, read in items.items()}
+        entries = {read.id: _entry(read, sizes[read.id]) for read in new.values()}
         reasons = self._add(list(new.values()), entries)
-        for found, item in items.items():
+        for found, read in items.items():
             path = str(found.path)
-            if item.id in reasons:
-                records[path] = _failed(found, reasons[item.id], unsupported=False)
+            if read.id in reasons:
+                records[path] = _failed(found, reasons[read.id], unsupported=False)
             else:
-                records[path] = FileRecord(path, found.size, found.mtime_ns, item.id)
-                self._same((known | entries)[item.id], path)
+                records[path] = FileRecord(
+                    path, found.size, found.mtime_ns, read.id, view=read.view
+                )
+                self._same((known | entries)[read.id], path)
         self._replaced(records)
         self.backend.record_files(list(records.values()))
         self.report.failures += [Failure(r.path, r.reason) for r in records.values() if r.reason]
@@ -190,41 +216,50 @@ class _Run:
         entries = self.backend.get(lost).values()
         self.backend.amend([replace(entry, gone=True) for entry in entries])
 
-    def _item(self, found: Found) -> MediaItem:
+    def _read(self, found: Found) -> _Read | None:
+        """A file with its view; None for what another run may want, which is not recorded."""
         item = item_from_path(found.path)
-        if item.modality not in self.space.modalities:
-            joined = ", ".join(self.space.modalities)
+        known = self.space.modalities
+        if item.modality not in known.values():
+            joined = ", ".join(str(View(view, modality)) for view, modality in known.items())
             raise UnsupportedMediaError(
                 str(found.path), f"is {item.modality}, and the space joins {joined}"
             )
-        return item
+        if item.modality not in {known[view] for view in self.views}:
+            reason = f"{UNSUPPORTED}is {item.modality}, and only {', '.join(self.views)} is wanted"
+            self.report.failures.append(Failure(str(found.path), reason))
+            return None
+        view = self.space.view_of(item.modality, self.views)
+        shared = sum(modality == item.modality for modality in known.values()) > 1
+        return _Read(item, view, item_id(item.id, view if shared else ""))
 
-    def _add(self, items: Sequence[MediaItem], entries: Mapping[str, Entry]) -> dict[str, str]:
+    def _add(self, new: Sequence[_Read], entries: Mapping[str, Entry]) -> dict[str, str]:
         """Encode and add new items; says why some could not be."""
         reasons: dict[str, str] = {}
-        for modality in dict.fromkeys(item.modality for item in items):
-            some = [item for item in items if item.modality == modality]
-            native = encode_items(some, self.space.encoder(modality), make=self._maker(modality))
+        for view in dict.fromkeys(read.view for read in new):
+            some = [read for read in new if read.view == view]
+            items = [read.item for read in some]
+            native = encode_items(items, self.space.encoder(view), make=self._maker(view))
             why = {failure.source: failure.reason for failure in native.failures}
-            reasons |= {item.id: why[item.source] for item in some if item.source in why}
-            good = [item for item, ok in zip(some, native.ok, strict=True) if ok]
+            reasons |= {r.id: why[r.item.source] for r in some if r.item.source in why}
+            good = [read for read, ok in zip(some, native.ok, strict=True) if ok]
             if not good:
                 continue
-            vectors = self.space.transform(native.vectors[native.ok], modality)
-            hubness = self.space.hubness(vectors, modality)
-            rows = [entries[item.id] for item in good]
+            vectors = self.space.transform(native.vectors[native.ok], view)
+            hubness = self.space.hubness(vectors, view)
+            rows = [entries[read.id] for read in good]
             self.report.added += self.backend.add(rows, vectors, hubness)
         return reasons
 
-    def _maker(self, modality: str) -> Callable[[MediaItem], Any] | None:
+    def _maker(self, view: str) -> Callable[[MediaItem], Any] | None:
         """What decodes in child processes; None where there is nothing dangerous to decode."""
-        if modality not in self._makers:
-            ref = self.space.encoders[modality]
+        if view not in self._makers:
+            ref = self.space.encoders[view]
             made = None
-            if modality != TEXT and ref.spec and ref.spec != "vectors" and self._stack:
+            if ref.modality not in (TEXT, VECTOR) and ref.spec and self._stack:
                 made = self._stack.enter_context(preparers(ref.spec, ref.options))
-            self._makers[modality] = made
-        return self._makers[modality]
+            self._makers[view] = made
+        return self._makers[view]
 
     def _same(self, entry: Entry, path: str) -> None:
         """Tell a new item from a copy and from one that moved."""
@@ -261,7 +296,7 @@ class _Run:
 def near_duplicates(
     backend: Backend, ids: Iterable[str], *, least: float, most: int = 2000
 ) -> list[tuple[str, str, float]]:
-    """Pairs of items of one modality that nearly coincide, one of them among ``ids``.
+    """Pairs of items of one view that nearly coincide, one of them among ``ids``.
 
     Args:
         backend: Where they are.
@@ -276,7 +311,7 @@ def near_duplicates(
     entries, vectors = backend.get(some), backend.vectors(some)
     pairs: dict[tuple[str, str], float] = {}
     for one, vector in vectors.items():
-        for other in backend.search(vector, 3, modality=entries[one].modality):
+        for other in backend.search(vector, 3, view=entries[one].view):
             if other.id != one and other.cosine >= least:
                 first, second = sorted((one, other.id))
                 pairs[first, second] = other.cosine
@@ -296,12 +331,14 @@ def _failed(found: Found, reason: str, *, unsupported: bool) -> FileRecord:
     return FileRecord(str(found.path), found.size, found.mtime_ns, None, told)
 
 
-def _entry(item: MediaItem, size: int) -> Entry:
+def _entry(read: _Read, size: int) -> Entry:
+    item = read.item
     text = words_of_name(item.source)
     if item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode(item))[:_MOST_TEXT]}"
-    return Entry(item.id, item.modality, item.source, text, item.span, time.time(), size)
+    named = (read.id, read.view, item.modality, item.source)
+    return Entry(*named, text, item.span, time.time(), size)
 
 
 def _name_text(path: str, entry: Entry) -> str:

@@ -51,6 +51,7 @@ def plan(
     exclude: Sequence[str] = (),
     retry: bool = False,
     leave_out: Path | None = None,
+    becomes: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Compare files with what is known of them by size and time of change.
@@ -62,6 +63,8 @@ def plan(
         exclude: Patterns; a file must match none.
         retry: Whether to look again at files that could not be used.
         leave_out: A folder that is never looked into: the store itself.
+        becomes: By view of a known file, the view that it would belong to now; where it is
+            another one, the file is read again.
         progress: Told how many files were seen.
 
     Raises:
@@ -83,7 +86,13 @@ def plan(
                 continue
             seen.add(path)
             before = known.get(path)
-            if before is None or _differs(before, found) or (retry and before.reason):
+            moved = before is not None and (becomes or {}).get(before.view, before.view)
+            if (
+                before is None
+                or _differs(before, found)
+                or (retry and before.reason)
+                or moved != before.view
+            ):
                 fresh.append(found)
             else:
                 unchanged += 1

@@ -1,4 +1,4 @@
-"""Queries: one thing or several, each with a weight, in any modality."""
+"""Queries: one thing or several, each with a weight, of any modality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search: a query in any modality against a store, hits of all modalities fairly merged."""
+"""Search: a query of any modality against a store, hits of all views fairly merged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from isthmus.core.errors import InputError
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, Direction
 from isthmus.space import Space
 from isthmus.space.readout import Readout, check_readout
 from isthmus.store import Backend
@@ -27,7 +27,8 @@ def search(
     backend: Backend,
     query: Query,
     *,
-    modalities: Sequence[str],
+    views: Sequence[str],
+    asked_as: Sequence[str] = (),
     k: int = 10,
     where: Filter | None = None,
     min_probability: float | None = None,
@@ -46,18 +47,18 @@ def search(
         raise InputError(f"k must be at least 1, got {k}")
     if min_probability is not None and not 0 <= min_probability <= 1:
         raise InputError(f"a probability lies between 0 and 1, got {min_probability}")
-    asked = Asked.of(space, backend, query, readout)
+    asked = Asked.of(space, backend, query, readout, asked_as)
     ranked: list[list[Hit]] = []
-    uncalibrated: list[str] = []
+    uncalibrated: list[Direction] = []
     sure = False
-    for modality in (m for m in modalities if asked.sizes.get(m)):
-        hits = asked.among(modality, k, where=where, exact=exact)
-        uncalibrated += asked.uncalibrated(modality)
-        sure = sure or asked.answered(modality, hits)
+    for view in (m for m in views if asked.sizes.get(m)):
+        hits = asked.among(view, k, where=where, exact=exact)
+        uncalibrated += asked.uncalibrated(view)
+        sure = sure or asked.answered(view, hits)
         ranked.append(hits)
     hits = merged(ranked)
     if words:
-        hits = _with_named(hits, asked, backend, k, where, modalities)
+        hits = _with_named(hits, asked, backend, k, where, views)
     if min_probability is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= min_probability]
     hits = hits[:k]
@@ -67,11 +68,11 @@ def search(
 
 
 def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """Hits of several modalities as one list, so that none wins because its scores run higher.
+    """Hits of several views as one list, so that none wins because its scores run higher.
 
     Where every hit has a calibrated probability, that is what they are ordered by. Else the hit
     comes first whose score stands out most among the scores that the same query gives the
-    space's own items of that modality; a modality keeps its own order then.
+    space's own items of that view; a view keeps its own order then.
     """
     hits = [hit for some in ranked for hit in some]
     if len(ranked) > 1 and all(hit.probability is not None for hit in hits):
@@ -85,7 +86,7 @@ def _with_named(
     backend: Backend,
     k: int,
     where: Filter | None,
-    modalities: Sequence[str],
+    views: Sequence[str],
 ) -> list[Hit]:
     """Join hits with items that hold the words of the query, by reciprocal rank fusion.
 
@@ -103,13 +104,11 @@ def _with_named(
     found = backend.match(" ".join(texts), 2 * k, where=where)
     entries = backend.get([each for each, _ in found])
     own = asked.own
-    names = [
-        n for n, _ in found if n in entries and n not in own and entries[n].modality in modalities
-    ]
+    names = [n for n, _ in found if n in entries and n not in own and entries[n].view in views]
     known = {hit.id: hit for hit in hits}
-    for modality in dict.fromkeys(entries[n].modality for n in names if n not in known):
-        some = [n for n in names if n not in known and entries[n].modality == modality]
-        known |= {hit.id: hit for hit in asked.hits(some, modality)}
+    for view in dict.fromkeys(entries[n].view for n in names if n not in known):
+        some = [n for n in names if n not in known and entries[n].view == view]
+        known |= {hit.id: hit for hit in asked.hits(some, view)}
     shares = dict(found)
     full = {name for name, share in found if share >= _ALL_WORDS}
     # Half of the words say far less than half of what all of them do.

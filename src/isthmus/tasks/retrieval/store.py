@@ -18,7 +18,15 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
 from isthmus.space.readout import Readout
-from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
+from isthmus.store import (
+    Backend,
+    Damage,
+    Entry,
+    FileRecord,
+    MemoryBackend,
+    content_id,
+    open_backend,
+)
 from isthmus.store.filters import Filter, parse
 from isthmus.tasks.retrieval.explain import Explanation, explain
 from isthmus.tasks.retrieval.hits import Results
@@ -81,7 +89,7 @@ class Store:
             raise ArtifactError(
                 f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
             )
-        backend = open_backend(folder, space.dim, space.modalities, space.fingerprint)
+        backend = open_backend(folder, space.dim, space.views, space.fingerprint)
         with backend.exclusive():
             if not own.is_dir():
                 space.save(own)
@@ -90,7 +98,7 @@ class Store:
     @classmethod
     def in_memory(cls, space: Space) -> Store:
         """A store that is gone when the program ends."""
-        return cls(space, MemoryBackend(space.dim, space.modalities))
+        return cls(space, MemoryBackend(space.dim, space.views))
 
     def plan(
         self,
@@ -99,9 +107,12 @@ class Store:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         retry: bool = False,
+        views: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
+        known = self.space.modalities
+        wanted = {known[view] for view in self._views(views)} if views else set()
         return plan(
             paths,
             self.backend.files(),
@@ -109,6 +120,7 @@ class Store:
             exclude=exclude,
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
+            becomes={v: self.space.view_of(m, views) for v, m in known.items() if m in wanted},
             progress=progress,
         )
 
@@ -119,6 +131,7 @@ class Store:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         retry: bool = False,
+        views: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> IndexReport:
         """Index files and folders: what is new or changed is read, the rest is left alone.
@@ -128,6 +141,8 @@ class Store:
             include: Patterns such as ``*.jpg``; a file must match one.
             exclude: Patterns; a file must match none.
             retry: Whether to look again at files that could not be used before.
+            views: Views that files may belong to; default: all of the space. Where several views
+                read one modality, name the one that is meant.
             progress: Told as work is done.
 
         Returns:
@@ -137,8 +152,11 @@ class Store:
             InputError: If a path does not exist.
         """
         some = [paths] if isinstance(paths, str | Path) else paths
-        todo = self.plan(some, include=include, exclude=exclude, retry=retry, progress=progress)
-        report = index(self.space, self.backend, todo, progress=progress)
+        names = (views,) if isinstance(views, str) else tuple(views)
+        todo = self.plan(
+            some, include=include, exclude=exclude, retry=retry, views=names, progress=progress
+        )
+        report = index(self.space, self.backend, todo, views=names, progress=progress)
         if report.added or report.gone or report.dropped:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
             self.backend.optimize()
@@ -152,7 +170,8 @@ class Store:
         image: str | Path | None = None,
         audio: str | Path | None = None,
         like: str | None = None,
-        modality: str | Sequence[str] | None = None,
+        view: str | Sequence[str] | None = None,
+        asked_as: str | Sequence[str] = (),
         k: int = 10,
         where: str | Filter | None = None,
         min_probability: float | None = None,
@@ -168,7 +187,9 @@ class Store:
             image: Path of a picture.
             audio: Path of a recording.
             like: Id of an item of the store.
-            modality: Only hits of this one, or of these.
+            view: Only hits of this one, or of these.
+            asked_as: Views that the parts of the query belong to; needed where several views of
+                the space read one modality.
             k: How many hits.
             where: Filter, such as ``path~"animals/*" and added>2026-01-01``.
             min_probability: Leave out hits below it; None uses the threshold of the space.
@@ -180,13 +201,14 @@ class Store:
             Hits, best first; ``nothing`` tells that none of them matches.
 
         Raises:
-            InputError: If the query, the filter or a modality cannot be used.
+            InputError: If the query, the filter or a view cannot be used.
         """
         return search(
             self.space,
             self.backend,
             _query(query, text=text, image=image, audio=audio, like=like),
-            modalities=self._modalities(modality),
+            views=self._views(view),
+            asked_as=(asked_as,) if isinstance(asked_as, str) else asked_as,
             k=k,
             where=parse(where) if isinstance(where, str) else where,
             min_probability=min_probability,
@@ -240,44 +262,61 @@ class Store:
         """
         entry = self.get(item)
         found = item_from_path(Path(entry.source), entry.modality)
-        if found.id != entry.id.partition("@")[0]:
+        if found.id != content_id(entry.id):
             raise MediaError(
                 entry.source,
                 "has changed since it was indexed; take it up again with: "
                 f"isthmus index {shlex.quote(entry.source)}",
             )
-        return replace(found, id=entry.id, span=entry.span)
+        return replace(found, span=entry.span)
 
     def explain(
-        self, query: str | Path | MediaItem, item: str | MediaItem, *, seed: int = 0
+        self,
+        query: str | Path | MediaItem,
+        item: str | MediaItem,
+        *,
+        asked_as: str | None = None,
+        view: str | None = None,
+        seed: int = 0,
     ) -> Explanation:
         """Why an item scores as it does for a query of one term, among those of the store.
 
         Args:
             query: As in :meth:`search`, or an item.
             item: Id of an item of the store, or an item.
+            asked_as: View of the query; needed where several views read its modality.
+            view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
 
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
-        asked = query if isinstance(query, MediaItem) else self._single(query)
-        found = item if isinstance(item, MediaItem) else self.item(item)
+        asked, query_view = self._side(self._single(query), asked_as)
+        found, item_view = self._side(item, view)
         return explain(
             self.space,
             asked,
-            asked.modality,
+            query_view,
             found,
-            found.modality,
-            size=self.backend.count().get(found.modality),
+            item_view,
+            size=self.backend.count().get(item_view),
             seed=seed,
         )
 
-    def _single(self, query: str | Path) -> MediaItem:
+    def _side(self, thing: str | MediaItem, view: str | None) -> tuple[MediaItem, str]:
+        """An item, by its id where it is of the store, with its view."""
+        if isinstance(thing, str):
+            return self.item(thing), self.get(thing).view
+        return thing, view or self.space.view_of(thing.modality)
+
+    def _single(self, query: str | Path | MediaItem) -> str | MediaItem:
+        """The one thing that a query names: an item, or the id of one of the store."""
+        if isinstance(query, MediaItem):
+            return query
         terms = _query(query).terms
         if len(terms) > 1:
             raise InputError("one term is explained at a time; explain each part of the query")
-        return terms[0].item or self.item(terms[0].stored)
+        return terms[0].item or terms[0].stored
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``deep`` reads every row, ``repair`` mends what can be mended."""
@@ -312,11 +351,11 @@ class Store:
     ) -> None:
         self.close()
 
-    def _modalities(self, wanted: str | Sequence[str] | None) -> tuple[str, ...]:
-        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.modalities)
-        if unknown := [name for name in names if name not in self.space.modalities]:
+    def _views(self, wanted: str | Sequence[str] | None) -> tuple[str, ...]:
+        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.views)
+        if unknown := [name for name in names if name not in self.space.views]:
             raise InputError(
-                f"the space has no {unknown[0]!r}; it joins {', '.join(self.space.modalities)}"
+                f"the space has no {unknown[0]!r}; it joins {', '.join(self.space.views)}"
             )
         return names
 

@@ -75,17 +75,17 @@ class _Page:
 
     def __init__(self, diagnosis: Diagnosis) -> None:
         self.diagnosis = diagnosis
-        self.views = diagnosis.views
+        self.encoded = diagnosis.encoded
         self.said = findings(diagnosis)
         self.assets = Assets()
         self.title = f"Diagnosis of {diagnosis.name}"
 
     def header(self) -> Markup:
         found = self.diagnosis
-        modalities = self.views.pairs.modalities
+        views = self.encoded.pairs.views
         splits = "keep groups whole" if found.by_group else "ignore groups"
         lede = (
-            f"{count(len(self.views.pairs), 'record')} of {listed(modalities)}, looked at before a "
+            f"{count(len(self.encoded.pairs), 'record')} of {listed(views)}, looked at before a "
             f"space is made. Splits {splits}; every figure is of pairs that the fit has not seen."
         )
         return el(
@@ -116,7 +116,7 @@ class _Page:
         if found.duplicates:
             most = max(found.duplicates, key=lambda each: each.near + each.copies)
             says = (
-                f"of {count(most.items, thing(most.modality))} have a near-duplicate in "
+                f"of {count(most.items, thing(most.view))} have a near-duplicate in "
                 f"{elsewhere(found)}."
             )
             cards.append(_card("Near-duplicates", f"{most.near + most.copies:,}", "", says))
@@ -126,7 +126,7 @@ class _Page:
         parts: list[Markup] = []
         for (a, b), some in groupby(self.diagnosis.fits, key=lambda fit: (fit.a, fit.b)):
             fits = list(some)
-            if len(self.views.pairs.modalities) > 2:
+            if len(self.encoded.pairs.views) > 2:
                 parts.append(el("h3", direction_label(a), " with ", direction_label(b)))
             if any(fit.recall for fit in fits):
                 caption = (
@@ -224,12 +224,12 @@ class _Page:
         ]
         return el("article", pair, el("div", *better, class_="better"), class_="card example")
 
-    def _better(self, rows: Sequence[int], modality: str, other: str) -> Markup:
+    def _better(self, rows: Sequence[int], view: str, other: str) -> Markup:
         head = el("div", f"Fits the {thing(other)} better", class_="kicker")
         if not rows:
-            return el("div", head, el("p", f"No {thing(modality)} does.", class_="small"))
-        hits = [el("li", self._shown(row, modality), class_="hit") for row in rows]
-        return el("div", head, el("ol", *hits, class_=f"hits of-{kind(modality)}"))
+            return el("div", head, el("p", f"No {thing(view)} does.", class_="small"))
+        hits = [el("li", self._shown(row, view), class_="hit") for row in rows]
+        return el("div", head, el("ol", *hits, class_=f"hits of-{kind(view)}"))
 
     def duplicates(self) -> Markup | None:
         found = self.diagnosis.duplicates
@@ -243,7 +243,7 @@ class _Page:
         lists = [
             el(
                 "details",
-                el("summary", f"The closest of {each.modality}"),
+                el("summary", f"The closest of {each.view}"),
                 el("ul", *(self._twin(each, twin) for twin in each.twins[:_TWINS]), class_="twins"),
                 open=True,
             )
@@ -256,7 +256,7 @@ class _Page:
     def _twin(self, found: Duplicates, twin: Twin) -> Markup:
         says = "copies" if twin.copy else f"cosine {twin.cosine:.3f}"
         both = [
-            el("div", self._shown(row, found.modality), self._group(row))
+            el("div", self._shown(row, found.view), self._group(row))
             for row in (twin.row, twin.other)
         ]
         return el(
@@ -268,7 +268,7 @@ class _Page:
 
     def _group(self, row: int) -> Markup | None:
         """Which group a record is of; long paths may break behind a slash."""
-        groups = self.views.pairs.groups
+        groups = self.encoded.pairs.groups
         if groups is None or groups[row] is None:
             return None
         return el("p", str(groups[row]).replace("/", "/\u200b"), class_="small group")
@@ -281,10 +281,10 @@ class _Page:
             ("Took", f"{found.seconds:,.0f} s"),
         ]
         facts += [
-            (f"Encoders of {m}", ", ".join(self.views.encoders(m)))
-            for m in self.views.pairs.modalities
+            (f"Encoders of {m}", ", ".join(self.encoded.encoders(m)))
+            for m in self.encoded.pairs.views
         ]
-        facts += [(f"Without {name}", reason) for name, reason in self.views.unusable.items()]
+        facts += [(f"Without {name}", reason) for name, reason in self.encoded.unusable.items()]
         left = [{"source": f.source, "reason": f.reason} for f in found.failures]
         return el(
             "section",
@@ -294,13 +294,13 @@ class _Page:
             aria_labelledby="settings",
         )
 
-    def _shown(self, row: int, modality: str, *, captioned: bool = True) -> Markup:
+    def _shown(self, row: int, view: str, *, captioned: bool = True) -> Markup:
         """The item itself where it can be shown, else its name."""
-        record = self.views.record(row)
-        item = self.views.item(row, modality)
+        record = self.encoded.record(row)
+        item = self.encoded.item(row, view)
         if record is None or item is None:
-            return el("div", el("span", self.views.name(row)), class_="media text")
-        caption = caption_of(record.items.get(TEXT)) if captioned and modality != TEXT else None
+            return el("div", el("span", self.encoded.name(row)), class_="media text")
+        caption = caption_of(record.items.get(TEXT)) if captioned and view != TEXT else None
         return shown(item, caption, language_of(caption or "", record.language), self.assets)
 
 

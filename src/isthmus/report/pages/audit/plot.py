@@ -61,7 +61,7 @@ def _strip(fit: EncoderFit, found: Share, *, first: bool) -> Markup:
 
 
 def _sides(fit: EncoderFit) -> list[Markup]:
-    """Both encoders with the shapes of their modalities, each kept whole."""
+    """Both encoders with the shapes of their views, each kept whole."""
     return [
         el("span", glyph(m), name, class_="encoder")
         for m, name in ((fit.a, fit.encoder_a), (fit.b, fit.encoder_b))

@@ -104,7 +104,7 @@ def hub_table(found: Sequence[Hubs]) -> Markup:
 
 
 def gap_table(gaps: Sequence[Gap]) -> Markup:
-    """Modality gap and cosines of every two modalities."""
+    """View gap and cosines of every two views."""
     rows = [
         el(
             "tr",
@@ -115,5 +115,5 @@ def gap_table(gaps: Sequence[Gap]) -> Markup:
         )
         for each in gaps
     ]
-    heads = ("Modalities", "Gap", "Cosine of true pairs", "Of all others")
-    return _table("Modality gap: distance between the centroids, 0 to 2", heads, rows)
+    heads = ("Views", "Gap", "Cosine of true pairs", "Of all others")
+    return _table("View gap: distance between the centroids, 0 to 2", heads, rows)

@@ -33,7 +33,7 @@ def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
 
 
 def encoders(fits: Sequence[EncoderFit]) -> list[str]:
-    """Which combination of two modalities fits best, which are no worse, which do not fit."""
+    """Which combination of two views fits best, which are no worse, which do not fit."""
     best = fits[0]
     name = f"{best.a}–{best.b}"
     failed = [f"{called(fit)} could not be measured: {fit.reason}" for fit in fits if fit.reason]
@@ -149,7 +149,7 @@ def suspects(found: Suspects) -> str:
 def duplicates(found: Duplicates, where: str) -> str:
     """How many items have a near-duplicate that a split could separate from them."""
     if not found.near and not found.copies:
-        return f"{found.modality}: no near-duplicates in {where}."
+        return f"{found.view}: no near-duplicates in {where}."
     parts = []
     if found.copies:
         parts.append(f"{count(found.copies, 'item')} of {found.items:,} have a copy")
@@ -158,12 +158,12 @@ def duplicates(found: Duplicates, where: str) -> str:
             f"{count(found.near, 'item')} of {found.items:,} have a near-duplicate (cosine "
             f"{found.threshold:.2f} or more, where {found.typical:.2f} is usual)"
         )
-    return f"{found.modality}: {' and '.join(parts)} in {where}."
+    return f"{found.view}: {' and '.join(parts)} in {where}."
 
 
 def elsewhere(diagnosis: Diagnosis) -> str:
     """Where near-duplicates were looked for."""
-    grouped = diagnosis.by_group and diagnosis.views.pairs.groups is not None
+    grouped = diagnosis.by_group and diagnosis.encoded.pairs.groups is not None
     return "another group" if grouped else "another record"
 
 

@@ -91,9 +91,9 @@ def _key() -> Markup:
 
 
 def _side(name: str, side: Side, assets: Assets) -> Markup:
-    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.modality), name_of(side))
+    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.view), name_of(side))
     if not side.places:
-        caption = None if side.modality == TEXT else name_of(side)
+        caption = None if side.view == TEXT else name_of(side)
         return el(
             "article",
             kicker,
@@ -280,9 +280,9 @@ def _pairs(
         return None
     support = explanation.pairs
     rest = float(support.values.sum()) - sum(pair.value for pair in listed)
-    modalities = (explanation.query.modality, explanation.item.modality)
+    views = (explanation.query.view, explanation.item.view)
     largest = max(abs(pair.value) for pair in listed) or 1.0
-    rows = [_pair(pair, records.get(pair.id), modalities, largest, assets) for pair in listed]
+    rows = [_pair(pair, records.get(pair.id), views, largest, assets) for pair in listed]
     others = len(support.ids) - len(listed)
     return el(
         "section",
@@ -305,11 +305,11 @@ def _pairs(
 def _pair(
     pair: TrainingPair,
     record: Record | None,
-    modalities: tuple[str, str],
+    views: tuple[str, str],
     largest: float,
     assets: Assets,
 ) -> Markup:
-    items = [] if record is None else _shown_of(record, modalities, assets)
+    items = [] if record is None else _shown_of(record, views, assets)
     width = f"{100 * abs(pair.value) / largest:.1f}"
     bar = el(
         "svg",
@@ -335,16 +335,17 @@ def _pair(
     )
 
 
-def _shown_of(record: Record, modalities: Iterable[str], assets: Assets) -> list[Markup]:
+def _shown_of(record: Record, views: Iterable[str], assets: Assets) -> list[Markup]:
     """Its picture and its sound, and its caption once."""
     caption = caption_of(record.items.get(TEXT), most=1)
     name = caption or record.id
     found: list[Markup] = []
-    for modality in dict.fromkeys((*modalities, IMAGE)):
-        if (item := record.items.get(modality)) is None:
+    for view in dict.fromkeys((*views, IMAGE)):
+        if (item := record.items.get(view)) is None:
             continue
-        view = assets.player(item, name) if modality == AUDIO else assets.picture(item, name)
-        found += [view] if view is not None else []
+        sounds = item.modality == AUDIO
+        shown = assets.player(item, name) if sounds else assets.picture(item, name)
+        found += [shown] if shown is not None else []
     if caption is not None:
         language = language_of(caption)
         found.append(el("span", caption, class_="caption", lang=language, dir="auto"))

@@ -28,25 +28,25 @@ def map_points(
 ) -> MapPoints:
     """Flatten a space: t-SNE where scikit-learn is installed, else two principal axes.
 
-    The mean of each modality is taken off first; otherwise the map would show little but
-    the gap between modalities. Van der Maaten and Hinton, "Visualizing data using t-SNE",
+    The mean of each view is taken off first; otherwise the map would show little but
+    the gap between views. Van der Maaten and Hinton, "Visualizing data using t-SNE",
     2008.
 
     Args:
         space: What is drawn.
         pairs: Native vectors.
         dataset: The records of ``pairs``.
-        limit: Points a modality; records are drawn at random beyond it, those with most
-            modalities first, so that partners are drawn together.
+        limit: Points a view; records are drawn at random beyond it, those with most
+            views first, so that partners are drawn together.
         seed: Of the draw and of t-SNE.
     """
     records = records_of(pairs, dataset)
     rng = np.random.default_rng(seed)
-    modalities = [m for m in pairs.modalities if m in space.modalities]
+    views = [m for m in pairs.views if m in space.views]
     parts: list[F32] = []
     rows: list[int] = []
     names: list[str] = []
-    for m, chosen in _draw(pairs, modalities, limit, rng):
+    for m, chosen in _draw(pairs, views, limit, rng):
         z = space.transform(pairs.vectors[m][chosen], m)
         parts.append(np.asarray(l2_normalize(z - z.mean(axis=0)), dtype=np.float32))
         rows += chosen
@@ -67,13 +67,13 @@ def map_points(
 
 
 def _draw(
-    pairs: PairedVectors, modalities: Sequence[str], limit: int, rng: np.random.Generator
+    pairs: PairedVectors, views: Sequence[str], limit: int, rng: np.random.Generator
 ) -> list[tuple[str, list[int]]]:
     order = rng.permutation(len(pairs))
-    have = np.sum([pairs.present[m] for m in modalities], axis=0)
+    have = np.sum([pairs.present[m] for m in views], axis=0)
     order = order[np.argsort(-have[order], kind="stable")]
     drawn = []
-    for m in modalities:
+    for m in views:
         chosen = [int(row) for row in order if pairs.present[m][row]][:limit]
         if len(chosen) > 1:
             drawn.append((m, chosen))

@@ -54,13 +54,13 @@ def examples(
         seed: Of the choice.
 
     Returns:
-        Both directions of every two modalities that some records have together, under the
+        Both directions of every two views that some records have together, under the
         ``instance`` read-out, ordered by direction.
     """
     records = records_of(pairs, dataset)
     rng = np.random.default_rng(seed)
     found: list[QueryExample] = []
-    for a, b in combinations([m for m in pairs.modalities if m in space.modalities], 2):
+    for a, b in combinations([m for m in pairs.views if m in space.views], 2):
         rows = thin(pairs.rows(a, b), MAX_GALLERY)
         if len(rows) < 2:
             continue
@@ -81,7 +81,7 @@ def text_queries(
     texts: Sequence[tuple[str, str]],
     pairs: PairedVectors,
     dataset: Dataset,
-    modalities: Sequence[str],
+    views: Sequence[str],
 ) -> list[QueryExample]:
     """What people type, in their languages, against the media of a data set.
 
@@ -90,17 +90,17 @@ def text_queries(
         texts: Language as a BCP 47 tag, and the words.
         pairs: Native vectors of what is searched.
         dataset: The records of ``pairs``.
-        modalities: What to look for, one result list each; those not there are left out.
+        views: What to look for, one result list each; those not there are left out.
 
     Returns:
-        For every text one example a modality, with the five best hits.
+        For every text one example a view, with the five best hits.
     """
     records = records_of(pairs, dataset)
     items = [MediaItem.from_text(words) for _, words in texts]
     embedded = space.embed(items, TEXT)
     reasons = {failure.source: failure.reason for failure in embedded.failures}
     found: list[QueryExample] = []
-    here = [m for m in modalities if m in pairs.modalities and m in space.modalities]
+    here = [m for m in views if m in pairs.views and m in space.views]
     galleries = {m: thin(pairs.rows(m), MAX_GALLERY) for m in here}
     vectors = {m: space.transform(pairs.vectors[m][g], m) for m, g in galleries.items() if len(g)}
     for row, ((language, _), item) in enumerate(zip(texts, items, strict=True)):
@@ -131,10 +131,10 @@ def _example(
     return QueryExample(asked, language, note, hits, caption, seen)
 
 
-def _hit(record: Record, modality: str, score: float, true: bool | None) -> Hit:
+def _hit(record: Record, view: str, score: float, true: bool | None) -> Hit:
     caption = caption_of(record.items.get(TEXT))
     return Hit(
-        record.items[modality], score, true, caption, language_of(caption or "", record.language)
+        record.items[view], score, true, caption, language_of(caption or "", record.language)
     )
 
 

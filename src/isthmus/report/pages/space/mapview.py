@@ -19,9 +19,9 @@ _APART = (16.0, 7.0)  # per cent between two labels, across and down
 
 
 def space_map(points: MapPoints, assets: Assets) -> Markup:
-    """The points by modality, with the names of the largest categories."""
+    """The points by view, with the names of the largest categories."""
     place = _place(points)
-    order = np.random.default_rng(0).permutation(len(points))  # no modality lies on top
+    order = np.random.default_rng(0).permutation(len(points))  # no view lies on top
     marks = [_mark(points, int(i), place[i], assets) for i in order]
     svg = el(
         "svg",
@@ -46,8 +46,8 @@ def space_map(points: MapPoints, assets: Assets) -> Markup:
 
 def _caption(points: MapPoints, assets: Assets) -> str:
     how = {
-        "t-SNE": "t-SNE of unit vectors after the mean of each modality is taken off.",
-        "PCA": "First two principal axes of unit vectors, the mean of each modality taken off.",
+        "t-SNE": "t-SNE of unit vectors after the mean of each view is taken off.",
+        "PCA": "First two principal axes of unit vectors, the mean of each view taken off.",
     }.get(points.method, f"{points.method}.")
     silent = [
         item for item in points.items if item.modality == "audio" and not assets.clip_id(item)

@@ -58,7 +58,7 @@ class QueryExample:
 
     @property
     def direction(self) -> str:
-        """``"text→image"``; only the query's modality where nothing was found."""
+        """``"text→image"``; only the query's view where nothing was found."""
         if not self.hits:
             return self.query.modality
         return f"{self.query.modality}→{self.hits[0].item.modality}"

@@ -152,7 +152,7 @@ def _two_digits(value: float) -> str:
 _SAY = {"share": hundredths, "rank": _rank, "map": _two_digits}
 _GEOMETRY = {
     "median_true_cosine": "Cosine of true pairs",
-    "modality_gap": "Modality gap",
+    "modality_gap": "View gap",
     "alignment": "Alignment",
     "uniformity": "Uniformity",
     "hubness_skew": "Hubness (skew)",
@@ -170,7 +170,7 @@ def _geometry(geometry: Mapping[str, Any]) -> Markup:
         el("tr", el("th", pair, scope="row"), *(el("td", _number(cells[n])) for n in names))
         for pair, cells in geometry.items()
     ]
-    caption = "Geometry of the space by pair of modalities"
+    caption = "Geometry of the space by pair of views"
     table = el("table", el("caption", caption), head, el("tbody", *rows))
     return el(
         "details",

@@ -196,7 +196,7 @@ def _trials(trials: Sequence[Mapping[str, Any]], report: Mapping[str, Any]) -> M
         el(
             "p",
             f"The {_SCORE[report.get('readout', 'instance')]}, over both directions of every "
-            "pair of modalities. Those far behind on the first splits were not run on the others.",
+            "pair of views. Those far behind on the first splits were not run on the others.",
         ),
         _trial_table(rows[:_TOP], "The best candidates"),
         _trial_table(rest, "The other candidates") if rest else None,
