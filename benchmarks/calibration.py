@@ -82,7 +82,7 @@ SIZES = (10, 20, 65, 130, 1130, 5130)
 def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[str, float]]:
     """ECE of the hits shown from galleries of other sizes, told of the size and not."""
     calibration = space.calibration["text→image"]
-    column = space.modalities.index("text")
+    column = space.views.index("text")
     found = {}
     for size in SIZES:
         queries = text[:size]
@@ -102,8 +102,8 @@ def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[s
 
 def gallery_of(space: Space, image: F32) -> MemoryBackend:
     """A store of pictures that have nothing to be found by but what they show."""
-    backend = MemoryBackend(space.dim, space.modalities)
-    entries = [Entry(f"{row}", "image", f"{row}") for row in range(len(image))]
+    backend = MemoryBackend(space.dim, space.views)
+    entries = [Entry(f"{row}", "image", "image", f"{row}") for row in range(len(image))]
     backend.add(entries, image, space.hubness(image, "image"))
     return backend
 
@@ -133,7 +133,7 @@ def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
     for a, b in (("text", "image"), ("image", "text")):
         x, y = vectors[a], vectors[b]
         calibration = space.calibration[f"{a}→{b}"]
-        hubness = space.hubness(y, b)[:, space.modalities.index(a)]
+        hubness = space.hubness(y, b)[:, space.views.index(a)]
         probability = calibration.probability(x @ y.T, hubness, space.query_background(x, a, b))
         inside = probability >= calibration.conformal(COVERAGE)
         found[f"{a}→{b}"] = {
@@ -188,7 +188,7 @@ def starter() -> dict[str, Any]:
         known = captions(language)
         x = space.transform(texts.vectors["text"][here], "text")
         y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
-        hubness = space.hubness(y, "image")[:, space.modalities.index("text")]
+        hubness = space.hubness(y, "image")[:, space.views.index("text")]
         p = calibration.probability(x @ y.T, hubness, space.query_background(x, "text", "image"))
         found[language] = {
             "ece": expected_calibration_error(*shown_hits(p)),
@@ -214,7 +214,7 @@ def merging(seed: int = 0) -> dict[str, Any]:
         "text": chinese.vectors["text"][[row_zh[name] for name in names]],
         "audio": spoken.vectors["audio"][[row_fr[name] for name in names]],
     }
-    backend = MemoryBackend(space.dim, space.modalities)
+    backend = MemoryBackend(space.dim, space.views)
     for m, x in native.items():
         vectors = space.transform(x, m)
         entries = [Entry(f"{m}:{name}", m, name) for name in names]

@@ -34,7 +34,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.datasets import load
 from isthmus.pipeline import default_cache, encode_items, prepare
-from isthmus.store import Entry, HubCorrection, open_backend
+from isthmus.store import Entry, HubnessCorrection, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
 
@@ -246,7 +246,7 @@ def in_turns(engines: Sequence[Engine], queries: F32, rounds: int) -> dict[str, 
 
 def narrowed(store: LanceBackend, queries: F32) -> list[dict[str, Any]]:
     """Recall and time of searches of one modality, with hubs, and with filters."""
-    csls_strength = HubCorrection("text", 0.7)
+    csls_strength = HubnessCorrection("text", 0.7)
     cases: dict[str, dict[str, Any]] = {
         "modality": {"modality": "image"},
         "hubs": {"hubs": csls_strength},

@@ -35,7 +35,7 @@ import numpy as np
 from _machine import spread, write
 from isthmus.core.linalg import l2_normalize
 from isthmus.space import Space
-from isthmus.store import Entry, HubCorrection
+from isthmus.store import Entry, HubnessCorrection
 from isthmus.store.scorer import best, products
 from isthmus.tasks import Store
 
@@ -58,7 +58,7 @@ def fill(folder: Path, n: int) -> None:
             count = min(20_000, n - start)
             kinds = rng.choice(len(names), count, p=list(SHARES.values()))
             x = np.empty((count, space.dim), dtype=np.float32)
-            hubness = np.empty((count, len(space.modalities)), dtype=np.float32)
+            hubness = np.empty((count, len(space.views)), dtype=np.float32)
             for code, name in enumerate(names):
                 rows, bank = np.flatnonzero(kinds == code), space.banks[name]
                 near = bank[rng.integers(0, len(bank), len(rows))]
@@ -152,8 +152,8 @@ class Bare:
     def query(self) -> None:
         """The best ten of each modality."""
         vector, space = self.encode(), self.store.space
-        csls_strength = HubCorrection("text", space.csls_strength)
-        for modality in space.modalities:
+        csls_strength = HubnessCorrection("text", space.csls_strength)
+        for modality in space.views:
             self.store.backend.search(vector, 10, modality=modality, csls_strength=csls_strength)
 
     def exact(self) -> None:

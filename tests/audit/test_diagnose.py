@@ -31,7 +31,7 @@ CLASSICAL = {"text": ["tfidf"], "image": ["color-hog"], "audio": ["mfcc"]}
 
 
 def joint_of(pairs: PairedVectors) -> Joint:
-    a, b = pairs.modalities
+    a, b = pairs.views
     return Joint.of(a, b, *pairs.pair(a, b))
 
 
@@ -262,7 +262,7 @@ def test_without_groups_there_are_no_kinds() -> None:
 
 def swapped(pairs: PairedVectors, share: float, seed: int) -> tuple[PairedVectors, np.ndarray]:
     """The same with a share of the partners dealt on in a circle, and which rows those are."""
-    a, b = pairs.modalities
+    a, b = pairs.views
     n = len(pairs)
     bad = np.random.default_rng(seed).choice(n, round(share * n), replace=False)
     order = np.arange(n)
@@ -280,7 +280,7 @@ def test_planted_mismatches_are_flagged_and_little_else() -> None:
     first = [one.row for one in found.listed[: bad.sum()]]
     assert bad[first].mean() >= 0.8  # base rate 0.05
     # where the true partner went is what "fits better" names
-    b = pairs.modalities[1]
+    b = pairs.views[1]
     home = {row: i for i, row in enumerate(np.flatnonzero(bad))}
     truth = planted(300, noise=0.8).vectors[b]
     named = 0
@@ -503,7 +503,7 @@ def test_vectors_in_a_data_set_need_no_encoder_and_take_none() -> None:
     records = [
         Record(
             f"r{i}",
-            {m: MediaItem.from_vector(x[i], m, source=f"row {i}") for m, x in sides.items()},
+            {m: MediaItem.from_vector(x[i], source=f"row {i}") for m, x in sides.items()},
         )
         for i in range(40)
     ]

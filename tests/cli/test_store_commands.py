@@ -132,7 +132,7 @@ def test_another_space_is_refused_with_the_way_out(home: Path, tmp_path: Path) -
 
 def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     space = Space.load("starter")
-    assert set(space.modalities) == {"text", "image", "audio"}
+    assert set(space.views) == {"text", "image", "audio"}
     assert space.encoders["text"].spec == "universal"
     assert {"text→image", "image→text", "text→audio"} <= set(space.calibration)
     folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"

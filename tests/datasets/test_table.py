@@ -41,7 +41,7 @@ def test_csv(folder: Path) -> None:
     assert decode(first.items["sensor"]).tolist() == [1, 2.5]
     assert decode(second.items["image"]).getpixel((0, 0)) == (255, 0, 0)
     assert (set(third.items), third.group, third.split) == ({"text"}, None, None)
-    assert data.modalities == ("text", "image", "sensor")
+    assert data.views == ("text", "image", "sensor")
     assert not data.skipped
 
 

@@ -36,7 +36,7 @@ class Sums:
 
 
 def items(*rows: list[float]) -> list[MediaItem]:
-    return [MediaItem.from_vector(np.array(r), "sensor", source=f"row {r}") for r in rows]
+    return [MediaItem.from_vector(np.array(r), source=f"row {r}") for r in rows]
 
 
 def test_parts_are_scaled_to_unit_length_and_concatenated() -> None:

@@ -26,7 +26,7 @@ def rows(n: int, seed: int = 0, *, missing: float = 0.0, dims=DIMS, mean: float 
 def values(moments: Moments) -> dict[str, np.ndarray]:
     """Everything that can be asked of moments, by name."""
     out = {}
-    for m in moments.modalities:
+    for m in moments.views:
         if moments.count(m) > 0:
             out[m] = np.append(moments.covariance(m), moments.mean(m))
         for other in moments.neighbours(m):
@@ -184,7 +184,7 @@ def test_modalities_in_another_order_still_add() -> None:
     pairs = rows(50)
     turned = pairs.select(["audio", "text", "image"])
     both = Moments.of(pairs) + Moments.of(turned)
-    assert both.modalities == ("text", "image", "audio")
+    assert both.views == ("text", "image", "audio")
     assert_same(both, Moments.of(pairs) * 2.0, 1e-14)
     assert np.array_equal(
         Moments.of(turned).cross("text", "audio"), Moments.of(pairs).cross("text", "audio")
@@ -227,7 +227,7 @@ def test_state_survives_an_artifact(tmp_path) -> None:
     moments = Moments.of(rows(25, missing=0.2), products="float32")
     save_artifact(tmp_path / "m", "moments", *moments.state())
     again = Moments.from_state(*load_artifact(tmp_path / "m", "moments"))
-    assert again.modalities == ("text", "image", "audio")
+    assert again.views == ("text", "image", "audio")
     assert again.products == "float32"
     assert again.fingerprint == moments.fingerprint
     assert_same(again.update(rows(5)), moments.update(rows(5)), 0.0)

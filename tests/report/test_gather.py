@@ -112,5 +112,5 @@ def test_captions_in_files_are_read(tmp_path) -> None:
     assert caption_of(item) == "a red star"
     (tmp_path / "a.txt").unlink()
     assert caption_of(item) is None
-    assert caption_of(MediaItem.from_vector(np.ones(3), "text", source="row 1")) is None
+    assert caption_of(MediaItem.from_vector(np.ones(3), source="row 1")) is None
     assert caption_of(MediaItem.from_text(list("abcde"))) == "a · b · c · 2 more"

@@ -207,7 +207,7 @@ def test_an_empty_report_still_is_a_page() -> None:
 
 
 def test_vectors_and_broken_media_are_named_and_not_shown(made) -> None:
-    row = MediaItem.from_vector(np.ones(7), "sensor", source="row 3")
+    row = MediaItem.from_vector(np.ones(7), source="row 3")
     broken = MediaItem.from_bytes(b"\x89PNG\r\n\x1a\nbroken", IMAGE, source="broken.png")
     silent = MediaItem.from_bytes(b"RIFF\x00\x00\x00\x00WAVE", AUDIO, source="silent.wav")
     hits = [Hit(item, 0.5, None) for item in (row, broken, silent)]

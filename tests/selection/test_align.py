@@ -261,7 +261,7 @@ def test_a_user_encoder_object_has_to_be_attached_after_loading(tmp_path: Path) 
     records = []
     for i, text in enumerate(texts):
         counts = np.array([text.count(c) for c in "abcdefgh"], dtype=float)
-        vector = MediaItem.from_vector(counts + 0.1, "sensor", source=f"row {i}")
+        vector = MediaItem.from_vector(counts + 0.1, source=f"row {i}")
         records.append(Record(f"r{i}", {"text": MediaItem.from_text(text), "sensor": vector}))
     space = align(Dataset("letters", records), {"text": Letters()}, aligner="ridge")
     loaded = Space.load(space.save(tmp_path / "s"))

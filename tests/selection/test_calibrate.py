@@ -145,7 +145,7 @@ def test_a_space_carries_its_calibration_and_tells_unlike_queries(tmp_path: Path
     text, image = (rows.vectors[m][200:] for m in ("text", "image"))
     x, y = loaded.transform(text, "text"), loaded.transform(image, "image")
     background = loaded.query_background(x, "text", "image", text)
-    column = loaded.modalities.index("text")
+    column = loaded.views.index("text")
     made = loaded.calibration["text→image"]
     p = made.probability(x @ y.T, loaded.hubness(y, "image")[:, column], background)
     assert expected_calibration_error(*shown_hits(p)) < 0.06

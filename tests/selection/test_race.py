@@ -19,7 +19,7 @@ from isthmus.selection.candidates import (
     candidates,
     ensembles,
     learned,
-    with_hubs,
+    with_csls_strength,
     with_more_centres,
     with_sources,
 )
@@ -222,7 +222,7 @@ def test_what_is_trained_starts_from_what_leads() -> None:
 
 def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
     leader = Candidate("cca", {"ridge": 1.0})
-    half, none = with_hubs(leader)
+    half, none = with_csls_strength(leader)
     assert [each.label for each in (leader, half, none)] == [
         "cca ridge=1", "cca ridge=1, hubs 0.5", "cca ridge=1, hubs 0"
     ]  # fmt: skip
@@ -240,9 +240,9 @@ def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None
     assert len(fits) == 3 and len(set(fits)) == 1  # fitted once, read out three times
 
     space = align(signal(), aligner="cca", nested=False)
-    space.hubs = 0.0
+    space.csls_strength = 0.0
     again = Space.load(space.save(tmp_path / "space"))
-    assert again.hubs == 0.0
+    assert again.csls_strength == 0.0
     x = again.transform(signal().vectors["image"], "image")
     y = again.transform(signal().vectors["text"], "text")
     np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)

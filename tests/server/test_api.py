@@ -25,7 +25,7 @@ def find(client: TestClient, **request: Any) -> dict[str, Any]:
 def test_a_search_is_that_of_the_store(client: TestClient, place: Place) -> None:
     found = find(client, query="a large green triangle", k=5, modalities=["image"], words=False)
     with Store.open(place.store) as store:
-        want = store.search("a large green triangle", k=5, modality="image", words=False)
+        want = store.search("a large green triangle", k=5, view="image", words=False)
     assert [hit["id"] for hit in found["hits"]] == [hit.id for hit in want.hits]
     assert found["hits"][0]["probability"] == pytest.approx(want.hits[0].probability)
     assert found["nothing_matches"] == want.nothing and found["took_ms"] > 0
@@ -249,7 +249,7 @@ def test_figures_for_prometheus(client: TestClient) -> None:
     client.get("/api/items/none")
     text = client.get("/metrics").text
     assert 'isthmus_requests_total{route="/api/items/{item}",status="404"}' in text
-    assert 'isthmus_items{modality="image"} 24.0' in text
+    assert 'isthmus_items{view="image"} 24.0' in text
     assert "isthmus_request_seconds_bucket" in text
 
 

@@ -28,7 +28,7 @@ def space() -> Space:
 def test_it_is_small_linear_and_complete(space: Space) -> None:
     size = sum(path.stat().st_size for path in folder().iterdir())
     assert size <= 8e6
-    assert space.modalities == ("text", "image", "audio") and space.dim == 256
+    assert space.views == ("text", "image", "audio") and space.dim == 256
     assert all(isinstance(head, LinearHead) for head in space.heads.values())
     assert len(space.calibration) == 7  # every direction between modalities, and text→text
     for m, names in space.bank_ids.items():
@@ -76,7 +76,7 @@ def test_stamps_that_it_never_saw_are_found_as_often_as_the_card_says(
 
 @pytest.mark.starter
 def test_nonsense_is_strange_and_what_people_type_is_not(starter: None, space: Space) -> None:
-    nothing = MemoryBackend(space.dim, space.modalities)
+    nothing = MemoryBackend(space.dim, space.views)
 
     def strange(text: str) -> bool:
         return Asked.of(space, nothing, Query.text(text), "instance").strange

@@ -11,7 +11,7 @@ import pytest
 from tests.store.making import DIM, MODALITIES, rows
 
 from isthmus.core.errors import VectorError
-from isthmus.store import Backend, Entry, FileRecord, HubCorrection, MemoryBackend, open_backend
+from isthmus.store import Backend, Entry, FileRecord, HubnessCorrection, MemoryBackend, open_backend
 from isthmus.store.filters import parse
 
 Open = Callable[[], Backend]
@@ -72,10 +72,10 @@ def test_search_is_the_product_with_and_without_hubs(reopen: Open) -> None:
     assert [s.id for s in plain] == [f"id{i}" for i in np.argsort(-cosine)[:5]]
     assert plain[0].cosine == pytest.approx(1.0, abs=1e-6)
     score = 2 * cosine - 0.7 * h[:, 1]
-    hubs = store.search(query, 5, hubs=HubCorrection("image", 0.7))
+    hubs = store.search(query, 5, hubs=HubnessCorrection("image", 0.7))
     assert [s.id for s in hubs] == [f"id{i}" for i in np.argsort(-score)[:5]]
     assert [s.score for s in hubs] == pytest.approx(np.sort(score)[::-1][:5], abs=1e-5)
-    some = store.search(query, 4, modality="image", where=parse("path~animals and size>=5k"))
+    some = store.search(query, 4, view="image", where=parse("path~animals and size>=5k"))
     passing = [i for i in np.argsort(-cosine) if i % 2 and i % 3 and i >= 50]
     assert [s.id for s in some] == [f"id{i}" for i in passing[:4]]
     assert store.search(query, 3, where=parse("modality:video")) == []
@@ -98,7 +98,7 @@ def test_amended_and_deleted_entries(reopen: Open) -> None:
 
 def test_words_in_any_script(reopen: Open) -> None:
     names = ["red kangaroo", "一只红袋鼠", "education", "cat", "小猫咪", "кот", "赤い車"]
-    entries = [Entry(f"w{i}", "text", f"/x/{i}", name) for i, name in enumerate(names)]
+    entries = [Entry(f"w{i}", "text", "text", f"/x/{i}", name) for i, name in enumerate(names)]
     _, x, h = rows(len(names))
     store = reopen()
     store.add(entries, x, h)
@@ -109,7 +109,7 @@ def test_words_in_any_script(reopen: Open) -> None:
     assert store.match("Kangaroo RED", 5)[0] == ("w0", pytest.approx(1.0))
     assert store.match("cat", 5, where=parse("text:cat")) == [("w3", pytest.approx(1.0))]
     assert store.match("nothing here", 5) == [] and store.match("", 5) == []
-    store.add([Entry("w9", "text", "/x/9", "新的猫")], x[:1], h[:1])
+    store.add([Entry("w9", "text", "text", "/x/9", "新的猫")], x[:1], h[:1])
     assert {n for n, _ in store.match("猫", 5)} == {"w4", "w9"}
 
 

@@ -89,14 +89,14 @@ hostile = st.text(
 
 @given(hostile)
 def test_a_quoted_value_is_only_compared_with(value: str) -> None:
-    assert parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value))
-    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value + "x"))
+    assert parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value))
+    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value + "x"))
 
 
 @given(hostile)
 def test_a_pattern_without_wildcards_is_found_anywhere(value: str) -> None:
     if not set(value) & set("*?["):
-        assert parse(f'path~"{value}"').matches(Entry("1", "text", f"/x/{value}y", ""))
+        assert parse(f'path~"{value}"').matches(Entry("1", "text", "text", f"/x/{value}y", ""))
 
 
 @given(st.text(max_size=60))

@@ -9,7 +9,7 @@ import pytest
 from tests.store.making import MODALITIES
 
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.store import Entry, HubCorrection, Scored, index, open_backend
+from isthmus.store import Entry, HubnessCorrection, Scored, index, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
 
@@ -72,10 +72,10 @@ def recall(store: LanceBackend, k: int = 10, **options: object) -> float:
     [
         {},
         {"modality": "image"},
-        {"modality": "text", "hubs": HubCorrection("image", 0.8)},
-        {"hubs": HubCorrection("text", 1.0)},
+        {"modality": "text", "hubs": HubnessCorrection("image", 0.8)},
+        {"hubs": HubnessCorrection("text", 1.0)},
         {"where": parse("path~/a/3/*")},
-        {"where": parse("size<3000"), "modality": "image", "hubs": HubCorrection("text", 0.5)},
+        {"where": parse("size<3000"), "modality": "image", "hubs": HubnessCorrection("text", 0.5)},
         {"k": 100},
     ],
     ids=lambda options: "-".join(options) or "plain",  # filters have no name of their own
@@ -87,7 +87,7 @@ def test_what_is_found_is_nearly_always_the_best(
 
 
 def test_scores_are_those_of_an_exact_search(store: LanceBackend) -> None:
-    query, hubs = clustered(1, seed=5)[1][0], HubCorrection("image", 0.6)
+    query, hubs = clustered(1, seed=5)[1][0], HubnessCorrection("image", 0.6)
     exact = {each.id: each for each in store.search(query, 50, hubs=hubs, exact=True)}
     found = store.search(query, 10, hubs=hubs)
     assert [each.score for each in found] == sorted((e.score for e in found), reverse=True)
@@ -102,7 +102,7 @@ def test_filters_leave_only_what_passes_and_all_of_it(store: LanceBackend) -> No
     assert len(some) == 200
     assert all(int(each.id.split("-")[1]) % 10 == 3 for each in some)
     assert store.search(query, 5, where=parse("size>1MB")) == []
-    assert store.search(query, 5, modality="text", where=parse("modality:image")) == []
+    assert store.search(query, 5, view="text", where=parse("modality:image")) == []
 
 
 def test_new_rows_are_found_at_once_and_deleted_ones_never(store: LanceBackend) -> None:
@@ -174,4 +174,4 @@ def test_rows_of_a_modality_that_is_new_are_found(tmp_path: Path) -> None:
     rest = [i for i in range(2_000) if i not in set(only)]
     store.add([entries[i] for i in rest], x[rest], h[rest])
     assert store.search(x[rest[0]], 1)[0].id == entries[rest[0]].id
-    assert ids(store.search(x[rest[0]], 5, modality="image")) <= {entries[i].id for i in rest}
+    assert ids(store.search(x[rest[0]], 5, view="image")) <= {entries[i].id for i in rest}

@@ -46,7 +46,7 @@ def test_scores_are_those_of_the_space(store: Store, space: Space, media: Path) 
     query = space.embed(["a large red circle"], "text").vectors
     gallery = space.embed(paths, "image").vectors
     want = space.score(query, "text", gallery, "image")[0]
-    hits = store.search(text="a large red circle", modality="image", k=12, words=False).hits
+    hits = store.search(text="a large red circle", view="image", k=12, words=False).hits
     found = {name(h): h for h in hits}
     for path, score, cosine in zip(paths, want, (query @ gallery.T)[0], strict=True):
         assert found[path.name].score == pytest.approx(score, abs=1e-5)
@@ -55,23 +55,23 @@ def test_scores_are_those_of_the_space(store: Store, space: Space, media: Path) 
 
 
 def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, media: Path) -> None:
-    found = store.search(image=media / "图3.png", modality="audio", k=12)
+    found = store.search(image=media / "图3.png", view="audio", k=12)
     assert len(found.hits) == 12
     assert found.to_json()["hits"][0]["modality"] == "audio"
 
 
 def test_more_like_an_item_leaves_the_item_out(store: Store, media: Path) -> None:
-    first = store.search(text="red", modality="image", k=1).hits[0]
-    like = store.search(like=first.id, modality="image", k=12).hits
+    first = store.search(text="red", view="image", k=1).hits[0]
+    like = store.search(like=first.id, view="image", k=12).hits
     assert first.id not in {h.id for h in like} and len(like) == 11
     with pytest.raises(InputError, match="holds no item 'nobody'"):
         store.search(like="nobody")
 
 
 def test_what_is_avoided_comes_later(store: Store) -> None:
-    plain = [h.id for h in store.search("circle", modality="image", k=12, words=False).hits]
-    away = [h.id for h in store.search("circle - red", modality="image", k=12, words=False).hits]
-    red = [h.id for h in store.search("red", modality="image", k=12, words=False).hits][:3]
+    plain = [h.id for h in store.search("circle", view="image", k=12, words=False).hits]
+    away = [h.id for h in store.search("circle - red", view="image", k=12, words=False).hits]
+    red = [h.id for h in store.search("red", view="image", k=12, words=False).hits][:3]
     before, after = (np.mean([ranked.index(each) for each in red]) for ranked in (plain, away))
     assert after > before
 
@@ -87,7 +87,7 @@ def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, media: P
 def test_weights_of_terms_are_those_of_scores(store: Store) -> None:
     def scores(query: str) -> dict[str, float]:
         return {
-            h.id: h.score for h in store.search(query, modality="image", k=12, words=False).hits
+            h.id: h.score for h in store.search(query, view="image", k=12, words=False).hits
         }
 
     both, red, circle = scores("2*red + circle"), scores("red"), scores("circle")
@@ -114,9 +114,9 @@ def test_words_of_names_are_found_and_say_so(store: Store) -> None:
 
 
 def test_unlikely_hits_are_left_out(store: Store) -> None:
-    every = store.search("a large red circle", modality="image", k=12, words=False)
+    every = store.search("a large red circle", view="image", k=12, words=False)
     likely = store.search(
-        "a large red circle", modality="image", k=12, words=False, min_probability=0.3
+        "a large red circle", view="image", k=12, words=False, min_probability=0.3
     )
     assert {h.id for h in likely.hits} == {
         h.id for h in every.hits if h.probability is not None and h.probability >= 0.3
@@ -154,7 +154,7 @@ def test_probabilities_in_words() -> None:
 
 
 def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) -> None:
-    hit = store.search("a large green triangle", modality="image", words=False).hits[0]
+    hit = store.search("a large green triangle", view="image", words=False).hits[0]
     made = store.explain("a large green triangle", hit.id)
     assert made.probability == pytest.approx(hit.probability, abs=1e-3)
     assert made.score == pytest.approx(hit.cosine, abs=1e-4)
@@ -164,7 +164,7 @@ def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) ->
 
 
 def test_what_cannot_be_explained_says_why(store: Store, media: Path) -> None:
-    hit = store.search("a large green triangle", modality="image").hits[0]
+    hit = store.search("a large green triangle", view="image").hits[0]
     with pytest.raises(InputError, match="one term"):
         store.explain("a triangle + a circle", hit.id)
     with pytest.raises(InputError, match="holds no item"):
@@ -187,6 +187,6 @@ def test_what_is_strange_to_the_space_can_still_be_like_an_item_of_its_own_kind(
             store.backend.add(entries, rows, space.hubness(rows, modality))
         asked = Asked.of(space, store.backend, Query.text(note), "instance")
         assert asked.strange
-        assert store.search(note, modality="image", words=False).nothing
-        found = store.search(note, modality="text", words=False)
+        assert store.search(note, view="image", words=False).nothing
+        found = store.search(note, view="text", words=False)
         assert not found.nothing and found.hits[0].id == "text0"
