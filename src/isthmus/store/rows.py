@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
@@ -18,7 +19,10 @@ from isthmus.store.index import Index
 from isthmus.store.scorer import best, products
 from isthmus.store.words import WordIndex
 
+_Masks = LRUCache[tuple[str | None, str | None], NDArray[np.bool_]]
+
 _MASKS = 8
+"""Filters whose passing rows are kept, one byte a row."""
 _MOST = 1_000
 """More results than this are found by looking at every row."""
 
@@ -37,7 +41,8 @@ class Rows:
         self.row_of: dict[str, int] = {}
         self._x: F32 = np.zeros((0, dim), dtype=np.float32)
         self._hubness: F32 = np.zeros((0, len(self.modalities)), dtype=np.float32)
-        self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
+        self._masks = _masks()
+        self._masks_lock = threading.Lock()
         self._codes: NDArray[np.int8] | None = None
         self._counts: dict[str, int] | None = None
         self._words: WordIndex | None = None
@@ -187,16 +192,20 @@ class Rows:
         if modality is None and where is None:
             return None
         key = (modality, None if where is None else where.text)
-        if key not in self._masks:
-            if len(self._masks) >= _MASKS:
-                self._masks.clear()
-            mask = self.codes == self.modalities.index(modality) if modality else None
-            if where is not None:
-                passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
-                mask = passed if mask is None else mask & passed
-            assert mask is not None
-            self._masks[key] = mask
-        return self._masks[key]
+        masks = self._masks  # what is written meanwhile starts another
+        with self._masks_lock:
+            if key in masks:
+                return masks[key]
+        mask: NDArray[np.bool_] | None = None
+        if modality:
+            mask = self.codes == self.modalities.index(modality)
+        if where is not None:
+            passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
+            mask = passed if mask is None else mask & passed
+        assert mask is not None
+        with self._masks_lock:
+            masks[key] = mask
+        return mask
 
     @property
     def codes(self) -> NDArray[np.int8]:
@@ -233,7 +242,11 @@ class Rows:
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
-        self._masks, self._codes, self._words, self._counts = {}, None, None, None
+        self._masks, self._codes, self._words, self._counts = _masks(), None, None, None
+
+
+def _masks() -> _Masks:
+    return LRUCache(_MASKS)
 
 
 def _searchable(entry: Entry) -> str:
