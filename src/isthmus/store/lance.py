@@ -12,7 +12,7 @@ from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import Lock, short
+from isthmus.store._disk import short, writers_lock
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
 from isthmus.store.cells import available
@@ -53,7 +53,7 @@ class LanceBackend(MemoryBackend):
             root / f"{tables.ITEMS}.lance" / "_versions",
             self.folder / _EPOCH,
         )
-        self._writing = Lock(self.folder / "lock")
+        self._writing = writers_lock(self.folder / "lock")
         self._database = Database(root, self._writing, dim, len(self.modalities))
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
@@ -130,7 +130,7 @@ class LanceBackend(MemoryBackend):
 
     def exclusive(self) -> AbstractContextManager[object]:
         """Keep other threads and processes from writing."""
-        return self._writing.held()
+        return self._writing
 
     def optimize(self) -> None:
         """Compact, drop older versions, and index a store that is large enough."""
@@ -155,7 +155,7 @@ class LanceBackend(MemoryBackend):
         together with the records of their files, so that the next indexing run adds them again.
         """
         found: list[Damage] = []
-        with self._writing.held():
+        with self._writing:
             for name in NAMES:
                 found += self._check_opening(name, repair=repair)
             if not [each for each in found if not each.repaired]:
