@@ -13,15 +13,18 @@ from isthmus.core.linalg import F32
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import short, writers_lock
+from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
-from isthmus.store.cells import available
-from isthmus.store.index import LEAST, Index
+from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
 from isthmus.store.rows import Rows
+from isthmus.store.vector_index import VectorIndex
 
 _EPOCH = "epoch"
 _INDEX = "index"
+_KIND: type[VectorIndex] = CellIndex
+"""What indexes a large store: any class that keeps the protocol."""
 _SETTLED = 1_000_000_000
 """Nanoseconds after which a changed folder can be told by its time; clocks tick coarsely."""
 _GLANCE = 0.002
@@ -143,7 +146,7 @@ class LanceBackend(MemoryBackend):
                 return
             self._open_index(rows)
             if rows.index is None or rows.index.outgrown(len(rows)):
-                rows.index = Index.build(self.modalities, rows.x, rows.hubness, rows.codes)
+                rows.index = _KIND.build(self.modalities, rows.x, rows.hubness, rows.codes)
             rows.index.catch_up(rows.x, rows.hubness, rows.codes)
             rows.index.save(self.folder / _INDEX, [entry.id for entry in rows.entries])
 
@@ -238,7 +241,7 @@ class LanceBackend(MemoryBackend):
     def _open_index(self, rows: Rows) -> None:
         """Read the index, unless there is none; it is not sought again until memory changes."""
         if rows.index is None:
-            rows.index = Index.load(
+            rows.index = _KIND.load(
                 self.folder / _INDEX,
                 self.modalities,
                 rows.row_of,

@@ -15,8 +15,8 @@ from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
 from isthmus.store.base import Entry, HubCorrection, Scored
 from isthmus.store.filters import Filter
-from isthmus.store.index import Index
 from isthmus.store.scorer import best, products
+from isthmus.store.vector_index import VectorIndex
 from isthmus.store.words import WordIndex
 
 _Masks = LRUCache[tuple[str | None, str | None], NDArray[np.bool_]]
@@ -46,7 +46,7 @@ class Rows:
         self._codes: NDArray[np.int8] | None = None
         self._counts: dict[str, int] | None = None
         self._words: WordIndex | None = None
-        self.index: Index | None = None
+        self.index: VectorIndex | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -182,7 +182,8 @@ class Rows:
         """What the index finds, all of it passing; None where there is no index or no use."""
         if self.index is None or k > _MOST:
             return None
-        self.index.catch_up(self.x, self.hubness, self.codes)
+        if len(self.index) < len(self):
+            self.index.catch_up(self.x, self.hubness, self.codes)
         passing = None if where is None else self.mask(modality, where)
         query = np.asarray(query, dtype=np.float32)
         return self.index.find(query, k, modality, passing, hubs)
