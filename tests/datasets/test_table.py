@@ -86,9 +86,7 @@ def test_columns_can_be_mapped(folder: Path) -> None:
     data = table.load(path, columns={"title": "text", "title_zh": "text", "photo": "image"})
     assert data.records[0].items["text"].captions == ("a cat", "一只猫")
     assert data.records[0].items["image"].modality == "image"
-    with pytest.raises(
-        DataError, match="no column holds a view; it has title, title_zh, photo"
-    ):
+    with pytest.raises(DataError, match="no column holds a view; it has title, title_zh, photo"):
         table.load(path)
     with pytest.raises(DataError, match="no column 'name'; it has title"):
         table.load(path, columns={"name": "text"})
@@ -98,8 +96,8 @@ def test_columns_are_views_of_one_modality(folder: Path) -> None:
     path = write(
         folder / "qa.csv",
         "question,reply,reply_zh,front,back,score\n"
-        "how many?,three,三,a.png,a.png,\"[1, 2]\"\n"
-        "which colour?,red,,a.png,missing.png,\"[3, 4]\"\n",
+        'how many?,three,三,a.png,a.png,"[1, 2]"\n'
+        'which colour?,red,,a.png,missing.png,"[3, 4]"\n',
     )
     roles = {
         "question": "question:text",
