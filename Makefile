@@ -34,7 +34,7 @@ docs: setup ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
-	@set -e; for name in quality encode moments auto refusal graph unpaired \
+	@set -e; for name in structure quality encode moments auto refusal graph unpaired \
 		matching diagnose calibration search indexing server; do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 	$(BIN)/python benchmarks/ablation.py --json benchmarks/results/ablation.json --page docs/ablation.md
