@@ -16,7 +16,7 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,14 +43,14 @@ class Module:
         name: Dotted.
         path: Relative to the folder that holds the package.
         lines: Of the file.
-        tree: What it says.
+        nodes: Of its syntax tree, all of them.
         package: Whether it is an ``__init__.py``.
     """
 
     name: str
     path: str
     lines: int
-    tree: ast.Module
+    nodes: Sequence[ast.AST]
     package: bool
 
 
@@ -81,7 +81,7 @@ def read(package: Path) -> list[Module]:
                 ".".join(parts[:-1] if inner else parts),
                 str(path.relative_to(package.parent)),
                 len(text.splitlines()),
-                ast.parse(text),
+                tuple(ast.walk(ast.parse(text))),
                 inner,
             )
         )
@@ -103,11 +103,11 @@ def measure(package: Path) -> dict[str, Any]:
     named = {name: found.real | found.named for name, found in imports.items()}
     functions, signatures, anys = [], [], []
     for module in modules:
-        for function in _functions(module.tree):
+        for function in (node for node in module.nodes if isinstance(node, Function)):
             place = f"{module.path}:{function.lineno} {function.name}"
             functions.append((_length(function), place))
             signatures.append((_parameters(function), place))
-        anys.append((_anys(module.tree), module.path))
+        anys.append((_anys(module.nodes), module.path))
     total = sum(module.lines for module in modules)
     cycles = cycles_of(real)
     offenders = {
@@ -136,12 +136,12 @@ def imports_of(module: Module, known: set[str]) -> Imports:
     found = Imports()
     checking = {
         id(inner)
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING"
         for statement in node.body
         for inner in ast.walk(statement)
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
             into = found.checking if id(node) in checking else found.real
             into.update(_targets(node, module, known))
@@ -185,10 +185,6 @@ def cycles_of(imports: Mapping[str, set[str]]) -> list[list[str]]:
     return sorted(group for group in members.values() if len(group) > 1)
 
 
-def _functions(tree: ast.Module) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
-
-
 def _length(function: Function) -> int:
     """Lines from ``def`` to the end, the docstring included, decorators not."""
     return (function.end_lineno or function.lineno) - function.lineno + 1
@@ -200,9 +196,9 @@ def _parameters(function: Function) -> int:
     return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
-def _anys(tree: ast.Module) -> int:
+def _anys(nodes: Iterable[ast.AST]) -> int:
     """Uses of ``Any``, by itself or as ``typing.Any``; not its import."""
-    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute))
+    names = (node for node in nodes if isinstance(node, ast.Name | ast.Attribute))
     return sum(_last_name(node) == "Any" for node in names)
 
 
