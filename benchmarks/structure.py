@@ -25,6 +25,7 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 import _machine
+from _needs import need
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "src/isthmus"
@@ -250,6 +251,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--against", metavar="REVISION", help="of git, measured beside this tree")
     arguments = parser.parse_args()
+    need()
     found = measure(ROOT / SOURCE)
     against = at_revision(arguments.against) if arguments.against else None
     show(found, against)
