@@ -12,7 +12,6 @@ import argparse
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ class Results:
         """Write all rows with the machine."""
         if self.path is None:
             return
-        versions = {name: metadata.version(name) for name in PACKAGES}
+        versions = {name: _machine.version(name) for name in PACKAGES}
         found = {"packages": versions, "encoders": self.encoders, "rows": self.rows}
         scratch = self.path.with_name(self.path.name + ".part")
         _machine.write(scratch, found)
