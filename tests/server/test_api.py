@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.server.conftest import Place, asked, until
+from tests.server.conftest import Place, asked
 from tests.tasks.conftest import picture
+from tests.waiting import until
 
 from isthmus.core.record import Dataset
 from isthmus.space import Space
