@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.waiting import PATIENCE, until
 
 from isthmus.core.errors import (
     CorruptMediaError,
@@ -35,7 +35,7 @@ from isthmus.media.source import item_from_path
 from isthmus.pipeline import DecodeWorkers, encode_items
 
 OWN = """
-import os, threading, time
+import os, threading
 from isthmus.core.errors import InputError, MissingExtraError
 from isthmus.encoders.classic import ColorHogEncoder
 
@@ -52,7 +52,7 @@ class Own(ColorHogEncoder):
         self.pids.add(os.getpid())
         red = decoded.getpixel((0, 0))[0]
         if red == 1:
-            time.sleep(600)
+            threading.Event().wait()
         if red == 2:
             os.abort()
         if red == 3:
@@ -89,7 +89,7 @@ def pictures(tmp_path: Path) -> list[MediaItem]:
 
 @pytest.fixture
 def workers() -> Iterator[DecodeWorkers]:
-    made = DecodeWorkers(1)
+    made = DecodeWorkers(1, limits=Limits(svg_seconds=PATIENCE), seconds=PATIENCE)
     yield made
     made.close()
 
@@ -197,17 +197,18 @@ def test_what_a_child_cannot_do_for_an_encoder_is_done_here(
 
 
 def test_a_file_that_hangs_crashes_or_eats_memory_costs_that_file(
-    own: str, pictures: list[MediaItem], tmp_path: Path
+    own: str, workers: DecodeWorkers, pictures: list[MediaItem], tmp_path: Path
 ) -> None:
-    bad = [red(tmp_path, value) for value in range(1, 6)]
-    items = [pictures[0], *bad, *pictures[1:]]
-    workers = DecodeWorkers(1, seconds=5)
+    hangs, *bad = (red(tmp_path, value) for value in range(1, 6))
+    hasty = DecodeWorkers(1, seconds=1)  # less than a child may take to start on a busy machine
     try:
-        done = encode_items(items, load(own), decoders=workers)
+        hung = encode_items([hangs], load(own), decoders=hasty)
     finally:
-        workers.close()
-    reasons = [failure.reason for failure in done.failures]
-    assert [Path(failure.source).stem for failure in done.failures] == list("12345")
+        hasty.close()
+    done = encode_items([pictures[0], *bad, *pictures[1:]], load(own), decoders=workers)
+    failures = [*hung.failures, *done.failures]
+    reasons = [failure.reason for failure in failures]
+    assert [Path(failure.source).stem for failure in failures] == list("12345")
     for reason, told in zip(
         reasons,
         ("took too long", "crashed", "memory", "cannot prepare it (ValueError: four", "five is"),
@@ -225,7 +226,7 @@ def test_errors_that_are_not_of_the_item_are_not_swallowed(
 
 
 def test_errors_of_the_child_keep_their_kind_and_reason(
-    workers: DecodeWorkers, pictures: list[MediaItem], tmp_path: Path
+    workers: DecodeWorkers, tmp_path: Path
 ) -> None:
     broken, whole = tmp_path / "broken.png", tmp_path / "whole.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(
@@ -242,14 +243,14 @@ def test_errors_of_the_child_keep_their_kind_and_reason(
         workers.decode(MediaItem.from_bytes(b"x", "smell", source="rose"))
     with pytest.raises(InputError, match="needs a file or bytes"):
         workers.decode(MediaItem("0", "image", "numbers", np.ones(3)))
-    small = DecodeWorkers(1, limits=Limits(max_pixels=100, max_file_bytes=900))
+    drawn = red(tmp_path, 200)
+    small = DecodeWorkers(1, limits=Limits(max_pixels=80, max_file_bytes=900))
     try:
         with pytest.raises(MediaTooLargeError, match="bytes, the limit is 900"):
             small.decode(MediaItem.from_bytes(bytes(1000), "image", source="large"))
         assert small.pids == []
         with pytest.raises(MediaTooLargeError, match="pixels"):
-            small.decode(red(tmp_path, 200))  # its file is small
-            small.decode(pictures[0])
+            small.decode(drawn)
     finally:
         small.close()
 
@@ -271,8 +272,7 @@ def test_a_child_that_is_killed_is_replaced(
     first = workers.decode(pictures[0]).tobytes()
     (pid,) = workers.pids
     os.kill(pid, signal.SIGKILL)
-    while workers.pids:
-        time.sleep(0.01)
+    until(lambda: not workers.pids)
     assert workers.decode(pictures[0]).tobytes() == first
     assert workers.pids not in ([], [pid])
 
@@ -290,8 +290,7 @@ def test_children_end_when_they_are_told_to_even_at_work(own: str, tmp_path: Pat
 
     asking = threading.Thread(target=ask)
     asking.start()
-    while not workers.pids:
-        time.sleep(0.01)
+    until(lambda: workers.pids)
     (pid,) = workers.pids
     workers.close()
     asking.join()
@@ -344,7 +343,7 @@ def test_a_drawing_that_takes_too_long_is_stopped_and_the_next_one_works() -> No
     noise = '<feTurbulence baseFrequency="0.5" numOctaves="1000000"/>'
     rest = '<rect width="9" height="9" filter="url(#f)"/>'
     endless = f'<svg {NS} viewBox="0 0 9 9"><filter id="f">{noise}</filter>{rest}</svg>'
-    workers = DecodeWorkers(1, limits=Limits(svg_seconds=1), seconds=600)
+    workers = DecodeWorkers(1, limits=Limits(svg_seconds=1), seconds=PATIENCE)
     try:
         for ask in (workers.decode, lambda item: workers.thumbnail(item, 64)):
             with pytest.raises(MediaTooLargeError, match="decoding it took too long"):

@@ -9,15 +9,17 @@ with pickle. A request is 32 bits of length and the bytes; a reply is one byte, 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 _LENGTH = struct.Struct("<I")
 _MAX_REPLY = 512 * 2**20
@@ -67,28 +69,16 @@ class ChildProcess:
         """
         with self._lock:
             child = self._start()
-            late = threading.Event()
-
-            def stop() -> None:
-                late.set()
-                child.kill()
-
-            timer = threading.Timer(seconds, stop)
-            timer.daemon = True
-            timer.start()
             try:
-                return _exchange(child, request)
+                return _exchange(child, request, time.monotonic() + seconds)
             except (OSError, EOFError, ValueError) as error:
                 self._discard()
-                ended_itself = child.returncode == -signal.SIGALRM  # by :func:`deadline`
-                raise ChildLostError(late=late.is_set() or ended_itself) from error
-            except (
-                BaseException
-            ):  # interrupted between request and reply: they would get out of step
+                by_itself = child.returncode == -signal.SIGALRM  # see :func:`deadline`
+                late = by_itself or isinstance(error, TimeoutError)
+                raise ChildLostError(late=late) from error
+            except BaseException:  # interrupted: request and reply would get out of step
                 self._discard()
                 raise
-            finally:
-                timer.cancel()
 
     def close(self) -> None:
         """End the child, if this process started one; who waits for its reply loses it."""
@@ -115,6 +105,8 @@ class ChildProcess:
             env={**os.environ, "PYTHONPATH": _search_path(), **self._environment},
             process_group=0,  # Ctrl-C is for the parent, which ends its children itself
         )
+        if self._child.stdin is not None:  # a child that hangs does not read, either
+            os.set_blocking(self._child.stdin.fileno(), False)
         return self._child
 
     def _discard(self) -> None:
@@ -136,34 +128,47 @@ def _search_path() -> str:
     return os.pathsep.join(path for path in sys.path if path)
 
 
-def _exchange(child: subprocess.Popen[bytes], request: bytes) -> tuple[int, bytearray]:
+def _exchange(
+    child: subprocess.Popen[bytes], request: bytes, until: float
+) -> tuple[int, bytearray]:
     if child.stdin is None or child.stdout is None:
         raise EOFError("the child has no pipes")
-    _write(child.stdin, _LENGTH.pack(len(request)))
-    _write(child.stdin, request)
-    head = _exactly(child.stdout, 1 + _LENGTH.size)
+    _write(child.stdin.fileno(), _LENGTH.pack(len(request)) + request, until)
+    head = _exactly(child.stdout.fileno(), 1 + _LENGTH.size, until)
     (size,) = _LENGTH.unpack_from(head, 1)
     if size > _MAX_REPLY:
         raise ValueError("the reply is too large")
-    return head[0], _exactly(child.stdout, size)
+    return head[0], _exactly(child.stdout.fileno(), size, until)
 
 
-def _write(pipe: IO[bytes], data: bytes) -> None:
-    """All of ``data``; a pipe without a buffer takes what fits."""
+def _write(pipe: int, data: bytes, until: float) -> None:
     rest = memoryview(data)
     while rest:
-        rest = rest[pipe.write(rest) :]
+        _wait(pipe, select.POLLOUT, until)
+        try:
+            rest = rest[os.write(pipe, rest) :]
+        except BlockingIOError:  # there is room, but not for all of it
+            rest = rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
 
 
-def _exactly(pipe: IO[bytes], size: int) -> bytearray:
+def _exactly(pipe: int, size: int, until: float) -> bytearray:
     data = bytearray(size)
     rest = memoryview(data)
     while rest:
-        count = pipe.readinto(rest)  # type: ignore[attr-defined]
+        _wait(pipe, select.POLLIN, until)
+        count = os.readv(pipe, [rest])
         if not count:
             raise EOFError("the child ended")
         rest = rest[count:]
     return data
+
+
+def _wait(pipe: int, event: int, until: float) -> None:
+    """Wait until a pipe is ready, or raise TimeoutError."""
+    poll = select.poll()
+    poll.register(pipe, event)
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1e3):
+        raise TimeoutError
 
 
 def serve(answer: Callable[[bytes], bytes]) -> None:
