@@ -121,8 +121,8 @@ def test_a_clock_without_a_budget_never_ends(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_candidate_that_can_be_fitted_is_an_error_with_the_reasons() -> None:
     table = made_table()
-    hopeless = Candidate("ridge", {"hub": "smell"})
-    with pytest.raises(DataError, match="hub 'smell' is no modality"):
+    hopeless = Candidate("ridge", {"pivot": "smell"})
+    with pytest.raises(DataError, match="pivot 'smell' is no view"):
         race(table, [hopeless], SPLITS, Clock(None))
         table.best(SPLITS)
 
@@ -180,9 +180,7 @@ def test_a_source_of_noise_is_weighed_away() -> None:
 
 def test_sources_that_do_not_fit_are_told() -> None:
     few = signal(40)
-    with pytest.raises(
-        DataError, match="source other has image, need two modalities of image, text"
-    ):
+    with pytest.raises(DataError, match="source other has image, need two views of image, text"):
         align(few, sources={"other": few.select(["image"])})
 
 
@@ -231,22 +229,22 @@ def test_what_is_trained_starts_from_what_leads() -> None:
     assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
 
 
-# ---- hubs ----------------------------------------------------------------------------
+# ---- hubness ----------------------------------------------------------------------------
 
 
-def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
+def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
     leader = Candidate("cca", {"ridge": 1.0})
     half, none = with_csls_strength(leader)
     assert [each.label for each in (leader, half, none)] == [
-        "cca ridge=1", "cca ridge=1, hubs 0.5", "cca ridge=1, hubs 0"
+        "cca ridge=1", "cca ridge=1, CSLS strength 0.5", "cca ridge=1, CSLS strength 0"
     ]  # fmt: skip
-    assert half.fitted == leader.fitted and none.to_json()["hubs"] == 0.0
+    assert half.fitted == leader.fitted and none.to_json()["csls_strength"] == 0.0
 
     fits: list[str] = []
 
-    def measure(aligner: Aligner, train: Any, held: Any, hubs: float) -> float:
+    def measure(aligner: Aligner, train: Any, held: Any, csls_strength: float) -> float:
         fits.append(str(id(aligner)))
-        return -hubs
+        return -csls_strength
 
     table = made_table(measure)
     race(table, [leader, half, none], SPLITS[:1], Clock(None))
