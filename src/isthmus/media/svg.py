@@ -1,4 +1,8 @@
-"""Drawings: SVG, cleaned of references, drawn by resvg in a process of its own."""
+"""Drawings: SVG, cleaned of references, drawn by resvg in a process of its own.
+
+The cleaning is own code because nh3 and bleach read HTML and no XML, and defusedxml refuses all
+entities, which some drawing programs write, and keeps references to other files.
+"""
 
 from __future__ import annotations
 
