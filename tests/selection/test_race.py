@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.aligners import Aligner
+from isthmus.aligners import Aligner, Setting
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
@@ -17,9 +17,9 @@ from isthmus.selection.candidates import (
     Candidate,
     candidates,
     ensembles,
+    grown,
     learned,
     with_csls_strength,
-    with_more_centres,
     with_sources,
 )
 from isthmus.selection.folds import Folds
@@ -222,11 +222,13 @@ def test_graphs_are_tried_for_kinds_alone() -> None:
 def test_what_is_trained_starts_from_what_leads() -> None:
     graph = Candidate("propagation", {"restart": 0.1, "group_weight": 4.0})
     closed = Candidate("cca", {"ridge": 1.0, "power": 0.5})
-    assert learned({"propagation": graph, "cca": closed}, 100) == [
+    assert learned({"propagation": graph, "cca": closed}, Setting("semantic", 100)) == [
         Candidate("cm-gnn", graph.params)
     ]
-    assert learned({"cca": closed}, 100) == []
-    assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
+    assert learned({"cca": closed}, Setting("semantic", 100)) == []
+    assert [each.aligner for each in learned({"cca": closed}, Setting(records=5000))] == [
+        "contrastive"
+    ]
 
 
 # ---- hubness ----------------------------------------------------------------------------
@@ -262,8 +264,9 @@ def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> No
 
 def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
     best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
-    assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
-    (wider,) = with_more_centres(best, 1001)
+    more = Setting(records=1001)
+    assert grown(best, Setting(records=1000)) == [] == grown({"cca": best["cca"]}, more)
+    (wider,) = grown(best, more)
     assert wider.params == {"ridge": 1.0, "max_centres": 2500}
 
 

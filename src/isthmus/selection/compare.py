@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from isthmus.core.linalg import F64
-from isthmus.selection.candidates import Candidate
+from isthmus.selection.candidates import Candidate, search_of
 from isthmus.selection.race import Trial
 
 COVERAGE = 0.95
@@ -125,16 +125,12 @@ def as_json(gap: Difference) -> dict[str, Any]:
 
 
 def rivals(candidate: Candidate) -> list[Candidate]:
-    """What a graph or a trained head has to beat: the same without training, and the plain head.
+    """What a candidate is reported against if it is chosen, as its aligner declares.
 
-    Empty for closed forms, which are compared with one another in the table of all trials.
+    A graph or a trained head has to beat the same without training, and the plain head. Closed
+    forms have no rivals; they are compared with one another in the table of all trials.
     """
-    params = candidate.params
-    names = ("ridge", "power", "components")
-    start: dict[str, Any] = {key: params[key] for key in names if key in params}
-    plain = Candidate("cca", {"ridge": 3.0, "power": 1.0, **start})
-    if candidate.aligner == "cm-gnn":
-        shared = (*names, "k", "gamma", "restart", "hops", "group_weight")
-        kept = {key: params[key] for key in shared if key in params}
-        return [plain, replace(candidate, aligner="propagation", params=kept)]
-    return [plain] if candidate.aligner in ("propagation", "contrastive", "adversarial") else []
+    return [
+        Candidate(rival.aligner, rival.params_from(candidate.params))
+        for rival in search_of(candidate.aligner).rivals
+    ]

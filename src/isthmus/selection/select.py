@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner
+from isthmus.aligners import Aligner, Setting
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
@@ -19,10 +19,11 @@ from isthmus.pipeline.splits import FOLDS, fold_labels
 from isthmus.selection.candidates import (
     Candidate,
     ensembles,
+    entering,
+    grown,
     learned,
     unentered,
     with_csls_strength,
-    with_more_centres,
     with_sources,
 )
 from isthmus.selection.compare import as_json, difference, rivals
@@ -142,71 +143,89 @@ def select(
     Raises:
         DataError: If there are too few records, or no candidate can be fitted.
     """
-    paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
-    if paired < MIN_RECORDS:
-        raise DataError(
-            f"{paired} records have two views or more, need at least {MIN_RECORDS} to hold "
-            "some out and to learn from the rest; add records, or fit an aligner by hand"
-        )
+    _check_enough(pairs)
     clock = Clock(budget)
     deals = [
         Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
         for deal in range(_deals(len(pairs)))
     ]
     table = Table(deals, _measure_for(readout, pairs), progress)
-    names = tuple(sources or ())
+    setting = Setting(readout, len(pairs), grouped(pairs))
+    plan = _Plan(
+        tuple(entering(choices, setting) if auto else choices), setting, auto, tuple(sources or ())
+    )
     singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
     count = deals[0].count
     doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
-    table.expected = 2 * len(choices) * (len(singles) + len(doubles)) // 3
-    share = _FOR_THE_CHOICE if doubles else 1.0
-    best = _choose(table, choices, singles, clock.part(share), auto, names, readout)
+    table.expected = 2 * len(plan.choices) * (len(singles) + len(doubles)) // 3
+    best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0))
     trials = table.trials(singles)
-    outer: list[OuterFold] = []
-    for fold in range(count) if doubles else []:
-        if outer and clock.left <= 0:
-            break
-        part = clock.part(1 / (count - fold))
-        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names, readout)
-        aligner = fit(candidate, deals[0].without(fold))
-        outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
     return Selection(
         best,
         trials,
         deals[0].without(),
-        outer,
+        _outer(table, plan, doubles, clock),
         folds=count if doubles else 0,
         held=1 / max(count - 1, 1),
         against=_against(table, best, clock),
-        not_tried=unentered(readout, len(pairs)) if auto else {},
+        not_tried=unentered(setting) if auto else {},
         deal=deals[0],
     )
 
 
-def _choose(
-    table: Table,
-    choices: Sequence[Candidate],
-    splits: Sequence[Split],
-    clock: Clock,
-    auto: bool,
-    sources: Sequence[str],
-    readout: Readout,
-) -> Candidate:
+@dataclass(frozen=True)
+class _Plan:
+    """What every choice, that on all folds and those of the outer folds, is made from.
+
+    Attributes:
+        choices: The candidates that enter first.
+        setting: What is known of the records.
+        auto: Whether others may enter, built on the best of these.
+        sources: Names of other sources.
+    """
+
+    choices: tuple[Candidate, ...]
+    setting: Setting
+    auto: bool
+    sources: tuple[str, ...]
+
+
+def _check_enough(pairs: PairedVectors) -> None:
+    paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
+    if paired < MIN_RECORDS:
+        raise DataError(
+            f"{paired} records have two views or more, need at least {MIN_RECORDS} to hold "
+            "some out and to learn from the rest; add records, or fit an aligner by hand"
+        )
+
+
+def _outer(table: Table, plan: _Plan, doubles: Sequence[LeftOut], clock: Clock) -> list[OuterFold]:
+    """Each outer fold, left out of a choice of its own, as far as the time goes."""
+    deal = table.deals[0]
+    outer: list[OuterFold] = []
+    for fold in range(deal.count) if doubles else []:
+        if outer and clock.left <= 0:
+            break
+        part = clock.part(1 / (deal.count - fold))
+        candidate = _choose(table, plan, _inner(doubles, fold), part)
+        aligner = fit(candidate, deal.without(fold))
+        outer.append(OuterFold(deal.held(fold), candidate, aligner, deal.train(fold)))
+    return outer
+
+
+def _choose(table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock) -> Candidate:
     """The best candidate, by these splits alone."""
-    table.run(choices[:1], splits, Clock(None))  # whatever the budget, something must be chosen
-    race(table, choices, splits, clock)
-    if auto:
+    table.run(plan.choices[:1], splits, Clock(None))  # whatever the budget, one must be chosen
+    race(table, plan.choices, splits, clock)
+    if plan.auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    records = len(table.deals[0].labels)
-    if auto and (wider := with_more_centres(table.best_by_family(splits), records)):
-        challenge(table, wider, splits, clock)
-        race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    if auto and (trained := learned(table.best_by_family(splits), records)):
-        challenge(table, trained, splits, clock)
-        race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    if sources:
-        race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
-    if auto and readout == "instance":
+        for build in (grown, learned):
+            if entrants := build(table.best_by_family(splits), plan.setting):
+                challenge(table, entrants, splits, clock)
+                race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    if plan.sources:
+        race(table, with_sources(table.best_by_family(splits), plan.sources), splits, clock)
+    if plan.auto and plan.setting.readout == "instance":
         race(table, with_csls_strength(table.best(splits)), splits, clock)
     return table.best(splits)
 
