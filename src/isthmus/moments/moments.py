@@ -42,7 +42,7 @@ class Moments:
             and right to 1e-5 relative.
 
     Raises:
-        InputError: For other products, or a view whose name contains ``|``.
+        InputError: For other products.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -56,20 +56,18 @@ class Moments:
     def __init__(self, dims: Mapping[str, int], *, products: Products = "float64") -> None:
         if products not in ("float64", "float32"):
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
-        if odd := [m for m in dims if "|" in m]:
-            raise InputError(f"names of views must not contain '|', got {', '.join(odd)}")
         self.dims = dict(dims)
         self.products: Products = products
-        self._sums: dict[str, F64] = {}
+        self._sums: dict[tuple[str, ...], F64] = {}
         for m, d in self.dims.items():
-            self._sums[f"{m}|n"] = np.zeros(1)
-            self._sums[f"{m}|sum"] = np.zeros(d)
-            self._sums[f"{m}|second"] = np.zeros((d, d))
+            self._sums[m, "n"] = np.zeros(1)
+            self._sums[m, "sum"] = np.zeros(d)
+            self._sums[m, "second"] = np.zeros((d, d))
         for a, b in self._stored_pairs():
-            self._sums[f"{a}|{b}|n"] = np.zeros(1)
-            self._sums[f"{a}|{b}|sum_a"] = np.zeros(self.dims[a])
-            self._sums[f"{a}|{b}|sum_b"] = np.zeros(self.dims[b])
-            self._sums[f"{a}|{b}|cross"] = np.zeros((self.dims[a], self.dims[b]))
+            self._sums[a, b, "n"] = np.zeros(1)
+            self._sums[a, b, "sum_a"] = np.zeros(self.dims[a])
+            self._sums[a, b, "sum_b"] = np.zeros(self.dims[b])
+            self._sums[a, b, "cross"] = np.zeros((self.dims[a], self.dims[b]))
         self._memo: dict[object, Any] = {}
 
     @classmethod
@@ -122,19 +120,19 @@ class Moments:
         here = {m: pairs.present[m][rows] for m in self.dims}
         blocks = {m: self._block(pairs.vectors[m][rows], here[m]) for m in self.dims}
         for m, x in blocks.items():
-            self._sums[f"{m}|n"] += weight * len(x.rows)
-            self._sums[f"{m}|sum"] += weight * x.total
-            _accumulate(self._sums[f"{m}|second"], _product(x, x), weight)
+            self._sums[m, "n"] += weight * len(x.rows)
+            self._sums[m, "sum"] += weight * x.total
+            _accumulate(self._sums[m, "second"], _product(x, x), weight)
         for a, b in self._stored_pairs():
             both = here[a] & here[b]
             if not both.any():
                 continue
             x = blocks[a].take(both[here[a]])
             y = blocks[b].take(both[here[b]])
-            self._sums[f"{a}|{b}|n"] += weight * len(x.rows)
-            self._sums[f"{a}|{b}|sum_a"] += weight * x.total
-            self._sums[f"{a}|{b}|sum_b"] += weight * y.total
-            _accumulate(self._sums[f"{a}|{b}|cross"], _product(x, y), weight)
+            self._sums[a, b, "n"] += weight * len(x.rows)
+            self._sums[a, b, "sum_a"] += weight * x.total
+            self._sums[a, b, "sum_b"] += weight * y.total
+            _accumulate(self._sums[a, b, "cross"], _product(x, y), weight)
 
     def _block(self, x: NDArray[np.float32], here: NDArray[np.bool_]) -> _Block:
         rows = x if here.all() else x[here]
@@ -181,46 +179,46 @@ class Moments:
         out = self * 1.0
         shift = {m: means[m] - self.mean(m) for m in self.dims if m in means}
         for m, t in shift.items():
-            n, total = self.count(m), self._sums[f"{m}|sum"]
+            n, total = self.count(m), self._sums[m, "sum"]
             crossed = np.outer(total, t)
-            out._sums[f"{m}|sum"] = total + n * t
-            out._sums[f"{m}|second"] += crossed + crossed.T + n * np.outer(t, t)
+            out._sums[m, "sum"] = total + n * t
+            out._sums[m, "second"] += crossed + crossed.T + n * np.outer(t, t)
         for a, b in self._stored_pairs():
-            key, n = f"{a}|{b}", self.count(a, b)
+            key, n = (a, b), self.count(a, b)
             t, u = (shift.get(m, np.zeros(self.dims[m])) for m in (a, b))
-            sum_a, sum_b = self._sums[f"{key}|sum_a"], self._sums[f"{key}|sum_b"]
-            out._sums[f"{key}|sum_a"] = sum_a + n * t
-            out._sums[f"{key}|sum_b"] = sum_b + n * u
-            out._sums[f"{key}|cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
+            sum_a, sum_b = self._sums[*key, "sum_a"], self._sums[*key, "sum_b"]
+            out._sums[*key, "sum_a"] = sum_a + n * t
+            out._sums[*key, "sum_b"] = sum_b + n * u
+            out._sums[*key, "cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
         return out
 
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:
-            return float(self._sums[f"{a}|n"][0])
+            return float(self._sums[a, "n"][0])
         first, second, _ = self._key(a, b)
-        return float(self._sums[f"{first}|{second}|n"][0])
+        return float(self._sums[first, second, "n"][0])
 
     def mean(self, m: str) -> F64:
         """Mean of the native vectors, ``(d,)``."""
-        return self._sums[f"{m}|sum"] / self._need(m)
+        return self._sums[m, "sum"] / self._need(m)
 
     def covariance(self, m: str) -> F64:
         """Covariance ``(d, d)`` over every row that has ``m``, divided by n."""
         mean = self.mean(m)
-        out: F64 = self._sums[f"{m}|second"] / self._need(m) - np.outer(mean, mean)
+        out: F64 = self._sums[m, "second"] / self._need(m) - np.outer(mean, mean)
         return out
 
     def cross(self, a: str, b: str) -> F64:
         """Cross-covariance ``(d_a, d_b)`` over the rows that have both, divided by n."""
         first, second, flipped = self._key(a, b)
-        prefix = f"{first}|{second}"
-        n = self._sums[f"{prefix}|n"][0]
+        key = (first, second)
+        n = self._sums[*key, "n"][0]
         if n <= 0:
             raise DataError(f"no record has both {a} and {b}, so their covariance is unknown")
-        mean_a = self._sums[f"{prefix}|sum_a"] / n
-        mean_b = self._sums[f"{prefix}|sum_b"] / n
-        out: F64 = self._sums[f"{prefix}|cross"] / n - np.outer(mean_a, mean_b)
+        mean_a = self._sums[*key, "sum_a"] / n
+        mean_b = self._sums[*key, "sum_b"] / n
+        out: F64 = self._sums[*key, "cross"] / n - np.outer(mean_a, mean_b)
         return out.T if flipped else out
 
     def neighbours(self, m: str) -> list[str]:
@@ -264,7 +262,8 @@ class Moments:
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """What to save: dimensions as JSON, sums as arrays."""
-        return {"dims": self.dims, "products": self.products}, dict(self._sums)
+        tensors = {name: self._sums[key] for key, name in self._names().items()}
+        return {"dims": self.dims, "products": self.products}, tensors
 
     @classmethod
     def from_state(
@@ -272,13 +271,22 @@ class Moments:
     ) -> Moments:
         """The moments that :meth:`state` described."""
         out = cls(document["dims"], products=document["products"])
-        out._sums = {key: np.asarray(tensors[key], dtype=np.float64) for key in out._sums}
+        names = out._names().items()
+        out._sums = {key: np.asarray(tensors[name], dtype=np.float64) for key, name in names}
         return out
 
     @property
     def fingerprint(self) -> str:
         """Names exactly these sums."""
-        return fingerprint({"dims": self.dims}, self._sums)
+        return fingerprint({"dims": self.dims}, self.state()[1])
+
+    def _names(self) -> dict[tuple[str, ...], str]:
+        """What each sum is called when saved: by places, since a view may be called anything."""
+        place = {view: str(i) for i, view in enumerate(sorted(self.dims))}
+        return {
+            (*views, what): ".".join([*(place[view] for view in views), what])
+            for *views, what in self._sums
+        }
 
     def _key(self, a: str, b: str) -> tuple[str, str, bool]:
         for name in (a, b):
