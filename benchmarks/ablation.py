@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
 from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F32
@@ -259,6 +260,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="parts")
     arguments = parser.parse_args()
+    need(
+        datasets=("tuxpaint", "openclipart"),
+        encoders=(*STARTER, *IMAGES),
+        packages=("torch", "torch_geometric"),
+    )
     data: dict[str, Any] = views()
     found: list[dict[str, Any]] = []
     base_runs: list[dict[str, Any]] = []

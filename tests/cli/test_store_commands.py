@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.datasets import load
 from isthmus.media import decode
@@ -44,7 +45,7 @@ def run(home: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "ISTHMUS_STORE": str(home / "店"), "COLUMNS": "200"},
     )
     assert done.returncode == code, done.stderr + done.stdout
@@ -179,6 +180,6 @@ def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, column
         pass
     os.close(reader)
     shown = b"".join(parts).decode(errors="replace")
-    assert process.wait(60) in (0, 5), shown
+    assert process.wait(PATIENCE) in (0, 5), shown
     assert ("▀" in shown or "▄" in shown) == (columns > 0)
     assert "Traceback" not in shown and "cell size" not in shown

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.waiting import PATIENCE
 
 from isthmus import encoders
 from isthmus.core.errors import DataError, InputError, MissingExtraError, VectorError
@@ -285,23 +286,24 @@ def test_only_a_few_prepared_items_are_in_memory_when_inference_is_slow(tmp_path
 
 def test_decoding_and_inference_overlap(tmp_path):
     class Watched(Mean):
-        busy = False
-        decoded_meanwhile = 0
+        """The fifth picture is decoded while the first four are encoded, or never."""
+
+        begun, met = threading.Event(), threading.Event()
 
         def prepare(self, decoded):
-            self.decoded_meanwhile += self.busy
+            if self.prepared == self.batch_size:
+                assert self.begun.wait(PATIENCE)
+                self.met.set()
             return super().prepare(decoded)
 
         def encode(self, batch):
-            self.busy = True
-            try:
-                return super().encode(batch)
-            finally:
-                self.busy = False
+            self.begun.set()
+            assert self.met.wait(PATIENCE)
+            return super().encode(batch)
 
-    encoder = Watched(seconds=0.04)
-    encode_items(images(tmp_path, 40), encoder, workers=1)
-    assert encoder.decoded_meanwhile > 0
+    encoder = Watched()
+    assert encode_items(images(tmp_path, 40), encoder, workers=1).ok.all()
+    assert encoder.encoded == 40
 
 
 def records(tmp_path):

@@ -14,6 +14,16 @@ from isthmus.core.registry import Registry
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.joined import JoinedEncoder
 
+__all__ = [
+    "CLASSICAL",
+    "DEFAULTS",
+    "ENCODERS",
+    "PACKAGES",
+    "default_for",
+    "load",
+    "missing_packages",
+]
+
 ENCODERS: Registry[Any] = Registry("encoder")
 """Short ids and the classes or functions that make the encoders."""
 ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")

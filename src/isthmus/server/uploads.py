@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
@@ -38,8 +40,33 @@ class Uploaded:
     size: int
 
 
+class _Kept(LRUCache[str, Uploaded]):
+    """Uploads by content hash, up to a number of files and a number of bytes.
+
+    Args:
+        settings: Both limits; the newest upload always stays.
+        gone: Called with the key of each upload that had to go.
+    """
+
+    def __init__(self, settings: Settings, gone: Callable[[str], None]) -> None:
+        room = settings.upload_bytes
+        super().__init__(room, lambda made: min(made.size, room))
+        self._most, self._gone = max(settings.uploads, 1), gone
+
+    def __setitem__(self, key: str, made: Uploaded) -> None:
+        super().__setitem__(key, made)
+        while len(self) > self._most:
+            self.popitem()
+
+    def popitem(self) -> tuple[str, Uploaded]:
+        """Let go of the least recently used upload."""
+        key, made = super().popitem()
+        self._gone(key)
+        return key, made
+
+
 class Uploads:
-    """Uploaded files by the hash of their content; the oldest go when there is no room.
+    """Uploaded files by the hash of their content; those unused for longest make room for new ones.
 
     They are decoded in child processes with caps on memory and time.
 
@@ -49,11 +76,11 @@ class Uploads:
     """
 
     def __init__(self, space: Space, settings: Settings) -> None:
-        self._space, self._settings = space, settings
+        self._space = space
         self._stack = ExitStack()
         self._folder: Path | None = None
         self._makers: dict[str, Preparers] = {}
-        self._kept: OrderedDict[str, Uploaded] = OrderedDict()
+        self._kept = _Kept(settings, self._remove)
         self._lock = threading.Lock()
 
     def open(self) -> None:
@@ -84,7 +111,6 @@ class Uploads:
         key = content_hash(data)
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
                 return self._kept[key]
         path = self._folder / key
         path.write_bytes(data)
@@ -95,9 +121,6 @@ class Uploads:
             raise type(error)(name, error.reason) from error
         with self._lock:
             self._kept[key] = made
-            while len(self._kept) > 1 and self._full():
-                old, _ = self._kept.popitem(last=False)
-                (self._folder / old).unlink(missing_ok=True)
         return made
 
     def get(self, key: str) -> Uploaded:
@@ -109,12 +132,11 @@ class Uploads:
         with self._lock:
             if key not in self._kept:
                 raise MissingDataError(f"there is no upload {key[:12]!r} any more; send it again")
-            self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _full(self) -> bool:
-        size = sum(each.size for each in self._kept.values())
-        return len(self._kept) > self._settings.uploads or size > self._settings.upload_bytes
+    def _remove(self, key: str) -> None:
+        assert self._folder is not None, "open() comes first"
+        (self._folder / key).unlink(missing_ok=True)
 
     def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
         found = item_from_path(path)

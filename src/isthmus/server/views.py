@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
@@ -21,7 +21,9 @@ from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)
 _CACHED = 64 * 2**20
+"""Bytes of thumbnails and curves of loudness that are kept."""
 _ASPECTS = 200_000
+"""Pictures whose aspect ratio is kept."""
 _POINTS = 240
 
 
@@ -29,9 +31,8 @@ class Views:
     """Views of items, the last of them kept."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, object], bytes] = OrderedDict()
-        self._size = 0
-        self._aspects: dict[str, float | None] = {}
+        self._kept: LRUCache[tuple[str, object], bytes] = LRUCache(_CACHED, getsizeof=len)
+        self._aspects: LRUCache[str, float | None] = LRUCache(_ASPECTS)
         self._lock = threading.Lock()
 
     def thumbnail(self, key: str, side: int, item: Callable[[], MediaItem]) -> bytes:
@@ -55,24 +56,21 @@ class Views:
         """Width over height of a picture, from its header; None where it cannot be told."""
         if entry.modality != IMAGE or entry.gone:
             return None
-        if entry.id not in self._aspects:
-            if len(self._aspects) > _ASPECTS:
-                self._aspects.clear()
-            self._aspects[entry.id] = _aspect(entry.source)
-        return self._aspects[entry.id]
+        with self._lock:
+            if entry.id in self._aspects:
+                return self._aspects[entry.id]
+        made = _aspect(entry.source)
+        with self._lock:
+            self._aspects[entry.id] = made
+        return made
 
     def _view(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
                 return self._kept[key]
         made = make()
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = made
-                self._size += len(made)
-            while self._size > _CACHED and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            self._kept[key] = made
         return made
 
 
