@@ -158,7 +158,7 @@ def test_a_source_of_the_same_kind_is_used_and_helps() -> None:
     few, many, held = signal(30, 1, 1.5), signal(2000, 2, 1.5), signal(300, 3, 1.5)
     alone = align(few, aligner="auto", nested=False)
     helped = align(few, aligner="auto", nested=False, sources={"more": many})
-    assert "more" in helped.report["chosen"]["label"]
+    assert "more" in helped.report.chosen.label
 
     def found(space: Any) -> float:
         x, y = (space.transform(held.vectors[m], m) for m in ("image", "text"))
@@ -174,8 +174,8 @@ def test_a_source_of_noise_is_weighed_away() -> None:
         {m: 5 * rng.normal(size=(4000, x.shape[1])) for m, x in few.vectors.items()}
     )
     space = align(few, aligner="auto", nested=False, sources={"noise": noise})
-    assert "noise" not in space.report["chosen"]["label"]
-    assert any("noise" in row["candidate"] for row in space.report["tried"])
+    assert "noise" not in space.report.chosen.label
+    assert any("noise" in row.candidate for row in space.report.choice.tried)
 
 
 def test_sources_that_do_not_fit_are_told() -> None:
@@ -204,9 +204,9 @@ def test_the_semantic_readout_is_chosen_for_by_groups() -> None:
         align(pairs, aligner="ridge", readout="semantic")
     grouped = replace(pairs, groups=np.arange(100) % 20)
     space = align(grouped, aligner="ridge", readout="semantic", nested=False)
-    assert space.report["readout"] == "semantic"
+    assert space.report.settings.readout == "semantic"
     chance = 5 / 20
-    assert space.report["tried"][0]["score"] > chance
+    assert space.report.choice.tried[0].score > chance
 
 
 # ---- graphs --------------------------------------------------------------------------
