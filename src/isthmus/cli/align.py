@@ -88,8 +88,9 @@ def command(
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
     seconds = None if budget is None else parse_seconds(budget, "--budget")
-    encoders = _one_a_view(parse_encoders(encoder))
-    dataset = load_data(data, data_option, column, modalities_of(encoders))
+    named = parse_encoders(encoder)
+    encoders = _one_a_view(named)
+    dataset = load_data(data, data_option, column, modalities_of(named))
     sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:

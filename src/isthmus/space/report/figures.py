@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
@@ -109,6 +109,9 @@ class Quality(Generic[N]):
 
     def __getitem__(self, direction: Direction) -> Readouts[N]:
         return self.directions[direction]
+
+    def __iter__(self) -> Iterator[Direction]:
+        return iter(self.directions)
 
     def to_json(self) -> dict[str, Json]:
         """Plain values: one row a direction, one row a pair of views."""
