@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Encoder, Progress, batch_size_of
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
@@ -343,7 +343,7 @@ def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str
     return chosen
 
 
-def _groups(records: Sequence[Record]) -> NDArray[Any] | None:
+def _groups(records: Sequence[Record]) -> Array | None:
     if all(record.group is None for record in records):
         return None
     groups = np.empty(len(records), dtype=object)

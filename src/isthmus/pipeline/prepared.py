@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder, Fitted, Progress
 from isthmus.core.errors import DataError
+from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
+from isthmus.core.validate import check_vectors
 from isthmus.core.view import VECTOR, View
 from isthmus.datasets import has_columns
 from isthmus.datasets import load as load_dataset
@@ -26,7 +28,7 @@ from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.encode import encode_records
 from isthmus.pipeline.splits import linked_groups
 
-Data = str | Path | Dataset | PairedVectors | Mapping[str, NDArray[Any]]
+Data = str | Path | Dataset | PairedVectors | Mapping[str, Array]
 Encoders = Mapping[str, str | Encoder]
 VECTORS = "vectors"
 """The id of the encoder of a view that is vectors already."""
@@ -52,7 +54,7 @@ class Prepared:
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
 
-    def take(self, rows: NDArray[Any]) -> Prepared:
+    def take(self, rows: Array) -> Prepared:
         """The records at ``rows`` (indices or a mask), with the same encoders."""
         return replace(self, pairs=self.pairs.take(rows), links=self.links[rows])
 
@@ -81,7 +83,7 @@ def prepare(
         progress: Told as work is done.
     """
     if isinstance(data, Mapping):
-        data = PairedVectors(data)
+        data = PairedVectors({view: check_vectors(x, name=view) for view, x in data.items()})
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
     given = {view: _loaded(named) for view, named in (encoders or {}).items()}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.view import Direction, ViewPair
@@ -102,7 +100,7 @@ def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _measure(scores: F32, groups: NDArray[Any] | None) -> RetrievalFigures[float]:
+def _measure(scores: F32, groups: Array | None) -> RetrievalFigures[float]:
     known = groups is not None and all(group is not None for group in groups)
     found = retrieval_report(
         scores, groups_query=groups if known else None, groups_gallery=groups if known else None

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
 from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, Direction, View
 from isthmus.media.source import item_from_path
@@ -139,14 +138,14 @@ class Space:
         self.encoders[name].check(encoder)
         self._loaded[name] = encoder
 
-    def transform(self, x: NDArray[Any], view: str) -> F32:
+    def transform(self, x: Array, view: str) -> F32:
         """Native vectors ``(n, dim)`` to unit vectors of the space ``(n, k)`` float32."""
         self._known(view)
         return self.heads[view](x)
 
     def embed(
         self,
-        things: Sequence[str | Path | MediaItem | NDArray[Any]],
+        things: Sequence[str | Path | MediaItem | Array],
         view: str,
         *,
         cache: vector_cache.VectorCache | None = None,
@@ -329,11 +328,11 @@ class Space:
         joined = " + ".join(f"{m} ({self.encoders[m].spec})" for m in self.views)
         return f"Space({joined}, dim={self.dim}, fingerprint={self.fingerprint[:12]})"
 
-    def _heads_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _heads_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the fingerprint names."""
         # Arrays are called by the place of their view: a name of the user's may hold anything.
         rows: list[dict[str, Any]] = []
-        tensors: dict[str, NDArray[Any]] = {}
+        tensors: dict[str, Array] = {}
         for place, (view, head) in enumerate(self.heads.items()):
             state, arrays = head.state()
             ref = self.encoders[view]
@@ -353,7 +352,7 @@ class Space:
             raise InputError(f"the space has no {unknown[0]!r}; it joins {', '.join(self.views)}")
 
 
-def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> MediaItem:
+def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
     """What a user hands in as an item of a modality."""
     if isinstance(thing, MediaItem):
         return thing
@@ -366,5 +365,5 @@ def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> Medi
     return item_from_path(Path(thing), modality)
 
 
-def _prefixed(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _prefixed(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
