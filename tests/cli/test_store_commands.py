@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.waiting import PATIENCE
 
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.media import decode
 from isthmus.selection import align
@@ -135,7 +136,11 @@ def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     space = Space.load("starter")
     assert set(space.views) == {"text", "image", "audio"}
     assert space.encoders["text"].spec == "universal"
-    assert {"text→image", "image→text", "text→audio"} <= set(space.calibration)
+    assert {
+        Direction("text", "image"),
+        Direction("image", "text"),
+        Direction("text", "audio"),
+    } <= set(space.calibration)
     folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20
 

@@ -85,7 +85,8 @@ def prepare(
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
     given = {view: _loaded(named) for view, named in (encoders or {}).items()}
-    dataset = data if isinstance(data, Dataset) else _load(data, given)
+    read = {view: encoder.modality for view, encoder in given.items()}
+    dataset = data if isinstance(data, Dataset) else load_for(data, read)
     chosen, specs = _encoders(dataset, given, encoders or {})
     pairs, failures = encode_records(dataset, chosen, cache=cache, progress=progress)
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
@@ -103,13 +104,18 @@ def _loaded(named: str | Encoder) -> Encoder:
     return load_encoder(named) if isinstance(named, str) else named
 
 
-def _load(data: str | Path, given: Mapping[str, Encoder]) -> Dataset:
-    """A data set by name or path; encoders say what the columns of a table hold."""
-    views = [View(view, encoder.modality) for view, encoder in given.items()]
-    columns = {view.name: str(view) for view in views if view.name != view.modality}
-    return (
-        load_dataset(data, columns=columns) if columns and has_columns(data) else load_dataset(data)
-    )
+def load_for(data: str | Path, modalities: Mapping[str, str], **options: Any) -> Dataset:
+    """Load a data set; in a table, columns are taken as the views of their names.
+
+    Args:
+        data: A name or path.
+        modalities: Of the views that are needed. ``columns=`` among the options goes before.
+        **options: As for :func:`isthmus.datasets.load`.
+    """
+    views = [View(view, modality) for view, modality in modalities.items() if view != modality]
+    if views and "columns" not in options and has_columns(data):
+        options["columns"] = {view.name: str(view) for view in views}
+    return load_dataset(data, **options)
 
 
 def _encoders(

@@ -1,4 +1,9 @@
-"""What every request passes before it is answered: who asks, from where, and how much."""
+"""What every request passes before it is answered: who asks, from where, and how much.
+
+This is own code because Starlette limits the size of a body, but not how slowly it comes, and
+limiters such as slowapi count requests in a stretch of time, not those at work. Starlette checks
+the ``Host``.
+"""
 
 from __future__ import annotations
 

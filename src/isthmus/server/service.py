@@ -14,6 +14,7 @@ from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
+from isthmus.pipeline import WORKERS
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.jobs import Jobs
@@ -56,6 +57,7 @@ class Service:
             if encoder.modality == TEXT and not isinstance(encoder, Together):
                 space.attach(Together(encoder), view)
         self.uploads.open()
+        WORKERS.warm_up()
         if TEXT in space.views:
             for _ in range(3):
                 self.store.search(text=_WARM)

@@ -1,4 +1,7 @@
-"""Encoding for many callers: who comes while the encoder works is served with the next batch."""
+"""Encoding for many callers: who comes while the encoder works is served with the next batch.
+
+This is own code because batchers such as the one of Ray Serve come with a server of their own.
+"""
 
 from __future__ import annotations
 

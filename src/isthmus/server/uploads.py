@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from isthmus.core.artifact import content_hash
 from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.view import TEXT, VECTOR
+from isthmus.media import PLAIN
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import encode_items
-from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.server.settings import Settings
 from isthmus.space import Space
 
@@ -68,8 +66,6 @@ class _Kept(LRUCache[str, Uploaded]):
 class Uploads:
     """Uploaded files by the hash of their content; those unused for longest make room for new ones.
 
-    They are decoded in child processes with caps on memory and time.
-
     Args:
         space: Whose encoders are used.
         settings: How many, and how large together.
@@ -77,24 +73,20 @@ class Uploads:
 
     def __init__(self, space: Space, settings: Settings) -> None:
         self._space = space
-        self._stack = ExitStack()
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._folder: Path | None = None
-        self._makers: dict[str, Preparers] = {}
         self._kept = _Kept(settings, self._remove)
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Make the folder and start the children."""
-        folder = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
-        self._folder = Path(self._stack.enter_context(folder))
-        for view, ref in self._space.encoders.items():
-            if ref.modality not in (TEXT, VECTOR) and ref.spec:
-                made = preparers(ref.spec, ref.options, workers=1)
-                self._makers[view] = self._stack.enter_context(made)
+        """Make the folder."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
+        self._folder = Path(self._temporary.name)
 
     def close(self) -> None:
-        """End the children and drop all files."""
-        self._stack.close()
+        """Drop all files."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
         self._kept.clear()
 
     def add(self, data: bytes, name: str) -> Uploaded:
@@ -141,13 +133,15 @@ class Uploads:
     def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
         found = item_from_path(path)
         item = MediaItem(found.id, found.modality, name, path)
-        if item.modality not in self._makers:
-            kinds = " and ".join(self._makers) or "words"
+        known = [ref.modality for ref in self._space.encoders.values()]
+        files = [modality for modality in dict.fromkeys(known) if modality not in PLAIN]
+        if item.modality not in files:
+            kinds = " and ".join(files) or "words"
             raise UnsupportedMediaError(
                 name, f"is {item.modality}; files to search by can be {kinds}"
             )
         encoder = self._space.encoder(item.modality)
-        native = encode_items([item], encoder, make=self._makers[item.modality])
+        native = encode_items([item], encoder)
         if not native.ok[0]:
             raise UnsupportedMediaError(name, native.failures[0].reason)
         vector = self._space.transform(native.vectors, item.modality)[0]

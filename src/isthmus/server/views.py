@@ -7,16 +7,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from cachetools import LRUCache
 
-from isthmus.core.errors import MediaError, UnsupportedMediaError
+from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE
-from isthmus.media import decode
-from isthmus.media.image import FORMATS
+from isthmus.core.view import IMAGE
 from isthmus.media.sniff import MEDIA_TYPES, container, read_head
-from isthmus.report.kit.assets import webp
+from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)
@@ -46,11 +43,11 @@ class Views:
         Raises:
             MediaError: If it is no picture, or cannot be read any more.
         """
-        return self._view((key, side), lambda: _small(item(), side))
+        return self._view((key, side), lambda: WORKERS.thumbnail(item(), side).webp)
 
     def loudness(self, key: str, item: Callable[[], MediaItem]) -> bytes:
-        """Peaks of a sound over its length, one byte each; see :func:`_peaks`."""
-        return self._view((key, "loudness"), lambda: _peaks(item()))
+        """Peaks of a sound over its length, one byte each, 0…255."""
+        return self._view((key, "loudness"), lambda: WORKERS.loudness(item(), _POINTS))
 
     def aspect(self, entry: Entry) -> float | None:
         """Width over height of a picture, from its header; None where it cannot be told."""
@@ -93,30 +90,8 @@ def file_of(entry: Entry) -> tuple[Path, str]:
     return path, MEDIA_TYPES.get(kind, "application/octet-stream")
 
 
-def _small(item: MediaItem, side: int) -> bytes:
-    if item.modality != IMAGE:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only pictures have one")
-    return webp(item, side)[0]
-
-
-def _peaks(item: MediaItem) -> bytes:
-    """The largest deviation in each of 240 stretches, as a share of the largest, 0…255."""
-    if item.modality != AUDIO:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only sounds have one")
-    samples = np.abs(decode(item).samples)
-    stretches = [part.max() for part in np.array_split(samples, _POINTS) if len(part)]
-    peaks = np.array(stretches, dtype=np.float64)
-    scaled = np.rint(255 * peaks / max(float(peaks.max(initial=0.0)), 1e-9))
-    return scaled.astype(np.uint8).tobytes()
-
-
 def _aspect(source: str) -> float | None:
-    from PIL import Image
-
     try:
-        with Image.open(source, formats=FORMATS) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except (OSError, ValueError, SyntaxError):
+        return WORKERS.aspect(MediaItem("", IMAGE, source, Path(source)))
+    except MediaError:
         return None
-    return round((height / width if turned else width / height), 4)

@@ -25,6 +25,7 @@ from isthmus.space.calibration import Background, Calibration, native_nearness, 
 from isthmus.space.card import model_card
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
+from isthmus.space.report import AnyReport, read_report, write_report
 
 
 class Space:
@@ -35,7 +36,7 @@ class Space:
         banks: Training vectors in the space by view, ``(b, k)``, against which the
             ``instance`` read-out measures hubness.
         encoders: By view.
-        report: How it was made and how good it is; JSON-serialisable.
+        report: How it was made and how good it is; None for one made by hand.
         csls_strength: How strongly the ``instance`` read-out corrects for hubness, 0…1.
         bank_ids: Ids of the records behind the rows of each bank; empty where they are
             not known, as in spaces of older releases.
@@ -53,7 +54,7 @@ class Space:
         banks: Mapping[str, F32],
         encoders: Mapping[str, EncoderRef],
         *,
-        report: Mapping[str, Any] | None = None,
+        report: AnyReport | None = None,
         csls_strength: float = 1.0,
         bank_ids: Mapping[str, Sequence[str]] | None = None,
         calibration: Mapping[Direction, Calibration] | None = None,
@@ -62,7 +63,7 @@ class Space:
         self.heads = dict(heads)
         self.banks = dict(banks)
         self.encoders = dict(encoders)
-        self.report = dict(report or {})
+        self.report = report
         self.csls_strength = csls_strength
         self.bank_ids = {m: list((bank_ids or {}).get(m, ())) for m in self.banks}
         for m, names in self.bank_ids.items():
@@ -246,12 +247,10 @@ class Space:
             for column, name in enumerate(self.views)
         }
 
-    def emergent(self, directions: Iterable[str]) -> list[str]:
-        """Those of ``"a→b"`` directions whose views shared no record in training."""
-        paired = {
-            frozenset(name.split("–")) for name in self.report.get("data", {}).get("pairs", {})
-        }
-        return [name for name in directions if frozenset(name.split("→")) not in paired]
+    def emergent(self, directions: Iterable[Direction]) -> list[Direction]:
+        """Those of some directions whose views shared no record in training."""
+        paired = () if self.report is None else self.report.data.pairs
+        return [each for each in directions if each.pair not in paired]
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write the space: JSON, safetensors and a model card, whole or not at all.
@@ -261,7 +260,7 @@ class Space:
             compact: Whether banks are kept with half the digits (float16).
         """
         document, tensors = self._heads_state()
-        document["report"] = self.report
+        document["report"] = write_report(self.report)
         document["csls_strength"] = self.csls_strength
         document["calibration"] = [
             {"direction": direction.to_json(), "learned": each.to_json()}
@@ -316,7 +315,7 @@ class Space:
             heads,
             banks,
             encoders,
-            report=document["report"],
+            report=read_report(document["report"]),
             csls_strength=float(document["csls_strength"]),
             bank_ids=ids,
             calibration=calibration,
