@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin
+from typing import TypeAlias, TypeVar, get_args, get_origin
 
 from isthmus.core.errors import ArtifactError
 from isthmus.core.view import Direction, ViewPair
@@ -21,7 +21,7 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 
 T = TypeVar("T")
 
-_KEYS: Mapping[type, str] = {Direction: "direction", ViewPair: "pair"}
+_KEYS: Mapping[object, str] = {Direction: "direction", ViewPair: "pair"}
 """Keys of a mapping that become a field of a row, and what that field is called."""
 _VALUE = "value"
 """Field of a row for a value that has no fields of its own."""
@@ -46,9 +46,8 @@ def to_document(value: object) -> Json:
 
 def to_object(value: object) -> dict[str, Json]:
     """The same of one dataclass, whose document is an object."""
-    kind: Any = type(value)
-    hints = _hints(kind)
-    return {name: _written(getattr(value, name), hint) for name, hint in hints.items()}
+    kind: object = type(value)
+    return {name: _written(getattr(value, name), hint) for name, hint in _hints(kind).items()}
 
 
 def from_document(kind: type[T], document: Json, where: str) -> T:
@@ -69,12 +68,11 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
         Traceback (most recent call last):
         isthmus.core.errors.ArtifactError: a row: the key 'gallery' is missing
     """
-    found: T = _read(kind, document, where)
-    return found
+    return typing.cast(T, _read(kind, document, where))
 
 
-def _written(value: object, hint: Any) -> Json:
-    if is_dataclass(value) and not isinstance(value, type):
+def _written(value: object, hint: object) -> Json:
+    if _has_fields(value):
         return to_object(value)
     if isinstance(value, Mapping):
         key = _row_key(hint) or next((_KEYS[type(k)] for k in value if type(k) in _KEYS), None)
@@ -89,12 +87,15 @@ def _written(value: object, hint: Any) -> Json:
 
 
 def _row(key: str, name: object, value: object) -> Json:
-    written = _written(value, object)
-    rest = written if is_dataclass(value) and isinstance(written, dict) else {_VALUE: written}
+    rest = to_object(value) if _has_fields(value) else {_VALUE: _written(value, object)}
     return {key: _written(name, object), **rest}
 
 
-def _read(kind: Any, document: Json, where: str) -> Any:
+def _has_fields(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
+
+
+def _read(kind: object, document: Json, where: str) -> object:
     origin, args = get_origin(kind), get_args(kind)
     if kind is object:
         return document
@@ -106,21 +107,27 @@ def _read(kind: Any, document: Json, where: str) -> Any:
             raise _unfit(where, f"one of {', '.join(map(repr, args))}", document)
         return document
     if origin is tuple:
-        rows = _expect(list, document, where)
-        return tuple(_read(args[0], row, f"{where}[{i}]") for i, row in enumerate(rows))
-    if origin is not None and issubclass(origin, Mapping):
-        return _read_mapping(args, _row_key(kind), document, where)
-    if is_dataclass(origin or kind):
-        return _read_object(kind, document, where)
-    return _expect(kind, document, where)
-
-
-def _read_mapping(args: tuple[Any, ...], key: str | None, document: Json, where: str) -> Any:
-    if key is None:
+        rows = enumerate(_expect(list, document, where))
+        return tuple(_read(args[0], row, f"{where}[{i}]") for i, row in rows)
+    if origin is Mapping:
+        key = _row_key(kind)
+        if key is not None:
+            return _read_rows(key, args, _expect(list, document, where), where)
         given = _expect(dict, document, where)
         return {name: _read(args[1], inner, f"{where}.{name}") for name, inner in given.items()}
-    found: dict[Any, Any] = {}
-    for i, row in enumerate(_expect(list, document, where)):
+    if is_dataclass(origin or kind):
+        return _read_object(kind, document, where)
+    if kind is float and isinstance(document, int) and not isinstance(document, bool):
+        return document
+    return _expect(typing.cast("type[object]", kind), document, where)
+
+
+def _read_rows(
+    key: str, args: tuple[object, ...], rows: Sequence[Json], where: str
+) -> dict[object, object]:
+    """A mapping from the field called ``key`` of each row to the rest of it."""
+    found: dict[object, object] = {}
+    for i, row in enumerate(rows):
         place = f"{where}[{i}]"
         rest = dict(_expect(dict, row, place))
         if key not in rest:
@@ -136,14 +143,15 @@ def _read_mapping(args: tuple[Any, ...], key: str | None, document: Json, where:
     return found
 
 
-def _read_object(kind: Any, document: Json, where: str) -> Any:
+def _read_object(kind: object, document: Json, where: str) -> object:
     given, hints = _expect(dict, document, where), _hints(kind)
     _check_keys(given, hints, where)
     values = {name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
-    return (get_origin(kind) or kind)(**values)
+    made: type[object] = get_origin(kind) or typing.cast("type[object]", kind)
+    return made(**values)
 
 
-def _check_keys(given: Mapping[str, Json], needed: typing.Iterable[str], where: str) -> None:
+def _check_keys(given: Mapping[str, Json], needed: Iterable[str], where: str) -> None:
     names = list(needed)
     for name in names:
         if name not in given:
@@ -153,9 +161,8 @@ def _check_keys(given: Mapping[str, Json], needed: typing.Iterable[str], where: 
             raise ArtifactError(f"{where}: the key {name!r} is unknown; it has {', '.join(names)}")
 
 
-def _expect(kind: type, document: Json, where: str) -> Any:
-    wanted = (float, int) if kind is float else kind
-    if not isinstance(document, wanted) or (isinstance(document, bool) and kind is not bool):
+def _expect(kind: type[T], document: Json, where: str) -> T:
+    if not isinstance(document, kind) or (isinstance(document, bool) and kind is not bool):
         raise _unfit(where, kind.__name__, document)
     return document
 
@@ -164,23 +171,29 @@ def _unfit(where: str, needed: str, document: Json) -> ArtifactError:
     return ArtifactError(f"{where}: need {needed}, got {document!r:.40}")
 
 
-def _row_key(hint: Any) -> str | None:
+def _row_key(hint: object) -> str | None:
     """What the keys of a mapping are called in its rows; None where it is written as an object."""
     keys = get_args(hint)
     return _KEYS.get(keys[0]) if keys else None
 
 
 @lru_cache(maxsize=256)
-def _hints(kind: Any) -> Mapping[str, Any]:
+def _hints(kind: object) -> Mapping[str, object]:
     """Types of the fields of a dataclass; those of ``Quality[float]`` with ``float`` put in."""
     origin = get_origin(kind) or kind
     values = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
     hints = typing.get_type_hints(origin)
-    return {each.name: _filled(hints[each.name], values) for each in fields(origin)}
+    return {name: _filled(hints[name], values) for name in _names(origin)}
 
 
-def _filled(hint: Any, values: Mapping[Any, Any]) -> Any:
+def _names(kind: object) -> list[str]:
+    return [each.name for each in fields(typing.cast("type[typing.Any]", kind))]
+
+
+def _filled(hint: object, values: Mapping[object, object]) -> object:
     if isinstance(hint, TypeVar):
         return values.get(hint, hint)
     inner = getattr(hint, "__parameters__", ())
-    return hint[tuple(values.get(each, each) for each in inner)] if inner else hint
+    if not inner:
+        return hint
+    return typing.cast("typing.Any", hint)[tuple(values.get(each, each) for each in inner)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from isthmus.core.view import VECTOR, Direction
+from isthmus.core.view import MEDIA_MODALITIES, Direction, ViewPair
 from isthmus.report.kit.glyphs import glyph
 from isthmus.report.kit.markup import Markup, el, join
-from isthmus.report.kit.words import a_thing, thing
+from isthmus.report.kit.words import thing
+
+_ITEM, _ROW = "item", "row"
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,28 @@ class Views:
         both = (self.label(direction.query), arrow, self.label(direction.gallery))
         return el("span", *both, class_="direction")
 
+    def pair(self, pair: ViewPair) -> Markup:
+        """Both views with their shapes, in no order."""
+        return join((self.label(pair.a), self.label(pair.b)), between=" – ")
+
     def thing(self, view: str) -> str:
         """One thing of a view: ``"picture"``, or ``"item of photo"`` where it has its own name."""
-        if self.modality(view) == view != VECTOR:
-            return thing(view)
-        return f"{'row' if self.modality(view) == VECTOR else 'item'} of {view}"
+        noun, of = self._noun(view)
+        return noun + of
 
     def a_thing(self, view: str) -> str:
-        """The same with its article: ``"a picture"``."""
-        if self.modality(view) == view != VECTOR:
-            return a_thing(view)
-        return f"{'a' if self.modality(view) == VECTOR else 'an'} {self.thing(view)}"
+        """The same with its article: ``"a picture"``, ``"an item of photo"``."""
+        noun, of = self._noun(view)
+        return f"{'an' if noun == _ITEM else 'a'} {noun}{of}"
+
+    def things(self, view: str) -> str:
+        """Several of them: ``"pictures"``, ``"items of photo"``."""
+        noun, of = self._noun(view)
+        return f"{noun}s{of}"
+
+    def _noun(self, view: str) -> tuple[str, str]:
+        """What one thing is called, and whose it is where that does not say it."""
+        modality = self.modality(view)
+        if modality in MEDIA_MODALITIES:
+            return (thing(view), "") if view == modality else (_ITEM, f" of {view}")
+        return _ROW, f" of {view}"

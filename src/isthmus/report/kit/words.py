@@ -13,7 +13,6 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.text import decode_text
 
 _SINGULAR = {TEXT: "caption", IMAGE: "picture", AUDIO: "recording", VIDEO: "video"}
-_ARTICLE = {TEXT: "a caption", IMAGE: "a picture", AUDIO: "a recording", VIDEO: "a video"}
 _LANGUAGES = {
     "ar": "العربية",
     "de": "Deutsch",
@@ -40,13 +39,8 @@ _SCRIPTS = (("\u3040", "\u30ff", "ja"), ("\uac00", "\ud7af", "ko"), ("\u4e00", "
 
 
 def thing(modality: str) -> str:
-    """One thing of a modality: ``"picture"``."""
-    return _SINGULAR.get(modality, f"row of {modality}")
-
-
-def a_thing(modality: str) -> str:
-    """The same with its article: ``"a picture"``."""
-    return _ARTICLE.get(modality, f"a row of {modality}")
+    """One thing of a modality that can be seen or heard: ``"picture"``."""
+    return _SINGULAR[modality]
 
 
 def language_name(tag: str) -> str:

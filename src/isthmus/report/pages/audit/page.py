@@ -120,7 +120,7 @@ class _Page:
         if found.duplicates:
             most = max(found.duplicates, key=lambda each: each.near + each.copies)
             says = (
-                f"of {count(most.items, self.views.thing(most.view))} have a near-duplicate in "
+                f"of {most.items:,} {self.views.things(most.view)} have a near-duplicate in "
                 f"{elsewhere(found)}."
             )
             cards.append(headline_card("Near-duplicates", f"{most.near + most.copies:,}", "", says))
@@ -181,7 +181,7 @@ class _Page:
         ]
         return _section(
             "Hubs and the gap", "hubs", self.said["hubs"], None,
-            hub_table(found.hubs, self.views), gap_table(found.gaps), *tops,
+            hub_table(found.hubs, self.views), gap_table(found.gaps, self.views), *tops,
         )  # fmt: skip
 
     def _hub(self, hubs: Hubs, place: int) -> Markup:

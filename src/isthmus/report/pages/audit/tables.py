@@ -99,12 +99,12 @@ def hub_table(found: Sequence[Hubs], views: Views) -> Markup:
     return _found(f"Hubness: how often one item is {where}", heads, rows)
 
 
-def gap_table(gaps: Sequence[Gap]) -> Markup:
+def gap_table(gaps: Sequence[Gap], views: Views) -> Markup:
     """View gap and cosines of every two views."""
     rows = [
         el(
             "tr",
-            el("th", str(ViewPair(each.a, each.b)), scope="row"),
+            el("th", views.pair(ViewPair(each.a, each.b)), scope="row"),
             el("td", signed(each.gap)),
             el("td", signed(each.true_cosine)),
             el("td", signed(each.other_cosine)),

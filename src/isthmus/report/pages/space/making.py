@@ -41,7 +41,7 @@ def data(report: SpaceReport, views: Views) -> Markup:
     rows: list[tuple[object, object]] = [
         ("Data", of.name),
         ("Records", f"{of.records:,} in {count(of.groups, 'group')} kept whole by splits"),
-        ("Pairs", _pairs(of.pairs)),
+        ("Pairs", _pairs(of.pairs, views)),
     ]
     for view, encoder in report.encoders.items():
         what = f", {encoder.dim:,} dimensions; {count(of.items[view], 'item')}"
@@ -62,15 +62,15 @@ def settings(report: SpaceReport) -> Markup:
     return section("Settings", "settings", facts(rows))
 
 
-def shipped(report: StarterReport) -> Markup:
+def shipped(report: StarterReport, views: Views) -> Markup:
     """What the space that comes with the package was made from."""
     rows = (
         ("Data", report.data.name),
-        ("Pairs", _pairs(report.data.pairs)),
+        ("Pairs", _pairs(report.data.pairs, views)),
         ("Made with", f"isthmus {report.version}"),
     )
     return section("Data", "data", facts(rows))
 
 
-def _pairs(counts: Mapping[ViewPair, int]) -> str:
-    return ", ".join(f"{n:,} {pair}" for pair, n in counts.items())
+def _pairs(counts: Mapping[ViewPair, int], views: Views) -> Markup:
+    return join((join((f"{n:,} ", views.pair(pair))) for pair, n in counts.items()), between=", ")

@@ -105,7 +105,7 @@ def _quality(report: Report, views: Views) -> Sequence[Markup]:
                 f"Means over {made.estimate.folds} outer folds of pairs that neither the fit nor "
                 "the choice of the aligner had seen; records of one group never lie on both sides."
             )
-            tested = quality.p_values(made.estimate)
+            tested = quality.p_values(made.estimate, views)
             parts.append(quality.quality(title, "estimated", measured, says, tested))
     none = el("p", "Not estimated: no pairs were held out.")
     return parts or [section("How well it finds things", "measured", none)]
@@ -120,7 +120,7 @@ def _map(report: Report, views: Views, assets: Assets) -> Markup | None:
 def _making(report: Report, views: Views) -> list[Markup | None]:
     made = report.space_report
     if isinstance(made, StarterReport):
-        return [making.shipped(made)]
+        return [making.shipped(made, views)]
     if made is None:
         return []
     return [selection(made), making.data(made, views), making.settings(made)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, fields
 
 from isthmus.core.view import Direction
-from isthmus.report.kit.markup import Markup, el
+from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import folded, headline_card, section, table
 from isthmus.report.kit.plot import Figure, Strip, share_plot
 from isthmus.report.kit.views import Views
@@ -86,14 +86,15 @@ def quality(
         semantic = _table(alike, measured.views, caption)
         parts.append(folded("The same under the semantic read-out", semantic))
     if measured.found.geometry:
-        parts.append(_geometry(measured.found))
+        parts.append(_geometry(measured.found, measured.views))
     return section(title, name, *parts)
 
 
-def p_values(estimate: Estimate) -> Markup:
+def p_values(estimate: Estimate, views: Views) -> Markup:
     """What the permutation test said, in words."""
-    said = "; ".join(f"{pair}: p = {p:.3g}" for pair, p in estimate.p_values.items())
-    return el("p", f"Permutation test against shuffled partners: {said}.", class_="small")
+    said = [join((views.pair(pair), f": p = {p:.3g}")) for pair, p in estimate.p_values.items()]
+    lead = "Permutation test against shuffled partners: "
+    return el("p", lead, join(said, between="; "), ".", class_="small")
 
 
 def _card(shown: DirectionFigures, measured: Measured) -> Markup:
@@ -187,12 +188,12 @@ def _two_digits(value: float) -> str:
 _SAY = {"share": hundredths, "rank": _rank, "map": _two_digits}
 
 
-def _geometry(measured: Evaluation | Summary) -> Markup:
+def _geometry(measured: Evaluation | Summary, views: Views) -> Markup:
     names = [each.name for each in fields(Geometry)]
     rows = [
         el(
             "tr",
-            el("th", str(pair), scope="row"),
+            el("th", views.pair(pair), scope="row"),
             *(el("td", signed(mean(getattr(cells, name)))) for name in names),
         )
         for pair, cells in measured.geometry.items()
