@@ -86,9 +86,7 @@ def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, media: P
 
 def test_weights_of_terms_are_those_of_scores(store: Store) -> None:
     def scores(query: str) -> dict[str, float]:
-        return {
-            h.id: h.score for h in store.search(query, view="image", k=12, words=False).hits
-        }
+        return {h.id: h.score for h in store.search(query, view="image", k=12, words=False).hits}
 
     both, red, circle = scores("2*red + circle"), scores("red"), scores("circle")
     for each, score in both.items():

@@ -102,10 +102,11 @@ async def _failed(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    told = [
-        f"{'.'.join(map(str, each['loc'][1:])) or each['loc'][0]}: {each['msg']}"
-        for each in error.errors()
-    ]
+    told = []
+    for each in error.errors():
+        own = each.get("ctx", {}).get("error")  # what a check of ours raised says it all
+        where = ".".join(map(str, each["loc"][1:])) or each["loc"][0]
+        told.append(str(own) if isinstance(own, InputError) else f"{where}: {each['msg']}")
     return _error("InputError", "; ".join(told[:5]), 422)
 
 

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections import OrderedDict
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus.core.artifact import content_hash
@@ -27,15 +27,16 @@ class Uploaded:
 
     Attributes:
         item: With its content in a file of the server's own.
-        vector: ``(dim,)`` in the space.
-        native: ``(1, native dim)``, what its encoder gave.
+        views: That read it.
         size: Bytes.
+        vectors: By view, as far as it was asked for: its vector in the space ``(dim,)``, and what
+            its encoder gave, ``(1, native dim)``.
     """
 
     item: MediaItem
-    vector: F32
-    native: F32
+    views: tuple[str, ...]
     size: int
+    vectors: dict[str, tuple[F32, F32]] = field(default_factory=dict)
 
 
 class Uploads:
@@ -116,17 +117,36 @@ class Uploads:
         size = sum(each.size for each in self._kept.values())
         return len(self._kept) > self._settings.uploads or size > self._settings.upload_bytes
 
+    def vectors(self, key: str, view: str) -> tuple[F32, F32]:
+        """An upload in the space ``(dim,)`` and as its encoder gave it ``(1, native dim)``.
+
+        Args:
+            key: Of the upload.
+            view: One of those that read it.
+
+        Raises:
+            MissingDataError: If it is not there any more.
+        """
+        made = self.get(key)
+        if view not in made.vectors:
+            made.vectors[view] = self._vectors(made.item, view)
+        return made.vectors[view]
+
     def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
         found = item_from_path(path)
         item = MediaItem(found.id, found.modality, name, path)
-        if item.modality not in self._makers:
-            kinds = " and ".join(self._makers) or "words"
+        known = self._space.modalities
+        views = tuple(view for view in self._makers if known[view] == item.modality)
+        if not views:
+            kinds = " and ".join(dict.fromkeys(known[view] for view in self._makers)) or "words"
             raise UnsupportedMediaError(
                 name, f"is {item.modality}; files to search by can be {kinds}"
             )
-        encoder = self._space.encoder(item.modality)
-        native = encode_items([item], encoder, make=self._makers[item.modality])
+        # One view tells whether it can be decoded; the others wait until they are asked for.
+        return Uploaded(item, views, size, {views[0]: self._vectors(item, views[0])})
+
+    def _vectors(self, item: MediaItem, view: str) -> tuple[F32, F32]:
+        native = encode_items([item], self._space.encoder(view), make=self._makers[view])
         if not native.ok[0]:
-            raise UnsupportedMediaError(name, native.failures[0].reason)
-        vector = self._space.transform(native.vectors, item.modality)[0]
-        return Uploaded(item, vector, native.vectors, size)
+            raise UnsupportedMediaError(item.source, native.failures[0].reason)
+        return self._space.transform(native.vectors, view)[0], native.vectors

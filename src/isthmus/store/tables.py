@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
-from isthmus.store.base import Entry, FileRecord
+from isthmus.store.base import Entry, FileRecord, FileStatus
 
 ITEMS, FILES = "items", "files"
+_FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -52,6 +53,7 @@ def schemas(dim: int, columns: int) -> dict[str, Any]:
         pa.field("size", pa.int64()),
         pa.field("mtime_ns", pa.int64()),
         pa.field("item", pa.string()),
+        pa.field("status", pa.string()),
         pa.field("reason", pa.string()),
         pa.field("gone", pa.bool_()),
         pa.field("view", pa.string()),
@@ -88,8 +90,7 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
 def file_table(records: Sequence[FileRecord]) -> Any:
     """Rows of the table of files."""
     pa = arrow()
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone", "view")
-    rows = {name: [getattr(record, name) for record in records] for name in names}
+    rows = {name: [getattr(record, name) for record in records] for name in _FILE_COLUMNS}
     rows["crc"] = [_file_crc(record) for record in records]
     return pa.table(rows, schema=schemas(1, 1)[FILES])
 
@@ -110,9 +111,11 @@ def read_items(table: Any) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
 
 def read_files(table: Any) -> tuple[list[FileRecord], list[int]]:
     """File records and their checksums."""
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone", "view")
-    columns = [table[name].to_pylist() for name in names]
-    records = [FileRecord(*row) for row in zip(*columns, strict=True)]
+    columns = [table[name].to_pylist() for name in _FILE_COLUMNS]
+    records = [
+        FileRecord(path, size, mtime_ns, item, FileStatus(status), *rest)
+        for path, size, mtime_ns, item, status, *rest in zip(*columns, strict=True)
+    ]
     return records, table["crc"].to_pylist()
 
 

@@ -1,4 +1,4 @@
-"""Encoding for many callers: who comes while the encoder works is served with the next batch."""
+"""A micro-batcher: calls that come while the encoder works are encoded in the next batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 64
 """Callers of one batch, so that nobody waits for a batch without end."""
 
 
-class Together:
+class MicroBatcher:
     """An encoder whose callers in several threads are encoded in one batch.
 
     Nobody waits for company: a batch holds those who came while the one before was encoded.

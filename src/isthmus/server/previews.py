@@ -25,8 +25,8 @@ _ASPECTS = 200_000
 _POINTS = 240
 
 
-class Views:
-    """Views of items, the last of them kept."""
+class Previews:
+    """Previews of items, the last of them kept."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, object], bytes] = OrderedDict()
@@ -45,11 +45,11 @@ class Views:
         Raises:
             MediaError: If it is no picture, or cannot be read any more.
         """
-        return self._view((key, side), lambda: _small(item(), side))
+        return self._preview((key, side), lambda: _small(item(), side))
 
     def loudness(self, key: str, item: Callable[[], MediaItem]) -> bytes:
         """Peaks of a sound over its length, one byte each; see :func:`_peaks`."""
-        return self._view((key, "loudness"), lambda: _peaks(item()))
+        return self._preview((key, "loudness"), lambda: _peaks(item()))
 
     def aspect(self, entry: Entry) -> float | None:
         """Width over height of a picture, from its header; None where it cannot be told."""
@@ -61,7 +61,7 @@ class Views:
             self._aspects[entry.id] = _aspect(entry.source)
         return self._aspects[entry.id]
 
-    def _view(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
+    def _preview(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
