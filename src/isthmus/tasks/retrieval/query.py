@@ -68,7 +68,7 @@ class Term:
         view = "" if self.view is None else f"{typed.quote_view(self.view)}:"
         weight = float(abs(self.weight))
         plain = weight == (-AVOID if self.weight < 0 else 1)
-        return f"{'' if plain else f'{Decimal(repr(weight)):f}*'}{view}{name}"
+        return f"{'' if plain else f'{Decimal(repr(weight)).normalize():f}*'}{view}{name}"
 
     @property
     def _key(self) -> tuple[object, ...]:
@@ -146,7 +146,7 @@ class Query:
             InputError: If it holds nothing to look for, or a file that cannot be used.
 
         Example:
-            >>> print(Query.parse('red kangaroo + 2*"the sea" - night'))
+            >>> print(Query.parse('red kangaroo + 2*the sea - night'))
             "red kangaroo" + 2*"the sea" - "night"
         """
         if not clean(text):
@@ -178,7 +178,8 @@ def _term(part: typed.Part) -> Term:
 
 
 def _text(words: str | Sequence[str]) -> MediaItem:
-    parts = (words,) if isinstance(words, str) else tuple(words)
+    given = (words,) if isinstance(words, str) else tuple(words)
+    parts = tuple(part.encode(errors="ignore").decode() for part in given)  # no half characters
     if not any(clean(part) for part in parts):
         raise InputError(f"{quoted(' '.join(parts))} holds no words")
     return MediaItem.from_text(parts)
