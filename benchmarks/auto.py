@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.datasets import load
 from isthmus.encoders.base import usable_cores
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=STARTER)
     ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
     results: dict[str, Any] = {"pairs": PAIRS, "cores": usable_cores()}
     for kind, options in KINDS.items():

@@ -22,6 +22,7 @@ import numpy as np
 
 import _machine
 from _everyday import EVERYDAY
+from _needs import STARTER, need
 from _starter_corpus import captions
 from isthmus.core.linalg import F32
 from isthmus.datasets import load
@@ -277,6 +278,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint", "openclipart"), encoders=STARTER, space=True)
     ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
     art = prepare(load("openclipart"), cache=default_cache()).pairs
     rows = np.random.default_rng(0).permutation(art.rows("image"))[: max(SIZES)]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.core.errors import NoSignalError
 from isthmus.datasets import load
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="*", default=[100])
     parser.add_argument("--aligner", default="auto")
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=STARTER)
     whole = prepare(load("tuxpaint"), cache=default_cache())
     results: dict[str, Any] = {"aligner": arguments.aligner, "level": "p ≤ 0.01"}
     for pairs in arguments.pairs:

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from _machine import spread, write
+from _needs import STARTER, need
 from isthmus import encoders
 from isthmus.aligners import CCA
 from isthmus.core.item import MediaItem
@@ -352,6 +353,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peers", default="lancedb,faiss-ivf,faiss-hnsw,usearch")
     options = parser.parse_args()
+    peers = ("usearch",) if "usearch" in options.peers else ()
+    need(datasets=("tuxpaint",), encoders=STARTER, packages=("faiss", "lancedb", *peers))
     load_before = os.getloadavg()[0]
     rows: list[dict[str, Any]] = []
     narrow: list[dict[str, Any]] = []

@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from _machine import spread, write
+from _needs import STARTER, need
 from isthmus.core.linalg import l2_normalize
 from isthmus.space import Space
 from isthmus.store import Entry, HubnessCorrection
@@ -306,6 +307,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--page", type=int, default=10_000, help="items of the page; 0: no page")
     options = parser.parse_args()
+    need(
+        encoders=STARTER,
+        packages=("faiss", "fastapi", "lancedb", "mcp", "uvicorn"),
+        space=True,
+        chromium=bool(options.page),
+    )
     load_before = os.getloadavg()[0]
     root = Path(tempfile.mkdtemp(prefix="isthmus-server-"))
     results: dict[str, Any] = {"seed": SEED, "rows": options.rows}

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from _starter_corpus import Corpus, corpus
 from _starter_nonsense import direction
 from isthmus.aligners import CCA
@@ -306,6 +307,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--write", action="store_true", help="replace the space in the package")
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint", "openclipart"), encoders=STARTER)
     data = corpus()
     without = gallery(data, 0)
     settings, tried = choose(data, without)

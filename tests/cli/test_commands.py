@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.waiting import PATIENCE, until
 
 from isthmus.datasets import load
 
@@ -25,7 +26,7 @@ def isthmus(*arguments: str | Path, cwd: Path | None = None) -> subprocess.Compl
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=240,
+        timeout=PATIENCE,
         env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
     )
 
@@ -61,18 +62,19 @@ def space(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog")
 
 
-def test_help_is_fast_and_light() -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, isthmus.cli.main as m\n"
+        "sys.argv = ['isthmus', '--help']\n"
+        "try:\n"
+        "    m.run()\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
         "heavy = {'torch', 'pyarrow', 'sklearn', 'onnxruntime', 'PIL'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
-    started = time.perf_counter()
-    done = isthmus("--help")
-    assert done.returncode == 0 and "align" in done.stdout
-    # The promise is half a second on a warm, idle machine; this guards against an import of torch.
-    assert time.perf_counter() - started < 5
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "align" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["demo", "align", "eval", "embed", "data", "data get"])
@@ -101,7 +103,7 @@ def test_embed_gives_unit_vectors_and_names_the_bad_file(
     space: Path, folder: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder, "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "image", "-o", target)
     assert done.returncode == 4
     assert "坏的.png" in done.stderr
     with np.load(target, allow_pickle=False) as found:
@@ -185,12 +187,10 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     vectors = tmp_path / "cache" / "vectors.sqlite"
-    deadline = time.monotonic() + 60
-    while not vectors.exists() and time.monotonic() < deadline and running.poll() is None:
-        time.sleep(0.05)
+    until(lambda: vectors.exists() or running.poll() is not None)
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=60)
+    _, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130, errors
     assert "run it again to go on" in errors and "Traceback" not in errors
     assert not (tmp_path / "s").exists()
@@ -250,9 +250,9 @@ def test_what_cannot_be_written_or_read_is_told_before_any_work(
 
 def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "--view", "image", "-o", target)
     assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
-    done = isthmus("embed", space, folder, "-m", "smell", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "smell", "-o", target)
     assert done.returncode == 1 and "it joins text, image" in done.stderr
 
 

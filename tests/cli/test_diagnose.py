@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.datasets import load
 
@@ -19,7 +20,7 @@ def isthmus(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "isthmus", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.datasets import load
 from isthmus.media import decode
@@ -44,7 +45,7 @@ def run(home: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "ISTHMUS_STORE": str(home / "店"), "COLUMNS": "200"},
     )
     assert done.returncode == code, done.stderr + done.stdout
@@ -70,7 +71,10 @@ def test_the_whole_way(home: Path) -> None:
     assert any("坏.png" in line for line in status["lists"]["failed"])
 
     caption = (home / "图片/词3.txt").read_text(encoding="utf-8")
-    found = answer(home, "search", caption, "--view", "image", "-k", "10", "--no-words", "--nearest")
+    by_meaning = ("--view", "image", "--no-words", "--nearest")
+    found = answer(home, "search", caption, *by_meaning, "-k", "10")
+        home, "search", caption, "--view", "image", "-k", "10", "--no-words", "--nearest"
+    )
     assert {Path(h["source"]).suffix for h in found["hits"]} == {".png"}
     by_name = answer(home, "search", "图3", "-k", "3")
     assert by_name["hits"][0]["named"] and "图3" in by_name["hits"][0]["source"]
@@ -78,7 +82,7 @@ def test_the_whole_way(home: Path) -> None:
     assert "by name" in shown and "图3.png" in shown
     by_picture = answer(home, "search", "图片/图4.png", "--view", "image", "-k", "3")
     assert by_picture["hits"][0]["source"].endswith("图4.png")
-    found = answer(home, "search", caption, "--view", "image", "-k", "1", "--no-words", "--nearest")
+    found = answer(home, "search", caption, *by_meaning, "-k", "1")
     made = answer(home, "explain", caption, f"id:{found['hits'][0]['id']}")
     assert abs(made["probability"] - found["hits"][0]["probability"]) < 1e-3
     _, said = run(home, "explain", caption, "id:none", code=1)
@@ -179,6 +183,6 @@ def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, column
         pass
     os.close(reader)
     shown = b"".join(parts).decode(errors="replace")
-    assert process.wait(60) in (0, 5), shown
+    assert process.wait(PATIENCE) in (0, 5), shown
     assert ("▀" in shown or "▄" in shown) == (columns > 0)
     assert "Traceback" not in shown and "cell size" not in shown

@@ -130,9 +130,7 @@ def test_candidates_that_cannot_run_are_reported_with_the_reason() -> None:
 
 @pytest.mark.parametrize("rows", [3, 9])
 def test_too_few_records_say_how_many_are_needed(rows: int) -> None:
-    with pytest.raises(
-        DataError, match=f"{rows} records have two modalities or more, need at least 10"
-    ):
+    with pytest.raises(DataError, match=f"{rows} records have two views or more, need at least 10"):
         align(signal(n=rows))
 
 
@@ -274,7 +272,7 @@ def test_a_user_encoder_object_has_to_be_attached_after_loading(tmp_path: Path) 
 def test_records_that_lack_a_partner_do_not_count(space: Space) -> None:
     here = np.arange(40) < 6
     few = PairedVectors(dict(signal(n=40).vectors), {"image": here})
-    with pytest.raises(DataError, match="6 records have two modalities or more"):
+    with pytest.raises(DataError, match="6 records have two views or more"):
         align(few)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection import align
 from isthmus.selection.calibrate import (
@@ -141,12 +142,12 @@ def test_a_space_carries_its_calibration_and_tells_unlike_queries(tmp_path: Path
     rows = pairs(260)
     space = align(rows.take(np.arange(200)), aligner="ridge", nested=False)
     loaded = Space.load(space.save(tmp_path / "s"))
-    assert set(loaded.calibration) == {"image→text", "text→image"}
+    assert set(loaded.calibration) == {Direction("image", "text"), Direction("text", "image")}
     text, image = (rows.vectors[m][200:] for m in ("text", "image"))
     x, y = loaded.transform(text, "text"), loaded.transform(image, "image")
     background = loaded.query_background(x, "text", "image", text)
     column = loaded.views.index("text")
-    made = loaded.calibration["text→image"]
+    made = loaded.calibration[Direction("text", "image")]
     p = made.probability(x @ y.T, loaded.hubness(y, "image")[:, column], background)
     assert expected_calibration_error(*shown_hits(p)) < 0.06
     assert (np.diagonal(p) >= made.conformal(0.9)).mean() > 0.8

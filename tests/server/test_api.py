@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.server.conftest import Place, asked, until
+from tests.server.conftest import Place, asked
 from tests.tasks.conftest import picture
+from tests.waiting import until
 
 from isthmus.core.record import Dataset
 from isthmus.space import Space
@@ -106,15 +107,33 @@ def test_an_upload_that_cannot_be_used(
     assert client.post("/api/search", json={"terms": [{"upload": "gone"}]}).status_code == 404
 
 
-def test_old_uploads_make_room(space: Space, tmp_path: Path) -> None:
-    with asked(Store.in_memory(space), uploads=2) as client:
+@pytest.mark.parametrize(
+    ("limits", "stays"),
+    [
+        ({"uploads": 2}, [True, False, True]),
+        ({"upload_bytes": 1}, [False, False, True]),
+        ({}, [True, True, True]),
+    ],
+    ids=["files", "bytes", "room"],
+)
+def test_uploads_unused_for_longest_make_room(
+    space: Space, tmp_path: Path, limits: dict[str, int], stays: list[bool]
+) -> None:
+    with asked(Store.in_memory(space), **limits) as client:
         sent = [picture(tmp_path / f"{n}.png", seed=n) for n in range(3)]
-        names = [
-            client.post("/api/uploads", files={"file": path.open("rb")}).json()["upload"]
-            for path in sent
-        ]
-        kept = client.app.state.service.uploads
-        assert [name in kept._kept for name in names] == [False, True, True]
+
+        def send(path: Path) -> str:
+            made = client.post("/api/uploads", files={"file": path.open("rb")})
+            return str(made.json()["upload"])
+
+        first, second = send(sent[0]), send(sent[1])
+        assert send(sent[0]) == first  # used again, so the second makes room
+        names = [first, second, send(sent[2])]
+        uploads = client.app.state.service.uploads
+        for name, there in zip(names, stays, strict=True):
+            assert (uploads._folder / name).exists() == there
+            found = client.post("/api/search", json={"terms": [{"upload": name}]})
+            assert found.status_code == (200 if there else 404)
 
 
 def test_an_explanation_sums_to_the_score(client: TestClient) -> None:

@@ -378,7 +378,7 @@ def test_an_empty_store_says_what_to_do_and_does_it(
         assert page.inner_text(".state h2") == "这里还是空的。"
         assert violations(page) == []
         page.click(".add-form button")
-        page.wait_for_selector(".tile .open", timeout=60_000)
+        page.wait_for_selector(".tile .open")
         assert page.locator(".tile").count() == 12
         context.close()
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isthmus.aligners.heads import LinearHead
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
 from isthmus.pipeline import prepare
@@ -43,7 +44,7 @@ def test_a_folder_of_that_name_comes_first(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert Space.load("starter").fingerprint == space.fingerprint
-    Space(space.heads, space.banks, space.encoders, {"mine": True}).save("starter")
+    Space(space.heads, space.banks, space.encoders, report={"mine": True}).save("starter")
     assert Space.load("starter").report == {"mine": True}
 
 
@@ -105,7 +106,7 @@ def test_what_it_learned_of_an_encoder_serves_other_spaces_with_it(
     assert familiar("of another encoder") is None
     stamps = prepare(load("tuxpaint").take(range(160)), by_group=False)
     own = align(stamps, aligner="cca", nested=False)
-    least = own.calibration["text→image"].least_native
+    least = own.calibration[Direction("text", "image")].least_native
     assert least is not None and least <= known.least
     np.testing.assert_array_equal(own.native_banks["text"], known.bank)
     assert "image" in own.native_banks

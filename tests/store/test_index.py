@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.store.making import VIEWS
 
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.store import Entry, HubnessCorrection, NearestRows, index, open_backend
+from isthmus.store import (
+    Entry,
+    HubnessCorrection,
+    MemoryBackend,
+    NearestRows,
+    index,
+    open_backend,
+)
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
+from isthmus.store.vector_index import VectorIndex
 
 pytest.importorskip("faiss")
 DIM, N = 24, 6_000
@@ -175,10 +185,57 @@ def test_rows_of_a_view_that_is_new_are_found(tmp_path: Path) -> None:
     only = [i for i, entry in enumerate(entries) if entry.view == "text"]
     store = opened(tmp_path / "s")
     store.add([entries[i] for i in only], x[only], h[only])
-    store._rows.index = index.Index.build(
+    store._rows.index = index.CellIndex.build(
         VIEWS, store._rows.x, store._rows.hubness, store._rows.codes
     )
     rest = [i for i in range(2_000) if i not in set(only)]
     store.add([entries[i] for i in rest], x[rest], h[rest])
     assert store.search(x[rest[0]], 1).ids == [entries[rest[0]].id]
     assert ids(store.search(x[rest[0]], 5, view="image")) <= {entries[i].id for i in rest}
+
+
+class EvenRows:
+    """An index that looks at every second row, and notes what it is told."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> None:
+        assert len(x) == len(hubness) == len(codes) > self.count
+        self.count = len(x)
+
+    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> None:
+        assert len(keep) == self.count
+        self.count = len(codes)
+
+    def find(self, *_: object) -> NDArray[np.int64]:
+        return np.arange(0, self.count, 2)
+
+
+def test_any_index_can_stand_behind_the_protocol() -> None:
+    entries, x, h = clustered(40)
+    store = MemoryBackend(DIM, VIEWS)
+    store.add(entries[:30], x[:30], h[:30])
+    stand_in = EvenRows(30)
+    store._rows.index = cast(VectorIndex, stand_in)
+    store.add(entries[30:], x[30:], h[30:])
+    exact = store.search(x[0], 40, exact=True)
+    even = {entry.id for entry in entries[::2]}
+    assert store.search(x[0], 40).ids == [each for each in exact.ids if each in even]
+    assert stand_in.count == 40
+    store.delete([entries[0].id])
+    assert stand_in.count == 39
+    assert ids(store.search(x[1], 40)) == {entry.id for entry in entries[1::2]}
+
+
+def test_it_knows_of_every_row_of_the_store(store: LanceBackend) -> None:
+    assert store._rows.index is not None and len(store._rows.index) == N
+    entries, x, h = clustered(2, seed=9)
+    store.add(entries, x, h)
+    store.search(x[0], 1)
+    assert len(store._rows.index) == N + 2
+    store.delete([entries[0].id])
+    assert len(store._rows.index) == N + 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.store.making import DIM, VIEWS, rows
+from tests.waiting import PATIENCE
 
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.store import FileRecord, open_backend
@@ -38,7 +39,8 @@ for first in range(start, stop, size):
 
 def writer(folder: Path, start: int, stop: int, size: int = 16) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(folder), str(start), str(stop), str(size)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
@@ -78,7 +80,7 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_row(tmp_path: Path) -> None:
 def test_four_writers_of_the_same_rows_make_each_once(tmp_path: Path) -> None:
     children = [writer(tmp_path / "s", 0, 400) for _ in range(4)]
     for child in children:
-        child.communicate(timeout=60)
+        child.communicate(timeout=PATIENCE)
         assert child.returncode == 0
     store = opened(tmp_path / "s")
     counts = Counter(entry.id for entry in store.entries())

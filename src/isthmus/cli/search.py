@@ -125,12 +125,11 @@ def _show(path: Path) -> None:
     from textual_image.renderable import Image
 
     from isthmus.core.errors import MediaError
-    from isthmus.media import decode
     from isthmus.media.source import item_from_path
+    from isthmus.pipeline import WORKERS
 
     try:
-        picture = decode(item_from_path(path, IMAGE), image_side=256)
+        picture = WORKERS.small(item_from_path(path, IMAGE), 256)
     except MediaError:
         return
-    picture.thumbnail((256, 256))
     out().print(Image(picture, width=_THUMBNAIL, height="auto"))

@@ -2,6 +2,8 @@
 
 A folder holds ``isthmus.json`` (its kind, format version, document, and the SHA-256 of
 that document and of its tensors) and ``tensors.safetensors``. Pickle is never used.
+
+This is own code because safetensors has no checksum, and writes one file rather than a folder.
 """
 
 from __future__ import annotations

@@ -34,7 +34,10 @@ class Encoder(Protocol):
     languages: tuple[str, ...]
 
     def prepare(self, decoded: Any) -> Any:
-        """Turn a decoded item into what :meth:`encode` takes; runs in worker threads.
+        """Turn a decoded item into what :meth:`encode` takes.
+
+        It runs in child processes where :func:`isthmus.encoders.load` made the encoder, else in
+        worker threads.
 
         Args:
             decoded: What ``isthmus.media.decode`` yields for this modality: captions as

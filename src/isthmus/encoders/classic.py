@@ -2,6 +2,9 @@
 
 TF-IDF of character n-grams, colour and gradient histograms, cepstra: deterministic,
 finite, never zero.
+
+They are own code because they must work where scikit-learn, scikit-image and librosa are not
+installed.
 """
 
 from __future__ import annotations

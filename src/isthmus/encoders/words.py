@@ -1,4 +1,8 @@
-"""Texts cut into the words that can be taken out of them, with or without blanks between."""
+"""Texts cut into the words that can be taken out of them, with or without blanks between.
+
+This is own code because PyICU needs a C library that pip does not bring, and jieba knows only
+Chinese.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a file is, by its first bytes and never by its name."""
+"""What a file is, by its first bytes and never by its name.
+
+This is own code because python-magic needs a C library that pip does not bring. Few formats are
+read here, and playlists and other dangerous ones are refused by name.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Every function here takes scores where larger is better, queries in rows and gal
 columns, and treats ties as a random order would on average. A model whose scores carry no
 information, such as one that maps everything to one vector, therefore never gets more than
 chance for the order in which the gallery happens to lie.
+
+This is own code because retrieval libraries sort by score, so that ties fall by place.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
+from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import direct_pairs
 from isthmus.space.calibration import (
     INPUTS,
@@ -189,26 +190,9 @@ def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
 
 
 def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
-    """Penalised logistic regression of truth on the inputs, by Newton's method.
-
-    Inputs are standardised for the penalty's sake; weights are of the inputs as they are.
-    """
+    """Weights and intercept that tell partners from the rest by the inputs of a calibration."""
     x = np.concatenate(
         [calibration_inputs(f.cosine, f.hubness, f.background).reshape(-1, INPUTS) for f in folds]
     )
     y = np.concatenate([np.eye(len(f.cosine)).ravel() for f in folds])
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    design = np.column_stack([(x - mean) / scale, np.ones(len(x))])
-    penalty = _PENALTY * y.sum() * np.diag([1.0] * INPUTS + [0.0])
-    beta = np.zeros(INPUTS + 1)
-    beta[-1] = np.log(y.mean() / (1 - y.mean()))
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -50, 50)))
-        gradient = design.T @ (p - y) + penalty @ beta
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
-        beta -= step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-8:
-            break
-    weights = beta[:-1] / scale
-    return weights, float(beta[-1] - weights @ mean)
+    return fit_logistic(x, y, penalty=_PENALTY)

@@ -1,4 +1,7 @@
-"""Indexing runs that are started over HTTP, one at a time."""
+"""Indexing runs that are started over HTTP, one at a time.
+
+This is own code because queues such as Celery and RQ need a broker that runs beside the server.
+"""
 
 from __future__ import annotations
 

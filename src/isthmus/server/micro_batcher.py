@@ -1,4 +1,7 @@
-"""A micro-batcher: calls that come while the encoder works are encoded in the next batch."""
+"""A micro-batcher: calls that come while the encoder works are encoded in the next batch.
+
+This is own code because batchers such as the one of Ray Serve come with a server of their own.
+"""
 
 from __future__ import annotations
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+from cachetools import LRUCache
 
-from isthmus.core.errors import MediaError, UnsupportedMediaError
+from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE
-from isthmus.media import decode
-from isthmus.media.image import FORMATS
+from isthmus.core.view import IMAGE
 from isthmus.media.sniff import MEDIA_TYPES, container, read_head
-from isthmus.report.kit.assets import webp
+from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)
 _CACHED = 64 * 2**20
+"""Bytes of thumbnails and curves of loudness that are kept."""
 _ASPECTS = 200_000
+"""Pictures whose aspect ratio is kept."""
 _POINTS = 240
 
 
@@ -29,9 +28,8 @@ class Previews:
     """Previews of items, the last of them kept."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, object], bytes] = OrderedDict()
-        self._size = 0
-        self._aspects: dict[str, float | None] = {}
+        self._kept: LRUCache[tuple[str, object], bytes] = LRUCache(_CACHED, getsizeof=len)
+        self._aspects: LRUCache[str, float | None] = LRUCache(_ASPECTS)
         self._lock = threading.Lock()
 
     def thumbnail(self, key: str, side: int, item: Callable[[], MediaItem]) -> bytes:
@@ -45,34 +43,31 @@ class Previews:
         Raises:
             MediaError: If it is no picture, or cannot be read any more.
         """
-        return self._preview((key, side), lambda: _small(item(), side))
+        return self._preview((key, side), lambda: WORKERS.thumbnail(item(), side).webp)
 
     def loudness(self, key: str, item: Callable[[], MediaItem]) -> bytes:
-        """Peaks of a sound over its length, one byte each; see :func:`_peaks`."""
-        return self._preview((key, "loudness"), lambda: _peaks(item()))
+        """Peaks of a sound over its length, one byte each, 0…255."""
+        return self._preview((key, "loudness"), lambda: WORKERS.loudness(item(), _POINTS))
 
     def aspect(self, entry: Entry) -> float | None:
         """Width over height of a picture, from its header; None where it cannot be told."""
         if entry.modality != IMAGE or entry.gone:
             return None
-        if entry.id not in self._aspects:
-            if len(self._aspects) > _ASPECTS:
-                self._aspects.clear()
-            self._aspects[entry.id] = _aspect(entry.source)
-        return self._aspects[entry.id]
+        with self._lock:
+            if entry.id in self._aspects:
+                return self._aspects[entry.id]
+        made = _aspect(entry.source)
+        with self._lock:
+            self._aspects[entry.id] = made
+        return made
 
     def _preview(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
                 return self._kept[key]
         made = make()
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = made
-                self._size += len(made)
-            while self._size > _CACHED and len(self._kept) > 1:
-                self._size -= len(self._kept.popitem(last=False)[1])
+            self._kept[key] = made
         return made
 
 
@@ -95,30 +90,8 @@ def file_of(entry: Entry) -> tuple[Path, str]:
     return path, MEDIA_TYPES.get(kind, "application/octet-stream")
 
 
-def _small(item: MediaItem, side: int) -> bytes:
-    if item.modality != IMAGE:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only pictures have one")
-    return webp(item, side)[0]
-
-
-def _peaks(item: MediaItem) -> bytes:
-    """The largest deviation in each of 240 stretches, as a share of the largest, 0…255."""
-    if item.modality != AUDIO:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only sounds have one")
-    samples = np.abs(decode(item).samples)
-    stretches = [part.max() for part in np.array_split(samples, _POINTS) if len(part)]
-    peaks = np.array(stretches, dtype=np.float64)
-    scaled = np.rint(255 * peaks / max(float(peaks.max(initial=0.0)), 1e-9))
-    return scaled.astype(np.uint8).tobytes()
-
-
 def _aspect(source: str) -> float | None:
-    from PIL import Image
-
     try:
-        with Image.open(source, formats=FORMATS) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except (OSError, ValueError, SyntaxError):
+        return WORKERS.aspect(MediaItem("", IMAGE, source, Path(source)))
+    except MediaError:
         return None
-    return round((height / width if turned else width / height), 4)

@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
+from isthmus.pipeline import WORKERS
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.jobs import Jobs
@@ -56,6 +57,7 @@ class Service:
             if view in texts and not isinstance(encoder, MicroBatcher):
                 space.attach(MicroBatcher(encoder), view)
         self.uploads.open()
+        WORKERS.warm_up()
         for view in texts:
             for _ in range(3):
                 self.store.search(Query.text(_WARM, view=view))

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
 from isthmus.store import tables
-from isthmus.store._disk import Flusher, Lock, short
+from isthmus.store._disk import Flusher, short
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 NAMES = (tables.ITEMS, tables.FILES)
 _COMMITS = 128
@@ -35,7 +38,7 @@ class Database:
         columns: Of hubness.
     """
 
-    def __init__(self, root: Path, lock: Lock, dim: int, columns: int) -> None:
+    def __init__(self, root: Path, lock: BaseFileLock, dim: int, columns: int) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         self._lock, self._dim, self._columns = lock, dim, columns
@@ -60,7 +63,7 @@ class Database:
                 if self.folder(name).is_dir():
                     self._tables[name] = database.open_table(name)
                 else:
-                    with self._lock.held():
+                    with self._lock:
                         self._tables[name] = database.create_table(
                             name, schema=schema, exist_ok=True
                         )

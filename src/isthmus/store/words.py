@@ -1,4 +1,8 @@
-"""Full text: which texts hold the words of a query, in any script."""
+"""Full text: which texts hold the words of a query, in any script.
+
+This is own code because LanceDB's default tokenizer finds no Chinese (0 of 200 rows for 猫) and
+that of SQLite for trigrams finds nothing shorter than three characters.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Dots with intervals, one strip a direction; positions in per cent, so text keeps its size."""
+"""Dots with intervals, one strip a direction; positions in per cent, so text keeps its size.
+
+This is own code because plotting libraries fix sizes and colours when they draw. These plots
+follow the width of the page and its light or dark colours.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
-from isthmus.media import decode
+from isthmus.media.text import decode_text
 
 _SINGULAR = {TEXT: "caption", IMAGE: "picture", AUDIO: "recording", VIDEO: "video"}
 _ARTICLE = {TEXT: "a caption", IMAGE: "a picture", AUDIO: "a recording", VIDEO: "a video"}
@@ -85,10 +85,9 @@ def captions_of(item: MediaItem) -> tuple[str, ...]:
     if item.modality != TEXT or isinstance(item.payload, np.ndarray):
         return ()
     try:
-        captions: tuple[str, ...] = decode(item)
+        return decode_text(item)
     except MediaError:
         return ()
-    return captions
 
 
 def caption_of(item: MediaItem | None, most: int = 3) -> str | None:

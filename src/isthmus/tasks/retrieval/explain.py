@@ -16,7 +16,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.view import Direction
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, Place, Span, parts_of
-from isthmus.media import decode
+from isthmus.pipeline import WORKERS
 from isthmus.space import Space
 from isthmus.space.space import as_item
 from isthmus.tasks.retrieval.attribution import Attribution, attribute
@@ -177,7 +177,7 @@ class _Seen:
     def of(cls, space: Space, thing: Thing, view: str) -> _Seen:
         encoder = space.encoder(view)
         item = as_item(thing, encoder.modality)
-        decoded = decode(item, image_side=image_side_of(encoder))
+        decoded = WORKERS.decode(item, image_side=image_side_of(encoder))
         try:
             prepared = encoder.prepare(decoded)
         except MediaError:

@@ -15,7 +15,7 @@ from isthmus.core.extras import require
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
-from isthmus.media import decode
+from isthmus.pipeline import WORKERS
 from isthmus.space.space import Space, as_item
 
 By = Literal["ssim", "space", "both"]
@@ -147,8 +147,8 @@ def ssim(a: Any, b: Any) -> float:
 
 
 def _by_structure(query: MediaItem, frames: Sequence[MediaItem]) -> F32:
-    picture = decode(query)
-    return np.array([ssim(picture, decode(frame)) for frame in frames], dtype=np.float32)
+    picture = WORKERS.decode(query)
+    return np.array([ssim(picture, WORKERS.decode(frame)) for frame in frames], dtype=np.float32)
 
 
 def _in_space(space: Space, query: Thing, view: str, frames: Sequence[Thing]) -> F32:

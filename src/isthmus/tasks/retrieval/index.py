@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ from typing import Any
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import TEXT, VECTOR, View
-from isthmus.media import decode
+from isthmus.core.view import TEXT, View
 from isthmus.media.source import item_from_path
+from isthmus.media.text import decode_text
 from isthmus.pipeline import encode_items
-from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.space import Space
 from isthmus.store import Backend, Entry, FileRecord, FileStatus, item_id
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan
@@ -123,14 +122,13 @@ def index(
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
     run = _Run(space, backend, views, report)
-    with run.open():
-        done = 0
-        for start in range(0, len(todo.fresh), BATCH):
-            batch = todo.fresh[start : start + BATCH]
-            run.batch(batch)
-            done += len(batch)
-            if progress is not None:
-                progress("index", done, len(todo.fresh))
+    done = 0
+    for start in range(0, len(todo.fresh), BATCH):
+        batch = todo.fresh[start : start + BATCH]
+        run.batch(batch)
+        done += len(batch)
+        if progress is not None:
+            progress("index", done, len(todo.fresh))
     run.vanished(todo.gone)
     report.seconds = time.monotonic() - started
     return report
@@ -146,7 +144,7 @@ class _Read:
 
 
 class _Run:
-    """One run: the known files, and children that decode, one set for each view."""
+    """One run, and the known files."""
 
     def __init__(
         self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
@@ -158,15 +156,6 @@ class _Run:
         for record in self.files.values():
             if record.item is not None and not record.gone:
                 self.paths.setdefault(record.item, set()).add(record.path)
-        self._makers: dict[str, Preparers | None] = {}
-        self._stack: ExitStack | None = None
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Children live as long as this block."""
-        with ExitStack() as stack:
-            self._stack = stack
-            yield
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
@@ -249,7 +238,7 @@ class _Run:
         for view in dict.fromkeys(read.view for read in new):
             some = [read for read in new if read.view == view]
             items = [read.item for read in some]
-            native = encode_items(items, self.space.encoder(view), make=self._maker(view))
+            native = encode_items(items, self.space.encoder(view))
             why = {failure.source: failure.reason for failure in native.failures}
             reasons |= {r.id: why[r.item.source] for r in some if r.item.source in why}
             good = [read for read, ok in zip(some, native.ok, strict=True) if ok]
@@ -260,16 +249,6 @@ class _Run:
             rows = [entries[read.id] for read in good]
             self.report.added += self.backend.add(rows, vectors, hubness)
         return reasons
-
-    def _maker(self, view: str) -> Callable[[MediaItem], Any] | None:
-        """What decodes in child processes; None where there is nothing dangerous to decode."""
-        if view not in self._makers:
-            ref = self.space.encoders[view]
-            made = None
-            if ref.modality not in (TEXT, VECTOR) and ref.spec and self._stack:
-                made = self._stack.enter_context(preparers(ref.spec, ref.options))
-            self._makers[view] = made
-        return self._makers[view]
 
     def _same(self, entry: Entry, path: str) -> None:
         """Tell a new item from a copy and from one that moved."""
@@ -346,7 +325,7 @@ def _entry(read: _Read, size: int) -> Entry:
     text = words_of_name(item.source)
     if item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
-            text = f"{text}\n{' '.join(decode(item))[:_MOST_TEXT]}"
+            text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
     named = (read.id, read.view, item.modality, item.source)
     return Entry(*named, text, item.span, time.time(), size)
 

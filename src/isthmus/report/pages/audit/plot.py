@@ -1,4 +1,7 @@
-"""Plots of a diagnosis: strips of encoder combinations, and a learning curve."""
+"""Plots of a diagnosis: strips of encoder combinations, and a learning curve.
+
+They are own code for the reason that :mod:`isthmus.report.kit.plot` gives.
+"""
 
 from __future__ import annotations
 

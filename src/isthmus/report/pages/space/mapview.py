@@ -1,4 +1,7 @@
-"""The map of a space as SVG; without a script it is a picture with titles."""
+"""The map of a space as SVG; without a script it is a picture with titles.
+
+It is own code for the reason that :mod:`isthmus.report.kit.plot` gives.
+"""
 
 from __future__ import annotations
 
