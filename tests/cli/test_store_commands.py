@@ -73,8 +73,6 @@ def test_the_whole_way(home: Path) -> None:
     caption = (home / "图片/词3.txt").read_text(encoding="utf-8")
     by_meaning = ("--view", "image", "--no-words", "--nearest")
     found = answer(home, "search", caption, *by_meaning, "-k", "10")
-        home, "search", caption, "--view", "image", "-k", "10", "--no-words", "--nearest"
-    )
     assert {Path(h["source"]).suffix for h in found["hits"]} == {".png"}
     by_name = answer(home, "search", "图3", "-k", "3")
     assert by_name["hits"][0]["named"] and "图3" in by_name["hits"][0]["source"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -115,7 +114,9 @@ async def _http(_: Request, error: Exception) -> Response:
     return _error("HTTPError", str(error.detail), error.status_code, error.headers)
 
 
-def _error(kind: str, message: str, status: int, headers: Any = None) -> JSONResponse:
+def _error(
+    kind: str, message: str, status: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     # A message may hold half of a surrogate pair of a hostile name.
     safe = message.encode(errors="replace").decode()
     return JSONResponse({"error": kind, "message": safe}, status, headers)

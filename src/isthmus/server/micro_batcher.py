@@ -36,7 +36,7 @@ class MicroBatcher:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._encoder, name)
 
-    def encode(self, batch: Sequence[Any]) -> F32:
+    def encode(self, batch: Sequence[object]) -> F32:
         """As the encoder does, ``(len(batch), dim)`` float32."""
         call = _Call(batch)
         with self._lock:
@@ -75,7 +75,7 @@ class MicroBatcher:
 class _Call:
     """What one caller wants, and gets."""
 
-    def __init__(self, batch: Sequence[Any]) -> None:
+    def __init__(self, batch: Sequence[object]) -> None:
         self.batch = batch
         self.result: F32 | None = None
         self.error: Exception | None = None

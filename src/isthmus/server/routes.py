@@ -23,11 +23,14 @@ _PERIOD = 0.2
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
 
 
-def _refusal(what: str) -> dict[str, Any]:
+Refusals = dict[int | str, dict[str, Any]]
+
+
+def _refusal(what: str) -> dict[str, object]:
     return {"model": schemas.Error, "description": what}
 
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: Refusals = {
     401: _refusal("No token, or a wrong one."),
     403: _refusal("Asked by another host name, or by a page of another site."),
     404: _refusal("Not there."),
@@ -37,7 +40,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     429: _refusal("Too many requests at once; Retry-After says when to come back."),
     503: _refusal("The store cannot be read."),
 }
-_BAD: dict[int | str, dict[str, Any]] = {400: _refusal("Not a request that can be read.")}
+_BAD: Refusals = {400: _refusal("Not a request that can be read.")}
 
 router = APIRouter()
 

@@ -157,7 +157,7 @@ class Service:
         document = made.to_json()
         if not np.isfinite(made.above):
             document["above"] = None
-        return schemas.Explanation(said=list(sentences(made)), **document)
+        return schemas.Explanation.model_validate({**document, "said": list(sentences(made))})
 
     def map(self, limit: int) -> schemas.Map:
         """Items on the plane of their two principal axes, kept until the store changes."""

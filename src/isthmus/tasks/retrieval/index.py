@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
@@ -75,7 +74,7 @@ class IndexReport:
         endings = (Path(each.source).suffix.lower() for each in self.unsupported)
         return dict(Counter(ending or "no ending" for ending in endings).most_common())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         return {
             "added": len(self.added),
