@@ -34,7 +34,8 @@ from isthmus.selection import align
 from isthmus.selection.calibrate import shown_hits
 from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 
@@ -112,17 +113,16 @@ def gallery_of(space: Space, image: F32) -> MemoryBackend:
 
 def answered(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
     """Share of queries that a search finds a match for among pictures."""
-    found = [
-        search(space, backend, Query.text(text), modalities=("image",), words=False)
-        for text in texts
-    ]
+    options = SearchOptions(views="image", words=False)
+    found = [search(space, backend, Query.text(text), options) for text in texts]
     return float(np.mean([not each.nothing for each in found]))
 
 
 def familiar(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
-    """Share of queries that are not strange to the space."""
-    asked = [Asked.of(space, backend, Query.text(text), "instance") for text in texts]
-    return float(np.mean([not each.strange for each in asked]))
+    """Share of queries that are not out of the distribution of the space."""
+    options = SearchOptions()
+    encoded = (EncodedQuery.of(space, backend, Query.text(text), options) for text in texts)
+    return float(np.mean([not each.out_of_distribution for each in encoded]))
 
 
 def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
@@ -220,18 +220,19 @@ def merging(seed: int = 0) -> dict[str, Any]:
     backend = MemoryBackend(space.dim, space.views)
     for m, x in native.items():
         vectors = space.transform(x, m)
-        entries = [Entry(f"{m}:{name}", m, name) for name in names]
+        entries = [Entry(f"{m}:{name}", m, m, name) for name in names]
         backend.add(entries, vectors, space.hubness(vectors, m))
     english = captions("en")
     places: dict[str, list[int]] = {m: [] for m in native}
     alone: dict[str, list[int]] = {m: [] for m in native}
     for name in names:
         query, k = Query.text(english[name]), 3 * len(names)
-        found = search(space, backend, query, modalities=tuple(native), k=k, words=False)
+        found = search(space, backend, query, SearchOptions(views=tuple(native), k=k, words=False))
         place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
         for m in native:
             places[m].append(place[f"{m}:{name}"])
-            own = search(space, backend, query, modalities=(m,), k=k, words=False).hits
+            options = SearchOptions(views=m, k=k, words=False)
+            own = search(space, backend, query, options).hits
             alone[m].append([hit.id for hit in own].index(f"{m}:{name}") + 1)
     mean = {m: float(np.mean(found)) for m, found in places.items()}
     # No merging that keeps the order within a modality and gives each its turn can do better.

@@ -107,7 +107,7 @@ def test_embed_gives_unit_vectors_and_names_the_bad_file(
     space: Path, folder: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder, "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "image", "-o", target)
     assert done.returncode == 4
     assert "坏的.png" in done.stderr
     with np.load(target, allow_pickle=False) as found:
@@ -285,9 +285,9 @@ def test_what_cannot_be_written_or_read_is_told_before_any_work(
 
 def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "--view", "image", "-o", target)
     assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
-    done = isthmus("embed", space, folder, "-m", "smell", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "smell", "-o", target)
     assert done.returncode == 1 and "it joins text, image" in done.stderr
 
 

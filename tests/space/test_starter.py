@@ -14,7 +14,8 @@ from isthmus.selection import align
 from isthmus.space import Space, StarterReport
 from isthmus.space.starter import familiar, folder
 from isthmus.store import MemoryBackend
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 
 GALLERY = 130
@@ -83,19 +84,23 @@ def test_stamps_that_it_never_saw_are_found_as_often_as_the_card_says(
 
 
 @pytest.mark.starter
-def test_nonsense_is_strange_and_what_people_type_is_not(starter: None, space: Space) -> None:
+def test_nonsense_is_out_of_distribution_and_what_people_type_is_not(
+    starter: None, space: Space
+) -> None:
     nothing = MemoryBackend(space.dim, space.views)
 
-    def strange(text: str) -> bool:
-        return Asked.of(space, nothing, Query.text(text), "instance").strange
+    def outside(text: str) -> bool:
+        return EncodedQuery.of(
+            space, nothing, Query.text(text), SearchOptions()
+        ).out_of_distribution
 
     plain = ["a dog", "red car", "一只猫", "ein Haus", "un arbre", "sunset", "strawberry", "ship"]
     sentences = ["two dogs play in the snow", "my cat on the sofa", "海上的日落", "le chien dort"]
-    assert sum(map(strange, plain)) <= 1
-    assert sum(map(strange, sentences)) <= 1
+    assert sum(map(outside, plain)) <= 1
+    assert sum(map(outside, sentences)) <= 1
     # Short random letters are not told by this space: titles of clip art hold such words too.
     odd = ["of the which by 4711 was", "的了是在不有和", "amortization subsidy"]
-    assert all(map(strange, odd))
+    assert all(map(outside, odd))
 
 
 @pytest.mark.starter

@@ -32,10 +32,13 @@ SHOWN = 10
 """Hits of each query on which the calibration error is measured: those that people see."""
 MAX_NATIVE = 1000
 """Rows of a native bank."""
-STRANGE = 0.08
-"""Share of held-out queries that may be taken for strange to the space."""
-FAINT = 0.04
-"""Share of held-out queries whose best hit may be taken for too faint to be a match."""
+OUT_OF_DISTRIBUTION_QUANTILE = 0.08
+"""Share of held-out queries that may be told to be out of distribution (Sun, Ming, Zhu & Li,
+"Out-of-distribution detection with deep nearest neighbors", 2022). ``benchmarks/calibration.py``
+weighs questions that are then refused against nonsense that is then answered."""
+FALSE_REJECTION_RATE = 0.04
+"""Share of held-out queries whose best hit may be rejected as no match (the reject option of Chow,
+"On optimum recognition error and reject tradeoff", 1970)."""
 _PENALTY = 1e-3
 
 
@@ -137,8 +140,8 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
     return Calibration(
         weights,
         intercept,
-        float(np.quantile(np.concatenate(best), FAINT)),
-        float(np.quantile(np.concatenate(familiar), STRANGE)),
+        float(np.quantile(np.concatenate(best), FALSE_REJECTION_RATE)),
+        float(np.quantile(np.concatenate(familiar), OUT_OF_DISTRIBUTION_QUANTILE)),
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
@@ -148,7 +151,7 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
 
 
 def _least(native: Sequence[F32], most: float) -> float:
-    return min(float(np.quantile(np.concatenate(native), STRANGE)), most)
+    return min(float(np.quantile(np.concatenate(native), OUT_OF_DISTRIBUTION_QUANTILE)), most)
 
 
 def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
