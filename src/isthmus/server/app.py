@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,10 +26,9 @@ from isthmus.server.jobs import BusyError
 from isthmus.server.mcp import tools
 from isthmus.server.metrics import Metrics
 from isthmus.server.service import Service
-from isthmus.server.settings import Settings
+from isthmus.server.settings import PAGE, Settings
 from isthmus.tasks import Store
 
-PAGE = Path(__file__).parent / "static"
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (BusyError, 409),
     (MissingDataError, 404),

@@ -16,6 +16,7 @@ from isthmus.server import schemas
 from isthmus.server.jobs import Run, problems
 from isthmus.server.previews import THUMBNAIL_SIDES, file_of
 from isthmus.server.service import Service
+from isthmus.server.settings import PAGE
 
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"cache-control": "no-cache"}
@@ -57,8 +58,6 @@ ItemId = Annotated[str, Path(min_length=1, max_length=200, description="Id of an
 @router.get("/", include_in_schema=False)
 def page(request: Request) -> FileResponse:
     """The page."""
-    from isthmus.server.app import PAGE
-
     return FileResponse(PAGE / "index.html", headers=_ALWAYS_ASK)
 
 
