@@ -38,7 +38,7 @@ def test_every_option_of_a_search_is_one_of_the_api(client: TestClient) -> None:
     for each in fields(SearchOptions):
         told = schema["properties"][each.name]
         assert told["description"] == each.metadata["description"]
-        assert told["default"] == (list(each.default) if each.default == () else each.default)
+        assert told.get("default") == ([] if each.default == () else each.default)
     assert schema["additionalProperties"] is False
     for wrong, says in (
         ({"where": "colour:red"}, "the filter has no field 'colour'"),

@@ -83,7 +83,7 @@ def _inputs(
     space: spaces.Space, inputs: Sequence[str], view: str | None
 ) -> tuple[str, list[str | Path]]:
     """The view that is meant, and the texts or files that belong to it."""
-    way_out = "say which one is meant: --view {view}"
+    way_out = "say which one is meant: --view {shell}"
     if view is None:
         view = view_meant(space, TEXT, way_out=way_out)
     elif view not in space.views:

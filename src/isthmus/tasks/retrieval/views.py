@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,11 @@ from isthmus.core.view import View
 if TYPE_CHECKING:
     from isthmus.space import Space
 
-ASK = "say which one is meant: --as {view} or asked_as={view!r}"
+ASK = "say which one is meant: --as {shell} or asked_as={view!r}"
 """The way out for a part of a query."""
-ITEM = "say which one the item belongs to: --item-view {view} or item_view={view!r}"
+ITEM = "say which one the item belongs to: --item-view {shell} or item_view={view!r}"
 """The way out for what a query is compared with."""
-INDEX = "say which one these files belong to: --view {view} or views={view!r}"
+INDEX = "say which one these files belong to: --view {shell} or views={view!r}"
 """The way out for files that are indexed."""
 
 
@@ -34,7 +35,8 @@ def view_meant(
         modality: Of the thing.
         among: Views that things may belong to; those that read another modality say nothing.
         named: The view that was named for this one thing.
-        way_out: What to do where several views read the modality, with a place for a ``view``.
+        way_out: What to do where several views read the modality, with places for a ``view`` and
+            for how a ``shell`` takes it.
 
     Raises:
         InputError: If there is no such view, it reads something else, or several would do.
@@ -54,7 +56,7 @@ def view_meant(
     if not views:
         raise InputError(f"no view of the space reads {modality}; it joins {_listed(known)}")
     if len(views) > 1:
-        said = way_out.format(view=views[0])
+        said = way_out.format(view=views[0], shell=shlex.quote(views[0]))
         raise InputError(f"the views {' and '.join(views)} all read {modality}; {said}")
     return views[0]
 
