@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Every worker of pytest would otherwise start as many BLAS threads as there are cores.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
+BENCHMARKS := structure quality encode moments auto refusal graph unpaired matching diagnose \
+	calibration search indexing server
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo test lint docs bench starter peers clean
@@ -34,8 +37,9 @@ docs: setup ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## run the benchmarks; results are kept as JSON in benchmarks/
-	@set -e; for name in quality encode moments auto refusal graph unpaired \
-		matching diagnose calibration search indexing server; do echo "== $$name"; \
+	@missing=; for name in $(BENCHMARKS) ablation; do \
+		ISTHMUS_BENCH_CHECK=1 $(BIN)/python benchmarks/$$name.py || missing=1; done; test -z "$$missing"
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; \
 		$(BIN)/python benchmarks/$$name.py --json benchmarks/results/$$name.json; done
 	$(BIN)/python benchmarks/ablation.py --json benchmarks/results/ablation.json --page docs/ablation.md
 

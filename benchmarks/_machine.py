@@ -36,7 +36,7 @@ def describe() -> dict[str, Any]:
         "load_1min": load,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {name: version for name in PACKAGES if (version := _version(name))},
+        "versions": {name: known for name in PACKAGES if (known := version(name))},
     }
 
 
@@ -58,6 +58,14 @@ def write(path: Path | str, results: Mapping[str, Any], **machine: Any) -> None:
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 
+def version(name: str) -> str | None:
+    """Of an installed distribution; None where it is not."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _cpu() -> str:
     path = Path("/proc/cpuinfo")
     if path.is_file():
@@ -72,11 +80,4 @@ def _memory_gb() -> float | None:
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     except (ValueError, OSError, AttributeError):
-        return None
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
         return None

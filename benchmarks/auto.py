@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.datasets import load
 from isthmus.encoders.base import usable_cores
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -38,10 +39,10 @@ def run(ready: Prepared, seed: int, budget: float | None, **options: Any) -> dic
         "seed": seed,
         "seconds": round(seconds, 1),
         "over": None if budget is None else round(seconds / budget - 1, 3),
-        "chosen": report["chosen"]["label"],
-        "tried": sum(trial["reason"] != LATE for trial in report["tried"]),
-        "no time for": sum(trial["reason"] == LATE for trial in report["tried"]),
-        "outer folds": report["folds"],
+        "chosen": report.chosen.label,
+        "tried": sum(trial.reason != LATE for trial in report.choice.tried),
+        "no time for": sum(trial.reason == LATE for trial in report.choice.tried),
+        "outer folds": report.estimate.folds,
     }
 
 
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=STARTER)
     ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
     results: dict[str, Any] = {"pairs": PAIRS, "cores": usable_cores()}
     for kind, options in KINDS.items():

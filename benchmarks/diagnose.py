@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import _machine
+from _needs import STARTER, need
 from isthmus.audit import diagnose
 from isthmus.audit.curve import DEALS, curve_of_fold, extrapolate, sizes_for
 from isthmus.audit.heldout import Joint, cutoff, scored, scored_folds, side_by_side
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=(*STARTER, "efficientnet-lite2", "tfidf"))
     results: dict[str, Any] = {"encoders": {part: encoders(part) for part in PARTS}}
     print(results["encoders"], flush=True)
     results["mismatches"] = {}

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from _machine import spread, write
+from _needs import STARTER, need
 from isthmus import datasets, encoders
 from isthmus.core.contracts import Encoder
 from isthmus.core.item import MediaItem, Waveform
@@ -144,6 +145,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=STARTER)
     load = os.getloadavg()[0]
     results = {
         "seed": SEED,

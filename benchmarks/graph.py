@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.aligners import CCA, Aligner
 from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
@@ -256,6 +257,7 @@ def main() -> None:
     if arguments.scale:
         print(json.dumps(scale(arguments.scale)))
         return
+    need(datasets=("tuxpaint",), encoders=STARTER, packages=("torch", "torch_geometric"))
     path: Path | None = arguments.json
     results: dict[str, Any] = {}
     if arguments.resume and path is not None and path.is_file():

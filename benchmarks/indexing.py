@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from _machine import spread, write
+from _needs import STARTER, need
 
 SEED, REPETITIONS = 0, 5
 PERIOD = 0.25
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--files", type=int, default=20_000)
     options = parser.parse_args()
+    need(encoders=STARTER, packages=("lancedb", "faiss"), space=True)
     half = options.files // 2
     load_before = os.getloadavg()[0]
     root = Path(tempfile.mkdtemp(prefix="isthmus-indexing-"))

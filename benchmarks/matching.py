@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 import _machine
+from _needs import STARTER, need
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=12, help="queries of one kind and seed")
     parser.add_argument("--data", nargs="*", default=["tuxpaint", "shapes"])
     arguments = parser.parse_args()
+    need(datasets=arguments.data, encoders=STARTER, packages=("skimage",))
     results: dict[str, Any] = {"chance": 1 / CLIPS, "frames": FRAMES}
     if arguments.json and arguments.json.exists():
         results = {**json.loads(arguments.json.read_text()), **results}

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from _machine import spread, write
+from _needs import need
 from isthmus.aligners import CCA
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--scratch", type=Path, help="folder for 14 GB of temporary files")
     options = parser.parse_args()
+    need()
     load = os.getloadavg()[0]
     # Memory first: freed arrays of the other part would make room that hides a growth.
     results = {

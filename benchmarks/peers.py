@@ -12,12 +12,11 @@ import argparse
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import _machine
-from _peers.entries import ENTRIES
+from _needs import STARTER, need
 from _peers.run import context, run
 from _peers.table import table
 from _peers.tasks import PROTOCOLS, Protocol, asked, encoder_ids
@@ -27,6 +26,7 @@ Job = tuple[str, int, int, str]
 """Data set, number of pairs, seed, method."""
 Row = dict[str, Any]
 PACKAGES = ("cca-zoo", "mvlearn", "POT", "scikit-learn", "torch")
+MODULES = ("cca_zoo", "mvlearn", "ot", "sklearn", "torch")
 
 
 class Results:
@@ -70,7 +70,7 @@ class Results:
         """Write all rows with the machine."""
         if self.path is None:
             return
-        versions = {name: metadata.version(name) for name in PACKAGES}
+        versions = {name: _machine.version(name) for name in PACKAGES}
         found = {"packages": versions, "encoders": self.encoders, "rows": self.rows}
         scratch = self.path.with_name(self.path.name + ".part")
         _machine.write(scratch, found)
@@ -97,7 +97,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--datasets", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
     parser.add_argument("--pairs", nargs="*", type=int, help="only these numbers of pairs")
-    parser.add_argument("--methods", nargs="*", choices=ENTRIES, default=list(ENTRIES))
+    parser.add_argument("--methods", nargs="*", help="only these rows of the table")
     parser.add_argument("--seeds", type=int, default=5, help="at most; some sets have 3")
     parser.add_argument(
         "--encoders", nargs="*", default=[], metavar="MODALITY=ID", help="instead of the default"
@@ -106,6 +106,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="fits side by side; costs suffer")
     parser.add_argument("--resume", action="store_true", help="keep the rows of FILE")
     return parser.parse_args()
+
+
+def known(methods: list[str] | None) -> list[str]:
+    """The methods that are asked for, all by default; those of peers import their packages."""
+    from _peers.entries import ENTRIES
+
+    wrong = [name for name in methods or () if name not in ENTRIES]
+    if wrong:
+        raise SystemExit(f"there is no method {wrong[0]!r}; there are {', '.join(ENTRIES)}")
+    return methods or list(ENTRIES)
 
 
 def describe(job: Job, rows: list[Row]) -> str:
@@ -118,12 +128,13 @@ def describe(job: Job, rows: list[Row]) -> str:
 def main() -> None:
     """Run what is asked for and not yet known; print the table."""
     options = parse()
+    datasets = [name.partition("-")[0] for name in options.datasets]
+    need(datasets=datasets, encoders=STARTER, packages=MODULES)
+    methods = known(options.methods)
     specs = dict(each.split("=", 1) for each in options.encoders)
     results = Results(options.json, resume=options.resume)
     cells = asked(options.datasets, options.pairs, options.seeds)
-    todo = [
-        (*cell, name) for cell in cells for name in options.methods if not results.has(*cell, name)
-    ]
+    todo = [(*cell, name) for cell in cells for name in methods if not results.has(*cell, name)]
     clock, processes = Clock(todo), context(options.jobs)
     for dataset in options.datasets:
         jobs = [job for job in todo if job[0] == dataset]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -102,7 +103,7 @@ def run(protocol: Protocol, seed: int, aligner: str = "auto") -> dict[str, Any]:
     seconds = time.perf_counter() - started
     return {
         "seed": seed,
-        "chosen": space.report["chosen"]["label"],
+        "chosen": space.report.chosen.label,
         "seconds": round(seconds, 2),
         **measure(space, protocol, test),
     }
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="names of protocols")
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint", "openclipart"), encoders=(*STARTER, *JOINED.values()))
     results: dict[str, Any] = {}
     for protocol in protocols():
         if arguments.only and protocol.name not in arguments.only:

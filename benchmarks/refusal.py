@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
+from isthmus.core.document import to_document
 from isthmus.core.errors import NoSignalError
 from isthmus.datasets import load
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -31,7 +33,7 @@ def refused(ready: Prepared, seed: int, aligner: str) -> dict[str, Any]:
     except NoSignalError as error:
         found: dict[str, Any] = {"refused": True, "said": str(error)}
     else:
-        found = {"refused": False, "p_values": space.report["p_values"]}
+        found = {"refused": False, "p_values": to_document(space.report.estimate.p_values)}
     return {"seed": seed, **found, "seconds": round(time.perf_counter() - started, 2)}
 
 
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="*", default=[100])
     parser.add_argument("--aligner", default="auto")
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=STARTER)
     whole = prepare(load("tuxpaint"), cache=default_cache())
     results: dict[str, Any] = {"aligner": arguments.aligner, "level": "p ≤ 0.01"}
     for pairs in arguments.pairs:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import _machine
+from _needs import STARTER, need
 from isthmus.aligners import CCA, Aligner, Procrustes, Unpaired
 from isthmus.aligners.unpaired.health import Health
 from isthmus.core.paired import PairedVectors
@@ -281,6 +282,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", help="a part of the name of a pair of encoders")
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint",), encoders=(*STARTER, "efficientnet-lite2", "tfidf"))
     for section in [arguments.section] if arguments.section else SECTIONS:
         one_section(section, arguments)
 

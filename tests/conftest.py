@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+from tests.waiting import PATIENCE
 
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.datasets import find, load
 from isthmus.encoders import DEFAULTS, missing_packages
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,8 +83,21 @@ def planted_pairs() -> PairedVectors:
     return planted()
 
 
+class Chromium:
+    """A browser whose pages wait for as long as a test does."""
+
+    def __init__(self, started: Any) -> None:
+        self._started = started
+
+    def new_context(self, **options: Any) -> Any:
+        """As of Playwright's browser."""
+        made = self._started.new_context(**options)
+        made.set_default_timeout(PATIENCE * 1e3)
+        return made
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Chromium]:
     """Chromium without a head, where there is one."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -89,5 +107,5 @@ def browser() -> Iterator[Any]:
         if path is None:
             pytest.skip("no Chromium; run: playwright install chromium")
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
+        yield Chromium(started)
         started.close()

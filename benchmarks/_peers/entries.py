@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -50,7 +51,7 @@ def _space_rows(name: str, cosine: bool, space: Space, task: Task) -> list[dict[
     first, second = task.test.views
     a, b = (space.transform(task.test.vectors[m], m) for m in (first, second))
     found = {each: space.score(a, first, b, second, readout=each) for each in READOUTS}
-    chosen = space.report["chosen"]["label"]
+    chosen = space.report.chosen.label
     names = {"instance": name, **({"semantic": f"{name}, cosine"} if cosine else {})}
     return [
         {
@@ -81,6 +82,16 @@ def _null_rows(name: str, fitted: tuple[Aligner, Task], _: Task) -> list[dict[st
     return [{"method": name, **found, "chosen": repr(aligner)}]
 
 
+def _methods() -> list[Method]:
+    """Those of the peers; ``peers.py`` asks for all their packages, tests do without some."""
+    extras: Sequence[Method] = ()
+    if all(importlib.util.find_spec(name) for name in ("mvlearn", "ot")):
+        from _peers import extras as installed
+
+        extras = installed.METHODS
+    return [*formulas.METHODS, *packages.METHODS, *extras, *learned.METHODS]
+
+
 def _peer(method: Method) -> Entry:
     return Entry(method.name, partial(choose, method), partial(rows_of, method.name))
 
@@ -90,7 +101,7 @@ ENTRIES: dict[str, Entry] = {
     for entry in (
         Entry(OURS, partial(_align, "auto"), partial(_space_rows, OURS, True)),
         Entry(f"{OURS} cca", partial(_align, "cca"), partial(_space_rows, f"{OURS} cca", False)),
-        *map(_peer, (*formulas.METHODS, *packages.METHODS, *learned.METHODS)),
+        *map(_peer, _methods()),
         *(Entry(kind, partial(_null, kind), partial(_null_rows, kind)) for kind in NULLS),
     )
 }

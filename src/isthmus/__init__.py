@@ -1,18 +1,17 @@
 """isthmus joins frozen encoders of different modalities by thin heads into one space."""
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
 from isthmus.core.version import __version__ as __version__
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from isthmus.aligners import CCA, Anchors, Procrustes, Ridge
     from isthmus.core.errors import IsthmusError
     from isthmus.core.item import MediaItem
     from isthmus.core.paired import PairedVectors
     from isthmus.core.record import Dataset, Record
+    from isthmus.core.view import Direction
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
     from isthmus.moments import Moments
@@ -25,6 +24,7 @@ __all__ = [
     "CCA",
     "Anchors",
     "Dataset",
+    "Direction",
     "IsthmusError",
     "MediaItem",
     "Moments",
@@ -45,6 +45,7 @@ _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
     "Dataset": "isthmus.core.record",
+    "Direction": "isthmus.core.view",
     "IsthmusError": "isthmus.core.errors",
     "MediaItem": "isthmus.core.item",
     "Moments": "isthmus.moments",
@@ -62,12 +63,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     """Import a public name when it is first used, so that ``import isthmus`` stays light."""
     if name not in _HOMES:
         raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")
-    value = getattr(importlib.import_module(module), attribute or name)
+    value = getattr(_importlib.import_module(module), attribute or name)
     globals()[name] = value
     return value
 

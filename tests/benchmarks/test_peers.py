@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE
 
 pytest.importorskip("cca_zoo")
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from _peers import formulas, learned, method, table, tasks
+from _peers import formulas, learned, method, packages, table, tasks
 from _peers.lean import CanonicalRidge
 from _peers.views import Axes
 from isthmus.aligners import CCA
@@ -321,7 +323,6 @@ class TestTable:
 
 class TestPackages:
     def test_ridge_of_cca_zoo_is_cca_of_isthmus_without_weights(self) -> None:
-        packages = self.packages()
         x, y = views(n=80)
         heads = packages.cca_zoo_ridge(x, y, 0)["whole c=0.6 k=16"]()
         share = 79 / 80  # its covariances are divided by n − 1, ours by n
@@ -333,7 +334,6 @@ class TestPackages:
         )
 
     def test_turned_axes_change_nothing_for_pls(self) -> None:
-        packages = self.packages()
         from sklearn.cross_decomposition import PLSSVD
 
         x, y = views(n=30, dims=(40, 35))
@@ -342,44 +342,42 @@ class TestPackages:
         a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in model.transform(x, y))
         np.testing.assert_allclose(heads.first(x) @ heads.second(y).T, a @ b.T, atol=1e-8)
 
-    def test_pot_moves_training_rows_onto_their_partners(self) -> None:
-        packages = self.packages()
+    @pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+    @pytest.mark.parametrize("module", [formulas, packages, learned], ids=lambda m: m.__name__)
+    def test_every_method_finds_a_turned_copy(self, module: Any) -> None:
+        find_a_turned_copy(module.METHODS)
+
+    def test_what_only_make_peers_installs(self) -> None:
+        reason = "mvlearn and POT are not installed; run: make peers"
+        for name in ("mvlearn", "ot"):
+            pytest.importorskip(name, reason=reason)
+        from _peers import extras
+
+        find_a_turned_copy(extras.METHODS)
         x, y = views(n=40)
-        heads = packages.pot_pairs(x, y, 0)["pca=8"]()
-        cosine = heads.first(x) @ heads.second(y).T
+        heads = extras.pot_pairs(x, y, 0)["pca=8"]()
+        cosine = heads.first(x) @ heads.second(y).T  # training rows move onto their partners
         np.testing.assert_allclose(np.diag(cosine), 1, atol=1e-6)
 
-    @pytest.mark.filterwarnings("ignore:Maximum number of iterations")
-    @pytest.mark.parametrize("name", ["formulas", "packages", "learned"])
-    def test_every_method_finds_a_turned_copy(self, name: str) -> None:
-        self.packages()
-        module = {"formulas": formulas, "learned": learned, "packages": self.packages()}[name]
-        data = hidden()
-        for each in module.METHODS:
-            quick = replace(each, folds=1)
-            chosen = method.choose(quick, data)
-            for found in method.rows_of(each.name, chosen, data):
-                assert found["r10"] > 0.55, found  # chance is a third
 
-    @staticmethod
-    def packages() -> Any:
-        pytest.importorskip("mvlearn")
-        pytest.importorskip("ot")
-        from _peers import packages
-
-        return packages
+def find_a_turned_copy(methods: Sequence[method.Method]) -> None:
+    data = hidden()
+    for each in methods:
+        quick = replace(each, folds=1)
+        chosen = method.choose(quick, data)
+        for found in method.rows_of(each.name, chosen, data):
+            assert found["r10"] > 0.55, found  # chance is a third
 
 
 class TestRun:
     def test_times_a_fit_and_ends_one_that_takes_too_long(self) -> None:
-        TestPackages.packages()
         from _peers.run import context, run
 
         processes = context()
-        (cosine, csls) = run(processes, "asif published", task(), cap=60)
+        (cosine, csls) = run(processes, "asif published", task(), cap=PATIENCE)
         assert (cosine["method"], csls["method"]) == ("asif published", "asif published + csls")
         assert (cosine["dataset"], cosine["pairs"], cosine["seed"]) == ("planted", 100, 0)
-        assert 0 <= cosine["fit_seconds"] < 5
+        assert cosine["fit_seconds"] >= 0
         assert 0 <= cosine["peak_mb"] < 200
         assert cosine["r10"] > 0.25
         (late,) = run(processes, "isthmus", task(), cap=0.01)
@@ -387,7 +385,6 @@ class TestRun:
         assert late["r1"] is None
 
     def test_results_are_kept_and_taken_up(self, tmp_path: Path) -> None:
-        TestPackages.packages()
         import peers
 
         path = tmp_path / "peers.json"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.datasets import load
 
@@ -19,7 +20,7 @@ def isthmus(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "isthmus", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
     )
 
@@ -77,8 +78,8 @@ def test_groups_can_be_ignored(folder: Path) -> None:
         (("shapes", "-d", "n=8", *CLASSICAL), "text–image: 8, text–audio: 8, image–audio: 8"),
         (("shapes", "-e", "smell=tfidf"), "smell"),
         (("shapes", "-e", "text=color-hog"), "color-hog reads image, not text"),
-        (("shapes", "-e", "tfidf"), "NAME=VALUE"),
-        (("shapes", "-e", "text=7"), "MODALITY=ID"),
+        (("shapes", "-e", "tfidf"), "VIEW=ID"),
+        (("shapes", "-e", "text=7"), "'7'"),
         (("shapes", "--report", "."), "is a folder"),
         (("shapes", "-d", "colour=red"), "colour"),
     ],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +81,7 @@ def test_a_terminal_shows_words_a_grid_and_pairs(place: Path) -> None:
 
 def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
     done = run(place / "scene.png", place / "scene.png", "--space", place / "space",
-               "--query-modality", "text", "--json")  # fmt: skip
+               "--as", "text", "--json")  # fmt: skip
     assert json.loads(done.stdout)["query"]["modality"] == "text"
 
 
@@ -91,7 +89,7 @@ def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
     ("query", "options", "says"),
     [
         ("  ", (), "the text is empty"),
-        ("nowhere.png", ("--query-modality", "image"), "nowhere.png"),
+        ("nowhere.png", ("--as", "image"), "nowhere.png"),
         ("star", ("--out", "."), "is a folder"),
     ],
 )
@@ -139,18 +137,6 @@ def test_the_page_escapes_what_others_wrote(pages: list[Path]) -> None:
         assert html.count("<script") == 1 and "window.attacked" in html
         assert " style=" not in html  # the policy would drop it
         assert "http://" not in html.replace("http://www.w3.org", "")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium; run: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.mark.browser

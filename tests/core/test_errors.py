@@ -4,6 +4,7 @@ import pickle  # noqa: TID251 - the way errors come back from worker processes
 import re
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.core import errors
 from isthmus.core.errors import IsthmusError, MediaError
@@ -64,7 +65,7 @@ def test_every_error_survives_pickling(name: str) -> None:
 def test_every_error_comes_back_from_a_worker_process() -> None:
     with concurrent.futures.ProcessPoolExecutor(1) as pool:
         for name in sorted(CLASSES):
-            error = pool.submit(fail, name).exception(timeout=30)
+            error = pool.submit(fail, name).exception(timeout=PATIENCE)
             assert type(error) is CLASSES[name]
             assert str(error) == str(made(CLASSES[name]))
             if isinstance(error, MediaError):

@@ -132,9 +132,9 @@ def test_ids_may_be_an_array() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"vectors": {}}, DataError, "at least one modality"),
+        ({"vectors": {}}, DataError, "at least one view"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.ones((4, 2))}}, DataError,
-         "row i of every modality must be one record, but text has 5, image has 4 rows"),
+         "row i of every view must be one record, but text has 5, image has 4 rows"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.ones(5)}}, DataError,
          "image has 1 rows"),
         ({"present": {"image": np.ones(4, bool)}}, DataError,

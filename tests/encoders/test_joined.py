@@ -16,7 +16,7 @@ from isthmus.pipeline.encode import encode_items
 class Sums:
     """Two numbers of a vector, times a factor."""
 
-    modality, dim, languages = "sensor", 2, ()
+    modality, dim, languages = "vector", 2, ()
 
     def __init__(self, factor: float) -> None:
         self.id = f"sums{factor:g}"

@@ -1,6 +1,5 @@
 import io
 import struct
-import time
 import tracemalloc
 import zlib
 from pathlib import Path
@@ -65,10 +64,8 @@ def test_pixels_come_through(format: str, tolerance: int) -> None:
 def test_an_image_bomb_is_refused_from_its_header(size, recwarn) -> None:
     bomb = item(png_claiming(*size))
     tracemalloc.start()
-    start = time.perf_counter()
     with pytest.raises(MediaTooLargeError, match=r"declares [\d,]+ megapixels, the limit is 50"):
         decode(bomb)
-    assert time.perf_counter() - start < 0.5
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
     assert not recwarn.list

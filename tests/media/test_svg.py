@@ -1,8 +1,6 @@
 import gzip
 import http.server
-import os
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +8,16 @@ import pytest
 
 from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
-from isthmus.media import Limits, decode
-from isthmus.media._renderer import RENDERER, Renderer
+from isthmus.media import DEFAULT, Limits, decode
 from isthmus.media.svg import sanitize
 
 NS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 GOOD = f'<svg {NS} viewBox="0 0 20 10"><rect width="10" height="10" fill="red"/></svg>'
 
 
-def draw(markup: str | bytes, limits: Limits | None = None):
+def draw(markup: str | bytes, limits: Limits = DEFAULT):
     data = markup.encode() if isinstance(markup, str) else markup
-    return decode(MediaItem.from_bytes(data, "image", source="a.svg"), limits or Limits())
+    return decode(MediaItem.from_bytes(data, "image", source="a.svg"), limits)
 
 
 def test_a_drawing_on_white() -> None:
@@ -43,10 +40,8 @@ def test_a_drawing_on_white() -> None:
     ],
 )
 def test_the_size_is_ours(size: str) -> None:
-    start = time.perf_counter()
     picture = draw(f'<svg {NS} {size}><rect width="5" height="5"/></svg>')
     assert max(picture.size) == 512
-    assert time.perf_counter() - start < 2
 
 
 def test_references_to_files_are_removed(tmp_path: Path) -> None:
@@ -115,15 +110,14 @@ def test_entities() -> None:
     bomb = '<!DOCTYPE svg [<!ENTITY a "lol">' + "".join(
         f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     )
-    start = time.perf_counter()
     with pytest.raises(CorruptMediaError, match="entity 'b'"):
         draw(f"{bomb}]><svg {NS}><text>&i;</text></svg>")
     wide = (
         f'<!DOCTYPE svg [<!ENTITY a "{"x" * 4000}">]><svg {NS}><text>{"&a;" * 20_000}</text></svg>'
     )
-    with pytest.raises((CorruptMediaError, MediaTooLargeError)):
+    with pytest.raises((CorruptMediaError, MediaTooLargeError)) as refused:
         draw(wide)
-    assert time.perf_counter() - start < 2
+    assert "drawn" not in str(refused.value)  # it is refused before anything is drawn
     with pytest.raises(CorruptMediaError, match="leads out"):
         draw(f'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg {NS}>&a;</svg>')
 
@@ -143,76 +137,3 @@ def test_caps_on_size() -> None:
 def test_damaged(bad: str) -> None:
     with pytest.raises(CorruptMediaError, match="well-formed"):
         draw(bad)
-
-
-def test_deep_nesting_costs_one_item() -> None:
-    with pytest.raises((CorruptMediaError, MediaTooLargeError)):
-        draw(f"<svg {NS} viewBox='0 0 9 9'>" + "<g>" * 200_000 + "</g>" * 200_000 + "</svg>")
-    assert draw(GOOD).size == (512, 256)
-
-
-def test_a_drawing_that_takes_too_long_is_stopped_and_the_next_one_works() -> None:
-    noise = '<feTurbulence baseFrequency="0.5" numOctaves="1000000"/>'
-    rest = '<rect width="9" height="9" filter="url(#f)"/>'
-    start = time.perf_counter()
-    with pytest.raises(CorruptMediaError, match=r"drawing it took longer than 1 s"):
-        draw(
-            f'<svg {NS} viewBox="0 0 9 9"><filter id="f">{noise}</filter>{rest}</svg>',
-            Limits(svg_seconds=1),
-        )
-    assert time.perf_counter() - start < 3
-    assert draw(GOOD).size == (512, 256)
-
-
-def test_a_bomb_of_uses() -> None:
-    layers = "".join(
-        f'<g id="n{i}">' + f'<use href="#n{i - 1}"/>' * 10 + "</g>" for i in range(1, 9)
-    )
-    start = time.perf_counter()
-    with pytest.raises(CorruptMediaError):
-        draw(f'<svg {NS} viewBox="0 0 9 9"><g id="n0"><circle r="4"/></g>{layers}</svg>')
-    assert time.perf_counter() - start < 3
-
-
-def test_a_lost_child_is_replaced() -> None:
-    draw(GOOD)
-    child = RENDERER._process._child
-    assert child is not None
-    child.kill()
-    child.wait()
-    assert draw(GOOD).size == (512, 256)
-    assert RENDERER._process._child is not child
-
-
-def test_a_crash_names_the_item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    crashing = tmp_path / "crash.py"
-    crashing.write_text("import os, sys; sys.stdin.buffer.read(9); os.abort()")
-    monkeypatch.setattr("isthmus.media._renderer._CHILD", [str(crashing)])
-    renderer = Renderer()
-    with pytest.raises(CorruptMediaError, match=r"bad.svg: drawing it crashed"):
-        renderer.draw(GOOD, side=64, seconds=5, source="bad.svg")
-    renderer.close()
-
-
-def test_a_forked_process_has_a_child_of_its_own() -> None:
-    draw(GOOD)
-    before = RENDERER._process._child
-    pid = os.fork()
-    if pid == 0:
-        good = RENDERER._process._child is None and draw(GOOD).size == (512, 256)
-        RENDERER.close()
-        os._exit(0 if good else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert draw(GOOD).size == (512, 256)
-    assert RENDERER._process._child is before
-
-
-def test_many_threads_share_the_child() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    colours = ["#ff0000", "#00ff00", "#0000ff", "#ffff00"] * 5
-    pages = [GOOD.replace('"red"', f'"{c}"') for c in colours]
-    with ThreadPoolExecutor(4) as pool:
-        drawn = list(pool.map(draw, pages))
-    found = ["#{:02x}{:02x}{:02x}".format(*picture.getpixel((9, 9))) for picture in drawn]
-    assert found == colours

@@ -84,7 +84,7 @@ def test_constant_scores_have_no_hubs() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_hubness_does_not_depend_on_the_order_of_tied_columns(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 3, (12, 9)).astype(float)
@@ -93,7 +93,7 @@ def test_hubness_does_not_depend_on_the_order_of_tied_columns(seed: int) -> None
 
 
 @given(st.integers(0, 10_000), st.sampled_from([(40, 6, 9), (8, 30, 20)]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_cka_does_not_change_under_rotation_scale_and_shift(
     seed: int, shape: tuple[int, int, int]
 ) -> None:
@@ -153,7 +153,7 @@ def test_mutual_knn_samples_the_same_rows_of_both() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_one_rotation_of_both_sides_changes_no_geometry(seed: int) -> None:
     x, y, q = normal(30, 5, seed), normal(30, 5, seed + 1), rotation(5, seed + 2)
     for measure in (median_true_cosine, modality_gap, alignment):

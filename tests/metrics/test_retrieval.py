@@ -91,7 +91,7 @@ def test_ranks_of_blocks_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch)
 
 
 @given(cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_order_of_the_gallery_and_a_constant_change_nothing(case) -> None:
     scores, targets, rng = case
     order = rng.permutation(scores.shape[1])
@@ -106,7 +106,7 @@ def test_order_of_the_gallery_and_a_constant_change_nothing(case) -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_constant_scores_rank_in_the_middle(queries: int, gallery: int) -> None:
     targets = np.arange(queries) % gallery
     r = ranks(np.full((queries, gallery), 0.3), targets)
@@ -118,7 +118,7 @@ def test_constant_scores_rank_in_the_middle(queries: int, gallery: int) -> None:
 
 
 @given(cases())
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 def test_expectation_over_ties_is_the_mean_over_random_orders(case) -> None:
     scores, _, rng = case
     relevance = rng.random(scores.shape) < 0.4

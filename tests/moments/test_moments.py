@@ -45,7 +45,7 @@ def split(pairs: PairedVectors, cuts: list[int], order: np.ndarray) -> list[Pair
     return [pairs.take(part) for part in np.split(order, sorted(cuts)) if len(part)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(2, 60),
     cuts=st.lists(st.integers(0, 60), max_size=6),
@@ -70,7 +70,7 @@ def test_any_order_and_split_equals_the_whole(n, cuts, seed, missing, products) 
     assert_same(merged, whole, tolerance)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(kept=st.integers(2, 30), gone=st.integers(1, 30), seed=st.integers(0, 2**32 - 1))
 def test_rows_taken_out_were_never_seen(kept, gone, seed) -> None:
     pairs = rows(kept + gone, seed, missing=0.3)

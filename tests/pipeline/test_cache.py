@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.pipeline.cache import VectorCache
 
@@ -123,7 +124,7 @@ def test_two_processes_write_one_file(tmp_path):
         subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(path), name])
         for name in "ab"
     ]
-    assert [process.wait(60) for process in running] == [0, 0]
+    assert [process.wait(PATIENCE) for process in running] == [0, 0]
     with VectorCache(path) as cache:
         ids = [f"{name}{i}" for name in ("a", "b", "both") for i in range(150)]
         found = cache.get("e", ids)

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra 'server' is not installed")
 from starlette.testclient import TestClient
 from tests.tasks.conftest import scenes, space  # noqa: F401
+from tests.waiting import PATIENCE
 
 from isthmus.core.record import Dataset
 from isthmus.media import decode
@@ -96,13 +96,34 @@ def asked(store: Store, **settings: Any) -> Iterator[TestClient]:
         yield made
 
 
-@contextmanager
-def served(store: Path, *options: str, token: str = "") -> Iterator[tuple[str, Any]]:
+WITH_LIMIT = """
+import sys
+from isthmus.server import Settings, serve
+from isthmus.tasks import Store
+
+seconds = float(sys.argv[2])
+settings = Settings(port=0, header_seconds=seconds, body_seconds=seconds)
+with Store.open(sys.argv[1]) as store:
+    serve(store, settings, ready=lambda address: print(address, flush=True))
+"""
+
+
+def served(store: Path, *options: str, token: str = "") -> Any:
     """``isthmus serve`` as its own process: the address, and the process."""
+    return _running("-m", "isthmus", "serve", "--store", str(store), "--port", "0", *options,
+                    token=token)  # fmt: skip
+
+
+def served_with_limit(store: Path, seconds: float) -> Any:
+    """The same with another limit on how long a request may take to come."""
+    return _running("-c", WITH_LIMIT, str(store), str(seconds))
+
+
+@contextmanager
+def _running(*arguments: str, token: str = "") -> Iterator[tuple[str, Any]]:
     environment = {**os.environ, "ISTHMUS_TOKEN": token, "COLUMNS": "200"}
-    command = [sys.executable, "-m", "isthmus", "serve", "--store", str(store), "--port", "0"]
     process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment
     )
     try:
         line = process.stdout.readline() if process.stdout else ""
@@ -111,7 +132,7 @@ def served(store: Path, *options: str, token: str = "") -> Iterator[tuple[str, A
         yield found[0], process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -121,11 +142,3 @@ def address(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     shutil.copytree(place.store, copy)
     with served(copy, "--allow", str(place.media)) as (found, _):
         yield found
-
-
-def until(true: Any, seconds: float = 20.0) -> None:
-    """Wait for something that another thread or process does."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.05)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 PAGE = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
@@ -17,8 +19,7 @@ def test_the_examples_of_the_api_run(address: str, tmp_path: Path) -> None:
     text = "\n".join(EXAMPLES)
     assert "http://127.0.0.1:8765" in text
     script.write_text(text.replace("http://127.0.0.1:8765", address.rstrip("/")), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300
-    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "{'status': 'ok'" in done.stdout and "done" in done.stdout, done.stdout

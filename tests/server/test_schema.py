@@ -59,7 +59,6 @@ def test_every_route_keeps_its_schema(
     @given(case=strategy)
     @settings(
         max_examples=CASES,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.generate],

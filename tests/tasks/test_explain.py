@@ -107,7 +107,7 @@ def test_shapley_values_of_the_glove_game() -> None:
     assert found.method == "Shapley values over all 8 subsets"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(9, 14), st.integers(0, 1000))
 def test_sampled_orders_sum_exactly_and_keep_what_is_linear(count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -135,7 +135,7 @@ def test_sampled_orders_come_near_to_all_of_them() -> None:
     np.testing.assert_array_equal(found.values, again.values)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 40), st.integers(2, 12), st.integers(0, 1000))
 def test_training_pairs_and_what_is_left_sum_to_the_score(n: int, k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.core.artifact import DOCUMENT, TENSORS, load_artifact
 from isthmus.core.errors import FingerprintError, InputError, IntegrityError
@@ -190,13 +191,13 @@ def test_threads_are_restored_on_every_thread() -> None:
             with single_threaded():
                 inside.append(torch.get_num_threads())
                 entered.set()
-                leave.wait(10)
+                leave.wait(PATIENCE)
             outside.append(torch.get_num_threads())
 
         other = threading.Thread(target=work)
         with single_threaded():
             other.start()
-            entered.wait(10)
+            entered.wait(PATIENCE)
             inside.append(torch.get_num_threads())
         here = torch.get_num_threads()
         leave.set()
@@ -333,7 +334,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parents[1])]
 from test_train import ROWS, Line
 from isthmus.training.loop import Checkpoint, Schedule, train
 from isthmus.core.artifact import load_artifact

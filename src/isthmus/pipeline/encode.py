@@ -1,4 +1,4 @@
-"""Items to native vectors: decoded in worker threads, encoded in batches, kept in a cache."""
+"""Items to native vectors: decoded in children, encoded in batches, kept in a cache."""
 
 from __future__ import annotations
 
@@ -13,19 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Encoder, Progress, batch_size_of, image_side_of
+from isthmus.core.contracts import Encoder, Progress, batch_size_of
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT, VECTOR
+from isthmus.core.view import VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
-from isthmus.media import decode
+from isthmus.media import PLAIN
 from isthmus.pipeline.cache import VectorCache
+from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
+
+_WORTH_A_CHILD = 32
+"""Items for which one more child is started: it takes as long to start as a few dozen pictures take
+to decode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,7 @@ def encode_items(
     progress: Progress | None = None,
     workers: int | None = None,
     batch_size: int | None = None,
-    make: Callable[[MediaItem], Any] | None = None,
+    decoders: DecodeWorkers = WORKERS,
     name: str | None = None,
 ) -> EncodedItems:
     """Encode items of one modality; what cannot be used is listed and the rest goes on.
@@ -66,10 +71,9 @@ def encode_items(
         encoder: What turns them into vectors.
         cache: Where vectors of known content come from and new ones go.
         progress: Told after each batch how many items are done.
-        workers: Threads that decode; default: the cores of this machine.
+        workers: How many items are decoded at a time; default: the cores of this machine.
         batch_size: Items a batch; default: what the encoder prefers.
-        make: From an item to what the encoder takes, called in ``workers`` threads; default:
-            decode it here. :class:`isthmus.pipeline.isolated.Preparers` does it in child processes.
+        decoders: The child processes that decode; nothing is decoded in this one.
         name: What the progress calls them, such as their view; default: their modality.
 
     Returns:
@@ -88,21 +92,22 @@ def encode_items(
                 progress=progress,
                 workers=workers,
                 batch_size=batch_size,
-                make=None if make is None else _of_part(make, place),
+                decoders=decoders,
                 name=name,
             )
-            for place, part in enumerate(encoder.parts)
+            for part in encoder.parts
         ]
         return _side_by_side(parts)
     run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
     size = batch_size or batch_size_of(encoder)
-    # Text and vectors take no time to decode: threads would only cost.
-    light = encoder.modality in (TEXT, VECTOR)
-    threads = 0 if light else (usable_cores() if workers is None else workers)
+    threads = 0  # text and vectors take no time to decode: threads would only cost
+    if encoder.modality not in PLAIN:
+        most = usable_cores() if workers is None else workers
+        threads = min(most, max(len(decoders.pids), 1 + len(todo) // _WORTH_A_CHILD))
     batch: list[tuple[MediaItem, Any]] = []
-    made_by = make or partial(_make, encoder)
-    with _prepared(todo, made_by, threads, ahead=2 * size) as prepared:
+    make = partial(decoders.prepare, encoder=encoder)
+    with _prepared(todo, make, threads, ahead=2 * size) as prepared:
         for item, made in prepared:
             if isinstance(made, InputError):
                 run.fail(item, made)
@@ -283,16 +288,6 @@ class _Run:
         return f"encode {self.name}"
 
 
-def _make(encoder: Encoder, item: MediaItem) -> Any:
-    """What an encoder takes, decoded in this process."""
-    return encoder.prepare(decode(item, image_side=image_side_of(encoder)))
-
-
-def _of_part(make: Callable[[MediaItem], Any], place: int) -> Callable[[MediaItem], Any]:
-    """What one part of a joined encoder takes, of what is made for all of them."""
-    return lambda item: make(item)[place]
-
-
 @contextmanager
 def _prepared(
     items: Sequence[MediaItem], maker: Callable[[MediaItem], Any], threads: int, ahead: int
@@ -348,7 +343,7 @@ def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str
     return chosen
 
 
-def _groups(records: Sequence[Record]) -> NDArray[Any] | None:
+def _groups(records: Sequence[Record]) -> Array | None:
     if all(record.group is None for record in records):
         return None
     groups = np.empty(len(records), dtype=object)

@@ -16,6 +16,7 @@ from isthmus.space import starter
 from isthmus.space.space import Space
 
 if TYPE_CHECKING:
+    from isthmus.pipeline.cache import VectorCache
     from isthmus.pipeline.prepared import Prepared
 
 MAX_BYTES = 1 << 30
@@ -48,6 +49,13 @@ class Remembered:
         self._path = None
         if folder is not None and size <= MAX_BYTES:
             self._path = folder / _key(ready, settings)
+
+    @classmethod
+    def beside(
+        cls, cache: VectorCache | None, ready: Prepared, settings: Sequence[Any] = ()
+    ) -> Remembered:
+        """Kept beside a cache of vectors; without one, nothing is remembered."""
+        return cls(None if cache is None else cache.path.parent / "spaces", ready, settings)
 
     def load(self) -> Space | None:
         """The space, or None where there is none or it cannot be read."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +25,7 @@ from isthmus.selection.candidates import (
     with_csls_strength,
     with_sources,
 )
-from isthmus.selection.compare import as_json, difference, rivals
+from isthmus.selection.compare import difference, rivals
 from isthmus.selection.folds import Folds, Training
 from isthmus.selection.measure import average_precision, grouped, recall_at_one, reciprocal_rank
 from isthmus.selection.race import (
@@ -41,6 +40,7 @@ from isthmus.selection.race import (
     race,
 )
 from isthmus.space.readout import Readout
+from isthmus.space.report import Difference, Rivalry
 
 MIN_RECORDS = 10
 _ROWS_SCORED = 600
@@ -70,8 +70,7 @@ class Selection:
         outer: Outer folds, for the estimate.
         folds: How many outer folds there would be without a time budget.
         held: Held-out rows for each training row, in the trials.
-        against: What a graph or trained head that was chosen gains over its rivals, by
-            measure.
+        rivalries: What a graph or trained head that was chosen gains over its rivals.
         not_tried: Kinds of aligner that never entered, and why.
         deal: The first deal of the rows into folds.
     """
@@ -82,7 +81,7 @@ class Selection:
     outer: list[OuterFold] = field(default_factory=list)
     folds: int = 0
     held: float = 0.0
-    against: list[dict[str, Any]] = field(default_factory=list)
+    rivalries: list[Rivalry] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
     deal: Folds | None = None
 
@@ -167,7 +166,7 @@ def select(
         _outer(table, plan, doubles, clock),
         folds=count if doubles else 0,
         held=1 / max(count - 1, 1),
-        against=_against(table, best, clock),
+        rivalries=_rivalries(table, best, clock),
         not_tried=unentered(setting) if auto else {},
         deal=deals[0],
     )
@@ -230,7 +229,7 @@ def _choose(table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock) ->
     return table.best(splits)
 
 
-def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]]:
+def _rivalries(table: Table, best: Candidate, clock: Clock) -> list[Rivalry]:
     """R@1 and mAP by group of what was chosen less those of its rivals, on one deal."""
     others = rivals(best)
     deal = table.deals[0]
@@ -238,16 +237,15 @@ def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]
     measures: dict[str, Measure] = {"R@1": recall_at_one}
     if grouped(deal.pairs):
         measures["mAP by group"] = average_precision
-    found: list[dict[str, Any]] = [{"rival": rival.label} for rival in others]
+    ahead: list[dict[str, Difference | None]] = [{} for _ in others]
     for name, measure in measures.items() if others else ():
         again = table.with_measure(measure)
         again.run([best, *others], splits, clock)
         ours = again.trial(best, splits)
-        for row, rival in zip(found, others, strict=True):
+        for row, rival in zip(ahead, others, strict=True):
             theirs = again.trial(rival, splits)
-            gap = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
-            row[name] = None if gap is None else as_json(gap)
-    return found
+            row[name] = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
+    return [Rivalry(rival.label, row) for rival, row in zip(others, ahead, strict=True)]
 
 
 def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
-from isthmus.store.cells import ALL, Cells, Codes, Places, library, widened
+from isthmus.store._faiss import library
+from isthmus.store.cells import ALL, Cells, Codes, Places, widened
 
 _CELLS = 3.0
 """Cells for n vectors of a view: this many times √n, and not more than n / 16."""

@@ -14,15 +14,11 @@ https://github.com/facebookresearch/faiss for the library.
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.extras import require
 from isthmus.core.linalg import F32
+from isthmus.store._faiss import InvertedFile
 
 Places = NDArray[np.int64]
 Codes = NDArray[np.int8]
@@ -60,11 +56,10 @@ class Cells:
             mine = np.flatnonzero(owners == code)
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._sums = np.zeros((len(centroids), columns))
-        self._dropped, self._probed = 0, 0
-        self._faiss = library()
+        self._dropped = 0
         self._wide = widened(centroids, self._sums)
         self.width = self._wide.shape[1]
-        self._index = self._empty()
+        self._file = InvertedFile(len(centroids), self.width)
 
     def add(
         self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
@@ -93,8 +88,7 @@ class Cells:
         self.cells = np.concatenate([self.cells, placed])
         counts = np.bincount(self.cells, minlength=len(self.centroids))[:, None]
         self._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
-        self._index.quantizer.reset()
-        self._index.quantizer.add(self._wide)
+        self._file.move(self._wide)
 
     def drop(self, places: Places) -> None:
         """Follow the removal of rows from the store.
@@ -117,14 +111,15 @@ class Cells:
         Returns:
             Numbers of rows of the store, more than ``k`` where there are, in no order.
         """
-        wanted = k + _MORE + self._dropped
+        wanted = min(k + _MORE + self._dropped, len(self.rows))
         if code == ALL:
-            return self._scan_nearest(query, self.probes_for(k, code, corrected=corrected), wanted)
+            probes = self.probes_for(k, code, corrected=corrected)
+            return self._rows_of(self._file.nearest(query, probes, wanted))
         span = self.spans[code]
         products = self._wide[span] @ query
         probes = min(self.probes_for(k, code, corrected=corrected), len(products))
         near = np.argpartition(products, -probes)[-probes:] + span.start
-        return self._scan(query, near, wanted, None)
+        return self._rows_of(self._file.within(query, near, wanted, None))
 
     def find_passing(
         self, query: F32, k: int, code: int, passing: NDArray[np.bool_], *, corrected: bool = False
@@ -159,64 +154,21 @@ class Cells:
         if probes > max(_WIDEST * len(self.centroids), least):
             return None
         bits = np.packbits(chosen, bitorder="little")
-        return self._scan(query, near[:probes], k + _MORE, bits)
+        wanted = min(k + _MORE, len(self.rows))
+        return self._rows_of(self._file.within(query, near[:probes], wanted, bits))
 
     def probes_for(self, k: int, code: int, *, corrected: bool = False) -> int:
         """Cells that a search for ``k`` rows looks at: more where more are wanted."""
         times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_CORRECTED if corrected else 1.0)
         return round(self.probes[code] * times)
 
-    def _scan_nearest(self, query: F32, probes: int, wanted: int) -> Places:
-        """Let faiss choose the cells, among those of every view."""
-        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        self._probe(probes)
-        self._index.search_c(1, pointer(query), wanted, pointer(scores), pointer(labels), None)
-        return self._rows_of(labels)
-
-    def _scan(
-        self, query: F32, near: Places, wanted: int, bits: NDArray[np.uint8] | None
-    ) -> Places:
-        """Look at cells that were chosen, and in them at rows whose bit is set."""
-        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
-        near, distances = near.astype(np.int64), np.zeros(len(near), dtype=np.float32)
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        settings = None
-        if bits is not None:
-            chosen = self._faiss.IDSelectorBitmap(bits)
-            settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
-        self._probe(len(near))
-        arrays = (pointer(each) for each in (near, distances, scores, labels))
-        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
-        return self._rows_of(labels)
-
-    def _probe(self, cells: int) -> None:
-        if cells != self._probed:
-            self._index.nprobe = self._probed = cells
-
-    def _rows_of(self, labels: Places) -> Places:
-        if labels[-1] < 0:
-            labels = labels[labels >= 0]
-        found: Places = self.rows[labels]
-        return found[found >= 0] if self._dropped else found
-
     def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
         labels = np.arange(first, first + len(x), dtype=np.int64)
-        arrays = (widened(x, hubness), labels, cells.astype(np.int64))
-        self._index.add_core(len(x), *map(self._faiss.swig_ptr, arrays))
+        self._file.add(widened(x, hubness), labels, cells.astype(np.int64))
 
-    def _empty(self) -> Any:
-        faiss, width = self._faiss, self.width
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(width),
-            width,
-            len(self.centroids),
-            faiss.ScalarQuantizer.QT_fp16,
-            faiss.METRIC_INNER_PRODUCT,
-            False,
-        )
-        index.is_trained = True  # half precision has nothing to learn
-        return index
+    def _rows_of(self, labels: Places) -> Places:
+        found: Places = self.rows[labels]
+        return found[found >= 0] if self._dropped else found
 
 
 def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
@@ -225,14 +177,3 @@ def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
     out: F32 = np.zeros((len(x), -(-used // _LANES) * _LANES), dtype=np.float32)
     out[:, : x.shape[1]], out[:, x.shape[1] : used] = x, hubness
     return out
-
-
-@cache
-def available() -> bool:
-    """Whether faiss is installed; without it every search looks at every row."""
-    return find_spec("faiss") is not None
-
-
-def library() -> Any:
-    """The module ``faiss``."""
-    return require("faiss", extra="store", purpose="an index of a large store")

@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,8 @@ _FEW = 20_000
 """Rows that pass a filter, up to which they are scored one by one."""
 
 
-class Index:
-    """Finds rows that are likely to be the best.
+class CellIndex:
+    """A :class:`isthmus.store.vector_index.VectorIndex` of cells, kept by faiss.
 
     Args:
         views: Of the space, in the order of the columns of hubness.
@@ -48,23 +48,17 @@ class Index:
         self._lock = threading.Lock()
 
     @classmethod
-    def build(cls, views: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Index:
-        """Make cells for all rows.
-
-        Args:
-            views: Of the space.
-            x: ``(n, dim)`` unit vectors.
-            hubness: ``(n, len(views))``.
-            codes: ``(n,)`` place of each row's view in ``views``; −1 for another.
-        """
+    def build(cls, views: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Self:
+        """Make cells for all rows."""
         index = cls(views, train(x, hubness, codes), len(x))
         index._note(codes)
         return index
 
+    def __len__(self) -> int:
+        return self._seen
+
     def catch_up(self, x: F32, hubness: F32, codes: Codes) -> None:
         """Put rows into cells that came since, in a store that only grew."""
-        if self._seen == len(x):
-            return
         with self._lock:
             new = np.arange(self._seen, len(x))
             fresh = codes[self._seen :]
@@ -74,12 +68,7 @@ class Index:
             self._note(codes)
 
     def drop(self, keep: NDArray[np.bool_], codes: Codes) -> None:
-        """Follow the removal of rows.
-
-        Args:
-            keep: ``(rows before,)`` which of them stay.
-            codes: ``(rows,)`` views of those that stay.
-        """
+        """Follow the removal of rows."""
         with self._lock:
             self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
             self._note(codes)
@@ -92,18 +81,7 @@ class Index:
         passing: NDArray[np.bool_] | None,
         correction: HubnessCorrection | None,
     ) -> Places | None:
-        """Rows that are likely to hold the best ``k``, to be scored exactly.
-
-        Args:
-            query: ``(dim,)`` unit vector.
-            k: How many are wanted.
-            view: Only rows of this one.
-            passing: ``(rows,)`` which pass a filter and are of the view; None for no filter.
-            correction: How rows are ranked.
-
-        Returns:
-            Numbers of rows; None where all rows had better be looked at.
-        """
+        """Rows in the nearest cells, and those that are in no cell."""
         if passing is not None and np.count_nonzero(passing) <= max(_FEW, k):
             return np.flatnonzero(passing)
         code = ALL if view is None else self.views.index(view)
@@ -160,20 +138,8 @@ class Index:
         x: F32,
         hubness: F32,
         codes: Codes,
-    ) -> Index | None:
-        """Fill the cells of a file from the vectors of a store.
-
-        Args:
-            path: Of the file.
-            views: Of the space.
-            row_of: Numbers of the rows, by id.
-            x: ``(n, dim)``, all vectors.
-            hubness: ``(n, len(views))``.
-            codes: ``(n,)`` places of views.
-
-        Returns:
-            The index; None where there is no file, or it is damaged and must be made anew.
-        """
+    ) -> Self | None:
+        """Fill the cells of a file from the vectors of a store."""
         read = _read(path)
         if read is None or read[0]["views"] != list(views):
             return None

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
 from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
-from isthmus.store.base import Entry, HubnessCorrection, Scored
+from isthmus.store.base import Entry, HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
-from isthmus.store.index import Index
 from isthmus.store.scorer import best, products
+from isthmus.store.vector_index import VectorIndex
 from isthmus.store.words import WordIndex
 
+_Masks = LRUCache[tuple[str | None, str | None], NDArray[np.bool_]]
+
 _MASKS = 8
+"""Filters whose passing rows are kept, one byte a row."""
 _MOST = 1_000
 """More results than this are found by looking at every row."""
 
@@ -37,11 +41,12 @@ class Rows:
         self.row_of: dict[str, int] = {}
         self._x: F32 = np.zeros((0, dim), dtype=np.float32)
         self._hubness: F32 = np.zeros((0, len(self.views)), dtype=np.float32)
-        self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
+        self._masks = _masks()
+        self._masks_lock = threading.Lock()
         self._codes: NDArray[np.int8] | None = None
         self._counts: dict[str, int] | None = None
         self._words: WordIndex | None = None
-        self.index: Index | None = None
+        self.index: VectorIndex | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -145,10 +150,8 @@ class Rows:
         correction: HubnessCorrection | None,
         *,
         exact: bool = True,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """Exact scores of all rows, or of those the index finds; the best ``k`` that pass."""
-        if not self.entries:
-            return []
         rows = None if exact else self._likely(query, k, view, where, correction)
         x = self.x if rows is None else self.x[rows]
         cosine = products(x, np.asarray(query, dtype=np.float32))
@@ -161,9 +164,14 @@ class Rows:
         if mask is not None:
             score = np.where(mask, score, -np.inf)
         places = best(score, k)
-        names = places if rows is None else rows[places]
-        columns = (names.tolist(), cosine[places].tolist(), score[places].tolist())
-        return [Scored(self.entries[row].id, c, s) for row, c, s in zip(*columns, strict=True)]
+        chosen = places if rows is None else rows[places]
+        return NearestRows(
+            [self.entries[row] for row in chosen.tolist()],
+            self.x[chosen],
+            self.hubness[chosen],
+            cosine[places],
+            score[places],
+        )
 
     def _likely(
         self,
@@ -176,7 +184,8 @@ class Rows:
         """What the index finds, all of it passing; None where there is no index or no use."""
         if self.index is None or k > _MOST:
             return None
-        self.index.catch_up(self.x, self.hubness, self.codes)
+        if len(self.index) < len(self):
+            self.index.catch_up(self.x, self.hubness, self.codes)
         passing = None if where is None else self.mask(view, where)
         query = np.asarray(query, dtype=np.float32)
         return self.index.find(query, k, view, passing, correction)
@@ -186,16 +195,20 @@ class Rows:
         if view is None and where is None:
             return None
         key = (view, None if where is None else where.text)
-        if key not in self._masks:
-            if len(self._masks) >= _MASKS:
-                self._masks.clear()
-            mask = self.codes == self.views.index(view) if view else None
-            if where is not None:
-                passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
-                mask = passed if mask is None else mask & passed
-            assert mask is not None
-            self._masks[key] = mask
-        return self._masks[key]
+        masks = self._masks  # what is written meanwhile starts another
+        with self._masks_lock:
+            if key in masks:
+                return masks[key]
+        mask: NDArray[np.bool_] | None = None
+        if view:
+            mask = self.codes == self.views.index(view)
+        if where is not None:
+            passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
+            mask = passed if mask is None else mask & passed
+        assert mask is not None
+        with self._masks_lock:
+            masks[key] = mask
+        return mask
 
     @property
     def codes(self) -> NDArray[np.int8]:
@@ -221,18 +234,25 @@ class Rows:
         others = Counter(self.entries[row].view for row in np.flatnonzero(self.codes < 0))
         return {name: number for name, number in {**known, **others}.items() if number}
 
-    def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
+    def match(self, words: str, k: int, where: Filter | None) -> MatchingRows:
         """Full text over ``text`` and ``source``."""
         if self._words is None:
             self._words = WordIndex([_searchable(entry) for entry in self.entries])
-        found = self._words.find(words)
+        rows, shares = self._words.find(words)
         mask = self.mask(None, where)
-        kept = [(row, score) for row, score in found if mask is None or mask[row]]
-        return [(self.entries[row].id, score) for row, score in kept[:k]]
+        if mask is not None:
+            rows, shares = rows[mask[rows]], shares[mask[rows]]
+        rows, shares = rows[:k], shares[:k]
+        entries = [self.entries[row] for row in rows.tolist()]
+        return MatchingRows(entries, self.x[rows], self.hubness[rows], shares)
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
-        self._masks, self._codes, self._words, self._counts = {}, None, None, None
+        self._masks, self._codes, self._words, self._counts = _masks(), None, None, None
+
+
+def _masks() -> _Masks:
+    return LRUCache(_MASKS)
 
 
 def _searchable(entry: Entry) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.core.errors import EmptyMediaError, MediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.media.limits import Limits
+from isthmus.media.sniff import HEAD_BYTES, container
 
 
 @contextmanager
@@ -38,6 +39,15 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         raise _unreadable(item.source, error) from error
     with handle:
         yield handle
+
+
+def container_of(item: MediaItem, limits: Limits) -> str:
+    """What the bytes of an item are: ``"png"``, ``"svgz"``, ``"ogg"`` and so on.
+
+    Raises what :func:`open_payload` and :func:`isthmus.media.sniff.container` raise.
+    """
+    with open_payload(item, limits) as handle:
+        return container(handle.read(HEAD_BYTES), source=item.source)
 
 
 def check_file(path: Path, source: str, limits: Limits) -> None:
