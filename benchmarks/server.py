@@ -4,7 +4,7 @@ python benchmarks/server.py --json FILE
 
 The store holds jittered copies of the starter space's own vectors. The bare encoder
 and scorer run in one process, as a loop over the same queries: once with the exact scorer over
-all rows, once with the index, one search a modality. Server and loops take turns.
+all rows, once with the index, one search a view. Server and loops take turns.
 The load comes from another process with one thread. With ``--page`` a store of drawn pictures is
 indexed, and Chromium types, waits and scrolls.
 """
@@ -151,11 +151,11 @@ class Bare:
         return self.store.space.embed([next(self._next)], "text").vectors[0]
 
     def query(self) -> None:
-        """The best ten of each modality."""
+        """The best ten of each view."""
         vector, space = self.encode(), self.store.space
-        csls_strength = HubnessCorrection("text", space.csls_strength)
-        for modality in space.views:
-            self.store.backend.search(vector, 10, modality=modality, csls_strength=csls_strength)
+        correction = HubnessCorrection("text", space.csls_strength)
+        for view in space.views:
+            self.store.backend.search(vector, 10, view=view, correction=correction)
 
     def exact(self) -> None:
         """The best ten of all rows by the exact scorer."""

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+import isthmus.graph  # noqa: F401  its aligners are checked too
 from isthmus.aligners import ALIGNERS, CCA, Aligner, Anchors, Ensemble, Procrustes, check_aligner
 from isthmus.aligners.checks import checks_for
 

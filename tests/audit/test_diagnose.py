@@ -407,7 +407,7 @@ def test_three_modalities_are_taken_two_by_two(scenes) -> None:
     assert {(fit.a, fit.b) for fit in scenes.fits} == names
     assert {(s.a, s.b) for s in scenes.suspects} == names
     assert {(h.query, h.gallery) for h in scenes.hubs} == names | {(b, a) for a, b in names}
-    assert [d.modality for d in scenes.duplicates] == ["text", "image", "audio"]
+    assert [d.view for d in scenes.duplicates] == ["text", "image", "audio"]
     assert all(fit.k == 1 and fit.gallery == 10 for fit in scenes.fits)  # ten of ten say nothing
     best = {(fit.a, fit.b): fit.mrr.value for fit in scenes.fits}
     assert best["text", "image"] > 0.5
@@ -438,7 +438,7 @@ def test_vectors_of_the_user_with_holes() -> None:
     assert found.fits[0].encoder_a == "vectors" and found.fits[0].fits
     assert {one.row for one in found.suspects[0].listed} <= set(range(5, 70))
     assert found.kinds[0].typical == 6
-    assert {d.modality: d.items for d in found.duplicates} == {"sensor": 70, "log": 85, "notes": 8}
+    assert {d.view: d.items for d in found.duplicates} == {"sensor": 70, "log": 85, "notes": 8}
     plain = diagnose(dict(pairs.select(["sensor", "log"]).vectors))
     assert plain.to_json()["suspects"][0]["listed"][0]["row"].startswith("row ")
 
@@ -471,7 +471,7 @@ def test_an_encoder_that_knows_nothing_is_told_not_raised() -> None:
     [
         (PairedVectors(planted(30).vectors, groups=np.full(30, "g")), "belong to one group"),
         ({m: np.ones((30, 400)) for m in "ab"}, "all vectors are the same"),
-        ({"a": np.eye(30)}, "a alone, need two modalities"),
+        ({"a": np.eye(30)}, "a alone, need two views"),
         ({m: np.eye(9) + 1 for m in "ab"}, "a–b: 9"),
     ],
 )
@@ -492,7 +492,7 @@ def test_wrong_encoders_are_refused() -> None:
     scenes = load("shapes", n=12)
     with pytest.raises(DataError, match="given for smell, but shapes has text, image, audio"):
         diagnose(scenes, {"smell": ["tfidf"]})
-    with pytest.raises(DataError, match="color-hog reads image, not text"):
+    with pytest.raises(DataError, match="color-hog reads image, but the view 'text' holds text"):
         diagnose(scenes, {**CLASSICAL, "text": ["tfidf", "color-hog"]})
 
 

@@ -132,7 +132,7 @@ def test_parts_of_one_recording_are_not_duplicates():
     encoder = VectorEncoder(2, "mine")
     whole = MediaItem.from_vector(np.ones(2), source="a")
     halves = [
-        MediaItem(whole.id, "sensor", "a", np.array(row, dtype=np.float32), span=span)
+        MediaItem(whole.id, "vector", "a", np.array(row, dtype=np.float32), span=span)
         for row, span in (([1, 0], (0.0, 1.0)), ([0, 1], (1.0, 2.0)))
     ]
     done = encode_items([*halves, whole], encoder)
@@ -233,7 +233,7 @@ def test_an_encoder_of_wrong_shape_is_an_error_not_a_failure():
 def test_another_modality_is_refused_before_anything_runs():
     encoder = Lengths()
     item = MediaItem.from_vector(np.ones(2), source="row 3")
-    with pytest.raises(InputError, match="row 3: is image, but the encoder 'lengths' reads text"):
+    with pytest.raises(InputError, match="row 3: is vector, but the encoder 'lengths' reads text"):
         encode_items([*texts("a"), item], encoder)
     assert encoder.batches == []
 
@@ -368,7 +368,7 @@ def test_vectors_of_the_user_need_no_encoder():
 
 def test_nothing_encodable_says_why(tmp_path):
     data = records(tmp_path)
-    with pytest.raises(DataError, match="modalities text, image, but encoders were given for aud"):
+    with pytest.raises(DataError, match="views text, image, but encoders were given for aud"):
         encode_records(data, {"audio": encoders.load("mfcc")})
     with pytest.raises(DataError, match=r"not one item could be encoded \(1 failed\): broken.png"):
         encode_records(data.take([1]), {"image": ColorHogEncoder()})

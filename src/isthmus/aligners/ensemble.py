@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs
+from isthmus.aligners.base import Aligner, Pairs
 from isthmus.aligners.heads import ConcatHead
+from isthmus.aligners.traits import Abilities
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
 
@@ -29,6 +29,7 @@ class Ensemble(Aligner):
     """
 
     name = "ensemble"
+    abilities = Abilities(missing_rows=True, many_views=True)
 
     def __init__(self, members: Sequence[Aligner], weights: Sequence[float] | None = None) -> None:
         self.members = list(members)
@@ -41,9 +42,9 @@ class Ensemble(Aligner):
         if min(self.weights) <= 0:
             raise InputError(f"weights must be positive, got {self.weights}")
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Fit every member on the same rows."""
-        pairs = as_pairs(pairs)
+        pairs = self.admit(pairs)
         for member in self.members:
             member.fit(pairs)
         return self.combine(pairs)

@@ -1,4 +1,7 @@
-"""Arrays and plain values as bytes, for pipes between processes: JSON and raw memory, no pickle."""
+"""Arrays and plain values as bytes, for pipes between processes: JSON and raw memory, no pickle.
+
+This is own code because pickle runs code, safetensors holds no nested lists and msgpack no arrays.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""WebDataset archives: a tar whose members share a key; nothing is ever unpacked."""
+"""WebDataset archives: a tar whose members share a key; nothing is ever unpacked.
+
+This is own code because the webdataset library decodes some members with pickle.
+"""
 
 from __future__ import annotations
 

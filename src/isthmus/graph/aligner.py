@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
+from isthmus.aligners.traits import PLAIN_CCA, Abilities, Related, Search
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
@@ -32,6 +32,8 @@ from isthmus.graph.build import (
 from isthmus.graph.conv import Network
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import (
+    GRAPHS_SMOOTH,
+    Propagation,
     check_count,
     check_group_weight,
     check_restart,
@@ -51,6 +53,11 @@ if TYPE_CHECKING:
 _SPARE = 2
 """Neighbours are looked up for so many times ``k``, since those of a fold are left out."""
 _BLOCK = 2048
+_OF_PROPAGATION = (
+    *("ridge", "power", "components", "k", "gamma"),
+    *("restart", "hops", "group_weight"),
+)
+"""Hyper-parameters that :class:`Propagation` has too, in its order."""
 
 
 class CMGNN(Aligner):
@@ -98,6 +105,19 @@ class CMGNN(Aligner):
     """
 
     name = "cm-gnn"
+    abilities = Abilities(missing_rows=True, many_views=True)
+    search = Search(
+        place=80,
+        grid=tuple(
+            {"restart": restart, "group_weight": weight}
+            for restart, weight in ((0.1, 4.0), (0.2, 0.0))
+        ),
+        cost=5.0,
+        trained=True,
+        conditions=(GRAPHS_SMOOTH,),
+        starts=(Related(Propagation.name),),
+        rivals=(PLAIN_CCA, Related(Propagation.name, taken=_OF_PROPAGATION)),
+    )
     log_: Log
 
     def __init__(
@@ -162,14 +182,14 @@ class CMGNN(Aligner):
             seed=self.seed,
         )
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Draw up the graph and train.
 
         Raises:
             DataError: If the pairs do not suffice, or all of them hang together.
             MissingExtraError: If torch or torch_geometric is not installed.
         """
-        pairs = in_canonical_order(as_pairs(pairs))
+        pairs = in_canonical_order(self.admit(pairs))
         moments = Moments.of(pairs)
         closed = CCA(self.ridge, self.power, self.components).fit_moments(moments)
         nodes = Nodes.of(pairs)

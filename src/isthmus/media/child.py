@@ -1,8 +1,8 @@
 """A child process that does dangerous work, so that a crash or a hang costs one item.
 
-The child is a program of ours that the interpreter runs by itself, not through
-``multiprocessing``, which would import the caller's main module once more and read replies
-with pickle. A request is 32 bits of length and the bytes; a reply is one byte, 0 for success,
+This is own code because ``multiprocessing``, and pools built on it, import the caller's main
+module once more and read replies with pickle. Here the interpreter runs a program of ours. A
+request is 32 bits of length and the bytes; a reply is one byte, 0 for success,
 32 bits of length and the bytes.
 """
 

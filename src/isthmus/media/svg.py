@@ -1,7 +1,8 @@
 """Drawings: SVG, cleaned of references and drawn by resvg.
 
-No library for Python both cleans SVG and keeps it drawable, so the cleaning is ours. Drawing can
-still hang or crash: :class:`isthmus.pipeline.decoding.DecodeWorkers` does it in a child process.
+The cleaning is own code because nh3 and bleach read HTML and no XML, and defusedxml refuses all
+entities, which some drawing programs write, and keeps references to other files. Drawing can still
+hang or crash: :class:`isthmus.pipeline.decoding.DecodeWorkers` does it in a child process.
 """
 
 from __future__ import annotations

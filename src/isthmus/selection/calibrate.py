@@ -14,6 +14,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
+from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import direct_pairs
 from isthmus.space.calibration import (
     INPUTS,
@@ -31,10 +32,13 @@ SHOWN = 10
 """Hits of each query on which the calibration error is measured: those that people see."""
 MAX_NATIVE = 1000
 """Rows of a native bank."""
-STRANGE = 0.08
-"""Share of held-out queries that may be taken for strange to the space."""
-FAINT = 0.04
-"""Share of held-out queries whose best hit may be taken for too faint to be a match."""
+OUT_OF_DISTRIBUTION_QUANTILE = 0.08
+"""Share of held-out queries that may be told to be out of distribution (Sun, Ming, Zhu & Li,
+"Out-of-distribution detection with deep nearest neighbors", 2022). ``benchmarks/calibration.py``
+weighs questions that are then refused against nonsense that is then answered."""
+FALSE_REJECTION_RATE = 0.04
+"""Share of held-out queries whose best hit may be rejected as no match (the reject option of Chow,
+"On optimum recognition error and reject tradeoff", 1970)."""
 _PENALTY = 1e-3
 
 
@@ -136,8 +140,8 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
     return Calibration(
         weights,
         intercept,
-        float(np.quantile(np.concatenate(best), FAINT)),
-        float(np.quantile(np.concatenate(familiar), STRANGE)),
+        float(np.quantile(np.concatenate(best), FALSE_REJECTION_RATE)),
+        float(np.quantile(np.concatenate(familiar), OUT_OF_DISTRIBUTION_QUANTILE)),
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
@@ -147,7 +151,7 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
 
 
 def _least(native: Sequence[F32], most: float) -> float:
-    return min(float(np.quantile(np.concatenate(native), STRANGE)), most)
+    return min(float(np.quantile(np.concatenate(native), OUT_OF_DISTRIBUTION_QUANTILE)), most)
 
 
 def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
@@ -186,26 +190,9 @@ def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
 
 
 def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
-    """Penalised logistic regression of truth on the inputs, by Newton's method.
-
-    Inputs are standardised for the penalty's sake; weights are of the inputs as they are.
-    """
+    """Weights and intercept that tell partners from the rest by the inputs of a calibration."""
     x = np.concatenate(
         [calibration_inputs(f.cosine, f.hubness, f.background).reshape(-1, INPUTS) for f in folds]
     )
     y = np.concatenate([np.eye(len(f.cosine)).ravel() for f in folds])
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    design = np.column_stack([(x - mean) / scale, np.ones(len(x))])
-    penalty = _PENALTY * y.sum() * np.diag([1.0] * INPUTS + [0.0])
-    beta = np.zeros(INPUTS + 1)
-    beta[-1] = np.log(y.mean() / (1 - y.mean()))
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -50, 50)))
-        gradient = design.T @ (p - y) + penalty @ beta
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
-        beta -= step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-8:
-            break
-    weights = beta[:-1] / scale
-    return weights, float(beta[-1] - weights @ mean)
+    return fit_logistic(x, y, penalty=_PENALTY)

@@ -1,4 +1,9 @@
-"""What every request passes before it is answered: who asks, from where, and how much."""
+"""What every request passes before it is answered: who asks, from where, and how much.
+
+This is own code because Starlette limits the size of a body, but not how slowly it comes, and
+limiters such as slowapi count requests in a stretch of time, not those at work. Starlette checks
+the ``Host``.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,13 @@ import hmac
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isthmus.server.metrics import Metrics
 from isthmus.server.settings import Settings
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 CONTENT_POLICY = "; ".join(
     (
@@ -72,12 +72,12 @@ class Guard:
         metrics: Where to count.
     """
 
-    def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
         self.working: Counter[str] = Counter()
         self._names = _Names(settings.hosts)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or refuse it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
@@ -104,7 +104,7 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.request(route, answer.status, time.perf_counter() - started)
 
-    async def _check(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> None:
+    async def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         given = Counter(name for name, _ in scope["headers"])
         # Of several, Starlette reads the first and `headers` holds the last.
         if given[b"host"] > 1 or given[b"origin"] > 1:
@@ -144,12 +144,12 @@ class _Names:
 
     async def known(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """Whether a request with these headers asks this server."""
-        scope: MutableMapping[str, Any] = {"type": "http", "headers": headers}
+        scope: Scope = {"type": "http", "headers": headers}
         await self._checked(scope, _no_body, _unsent)
         return _KNOWN in scope
 
 
-async def _note(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+async def _note(scope: Scope, receive: Receive, send: Send) -> None:
     scope[_KNOWN] = True
 
 
@@ -298,7 +298,7 @@ class _Body:
         return RefusedError(413, f"a request may have {most:.0f} MiB at most")
 
 
-def _with_usual(headers: Any) -> list[tuple[bytes, bytes]]:
+def _with_usual(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     there = {name.lower() for name, _ in headers}
     usual = [(n.encode(), v.encode()) for n, v in _ALWAYS.items() if n.encode() not in there]
     return [*headers, *usual]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from isthmus.core.errors import InputError
+from isthmus.tasks import SearchOptions
 
 MOST_HITS = 1000
 Id = Annotated[str, Field(min_length=1, max_length=200, description="Id of an item.")]
@@ -16,6 +20,7 @@ Filter = Annotated[
     ),
 ]
 Probability = Annotated[float, Field(ge=0, le=1)]
+ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
 
 
 class _Strict(BaseModel):
@@ -41,16 +46,22 @@ class Term(_Strict):
         float,
         Field(ge=-10, le=10, allow_inf_nan=False, description="Negative: to stay away from it."),
     ] = 1.0
+    view: ViewName | None = Field(
+        None, description="View that it belongs to, where several views read its modality."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Term:
         if sum(value is not None for value in (self.text, self.item, self.upload)) != 1:
             raise ValueError("give one of text, item and upload")
+        if self.item is not None and self.view is not None:
+            raise ValueError("an item of the store has a view already; leave view out")
         return self
 
 
-class SearchRequest(_Strict):
-    """What to look for, and where."""
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SearchRequest(SearchOptions):
+    """What to look for, and how: every option of a search, and the query."""
 
     query: str = Field(
         "",
@@ -58,19 +69,12 @@ class SearchRequest(_Strict):
         description='As typed: `"red kangaroo" + id:… - cartoon`. Files are not read from it.',
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
-    views: list[Annotated[str, Field(max_length=40)]] = Field(
-        default_factory=list, max_length=16, description="Only hits of these; empty for all."
-    )
-    k: int = Field(10, ge=1, le=MOST_HITS)
-    where: Filter = ""
-    min_probability: Probability | None = None
-    readout: Literal["instance", "semantic"] = "instance"
-    words: Annotated[
-        bool, Field(description="Whether names and texts that hold the words count.")
-    ] = True
-    aspects: Annotated[bool, Field(description="Whether to say the aspect ratio of pictures.")] = (
-        False
-    )
+    aspects: bool = Field(False, description="Whether to say the aspect ratio of pictures.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k > MOST_HITS:
+            raise InputError(f"k must be at most {MOST_HITS} here, got {self.k}")
 
 
 class Direction(BaseModel):
@@ -87,7 +91,7 @@ class View(BaseModel):
     modality: str
 
 
-class Hit(BaseModel):
+class FoundItem(BaseModel):
     """One item that was found."""
 
     id: str
@@ -114,7 +118,7 @@ class SearchAnswer(BaseModel):
     uncalibrated: list[Direction] = Field(
         description="Directions without calibrated probabilities."
     )
-    hits: list[Hit]
+    hits: list[FoundItem]
     took_ms: float
 
 
@@ -146,6 +150,7 @@ class Upload(BaseModel):
 
     upload: str = Field(description="What to name it by in a term.")
     modality: str
+    views: list[str] = Field(description="That read it; of several, name one in the term.")
     name: str
 
 
@@ -176,6 +181,7 @@ class Side(BaseModel):
 
     source: str
     view: str
+    modality: str
     baseline: float
     method: str
     parts: list[Part]
@@ -243,6 +249,11 @@ class IndexRequest(_Strict):
     paths: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
         min_length=1, max_length=100
     )
+    views: list[ViewName] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Views that the files may belong to; empty for all.",
+    )
 
 
 class Problem(BaseModel):
@@ -278,7 +289,7 @@ class Status(BaseModel):
     """What the store holds, and what may be done."""
 
     version: str
-    items: dict[str, int]
+    items: dict[str, int] = Field(description="How many of each view.")
     views: list[View]
     files: int
     failed: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cachetools import LRUCache
@@ -27,15 +27,16 @@ class Uploaded:
 
     Attributes:
         item: With its content in a file of the server's own.
-        vector: ``(dim,)`` in the space.
-        native: ``(1, native dim)``, what its encoder gave.
+        views: That read it.
         size: Bytes.
+        vectors: By view, as far as it was asked for: its vector in the space ``(dim,)``, and what
+            its encoder gave, ``(1, native dim)``.
     """
 
     item: MediaItem
-    vector: F32
-    native: F32
+    views: tuple[str, ...]
     size: int
+    vectors: dict[str, tuple[F32, F32]] = field(default_factory=dict)
 
 
 class _Kept(LRUCache[str, Uploaded]):
@@ -130,19 +131,37 @@ class Uploads:
         assert self._folder is not None, "open() comes first"
         (self._folder / key).unlink(missing_ok=True)
 
+    def vectors(self, key: str, view: str) -> tuple[F32, F32]:
+        """An upload in the space ``(dim,)`` and as its encoder gave it ``(1, native dim)``.
+
+        Args:
+            key: Of the upload.
+            view: One of those that read it.
+
+        Raises:
+            MissingDataError: If it is not there any more.
+        """
+        made = self.get(key)
+        if view not in made.vectors:
+            made.vectors[view] = self._vectors(made.item, view)
+        return made.vectors[view]
+
     def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
         found = item_from_path(path)
         item = MediaItem(found.id, found.modality, name, path)
-        known = [ref.modality for ref in self._space.encoders.values()]
-        files = [modality for modality in dict.fromkeys(known) if modality not in PLAIN]
-        if item.modality not in files:
-            kinds = " and ".join(files) or "words"
+        known = self._space.modalities
+        files = {view: modality for view, modality in known.items() if modality not in PLAIN}
+        views = tuple(view for view, modality in files.items() if modality == item.modality)
+        if not views:
+            kinds = " and ".join(dict.fromkeys(files.values())) or "words"
             raise UnsupportedMediaError(
                 name, f"is {item.modality}; files to search by can be {kinds}"
             )
-        encoder = self._space.encoder(item.modality)
-        native = encode_items([item], encoder)
+        # One view tells whether it can be decoded; the others wait until they are asked for.
+        return Uploaded(item, views, size, {views[0]: self._vectors(item, views[0])})
+
+    def _vectors(self, item: MediaItem, view: str) -> tuple[F32, F32]:
+        native = encode_items([item], self._space.encoder(view))
         if not native.ok[0]:
-            raise UnsupportedMediaError(name, native.failures[0].reason)
-        vector = self._space.transform(native.vectors, item.modality)[0]
-        return Uploaded(item, vector, native.vectors, size)
+            raise UnsupportedMediaError(item.source, native.failures[0].reason)
+        return self._space.transform(native.vectors, view)[0], native.vectors

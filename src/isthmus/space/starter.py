@@ -28,7 +28,7 @@ class Familiar(NamedTuple):
 
     Attributes:
         bank: ``(b, dim)``; the mean cosine to its nearest rows says how familiar a query is.
-        least: Below this, a query is strange.
+        least: Below this, a query is out of distribution.
     """
 
     bank: F32

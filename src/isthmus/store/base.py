@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 from urllib.parse import quote
 
-from isthmus.core.linalg import F32
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.linalg import F32, F64
 
 if TYPE_CHECKING:
     from isthmus.store.filters import Filter
@@ -61,6 +65,19 @@ class Entry:
     gone: bool = False
 
 
+class FileStatus(StrEnum):
+    """What came of a file when it was last looked at."""
+
+    INDEXED = "indexed"
+    """Its item is in the store."""
+    UNSUPPORTED = "unsupported"
+    """It is of a kind that the space does not read."""
+    BROKEN = "broken"
+    """It is of a kind that the space reads, but nothing can be made of it."""
+    UNREADABLE = "unreadable"
+    """The file system would not hand it over; that may pass, so the next run tries again."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileRecord:
     """What is known of one file that was looked at.
@@ -69,35 +86,81 @@ class FileRecord:
         path: Absolute.
         size: Bytes.
         mtime_ns: When it was last changed, as the file system says.
-        item: Id of the item in it; None where it could not be used.
-        view: Of that item; empty where there is none.
+        item: Id of the item in it, as it was last read; None where none could be made of it.
+        status: What came of it.
         reason: Why it could not be used; empty where it could.
         gone: Whether it was no longer there when last looked for.
+        view: Of the item; empty where there is none.
     """
 
     path: str
     size: int
     mtime_ns: int
     item: str | None
+    status: FileStatus = FileStatus.INDEXED
     reason: str = ""
     gone: bool = False
     view: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be used."""
+        return self.status is not FileStatus.INDEXED
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One row that a search found.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundRows:
+    """Rows of a store, as columns.
 
     Attributes:
-        id: Of the item.
-        cosine: To the query.
-        score: What it was ranked by: ``cosine`` where no hubness correction was asked for,
-            else ``2·cosine − strength·hubness``.
+        entries: What is known of them, ``n``.
+        vectors: ``(n, dim)``.
+        hubness: ``(n, len(views))``, see :meth:`Backend.add`.
     """
 
-    id: str
-    cosine: float
-    score: float
+    entries: Sequence[Entry]
+    vectors: F32
+    hubness: F32
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the items."""
+        return [entry.id for entry in self.entries]
+
+    def take(self, places: Sequence[int] | NDArray[np.intp]) -> Self:
+        """The rows at some places, in that order."""
+        chosen = np.asarray(places, dtype=np.intp)
+        arrays = (field.name for field in fields(self) if field.name != "entries")
+        columns = {name: getattr(self, name)[chosen] for name in arrays}
+        return type(self)([self.entries[place] for place in chosen], **columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearestRows(FoundRows):
+    """Rows that a search by a vector found, best first.
+
+    Attributes:
+        cosine: ``(n,)``, to the query.
+        score: ``(n,)``, what they were ranked by: ``cosine`` where no hubness correction was
+            asked for, else ``2·cosine − strength·hubness``.
+    """
+
+    cosine: F32
+    score: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchingRows(FoundRows):
+    """Rows that a search by words found, best first.
+
+    Attributes:
+        share: ``(n,)``, how much of the query's information each of them holds, 0…1.
+    """
+
+    share: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +244,6 @@ class Backend(Protocol):
         """Vectors ``(dim,)`` by id; unknown ids are absent."""
         ...
 
-    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
-        """Hubness ``(len(views),)`` by id, see :meth:`add`; unknown ids are absent."""
-        ...
-
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         ...
@@ -206,7 +265,7 @@ class Backend(Protocol):
         where: Filter | None = None,
         correction: HubnessCorrection | None = None,
         exact: bool = False,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """The best ``k`` rows for a query, best first.
 
         Args:
@@ -219,8 +278,8 @@ class Backend(Protocol):
         """
         ...
 
-    def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
-        """Full text: ids whose ``text`` or ``source`` holds the words, best first, with a score.
+    def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
+        """Full text: the best ``k`` rows whose ``text`` or ``source`` holds the words.
 
         Chinese, Japanese and Korean are found by any part of a word; case does not matter.
         """

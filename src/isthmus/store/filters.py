@@ -1,6 +1,9 @@
 """Filters over entries: a small grammar, never SQL from a user.
 
 ``view:image and (path~"animals/*" or not text~kangaroo) and added>2026-01-01``
+
+This is own code because LanceDB filters by SQL, which must not come from a user, and because
+entries in memory are filtered alike.
 """
 
 from __future__ import annotations

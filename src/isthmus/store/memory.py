@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from isthmus.core.linalg import F32
-from isthmus.store.base import Damage, Entry, FileRecord, HubnessCorrection, Scored
+from isthmus.store.base import (
+    Damage,
+    Entry,
+    FileRecord,
+    HubnessCorrection,
+    MatchingRows,
+    NearestRows,
+)
 from isthmus.store.filters import Filter
 from isthmus.store.rows import Rows
 
@@ -62,11 +69,6 @@ class MemoryBackend:
         rows = self._read()
         return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
 
-    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
-        """Hubness by id."""
-        rows = self._read()
-        return {each: rows.hubness[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
-
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         rows = self._read()
@@ -91,11 +93,11 @@ class MemoryBackend:
         where: Filter | None = None,
         correction: HubnessCorrection | None = None,
         exact: bool = False,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """The best ``k`` rows for a query."""
         return self._ready(exact).search(query, k, view, where, correction, exact=exact)
 
-    def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
+    def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
         """Full text."""
         return self._read().match(words, k, where)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import VectorError
 from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
-from isthmus.store.base import Entry, HubnessCorrection, Scored
+from isthmus.store.base import Entry, HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
 from isthmus.store.scorer import best, products
 from isthmus.store.vector_index import VectorIndex
@@ -150,10 +150,8 @@ class Rows:
         correction: HubnessCorrection | None,
         *,
         exact: bool = True,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """Exact scores of all rows, or of those the index finds; the best ``k`` that pass."""
-        if not self.entries:
-            return []
         rows = None if exact else self._likely(query, k, view, where, correction)
         x = self.x if rows is None else self.x[rows]
         cosine = products(x, np.asarray(query, dtype=np.float32))
@@ -166,9 +164,14 @@ class Rows:
         if mask is not None:
             score = np.where(mask, score, -np.inf)
         places = best(score, k)
-        names = places if rows is None else rows[places]
-        columns = (names.tolist(), cosine[places].tolist(), score[places].tolist())
-        return [Scored(self.entries[row].id, c, s) for row, c, s in zip(*columns, strict=True)]
+        chosen = places if rows is None else rows[places]
+        return NearestRows(
+            [self.entries[row] for row in chosen.tolist()],
+            self.x[chosen],
+            self.hubness[chosen],
+            cosine[places],
+            score[places],
+        )
 
     def _likely(
         self,
@@ -231,14 +234,17 @@ class Rows:
         others = Counter(self.entries[row].view for row in np.flatnonzero(self.codes < 0))
         return {name: number for name, number in {**known, **others}.items() if number}
 
-    def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
+    def match(self, words: str, k: int, where: Filter | None) -> MatchingRows:
         """Full text over ``text`` and ``source``."""
         if self._words is None:
             self._words = WordIndex([_searchable(entry) for entry in self.entries])
-        found = self._words.find(words)
+        rows, shares = self._words.find(words)
         mask = self.mask(None, where)
-        kept = [(row, score) for row, score in found if mask is None or mask[row]]
-        return [(self.entries[row].id, score) for row, score in kept[:k]]
+        if mask is not None:
+            rows, shares = rows[mask[rows]], shares[mask[rows]]
+        rows, shares = rows[:k], shares[:k]
+        entries = [self.entries[row] for row in rows.tolist()]
+        return MatchingRows(entries, self.x[rows], self.hubness[rows], shares)
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""

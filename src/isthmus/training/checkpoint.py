@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from isthmus.core.artifact import DOCUMENT, load_artifact, save_artifact
 from isthmus.core.errors import ArtifactError, FingerprintError
+from isthmus.core.linalg import Array
 
 _KIND = "checkpoint"
 _STATE = "training"
@@ -35,7 +34,7 @@ class Checkpoint:
         self,
         identity: Mapping[str, Any],
         document: Mapping[str, Any],
-        arrays: Mapping[str, NDArray[Any]],
+        arrays: Mapping[str, Array],
     ) -> None:
         """Write the state of a training, whole or not at all.
 
@@ -49,9 +48,7 @@ class Checkpoint:
         """
         save_artifact(self.folder / _STATE, _KIND, {**self._named(identity), **document}, arrays)
 
-    def read(
-        self, identity: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    def read(self, identity: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Array]] | None:
         """The state that was written last, or None if there is none.
 
         Raises:

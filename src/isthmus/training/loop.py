@@ -1,4 +1,5 @@
 """The one training loop: AdamW, early stopping on held-out rows, checkpoints that survive kills."""
+# This is own code because trainers such as Lightning write checkpoints with pickle.
 
 from __future__ import annotations
 

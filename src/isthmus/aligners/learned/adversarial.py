@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, as_pairs
+from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.kernel import in_canonical_order
+from isthmus.aligners.traits import NOT_PAIRED, PLAIN_CCA, Abilities, Search
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.extras import require
@@ -107,6 +108,10 @@ class Adversarial(Aligner):
     """
 
     name = "adversarial"
+    abilities = Abilities(missing_rows=True)
+    search = Search(
+        place=100, cost=5.0, trained=True, conditions=(NOT_PAIRED,), rivals=(PLAIN_CCA,)
+    )
     health_: Health
     log_: Log
     progress: Progress | None = None
@@ -157,7 +162,7 @@ class Adversarial(Aligner):
         self.batch_size, self.patience, self.starts, self.seed = batch_size, patience, starts, seed
         self._schedule()
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Train the translations.
 
         Raises:
@@ -165,12 +170,7 @@ class Adversarial(Aligner):
             NoSignalError: If training collapsed, or starts without pairs do not agree; the
                 message says by what figures.
         """
-        pairs = in_canonical_order(as_pairs(pairs))
-        if len(pairs.views) != 2:
-            raise DataError(
-                f"Adversarial joins exactly 2 views, got {len(pairs.views)} "
-                f"({', '.join(pairs.views)}); use CCA, which joins any number"
-            )
+        pairs = in_canonical_order(self.admit(pairs))
         known = self._known(pairs)
         with threadpool_limits(1):
             bases, means = self._bases(pairs)

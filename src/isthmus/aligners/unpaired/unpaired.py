@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, as_pairs, check_positive
+from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import NOT_PAIRED, Abilities, Search
 from isthmus.aligners.unpaired.geometry import Matches, coarse_rotation, hungarian, refine
 from isthmus.aligners.unpaired.health import Health, examine
 from isthmus.core.errors import DataError, InputError
@@ -78,6 +78,8 @@ class Unpaired(Aligner):
     """
 
     name = "unpaired"
+    abilities = Abilities(missing_rows=True, unpaired={"seeds": 0})
+    search = Search(place=90, conditions=(NOT_PAIRED,))
     health_: Health | None
     gate_: dict[float, float]
     weight_: float
@@ -103,7 +105,7 @@ class Unpaired(Aligner):
         self.check = check
         self.seed = seed
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Learn the heads from pairs, if any, and unpaired rows.
 
         Args:
@@ -114,7 +116,7 @@ class Unpaired(Aligner):
                 0, or fewer than 40 rows of a view to align without pairs.
             NoSignalError: If ``check`` finds nothing in an alignment without pairs.
         """
-        bags = _Bags.of(as_pairs(pairs), self.seeds)
+        bags = _Bags.of(self.admit(pairs), self.seeds)
         if len(bags.seeds):
             health, matches = None, _no_matches()
             gate, weight = self._gate(bags)
@@ -241,8 +243,6 @@ class _Bags:
 
     @classmethod
     def of(cls, pairs: PairedVectors, limit: int | None) -> _Bags:
-        if len(pairs.views) != 2:
-            raise DataError(f"unpaired joins exactly 2 views, got {', '.join(pairs.views)}")
         complete = pairs.rows(*pairs.views)
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(

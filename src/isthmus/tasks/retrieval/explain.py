@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from isthmus.space.space import as_item
 from isthmus.tasks.retrieval.attribution import Attribution, attribute
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
-Thing = str | Path | MediaItem | NDArray[Any]
+Thing = str | Path | MediaItem | NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class Side:
         order = np.argsort(-self.values, kind="stable")[:count]
         return [(self.places[i], float(self.values[i])) for i in order]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         rows = zip(self.places, self.values, self.errors, strict=True)
         return {
@@ -99,7 +98,7 @@ class Explanation:
         """The training pairs that count most, for or against."""
         return self.pairs.strongest(count)
 
-    def to_json(self, *, count: int = 10) -> dict[str, Any]:
+    def to_json(self, *, count: int = 10) -> dict[str, object]:
         """For machines, with the ``count`` strongest training pairs."""
         listed = self.leaning(count)
         rest = float(self.pairs.values.sum()) - sum(pair.value for pair in listed)
@@ -229,9 +228,13 @@ def _probability(
     return float(calibration.probability((query @ item.T)[0], near, background, size)[0])
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: Place) -> dict[str, object]:
     if isinstance(place, Cell):
-        where: dict[str, Any] = {"row": place.row, "column": place.column, "box": list(place.box)}
+        where: dict[str, object] = {
+            "row": place.row,
+            "column": place.column,
+            "box": list(place.box),
+        }
     elif isinstance(place, Span):
         where = {"start": place.start, "end": place.end}
     else:

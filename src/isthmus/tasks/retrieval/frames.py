@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, F64
 from isthmus.core.view import IMAGE
 from isthmus.pipeline import WORKERS
 from isthmus.space.space import Space, as_item
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 By = Literal["ssim", "space", "both"]
 Pool = Literal["soft", "max", "mean"]
@@ -92,23 +95,32 @@ def match(
 
 
 def rank_clips(
-    query: Thing, clips: Sequence[Sequence[Thing]], **options: Any
+    query: Thing,
+    clips: Sequence[Sequence[Thing]],
+    *,
+    by: By = "space",
+    space: Space | None = None,
+    view: str = IMAGE,
+    pool: Pool = "soft",
 ) -> tuple[NDArray[np.intp], list[Match]]:
     """Order clips by how well a query matches them.
 
     Args:
         query: As for :func:`match`.
         clips: Frames of each clip.
-        **options: As for :func:`match`.
+        by: As for :func:`match`; so are the others.
+        space: Of images and the query's view.
+        view: Of the query.
+        pool: How frames make a clip.
 
     Returns:
         Places of the clips, best first, and the match of each clip in the order given.
     """
-    found = [match(query, frames, **options) for frames in clips]
+    found = [match(query, each, by=by, space=space, view=view, pool=pool) for each in clips]
     return np.argsort([-each.clip for each in found], kind="stable"), found
 
 
-def pooled(scores: NDArray[Any], pool: Pool = "soft") -> float:
+def pooled(scores: F32 | F64, pool: Pool = "soft") -> float:
     """One score of a clip from those of its frames.
 
     ``max`` is the best frame's, ``mean`` that of all frames, ``soft`` lies between:
@@ -129,7 +141,7 @@ def pooled(scores: NDArray[Any], pool: Pool = "soft") -> float:
     return float(weights @ scores / weights.sum())
 
 
-def ssim(a: Any, b: Any) -> float:
+def ssim(a: Image, b: Image) -> float:
     """Structural similarity of two images in RGB, from −1 to 1; 1 only for equal ones.
 
     Both are scaled to the same square of at most 128 pixels a side, no larger than the

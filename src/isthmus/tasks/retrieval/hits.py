@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from isthmus.core.view import Direction
 from isthmus.tasks.retrieval.query import Query
@@ -67,7 +66,7 @@ class Results:
     nothing: bool
     uncalibrated: Sequence[Direction] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         hits = [{**asdict(hit), "words": hit.words} for hit in self.hits]
         return {

@@ -8,24 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.record import Failure
 from isthmus.core.view import TEXT, View
 from isthmus.media.source import item_from_path
 from isthmus.media.text import decode_text
 from isthmus.pipeline import encode_items
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord, item_id
-from isthmus.tasks.retrieval.plan import Found, Plan
+from isthmus.store import Backend, Entry, FileRecord, FileStatus, item_id
+from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan
+from isthmus.tasks.retrieval.views import INDEX, view_meant
 
 BATCH = 64
 """Files that are read, encoded and written together: what a kill can cost."""
-UNSUPPORTED = "unsupported: "
-"""How the reasons of files begin that are no media of the space at all."""
 _MOST_TEXT = 4000
 
 
@@ -52,7 +49,7 @@ class IndexReport:
     near: list[tuple[str, str, float]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FileFailure] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -62,16 +59,22 @@ class IndexReport:
         return not self.unchanged and not any(told)
 
     @property
-    def broken(self) -> list[Failure]:
+    def broken(self) -> list[FileFailure]:
         """Files that should have been usable."""
-        return [each for each in self.failures if not each.reason.startswith(UNSUPPORTED)]
+        return [each for each in self.failures if each.status is not FileStatus.UNSUPPORTED]
 
     @property
-    def unsupported(self) -> list[Failure]:
+    def unsupported(self) -> list[FileFailure]:
         """Files of kinds that the space does not read."""
-        return [each for each in self.failures if each.reason.startswith(UNSUPPORTED)]
+        return [each for each in self.failures if each.status is FileStatus.UNSUPPORTED]
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def unsupported_kinds(self) -> dict[str, int]:
+        """How many of :attr:`unsupported` by the ending of their names, most frequent first."""
+        endings = (Path(each.source).suffix.lower() for each in self.unsupported)
+        return dict(Counter(ending or "no ending" for ending in endings).most_common())
+
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         return {
             "added": len(self.added),
@@ -81,8 +84,8 @@ class IndexReport:
             "near_duplicates": [{"a": a, "b": b, "cosine": round(c, 4)} for a, b, c in self.near],
             "gone": self.gone,
             "replaced": len(self.dropped),
-            "broken": [{"source": f.source, "reason": f.reason} for f in self.broken],
-            "unsupported": [{"source": f.source, "reason": f.reason} for f in self.unsupported],
+            "broken": [failure.to_json() for failure in self.broken],
+            "unsupported": [failure.to_json() for failure in self.unsupported],
             "seconds": round(self.seconds, 2),
         }
 
@@ -116,7 +119,7 @@ def index(
     started = time.monotonic()
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
-    report.failures += [Failure(record.path, record.reason) for record in todo.failed_before]
+    report.failures += map(_failure, todo.failed_before)
     run = _Run(space, backend, views, report)
     done = 0
     for start in range(0, len(todo.fresh), BATCH):
@@ -161,11 +164,7 @@ class _Run:
             try:
                 read = self._read(found)
             except MediaError as error:
-                # A text in another encoding is of a kind that is read, and its owner can mend it.
-                unsupported = (
-                    isinstance(error, UnsupportedMediaError) and "UTF-8" not in error.reason
-                )
-                records[str(found.path)] = _failed(found, error.reason, unsupported=unsupported)
+                records[str(found.path)] = self._failed(found, _status(error), error.reason)
                 continue
             if read is not None:
                 items[found] = read
@@ -180,7 +179,7 @@ class _Run:
         for found, read in items.items():
             path = str(found.path)
             if read.id in reasons:
-                records[path] = _failed(found, reasons[read.id], unsupported=False)
+                records[path] = self._failed(found, FileStatus.BROKEN, reasons[read.id])
             else:
                 records[path] = FileRecord(
                     path, found.size, found.mtime_ns, read.id, view=read.view
@@ -188,7 +187,7 @@ class _Run:
                 self._same((known | entries)[read.id], path)
         self._replaced(records)
         self.backend.record_files(list(records.values()))
-        self.report.failures += [Failure(r.path, r.reason) for r in records.values() if r.reason]
+        self.report.failures += [_failure(each) for each in records.values() if each.failed]
         self.files.update(records)
 
     def vanished(self, paths: Sequence[str]) -> None:
@@ -215,12 +214,22 @@ class _Run:
                 str(found.path), f"is {item.modality}, and the space joins {joined}"
             )
         if item.modality not in {known[view] for view in self.views}:
-            reason = f"{UNSUPPORTED}is {item.modality}, and only {', '.join(self.views)} is wanted"
-            self.report.failures.append(Failure(str(found.path), reason))
+            reason = f"is {item.modality}, and only {', '.join(self.views)} is wanted"
+            self.report.failures.append(
+                FileFailure(str(found.path), reason, FileStatus.UNSUPPORTED)
+            )
             return None
-        view = self.space.view_of(item.modality, self.views)
+        view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
         shared = sum(modality == item.modality for modality in known.values()) > 1
         return _Read(item, view, item_id(item.id, view if shared else ""))
+
+    def _failed(self, found: Found, status: FileStatus, reason: str) -> FileRecord:
+        """The record of a file that could not be used; what cannot be read now keeps its item."""
+        path = str(found.path)
+        before = self.files.get(path)
+        keeps = before is not None and status is FileStatus.UNREADABLE
+        item, view = (before.item, before.view) if before is not None and keeps else (None, "")
+        return FileRecord(path, found.size, found.mtime_ns, item, status, reason, view=view)
 
     def _add(self, new: Sequence[_Read], entries: Mapping[str, Entry]) -> dict[str, str]:
         """Encode and add new items; says why some could not be."""
@@ -288,26 +297,26 @@ def near_duplicates(
     """
     some = list(ids)[:most]
     entries, vectors = backend.get(some), backend.vectors(some)
-    pairs: dict[tuple[str, str], float] = {}
+    pairs: dict[tuple[str, str], tuple[str, str, float]] = {}
     for one, vector in vectors.items():
-        for other in backend.search(vector, 3, view=entries[one].view):
-            if other.id != one and other.cosine >= least:
-                first, second = sorted((one, other.id))
-                pairs[first, second] = other.cosine
-    known = backend.get(list({each for pair in pairs for each in pair}))
-    found = [(known[a].source, known[b].source, float(cosine)) for (a, b), cosine in pairs.items()]
-    return sorted(found, key=lambda each: -each[2])
+        rows = backend.search(vector, 3, view=entries[one].view)
+        for other, cosine in zip(rows.entries, rows.cosine.tolist(), strict=True):
+            if other.id != one and cosine >= least:
+                a, b = sorted((entries[one], other), key=lambda entry: entry.id)
+                pairs[a.id, b.id] = (a.source, b.source, cosine)
+    return sorted(pairs.values(), key=lambda pair: -pair[2])
 
 
-def count_kinds(failures: Sequence[Failure]) -> dict[str, int]:
-    """Files that are not media by the ending of their names, most frequent first."""
-    kinds = Counter(Path(each.source).suffix.lower() or "no ending" for each in failures)
-    return dict(kinds.most_common())
+def _failure(record: FileRecord) -> FileFailure:
+    return FileFailure(record.path, record.reason, record.status)
 
 
-def _failed(found: Found, reason: str, *, unsupported: bool) -> FileRecord:
-    told = f"{UNSUPPORTED}{reason}" if unsupported else reason
-    return FileRecord(str(found.path), found.size, found.mtime_ns, None, told)
+def _status(error: MediaError) -> FileStatus:
+    """What kind of failure an error is."""
+    if isinstance(error.__cause__, OSError):
+        return FileStatus.UNREADABLE
+    unsupported = isinstance(error, UnsupportedMediaError)
+    return FileStatus.UNSUPPORTED if unsupported else FileStatus.BROKEN
 
 
 def _entry(read: _Read, size: int) -> Entry:
@@ -338,4 +347,4 @@ def words_of_name(source: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-__all__ = ["BATCH", "IndexReport", "count_kinds", "index", "near_duplicates", "words_of_name"]
+__all__ = ["BATCH", "IndexReport", "index", "near_duplicates", "words_of_name"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from isthmus.core.errors import InputError
 from isthmus.core.view import TEXT, Direction
 from isthmus.space import Space
-from isthmus.space.readout import Readout, check_readout
 from isthmus.store import Backend
-from isthmus.store.filters import Filter
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, Results
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
@@ -22,46 +20,30 @@ _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
 
 
-def search(
-    space: Space,
-    backend: Backend,
-    query: Query,
-    *,
-    views: Sequence[str],
-    asked_as: Sequence[str] = (),
-    k: int = 10,
-    where: Filter | None = None,
-    min_probability: float | None = None,
-    readout: Readout = "instance",
-    words: bool = True,
-    exact: bool = False,
-) -> Results:
+def search(space: Space, backend: Backend, query: Query, options: SearchOptions) -> Results:
     """Find the items of a store that match a query; see :meth:`isthmus.tasks.Store.search`.
 
     Raises:
-        InputError: If ``k`` is below 1, a probability is none, or an item of the query is not
-            in the store or cannot be encoded.
+        InputError: If the space has no view of a name, or an item of the query is not in the
+            store or cannot be encoded.
     """
-    check_readout(readout)
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}")
-    if min_probability is not None and not 0 <= min_probability <= 1:
-        raise InputError(f"a probability lies between 0 and 1, got {min_probability}")
-    asked = Asked.of(space, backend, query, readout, asked_as)
+    options.check_views(space.views)
+    encoded = EncodedQuery.of(space, backend, query, options)
     ranked: list[list[Hit]] = []
     uncalibrated: list[Direction] = []
     sure = False
-    for view in (m for m in views if asked.sizes.get(m)):
-        hits = asked.among(view, k, where=where, exact=exact)
-        uncalibrated += asked.uncalibrated(view)
-        sure = sure or asked.answered(view, hits)
+    for view in (v for v in options.views or space.views if encoded.sizes.get(v)):
+        hits = encoded.nearest(view)
+        uncalibrated += encoded.uncalibrated(view)
+        sure = sure or encoded.answered(view, hits)
         ranked.append(hits)
     hits = merged(ranked)
-    if words:
-        hits = _with_named(hits, asked, backend, k, where, views)
-    if min_probability is not None:
-        hits = [h for h in hits if h.named or (h.probability or 0.0) >= min_probability]
-    hits = hits[:k]
+    if options.words:
+        hits = _with_named(hits, encoded)
+    least = options.min_probability
+    if least is not None:
+        hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
+    hits = hits[: options.k]
     return Results(
         query, hits, not hits or not (sure or any(hit.named for hit in hits)), uncalibrated
     )
@@ -80,14 +62,7 @@ def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -hit.prominence)
 
 
-def _with_named(
-    hits: Sequence[Hit],
-    asked: Asked,
-    backend: Backend,
-    k: int,
-    where: Filter | None,
-    views: Sequence[str],
-) -> list[Hit]:
+def _with_named(hits: Sequence[Hit], encoded: EncodedQuery) -> list[Hit]:
     """Join hits with items that hold the words of the query, by reciprocal rank fusion.
 
     Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
@@ -95,28 +70,35 @@ def _with_named(
     """
     texts = [
         text
-        for term in asked.terms
+        for term in encoded.terms
         if term.item is not None and term.item.modality == TEXT and term.weight > 0
         for text in term.item.captions
     ]
     if not texts:
         return list(hits)
-    found = backend.match(" ".join(texts), 2 * k, where=where)
-    entries = backend.get([each for each, _ in found])
-    own = asked.own
-    names = [n for n, _ in found if n in entries and n not in own and entries[n].view in views]
+    options, own = encoded.options, encoded.own
+    wanted = options.views or encoded.space.views
+    rows = encoded.backend.match(" ".join(texts), 2 * options.k, where=options.filter)
+    rows = rows.take(
+        [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
+    )
     known = {hit.id: hit for hit in hits}
-    for view in dict.fromkeys(entries[n].view for n in names if n not in known):
-        some = [n for n in names if n not in known and entries[n].view == view]
-        known |= {hit.id: hit for hit in asked.hits(some, view)}
-    shares = dict(found)
-    full = {name for name, share in found if share >= _ALL_WORDS}
+    fresh = [i for i, entry in enumerate(rows.entries) if entry.id not in known]
+    for view in dict.fromkeys(rows.entries[i].view for i in fresh):
+        some = rows.take([i for i in fresh if rows.entries[i].view == view])
+        known |= {hit.id: hit for hit in encoded.hits(some, view)}
+    shares = dict(zip(rows.ids, rows.share.tolist(), strict=True))
     # Half of the words say far less than half of what all of them do.
     # Those that hold as much of it share a rank: between them, meaning decides.
     ranks: dict[float, int] = {}
-    for rank, n in enumerate(names):
-        ranks.setdefault(round(shares[n], 6), rank)
-    gain = {n: _NAMED * shares[n] ** 4 / (_FUSION + ranks[round(shares[n], 6)]) for n in names}
+    for rank, share in enumerate(shares.values()):
+        ranks.setdefault(round(share, 6), rank)
+    gain = {
+        n: _NAMED * share**4 / (_FUSION + ranks[round(share, 6)]) for n, share in shares.items()
+    }
     place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
-    joined = [replace(hit, named=True) if name in full else hit for name, hit in known.items()]
+    joined = [
+        replace(hit, named=True) if shares.get(name, 0.0) >= _ALL_WORDS else hit
+        for name, hit in known.items()
+    ]
     return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))

@@ -24,8 +24,8 @@ _ASPECTS = 200_000
 _POINTS = 240
 
 
-class Views:
-    """Views of items, the last of them kept."""
+class Previews:
+    """Previews of items, the last of them kept."""
 
     def __init__(self) -> None:
         self._kept: LRUCache[tuple[str, object], bytes] = LRUCache(_CACHED, getsizeof=len)
@@ -43,11 +43,11 @@ class Views:
         Raises:
             MediaError: If it is no picture, or cannot be read any more.
         """
-        return self._view((key, side), lambda: WORKERS.thumbnail(item(), side).webp)
+        return self._preview((key, side), lambda: WORKERS.thumbnail(item(), side).webp)
 
     def loudness(self, key: str, item: Callable[[], MediaItem]) -> bytes:
         """Peaks of a sound over its length, one byte each, 0…255."""
-        return self._view((key, "loudness"), lambda: WORKERS.loudness(item(), _POINTS))
+        return self._preview((key, "loudness"), lambda: WORKERS.loudness(item(), _POINTS))
 
     def aspect(self, entry: Entry) -> float | None:
         """Width over height of a picture, from its header; None where it cannot be told."""
@@ -61,7 +61,7 @@ class Views:
             self._aspects[entry.id] = made
         return made
 
-    def _view(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
+    def _preview(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
