@@ -8,10 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from isthmus.core.artifact import DOCUMENT, content_hash, fingerprint
 from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import Array
 from isthmus.space import starter
 from isthmus.space.space import Space
 
@@ -83,7 +82,7 @@ def _key(ready: Prepared, settings: Sequence[Any]) -> str:
         "left_out": [[f.source, f.reason] for f in ready.failures],
         "settings": list(settings),
     }
-    tensors: dict[str, NDArray[Any]] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
+    tensors: dict[str, Array] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
     tensors.update({f"{m}.present": mask for m, mask in ready.pairs.present.items()})
     return fingerprint(document, {**tensors, "links": ready.links})
 
