@@ -25,8 +25,7 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, train
-from isthmus.training.losses import Loss, parse_loss
+from isthmus.training import Checkpoint, Log, Loss, Phase, Schedule, Trainee, parse_loss, train
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
