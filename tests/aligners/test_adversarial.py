@@ -12,7 +12,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
 from isthmus.pipeline import prepare
-from isthmus.training.loop import Schedule, train
+from isthmus.training import Schedule, train
 
 torch = pytest.importorskip("torch")
 

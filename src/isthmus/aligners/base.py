@@ -5,22 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
 """Fewer rows have no covariance."""
 
-Pairs = PairedVectors | Mapping[str, NDArray[Any]]
+Pairs = PairedVectors | Mapping[str, Array]
 """Rows that belong together; a plain mapping means that none is missing."""
 
 
@@ -71,7 +70,7 @@ class Aligner(ABC):
             VectorError: If vectors are not finite numbers.
         """
 
-    def transform(self, x: NDArray[Any], view: str) -> F32:
+    def transform(self, x: Array, view: str) -> F32:
         """Native vectors ``(n, dim)`` of a view to unit vectors ``(n, k)`` float32.
 
         Raises:
@@ -156,11 +155,11 @@ class MomentsAligner(Aligner):
 
     def fit(self, pairs: Pairs) -> Self:
         """Learn the heads from these rows alone."""
-        return self.fit_moments(Moments.of(as_pairs(pairs)))
+        return self.fit_moments(Moments.of(self.admit(pairs)))
 
     def partial_fit(self, pairs: Pairs) -> Self:
         """Learn the heads from these rows and all that were seen before."""
-        rows = as_pairs(pairs)
+        rows = self.admit(pairs)
         if not hasattr(self, "moments_"):
             return self.fit(rows)
         return self.fit_moments(self.moments_ + Moments.of(rows))
@@ -169,7 +168,7 @@ class MomentsAligner(Aligner):
         """Learn the heads as if these rows, seen before, had never been there."""
         if not hasattr(self, "moments_"):
             raise NotFittedError(f"{type(self).__name__} has seen nothing that it could forget")
-        return self.fit_moments(self.moments_ - Moments.of(as_pairs(pairs)))
+        return self.fit_moments(self.moments_ - Moments.of(self.admit(pairs)))
 
     def fit_moments(self, moments: Moments) -> Self:
         """Learn the heads from moments, wherever they were summed."""
@@ -192,7 +191,9 @@ class MomentsAligner(Aligner):
 
 def as_pairs(pairs: Pairs) -> PairedVectors:
     """A plain mapping of arrays as paired vectors without missing rows."""
-    return pairs if isinstance(pairs, PairedVectors) else PairedVectors(pairs)
+    if isinstance(pairs, PairedVectors):
+        return pairs
+    return PairedVectors(cast("Mapping[str, F32]", pairs))  # it converts arrays of any dtype
 
 
 def check_names(name: str, kind: type[Aligner], params: Mapping[str, object]) -> None:
@@ -211,8 +212,8 @@ def _unfitted(value: object) -> object:
     """A hyper-parameter without what was learned: aligners may hold other aligners."""
     if isinstance(value, Aligner):
         return value.clone()
-    if isinstance(value, list) and any(isinstance(each, Aligner) for each in value):
-        return [_unfitted(each) for each in value]
+    if isinstance(value, list | tuple) and any(isinstance(each, Aligner) for each in value):
+        return type(value)(_unfitted(each) for each in value)
     return value
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.base import Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
@@ -15,7 +14,7 @@ from isthmus.aligners.heads import LinearHead, MLPHead, gaussian_units
 from isthmus.aligners.traits import Abilities, Growth, Search
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import InputError
-from isthmus.core.linalg import F32, F64, l2_normalize, symmetric_eigen
+from isthmus.core.linalg import F32, F64, Floats, l2_normalize, symmetric_eigen
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 
@@ -135,13 +134,13 @@ class HiddenLayer:
         keep = values > _RANK * values.max(initial=0.0)
         return cls(mean, centres, vectors[:, keep] / np.sqrt(values[keep]), sharpness, linear)
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Floats) -> F32:
         """Components ``(n, r)`` of native vectors ``(n, d)``."""
         cosines = l2_normalize(x - self.mean) @ self.centres.T
         units = gaussian_units(cosines, sharpness=self.sharpness, linear=self.linear)
         return np.asarray(units @ self.components, dtype=np.float32)
 
-    def head(self, mean: NDArray[Any], weight: NDArray[Any]) -> MLPHead:
+    def head(self, mean: Floats, weight: Floats) -> MLPHead:
         """The head that goes on with ``(components − mean) weight``, ``(r,)`` and ``(r, k)``."""
         return MLPHead(
             self.mean,

@@ -44,8 +44,17 @@ from isthmus.graph.propagate import (
 from isthmus.graph.sampler import Sampler, Subgraph
 from isthmus.metrics import mean_reciprocal_rank, ranks
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
-from isthmus.training.losses import Loss, parse_loss
+from isthmus.training import (
+    Checkpoint,
+    Log,
+    Loss,
+    Phase,
+    Schedule,
+    Trainee,
+    parse_loss,
+    single_threaded,
+    train,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.graphhead import Correction
 from isthmus.core.extras import require
@@ -142,7 +141,7 @@ class Network:
         """Last states of nodes of one view to corrections ``(b, c)``."""
         return hidden @ self.out[number]
 
-    def corrections(self, states: Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, Correction]:
+    def corrections(self, states: Mapping[str, Sequence[F32]]) -> dict[str, Correction]:
         """What heads need, by view.
 
         Args:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from isthmus.aligners.base import Aligner, Pairs, check_positive
@@ -14,7 +13,7 @@ from isthmus.aligners.graphhead import Correction, GraphHead, Joint
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Condition, Search
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.linalg import F32, F64
+from isthmus.core.linalg import F32, F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.validate import check_vectors
 from isthmus.graph.build import (
@@ -157,8 +156,8 @@ def leave_head(
 
 
 def label_propagation(
-    vectors: NDArray[Any],
-    labels: NDArray[Any],
+    vectors: Array,
+    labels: Array,
     *,
     k: int = 5,
     gamma: float = 5.0,

@@ -21,7 +21,7 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Log, Phase, Schedule, Trainee, train
+from isthmus.training import Log, Phase, Schedule, Trainee, train
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,10 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.contracts import Head, Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.extras import require
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, train
-from isthmus.training.losses import Loss, parse_loss
+from isthmus.training import Checkpoint, Log, Loss, Phase, Schedule, Trainee, parse_loss, train
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -149,7 +148,8 @@ class Contrastive(Aligner):
         if not (math.isfinite(temperature) and temperature > 0):
             raise InputError(f"temperature must be positive, got {temperature}")
         self.head: Kind = head
-        self.loss = str(parse_loss(loss))
+        parse_loss(loss)  # refuses what it does not know
+        self.loss = loss
         self.ridge, self.power, self.warm_start = ridge, power, warm_start
         self.pull, self.mixup, self.dropout = pull, mixup, dropout
         self.temperature = temperature
@@ -225,7 +225,7 @@ class Contrastive(Aligner):
         if self.checkpoint is None:
             return None
         params = {**self.get_params(), "checkpoint": None}
-        arrays: dict[str, NDArray[Any]] = {f"x.{m}": x for m, x in pairs.vectors.items()}
+        arrays: dict[str, Array] = {f"x.{m}": x for m, x in pairs.vectors.items()}
         arrays |= {f"present.{m}": mask for m, mask in pairs.present.items()}
         return Checkpoint(Path(self.checkpoint) / part, fingerprint(params, arrays))
 
