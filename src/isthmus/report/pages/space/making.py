@@ -73,4 +73,5 @@ def shipped(report: StarterReport, views: Views) -> Markup:
 
 
 def _pairs(counts: Mapping[ViewPair, int], views: Views) -> Markup:
-    return join((join((f"{n:,} ", views.pair(pair))) for pair, n in counts.items()), between=", ")
+    lines = (join((f"{n:,} ", views.pair(pair))) for pair, n in counts.items())
+    return join(lines, between=el("br"))
