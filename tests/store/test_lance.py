@@ -39,7 +39,8 @@ for first in range(start, stop, size):
 
 def writer(folder: Path, start: int, stop: int, size: int = 16) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(folder), str(start), str(stop), str(size)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 

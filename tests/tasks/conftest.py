@@ -1,7 +1,8 @@
-"""A small space of encoders without weights, and folders of media for it."""
+"""Folders of media."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,32 +10,15 @@ import pytest
 from PIL import Image
 
 from isthmus.core.record import Dataset
-from isthmus.datasets import load
 from isthmus.media import decode
-from isthmus.selection import align
-from isthmus.space import Space
-
-CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
 
 
 @pytest.fixture(scope="session")
-def scenes() -> Dataset:
-    """Drawn and sung scenes with captions, the first 80 for the space."""
-    return load("shapes", n=120, seed=3)
-
-
-@pytest.fixture(scope="session")
-def space(scenes: Dataset) -> Space:
-    """Text, image and audio in one space, calibrated on held-out folds."""
-    return align(scenes.take(range(80)), CLASSIC, aligner="cca", by_group=False, seed=0)
-
-
-@pytest.fixture
-def media(tmp_path: Path, scenes: Dataset) -> Path:
-    """Twelve scenes the space has not seen, as files with Chinese names."""
+def library(scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve scenes the space has not seen, as files with Chinese names; nobody changes them."""
     import soundfile
 
-    folder = tmp_path / "媒体"
+    folder = tmp_path_factory.mktemp("library") / "媒体"
     folder.mkdir()
     for number, record in enumerate(scenes.records[80:92]):
         decode(record.items["image"]).save(folder / f"图{number}.png")
@@ -43,6 +27,12 @@ def media(tmp_path: Path, scenes: Dataset) -> Path:
         caption = record.items["text"].captions[0]
         (folder / f"词{number}.txt").write_text(caption, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def media(library: Path, tmp_path: Path) -> Path:
+    """The same files, to be changed."""
+    return Path(shutil.copytree(library, tmp_path / library.name))
 
 
 def picture(path: Path, seed: int) -> Path:
