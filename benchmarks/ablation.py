@@ -46,7 +46,7 @@ class Row:
         views: Key of the vectors.
         make: Makes the unfitted aligner, or several whose scores are combined.
         combine: How the scores of several aligners become one.
-        hub: Whether the instance read-out corrects for hubs.
+        csls: Whether the instance read-out corrects for hubness.
         source: Weight of Open Clip Art; 0 for none.
     """
 
@@ -55,7 +55,7 @@ class Row:
     views: str = "english"
     make: Callable[[], Aligner] | None = None
     combine: str = ""
-    hub: bool = True
+    csls: bool = True
     source: float = 0.0
 
 
@@ -71,8 +71,8 @@ def learned(**params: Any) -> Callable[[], Aligner]:
 
 def rows() -> Iterator[Row]:
     """Every setting, grouped by what it tells."""
-    yield Row("base", "CCA, ridge 3, power 1, hubs corrected")
-    yield Row("hubs", "no correction (cosine)", hub=False)
+    yield Row("base", "CCA, ridge 3, power 1, CSLS")
+    yield Row("hubness", "no CSLS (cosine)", csls=False)
     for power in (0.0, 0.5, 2.0):
         yield Row("weights", f"power {power:g}", make=lambda p=power: CCA(RIDGE, p))
     for ridge in (0.1, 1.0, 10.0):
@@ -154,7 +154,7 @@ def run(row: Row, data: Mapping[str, Any], seed: int) -> dict[str, Any]:
             aligner: Aligner = base().fit_moments(training.weighted((("openclipart", row.source),)))
         else:
             aligner = (row.make or base)().fit(train)
-        instance, semantic = _scores(aligner, train, test, hub=row.hub)
+        instance, semantic = _scores(aligner, train, test, csls=row.csls)
     seconds = time.process_time() - started
     truth = np.arange(GALLERY)
     both = [retrieval_report(s, truth) for s in (instance, instance.T)]
@@ -171,14 +171,14 @@ def run(row: Row, data: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 
 def _scores(
-    aligner: Aligner, train: PairedVectors, test: PairedVectors, *, hub: bool = True
+    aligner: Aligner, train: PairedVectors, test: PairedVectors, *, csls: bool = True
 ) -> tuple[F32, F32]:
     """Scores of captions against pictures, for one and for kinds."""
     x, y, bank_x, bank_y = (
         aligner.transform(part.vectors[m], m) for part in (test, train) for m in ("text", "image")
     )
     cosine = score(x, y, readout="semantic", query_bank=bank_x, gallery_bank=bank_y)
-    if not hub:
+    if not csls:
         return cosine, cosine
     return score(x, y, readout="instance", query_bank=bank_x, gallery_bank=bank_y), cosine
 
@@ -223,13 +223,20 @@ def summary(found: Sequence[Mapping[str, Any]], base_runs: Sequence[Mapping[str,
 
 HEAD = """# What each part is worth
 
-Made by `python benchmarks/ablation.py --json benchmarks/results/ablation.json --page
-docs/ablation.md`. Tux Paint pictures and English captions, 540 pairs, a gallery of 130, means over
-{seeds} seeds and both directions. R@1 and R@10 are of the instance read-out, mAP by category of the
-semantic one. Each row changes one thing against the first row; after the figure stands the change,
-with its standard deviation over seeds. A change smaller than its deviation is no finding. All
-settings were fixed beforehand; nothing here was chosen on the gallery, and `align` chooses on
-training pairs alone.
+Each row of the table changes one setting of a base method. So you can see what each part of
+isthmus adds.
+
+The data is Tux Paint: pictures and English captions, 540 pairs, and a gallery of 130 other pairs.
+The numbers are means over {seeds} seeds and both directions. R@1 and R@10 use the instance
+read-out, mAP by category uses the semantic read-out ([Concepts](concepts.md#read-outs) explains
+both). Beside each number is the change against the first row, with its standard deviation over
+the seeds. If a change is smaller than its deviation, it tells you nothing.
+
+All settings were fixed before the measurement, so none was chosen on the gallery. `align` chooses
+its settings on training pairs only.
+
+This page is made by `python benchmarks/ablation.py --json benchmarks/results/ablation.json --page
+docs/ablation.md`.
 
 | part | setting | R@1 | change | R@10 | change | mAP | change | CPU |
 |---|---|---:|---:|---:|---:|---:|---:|---:|

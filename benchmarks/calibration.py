@@ -25,6 +25,7 @@ from _everyday import EVERYDAY
 from _needs import STARTER, need
 from _starter_corpus import captions
 from isthmus.core.linalg import F32
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics.calibration import expected_calibration_error
@@ -33,7 +34,8 @@ from isthmus.selection import align
 from isthmus.selection.calibrate import shown_hits
 from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 
@@ -82,8 +84,8 @@ SIZES = (10, 20, 65, 130, 1130, 5130)
 
 def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[str, float]]:
     """ECE of the hits shown from galleries of other sizes, told of the size and not."""
-    calibration = space.calibration["text→image"]
-    column = space.modalities.index("text")
+    calibration = space.calibration[Direction("text", "image")]
+    column = space.views.index("text")
     found = {}
     for size in SIZES:
         queries = text[:size]
@@ -103,25 +105,24 @@ def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[s
 
 def gallery_of(space: Space, image: F32) -> MemoryBackend:
     """A store of pictures that have nothing to be found by but what they show."""
-    backend = MemoryBackend(space.dim, space.modalities)
-    entries = [Entry(f"{row}", "image", f"{row}") for row in range(len(image))]
+    backend = MemoryBackend(space.dim, space.views)
+    entries = [Entry(f"{row}", "image", "image", f"{row}") for row in range(len(image))]
     backend.add(entries, image, space.hubness(image, "image"))
     return backend
 
 
 def answered(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
     """Share of queries that a search finds a match for among pictures."""
-    found = [
-        search(space, backend, Query.text(text), modalities=("image",), words=False)
-        for text in texts
-    ]
+    options = SearchOptions(views="image", words=False)
+    found = [search(space, backend, Query.text(text), options) for text in texts]
     return float(np.mean([not each.nothing for each in found]))
 
 
 def familiar(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
-    """Share of queries that are not strange to the space."""
-    asked = [Asked.of(space, backend, Query.text(text), "instance") for text in texts]
-    return float(np.mean([not each.strange for each in asked]))
+    """Share of queries that are not out of the distribution of the space."""
+    options = SearchOptions()
+    encoded = (EncodedQuery.of(space, backend, Query.text(text), options) for text in texts)
+    return float(np.mean([not each.out_of_distribution for each in encoded]))
 
 
 def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
@@ -129,15 +130,16 @@ def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
     order = np.random.default_rng(seed).permutation(len(ready.pairs))
     test, train = order[:GALLERY], order[GALLERY : GALLERY + PAIRS]
     space = align(ready.take(train), nested=False, seed=seed)
-    found: dict[str, Any] = {"seed": seed, "chosen": space.report["chosen"]["label"]}
+    found: dict[str, Any] = {"seed": seed, "chosen": space.report.chosen.label}
     vectors = {m: space.transform(ready.pairs.vectors[m][test], m) for m in ("text", "image")}
     for a, b in (("text", "image"), ("image", "text")):
         x, y = vectors[a], vectors[b]
-        calibration = space.calibration[f"{a}→{b}"]
-        hubness = space.hubness(y, b)[:, space.modalities.index(a)]
+        direction = Direction(a, b)
+        calibration = space.calibration[direction]
+        hubness = space.hubness(y, b)[:, space.views.index(a)]
         probability = calibration.probability(x @ y.T, hubness, space.query_background(x, a, b))
         inside = probability >= calibration.conformal(COVERAGE)
-        found[f"{a}→{b}"] = {
+        found[str(direction)] = {
             "ece_before": expected_calibration_error(*shown_hits(np.clip(x @ y.T, 0, 1))),
             "ece": expected_calibration_error(*shown_hits(probability)),
             "ece_all_pairs": expected_calibration_error(
@@ -179,7 +181,7 @@ def starter() -> dict[str, Any]:
     held = np.random.default_rng(0).permutation(len(stamps.pairs.ids))[:GALLERY]
     image = dict(zip(stamps.pairs.ids, stamps.pairs.vectors["image"], strict=True))
     names = {stamps.pairs.ids[row] for row in held}
-    calibration = space.calibration["text→image"]
+    calibration = space.calibration[Direction("text", "image")]
     found: dict[str, Any] = {}
     for language in LANGUAGES:
         texts = prepare(load("tuxpaint", languages=language), cache=cache).pairs
@@ -189,7 +191,7 @@ def starter() -> dict[str, Any]:
         known = captions(language)
         x = space.transform(texts.vectors["text"][here], "text")
         y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
-        hubness = space.hubness(y, "image")[:, space.modalities.index("text")]
+        hubness = space.hubness(y, "image")[:, space.views.index("text")]
         p = calibration.probability(x @ y.T, hubness, space.query_background(x, "text", "image"))
         found[language] = {
             "ece": expected_calibration_error(*shown_hits(p)),
@@ -215,21 +217,22 @@ def merging(seed: int = 0) -> dict[str, Any]:
         "text": chinese.vectors["text"][[row_zh[name] for name in names]],
         "audio": spoken.vectors["audio"][[row_fr[name] for name in names]],
     }
-    backend = MemoryBackend(space.dim, space.modalities)
+    backend = MemoryBackend(space.dim, space.views)
     for m, x in native.items():
         vectors = space.transform(x, m)
-        entries = [Entry(f"{m}:{name}", m, name) for name in names]
+        entries = [Entry(f"{m}:{name}", m, m, name) for name in names]
         backend.add(entries, vectors, space.hubness(vectors, m))
     english = captions("en")
     places: dict[str, list[int]] = {m: [] for m in native}
     alone: dict[str, list[int]] = {m: [] for m in native}
     for name in names:
         query, k = Query.text(english[name]), 3 * len(names)
-        found = search(space, backend, query, modalities=tuple(native), k=k, words=False)
+        found = search(space, backend, query, SearchOptions(views=tuple(native), k=k, words=False))
         place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
         for m in native:
             places[m].append(place[f"{m}:{name}"])
-            own = search(space, backend, query, modalities=(m,), k=k, words=False).hits
+            options = SearchOptions(views=m, k=k, words=False)
+            own = search(space, backend, query, options).hits
             alone[m].append([hit.id for hit in own].index(f"{m}:{name}") + 1)
     mean = {m: float(np.mean(found)) for m, found in places.items()}
     # No merging that keeps the order within a modality and gives each its turn can do better.

@@ -42,8 +42,8 @@ PARTS: dict[str, dict[str, Any]] = {
 def ready(part: str) -> tuple[Prepared, Joint]:
     """The pairs of a part with the default encoders."""
     found = prepare(load("tuxpaint", **PARTS[part]), cache=default_cache())
-    found = found.take(found.pairs.rows(*found.pairs.modalities))
-    a, b = found.pairs.modalities
+    found = found.take(found.pairs.rows(*found.pairs.views))
+    a, b = found.pairs.views
     return found, Joint.of(a, b, *found.pairs.pair(a, b))
 
 

@@ -148,7 +148,7 @@ def one_trial(
         ):
             hits[f"{name} | {way}"].append(bool(np.argmax(scores) == 0))
     caption = data.records[places[0]].items["text"].captions[0]
-    order, _ = rank_clips(caption, clips, by="space", space=space, modality="text", pool="mean")
+    order, _ = rank_clips(caption, clips, by="space", space=space, view="text", pool="mean")
     hits["caption | space"].append(bool(order[0] == 0))
 
 

@@ -50,7 +50,7 @@ def protocols() -> list[Protocol]:
         # The gallery is drawn at random, from the same categories as the training pairs, so
         # the folds of the choice are drawn at random too.
         found = prepare(load("tuxpaint", **options), encoders, by_group=False, cache=cache)
-        return found.take(found.pairs.rows(*found.pairs.modalities))  # silent clips left out
+        return found.take(found.pairs.rows(*found.pairs.views))  # silent clips left out
 
     english = ready()
     several = english.encoders["text"].languages
@@ -103,7 +103,7 @@ def run(protocol: Protocol, seed: int, aligner: str = "auto") -> dict[str, Any]:
     seconds = time.perf_counter() - started
     return {
         "seed": seed,
-        "chosen": space.report["chosen"]["label"],
+        "chosen": space.report.chosen.label,
         "seconds": round(seconds, 2),
         **measure(space, protocol, test),
     }

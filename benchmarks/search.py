@@ -35,7 +35,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.datasets import load
 from isthmus.pipeline import default_cache, encode_items, prepare
-from isthmus.store import Entry, HubCorrection, open_backend
+from isthmus.store import Entry, HubnessCorrection, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
 
@@ -43,7 +43,7 @@ SEED, DIM, K = 0, 256, 10
 JITTER = 0.5
 """Length of what is added to a unit vector: a copy has a cosine of about 0.9 to its original."""
 QUERIES = 200
-MODALITIES = ("text", "image")
+VIEWS = ("text", "image")
 Find = Callable[[F32], Sequence[int]]
 
 
@@ -83,11 +83,11 @@ def jittered(x: F32, n: int, rng: np.random.Generator) -> F32:
 
 
 def data(n: int) -> tuple[F32, NDArray[np.intp], F32]:
-    """Rows ``(n, 256)``, the modality of each, and queries of both modalities."""
+    """Rows ``(n, 256)``, the view of each, and queries of both views."""
     rng, vectors = np.random.default_rng(SEED), real()
-    halves = [jittered(vectors[m], n // 2, rng) for m in MODALITIES]
+    halves = [jittered(vectors[m], n // 2, rng) for m in VIEWS]
     order = rng.permutation(2 * (n // 2))
-    queries = [jittered(vectors[m], QUERIES // 2, rng) for m in MODALITIES]
+    queries = [jittered(vectors[m], QUERIES // 2, rng) for m in VIEWS]
     kinds = np.repeat([0, 1], n // 2)[order]
     return np.concatenate(halves)[order], kinds, np.concatenate(queries)
 
@@ -135,12 +135,13 @@ def tuned(
 
 def filled(folder: Path, x: F32, kinds: NDArray[np.intp]) -> LanceBackend:
     """A store on disk with all rows, ids being row numbers."""
-    store = open_backend(folder, DIM, MODALITIES, "benchmark")
+    store = open_backend(folder, DIM, VIEWS, "benchmark")
     rng = np.random.default_rng(SEED)
     for start in range(0, len(x), 50_000):
         rows = range(start, min(start + 50_000, len(x)))
         entries = [
-            Entry(str(i), MODALITIES[kinds[i]], f"/{i % 97}/{i % 7}.png", size=i) for i in rows
+            Entry(str(i), VIEWS[kinds[i]], VIEWS[kinds[i]], f"/{i % 97}/{i % 7}.png", size=i)
+            for i in rows
         ]
         hubness = rng.uniform(0.2, 0.4, size=(len(entries), 2)).astype(np.float32)
         store.add(entries, x[start : start + len(entries)], hubness)
@@ -155,13 +156,13 @@ def of_isthmus(folder: Path, x: F32, kinds: NDArray[np.intp]) -> tuple[list[Engi
 
     def index() -> Find:
         store.optimize()
-        return lambda q: [int(each.id) for each in store.search(q, K)]
+        return lambda q: [int(each) for each in store.search(q, K).ids]
 
     indexed = measured("isthmus", index)
     indexed.rss_mb += memory
 
     def exact(q: F32) -> list[int]:
-        return [int(each.id) for each in store.search(q, K, exact=True)]
+        return [int(each) for each in store.search(q, K, exact=True).ids]
 
     return [Engine("isthmus exact", exact, 0.0, memory), indexed], store
 
@@ -246,12 +247,12 @@ def in_turns(engines: Sequence[Engine], queries: F32, rounds: int) -> dict[str, 
 
 
 def narrowed(store: LanceBackend, queries: F32) -> list[dict[str, Any]]:
-    """Recall and time of searches of one modality, with hubs, and with filters."""
-    hubs = HubCorrection("text", 0.7)
+    """Recall and time of searches of one view, corrected for hubness, and with filters."""
+    correction = HubnessCorrection("text", 0.7)
     cases: dict[str, dict[str, Any]] = {
-        "modality": {"modality": "image"},
-        "hubs": {"hubs": hubs},
-        "modality and hubs": {"modality": "image", "hubs": hubs},
+        "view": {"view": "image"},
+        "hubness": {"correction": correction},
+        "view and hubness": {"view": "image", "correction": correction},
         "filter, 1 in 7": {"where": parse('path~"3.png"')},
         "filter, 1 in 97": {"where": parse('path~"/5/*"')},
     }
@@ -266,7 +267,7 @@ def narrowed(store: LanceBackend, queries: F32) -> list[dict[str, Any]]:
             exact = store.search(query, K, exact=True, **options)
             took.append(between - start)
             exactly.append(time.perf_counter() - between)
-            hits += len({each.id for each in found} & {each.id for each in exact})
+            hits += len(set(found.ids) & set(exact.ids))
         rows.append(
             {
                 "n": len(store),

@@ -4,7 +4,7 @@ python benchmarks/server.py --json FILE
 
 The store holds jittered copies of the starter space's own vectors. The bare encoder
 and scorer run in one process, as a loop over the same queries: once with the exact scorer over
-all rows, once with the index, one search a modality. Server and loops take turns.
+all rows, once with the index, one search a view. Server and loops take turns.
 The load comes from another process with one thread. With ``--page`` a store of drawn pictures is
 indexed, and Chromium types, waits and scrolls.
 """
@@ -36,7 +36,7 @@ from _machine import spread, write
 from _needs import STARTER, need
 from isthmus.core.linalg import l2_normalize
 from isthmus.space import Space
-from isthmus.store import Entry, HubCorrection
+from isthmus.store import Entry, HubnessCorrection
 from isthmus.store.scorer import best, products
 from isthmus.tasks import Store
 
@@ -59,7 +59,7 @@ def fill(folder: Path, n: int) -> None:
             count = min(20_000, n - start)
             kinds = rng.choice(len(names), count, p=list(SHARES.values()))
             x = np.empty((count, space.dim), dtype=np.float32)
-            hubness = np.empty((count, len(space.modalities)), dtype=np.float32)
+            hubness = np.empty((count, len(space.views)), dtype=np.float32)
             for code, name in enumerate(names):
                 rows, bank = np.flatnonzero(kinds == code), space.banks[name]
                 near = bank[rng.integers(0, len(bank), len(rows))]
@@ -151,11 +151,11 @@ class Bare:
         return self.store.space.embed([next(self._next)], "text").vectors[0]
 
     def query(self) -> None:
-        """The best ten of each modality."""
+        """The best ten of each view."""
         vector, space = self.encode(), self.store.space
-        hubs = HubCorrection("text", space.hubs)
-        for modality in space.modalities:
-            self.store.backend.search(vector, 10, modality=modality, hubs=hubs)
+        correction = HubnessCorrection("text", space.csls_strength)
+        for view in space.views:
+            self.store.backend.search(vector, 10, view=view, correction=correction)
 
     def exact(self) -> None:
         """The best ten of all rows by the exact scorer."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,26 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.waiting import PATIENCE
 
+from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
-from isthmus.core.record import Dataset
+from isthmus.core.record import Dataset, Record
 from isthmus.datasets import find, load
 from isthmus.encoders import DEFAULTS, missing_packages
+from isthmus.media import decode
 from isthmus.pipeline import prepare
 from isthmus.selection import align
 from isthmus.space import Space
+from isthmus.tasks import Store
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
 """Encoders without weights."""
+FRONT, BACK, CAPTION, ANSWER = "photo_a", "photo – b", "caption→en", "the answer"
+"""Names of views that hold dashes, arrows and blanks."""
+VIEWS = (FRONT, BACK, CAPTION, ANSWER)
+ENCODERS = {FRONT: "color-hog", BACK: "color-hog", CAPTION: "tfidf", ANSWER: "tfidf"}
 FIRST_USE = """
 import sys, json, numpy as np
 from PIL import Image
@@ -41,14 +49,14 @@ print(json.dumps([found.shape, float(np.abs(found).sum()) > 1, "torch" in sys.mo
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of this run use."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _private_cache(shared: Path) -> Iterator[None]:
+def _private_cache(run_folder: Path) -> Iterator[None]:
     """Keep what tests compute apart from the user's cache, unless a folder is given.
 
     An exported model is worth keeping between runs, so ``ISTHMUS_CACHE`` is respected.
@@ -56,7 +64,7 @@ def _private_cache(shared: Path) -> Iterator[None]:
     if "ISTHMUS_CACHE" in os.environ:
         yield
         return
-    os.environ["ISTHMUS_CACHE"] = str(shared / "cache")
+    os.environ["ISTHMUS_CACHE"] = str(run_folder / "cache")
     yield
     del os.environ["ISTHMUS_CACHE"]
 
@@ -71,16 +79,16 @@ def tuxpaint_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def lite0_export(shared: Path, _private_cache: None) -> dict[str, Any]:
+def lite0_export(run_folder: Path, _private_cache: None) -> dict[str, Any]:
     """What the first use of lite0 says and leaves, in a process and a cache of its own.
 
     Its graph takes half a minute to make, so all tests use this one.
     """
     from filelock import FileLock
 
-    place, models = shared / "export", cache_dir() / "models"
+    place, models = run_folder / "export", cache_dir() / "models"
     note = place / "said.json"
-    with FileLock(shared / "export.lock", timeout=PATIENCE):
+    with FileLock(run_folder / "export.lock", timeout=PATIENCE):
         if not note.is_file():
             done = subprocess.run(
                 [sys.executable, "-c", FIRST_USE],
@@ -127,6 +135,59 @@ def space(scenes: Dataset) -> Space:
     """Text, image and audio in one space, calibrated on held-out folds."""
     ready = prepare(scenes.take(range(80)), CLASSIC, by_group=False)
     return align(ready, aligner="cca", params={"ridge": 3.0, "power": 1.0}, nested=False)
+
+
+@pytest.fixture(scope="session")
+def objects() -> Dataset:
+    """Scenes seen twice, the second time upside down, with a caption and a sentence about them."""
+    english, chinese = (load("shapes", n=90, seed=4, languages=(tag,)) for tag in ("en", "zh"))
+    records = []
+    for one, other in zip(english.records, chinese.records, strict=True):
+        out = BytesIO()
+        decode(one.items["image"]).rotate(180).save(out, "PNG")
+        items = {
+            FRONT: one.items["image"],
+            BACK: MediaItem.from_bytes(out.getvalue(), "image", source=f"{one.id} from behind"),
+            CAPTION: one.items["text"],
+            ANSWER: other.items["text"],
+        }
+        records.append(Record(one.id, items, group=one.group))
+    return Dataset("objects", records)
+
+
+@pytest.fixture(scope="session")
+def shared(objects: Dataset) -> Space:
+    """Four views of two modalities in one space."""
+    return align(objects.take(range(70)), ENCODERS, aligner="cca", by_group=False, seed=0)
+
+
+@pytest.fixture(scope="session")
+def folders(objects: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One folder a view, of records that the space has not seen; nobody changes them."""
+    root, made = tmp_path_factory.mktemp("views"), {}
+    for number, view in enumerate(VIEWS):
+        made[view] = root / f"folder {number}"
+        made[view].mkdir()
+        for place, record in enumerate(objects.records[70:]):
+            item = record.items[view]
+            if item.captions:
+                (made[view] / f"{place}.txt").write_text(item.captions[0], encoding="utf-8")
+            else:
+                (made[view] / f"{place}.png").write_bytes(item.read())
+    return made
+
+
+@pytest.fixture(scope="session")
+def stored_views(
+    shared: Space, folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A store of these folders; tests open a copy of it."""
+    place = tmp_path_factory.mktemp("views") / "store"
+    with Store.open(place, shared) as store:
+        for view, folder in folders.items():
+            report = store.add(folder, views=view)
+            assert (len(report.added), report.failures) == (20, [])
+    return place
 
 
 def planted(

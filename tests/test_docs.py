@@ -1,67 +1,137 @@
-"""The README and the pages: their examples run, their generated parts are fresh."""
+"""The README and the pages: their examples run, and what they name is there."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+import typer.main
 from tests.waiting import PATIENCE
 
+from isthmus.cli.main import app
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
 
 
-def _examples(page: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+def _text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-EXAMPLES = _examples("README.md")
+def _blocks(page: str, kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", _text(page), flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_readme_has_examples() -> None:
-    assert len(EXAMPLES) >= 3
+def _commands() -> list[tuple[str, str]]:
+    """Every command line of isthmus that a page shows, with its page."""
+    return [
+        (page, line)
+        for page in PAGES
+        for block in _blocks(page, "sh")
+        for line in block.splitlines()
+        if line.startswith("isthmus ")
+    ]
 
 
-@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_pages_have_examples() -> None:
+    assert len(_blocks("README.md", "python")) >= 2
+    assert len(_commands()) >= 40
+
+
+@pytest.mark.parametrize("number", range(len(_blocks("README.md", "python"))))
 def test_examples_of_the_readme_run(number: int, tmp_path: Path, starter: None) -> None:
-    done = _run(EXAMPLES[number], tmp_path)
-    assert done.returncode == 0, done.stderr
+    _run(_blocks("README.md", "python")[number], tmp_path)
 
 
-def test_the_example_of_the_page_on_finding_runs(starter: None, tmp_path: Path) -> None:
-    from isthmus.datasets import load
-    from isthmus.media import decode
+def test_the_example_on_moments_runs(tmp_path: Path) -> None:
+    _run(_blocks("docs/concepts.md", "python")[0], tmp_path)
 
-    (tmp_path / "photos").mkdir()
-    for number, record in enumerate(load("shapes", n=6).records):
-        decode(record.items["image"]).save(tmp_path / "photos" / f"{number}.png")
-    decode(load("shapes", n=7).records[-1].items["image"]).convert("RGB").save(
-        tmp_path / "query.jpg"
-    )
-    done = _run(_examples("docs/finding.md")[0], tmp_path)
-    assert done.returncode == 0, done.stderr
+
+def test_the_example_on_searching_runs(starter: None, tmp_path: Path) -> None:
+    _draw(tmp_path / "photos", 6, ".png")
+    _draw(tmp_path, 1, ".jpg")
+    (tmp_path / "0.jpg").rename(tmp_path / "query.jpg")
+    assert ".png" in _run(_blocks("docs/finding.md", "python")[0], tmp_path)
+
+
+def test_the_example_of_the_tutorial_runs(tmp_path: Path) -> None:
+    from isthmus import align, load_dataset
+
+    drawn = load_dataset("shapes", n=60).select(["text", "image"])
+    encoders = {"text": "tfidf", "image": "color-hog"}
+    align(drawn, encoders, aligner="cca", nested=False).save(tmp_path / "holiday-space")
+    _draw(tmp_path / "holiday", 6, ".jpg")
+    shown = _run(_blocks("docs/tutorial.md", "python")[0], tmp_path)
+    assert len(shown.splitlines()) == 5
+
+
+def test_the_example_on_columns_runs(tmp_path: Path) -> None:
+    (tmp_path / "faq.csv").write_text("ask,reply\nWho?,Me.\nWhen?,Now.\n", encoding="utf-8")
+    shown = _run(_blocks("docs/how-to-data.md", "python")[0], tmp_path)
+    assert "question" in shown and "answer" in shown
 
 
 def test_the_example_on_vectors_runs(tmp_path: Path) -> None:
-    done = _run(_examples("docs/how-to-data.md")[1], tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert float(_run(_blocks("docs/how-to-data.md", "python")[1], tmp_path)) == 1.0
 
 
 def test_the_example_on_diagnosis_runs(tmp_path: Path) -> None:
-    done = _run(_examples("docs/diagnose.md")[0], tmp_path)
-    assert done.returncode == 0, done.stderr
+    _run(_blocks("docs/diagnose.md", "python")[0], tmp_path)
     assert (tmp_path / "diagnosis.html").stat().st_size > 10_000
 
 
-def _run(example: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def test_the_example_on_joining_without_pairs_runs(tmp_path: Path) -> None:
+    rows = """
+import numpy as np
+from isthmus import PairedVectors
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(240, 6)) ** 3
+turn = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+rows = PairedVectors({"a": x, "b": x @ turn})
+"""
+    _run(rows + _blocks("docs/unpaired.md", "python")[0], tmp_path)
+
+
+def _draw(folder: Path, count: int, suffix: str) -> None:
+    """Drawn scenes as files ``0.png``, ``1.png`` and so on."""
+    from isthmus.datasets import load
+    from isthmus.media import decode
+
+    folder.mkdir(exist_ok=True)
+    for number, record in enumerate(load("shapes", n=count).records):
+        picture = decode(record.items["image"]).convert("RGB")
+        picture.save(folder / f"{number}{suffix}")
+
+
+def _run(example: str, folder: Path) -> str:
+    """What an example prints; it must end well."""
     script = folder / "example.py"
     script.write_text(example, encoding="utf-8")
-    command = [sys.executable, str(script)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("page", "line"), _commands())
+def test_commands_have_the_options_that_pages_name(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    command = typer.main.get_command(app)
+    path = ["isthmus"]
+    while (name := words[0]) in (known := getattr(command, "commands", {})):
+        command, path, words = known[name], [*path, name], words[1:]
+        if not words:
+            break
+    assert len(path) > 1 or name.startswith("-"), f"{page}: there is no command {name!r}"
+    if len(path) > 1:
+        command.make_context(" ".join(path), words)
 
 
 def test_the_page_of_the_command_line_is_fresh() -> None:
@@ -71,6 +141,35 @@ def test_the_page_of_the_command_line_is_fresh() -> None:
     )
 
 
-def test_links_of_the_readme_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_page_of_the_ablation_is_made_from_its_figures() -> None:
+    """If this fails: python benchmarks/ablation.py --json … --page docs/ablation.md."""
+    import json
+
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from ablation import page
+
+    results = json.loads(_text("benchmarks/results/ablation.json"))
+    assert _text("docs/ablation.md") == page(results, len(results["rows"][0]["runs"]))
+
+
+def test_contributing_lists_the_layers_that_are_checked() -> None:
+    contract = tomllib.loads(_text("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    block = _text("CONTRIBUTING.md").partition("## Know the layers")[2].split("```")[1]
+    assert [re.split(r"  +", line)[0] for line in block.split("\n")[1:-1]] == contract["layers"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    text = _text(page)
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)(?:#[^)]*)?\)", text):
+        assert (folder / target).exists(), target
+    named = re.findall(r"`((?:benchmarks|deploy|docs|src|tests|\.ci)/[\w./-]*)`", text)
+    for path in (path for path in named if "my_" not in path):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("name", re.findall(r"`(\w+\.py)`", _text("docs/results.md")))
+def test_benchmarks_that_the_results_name_are_there(name: str) -> None:
+    assert (ROOT / "benchmarks" / name).exists()
+    assert (ROOT / "benchmarks" / "results" / name).with_suffix(".json").exists()

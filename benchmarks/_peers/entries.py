@@ -48,10 +48,10 @@ def _align(aligner: str, task: Task) -> Space:
 
 def _space_rows(name: str, cosine: bool, space: Space, task: Task) -> list[dict[str, Any]]:
     """A row under the instance read-out, and one under the cosine if asked."""
-    first, second = task.test.modalities
+    first, second = task.test.views
     a, b = (space.transform(task.test.vectors[m], m) for m in (first, second))
     found = {each: space.score(a, first, b, second, readout=each) for each in READOUTS}
-    chosen = space.report["chosen"]["label"]
+    chosen = space.report.chosen.label
     names = {"instance": name, **({"semantic": f"{name}, cosine"} if cosine else {})}
     return [
         {
@@ -76,7 +76,7 @@ def _null(kind: str, task: Task) -> tuple[Aligner, Task]:
 
 def _null_rows(name: str, fitted: tuple[Aligner, Task], _: Task) -> list[dict[str, Any]]:
     aligner, task = fitted
-    heads = Heads(*(partial(aligner.transform, modality=m) for m in task.test.modalities))
+    heads = Heads(*(partial(aligner.transform, modality=m) for m in task.test.views))
     scores = pair_scores(heads, task.views(task.train), task.views(task.test))
     found = measure(scores["instance"], scores["semantic"], task.groups)
     return [{"method": name, **found, "chosen": repr(aligner)}]

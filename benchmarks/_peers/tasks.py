@@ -50,7 +50,7 @@ class Task:
 
     def views(self, pairs: PairedVectors) -> tuple[F64, F64]:
         """Both views, float64."""
-        first, second = (pairs.vectors[m].astype(np.float64) for m in pairs.modalities)
+        first, second = (pairs.vectors[m].astype(np.float64) for m in pairs.views)
         return first, second
 
 
@@ -131,12 +131,12 @@ def _prepared(name: str, encoders: Mapping[str, str] | None = None, **options: A
 
 
 def _of(dataset: Any, chosen: Mapping[str, str]) -> dict[str, str]:
-    return {m: spec for m, spec in chosen.items() if m in dataset.modalities}
+    return {m: spec for m, spec in chosen.items() if m in dataset.views}
 
 
 def complete(ready: Prepared) -> Prepared:
     """Only the records that have both views."""
-    return ready.take(ready.pairs.rows(*ready.pairs.modalities))
+    return ready.take(ready.pairs.rows(*ready.pairs.views))
 
 
 def _digits(_: Mapping[str, str]) -> Prepared:
@@ -179,7 +179,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 def encoder_ids(ready: Prepared) -> dict[str, str]:
     """The encoder of each view."""
-    return {m: ready.encoders[m].id for m in ready.pairs.modalities}
+    return {m: ready.encoders[m].id for m in ready.pairs.views}
 
 
 def asked(

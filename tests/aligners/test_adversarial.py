@@ -12,7 +12,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
 from isthmus.pipeline import prepare
-from isthmus.training.loop import Schedule, train
+from isthmus.training import Schedule, train
 
 torch = pytest.importorskip("torch")
 
@@ -59,7 +59,7 @@ def scenes() -> PairedVectors:
 
 
 def recall(aligner: Adversarial, held: PairedVectors, k: int = 5) -> float:
-    a, b = held.modalities
+    a, b = held.views
     x, y = (aligner.transform(held.vectors[m], m) for m in (a, b))
     scores = x @ y.T
     return float(((scores > scores.diagonal()[:, None]).sum(axis=1) < k).mean())

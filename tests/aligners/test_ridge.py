@@ -19,7 +19,7 @@ def views(n: int = 200, seed: int = 0) -> dict[str, np.ndarray]:
 def test_equals_scikit_learn(ridge) -> None:
     pairs = views()
     x, y = (v.astype(np.float64) for v in pairs.values())
-    aligner = Ridge(ridge=ridge, hub="text").fit(pairs)
+    aligner = Ridge(ridge=ridge, pivot="text").fit(pairs)
     # Their objective sums over rows, ours averages; our λ counts in mean eigenvalues.
     alpha = len(x) * ridge * x.var(axis=0).mean()
     model = linear_model.Ridge(alpha=alpha).fit(x, y)
@@ -35,7 +35,7 @@ def test_the_space_is_that_of_the_hub_centred() -> None:
     assert np.allclose(
         aligner.transform(text, "text"), l2_normalize(text - text.mean(0)), atol=1e-6
     )
-    assert Ridge(hub="image").fit(pairs).heads_["text"].output_dim == 7
+    assert Ridge(pivot="image").fit(pairs).heads_["text"].output_dim == 7
 
 
 def test_the_hub_is_what_most_are_paired_with() -> None:
@@ -46,9 +46,9 @@ def test_the_hub_is_what_most_are_paired_with() -> None:
     aligner = Ridge().fit(pairs)
     assert np.array_equal(aligner.heads_["sound"].weight, np.eye(3))
     with pytest.raises(DataError, match="both touch and the hub text; use CCA"):
-        Ridge(hub="text").fit(pairs)
+        Ridge(pivot="text").fit(pairs)
     with pytest.raises(DataError, match="hub 'smell' is no modality"):
-        Ridge(hub="smell").fit(pairs)
+        Ridge(pivot="smell").fit(pairs)
 
 
 def test_batches_equal_one_fit_and_forgetting_undoes_them() -> None:

@@ -10,7 +10,7 @@ from tests.conftest import planted
 from isthmus.audit import diagnose
 from isthmus.audit.curve import drawn_out, extrapolate, learning_curve, power_law, sizes_for
 from isthmus.audit.duplicates import calibrated, duplicates, nearest_elsewhere
-from isthmus.audit.encoded import views_of
+from isthmus.audit.encoded import encoded_views
 from isthmus.audit.fit import Share, centred_products, debiased_cka, encoder_fits
 from isthmus.audit.heldout import Joint, Scored, leading, scored, scored_folds
 from isthmus.audit.hubs import hubs
@@ -31,7 +31,7 @@ CLASSICAL = {"text": ["tfidf"], "image": ["color-hog"], "audio": ["mfcc"]}
 
 
 def joint_of(pairs: PairedVectors) -> Joint:
-    a, b = pairs.modalities
+    a, b = pairs.views
     return Joint.of(a, b, *pairs.pair(a, b))
 
 
@@ -73,10 +73,10 @@ def test_the_combination_that_shares_more_fits_better() -> None:
         return z @ rng.normal(size=(8, dim)) + noise * rng.normal(size=(240, dim))
 
     ready = prepare({"image": seen(1.0, 30), "text": seen(1.0, 20)})
-    views = views_of(ready)
-    views.vectors["image"]["blurred"] = seen(6.0, 30).astype(np.float32)
-    views.vectors["image"]["noise"] = rng.normal(size=(240, 30)).astype(np.float32)
-    fits = encoder_fits(views, "image", "text", np.arange(240), seed=0, progress=None).fits
+    encoded = encoded_views(ready)
+    encoded.vectors["image"]["blurred"] = seen(6.0, 30).astype(np.float32)
+    encoded.vectors["image"]["noise"] = rng.normal(size=(240, 30)).astype(np.float32)
+    fits = encoder_fits(encoded, "image", "text", np.arange(240), seed=0, progress=None).fits
     assert [fit.encoder_a for fit in fits] == ["vectors", "blurred", "noise"]
     good, blurred, noise = fits
     assert good.mrr.value > blurred.mrr.value + 0.1 > noise.mrr.value + 0.1
@@ -85,7 +85,7 @@ def test_the_combination_that_shares_more_fits_better() -> None:
     assert not noise.fits and noise.p_value > 0.01
     assert abs(noise.cka.sds) < 4 < good.cka.sds
     assert good.knn.value == pytest.approx(
-        mutual_knn(views.vectors["image"]["vectors"], views.vectors["text"]["vectors"])
+        mutual_knn(encoded.vectors["image"]["vectors"], encoded.vectors["text"]["vectors"])
     )
     assert good.knn.null_mean == pytest.approx(10 / 239, abs=0.004)
     assert abs(good.cka.null_mean) < 3 * good.cka.null_sd
@@ -262,7 +262,7 @@ def test_without_groups_there_are_no_kinds() -> None:
 
 def swapped(pairs: PairedVectors, share: float, seed: int) -> tuple[PairedVectors, np.ndarray]:
     """The same with a share of the partners dealt on in a circle, and which rows those are."""
-    a, b = pairs.modalities
+    a, b = pairs.views
     n = len(pairs)
     bad = np.random.default_rng(seed).choice(n, round(share * n), replace=False)
     order = np.arange(n)
@@ -280,7 +280,7 @@ def test_planted_mismatches_are_flagged_and_little_else() -> None:
     first = [one.row for one in found.listed[: bad.sum()]]
     assert bad[first].mean() >= 0.8  # base rate 0.05
     # where the true partner went is what "fits better" names
-    b = pairs.modalities[1]
+    b = pairs.views[1]
     home = {row: i for i, row in enumerate(np.flatnonzero(bad))}
     truth = planted(300, noise=0.8).vectors[b]
     named = 0
@@ -407,7 +407,7 @@ def test_three_modalities_are_taken_two_by_two(scenes) -> None:
     assert {(fit.a, fit.b) for fit in scenes.fits} == names
     assert {(s.a, s.b) for s in scenes.suspects} == names
     assert {(h.query, h.gallery) for h in scenes.hubs} == names | {(b, a) for a, b in names}
-    assert [d.modality for d in scenes.duplicates] == ["text", "image", "audio"]
+    assert [d.view for d in scenes.duplicates] == ["text", "image", "audio"]
     assert all(fit.k == 1 and fit.gallery == 10 for fit in scenes.fits)  # ten of ten say nothing
     best = {(fit.a, fit.b): fit.mrr.value for fit in scenes.fits}
     assert best["text", "image"] > 0.5
@@ -438,7 +438,7 @@ def test_vectors_of_the_user_with_holes() -> None:
     assert found.fits[0].encoder_a == "vectors" and found.fits[0].fits
     assert {one.row for one in found.suspects[0].listed} <= set(range(5, 70))
     assert found.kinds[0].typical == 6
-    assert {d.modality: d.items for d in found.duplicates} == {"sensor": 70, "log": 85, "notes": 8}
+    assert {d.view: d.items for d in found.duplicates} == {"sensor": 70, "log": 85, "notes": 8}
     plain = diagnose(dict(pairs.select(["sensor", "log"]).vectors))
     assert plain.to_json()["suspects"][0]["listed"][0]["row"].startswith("row ")
 
@@ -458,9 +458,9 @@ def test_groups_are_kept_whole_only_if_asked() -> None:
 
 def test_an_encoder_that_knows_nothing_is_told_not_raised() -> None:
     ready = prepare(planted(40))
-    views = views_of(ready)
-    views.vectors["image"]["constant"] = np.ones((40, 300), dtype=np.float32)
-    fitted = encoder_fits(views, "image", "text", np.arange(40), seed=0, progress=None)
+    encoded = encoded_views(ready)
+    encoded.vectors["image"]["constant"] = np.ones((40, 300), dtype=np.float32)
+    fitted = encoder_fits(encoded, "image", "text", np.arange(40), seed=0, progress=None)
     constant = next(fit for fit in fitted.fits if fit.encoder_a == "constant")
     assert "all vectors are the same" in constant.reason and not constant.fits
     assert fitted.fits[-1] is constant and fitted.joint is not None
@@ -471,7 +471,7 @@ def test_an_encoder_that_knows_nothing_is_told_not_raised() -> None:
     [
         (PairedVectors(planted(30).vectors, groups=np.full(30, "g")), "belong to one group"),
         ({m: np.ones((30, 400)) for m in "ab"}, "all vectors are the same"),
-        ({"a": np.eye(30)}, "a alone, need two modalities"),
+        ({"a": np.eye(30)}, "a alone, need two views"),
         ({m: np.eye(9) + 1 for m in "ab"}, "a–b: 9"),
     ],
 )
@@ -492,7 +492,7 @@ def test_wrong_encoders_are_refused() -> None:
     scenes = load("shapes", n=12)
     with pytest.raises(DataError, match="given for smell, but shapes has text, image, audio"):
         diagnose(scenes, {"smell": ["tfidf"]})
-    with pytest.raises(DataError, match="color-hog reads image, not text"):
+    with pytest.raises(DataError, match="color-hog reads image, but the view 'text' holds text"):
         diagnose(scenes, {**CLASSICAL, "text": ["tfidf", "color-hog"]})
 
 
@@ -503,7 +503,7 @@ def test_vectors_in_a_data_set_need_no_encoder_and_take_none() -> None:
     records = [
         Record(
             f"r{i}",
-            {m: MediaItem.from_vector(x[i], m, source=f"row {i}") for m, x in sides.items()},
+            {m: MediaItem.from_vector(x[i], source=f"row {i}") for m, x in sides.items()},
         )
         for i in range(40)
     ]

@@ -49,7 +49,7 @@ def space(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {Path(f["source"]).name for f in found["data"]["left_out"]} == {"坏的.png", "空.png"}
-    assert found["data"]["pairs"] == {"text–image": 48}
+    assert found["data"]["pairs"] == [{"pair": {"a": "text", "b": "image"}, "value": 48}]
     return place
 
 
@@ -86,7 +86,11 @@ def test_eval_measures_every_direction(space: Path, folder: Path, tmp_path: Path
     done = isthmus("eval", space, folder, "--json", "--report", report)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    row = found["directions"]["text→image"]["instance"]
+    (row,) = (
+        each["instance"]
+        for each in found["directions"]
+        if each["direction"] == {"query": "text", "gallery": "image"}
+    )
     assert row["n_gallery"] == 48 and row["r10"] > 2 * row["chance_r10"]
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
     human = isthmus("eval", space, folder)
@@ -97,7 +101,7 @@ def test_embed_gives_unit_vectors_and_names_the_bad_file(
     space: Path, folder: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder, "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "image", "-o", target)
     assert done.returncode == 4
     assert "坏的.png" in done.stderr
     with np.load(target, allow_pickle=False) as found:
@@ -192,7 +196,35 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
 
 def test_data_show_counts(folder: Path) -> None:
     found = json.loads(isthmus("data", "show", folder, "--json").stdout)
-    assert found["pairs"] == {"text–image": 49} and found["groups"] == 6
+    assert found["pairs"] == [{"pair": {"a": "text", "b": "image"}, "records": 49}]
+    assert found["groups"] == 6
+
+
+def test_columns_of_a_table_become_views(folder: Path, tmp_path: Path) -> None:
+    """Two views of text and one of pictures, with names of their own, through every command."""
+    pictures = sorted(p for p in folder.rglob("*.png") if p.stem != "坏的")
+    rows = ["photo,question,reply"]
+    rows += [f"{p},{p.stem} {p.parent.name},a {p.parent.name} {p.stem}" for p in pictures]
+    table = folder / "pairs.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    columns = ("--column", "photo=photo:image", "--column", "question=the question:text")
+    columns += ("--column", "reply=the answer:text")
+    shown = isthmus("data", "show", table, *columns)
+    assert f"{len(pictures)} photo (image)" in shown.stdout
+    assert "the question–the answer" in shown.stdout
+    encoders = ("-e", "photo=color-hog", "-e", "the question=tfidf", "-e", "the answer=tfidf")
+    place = tmp_path / "space"
+    options = (*columns, *encoders, "--aligner", "ridge", "--no-groups", "-o", place, "--json")
+    done = isthmus("align", table, *options)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["encoders"]) == {"photo", "the question", "the answer"}
+    done = isthmus("eval", place, table, *columns, "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {tuple(d["direction"].values()) for d in json.loads(done.stdout)["directions"]}
+    assert len(found) == 6 and ("the question", "the answer") in found
+    assert "the answer" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    done = isthmus("data", "show", table, "--column", "photo")
+    assert done.returncode == 1 and "NAME=VIEW:MODALITY" in done.stderr
 
 
 def test_demo_on_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,11 +233,14 @@ def test_demo_on_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     done = isthmus("demo", "--data", "shapes", "-o", tmp_path / "demo", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert sorted(found["emergent"]) == ["audio→image", "image→audio"]
+    assert {tuple(way.values()) for way in found["emergent"]} == {
+        ("audio", "image"),
+        ("image", "audio"),
+    }
     assert len(found["directions"]) == 6
-    for name, readouts in found["directions"].items():
-        row = readouts["instance"]
-        assert row["r10"] > 1.5 * row["chance_r10"], name
+    for each in found["directions"]:
+        row = each["instance"]
+        assert row["r10"] > 1.5 * row["chance_r10"], each["direction"]
     assert set(found["languages"]) == {"en", "zh"}
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert "蓝色的三角形" in page and "a large red circle" in page
@@ -246,9 +281,9 @@ def test_what_cannot_be_written_or_read_is_told_before_any_work(
 
 def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "v.npz"
-    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "-m", "image", "-o", target)
+    done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "--view", "image", "-o", target)
     assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
-    done = isthmus("embed", space, folder, "-m", "smell", "-o", target)
+    done = isthmus("embed", space, folder, "--view", "smell", "-o", target)
     assert done.returncode == 1 and "it joins text, image" in done.stderr
 
 

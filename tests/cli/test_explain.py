@@ -81,7 +81,7 @@ def test_a_terminal_shows_words_a_grid_and_pairs(place: Path) -> None:
 
 def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
     done = run(place / "scene.png", place / "scene.png", "--space", place / "space",
-               "--query-modality", "text", "--json")  # fmt: skip
+               "--as", "text", "--json")  # fmt: skip
     assert json.loads(done.stdout)["query"]["modality"] == "text"
 
 
@@ -89,7 +89,7 @@ def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
     ("query", "options", "says"),
     [
         ("  ", (), "the text is empty"),
-        ("nowhere.png", ("--query-modality", "image"), "nowhere.png"),
+        ("nowhere.png", ("--as", "image"), "nowhere.png"),
         ("star", ("--out", "."), "is a folder"),
     ],
 )

@@ -16,6 +16,7 @@ from tests.conftest import CLASSIC
 from tests.waiting import PATIENCE
 
 from isthmus.core.record import Dataset
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.media import decode
 from isthmus.selection import align
@@ -64,15 +65,16 @@ def test_the_whole_way(home: Path) -> None:
     assert any("坏.png" in line for line in status["lists"]["failed"])
 
     caption = (home / "图片/词3.txt").read_text(encoding="utf-8")
-    found = answer(home, "search", caption, "-m", "image", "-k", "10", "--no-words", "--nearest")
+    by_meaning = ("--view", "image", "--no-words", "--nearest")
+    found = answer(home, "search", caption, *by_meaning, "-k", "10")
     assert {Path(h["source"]).suffix for h in found["hits"]} == {".png"}
     by_name = answer(home, "search", "图3", "-k", "3")
     assert by_name["hits"][0]["named"] and "图3" in by_name["hits"][0]["source"]
     shown, _ = run(home, "search", "图3", "-k", "2")
     assert "by name" in shown and "图3.png" in shown
-    by_picture = answer(home, "search", "图片/图4.png", "-m", "image", "-k", "3")
+    by_picture = answer(home, "search", "图片/图4.png", "--view", "image", "-k", "3")
     assert by_picture["hits"][0]["source"].endswith("图4.png")
-    found = answer(home, "search", caption, "-m", "image", "-k", "1", "--no-words", "--nearest")
+    found = answer(home, "search", caption, *by_meaning, "-k", "1")
     made = answer(home, "explain", caption, f"id:{found['hits'][0]['id']}")
     assert abs(made["probability"] - found["hits"][0]["probability"]) < 1e-3
     _, said = run(home, "explain", caption, "id:none", code=1)
@@ -126,9 +128,13 @@ def test_another_space_is_refused_with_the_way_out(home: Path, tmp_path: Path) -
 
 def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     space = Space.load("starter")
-    assert set(space.modalities) == {"text", "image", "audio"}
+    assert set(space.views) == {"text", "image", "audio"}
     assert space.encoders["text"].spec == "universal"
-    assert {"text→image", "image→text", "text→audio"} <= set(space.calibration)
+    assert {
+        Direction("text", "image"),
+        Direction("image", "text"),
+        Direction("text", "audio"),
+    } <= set(space.calibration)
     folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20
 
@@ -148,7 +154,7 @@ def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, column
 
     pytest.importorskip("textual_image", reason="the extra 'terminal' is not installed")
     run(home, "index", "图片", "--space", str(home / "space"), code=4)
-    command = ["search", "a red circle", "-m", "image", "--nearest", "-k", "2", "--thumbnails"]
+    command = ["search", "a red circle", "--view", "image", "--nearest", "-k", "2", "--thumbnails"]
     reader, writer = os.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 40 * (columns > 0), columns, 0, 0))
     process = subprocess.Popen(

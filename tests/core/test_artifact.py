@@ -164,8 +164,8 @@ def test_another_format_version_and_another_kind(folder: Path) -> None:
     with pytest.raises(ArtifactError, match="holds a space, not a store"):
         load_artifact(folder, "store")
     path = folder / DOCUMENT
-    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 99'))
-    with pytest.raises(FormatVersionError, match="format version 99, this release reads 1"):
+    path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 99'))
+    with pytest.raises(FormatVersionError, match="format version 99, this release reads 2"):
         load_artifact(folder, "space")
 
 

@@ -61,5 +61,5 @@ def test_two_records_with_one_id_are_named() -> None:
 def test_selecting_modalities_drops_what_has_none() -> None:
     pets = Dataset("pets", [record("cat", image="c", audio="m"), record("dog", audio="w")])
     cut = pets.select(["image", "text"])
-    assert [r.id for r in cut.records] == ["cat"] and cut.modalities == ("image",)
-    assert pets.modalities == ("image", "audio")
+    assert [r.id for r in cut.records] == ["cat"] and cut.views == ("image",)
+    assert pets.views == ("image", "audio")

@@ -44,14 +44,14 @@ def test_items_of_text() -> None:
 
 
 def test_items_of_vectors() -> None:
-    item = MediaItem.from_vector(np.array([1, 2]), "sensor", source="row 0")
-    assert item.id == MediaItem.from_vector(np.array([1.0, 2.0]), "sensor", source="x").id
-    assert item.id != MediaItem.from_vector(np.array([2.0, 1.0]), "sensor", source="x").id
+    item = MediaItem.from_vector(np.array([1, 2]), source="row 0")
+    assert item.id == MediaItem.from_vector(np.array([1.0, 2.0]), source="x").id
+    assert item.id != MediaItem.from_vector(np.array([2.0, 1.0]), source="x").id
     assert item.payload.dtype == np.float32
     assert item.read() == np.array([1, 2], np.float32).tobytes()
     assert item.captions == ()
     with pytest.raises(VectorError, match="row 7: row 0 has NaN"):
-        MediaItem.from_vector(np.array([np.nan]), "sensor", source="row 7")
+        MediaItem.from_vector(np.array([np.nan]), source="row 7")
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -73,14 +73,14 @@ def test_captions_in_messages() -> None:
 
 
 def test_modalities_of_a_data_set_come_in_a_fixed_order() -> None:
-    text, sensor = MediaItem.from_text("a"), MediaItem.from_vector([1.0], "sensor", source="s")
+    text, sensor = MediaItem.from_text("a"), MediaItem.from_vector([1.0], source="s")
     audio = MediaItem.from_bytes(b"x", "audio", source="x")
     records = [
         Record("1", {"sensor": sensor, "audio": audio}),
         Record("2", {"audio": audio, "text": text}),
     ]
     data = Dataset("d", records, licence="CC0")
-    assert data.modalities == ("text", "audio", "sensor")
+    assert data.views == ("text", "audio", "sensor")
     assert len(data) == 2
     taken = data.take([1])
     assert [r.id for r in taken.records] == ["2"]
@@ -109,7 +109,7 @@ def test_complete_float32_rows_are_not_copied() -> None:
 def test_rows_pairs_and_subsets() -> None:
     pairs = paired(groups=np.array([0, 0, 1, 1, 2]))
     assert len(pairs) == 5
-    assert pairs.modalities == ("text", "image")
+    assert pairs.views == ("text", "image")
     assert pairs.rows("text").tolist() == [0, 1, 2, 3, 4]
     assert pairs.rows("text", "image").tolist() == [0, 1, 3]
     x, y = pairs.pair("text", "image")
@@ -122,7 +122,7 @@ def test_rows_pairs_and_subsets() -> None:
         assert taken.present["image"].tolist() == [bool(i == 0) for i in order]
         assert taken.groups.tolist() == [[0, 0, 1, 1, 2][i] for i in order]
     only = pairs.select(["image"])
-    assert (only.modalities, list(only.present), only.ids) == (("image",), ["image"], list("abcde"))
+    assert (only.views, list(only.present), only.ids) == (("image",), ["image"], list("abcde"))
 
 
 def test_ids_may_be_an_array() -> None:
@@ -132,9 +132,9 @@ def test_ids_may_be_an_array() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"vectors": {}}, DataError, "at least one modality"),
+        ({"vectors": {}}, DataError, "at least one view"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.ones((4, 2))}}, DataError,
-         "row i of every modality must be one record, but text has 5, image has 4 rows"),
+         "row i of every view must be one record, but text has 5, image has 4 rows"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.ones(5)}}, DataError,
          "image has 1 rows"),
         ({"present": {"image": np.ones(4, bool)}}, DataError,

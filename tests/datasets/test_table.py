@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isthmus.core.errors import DataError, MissingExtraError
+from isthmus.core.errors import DataError, InputError, MissingExtraError
 from isthmus.datasets import table
 from isthmus.media import decode
 
@@ -41,7 +41,7 @@ def test_csv(folder: Path) -> None:
     assert decode(first.items["sensor"]).tolist() == [1, 2.5]
     assert decode(second.items["image"]).getpixel((0, 0)) == (255, 0, 0)
     assert (set(third.items), third.group, third.split) == ({"text"}, None, None)
-    assert data.modalities == ("text", "image", "sensor")
+    assert data.views == ("text", "image", "sensor")
     assert not data.skipped
 
 
@@ -86,12 +86,41 @@ def test_columns_can_be_mapped(folder: Path) -> None:
     data = table.load(path, columns={"title": "text", "title_zh": "text", "photo": "image"})
     assert data.records[0].items["text"].captions == ("a cat", "一只猫")
     assert data.records[0].items["image"].modality == "image"
-    with pytest.raises(
-        DataError, match="no column holds a modality; it has title, title_zh, photo"
-    ):
+    with pytest.raises(DataError, match="no column holds a view; it has title, title_zh, photo"):
         table.load(path)
     with pytest.raises(DataError, match="no column 'name'; it has title"):
         table.load(path, columns={"name": "text"})
+
+
+def test_columns_are_views_of_one_modality(folder: Path) -> None:
+    path = write(
+        folder / "qa.csv",
+        "question,reply,reply_zh,front,back,score\n"
+        'how many?,three,三,a.png,a.png,"[1, 2]"\n'
+        'which colour?,red,,a.png,missing.png,"[3, 4]"\n',
+    )
+    roles = {
+        "question": "question:text",
+        "reply": "the answer:text",
+        "reply_zh": "the answer:text",
+        "front": "photo → a:image",
+        "back": "photo – b:image",
+        "score": "10:30 sensor:vector",
+    }
+    data = table.load(path, columns=roles)
+    assert data.modalities == {
+        "question": "text",
+        "the answer": "text",
+        "photo → a": "image",
+        "photo – b": "image",
+        "10:30 sensor": "vector",
+    }
+    first, second = data.records
+    assert first.items["the answer"].captions == ("three", "三")
+    assert "photo – b" not in second.items
+    assert "missing.png" in reasons(data)["row 2"]
+    with pytest.raises(InputError, match="'front': there is no modality 'picture'"):
+        table.load(path, columns={"front": "front:picture"})
 
 
 def test_jsonl(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_one_picture_a_caption(stamps: Path) -> None:
     assert [record.group for record in data.records] == ["animals", "animals", "plants"]
     assert data.records[0].items["text"].captions == ("A cat.",)
     assert data.records[0].language == "en"
-    assert data.modalities == ("text", "image")
+    assert data.views == ("text", "image")
     assert data.licence == "public domain"
 
 

@@ -109,3 +109,10 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "b.tar").write_bytes(b"words" * 300)
     with pytest.raises(DataError, match="truncated or damaged"):
         load(tmp_path / "b.tar")
+
+
+def test_an_ending_of_two_parts_names_a_view(tmp_path: Path) -> None:
+    members = [("1.front.png", png("red")), ("1.back.png", png("blue")), ("1.txt", b"a cat")]
+    (record,) = load(write(tmp_path / "a.tar", members)).records
+    found = {view: item.modality for view, item in record.items.items()}
+    assert found == {"front": "image", "back": "image", "text": "text"}

@@ -16,7 +16,7 @@ from isthmus.pipeline.encode import encode_items
 class Sums:
     """Two numbers of a vector, times a factor."""
 
-    modality, dim, languages = "sensor", 2, ()
+    modality, dim, languages = "vector", 2, ()
 
     def __init__(self, factor: float) -> None:
         self.id = f"sums{factor:g}"
@@ -36,7 +36,7 @@ class Sums:
 
 
 def items(*rows: list[float]) -> list[MediaItem]:
-    return [MediaItem.from_vector(np.array(r), "sensor", source=f"row {r}") for r in rows]
+    return [MediaItem.from_vector(np.array(r), source=f"row {r}") for r in rows]
 
 
 def test_parts_are_scaled_to_unit_length_and_concatenated() -> None:

@@ -76,8 +76,8 @@ def test_fingerprints_of_all_ids_and_variants_differ():
     specs += ["efficientnet-lite0?size=260", "efficientnet-lite0?mirror=1"]
     specs += ["whisper-tiny?window=full", "tfidf?dim=64"]
     found = {spec: encoders.load(spec).fingerprint for spec in specs}
-    found["vectors a"] = encoders.load("vectors", modality="image", dim=3, name="a").fingerprint
-    found["vectors b"] = encoders.load("vectors", modality="image", dim=3, name="b").fingerprint
+    found["vectors a"] = encoders.load("vectors", dim=3, name="a").fingerprint
+    found["vectors b"] = encoders.load("vectors", dim=3, name="b").fingerprint
     assert len(set(found.values())) == len(found) == 13
 
 
@@ -101,7 +101,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
         ("efficientnet-lite0?size", "needs NAME=VALUE, got 'size'"),
         ("efficientnet-lite0?size=5", "64 to 1024 pixels, got 5"),
         ("whisper-tiny?window=long", "'cut' or 'full', got 'long'"),
-        ("vectors", "missing a required argument: 'modality'"),
+        ("vectors", "missing a required argument: 'dim'"),
         ("no_such_module:Thing", "no module 'no_such_module'"),
         ("isthmus.encoders.base:Thing", "has no 'Thing'"),
     ],
@@ -149,7 +149,7 @@ def test_listing_encoders_imports_no_heavy_library():
 
 
 def test_vectors_pass_through_and_are_checked():
-    encoder = VectorEncoder("sensor", 3, "thermometer")
+    encoder = VectorEncoder(3, "thermometer")
     rows = [encoder.prepare(np.array(row)) for row in ([1, 2, 3], [0.5, 0, -1])]
     assert encoder.encode(rows).tolist() == [[1, 2, 3], [0.5, 0, -1]]
     assert encoder.encode(rows).dtype == np.float32
@@ -164,11 +164,11 @@ def test_vectors_pass_through_and_are_checked():
         with pytest.raises(InputError, match=says):
             encoder.prepare(bad)
     with pytest.raises(InputError, match="at least 1, got 0"):
-        VectorEncoder("sensor", 0, "thermometer")
+        VectorEncoder(0, "thermometer")
 
 
-def test_vector_fingerprints_name_modality_dimension_and_model():
-    base = VectorEncoder("sensor", 3, "a").fingerprint
-    assert base == VectorEncoder("sensor", 3, "a").fingerprint
-    others = [("video", 3, "a"), ("sensor", 4, "a"), ("sensor", 3, "b")]
+def test_vector_fingerprints_name_dimension_and_model():
+    base = VectorEncoder(3, "a").fingerprint
+    assert base == VectorEncoder(3, "a").fingerprint
+    others = [(4, "a"), (3, "b")]
     assert base not in {VectorEncoder(*other).fingerprint for other in others}

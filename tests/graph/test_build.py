@@ -85,7 +85,7 @@ def test_edges_by_hand() -> None:
 def test_what_is_not_known_gets_edges_and_sends_none() -> None:
     pairs = PairedVectors(planted())
     nodes = Nodes.of(pairs)
-    near = {m: Neighbours.of(pairs.vectors[m], 20) for m in pairs.modalities}
+    near = {m: Neighbours.of(pairs.vectors[m], 20) for m in pairs.views}
     keep = np.arange(200) % 5 > 0
     both = np.concatenate([keep, keep])
     graph = build(nodes, near, k=4, gamma=3.0, keep=both)
@@ -151,7 +151,7 @@ def test_groups_are_joined_only_where_asked_and_known() -> None:
     plain, known = Nodes.of(pairs), Nodes.of(labelled)
     assert plain.groups is None
     assert known.groups is not None and known.groups[[0, 1, 58, 59]].tolist() == [0, 1, -1, -1]
-    near = {m: Neighbours.of(pairs.vectors[m], 5) for m in pairs.modalities}
+    near = {m: Neighbours.of(pairs.vectors[m], 5) for m in pairs.views}
     none = build(plain, near, k=5, gamma=3.0, group_weight=4.0).known
     assert abs(none - build(known, near, k=5, gamma=3.0).known).max() == 0
     some = build(known, near, k=5, gamma=3.0, group_weight=4.0).known

@@ -195,5 +195,5 @@ def test_video_and_unknown_modalities() -> None:
         decode(MediaItem.from_bytes(b"x", "video", source="a.mp4"))
     with pytest.raises(UnsupportedMediaError, match="no decoder for 'smell'"):
         decode(MediaItem.from_bytes(b"x", "smell", source="rose"))
-    vector = MediaItem.from_vector(np.arange(3.0), "smell", source="rose")
+    vector = MediaItem.from_vector(np.arange(3.0), source="rose")
     assert decode(vector).tolist() == [0, 1, 2]

@@ -7,7 +7,12 @@ import pytest
 import soundfile
 from PIL import Image
 
-from isthmus.core.errors import EmptyMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaError,
+    UnsupportedMediaError,
+)
 from isthmus.media.sniff import container, sniff, sniff_path
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
@@ -81,14 +86,20 @@ def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> 
         (b"\0\0\0\x20ftypM4A \0\0\0\0", "AAC"),
         (b"\x80\x04\x95\x10\0\0\0\0\0\0\0", "unknown data"),
         (bytes(range(1, 256)), "unknown data"),
-        ("沙滩上有一个男孩".encode("gbk"), "not UTF-8"),
-        ("Ein Mädchen am Strand".encode("latin-1"), "not UTF-8"),
         (b"abc\0def\0", "unknown data"),
     ],
 )
 def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
     with pytest.raises(UnsupportedMediaError, match=named):
         sniff(data, source="holiday.png")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"), [("沙滩上有一个男孩", "gbk"), ("Mädchen am Strand", "latin-1")]
+)
+def test_text_in_another_encoding_can_be_mended(text: str, encoding: str) -> None:
+    with pytest.raises(CorruptMediaError, match="not UTF-8; save it as UTF-8"):
+        sniff(text.encode(encoding), source="caption.txt")
 
 
 def test_zero_bytes() -> None:

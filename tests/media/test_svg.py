@@ -1,25 +1,21 @@
 import gzip
 import http.server
-import os
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.waiting import PATIENCE
 
 from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
-from isthmus.media import Limits, decode
-from isthmus.media._renderer import RENDERER, Renderer
+from isthmus.media import DEFAULT, Limits, decode
 from isthmus.media.svg import sanitize
 
 NS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-PATIENT = Limits(svg_seconds=PATIENCE)
 GOOD = f'<svg {NS} viewBox="0 0 20 10"><rect width="10" height="10" fill="red"/></svg>'
 
 
-def draw(markup: str | bytes, limits: Limits = PATIENT):
+def draw(markup: str | bytes, limits: Limits = DEFAULT):
     data = markup.encode() if isinstance(markup, str) else markup
     return decode(MediaItem.from_bytes(data, "image", source="a.svg"), limits)
 
@@ -121,7 +117,7 @@ def test_entities() -> None:
     )
     with pytest.raises((CorruptMediaError, MediaTooLargeError)) as refused:
         draw(wide)
-    assert "drawing it" not in str(refused.value)  # it is refused before anything is drawn
+    assert "drawn" not in str(refused.value)  # it is refused before anything is drawn
     with pytest.raises(CorruptMediaError, match="leads out"):
         draw(f'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg {NS}>&a;</svg>')
 
@@ -141,72 +137,3 @@ def test_caps_on_size() -> None:
 def test_damaged(bad: str) -> None:
     with pytest.raises(CorruptMediaError, match="well-formed"):
         draw(bad)
-
-
-def test_deep_nesting_costs_one_item() -> None:
-    with pytest.raises((CorruptMediaError, MediaTooLargeError)):
-        draw(f"<svg {NS} viewBox='0 0 9 9'>" + "<g>" * 200_000 + "</g>" * 200_000 + "</svg>")
-    assert draw(GOOD).size == (512, 256)
-
-
-def test_a_drawing_that_takes_too_long_is_stopped_and_the_next_one_works() -> None:
-    noise = '<feTurbulence baseFrequency="0.5" numOctaves="1000000"/>'
-    rest = '<rect width="9" height="9" filter="url(#f)"/>'
-    with pytest.raises(CorruptMediaError, match=r"drawing it took longer than 1 s"):
-        draw(
-            f'<svg {NS} viewBox="0 0 9 9"><filter id="f">{noise}</filter>{rest}</svg>',
-            Limits(svg_seconds=1),
-        )
-    assert draw(GOOD).size == (512, 256)
-
-
-def test_a_bomb_of_uses() -> None:
-    layers = "".join(
-        f'<g id="n{i}">' + f'<use href="#n{i - 1}"/>' * 10 + "</g>" for i in range(1, 9)
-    )
-    with pytest.raises(CorruptMediaError, match="cannot be drawn"):
-        draw(f'<svg {NS} viewBox="0 0 9 9"><g id="n0"><circle r="4"/></g>{layers}</svg>')
-
-
-def test_a_lost_child_is_replaced() -> None:
-    draw(GOOD)
-    child = RENDERER._process._child
-    assert child is not None
-    child.kill()
-    child.wait()
-    assert draw(GOOD).size == (512, 256)
-    assert RENDERER._process._child is not child
-
-
-def test_a_crash_names_the_item(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    crashing = tmp_path / "crash.py"
-    crashing.write_text("import os, sys; sys.stdin.buffer.read(9); os.abort()")
-    monkeypatch.setattr("isthmus.media._renderer._CHILD", [str(crashing)])
-    renderer = Renderer()
-    with pytest.raises(CorruptMediaError, match=r"bad.svg: drawing it crashed"):
-        renderer.draw(GOOD, side=64, seconds=PATIENCE, source="bad.svg")
-    renderer.close()
-
-
-def test_a_forked_process_has_a_child_of_its_own() -> None:
-    draw(GOOD)
-    before = RENDERER._process._child
-    pid = os.fork()
-    if pid == 0:
-        good = RENDERER._process._child is None and draw(GOOD).size == (512, 256)
-        RENDERER.close()
-        os._exit(0 if good else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert draw(GOOD).size == (512, 256)
-    assert RENDERER._process._child is before
-
-
-def test_many_threads_share_the_child() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    colours = ["#ff0000", "#00ff00", "#0000ff", "#ffff00"] * 5
-    pages = [GOOD.replace('"red"', f'"{c}"') for c in colours]
-    with ThreadPoolExecutor(4) as pool:
-        drawn = list(pool.map(draw, pages))
-    found = ["#{:02x}{:02x}{:02x}".format(*picture.getpixel((9, 9))) for picture in drawn]
-    assert found == colours

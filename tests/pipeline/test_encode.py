@@ -129,10 +129,10 @@ def test_duplicates_are_encoded_once_and_fill_every_row():
 
 
 def test_parts_of_one_recording_are_not_duplicates():
-    encoder = VectorEncoder("sensor", 2, "mine")
-    whole = MediaItem.from_vector(np.ones(2), "sensor", source="a")
+    encoder = VectorEncoder(2, "mine")
+    whole = MediaItem.from_vector(np.ones(2), source="a")
     halves = [
-        MediaItem(whole.id, "sensor", "a", np.array(row, dtype=np.float32), span=span)
+        MediaItem(whole.id, "vector", "a", np.array(row, dtype=np.float32), span=span)
         for row, span in (([1, 0], (0.0, 1.0)), ([0, 1], (1.0, 2.0)))
     ]
     done = encode_items([*halves, whole], encoder)
@@ -232,8 +232,8 @@ def test_an_encoder_of_wrong_shape_is_an_error_not_a_failure():
 
 def test_another_modality_is_refused_before_anything_runs():
     encoder = Lengths()
-    item = MediaItem.from_vector(np.ones(2), "image", source="row 3")
-    with pytest.raises(InputError, match="row 3: is image, but the encoder 'lengths' reads text"):
+    item = MediaItem.from_vector(np.ones(2), source="row 3")
+    with pytest.raises(InputError, match="row 3: is vector, but the encoder 'lengths' reads text"):
         encode_items([*texts("a"), item], encoder)
     assert encoder.batches == []
 
@@ -335,7 +335,7 @@ def test_records_become_rows_and_what_failed_is_absent(tmp_path):
 
 def test_modalities_without_an_encoder_are_left_out(tmp_path):
     paired, failures = encode_records(records(tmp_path), {"text": Lengths()})
-    assert paired.modalities == ("text",)
+    assert paired.views == ("text",)
     assert list(paired.ids) == ["a", "c", "e"]
     assert failures == []
 
@@ -354,21 +354,21 @@ def test_vectors_of_the_user_need_no_encoder():
                 str(i),
                 {
                     "text": texts(f"t{i}")[0],
-                    "sensor": MediaItem.from_vector(row, "sensor", source=f"row {i}"),
+                    "sensor": MediaItem.from_vector(row, source=f"row {i}"),
                 },
             )
             for i, row in enumerate(rows)
         ],
     )
     paired, failures = encode_records(data, {"text": Lengths()})
-    assert paired.modalities == ("text", "sensor")
+    assert paired.views == ("text", "sensor")
     assert np.array_equal(paired.vectors["sensor"], rows)
     assert failures == []
 
 
 def test_nothing_encodable_says_why(tmp_path):
     data = records(tmp_path)
-    with pytest.raises(DataError, match="modalities text, image, but encoders were given for aud"):
+    with pytest.raises(DataError, match="views text, image, but encoders were given for aud"):
         encode_records(data, {"audio": encoders.load("mfcc")})
     with pytest.raises(DataError, match=r"not one item could be encoded \(1 failed\): broken.png"):
         encode_records(data.take([1]), {"image": ColorHogEncoder()})

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus.core.artifact import load_artifact, save_artifact
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.selection import align
@@ -45,11 +44,9 @@ def test_thinning_keeps_records_with_more_modalities_first() -> None:
     assert bank_rows(pairs, "image", limit=16).tolist() == np.flatnonzero(here["image"]).tolist()
 
 
-def test_spaces_without_ids_load_and_wrong_ids_are_refused(tmp_path: Path) -> None:
+def test_spaces_without_ids_are_kept_and_wrong_ids_are_refused(tmp_path: Path) -> None:
     space = align(rows(30), aligner="ridge", nested=False)
-    document, tensors = load_artifact(space.save(tmp_path / "s"), "space")
-    del document["bank_ids"]
-    save_artifact(tmp_path / "old", "space", document, tensors)
-    assert Space.load(tmp_path / "old").bank_ids == {"image": [], "text": []}
+    bare = Space(space.heads, space.banks, space.encoders)
+    assert Space.load(bare.save(tmp_path / "s")).bank_ids == {"image": [], "text": []}
     with pytest.raises(DataError, match="30 rows, but 2 ids"):
         Space(space.heads, space.banks, space.encoders, bank_ids={"text": ["a", "b"]})

@@ -8,11 +8,12 @@ import pytest
 
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection import align
 from isthmus.selection.calibrate import (
-    FAINT,
-    STRANGE,
+    FALSE_REJECTION_RATE,
+    OUT_OF_DISTRIBUTION_QUANTILE,
     HeldOut,
     calibrate,
     fit_calibration,
@@ -99,15 +100,15 @@ def test_conformal_sets_hold_the_partner_as_often_as_asked(learned: Calibration)
 
 def test_few_true_queries_are_refused_and_unlike_ones_are(learned: Calibration) -> None:
     folds = [fold(seed=seed) for seed in range(5)]
-    strange = np.concatenate([learned.all_strange(f.background) for f in folds])
-    assert strange.mean() == pytest.approx(STRANGE, abs=0.01)
+    outside = np.concatenate([learned.out_of_distribution(f.background) for f in folds])
+    assert outside.mean() == pytest.approx(OUT_OF_DISTRIBUTION_QUANTILE, abs=0.01)
     best = np.concatenate(
         [learned.probability(f.cosine, f.hubness, f.background).max(axis=1) for f in folds]
     )
-    assert (best < learned.threshold).mean() == pytest.approx(FAINT, abs=0.01)
+    assert (best < learned.threshold).mean() == pytest.approx(FALSE_REJECTION_RATE, abs=0.01)
     values = [np.full(1, x, dtype=np.float32) for x in (0.2, 0.2, 0.0)]
     sure = np.ones(1, dtype=np.float32)
-    assert learned.strange(Background(*values))
+    assert learned.is_out_of_distribution(Background(*values))
     assert not learned.matches(sure, Background(*values))
     assert learned.matches(sure, Background(*values[:2], np.full(1, 0.9, dtype=np.float32)))
     assert not learned.matches(sure[:0], Background(*values))
@@ -115,9 +116,9 @@ def test_few_true_queries_are_refused_and_unlike_ones_are(learned: Calibration) 
 
 def test_native_nearness_is_used_only_where_it_is_known(learned: Calibration) -> None:
     near, far = (np.full(1, x, dtype=np.float32) for x in (0.9, -0.9))
-    assert learned.strange(Background(near, far))
-    assert not learned.strange(Background(near, far, near))
-    assert replace(learned, least_native=None).strange(Background(near, far, near))
+    assert learned.is_out_of_distribution(Background(near, far))
+    assert not learned.is_out_of_distribution(Background(near, far, near))
+    assert replace(learned, least_native=None).is_out_of_distribution(Background(near, far, near))
 
 
 def test_it_survives_json(learned: Calibration) -> None:
@@ -141,20 +142,20 @@ def test_a_space_carries_its_calibration_and_tells_unlike_queries(tmp_path: Path
     rows = pairs(260)
     space = align(rows.take(np.arange(200)), aligner="ridge", nested=False)
     loaded = Space.load(space.save(tmp_path / "s"))
-    assert set(loaded.calibration) == {"image→text", "text→image"}
+    assert set(loaded.calibration) == {Direction("image", "text"), Direction("text", "image")}
     text, image = (rows.vectors[m][200:] for m in ("text", "image"))
     x, y = loaded.transform(text, "text"), loaded.transform(image, "image")
     background = loaded.query_background(x, "text", "image", text)
-    column = loaded.modalities.index("text")
-    made = loaded.calibration["text→image"]
+    column = loaded.views.index("text")
+    made = loaded.calibration[Direction("text", "image")]
     p = made.probability(x @ y.T, loaded.hubness(y, "image")[:, column], background)
     assert expected_calibration_error(*shown_hits(p)) < 0.06
     assert (np.diagonal(p) >= made.conformal(0.9)).mean() > 0.8
     odd = np.random.default_rng(0).normal(size=(60, 16)).astype(np.float32)
-    strange = made.all_strange(
+    outside = made.out_of_distribution(
         loaded.query_background(loaded.transform(odd, "text"), "text", "image", odd)
     )
-    assert strange.mean() > 2 * made.all_strange(background).mean()
+    assert outside.mean() > 2 * made.out_of_distribution(background).mean()
     np.testing.assert_allclose(loaded.native_banks["text"], space.native_banks["text"], atol=1e-3)
 
 
@@ -186,7 +187,7 @@ def test_among_more_items_the_odds_fall_by_the_root_of_how_many_more(learned: Ca
     # What passes for a match, and what is in a conformal set, does not depend on the size.
     p = float(learned.probability(hit, hub, background, 5000)[0])
     plain = float(learned.probability(hit, hub, background)[0])
-    assert (p >= learned.least(5000)) == (plain >= learned.threshold)
+    assert (p >= learned.threshold_among(5000)) == (plain >= learned.threshold)
     assert (p >= learned.conformal(0.9, 5000)) == (plain >= learned.conformal(0.9))
-    ratio = learned.least(1 + 79 * 4) / (1 - learned.least(1 + 79 * 4))
+    ratio = learned.threshold_among(1 + 79 * 4) / (1 - learned.threshold_among(1 + 79 * 4))
     assert ratio == pytest.approx(learned.threshold / (1 - learned.threshold) / 2)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.aligners import Aligner
+from isthmus.aligners import Aligner, Setting
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
@@ -17,9 +17,9 @@ from isthmus.selection.candidates import (
     Candidate,
     candidates,
     ensembles,
+    grown,
     learned,
-    with_hubs,
-    with_more_centres,
+    with_csls_strength,
     with_sources,
 )
 from isthmus.selection.folds import Folds
@@ -121,8 +121,8 @@ def test_a_clock_without_a_budget_never_ends(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_no_candidate_that_can_be_fitted_is_an_error_with_the_reasons() -> None:
     table = made_table()
-    hopeless = Candidate("ridge", {"hub": "smell"})
-    with pytest.raises(DataError, match="hub 'smell' is no modality"):
+    hopeless = Candidate("ridge", {"pivot": "smell"})
+    with pytest.raises(DataError, match="pivot 'smell' is no view"):
         race(table, [hopeless], SPLITS, Clock(None))
         table.best(SPLITS)
 
@@ -158,7 +158,7 @@ def test_a_source_of_the_same_kind_is_used_and_helps() -> None:
     few, many, held = signal(30, 1, 1.5), signal(2000, 2, 1.5), signal(300, 3, 1.5)
     alone = align(few, aligner="auto", nested=False)
     helped = align(few, aligner="auto", nested=False, sources={"more": many})
-    assert "more" in helped.report["chosen"]["label"]
+    assert "more" in helped.report.chosen.label
 
     def found(space: Any) -> float:
         x, y = (space.transform(held.vectors[m], m) for m in ("image", "text"))
@@ -174,15 +174,13 @@ def test_a_source_of_noise_is_weighed_away() -> None:
         {m: 5 * rng.normal(size=(4000, x.shape[1])) for m, x in few.vectors.items()}
     )
     space = align(few, aligner="auto", nested=False, sources={"noise": noise})
-    assert "noise" not in space.report["chosen"]["label"]
-    assert any("noise" in row["candidate"] for row in space.report["tried"])
+    assert "noise" not in space.report.chosen.label
+    assert any("noise" in row.candidate for row in space.report.choice.tried)
 
 
 def test_sources_that_do_not_fit_are_told() -> None:
     few = signal(40)
-    with pytest.raises(
-        DataError, match="source other has image, need two modalities of image, text"
-    ):
+    with pytest.raises(DataError, match="source other has image, need two views of image, text"):
         align(few, sources={"other": few.select(["image"])})
 
 
@@ -206,9 +204,9 @@ def test_the_semantic_readout_is_chosen_for_by_groups() -> None:
         align(pairs, aligner="ridge", readout="semantic")
     grouped = replace(pairs, groups=np.arange(100) % 20)
     space = align(grouped, aligner="ridge", readout="semantic", nested=False)
-    assert space.report["readout"] == "semantic"
+    assert space.report.settings.readout == "semantic"
     chance = 5 / 20
-    assert space.report["tried"][0]["score"] > chance
+    assert space.report.choice.tried[0].score > chance
 
 
 # ---- graphs --------------------------------------------------------------------------
@@ -224,29 +222,31 @@ def test_graphs_are_tried_for_kinds_alone() -> None:
 def test_what_is_trained_starts_from_what_leads() -> None:
     graph = Candidate("propagation", {"restart": 0.1, "group_weight": 4.0})
     closed = Candidate("cca", {"ridge": 1.0, "power": 0.5})
-    assert learned({"propagation": graph, "cca": closed}, 100) == [
+    assert learned({"propagation": graph, "cca": closed}, Setting("semantic", 100)) == [
         Candidate("cm-gnn", graph.params)
     ]
-    assert learned({"cca": closed}, 100) == []
-    assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
+    assert learned({"cca": closed}, Setting("semantic", 100)) == []
+    assert [each.aligner for each in learned({"cca": closed}, Setting(records=5000))] == [
+        "contrastive"
+    ]
 
 
-# ---- hubs ----------------------------------------------------------------------------
+# ---- hubness ----------------------------------------------------------------------------
 
 
-def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
+def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
     leader = Candidate("cca", {"ridge": 1.0})
-    half, none = with_hubs(leader)
+    half, none = with_csls_strength(leader)
     assert [each.label for each in (leader, half, none)] == [
-        "cca ridge=1", "cca ridge=1, hubs 0.5", "cca ridge=1, hubs 0"
+        "cca ridge=1", "cca ridge=1, CSLS strength 0.5", "cca ridge=1, CSLS strength 0"
     ]  # fmt: skip
-    assert half.fitted == leader.fitted and none.to_json()["hubs"] == 0.0
+    assert half.fitted == leader.fitted and none.to_json()["csls_strength"] == 0.0
 
     fits: list[str] = []
 
-    def measure(aligner: Aligner, train: Any, held: Any, hubs: float) -> float:
+    def measure(aligner: Aligner, train: Any, held: Any, csls_strength: float) -> float:
         fits.append(str(id(aligner)))
-        return -hubs
+        return -csls_strength
 
     table = made_table(measure)
     race(table, [leader, half, none], SPLITS[:1], Clock(None))
@@ -254,9 +254,9 @@ def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None
     assert len(fits) == 3 and len(set(fits)) == 1  # fitted once, read out three times
 
     space = align(signal(), aligner="cca", nested=False)
-    space.hubs = 0.0
+    space.csls_strength = 0.0
     again = Space.load(space.save(tmp_path / "space"))
-    assert again.hubs == 0.0
+    assert again.csls_strength == 0.0
     x = again.transform(signal().vectors["image"], "image")
     y = again.transform(signal().vectors["text"], "text")
     np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)
@@ -264,8 +264,9 @@ def test_how_hubs_are_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None
 
 def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
     best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
-    assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
-    (wider,) = with_more_centres(best, 1001)
+    more = Setting(records=1001)
+    assert grown(best, Setting(records=1000)) == [] == grown({"cca": best["cca"]}, more)
+    (wider,) = grown(best, more)
     assert wider.params == {"ridge": 1.0, "max_centres": 2500}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.waiting import until
 
 from isthmus.core.record import Dataset
 from isthmus.space import Space
-from isthmus.tasks import Store
+from isthmus.tasks import SearchOptions, Store
 
 
 def find(client: TestClient, **request: Any) -> dict[str, Any]:
@@ -24,16 +25,34 @@ def find(client: TestClient, **request: Any) -> dict[str, Any]:
 
 
 def test_a_search_is_that_of_the_store(client: TestClient, place: Place) -> None:
-    found = find(client, query="a large green triangle", k=5, modalities=["image"], words=False)
+    found = find(client, query="a large green triangle", k=5, views=["image"], words=False)
     with Store.open(place.store) as store:
-        want = store.search("a large green triangle", k=5, modality="image", words=False)
+        want = store.search("a large green triangle", k=5, views="image", words=False)
     assert [hit["id"] for hit in found["hits"]] == [hit.id for hit in want.hits]
     assert found["hits"][0]["probability"] == pytest.approx(want.hits[0].probability)
     assert found["nothing_matches"] == want.nothing and found["took_ms"] > 0
 
 
+def test_every_option_of_a_search_is_one_of_the_api(client: TestClient) -> None:
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["SearchRequest"]
+    for each in fields(SearchOptions):
+        told = schema["properties"][each.name]
+        assert told["description"] == each.metadata["description"]
+        assert told.get("default") == ([] if each.default == () else each.default)
+    assert schema["additionalProperties"] is False
+    for wrong, says in (
+        ({"where": "colour:red"}, "the filter has no field 'colour'"),
+        ({"views": ["video"]}, "no view 'video'"),
+        ({"k": 1_001}, "k must be at most 1000"),
+        ({"k": 0}, "k: "),
+        ({"kk": 3}, "kk"),
+    ):
+        sent = client.post("/api/search", json={"query": "red", **wrong})
+        assert sent.status_code == 422 and says in sent.json()["message"], sent.text
+
+
 def test_several_terms_and_ids_and_weights(client: TestClient) -> None:
-    hit = find(client, query="circle", k=1, modalities=["image"])["hits"][0]
+    hit = find(client, query="circle", k=1, views=["image"])["hits"][0]
     like = find(client, terms=[{"item": hit["id"]}], k=5)
     assert hit["id"] not in {each["id"] for each in like["hits"]}
     typed = find(client, query=f"id:{hit['id']}", k=5)
@@ -45,8 +64,9 @@ def test_several_terms_and_ids_and_weights(client: TestClient) -> None:
 def test_a_typed_query_never_reads_a_file(client: TestClient, place: Place) -> None:
     path = place.media / "词5.txt"
     found = find(client, query=str(path), k=3, words=False)
-    assert found["query"].startswith("“/")
-    assert find(client, query="/etc/passwd", k=1)["query"] == "“/etc/passwd”"
+    assert found["query"] == f'"{path}"'
+    assert find(client, query="/etc/passwd", k=1)["query"] == '"/etc/passwd"'
+    assert find(client, query="file:/etc/passwd", k=1)["query"] == '"file:/etc/passwd"'
 
 
 def test_an_uploaded_picture_and_sound(client: TestClient, place: Place) -> None:
@@ -54,8 +74,9 @@ def test_an_uploaded_picture_and_sound(client: TestClient, place: Place) -> None
     sent = client.post("/api/uploads", files={"file": ("../../假期.png", source.read_bytes())})
     assert sent.status_code == 201
     upload = sent.json()
-    assert (upload["modality"], upload["name"]) == ("image", "假期.png")
-    found = find(client, terms=[{"upload": upload["upload"]}], k=3, modalities=["image"])
+    assert (upload["modality"], upload["views"]) == ("image", ["image"])
+    assert upload["name"] == "假期.png"
+    found = find(client, terms=[{"upload": upload["upload"]}], k=3, views=["image"])
     assert found["hits"][0]["source"] == str(source)
     thumbnail = client.get(f"/api/uploads/{upload['upload']}/thumbnail")
     assert thumbnail.headers["content-type"] == "image/webp"
@@ -86,19 +107,37 @@ def test_an_upload_that_cannot_be_used(
     assert client.post("/api/search", json={"terms": [{"upload": "gone"}]}).status_code == 404
 
 
-def test_old_uploads_make_room(space: Space, tmp_path: Path) -> None:
-    with asked(Store.in_memory(space), uploads=2) as client:
+@pytest.mark.parametrize(
+    ("limits", "stays"),
+    [
+        ({"uploads": 2}, [True, False, True]),
+        ({"upload_bytes": 1}, [False, False, True]),
+        ({}, [True, True, True]),
+    ],
+    ids=["files", "bytes", "room"],
+)
+def test_uploads_unused_for_longest_make_room(
+    space: Space, tmp_path: Path, limits: dict[str, int], stays: list[bool]
+) -> None:
+    with asked(Store.in_memory(space), **limits) as client:
         sent = [picture(tmp_path / f"{n}.png", seed=n) for n in range(3)]
-        names = [
-            client.post("/api/uploads", files={"file": path.open("rb")}).json()["upload"]
-            for path in sent
-        ]
-        kept = client.app.state.service.uploads
-        assert [name in kept._kept for name in names] == [False, True, True]
+
+        def send(path: Path) -> str:
+            made = client.post("/api/uploads", files={"file": path.open("rb")})
+            return str(made.json()["upload"])
+
+        first, second = send(sent[0]), send(sent[1])
+        assert send(sent[0]) == first  # used again, so the second makes room
+        names = [first, second, send(sent[2])]
+        uploads = client.app.state.service.uploads
+        for name, there in zip(names, stays, strict=True):
+            assert (uploads._folder / name).exists() == there
+            found = client.post("/api/search", json={"terms": [{"upload": name}]})
+            assert found.status_code == (200 if there else 404)
 
 
 def test_an_explanation_sums_to_the_score(client: TestClient) -> None:
-    hit = find(client, query="a large green triangle", k=1, modalities=["image"])["hits"][0]
+    hit = find(client, query="a large green triangle", k=1, views=["image"])["hits"][0]
     body = {"term": {"text": "a large green triangle"}, "item": hit["id"]}
     made = client.post("/api/explain", json=body).json()
     for side in ("query", "item"):
@@ -114,7 +153,7 @@ def test_items_filters_and_pages(client: TestClient) -> None:
     assert whole["total"] == 72 == len(whole["items"])
     part = client.get("/api/items", params={"limit": 5, "offset": 70}).json()
     assert part["items"] == whole["items"][70:]
-    texts = client.get("/api/items", params={"where": "modality:text", "modality": "text"}).json()
+    texts = client.get("/api/items", params={"where": "modality:text", "view": "text"}).json()
     assert texts["total"] == 24
     wrong = client.get("/api/items", params={"where": "colour:red"})
     assert wrong.status_code == 422 and "colour" in wrong.json()["message"]
@@ -124,7 +163,7 @@ def test_items_filters_and_pages(client: TestClient) -> None:
 
 
 def test_thumbnails_loudness_and_ranges(client: TestClient, place: Place) -> None:
-    by = {m: find(client, query="red", k=1, modalities=[m])["hits"][0] for m in ("image", "audio")}
+    by = {m: find(client, query="red", k=1, views=[m])["hits"][0] for m in ("image", "audio")}
     small = client.get(f"/api/items/{by['image']['id']}/thumbnail", params={"side": 100})
     assert small.content[8:12] == b"WEBP" and "immutable" in small.headers["cache-control"]
     peaks = client.get(f"/api/items/{by['audio']['id']}/loudness")
@@ -183,7 +222,7 @@ def test_the_map_holds_every_item(client: TestClient) -> None:
 
 
 def test_searches_are_kept_under_a_name(place: Place) -> None:
-    search = {"query": "红色的圆", "modalities": ["image"], "k": 5}
+    search = {"query": "红色的圆", "views": ["image"], "k": 5}
     with Store.open(place.store) as store:
         with asked(store) as client:
             client.post("/api/searches", json={"name": "<b>圆</b>", "search": search})
@@ -250,7 +289,7 @@ def test_figures_for_prometheus(client: TestClient) -> None:
     client.get("/api/items/none")
     text = client.get("/metrics").text
     assert 'isthmus_requests_total{route="/api/items/{item}",status="404"}' in text
-    assert 'isthmus_items{modality="image"} 24.0' in text
+    assert 'isthmus_items{view="image"} 24.0' in text
     assert "isthmus_request_seconds_bucket" in text
 
 
@@ -277,9 +316,19 @@ def test_tools_for_language_models(client: TestClient, scenes: Dataset) -> None:
     tools = call("tools/list")["tools"]
     assert {tool["name"] for tool in tools} == {"search", "explain", "item"}
     assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
+    (search,) = [tool for tool in tools if tool["name"] == "search"]
+    taken = search["inputSchema"]["properties"]
+    assert set(taken) == {"query", *(each.name for each in fields(SearchOptions))}
+    assert taken["views"]["description"] and taken["k"]["maximum"] == 100
     found = call("tools/call", name="search", arguments={"query": "a red circle", "k": 2})
     hits = found["structuredContent"]["hits"]
     assert len(hits) == 2
+    sounds = {"query": "a red circle", "k": 3, "views": ["audio"], "words": False}
+    found = call("tools/call", name="search", arguments=sounds)["structuredContent"]["hits"]
+    assert [hit["view"] for hit in found] == ["audio"] * 3
+    for wrong in ({"where": "colour:red"}, {"views": ["video"]}, {"k": 101}):
+        told = call("tools/call", name="search", arguments={"query": "red", **wrong})
+        assert told["isError"], told
     one = call("tools/call", name="item", arguments={"item": hits[0]["id"]})
     assert one["structuredContent"]["source"] == hits[0]["source"]
     why = {"query": "a red circle", "item": hits[0]["id"]}

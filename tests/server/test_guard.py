@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import os
@@ -23,6 +24,7 @@ from tests.waiting import PATIENCE, until
 from isthmus.core.errors import InputError
 from isthmus.server import Settings
 from isthmus.server.guard import Guard, _Place
+from isthmus.server.metrics import Metrics
 from isthmus.space import Space
 from isthmus.tasks import Store
 
@@ -108,6 +110,99 @@ def test_the_name_of_a_proxy_needs_a_token() -> None:
 def test_another_name_is_refused(client: TestClient, host: str) -> None:
     got = client.get("/api/health", headers={"host": host})
     assert got.status_code == 403 and "name" in got.json()["message"]
+
+
+def status_of(*headers: tuple[str, str], **options: Any) -> int:
+    """What the guard says to a request with these headers, as they are."""
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def receive() -> Any:
+        raise AssertionError("there is no body")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    scope = {"type": "http", "method": "GET", "headers": raw_headers}
+    guard = Guard(app, Settings(**options), Metrics(dict))
+    asyncio.run(guard(scope, receive, send))
+    return int(sent[0]["status"])
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.0.0.1:8765", "localhost:1", "LocalHost", "[::1]", "[::1]:8765"],
+)
+def test_its_own_names_are_known_with_any_port(host: str) -> None:
+    assert status_of(("host", host)) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[::1].evil.com:8765",
+        "[::1]evil",
+        "[::1]:",
+        "::1",
+        "[::2]",
+        "localhost:80@evil.com",
+        "evil.com@localhost",
+        "localhost:80:80",
+        "localhost:port",
+        "localhost:",
+        "localhost:8\u00b2",
+        "localhost/evil",
+        "localhost,evil.com",
+        "localhost evil.com",
+        " localhost",
+        "localhost.",
+        "www.localhost",
+        "*",
+        "",
+    ],
+)
+def test_a_host_that_is_only_like_its_own_is_refused(host: str) -> None:
+    assert status_of(("host", host)) == 403
+
+
+def test_two_hosts_or_two_origins_or_no_host_are_refused() -> None:
+    own, evil = ("host", "127.0.0.1"), ("host", "evil.example")
+    site = ("origin", "http://127.0.0.1")
+    assert status_of(own, site) == 200
+    for headers in ([own, evil], [evil, own], [own, own], [own, site, site], []):
+        assert status_of(*headers) == 403, headers
+
+
+def test_names_are_taken_as_they_are() -> None:
+    options: dict[str, Any] = {"names": ("Pictures.Example",), "token": TOKEN}
+    shown = ("authorization", f"Bearer {TOKEN}")
+    assert status_of(("host", "pictures.example:443"), shown, **options) == 200
+    assert status_of(("host", "example"), shown, **options) == 403
+    assert status_of(("host", "a.pictures.example"), shown, **options) == 403
+    for name in ("*", "*.example", "pictures.*"):
+        with pytest.raises(InputError, match=r"cannot be .*give every name of this server in full"):
+            Settings(names=(name,), token=TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://127.0.0.1:8765", 200),
+        ("https://127.0.0.1:8765", 200),  # of a proxy that speaks TLS
+        ("http://127.0.0.1", 403),
+        ("evil://127.0.0.1:8765", 403),
+        ("http://[::1", 403),
+        ("http://me@127.0.0.1:8765", 403),
+        ("http://127.0.0.1:8765/path", 403),
+        ("", 403),
+    ],
+)
+def test_an_origin_is_this_server_and_nothing_more(origin: str, status: int) -> None:
+    assert status_of(("host", "127.0.0.1:8765"), ("origin", origin)) == status
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_more_like_this_and_not_like_this(browser: Any, address: str) -> None:
 def test_filters(browser: Any, address: str) -> None:
     with opened(browser, address, refused=True) as page:
         with settled(page):
-            page.click("[data-kind=audio]")
+            page.click("[data-view=audio]")
         page.wait_for_function("() => !document.querySelector('.tile:not(.audio)')")
         with settled(page):
             page.fill("#where", 'path~"声3*"')
@@ -222,7 +222,7 @@ def test_the_map_is_zoomed_circled_and_exported(browser: Any, address: str) -> N
         with page.expect_download() as sent:
             page.click("[data-key=export_csv]")
         lines = Path(sent.value.path()).read_text(encoding="utf-8-sig").splitlines()
-        assert len(lines) == 73 and lines[0] == '"id","modality","name","x","y"'
+        assert len(lines) == 73 and lines[0] == '"id","view","modality","name","x","y"'
         with page.expect_download() as sent:
             page.click("[data-key=export_json]")
         assert len(json.loads(Path(sent.value.path()).read_text(encoding="utf-8"))) == 72
@@ -397,7 +397,7 @@ def test_the_page_says_when_the_server_is_gone(browser: Any, address: str) -> No
 
 
 def test_script_and_style_stay_light() -> None:
-    import isthmus.server.app as app
+    from isthmus.server.settings import PAGE
 
-    files = [path for path in app.PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
+    files = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES

@@ -38,9 +38,9 @@ def test_the_correction_is_as_strong_as_asked(hubs: float) -> None:
     )
     full = score(q, g, readout="instance", **banks)
     none = 2 * (q @ g.T)
-    found = score(q, g, readout="instance", hubs=hubs, **banks)
+    found = score(q, g, readout="instance", csls_strength=hubs, **banks)
     np.testing.assert_allclose(found, none + hubs * (full - none), atol=1e-5)
-    cosine = score(q, g, readout="semantic", hubs=hubs, **banks)
+    cosine = score(q, g, readout="semantic", csls_strength=hubs, **banks)
     np.testing.assert_allclose(cosine, q @ g.T, atol=1e-6)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.store import Entry
 
-DIM, MODALITIES = 8, ("text", "image")
+DIM, VIEWS = 8, ("text", "image")
 
 
 def rows(n: int, seed: int = 0, start: int = 0) -> tuple[list[Entry], F32, F32]:
@@ -15,7 +15,8 @@ def rows(n: int, seed: int = 0, start: int = 0) -> tuple[list[Entry], F32, F32]:
     entries = [
         Entry(
             f"id{i}",
-            MODALITIES[i % 2],
+            VIEWS[i % 2],
+            VIEWS[i % 2],
             f"/动物/{'animals' if i % 3 else 'cars'}/item {i}.png",
             f"猫 number{i}",
             None if i % 5 else (0.5, 1.5),

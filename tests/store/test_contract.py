@@ -8,10 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.store.making import DIM, MODALITIES, rows
+from tests.store.making import DIM, VIEWS, rows
 
 from isthmus.core.errors import VectorError
-from isthmus.store import Backend, Entry, FileRecord, HubCorrection, MemoryBackend, open_backend
+from isthmus.store import (
+    Backend,
+    Entry,
+    FileRecord,
+    FileStatus,
+    HubnessCorrection,
+    MemoryBackend,
+    open_backend,
+)
 from isthmus.store.filters import parse
 
 Open = Callable[[], Backend]
@@ -21,10 +29,10 @@ Open = Callable[[], Backend]
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the same store again, from disk where there is one."""
     if request.param == "memory":
-        backend = MemoryBackend(DIM, MODALITIES)
+        backend = MemoryBackend(DIM, VIEWS)
         yield lambda: backend
     else:
-        yield lambda: open_backend(tmp_path / "店", DIM, MODALITIES, "space")
+        yield lambda: open_backend(tmp_path / "店", DIM, VIEWS, "space")
 
 
 def test_it_keeps_the_protocol(reopen: Open) -> None:
@@ -62,23 +70,31 @@ def test_useless_vectors_are_refused_and_nothing_is_added(reopen: Open, bad: flo
     assert len(reopen()) == 0
 
 
-def test_search_is_the_product_with_and_without_hubs(reopen: Open) -> None:
+def test_search_is_the_product_with_and_without_correction(reopen: Open) -> None:
     entries, x, h = rows(300)
     store = reopen()
     store.add(entries, x, h)
     query = x[7]
     cosine = x @ query
     plain = store.search(query, 5)
-    assert [s.id for s in plain] == [f"id{i}" for i in np.argsort(-cosine)[:5]]
-    assert plain[0].cosine == pytest.approx(1.0, abs=1e-6)
+    order = np.argsort(-cosine)[:5]
+    assert plain.ids == [f"id{i}" for i in order]
+    assert list(plain.entries) == [entries[i] for i in order]
+    np.testing.assert_array_equal(plain.vectors, x[order])
+    np.testing.assert_array_equal(plain.hubness, h[order])
+    np.testing.assert_allclose(plain.cosine, cosine[order], atol=1e-6)
+    np.testing.assert_array_equal(plain.score, plain.cosine)
+    some = plain.take([3, 0])
+    assert some.ids == [plain.ids[3], plain.ids[0]]
+    np.testing.assert_array_equal(some.cosine, plain.cosine[[3, 0]])
     score = 2 * cosine - 0.7 * h[:, 1]
-    hubs = store.search(query, 5, hubs=HubCorrection("image", 0.7))
-    assert [s.id for s in hubs] == [f"id{i}" for i in np.argsort(-score)[:5]]
-    assert [s.score for s in hubs] == pytest.approx(np.sort(score)[::-1][:5], abs=1e-5)
-    some = store.search(query, 4, modality="image", where=parse("path~animals and size>=5k"))
+    corrected = store.search(query, 5, correction=HubnessCorrection("image", 0.7))
+    assert corrected.ids == [f"id{i}" for i in np.argsort(-score)[:5]]
+    np.testing.assert_allclose(corrected.score, np.sort(score)[::-1][:5], atol=1e-5)
+    some = store.search(query, 4, view="image", where=parse("path~animals and size>=5k"))
     passing = [i for i in np.argsort(-cosine) if i % 2 and i % 3 and i >= 50]
-    assert [s.id for s in some] == [f"id{i}" for i in passing[:4]]
-    assert store.search(query, 3, where=parse("modality:video")) == []
+    assert some.ids == [f"id{i}" for i in passing[:4]]
+    assert store.search(query, 3, where=parse("modality:video")).ids == []
 
 
 def test_amended_and_deleted_entries(reopen: Open) -> None:
@@ -92,34 +108,41 @@ def test_amended_and_deleted_entries(reopen: Open) -> None:
     assert store.delete(["id0", "id9", "nobody", "x' OR '1'='1"]) == 2
     left = reopen()
     assert len(left) == 8 and left.known(["id0", "id9"]) == set()
-    assert {s.id for s in left.search(x[0], 10)} == {f"id{i}" for i in range(1, 9)}
+    assert set(left.search(x[0], 10).ids) == {f"id{i}" for i in range(1, 9)}
     assert left.add(entries[:1], x[:1], h[:1]) == ["id0"]
 
 
 def test_words_in_any_script(reopen: Open) -> None:
     names = ["red kangaroo", "一只红袋鼠", "education", "cat", "小猫咪", "кот", "赤い車"]
-    entries = [Entry(f"w{i}", "text", f"/x/{i}", name) for i, name in enumerate(names)]
+    entries = [Entry(f"w{i}", "text", "text", f"/x/{i}", name) for i, name in enumerate(names)]
     _, x, h = rows(len(names))
     store = reopen()
     store.add(entries, x, h)
-    assert [n for n, _ in store.match("袋鼠", 5)] == ["w1"]
-    assert [n for n, _ in store.match("猫", 5)] == ["w4"]
-    assert [n for n, _ in store.match("Кот", 5)] == ["w5"]
-    assert [n for n, _ in store.match("cat", 5)] == ["w3", "w2"]
-    assert store.match("Kangaroo RED", 5)[0] == ("w0", pytest.approx(1.0))
-    assert store.match("cat", 5, where=parse("text:cat")) == [("w3", pytest.approx(1.0))]
-    assert store.match("nothing here", 5) == [] and store.match("", 5) == []
-    store.add([Entry("w9", "text", "/x/9", "新的猫")], x[:1], h[:1])
-    assert {n for n, _ in store.match("猫", 5)} == {"w4", "w9"}
+    assert store.match("袋鼠", 5).ids == ["w1"]
+    assert store.match("猫", 5).ids == ["w4"]
+    assert store.match("Кот", 5).ids == ["w5"]
+    both = store.match("cat", 5)
+    assert both.ids == ["w3", "w2"] and both.share.tolist() == pytest.approx([1.0, 0.5])
+    np.testing.assert_array_equal(both.vectors, x[[3, 2]])
+    np.testing.assert_array_equal(both.hubness, h[[3, 2]])
+    first = store.match("Kangaroo RED", 5)
+    assert (first.ids[0], first.share[0]) == ("w0", pytest.approx(1.0))
+    assert store.match("cat", 5, where=parse("text:cat")).ids == ["w3"]
+    assert store.match("nothing here", 5).ids == [] and store.match("", 5).ids == []
+    store.add([Entry("w9", "text", "text", "/x/9", "新的猫")], x[:1], h[:1])
+    assert set(store.match("猫", 5).ids) == {"w4", "w9"}
 
 
 def test_file_records(reopen: Open) -> None:
     records = [FileRecord(f"/a/{i}'.png", i, 10**18 + i, f"id{i}") for i in range(5)]
     store = reopen()
     store.record_files(records)
-    bad = FileRecord("/a/0'.png", 7, 8, None, "is truncated", gone=True)
+    bad = FileRecord("/a/0'.png", 7, 8, None, FileStatus.BROKEN, "is truncated", gone=True)
     store.record_files([bad])
-    assert reopen().files() == {r.path: r for r in [bad, *records[1:]]}
+    again = reopen().files()
+    assert again == {r.path: r for r in [bad, *records[1:]]}
+    assert again["/a/0'.png"].status is FileStatus.BROKEN and again["/a/0'.png"].failed
+    assert again["/a/1'.png"].status is FileStatus.INDEXED and not again["/a/1'.png"].failed
     store.forget_files(["/a/1'.png", "nobody"])
     assert set(reopen().files()) == {r.path for r in records} - {"/a/1'.png"}
 
@@ -127,7 +150,8 @@ def test_file_records(reopen: Open) -> None:
 def test_nothing_is_found_in_nothing(reopen: Open) -> None:
     store = reopen()
     query = np.ones(DIM, dtype=np.float32) / np.sqrt(DIM)
-    assert store.search(query, 3) == [] and store.match("cat", 3) == []
+    assert store.search(query, 3).vectors.shape == (0, DIM)
+    assert len(store.search(query, 3)) == 0 and len(store.match("cat", 3)) == 0
     assert store.add([], np.zeros((0, DIM), np.float32), np.zeros((0, 2), np.float32)) == []
     store.optimize()
     assert store.check(deep=True) == []

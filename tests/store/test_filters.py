@@ -15,6 +15,7 @@ from isthmus.store.filters import FIELDS, parse
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 CAT = Entry(
     "1",
+    "photo a",
     "image",
     "/home/me/Animals/cat (1).png",
     "猫 on a mat",
@@ -29,6 +30,8 @@ CAT = Entry(
         ("modality:image", True),
         ("MODALITY = Image", True),
         ("modality:text", False),
+        ('view:"photo a"', True),
+        ("view:image", False),
         ('path~"animals/*"', True),
         ("path~*.png", True),
         ("path~nimals/*", False),
@@ -62,7 +65,7 @@ def test_what_a_filter_lets_pass(text: str, passes: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("modalty:image", "no field 'modalty'.*modality, path"),
+        ("modalty:image", "no field 'modalty'.*view, modality, path"),
         ("modality:image size>3", r"at 'size>3': need and, or, or the end"),
         ("(modality:image", "need a closing parenthesis"),
         ("modality:image and", "at 'its end': need a comparison"),
@@ -89,14 +92,14 @@ hostile = st.text(
 
 @given(hostile)
 def test_a_quoted_value_is_only_compared_with(value: str) -> None:
-    assert parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value))
-    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "/x", value + "x"))
+    assert parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value))
+    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value + "x"))
 
 
 @given(hostile)
 def test_a_pattern_without_wildcards_is_found_anywhere(value: str) -> None:
     if not set(value) & set("*?["):
-        assert parse(f'path~"{value}"').matches(Entry("1", "text", f"/x/{value}y", ""))
+        assert parse(f'path~"{value}"').matches(Entry("1", "text", "text", f"/x/{value}y", ""))
 
 
 @given(st.text(max_size=60))

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
-from tests.store.making import MODALITIES
+from numpy.typing import NDArray
+from tests.store.making import VIEWS
 
 from isthmus.core.linalg import F32, l2_normalize
-from isthmus.store import Entry, HubCorrection, Scored, index, open_backend
+from isthmus.store import (
+    Entry,
+    HubnessCorrection,
+    MemoryBackend,
+    NearestRows,
+    index,
+    open_backend,
+)
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
+from isthmus.store.vector_index import VectorIndex
 
 pytest.importorskip("faiss")
 DIM, N = 24, 6_000
@@ -26,7 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def clustered(n: int, seed: int = 0) -> tuple[list[Entry], F32, F32]:
-    """Two modalities that lie apart, each in clusters."""
+    """Two views that lie apart, each in clusters."""
     rng = np.random.default_rng(seed)
     shared = np.random.default_rng(7)
     centres = shared.normal(size=(40, DIM))
@@ -35,13 +45,14 @@ def clustered(n: int, seed: int = 0) -> tuple[list[Entry], F32, F32]:
     x = centres[rng.integers(0, 40, n)] + np.where(kind[:, None], gap, -gap)
     x = l2_normalize(x + rng.normal(size=(n, DIM)) * 0.4).astype(np.float32)
     entries = [
-        Entry(f"{seed}-{i}", MODALITIES[kind[i]], f"/a/{i % 10}/{i}.png", size=i) for i in range(n)
+        Entry(f"{seed}-{i}", VIEWS[kind[i]], VIEWS[kind[i]], f"/a/{i % 10}/{i}.png", size=i)
+        for i in range(n)
     ]
     return entries, x, rng.uniform(0.2, 0.5, size=(n, 2)).astype(np.float32)
 
 
 def opened(folder: Path) -> LanceBackend:
-    return open_backend(folder, DIM, MODALITIES, "space")
+    return open_backend(folder, DIM, VIEWS, "space")
 
 
 @pytest.fixture
@@ -53,8 +64,8 @@ def store(tmp_path: Path) -> LanceBackend:
     return made
 
 
-def ids(found: list[Scored]) -> set[str]:
-    return {each.id for each in found}
+def ids(found: NearestRows) -> set[str]:
+    return set(found.ids)
 
 
 def recall(store: LanceBackend, k: int = 10, **options: object) -> float:
@@ -71,11 +82,15 @@ def recall(store: LanceBackend, k: int = 10, **options: object) -> float:
     "options",
     [
         {},
-        {"modality": "image"},
-        {"modality": "text", "hubs": HubCorrection("image", 0.8)},
-        {"hubs": HubCorrection("text", 1.0)},
+        {"view": "image"},
+        {"view": "text", "correction": HubnessCorrection("image", 0.8)},
+        {"correction": HubnessCorrection("text", 1.0)},
         {"where": parse("path~/a/3/*")},
-        {"where": parse("size<3000"), "modality": "image", "hubs": HubCorrection("text", 0.5)},
+        {
+            "where": parse("size<3000"),
+            "view": "image",
+            "correction": HubnessCorrection("text", 0.5),
+        },
         {"k": 100},
     ],
     ids=lambda options: "-".join(options) or "plain",  # filters have no name of their own
@@ -87,42 +102,44 @@ def test_what_is_found_is_nearly_always_the_best(
 
 
 def test_scores_are_those_of_an_exact_search(store: LanceBackend) -> None:
-    query, hubs = clustered(1, seed=5)[1][0], HubCorrection("image", 0.6)
-    exact = {each.id: each for each in store.search(query, 50, hubs=hubs, exact=True)}
-    found = store.search(query, 10, hubs=hubs)
-    assert [each.score for each in found] == sorted((e.score for e in found), reverse=True)
-    for each in found:
-        assert each.cosine == pytest.approx(exact[each.id].cosine, abs=1e-6)
-        assert each.score == pytest.approx(exact[each.id].score, abs=1e-6)
+    query, correction = clustered(1, seed=5)[1][0], HubnessCorrection("image", 0.6)
+    exact = store.search(query, 50, correction=correction, exact=True)
+    found = store.search(query, 10, correction=correction)
+    assert found.score.tolist() == sorted(found.score.tolist(), reverse=True)
+    same = exact.take([exact.ids.index(each) for each in found.ids])
+    np.testing.assert_allclose(found.cosine, same.cosine, atol=1e-6)
+    np.testing.assert_allclose(found.score, same.score, atol=1e-6)
+    np.testing.assert_array_equal(found.vectors, same.vectors)
+    np.testing.assert_array_equal(found.hubness, same.hubness)
 
 
 def test_filters_leave_only_what_passes_and_all_of_it(store: LanceBackend) -> None:
     query = clustered(1, seed=5)[1][0]
     some = store.search(query, 1_000, where=parse("path~/a/3/* and size<2000"))
     assert len(some) == 200
-    assert all(int(each.id.split("-")[1]) % 10 == 3 for each in some)
-    assert store.search(query, 5, where=parse("size>1MB")) == []
-    assert store.search(query, 5, modality="text", where=parse("modality:image")) == []
+    assert all(int(each.split("-")[1]) % 10 == 3 for each in some.ids)
+    assert store.search(query, 5, where=parse("size>1MB")).ids == []
+    assert store.search(query, 5, view="text", where=parse("modality:image")).ids == []
 
 
 def test_new_rows_are_found_at_once_and_deleted_ones_never(store: LanceBackend) -> None:
     entries, x, h = clustered(50, seed=9)
     store.add(entries, x, h)
-    assert all(store.search(v, 1)[0].id == e.id for e, v in zip(entries, x, strict=True))
+    assert all(store.search(v, 1).ids == [e.id] for e, v in zip(entries, x, strict=True))
     store.delete([entries[4].id])
     assert store._rows.index is not None
     assert entries[4].id not in ids(store.search(x[4], 20))
-    assert store.search(x[5], 1)[0].id == entries[5].id
+    assert store.search(x[5], 1).ids == [entries[5].id]
     assert recall(store) >= 0.95
 
 
 def test_it_is_kept_on_disk_without_vectors(store: LanceBackend, tmp_path: Path) -> None:
-    before = [store.search(query, 10) for query in clustered(20, seed=3)[1]]
+    before = [store.search(query, 10).ids for query in clustered(20, seed=3)[1]]
     again = opened(tmp_path / "s")
     again.add(*clustered(5, seed=11))
     again._open_index(again._fresh())
     assert again._rows.index is not None
-    after = [again.search(query, 10) for query in clustered(20, seed=3)[1]]
+    after = [again.search(query, 10).ids for query in clustered(20, seed=3)[1]]
     assert sum(a == b for a, b in zip(before, after, strict=True)) >= 18
     content = (tmp_path / "s/index").read_bytes()
     assert store.vectors(["0-7"])["0-7"].tobytes() not in content
@@ -157,21 +174,68 @@ def test_another_process_follows_changes(store: LanceBackend, tmp_path: Path) ->
     assert other._fresh() is not None
     entries, x, h = clustered(3, seed=21)
     store.add(entries, x, h)
-    assert other.search(x[0], 1)[0].id == entries[0].id
+    assert other.search(x[0], 1).ids == [entries[0].id]
     store.delete([entries[0].id])
     assert entries[0].id not in ids(other.search(x[0], 5))
     assert other.count() == store.count()
 
 
-def test_rows_of_a_modality_that_is_new_are_found(tmp_path: Path) -> None:
+def test_rows_of_a_view_that_is_new_are_found(tmp_path: Path) -> None:
     entries, x, h = clustered(2_000)
-    only = [i for i, entry in enumerate(entries) if entry.modality == "text"]
+    only = [i for i, entry in enumerate(entries) if entry.view == "text"]
     store = opened(tmp_path / "s")
     store.add([entries[i] for i in only], x[only], h[only])
-    store._rows.index = index.Index.build(
-        MODALITIES, store._rows.x, store._rows.hubness, store._rows.codes
+    store._rows.index = index.CellIndex.build(
+        VIEWS, store._rows.x, store._rows.hubness, store._rows.codes
     )
     rest = [i for i in range(2_000) if i not in set(only)]
     store.add([entries[i] for i in rest], x[rest], h[rest])
-    assert store.search(x[rest[0]], 1)[0].id == entries[rest[0]].id
-    assert ids(store.search(x[rest[0]], 5, modality="image")) <= {entries[i].id for i in rest}
+    assert store.search(x[rest[0]], 1).ids == [entries[rest[0]].id]
+    assert ids(store.search(x[rest[0]], 5, view="image")) <= {entries[i].id for i in rest}
+
+
+class EvenRows:
+    """An index that looks at every second row, and notes what it is told."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> None:
+        assert len(x) == len(hubness) == len(codes) > self.count
+        self.count = len(x)
+
+    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> None:
+        assert len(keep) == self.count
+        self.count = len(codes)
+
+    def find(self, *_: object) -> NDArray[np.int64]:
+        return np.arange(0, self.count, 2)
+
+
+def test_any_index_can_stand_behind_the_protocol() -> None:
+    entries, x, h = clustered(40)
+    store = MemoryBackend(DIM, VIEWS)
+    store.add(entries[:30], x[:30], h[:30])
+    stand_in = EvenRows(30)
+    store._rows.index = cast(VectorIndex, stand_in)
+    store.add(entries[30:], x[30:], h[30:])
+    exact = store.search(x[0], 40, exact=True)
+    even = {entry.id for entry in entries[::2]}
+    assert store.search(x[0], 40).ids == [each for each in exact.ids if each in even]
+    assert stand_in.count == 40
+    store.delete([entries[0].id])
+    assert stand_in.count == 39
+    assert ids(store.search(x[1], 40)) == {entry.id for entry in entries[1::2]}
+
+
+def test_it_knows_of_every_row_of_the_store(store: LanceBackend) -> None:
+    assert store._rows.index is not None and len(store._rows.index) == N
+    entries, x, h = clustered(2, seed=9)
+    store.add(entries, x, h)
+    store.search(x[0], 1)
+    assert len(store._rows.index) == N + 2
+    store.delete([entries[0].id])
+    assert len(store._rows.index) == N + 1

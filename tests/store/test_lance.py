@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.store.making import DIM, MODALITIES, rows
+from tests.store.making import DIM, VIEWS, rows
 from tests.waiting import PATIENCE
 
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
@@ -25,10 +25,10 @@ WRITER = """
 import sys
 from pathlib import Path
 from isthmus.store import FileRecord, open_backend
-from making import DIM, MODALITIES, rows
+from making import DIM, VIEWS, rows
 
 folder, start, stop, size = Path(sys.argv[1]), *map(int, sys.argv[2:])
-store = open_backend(folder, DIM, MODALITIES, "space")
+store = open_backend(folder, DIM, VIEWS, "space")
 for first in range(start, stop, size):
     entries, x, h = rows(size, seed=first, start=first)
     added = store.add(entries, x, h)
@@ -39,13 +39,13 @@ for first in range(start, stop, size):
 
 def writer(folder: Path, start: int, stop: int, size: int = 16) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", WRITER, str(folder), str(start), str(stop), str(size)]
-    path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def opened(folder: Path) -> LanceBackend:
-    return open_backend(folder, DIM, MODALITIES, "space")
+    return open_backend(folder, DIM, VIEWS, "space")
 
 
 def filled(folder: Path, n: int = 50, batches: int = 1) -> LanceBackend:
@@ -95,9 +95,9 @@ def test_a_reader_sees_what_another_process_wrote(tmp_path: Path) -> None:
     assert len(second) == 10
     second.add(entries[10:20], x[10:20], h[10:20])
     first.add(entries[20:], x[20:], h[20:])
-    assert [s.id for s in second.search(x[25], 1)] == ["id25"]
+    assert second.search(x[25], 1).ids == ["id25"]
     second.delete(["id25"])
-    assert [s.id for s in first.search(x[25], 1)] != ["id25"] and len(first) == 29
+    assert first.search(x[25], 1).ids != ["id25"] and len(first) == 29
     second.optimize()
     assert len(first) == 29
 
@@ -197,11 +197,11 @@ def test_every_commit_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_another_space_or_another_folder_is_refused(tmp_path: Path) -> None:
     filled(tmp_path / "s", 1)
     with pytest.raises(FingerprintError, match="belongs to the space space, not to other"):
-        open_backend(tmp_path / "s", DIM, MODALITIES, "other")
+        open_backend(tmp_path / "s", DIM, VIEWS, "other")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.png").touch()
     with pytest.raises(ArtifactError, match="is not empty and holds no store"):
-        open_backend(tmp_path / "photos", DIM, MODALITIES, "space")
+        open_backend(tmp_path / "photos", DIM, VIEWS, "space")
     (tmp_path / "s/store.json").write_text("{")
     with pytest.raises(IntegrityError, match=r"store\.json is damaged"):
         opened(tmp_path / "s")
@@ -219,7 +219,7 @@ def test_small_batches_stay_one_commit_each(tmp_path: Path) -> None:
     store.optimize()
     data = list((tmp_path / "s/tables/items.lance/data").iterdir())
     assert len(data) == 1 and len(store) == 150
-    assert [s.id for s in store.search(np.asarray(rows(5, seed=7, start=35)[1][2]), 1)] == ["id37"]
+    assert store.search(np.asarray(rows(5, seed=7, start=35)[1][2]), 1).ids == ["id37"]
 
 
 def test_forgetting_files_first_does_not_lose_sight_of_items(tmp_path: Path) -> None:

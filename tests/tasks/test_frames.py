@@ -70,7 +70,7 @@ def test_the_space_finds_the_clip_by_picture_and_by_words(space: Space, shapes: 
         order, _ = rank_clips(query, clips, by="both", space=space, pool="max")
         assert order[0] == wanted
         words = shapes.records[4 * wanted + 2].items["text"]
-        order, _ = rank_clips(words, clips, space=space, modality="text", pool="max")
+        order, _ = rank_clips(words, clips, space=space, view="text", pool="max")
         assert wanted in order[:3]
 
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_matched_is_told(space: Space) -> None:
     with pytest.raises(InputError, match="needs a space"):
         match(one, [one])
     with pytest.raises(InputError, match="SSIM compares images, got text"):
-        match("a circle", [one], by="both", space=space, modality="text")
+        match("a circle", [one], by="both", space=space, view="text")
     with pytest.raises(InputError, match="ssim, space, both"):
         match(one, [one], by="pixels")  # type: ignore[arg-type]
     broken = MediaItem.from_bytes(b"\x89PNG\r\n\x1a\n", "image", source="broken.png")

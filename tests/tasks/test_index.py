@@ -18,6 +18,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError
 from isthmus.core.item import MediaItem
 from isthmus.pipeline import encode_items
 from isthmus.space import Space
+from isthmus.store import FileStatus
 from isthmus.tasks import Store
 from isthmus.tasks.retrieval import index as indexing
 
@@ -45,7 +46,7 @@ def test_every_file_becomes_an_item_with_the_vector_of_the_space(
 ) -> None:
     report = store.add(media)
     assert (len(report.added), report.failures) == (36, [])
-    assert store.status()["items"] == {"text": 12, "image": 12, "audio": 12}
+    assert store.status().items == {"text": 12, "image": 12, "audio": 12}
     for modality, name in (("image", "图3.png"), ("audio", "声3.wav")):
         path = (media / name).resolve()
         item = MediaItem.from_path(path, modality).id
@@ -129,10 +130,41 @@ def test_bad_files_are_listed_with_reasons_and_listed_again(store: Store, media:
         assert set(broken) == {"cut.png", "empty.jpg", "latin.txt"}, run
         assert "zero bytes" in broken["empty.jpg"]
         assert [Path(f.source).name for f in report.unsupported] == ["page.pdf"]
+        assert report.unsupported_kinds == {".pdf": 1}
     assert len(store) == 36
-    assert len(store.failures()) == 4
+    assert {Path(r.path).name: r.status for r in store.failures()} == {
+        "cut.png": FileStatus.BROKEN,
+        "empty.jpg": FileStatus.BROKEN,
+        "latin.txt": FileStatus.BROKEN,
+        "page.pdf": FileStatus.UNSUPPORTED,
+    }
+    assert store.status().failed == 4
     (media / "cut.png").write_bytes(whole)
     assert Path(store.add(media).copies[0][0]).name == "cut.png"
+
+
+def test_a_file_that_cannot_be_read_for_a_while_keeps_its_item(
+    store: Store, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(media)
+    path = media / "图1.png"
+    os.utime(path, ns=(1, 1))
+    read = Path.open
+
+    def refused(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if self.name == path.name:
+            raise PermissionError(13, "Permission denied", str(self))
+        return read(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refused)
+        report = store.add(media)
+        assert [(f.status, f.reason) for f in report.broken] == [
+            (FileStatus.UNREADABLE, "cannot be read (Permission denied)")
+        ]
+        assert (len(store), report.dropped) == (36, [])
+    again = store.add(media)  # nobody has to ask for a retry
+    assert (again.failures, again.added, store.failures(), len(store)) == ([], [], [], 36)
 
 
 def test_near_duplicates_are_told(store: Store, media: Path) -> None:

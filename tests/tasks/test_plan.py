@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 
 from isthmus.core.errors import InputError
-from isthmus.store import FileRecord
+from isthmus.store import FileRecord, FileStatus
 from isthmus.tasks.retrieval.plan import Plan, plan
 
 
-def record(path: Path, reason: str = "", *, gone: bool = False) -> FileRecord:
+def record(
+    path: Path, reason: str = "", status: FileStatus = FileStatus.BROKEN, *, gone: bool = False
+) -> FileRecord:
     stat = path.stat()
-    item = None if reason else "item"
-    return FileRecord(str(path), stat.st_size, stat.st_mtime_ns, item, reason, gone)
+    known = (str(path), stat.st_size, stat.st_mtime_ns)
+    if reason:
+        return FileRecord(*known, None, status, reason, gone)
+    return FileRecord(*known, "item", gone=gone)
 
 
 def names(found: Plan) -> list[str]:
@@ -68,6 +72,13 @@ def test_failures_are_told_again_and_tried_again_only_when_asked(folder: Path) -
     found = plan([folder], known, include=["c.jpg"])
     assert (names(found), [r.reason for r in found.failed_before]) == ([], ["is truncated"])
     assert names(plan([folder], known, include=["c.jpg"], retry=True)) == ["c.jpg"]
+
+
+def test_what_could_not_be_read_is_tried_again(folder: Path) -> None:
+    c = folder / "c.jpg"
+    known = {str(c): record(c, "cannot be read", FileStatus.UNREADABLE)}
+    assert names(plan([c], known)) == ["c.jpg"]
+    assert names(plan([c], {str(c): record(c, "is a PDF", FileStatus.UNSUPPORTED)})) == []
 
 
 def test_one_file_named_twice_is_read_once_and_the_store_is_left_out(folder: Path) -> None:

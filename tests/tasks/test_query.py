@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from isthmus.core.errors import InputError, IsthmusError
-from isthmus.tasks.retrieval.query import AVOID, Query
+from isthmus.core.item import MediaItem
+from isthmus.media.source import item_from_path
+from isthmus.media.text import clean
+from isthmus.tasks.retrieval.query import AVOID, Query, Term
+from isthmus.tasks.retrieval.typed import parts
 
 
 @pytest.mark.parametrize(
@@ -27,6 +32,13 @@ from isthmus.tasks.retrieval.query import AVOID, Query
         ('a - 0.7*"b + c"', [("“a”", 1), ("“b + c”", -0.7)]),
         ("C++ book", [("“C++ book”", 1)]),
         ("1 + 1", [("“1”", 1), ("“1”", 1)]),
+        ("cat +", [("“cat +”", 1)]),
+        ("cat\n+\ndog\n", [("“cat”", 1), ("“dog”", 1)]),
+        ('a 5" pipe - "b', [('“a 5" pipe”', 1), ('“"b”', AVOID)]),
+        ('"5"" pipe"', [('“5" pipe”', 1)]),
+        ('"a"|"b" + c', [("“a”", 1), ("“c”", 1)]),
+        ("2* + x", [("“2*”", 1), ("“x”", 1)]),
+        ('said:"hello"', [('“said:"hello"”', 1)]),
     ],
 )
 def test_parts_and_weights(typed: str, terms: list[tuple[str, float]]) -> None:
@@ -50,6 +62,10 @@ def test_files_and_stored_items(tmp_path: Path) -> None:
         ("\u200b ", "is empty"),
         ("- cat", "not only what to avoid"),
         ('""', "holds no words"),
+        ("0.0001*cat", "largest weight is 0.0001"),
+        ("9" * 400 + "*cat", "a weight lies between"),
+        ("cat - 1001*dog", "a weight lies between"),
+        ('file:"nowhere"', "nowhere"),
         ("nowhere/kangaroo.jpg", "no file 'nowhere/kangaroo.jpg'"),
         ("./missing", "no file"),
     ],
@@ -73,3 +89,111 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except IsthmusError:
         return
     assert any(term.weight > 0 for term in query.terms)
+
+
+NAMES = ("question", "a→b", "photo – of a dog", "id", 'say "x"', "file")
+words = st.text(min_size=1, max_size=12).filter(clean)
+weights = st.none() | st.floats(1e-3, 1e3, allow_subnormal=False)
+
+
+@st.composite
+def terms(draw: st.DrawFn, files: tuple[Path, ...]) -> Term:
+    """A part as a program makes it, of any kind, weight and view."""
+    weight = draw(weights)
+    sign = draw(st.sampled_from([1.0, -1.0]))
+    weight = (1.0 if sign > 0 else AVOID) if weight is None else sign * weight
+    view = draw(st.none() | st.sampled_from(NAMES))
+    kind = draw(st.sampled_from(["words", "wordings", "stored", "file"]))
+    if kind == "stored":
+        return Term(None, draw(words), weight)
+    if kind == "file":
+        return Term(item_from_path(draw(st.sampled_from(files))), weight=weight, view=view)
+    texts = draw(words) if kind == "words" else draw(st.lists(words, min_size=2, max_size=3))
+    return Term(MediaItem.from_text(texts), weight=weight, view=view)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ...]:
+    folder = tmp_path_factory.mktemp("named")
+    names = ("a b.png", 'a "b" + c.png', "一只 - 红袋鼠.png", "2*x.png", "id: b.png")
+    for number, name in enumerate(names):
+        Image.new("RGB", (8, 8), (40 * number, 0, 0)).save(folder / name)
+    return tuple(folder / name for name in names)
+
+
+@given(data=st.data())
+def test_a_query_prints_in_the_form_in_which_it_is_parsed(
+    data: st.DataObject, files: tuple[Path, ...]
+) -> None:
+    made = data.draw(st.lists(terms(files), min_size=1, max_size=4))
+    if max(term.weight for term in made) < 1e-3:
+        with pytest.raises(InputError):
+            Query(made)
+        return
+    query = Query(made)
+    assert Query.parse(str(query), views=NAMES) == query
+
+
+@given(st.text(st.sampled_from(list('ab+-*|:"“” \n.25')) | st.characters(), max_size=40))
+def test_whatever_is_typed_prints_as_what_was_read(text: str) -> None:
+    try:
+        query = Query.parse(text, files=False, views=NAMES)
+    except InputError:
+        return
+    assert Query.parse(str(query), files=False, views=NAMES) == query
+
+
+def test_ids_are_printed_whole() -> None:
+    name = "0123456789abcdef0123456789abcdef~photo%20a"
+    assert str(Query.parse(f"id:{name} - dark")) == f'id:"{name}" - "dark"'
+
+
+def test_queries_are_equal_by_what_they_look_for(files: tuple[Path, ...]) -> None:
+    assert Query.parse("cat + 2*dog") == Query.parse('"cat" + 2.0*"dog"')
+    assert Query.parse("cat") != Query.parse("2*cat") and Query.parse("cat") != Query.parse("dog")
+    assert Query.text("cat", view="question") != Query.text("cat")
+    assert hash(Query.file(files[0])) == hash(Query.file(str(files[0])))
+    assert Query.file(files[0]) != Query.file(files[1])
+
+
+def test_a_part_may_name_its_view(files: tuple[Path, ...]) -> None:
+    typed = f'question:"how many" - "a→b":file:{files[0]}'
+    first, second = Query.parse(typed, views=NAMES).terms
+    assert (first.view, first.item and first.item.captions) == ("question", ("how many",))
+    assert (second.view, second.weight) == ("a→b", AVOID)
+    assert second.item is not None and second.item.modality == "image"
+    (words,) = Query.parse('question:how many - "question":x', files=False, views=NAMES).terms[:1]
+    assert words.view is None and words.item is not None
+    assert words.item.captions == ("question:how many",)
+    assert Query.parse('id:"x"', views=NAMES).terms[0].stored == "x"
+    assert Query.parse('"id":"x"', views=NAMES).terms[0].view == "id"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        " " * n + "a" + " " * n + "a\nb" if isinstance(n, int) else n
+        for n in (3_000, "a + " * 2_500, '"a + ' * 2_000, "“a + " * 2_500 + "”x", "1 " * 5_000)
+    ],
+    ids=["blanks", "operators", "quotes", "curly", "numbers"],
+)
+def test_four_times_the_text_takes_about_four_times_the_steps(typed: str) -> None:
+    """Linear, counted in lines that the interpreter runs rather than in time."""
+
+    def steps(text: str) -> int:
+        count = 0
+
+        def step(*_: object) -> object:
+            nonlocal count
+            count += 1
+            return step
+
+        before = sys.gettrace()
+        sys.settrace(step)
+        try:
+            list(parts(text, files=False, views=NAMES))
+        finally:
+            sys.settrace(before)
+        return count
+
+    assert steps(typed * 4) <= 4.5 * steps(typed) + 200

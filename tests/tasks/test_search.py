@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
+from isthmus.core.linalg import F32
+from isthmus.media.source import item_from_path
 from isthmus.space import Space
-from isthmus.store import Entry
-from isthmus.tasks import Query, Store, Term
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.store import Entry, MemoryBackend
+from isthmus.tasks import Query, SearchOptions, Store, Term
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, in_words
 from isthmus.tasks.retrieval.search import merged
 
@@ -34,7 +37,7 @@ def test_a_caption_finds_its_picture_and_its_sound(store: Store, library: Path) 
     for number in range(12):
         caption = (library / f"词{number}.txt").read_text(encoding="utf-8")
         for modality, stem, ending in (("image", "图", "png"), ("audio", "声", "wav")):
-            found = store.search(text=caption, modality=modality, k=12, words=False).hits
+            found = store.search(Query.text(caption), views=modality, k=12, words=False).hits
             ranks[modality].append([name(h) for h in found].index(f"{stem}{number}.{ending}"))
             assert {h.modality for h in found} == {modality}
             assert all(h.probability is not None and 0 <= h.probability <= 1 for h in found)
@@ -47,7 +50,7 @@ def test_scores_are_those_of_the_space(store: Store, space: Space, library: Path
     query = space.embed(["a large red circle"], "text").vectors
     gallery = space.embed(paths, "image").vectors
     want = space.score(query, "text", gallery, "image")[0]
-    hits = store.search(text="a large red circle", modality="image", k=12, words=False).hits
+    hits = store.search("a large red circle", views="image", k=12, words=False).hits
     found = {name(h): h for h in hits}
     for path, score, cosine in zip(paths, want, (query @ gallery.T)[0], strict=True):
         assert found[path.name].score == pytest.approx(score, abs=1e-5)
@@ -56,23 +59,23 @@ def test_scores_are_those_of_the_space(store: Store, space: Space, library: Path
 
 
 def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, library: Path) -> None:
-    found = store.search(image=library / "图3.png", modality="audio", k=12)
+    found = store.search(library / "图3.png", views="audio", k=12)
     assert len(found.hits) == 12
     assert found.to_json()["hits"][0]["modality"] == "audio"
 
 
 def test_more_like_an_item_leaves_the_item_out(store: Store, library: Path) -> None:
-    first = store.search(text="red", modality="image", k=1).hits[0]
-    like = store.search(like=first.id, modality="image", k=12).hits
+    first = store.search("red", views="image", k=1).hits[0]
+    like = store.search(Query.stored(first.id), views="image", k=12).hits
     assert first.id not in {h.id for h in like} and len(like) == 11
     with pytest.raises(InputError, match="holds no item 'nobody'"):
-        store.search(like="nobody")
+        store.search("id:nobody")
 
 
 def test_what_is_avoided_comes_later(store: Store) -> None:
-    plain = [h.id for h in store.search("circle", modality="image", k=12, words=False).hits]
-    away = [h.id for h in store.search("circle - red", modality="image", k=12, words=False).hits]
-    red = [h.id for h in store.search("red", modality="image", k=12, words=False).hits][:3]
+    plain = [h.id for h in store.search("circle", views="image", k=12, words=False).hits]
+    away = [h.id for h in store.search("circle - red", views="image", k=12, words=False).hits]
+    red = [h.id for h in store.search("red", views="image", k=12, words=False).hits][:3]
     before, after = (np.mean([ranked.index(each) for each in red]) for ranked in (plain, away))
     assert after > before
 
@@ -87,20 +90,22 @@ def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, library:
 
 def test_weights_of_terms_are_those_of_scores(store: Store) -> None:
     def scores(query: str) -> dict[str, float]:
-        return {
-            h.id: h.score for h in store.search(query, modality="image", k=12, words=False).hits
-        }
+        return {h.id: h.score for h in store.search(query, views="image", k=12, words=False).hits}
 
     both, red, circle = scores("2*red + circle"), scores("red"), scores("circle")
     for each, score in both.items():
         assert score == pytest.approx((2 * red[each] + circle[each]) / 3, abs=1e-4)
 
 
-def test_filters_and_modalities(store: Store) -> None:
+def test_filters_and_views(store: Store) -> None:
     found = store.search("red", where='path~"图*" and size>0', k=36, words=False).hits
     assert found and {h.modality for h in found} == {"image"}
-    with pytest.raises(InputError, match="no 'video'"):
-        store.search("red", modality="video")
+    with pytest.raises(InputError, match="no view 'video'; it joins text, image, audio"):
+        store.search("red", views="video")
+    with pytest.raises(InputError, match="no view 'caption'"):
+        store.search("red", asked_as="caption")
+    with pytest.raises(InputError, match="no option 'modality'; there are k, views"):
+        store.search("red", modality="image")
     with pytest.raises(InputError, match="has no field 'colour'"):
         store.search("red", where="colour:red")
     with pytest.raises(InputError, match="k must be at least 1"):
@@ -115,9 +120,9 @@ def test_words_of_names_are_found_and_say_so(store: Store) -> None:
 
 
 def test_unlikely_hits_are_left_out(store: Store) -> None:
-    every = store.search("a large red circle", modality="image", k=12, words=False)
+    every = store.search("a large red circle", views="image", k=12, words=False)
     likely = store.search(
-        "a large red circle", modality="image", k=12, words=False, min_probability=0.3
+        "a large red circle", views="image", k=12, words=False, min_probability=0.3
     )
     assert {h.id for h in likely.hits} == {
         h.id for h in every.hits if h.probability is not None and h.probability >= 0.3
@@ -131,16 +136,71 @@ def test_nothing_matches_in_an_empty_store(space: Space) -> None:
     assert found.nothing and found.hits == []
 
 
-def test_a_query_that_is_no_query(store: Store) -> None:
-    with pytest.raises(InputError, match="say what to look for"):
-        store.search()
+def test_an_item_a_path_and_a_query_are_queries(store: Store, library: Path) -> None:
+    path = library / "图3.png"
+    asked = (path, str(path), Query.file(path), item_from_path(path))
+    found = [store.search(each, views="image", k=3).hits for each in asked]
+    assert [[hit.id for hit in hits] for hits in found] == [[hit.id for hit in found[0]]] * 4
     with pytest.raises(InputError, match="holds no words"):
-        store.search(Query.parse("a"), text=" ")
+        store.search(Query.text(" "))
+
+
+def test_options_made_before_and_changed(store: Store) -> None:
+    options = SearchOptions(k=3, views=["image"], words=False)
+    hits = store.search("a red circle", options).hits
+    assert len(hits) == 3 and {hit.view for hit in hits} == {"image"}
+    assert store.search("a red circle", options, k=2).hits == hits[:2]
+    assert store.search("a red circle", k=3, views="image", words=False).hits == hits
+    exact = store.search("a red circle", options, exact=True).hits
+    assert exact == hits
+    assert {hit.view for hit in store.search("red", options, views="audio").hits} == {"audio"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"k": 0}, "k must be at least 1, got 0"),
+        ({"min_probability": float("nan")}, "min_probability must be between 0 and 1"),
+        ({"readout": "best"}, "readout must be one of instance, semantic"),
+        ({"where": "colour:red"}, "has no field 'colour'"),
+        ({"kk": 3}, "no option 'kk'"),
+    ],
+)
+def test_options_are_checked_where_they_are_made(options: dict[str, object], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        SearchOptions.of(**options)
+
+
+class Counting(MemoryBackend):
+    """Counts how often it is asked for what a search had in its hands."""
+
+    def __init__(self, dim: int, views: tuple[str, ...]) -> None:
+        super().__init__(dim, views)
+        self.asked: list[str] = []
+
+    def get(self, ids: Sequence[str]) -> dict[str, Entry]:
+        self.asked.append("get")
+        return super().get(ids)
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, F32]:
+        self.asked.append("vectors")
+        return super().vectors(ids)
+
+
+def test_nothing_is_looked_up_again(space: Space, media: Path) -> None:
+    store = Store(space, Counting(space.dim, space.views))
+    store.add(media)
+    store.backend.asked.clear()
+    assert store.search("图7 + a red circle - a triangle", k=20).hits
+    assert store.backend.asked == []
+    store.search(Query.stored(store.search("red", k=1).hits[0].id))
+    assert store.backend.asked == ["get", "vectors"]  # of the item that is searched by
 
 
 def test_merged_lists_order_by_probability_where_all_have_one() -> None:
     def hit(modality: str, score: float, probability: float | None, prominence: float) -> Hit:
-        return Hit(f"{modality}{score}", modality, "", 0.5, score, probability, prominence)
+        name = f"{modality}{score}"
+        return Hit(name, modality, modality, "", 0.5, score, probability, prominence)
 
     images = [hit("image", 0.3, 0.9, 1.0), hit("image", 0.2, 0.2, 0.5)]
     sounds = [hit("audio", 5.0, 0.6, 9.0)]
@@ -155,7 +215,7 @@ def test_probabilities_in_words() -> None:
 
 
 def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) -> None:
-    hit = store.search("a large green triangle", modality="image", words=False).hits[0]
+    hit = store.search("a large green triangle", views="image", words=False).hits[0]
     made = store.explain("a large green triangle", hit.id)
     assert made.probability == pytest.approx(hit.probability, abs=1e-3)
     assert made.score == pytest.approx(hit.cosine, abs=1e-4)
@@ -167,7 +227,7 @@ def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) ->
 def test_what_cannot_be_explained_says_why(space: Space, media: Path) -> None:
     store = Store.in_memory(space)
     store.add(media / "图3.png")
-    hit = store.search("a large green triangle", modality="image").hits[0]
+    hit = store.search("a large green triangle", views="image").hits[0]
     with pytest.raises(InputError, match="one term"):
         store.explain("a triangle + a circle", hit.id)
     with pytest.raises(InputError, match="holds no item"):
@@ -177,7 +237,7 @@ def test_what_cannot_be_explained_says_why(space: Space, media: Path) -> None:
         store.explain("a triangle", hit.id)
 
 
-def test_what_is_strange_to_the_space_can_still_be_like_an_item_of_its_own_kind(
+def test_what_is_out_of_distribution_can_still_be_like_an_item_of_its_own_view(
     space: Space,
 ) -> None:
     """A note that the space makes nothing of is found by itself, and no picture is."""
@@ -186,10 +246,11 @@ def test_what_is_strange_to_the_space_can_still_be_like_an_item_of_its_own_kind(
         encoded = space.embed([note], "text").vectors
         pictures = space.banks["image"][:30]
         for modality, rows in (("text", encoded), ("image", pictures)):
-            entries = [Entry(f"{modality}{i}", modality, f"{i}") for i in range(len(rows))]
+            names = [f"{modality}{i}" for i in range(len(rows))]
+            entries = [Entry(each, modality, modality, each) for each in names]
             store.backend.add(entries, rows, space.hubness(rows, modality))
-        asked = Asked.of(space, store.backend, Query.text(note), "instance")
-        assert asked.strange
-        assert store.search(note, modality="image", words=False).nothing
-        found = store.search(note, modality="text", words=False)
+        asked = EncodedQuery.of(space, store.backend, Query.text(note), SearchOptions())
+        assert asked.out_of_distribution
+        assert store.search(note, views="image", words=False).nothing
+        found = store.search(note, views="text", words=False)
         assert not found.nothing and found.hits[0].id == "text0"

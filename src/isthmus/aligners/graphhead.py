@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.neighbours import edge_weights, nearest
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.aligners.state import Arrays, Document, State, with_direction
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.validate import check_vectors
 
 _BLOCK = 2048
@@ -54,7 +55,7 @@ class Correction(NamedTuple):
 
 
 class GraphHead:
-    """Joins an item to the training items of its modality and reads off its place.
+    """Joins an item to the training items of its view and reads off its place.
 
     With ``h⁰ = l2((x − mean) W)``, the closed form, and edges to the ``k`` nearest training
     items ``j``, ``w_j = unit · max(0, s_j)^γ`` and ``d = Σ w_j``, propagation gives
@@ -83,10 +84,10 @@ class GraphHead:
 
     def __init__(
         self,
-        mean: NDArray[Any],
-        weight: NDArray[Any],
+        mean: Array,
+        weight: Array,
         joint: Joint,
-        state: NDArray[Any],
+        state: Array,
         *,
         restart: float,
         correction: Correction | None = None,
@@ -108,7 +109,7 @@ class GraphHead:
         """Dimension of the space."""
         return int(self.weight.shape[1])
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, c)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
         out = np.empty((len(rows), self.output_dim), dtype=np.float32)
@@ -139,7 +140,7 @@ class GraphHead:
         out: F32 = (hidden @ net.out).astype(np.float32, copy=False)
         return out
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> State:
         """Numbers as JSON; bank, states and weights as arrays."""
         joint, net = self.joint, self.correction
         document = {
@@ -149,7 +150,7 @@ class GraphHead:
             "restart": self.restart,
             "layers": 0 if net is None else len(net.weights),
         }
-        tensors: dict[str, NDArray[Any]] = {
+        tensors: dict[str, Array] = {
             "mean": self.mean,
             "weight": self.weight,
             "centre": joint.centre,
@@ -165,9 +166,7 @@ class GraphHead:
         return document, tensors
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> GraphHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> GraphHead:
         """The head that :meth:`state` described."""
         joint = Joint(
             tensors["centre"],
@@ -193,14 +192,6 @@ class GraphHead:
             restart=document["restart"],
             correction=net,
         )
-
-
-def with_direction(unit: F32) -> F32:
-    """Give rows of zeros a direction: equal parts of every axis, as other heads do."""
-    lost = ~unit.any(axis=1)
-    if lost.any():
-        unit[lost] = 1.0 / np.sqrt(unit.shape[1])
-    return unit
 
 
 def _gather(weights: F32, state: F32, index: NDArray[np.intp]) -> F32:

@@ -51,8 +51,8 @@ class LearningCurve:
     """Held-out quality as a function of the number of training pairs.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         pairs: How many the records hold.
         gallery: Among how many held-out rows partners were looked for.
         k: First places that count as found: 10, or 1 where the gallery is small.
@@ -97,7 +97,7 @@ def learning_curve(
     at random, the smaller sets being parts of the larger.
 
     Args:
-        joint: Rows of two modalities.
+        joint: Rows of two views.
         links: ``(n,)`` labels that no split may straddle.
         seed: Of deals and draws.
         progress: Told as folds are done.
@@ -180,8 +180,8 @@ def drawn_out(
     """Means with intervals, and what lies beyond the last size.
 
     Args:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         values: R@k and mean reciprocal rank by fold and size, ``(f, s, 2)``.
         sizes: ``s`` numbers of pairs.
         pairs: How many the records hold.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isthmus.audit.curve import LearningCurve, learning_curve
 from isthmus.audit.duplicates import Duplicates, duplicates
-from isthmus.audit.encoded import Named, Views, joinable, views_of
+from isthmus.audit.encoded import EncodedViews, Named, encoded_views, joinable
 from isthmus.audit.fit import EncoderFit, Fitted, encoder_fits
 from isthmus.audit.hubs import Gap, Hubs, gap, hubs
 from isthmus.audit.kinds import Kinds, kinds
@@ -31,23 +31,23 @@ CLOSED_FORM = "cca ridge=3 power=1"
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What was found; rows are those of ``views.pairs``.
+    """What was found; rows are those of ``encoded.pairs``.
 
     Attributes:
-        views: The records as the encoders see them.
-        fits: By two modalities, every combination of encoders, best first.
-        curves: One for every two modalities with enough pairs.
+        encoded: The records as the encoders see them.
+        fits: By two views, every combination of encoders, best first.
+        curves: One for every two views with enough pairs.
         kinds: Groups by how well they are found, where there are groups.
         hubs: Hubness of every direction.
-        gaps: Modality gap of every two modalities.
+        gaps: View gap of every two views.
         suspects: Pairs that may not belong together.
-        duplicates: Near-duplicates of every modality.
+        duplicates: Near-duplicates of every view.
         by_group: Whether splits kept the groups whole.
         seed: Of splits and shuffles.
         seconds: How long it took.
     """
 
-    views: Views
+    encoded: EncodedViews
     fits: Sequence[EncoderFit]
     curves: Sequence[LearningCurve]
     kinds: Sequence[Kinds]
@@ -62,27 +62,27 @@ class Diagnosis:
     @property
     def name(self) -> str:
         """Of the data set."""
-        return self.views.ready.name
+        return self.encoded.ready.name
 
     @property
     def failures(self) -> Sequence[Failure]:
         """What was left out, and why."""
-        return self.views.ready.failures
+        return self.encoded.ready.failures
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain values; records go by their ids."""
-        views = self.views
+        encoded = self.encoded
         return {
             "data": {
                 "name": self.name,
-                "records": len(views.pairs),
-                "items": {m: len(views.pairs.rows(m)) for m in views.pairs.modalities},
-                "groups": len(np.unique(views.ready.links)),
+                "records": len(encoded.pairs),
+                "items": {m: len(encoded.pairs.rows(m)) for m in encoded.pairs.views},
+                "groups": len(np.unique(encoded.ready.links)),
                 "by_group": self.by_group,
                 "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
             },
-            "encoders": {m: views.encoders(m) for m in views.pairs.modalities},
-            "encoders_left_out": dict(views.unusable),
+            "encoders": {m: encoded.encoders(m) for m in encoded.pairs.views},
+            "encoders_left_out": dict(encoded.unusable),
             "fits": [asdict(fit) for fit in self.fits],
             "curves": [asdict(curve) for curve in self.curves],
             "kinds": [asdict(each) for each in self.kinds],
@@ -104,7 +104,7 @@ class Diagnosis:
                 return {name: translate(inner, name) for name, inner in value.items()}
             if isinstance(value, list | tuple):
                 return [translate(inner, key) for inner in value]
-            return self.views.name(value) if key in _ROWS else value
+            return self.encoded.name(value) if key in _ROWS else value
 
         return [translate(asdict(part)) for part in parts]
 
@@ -125,11 +125,11 @@ def diagnose(
 
     Everything is measured on held-out pairs with one closed form, CCA with ridge 3 and power
     1 on up to 256 principal directions of each encoder. Curve, hubs, mismatches and
-    near-duplicates are those of the first encoder of each modality.
+    near-duplicates are those of the first encoder of each view.
 
     Args:
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
-        encoders: By modality, several each, as ids or objects; modalities that are not named
+        encoders: By view, several each, as ids or objects; views that are not named
             get all the known ones that are installed.
         by_group: Whether records of one group must stay on one side of a split.
         seed: Of splits and shuffles.
@@ -140,29 +140,30 @@ def diagnose(
         What was found.
 
     Raises:
-        DataError: If the data have one modality, no two share ten records, or all records
+        DataError: If the data have one view, no two share ten records, or all records
             are of one group.
         MissingDataError: If the data set is not on this machine.
     """
     started = time.monotonic()
-    views = views_of(data, encoders, by_group=by_group, cache=cache, progress=progress)
-    modalities = views.pairs.modalities
+    encoded = encoded_views(data, encoders, by_group=by_group, cache=cache, progress=progress)
     pairs: list[_Pair] = []
-    for a, b in joinable(views.ready.name, modalities, lambda a, b: len(views.rows(a, b))):
-        rows = views.rows(a, b)
-        fitted = encoder_fits(views, a, b, rows, seed=seed, progress=progress)
-        pairs.append(_pair(views, fitted, a, b, rows, seed, progress))
+    for a, b in joinable(
+        encoded.ready.name, encoded.pairs.views, lambda a, b: len(encoded.rows(a, b))
+    ):
+        rows = encoded.rows(a, b)
+        fitted = encoder_fits(encoded, a, b, rows, seed=seed, progress=progress)
+        pairs.append(_pair(encoded, fitted, a, b, rows, seed, progress))
     if all(fit.reason for pair in pairs for fit in pair.fits):
-        raise DataError(f"{views.ready.name}: {pairs[0].fits[0].reason}")
+        raise DataError(f"{encoded.ready.name}: {pairs[0].fits[0].reason}")
     return Diagnosis(
-        views=views,
+        encoded=encoded,
         fits=[fit for pair in pairs for fit in pair.fits],
         curves=[pair.curve for pair in pairs if pair.curve],
         kinds=[pair.kinds for pair in pairs if pair.kinds],
         hubs=[each for pair in pairs for each in pair.hubs],
         gaps=[pair.gap for pair in pairs if pair.gap],
         suspects=[pair.suspects for pair in pairs if pair.suspects],
-        duplicates=_duplicates(views, progress),
+        duplicates=_duplicates(encoded, progress),
         by_group=by_group,
         seed=seed,
         seconds=round(time.monotonic() - started, 1),
@@ -171,7 +172,7 @@ def diagnose(
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """What was found of two modalities."""
+    """What was found of two views."""
 
     fits: list[EncoderFit]
     curve: LearningCurve | None = None
@@ -182,7 +183,7 @@ class _Pair:
 
 
 def _pair(
-    views: Views,
+    encoded: EncodedViews,
     fitted: Fitted,
     a: str,
     b: str,
@@ -193,11 +194,11 @@ def _pair(
     joint, folds = fitted.joint, fitted.folds
     if joint is None or not folds:
         return _Pair(fitted.fits)
-    links = views.ready.links[rows]
-    groups = views.pairs.groups
-    judged = None if groups is None else kinds(a, b, np.asarray(groups)[rows], folds)
+    links = encoded.ready.links[rows]
+    groups = encoded.pairs.groups
+    judged = None if groups is None else kinds(a, b, np.asarray(groups, dtype=object)[rows], folds)
     both = [hubs(a, b, folds, back=False), hubs(b, a, folds, back=True)]
-    found = suspects(joint, _item_links(views)[rows], seed=seed, progress=progress)
+    found = suspects(joint, _item_links(encoded)[rows], seed=seed, progress=progress)
     return _Pair(
         fitted.fits,
         learning_curve(joint, links, seed=seed, progress=progress),
@@ -227,19 +228,19 @@ def _in_records(found: Suspects, rows: NDArray[np.intp]) -> Suspects:
     )
 
 
-def _duplicates(views: Views, progress: Progress | None) -> list[Duplicates]:
+def _duplicates(encoded: EncodedViews, progress: Progress | None) -> list[Duplicates]:
     found = []
-    for m in views.pairs.modalities:
-        rows = views.pairs.rows(m)
+    for m in encoded.pairs.views:
+        rows = encoded.pairs.rows(m)
         if len(rows) > 1:
-            x, links = views.pairs.vectors[m][rows], views.ready.links[rows]
-            name = views.encoders(m)[0]
+            x, links = encoded.pairs.vectors[m][rows], encoded.ready.links[rows]
+            name = encoded.encoders(m)[0]
             found.append(duplicates(m, name, x, rows, links, progress=progress))
     return found
 
 
-def _item_links(views: Views) -> NDArray[np.intp]:
+def _item_links(encoded: EncodedViews) -> NDArray[np.intp]:
     """Labels of records that share an item, whatever their groups."""
-    if views.dataset is None:
-        return np.arange(len(views.pairs))
-    return linked_groups(views.dataset.records, by_group=False)
+    if encoded.dataset is None:
+        return np.arange(len(encoded.pairs))
+    return linked_groups(encoded.dataset.records, by_group=False)

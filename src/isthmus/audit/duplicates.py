@@ -40,10 +40,10 @@ class Twin:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Near-duplicates of one modality across groups.
+    """Near-duplicates of one view across groups.
 
     Attributes:
-        modality: Which.
+        view: Which.
         encoder: Whose native vectors were compared.
         items: How many were compared.
         threshold: Cosine from which two items count as near-duplicates; None where too few
@@ -54,7 +54,7 @@ class Duplicates:
         twins: The closest pairs, closest first.
     """
 
-    modality: str
+    view: str
     encoder: str
     items: int
     threshold: float | None
@@ -65,7 +65,7 @@ class Duplicates:
 
 
 def duplicates(
-    modality: str,
+    view: str,
     encoder: str,
     x: F32,
     rows: NDArray[np.intp],
@@ -83,7 +83,7 @@ def duplicates(
     are compared in blocks.
 
     Args:
-        modality: Of the items.
+        view: Of the items.
         encoder: Name of the encoder.
         x: ``(n, d)`` native vectors.
         rows: ``(n,)`` which records they are.
@@ -94,7 +94,7 @@ def duplicates(
     some = thin(np.arange(len(rows)), MAX_ITEMS)
     unit, rows, links = l2_normalize(x[some]), rows[some], links[some]
     nearest, distance = nearest_elsewhere(
-        np.asarray(unit, dtype=np.float32), links, progress=progress, phase=f"twins of {modality}"
+        np.asarray(unit, dtype=np.float32), links, progress=progress, phase=f"twins of {view}"
     )
     there = nearest >= 0
     copy = there & (distance <= SAME)
@@ -108,7 +108,7 @@ def duplicates(
             Twin(int(rows[key[0]]), int(rows[key[1]]), float(1 - distance[i]), bool(copy[i])),
         )
     return Duplicates(
-        modality,
+        view,
         encoder,
         len(rows),
         1 - threshold if threshold > 0 else None,

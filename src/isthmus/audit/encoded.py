@@ -1,4 +1,4 @@
-"""The same records seen by several encoders a modality."""
+"""The same records seen by several encoders a view."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Named = Mapping[str, Sequence[str | Encoder]]
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
-    """Records with their native vectors by modality and encoder.
+class EncodedViews:
+    """Records with their native vectors by view and encoder.
 
     Attributes:
-        ready: With the first encoder of every modality, which is the one ``align`` would
+        ready: With the first encoder of every view, which is the one ``align`` would
             take.
-        vectors: By modality and name of the encoder ``(n, dim)``; rows without are zero.
-        present: By modality ``(n,)`` bool, rows that all of its encoders could read.
+        vectors: By view and name of the encoder ``(n, dim)``; rows without are zero.
+        present: By view ``(n,)`` bool, rows that all of its encoders could read.
         unusable: Encoders that could not be compared, and why.
         dataset: The records, for showing them; None for vectors of the user's.
     """
@@ -53,21 +53,21 @@ class Views:
 
     @property
     def pairs(self) -> PairedVectors:
-        """The records with the first encoder of every modality."""
+        """The records with the first encoder of every view."""
         return self.ready.pairs
 
-    def encoders(self, modality: str) -> list[str]:
-        """Names of the encoders of a modality, the first one first."""
-        return list(self.vectors[modality])
+    def encoders(self, view: str) -> list[str]:
+        """Names of the encoders of a view, the first one first."""
+        return list(self.vectors[view])
 
     def rows(self, a: str, b: str) -> NDArray[np.intp]:
-        """Rows that every encoder of both modalities could read."""
+        """Rows that every encoder of both views could read."""
         return np.flatnonzero(self.present[a] & self.present[b])
 
-    def item(self, row: int, modality: str) -> MediaItem | None:
+    def item(self, row: int, view: str) -> MediaItem | None:
         """What stands behind a vector, where it is known."""
         record = self.record(row)
-        return None if record is None else record.items.get(modality)
+        return None if record is None else record.items.get(view)
 
     def record(self, row: int) -> Record | None:
         """The record of a row, where there is one."""
@@ -80,19 +80,19 @@ class Views:
         return str(self.pairs.ids[row]) if self.pairs.ids else f"row {row}"
 
 
-def views_of(
+def encoded_views(
     data: Data | Prepared,
     encoders: Named | None = None,
     *,
     by_group: bool = True,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
-) -> Views:
+) -> EncodedViews:
     """Load a data set and encode it with every encoder that is to be compared.
 
     Args:
         data: As for :func:`isthmus.pipeline.prepare`, or what that returned.
-        encoders: By modality, several each; modalities that are not named get those of
+        encoders: By view, several each; views that are not named get those of
             :data:`CANDIDATES` that are installed.
         by_group: Whether records of one group must stay on one side of a split.
         cache: Of native vectors.
@@ -108,8 +108,8 @@ def views_of(
         return _single(prepare(data, by_group=by_group))
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     _refuse_unknown(dataset, encoders or {})
-    joinable(dataset.name, dataset.modalities, lambda a, b: _shared(dataset, a, b))
-    wanted = {m: _wanted(dataset, m, encoders or {}) for m in dataset.modalities}
+    joinable(dataset.name, dataset.views, lambda a, b: _shared(dataset, a, b))
+    wanted = {m: _wanted(dataset, m, encoders or {}) for m in dataset.views}
     first = {m: names[0] for m, names in wanted.items() if names}
     ready = prepare(dataset, first, by_group=by_group, cache=cache, progress=progress)
     vectors = {
@@ -131,33 +131,33 @@ def views_of(
             present[m] = present[m] & here
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
     shown = dataset.take(row_of[name] for name in ready.pairs.ids)
-    return Views(ready, vectors, present, unusable, shown)
+    return EncodedViews(ready, vectors, present, unusable, shown)
 
 
 def joinable(
-    name: str, modalities: Sequence[str], shared: Callable[[str, str], int]
+    name: str, views: Sequence[str], shared: Callable[[str, str], int]
 ) -> list[tuple[str, str]]:
-    """Pairs of modalities that share enough records to hold some out.
+    """Pairs of views that share enough records to hold some out.
 
     Args:
         name: Of the data set.
-        modalities: Which it has.
+        views: Which it has.
         shared: How many records have both of two.
 
     Raises:
         DataError: If there are none.
     """
-    if len(modalities) < 2:
+    if len(views) < 2:
         raise DataError(
-            f"{name} has {modalities[0]} alone, need two modalities; files that belong together "
+            f"{name} has {views[0]} alone, need two views; files that belong together "
             "must share a stem (cat.png, cat.txt) or a table row"
         )
-    found = {(a, b): shared(a, b) for a, b in combinations(modalities, 2)}
+    found = {(a, b): shared(a, b) for a, b in combinations(views, 2)}
     enough = [pair for pair, n in found.items() if n >= MIN_RECORDS]
     if not enough:
         counts = ", ".join(f"{a}–{b}: {n}" for (a, b), n in found.items())
         raise DataError(
-            f"{name}: too few records have two modalities ({counts}), need at least "
+            f"{name}: too few records have two views ({counts}), need at least "
             f"{MIN_RECORDS} to hold some out and to learn from the rest; add records"
         )
     return enough
@@ -167,29 +167,29 @@ def _shared(dataset: Dataset, a: str, b: str) -> int:
     return sum(a in record.items and b in record.items for record in dataset.records)
 
 
-def _single(ready: Prepared) -> Views:
+def _single(ready: Prepared) -> EncodedViews:
     vectors = {m: {ready.encoders[m].id: x} for m, x in ready.pairs.vectors.items()}
-    return Views(ready, vectors, dict(ready.pairs.present))
+    return EncodedViews(ready, vectors, dict(ready.pairs.present))
 
 
-def _wanted(dataset: Dataset, modality: str, given: Named) -> list[str | Encoder]:
+def _wanted(dataset: Dataset, view: str, given: Named) -> list[str | Encoder]:
     """Encoders to compare, the first of which the rest of the diagnosis uses."""
-    first = next(r.items[modality] for r in dataset.records if modality in r.items)
+    first = next(r.items[view] for r in dataset.records if view in r.items)
     vectors = isinstance(first.payload, np.ndarray)
-    if vectors and modality in given:
-        raise DataError(f"{modality} of {dataset.name} are vectors already; give no encoder for it")
+    if vectors and view in given:
+        raise DataError(f"{view} of {dataset.name} are vectors already; give no encoder for it")
     if vectors:
         return []
-    if given.get(modality):
-        return list(dict.fromkeys(given[modality]))
-    ids = [name for name in CANDIDATES.get(modality, ()) if not missing_packages(name)]
-    return list(dict.fromkeys([default_for(modality), *ids]))
+    if given.get(view):
+        return list(dict.fromkeys(given[view]))
+    ids = [name for name in CANDIDATES.get(view, ()) if not missing_packages(name)]
+    return list(dict.fromkeys([default_for(view), *ids]))
 
 
 def _further(
     dataset: Dataset,
     pairs: PairedVectors,
-    modality: str,
+    view: str,
     encoder: str | Encoder,
     cache: VectorCache | None,
     progress: Progress | None,
@@ -200,24 +200,24 @@ def _further(
         if progress is not None:
             progress(f"{phase} ({_name(encoder)})", done, total)
 
-    found = prepare(dataset.select([modality]), {modality: encoder}, cache=cache, progress=told)
+    found = prepare(dataset.select([view]), {view: encoder}, cache=cache, progress=told)
     row_of = {name: row for row, name in enumerate(pairs.ids)}
     kept = [(i, row_of[name]) for i, name in enumerate(found.pairs.ids) if name in row_of]
     source, target = np.array(kept, dtype=np.intp).reshape(-1, 2).T
-    native = found.pairs.vectors[modality]
+    native = found.pairs.vectors[view]
     x = np.zeros((len(pairs), native.shape[1]), dtype=np.float32)
     x[target] = native[source]
     here = np.zeros(len(pairs), dtype=bool)
-    here[target] = found.pairs.present[modality][source]
+    here[target] = found.pairs.present[view][source]
     return x, here
 
 
 def _refuse_unknown(dataset: Dataset, given: Named) -> None:
-    unknown = [m for m in given if m not in dataset.modalities]
+    unknown = [m for m in given if m not in dataset.views]
     if unknown:
         raise DataError(
             f"an encoder was given for {unknown[0]}, but {dataset.name} has "
-            f"{', '.join(dataset.modalities)}"
+            f"{', '.join(dataset.views)}"
         )
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.audit.encoded import Views
+from isthmus.audit.encoded import EncodedViews
 from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds, side_by_side
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
-from isthmus.core.linalg import F32, F64, l2_normalize
+from isthmus.core.linalg import F32, F64, Array, l2_normalize
 from isthmus.core.rows import thin
 from isthmus.metrics import mutual_knn
 from isthmus.selection.null import permutation_p
@@ -61,11 +61,11 @@ class Share:
 
 @dataclass(frozen=True)
 class EncoderFit:
-    """One encoder of one modality with one of another.
+    """One encoder of one view with one of another.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         encoder_a: Encoder of the first.
         encoder_b: Encoder of the second.
         pairs: Records that both were measured on.
@@ -78,7 +78,7 @@ class EncoderFit:
         chance: What a random order gets.
         gallery: Among how many.
         p_value: Of the permutation test on the held-out pairs.
-        tied: Whether it is not clearly worse than the best of its modalities.
+        tied: Whether it is not clearly worse than the best of its views.
         reason: Why nothing could be measured, or empty.
     """
 
@@ -107,7 +107,7 @@ class EncoderFit:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Fits of two modalities; the folds are those of the first encoder of each."""
+    """Fits of two views; the folds are those of the first encoder of each."""
 
     fits: list[EncoderFit]
     joint: Joint | None
@@ -115,26 +115,32 @@ class Fitted:
 
 
 def encoder_fits(
-    views: Views, a: str, b: str, rows: NDArray[np.intp], *, seed: int, progress: Progress | None
+    encoded: EncodedViews,
+    a: str,
+    b: str,
+    rows: NDArray[np.intp],
+    *,
+    seed: int,
+    progress: Progress | None,
 ) -> Fitted:
     """Compare every encoder of ``a`` with every encoder of ``b`` on the same rows and folds.
 
     Args:
-        views: Vectors by encoder.
-        a: First modality.
-        b: Second modality.
+        encoded: Vectors by encoder.
+        a: First view.
+        b: Second view.
         rows: That all the encoders could read.
         seed: Of folds and shuffles.
         progress: Told as combinations are done.
     """
     few = thin(np.arange(len(rows)), MAX_ROWS)
     sides = {
-        (m, name): _Side.of(x[rows][few]) for m in (a, b) for name, x in views.vectors[m].items()
+        (m, name): _Side.of(x[rows][few]) for m in (a, b) for name, x in encoded.vectors[m].items()
     }
-    links = views.ready.links[rows]
+    links = encoded.ready.links[rows]
 
     def measure(names: tuple[str, str]) -> tuple[EncoderFit, F64, Joint | None, list[Scored]]:
-        x, y = views.vectors[a][names[0]][rows], views.vectors[b][names[1]][rows]
+        x, y = encoded.vectors[a][names[0]][rows], encoded.vectors[b][names[1]][rows]
         plain = EncoderFit(a, b, *names, len(rows))
         try:
             joint = Joint.of(a, b, x, y)
@@ -143,10 +149,10 @@ def encoder_fits(
             return replace(plain, reason=str(error)), np.zeros(0), None, []
         likeness = _likeness(sides[a, names[0]], sides[b, names[1]], seed)
         found, by_fold = _held_out(plain, folds, seed)
-        first = names == (views.encoders(a)[0], views.encoders(b)[0])
+        first = names == (encoded.encoders(a)[0], encoded.encoders(b)[0])
         return replace(found, **likeness), by_fold, joint, folds if first else []
 
-    jobs = list(product(views.encoders(a), views.encoders(b)))
+    jobs = list(product(encoded.encoders(a), encoded.encoders(b)))
     done = side_by_side(measure, jobs, progress, f"fit {a} and {b}")
     fits = _mark_ties([one for one, *_ in done], [by_fold for _, by_fold, *_ in done])
     return Fitted(fits, done[0][2], done[0][3])
@@ -170,7 +176,7 @@ def neighbours_of(n: int) -> int:
     return max(1, min(NEIGHBOURS, (n - 1) // 3))
 
 
-def centred_products(x: NDArray[Any]) -> F64:
+def centred_products(x: Array) -> F64:
     """Inner products of rows, U-centred: rows sum to zero and the diagonal is zero.
 
     Args:

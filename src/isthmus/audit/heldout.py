@@ -42,14 +42,14 @@ def cutoff(gallery: float) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """Rows that two modalities share, on the leading directions of one encoder each.
+    """Rows that two views share, on the leading directions of one encoder each.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         pairs: ``(n, k)`` of both; the directions are those of all rows, found without
             looking at which rows belong together.
-        ridge: By modality, such that the penalty is what :data:`RIDGE` is on all columns.
+        ridge: By view, such that the penalty is what :data:`RIDGE` is on all columns.
     """
 
     a: str
@@ -81,9 +81,9 @@ class Scored:
 
     Attributes:
         rows: ``(h,)`` rows of the :class:`Joint`.
-        cosine: ``(h, h)``, row ``i`` of the first modality with column ``j`` of the second.
+        cosine: ``(h, h)``, row ``i`` of the first view with column ``j`` of the second.
         instance: The same under the ``instance`` read-out.
-        x: ``(h, k)`` unit vectors of the first modality.
+        x: ``(h, k)`` unit vectors of the first view.
         y: ``(h, k)`` unit vectors of the second.
     """
 
@@ -94,7 +94,7 @@ class Scored:
     y: F32
 
     def ranks(self) -> F64:
-        """Rank of the true partner, ``(2, h)``: from the first modality, from the second."""
+        """Rank of the true partner, ``(2, h)``: from the first view, from the second."""
         truth = np.arange(len(self.rows))
         return np.stack([ranks(self.instance, truth), ranks(self.instance.T, truth)])
 

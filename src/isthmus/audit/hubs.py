@@ -1,4 +1,4 @@
-"""Hubs, and the gap between modalities, on pairs that the fit has not seen."""
+"""Hubs, and the gap between views, on pairs that the fit has not seen."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Hubs:
     """Hubness of one direction.
 
     Attributes:
-        query: Modality of the queries.
-        gallery: Modality of what is found.
+        query: View of the queries.
+        gallery: View of what is found.
         k: First places that count: 10, or 1 where the gallery is small.
         skew: Skewness of how often items are among them, by plain cosine.
         skew_corrected: The same by CSLS, the ``instance`` read-out.
@@ -62,11 +62,11 @@ class Hubs:
 
 @dataclass(frozen=True)
 class Gap:
-    """Where two modalities lie in the space.
+    """Where two views lie in the space.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         gap: Distance between their centroids, 0…2.
         true_cosine: Median cosine of the true pairs.
         other_cosine: Median cosine of all other pairs.
@@ -83,8 +83,8 @@ def hubs(query: str, gallery: str, folds: Sequence[Scored], *, back: bool) -> Hu
     """Hubness of one direction over folds.
 
     Args:
-        query: Modality of the queries.
-        gallery: Modality of what is found.
+        query: View of the queries.
+        gallery: View of what is found.
         folds: Held-out scores with queries in rows.
         back: Whether queries are in columns instead.
     """
@@ -115,7 +115,7 @@ def hubs(query: str, gallery: str, folds: Sequence[Scored], *, back: bool) -> Hu
 
 
 def gap(a: str, b: str, folds: Sequence[Scored]) -> Gap:
-    """The modality gap and the cosines of true and other pairs, means over folds."""
+    """The view gap and the cosines of true and other pairs, means over folds."""
     other = [float(np.median(f.cosine[~np.eye(len(f.rows), dtype=bool)])) for f in folds]
     return Gap(
         a,

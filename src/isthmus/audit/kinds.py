@@ -37,11 +37,11 @@ class Kind:
 
 @dataclass(frozen=True)
 class Kinds:
-    """Groups of two modalities, worst found first.
+    """Groups of two views, worst found first.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         kinds: Those with three pairs or more.
         recall: R@k of all pairs.
         mrr: Mean reciprocal rank of all pairs.
@@ -73,8 +73,8 @@ def kinds(a: str, b: str, groups: NDArray[np.object_], folds: Sequence[Scored]) 
     Bayes), so that a group of three does not come first by chance.
 
     Args:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         groups: ``(n,)`` labels of the rows; None where a row has none.
         folds: Held-out scores of those rows.
 

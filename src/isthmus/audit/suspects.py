@@ -37,8 +37,8 @@ class Suspect:
         row: Of the records.
         p_value: How probable a partner as unlikely as this one is for a sound pair.
         flagged: Whether it is among those that hold up under the control of false flags.
-        better_a: Rows whose first modality fits this one's second better, best first.
-        better_b: Rows whose second modality fits this one's first better.
+        better_a: Rows whose first view fits this one's second better, best first.
+        better_b: Rows whose second view fits this one's first better.
     """
 
     row: int
@@ -50,11 +50,11 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Suspects:
-    """Pairs of two modalities, the least matching first.
+    """Pairs of two views, the least matching first.
 
     Attributes:
-        a: First modality.
-        b: Second modality.
+        a: First view.
+        b: Second view.
         checked: How many pairs were looked at.
         flagged: How many are flagged.
         false_share: Of those, at most this share is expected to be sound.
@@ -98,7 +98,7 @@ def suspects(
     media it was found to be on the safe side.
 
     Args:
-        joint: Rows of two modalities.
+        joint: Rows of two views.
         links: ``(n,)`` labels of rows that share an item. Groups need not stay together
             here: what is known of a kind helps to tell what is wrong in it.
         seed: Of the deals.

@@ -10,6 +10,7 @@ import typer
 
 from isthmus.cli.console import (
     CACHE_OPTION,
+    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
@@ -18,9 +19,10 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
-from isthmus.core.errors import InputError
-from isthmus.core.options import parse_options
+from isthmus.cli.loading import load_data, modalities_of, parse_encoders
+from isthmus.core.view import ViewPair
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,18 +43,20 @@ _HEADS = {
 
 def command(
     data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    *,
     encoder: list[str] = typer.Option(
         None,
         "--encoder",
         "-e",
-        metavar="MODALITY=ID",
-        help="Such as text=universal. Repeatable, also for one modality; the first of each is the "
+        metavar="VIEW=ID",
+        help="Such as text=universal. Repeatable, also for one view; the first of each is the "
         "one whose pairs are looked at. Default: all that are installed.",
     ),
     groups: bool = typer.Option(
         True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
     ),
     data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -63,13 +67,12 @@ def command(
     Every figure is of held-out pairs and one cheap closed form.
     """
     from isthmus.audit import diagnose
-    from isthmus.datasets import load
     from isthmus.pipeline import default_cache
     from isthmus.report import findings, write_diagnosis
 
     check_output(report)
-    named = _encoders(encoder or ())
-    dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    named = parse_encoders(encoder)
+    dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:
         found = diagnose(
             dataset,
@@ -89,22 +92,11 @@ def command(
         out().print(f"\nReport in {report}")
 
 
-def _encoders(given: Sequence[str]) -> dict[str, list[str]]:
-    """Several encoders a modality, in the order given."""
-    named: dict[str, list[str]] = {}
-    for text in given:
-        for modality, name in parse_options([text], "--encoder").items():
-            if not isinstance(name, str):
-                raise InputError(f"--encoder needs MODALITY=ID, got {text!r}")
-            named.setdefault(modality, []).append(name)
-    return named
-
-
 def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
     from rich.markup import escape
 
     console = out()
-    console.print(f"[bold]{escape(found.name)}[/]: {len(found.views.pairs):,} records")
+    console.print(f"[bold]{escape(found.name)}[/]: {len(found.encoded.pairs):,} records")
     details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
     for part, head in _HEADS.items():
         if not said[part]:
@@ -116,9 +108,9 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
             console.print(_fits(found))
         for line in details.get(part, ()):
             console.print(f"  {escape(line)}")
-    for name, reason in found.views.unusable.items():
+    for name, reason in found.encoded.unusable.items():
         console.print(f"\nWithout {escape(name)}: {escape(reason)}")
-    list_left_out([{"source": f.source, "reason": f.reason} for f in found.failures])
+    list_left_out(rows_of(found.failures))
 
 
 def _fits(found: Diagnosis) -> Table:
@@ -146,19 +138,20 @@ def _suspects(found: Diagnosis) -> list[str]:
         shown = max(_SHOWN // len(found.suspects), min(each.flagged, _SHOWN))
         for one in each.listed[:shown]:
             mark = "flagged, " if one.flagged else ""
-            line = f"{each.a}–{each.b} {found.views.name(one.row)} ({mark}p = {one.p_value:.2g})"
+            pair = ViewPair(each.a, each.b)
+            line = f"{pair} {found.encoded.name(one.row)} ({mark}p = {one.p_value:.2g})"
             if one.better_b:
-                other = found.views.name(one.better_b[0])
+                other = found.encoded.name(one.better_b[0])
                 line += f"; its {each.a} fits the {each.b} of {other} better"
             lines.append(line)
     return lines
 
 
 def _twins(found: Diagnosis) -> list[str]:
-    """The closest of every modality."""
+    """The closest of every view."""
     return [
-        f"{each.modality} {twin.cosine:.3f}: {found.views.name(twin.row)}, "
-        f"{found.views.name(twin.other)}"
+        f"{each.view} {twin.cosine:.3f}: {found.encoded.name(twin.row)}, "
+        f"{found.encoded.name(twin.other)}"
         for each in found.duplicates
         for twin in each.twins[:_TWINS]
     ]

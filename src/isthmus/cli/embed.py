@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import typer
 
+from isthmus import space as spaces
 from isthmus.cli.console import (
     CACHE_OPTION,
     EXIT_PARTLY,
@@ -18,17 +20,19 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
 )
-from isthmus.core.errors import InputError
-
-if TYPE_CHECKING:
-    from isthmus.core.linalg import F32
+from isthmus.core.errors import InputError, MediaError
+from isthmus.core.linalg import F32
+from isthmus.core.view import TEXT
+from isthmus.media.sniff import sniff_path
+from isthmus.media.source import is_file, walk
+from isthmus.tasks.retrieval.views import view_meant
 
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
     inputs: list[str] = typer.Argument(help="Texts, or files and folders of media."),
-    modality: str = typer.Option(
-        "text", "--modality", "-m", help="What the inputs are: text, image, audio."
+    view: str = typer.Option(
+        None, help="View that the inputs belong to. Default: the one that reads text."
     ),
     output: Path | None = typer.Option(
         None, "--out", "-o", help="Write vectors and their sources to this .npz file."
@@ -38,24 +42,20 @@ def command(
 ) -> None:
     """Map INPUTS into the space, as unit vectors.
 
-    Text inputs are the texts themselves; of folders, every file of the modality is taken.
-    Exits with 4 if some inputs could not be used; the others are there.
+    For a view of text, INPUTS are the texts themselves; for any other, they are files, or folders
+    of which every file of the view's modality is taken. Exits with 4 if some inputs could not be
+    used; the others are there.
     """
     from isthmus.pipeline import default_cache
-    from isthmus.space import Space
 
     if output is None and not as_json:
         raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")
     check_output(output)
-    loaded = Space.load(space)
-    if modality not in loaded.modalities:
-        raise InputError(f"{space} has no {modality!r}; it joins {', '.join(loaded.modalities)}")
-    if modality == "text" and any(Path(text).exists() for text in inputs):
-        err().print("Taken as words, though a file has that name; for files say --modality.")
-    things = list(inputs) if modality == "text" else _files(inputs, modality)
+    loaded = spaces.Space.load(space)
+    view, things = _inputs(loaded, inputs, view)
     with progress_bar(quiet=as_json) as progress:
         done = loaded.embed(
-            things, modality, cache=default_cache() if cache else None, progress=progress
+            things, view, cache=default_cache() if cache else None, progress=progress
         )
     sources = [str(thing) for thing, ok in zip(things, done.ok, strict=True) if ok]
     vectors = done.vectors[done.ok]
@@ -64,9 +64,9 @@ def command(
         first = done.failures[0]
         raise InputError(f"none of the inputs can be used; {first.source}: {first.reason}")
     if output is not None:
-        _write(output, vectors, sources, modality, loaded.fingerprint)
+        _write(output, vectors, sources, view, loaded.fingerprint)
     if as_json:
-        document = {"space": loaded.fingerprint, "modality": modality, "left_out": left_out}
+        document = {"space": loaded.fingerprint, "view": view, "left_out": left_out}
         rows = [
             {"source": source, "vector": [round(float(v), 6) for v in vector]}
             for source, vector in zip(sources, vectors, strict=True)
@@ -79,25 +79,37 @@ def command(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _write(output: Path, vectors: F32, sources: list[str], modality: str, space: str) -> None:
-    """Vectors and what they are of, as an .npz file."""
-    import numpy as np
+def _inputs(
+    space: spaces.Space, inputs: Sequence[str], view: str | None
+) -> tuple[str, list[str | Path]]:
+    """The view that is meant, and the texts or files that belong to it."""
+    way_out = "say which one is meant: --view {shell}"
+    if view is None:
+        view = view_meant(space, TEXT, way_out=way_out)
+    elif view not in space.views:
+        raise InputError(f"the space has no view {view!r}; it joins {', '.join(space.views)}")
+    modality = space.modalities[view]
+    if modality != TEXT:
+        return view, list(_files(inputs, modality))
+    if any(is_file(text) for text in inputs):
+        err().print("Taken as words, though a file has that name; for files say --view.")
+    return view, list(inputs)
 
+
+def _write(output: Path, vectors: F32, sources: list[str], view: str, space: str) -> None:
+    """Vectors and what they are of, as an .npz file."""
     with output.open("wb") as handle:
         np.savez(
             handle,
             vectors=vectors,
             sources=np.array(sources),
-            modality=np.array(modality),
+            view=np.array(view),
             space=np.array(space),
         )
 
 
-def _files(inputs: list[str], modality: str) -> list[Path]:
-    """Files as they are; of folders those that hold the modality."""
-    from isthmus.core.errors import MediaError
-    from isthmus.media.sniff import sniff_path
-    from isthmus.media.source import walk
+def _files(inputs: Sequence[str], modality: str) -> list[Path]:
+    """Files as they are; of folders those of the modality."""
 
     def fits(path: Path) -> bool:
         try:
@@ -105,12 +117,12 @@ def _files(inputs: list[str], modality: str) -> list[Path]:
         except MediaError:
             return False
 
-    found: list[Path] = []
+    files: list[Path] = []
     for text in inputs:
         path = Path(text).expanduser()
         if not path.exists():
             raise InputError(f"there is no file or folder {text!r}")
-        found += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
-    if not found:
+        files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
+    if not files:
         raise InputError(f"{', '.join(inputs)}: nothing in there is {modality}")
-    return found
+    return files

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from isthmus import space as spaces
+from isthmus import tasks
 from isthmus.cli.console import (
     JSON_OPTION,
     SPACE_OPTION,
@@ -15,15 +18,18 @@ from isthmus.cli.console import (
     out,
     print_json,
 )
+from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import TEXT
+from isthmus.media.source import is_file, item_from_path
+from isthmus.tasks.retrieval.typed import STORED
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from isthmus.core.item import MediaItem
     from isthmus.core.record import Record
-    from isthmus.tasks import Store
     from isthmus.tasks.retrieval.explain import Explanation, Side
 
 _FOR, _AGAINST = "dark_orange", "slate_blue1"
@@ -35,12 +41,13 @@ _BAR = 24
 def command(
     query: str = typer.Argument(help="Words, the path of a picture or sound, or id:… of an item."),
     item: str = typer.Argument(help="What it is compared with: words, a path, or id:…"),
+    *,
     space: str | None = SPACE_OPTION,
     store: Path | None = STORE_OPTION,
-    query_modality: str | None = typer.Option(
-        None, help="Default: that of the file of this name, else text."
+    asked_as: str | None = typer.Option(
+        None, "--as", help="View of the query. Default: the one that reads such a file, or words."
     ),
-    item_modality: str | None = typer.Option(None, help="The same for the item."),
+    item_view: str | None = typer.Option(None, help="The same for the item."),
     output: Path | None = typer.Option(
         None, "--out", "-o", help="Also write one HTML page to this file."
     ),
@@ -51,31 +58,27 @@ def command(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say which words, places, moments and training pairs make the score of QUERY and ITEM."""
-    from isthmus.cli.opening import open_store
     from isthmus.report.pages.explanation.page import write_explanation
-    from isthmus.space import Space
-    from isthmus.tasks.retrieval.explain import explain
-    from isthmus.tasks.retrieval.query import STORED
+    from isthmus.report.pages.explanation.words import sentences
 
     check_output(output)
-    given = ((query, query_modality), (item, item_modality))
-    if store is not None or any(text.startswith(STORED) for text, _ in given):
-        if space is not None:
-            raise InputError("a store has a space of its own: name --store or --space, not both")
-        with open_store(store) as opened:
-            records = _records(data)
-            asked, found = (_item(*each, store=opened) for each in given)
-            made = opened.explain(asked, found, seed=seed)
-    else:
-        asked, found = (_item(*each) for each in given)
-        records = _records(data)
-        loaded = Space.load(space or "starter")
-        made = explain(loaded, asked, asked.modality, found, found.modality, seed=seed)
+    stored = any(text.startswith(STORED) for text in (query, item))
+    if space is not None and (store is not None or stored):
+        raise InputError("a store has a space of its own: name --store or --space, not both")
+    records = _records(data)
+    with _opened(store, space, stored=stored) as opened:
+        known = opened.space.modalities
+        asked, found = _thing(query, known, asked_as), _thing(item, known, item_view)
+        made = opened.explain(
+            tasks.Query.stored(asked) if isinstance(asked, str) else asked,
+            found,
+            asked_as=asked_as,
+            item_view=item_view,
+            seed=seed,
+        )
     if output is not None:
         write_explanation(output, made, records=records)
     if as_json:
-        from isthmus.report.pages.explanation.words import sentences
-
         print_json({"said": sentences(made), **made.to_json()})
         return
     _print(made)
@@ -83,16 +86,26 @@ def command(
         out().print(f"\nPage in {output}", markup=False)
 
 
-def _item(given: str, modality: str | None, store: Store | None = None) -> MediaItem:
-    """An item of the store by its id, a file where there is one or must be one, else words."""
-    from isthmus.core.item import MediaItem
-    from isthmus.core.view import TEXT
-    from isthmus.media.source import is_file, item_from_path
-    from isthmus.tasks.retrieval.query import STORED
+def _opened(store: Path | None, space: str | None, *, stored: bool) -> tasks.Store:
+    """The store that is meant; where only a space is, an empty one of that space."""
+    if store is not None or stored:
+        return open_store(store)
+    return tasks.Store.in_memory(spaces.Space.load(space or "starter"))
 
-    if store is not None and given.startswith(STORED):
-        return store.item(given.removeprefix(STORED))
 
+def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | MediaItem:
+    """Id of an item of the store, a file where there is one or must be one, else words.
+
+    Args:
+        given: What the user typed.
+        known: Modality by view.
+        view: That the user named.
+    """
+    if given.startswith(STORED):
+        return given.removeprefix(STORED)
+    if view is not None and view not in known:
+        raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+    modality = None if view is None else known[view]
     if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():
             raise InputError("there is nothing to explain: the text is empty")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
 )
+from isthmus.cli.opening import open_store
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
@@ -35,6 +37,12 @@ def command(
     paths: list[str] = typer.Argument(help="Files and folders."),
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
+    *,
+    view: list[str] = typer.Option(
+        None,
+        help="View that the files belong to, where several views read one modality; files of "
+        "other modalities are passed over. Repeatable.",
+    ),
     include: list[str] = typer.Option(
         None, metavar="PATTERN", help="Only files that match, such as '*.jpg'. Repeatable."
     ),
@@ -53,31 +61,53 @@ def command(
     Files that have not changed are not read again; originals are never touched. Exits with 4
     if some files could not be used; the others are there.
     """
-    from isthmus.cli.opening import open_store
-
     _one_arena()
     with open_store(store, space, create=True) as opened:
-        wanted, unwanted = include or (), exclude or ()
+        chosen = _Chosen(paths, include or (), exclude or (), view or ())
         if dry_run:
-            todo = opened.plan(paths, include=wanted, exclude=unwanted, retry=retry)
-            _say_plan(todo, as_json)
+            _say_plan(chosen.plan(opened, retry=retry), as_json)
             return
-
-        def add(*, retry: bool, quiet: bool) -> IndexReport:
-            with progress_bar(quiet=quiet) as progress:
-                return opened.add(
-                    paths, include=wanted, exclude=unwanted, retry=retry, progress=progress
-                )
-
-        report = add(retry=retry, quiet=as_json)
+        report = chosen.add(opened, retry=retry, quiet=as_json)
         if as_json:
             print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
         else:
             _say(report, opened)
         if watch:
-            _follow(opened, paths, lambda: add(retry=False, quiet=True), as_json)
+            _follow(opened, paths, lambda: chosen.add(opened, retry=False, quiet=True), as_json)
     if report.broken:
         raise typer.Exit(EXIT_PARTLY)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Which files are meant."""
+
+    paths: Sequence[str]
+    include: Sequence[str]
+    exclude: Sequence[str]
+    views: Sequence[str]
+
+    def plan(self, store: Store, *, retry: bool) -> Plan:
+        """What there is to do."""
+        return store.plan(
+            self.paths,
+            include=self.include,
+            exclude=self.exclude,
+            retry=retry,
+            views=self.views,
+        )
+
+    def add(self, store: Store, *, retry: bool, quiet: bool) -> IndexReport:
+        """Do it."""
+        with progress_bar(quiet=quiet) as progress:
+            return store.add(
+                self.paths,
+                include=self.include,
+                exclude=self.exclude,
+                retry=retry,
+                views=self.views,
+                progress=progress,
+            )
 
 
 def _one_arena() -> None:
@@ -92,8 +122,6 @@ def _one_arena() -> None:
 
 def _say(report: IndexReport, store: Store) -> None:
     """What was done, in words."""
-    from isthmus.tasks.retrieval.index import count_kinds
-
     console = out()
     if report.seen_nothing:
         console.print("There is no file to index there; hidden ones are passed over.")
@@ -108,7 +136,7 @@ def _say(report: IndexReport, store: Store) -> None:
     _list("nearly alike", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
     _list("no longer there, kept and marked", report.gone)
     if report.unsupported:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in count_kinds(report.unsupported).items())
+        kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
         console.print(f"{len(report.unsupported)} files are of kinds that are not read: {kinds}")
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 

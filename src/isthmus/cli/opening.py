@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from isthmus import space as spaces
+from isthmus import tasks
 from isthmus.core.errors import ArtifactError
 
-if TYPE_CHECKING:
-    from isthmus.tasks import Store
 
-
-def open_store(folder: Path | None, space: str | None = None, *, create: bool = False) -> Store:
+def open_store(
+    folder: Path | None, space: str | None = None, *, create: bool = False
+) -> tasks.Store:
     """The store that a user means.
 
     Args:
@@ -22,10 +22,7 @@ def open_store(folder: Path | None, space: str | None = None, *, create: bool = 
     Raises:
         ArtifactError: If there is none and none is to be made.
     """
-    from isthmus.space import Space
-    from isthmus.tasks import Store, default_store
-
-    place = folder or default_store()
+    place = folder or tasks.default_store()
     there = (place / "space").is_dir()
     if not there and not create:
         raise ArtifactError(
@@ -33,5 +30,5 @@ def open_store(folder: Path | None, space: str | None = None, *, create: bool = 
             + (f" --store {place}" if folder else "")
         )
     if space is None:
-        return Store.open(place, None if there else Space.load("starter"))
-    return Store.open(place, Space.load(space))
+        return tasks.Store.open(place, None if there else spaces.Space.load("starter"))
+    return tasks.Store.open(place, spaces.Space.load(space))

@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 import typer
 
 from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, STORE_OPTION, err, out, print_json
+from isthmus.cli.opening import open_store
+from isthmus.cli.options import with_search_options
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.tasks import SearchOptions
 
 if TYPE_CHECKING:
     from isthmus.tasks import Hit, Results
 
 EXIT_NOTHING = 5
 """Nothing in the store matches."""
-_COLOURS = {"text": "grey70", "image": "cyan", "audio": "yellow", "video": "magenta"}
-_GLYPHS = {"text": "¶", "image": "▣", "audio": "♪", "video": "▶"}
+_COLOURS = {TEXT: "grey70", IMAGE: "cyan", AUDIO: "yellow", VIDEO: "magenta"}
+_GLYPHS = {TEXT: "¶", IMAGE: "▣", AUDIO: "♪", VIDEO: "▶"}
 _TEXT_SHOWN = 100
 _THUMBNAIL = 24
 
 
+@with_search_options
 def command(
     query: list[str] = typer.Argument(
         help="Words, or the path of a picture or sound; several joined by + and -: "
@@ -27,22 +32,8 @@ def command(
     ),
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
-    modality: list[str] = typer.Option(
-        None, "--modality", "-m", help="Only hits of this one: text, image, audio. Repeatable."
-    ),
-    k: int = typer.Option(10, "-k", min=1, help="How many hits."),
-    where: str = typer.Option(
-        None, help="Filter, such as 'path~\"animals/*\" and added>2026-01-01'."
-    ),
-    min_probability: float | None = typer.Option(
-        None, min=0.0, max=1.0, help="Leave out hits that are less likely to match."
-    ),
-    readout: str = typer.Option(
-        "instance", help="instance: the one that belongs; semantic: what is alike in kind."
-    ),
-    words: bool = typer.Option(
-        True, "--words/--no-words", help="Also find items whose name or text holds the words."
-    ),
+    *,
+    options: SearchOptions,
     nearest: bool = typer.Option(
         False, "--nearest", help="Show the nearest items even where nothing matches."
     ),
@@ -55,19 +46,8 @@ def command(
 
     Exits with 5 if nothing matches.
     """
-    from isthmus.cli.opening import open_store
-    from isthmus.space.readout import check_readout
-
     with open_store(store, space) as opened:
-        results = opened.search(
-            " ".join(query),
-            modality=modality or None,
-            k=k,
-            where=where,
-            min_probability=min_probability,
-            readout=check_readout(readout),
-            words=words,
-        )
+        results = opened.search(" ".join(query), options)
         empty = not len(opened)
     if as_json:
         print_json(results.to_json())
@@ -90,7 +70,7 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         for rank, hit in enumerate(results.hits, 1):
             _print(rank, hit, thumbnail=show)
     if results.uncalibrated and results.hits:
-        listed = ", ".join(results.uncalibrated)
+        listed = ", ".join(map(str, results.uncalibrated))
         err().print(
             f"[dim]Scores of {listed} are uncalibrated: no pairs were held out for them.[/]"
         )
@@ -103,15 +83,16 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     colour = _COLOURS.get(hit.modality, "white")
     number = "" if hit.probability is None else f" {hit.probability:.0%}"
     marks = "".join([", by name" if hit.named else "", ", file is gone" if hit.gone else ""])
-    likely = f"{hit.words}{number}{marks}"
+    view = "" if hit.view == hit.modality else f", {escape(hit.view)}"
+    likely = f"{hit.words}{number}{view}{marks}"
     glyph = _GLYPHS.get(hit.modality, "•")
     console = out()
     console.print(f"{rank:3} [{colour}]{glyph}[/] {escape(hit.source)}  [dim]{likely}[/]")
-    if hit.modality == "text":
+    if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{escape(flat[:_TEXT_SHOWN])}[/]")
-    if thumbnail and hit.modality == "image" and not hit.gone:
+    if thumbnail and hit.modality == IMAGE and not hit.gone:
         _show(Path(hit.source))
 
 
@@ -144,12 +125,11 @@ def _show(path: Path) -> None:
     from textual_image.renderable import Image
 
     from isthmus.core.errors import MediaError
-    from isthmus.media import decode
     from isthmus.media.source import item_from_path
+    from isthmus.pipeline import WORKERS
 
     try:
-        picture = decode(item_from_path(path, "image"), image_side=256)
+        picture = WORKERS.small(item_from_path(path, IMAGE), 256)
     except MediaError:
         return
-    picture.thumbnail((256, 256))
     out().print(Image(picture, width=_THUMBNAIL, height="auto"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -13,7 +14,9 @@ from isthmus.cli.console import (
     out,
     print_json,
 )
+from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
+from isthmus.core.view import View
 
 
 def status(
@@ -24,14 +27,12 @@ def status(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say what is in a store."""
-    from isthmus.cli.opening import open_store
-
     with open_store(store) as opened:
         counts, records = opened.status(), list(opened.backend.files().values())
-        folder = opened.folder
+        folder, modalities = opened.folder, opened.space.modalities
     lists: dict[str, list[str]] = {}
     if failed:
-        lists["failed"] = [f"{r.path}: {r.reason}" for r in records if r.reason and not r.gone]
+        lists["failed"] = [f"{r.path}: {r.reason}" for r in records if r.failed and not r.gone]
     if gone:
         lists["gone"] = [r.path for r in records if r.gone]
     if copies:
@@ -41,16 +42,20 @@ def status(
                 by_item.setdefault(record.item, []).append(record.path)
         lists["copies"] = ["  =  ".join(sorted(p)) for p in by_item.values() if len(p) > 1]
     if as_json:
-        print_json({"store": str(folder), **counts, "lists": lists})
+        print_json(
+            {"store": str(folder), **asdict(counts), "modalities": modalities, "lists": lists}
+        )
         return
     from rich.markup import escape
 
     console = out()
-    items = ", ".join(f"{n:,} {m}" for m, n in counts["items"].items()) or "nothing yet"
-    console.print(f"{folder}: {items}")
+    items = ", ".join(
+        f"{n:,} {View(v, modalities[v]) if v in modalities else v}" for v, n in counts.items.items()
+    )
+    console.print(f"{folder}: {items or 'nothing yet'}", markup=False)
     console.print(
-        f"{counts['files']:,} files known, {counts['failed']} could not be used, "
-        f"{counts['gone']} no longer there"
+        f"{counts.files:,} files known, {counts.failed} could not be used, "
+        f"{counts.gone} no longer there"
     )
     for name, lines in lists.items():
         console.print(f"[bold]{name}[/]: {len(lines)}")
@@ -68,8 +73,6 @@ def doctor(
 
     Exits with 1 if damage is left.
     """
-    from isthmus.cli.opening import open_store
-
     with open_store(store) as opened:
         found = opened.check(deep=deep, repair=repair)
         folder = opened.folder
@@ -95,16 +98,17 @@ def doctor(
 def forget(
     paths: list[str] = typer.Argument(None, help="Files, or folders whose files are meant."),
     item: list[str] = typer.Option(None, "--id", help="Id of an item. Repeatable."),
+    view: list[str] = typer.Option(
+        None, help="Only items of this view; with nothing else named, all of them. Repeatable."
+    ),
     store: Path | None = STORE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Remove items from a store for good, older versions included; the files stay as they are."""
-    from isthmus.cli.opening import open_store
-
-    if not paths and not item:
-        raise InputError("name files, folders or --id of what is to be forgotten")
+    if not paths and not item and not view:
+        raise InputError("name files, folders, --id or --view of what is to be forgotten")
     with open_store(store) as opened:
-        removed = opened.forget(paths or (), item or ())
+        removed = opened.forget(paths or (), item or (), views=view or ())
         left = len(opened)
     if as_json:
         print_json({"removed": removed, "items": left})

@@ -2,6 +2,8 @@
 
 A folder holds ``isthmus.json`` (its kind, format version, document, and the SHA-256 of
 that document and of its tensors) and ``tensors.safetensors``. Pickle is never used.
+
+This is own code because safetensors has no checksum, and writes one file rather than a folder.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
+from isthmus.core.linalg import Array
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
 _OLD = "it"
 
-Tensors = Mapping[str, NDArray[Any]]
+Tensors = Mapping[str, Array]
 
 
 def content_hash(data: bytes) -> str:
@@ -158,7 +160,7 @@ def check_writable(path: Path) -> None:
         raise ArtifactError(f"{path} cannot be written: {above}: {reason}") from error
 
 
-def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read a folder that :func:`save_artifact` wrote.
 
     Returns:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
-from numpy.typing import NDArray
-
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, what is done and the total: ``progress("encode image", 32, 674)``."""
@@ -34,7 +32,10 @@ class Encoder(Protocol):
     languages: tuple[str, ...]
 
     def prepare(self, decoded: Any) -> Any:
-        """Turn a decoded item into what :meth:`encode` takes; runs in worker threads.
+        """Turn a decoded item into what :meth:`encode` takes.
+
+        It runs in child processes where :func:`isthmus.encoders.load` made the encoder, else in
+        worker threads.
 
         Args:
             decoded: What ``isthmus.media.decode`` yields for this modality: captions as
@@ -52,8 +53,71 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Batched(Protocol):
+    """An encoder that prefers batches of one size.
+
+    Attributes:
+        batch_size: Items a batch.
+    """
+
+    batch_size: int
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """An encoder of images that needs no more than so many pixels.
+
+    Attributes:
+        image_side: Shorter side in pixels; None for all there are.
+    """
+
+    image_side: int | None
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """An encoder that learns from the texts of a data set before it encodes."""
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts.
+
+        Returns:
+            Itself.
+        """
+        ...
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What was learned, as JSON-serialisable values and as arrays."""
+        ...
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self:
+        """The encoder that :meth:`state` described."""
+        ...
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """An encoder that can say with which options it is made again."""
+
+    def options(self) -> dict[str, Any]:
+        """Options for :func:`isthmus.encoders.load`, JSON-serialisable."""
+        ...
+
+
+def batch_size_of(encoder: Encoder, default: int = 32) -> int:
+    """Items a batch that an encoder prefers."""
+    return encoder.batch_size if isinstance(encoder, Batched) else default
+
+
+def image_side_of(encoder: Encoder) -> int | None:
+    """The shorter side in pixels that an encoder needs; None for all there are."""
+    return encoder.image_side if isinstance(encoder, Sized) else None
+
+
+@runtime_checkable
 class Head(Protocol):
-    """What an aligner leaves behind for one modality: a small map that needs only numpy."""
+    """What an aligner leaves behind for one view: a small map that needs only numpy."""
 
     kind: str
 
@@ -67,10 +131,10 @@ class Head(Protocol):
         """Dimension of the space."""
         ...
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native vectors ``(n, input_dim)`` to unit vectors ``(n, output_dim)`` float32."""
         ...
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Parameters as JSON-serialisable values and as arrays."""
         ...

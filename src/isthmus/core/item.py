@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import DataError, MediaError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, VECTOR
 
 Payload = Path | bytes | tuple[str, ...] | NDArray[np.floating]
 
@@ -25,7 +24,7 @@ class MediaItem:
 
     Attributes:
         id: Hash of the content, so the same content has one id wherever it lies.
-        modality: ``"text"``, ``"image"``, ``"audio"``, ``"video"`` or a name of the user's.
+        modality: How its bytes are read: one of :data:`isthmus.core.view.MODALITIES`.
         source: What the user knows it by: a path, a table row, a caption.
         payload: A path, the bytes, one or several captions of one thing, or a vector.
         span: Start and end in seconds where the item is a part of a recording.
@@ -64,10 +63,10 @@ class MediaItem:
         return cls(content_hash(data), modality, source, data)
 
     @classmethod
-    def from_vector(cls, vector: NDArray[Any], modality: str, *, source: str) -> MediaItem:
+    def from_vector(cls, vector: Array, *, source: str) -> MediaItem:
         """An item that is already a native vector, ``(dim,)``."""
         row = check_vectors(vector, name=source)[0]
-        return cls(content_hash(row.tobytes()), modality, source, row)
+        return cls(content_hash(row.tobytes()), VECTOR, source, row)
 
     def read(self) -> bytes:
         """The bytes of the item; originals are only ever opened for reading."""

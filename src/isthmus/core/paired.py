@@ -4,46 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import as_matrix, check_vectors
 
 
 @dataclass(frozen=True, eq=False)
 class PairedVectors:
-    """Native vectors of records, one row a record in every modality.
+    """Native vectors of records, one row a record in every view.
 
     Attributes:
-        vectors: By modality ``(n, dim)`` float32; rows of absent items are zero.
-        present: By modality ``(n,)`` bool, whether the record has that item.
+        vectors: By view ``(n, dim)`` float32; rows of absent items are zero.
+        present: By view ``(n,)`` bool, whether the record has that item.
         ids: Record ids, ``n`` of them.
         groups: ``(n,)`` labels; rows with one label never straddle a split.
 
     Raises:
-        DataError: If the modalities differ in rows.
+        DataError: If the views differ in rows.
         VectorError: If a present row is not finite or only zeros.
     """
 
     vectors: Mapping[str, F32]
     present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     ids: Sequence[str] = ()
-    groups: NDArray[Any] | None = None
+    groups: Array | None = None
 
     def __post_init__(self) -> None:
         if not self.vectors:
-            raise DataError("need vectors of at least one modality, got none")
+            raise DataError("need vectors of at least one view, got none")
         if unknown := [m for m in self.present if m not in self.vectors]:
             raise DataError(f"masks of {', '.join(unknown)}, but no vectors of that name")
         arrays = {m: as_matrix(x, name=m) for m, x in self.vectors.items()}
         rows = {m: len(x) for m, x in arrays.items()}
         if len(set(rows.values())) > 1:
             listed = ", ".join(f"{m} has {n}" for m, n in rows.items())
-            raise DataError(f"row i of every modality must be one record, but {listed} rows")
+            raise DataError(f"row i of every view must be one record, but {listed} rows")
         n = next(iter(rows.values()))
         checked: dict[str, F32] = {}
         present: dict[str, NDArray[np.bool_]] = {}
@@ -70,11 +69,11 @@ class PairedVectors:
         return len(next(iter(self.vectors.values())))
 
     @property
-    def modalities(self) -> tuple[str, ...]:
-        """The modalities, in the order they were given."""
+    def views(self) -> tuple[str, ...]:
+        """The views, in the order they were given."""
         return tuple(self.vectors)
 
-    def take(self, rows: NDArray[Any]) -> PairedVectors:
+    def take(self, rows: Array) -> PairedVectors:
         """The records at ``rows`` (indices or a mask), in that order."""
         index = np.arange(len(self))[rows]
         return PairedVectors(
@@ -84,20 +83,20 @@ class PairedVectors:
             None if self.groups is None else np.asarray(self.groups)[index],
         )
 
-    def select(self, modalities: Iterable[str]) -> PairedVectors:
-        """Only these modalities, all rows."""
-        names = list(modalities)
+    def select(self, views: Iterable[str]) -> PairedVectors:
+        """Only these views, all rows."""
+        names = list(views)
         return replace(
             self,
             vectors={m: self.vectors[m] for m in names},
             present={m: self.present[m] for m in names},
         )
 
-    def rows(self, *modalities: str) -> NDArray[np.intp]:
-        """Rows that have every one of ``modalities``."""
-        return np.flatnonzero(np.logical_and.reduce([self.present[m] for m in modalities]))
+    def rows(self, *views: str) -> NDArray[np.intp]:
+        """Rows that have every one of ``views``."""
+        return np.flatnonzero(np.logical_and.reduce([self.present[m] for m in views]))
 
     def pair(self, a: str, b: str) -> tuple[F32, F32]:
-        """The rows that have both modalities: ``(n_ab, dim_a)`` and ``(n_ab, dim_b)``."""
+        """The rows that have both views: ``(n_ab, dim_a)`` and ``(n_ab, dim_b)``."""
         rows = self.rows(a, b)
         return self.vectors[a][rows], self.vectors[b][rows]

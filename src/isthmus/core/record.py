@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import MEDIA_MODALITIES
+from isthmus.core.view import MODALITIES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One row of a data set: at most one item per modality, any of them missing.
+    """One row of a data set: at most one item per view, any of them missing.
 
     Attributes:
         id: Unique within its data set.
-        items: Item by modality.
+        items: Item by view.
         group: Records of one group never straddle a split; also the category in mAP.
         split: A fixed part of the data set it belongs to, such as ``"test"``.
         language: Of its text, as a BCP 47 tag, where it has one.
@@ -29,7 +30,7 @@ class Record:
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Something that was left out, and why, so that it can be listed.
 
@@ -42,7 +43,7 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Records with a name; ``skipped`` lists what was found but could not become a record.
 
@@ -67,16 +68,32 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.records)
 
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Every modality that some record has, media first, in a fixed order."""
-        found = {modality for record in self.records for modality in record.items}
-        order = {name: rank for rank, name in enumerate(MEDIA_MODALITIES)}
-        return tuple(sorted(found, key=lambda m: (order.get(m, len(order)), m)))
+    @cached_property
+    def modalities(self) -> Mapping[str, str]:
+        """Modality by view, for every view that some record has: media first, then by name.
 
-    def select(self, modalities: Iterable[str]) -> Dataset:
-        """Only items of these modalities; records that have none of them are dropped."""
-        names = set(modalities)
+        Raises:
+            DataError: If a view holds items of two modalities.
+        """
+        found: dict[str, str] = {}
+        for record in self.records:
+            for view, item in record.items.items():
+                if found.setdefault(view, item.modality) != item.modality:
+                    raise DataError(
+                        f"{self.name}: the view {view!r} holds {found[view]}, but record "
+                        f"{record.id!r} has {item.modality} there; a view has one modality"
+                    )
+        order = {name: rank for rank, name in enumerate(MODALITIES)}
+        return dict(sorted(found.items(), key=lambda pair: (order[pair[1]], pair[0])))
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Every view that some record has, in the order of :attr:`modalities`."""
+        return tuple(self.modalities)
+
+    def select(self, views: Iterable[str]) -> Dataset:
+        """Only items of these views; records that have none of them are dropped."""
+        names = set(views)
         cut = [
             replace(record, items={m: i for m, i in record.items.items() if m in names})
             for record in self.records

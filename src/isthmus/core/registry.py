@@ -1,4 +1,7 @@
-"""Names that users type, resolved to objects that are imported only when asked for."""
+"""Names that users type, resolved to objects that are imported only when asked for.
+
+This is own code because with entry points any installed package could change what a name means.
+"""
 
 from __future__ import annotations
 

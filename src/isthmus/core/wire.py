@@ -1,4 +1,7 @@
-"""Arrays and plain values as bytes, for pipes between processes: JSON and raw memory, no pickle."""
+"""Arrays and plain values as bytes, for pipes between processes: JSON and raw memory, no pickle.
+
+This is own code because pickle runs code, safetensors holds no nested lists and msgpack no arrays.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ _KINDS = "fiub"
 
 
 def pack(value: Any) -> bytes:
-    """Lists, tuples, numbers, texts, None and arrays, nested at will, as bytes.
+    """Lists, tuples, dicts, numbers, texts, bytes, None and arrays, nested at will, as bytes.
+
+    Keys of dicts must be texts.
 
     Raises:
         InputError: For anything else.
@@ -24,27 +29,32 @@ def pack(value: Any) -> bytes:
         >>> unpack(pack([(np.arange(3), 7)]))
         [(array([0, 1, 2]), 7)]
     """
-    arrays: list[bytes] = []
+    blocks: list[bytes] = []
 
     def plain(one: Any) -> Any:
         match one:
             case None | bool() | int() | float() | str():
                 return one
+            case bytes():
+                blocks.append(one)
+                return {"bytes": len(one)}
             case tuple():
                 return {"tuple": [plain(each) for each in one]}
+            case dict() if all(isinstance(key, str) for key in one):
+                return {"dict": {key: plain(each) for key, each in one.items()}}
             case list():
                 return [plain(each) for each in one]
             case np.ndarray() if one.dtype.kind in _KINDS:
-                arrays.append(np.ascontiguousarray(one).tobytes())
+                blocks.append(np.ascontiguousarray(one).tobytes())
                 return {"dtype": one.dtype.str, "shape": one.shape}
         raise InputError(f"a {type(one).__name__} cannot be sent to another process")
 
     document = json.dumps(plain(value)).encode()
-    return b"".join([_LENGTH.pack(len(document)), document, *arrays])
+    return b"".join([_LENGTH.pack(len(document)), document, *blocks])
 
 
-def unpack(data: bytes) -> Any:
-    """What :func:`pack` was given; arrays are read-only.
+def unpack(data: bytes | bytearray) -> Any:
+    """What :func:`pack` was given; arrays share the memory of ``data``.
 
     Raises:
         InputError: If the bytes are damaged.
@@ -61,6 +71,14 @@ def unpack(data: bytes) -> Any:
             return one
         if "tuple" in one:
             return tuple(whole(each) for each in one["tuple"])
+        if "dict" in one:
+            return {key: whole(each) for key, each in one["dict"].items()}
+        if "bytes" in one:
+            block = bytes(memoryview(data)[place : place + int(one["bytes"])])
+            if len(block) != one["bytes"]:
+                raise ValueError("bytes are missing")
+            place += len(block)
+            return block
         dtype, shape = np.dtype(one["dtype"]), tuple(int(n) for n in one["shape"])
         if dtype.kind not in _KINDS:
             raise ValueError(f"arrays of {dtype}")

@@ -15,7 +15,7 @@ from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
 from isthmus.datasets.fetch import find, get
 
-__all__ = ["find", "get", "load", "names"]
+__all__ = ["find", "get", "has_columns", "load", "names"]
 
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
 for _name in ("openclipart", "shapes", "tuxpaint"):
@@ -61,8 +61,23 @@ def load(spec: str | Path, **options: Any) -> Dataset:
         >>> len(load("shapes", n=12))
         12
     """
+    name, loader, arguments = _loader(spec)
+    return _call(name, loader, options, *arguments)
+
+
+def has_columns(spec: str | Path) -> bool:
+    """Whether a data set has columns that ``load(spec, columns=…)`` can name views after.
+
+    Raises:
+        DataError: If there is no such data set.
+    """
+    return "columns" in inspect.signature(_loader(spec)[1]).parameters
+
+
+def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, ...]]:
+    """What a data set is called, what loads it, and from where."""
     if isinstance(spec, str) and spec in _NAMED:
-        return _call(spec, _NAMED.get(spec), options)
+        return spec, _NAMED.get(spec), ()
     path = Path(spec).expanduser()
     if not path.exists():
         raise _unknown(spec, path)
@@ -74,7 +89,7 @@ def load(spec: str | Path, **options: Any) -> Dataset:
         if not targets:
             raise DataError(f"{path} is not a data set that isthmus reads; give {_KINDS}")
         target = targets[0]
-    return _call(str(path), _NAMED.get(target), options, path)
+    return str(path), _NAMED.get(target), (path,)
 
 
 def _call(

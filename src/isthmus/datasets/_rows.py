@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.core.errors import DataError, InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
-from isthmus.core.view import MEDIA_MODALITIES, TEXT
+from isthmus.core.view import TEXT
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import HEAD_BYTES, sniff
 from isthmus.media.source import item_from_path
@@ -106,8 +106,8 @@ def path_item(cell: str, modality: str | None, folder: Path, root: Path) -> Medi
     return text_file_item(item) if item.modality == TEXT else item
 
 
-def vector_item(cell: Any, modality: str, source: str, dims: dict[str, int]) -> MediaItem:
-    """An item for a list of numbers; the first of each modality sets its dimension.
+def vector_item(cell: Any, view: str, source: str, dims: dict[str, int]) -> MediaItem:
+    """An item for a list of numbers; the first of each view sets its dimension.
 
     Raises:
         MediaError: If it is not a vector of that dimension, finite and not zero.
@@ -116,17 +116,12 @@ def vector_item(cell: Any, modality: str, source: str, dims: dict[str, int]) -> 
         vector = np.asarray(cell, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise MediaError(source, "is not a list of numbers") from error
-    dim = dims.setdefault(modality, vector.size)
+    dim = dims.setdefault(view, vector.size)
     if vector.ndim != 1 or vector.size != dim:
         raise MediaError(source, f"has shape {vector.shape}, need ({dim},) like the rows before")
     if not np.isfinite(vector).all() or not vector.any():
         raise MediaError(source, "has NaN or infinite values, or only zeros")
-    return MediaItem.from_vector(vector, modality, source=source)
-
-
-def is_media(modality: str) -> bool:
-    """Whether cells of this modality are files or captions and not vectors."""
-    return modality in MEDIA_MODALITIES
+    return MediaItem.from_vector(vector, source=source)
 
 
 def reason(error: InputError) -> str:

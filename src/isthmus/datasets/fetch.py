@@ -1,4 +1,8 @@
-"""Data sets that Debian packages: where they are, and how to get them without root."""
+"""Data sets that Debian packages: where they are, and how to get them without root.
+
+This is own code because apt finds the packages and checks their signatures; pooch needs an
+address and a checksum of each file.
+"""
 
 from __future__ import annotations
 

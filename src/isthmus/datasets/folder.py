@@ -47,7 +47,10 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     if tables:
         return _load_metadata(root, tables, columns or {}, collector)
     if columns:
-        raise DataError(f"{root} has no {' or '.join(_METADATA)}, so columns= has no meaning")
+        raise DataError(
+            f"{root} has no {' or '.join(_METADATA)}, so it has no columns; "
+            "its files are the views text, image and audio"
+        )
     stems: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         stems[_stem(root, file)].append(file)

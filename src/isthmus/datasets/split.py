@@ -33,13 +33,13 @@ def hold_out(dataset: Dataset, share: float, *, seed: int = 0) -> tuple[Dataset,
 
 
 def through_text(dataset: Dataset) -> Dataset:
-    """Split records so that every other modality shares a record with text alone.
+    """Split records so that every other view shares a record with text alone.
 
     A record of text, image and sound becomes one of text and image and one of text and
     sound. What is learned between image and sound is then learned through text.
 
     Args:
-        dataset: Any records; those of two modalities or fewer stay as they are.
+        dataset: Any records; those of two views or fewer stay as they are.
     """
     records: list[Record] = []
     for record in dataset.records:

@@ -13,11 +13,10 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.extras import require
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,
-    is_media,
     path_item,
     text_item,
     vector_item,
@@ -27,18 +26,19 @@ FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
 
 _FIELDS = ("id", "group", "split", "language")
-_ROLES = {
-    "caption": TEXT,
-    "captions": TEXT,
-    "text": TEXT,
-    "image": IMAGE,
-    "audio": AUDIO,
-    "video": VIDEO,
+_ROLES: dict[str, View | str] = {
+    "caption": View(TEXT, TEXT),
+    "captions": View(TEXT, TEXT),
+    "text": View(TEXT, TEXT),
+    "image": View(IMAGE, IMAGE),
+    "audio": View(AUDIO, AUDIO),
+    "video": View(VIDEO, VIDEO),
     "file_name": FILE,
-    "image_file_name": IMAGE,
-    "audio_file_name": AUDIO,
-    "video_file_name": VIDEO,
-} | {name: name for name in _FIELDS}
+    "image_file_name": View(IMAGE, IMAGE),
+    "audio_file_name": View(AUDIO, AUDIO),
+    "video_file_name": View(VIDEO, VIDEO),
+    **{name: name for name in _FIELDS},
+}
 _BATCH = 1024
 Row = tuple[str, Mapping[str, Any]]
 
@@ -55,13 +55,14 @@ def load(
 
     Columns named ``text`` or ``caption`` hold captions, ``image`` and ``audio`` hold paths
     relative to the table (in Parquet also bytes), any other column whose cells are lists
-    of numbers holds vectors of a modality of that name. ``id``, ``group``, ``split`` and
+    of numbers holds vectors of a view of that name. ``id``, ``group``, ``split`` and
     ``language`` say what they say. Empty cells and NaN are missing items.
 
     Args:
         path: ``.parquet``, ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, a list of objects.
-        columns: What further columns hold, by name: ``{"title_zh": "text"}``. Several
-            columns of text make one item. ``"file"`` stands for paths of any modality.
+        columns: What columns hold, by name: a modality, ``{"title_zh": "text"}``, or a view
+            and its modality, ``{"reply": "answer:text"}``. Several columns of text of one view
+            make one item. ``"file"`` stands for paths of any modality.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -93,7 +94,7 @@ class _RowReader:
         self, path: Path, columns: Mapping[str, str], root: Path, collector: Collector
     ) -> None:
         self._path = path
-        self._given = dict(columns)
+        self._given = {name: _parsed(role) for name, role in columns.items()}
         self._root = root
         self._collector = collector
         self._dims: dict[str, int] = {}
@@ -101,15 +102,15 @@ class _RowReader:
         self._used = False
 
     def check(self) -> None:
-        """Refuse a table none of whose columns holds a modality, or that lacks a named one."""
+        """Refuse a table none of whose columns holds a view, or that lacks a named one."""
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
         if lacking and self._seen:
             raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}")
         if self._seen and not self._used:
             raise DataError(
-                f"{self._path}: no column holds a modality; it has {found}. Name them text, image "
-                "or audio, or say what they hold: columns={'title': 'text'}"
+                f"{self._path}: no column holds a view; it has {found}. Name them text, image "
+                "or audio, or say what they hold: columns={'title': 'text', 'reply': 'answer:text'}"
             )
 
     def record(
@@ -117,29 +118,32 @@ class _RowReader:
     ) -> Record | None:
         self._seen.update(dict.fromkeys(cells))
         fields: dict[str, str] = {}
-        captions: list[str] = []
+        captions: dict[str, list[str]] = {}
         items: dict[str, MediaItem] = {}
         for name, cell in cells.items():
             role = self._role(name, cell)
             if role is None or _missing(cell):
                 continue
             if role in _FIELDS:
-                fields[role] = _label(cell)
+                fields[str(role)] = _label(cell)
                 continue
+            source = f"{row}, column {name}"
             try:
-                if role == TEXT:
-                    captions += _captions(cell, f"{row}, column {name}")
+                if isinstance(role, View) and role.modality == TEXT:
+                    captions.setdefault(role.name, []).extend(_captions(cell, source))
                     continue
-                item = self._item(role, cell, f"{row}, column {name}")
+                item = self._item(role, cell, source)
             except InputError as error:
                 self._collector.skip(row, f"column {name}: {error}")
                 continue
-            if item.modality in items:
-                self._collector.skip(row, f"column {name}: the row has another {item.modality}")
+            view = role.name if isinstance(role, View) else item.modality
+            if view in items:
+                self._collector.skip(row, f"column {name}: the row has another {view}")
             else:
-                items[item.modality] = item
-        if captions and (text := text_item(captions, f"{self._path}, {row}")):
-            items.setdefault(TEXT, text)
+                items[view] = item
+        for view, texts in captions.items():
+            if text := text_item(texts, f"{self._path}, {row}"):
+                items.setdefault(view, text)
         if not items:
             self._collector.skip(row, "has no item that can be used")
             return None
@@ -151,17 +155,18 @@ class _RowReader:
             language=fields.get("language"),
         )
 
-    def _role(self, name: str, cell: Any) -> str | None:
+    def _role(self, name: str, cell: Any) -> View | str | None:
+        """What a column holds: a view, a field, files of any modality, or nothing known."""
         role = self._given.get(name) or _ROLES.get(name.lower())
         if role is None and _numbers(cell) is not None:
-            role = name
+            role = View(name, VECTOR)
         self._used |= role is not None and role not in _FIELDS
         return role
 
-    def _item(self, role: str, cell: Any, source: str) -> MediaItem:
-        if role != FILE and not is_media(role):
-            return vector_item(_numbers(cell) or cell, role, source, self._dims)
-        modality = None if role == FILE else role
+    def _item(self, role: View | str, cell: Any, source: str) -> MediaItem:
+        modality = role.modality if isinstance(role, View) else None
+        if isinstance(role, View) and modality == VECTOR:
+            return vector_item(_numbers(cell) or cell, role.name, source, self._dims)
         if isinstance(cell, Mapping) and (inside := cell.get("bytes") or cell.get("path")):
             cell = inside  # how Hugging Face keeps media in Parquet
         if isinstance(cell, bytes):
@@ -169,6 +174,11 @@ class _RowReader:
         if isinstance(cell, str):
             return path_item(cell.strip(), modality, self._path.parent, self._root)
         raise DataError(f"need a path or bytes, got {type(cell).__name__}")
+
+
+def _parsed(role: str) -> View | str:
+    """What ``columns=`` says of a column: a field, ``"file"``, or a view."""
+    return role if role in (*_FIELDS, FILE) else View.parse(role)
 
 
 def _read(path: Path, collector: Collector) -> Iterator[Row]:

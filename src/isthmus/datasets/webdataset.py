@@ -1,4 +1,7 @@
-"""WebDataset archives: a tar whose members share a key; nothing is ever unpacked."""
+"""WebDataset archives: a tar whose members share a key; nothing is ever unpacked.
+
+This is own code because the webdataset library decodes some members with pickle.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,9 @@ def load(
     """Load an archive: members whose names agree up to the first dot are one record.
 
     ``a/cat.jpg``, ``a/cat.txt`` and ``a/cat.json`` make the record ``a/cat``. Modalities
-    are told from the bytes; ``.json`` gives a caption where there is no text, and
-    ``group``, ``split`` and ``language``; ``.cls`` is the group. Items lie in memory.
+    are told from the bytes; ``a/cat.front.jpg`` is of the view ``front``. ``.json`` gives a
+    caption where there is no text, and ``group``, ``split`` and ``language``; ``.cls`` is the
+    group. Items lie in memory.
 
     Args:
         path: A tar, plain or compressed.
@@ -131,10 +135,11 @@ def _add(key: str, parts: dict[str, bytes], collector: Collector) -> None:
         except InputError as error:
             collector.skip(name, getattr(error, "reason", str(error)))
             continue
-        if item.modality in items:
-            collector.skip(name, f"is another {item.modality} of {key}; the first one is kept")
+        view = ending.rpartition(".")[0] or item.modality
+        if view in items:
+            collector.skip(name, f"is another {view} of {key}; the first one is kept")
         else:
-            items[item.modality] = item
+            items[view] = item
     if TEXT not in items and (text := text_item(_captions(fields), f"{key}.json")):
         items[TEXT] = text
     if items:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
@@ -19,9 +23,11 @@ __all__ = [
     "DEFAULTS",
     "ENCODERS",
     "PACKAGES",
+    "Recipe",
     "default_for",
     "load",
     "missing_packages",
+    "recipe_of",
 ]
 
 ENCODERS: Registry[Any] = Registry("encoder")
@@ -64,6 +70,21 @@ PACKAGES = {
 }
 """Modules that an encoder needs beyond what isthmus itself depends on."""
 
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How :func:`load` made an encoder, so that another process can make it too.
+
+    Attributes:
+        spec: What names it.
+        options: Its further options, as JSON.
+    """
+
+    spec: str
+    options: str
+
+
+_RECIPES: WeakKeyDictionary[Encoder, Recipe] = WeakKeyDictionary()
 _SCHEMES = ("hf", "st", "onnx")
 _STATEFUL = ("tfidf",)
 
@@ -94,7 +115,23 @@ def load(spec: str, **options: Any) -> Encoder:
     if "+" in spec:
         if options:
             raise InputError(f"encoder {spec!r}: give each part its options behind its own '?'")
-        return JoinedEncoder([load(part) for part in spec.split("+")])
+        made: Encoder = JoinedEncoder([load(part) for part in spec.split("+")])
+    else:
+        made = _load_one(spec, options)
+    with suppress(TypeError):  # options that are no JSON, or an object that is no key
+        _RECIPES[made] = Recipe(spec, json.dumps(options))
+    return made
+
+
+def recipe_of(encoder: Encoder) -> Recipe | None:
+    """How an encoder was loaded; None for an object that its owner made."""
+    try:
+        return _RECIPES.get(encoder)
+    except TypeError:  # it is no key
+        return None
+
+
+def _load_one(spec: str, options: dict[str, Any]) -> Encoder:
     name, _, query = spec.partition("?")
     scheme, colon, _ = name.partition(":")
     if colon and scheme in _SCHEMES:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.contracts import Encoder
+from isthmus.core.contracts import Encoder, Fitted, batch_size_of, image_side_of
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
@@ -34,7 +34,7 @@ class JoinedEncoder:
         if len(self.parts) < 2 or len(modalities) > 1:
             listed = ", ".join(f"{part.id} ({part.modality})" for part in self.parts)
             raise InputError(f"joined encoders must be two or more of one modality, got {listed}")
-        if fitted := [part.id for part in self.parts if hasattr(part, "fit")]:
+        if fitted := [part.id for part in self.parts if isinstance(part, Fitted)]:
             raise InputError(f"{fitted[0]} has to be fitted to texts, so it cannot be joined")
         self.id = "+".join(part.id for part in self.parts)
         self.modality = self.parts[0].modality
@@ -46,10 +46,10 @@ class JoinedEncoder:
         self.languages = (
             tuple(tag for tag in known[0] if all(tag in k for k in known[1:])) if (known) else ()
         )
-        sides = [side for part in self.parts if (side := getattr(part, "image_side", None))]
+        sides = [side for part in self.parts if (side := image_side_of(part))]
         if sides:
             self.image_side = max(sides)
-        self.batch_size = min(int(getattr(part, "batch_size", 32)) for part in self.parts)
+        self.batch_size = min(batch_size_of(part) for part in self.parts)
 
     def prepare(self, decoded: Any) -> tuple[Any, ...]:
         """What each part makes of a decoded item."""

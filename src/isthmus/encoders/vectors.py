@@ -11,30 +11,32 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
+from isthmus.core.view import VECTOR
 
 
 class VectorEncoder:
     """Stands in for a model of the user's whose vectors are already there.
 
     Args:
-        modality: What the vectors describe: ``"image"``, ``"sensor"``, any name.
         dim: Length of the vectors.
         name: What the user calls the model; vectors of another name are another encoder.
     """
 
     languages: tuple[str, ...] = ()
     batch_size = 4096
+    modality = VECTOR
 
-    def __init__(self, modality: str, dim: int, name: str) -> None:
+    def __init__(self, dim: int, name: str) -> None:
         if dim < 1:
             raise InputError(f"vectors of {name!r}: need a dimension of at least 1, got {dim}")
         self.id = "vectors"
-        self.modality = modality
         self.dim = dim
         self.name = name
-        self.fingerprint = fingerprint(
-            {"encoder": self.id, "modality": modality, "dim": dim, "name": name}
-        )
+        self.fingerprint = fingerprint({"encoder": self.id, "dim": dim, "name": name})
+
+    def options(self) -> dict[str, Any]:
+        """What :func:`isthmus.encoders.load` needs to make it again."""
+        return {"dim": self.dim, "name": self.name}
 
     def prepare(self, decoded: Any) -> F32:
         """The vector ``(dim,)`` as float32, finite and not zero."""

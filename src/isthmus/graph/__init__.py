@@ -1,4 +1,4 @@
-"""Aligners on the graph of items, cross-modal and within a modality; registered by their ids."""
+"""Aligners on the graph of items, cross-modal and within a view; registered by their ids."""
 
 from isthmus.aligners import ALIGNERS
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
+from isthmus.aligners.traits import PLAIN_CCA, Abilities, Related, Search
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
@@ -32,6 +32,8 @@ from isthmus.graph.build import (
 from isthmus.graph.conv import Network
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import (
+    GRAPHS_SMOOTH,
+    Propagation,
     check_count,
     check_group_weight,
     check_restart,
@@ -42,8 +44,17 @@ from isthmus.graph.propagate import (
 from isthmus.graph.sampler import Sampler, Subgraph
 from isthmus.metrics import mean_reciprocal_rank, ranks
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
-from isthmus.training.losses import Loss, parse_loss
+from isthmus.training import (
+    Checkpoint,
+    Log,
+    Loss,
+    Phase,
+    Schedule,
+    Trainee,
+    parse_loss,
+    single_threaded,
+    train,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -51,13 +62,18 @@ if TYPE_CHECKING:
 _SPARE = 2
 """Neighbours are looked up for so many times ``k``, since those of a fold are left out."""
 _BLOCK = 2048
+_OF_PROPAGATION = (
+    *("ridge", "power", "components", "k", "gamma"),
+    *("restart", "hops", "group_weight"),
+)
+"""Hyper-parameters that :class:`Propagation` has too, in its order."""
 
 
 class CMGNN(Aligner):
     """Cross-modal graph network: ``l2(propagation + graph convolutions)``.
 
-    Items of all modalities are nodes; edges join the nearest of one modality, known pairs,
-    and the nearest of two modalities in the space as it is learned. The convolutions start
+    Items of all views are nodes; edges join the nearest of one view, known pairs,
+    and the nearest of two views in the space as it is learned. The convolutions start
     at zero, so training starts at :class:`isthmus.graph.propagate.Propagation`, which with
     ``restart=1`` is the closed form. They are trained on items that join as new ones, see
     :mod:`isthmus.graph.episodes`; records of one fold are not trained on and say when to
@@ -70,17 +86,17 @@ class CMGNN(Aligner):
         ridge: Of the closed form.
         power: Of the closed form.
         components: At most so many dimensions of the space.
-        k: Nearest items of the same modality.
+        k: Nearest items of the same view.
         gamma: Exponent of cosines in the weights of edges.
         restart: What propagation keeps of the closed form in each hop; in the last one, where
-            an item takes its place, each modality starts with it and learns its own.
+            an item takes its place, each view starts with it and learns its own.
         hops: Of propagation.
         group_weight: What the edges to items of the same group sum to, where records have
             groups; 0 for none.
         layers: Of graph convolution.
         width: Of the layers.
         dropout: In training.
-        cross_k: Nearest items of each other modality, in the space; 0 for none.
+        cross_k: Nearest items of each other view, in the space; 0 for none.
         refresh_every: Epochs after which those are looked up again.
         epochs: At most so many.
         batch_size: Records a step.
@@ -98,6 +114,19 @@ class CMGNN(Aligner):
     """
 
     name = "cm-gnn"
+    abilities = Abilities(missing_rows=True, many_views=True)
+    search = Search(
+        place=80,
+        grid=tuple(
+            {"restart": restart, "group_weight": weight}
+            for restart, weight in ((0.1, 4.0), (0.2, 0.0))
+        ),
+        cost=5.0,
+        trained=True,
+        conditions=(GRAPHS_SMOOTH,),
+        starts=(Related(Propagation.name),),
+        rivals=(PLAIN_CCA, Related(Propagation.name, taken=_OF_PROPAGATION)),
+    )
     log_: Log
 
     def __init__(
@@ -162,14 +191,14 @@ class CMGNN(Aligner):
             seed=self.seed,
         )
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Draw up the graph and train.
 
         Raises:
             DataError: If the pairs do not suffice, or all of them hang together.
             MissingExtraError: If torch or torch_geometric is not installed.
         """
-        pairs = in_canonical_order(as_pairs(pairs))
+        pairs = in_canonical_order(self.admit(pairs))
         moments = Moments.of(pairs)
         closed = CCA(self.ridge, self.power, self.components).fit_moments(moments)
         nodes = Nodes.of(pairs)
@@ -275,7 +304,7 @@ class _Trainee(Trainee):
         several = np.sum([pairs.present[m] for m in nodes.names], axis=0) > 1
         self.train_rows = np.flatnonzero(several & (fold > 0))
         self.held_rows = np.flatnonzero(several & (fold == 0))
-        self.modality = np.repeat(
+        self.view_index = np.repeat(
             np.arange(len(nodes.names)), [len(nodes.rows[m]) for m in nodes.names]
         )
         self.near: Sparse | None = None
@@ -286,7 +315,7 @@ class _Trainee(Trainee):
         return [Phase("graph", self.network.parameters(), self.batch_loss)]
 
     def start_epoch(self, epoch: int) -> None:
-        """Every few epochs, look up the nearest of other modalities anew."""
+        """Every few epochs, look up the nearest of other views anew."""
         if not self.plan.cross_k or epoch % self.plan.refresh_every:
             return
         torch = _torch()
@@ -317,7 +346,7 @@ class _Trainee(Trainee):
         self._refresh(csr_matrix((tensors["weight"].numpy(), ends), shape=(size, size)))
 
     def batch_loss(self, batch: Tensor, generator: Generator) -> Tensor:
-        """Loss of the pairs of a batch, the mean over pairs of modalities by their number."""
+        """Loss of the pairs of a batch, the mean over pairs of views by their number."""
         torch = _torch()
         rows = self.train_rows[batch.numpy()]
         seed = int(torch.randint(2**31, (1,), generator=generator))
@@ -347,13 +376,13 @@ class _Trainee(Trainee):
         fanout = None if rng is None else self.plan.fanout
         graph = self._sampler.sample(self.episodes.places(nodes), fanout, rng)
         last = self.hidden(graph, self.episodes.start, generator)[-1][: graph.seeds]
-        modality = torch.from_numpy(self.modality[nodes])
-        kept = self.network.restarts()[modality][:, None]
+        view = torch.from_numpy(self.view_index[nodes])
+        kept = self.network.restarts()[view][:, None]
         own = torch.from_numpy(self.episodes.own[nodes])
         base = (1 - kept) * torch.from_numpy(self.episodes.reached[nodes]) + kept * own
         correction = torch.zeros_like(base)
         for number in range(len(self.episodes.nodes.names)):
-            rows = torch.nonzero(modality == number).ravel()
+            rows = torch.nonzero(view == number).ravel()
             correction = correction.index_copy(0, rows, self.network.emit(last[rows], number))
         return torch.nn.functional.normalize(base + correction, dim=1)
 
@@ -364,7 +393,7 @@ class _Trainee(Trainee):
         torch = _torch()
         return self.network.hidden(
             torch.from_numpy(l2_normalize(start[graph.nodes])),
-            torch.from_numpy(self.modality[graph.nodes % len(self.modality)]),
+            torch.from_numpy(self.view_index[graph.nodes % len(self.view_index)]),
             torch.from_numpy(np.stack([graph.source, graph.target])),
             torch.from_numpy(graph.weight),
             generator,
@@ -376,7 +405,7 @@ class _Trainee(Trainee):
         generator: Generator | None = None,
         rng: np.random.Generator | None = None,
     ) -> list[tuple[Tensor, Tensor]]:
-        """Unit vectors of partners, for each pair of modalities that two rows have."""
+        """Unit vectors of partners, for each pair of views that two rows have."""
         torch = _torch()
         own = np.concatenate([node[rows] for node in self.node_of.values()])
         asked = np.unique(own[own >= 0])

@@ -1,4 +1,4 @@
-"""Graphs over the items of all modalities: nodes, edges, degrees, normalisation."""
+"""Graphs over the items of all views: nodes, edges, degrees, normalisation."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ def in_canonical_order(pairs: PairedVectors) -> PairedVectors:
 
     Training visits rows in an order drawn from a seed, so that shuffled records would give
     other weights. Rows are sorted by their coordinate along a fixed random direction, which
-    neither a shift nor a change of unit of a modality alters.
+    neither a shift nor a change of unit of a view alters. Records without items are left out:
+    they have no place in a graph, and would change how the others are dealt into folds.
     """
+    some = np.logical_or.reduce(list(pairs.present.values()))
+    if not some.all():
+        pairs = pairs.take(some)
     keys = []
-    for m in pairs.modalities:
+    for m in pairs.views:
         x = pairs.vectors[m]
         direction = np.random.default_rng(0).normal(size=x.shape[1])
         keys.append(np.where(pairs.present[m], x @ direction, np.inf))
@@ -38,12 +42,12 @@ def in_canonical_order(pairs: PairedVectors) -> PairedVectors:
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
-    """One node for every item that a record has, modality by modality.
+    """One node for every item that a record has, view by view.
 
     Attributes:
-        names: The modalities.
-        start: First node of each modality.
-        rows: By modality, the record of each of its nodes.
+        names: The views.
+        start: First node of each view.
+        rows: By view, the record of each of its nodes.
         records: How many records there are.
         groups: ``(nodes,)`` labels of the groups of the records, −1 for none; None where no
             record has one.
@@ -59,8 +63,8 @@ class Nodes:
     def of(cls, pairs: PairedVectors) -> Nodes:
         """The nodes of these records."""
         start, total = {}, 0
-        rows = {m: pairs.rows(m) for m in pairs.modalities}
-        for m in pairs.modalities:
+        rows = {m: pairs.rows(m) for m in pairs.views}
+        for m in pairs.views:
             start[m] = total
             total += len(rows[m])
         groups = None
@@ -68,14 +72,14 @@ class Nodes:
             known = sorted({group for group in pairs.groups if group is not None})
             number: dict[Any, int] = {group: i for i, group in enumerate(known)}
             label = np.array([number.get(group, -1) for group in pairs.groups], dtype=np.intp)
-            groups = np.concatenate([label[rows[m]] for m in pairs.modalities])
-        return cls(pairs.modalities, start, rows, len(pairs), groups)
+            groups = np.concatenate([label[rows[m]] for m in pairs.views])
+        return cls(pairs.views, start, rows, len(pairs), groups)
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.rows.values())
 
     def span(self, m: str) -> slice:
-        """The nodes of a modality."""
+        """The nodes of a view."""
         return slice(self.start[m], self.start[m] + len(self.rows[m]))
 
     @property
@@ -84,7 +88,7 @@ class Nodes:
         return np.concatenate([self.rows[m] for m in self.names])
 
     def of_records(self, m: str) -> Rows:
-        """Node of each record, ``(records,)``; −1 where it lacks the modality."""
+        """Node of each record, ``(records,)``; −1 where it lacks the view."""
         node = np.full(self.records, -1, dtype=np.intp)
         node[self.rows[m]] = np.arange(len(self.rows[m])) + self.start[m]
         return node
@@ -101,7 +105,7 @@ class Nodes:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """Of the items of one modality: where they lie, and which are nearest to each.
+    """Of the items of one view: where they lie, and which are nearest to each.
 
     Attributes:
         centre: ``(d,)``, the mean, subtracted before cosines are taken; where vectors have a
@@ -154,7 +158,7 @@ class Graph(NamedTuple):
     Attributes:
         known: ``(N, N)`` symmetric, edges among the known.
         joining: ``(N, N)``, row ``i`` the edges that reach ``i``, which is not known.
-        units: By modality, what weights of homomodal edges were multiplied by.
+        units: By view, what weights of homomodal edges were multiplied by.
     """
 
     known: Sparse
@@ -180,7 +184,7 @@ def build(
 
     Args:
         nodes: Of the records.
-        neighbours: By modality.
+        neighbours: By view.
         k: Homomodal edges of an item, before they are made symmetric.
         gamma: Exponent of their cosines.
         keep: ``(N,)``, nodes that are known; the others only join. None means all.
@@ -210,7 +214,7 @@ def build(
 
 
 def group_edges(groups: Rows, keep: Mask, *, k: int, weight: float) -> Sparse:
-    """Join every known item to about ``k`` others of its group, whatever their modality.
+    """Join every known item to about ``k`` others of its group, whatever their view.
 
     The items of a group stand on a ring in an order drawn once, and each is joined to those
     next to it, so that large groups do not need all their pairs.
@@ -256,7 +260,7 @@ def cross_edges(nodes: Nodes, unit: F32, *, k: int, gamma: float) -> Sparse:
     Args:
         nodes: Of the records.
         unit: ``(N, c)`` unit vectors of the space.
-        k: Neighbours in each other modality.
+        k: Neighbours in each other view.
         gamma: γ.
     """
     size = len(nodes)

@@ -1,4 +1,4 @@
-"""The network: projections by modality, then layers of graph convolution."""
+"""The network: projections by view, then layers of graph convolution."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.graphhead import Correction
 from isthmus.core.extras import require
@@ -42,28 +41,28 @@ def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
 
 
 _PACE = 100.0
-"""How much faster the restarts learn than the weights: they are one number a modality."""
+"""How much faster the restarts learn than the weights: they are one number a view."""
 
 
 class Network:
     """``g⁰ = h⁰ P_m``, ``gˡ⁺¹ = relu(GCNˡ(gˡ))``, and ``gᴸ O_m``, which starts at zero.
 
-    It also learns how much of its own place an item keeps, a restart for each modality: near
+    It also learns how much of its own place an item keeps, a restart for each view: near
     neighbours in one encoder mean more than in another.
 
     Args:
-        modalities: Each gets projections ``P_m`` and ``O_m`` of its own.
+        views: Each gets projections ``P_m`` and ``O_m`` of its own.
         columns: Of the closed form, ``c``.
         width: Of the layers.
         layers: How many.
         dropout: Share of entries left out before each layer and after the last, in training.
         seed: Of the first weights.
-        restart: That all modalities start with, in (0, 1]; at 1 it stays.
+        restart: That all views start with, in (0, 1]; at 1 it stays.
     """
 
     def __init__(
         self,
-        modalities: Sequence[str],
+        views: Sequence[str],
         columns: int,
         *,
         width: int,
@@ -75,16 +74,16 @@ class Network:
         torch = _torch()
         drawn = torch.Generator().manual_seed(seed)
         self.dropout = dropout
-        self.modalities = list(modalities)
+        self.views = list(views)
 
         def normal(rows: int, gain: float) -> Tensor:
             return torch.randn((rows, width), generator=drawn) * np.sqrt(gain / rows)
 
-        self.project = [normal(columns, 1.0).requires_grad_() for _ in modalities]
-        self.out = [torch.zeros(width, columns, requires_grad=True) for _ in modalities]
+        self.project = [normal(columns, 1.0).requires_grad_() for _ in views]
+        self.out = [torch.zeros(width, columns, requires_grad=True) for _ in views]
         self.fixed = restart == 1
         odds = 0.0 if self.fixed else float(np.log(restart / (1 - restart)))
-        self.odds = torch.full((len(modalities),), odds / _PACE, requires_grad=True)
+        self.odds = torch.full((len(views),), odds / _PACE, requires_grad=True)
         self.convolutions = [gcn_layer(width, width, normalize=False) for _ in range(layers)]
         with torch.no_grad():
             for layer in self.convolutions:
@@ -94,22 +93,22 @@ class Network:
     def parameters(self) -> dict[str, Tensor]:
         """Leaf tensors by name."""
         found: dict[str, Tensor] = {} if self.fixed else {"restart": self.odds}
-        for name, project, out in zip(self.modalities, self.project, self.out, strict=True):
+        for name, project, out in zip(self.views, self.project, self.out, strict=True):
             found |= {f"project.{name}": project, f"out.{name}": out}
         for number, layer in enumerate(self.convolutions):
             found |= {f"weight.{number}": layer.lin.weight, f"bias.{number}": layer.bias}
         return found
 
     def restarts(self) -> Tensor:
-        """What an item keeps of its own place, ``(modalities,)``."""
+        """What an item keeps of its own place, ``(views,)``."""
         if self.fixed:
-            return _torch().ones(len(self.modalities))
+            return _torch().ones(len(self.views))
         return (self.odds * _PACE).sigmoid()
 
     def hidden(
         self,
         start: Tensor,
-        modality: Tensor,
+        view: Tensor,
         edges: Tensor,
         weight: Tensor,
         generator: Generator | None = None,
@@ -118,7 +117,7 @@ class Network:
 
         Args:
             start: ``(s, c)``, the closed form of each node.
-            modality: ``(s,)``, place of its modality.
+            view: ``(s,)``, place of its view.
             edges: ``(2, e)``, from and to.
             weight: ``(e,)``, normalised, loops among them.
             generator: Draws what is left out in training; None leaves nothing out.
@@ -129,7 +128,7 @@ class Network:
         torch = _torch()
         state = torch.zeros(len(start), self.project[0].shape[1])
         for number, project in enumerate(self.project):
-            own = torch.nonzero(modality == number).ravel()
+            own = torch.nonzero(view == number).ravel()
             state = state.index_copy(0, own, self._thin(start[own], generator) @ project)
         states = [state]
         for layer in self.convolutions:
@@ -139,14 +138,14 @@ class Network:
         return states
 
     def emit(self, hidden: Tensor, number: int) -> Tensor:
-        """Last states of nodes of one modality to corrections ``(b, c)``."""
+        """Last states of nodes of one view to corrections ``(b, c)``."""
         return hidden @ self.out[number]
 
-    def corrections(self, states: Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, Correction]:
-        """What heads need, by modality.
+    def corrections(self, states: Mapping[str, Sequence[F32]]) -> dict[str, Correction]:
+        """What heads need, by view.
 
         Args:
-            states: By modality, what each layer sees of its training items.
+            states: By view, what each layer sees of its training items.
         """
 
         def array(tensor: Tensor) -> F32:
@@ -156,7 +155,7 @@ class Network:
         biases = [array(layer.bias) for layer in self.convolutions]
         return {
             m: Correction(array(project), weights, biases, array(out), list(states[m]))
-            for m, project, out in zip(self.modalities, self.project, self.out, strict=True)
+            for m, project, out in zip(self.views, self.project, self.out, strict=True)
         }
 
     def _thin(self, state: Tensor, generator: Generator | None) -> Tensor:

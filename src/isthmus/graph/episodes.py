@@ -39,7 +39,7 @@ def deal(pairs: PairedVectors, folds: int, seed: int) -> Rows:
     keys = [
         [
             (m, content_hash(pairs.vectors[m][row].tobytes()))
-            for m in pairs.modalities
+            for m in pairs.views
             if pairs.present[m][row]
         ]
         for row in range(len(pairs))
@@ -63,7 +63,7 @@ class Episodes:
     Args:
         pairs: The records.
         nodes: Their nodes.
-        neighbours: By modality, with more neighbours than ``k``, since some are left out.
+        neighbours: By view, with more neighbours than ``k``, since some are left out.
         closed: Fitted on all records.
         moments: Of all records.
         fold: ``(records,)``.

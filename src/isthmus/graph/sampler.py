@@ -1,4 +1,8 @@
-"""Neighbourhoods of a few nodes, drawn from a large graph in bounded memory."""
+"""Neighbourhoods of a few nodes, drawn from a large graph in bounded memory.
+
+This is own code because the sampler of PyTorch Geometric needs pyg-lib or torch-sparse, which
+are compiled for each version of torch.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """From paths and bytes to decoded media: what it is, whether it is safe, what is in it.
 
-The decoders are imported when the first item of their modality is decoded.
+Decoders run where they are called, so nothing above calls them but the child processes of
+:class:`isthmus.pipeline.decoding.DecodeWorkers`. They are imported when the first item of their
+modality is decoded.
 """
 
 from __future__ import annotations
@@ -9,10 +11,14 @@ from typing import Any
 
 from isthmus.core.errors import UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
-__all__ = ["DEFAULT", "Limits", "decode"]
+__all__ = ["DEFAULT", "PLAIN", "Limits", "decode"]
+
+PLAIN = frozenset({TEXT, VECTOR})
+"""Modalities without a decoder that could be attacked. A text file is read by Python's own UTF-8
+codec, under a cap, in one function: :func:`isthmus.media.text.decode_text`."""
 
 
 def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None = None) -> Any:
@@ -35,7 +41,7 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
         >>> decode(MediaItem.from_text(" a red kangaroo "))
         ('a red kangaroo',)
     """
-    if not isinstance(item.payload, tuple | bytes) and hasattr(item.payload, "dtype"):
+    if item.modality == VECTOR:
         return item.payload
     if item.modality == TEXT:
         from isthmus.media.text import decode_text

@@ -15,8 +15,8 @@ from isthmus.core.errors import (
 )
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.linalg import F32
-from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.payload import open_payload
 from isthmus.media.sniff import HEAD_BYTES, container
 
 SILENCE = 1e-4

@@ -1,20 +1,26 @@
 """A child process that does dangerous work, so that a crash or a hang costs one item.
 
-The child is a program of ours that the interpreter runs by itself, not through
-``multiprocessing``, which would import the caller's main module once more and read replies
-with pickle. A request is 32 bits of length and the bytes; a reply is one byte, 0 for success,
+This is own code because ``multiprocessing``, and pools built on it, import the caller's main
+module once more and read replies with pickle. Here the interpreter runs a program of ours. A
+request is 32 bits of length and the bytes; a reply is one byte, 0 for success,
 32 bits of length and the bytes.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, BinaryIO
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
 
 _LENGTH = struct.Struct("<I")
 _MAX_REPLY = 512 * 2**20
@@ -42,7 +48,13 @@ class ChildProcess:
         self._child: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def ask(self, request: bytes, *, seconds: float) -> tuple[int, bytes]:
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs; None where none does."""
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def ask(self, request: bytes, *, seconds: float) -> tuple[int, bytearray]:
         """Send a request and wait for the reply; one at a time.
 
         Args:
@@ -57,37 +69,24 @@ class ChildProcess:
         """
         with self._lock:
             child = self._start()
-            late = threading.Event()
-
-            def stop() -> None:
-                late.set()
-                child.kill()
-
-            timer = threading.Timer(seconds, stop)
-            timer.daemon = True
-            timer.start()
             try:
-                return _exchange(child, request)
+                return _exchange(child, request, time.monotonic() + seconds)
             except (OSError, EOFError, ValueError) as error:
                 self._discard()
-                raise ChildLostError(late=late.is_set()) from error
-            except (
-                BaseException
-            ):  # interrupted between request and reply: they would get out of step
+                by_itself = child.returncode == -signal.SIGALRM  # see :func:`deadline`
+                late = by_itself or isinstance(error, TimeoutError)
+                raise ChildLostError(late=late) from error
+            except BaseException:  # interrupted: request and reply would get out of step
                 self._discard()
                 raise
-            finally:
-                timer.cancel()
 
     def close(self) -> None:
-        """End the child, if this process started one."""
+        """End the child, if this process started one; who waits for its reply loses it."""
+        child = self._child
+        if child is not None:
+            child.kill()
         with self._lock:
             self._discard()
-
-    def forget(self) -> None:
-        """Start over in a forked process: child and lock belong to the parent."""
-        self._child = None
-        self._lock = threading.Lock()
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._child is not None and self._child.poll() is None:
@@ -99,12 +98,15 @@ class ChildProcess:
                 "-P",
                 *self.arguments,
             ],  # -P: no folder of the user's shadows a library
+            bufsize=0,  # a fork in the middle of a request must not write it once more
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": _search_path(), **self._environment},
             process_group=0,  # Ctrl-C is for the parent, which ends its children itself
         )
+        if self._child.stdin is not None:  # a child that hangs does not read, either
+            os.set_blocking(self._child.stdin.fileno(), False)
         return self._child
 
     def _discard(self) -> None:
@@ -126,34 +128,64 @@ def _search_path() -> str:
     return os.pathsep.join(path for path in sys.path if path)
 
 
-def _exchange(child: subprocess.Popen[bytes], request: bytes) -> tuple[int, bytes]:
+def _exchange(
+    child: subprocess.Popen[bytes], request: bytes, until: float
+) -> tuple[int, bytearray]:
     if child.stdin is None or child.stdout is None:
         raise EOFError("the child has no pipes")
-    child.stdin.write(_LENGTH.pack(len(request)))
-    child.stdin.write(request)
-    child.stdin.flush()
-    status = _exactly(child.stdout, 1)[0]
-    (size,) = _LENGTH.unpack(_exactly(child.stdout, _LENGTH.size))
+    _write(child.stdin.fileno(), _LENGTH.pack(len(request)) + request, until)
+    head = _exactly(child.stdout.fileno(), 1 + _LENGTH.size, until)
+    (size,) = _LENGTH.unpack_from(head, 1)
     if size > _MAX_REPLY:
         raise ValueError("the reply is too large")
-    return status, _exactly(child.stdout, size)
+    return head[0], _exactly(child.stdout.fileno(), size, until)
 
 
-def _exactly(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError("the child ended")
+def _write(pipe: int, data: bytes, until: float) -> None:
+    rest = memoryview(data)
+    while rest:
+        _wait(pipe, select.POLLOUT, until)
+        try:
+            rest = rest[os.write(pipe, rest) :]
+        except BlockingIOError:  # there is room, but not for all of it
+            rest = rest[os.write(pipe, rest[: select.PIPE_BUF]) :]
+
+
+def _exactly(pipe: int, size: int, until: float) -> bytearray:
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        _wait(pipe, select.POLLIN, until)
+        count = os.readv(pipe, [rest])
+        if not count:
+            raise EOFError("the child ended")
+        rest = rest[count:]
     return data
 
 
-def serve(answer: Callable[[bytes], bytes], requests: BinaryIO, replies: BinaryIO) -> None:
-    """The child's side: answer until the input ends.
+def _wait(pipe: int, event: int, until: float) -> None:
+    """Wait until a pipe is ready, or raise TimeoutError."""
+    poll = select.poll()
+    poll.register(pipe, event)
+    if not poll.poll(max(0.0, until - time.monotonic()) * 1e3):
+        raise TimeoutError
+
+
+def serve(answer: Callable[[bytes], bytes]) -> None:
+    """The child's side: answer on standard output what comes on standard input, until it ends.
+
+    Whatever else is printed goes nowhere.
 
     Args:
         answer: From a request to a reply; what it raises becomes a reply of status 1.
-        requests: Standard input.
-        replies: Standard output.
     """
+    requests = sys.stdin.buffer
+    with os.fdopen(os.dup(1), "wb") as replies, Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        _serve(answer, requests, replies)
+
+
+def _serve(answer: Callable[[bytes], bytes], requests: BinaryIO, replies: BinaryIO) -> None:
     while len(header := requests.read(_LENGTH.size)) == _LENGTH.size:
         request = requests.read(_LENGTH.unpack(header)[0])
         try:
@@ -174,3 +206,38 @@ def limit(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+@contextmanager
+def capped(memory: int) -> Iterator[None]:
+    """Cap what a block may take beyond what this process has, in bytes, where the system can."""
+    try:
+        import resource
+
+        used = int(os.pread(_statm(), 64, 0).split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = used + memory if hard == resource.RLIM_INFINITY else min(used + memory, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+@lru_cache(maxsize=1)
+def _statm() -> int:
+    """Of this process, its sizes in pages; opened once, since every item asks."""
+    return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """End this process if a block takes longer, even one that never comes back to Python."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

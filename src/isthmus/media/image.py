@@ -1,4 +1,4 @@
-"""Pictures: PNG, JPEG, WebP and GIF by Pillow, SVG by a process of its own."""
+"""Pictures: PNG, JPEG, WebP and GIF by Pillow, SVG by resvg."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem
-from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.payload import open_payload
 from isthmus.media.sniff import HEAD_BYTES, container
 
 if TYPE_CHECKING:

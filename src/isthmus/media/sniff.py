@@ -1,4 +1,8 @@
-"""What a file is, by its first bytes and never by its name."""
+"""What a file is, by its first bytes and never by its name.
+
+This is own code because python-magic needs a C library that pip does not bring. Few formats are
+read here, and playlists and other dangerous ones are refused by name.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,12 @@ import re
 import zlib
 from pathlib import Path
 
-from isthmus.core.errors import EmptyMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaError,
+    UnsupportedMediaError,
+)
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 
 HEAD_BYTES = 16 * 1024
@@ -73,6 +82,7 @@ _REFUSED = (
     (b"{\\rtf", "RTF"),
 )
 _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
+_OTHER_ENCODING = "text that is not UTF-8"
 _READS = "isthmus reads PNG, JPEG, WebP, GIF, SVG, WAV, Ogg, FLAC, MP3 and text"
 
 
@@ -93,6 +103,7 @@ def sniff(head: bytes, *, source: str) -> str:
     Raises:
         EmptyMediaError: If there are no bytes.
         UnsupportedMediaError: If it is of another kind; the message names the kind.
+        CorruptMediaError: If it is text in another encoding than UTF-8, which its owner can mend.
 
     Example:
         >>> sniff("一只红袋鼠".encode(), source="caption.txt")
@@ -113,6 +124,8 @@ def container(head: bytes, *, source: str) -> str:
             return name
     found = _riff(head) or _ogg(head) or _iso(head) or _gzip(head) or _mpeg(head)
     found = found or _refused(head) or _markup(head) or _text(head)
+    if found == _OTHER_ENCODING:
+        raise CorruptMediaError(source, f"looks like {found}; save it as UTF-8")
     if found not in _MODALITY:
         raise UnsupportedMediaError(source, f"looks like {found or 'unknown data'}; {_READS}")
     return found
@@ -218,6 +231,6 @@ def _text(head: bytes) -> str | None:
     except UnicodeDecodeError:
         printable = all(byte >= 32 or byte in (9, 10, 13) for byte in head)
         likely = printable and len(head) >= _SOME_TEXT
-        return "text that is not UTF-8 (save it as UTF-8)" if likely else None
+        return _OTHER_ENCODING if likely else None
     control = sum(ord(c) < 32 and c not in "\t\n\v\f\r\x1b" for c in text)
     return "text" if "\0" not in text and control * 20 <= len(text) else None

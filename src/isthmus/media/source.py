@@ -9,8 +9,8 @@ from pathlib import Path
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure
-from isthmus.media._payload import check_file
 from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.payload import check_file
 from isthmus.media.sniff import sniff_path
 
 

@@ -7,8 +7,8 @@ import unicodedata
 
 from isthmus.core.errors import CorruptMediaError, EmptyMediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
-from isthmus.media._payload import open_payload
 from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.payload import open_payload
 
 _KEPT = "\t\n\r"
 

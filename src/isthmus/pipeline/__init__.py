@@ -1,12 +1,16 @@
 """The one way from an item to its native vector: isolate, decode, encode, cache."""
 
 from isthmus.pipeline.cache import VectorCache
+from isthmus.pipeline.decoding import WORKERS, DecodeWorkers, Thumbnail
 from isthmus.pipeline.encode import EncodedItems, encode_items, encode_records
 from isthmus.pipeline.prepared import Prepared, default_cache, prepare
 
 __all__ = [
+    "WORKERS",
+    "DecodeWorkers",
     "EncodedItems",
     "Prepared",
+    "Thumbnail",
     "VectorCache",
     "default_cache",
     "encode_items",

@@ -1,4 +1,7 @@
-"""Vectors that were computed before, by encoder and content, in one SQLite file."""
+"""Vectors that were computed before, by encoder and content, in one SQLite file.
+
+This is own code because diskcache keeps no checksums and reads some values with pickle.
+"""
 
 from __future__ import annotations
 

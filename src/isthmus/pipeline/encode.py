@@ -1,4 +1,4 @@
-"""Items to native vectors: decoded in worker threads, encoded in batches, kept in a cache."""
+"""Items to native vectors: decoded in children, encoded in batches, kept in a cache."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Encoder, Progress
+from isthmus.core.contracts import Encoder, Progress, batch_size_of
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT
+from isthmus.core.view import VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
-from isthmus.media import decode
+from isthmus.media import PLAIN
 from isthmus.pipeline.cache import VectorCache
+from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
-_DEFAULT_BATCH = 32
+_WORTH_A_CHILD = 32
+"""Items for which one more child is started: it takes as long to start as a few dozen pictures take
+to decode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,8 @@ def encode_items(
     progress: Progress | None = None,
     workers: int | None = None,
     batch_size: int | None = None,
-    make: Callable[[MediaItem], Any] | None = None,
+    decoders: DecodeWorkers = WORKERS,
+    name: str | None = None,
 ) -> EncodedItems:
     """Encode items of one modality; what cannot be used is listed and the rest goes on.
 
@@ -67,10 +71,10 @@ def encode_items(
         encoder: What turns them into vectors.
         cache: Where vectors of known content come from and new ones go.
         progress: Told after each batch how many items are done.
-        workers: Threads that decode; default: the cores of this machine.
+        workers: How many items are decoded at a time; default: the cores of this machine.
         batch_size: Items a batch; default: what the encoder prefers.
-        make: From an item to what the encoder takes, called in ``workers`` threads; default:
-            decode it here. :class:`isthmus.pipeline.isolated.Preparers` does it in child processes.
+        decoders: The child processes that decode; nothing is decoded in this one.
+        name: What the progress calls them, such as their view; default: their modality.
 
     Returns:
         Vectors, which are there, and failures.
@@ -80,39 +84,25 @@ def encode_items(
     """
     items = list(items)
     if cache is not None and isinstance(encoder, JoinedEncoder):
-        parts = [
-            encode_items(
-                items,
-                part,
-                cache=cache,
-                progress=progress,
-                workers=workers,
-                batch_size=batch_size,
-                make=None if make is None else _of_part(make, place),
-            )
-            for place, part in enumerate(encoder.parts)
-        ]
-        return _side_by_side(parts)
-    run = _Run(items, encoder, cache, progress)
+        again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
+        again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
+        return _side_by_side([again(part) for part in encoder.parts])
+    run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
-    size = batch_size or int(getattr(encoder, "batch_size", _DEFAULT_BATCH))
-    # Text and vectors take no time to decode: threads would only cost.
-    light = encoder.modality == TEXT or all(isinstance(i.payload, np.ndarray) for i in todo)
-    threads = 0 if light else (usable_cores() if workers is None else workers)
-    batch: list[tuple[MediaItem, Any]] = []
-    made_by = make or partial(_make, encoder)
-    with _prepared(todo, made_by, threads, ahead=2 * size) as prepared:
-        for item, made in prepared:
-            if isinstance(made, InputError):
-                run.fail(item, made)
-                continue
-            batch.append((item, made))
-            if len(batch) == size:
-                run.encode(batch)
-                batch = []
-        if batch:
-            run.encode(batch)
+    size = batch_size or batch_size_of(encoder)
+    threads = _threads(encoder, len(todo), decoders, workers)
+    make = partial(decoders.prepare, encoder=encoder)
+    with _prepared(todo, make, threads, ahead=2 * size) as prepared:
+        run.encode_all(prepared, size)
     return run.finish()
+
+
+def _threads(encoder: Encoder, todo: int, decoders: DecodeWorkers, workers: int | None) -> int:
+    """How many items are decoded at a time; of text and vectors, which take no time, none."""
+    if encoder.modality in PLAIN:
+        return 0
+    most = usable_cores() if workers is None else workers
+    return min(most, max(len(decoders.pids), 1 + todo // _WORTH_A_CHILD))
 
 
 def encode_records(
@@ -130,10 +120,10 @@ def encode_records(
 
     Args:
         dataset: Records.
-        encoders: By modality; modalities without one are left out, unless their items
-            are vectors already.
+        encoders: By view; views without one are left out, unless their items are vectors
+            already.
         cache: As for :func:`encode_items`.
-        progress: As for :func:`encode_items`, once a modality.
+        progress: As for :func:`encode_items`, once a view.
         workers: As for :func:`encode_items`.
         batch_size: As for :func:`encode_items`.
 
@@ -147,28 +137,29 @@ def encode_records(
     vectors: dict[str, F32] = {}
     present: dict[str, NDArray[np.bool_]] = {}
     failures: list[Failure] = []
-    for modality, encoder in chosen.items():
-        rows = [row for row, record in enumerate(dataset.records) if modality in record.items]
+    for view, encoder in chosen.items():
+        rows = [row for row, record in enumerate(dataset.records) if view in record.items]
         done = encode_items(
-            [dataset.records[row].items[modality] for row in rows],
+            [dataset.records[row].items[view] for row in rows],
             encoder,
             cache=cache,
             progress=progress,
             workers=workers,
             batch_size=batch_size,
+            name=view,
         )
-        vectors[modality] = np.zeros((len(dataset), encoder.dim), dtype=np.float32)
-        vectors[modality][rows] = done.vectors
-        present[modality] = np.zeros(len(dataset), dtype=bool)
-        present[modality][rows] = done.ok
+        vectors[view] = np.zeros((len(dataset), encoder.dim), dtype=np.float32)
+        vectors[view][rows] = done.vectors
+        present[view] = np.zeros(len(dataset), dtype=bool)
+        present[view][rows] = done.ok
         failures.extend(done.failures)
     keep = np.logical_or.reduce(list(present.values())) if present else np.zeros(0, dtype=bool)
     if not keep.any():
         raise DataError(_nothing_left(dataset, encoders, failures))
     records = [record for record, kept in zip(dataset.records, keep, strict=True) if kept]
     paired = PairedVectors(
-        {modality: x[keep] for modality, x in vectors.items()},
-        {modality: mask[keep] for modality, mask in present.items()},
+        {view: x[keep] for view, x in vectors.items()},
+        {view: mask[keep] for view, mask in present.items()},
         [record.id for record in records],
         _groups(records),
     )
@@ -191,6 +182,7 @@ class _Run:
     encoder: Encoder
     cache: VectorCache | None
     progress: Progress | None
+    name: str
     vectors: dict[str, F32] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
@@ -215,6 +207,20 @@ class _Run:
                     self.vectors[key] = vector
         self._advance(self.vectors)
         return [item for key, item in unique.items() if key not in self.vectors]
+
+    def encode_all(self, prepared: Iterable[tuple[MediaItem, Any]], size: int) -> None:
+        """Encode prepared items in batches; what could not be prepared fails."""
+        batch: list[tuple[MediaItem, Any]] = []
+        for item, made in prepared:
+            if isinstance(made, InputError):
+                self.fail(item, made)
+                continue
+            batch.append((item, made))
+            if len(batch) == size:
+                self.encode(batch)
+                batch = []
+        if batch:
+            self.encode(batch)
 
     def encode(self, batch: Sequence[tuple[MediaItem, Any]]) -> None:
         """Encode prepared items, keep what is usable, tell the progress."""
@@ -277,17 +283,7 @@ class _Run:
             self.progress(self._phase(), self.done, len(self.items))
 
     def _phase(self) -> str:
-        return f"encode {self.encoder.modality}"
-
-
-def _make(encoder: Encoder, item: MediaItem) -> Any:
-    """What an encoder takes, decoded in this process."""
-    return encoder.prepare(decode(item, image_side=getattr(encoder, "image_side", None)))
-
-
-def _of_part(make: Callable[[MediaItem], Any], place: int) -> Callable[[MediaItem], Any]:
-    """What one part of a joined encoder takes, of what is made for all of them."""
-    return lambda item: make(item)[place]
+        return f"encode {self.name}"
 
 
 @contextmanager
@@ -333,21 +329,19 @@ def _usable(row: F32) -> bool:
 
 
 def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:
-    """The encoders that apply, and one for each further modality that is vectors already."""
+    """The encoders that apply, and one for each further view that is vectors already."""
     chosen: dict[str, Encoder] = {}
-    for modality in dataset.modalities:
-        if modality in encoders:
-            chosen[modality] = encoders[modality]
-            continue
-        payloads = (r.items[modality].payload for r in dataset.records if modality in r.items)
-        first = next(payloads)
-        if isinstance(first, np.ndarray):
-            dim = check_vectors(first, name=modality).shape[1]
-            chosen[modality] = VectorEncoder(modality, dim, dataset.name)
+    for view, modality in dataset.modalities.items():
+        if view in encoders:
+            chosen[view] = encoders[view]
+        elif modality == VECTOR:
+            first = next(r.items[view].payload for r in dataset.records if view in r.items)
+            dim = check_vectors(first, name=view).shape[1]
+            chosen[view] = VectorEncoder(dim, f"{dataset.name}: {view}")
     return chosen
 
 
-def _groups(records: Sequence[Record]) -> NDArray[Any] | None:
+def _groups(records: Sequence[Record]) -> Array | None:
     if all(record.group is None for record in records):
         return None
     groups = np.empty(len(records), dtype=object)
@@ -361,6 +355,6 @@ def _nothing_left(
     if failures:
         shown = "; ".join(f"{f.source}: {f.reason}" for f in failures[:3])
         return f"{dataset.name}: not one item could be encoded ({len(failures)} failed): {shown}"
-    has = ", ".join(dataset.modalities) or "none"
+    has = ", ".join(dataset.views) or "none"
     got = ", ".join(encoders) or "none"
-    return f"{dataset.name}: has the modalities {has}, but encoders were given for {got}"
+    return f"{dataset.name}: has the views {has}, but encoders were given for {got}"

@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Encoder, Progress
+from isthmus.core.contracts import Encoder, Fitted, Progress
 from isthmus.core.errors import DataError
+from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
+from isthmus.core.validate import check_vectors
+from isthmus.core.view import VECTOR, View
+from isthmus.datasets import has_columns
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import default_for
 from isthmus.encoders import load as load_encoder
@@ -24,8 +28,10 @@ from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.encode import encode_records
 from isthmus.pipeline.splits import linked_groups
 
-Data = str | Path | Dataset | PairedVectors | Mapping[str, NDArray[Any]]
+Data = str | Path | Dataset | PairedVectors | Mapping[str, Array]
 Encoders = Mapping[str, str | Encoder]
+VECTORS = "vectors"
+"""The id of the encoder of a view that is vectors already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,7 @@ class Prepared:
         name: Of the data set.
         pairs: One row a record; ``groups`` are the categories of the user's, if any.
         links: ``(n,)`` labels of rows that must stay on one side of a split.
-        encoders: By modality.
+        encoders: By view.
         specs: What names each encoder; empty for an object of the user's.
         failures: What was left out, and why.
     """
@@ -48,7 +54,7 @@ class Prepared:
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
 
-    def take(self, rows: NDArray[Any]) -> Prepared:
+    def take(self, rows: Array) -> Prepared:
         """The records at ``rows`` (indices or a mask), with the same encoders."""
         return replace(self, pairs=self.pairs.take(rows), links=self.links[rows])
 
@@ -70,57 +76,82 @@ def prepare(
 
     Args:
         data: A name, path or :class:`Dataset`; or vectors, which need no encoders.
-        encoders: By modality, as ids or objects; what is missing gets the default.
+        encoders: By view, as ids or objects; what is missing gets the default of its modality.
+            In a table, a column of that name is taken as this view.
         by_group: Whether records of one group must stay on one side of a split.
         cache: Of native vectors; None computes all anew.
         progress: Told as work is done.
     """
     if isinstance(data, Mapping):
-        data = PairedVectors(data)
+        data = PairedVectors({view: check_vectors(x, name=view) for view, x in data.items()})
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    chosen, specs = _encoders(dataset, encoders or {})
+    given = {view: _loaded(named) for view, named in (encoders or {}).items()}
+    read = {view: encoder.modality for view, encoder in given.items()}
+    dataset = data if isinstance(data, Dataset) else load_for(data, read)
+    chosen, specs = _encoders(dataset, given, encoders or {})
     pairs, failures = encode_records(dataset, chosen, cache=cache, progress=progress)
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
     records = [dataset.records[row_of[name]] for name in pairs.ids]
-    for m in pairs.modalities:
-        if m not in chosen:
-            chosen[m] = VectorEncoder(m, pairs.vectors[m].shape[1], dataset.name)
-            specs[m] = "vectors"
+    for view in pairs.views:
+        if view not in chosen:
+            dim = pairs.vectors[view].shape[1]
+            chosen[view] = VectorEncoder(dim, f"{dataset.name}: {view}")
+            specs[view] = VECTORS
     links = linked_groups(records, by_group=by_group)
     return Prepared(dataset.name, pairs, links, chosen, specs, [*dataset.skipped, *failures])
 
 
-def _encoders(dataset: Dataset, given: Encoders) -> tuple[dict[str, Encoder], dict[str, str]]:
-    unknown = [m for m in given if m not in dataset.modalities]
-    if unknown:
-        raise DataError(
-            f"an encoder was given for {unknown[0]}, but {dataset.name} has "
-            f"{', '.join(dataset.modalities)}"
-        )
+def _loaded(named: str | Encoder) -> Encoder:
+    return load_encoder(named) if isinstance(named, str) else named
+
+
+def load_for(data: str | Path, modalities: Mapping[str, str], **options: Any) -> Dataset:
+    """Load a data set; in a table, columns are taken as the views of their names.
+
+    Args:
+        data: A name or path.
+        modalities: Of the views that are needed. ``columns=`` among the options goes before.
+        **options: As for :func:`isthmus.datasets.load`.
+    """
+    views = [View(view, modality) for view, modality in modalities.items() if view != modality]
+    if views and "columns" not in options and has_columns(data):
+        options["columns"] = {view.name: str(view) for view in views}
+    return load_dataset(data, **options)
+
+
+def _encoders(
+    dataset: Dataset, given: Mapping[str, Encoder], named: Encoders
+) -> tuple[dict[str, Encoder], dict[str, str]]:
+    if unknown := [view for view in given if view not in dataset.views]:
+        has = ", ".join(f"{view} ({m})" for view, m in dataset.modalities.items())
+        raise DataError(f"an encoder was given for {unknown[0]}, but {dataset.name} has {has}")
     chosen: dict[str, Encoder] = {}
     specs: dict[str, str] = {}
-    for m in dataset.modalities:
-        items = [record.items[m] for record in dataset.records if m in record.items]
-        if isinstance(items[0].payload, np.ndarray):
+    for view, modality in dataset.modalities.items():
+        if modality == VECTOR:
             continue
-        named = given.get(m) or default_for(m)
-        chosen[m] = load_encoder(named) if isinstance(named, str) else named
-        specs[m] = named if isinstance(named, str) else ""
-        if chosen[m].modality != m:
-            raise DataError(f"{chosen[m].id} reads {chosen[m].modality}, not {m}")
-        learn = getattr(chosen[m], "fit", None)
-        if learn is not None and isinstance(named, str):  # an object is as its owner left it
-            learn([text for item in items for text in item.captions])
+        name = named.get(view) or default_for(modality)
+        encoder = given.get(view) or load_encoder(default_for(modality))
+        if encoder.modality != modality:
+            raise DataError(
+                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}"
+            )
+        if isinstance(encoder, Fitted) and isinstance(name, str):
+            # An object is as its owner left it.
+            items = [record.items[view] for record in dataset.records if view in record.items]
+            encoder.fit([text for item in items for text in item.captions])
+        chosen[view], specs[view] = encoder, name if isinstance(name, str) else ""
     return chosen, specs
 
 
 def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:
     if not pairs.ids:  # so that rows keep their numbers where only some of them are used
         pairs = replace(pairs, ids=[f"row {row}" for row in range(len(pairs))])
-    encoders = {m: VectorEncoder(m, x.shape[1], "yours") for m, x in pairs.vectors.items()}
+    encoders = {
+        view: VectorEncoder(x.shape[1], f"yours: {view}") for view, x in pairs.vectors.items()
+    }
     links = np.arange(len(pairs))
     if by_group and pairs.groups is not None:
         links = np.array(families([() if g is None else (g,) for g in pairs.groups]))
-    return Prepared("vectors", pairs, links, encoders, dict.fromkeys(encoders, "vectors"))
+    return Prepared("vectors", pairs, links, encoders, dict.fromkeys(encoders, VECTORS))

@@ -32,9 +32,9 @@ def linked_groups(records: Sequence[Record], *, by_group: bool = True) -> NDArra
 
 
 def _keys(record: Record, by_group: bool) -> list[tuple[str, str]]:
-    keys = [(m, item.id) for m, item in record.items.items()]
+    keys = [("item", item.id) for item in record.items.values()]
     if by_group and record.group is not None:
-        keys.append(("", record.group))
+        keys.append(("group", record.group))
     return keys
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from isthmus.aligners import Aligner
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
+from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
+from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import direct_pairs
 from isthmus.space.calibration import (
     INPUTS,
@@ -30,10 +32,13 @@ SHOWN = 10
 """Hits of each query on which the calibration error is measured: those that people see."""
 MAX_NATIVE = 1000
 """Rows of a native bank."""
-STRANGE = 0.08
-"""Share of held-out queries that may be taken for strange to the space."""
-FAINT = 0.04
-"""Share of held-out queries whose best hit may be taken for too faint to be a match."""
+OUT_OF_DISTRIBUTION_QUANTILE = 0.08
+"""Share of held-out queries that may be told to be out of distribution (Sun, Ming, Zhu & Li,
+"Out-of-distribution detection with deep nearest neighbors", 2022). ``benchmarks/calibration.py``
+weighs questions that are then refused against nonsense that is then answered."""
+FALSE_REJECTION_RATE = 0.04
+"""Share of held-out queries whose best hit may be rejected as no match (the reject option of Chow,
+"On optimum recognition error and reject tradeoff", 1970)."""
 _PENALTY = 1e-3
 
 
@@ -66,8 +71,8 @@ def held_out(
         aligner: Fitted on ``train``.
         train: Rows that it has seen.
         held: Rows that it has not.
-        a: Modality of the queries.
-        b: Modality of the items.
+        a: View of the queries.
+        b: View of the items.
         native: Native bank of the queries; default: that of ``train``.
     """
     x, y = held.pair(a, b)
@@ -81,25 +86,25 @@ def held_out(
     )
 
 
-def native_bank(pairs: PairedVectors, modality: str) -> F32:
+def native_bank(pairs: PairedVectors, view: str) -> F32:
     """Native training vectors of unit length, ``(b, dim)``, among which queries are familiar."""
-    return np.asarray(l2_normalize(bank(pairs, modality, limit=MAX_NATIVE)), dtype=np.float32)
+    return np.asarray(l2_normalize(bank(pairs, view, limit=MAX_NATIVE)), dtype=np.float32)
 
 
 def calibrate(
     folds: Sequence[tuple[Aligner, PairedVectors, PairedVectors]],
     familiar: Mapping[str, Familiar] | None = None,
-) -> dict[str, Calibration]:
+) -> dict[Direction, Calibration]:
     """Calibrations of every direction that has enough held-out pairs.
 
     Args:
         folds: An aligner, the rows it was fitted on, and rows it has not seen.
-        familiar: What is known of native vectors by modality; else the rows themselves say it.
+        familiar: What is known of native vectors by view; else the rows themselves say it.
 
     Returns:
-        By direction, ``"text→image"``.
+        By direction.
     """
-    found: dict[str, Calibration] = {}
+    found: dict[Direction, Calibration] = {}
     names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
     for a, b in [each for pair in names for each in (pair, pair[::-1])]:
         known = (familiar or {}).get(a)
@@ -110,7 +115,7 @@ def calibrate(
         ]
         if sum(len(each.cosine) for each in seen) >= MIN_PAIRS and len(seen) > 1:
             least = math.inf if known is None else known.least
-            found[f"{a}→{b}"] = fit_calibration(seen, most_native=least)
+            found[Direction(a, b)] = fit_calibration(seen, most_native=least)
     return found
 
 
@@ -135,8 +140,8 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
     return Calibration(
         weights,
         intercept,
-        float(np.quantile(np.concatenate(best), FAINT)),
-        float(np.quantile(np.concatenate(familiar), STRANGE)),
+        float(np.quantile(np.concatenate(best), FALSE_REJECTION_RATE)),
+        float(np.quantile(np.concatenate(familiar), OUT_OF_DISTRIBUTION_QUANTILE)),
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
@@ -146,7 +151,7 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
 
 
 def _least(native: Sequence[F32], most: float) -> float:
-    return min(float(np.quantile(np.concatenate(native), STRANGE)), most)
+    return min(float(np.quantile(np.concatenate(native), OUT_OF_DISTRIBUTION_QUANTILE)), most)
 
 
 def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
@@ -185,26 +190,9 @@ def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
 
 
 def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
-    """Penalised logistic regression of truth on the inputs, by Newton's method.
-
-    Inputs are standardised for the penalty's sake; weights are of the inputs as they are.
-    """
+    """Weights and intercept that tell partners from the rest by the inputs of a calibration."""
     x = np.concatenate(
         [calibration_inputs(f.cosine, f.hubness, f.background).reshape(-1, INPUTS) for f in folds]
     )
     y = np.concatenate([np.eye(len(f.cosine)).ravel() for f in folds])
-    mean, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
-    design = np.column_stack([(x - mean) / scale, np.ones(len(x))])
-    penalty = _PENALTY * y.sum() * np.diag([1.0] * INPUTS + [0.0])
-    beta = np.zeros(INPUTS + 1)
-    beta[-1] = np.log(y.mean() / (1 - y.mean()))
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -50, 50)))
-        gradient = design.T @ (p - y) + penalty @ beta
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + penalty
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(len(beta)), gradient)
-        beta -= step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-8:
-            break
-    weights = beta[:-1] / scale
-    return weights, float(beta[-1] - weights @ mean)
+    return fit_logistic(x, y, penalty=_PENALTY)

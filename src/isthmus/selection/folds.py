@@ -50,7 +50,7 @@ class Training:
         return self.moments.memo(("sources", weights), lambda: self._weighted(weights))
 
     def _weighted(self, weights: Weights) -> Moments:
-        means = {m: self.moments.mean(m) for m in self.moments.modalities}
+        means = {m: self.moments.mean(m) for m in self.moments.views}
         whole = self.moments
         for name, weight in weights:
             source = self.sources[name]
@@ -60,7 +60,7 @@ class Training:
 
 
 def _pairs(moments: Moments) -> float:
-    """Records of the best-covered pair of modalities."""
+    """Records of the best-covered pair of views."""
     return max(moments.count(a, b) for a, b in moments.pair_keys())
 
 
@@ -99,27 +99,27 @@ class Folds:
         return thin(np.flatnonzero(self.labels == fold), MAX_HELD)
 
 
-def bank(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> F32:
-    """Native training vectors against which hubs are measured, ``(b, dim)``."""
-    return pairs.vectors[modality][bank_rows(pairs, modality, limit=limit)]
+def bank(pairs: PairedVectors, view: str, *, limit: int = MAX_BANK) -> F32:
+    """Native training vectors against which hubness is measured, ``(b, dim)``."""
+    return pairs.vectors[view][bank_rows(pairs, view, limit=limit)]
 
 
-def bank_rows(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> NDArray[np.intp]:
-    """Rows of a modality's bank, thinned out evenly where there are very many.
+def bank_rows(pairs: PairedVectors, view: str, *, limit: int = MAX_BANK) -> NDArray[np.intp]:
+    """Rows of a view's bank, thinned out evenly where there are very many.
 
-    Records that have more of the other modalities too stay first, so that what belongs to a
+    Records that have more of the other views too stay first, so that what belongs to a
     row of one bank is in the other banks.
 
     Args:
         pairs: ``n`` records.
-        modality: Whose bank it is.
+        view: Whose bank it is.
         limit: At most so many rows.
 
     Returns:
         ``(b,)`` rows, ascending.
     """
-    rows = pairs.rows(modality)
-    has = np.sum([pairs.present[m] for m in pairs.modalities], axis=0)[rows]
+    rows = pairs.rows(view)
+    has = np.sum([pairs.present[m] for m in pairs.views], axis=0)[rows]
     kept = rows[:0]
     for count in np.unique(has)[::-1]:
         kept = np.append(kept, thin(rows[has == count], limit - len(kept)))
@@ -129,11 +129,11 @@ def bank_rows(pairs: PairedVectors, modality: str, *, limit: int = MAX_BANK) -> 
 def bank_ids(pairs: PairedVectors) -> dict[str, list[str]]:
     """Ids of the records behind the rows of each bank; row numbers where they have none."""
     names = list(pairs.ids) or [f"row {row}" for row in range(len(pairs))]
-    return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.modalities}
+    return {m: [names[row] for row in bank_rows(pairs, m)] for m in pairs.views}
 
 
 def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[str, Moments]:
-    """Moments of other sources, over the modalities that they share with the target.
+    """Moments of other sources, over the views that they share with the target.
 
     Args:
         target: What the space is for.
@@ -141,7 +141,7 @@ def source_moments(target: PairedVectors, sources: Mapping[str, Any]) -> dict[st
     """
     found: dict[str, Moments] = {}
     for name, pairs in sources.items():
-        shared = [m for m in target.modalities if m in pairs.modalities]
+        shared = [m for m in target.views if m in pairs.views]
         if len(shared) > 1:
             found[name] = Moments.of(pairs.select(shared))
             if _pairs(found[name]) <= 0:

@@ -18,8 +18,8 @@ _MIN_GALLERY = 2
 
 
 def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
-    """Pairs of modalities that some record has together."""
-    return [(a, b) for a, b in combinations(pairs.modalities, 2) if len(pairs.rows(a, b))]
+    """Pairs of views that some record has together."""
+    return [(a, b) for a, b in combinations(pairs.views, 2) if len(pairs.rows(a, b))]
 
 
 def held_out_scores(
@@ -30,7 +30,7 @@ def held_out_scores(
     b: str,
     *,
     readout: Readout = "instance",
-    hubs: float = 1.0,
+    csls_strength: float = 1.0,
 ) -> F32:
     """Scores of the held-out rows that have both: row i belongs to column i."""
     x, y = held.pair(a, b)
@@ -40,7 +40,7 @@ def held_out_scores(
         readout=readout,
         query_bank=aligner.transform(bank(train, a), a),
         gallery_bank=aligner.transform(bank(train, b), b),
-        hubs=hubs,
+        csls_strength=csls_strength,
     )
 
 
@@ -50,35 +50,38 @@ def grouped(pairs: PairedVectors) -> bool:
 
 
 def reciprocal_rank(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
 ) -> float:
-    """Mean over both directions of every pair of modalities; NaN where nothing can be ranked."""
+    """Mean over both directions of every pair of views; NaN where nothing can be ranked."""
     return _mean(
-        mean_reciprocal_rank(found) for found in _instance_ranks(aligner, train, held, hubs)
+        mean_reciprocal_rank(found)
+        for found in _instance_ranks(aligner, train, held, csls_strength)
     )
 
 
 def recall_at_one(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
 ) -> float:
     """How often the true partner comes first, likewise."""
-    return _mean(float((found < 2).mean()) for found in _instance_ranks(aligner, train, held, hubs))
+    return _mean(
+        float((found < 2).mean()) for found in _instance_ranks(aligner, train, held, csls_strength)
+    )
 
 
 def average_precision(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float = 1.0
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
 ) -> float:
     """By group, under the semantic read-out, likewise."""
     return _mean(_precisions(aligner, train, held))
 
 
 def _instance_ranks(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, hubs: float
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float
 ) -> Iterator[F64]:
     for a, b in direct_pairs(train):
         if len(held.rows(a, b)) < _MIN_GALLERY:
             continue
-        scores = held_out_scores(aligner, train, held, a, b, hubs=hubs)
+        scores = held_out_scores(aligner, train, held, a, b, csls_strength=csls_strength)
         truth = np.arange(len(scores))
         yield from (ranks(each, truth) for each in (scores, scores.T))
 

@@ -42,7 +42,7 @@ def permutation_p(scores: Sequence[F32], *, seed: int = 0) -> float:
 
 def shuffled(pairs: PairedVectors, rng: np.random.Generator) -> PairedVectors:
     """The same vectors with partners dealt at random: what a false pairing would be."""
-    return _with(pairs, {m: _permuted(pairs, m, rng) for m in pairs.modalities[1:]})
+    return _with(pairs, {m: _permuted(pairs, m, rng) for m in pairs.views[1:]})
 
 
 def random_encoders(pairs: PairedVectors, rng: np.random.Generator) -> PairedVectors:

@@ -16,7 +16,7 @@ from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.encoders.base import usable_cores
-from isthmus.selection.candidates import LEARNED, Candidate
+from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
 
 LeftOut = tuple[int, tuple[int, ...]]
@@ -24,7 +24,7 @@ LeftOut = tuple[int, tuple[int, ...]]
 Split = tuple[LeftOut, int]
 """What is left out of training, and the one fold of it that is scored."""
 Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
-"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubs are
+"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubness is
 corrected for; higher is better."""
 
 LATE = "not tried: the time budget ended"
@@ -34,8 +34,6 @@ _FIRST_RUNG_TIME = 0.6
 _KEPT = 1 / 3
 _AT_LEAST = 4
 _CHUNK = 6
-_TRAINING_SECONDS = 5.0
-"""Until it is known, one fit of what is trained is expected to take so long."""
 
 
 class Clock:
@@ -146,7 +144,7 @@ class Table:
         if not missing:
             return
         kind = chunk[0].cost_of
-        guess = _TRAINING_SECONDS if any(name in kind for name in LEARNED) else 0.0
+        guess = chunk[0].cost
         if clock.left < np.inf and kind not in self._seconds and clock.left > guess:
             self._evaluate(chunk, missing.pop(0))  # one, to know what the others will take
         expected = self._seconds.get(kind, guess) * len(chunk) * len(missing) / usable_cores()
@@ -187,7 +185,7 @@ class Table:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold, rows in held.items():
-                score = self.measure(aligner, training.rows, rows, candidate.hubs)
+                score = self.measure(aligner, training.rows, rows, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
         self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
         self._done += len(chunk)
@@ -210,7 +208,7 @@ class Table:
             fitted[name] = Ensemble(members, candidate.weights).combine(training.rows)
         else:
             fitted[name] = fit(candidate, training)
-        if candidate.aligner in LEARNED:
+        if candidate.trained:
             self._fitted[key] = fitted[name]
         return fitted[name]
 

@@ -8,14 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import NDArray
-
 from isthmus.core.artifact import DOCUMENT, content_hash, fingerprint
 from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import Array
 from isthmus.space import starter
 from isthmus.space.space import Space
 
 if TYPE_CHECKING:
+    from isthmus.pipeline.cache import VectorCache
     from isthmus.pipeline.prepared import Prepared
 
 MAX_BYTES = 1 << 30
@@ -49,6 +49,13 @@ class Remembered:
         if folder is not None and size <= MAX_BYTES:
             self._path = folder / _key(ready, settings)
 
+    @classmethod
+    def beside(
+        cls, cache: VectorCache | None, ready: Prepared, settings: Sequence[Any] = ()
+    ) -> Remembered:
+        """Kept beside a cache of vectors; without one, nothing is remembered."""
+        return cls(None if cache is None else cache.path.parent / "spaces", ready, settings)
+
     def load(self) -> Space | None:
         """The space, or None where there is none or it cannot be read."""
         if self._path is None or not self._path.is_dir():
@@ -75,7 +82,7 @@ def _key(ready: Prepared, settings: Sequence[Any]) -> str:
         "left_out": [[f.source, f.reason] for f in ready.failures],
         "settings": list(settings),
     }
-    tensors: dict[str, NDArray[Any]] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
+    tensors: dict[str, Array] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
     tensors.update({f"{m}.present": mask for m, mask in ready.pairs.present.items()})
     return fingerprint(document, {**tensors, "links": ready.links})
 

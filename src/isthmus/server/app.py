@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,10 +26,9 @@ from isthmus.server.jobs import BusyError
 from isthmus.server.mcp import tools
 from isthmus.server.metrics import Metrics
 from isthmus.server.service import Service
-from isthmus.server.settings import Settings
+from isthmus.server.settings import PAGE, Settings
 from isthmus.tasks import Store
 
-PAGE = Path(__file__).parent / "static"
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (BusyError, 409),
     (MissingDataError, 404),
@@ -102,10 +99,11 @@ async def _failed(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    told = [
-        f"{'.'.join(map(str, each['loc'][1:])) or each['loc'][0]}: {each['msg']}"
-        for each in error.errors()
-    ]
+    told = []
+    for each in error.errors():
+        own = each.get("ctx", {}).get("error")  # what a check of ours raised says it all
+        where = ".".join(map(str, each["loc"][1:])) or each["loc"][0]
+        told.append(str(own) if isinstance(own, InputError) else f"{where}: {each['msg']}")
     return _error("InputError", "; ".join(told[:5]), 422)
 
 
@@ -114,7 +112,9 @@ async def _http(_: Request, error: Exception) -> Response:
     return _error("HTTPError", str(error.detail), error.status_code, error.headers)
 
 
-def _error(kind: str, message: str, status: int, headers: Any = None) -> JSONResponse:
+def _error(
+    kind: str, message: str, status: int, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
     # A message may hold half of a surrogate pair of a hostile name.
     safe = message.encode(errors="replace").decode()
     return JSONResponse({"error": kind, "message": safe}, status, headers)

@@ -1,4 +1,9 @@
-"""What every request passes before it is answered: who asks, from where, and how much."""
+"""What every request passes before it is answered: who asks, from where, and how much.
+
+This is own code because Starlette limits the size of a body, but not how slowly it comes, and
+limiters such as slowapi count requests in a stretch of time, not those at work. Starlette checks
+the ``Host``.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +14,13 @@ import hmac
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable
+
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from isthmus.server.metrics import Metrics
 from isthmus.server.settings import Settings
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 CONTENT_POLICY = "; ".join(
     (
@@ -44,6 +45,7 @@ _ALWAYS = {
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
 }
 _RETRY_SECONDS = 1
+_KNOWN = "isthmus.known"
 
 
 class RefusedError(Exception):
@@ -70,12 +72,12 @@ class Guard:
         metrics: Where to count.
     """
 
-    def __init__(self, app: App, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
         self.working: Counter[str] = Counter()
-        self._hosts = settings.hosts
+        self._names = _Names(settings.hosts)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or refuse it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
@@ -87,7 +89,7 @@ class Guard:
         started = time.perf_counter()
         try:
             headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-            self._check(scope, headers)
+            await self._check(scope, headers)
             place = _Place(self, (scope.get("client") or ("",))[0])
             body = _Body(receive, headers, self.settings, place.take)
             try:
@@ -102,14 +104,17 @@ class Guard:
             route = getattr(scope.get("route"), "path", "other")
             self.metrics.request(route, answer.status, time.perf_counter() - started)
 
-    def _check(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> None:
-        host = headers.get("host", "").lower()
-        if _without_port(host) not in self._hosts:
+    async def _check(self, scope: Scope, headers: dict[str, str]) -> None:
+        given = Counter(name for name, _ in scope["headers"])
+        # Of several, Starlette reads the first and `headers` holds the last.
+        if given[b"host"] > 1 or given[b"origin"] > 1:
+            raise RefusedError(403, "a request may have one Host and one Origin")
+        if not await self._names.known(scope["headers"]):
             raise RefusedError(
                 403, "this server is not asked by that name; name it with: isthmus serve --name"
             )
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host:
+        host, origin = headers["host"].lower(), headers.get("origin")
+        if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
             raise RefusedError(403, "pages of other sites may not ask this server")
         fetched = headers.get("sec-fetch-site", "same-origin")
         navigated = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
@@ -122,6 +127,38 @@ class Guard:
                 "of any user",
                 www_authenticate='Bearer, Basic realm="isthmus", charset="UTF-8"',
             )
+
+
+class _Names:
+    """Names of this server.
+
+    Starlette says whether a ``Host`` is well-formed and one of them. Its own answer to one that
+    is not would not say what to do, so it is not sent.
+
+    Args:
+        hosts: Without a port.
+    """
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self._checked = TrustedHostMiddleware(_note, sorted(hosts), www_redirect=False)
+
+    async def known(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        """Whether a request with these headers asks this server."""
+        scope: Scope = {"type": "http", "headers": headers}
+        await self._checked(scope, _no_body, _unsent)
+        return _KNOWN in scope
+
+
+async def _note(scope: Scope, receive: Receive, send: Send) -> None:
+    scope[_KNOWN] = True
+
+
+async def _no_body() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _unsent(message: Message) -> None:
+    """Send nothing."""
 
 
 class _Place:
@@ -261,16 +298,10 @@ class _Body:
         return RefusedError(413, f"a request may have {most:.0f} MiB at most")
 
 
-def _with_usual(headers: Any) -> list[tuple[bytes, bytes]]:
+def _with_usual(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     there = {name.lower() for name, _ in headers}
     usual = [(n.encode(), v.encode()) for n, v in _ALWAYS.items() if n.encode() not in there]
     return [*headers, *usual]
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
 
 
 def _shows(headers: dict[str, str], token: str) -> bool:

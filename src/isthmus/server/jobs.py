@@ -1,4 +1,7 @@
-"""Indexing runs that are started over HTTP, one at a time."""
+"""Indexing runs that are started over HTTP, one at a time.
+
+This is own code because queues such as Celery and RQ need a broker that runs beside the server.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError, IsthmusError
-from isthmus.tasks import IndexReport, Store
+from isthmus.tasks import IndexReport, SearchOptions, Store
 
 State = Literal["running", "done", "failed", "cancelled"]
 _KEPT = 20
@@ -33,6 +36,7 @@ class Run:
     Attributes:
         id: Names it.
         paths: What is indexed.
+        views: That the files may belong to; empty for all.
         state: How it stands.
         phase: What is being done.
         done: Of the phase.
@@ -44,6 +48,7 @@ class Run:
 
     id: str
     paths: list[str]
+    views: list[str] = field(default_factory=list)
     state: State = "running"
     phase: str = "look at files"
     done: int = 0
@@ -90,18 +95,24 @@ class Jobs:
         """Folders that may be indexed."""
         return [str(root) for root in self._roots]
 
-    def start(self, paths: Sequence[str]) -> Run:
+    def start(self, paths: Sequence[str], views: Sequence[str] = ()) -> Run:
         """Begin a run.
 
+        Args:
+            paths: Files and folders.
+            views: Views that the files may belong to; default: all of the space.
+
         Raises:
-            InputError: If a path does not exist or lies outside of the roots.
+            InputError: If a path does not exist or lies outside of the roots, or the space has
+                no view of a name.
             BusyError: If one is under way.
         """
+        SearchOptions(views=views).check_views(self._store.space.views)
         found = [str(self._inside(path)) for path in paths]
         with self._lock:
             if any(run.state == "running" for run in self._runs.values()):
                 raise BusyError("an indexing run is under way; wait for its end or cancel it")
-            run = Run(secrets.token_hex(8), found)
+            run = Run(secrets.token_hex(8), found, list(views))
             self._runs[run.id] = run
             while len(self._runs) > _KEPT:
                 self._runs.pop(next(iter(self._runs)))
@@ -139,7 +150,7 @@ class Jobs:
 
     def _work(self, run: Run) -> None:
         try:
-            run.report = self._store.add(run.paths, progress=run.progress)
+            run.report = self._store.add(run.paths, views=run.views, progress=run.progress)
             added, broken = len(run.report.added), len(run.report.broken)
             run.message = f"{added} items added, {run.report.unchanged} files unchanged"
             run.message += f", {broken} could not be used" if broken else ""

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
+from typing import Annotated, TypeVar, get_type_hints
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import Field
+from starlette.applications import Starlette
 
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
 from isthmus.server import schemas
 from isthmus.server.service import Service
+from isthmus.tasks import SearchOptions
 
-In = TypeVar("In")
 Out = TypeVar("Out")
+Tool = TypeVar("Tool", bound=Callable[..., Awaitable[object]])
 PATH = "/mcp"
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _MOST = 100
 
 
-def tools(service: Service) -> tuple[Any, Any]:
+def tools(service: Service) -> tuple[MCPServer, Starlette]:
     """A server of tools, and the application that speaks its protocol under ``/mcp``."""
     server = MCPServer(
         "isthmus",
@@ -33,31 +37,29 @@ def tools(service: Service) -> tuple[Any, Any]:
         instructions="Find pictures, sounds and texts of one store by words or by one another.",
     )
 
+    @_with_search_options
     async def search(
         query: Annotated[str, Field(description="Words in any language; + and - join parts.")],
-        modality: Annotated[str, Field(description="Only hits of this modality.")] = "",
-        k: Annotated[int, Field(ge=1, le=_MOST)] = 10,
-        where: schemas.Filter = "",
+        **options: object,
     ) -> schemas.SearchAnswer:
         """Find items. `nothing_matches` tells that the hits are only the nearest there is."""
-        request = schemas.SearchRequest(
-            query=query, k=k, where=where, modalities=[modality] if modality else []
-        )
-        return await _answered(service.search, request)
+        return await _answered(lambda: service.search(_request(query, options)))
 
     async def explain(
         query: Annotated[str, Field(description="Words.")],
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
+        asked_as: Annotated[str, Field(description="View of the query; empty to tell it.")] = "",
     ) -> schemas.Explanation:
         """Say which words, and which parts of an item, make its score."""
-        term = schemas.Term(text=query)
-        return await _answered(service.explain, schemas.ExplainRequest(term=term, item=item))
+        term = schemas.Term(text=query, view=asked_as or None)
+        request = schemas.ExplainRequest(term=term, item=item)
+        return await _answered(lambda: service.explain(request))
 
     async def item(
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
     ) -> schemas.Item:
         """What is known of an item: its file, its words, when it was added."""
-        return await _answered(service.item, item)
+        return await _answered(lambda: service.item(item))
 
     for tool in (search, explain, item):
         server.add_tool(tool, annotations=_READS)
@@ -71,8 +73,32 @@ def tools(service: Service) -> tuple[Any, Any]:
     return server, app
 
 
-async def _answered(ask: Callable[[In], Out], request: In) -> Out:
+def _with_search_options(tool: Tool) -> Tool:
+    """Give a tool the fields of :class:`SearchOptions` as parameters, in place of ``**options``."""
+    own = inspect.signature(tool, eval_str=True)
+    kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    hints = get_type_hints(SearchOptions)
+    for each in fields(SearchOptions):
+        told = {name: value for name, value in each.metadata.items() if name != "flag"}
+        if each.name == "k":
+            told["le"] = _MOST
+        default = Field(each.default, **told)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        kept.append(
+            inspect.Parameter(each.name, kind, default=default, annotation=hints[each.name])
+        )
+    vars(tool)["__signature__"] = own.replace(parameters=kept)
+    return tool
+
+
+def _request(query: str, options: Mapping[str, object]) -> schemas.SearchRequest:
+    """What a tool was asked, as a request over HTTP would say it."""
+    SearchOptions.of(**options)  # its errors say more than those of pydantic
+    return schemas.SearchRequest.of(query=query, **options)
+
+
+async def _answered(ask: Callable[[], Out]) -> Out:
     try:
-        return await asyncio.to_thread(ask, request)
+        return await asyncio.to_thread(ask)
     except IsthmusError as error:
         raise ToolError(str(error)) from error

@@ -15,7 +15,7 @@ class Metrics:
     """What a server counts, in a registry of its own.
 
     Args:
-        items: Says how many items of each modality there are.
+        items: Says how many items of each view there are.
     """
 
     def __init__(self, items: Callable[[], dict[str, int]]) -> None:
@@ -52,8 +52,8 @@ class _Items(Collector):
         self._items = items
 
     def collect(self):  # type: ignore[no-untyped-def]
-        """One gauge, by modality."""
-        gauge = GaugeMetricFamily("isthmus_items", "Items in the store.", labels=["modality"])
-        for modality, count in self._items().items():
-            gauge.add_metric([modality], count)
+        """One gauge, by view."""
+        gauge = GaugeMetricFamily("isthmus_items", "Items in the store.", labels=["view"])
+        for view, count in self._items().items():
+            gauge.add_metric([view], count)
         yield gauge

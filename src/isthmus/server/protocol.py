@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -59,6 +58,6 @@ class TimedProtocol(H11Protocol):
             self.transport.abort()
 
 
-def timed(seconds: float) -> type[Any]:
+def timed(seconds: float) -> type[TimedProtocol]:
     """The protocol with a limit."""
     return type("TimedProtocol", (TimedProtocol,), {"head_seconds": seconds})

@@ -14,8 +14,9 @@ from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
 from isthmus.server import schemas
 from isthmus.server.jobs import Run, problems
+from isthmus.server.previews import THUMBNAIL_SIDES, file_of
 from isthmus.server.service import Service
-from isthmus.server.views import THUMBNAIL_SIDES, file_of
+from isthmus.server.settings import PAGE
 
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"cache-control": "no-cache"}
@@ -23,11 +24,14 @@ _PERIOD = 0.2
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
 
 
-def _refusal(what: str) -> dict[str, Any]:
+Refusals = dict[int | str, dict[str, Any]]
+
+
+def _refusal(what: str) -> dict[str, object]:
     return {"model": schemas.Error, "description": what}
 
 
-REFUSALS: dict[int | str, dict[str, Any]] = {
+REFUSALS: Refusals = {
     401: _refusal("No token, or a wrong one."),
     403: _refusal("Asked by another host name, or by a page of another site."),
     404: _refusal("Not there."),
@@ -37,7 +41,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     429: _refusal("Too many requests at once; Retry-After says when to come back."),
     503: _refusal("The store cannot be read."),
 }
-_BAD: dict[int | str, dict[str, Any]] = {400: _refusal("Not a request that can be read.")}
+_BAD: Refusals = {400: _refusal("Not a request that can be read.")}
 
 router = APIRouter()
 
@@ -47,15 +51,13 @@ def _service(request: Request) -> Service:
     return found
 
 
-Asked = Annotated[Service, Depends(_service)]
+ServiceDep = Annotated[Service, Depends(_service)]
 ItemId = Annotated[str, Path(min_length=1, max_length=200, description="Id of an item.")]
 
 
 @router.get("/", include_in_schema=False)
 def page(request: Request) -> FileResponse:
     """The page."""
-    from isthmus.server.app import PAGE
-
     return FileResponse(PAGE / "index.html", headers=_ALWAYS_ASK)
 
 
@@ -66,7 +68,7 @@ def health() -> schemas.Health:
 
 
 @router.get("/api/status", tags=["server"])
-def status(service: Asked) -> schemas.Status:
+def status(service: ServiceDep) -> schemas.Status:
     """What the store holds, and what may be done."""
     return service.status(__version__)
 
@@ -84,42 +86,43 @@ def metrics(request: Request) -> Response:
 
 
 @router.post("/api/search", tags=["search"], responses=_BAD)
-def search(service: Asked, body: schemas.SearchRequest) -> schemas.SearchAnswer:
+def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAnswer:
     """Find items by words, items of the store, uploads, or several of them."""
     return service.search(body)
 
 
 @router.post("/api/uploads", tags=["search"], status_code=201, responses=_BAD)
 def upload(
-    service: Asked, file: Annotated[UploadFile, File(description="A picture or a sound.")]
+    service: ServiceDep, file: Annotated[UploadFile, File(description="A picture or a sound.")]
 ) -> schemas.Upload:
     """Bring a picture or a sound along, to search by it; kept until there is no more room."""
     made = service.uploads.add(file.file.read(), _short(file.filename))
-    return schemas.Upload(upload=made.item.id, modality=made.item.modality, name=made.item.source)
+    item = made.item
+    return schemas.Upload(
+        upload=item.id, modality=item.modality, views=list(made.views), name=item.source
+    )
 
 
 @router.post("/api/explain", tags=["search"], responses=_BAD)
-def explain(service: Asked, body: schemas.ExplainRequest) -> schemas.Explanation:
+def explain(service: ServiceDep, body: schemas.ExplainRequest) -> schemas.Explanation:
     """Say which parts of a query and an item, and which training pairs, make their score."""
     return service.explain(body)
 
 
 @router.get("/api/items", tags=["items"])
 def items(
-    service: Asked,
+    service: ServiceDep,
     where: Annotated[schemas.Filter, Query()] = "",
-    modality: Annotated[
-        list[Annotated[str, Query(max_length=40)]] | None, Query(max_length=16)
-    ] = None,
+    view: Annotated[list[schemas.ViewName] | None, Query(max_length=64)] = None,
     limit: Annotated[int, Query(ge=1, le=schemas.MOST_HITS)] = 60,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> schemas.Items:
     """Items that pass a filter, newest first."""
-    return service.items(where, modality or (), limit, offset)
+    return service.items(where, view or (), limit, offset)
 
 
 @router.get("/api/items/{item}", tags=["items"])
-def item(service: Asked, item: ItemId) -> schemas.Item:
+def item(service: ServiceDep, item: ItemId) -> schemas.Item:
     """What is known of an item."""
     return service.item(item)
 
@@ -131,14 +134,14 @@ def item(service: Asked, item: ItemId) -> schemas.Item:
     responses={200: {"content": {"image/webp": {}}, "description": "WebP."}},
 )
 def thumbnail(
-    service: Asked,
+    service: ServiceDep,
     item: ItemId,
     side: Annotated[int, Query(description="Pixels of the longer side.", ge=32, le=1280)] = 320,
 ) -> Response:
     """A picture made small, to the next of the sizes that are kept."""
     service.entry(item)
     kept = next((each for each in THUMBNAIL_SIDES if each >= side), THUMBNAIL_SIDES[-1])
-    made = service.views.thumbnail(item, kept, lambda: service.store.item(item))
+    made = service.previews.thumbnail(item, kept, lambda: service.store.item(item))
     return Response(made, media_type="image/webp", headers=_FOREVER)
 
 
@@ -150,10 +153,10 @@ def thumbnail(
         200: {"content": {"application/octet-stream": {}}, "description": "Up to 240 bytes."}
     },
 )
-def loudness(service: Asked, item: ItemId) -> Response:
+def loudness(service: ServiceDep, item: ItemId) -> Response:
     """Peaks of a sound over its length, one byte each."""
     service.entry(item)
-    made = service.views.loudness(item, lambda: service.store.item(item))
+    made = service.previews.loudness(item, lambda: service.store.item(item))
     return Response(made, media_type="application/octet-stream", headers=_FOREVER)
 
 
@@ -168,7 +171,7 @@ def loudness(service: Asked, item: ItemId) -> Response:
         416: {"content": {"*/*": {}}, "description": "A Range that the file does not have."},
     },
 )
-def media(service: Asked, item: ItemId) -> FileResponse:
+def media(service: ServiceDep, item: ItemId) -> FileResponse:
     """The file itself, or a range of it; only files that were indexed, named by their id."""
     path, kind = file_of(service.entry(item))
     return FileResponse(path, media_type=kind, headers={**_FOREVER, **_SANDBOX})
@@ -177,29 +180,31 @@ def media(service: Asked, item: ItemId) -> FileResponse:
 @router.get("/api/uploads/{upload}/thumbnail", tags=["search"], response_class=Response,
             responses={200: {"content": {"image/webp": {}}, "description": "WebP."}})  # fmt: skip
 def upload_thumbnail(
-    service: Asked, upload: Annotated[str, Path(min_length=1, max_length=200)]
+    service: ServiceDep, upload: Annotated[str, Path(min_length=1, max_length=200)]
 ) -> Response:
     """An uploaded picture made small."""
-    made = service.views.thumbnail(
+    made = service.previews.thumbnail(
         f"upload:{upload}", THUMBNAIL_SIDES[1], lambda: service.uploads.get(upload).item
     )
     return Response(made, media_type="image/webp", headers=_FOREVER)
 
 
 @router.get("/api/map", tags=["items"])
-def drawn(service: Asked, limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000) -> schemas.Map:
+def drawn(
+    service: ServiceDep, limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000
+) -> schemas.Map:
     """Items on a plane; of more than the limit some are drawn at random, always the same."""
     return service.map(limit)
 
 
 @router.get("/api/searches", tags=["saved"])
-def saved(service: Asked) -> schemas.SavedSearches:
+def saved(service: ServiceDep) -> schemas.SavedSearches:
     """Saved searches."""
     return schemas.SavedSearches(searches=service.saved.all())
 
 
 @router.post("/api/searches", tags=["saved"], responses=_BAD)
-def save(service: Asked, body: schemas.SavedSearch) -> schemas.SavedSearches:
+def save(service: ServiceDep, body: schemas.SavedSearch) -> schemas.SavedSearches:
     """Save a search, in place of one of the same name; it may not name uploads."""
     service.saved.put(body)
     return saved(service)
@@ -207,7 +212,7 @@ def save(service: Asked, body: schemas.SavedSearch) -> schemas.SavedSearches:
 
 @router.delete("/api/searches", tags=["saved"])
 def unsave(
-    service: Asked, name: Annotated[str, Query(min_length=1, max_length=80)]
+    service: ServiceDep, name: Annotated[str, Query(min_length=1, max_length=80)]
 ) -> schemas.SavedSearches:
     """Remove a saved search."""
     if not service.saved.remove(name):
@@ -221,25 +226,25 @@ def unsave(
     status_code=202,
     responses={**_BAD, 409: _refusal("A run is under way.")},
 )
-def start(service: Asked, body: schemas.IndexRequest) -> schemas.Job:
+def start(service: ServiceDep, body: schemas.IndexRequest) -> schemas.Job:
     """Index files or folders of this machine; only inside of what the server was allowed."""
-    return _job(service.jobs.start(body.paths))
+    return _job(service.jobs.start(body.paths, body.views))
 
 
 @router.get("/api/jobs", tags=["indexing"])
-def jobs(service: Asked) -> list[schemas.Job]:
+def jobs(service: ServiceDep) -> list[schemas.Job]:
     """The last runs, oldest first."""
     return [_job(run) for run in service.jobs.listed()]
 
 
 @router.get("/api/jobs/{job}", tags=["indexing"])
-def job(service: Asked, job: ItemId) -> schemas.Job:
+def job(service: ServiceDep, job: ItemId) -> schemas.Job:
     """How a run stands."""
     return _job(_run(service, job))
 
 
 @router.delete("/api/jobs/{job}", tags=["indexing"])
-def cancel(service: Asked, job: ItemId) -> schemas.Job:
+def cancel(service: ServiceDep, job: ItemId) -> schemas.Job:
     """End a run after its batch; what was added stays."""
     run = _run(service, job)
     run.cancel.set()
@@ -257,7 +262,7 @@ def cancel(service: Asked, job: ItemId) -> schemas.Job:
         }
     },
 )
-async def events(request: Request, service: Asked, job: ItemId) -> StreamingResponse:
+async def events(request: Request, service: ServiceDep, job: ItemId) -> StreamingResponse:
     """Follow a run."""
     run = _run(service, job)
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from isthmus.core.errors import InputError
+from isthmus.tasks import SearchOptions
 
 MOST_HITS = 1000
 Id = Annotated[str, Field(min_length=1, max_length=200, description="Id of an item.")]
@@ -12,10 +16,11 @@ Filter = Annotated[
     str,
     Field(
         max_length=1000,
-        description='A filter such as `modality:image and path~"animals/*" and added>2026-01-01`.',
+        description='A filter such as `view:image and path~"animals/*" and added>2026-01-01`.',
     ),
 ]
 Probability = Annotated[float, Field(ge=0, le=1)]
+ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
 
 
 class _Strict(BaseModel):
@@ -41,16 +46,22 @@ class Term(_Strict):
         float,
         Field(ge=-10, le=10, allow_inf_nan=False, description="Negative: to stay away from it."),
     ] = 1.0
+    view: ViewName | None = Field(
+        None, description="View that it belongs to, where several views read its modality."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Term:
         if sum(value is not None for value in (self.text, self.item, self.upload)) != 1:
             raise ValueError("give one of text, item and upload")
+        if self.item is not None and self.view is not None:
+            raise ValueError("an item of the store has a view already; leave view out")
         return self
 
 
-class SearchRequest(_Strict):
-    """What to look for, and where."""
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SearchRequest(SearchOptions):
+    """What to look for, and how: every option of a search, and the query."""
 
     query: str = Field(
         "",
@@ -58,31 +69,39 @@ class SearchRequest(_Strict):
         description='As typed: `"red kangaroo" + id:… - cartoon`. Files are not read from it.',
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
-    modalities: list[Annotated[str, Field(max_length=40)]] = Field(
-        default_factory=list, max_length=16, description="Only hits of these; empty for all."
-    )
-    k: int = Field(10, ge=1, le=MOST_HITS)
-    where: Filter = ""
-    min_probability: Probability | None = None
-    readout: Literal["instance", "semantic"] = "instance"
-    words: Annotated[
-        bool, Field(description="Whether names and texts that hold the words count.")
-    ] = True
-    aspects: Annotated[bool, Field(description="Whether to say the aspect ratio of pictures.")] = (
-        False
-    )
+    aspects: bool = Field(False, description="Whether to say the aspect ratio of pictures.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k > MOST_HITS:
+            raise InputError(f"k must be at most {MOST_HITS} here, got {self.k}")
 
 
-class Hit(BaseModel):
+class Direction(BaseModel):
+    """From what is asked to what is found."""
+
+    query: str = Field(description="View of the queries.")
+    gallery: str = Field(description="View of what is found.")
+
+
+class View(BaseModel):
+    """A view of the space, and how its bytes are read."""
+
+    name: str
+    modality: str
+
+
+class FoundItem(BaseModel):
     """One item that was found."""
 
     id: str
+    view: str
     modality: str
     name: str = Field(description="The last part of its source.")
     source: str
     text: str = Field(description="The beginning of its words, or those of its name.")
     cosine: float
-    score: float = Field(description="What it was ranked by within its modality.")
+    score: float = Field(description="What it was ranked by within its view.")
     probability: Probability | None = Field(description="That it matches; null: uncalibrated.")
     words: str = Field(description="The probability as people say it.")
     named: bool = Field(description="Whether its name or text holds the words of the query.")
@@ -96,8 +115,10 @@ class SearchAnswer(BaseModel):
 
     query: str
     nothing_matches: bool = Field(description="Hits, if any, are only the nearest there is.")
-    uncalibrated: list[str] = Field(description="Directions without calibrated probabilities.")
-    hits: list[Hit]
+    uncalibrated: list[Direction] = Field(
+        description="Directions without calibrated probabilities."
+    )
+    hits: list[FoundItem]
     took_ms: float
 
 
@@ -105,6 +126,7 @@ class Item(BaseModel):
     """What is known of an item."""
 
     id: str
+    view: str
     modality: str
     name: str
     source: str
@@ -128,6 +150,7 @@ class Upload(BaseModel):
 
     upload: str = Field(description="What to name it by in a term.")
     modality: str
+    views: list[str] = Field(description="That read it; of several, name one in the term.")
     name: str
 
 
@@ -157,6 +180,7 @@ class Side(BaseModel):
     """One of the two that were compared; baseline and parts sum to the score."""
 
     source: str
+    view: str
     modality: str
     baseline: float
     method: str
@@ -198,6 +222,7 @@ class Map(BaseModel):
 
     ids: list[str]
     names: list[str]
+    views: list[str] = Field(description="Of each item.")
     modalities: list[str] = Field(description="Of each item.")
     x: list[float] = Field(description="0…1")
     y: list[float] = Field(description="0…1")
@@ -223,6 +248,11 @@ class IndexRequest(_Strict):
 
     paths: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
         min_length=1, max_length=100
+    )
+    views: list[ViewName] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Views that the files may belong to; empty for all.",
     )
 
 
@@ -259,13 +289,13 @@ class Status(BaseModel):
     """What the store holds, and what may be done."""
 
     version: str
-    items: dict[str, int]
-    modalities: list[str]
+    items: dict[str, int] = Field(description="How many of each view.")
+    views: list[View]
     files: int
     failed: int
     gone: int
     space: str
-    calibrated: list[str]
+    calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that may be indexed from the page.")
     max_body: int

@@ -5,27 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from isthmus.core.errors import InputError, MissingDataError
-from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
+from isthmus.pipeline import WORKERS
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.jobs import Jobs
+from isthmus.server.micro_batcher import MicroBatcher
+from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
 from isthmus.server.settings import Settings
-from isthmus.server.together import Together
 from isthmus.server.uploads import Uploads
-from isthmus.server.views import Views
 from isthmus.store import Entry
 from isthmus.store.filters import parse
-from isthmus.tasks import Query, Store, Term
-from isthmus.tasks.retrieval import hits
+from isthmus.tasks import Hit, Query, Store, Term
+from isthmus.tasks.retrieval.views import view_meant
 
 _TEXT_SHOWN = 300
 _WARM = "a first question"
@@ -42,23 +42,25 @@ class Service:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
         self.uploads = Uploads(store.space, settings)
-        self.views = Views()
+        self.previews = Previews()
         self.jobs = Jobs(store, settings.roots)
         self.saved = Saved(store.folder)
-        self._map: tuple[Any, schemas.Map] | None = None
+        self._map: tuple[tuple[int, dict[str, int]], schemas.Map] | None = None
         self._map_lock = threading.Lock()
 
     def warm_up(self) -> None:
         """Load models and tables, so that the first question waits for nothing."""
         space = self.store.space
-        for modality in space.modalities:
-            encoder = space.encoder(modality)
-            if modality == TEXT and not isinstance(encoder, Together):
-                space.attach(Together(encoder))
+        texts = [view for view, modality in space.modalities.items() if modality == TEXT]
+        for view in space.views:
+            encoder = space.encoder(view)
+            if view in texts and not isinstance(encoder, MicroBatcher):
+                space.attach(MicroBatcher(encoder), view)
         self.uploads.open()
-        if TEXT in space.modalities:
+        WORKERS.warm_up()
+        for view in texts:
             for _ in range(3):
-                self.store.search(text=_WARM)
+                self.store.search(Query.text(_WARM, view=view))
 
     def close(self) -> None:
         """End runs and children; the store stays open."""
@@ -68,24 +70,16 @@ class Service:
     def search(self, request: schemas.SearchRequest) -> schemas.SearchAnswer:
         """Find items."""
         started = time.perf_counter()
-        found = self.store.search(
-            self.query(request),
-            modality=request.modalities or None,
-            k=request.k,
-            where=request.where or None,
-            min_probability=request.min_probability,
-            readout=request.readout,
-            words=request.words,
-        )
+        found = self.store.search(self.query(request), request)
         aspects: dict[str, float | None] = {}
         if request.aspects:
             entries = self.store.backend.get([hit.id for hit in found.hits])
-            aspects = {name: self.views.aspect(entry) for name, entry in entries.items()}
+            aspects = {name: self.previews.aspect(entry) for name, entry in entries.items()}
         return schemas.SearchAnswer(
             query=str(found.query),
             nothing_matches=found.nothing,
-            uncalibrated=list(found.uncalibrated),
-            hits=[_hit(hit, aspects.get(hit.id)) for hit in found.hits],
+            uncalibrated=[schemas.Direction(**each.to_json()) for each in found.uncalibrated],
+            hits=[_found(hit, aspects.get(hit.id)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 
@@ -98,8 +92,9 @@ class Service:
         """
         terms: list[Term] = []
         if request.query.strip():
-            terms += Query.parse(request.query, files=False).terms
-        terms += [self.term(each) for each in request.terms]
+            views = self.store.space.views
+            terms += Query.parse(request.query, files=False, views=views).terms
+        terms += [self.term(each, request.asked_as) for each in request.terms]
         if not terms:
             raise InputError("say what to look for: words in query, or terms")
         for term in terms:
@@ -107,15 +102,22 @@ class Service:
                 self.entry(term.stored)
         return Query(terms)
 
-    def term(self, term: schemas.Term) -> Term:
-        """One part of a query."""
+    def term(self, term: schemas.Term, asked_as: Sequence[str] = ()) -> Term:
+        """One part of a query.
+
+        Args:
+            term: What was asked.
+            asked_as: Views that it may belong to, where it names none.
+        """
         if term.item is not None:
             return Term(None, term.item, term.weight)
         if term.upload is not None:
-            kept = self.uploads.get(term.upload)
-            return Term(kept.item, "", term.weight, (kept.vector, kept.native))
+            item = self.uploads.get(term.upload).item
+            view = view_meant(self.store.space, item.modality, asked_as, named=term.view)
+            vectors = self.uploads.vectors(term.upload, view)
+            return Term(item, weight=term.weight, view=view, vectors=vectors)
         assert term.text is not None
-        return Term(Query.text(term.text).terms[0].item, "", term.weight)
+        return replace(Query.text(term.text).terms[0], weight=term.weight, view=term.view)
 
     def entry(self, item: str) -> Entry:
         """What is known of an item.
@@ -132,16 +134,14 @@ class Service:
         """The same, with what can be seen of it."""
         return self._item(self.entry(item))
 
-    def items(
-        self, where: str, modalities: Sequence[str], limit: int, offset: int
-    ) -> schemas.Items:
+    def items(self, where: str, views: Sequence[str], limit: int, offset: int) -> schemas.Items:
         """A page of items, newest first."""
         chosen = parse(where) if where.strip() else None
-        wanted = set(modalities)
+        wanted = set(views)
         entries = [
             entry
             for entry in self.store.backend.entries(chosen)
-            if not wanted or entry.modality in wanted
+            if not wanted or entry.view in wanted
         ]
         entries.sort(key=lambda entry: (-entry.added, entry.source))
         some = [self._item(entry) for entry in entries[offset : offset + limit]]
@@ -150,49 +150,42 @@ class Service:
     def explain(self, request: schemas.ExplainRequest) -> schemas.Explanation:
         """Why an item scores as it does for one part of a query."""
         self.entry(request.item)
-        asked = self._single(request.term)
-        made = self.store.explain(asked, request.item)
+        term = replace(self.term(request.term), weight=1.0)
+        if term.stored:
+            self.entry(term.stored)
+        made = self.store.explain(Query([term]), request.item)
         document = made.to_json()
         if not np.isfinite(made.above):
             document["above"] = None
-        return schemas.Explanation(said=list(sentences(made)), **document)
+        return schemas.Explanation.model_validate({**document, "said": list(sentences(made))})
 
     def map(self, limit: int) -> schemas.Map:
         """Items on the plane of their two principal axes, kept until the store changes."""
         with self._map_lock:
-            key = (limit, self.store.backend.count())
+            key = (limit, dict(self.store.backend.count()))
             if self._map is None or self._map[0] != key:
                 self._map = (key, self._drawn(limit))
             return self._map[1]
 
     def status(self, version: str) -> schemas.Status:
         """What there is, and what may be done."""
-        space, known = self.store.space, self.store.status()
-        languages = getattr(space.encoder(TEXT), "languages", ()) if TEXT in space.heads else ()
+        space = self.store.space
+        texts = [view for view, modality in space.modalities.items() if modality == TEXT]
+        languages = dict.fromkeys(tag for v in texts for tag in space.encoder(v).languages)
         return schemas.Status(
             version=version,
-            items=known["items"],
-            modalities=list(space.modalities),
-            files=known["files"],
-            failed=known["failed"],
-            gone=known["gone"],
-            space=known["space"],
-            calibrated=sorted(space.calibration),
+            views=[schemas.View(name=v, modality=m) for v, m in space.modalities.items()],
+            **asdict(self.store.status()),
+            calibrated=[schemas.Direction(**each.to_json()) for each in sorted(space.calibration)],
             languages=list(languages),
             roots=self.jobs.roots,
             max_body=self.settings.max_body,
         )
 
-    def _single(self, term: schemas.Term) -> MediaItem:
-        made = self.term(term)
-        if made.item is not None:
-            return made.item
-        self.entry(made.stored)
-        return self.store.item(made.stored)
-
     def _item(self, entry: Entry) -> schemas.Item:
         return schemas.Item(
             id=entry.id,
+            view=entry.view,
             modality=entry.modality,
             name=Path(entry.source).name,
             source=entry.source,
@@ -201,7 +194,7 @@ class Service:
             size=entry.size,
             gone=entry.gone,
             span=entry.span,
-            aspect=self.views.aspect(entry),
+            aspect=self.previews.aspect(entry),
         )
 
     def _drawn(self, limit: int) -> schemas.Map:
@@ -213,17 +206,18 @@ class Service:
             entries = [entries[row] for row in sorted(rows.tolist())]
         vectors = backend.vectors([entry.id for entry in entries])
         entries = [entry for entry in entries if entry.id in vectors]
-        kinds = [entry.modality for entry in entries]
+        views = [entry.view for entry in entries]
         x = [vectors[entry.id] for entry in entries]
-        flat = _flat(np.stack(x), kinds) if x else np.zeros((0, 2))
+        flat = _flat(np.stack(x), views) if x else np.zeros((0, 2))
         return schemas.Map(
             ids=[entry.id for entry in entries],
             names=[Path(entry.source).name for entry in entries],
-            modalities=kinds,
+            views=views,
+            modalities=[entry.modality for entry in entries],
             x=flat[:, 0].round(4).tolist(),
             y=flat[:, 1].round(4).tolist(),
             total=total,
-            method="the two principal axes, after the mean of each modality is taken off",
+            method="the two principal axes, after the mean of each view is taken off",
         )
 
 
@@ -240,9 +234,10 @@ def _flat(x: F32, kinds: Sequence[str]) -> F64:
     return np.asarray(0.5 * ranks + 0.5 * (out - low) / np.maximum(high - low, 1e-9))
 
 
-def _hit(hit: hits.Hit, aspect: float | None) -> schemas.Hit:
-    return schemas.Hit(
+def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
+    return schemas.FoundItem(
         id=hit.id,
+        view=hit.view,
         modality=hit.modality,
         name=Path(hit.source).name,
         source=hit.source,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from isthmus.core.errors import InputError
 
+PAGE = Path(__file__).parent / "static"
+"""Folder of the page."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 TOKEN_VARIABLE = "ISTHMUS_TOKEN"
 _SHORTEST_TOKEN = 16
@@ -35,7 +37,8 @@ class Settings:
         upload_bytes: How many bytes they may have together.
 
     Raises:
-        InputError: If other machines may ask and there is no token, or it is short.
+        InputError: If other machines may ask and there is no token, or it is short, or a name
+            has a ``*``.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +57,12 @@ class Settings:
     upload_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
+        wild = [name for name in (self.host, *self.names) if "*" in name]
+        if wild:
+            raise InputError(
+                f"a host name has no '*', so it cannot be {wild[0]!r}; give every name of this "
+                "server in full: isthmus serve --name pictures.example"
+            )
         if self.token is None and self.exposed:
             raise InputError(
                 f"{', '.join(self._abroad)} can be reached from other machines, so a token is "

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections import OrderedDict
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import MediaError, MissingDataError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
-from isthmus.core.view import TEXT
+from isthmus.media import PLAIN
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import encode_items
-from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.server.settings import Settings
 from isthmus.space import Space
 
@@ -27,21 +27,45 @@ class Uploaded:
 
     Attributes:
         item: With its content in a file of the server's own.
-        vector: ``(dim,)`` in the space.
-        native: ``(1, native dim)``, what its encoder gave.
+        views: That read it.
         size: Bytes.
+        vectors: By view, as far as it was asked for: its vector in the space ``(dim,)``, and what
+            its encoder gave, ``(1, native dim)``.
     """
 
     item: MediaItem
-    vector: F32
-    native: F32
+    views: tuple[str, ...]
     size: int
+    vectors: dict[str, tuple[F32, F32]] = field(default_factory=dict)
+
+
+class _Kept(LRUCache[str, Uploaded]):
+    """Uploads by content hash, up to a number of files and a number of bytes.
+
+    Args:
+        settings: Both limits; the newest upload always stays.
+        gone: Called with the key of each upload that had to go.
+    """
+
+    def __init__(self, settings: Settings, gone: Callable[[str], None]) -> None:
+        room = settings.upload_bytes
+        super().__init__(room, lambda made: min(made.size, room))
+        self._most, self._gone = max(settings.uploads, 1), gone
+
+    def __setitem__(self, key: str, made: Uploaded) -> None:
+        super().__setitem__(key, made)
+        while len(self) > self._most:
+            self.popitem()
+
+    def popitem(self) -> tuple[str, Uploaded]:
+        """Let go of the least recently used upload."""
+        key, made = super().popitem()
+        self._gone(key)
+        return key, made
 
 
 class Uploads:
-    """Uploaded files by the hash of their content; the oldest go when there is no room.
-
-    They are decoded in child processes with caps on memory and time.
+    """Uploaded files by the hash of their content; those unused for longest make room for new ones.
 
     Args:
         space: Whose encoders are used.
@@ -49,25 +73,21 @@ class Uploads:
     """
 
     def __init__(self, space: Space, settings: Settings) -> None:
-        self._space, self._settings = space, settings
-        self._stack = ExitStack()
+        self._space = space
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._folder: Path | None = None
-        self._makers: dict[str, Preparers] = {}
-        self._kept: OrderedDict[str, Uploaded] = OrderedDict()
+        self._kept = _Kept(settings, self._remove)
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Make the folder and start the children."""
-        folder = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
-        self._folder = Path(self._stack.enter_context(folder))
-        for modality, ref in self._space.encoders.items():
-            if modality != TEXT and ref.spec and ref.spec != "vectors":
-                made = preparers(ref.spec, ref.options, workers=1)
-                self._makers[modality] = self._stack.enter_context(made)
+        """Make the folder."""
+        self._temporary = tempfile.TemporaryDirectory(prefix="isthmus-uploads-")
+        self._folder = Path(self._temporary.name)
 
     def close(self) -> None:
-        """End the children and drop all files."""
-        self._stack.close()
+        """Drop all files."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
         self._kept.clear()
 
     def add(self, data: bytes, name: str) -> Uploaded:
@@ -84,7 +104,6 @@ class Uploads:
         key = content_hash(data)
         with self._lock:
             if key in self._kept:
-                self._kept.move_to_end(key)
                 return self._kept[key]
         path = self._folder / key
         path.write_bytes(data)
@@ -95,9 +114,6 @@ class Uploads:
             raise type(error)(name, error.reason) from error
         with self._lock:
             self._kept[key] = made
-            while len(self._kept) > 1 and self._full():
-                old, _ = self._kept.popitem(last=False)
-                (self._folder / old).unlink(missing_ok=True)
         return made
 
     def get(self, key: str) -> Uploaded:
@@ -109,24 +125,43 @@ class Uploads:
         with self._lock:
             if key not in self._kept:
                 raise MissingDataError(f"there is no upload {key[:12]!r} any more; send it again")
-            self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _full(self) -> bool:
-        size = sum(each.size for each in self._kept.values())
-        return len(self._kept) > self._settings.uploads or size > self._settings.upload_bytes
+    def _remove(self, key: str) -> None:
+        assert self._folder is not None, "open() comes first"
+        (self._folder / key).unlink(missing_ok=True)
+
+    def vectors(self, key: str, view: str) -> tuple[F32, F32]:
+        """An upload in the space ``(dim,)`` and as its encoder gave it ``(1, native dim)``.
+
+        Args:
+            key: Of the upload.
+            view: One of those that read it.
+
+        Raises:
+            MissingDataError: If it is not there any more.
+        """
+        made = self.get(key)
+        if view not in made.vectors:
+            made.vectors[view] = self._vectors(made.item, view)
+        return made.vectors[view]
 
     def _encoded(self, path: Path, name: str, size: int) -> Uploaded:
         found = item_from_path(path)
         item = MediaItem(found.id, found.modality, name, path)
-        if item.modality not in self._makers:
-            kinds = " and ".join(self._makers) or "words"
+        known = self._space.modalities
+        files = {view: modality for view, modality in known.items() if modality not in PLAIN}
+        views = tuple(view for view, modality in files.items() if modality == item.modality)
+        if not views:
+            kinds = " and ".join(dict.fromkeys(files.values())) or "words"
             raise UnsupportedMediaError(
                 name, f"is {item.modality}; files to search by can be {kinds}"
             )
-        encoder = self._space.encoder(item.modality)
-        native = encode_items([item], encoder, make=self._makers[item.modality])
+        # One view tells whether it can be decoded; the others wait until they are asked for.
+        return Uploaded(item, views, size, {views[0]: self._vectors(item, views[0])})
+
+    def _vectors(self, item: MediaItem, view: str) -> tuple[F32, F32]:
+        native = encode_items([item], self._space.encoder(view))
         if not native.ok[0]:
-            raise UnsupportedMediaError(name, native.failures[0].reason)
-        vector = self._space.transform(native.vectors, item.modality)[0]
-        return Uploaded(item, vector, native.vectors, size)
+            raise UnsupportedMediaError(item.source, native.failures[0].reason)
+        return self._space.transform(native.vectors, view)[0], native.vectors

@@ -13,9 +13,12 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, F64, l2_normalize, top_k_mean
 from isthmus.space.readout import NEIGHBOURS
 
-CROWDED = 0.5
-"""Exponent of the number of items in the odds of a match; 1 if all were alike, 0 if none were.
-Among 5,000 items it cuts the calibration error to a third (``benchmarks/calibration.py``)."""
+PRIOR_EXPONENT = 0.5
+"""Exponent of the gallery size in the prior odds of a match. With 1 it would be the prior
+correction of Saerens, Latinne & Decaestecker, "Adjusting the outputs of a classifier to new a
+priori probabilities", 2002, which is right if all items were as alike as held-out records are;
+with 0 there is none. Among 5,000 items .5 cuts the calibration error to a third
+(``benchmarks/calibration.py``)."""
 INPUTS = 4
 
 
@@ -24,10 +27,10 @@ class Background:
     """What a query is like before anything is looked at; ``(q,)`` each.
 
     Attributes:
-        nearest: Mean cosine to its nearest in the bank of the items' modality.
-        familiar: Mean cosine to its nearest in the bank of its own modality.
+        nearest: Mean cosine to its nearest in the bank of the items' view.
+        familiar: Mean cosine to its nearest in the bank of its own view.
         native: The same of native vectors, where they are known. It tells nonsense from
-            questions far better: heads look for what modalities share, and nonsense is odd in
+            questions far better: heads look for what views share, and nonsense is odd in
             what they do not.
     """
 
@@ -51,7 +54,7 @@ class Calibration:
         weights: ``(4,)`` of the inputs.
         intercept: Of the regression.
         threshold: Probability below which the best hit is no match.
-        least_familiar: Queries less familiar than this are strange to the space, if nothing is
+        least_familiar: Queries less familiar than this are out of distribution, if nothing is
             known of their native vectors.
         least_native: Queries whose native vectors are less familiar than this are; None where
             the space has no native bank.
@@ -80,7 +83,7 @@ class Calibration:
         Args:
             cosine: ``(n,)`` to the query, or ``(q, n)`` to several.
             hubness: ``(n,)``, mean cosine of each item to its nearest in the bank of the
-                query's modality.
+                query's view.
             background: Of the query or queries.
             size: Among how many items; None for as many as in calibration.
 
@@ -93,25 +96,29 @@ class Calibration:
         out = np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), dtype=np.float32)
         return out[0] if single else out
 
-    def strange(self, background: Background) -> bool:
+    def is_out_of_distribution(self, background: Background) -> bool:
         """Whether a query is unlike anything the space was made from."""
-        return bool(self.all_strange(background)[0])
+        return bool(self.out_of_distribution(background)[0])
 
-    def all_strange(self, background: Background) -> NDArray[np.bool_]:
-        """The same of several queries, ``(q,)``."""
+    def out_of_distribution(self, background: Background) -> NDArray[np.bool_]:
+        """The same of several queries, ``(q,)``.
+
+        What is compared is how near the nearest known vectors are, as in Sun, Ming, Zhu & Li,
+        "Out-of-distribution detection with deep nearest neighbors", 2022.
+        """
         if self.least_native is None or background.native is None:
             return np.asarray(background.familiar < self.least_familiar)
         return np.asarray(background.native < self.least_native)
 
-    def least(self, size: int | None = None) -> float:
-        """:attr:`threshold` as it is among ``size`` items."""
+    def threshold_among(self, size: int | None = None) -> float:
+        """:attr:`threshold` as it is among ``size`` items; None for as many as in calibration."""
         return self._sized(self.threshold, size)
 
     def matches(self, probabilities: F32, background: Background, size: int | None = None) -> bool:
         """Whether any hit passes for a match; probabilities ``(n,)``, among ``size`` items."""
-        if not len(probabilities) or self.strange(background):
+        if not len(probabilities) or self.is_out_of_distribution(background):
             return False
-        return bool(probabilities.max() >= self.least(size))
+        return bool(probabilities.max() >= self.threshold_among(size))
 
     def conformal(self, coverage: float, size: int | None = None) -> float:
         """The probability from which on items form a set that holds the partner.
@@ -139,7 +146,7 @@ class Calibration:
         """What the number of items adds to the logarithm of the odds."""
         if size is None or self.gallery < 2:
             return 0.0
-        return CROWDED * float(np.log((self.gallery - 1) / (max(size, 2) - 1)))
+        return PRIOR_EXPONENT * float(np.log((self.gallery - 1) / (max(size, 2) - 1)))
 
     def _sized(self, probability: float, size: int | None) -> float:
         odds = probability / max(1 - probability, 1e-12) * np.exp(self._shift(size))

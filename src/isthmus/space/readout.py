@@ -1,4 +1,4 @@
-"""From unit vectors to scores: plain cosine, or cosine corrected for hubs."""
+"""From unit vectors to scores: plain cosine, or cosine corrected for hubness."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def score(
     readout: Readout,
     query_bank: F32,
     gallery_bank: F32,
-    hubs: float = 1.0,
+    csls_strength: float = 1.0,
 ) -> F32:
     """Scores of queries against a gallery; larger is better.
 
     ``semantic`` is the cosine ``s``: what is alike in kind stays close. ``instance`` is
-    cross-domain similarity local scaling, ``2s − hubs·(r_q + r_g)``, with ``r_q`` the mean cosine
-    of a query to its nearest in the bank of the gallery's modality, and ``r_g`` that of a
-    gallery row to its nearest in the bank of the query's modality; it stops a few hubs
+    cross-domain similarity local scaling (CSLS), ``2s − strength·(r_q + r_g)``, with ``r_q`` the
+    mean cosine of a query to its nearest in the bank of the gallery's view, and ``r_g`` that of a
+    gallery row to its nearest in the bank of the query's view; it stops a few hubs
     from winning every query. Conneau et al., "Word translation without parallel data",
     2018. The banks are training vectors, never queries of a test.
 
@@ -36,9 +36,10 @@ def score(
         queries: ``(q, k)`` unit vectors.
         gallery: ``(g, k)`` unit vectors.
         readout: ``"instance"`` or ``"semantic"``.
-        query_bank: Training vectors of the queries' modality, ``(b, k)``.
-        gallery_bank: Training vectors of the gallery's modality, ``(c, k)``.
-        hubs: How strongly ``instance`` corrects for hubs: 1 as in the paper, 0 not at all.
+        query_bank: Training vectors of the queries' view, ``(b, k)``.
+        gallery_bank: Training vectors of the gallery's view, ``(c, k)``.
+        csls_strength: How strongly ``instance`` corrects for hubness: 1 as in the paper, 0 not
+            at all.
 
     Returns:
         ``(q, g)`` float32; −∞ for gallery rows of zeros, which stand for items that could
@@ -49,11 +50,11 @@ def score(
     cosine[:, ~gallery.any(axis=1)] = -np.inf
     if readout == "semantic":
         return cosine
-    if hubs == 0:
+    if csls_strength == 0:
         return 2 * cosine
     from_query = top_k_mean(queries @ gallery_bank.T, NEIGHBOURS)
     from_gallery = top_k_mean(gallery @ query_bank.T, NEIGHBOURS)
-    hubness = np.float32(hubs) * (from_query[:, None] + from_gallery[None, :])
+    hubness = np.float32(csls_strength) * (from_query[:, None] + from_gallery[None, :])
     return (2 * cosine - hubness).astype(np.float32, copy=False)
 
 

@@ -3,103 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
 from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT
-from isthmus.encoders import load as load_encoder
+from isthmus.core.view import TEXT, Direction, View
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
+from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
-
-
-@dataclass(frozen=True)
-class EncoderRef:
-    """Which encoder a space was made for, and how to get it again.
-
-    Attributes:
-        spec: What :func:`isthmus.encoders.load` takes; empty for an object of the user's.
-        fingerprint: Of the encoder; another one is refused.
-        dim: Length of its vectors.
-        options: Further options for loading.
-        state: What a fitted encoder learned, as JSON.
-        tensors: What a fitted encoder learned, as arrays.
-    """
-
-    spec: str
-    fingerprint: str
-    dim: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-    state: Mapping[str, Any] | None = None
-    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
-        """Describe an encoder that is at hand."""
-        state, tensors = encoder.state() if hasattr(encoder, "state") else (None, {})
-        options: dict[str, Any] = {}
-        if spec == "vectors":
-            name = getattr(encoder, "name", "")
-            options = {"modality": encoder.modality, "dim": encoder.dim, "name": name}
-        return cls(spec, encoder.fingerprint, encoder.dim, options, state, tensors)
-
-    def load(self, modality: str) -> Encoder:
-        """The encoder, checked to be the one the space was made for.
-
-        Raises:
-            FingerprintError: If weights or preprocessing differ from those of the space.
-        """
-        if not self.spec:
-            raise InputError(
-                f"the encoder of {modality} was an object of yours, which a space cannot load; "
-                "attach it: space.attach(encoder)"
-            )
-        encoder = load_encoder(self.spec, **self.options)
-        if self.state is not None:
-            encoder = type(encoder).from_state(self.state, self.tensors)  # type: ignore[attr-defined]
-        self.check(encoder, modality)
-        return encoder
-
-    def check(self, encoder: Encoder, modality: str) -> None:
-        """Refuse an encoder that is not the one the space was made for."""
-        if encoder.modality != modality or encoder.fingerprint != self.fingerprint:
-            raise FingerprintError(
-                f"the space was made with {self.spec or 'an encoder'} {self.fingerprint[:12]} for "
-                f"{modality}, this is {encoder.id} {encoder.fingerprint[:12]} for "
-                f"{encoder.modality}; install the release it was made with, or align again"
-            )
+from isthmus.space.report import AnyReport, read_report, write_report
 
 
 class Space:
-    """Heads that map native vectors of several modalities into one space.
+    """Heads that map native vectors of several views into one space.
 
     Args:
-        heads: By modality.
-        banks: Training vectors in the space by modality, ``(b, k)``, against which the
-            ``instance`` read-out measures hubs.
-        encoders: By modality.
-        report: How it was made and how good it is; JSON-serialisable.
-        hubs: How strongly the ``instance`` read-out corrects for hubs, 0…1.
+        heads: By view.
+        banks: Training vectors in the space by view, ``(b, k)``, against which the
+            ``instance`` read-out measures hubness.
+        encoders: By view.
+        report: How it was made and how good it is; None for one made by hand.
+        csls_strength: How strongly the ``instance`` read-out corrects for hubness, 0…1.
         bank_ids: Ids of the records behind the rows of each bank; empty where they are
             not known, as in spaces of older releases.
-        calibration: What scores mean, by direction, ``"text→image"``.
-        native_banks: Native training vectors of unit length by modality, ``(b, dim)``, by which
-            queries that are unlike all of them are told; some modalities may have none.
+        calibration: What scores mean, by direction.
+        native_banks: Native training vectors of unit length by view, ``(b, dim)``, by which
+            queries that are unlike all of them are told; some views may have none.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -110,17 +52,18 @@ class Space:
         heads: Mapping[str, Head],
         banks: Mapping[str, F32],
         encoders: Mapping[str, EncoderRef],
-        report: Mapping[str, Any] | None = None,
-        hubs: float = 1.0,
+        *,
+        report: AnyReport | None = None,
+        csls_strength: float = 1.0,
         bank_ids: Mapping[str, Sequence[str]] | None = None,
-        calibration: Mapping[str, Calibration] | None = None,
+        calibration: Mapping[Direction, Calibration] | None = None,
         native_banks: Mapping[str, F32] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
         self.encoders = dict(encoders)
-        self.report = dict(report or {})
-        self.hubs = hubs
+        self.report = report
+        self.csls_strength = csls_strength
         self.bank_ids = {m: list((bank_ids or {}).get(m, ())) for m in self.banks}
         for m, names in self.bank_ids.items():
             if names and len(names) != len(self.banks[m]):
@@ -134,9 +77,36 @@ class Space:
         self._bank_hubness: dict[str, F32] = {}
 
     @property
-    def modalities(self) -> tuple[str, ...]:
+    def views(self) -> tuple[str, ...]:
         """What the space joins."""
         return tuple(self.heads)
+
+    @property
+    def modalities(self) -> dict[str, str]:
+        """Modality by view."""
+        return {view: self.encoders[view].modality for view in self.views}
+
+    def view_of(self, modality: str, among: Sequence[str] = ()) -> str:
+        """The view that items of a modality belong to.
+
+        Args:
+            modality: Of the items.
+            among: Views to choose from; none stands for all.
+
+        Raises:
+            InputError: If no view reads them, or several do.
+        """
+        self._known(*among)
+        known = self.modalities
+        views = [view for view in among or self.views if known[view] == modality]
+        if len(views) == 1:
+            return views[0]
+        if not views:
+            joined = ", ".join(str(View(v, m)) for v, m in known.items() if v in (among or known))
+            raise InputError(f"nothing here reads {modality}; there are the views {joined}")
+        raise InputError(
+            f"{modality} is read by the views {' and '.join(views)}; say which one is meant"
+        )
 
     @property
     def dim(self) -> int:
@@ -149,28 +119,34 @@ class Space:
         document, tensors = self._heads_state()
         return fingerprint(document, tensors)
 
-    def encoder(self, modality: str) -> Encoder:
-        """The frozen encoder of a modality, loaded when first asked for."""
-        self._known(modality)
-        if modality not in self._loaded:
-            self._loaded[modality] = self.encoders[modality].load(modality)
-        return self._loaded[modality]
+    def encoder(self, view: str) -> Encoder:
+        """The frozen encoder of a view, loaded when first asked for."""
+        self._known(view)
+        if view not in self._loaded:
+            self._loaded[view] = self.encoders[view].load()
+        return self._loaded[view]
 
-    def attach(self, encoder: Encoder) -> None:
-        """Use an encoder object of the user's, if it is the one the space was made for."""
-        self._known(encoder.modality)
-        self.encoders[encoder.modality].check(encoder, encoder.modality)
-        self._loaded[encoder.modality] = encoder
+    def attach(self, encoder: Encoder, view: str | None = None) -> None:
+        """Use an encoder object of the user's, if it is the one the space was made for.
 
-    def transform(self, x: NDArray[Any], modality: str) -> F32:
+        Args:
+            encoder: What turns items into vectors.
+            view: Whose it is; default: the only view of its modality.
+        """
+        name = self.view_of(encoder.modality) if view is None else view
+        self._known(name)
+        self.encoders[name].check(encoder)
+        self._loaded[name] = encoder
+
+    def transform(self, x: Array, view: str) -> F32:
         """Native vectors ``(n, dim)`` to unit vectors of the space ``(n, k)`` float32."""
-        self._known(modality)
-        return self.heads[modality](x)
+        self._known(view)
+        return self.heads[view](x)
 
     def embed(
         self,
-        things: Sequence[str | Path | MediaItem | NDArray[Any]],
-        modality: str,
+        things: Sequence[str | Path | MediaItem | Array],
+        view: str,
         *,
         cache: vector_cache.VectorCache | None = None,
         progress: Progress | None = None,
@@ -178,8 +154,8 @@ class Space:
         """Texts, files or vectors to unit vectors of the space.
 
         Args:
-            things: Strings are texts where the modality is text, else paths.
-            modality: What they are; never guessed.
+            things: Strings are texts where the view's modality is text, else paths.
+            view: Which view they are of; never guessed.
             cache: Of native vectors.
             progress: Told as batches finish.
 
@@ -187,20 +163,20 @@ class Space:
             Rows ``(n, k)``, with ``native`` vectors beside them; what could not be used is listed
             in ``failures`` and its row is zero.
         """
-        self._known(modality)
-        items = [as_item(thing, modality) for thing in things]
-        native = encode_items(items, self.encoder(modality), cache=cache, progress=progress)
+        self._known(view)
+        items = [as_item(thing, self.encoders[view].modality) for thing in things]
+        native = encode_items(items, self.encoder(view), cache=cache, progress=progress, name=view)
         out = np.zeros((len(items), self.dim), dtype=np.float32)
         if native.ok.any():
-            out[native.ok] = self.transform(native.vectors[native.ok], modality)
+            out[native.ok] = self.transform(native.vectors[native.ok], view)
         return EncodedItems(out, native.ok, native.failures, native.vectors)
 
     def score(
         self,
         queries: F32,
-        query_modality: str,
+        query_view: str,
         gallery: F32,
-        gallery_modality: str,
+        gallery_view: str,
         *,
         readout: Readout = "instance",
     ) -> F32:
@@ -209,73 +185,71 @@ class Space:
         ``instance`` finds the one that belongs, ``semantic`` what is alike in kind; see
         :func:`isthmus.space.readout.score`.
         """
-        self._known(query_modality)
-        self._known(gallery_modality)
+        self._known(query_view)
+        self._known(gallery_view)
         for name, x in (("queries", queries), ("gallery", gallery)):
             check_vectors(x, name=name, dim=self.dim, allow_zero=True)
         return score(
             queries,
             gallery,
             readout=readout,
-            query_bank=self.banks[query_modality],
-            gallery_bank=self.banks[gallery_modality],
-            hubs=self.hubs,
+            query_bank=self.banks[query_view],
+            gallery_bank=self.banks[gallery_view],
+            csls_strength=self.csls_strength,
         )
 
-    def hubness(self, vectors: F32, modality: str) -> F32:
+    def hubness(self, vectors: F32, view: str) -> F32:
         """How near vectors of the space are to what it was made from.
 
         Args:
             vectors: ``(n, k)`` unit vectors.
-            modality: Theirs.
+            view: Theirs.
 
         Returns:
-            ``(n, len(self.modalities))``: mean cosine to the ten nearest in the bank of each.
+            ``(n, len(self.views))``: mean cosine to the ten nearest in the bank of each.
         """
-        self._known(modality)
-        return np.column_stack([nearness(vectors, self.banks[m]) for m in self.modalities])
+        self._known(view)
+        return np.column_stack([nearness(vectors, self.banks[m]) for m in self.views])
 
-    def bank_hubness(self, modality: str) -> F32:
-        """:meth:`hubness` of a modality's own bank, ``(b, len(self.modalities))``; found once."""
-        if modality not in self._bank_hubness:
-            self._bank_hubness[modality] = self.hubness(self.banks[modality], modality)
-        return self._bank_hubness[modality]
+    def bank_hubness(self, view: str) -> F32:
+        """:meth:`hubness` of a view's own bank, ``(b, len(self.views))``; found once."""
+        if view not in self._bank_hubness:
+            self._bank_hubness[view] = self.hubness(self.banks[view], view)
+        return self._bank_hubness[view]
 
     def query_background(
-        self, query: F32, modality: str, item_modality: str, native: F32 | None = None
+        self, query: F32, view: str, item_view: str, native: F32 | None = None
     ) -> Background:
         """What calibrations need to know of queries.
 
         Args:
             query: ``(q, k)`` unit vectors of the space.
-            modality: Theirs.
-            item_modality: Of what they are compared with.
+            view: Theirs.
+            item_view: Of what they are compared with.
             native: ``(q, dim)``, what the encoder gave for them; without it nonsense is told
                 from questions less often.
         """
-        self._known(item_modality)
-        return self.backgrounds(query, modality, native)[item_modality]
+        self._known(item_view)
+        return self.backgrounds(query, view, native)[item_view]
 
     def backgrounds(
-        self, query: F32, modality: str, native: F32 | None = None
+        self, query: F32, view: str, native: F32 | None = None
     ) -> dict[str, Background]:
-        """:meth:`query_background` for items of every modality, at little more than one's cost."""
-        near = self.hubness(query, modality)
-        own = near[:, self.modalities.index(modality)]
+        """:meth:`query_background` for items of every view, at little more than one's cost."""
+        near = self.hubness(query, view)
+        own = near[:, self.views.index(view)]
         familiar = None
-        if native is not None and modality in self.native_banks:
-            familiar = native_nearness(native, self.native_banks[modality])
+        if native is not None and view in self.native_banks:
+            familiar = native_nearness(native, self.native_banks[view])
         return {
             name: Background(near[:, column], own, familiar)
-            for column, name in enumerate(self.modalities)
+            for column, name in enumerate(self.views)
         }
 
-    def emergent(self, directions: Iterable[str]) -> list[str]:
-        """Those of ``"a→b"`` directions whose modalities shared no record in training."""
-        paired = {
-            frozenset(name.split("–")) for name in self.report.get("data", {}).get("pairs", {})
-        }
-        return [name for name in directions if frozenset(name.split("→")) not in paired]
+    def emergent(self, directions: Iterable[Direction]) -> list[Direction]:
+        """Those of some directions whose views shared no record in training."""
+        paired = () if self.report is None else self.report.data.pairs
+        return [each for each in directions if each.pair not in paired]
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write the space: JSON, safetensors and a model card, whole or not at all.
@@ -285,15 +259,20 @@ class Space:
             compact: Whether banks are kept with half the digits (float16).
         """
         document, tensors = self._heads_state()
-        document["report"] = self.report
-        document["hubs"] = self.hubs
-        document["bank_ids"] = self.bank_ids
-        document["calibration"] = {name: c.to_json() for name, c in self.calibration.items()}
+        document["report"] = write_report(self.report)
+        document["csls_strength"] = self.csls_strength
+        document["calibration"] = [
+            {"direction": direction.to_json(), "learned": each.to_json()}
+            for direction, each in self.calibration.items()
+        ]
         document["fingerprint"] = self.fingerprint
         kind = np.float16 if compact else np.float32
-        tensors.update({f"bank.{m}": bank.astype(kind) for m, bank in self.banks.items()})
-        tensors.update({f"native.{m}": x.astype(np.float16) for m, x in self.native_banks.items()})
-        card = model_card(self.report, self.modalities, self.fingerprint)
+        for place, view in enumerate(self.views):
+            document["views"][place]["bank_ids"] = self.bank_ids[view]
+            tensors[f"bank.{place}"] = self.banks[view].astype(kind)
+            if view in self.native_banks:
+                tensors[f"native.{place}"] = self.native_banks[view].astype(np.float16)
+        card = model_card(self.report, self.views, self.fingerprint)
         save_artifact(Path(folder), starter.KIND, document, tensors, {"README.md": card})
         return Path(folder)
 
@@ -312,62 +291,73 @@ class Space:
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
         document, tensors = load_artifact(Path(folder), starter.KIND)
-        heads = {
-            m: head_from_state(head["kind"], head["state"], _prefixed(tensors, f"head.{m}."))
-            for m, head in document["heads"].items()
+        heads: dict[str, Head] = {}
+        encoders: dict[str, EncoderRef] = {}
+        banks: dict[str, F32] = {}
+        natives: dict[str, F32] = {}
+        ids: dict[str, list[str]] = {}
+        for place, row in enumerate(document["views"]):
+            view, head = row["view"], row["head"]
+            parts = _prefixed(tensors, f"head.{place}.")
+            heads[view] = head_from_state(head["kind"], head["state"], parts)
+            parts = _prefixed(tensors, f"encoder.{place}.")
+            encoders[view] = EncoderRef(**row["encoder"], tensors=parts)
+            banks[view] = tensors[f"bank.{place}"].astype(np.float32)
+            if (native := tensors.get(f"native.{place}")) is not None:
+                natives[view] = native.astype(np.float32)
+            ids[view] = row["bank_ids"]
+        calibration = {
+            Direction.from_json(each["direction"]): Calibration.from_json(each["learned"])
+            for each in document["calibration"]
         }
-        encoders = {
-            m: EncoderRef(**ref, tensors=_prefixed(tensors, f"encoder.{m}."))
-            for m, ref in document["encoders"].items()
-        }
-        banks, native = (
-            {m: x.astype(np.float32) for m, x in _prefixed(tensors, prefix).items()}
-            for prefix in ("bank.", "native.")
+        space = cls(
+            heads,
+            banks,
+            encoders,
+            report=read_report(document["report"]),
+            csls_strength=float(document["csls_strength"]),
+            bank_ids=ids,
+            calibration=calibration,
+            native_banks=natives,
         )
-        hubs = float(document.get("hubs", 1.0))
-        known = document.get("calibration", {})
-        calibration = {name: Calibration.from_json(each) for name, each in known.items()}
-        ids = document.get("bank_ids")
-        space = cls(heads, banks, encoders, document["report"], hubs, ids, calibration, native)
         if space.fingerprint != document["fingerprint"]:
             raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
         return space
 
     def __repr__(self) -> str:
-        joined = " + ".join(f"{m} ({self.encoders[m].spec})" for m in self.modalities)
+        joined = " + ".join(f"{m} ({self.encoders[m].spec})" for m in self.views)
         return f"Space({joined}, dim={self.dim}, fingerprint={self.fingerprint[:12]})"
 
-    def _heads_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        document: dict[str, Any] = {"heads": {}, "encoders": {}}
-        tensors: dict[str, NDArray[Any]] = {}
-        for m, head in self.heads.items():
+    def _heads_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What the fingerprint names."""
+        # Arrays are called by the place of their view: a name of the user's may hold anything.
+        rows: list[dict[str, Any]] = []
+        tensors: dict[str, Array] = {}
+        for place, (view, head) in enumerate(self.heads.items()):
             state, arrays = head.state()
-            document["heads"][m] = {"kind": head.kind, "state": state}
-            tensors.update({f"head.{m}.{name}": array for name, array in arrays.items()})
-            ref = self.encoders[m]
-            document["encoders"][m] = {
-                "spec": ref.spec,
-                "fingerprint": ref.fingerprint,
-                "dim": ref.dim,
-                "options": dict(ref.options),
-                "state": ref.state,
-            }
-            tensors.update({f"encoder.{m}.{name}": a for name, a in ref.tensors.items()})
-        return document, tensors
-
-    def _known(self, modality: str) -> None:
-        if modality not in self.heads:
-            raise InputError(
-                f"the space has no {modality!r}; it joins {', '.join(self.modalities)}"
+            ref = self.encoders[view]
+            rows.append(
+                {
+                    "view": view,
+                    "head": {"kind": head.kind, "state": state},
+                    "encoder": ref.to_json(),
+                }
             )
+            tensors |= {f"head.{place}.{name}": array for name, array in arrays.items()}
+            tensors |= {f"encoder.{place}.{name}": array for name, array in ref.tensors.items()}
+        return {"views": rows}, tensors
+
+    def _known(self, *views: str) -> None:
+        if unknown := [view for view in views if view not in self.heads]:
+            raise InputError(f"the space has no {unknown[0]!r}; it joins {', '.join(self.views)}")
 
 
-def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> MediaItem:
+def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
     """What a user hands in as an item of a modality."""
     if isinstance(thing, MediaItem):
         return thing
     if isinstance(thing, np.ndarray):
-        return MediaItem.from_vector(thing, modality, source=f"a vector of {modality}")
+        return MediaItem.from_vector(thing, source="a vector of yours")
     if modality == TEXT and isinstance(thing, str):
         return MediaItem.from_text(thing)
     if not isinstance(thing, str | Path):
@@ -375,5 +365,5 @@ def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> Medi
     return item_from_path(Path(thing), modality)
 
 
-def _prefixed(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _prefixed(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

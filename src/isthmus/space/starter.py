@@ -28,7 +28,7 @@ class Familiar(NamedTuple):
 
     Attributes:
         bank: ``(b, dim)``; the mean cosine to its nearest rows says how familiar a query is.
-        least: Below this, a query is strange.
+        least: Below this, a query is out of distribution.
     """
 
     bank: F32
@@ -49,12 +49,14 @@ def familiar(fingerprint: str) -> Familiar | None:
         document, tensors = load_artifact(folder(), KIND)
     except ArtifactError:  # it is being made
         return None
-    for modality, ref in document["encoders"].items():
+    for place, row in enumerate(document["views"]):
         least = [
-            each["least_native"]
-            for name, each in document["calibration"].items()
-            if name.startswith(f"{modality}→") and each["least_native"] is not None
+            each["learned"]["least_native"]
+            for each in document["calibration"]
+            if each["direction"]["query"] == row["view"]
+            and each["learned"]["least_native"] is not None
         ]
-        if ref["fingerprint"] == fingerprint and f"native.{modality}" in tensors and least:
-            return Familiar(tensors[f"native.{modality}"].astype(np.float32), min(least))
+        bank = tensors.get(f"native.{place}")
+        if row["encoder"]["fingerprint"] == fingerprint and bank is not None and least:
+            return Familiar(bank.astype(np.float32), min(least))
     return None

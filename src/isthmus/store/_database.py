@@ -8,12 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
 from isthmus.store import tables
-from isthmus.store._disk import Flusher, Lock, short
+from isthmus.store._disk import Flusher, short
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb.table import Table
 
 NAMES = (tables.ITEMS, tables.FILES)
 _COMMITS = 128
@@ -35,18 +42,18 @@ class Database:
         columns: Of hubness.
     """
 
-    def __init__(self, root: Path, lock: Lock, dim: int, columns: int) -> None:
+    def __init__(self, root: Path, lock: BaseFileLock, dim: int, columns: int) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         self._lock, self._dim, self._columns = lock, dim, columns
         self._flusher = Flusher(root)
-        self._tables: dict[str, Any] = {}
+        self._tables: dict[str, Table] = {}
 
     def folder(self, name: str) -> Path:
         """Where a table lies."""
         return self.root / f"{name}.lance"
 
-    def table(self, name: str) -> Any:
+    def table(self, name: str) -> Table:
         """A table, made where it is not there."""
         if name not in self._tables:
             os.environ.setdefault("LANCEDB_TELEMETRY", "off")
@@ -60,7 +67,7 @@ class Database:
                 if self.folder(name).is_dir():
                     self._tables[name] = database.open_table(name)
                 else:
-                    with self._lock.held():
+                    with self._lock:
                         self._tables[name] = database.create_table(
                             name, schema=schema, exist_ok=True
                         )
@@ -74,7 +81,7 @@ class Database:
             table.checkout_latest()
             return int(table.version)
 
-    def read(self, name: str, start: int = 0) -> Any:
+    def read(self, name: str, start: int = 0) -> pa.Table:
         """Rows of the newest version from ``start`` on.
 
         Another process may remove the version while it is read; then the next one is.
@@ -88,7 +95,7 @@ class Database:
                     raise
         raise AssertionError
 
-    def merge(self, name: str, key: str, made: Any, *, insert: bool) -> None:
+    def merge(self, name: str, key: str, made: pa.Table, *, insert: bool) -> None:
         """Replace rows of the same key; with ``insert`` also add those that are new."""
         merge = self.table(name).merge_insert(key).when_matched_update_all()
         if insert:
@@ -130,7 +137,7 @@ class Database:
         """Let go of the tables."""
         self._tables.clear()
 
-    def _rows(self, name: str, start: int) -> Any:
+    def _rows(self, name: str, start: int) -> pa.Table:
         table = self.table(name)
         with self._opening(name):
             if start:

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isthmus.core.artifact import flush
+from isthmus.core.extras import require
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+_POLL = 0.01
+"""Seconds between two tries for a lock that another writer holds; a commit takes as long."""
 
 
-class Lock:
-    """One writer at a time, over threads and processes; a dead process lets go by itself.
+def writers_lock(path: Path) -> BaseFileLock:
+    """A lock for one writer at a time, over threads and processes.
+
+    It is held for a ``with`` block, which may nest. If the process dies, the system frees it.
 
     Args:
         path: Of the file that is locked; made where it is not there.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._threads = threading.RLock()
-        self._depth = 0
-        self._descriptor = -1
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Wait for the others, then hold the lock for the block; it may nest."""
-        import fcntl
-
-        with self._threads:
-            if not self._depth:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    os.close(self._descriptor)
+    # Without flock, filelock would only mark the file, and a killed process leaves its mark behind.
+    filelock = require("filelock", extra="store", purpose="a store on disk")
+    lock: BaseFileLock = filelock.FileLock(path, poll_interval=_POLL, fallback_to_soft=False)
+    return lock
 
 
 class Flusher:

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
-from isthmus.store.cells import ALL, Cells, Codes, Places, library, widened
+from isthmus.store._faiss import library
+from isthmus.store.cells import ALL, Cells, Codes, Places, widened
 
 _CELLS = 3.0
-"""Cells for n vectors of a modality: this many times √n, and not more than n / 16."""
+"""Cells for n vectors of a view: this many times √n, and not more than n / 16."""
 _TRAINING = 40
 """Vectors for each cell that k-means looks at."""
 _ITERATIONS = 10
@@ -21,16 +22,16 @@ _PROBES = tuple(sorted({round(2 ** (i / 2)) for i in range(4, 25)}))
 _RECALL = 0.97
 """What the number of probes is tuned to, at 10, on vectors of the store."""
 _UNLIKE = 2
-"""Times more probes where no vectors of another modality were there to tune on."""
+"""Times more probes where no vectors of another view were there to tune on."""
 
 
 def train(x: F32, hubness: F32, codes: Codes) -> Cells:
-    """Cells of all rows, by spherical k-means on a sample of every modality.
+    """Cells of all rows, by spherical k-means on a sample of every view.
 
     Args:
         x: ``(n, dim)`` unit vectors.
         hubness: ``(n, columns)``.
-        codes: ``(n,)`` the modality of each row.
+        codes: ``(n,)`` the view of each row.
     """
     groups = {code: np.flatnonzero(codes == code) for code in np.unique(codes).tolist()}
     centroids = {code: _means(rows, x) for code, rows in groups.items()}
@@ -66,10 +67,10 @@ def _tune(cells: Cells, code: int, x: F32, own: Places, *, unlike: bool) -> None
 
     Args:
         cells: What is tuned.
-        code: The modality that is searched.
+        code: The view that is searched.
         x: All vectors of the store.
-        own: Rows ``(q,)`` of every modality, which serve as queries and do not find themselves.
-        unlike: Whether they are of one modality only, so that more care is needed.
+        own: Rows ``(q,)`` of every view, which serve as queries and do not find themselves.
+        unlike: Whether they are of one view only, so that more care is needed.
     """
     span = cells.spans[code]
     inside = (cells.cells >= span.start) & (cells.cells < span.stop)

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from urllib.parse import quote
 
-from isthmus.core.linalg import F32
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.linalg import F32, F64
 
 if TYPE_CHECKING:
     from isthmus.store.filters import Filter
+
+
+def item_id(content: str, view: str = "") -> str:
+    """Id of an item in a store.
+
+    Args:
+        content: Id of its content, which may name a part of a recording.
+        view: Its view, where several views of the space read its modality: the same content
+            may then be in each of them.
+
+    Example:
+        >>> item_id("0a1b@2-3"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
+        ('0a1b@2-3', '0a1b~photo%20b', '0a1b')
+    """
+    return f"{content}~{quote(view, safe='')}" if view else content
+
+
+def content_id(item: str) -> str:
+    """The hash of the content of an item, by its id in a store."""
+    return item.partition("~")[0].partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +43,9 @@ class Entry:
     """What is known of one item, next to its vector.
 
     Attributes:
-        id: Content hash of the item; ``hash@start-end`` where it is a part of a recording.
-        modality: What it is.
+        id: See :func:`item_id`.
+        view: Of the space, whose head made its vector.
+        modality: How its bytes are read.
         source: Where it lies, as a path, or what the user knows it by.
         text: What full text finds: its words, or those of its name.
         span: Start and end in seconds where it is a part of a recording.
@@ -29,6 +55,7 @@ class Entry:
     """
 
     id: str
+    view: str
     modality: str
     source: str
     text: str = ""
@@ -36,6 +63,19 @@ class Entry:
     added: float = 0.0
     size: int = 0
     gone: bool = False
+
+
+class FileStatus(StrEnum):
+    """What came of a file when it was last looked at."""
+
+    INDEXED = "indexed"
+    """Its item is in the store."""
+    UNSUPPORTED = "unsupported"
+    """It is of a kind that the space does not read."""
+    BROKEN = "broken"
+    """It is of a kind that the space reads, but nothing can be made of it."""
+    UNREADABLE = "unreadable"
+    """The file system would not hand it over; that may pass, so the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +86,93 @@ class FileRecord:
         path: Absolute.
         size: Bytes.
         mtime_ns: When it was last changed, as the file system says.
-        item: Id of the item in it; None where it could not be used.
+        item: Id of the item in it, as it was last read; None where none could be made of it.
+        status: What came of it.
         reason: Why it could not be used; empty where it could.
         gone: Whether it was no longer there when last looked for.
+        view: Of the item; empty where there is none.
     """
 
     path: str
     size: int
     mtime_ns: int
     item: str | None
+    status: FileStatus = FileStatus.INDEXED
     reason: str = ""
     gone: bool = False
+    view: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be used."""
+        return self.status is not FileStatus.INDEXED
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """One row that a search found.
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundRows:
+    """Rows of a store, as columns.
 
     Attributes:
-        id: Of the item.
-        cosine: To the query.
-        score: What it was ranked by: ``cosine`` where no hub correction was asked for,
-            else ``2·cosine − strength·hubness``.
+        entries: What is known of them, ``n``.
+        vectors: ``(n, dim)``.
+        hubness: ``(n, len(views))``, see :meth:`Backend.add`.
     """
 
-    id: str
-    cosine: float
-    score: float
+    entries: Sequence[Entry]
+    vectors: F32
+    hubness: F32
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def ids(self) -> list[str]:
+        """Of the items."""
+        return [entry.id for entry in self.entries]
+
+    def take(self, places: Sequence[int] | NDArray[np.intp]) -> Self:
+        """The rows at some places, in that order."""
+        chosen = np.asarray(places, dtype=np.intp)
+        arrays = (field.name for field in fields(self) if field.name != "entries")
+        columns = {name: getattr(self, name)[chosen] for name in arrays}
+        return type(self)([self.entries[place] for place in chosen], **columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearestRows(FoundRows):
+    """Rows that a search by a vector found, best first.
+
+    Attributes:
+        cosine: ``(n,)``, to the query.
+        score: ``(n,)``, what they were ranked by: ``cosine`` where no hubness correction was
+            asked for, else ``2·cosine − strength·hubness``.
+    """
+
+    cosine: F32
+    score: F32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchingRows(FoundRows):
+    """Rows that a search by words found, best first.
+
+    Attributes:
+        share: ``(n,)``, how much of the query's information each of them holds, 0…1.
+    """
+
+    share: F64
 
 
 @dataclass(frozen=True, slots=True)
-class HubCorrection:
+class HubnessCorrection:
     """Rank by ``2·cosine − strength·hubness`` instead of the cosine.
 
     Attributes:
-        modality: Of the query: which of the stored hubness values counts.
-        strength: ``hubs`` of the space.
+        view: Of the query: which of the stored hubness values counts.
+        strength: ``csls_strength`` of the space.
     """
 
-    modality: str
+    view: str
     strength: float
 
 
@@ -113,11 +201,11 @@ class Backend(Protocol):
 
     Attributes:
         dim: Dimension of the space.
-        modalities: Of the space; the columns of hubness, in this order.
+        views: Of the space; the columns of hubness, in this order.
     """
 
     dim: int
-    modalities: tuple[str, ...]
+    views: tuple[str, ...]
 
     def __len__(self) -> int:
         """How many entries."""
@@ -129,8 +217,8 @@ class Backend(Protocol):
         Args:
             entries: ``n`` of them; an id that is known, or comes twice, is left as it is.
             vectors: ``(n, dim)`` unit vectors of the space, finite.
-            hubness: ``(n, len(modalities))``; column ``m`` is the mean cosine of the row to
-                its nearest neighbours in the bank of modality ``m``.
+            hubness: ``(n, len(views))``; column ``m`` is the mean cosine of the row to
+                its nearest neighbours in the bank of view ``m``.
 
         Returns:
             Ids that were added.
@@ -156,10 +244,6 @@ class Backend(Protocol):
         """Vectors ``(dim,)`` by id; unknown ids are absent."""
         ...
 
-    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
-        """Hubness ``(len(modalities),)`` by id, see :meth:`add`; unknown ids are absent."""
-        ...
-
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         ...
@@ -169,7 +253,7 @@ class Backend(Protocol):
         ...
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each modality."""
+        """How many entries of each view."""
         ...
 
     def search(
@@ -177,25 +261,25 @@ class Backend(Protocol):
         query: F32,
         k: int,
         *,
-        modality: str | None = None,
+        view: str | None = None,
         where: Filter | None = None,
-        hubs: HubCorrection | None = None,
+        correction: HubnessCorrection | None = None,
         exact: bool = False,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """The best ``k`` rows for a query, best first.
 
         Args:
             query: ``(dim,)`` unit vector.
             k: At least 1.
-            modality: Only items of this one.
+            view: Only items of this one.
             where: Only entries that pass.
-            hubs: Correct for hubs.
+            correction: Correct for hubness.
             exact: Look at every row, even where an index would be faster.
         """
         ...
 
-    def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
-        """Full text: ids whose ``text`` or ``source`` holds the words, best first, with a score.
+    def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
+        """Full text: the best ``k`` rows whose ``text`` or ``source`` holds the words.
 
         Chinese, Japanese and Korean are found by any part of a word; case does not matter.
         """

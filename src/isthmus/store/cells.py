@@ -1,28 +1,24 @@
 """An inverted file: vectors in cells around centroids, of which a search looks at the nearest.
 
-Every modality has cells of its own, because vectors of two modalities lie apart: among those of
-one that is asked for, the nearest cells are then the nearest of that modality. Vectors are kept
+Every view has cells of its own, because vectors of two views lie apart: among those of
+one that is asked for, the nearest cells are then the nearest of that view. Vectors are kept
 in faiss as half-precision numbers; what they find is scored anew, exactly. Hubness is a further
 column of every vector, so that
 
     2·cosine − strength·hubness = [2·query, −strength] · [vector, hubness]
 
-and ranking with hubs costs what ranking without does. See Jégou, Douze & Schmid, Product
-quantization for nearest neighbor search, 2011, for the inverted file, and
+and ranking with their correction costs what ranking without does. See Jégou, Douze & Schmid,
+Product quantization for nearest neighbor search, 2011, for the inverted file, and
 https://github.com/facebookresearch/faiss for the library.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.extras import require
 from isthmus.core.linalg import F32
+from isthmus.store._faiss import InvertedFile
 
 Places = NDArray[np.int64]
 Codes = NDArray[np.int8]
@@ -32,22 +28,22 @@ _WIDEST = 0.25
 """Share of the cells from which looking at every row is no slower."""
 _LANES = 16
 """Vectors are padded to a multiple of this, without which faiss takes seven times as long."""
-_HUBS = 1.5
-"""Times more cells where hubs are corrected for, which moves rows within their cells."""
+_CORRECTED = 1.5
+"""Times more cells where hubness is corrected for, which moves rows within their cells."""
 _MORE = 8
 """Rows looked at beyond those asked for, to make good for half precision."""
 ALL = -2
-"""Key of the probes for a search of every modality."""
+"""Key of the probes for a search of every view."""
 
 
 class Cells:
-    """Vectors, each in the cell of its modality whose centroid is nearest.
+    """Vectors, each in the cell of its view whose centroid is nearest.
 
     Args:
-        centroids: ``(cells, dim)`` unit vectors, those of a modality next to one another.
-        owners: ``(cells,)`` the modality of each, as a code.
+        centroids: ``(cells, dim)`` unit vectors, those of a view next to one another.
+        owners: ``(cells,)`` the view of each, as a code.
         columns: Columns of hubness.
-        probes: Cells that a search for ten rows looks at, by modality or :data:`ALL`.
+        probes: Cells that a search for ten rows looks at, by view or :data:`ALL`.
     """
 
     def __init__(self, centroids: F32, owners: Codes, columns: int, probes: dict[int, int]) -> None:
@@ -60,20 +56,19 @@ class Cells:
             mine = np.flatnonzero(owners == code)
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._sums = np.zeros((len(centroids), columns))
-        self._dropped, self._probed = 0, 0
-        self._faiss = library()
+        self._dropped = 0
         self._wide = widened(centroids, self._sums)
         self.width = self._wide.shape[1]
-        self._index = self._empty()
+        self._file = InvertedFile(len(centroids), self.width)
 
     def add(
         self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
     ) -> None:
-        """Put vectors of one modality into their cells.
+        """Put vectors of one view into their cells.
 
         Args:
             rows: Numbers ``(n,)`` of the rows in the store.
-            code: Their modality.
+            code: Their view.
             x: All vectors of the store ``(rows, dim)``; those of ``rows`` are read.
             hubness: Of all rows ``(rows, columns)``.
             cells: Their cells ``(n,)``, where they are known.
@@ -82,19 +77,18 @@ class Cells:
         placed = np.empty(len(rows), dtype=np.int32)
         for start in range(0, len(rows), _BLOCK):
             some = slice(start, start + _BLOCK)
-            block, hubs = x[rows[some]], hubness[rows[some]]
+            block, near = x[rows[some]], hubness[rows[some]]
             if cells is None:
                 placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
             else:
                 placed[some] = cells[some]
-            self._store(block, hubs, placed[some], len(self.rows) + start)
-            np.add.at(self._sums, placed[some], hubs)
+            self._store(block, near, placed[some], len(self.rows) + start)
+            np.add.at(self._sums, placed[some], near)
         self.rows = np.concatenate([self.rows, rows])
         self.cells = np.concatenate([self.cells, placed])
         counts = np.bincount(self.cells, minlength=len(self.centroids))[:, None]
         self._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
-        self._index.quantizer.reset()
-        self._index.quantizer.add(self._wide)
+        self._file.move(self._wide)
 
     def drop(self, places: Places) -> None:
         """Follow the removal of rows from the store.
@@ -105,29 +99,30 @@ class Cells:
         self.rows = np.where(self.rows >= 0, places[self.rows], -1)
         self._dropped = int(np.count_nonzero(self.rows < 0))
 
-    def find(self, query: F32, k: int, code: int, *, hubs: bool = False) -> Places:
+    def find(self, query: F32, k: int, code: int, *, corrected: bool = False) -> Places:
         """Rows that are likely to hold the best.
 
         Args:
             query: :func:`widened`, see the head of this module.
             k: How many are wanted.
-            code: Of which modality, or :data:`ALL`.
-            hubs: Whether they are corrected for.
+            code: Of which view, or :data:`ALL`.
+            corrected: Whether hubness is corrected for.
 
         Returns:
             Numbers of rows of the store, more than ``k`` where there are, in no order.
         """
-        wanted = k + _MORE + self._dropped
+        wanted = min(k + _MORE + self._dropped, len(self.rows))
         if code == ALL:
-            return self._scan_nearest(query, self.probes_for(k, code, hubs=hubs), wanted)
+            probes = self.probes_for(k, code, corrected=corrected)
+            return self._rows_of(self._file.nearest(query, probes, wanted))
         span = self.spans[code]
         products = self._wide[span] @ query
-        probes = min(self.probes_for(k, code, hubs=hubs), len(products))
+        probes = min(self.probes_for(k, code, corrected=corrected), len(products))
         near = np.argpartition(products, -probes)[-probes:] + span.start
-        return self._scan(query, near, wanted, None)
+        return self._rows_of(self._file.within(query, near, wanted, None))
 
     def find_passing(
-        self, query: F32, k: int, code: int, passing: NDArray[np.bool_], *, hubs: bool = False
+        self, query: F32, k: int, code: int, passing: NDArray[np.bool_], *, corrected: bool = False
     ) -> Places | None:
         """The same among rows that pass a filter, in the nearest cells that hold any.
 
@@ -137,9 +132,9 @@ class Cells:
         Args:
             query: :func:`widened`.
             k: How many are wanted.
-            code: Of which modality, or :data:`ALL`.
+            code: Of which view, or :data:`ALL`.
             passing: ``(rows,)``, which rows of the store may be found.
-            hubs: Whether they are corrected for.
+            corrected: Whether hubness is corrected for.
 
         Returns:
             As :meth:`find`; None where so many cells would be looked at that scoring every row
@@ -152,71 +147,28 @@ class Cells:
         if not len(holding):
             return np.zeros(0, dtype=np.int64)
         near = holding[np.argsort(-(self._wide[holding] @ query))]
-        least = self.probes_for(k, code, hubs=hubs)
+        least = self.probes_for(k, code, corrected=corrected)
         enough = least * len(self.rows) / len(self.centroids)
         probes = int(np.searchsorted(np.cumsum(counts[near]), enough)) + 1
         probes = min(max(probes, least), len(near))
         if probes > max(_WIDEST * len(self.centroids), least):
             return None
         bits = np.packbits(chosen, bitorder="little")
-        return self._scan(query, near[:probes], k + _MORE, bits)
+        wanted = min(k + _MORE, len(self.rows))
+        return self._rows_of(self._file.within(query, near[:probes], wanted, bits))
 
-    def probes_for(self, k: int, code: int, *, hubs: bool = False) -> int:
+    def probes_for(self, k: int, code: int, *, corrected: bool = False) -> int:
         """Cells that a search for ``k`` rows looks at: more where more are wanted."""
-        times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_HUBS if hubs else 1.0)
+        times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_CORRECTED if corrected else 1.0)
         return round(self.probes[code] * times)
-
-    def _scan_nearest(self, query: F32, probes: int, wanted: int) -> Places:
-        """Let faiss choose the cells, among those of every modality."""
-        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        self._probe(probes)
-        self._index.search_c(1, pointer(query), wanted, pointer(scores), pointer(labels), None)
-        return self._rows_of(labels)
-
-    def _scan(
-        self, query: F32, near: Places, wanted: int, bits: NDArray[np.uint8] | None
-    ) -> Places:
-        """Look at cells that were chosen, and in them at rows whose bit is set."""
-        pointer, wanted = self._faiss.swig_ptr, min(wanted, len(self.rows))
-        near, distances = near.astype(np.int64), np.zeros(len(near), dtype=np.float32)
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        settings = None
-        if bits is not None:
-            chosen = self._faiss.IDSelectorBitmap(bits)
-            settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(near))
-        self._probe(len(near))
-        arrays = (pointer(each) for each in (near, distances, scores, labels))
-        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
-        return self._rows_of(labels)
-
-    def _probe(self, cells: int) -> None:
-        if cells != self._probed:
-            self._index.nprobe = self._probed = cells
-
-    def _rows_of(self, labels: Places) -> Places:
-        if labels[-1] < 0:
-            labels = labels[labels >= 0]
-        found: Places = self.rows[labels]
-        return found[found >= 0] if self._dropped else found
 
     def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
         labels = np.arange(first, first + len(x), dtype=np.int64)
-        arrays = (widened(x, hubness), labels, cells.astype(np.int64))
-        self._index.add_core(len(x), *map(self._faiss.swig_ptr, arrays))
+        self._file.add(widened(x, hubness), labels, cells.astype(np.int64))
 
-    def _empty(self) -> Any:
-        faiss, width = self._faiss, self.width
-        index = faiss.IndexIVFScalarQuantizer(
-            faiss.IndexFlatIP(width),
-            width,
-            len(self.centroids),
-            faiss.ScalarQuantizer.QT_fp16,
-            faiss.METRIC_INNER_PRODUCT,
-            False,
-        )
-        index.is_trained = True  # half precision has nothing to learn
-        return index
+    def _rows_of(self, labels: Places) -> Places:
+        found: Places = self.rows[labels]
+        return found[found >= 0] if self._dropped else found
 
 
 def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
@@ -225,14 +177,3 @@ def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
     out: F32 = np.zeros((len(x), -(-used // _LANES) * _LANES), dtype=np.float32)
     out[:, : x.shape[1]], out[:, x.shape[1] : used] = x, hubness
     return out
-
-
-@cache
-def available() -> bool:
-    """Whether faiss is installed; without it every search looks at every row."""
-    return find_spec("faiss") is not None
-
-
-def library() -> Any:
-    """The module ``faiss``."""
-    return require("faiss", extra="store", purpose="an index of a large store")

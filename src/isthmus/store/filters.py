@@ -1,6 +1,9 @@
 """Filters over entries: a small grammar, never SQL from a user.
 
-``modality:image and (path~"animals/*" or not text~kangaroo) and added>2026-01-01``
+``view:image and (path~"animals/*" or not text~kangaroo) and added>2026-01-01``
+
+This is own code because LanceDB filters by SQL, which must not come from a user, and because
+entries in memory are filtered alike.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from datetime import UTC, datetime
 from isthmus.core.errors import InputError
 from isthmus.store.base import Entry
 
-FIELDS = ("modality", "path", "text", "added", "size", "gone")
+FIELDS = ("view", "modality", "path", "text", "added", "size", "gone")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
         |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
@@ -33,12 +36,12 @@ class Filter:
     Attributes:
         text: As it was typed.
         test: Whether an entry passes.
-        modality: The one modality that can pass, where the filter says so by itself.
+        view: The one view that can pass, where the filter says so by itself.
     """
 
     text: str
     test: Callable[[Entry], bool]
-    modality: str | None = None
+    view: str | None = None
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry passes."""
@@ -48,16 +51,17 @@ class Filter:
 def parse(text: str) -> Filter:
     """Read a filter.
 
-    Fields are ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``. ``:`` and ``=``
-    compare, ``~`` matches a pattern with ``*`` and ``?`` anywhere in it, case aside; ``<``,
-    ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``, ``5MB``). Parts are
-    joined by ``and``, ``or``, ``not`` and parentheses.
+    Fields are ``view``, ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``.
+    ``:`` and ``=`` compare. ``~`` matches a pattern with ``*`` and ``?`` anywhere in it, case
+    aside. ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
+    ``5MB``). Parts are joined by ``and``, ``or``, ``not`` and parentheses.
 
     Raises:
         InputError: If it is none; the message says where.
 
     Example:
-        >>> parse("modality:image and size<1MB").matches(Entry("a", "image", "/a.png", size=10))
+        >>> entry = Entry("a", "photo", "image", "/a.png", size=10)
+        >>> parse("view:photo and size<1MB").matches(entry)
         True
     """
     return _Parser(text).run()
@@ -107,7 +111,7 @@ class _Parser:
                 self._place = closing.end()
                 return made
             if token is None or not token["field"]:
-                raise self._error("a comparison such as modality:image")
+                raise self._error("a comparison such as view:image")
             self._place = token.end()
             return _comparison(self._text, token)
         finally:
@@ -129,7 +133,7 @@ class _Parser:
 
 
 def _both(text: str, parts: Sequence[Filter]) -> Filter:
-    named = {part.modality for part in parts if part.modality is not None}
+    named = {part.view for part in parts if part.view is not None}
     only = named.pop() if len(named) == 1 else None
     return Filter(text, lambda entry: all(part.test(entry) for part in parts), only)
 
@@ -150,12 +154,16 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     if field == "gone":
         wanted = _yes(value)
         return Filter(text, lambda entry: entry.gone == wanted)
-    get = {"modality": _modality, "path": _path, "text": _words}[field]
+    get = {"view": _view, "modality": _modality, "path": _path, "text": _words}[field]
     if op == "~":
         return Filter(text, _pattern(get, value))
     folded = value.casefold()
-    only = value if field == "modality" else None
+    only = value if field == "view" else None
     return Filter(text, lambda entry: get(entry).casefold() == folded, only)
+
+
+def _view(entry: Entry) -> str:
+    return entry.view
 
 
 def _modality(entry: Entry) -> str:

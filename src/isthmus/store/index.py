@@ -11,15 +11,15 @@ import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import write_atomically
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.store._training import train
-from isthmus.store.base import HubCorrection
+from isthmus.store.base import HubnessCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
 
 LEAST = 50_000
@@ -30,17 +30,17 @@ _FEW = 20_000
 """Rows that pass a filter, up to which they are scored one by one."""
 
 
-class Index:
-    """Finds rows that are likely to be the best.
+class CellIndex:
+    """A :class:`isthmus.store.vector_index.VectorIndex` of cells, kept by faiss.
 
     Args:
-        modalities: Of the space, in the order of the columns of hubness.
+        views: Of the space, in the order of the columns of hubness.
         cells: Of the rows.
         built: Rows there were when the centroids were made.
     """
 
-    def __init__(self, modalities: Sequence[str], cells: Cells, built: int) -> None:
-        self.modalities, self.built = tuple(modalities), built
+    def __init__(self, views: Sequence[str], cells: Cells, built: int) -> None:
+        self.views, self.built = tuple(views), built
         self._cells = cells
         self._seen = 0
         self._rest: Places = np.zeros(0, dtype=np.int64)
@@ -48,23 +48,17 @@ class Index:
         self._lock = threading.Lock()
 
     @classmethod
-    def build(cls, modalities: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Index:
-        """Make cells for all rows.
-
-        Args:
-            modalities: Of the space.
-            x: ``(n, dim)`` unit vectors.
-            hubness: ``(n, len(modalities))``.
-            codes: ``(n,)`` place of each row's modality in ``modalities``; −1 for another.
-        """
-        index = cls(modalities, train(x, hubness, codes), len(x))
+    def build(cls, views: Sequence[str], x: F32, hubness: F32, codes: Codes) -> Self:
+        """Make cells for all rows."""
+        index = cls(views, train(x, hubness, codes), len(x))
         index._note(codes)
         return index
 
+    def __len__(self) -> int:
+        return self._seen
+
     def catch_up(self, x: F32, hubness: F32, codes: Codes) -> None:
         """Put rows into cells that came since, in a store that only grew."""
-        if self._seen == len(x):
-            return
         with self._lock:
             new = np.arange(self._seen, len(x))
             fresh = codes[self._seen :]
@@ -74,12 +68,7 @@ class Index:
             self._note(codes)
 
     def drop(self, keep: NDArray[np.bool_], codes: Codes) -> None:
-        """Follow the removal of rows.
-
-        Args:
-            keep: ``(rows before,)`` which of them stay.
-            codes: ``(rows,)`` modalities of those that stay.
-        """
+        """Follow the removal of rows."""
         with self._lock:
             self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
             self._note(codes)
@@ -88,36 +77,29 @@ class Index:
         self,
         query: F32,
         k: int,
-        modality: str | None,
+        view: str | None,
         passing: NDArray[np.bool_] | None,
-        hubs: HubCorrection | None,
+        correction: HubnessCorrection | None,
     ) -> Places | None:
-        """Rows that are likely to hold the best ``k``, to be scored exactly.
-
-        Args:
-            query: ``(dim,)`` unit vector.
-            k: How many are wanted.
-            modality: Only rows of this one.
-            passing: ``(rows,)`` which pass a filter and are of the modality; None for no filter.
-            hubs: How rows are ranked.
-
-        Returns:
-            Numbers of rows; None where all rows had better be looked at.
-        """
+        """Rows in the nearest cells, and those that are in no cell."""
         if passing is not None and np.count_nonzero(passing) <= max(_FEW, k):
             return np.flatnonzero(passing)
-        code = ALL if modality is None else self.modalities.index(modality)
+        code = ALL if view is None else self.views.index(view)
         rest = self._rest if code == ALL else self._rest[self._rest_codes == code]
         if passing is not None:
             rest = rest[passing[rest]]
         if code not in self._cells.spans:
             return rest
-        wide = self._query(query, hubs)
+        wide = self._query(query, correction)
         with self._lock:
             if passing is None:
-                found: Places | None = self._cells.find(wide, k, code, hubs=hubs is not None)
+                found: Places | None = self._cells.find(
+                    wide, k, code, corrected=correction is not None
+                )
             else:
-                found = self._cells.find_passing(wide, k, code, passing, hubs=hubs is not None)
+                found = self._cells.find_passing(
+                    wide, k, code, passing, corrected=correction is not None
+                )
         return found if found is None or not len(rest) else np.concatenate([found, rest])
 
     def outgrown(self, count: int) -> bool:
@@ -132,7 +114,7 @@ class Index:
         cells = self._cells
         there = cells.rows >= 0
         names = "\n".join(ids[row] for row in cells.rows[there].tolist())
-        tensors: dict[str, NDArray[Any]] = {
+        tensors: dict[str, Array] = {
             "centroids": cells.centroids,
             "owners": cells.owners,
             "cells": cells.cells[there],
@@ -140,7 +122,7 @@ class Index:
         }
         probes = {str(code): count for code, count in cells.probes.items()}
         settings = {
-            "modalities": self.modalities,
+            "views": self.views,
             "built": self.built,
             "probes": probes,
         }
@@ -151,31 +133,21 @@ class Index:
     def load(
         cls,
         path: Path,
-        modalities: Sequence[str],
+        views: Sequence[str],
         row_of: Mapping[str, int],
         x: F32,
         hubness: F32,
         codes: Codes,
-    ) -> Index | None:
-        """Fill the cells of a file from the vectors of a store.
-
-        Args:
-            path: Of the file.
-            modalities: Of the space.
-            row_of: Numbers of the rows, by id.
-            x: ``(n, dim)``, all vectors.
-            hubness: ``(n, len(modalities))``.
-            codes: ``(n,)`` places of modalities.
-
-        Returns:
-            The index; None where there is no file, or it is damaged and must be made anew.
-        """
+    ) -> Self | None:
+        """Fill the cells of a file from the vectors of a store."""
         read = _read(path)
-        if read is None or read[0]["modalities"] != list(modalities):
+        if read is None or read[0]["views"] != list(views):
             return None
         settings, arrays = read
         probes = {int(code): count for code, count in settings["probes"].items()}
-        cells = Cells(arrays["centroids"], arrays["owners"], hubness.shape[1], probes)
+        centroids: F32 = arrays["centroids"].astype(np.float32, copy=False)
+        owners: Codes = arrays["owners"].astype(np.int8, copy=False)
+        cells = Cells(centroids, owners, hubness.shape[1], probes)
         ids = arrays["ids"].tobytes().decode().split("\n")
         rows = np.fromiter((row_of.get(each, -1) for each in ids), np.int64, len(ids))
         known = np.full(len(x), -1, dtype=np.int32)
@@ -186,17 +158,17 @@ class Index:
             new = np.flatnonzero((codes == code) & (known < 0))
             if len(new):
                 cells.add(new, code, x, hubness)
-        index = cls(modalities, cells, settings["built"])
+        index = cls(views, cells, settings["built"])
         index._note(codes)
         return index
 
-    def _query(self, query: F32, hubs: HubCorrection | None) -> F32:
+    def _query(self, query: F32, correction: HubnessCorrection | None) -> F32:
         """The query as :func:`widened` would make it, with weights for hubness."""
         row: F32 = np.zeros(self._cells.width, dtype=np.float32)
         row[: len(query)] = query
-        if hubs is not None:
+        if correction is not None:
             row[: len(query)] *= 2
-            row[len(query) + self.modalities.index(hubs.modality)] = -hubs.strength
+            row[len(query) + self.views.index(correction.view)] = -correction.strength
         return row
 
     def _note(self, codes: Codes) -> None:
@@ -207,7 +179,7 @@ class Index:
         self._seen = len(codes)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
     """Settings and arrays of a file; None where its checksum does not match."""
     from safetensors.numpy import load
 

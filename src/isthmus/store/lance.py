@@ -12,16 +12,19 @@ from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import Lock, short
+from isthmus.store._disk import short, writers_lock
+from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage, Entry, FileRecord
-from isthmus.store.cells import available
-from isthmus.store.index import LEAST, Index
+from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
 from isthmus.store.rows import Rows
+from isthmus.store.vector_index import VectorIndex
 
 _EPOCH = "epoch"
 _INDEX = "index"
+_KIND: type[VectorIndex] = CellIndex
+"""What indexes a large store: any class that keeps the protocol."""
 _SETTLED = 1_000_000_000
 """Nanoseconds after which a changed folder can be told by its time; clocks tick coarsely."""
 _GLANCE = 0.002
@@ -41,11 +44,11 @@ class LanceBackend(MemoryBackend):
     Args:
         folder: Where; made where it is not there.
         dim: Of the space.
-        modalities: Of the space.
+        views: Of the space.
     """
 
-    def __init__(self, folder: Path, dim: int, modalities: Sequence[str]) -> None:
-        super().__init__(dim, modalities)
+    def __init__(self, folder: Path, dim: int, views: Sequence[str]) -> None:
+        super().__init__(dim, views)
         self.folder = Path(folder)
         root = self.folder / "tables"
         root.mkdir(parents=True, exist_ok=True)
@@ -53,8 +56,8 @@ class LanceBackend(MemoryBackend):
             root / f"{tables.ITEMS}.lance" / "_versions",
             self.folder / _EPOCH,
         )
-        self._writing = Lock(self.folder / "lock")
-        self._database = Database(root, self._writing, dim, len(self.modalities))
+        self._writing = writers_lock(self.folder / "lock")
+        self._database = Database(root, self._writing, dim, len(self.views))
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
@@ -130,7 +133,7 @@ class LanceBackend(MemoryBackend):
 
     def exclusive(self) -> AbstractContextManager[object]:
         """Keep other threads and processes from writing."""
-        return self._writing.held()
+        return self._writing
 
     def optimize(self) -> None:
         """Compact, drop older versions, and index a store that is large enough."""
@@ -143,7 +146,7 @@ class LanceBackend(MemoryBackend):
                 return
             self._open_index(rows)
             if rows.index is None or rows.index.outgrown(len(rows)):
-                rows.index = Index.build(self.modalities, rows.x, rows.hubness, rows.codes)
+                rows.index = _KIND.build(self.views, rows.x, rows.hubness, rows.codes)
             rows.index.catch_up(rows.x, rows.hubness, rows.codes)
             rows.index.save(self.folder / _INDEX, [entry.id for entry in rows.entries])
 
@@ -155,7 +158,7 @@ class LanceBackend(MemoryBackend):
         together with the records of their files, so that the next indexing run adds them again.
         """
         found: list[Damage] = []
-        with self._writing.held():
+        with self._writing:
             for name in NAMES:
                 found += self._check_opening(name, repair=repair)
             if not [each for each in found if not each.repaired]:
@@ -167,7 +170,7 @@ class LanceBackend(MemoryBackend):
     def close(self) -> None:
         """Let go of the tables and of the copy in memory."""
         self._database.close()
-        self._rows = Rows(self.dim, self.modalities)
+        self._rows = Rows(self.dim, self.views)
         self._seen, self._files_seen = (-1, ""), -1
         self._mark, self._searches = (0, 0), 0
 
@@ -185,7 +188,7 @@ class LanceBackend(MemoryBackend):
             known = epoch == self._seen[1] and self._seen[0] >= 0
             if not (known and self._extended()):
                 entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
-                rows = Rows(self.dim, self.modalities)
+                rows = Rows(self.dim, self.views)
                 rows.adopt(entries, x, h)
                 self._rows = rows
             self._seen = (version, epoch)
@@ -238,9 +241,9 @@ class LanceBackend(MemoryBackend):
     def _open_index(self, rows: Rows) -> None:
         """Read the index, unless there is none; it is not sought again until memory changes."""
         if rows.index is None:
-            rows.index = Index.load(
+            rows.index = _KIND.load(
                 self.folder / _INDEX,
-                self.modalities,
+                self.views,
                 rows.row_of,
                 rows.x,
                 rows.hubness,

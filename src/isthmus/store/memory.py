@@ -8,7 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from isthmus.core.linalg import F32
-from isthmus.store.base import Damage, Entry, FileRecord, HubCorrection, Scored
+from isthmus.store.base import (
+    Damage,
+    Entry,
+    FileRecord,
+    HubnessCorrection,
+    MatchingRows,
+    NearestRows,
+)
 from isthmus.store.filters import Filter
 from isthmus.store.rows import Rows
 
@@ -18,12 +25,12 @@ class MemoryBackend:
 
     Args:
         dim: Of the space.
-        modalities: Of the space.
+        views: Of the space.
     """
 
-    def __init__(self, dim: int, modalities: Sequence[str]) -> None:
-        self.dim, self.modalities = dim, tuple(modalities)
-        self._rows = Rows(dim, modalities)
+    def __init__(self, dim: int, views: Sequence[str]) -> None:
+        self.dim, self.views = dim, tuple(views)
+        self._rows = Rows(dim, views)
         self._files: dict[str, FileRecord] = {}
         self._lock = threading.RLock()
 
@@ -62,11 +69,6 @@ class MemoryBackend:
         rows = self._read()
         return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
 
-    def hubness(self, ids: Sequence[str]) -> dict[str, F32]:
-        """Hubness by id."""
-        rows = self._read()
-        return {each: rows.hubness[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
-
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
         rows = self._read()
@@ -77,25 +79,25 @@ class MemoryBackend:
         return [e for e in self._read().entries if where is None or where.matches(e)]
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each modality."""
+        """How many entries of each view."""
         if where is None:
             return self._read().count()
-        return Counter(entry.modality for entry in self.entries(where))
+        return Counter(entry.view for entry in self.entries(where))
 
     def search(
         self,
         query: F32,
         k: int,
         *,
-        modality: str | None = None,
+        view: str | None = None,
         where: Filter | None = None,
-        hubs: HubCorrection | None = None,
+        correction: HubnessCorrection | None = None,
         exact: bool = False,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """The best ``k`` rows for a query."""
-        return self._ready(exact).search(query, k, modality, where, hubs, exact=exact)
+        return self._ready(exact).search(query, k, view, where, correction, exact=exact)
 
-    def match(self, words: str, k: int, *, where: Filter | None = None) -> list[tuple[str, float]]:
+    def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
         """Full text."""
         return self._read().match(words, k, where)
 

@@ -11,20 +11,18 @@ from isthmus.core.errors import ArtifactError, FingerprintError, FormatVersionEr
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
 """What another process that makes the same store may have made already."""
 
 
-def open_backend(
-    folder: Path, dim: int, modalities: Sequence[str], fingerprint: str
-) -> LanceBackend:
+def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str) -> LanceBackend:
     """The store in a folder, made where there is none.
 
     Args:
         folder: Of the store.
         dim: Of the space.
-        modalities: Of the space.
+        views: Of the space.
         fingerprint: Of the space.
 
     Raises:
@@ -38,7 +36,7 @@ def open_backend(
             raise ArtifactError(f"{folder} is not empty and holds no store; name another folder")
         folder.mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
-        document |= {"space": fingerprint, "dim": dim, "modalities": list(modalities)}
+        document |= {"space": fingerprint, "dim": dim, "views": list(views)}
         write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -55,7 +53,7 @@ def open_backend(
             f"{folder} belongs to the space {space[:12]}, not to {fingerprint[:12]}; vectors of "
             "two spaces do not mix. Index into another folder: isthmus index PATHS --store OTHER"
         )
-    return LanceBackend(folder, dim, modalities)
+    return LanceBackend(folder, dim, views)
 
 
 def _visible(folder: Path) -> list[Path]:

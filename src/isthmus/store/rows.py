@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
 from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
-from isthmus.store.base import Entry, HubCorrection, Scored
+from isthmus.store.base import Entry, HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
-from isthmus.store.index import Index
 from isthmus.store.scorer import best, products
+from isthmus.store.vector_index import VectorIndex
 from isthmus.store.words import WordIndex
 
+_Masks = LRUCache[tuple[str | None, str | None], NDArray[np.bool_]]
+
 _MASKS = 8
+"""Filters whose passing rows are kept, one byte a row."""
 _MOST = 1_000
 """More results than this are found by looking at every row."""
 
@@ -28,20 +32,21 @@ class Rows:
 
     Args:
         dim: Of the vectors.
-        modalities: Columns of hubness.
+        views: Columns of hubness.
     """
 
-    def __init__(self, dim: int, modalities: Sequence[str]) -> None:
-        self.dim, self.modalities = dim, tuple(modalities)
+    def __init__(self, dim: int, views: Sequence[str]) -> None:
+        self.dim, self.views = dim, tuple(views)
         self.entries: list[Entry] = []
         self.row_of: dict[str, int] = {}
         self._x: F32 = np.zeros((0, dim), dtype=np.float32)
-        self._hubness: F32 = np.zeros((0, len(self.modalities)), dtype=np.float32)
-        self._masks: dict[tuple[Any, ...], NDArray[np.bool_]] = {}
+        self._hubness: F32 = np.zeros((0, len(self.views)), dtype=np.float32)
+        self._masks = _masks()
+        self._masks_lock = threading.Lock()
         self._codes: NDArray[np.int8] | None = None
         self._counts: dict[str, int] | None = None
         self._words: WordIndex | None = None
-        self.index: Index | None = None
+        self.index: VectorIndex | None = None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -53,7 +58,7 @@ class Rows:
 
     @property
     def hubness(self) -> F32:
-        """``(n, len(modalities))``."""
+        """``(n, len(views))``."""
         return self._hubness[: len(self.entries)]
 
     def checked(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> tuple[F32, F32]:
@@ -65,10 +70,9 @@ class Rows:
         n = len(entries)
         x = check_vectors(np.reshape(vectors, (n, -1)), name="vectors", dim=self.dim)
         h = np.asarray(hubness, dtype=np.float32)
-        if h.shape != (n, len(self.modalities)) or not np.isfinite(h).all():
+        if h.shape != (n, len(self.views)) or not np.isfinite(h).all():
             raise VectorError(
-                f"hubness: need finite numbers of shape ({n}, {len(self.modalities)}), "
-                f"got {h.shape}"
+                f"hubness: need finite numbers of shape ({n}, {len(self.views)}), got {h.shape}"
             )
         return x, h
 
@@ -141,99 +145,114 @@ class Rows:
         self,
         query: F32,
         k: int,
-        modality: str | None,
+        view: str | None,
         where: Filter | None,
-        hubs: HubCorrection | None,
+        correction: HubnessCorrection | None,
         *,
         exact: bool = True,
-    ) -> list[Scored]:
+    ) -> NearestRows:
         """Exact scores of all rows, or of those the index finds; the best ``k`` that pass."""
-        if not self.entries:
-            return []
-        rows = None if exact else self._likely(query, k, modality, where, hubs)
+        rows = None if exact else self._likely(query, k, view, where, correction)
         x = self.x if rows is None else self.x[rows]
         cosine = products(x, np.asarray(query, dtype=np.float32))
         score = cosine
-        if hubs is not None:
-            column = self.modalities.index(hubs.modality)
+        if correction is not None:
+            column = self.views.index(correction.view)
             hubness = self.hubness[:, column] if rows is None else self.hubness[rows, column]
-            score = 2 * cosine - np.float32(hubs.strength) * hubness
-        mask = self.mask(modality, where) if rows is None else None
+            score = 2 * cosine - np.float32(correction.strength) * hubness
+        mask = self.mask(view, where) if rows is None else None
         if mask is not None:
             score = np.where(mask, score, -np.inf)
         places = best(score, k)
-        names = places if rows is None else rows[places]
-        columns = (names.tolist(), cosine[places].tolist(), score[places].tolist())
-        return [Scored(self.entries[row].id, c, s) for row, c, s in zip(*columns, strict=True)]
+        chosen = places if rows is None else rows[places]
+        return NearestRows(
+            [self.entries[row] for row in chosen.tolist()],
+            self.x[chosen],
+            self.hubness[chosen],
+            cosine[places],
+            score[places],
+        )
 
     def _likely(
         self,
         query: F32,
         k: int,
-        modality: str | None,
+        view: str | None,
         where: Filter | None,
-        hubs: HubCorrection | None,
+        correction: HubnessCorrection | None,
     ) -> NDArray[np.intp] | None:
         """What the index finds, all of it passing; None where there is no index or no use."""
         if self.index is None or k > _MOST:
             return None
-        self.index.catch_up(self.x, self.hubness, self.codes)
-        passing = None if where is None else self.mask(modality, where)
+        if len(self.index) < len(self):
+            self.index.catch_up(self.x, self.hubness, self.codes)
+        passing = None if where is None else self.mask(view, where)
         query = np.asarray(query, dtype=np.float32)
-        return self.index.find(query, k, modality, passing, hubs)
+        return self.index.find(query, k, view, passing, correction)
 
-    def mask(self, modality: str | None, where: Filter | None) -> NDArray[np.bool_] | None:
+    def mask(self, view: str | None, where: Filter | None) -> NDArray[np.bool_] | None:
         """Rows that may be found; None where all may. Kept until something is written."""
-        if modality is None and where is None:
+        if view is None and where is None:
             return None
-        key = (modality, None if where is None else where.text)
-        if key not in self._masks:
-            if len(self._masks) >= _MASKS:
-                self._masks.clear()
-            mask = self.codes == self.modalities.index(modality) if modality else None
-            if where is not None:
-                passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
-                mask = passed if mask is None else mask & passed
-            assert mask is not None
-            self._masks[key] = mask
-        return self._masks[key]
+        key = (view, None if where is None else where.text)
+        masks = self._masks  # what is written meanwhile starts another
+        with self._masks_lock:
+            if key in masks:
+                return masks[key]
+        mask: NDArray[np.bool_] | None = None
+        if view:
+            mask = self.codes == self.views.index(view)
+        if where is not None:
+            passed = np.fromiter(map(where.matches, self.entries), bool, len(self.entries))
+            mask = passed if mask is None else mask & passed
+        assert mask is not None
+        with self._masks_lock:
+            masks[key] = mask
+        return mask
 
     @property
     def codes(self) -> NDArray[np.int8]:
-        """``(n,)`` place of each row's modality among those of the space; −1 for another."""
+        """``(n,)`` place of each row's view among those of the space; −1 for another."""
         if self._codes is None:
             self._codes = self._places(self.entries)
         return self._codes
 
     def _places(self, entries: Sequence[Entry]) -> NDArray[np.int8]:
-        place = {m: i for i, m in enumerate(self.modalities)}
-        found = (place.get(entry.modality, -1) for entry in entries)
+        place = {m: i for i, m in enumerate(self.views)}
+        found = (place.get(entry.view, -1) for entry in entries)
         return np.fromiter(found, np.int8, len(entries))
 
     def count(self) -> dict[str, int]:
-        """How many rows of each modality of the space, and of others."""
+        """How many rows of each view of the space, and of others."""
         if self._counts is None:
             self._counts = self._counted()
         return dict(self._counts)
 
     def _counted(self) -> dict[str, int]:
-        counts = np.bincount(self.codes + 1, minlength=len(self.modalities) + 1).tolist()
-        known = dict(zip(self.modalities, counts[1:], strict=True))
-        others = Counter(self.entries[row].modality for row in np.flatnonzero(self.codes < 0))
+        counts = np.bincount(self.codes + 1, minlength=len(self.views) + 1).tolist()
+        known = dict(zip(self.views, counts[1:], strict=True))
+        others = Counter(self.entries[row].view for row in np.flatnonzero(self.codes < 0))
         return {name: number for name, number in {**known, **others}.items() if number}
 
-    def match(self, words: str, k: int, where: Filter | None) -> list[tuple[str, float]]:
+    def match(self, words: str, k: int, where: Filter | None) -> MatchingRows:
         """Full text over ``text`` and ``source``."""
         if self._words is None:
             self._words = WordIndex([_searchable(entry) for entry in self.entries])
-        found = self._words.find(words)
+        rows, shares = self._words.find(words)
         mask = self.mask(None, where)
-        kept = [(row, score) for row, score in found if mask is None or mask[row]]
-        return [(self.entries[row].id, score) for row, score in kept[:k]]
+        if mask is not None:
+            rows, shares = rows[mask[rows]], shares[mask[rows]]
+        rows, shares = rows[:k], shares[:k]
+        entries = [self.entries[row] for row in rows.tolist()]
+        return MatchingRows(entries, self.x[rows], self.hubness[rows], shares)
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
-        self._masks, self._codes, self._words, self._counts = {}, None, None, None
+        self._masks, self._codes, self._words, self._counts = _masks(), None, None, None
+
+
+def _masks() -> _Masks:
+    return LRUCache(_MASKS)
 
 
 def _searchable(entry: Entry) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import astuple, fields
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,26 +15,28 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
-from isthmus.store.base import Entry, FileRecord
+from isthmus.store.base import Entry, FileRecord, FileStatus
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ITEMS, FILES = "items", "files"
+_FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
-def arrow() -> Any:
+def arrow() -> ModuleType:
     """The module ``pyarrow``."""
     return require("pyarrow", extra="store", purpose="a store on disk")
 
 
-def schemas(dim: int, columns: int) -> dict[str, Any]:
+def schemas(dim: int, columns: int) -> dict[str, pa.Schema]:
     """Schema of each table by name."""
     pa = arrow()
 
-    def key(name: str) -> Any:
-        return pa.field(name, pa.string(), nullable=False, metadata=_KEY)
-
     items = [
-        key("id"),
+        pa.field("id", pa.string(), nullable=False, metadata=_KEY),
+        pa.field("view", pa.string()),
         pa.field("modality", pa.string()),
         pa.field("source", pa.string()),
         pa.field("text", pa.string()),
@@ -46,24 +50,27 @@ def schemas(dim: int, columns: int) -> dict[str, Any]:
         pa.field("crc", pa.int64()),
     ]
     files = [
-        key("path"),
+        pa.field("path", pa.string(), nullable=False, metadata=_KEY),
         pa.field("size", pa.int64()),
         pa.field("mtime_ns", pa.int64()),
         pa.field("item", pa.string()),
+        pa.field("status", pa.string()),
         pa.field("reason", pa.string()),
         pa.field("gone", pa.bool_()),
+        pa.field("view", pa.string()),
         pa.field("crc", pa.int64()),
     ]
     return {ITEMS: pa.schema(items), FILES: pa.schema(files)}
 
 
-def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
+def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> pa.Table:
     """Rows of the table of items."""
     pa = arrow()
     schema = schemas(vectors.shape[1], hubness.shape[1])[ITEMS]
     crcs = [_crc(_plain(e), x, h) for e, x, h in zip(entries, vectors, hubness, strict=True)]
     columns = [
         [e.id for e in entries],
+        [e.view for e in entries],
         [e.modality for e in entries],
         [e.source for e in entries],
         [e.text for e in entries],
@@ -81,32 +88,35 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> Any:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def file_table(records: Sequence[FileRecord]) -> Any:
+def file_table(records: Sequence[FileRecord]) -> pa.Table:
     """Rows of the table of files."""
     pa = arrow()
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
-    rows = {name: [getattr(record, name) for record in records] for name in names}
+    rows = {name: [getattr(record, name) for record in records] for name in _FILE_COLUMNS}
     rows["crc"] = [_file_crc(record) for record in records]
     return pa.table(rows, schema=schemas(1, 1)[FILES])
 
 
-def read_items(table: Any) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
+def read_items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     """Entries, vectors, hubness and checksums of a table."""
-    names = ("id", "modality", "source", "text", "start", "stop", "added", "size", "gone")
+    names = ("id", "view", "modality", "source", "text", "start", "stop", "added", "size", "gone")
     columns = [table[name].to_pylist() for name in names]
     entries = [
-        Entry(id_, m, source, text, None if start is None else (start, stop), added, size, gone)
-        for id_, m, source, text, start, stop, added, size, gone in zip(*columns, strict=True)
+        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone)
+        for id_, view, modality, source, text, start, stop, added, size, gone in zip(
+            *columns, strict=True
+        )
     ]
     crcs = table["crc"].to_numpy().astype(np.int64)
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs
 
 
-def read_files(table: Any) -> tuple[list[FileRecord], list[int]]:
+def read_files(table: pa.Table) -> tuple[list[FileRecord], list[int]]:
     """File records and their checksums."""
-    names = ("path", "size", "mtime_ns", "item", "reason", "gone")
-    columns = [table[name].to_pylist() for name in names]
-    records = [FileRecord(*row) for row in zip(*columns, strict=True)]
+    columns = [table[name].to_pylist() for name in _FILE_COLUMNS]
+    records = [
+        FileRecord(path, size, mtime_ns, item, FileStatus(status), *rest)
+        for path, size, mtime_ns, item, status, *rest in zip(*columns, strict=True)
+    ]
     return records, table["crc"].to_pylist()
 
 
@@ -135,7 +145,11 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _block(table: Any, name: str) -> F32:
+def _span(start: float | None, stop: float | None) -> tuple[float, float] | None:
+    return None if start is None or stop is None else (start, stop)
+
+
+def _block(table: pa.Table, name: str) -> F32:
     column = table[name].combine_chunks()
     width = column.type.list_size
     flat = column.flatten().to_numpy(zero_copy_only=False)
@@ -143,10 +157,11 @@ def _block(table: Any, name: str) -> F32:
     return block
 
 
-def _plain(entry: Entry) -> list[Any]:
+def _plain(entry: Entry) -> list[object]:
     span = None if entry.span is None else list(entry.span)
     return [
         entry.id,
+        entry.view,
         entry.modality,
         entry.source,
         entry.text,
@@ -157,12 +172,11 @@ def _plain(entry: Entry) -> list[Any]:
     ]
 
 
-def _crc(plain: list[Any], vector: F32, hubness: F32) -> int:
+def _crc(plain: list[object], vector: F32, hubness: F32) -> int:
     start = zlib.crc32(json.dumps(plain).encode())
     middle = zlib.crc32(np.ascontiguousarray(vector).tobytes(), start)
     return zlib.crc32(np.ascontiguousarray(hubness).tobytes(), middle)
 
 
 def _file_crc(record: FileRecord) -> int:
-    plain = [record.path, record.size, record.mtime_ns, record.item, record.reason, record.gone]
-    return zlib.crc32(json.dumps(plain).encode())
+    return zlib.crc32(json.dumps(astuple(record)).encode())

@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
-from isthmus.tasks.retrieval.hits import Hit, Results
-from isthmus.tasks.retrieval.index import IndexReport
-from isthmus.tasks.retrieval.query import Query, Term
-from isthmus.tasks.retrieval.store import Store, default_store
+from typing import TYPE_CHECKING
 
-__all__ = ["Hit", "IndexReport", "Query", "Results", "Store", "Term", "default_store"]
+from isthmus.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from isthmus.tasks.retrieval.hits import Hit, Results
+    from isthmus.tasks.retrieval.index import IndexReport
+    from isthmus.tasks.retrieval.options import SearchOptions
+    from isthmus.tasks.retrieval.query import Query, Term
+    from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
+
+__all__ = [
+    "Hit",
+    "IndexReport",
+    "Query",
+    "Results",
+    "SearchOptions",
+    "Store",
+    "StoreStatus",
+    "Term",
+    "default_store",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Hit": "isthmus.tasks.retrieval.hits",
+        "IndexReport": "isthmus.tasks.retrieval.index",
+        "Query": "isthmus.tasks.retrieval.query",
+        "Results": "isthmus.tasks.retrieval.hits",
+        "SearchOptions": "isthmus.tasks.retrieval.options",
+        "Store": "isthmus.tasks.retrieval.store",
+        "StoreStatus": "isthmus.tasks.retrieval.store",
+        "Term": "isthmus.tasks.retrieval.query",
+        "default_store": "isthmus.tasks.retrieval.store",
+    },
+)

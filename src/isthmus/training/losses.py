@@ -1,4 +1,4 @@
-"""Losses between paired vectors of two modalities, and weighted sums of them by name.
+"""Losses between paired vectors of two views, and weighted sums of them by name.
 
 Every loss takes two matrices of which row ``i`` belongs to row ``i`` and gives a scalar tensor
 that can be differentiated. torch is imported only when a loss is computed.
@@ -41,13 +41,13 @@ def cosine(x: Tensor, y: Tensor) -> Tensor:
 
 
 def kl(x: Tensor, y: Tensor, *, temperature: float | Tensor = 0.1) -> Tensor:
-    """How differently two modalities see the same neighbourhoods.
+    """How differently two views see the same neighbourhoods.
 
     ``Pᵢ = softmaxⱼ(xᵢ·xⱼ / τ)`` and ``Qᵢ`` likewise of ``y``, over all rows ``j`` with ``i``
     itself among them. The loss is the mean over rows of ``½ KL(Pᵢ‖Qᵢ) + ½ KL(Qᵢ‖Pᵢ)``
     (Jeffreys divergence, halved). A softmax has full support, so it is always finite; between
     one-hot distributions the divergence would be infinite. Similarities do not see a rotation
-    of one modality, so this loss alone aligns nothing: add it to another.
+    of one view, so this loss alone aligns nothing: add it to another.
 
     Args:
         x: ``(n, k)`` unit vectors.

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, check_positive
 from isthmus.aligners.heads import AnchorHead
+from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 
 _MIN_ANCHORS = 3
 
 
 class Anchors(Aligner):
-    """Describe an item by the known pairs it resembles, in its own modality.
+    """Describe an item by the known pairs it resembles, in its own view.
 
     ``r(x) = l2(top-k(max(0, x·anchorsᵀ))^power)`` on centred unit vectors. Norelli et
-    al., "ASIF", NeurIPS 2023. Anchors are records that have every modality.
+    al., "ASIF", NeurIPS 2023. Anchors are records that have every view.
 
     Args:
         k: Coordinates kept of each row: a number, or a share of the anchors in 0…1.
@@ -31,6 +29,12 @@ class Anchors(Aligner):
     """
 
     name = "anchors"
+    abilities = Abilities(missing_rows=True, many_views=True)
+    search = Search(
+        place=30,
+        grid=tuple({"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)),
+        beside=1,
+    )
 
     def __init__(self, k: float = 0.4, power: float = 8.0, max_anchors: int = 2000) -> None:
         self.k = check_positive(k, "k")
@@ -39,21 +43,19 @@ class Anchors(Aligner):
             raise InputError(f"max_anchors must be at least {_MIN_ANCHORS}, got {max_anchors}")
         self.max_anchors = max_anchors
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Take the complete records as anchors."""
-        pairs = as_pairs(pairs)
-        if len(pairs.modalities) < 2:
-            raise DataError(f"Anchors joins at least 2 modalities, got {pairs.modalities[0]}")
-        rows = pairs.rows(*pairs.modalities)
+        pairs = self.admit(pairs)
+        rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
-                f"{len(rows)} records have all of {', '.join(pairs.modalities)}, anchors need at "
+                f"{len(rows)} records have all of {', '.join(pairs.views)}, anchors need at "
                 f"least {_MIN_ANCHORS}; use CCA, which chains pairs"
             )
         rows = thin(rows, self.max_anchors)
         k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)
         self.heads_ = {}
-        for m in pairs.modalities:
+        for m in pairs.views:
             x = pairs.vectors[m][pairs.present[m]]
             mean = x.mean(axis=0, dtype=np.float64)
             anchors = l2_normalize(pairs.vectors[m][rows] - mean)

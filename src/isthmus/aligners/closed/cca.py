@@ -1,4 +1,4 @@
-"""Regularised canonical correlation analysis of two and more modalities."""
+"""Regularised canonical correlation analysis of two and more views."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, check_positive
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import InputError, NoSignalError
 from isthmus.core.linalg import F64, fix_signs
@@ -20,18 +21,18 @@ _NOTHING = 1e-8
 class CCA(MomentsAligner):
     """Canonical directions, weighted by how well they correlate.
 
-    Each modality is whitened, ``W = (C + λ·tr(C)/d·I)^-½``. Two modalities are joined by
+    Each view is whitened, ``W = (C + λ·tr(C)/d·I)^-½``. Two views are joined by
     the singular vectors of ``Wx Cxy Wy`` (Hotelling 1936; ridge: Vinod 1976). Three and
     more are joined by the leading eigenvectors of the matrix of all whitened
     cross-covariances (MAXVAR/SUMCOR family, Kettenring 1971), in which a pair of
-    modalities that no record has together counts as zero: filling it in by the chain
+    views that no record has together counts as zero: filling it in by the chain
     through a third one was measured and brought nothing. Direction i is then multiplied
     by ``ρᵢ^power`` before rows are normalised, which ranks better than plain CCA and
     leaves norms even.
 
     Args:
-        ridge: λ, relative to the mean eigenvalue of a modality's covariance; a number for
-            all modalities or one by modality.
+        ridge: λ, relative to the mean eigenvalue of a view's covariance; a number for
+            all views or one by view.
         power: Exponent of the canonical correlations; 0 is plain CCA.
         components: Directions kept; None keeps all that carry something.
         scale: Standardise the columns of native vectors first.
@@ -46,6 +47,18 @@ class CCA(MomentsAligner):
     """
 
     name = "cca"
+    search = Search(
+        place=10,
+        grid=tuple(
+            {"ridge": ridge, "power": power, "scale": scale}
+            for scale in (False, True)
+            for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
+            for power in (1.0, 2.0, 0.5)
+        ),
+        leads=True,
+        beside=2,
+        shrinks="ridge",
+    )
     correlations_: F64
 
     def __init__(
@@ -67,19 +80,17 @@ class CCA(MomentsAligner):
         self.scale = scale
 
     def _heads(self, moments: Moments) -> dict[str, Head]:
-        penalties = tuple(self._penalty(m) for m in moments.modalities)
+        penalties = tuple(self._penalty(m) for m in moments.views)
         weights, correlations = moments.memo(
             ("cca", penalties, self.scale),
             lambda: _canonical(
-                moments, dict(zip(moments.modalities, penalties, strict=True)), scale=self.scale
+                moments, dict(zip(moments.views, penalties, strict=True)), scale=self.scale
             ),
         )
         k = self.components or len(correlations)
         self.correlations_ = correlations[:k]
         strength = self.correlations_**self.power
-        return {
-            m: LinearHead(moments.mean(m), weights[m][:, :k] * strength) for m in moments.modalities
-        }
+        return {m: LinearHead(moments.mean(m), weights[m][:, :k] * strength) for m in moments.views}
 
     def _penalty(self, m: str) -> float:
         if not isinstance(self.ridge, Mapping):
@@ -92,9 +103,9 @@ class CCA(MomentsAligner):
 def _canonical(
     moments: Moments, penalties: Mapping[str, float], *, scale: bool
 ) -> tuple[dict[str, F64], F64]:
-    """Weights ``(d, k)`` by modality and the canonical correlations ``(k,)``, descending."""
+    """Weights ``(d, k)`` by view and the canonical correlations ``(k,)``, descending."""
     whiteners = {m: _whitener(moments, m, penalty, scale=scale) for m, penalty in penalties.items()}
-    names = moments.modalities
+    names = moments.views
     blocks = {
         (a, b): whiteners[a].T @ moments.cross(a, b) @ whiteners[b]
         for a, b in moments.pair_keys()
@@ -111,7 +122,7 @@ def _canonical(
     if not keep.any():
         raise NoSignalError(
             f"no direction of {', '.join(names)} varies with one of another; are the rows of one "
-            "record in the same place in every modality?"
+            "record in the same place in every view?"
         )
     return {m: whiteners[m] @ directions[m][:, keep] for m in names}, correlations[keep]
 
@@ -130,10 +141,10 @@ def _whitener(moments: Moments, m: str, penalty: float, *, scale: bool) -> F64:
 def _sides(
     names: tuple[str, ...], edges: list[tuple[str, str]]
 ) -> tuple[list[str], list[str]] | None:
-    """Modalities in two sides such that only those of different sides share records.
+    """Views in two sides such that only those of different sides share records.
 
-    Two modalities always are; so are several that meet through text alone. None if pairs
-    form a cycle of odd length, as three modalities do that are all paired.
+    Two views always are; so are several that meet through text alone. None if pairs
+    form a cycle of odd length, as three views do that are all paired.
     """
     side: dict[str, int] = {}
     for start in names:
@@ -178,14 +189,14 @@ def _eigen(
 
 
 def _block(a: str, b: str, blocks: Mapping[tuple[str, str], F64], ranks: Mapping[str, int]) -> F64:
-    """The whitened cross-covariance of two modalities, zero where no record has both."""
+    """The whitened cross-covariance of two views, zero where no record has both."""
     if (a, b) in blocks:
         return blocks[a, b]
     return blocks[b, a].T if (b, a) in blocks else np.zeros((ranks[a], ranks[b]))
 
 
 def _cut(names: Iterable[str], stacked: F64, ranks: Mapping[str, int]) -> dict[str, F64]:
-    """Rows of each modality out of rows of all of them."""
+    """Rows of each view out of rows of all of them."""
     parts: dict[str, F64] = {}
     start = 0
     for m in names:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, as_pairs
+from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.kernel import in_canonical_order
+from isthmus.aligners.traits import NOT_PAIRED, PLAIN_CCA, Abilities, Search
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Log, Phase, Schedule, Trainee, train
+from isthmus.training import Log, Phase, Schedule, Trainee, train
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -62,14 +63,14 @@ class Health:
 
 
 class Adversarial(Aligner):
-    """Linear translations that make two modalities look alike to a judge.
+    """Linear translations that make two views look alike to a judge.
 
-    Both modalities are brought to ``k`` principal components, partly whitened, of unit mean
+    Both views are brought to ``k`` principal components, partly whitened, of unit mean
     square length. ``G`` translates one to the other and ``F`` back, ``k × k`` each. They lower
     the sum of four losses: that a small network cannot tell translated rows from real ones,
     that ``F`` undoes ``G`` (Zhu et al., "CycleGAN", 2017), that both stay near orthogonal, and
     that rows known to be pairs are translated to each other. The networks learn in turn
-    (Goodfellow et al. 2014; for vectors Conneau et al. 2018). The head of the first modality
+    (Goodfellow et al. 2014; for vectors Conneau et al. 2018). The head of the first view
     ends in ``(G + Fᵀ)/2``, which is both at once for orthogonal maps. The start is the
     orthogonal Procrustes solution on the known pairs; without them several random rotations
     are trained and the best is kept.
@@ -79,7 +80,7 @@ class Adversarial(Aligner):
     if the error of there and back is more than half of their mean square length. Where pairs
     are ignored, that cannot tell a wrong rotation from the right one; then it is also refused
     if no two random starts end in the same translation, which is the usual outcome unless the
-    modalities have nearly the same, uneven shape.
+    views have nearly the same, uneven shape.
 
     Args:
         components: ``k``; capped by the smaller rank.
@@ -87,13 +88,13 @@ class Adversarial(Aligner):
         weight: Of the loss of known pairs; 0 ignores which rows are pairs, and even breaks
             the pairing up, so that nothing of it is learned by accident.
         pairs_used: How many rows count as known pairs; None means all that there are. All other
-            rows serve as examples of their modality alone.
+            rows serve as examples of their view alone.
         adversarial: Weight of the judges.
         cycle: Weight of there and back.
         orthogonal: Weight of ``‖GᵀG − I‖²/k``.
         units: Hidden units of a judge.
         learning_rate: Of AdamW.
-        epochs: At most so many passes over the larger modality.
+        epochs: At most so many passes over the larger view.
         batch_size: Rows a step.
         patience: Epochs after which training stops if the energy distance between translated
             and real rows does not fall.
@@ -107,6 +108,10 @@ class Adversarial(Aligner):
     """
 
     name = "adversarial"
+    abilities = Abilities(missing_rows=True)
+    search = Search(
+        place=100, cost=5.0, trained=True, conditions=(NOT_PAIRED,), rivals=(PLAIN_CCA,)
+    )
     health_: Health
     log_: Log
     progress: Progress | None = None
@@ -157,33 +162,26 @@ class Adversarial(Aligner):
         self.batch_size, self.patience, self.starts, self.seed = batch_size, patience, starts, seed
         self._schedule()
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Train the translations.
 
         Raises:
-            DataError: If there are not two modalities, or too few rows or pairs.
+            DataError: If there are not two views, or too few rows or pairs.
             NoSignalError: If training collapsed, or starts without pairs do not agree; the
                 message says by what figures.
         """
-        pairs = in_canonical_order(as_pairs(pairs))
-        if len(pairs.modalities) != 2:
-            raise DataError(
-                f"Adversarial joins exactly 2 modalities, got {len(pairs.modalities)} "
-                f"({', '.join(pairs.modalities)}); use CCA, which joins any number"
-            )
+        pairs = in_canonical_order(self.admit(pairs))
         known = self._known(pairs)
         with threadpool_limits(1):
             bases, means = self._bases(pairs)
-            x, y = (
-                (pairs.vectors[m][pairs.present[m]] - means[m]) @ bases[m] for m in pairs.modalities
-            )
-            both = [(pairs.vectors[m][known] - means[m]) @ bases[m] for m in pairs.modalities]
+            x, y = ((pairs.vectors[m][pairs.present[m]] - means[m]) @ bases[m] for m in pairs.views)
+            both = [(pairs.vectors[m][known] - means[m]) @ bases[m] for m in pairs.views]
             if not self.weight:
                 both = [part[:0] for part in both]
             duel, self.log_, agreement = self._train(x, y, both)
             self.health_ = replace(duel.health(), agreement=agreement)
         self._refuse_failure(self.health_)
-        first, second = pairs.modalities
+        first, second = pairs.views
         self.heads_ = {
             first: LinearHead(means[first], bases[first] @ duel.map()),
             second: LinearHead(means[second], bases[second]),
@@ -192,10 +190,10 @@ class Adversarial(Aligner):
 
     def _known(self, pairs: PairedVectors) -> NDArray[np.intp]:
         """Rows taken for known pairs: some of those that have both, drawn by the seed."""
-        rows = pairs.rows(*pairs.modalities)
+        rows = pairs.rows(*pairs.views)
         if len(rows) < MIN_PAIRS and self.weight:
             raise DataError(
-                f"{len(rows)} records have both {' and '.join(pairs.modalities)}, need at least "
+                f"{len(rows)} records have both {' and '.join(pairs.views)}, need at least "
                 f"{MIN_PAIRS}; set weight=0 to train without known pairs"
             )
         if self.pairs_used is None:
@@ -206,7 +204,7 @@ class Adversarial(Aligner):
         """From centred native columns to components ``(d, k)``, and the means."""
         moments = Moments.of(pairs)
         spectra = {}
-        for m in pairs.modalities:
+        for m in pairs.views:
             if moments.count(m) < _MIN_ROWS:
                 raise DataError(
                     f"{moments.count(m):.0f} rows of {m} are too few to train a judge, need "
@@ -219,7 +217,7 @@ class Adversarial(Aligner):
             top, leading = values[::-1][:k], vectors[:, ::-1][:, :k]
             widths = top ** ((1 - self.whiten) / 2)
             bases[m] = leading / np.sqrt(top) * widths / np.linalg.norm(widths)
-        return bases, {m: moments.mean(m) for m in pairs.modalities}
+        return bases, {m: moments.mean(m) for m in pairs.views}
 
     def _train(self, x: F64, y: F64, both: Sequence[F64]) -> tuple[_Duel, Log, float]:
         """The best of all starts, and how nearly another one ended in the same translation."""
@@ -260,7 +258,7 @@ class Adversarial(Aligner):
         if health.agreement < _MIN_AGREEMENT:
             raise NoSignalError(
                 f"every random start ended in another translation: {figures}; need an agreement "
-                f"of at least {_MIN_AGREEMENT}. The modalities cannot be matched by their shape "
+                f"of at least {_MIN_AGREEMENT}. The views cannot be matched by their shape "
                 "alone; give a few pairs"
             )
 

@@ -7,31 +7,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from isthmus.aligners.base import Aligner, as_pairs
+from isthmus.aligners.base import Aligner, Pairs
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.kernel import HiddenLayer, KernelCCA, hidden, in_canonical_order
+from isthmus.aligners.traits import PLAIN_CCA, Abilities, Condition, Related, Search
 from isthmus.core.artifact import fingerprint
 from isthmus.core.contracts import Head, Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.extras import require
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, train
-from isthmus.training.losses import Loss, parse_loss
+from isthmus.training import Checkpoint, Log, Loss, Phase, Schedule, Trainee, parse_loss, train
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Kind = Literal["linear", "mlp"]
 
+_WORTH_TRAINING = Condition(
+    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
+    "closed form they start from",
+    records=1000,
+)
+"""With 540 pairs, training added less than .005 MRR to what it started from (docs/choosing.md)."""
 _MIN_HELD = 10
 """With fewer held-out pairs no difference can be told; nothing is trained then."""
 _KNOB_STEP = 0.01
@@ -69,9 +75,9 @@ class Contrastive(Aligner):
     If that number is zero the closed form is what is left, and ``log_`` says so. With
     hundreds of pairs that is the usual outcome.
 
-    Losses are symmetric over the two modalities of a pair and added over all pairs of
-    modalities that share rows; a missing item is left out. Latent mix-up after Zhang et al.
-    2018, with one λ for both modalities of a row.
+    Losses are symmetric over the two views of a pair and added over all pairs of
+    views that share rows; a missing item is left out. Latent mix-up after Zhang et al.
+    2018, with one λ for both views of a row.
 
     Args:
         head: ``"linear"`` or ``"mlp"``.
@@ -98,6 +104,19 @@ class Contrastive(Aligner):
     """
 
     name = "contrastive"
+    abilities = Abilities(missing_rows=True, many_views=True)
+    search = Search(
+        place=60,
+        cost=5.0,
+        trained=True,
+        conditions=(_WORTH_TRAINING,),
+        starts=(
+            Related(CCA.name, {"head": "linear"}, taken=("ridge", "power")),
+            Related(KernelCCA.name, {"head": "mlp"}, taken=("ridge", "power")),
+        ),
+        rivals=(PLAIN_CCA,),
+        leads=True,
+    )
     log_: Training
     progress: Progress | None = None
 
@@ -129,7 +148,8 @@ class Contrastive(Aligner):
         if not (math.isfinite(temperature) and temperature > 0):
             raise InputError(f"temperature must be positive, got {temperature}")
         self.head: Kind = head
-        self.loss = str(parse_loss(loss))
+        parse_loss(loss)  # refuses what it does not know
+        self.loss = loss
         self.ridge, self.power, self.warm_start = ridge, power, warm_start
         self.pull, self.mixup, self.dropout = pull, mixup, dropout
         self.temperature = temperature
@@ -138,9 +158,9 @@ class Contrastive(Aligner):
         self.held_out, self.seed, self.checkpoint = held_out, seed, checkpoint
         self._schedule()
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Choose the number of epochs on held-out pairs, then train on all of them."""
-        pairs = in_canonical_order(as_pairs(pairs))
+        pairs = in_canonical_order(self.admit(pairs))
         with threadpool_limits(1):
             start = _Start(pairs, self)
             learn, held = self._split(pairs)
@@ -205,13 +225,13 @@ class Contrastive(Aligner):
         if self.checkpoint is None:
             return None
         params = {**self.get_params(), "checkpoint": None}
-        arrays: dict[str, NDArray[Any]] = {f"x.{m}": x for m, x in pairs.vectors.items()}
+        arrays: dict[str, Array] = {f"x.{m}": x for m, x in pairs.vectors.items()}
         arrays |= {f"present.{m}": mask for m, mask in pairs.present.items()}
         return Checkpoint(Path(self.checkpoint) / part, fingerprint(params, arrays))
 
 
 class _Start:
-    """Whitened coordinates of every modality, and the weights that training starts from."""
+    """Whitened coordinates of every view, and the weights that training starts from."""
 
     def __init__(self, pairs: PairedVectors, of: Contrastive) -> None:
         self.native = pairs
@@ -228,7 +248,7 @@ class _Start:
         self.whiteners: dict[str, F64] = {}
         self.weights: dict[str, F64] = {}
         rng = np.random.default_rng(of.seed)
-        for m in pairs.modalities:
+        for m in pairs.views:
             _, values, vectors = moments.spectrum(m)
             roots = np.sqrt(values + of.ridge * values.sum() / moments.dims[m])
             head = cca.heads_[m]
@@ -284,7 +304,7 @@ class _Contrast(Trainee):
         return [Phase("contrast", {**self.d, "knobs": self.knobs}, self._loss)]
 
     def changes(self) -> dict[str, F64]:
-        """What was added to the weights, ``(r, k)`` by modality."""
+        """What was added to the weights, ``(r, k)`` by view."""
         return {m: d.detach().numpy().astype(np.float64) for m, d in self.d.items()}
 
     def _unit(self, m: str, x: Tensor) -> Tensor:
@@ -340,8 +360,8 @@ def _reciprocal_rank(scores: Tensor) -> float:
 
 
 def _paired_rows(pairs: PairedVectors) -> NDArray[np.intp]:
-    """Rows with at least two modalities."""
-    return np.flatnonzero(np.sum([pairs.present[m] for m in pairs.modalities], axis=0) > 1)
+    """Rows with at least two views."""
+    return np.flatnonzero(np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1)
 
 
 def _check_ranges(*, below: float = math.inf, **values: float) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64, Floats, l2_normalize
 
 Matches = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -136,7 +134,7 @@ def match_cosine(x: F64, y: F64) -> float:
     return float(np.einsum("ij,ij->i", x[left], y[right]).mean())
 
 
-def hungarian(x: NDArray[Any], y: NDArray[Any], seed: int = 0) -> Matches:
+def hungarian(x: Floats, y: Floats, seed: int = 0) -> Matches:
     """One-to-one matches of the greatest total cosine.
 
     Many rows are dealt at random into blocks of a thousand, each matched on its own.

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, as_pairs, check_positive
+from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import NOT_PAIRED, Abilities, Search
 from isthmus.aligners.unpaired.geometry import Matches, coarse_rotation, hungarian, refine
 from isthmus.aligners.unpaired.health import Health, examine
 from isthmus.core.errors import DataError, InputError
@@ -30,16 +30,16 @@ _WEIGHTS = (0.0, 0.3, 1.0)
 
 
 class Unpaired(Aligner):
-    """Join two modalities of which few or no records are known to belong together.
+    """Join two views of which few or no records are known to belong together.
 
-    A record that has both modalities is a pair; a record that has one is unpaired and lies
-    in a bag of its modality. What is done depends on the pairs that may be used:
+    A record that has both views is a pair; a record that has one is unpaired and lies
+    in a bag of its view. What is done depends on the pairs that may be used:
 
     * **None** (``seeds=0``). A rotation is sought that carries the shape of one bag into
       that of the other: the similarities within each bag are matched (quadratic assignment
       by graduated assignment), then Hungarian matches and rotation take turns in more and
       more principal components (Wasserstein–Procrustes). The pairing of complete records
-      cannot leak, since rows of each modality are sorted by their content first. The
+      cannot leak, since rows of each view are sorted by their content first. The
       result is refused where it is no better than chance; see ``health_``.
     * **Some.** They are fitted by :class:`CCA`. From ten pairs on, unpaired rows are also
       matched with one another, and the matches are used as further pairs, at the weight
@@ -65,7 +65,7 @@ class Unpaired(Aligner):
         gate_: By weight of the matches, the mean relative rank of held-out partners (0
             best, 1 worst); empty where nothing was chosen.
         weight_: The weight of matches that was used.
-        matches_: Records of the first and of the second modality that were matched.
+        matches_: Records of the first and of the second view that were matched.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -78,6 +78,8 @@ class Unpaired(Aligner):
     """
 
     name = "unpaired"
+    abilities = Abilities(missing_rows=True, unpaired={"seeds": 0})
+    search = Search(place=90, conditions=(NOT_PAIRED,))
     health_: Health | None
     gate_: dict[float, float]
     weight_: float
@@ -103,18 +105,18 @@ class Unpaired(Aligner):
         self.check = check
         self.seed = seed
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Learn the heads from pairs, if any, and unpaired rows.
 
         Args:
-            pairs: Of two modalities. Records with both are pairs, the others unpaired.
+            pairs: Of two views. Records with both are pairs, the others unpaired.
 
         Raises:
-            DataError: If there are not two modalities, no pairs although ``seeds`` is not
-                0, or fewer than 40 rows of a modality to align without pairs.
+            DataError: If there are not two views, no pairs although ``seeds`` is not
+                0, or fewer than 40 rows of a view to align without pairs.
             NoSignalError: If ``check`` finds nothing in an alignment without pairs.
         """
-        bags = _Bags.of(as_pairs(pairs), self.seeds)
+        bags = _Bags.of(self.admit(pairs), self.seeds)
         if len(bags.seeds):
             health, matches = None, _no_matches()
             gate, weight = self._gate(bags)
@@ -134,7 +136,7 @@ class Unpaired(Aligner):
             if len(bulk) < _MIN_ROWS:
                 raise DataError(
                     f"{m}: {len(bulk)} rows are too few to align without pairs, need at least "
-                    f"{_MIN_ROWS}; bring more, or records that have both modalities"
+                    f"{_MIN_ROWS}; bring more, or records that have both views"
                 )
         x, y = bags.principal()
         most = min(x.shape[1], y.shape[1])
@@ -150,7 +152,7 @@ class Unpaired(Aligner):
     def _cca(self, bags: _Bags, seeds: NDArray[np.intp], matches: Matches, weight: float) -> CCA:
         """CCA of pairs and of weighted matches, in principal coordinates.
 
-        Unpaired rows that are not matched stay out: in the covariance of their modality
+        Unpaired rows that are not matched stay out: in the covariance of their view
         they were measured to do harm, since directions that no pair shows gain weight.
         """
         moments = bags.joined(seeds, seeds)
@@ -197,7 +199,7 @@ class Unpaired(Aligner):
 
 @dataclass(frozen=True)
 class _Side:
-    """One modality in principal coordinates.
+    """One view in principal coordinates.
 
     Attributes:
         rows: ``(n, k)`` of all records, not centred, so that none is zero.
@@ -221,12 +223,12 @@ class _Side:
 
 @dataclass(frozen=True)
 class _Bags:
-    """Two modalities as pairs that may be used and two bags of rows.
+    """Two views as pairs that may be used and two bags of rows.
 
     Attributes:
-        sides: By modality.
+        sides: By view.
         seeds: Records used as pairs, sorted by content.
-        bulk: Records of each modality that are not, sorted by content, so that the order
+        bulk: Records of each view that are not, sorted by content, so that the order
             tells nothing about partners.
     """
 
@@ -241,20 +243,16 @@ class _Bags:
 
     @classmethod
     def of(cls, pairs: PairedVectors, limit: int | None) -> _Bags:
-        if len(pairs.modalities) != 2:
-            raise DataError(
-                f"unpaired joins exactly 2 modalities, got {', '.join(pairs.modalities)}"
-            )
-        complete = pairs.rows(*pairs.modalities)
+        complete = pairs.rows(*pairs.views)
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(
-                f"{len(complete)} records have both {' and '.join(pairs.modalities)}, need at "
+                f"{len(complete)} records have both {' and '.join(pairs.views)}, need at "
                 f"least {MIN_PAIRS} pairs; to align without any, say seeds=0"
             )
         seeds = complete[:limit]
-        seeds = seeds[_content_order(pairs.vectors[pairs.modalities[0]][seeds])]
+        seeds = seeds[_content_order(pairs.vectors[pairs.views[0]][seeds])]
         bulk, sides = [], {}
-        for m in pairs.modalities:
+        for m in pairs.views:
             here = np.setdiff1d(pairs.rows(m), seeds)
             here = here[_content_order(pairs.vectors[m][here])]
             bulk.append(here)
@@ -274,7 +272,7 @@ class _Bags:
         return x, y
 
     def joined(self, left: NDArray[np.intp], right: NDArray[np.intp]) -> Moments:
-        """Moments of records of the first modality joined to records of the second."""
+        """Moments of records of the first view joined to records of the second."""
         rows = {m: self.sides[m].rows[i] for m, i in zip(self.names, (left, right), strict=True)}
         moments = Moments({m: x.shape[1] for m, x in rows.items()})
         return moments.update(PairedVectors(rows)) if len(left) else moments

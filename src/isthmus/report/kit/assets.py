@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE
-from isthmus.media import decode
+from isthmus.pipeline import WORKERS
 from isthmus.report.kit.markup import Markup, el, join
 
 SIDE = 160
@@ -20,7 +19,6 @@ MAP_SIDE = 96
 """The same for those that only the map shows."""
 CLIP_SECONDS = 3.0
 
-_CLIP_RATE = 16_000
 _SQUEEZE = 0.97
 _SMALL_FILE = 200_000
 _PLAIN = "nodownload noplaybackrate noremoteplayback"  # a narrow player has no room
@@ -70,6 +68,11 @@ class Assets:
             self._image_bytes += len(made[0]) if made else 0
             self._images[item.id] = made
         return f"i-{item.id}" if self._images[item.id] else None
+
+    def size_of(self, item: MediaItem) -> tuple[int, int] | None:
+        """Width and height of a thumbnail that is embedded."""
+        made = self._images.get(item.id)
+        return None if made is None else made[1:]
 
     def player(self, item: MediaItem, label: str) -> Markup | None:
         """A player of a recording, or None where it cannot be played."""
@@ -139,25 +142,10 @@ class Assets:
 
 def _thumbnail(item: MediaItem, side: int) -> tuple[str, int, int] | None:
     try:
-        data, width, height = webp(item, side)
+        made = WORKERS.thumbnail(item, side)
     except MediaError:
         return None
-    return _uri("image/webp", data), width, height
-
-
-def webp(item: MediaItem, side: int) -> tuple[bytes, int, int]:
-    """A picture whose longer side is at most ``side`` pixels, and its width and height.
-
-    Raises:
-        MediaError: If the picture cannot be read.
-    """
-    from PIL import Image
-
-    picture = decode(item, image_side=side)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=72, method=4)
-    return out.getvalue(), *picture.size
+    return _uri("image/webp", made.webp), made.width, made.height
 
 
 def _clip(item: MediaItem, *, original: bool) -> str | None:
@@ -168,21 +156,10 @@ def _clip(item: MediaItem, *, original: bool) -> str | None:
             mime = _mime(data, item.source)
             if len(data) < _SMALL_FILE and mime is not None:
                 return _uri(mime, data)
-        sound = decode(item)
+        data = WORKERS.clip(item, CLIP_SECONDS, compression=_SQUEEZE)
     except MediaError:
         return None
-    import soundfile
-    from scipy.signal import resample_poly
-
-    samples = sound.samples[: int(CLIP_SECONDS * sound.rate)]
-    if sound.rate != _CLIP_RATE:
-        samples = resample_poly(samples, _CLIP_RATE, sound.rate).astype(np.float32)
-    out = io.BytesIO()
-    subtype = "OPUS" if "OPUS" in soundfile.available_subtypes("OGG") else "VORBIS"
-    soundfile.write(
-        out, samples, _CLIP_RATE, format="OGG", subtype=subtype, compression_level=_SQUEEZE
-    )
-    return _uri("audio/ogg", out.getvalue())
+    return _uri("audio/ogg", data)
 
 
 def _mime(data: bytes, source: str) -> str | None:

@@ -1,4 +1,8 @@
-"""HTML by small functions, in which everything that is not markup is escaped."""
+"""HTML by small functions, in which everything that is not markup is escaped.
+
+This is own code because template engines such as Jinja2 escape only where that is switched on,
+and the type checker cannot look into a template.
+"""
 
 from __future__ import annotations
 

@@ -53,10 +53,10 @@ def attribute(head: Head, parts: Parts, other: F64, typical: F64, *, seed: int =
     average, ``head.mean``; with nothing there the score is that of ``typical``.
 
     Args:
-        head: Of the item's modality.
+        head: Of the item's view.
         parts: Of the item, ``p`` of them.
         other: ``(k,)``, what the item is compared with.
-        typical: ``(k,)``, the mean of training items of the item's modality.
+        typical: ``(k,)``, the mean of training items of the item's view.
         seed: Of the orders.
 
     Returns:

@@ -10,25 +10,26 @@ import numpy as np
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.view import Direction
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
-from isthmus.space.readout import Readout
-from isthmus.store import Backend, HubCorrection
-from isthmus.store.filters import Filter
+from isthmus.store import Backend, FoundRows, HubnessCorrection, NearestRows
 from isthmus.tasks.retrieval.hits import Hit
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.views import view_meant
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
 _LIKELY = 0.5
-"""Least probability of a hit for a query that is strange to the space."""
+"""Least probability of a hit for a query that is out of the distribution of the space."""
 _ALIKE = 0.7
 """Least cosine of such a hit where nothing is known of probabilities. Of 300 clip art pictures of
 other things, the nearest to a picture in the starter space reaches it once in twenty times."""
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class EncodedQuery:
     """A query as vectors of the space.
 
     Attributes:
@@ -36,35 +37,45 @@ class Asked:
         backend: Where to look.
         terms: Those of the query.
         vectors: ``(t, dim)``, one unit vector a term.
-        modalities: Of the terms.
+        views: Of the terms.
         natives: What the encoder gave for each term, ``(1, dim)``; None for items of the store.
-        readout: How to score.
-        sizes: Among how many items of each modality is sought.
+        options: How to search.
+        sizes: Among how many items of each view is sought.
     """
 
     space: Space
     backend: Backend
     terms: Sequence[Term]
     vectors: F32
-    modalities: Sequence[str]
+    views: Sequence[str]
     natives: Sequence[F32 | None]
-    readout: Readout
+    options: SearchOptions
     sizes: Mapping[str, int]
     _known: dict[int, dict[str, Background]] = field(default_factory=dict)
     _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, backend: Backend, query: Query, readout: Readout) -> Asked:
+    def of(
+        cls, space: Space, backend: Backend, query: Query, options: SearchOptions
+    ) -> EncodedQuery:
         """Encode every term.
 
+        Args:
+            space: Of the vectors.
+            backend: Where to look.
+            query: What is looked for.
+            options: How to search.
+
         Raises:
-            InputError: If an item is not in the store or cannot be encoded.
+            InputError: If an item is not in the store, cannot be encoded, or may belong to
+                several views.
         """
-        found = [_vector(space, backend, term) for term in query.terms]
-        vectors = np.stack([vector for vector, _, _ in found])
-        modalities, natives = [m for _, m, _ in found], [native for *_, native in found]
-        sizes = dict(backend.count())
-        return cls(space, backend, query.terms, vectors, modalities, natives, readout, sizes)
+        encoded = [_encoded(space, backend, term, options.asked_as) for term in query.terms]
+        vectors = np.stack([vector for vector, _, _ in encoded])
+        views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
+        return cls(
+            space, backend, query.terms, vectors, views, natives, options, dict(backend.count())
+        )
 
     @cached_property
     def weights(self) -> F32:
@@ -74,93 +85,89 @@ class Asked:
 
     @property
     def own(self) -> set[str]:
-        """Items of the store that the query names; they are no news to who asks."""
+        """Items of the store that the query names; the user already has them."""
         return {term.stored for term in self.terms if term.stored}
 
-    def among(
-        self, modality: str, k: int, *, where: Filter | None = None, exact: bool = False
-    ) -> list[Hit]:
-        """The best ``k`` items of one modality, best first."""
-        single = len(self.terms) == 1
-        own = self.own
+    def nearest(self, view: str) -> list[Hit]:
+        """The best items of one view, best first, as many as the options want."""
+        options, own = self.options, self.own
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
-        scored = self.backend.search(
+        rows = self.backend.search(
             direction,
-            k + len(own) if single else max(k, CANDIDATES),
-            modality=modality,
-            where=where,
-            hubs=self._hubs(),
-            exact=exact,
+            options.k + len(own) if self._single else max(options.k, CANDIDATES),
+            view=view,
+            where=options.filter,
+            correction=self._correction(),
+            exact=options.exact,
         )
-        return self.hits([each.id for each in scored if each.id not in own], modality)[:k]
+        if own:
+            rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
+        return self.hits(rows, view)[: options.k]
 
-    def hits(self, ids: Sequence[str], modality: str) -> list[Hit]:
-        """Score items of one modality by every term; best first."""
-        entries, found = self.backend.get(ids), self.backend.vectors(ids)
-        names = [each for each in ids if each in entries and each in found]
-        if not names:
+    def hits(self, rows: FoundRows, view: str) -> list[Hit]:
+        """Rows of one view, scored by every term; best first."""
+        if not len(rows):
             return []
-        x = np.stack([found[each] for each in names])
-        known = self.backend.hubness(names)
-        near_banks = np.stack([known[each] for each in names])
-        cosine, hubness, score = self._scores(x, near_banks, modality)
-        probability = self._probability(cosine, hubness, modality)
-        typical, spread = self._reference(modality)
-        order = np.argsort(-score, kind="stable")
+        known = rows.cosine[:, None] if self._single and isinstance(rows, NearestRows) else None
+        cosine: F32 = rows.vectors @ self.vectors.T if known is None else known
+        hubness, score = self._scores(cosine, rows.hubness, view)
+        probability = self._probability(cosine, hubness, view)
+        typical, spread = self._reference(view)
         return [
             Hit(
-                names[i],
-                modality,
-                entries[names[i]].source,
+                rows.entries[i].id,
+                view,
+                rows.entries[i].modality,
+                rows.entries[i].source,
                 float(cosine[i] @ self.weights),
                 float(score[i]),
                 None if probability is None else float(probability[i]),
                 float((score[i] - typical) / spread),
-                gone=entries[names[i]].gone,
-                span=entries[names[i]].span,
-                text=entries[names[i]].text,
+                gone=rows.entries[i].gone,
+                span=rows.entries[i].span,
+                text=rows.entries[i].text,
             )
-            for i in order
+            for i in np.argsort(-score, kind="stable").tolist()
         ]
 
-    def uncalibrated(self, modality: str) -> list[str]:
+    def uncalibrated(self, view: str) -> list[Direction]:
         """Directions of this search whose scores have no calibrated probability."""
-        names = dict.fromkeys(f"{m}→{modality}" for m in self.modalities)
-        return [name for name in names if name not in self.space.calibration]
+        directions = dict.fromkeys(Direction(m, view) for m in self.views)
+        return [each for each in directions if each not in self.space.calibration]
 
     @cached_property
-    def strange(self) -> bool:
+    def out_of_distribution(self) -> bool:
         """Whether something that is sought is unlike all that the space was made from.
 
         How familiar a query is does not depend on what it is compared with, so one direction from
-        its modality that takes it for familiar is enough: others were learned from less.
+        its view that takes it for familiar is enough: others were learned from less.
         """
-        return any(self._strange(i) for i in self._sought)
+        return any(self._unlike(i) for i in self._sought)
 
-    def _strange(self, term: int) -> bool:
-        start = f"{self.modalities[term]}→"
+    def _unlike(self, term: int) -> bool:
         told = [
-            calibration.strange(self._background(term, name.removeprefix(start)))
-            for name, calibration in self.space.calibration.items()
-            if name.startswith(start)
+            calibration.is_out_of_distribution(self._background(term, direction.gallery))
+            for direction, calibration in self.space.calibration.items()
+            if direction.query == self.views[term]
         ]
         return bool(told) and all(told)
 
-    def answered(self, modality: str, hits: Sequence[Hit]) -> bool:
-        """Whether some hit of a modality passes for a match, by what the space was calibrated on.
+    def answered(self, view: str, hits: Sequence[Hit]) -> bool:
+        """Whether some hit of a view passes for a match, by what the space was calibrated on.
 
-        What is strange to the space can still be like an item of its own modality: such a hit
-        passes if it is likely, or nearly the same. Where a direction is uncalibrated nothing more
-        can be said, and hits are shown.
+        A query that is out of the distribution of the space can still be like an item of its own
+        view: such a hit passes if it is likely, or nearly the same. Where a direction is
+        uncalibrated nothing more can be said, and hits are shown.
         """
-        own = all(self.modalities[i] == modality for i in self._sought)
-        if not hits or (self.strange and not own):
+        own = all(self.views[i] == view for i in self._sought)
+        if not hits or (self.out_of_distribution and not own):
             return False
-        if self.uncalibrated(modality):
-            return not self.strange or any(hit.cosine >= _ALIKE for hit in hits)
-        size = self.sizes[modality]
-        least = float(np.mean([self._calibration(i, modality).least(size) for i in self._sought]))
-        if self.strange:
+        if self.uncalibrated(view):
+            return not self.out_of_distribution or any(hit.cosine >= _ALIKE for hit in hits)
+        size = self.sizes[view]
+        thresholds = [self._calibration(i, view).threshold_among(size) for i in self._sought]
+        least = float(np.mean(thresholds))
+        if self.out_of_distribution:
             least = max(least, _LIKELY)
         return any((hit.probability or 0.0) >= least for hit in hits)
 
@@ -169,73 +176,78 @@ class Asked:
         return [i for i, term in enumerate(self.terms) if term.weight > 0]
 
     @property
+    def _single(self) -> bool:
+        return len(self.terms) == 1
+
+    @property
     def _strength(self) -> float:
-        return self.space.hubs if self.readout == "instance" else 0.0
+        return self.space.csls_strength if self.options.readout == "instance" else 0.0
 
-    def _hubs(self) -> HubCorrection | None:
-        if len(self.terms) > 1 or not self._strength:
+    def _correction(self) -> HubnessCorrection | None:
+        if not self._single or not self._strength:
             return None
-        return HubCorrection(self.modalities[0], self._strength)
+        return HubnessCorrection(self.views[0], self._strength)
 
-    def _scores(self, x: F32, near_banks: F32, modality: str) -> tuple[F32, F32, F32]:
-        """Cosines and hubness ``(n, t)`` of items to each term, and the score ``(n,)`` of all.
+    def _scores(self, cosine: F32, near_banks: F32, view: str) -> tuple[F32, F32]:
+        """Hubness ``(n, t)`` of items for each term, and the score ``(n,)`` by all of them.
 
         Args:
-            x: ``(n, k)`` items.
-            near_banks: Their hubness to the bank of every modality.
-            modality: Theirs.
+            cosine: ``(n, t)`` of items to each term.
+            near_banks: Their hubness to the bank of every view.
+            view: Theirs.
         """
-        hubness = near_banks[:, [self.space.modalities.index(m) for m in self.modalities]]
-        cosine: F32 = x @ self.vectors.T
+        hubness = near_banks[:, [self.space.views.index(m) for m in self.views]]
         near = np.array(
-            [self._background(i, modality).nearest[0] for i in range(len(self.terms))],
+            [self._background(i, view).nearest[0] for i in range(len(self.terms))],
             dtype=np.float32,
         )
         score = (2 * cosine - np.float32(self._strength) * (hubness + near)) @ self.weights
-        return cosine, hubness, score
+        return hubness, score
 
-    def _reference(self, modality: str) -> tuple[float, float]:
-        """Mean and deviation of the scores of the space's own items of a modality."""
-        if modality not in self._typical:
-            bank, near_banks = self.space.banks[modality], self.space.bank_hubness(modality)
-            _, _, score = self._scores(bank, near_banks, modality)
-            self._typical[modality] = float(score.mean()), max(float(score.std()), 1e-6)
-        return self._typical[modality]
+    def _reference(self, view: str) -> tuple[float, float]:
+        """Mean and deviation of the scores of the space's own items of a view."""
+        if view not in self._typical:
+            bank, near_banks = self.space.banks[view], self.space.bank_hubness(view)
+            _, score = self._scores(bank @ self.vectors.T, near_banks, view)
+            self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
+        return self._typical[view]
 
-    def _background(self, term: int, modality: str) -> Background:
+    def _background(self, term: int, view: str) -> Background:
         if term not in self._known:
             query, native = self.vectors[term][None], self.natives[term]
-            self._known[term] = self.space.backgrounds(query, self.modalities[term], native)
-        return self._known[term][modality]
+            self._known[term] = self.space.backgrounds(query, self.views[term], native)
+        return self._known[term][view]
 
-    def _calibration(self, term: int, modality: str) -> Calibration:
-        return self.space.calibration[f"{self.modalities[term]}→{modality}"]
+    def _calibration(self, term: int, view: str) -> Calibration:
+        return self.space.calibration[Direction(self.views[term], view)]
 
-    def _probability(self, cosine: F32, hubness: F32, modality: str) -> F32 | None:
+    def _probability(self, cosine: F32, hubness: F32, view: str) -> F32 | None:
         """Of several sought terms the mean: how many of them an item is expected to match."""
-        if self.uncalibrated(modality):
+        if self.uncalibrated(view):
             return None
         found = np.zeros(len(cosine), dtype=np.float32)
         for i, weight in enumerate(self.weights):
             if weight > 0:
-                each, background = self._calibration(i, modality), self._background(i, modality)
-                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[modality])
+                each, background = self._calibration(i, view), self._background(i, view)
+                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[view])
                 found += weight * p
         return found
 
 
-def _vector(space: Space, backend: Backend, term: Term) -> tuple[F32, str, F32 | None]:
-    """A term as a vector ``(dim,)``, its modality, and what its encoder gave, ``(1, dim)``."""
+def _encoded(
+    space: Space, backend: Backend, term: Term, asked_as: Sequence[str]
+) -> tuple[F32, str, F32 | None]:
+    """A term as a vector ``(dim,)``, its view, and what its encoder gave, ``(1, dim)``."""
     if term.item is None:
         entry = backend.get([term.stored]).get(term.stored)
         if entry is None:
             raise InputError(f"the store holds no item {term.stored!r}")
-        return backend.vectors([term.stored])[term.stored], entry.modality, None
-    item = term.item
+        return backend.vectors([term.stored])[term.stored], entry.view, None
+    view = view_meant(space, term.item.modality, asked_as, named=term.view)
     if term.vectors is not None:
         vector, native = term.vectors
-        return vector, item.modality, native
-    done = space.embed([item], item.modality)
+        return vector, view, native
+    done = space.embed([term.item], view)
     if not done.ok[0]:
-        raise InputError(f"{item.source} cannot be searched by: {done.failures[0].reason}")
-    return done.vectors[0], item.modality, done.native
+        raise InputError(f"{term.item.source} cannot be searched by: {done.failures[0].reason}")
+    return done.vectors[0], view, done.native

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import image_side_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
+from isthmus.core.view import Direction
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, Place, Span, parts_of
-from isthmus.media import decode
+from isthmus.pipeline import WORKERS
 from isthmus.space import Space
 from isthmus.space.space import as_item
 from isthmus.tasks.retrieval.attribution import Attribution, attribute
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
-Thing = str | Path | MediaItem | NDArray[Any]
+Thing = str | Path | MediaItem | NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Side:
 
     Attributes:
         item: What it is.
-        modality: Of it.
+        view: Of the space.
         places: Where its parts lie; empty where its encoder cannot say.
         values: ``(p,)``, what each part adds given the other side.
         errors: ``(p,)``, standard errors of the values where orders were sampled, else 0.
@@ -40,7 +41,7 @@ class Side:
     """
 
     item: MediaItem
-    modality: str
+    view: str
     places: Sequence[Place]
     values: F64
     errors: F64
@@ -57,12 +58,13 @@ class Side:
         order = np.argsort(-self.values, kind="stable")[:count]
         return [(self.places[i], float(self.values[i])) for i in order]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         rows = zip(self.places, self.values, self.errors, strict=True)
         return {
             "source": self.item.source,
-            "modality": self.modality,
+            "view": self.view,
+            "modality": self.item.modality,
             "baseline": self.baseline,
             "method": self.method,
             "parts": [
@@ -79,7 +81,7 @@ class Explanation:
     Attributes:
         score: The cosine in the space.
         probability: That the two match, calibrated; None where the space cannot say.
-        above: Share of the training items of the item's modality that score less.
+        above: Share of the training items of the item's view that score less.
         query: Parts of the query given the item.
         item: Parts of the item given the query.
         pairs: The score as a sum over training pairs.
@@ -96,7 +98,7 @@ class Explanation:
         """The training pairs that count most, for or against."""
         return self.pairs.strongest(count)
 
-    def to_json(self, *, count: int = 10) -> dict[str, Any]:
+    def to_json(self, *, count: int = 10) -> dict[str, object]:
         """For machines, with the ``count`` strongest training pairs."""
         listed = self.leaning(count)
         rest = float(self.pairs.values.sum()) - sum(pair.value for pair in listed)
@@ -118,9 +120,9 @@ class Explanation:
 def explain(
     space: Space,
     query: Thing,
-    query_modality: str,
+    query_view: str,
     item: Thing,
-    item_modality: str,
+    item_view: str,
     *,
     size: int | None = None,
     seed: int = 0,
@@ -132,10 +134,10 @@ def explain(
     Args:
         space: The space.
         query: A text, a path, a vector or an item.
-        query_modality: Of the query.
+        query_view: Of the query.
         item: What it is compared with.
-        item_modality: Of the item.
-        size: Among how many items of its modality the item was found; the probability of a
+        item_view: Of the item.
+        size: Among how many items of its view the item was found; the probability of a
             match falls with it. None for as many as the space was calibrated on.
         seed: Of the orders in which parts are put together where they are too many for all.
 
@@ -143,18 +145,16 @@ def explain(
         The explanation.
 
     Raises:
-        InputError: If the space lacks a modality, or one of the two cannot be used.
+        InputError: If the space lacks a view, or one of the two cannot be used.
     """
-    known = _Seen.of(space, query, query_modality), _Seen.of(space, item, item_modality)
+    known = _Seen.of(space, query, query_view), _Seen.of(space, item, item_view)
     q, x = known[0].vector, known[1].vector
-    bank_q, bank_x = space.banks[query_modality], space.banks[item_modality]
+    bank_q, bank_x = space.banks[query_view], space.banks[item_view]
     score = float(q @ x)
-    u, v, ids = paired(
-        bank_q, space.bank_ids[query_modality], bank_x, space.bank_ids[item_modality]
-    )
+    u, v, ids = paired(bank_q, space.bank_ids[query_view], bank_x, space.bank_ids[item_view])
     return Explanation(
         score,
-        _probability(space, q, query_modality, x, item_modality, size),
+        _probability(space, q, query_view, x, item_view, size),
         float((bank_x.astype(np.float64) @ q < score).mean()) if len(bank_x) else float("nan"),
         known[0].side(space, x, seed),
         known[1].side(space, q, seed),
@@ -167,16 +167,16 @@ class _Seen:
     """One thing, encoded once, with its parts where its encoder knows any."""
 
     item: MediaItem
-    modality: str
+    view: str
     vector: F64
     parts: Parts | None
     reason: str
 
     @classmethod
-    def of(cls, space: Space, thing: Thing, modality: str) -> _Seen:
-        encoder = space.encoder(modality)
-        item = as_item(thing, modality)
-        decoded = decode(item, image_side=getattr(encoder, "image_side", None))
+    def of(cls, space: Space, thing: Thing, view: str) -> _Seen:
+        encoder = space.encoder(view)
+        item = as_item(thing, encoder.modality)
+        decoded = WORKERS.decode(item, image_side=image_side_of(encoder))
         try:
             prepared = encoder.prepare(decoded)
         except MediaError:
@@ -192,8 +192,8 @@ class _Seen:
         native = (
             parts.total[None] if isinstance(parts, AdditiveParts) else encoder.encode([prepared])
         )
-        vector = space.transform(native, modality)[0].astype(np.float64)
-        return cls(item, modality, vector, parts, reason)
+        vector = space.transform(native, view)[0].astype(np.float64)
+        return cls(item, view, vector, parts, reason)
 
     def side(self, space: Space, other: F64, seed: int) -> Side:
         """What its parts add to the cosine with ``other``."""
@@ -201,13 +201,13 @@ class _Seen:
         found = Attribution(float(self.vector @ other), none, none, self.reason)
         places: Sequence[Place] = ()
         if self.parts is not None:
-            head, bank = space.heads[self.modality], space.banks[self.modality]
+            head, bank = space.heads[self.view], space.banks[self.view]
             typical = bank.mean(axis=0, dtype=np.float64) if len(bank) else np.zeros_like(other)
             found = attribute(head, self.parts, other, typical, seed=seed)
             places = self.parts.places
         return Side(
             self.item,
-            self.modality,
+            self.view,
             places,
             found.values,
             found.errors,
@@ -217,20 +217,24 @@ class _Seen:
 
 
 def _probability(
-    space: Space, q: F64, query_modality: str, x: F64, item_modality: str, size: int | None
+    space: Space, q: F64, query_view: str, x: F64, item_view: str, size: int | None
 ) -> float | None:
-    calibration = space.calibration.get(f"{query_modality}→{item_modality}")
+    calibration = space.calibration.get(Direction(query_view, item_view))
     if calibration is None:
         return None
     query, item = (y[None].astype(np.float32) for y in (q, x))
-    near = space.hubness(item, item_modality)[:, space.modalities.index(query_modality)]
-    background = space.query_background(query, query_modality, item_modality)
+    near = space.hubness(item, item_view)[:, space.views.index(query_view)]
+    background = space.query_background(query, query_view, item_view)
     return float(calibration.probability((query @ item.T)[0], near, background, size)[0])
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: Place) -> dict[str, object]:
     if isinstance(place, Cell):
-        where: dict[str, Any] = {"row": place.row, "column": place.column, "box": list(place.box)}
+        where: dict[str, object] = {
+            "row": place.row,
+            "column": place.column,
+            "box": list(place.box),
+        }
     elif isinstance(place, Span):
         where = {"start": place.start, "end": place.end}
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, F64
 from isthmus.core.view import IMAGE
-from isthmus.media import decode
+from isthmus.pipeline import WORKERS
 from isthmus.space.space import Space, as_item
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 By = Literal["ssim", "space", "both"]
 Pool = Literal["soft", "max", "mean"]
@@ -49,7 +52,7 @@ def match(
     *,
     by: By = "space",
     space: Space | None = None,
-    modality: str = IMAGE,
+    view: str = IMAGE,
     pool: Pool = "soft",
 ) -> Match:
     """Score every frame of a clip against a query.
@@ -59,11 +62,11 @@ def match(
     wherever it stands in the picture, and takes words too. ``both`` is their mean.
 
     Args:
-        query: An image, or a text with ``modality="text"``.
+        query: An image, or a text with ``view="text"``.
         frames: Images of one clip, in order; at least one.
         by: ``"ssim"``, ``"space"`` or ``"both"``.
-        space: Of images and the query's modality; needed unless ``by`` is ``"ssim"``.
-        modality: Of the query.
+        space: Of images and the query's view; needed unless ``by`` is ``"ssim"``.
+        view: Of the query.
         pool: How frames make a clip, see :func:`pooled`.
 
     Returns:
@@ -78,37 +81,46 @@ def match(
         raise InputError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
     if not frames:
         raise InputError("a clip needs at least one frame, got none")
-    if by != "space" and modality != IMAGE:
-        raise InputError(f"SSIM compares images, got {modality}; match by the space instead")
+    if by != "space" and view != IMAGE:
+        raise InputError(f"SSIM compares images, got {view}; match by the space instead")
     parts = []
     if by != "space":
         parts.append(_by_structure(as_item(query, IMAGE), [as_item(f, IMAGE) for f in frames]))
     if by != "ssim":
         if space is None:
             raise InputError(f"matching by {by} needs a space")
-        parts.append(_in_space(space, query, modality, frames))
+        parts.append(_in_space(space, query, view, frames))
     scores: F32 = np.stack(parts).mean(axis=0)
     return Match(scores, int(scores.argmax()), pooled(scores, pool))
 
 
 def rank_clips(
-    query: Thing, clips: Sequence[Sequence[Thing]], **options: Any
+    query: Thing,
+    clips: Sequence[Sequence[Thing]],
+    *,
+    by: By = "space",
+    space: Space | None = None,
+    view: str = IMAGE,
+    pool: Pool = "soft",
 ) -> tuple[NDArray[np.intp], list[Match]]:
     """Order clips by how well a query matches them.
 
     Args:
         query: As for :func:`match`.
         clips: Frames of each clip.
-        **options: As for :func:`match`.
+        by: As for :func:`match`; so are the others.
+        space: Of images and the query's view.
+        view: Of the query.
+        pool: How frames make a clip.
 
     Returns:
         Places of the clips, best first, and the match of each clip in the order given.
     """
-    found = [match(query, frames, **options) for frames in clips]
+    found = [match(query, each, by=by, space=space, view=view, pool=pool) for each in clips]
     return np.argsort([-each.clip for each in found], kind="stable"), found
 
 
-def pooled(scores: NDArray[Any], pool: Pool = "soft") -> float:
+def pooled(scores: F32 | F64, pool: Pool = "soft") -> float:
     """One score of a clip from those of its frames.
 
     ``max`` is the best frame's, ``mean`` that of all frames, ``soft`` lies between:
@@ -129,7 +141,7 @@ def pooled(scores: NDArray[Any], pool: Pool = "soft") -> float:
     return float(weights @ scores / weights.sum())
 
 
-def ssim(a: Any, b: Any) -> float:
+def ssim(a: Image, b: Image) -> float:
     """Structural similarity of two images in RGB, from −1 to 1; 1 only for equal ones.
 
     Both are scaled to the same square of at most 128 pixels a side, no larger than the
@@ -147,12 +159,12 @@ def ssim(a: Any, b: Any) -> float:
 
 
 def _by_structure(query: MediaItem, frames: Sequence[MediaItem]) -> F32:
-    picture = decode(query)
-    return np.array([ssim(picture, decode(frame)) for frame in frames], dtype=np.float32)
+    picture = WORKERS.decode(query)
+    return np.array([ssim(picture, WORKERS.decode(frame)) for frame in frames], dtype=np.float32)
 
 
-def _in_space(space: Space, query: Thing, modality: str, frames: Sequence[Thing]) -> F32:
-    asked, shown = space.embed([query], modality), space.embed(frames, IMAGE)
+def _in_space(space: Space, query: Thing, view: str, frames: Sequence[Thing]) -> F32:
+    asked, shown = space.embed([query], view), space.embed(frames, IMAGE)
     for failure in (*asked.failures, *shown.failures):
         raise InputError(f"{failure.source}: {failure.reason}")
     cosines: F32 = shown.vectors @ asked.vectors[0]

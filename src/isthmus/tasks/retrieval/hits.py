@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
+from isthmus.core.view import Direction
 from isthmus.tasks.retrieval.query import Query
 
 
@@ -15,14 +15,15 @@ class Hit:
 
     Attributes:
         id: Of the item.
-        modality: What it is.
+        view: Of the space.
+        modality: How its bytes are read.
         source: Where it lies.
         cosine: To the query; of several terms the weighted mean.
-        score: What it was ranked by, within its modality.
+        score: What it was ranked by, within its view.
         probability: That it matches, calibrated on held-out pairs; None where the space
             knows no pairs for this direction.
         prominence: By how many standard deviations the score stands out among the scores of
-            the space's own items of that modality; what hits of several modalities are
+            the space's own items of that view; what hits of several views are
             merged by.
         named: Whether its words or its name hold the words of the query.
         gone: Whether no file holds it any more.
@@ -31,6 +32,7 @@ class Hit:
     """
 
     id: str
+    view: str
     modality: str
     source: str
     cosine: float
@@ -56,21 +58,21 @@ class Results:
         query: What was asked.
         hits: Best first.
         nothing: Whether nothing matches: hits, if any, are only the nearest there is.
-        uncalibrated: Directions without calibrated probabilities, ``"audio→image"``.
+        uncalibrated: Directions without calibrated probabilities.
     """
 
     query: Query
     hits: Sequence[Hit]
     nothing: bool
-    uncalibrated: Sequence[str] = ()
+    uncalibrated: Sequence[Direction] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         hits = [{**asdict(hit), "words": hit.words} for hit in self.hits]
         return {
             "query": str(self.query),
             "nothing_matches": self.nothing,
-            "uncalibrated": list(self.uncalibrated),
+            "uncalibrated": [direction.to_json() for direction in self.uncalibrated],
             "hits": hits,
         }
 

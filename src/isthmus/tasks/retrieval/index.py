@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.record import Failure
-from isthmus.core.view import TEXT
-from isthmus.media import decode
+from isthmus.core.view import TEXT, View
 from isthmus.media.source import item_from_path
+from isthmus.media.text import decode_text
 from isthmus.pipeline import encode_items
-from isthmus.pipeline.isolated import Preparers, preparers
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord
-from isthmus.tasks.retrieval.plan import Found, Plan
+from isthmus.store import Backend, Entry, FileRecord, FileStatus, item_id
+from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan
+from isthmus.tasks.retrieval.views import INDEX, view_meant
 
 BATCH = 64
 """Files that are read, encoded and written together: what a kill can cost."""
-UNSUPPORTED = "unsupported: "
-"""How the reasons of files begin that are no media of the space at all."""
 _MOST_TEXT = 4000
 
 
@@ -53,7 +49,7 @@ class IndexReport:
     near: list[tuple[str, str, float]] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FileFailure] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -63,16 +59,22 @@ class IndexReport:
         return not self.unchanged and not any(told)
 
     @property
-    def broken(self) -> list[Failure]:
+    def broken(self) -> list[FileFailure]:
         """Files that should have been usable."""
-        return [each for each in self.failures if not each.reason.startswith(UNSUPPORTED)]
+        return [each for each in self.failures if each.status is not FileStatus.UNSUPPORTED]
 
     @property
-    def unsupported(self) -> list[Failure]:
+    def unsupported(self) -> list[FileFailure]:
         """Files of kinds that the space does not read."""
-        return [each for each in self.failures if each.reason.startswith(UNSUPPORTED)]
+        return [each for each in self.failures if each.status is FileStatus.UNSUPPORTED]
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def unsupported_kinds(self) -> dict[str, int]:
+        """How many of :attr:`unsupported` by the ending of their names, most frequent first."""
+        endings = (Path(each.source).suffix.lower() for each in self.unsupported)
+        return dict(Counter(ending or "no ending" for ending in endings).most_common())
+
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         return {
             "added": len(self.added),
@@ -82,14 +84,19 @@ class IndexReport:
             "near_duplicates": [{"a": a, "b": b, "cosine": round(c, 4)} for a, b, c in self.near],
             "gone": self.gone,
             "replaced": len(self.dropped),
-            "broken": [{"source": f.source, "reason": f.reason} for f in self.broken],
-            "unsupported": [{"source": f.source, "reason": f.reason} for f in self.unsupported],
+            "broken": [failure.to_json() for failure in self.broken],
+            "unsupported": [failure.to_json() for failure in self.unsupported],
             "seconds": round(self.seconds, 2),
         }
 
 
 def index(
-    space: Space, backend: Backend, todo: Plan, *, progress: Progress | None = None
+    space: Space,
+    backend: Backend,
+    todo: Plan,
+    *,
+    views: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
 
@@ -100,80 +107,87 @@ def index(
         space: Whose encoders and heads are used.
         backend: Where to.
         todo: What there is to do.
+        views: Views that files may belong to; default: all of the space.
         progress: Told after each batch.
 
     Returns:
         What was done.
+
+    Raises:
+        InputError: If several of these views read the modality of a file.
     """
     started = time.monotonic()
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
-    report.failures += [Failure(record.path, record.reason) for record in todo.failed_before]
-    run = _Run(space, backend, report)
-    with run.open():
-        done = 0
-        for start in range(0, len(todo.fresh), BATCH):
-            batch = todo.fresh[start : start + BATCH]
-            run.batch(batch)
-            done += len(batch)
-            if progress is not None:
-                progress("index", done, len(todo.fresh))
+    report.failures += map(_failure, todo.failed_before)
+    run = _Run(space, backend, views, report)
+    done = 0
+    for start in range(0, len(todo.fresh), BATCH):
+        batch = todo.fresh[start : start + BATCH]
+        run.batch(batch)
+        done += len(batch)
+        if progress is not None:
+            progress("index", done, len(todo.fresh))
     run.vanished(todo.gone)
     report.seconds = time.monotonic() - started
     return report
 
 
-class _Run:
-    """One run: the known files, and children that decode, one set for each modality."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was read: what it holds, and where that belongs."""
 
-    def __init__(self, space: Space, backend: Backend, report: IndexReport) -> None:
+    item: MediaItem
+    view: str
+    id: str
+
+
+class _Run:
+    """One run, and the known files."""
+
+    def __init__(
+        self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
+    ) -> None:
         self.space, self.backend, self.report = space, backend, report
+        self.views = tuple(views or space.views)
         self.files = backend.files()
         self.paths: dict[str, set[str]] = {}
         for record in self.files.values():
             if record.item is not None and not record.gone:
                 self.paths.setdefault(record.item, set()).add(record.path)
-        self._makers: dict[str, Preparers | None] = {}
-        self._stack: ExitStack | None = None
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        """Children live as long as this block."""
-        with ExitStack() as stack:
-            self._stack = stack
-            yield
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
-        items: dict[Found, MediaItem] = {}
+        items: dict[Found, _Read] = {}
         records: dict[str, FileRecord] = {}
         for found in batch:
             try:
-                items[found] = self._item(found)
+                read = self._read(found)
             except MediaError as error:
-                # A text in another encoding is of a kind that is read, and its owner can mend it.
-                unsupported = (
-                    isinstance(error, UnsupportedMediaError) and "UTF-8" not in error.reason
-                )
-                records[str(found.path)] = _failed(found, error.reason, unsupported=unsupported)
-        known = self.backend.get([item.id for item in items.values()])
-        new: dict[str, MediaItem] = {}
-        for item in items.values():
-            if item.id not in known:
-                new.setdefault(item.id, item)
-        sizes = {item.id: found.size for found, item in items.items()}
-        entries = {item.id: _entry(item, sizes[item.id]) for item in new.values()}
+                records[str(found.path)] = self._failed(found, _status(error), error.reason)
+                continue
+            if read is not None:
+                items[found] = read
+        known = self.backend.get([read.id for read in items.values()])
+        new: dict[str, _Read] = {}
+        for read in items.values():
+            if read.id not in known:
+                new.setdefault(read.id, read)
+        sizes = {read.id: found.size for found, read in items.items()}
+        entries = {read.id: _entry(read, sizes[read.id]) for read in new.values()}
         reasons = self._add(list(new.values()), entries)
-        for found, item in items.items():
+        for found, read in items.items():
             path = str(found.path)
-            if item.id in reasons:
-                records[path] = _failed(found, reasons[item.id], unsupported=False)
+            if read.id in reasons:
+                records[path] = self._failed(found, FileStatus.BROKEN, reasons[read.id])
             else:
-                records[path] = FileRecord(path, found.size, found.mtime_ns, item.id)
-                self._same((known | entries)[item.id], path)
+                records[path] = FileRecord(
+                    path, found.size, found.mtime_ns, read.id, view=read.view
+                )
+                self._same((known | entries)[read.id], path)
         self._replaced(records)
         self.backend.record_files(list(records.values()))
-        self.report.failures += [Failure(r.path, r.reason) for r in records.values() if r.reason]
+        self.report.failures += [_failure(each) for each in records.values() if each.failed]
         self.files.update(records)
 
     def vanished(self, paths: Sequence[str]) -> None:
@@ -190,41 +204,50 @@ class _Run:
         entries = self.backend.get(lost).values()
         self.backend.amend([replace(entry, gone=True) for entry in entries])
 
-    def _item(self, found: Found) -> MediaItem:
+    def _read(self, found: Found) -> _Read | None:
+        """A file with its view; None for what another run may want, which is not recorded."""
         item = item_from_path(found.path)
-        if item.modality not in self.space.modalities:
-            joined = ", ".join(self.space.modalities)
+        known = self.space.modalities
+        if item.modality not in known.values():
+            joined = ", ".join(str(View(view, modality)) for view, modality in known.items())
             raise UnsupportedMediaError(
                 str(found.path), f"is {item.modality}, and the space joins {joined}"
             )
-        return item
+        if item.modality not in {known[view] for view in self.views}:
+            reason = f"is {item.modality}, and only {', '.join(self.views)} is wanted"
+            self.report.failures.append(
+                FileFailure(str(found.path), reason, FileStatus.UNSUPPORTED)
+            )
+            return None
+        view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
+        shared = sum(modality == item.modality for modality in known.values()) > 1
+        return _Read(item, view, item_id(item.id, view if shared else ""))
 
-    def _add(self, items: Sequence[MediaItem], entries: Mapping[str, Entry]) -> dict[str, str]:
+    def _failed(self, found: Found, status: FileStatus, reason: str) -> FileRecord:
+        """The record of a file that could not be used; what cannot be read now keeps its item."""
+        path = str(found.path)
+        before = self.files.get(path)
+        keeps = before is not None and status is FileStatus.UNREADABLE
+        item, view = (before.item, before.view) if before is not None and keeps else (None, "")
+        return FileRecord(path, found.size, found.mtime_ns, item, status, reason, view=view)
+
+    def _add(self, new: Sequence[_Read], entries: Mapping[str, Entry]) -> dict[str, str]:
         """Encode and add new items; says why some could not be."""
         reasons: dict[str, str] = {}
-        for modality in dict.fromkeys(item.modality for item in items):
-            some = [item for item in items if item.modality == modality]
-            native = encode_items(some, self.space.encoder(modality), make=self._maker(modality))
+        for view in dict.fromkeys(read.view for read in new):
+            some = [read for read in new if read.view == view]
+            items = [read.item for read in some]
+            native = encode_items(items, self.space.encoder(view))
             why = {failure.source: failure.reason for failure in native.failures}
-            reasons |= {item.id: why[item.source] for item in some if item.source in why}
-            good = [item for item, ok in zip(some, native.ok, strict=True) if ok]
+            reasons |= {r.id: why[r.item.source] for r in some if r.item.source in why}
+            good = [read for read, ok in zip(some, native.ok, strict=True) if ok]
             if not good:
                 continue
-            vectors = self.space.transform(native.vectors[native.ok], modality)
-            hubness = self.space.hubness(vectors, modality)
-            rows = [entries[item.id] for item in good]
+            vectors = self.space.transform(native.vectors[native.ok], view)
+            hubness = self.space.hubness(vectors, view)
+            rows = [entries[read.id] for read in good]
             self.report.added += self.backend.add(rows, vectors, hubness)
         return reasons
-
-    def _maker(self, modality: str) -> Callable[[MediaItem], Any] | None:
-        """What decodes in child processes; None where there is nothing dangerous to decode."""
-        if modality not in self._makers:
-            ref = self.space.encoders[modality]
-            made = None
-            if modality != TEXT and ref.spec and ref.spec != "vectors" and self._stack:
-                made = self._stack.enter_context(preparers(ref.spec, ref.options))
-            self._makers[modality] = made
-        return self._makers[modality]
 
     def _same(self, entry: Entry, path: str) -> None:
         """Tell a new item from a copy and from one that moved."""
@@ -261,7 +284,7 @@ class _Run:
 def near_duplicates(
     backend: Backend, ids: Iterable[str], *, least: float, most: int = 2000
 ) -> list[tuple[str, str, float]]:
-    """Pairs of items of one modality that nearly coincide, one of them among ``ids``.
+    """Pairs of items of one view that nearly coincide, one of them among ``ids``.
 
     Args:
         backend: Where they are.
@@ -274,34 +297,36 @@ def near_duplicates(
     """
     some = list(ids)[:most]
     entries, vectors = backend.get(some), backend.vectors(some)
-    pairs: dict[tuple[str, str], float] = {}
+    pairs: dict[tuple[str, str], tuple[str, str, float]] = {}
     for one, vector in vectors.items():
-        for other in backend.search(vector, 3, modality=entries[one].modality):
-            if other.id != one and other.cosine >= least:
-                first, second = sorted((one, other.id))
-                pairs[first, second] = other.cosine
-    known = backend.get(list({each for pair in pairs for each in pair}))
-    found = [(known[a].source, known[b].source, float(cosine)) for (a, b), cosine in pairs.items()]
-    return sorted(found, key=lambda each: -each[2])
+        rows = backend.search(vector, 3, view=entries[one].view)
+        for other, cosine in zip(rows.entries, rows.cosine.tolist(), strict=True):
+            if other.id != one and cosine >= least:
+                a, b = sorted((entries[one], other), key=lambda entry: entry.id)
+                pairs[a.id, b.id] = (a.source, b.source, cosine)
+    return sorted(pairs.values(), key=lambda pair: -pair[2])
 
 
-def count_kinds(failures: Sequence[Failure]) -> dict[str, int]:
-    """Files that are not media by the ending of their names, most frequent first."""
-    kinds = Counter(Path(each.source).suffix.lower() or "no ending" for each in failures)
-    return dict(kinds.most_common())
+def _failure(record: FileRecord) -> FileFailure:
+    return FileFailure(record.path, record.reason, record.status)
 
 
-def _failed(found: Found, reason: str, *, unsupported: bool) -> FileRecord:
-    told = f"{UNSUPPORTED}{reason}" if unsupported else reason
-    return FileRecord(str(found.path), found.size, found.mtime_ns, None, told)
+def _status(error: MediaError) -> FileStatus:
+    """What kind of failure an error is."""
+    if isinstance(error.__cause__, OSError):
+        return FileStatus.UNREADABLE
+    unsupported = isinstance(error, UnsupportedMediaError)
+    return FileStatus.UNSUPPORTED if unsupported else FileStatus.BROKEN
 
 
-def _entry(item: MediaItem, size: int) -> Entry:
+def _entry(read: _Read, size: int) -> Entry:
+    item = read.item
     text = words_of_name(item.source)
     if item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
-            text = f"{text}\n{' '.join(decode(item))[:_MOST_TEXT]}"
-    return Entry(item.id, item.modality, item.source, text, item.span, time.time(), size)
+            text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
+    named = (read.id, read.view, item.modality, item.source)
+    return Entry(*named, text, item.span, time.time(), size)
 
 
 def _name_text(path: str, entry: Entry) -> str:
@@ -322,4 +347,4 @@ def words_of_name(source: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
-__all__ = ["BATCH", "IndexReport", "count_kinds", "index", "near_duplicates", "words_of_name"]
+__all__ = ["BATCH", "IndexReport", "index", "near_duplicates", "words_of_name"]

@@ -12,7 +12,7 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
 from isthmus.media.source import walk
-from isthmus.store import FileRecord
+from isthmus.store import FileRecord, FileStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,21 @@ class Found:
     path: Path
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FileFailure(Failure):
+    """A file that could not be used.
+
+    Attributes:
+        status: What kind of failure it is.
+    """
+
+    status: FileStatus
+
+    def to_json(self) -> dict[str, str]:
+        """For machines."""
+        return {"source": self.source, "reason": self.reason, "status": self.status.value}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +55,7 @@ class Plan:
     unchanged: int
     failed_before: Sequence[FileRecord]
     gone: Sequence[str]
-    skipped: Sequence[Failure] = field(default_factory=list)
+    skipped: Sequence[FileFailure] = field(default_factory=list)
 
 
 def plan(
@@ -51,6 +66,7 @@ def plan(
     exclude: Sequence[str] = (),
     retry: bool = False,
     leave_out: Path | None = None,
+    becomes: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Compare files with what is known of them by size and time of change.
@@ -62,6 +78,8 @@ def plan(
         exclude: Patterns; a file must match none.
         retry: Whether to look again at files that could not be used.
         leave_out: A folder that is never looked into: the store itself.
+        becomes: By view of a known file, the view that it would belong to now; where it is
+            another one, the file is read again.
         progress: Told how many files were seen.
 
     Raises:
@@ -70,7 +88,7 @@ def plan(
     roots = [Path(path).expanduser().resolve() for path in paths]
     if missing := [path for path, root in zip(paths, roots, strict=True) if not root.exists()]:
         raise InputError(f"there is no file or folder {str(missing[0])!r}")
-    skipped: list[Failure] = []
+    skipped: list[FileFailure] = []
     fresh: list[Found] = []
     failed: list[FileRecord] = []
     seen: set[str] = set()
@@ -83,11 +101,11 @@ def plan(
                 continue
             seen.add(path)
             before = known.get(path)
-            if before is None or _differs(before, found) or (retry and before.reason):
+            if before is None or _differs(before, found) or _again(before, becomes or {}, retry):
                 fresh.append(found)
             else:
                 unchanged += 1
-                if before.reason:
+                if before.failed:
                     failed.append(before)
             if progress is not None and len(seen) % 1000 == 0:
                 progress("look at files", len(seen), len(seen) + 1)
@@ -103,9 +121,10 @@ def plan(
 
 
 def _listed(
-    root: Path, chosen: Callable[[str], bool], leave_out: Path | None, skipped: list[Failure]
+    root: Path, chosen: Callable[[str], bool], leave_out: Path | None, skipped: list[FileFailure]
 ) -> Iterator[Found]:
-    for path in walk(root, skipped=skipped):
+    passed_over: list[Failure] = []
+    for path in walk(root, skipped=passed_over):
         if leave_out is not None and path.is_relative_to(leave_out):
             continue
         if not chosen(str(path)):
@@ -113,13 +132,22 @@ def _listed(
         try:
             stat = path.stat()
         except OSError as error:  # vanished between listing and looking
-            skipped.append(Failure(str(path), f"cannot be read ({error.strerror or error})"))
+            reason = f"cannot be read ({error.strerror or error})"
+            skipped.append(FileFailure(str(path), reason, FileStatus.UNREADABLE))
             continue
         yield Found(path, stat.st_size, stat.st_mtime_ns)
+    skipped += [FileFailure(each.source, each.reason, FileStatus.BROKEN) for each in passed_over]
 
 
 def _differs(before: FileRecord, now: Found) -> bool:
     return before.gone or before.size != now.size or before.mtime_ns != now.mtime_ns
+
+
+def _again(before: FileRecord, becomes: Mapping[str, str], retry: bool) -> bool:
+    """Whether an unchanged file is read again: it may be readable now, or belongs elsewhere."""
+    if before.status is FileStatus.UNREADABLE or (retry and before.failed):
+        return True
+    return becomes.get(before.view, before.view) != before.view
 
 
 def _under(path: str, roots: Sequence[Path]) -> bool:

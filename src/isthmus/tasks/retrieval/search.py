@@ -1,18 +1,16 @@
-"""Search: a query in any modality against a store, hits of all modalities fairly merged."""
+"""Search: a query of any modality against a store, hits of all views fairly merged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from isthmus.core.errors import InputError
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, Direction
 from isthmus.space import Space
-from isthmus.space.readout import Readout, check_readout
 from isthmus.store import Backend
-from isthmus.store.filters import Filter
-from isthmus.tasks.retrieval.encoded_query import Asked
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, Results
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
@@ -22,56 +20,41 @@ _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
 
 
-def search(
-    space: Space,
-    backend: Backend,
-    query: Query,
-    *,
-    modalities: Sequence[str],
-    k: int = 10,
-    where: Filter | None = None,
-    min_probability: float | None = None,
-    readout: Readout = "instance",
-    words: bool = True,
-    exact: bool = False,
-) -> Results:
+def search(space: Space, backend: Backend, query: Query, options: SearchOptions) -> Results:
     """Find the items of a store that match a query; see :meth:`isthmus.tasks.Store.search`.
 
     Raises:
-        InputError: If ``k`` is below 1, a probability is none, or an item of the query is not
-            in the store or cannot be encoded.
+        InputError: If the space has no view of a name, or an item of the query is not in the
+            store or cannot be encoded.
     """
-    check_readout(readout)
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}")
-    if min_probability is not None and not 0 <= min_probability <= 1:
-        raise InputError(f"a probability lies between 0 and 1, got {min_probability}")
-    asked = Asked.of(space, backend, query, readout)
+    options.check_views(space.views)
+    encoded = EncodedQuery.of(space, backend, query, options)
     ranked: list[list[Hit]] = []
-    uncalibrated: list[str] = []
+    uncalibrated: list[Direction] = []
     sure = False
-    for modality in (m for m in modalities if asked.sizes.get(m)):
-        hits = asked.among(modality, k, where=where, exact=exact)
-        uncalibrated += asked.uncalibrated(modality)
-        sure = sure or asked.answered(modality, hits)
+    for view in (v for v in options.views or space.views if encoded.sizes.get(v)):
+        hits = encoded.nearest(view)
+        uncalibrated += encoded.uncalibrated(view)
+        sure = sure or encoded.answered(view, hits)
         ranked.append(hits)
     hits = merged(ranked)
-    if words:
-        hits = _with_named(hits, asked, backend, k, where, modalities)
-    if min_probability is not None:
-        hits = [h for h in hits if h.named or (h.probability or 0.0) >= min_probability]
-    hits = hits[:k]
+    if options.words:
+        hits = _with_named(hits, encoded)
+    least = options.min_probability
+    if least is not None:
+        hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
+    hits = hits[: options.k]
     return Results(
         query, hits, not hits or not (sure or any(hit.named for hit in hits)), uncalibrated
     )
 
 
 def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
-    """Hits of several modalities as one list, so that none wins because its scores run higher.
+    """Hits of several views as one list, so that none wins because its scores run higher.
 
     Where every hit has a calibrated probability, that is what they are ordered by. Else the hit
     comes first whose score stands out most among the scores that the same query gives the
-    space's own items of that modality; a modality keeps its own order then.
+    space's own items of that view; a view keeps its own order then.
     """
     hits = [hit for some in ranked for hit in some]
     if len(ranked) > 1 and all(hit.probability is not None for hit in hits):
@@ -79,14 +62,7 @@ def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -hit.prominence)
 
 
-def _with_named(
-    hits: Sequence[Hit],
-    asked: Asked,
-    backend: Backend,
-    k: int,
-    where: Filter | None,
-    modalities: Sequence[str],
-) -> list[Hit]:
+def _with_named(hits: Sequence[Hit], encoded: EncodedQuery) -> list[Hit]:
     """Join hits with items that hold the words of the query, by reciprocal rank fusion.
 
     Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
@@ -94,30 +70,35 @@ def _with_named(
     """
     texts = [
         text
-        for term in asked.terms
+        for term in encoded.terms
         if term.item is not None and term.item.modality == TEXT and term.weight > 0
         for text in term.item.captions
     ]
     if not texts:
         return list(hits)
-    found = backend.match(" ".join(texts), 2 * k, where=where)
-    entries = backend.get([each for each, _ in found])
-    own = asked.own
-    names = [
-        n for n, _ in found if n in entries and n not in own and entries[n].modality in modalities
-    ]
+    options, own = encoded.options, encoded.own
+    wanted = options.views or encoded.space.views
+    rows = encoded.backend.match(" ".join(texts), 2 * options.k, where=options.filter)
+    rows = rows.take(
+        [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
+    )
     known = {hit.id: hit for hit in hits}
-    for modality in dict.fromkeys(entries[n].modality for n in names if n not in known):
-        some = [n for n in names if n not in known and entries[n].modality == modality]
-        known |= {hit.id: hit for hit in asked.hits(some, modality)}
-    shares = dict(found)
-    full = {name for name, share in found if share >= _ALL_WORDS}
+    fresh = [i for i, entry in enumerate(rows.entries) if entry.id not in known]
+    for view in dict.fromkeys(rows.entries[i].view for i in fresh):
+        some = rows.take([i for i in fresh if rows.entries[i].view == view])
+        known |= {hit.id: hit for hit in encoded.hits(some, view)}
+    shares = dict(zip(rows.ids, rows.share.tolist(), strict=True))
     # Half of the words say far less than half of what all of them do.
     # Those that hold as much of it share a rank: between them, meaning decides.
     ranks: dict[float, int] = {}
-    for rank, n in enumerate(names):
-        ranks.setdefault(round(shares[n], 6), rank)
-    gain = {n: _NAMED * shares[n] ** 4 / (_FUSION + ranks[round(shares[n], 6)]) for n in names}
+    for rank, share in enumerate(shares.values()):
+        ranks.setdefault(round(share, 6), rank)
+    gain = {
+        n: _NAMED * share**4 / (_FUSION + ranks[round(share, 6)]) for n, share in shares.items()
+    }
     place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
-    joined = [replace(hit, named=True) if name in full else hit for name, hit in known.items()]
+    joined = [
+        replace(hit, named=True) if shares.get(name, 0.0) >= _ALL_WORDS else hit
+        for name, hit in known.items()
+    ]
     return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))

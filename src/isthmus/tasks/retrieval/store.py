@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
-from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
-from isthmus.space.readout import Readout
-from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
-from isthmus.store.filters import Filter, parse
+from isthmus.store import (
+    Backend,
+    Damage,
+    Entry,
+    FileRecord,
+    MemoryBackend,
+    content_id,
+    open_backend,
+)
 from isthmus.tasks.retrieval.explain import Explanation, explain
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.index import IndexReport, index, near_duplicates
+from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.plan import Plan, plan
-from isthmus.tasks.retrieval.query import Query
+from isthmus.tasks.retrieval.query import Query, Term
 from isthmus.tasks.retrieval.search import search
+from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, view_meant
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -36,6 +43,25 @@ def default_store() -> Path:
     """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
     chosen = os.environ.get("ISTHMUS_STORE")
     return Path(chosen).expanduser() if chosen else data_dir() / "store"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How much of what a store holds.
+
+    Attributes:
+        items: By view.
+        files: That were looked at.
+        failed: Of these, could not be used.
+        gone: Of these, are no longer there.
+        space: Fingerprint of the space.
+    """
+
+    items: dict[str, int]
+    files: int
+    failed: int
+    gone: int
+    space: str
 
 
 class Store:
@@ -81,7 +107,7 @@ class Store:
             raise ArtifactError(
                 f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
             )
-        backend = open_backend(folder, space.dim, space.modalities, space.fingerprint)
+        backend = open_backend(folder, space.dim, space.views, space.fingerprint)
         with backend.exclusive():
             if not own.is_dir():
                 space.save(own)
@@ -90,7 +116,7 @@ class Store:
     @classmethod
     def in_memory(cls, space: Space) -> Store:
         """A store that is gone when the program ends."""
-        return cls(space, MemoryBackend(space.dim, space.modalities))
+        return cls(space, MemoryBackend(space.dim, space.views))
 
     def plan(
         self,
@@ -99,9 +125,17 @@ class Store:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         retry: bool = False,
+        views: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
+        known = self.space.modalities
+        wanted = {known[view] for view in self._views(views)} if views else set()
+        becomes = {
+            view: view_meant(self.space, modality, views, way_out=INDEX)
+            for view, modality in known.items()
+            if modality in wanted
+        }
         return plan(
             paths,
             self.backend.files(),
@@ -109,6 +143,7 @@ class Store:
             exclude=exclude,
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
+            becomes=becomes,
             progress=progress,
         )
 
@@ -119,6 +154,7 @@ class Store:
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         retry: bool = False,
+        views: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> IndexReport:
         """Index files and folders: what is new or changed is read, the rest is left alone.
@@ -128,6 +164,8 @@ class Store:
             include: Patterns such as ``*.jpg``; a file must match one.
             exclude: Patterns; a file must match none.
             retry: Whether to look again at files that could not be used before.
+            views: Views that files may belong to; default: all of the space. Where several views
+                read one modality, name the one that is meant.
             progress: Told as work is done.
 
         Returns:
@@ -137,8 +175,11 @@ class Store:
             InputError: If a path does not exist.
         """
         some = [paths] if isinstance(paths, str | Path) else paths
-        todo = self.plan(some, include=include, exclude=exclude, retry=retry, progress=progress)
-        report = index(self.space, self.backend, todo, progress=progress)
+        names = (views,) if isinstance(views, str) else tuple(views)
+        todo = self.plan(
+            some, include=include, exclude=exclude, retry=retry, views=names, progress=progress
+        )
+        report = index(self.space, self.backend, todo, views=names, progress=progress)
         if report.added or report.gone or report.dropped:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
             self.backend.optimize()
@@ -146,66 +187,49 @@ class Store:
 
     def search(
         self,
-        query: str | Path | Query | None = None,
-        *,
-        text: str | None = None,
-        image: str | Path | None = None,
-        audio: str | Path | None = None,
-        like: str | None = None,
-        modality: str | Sequence[str] | None = None,
-        k: int = 10,
-        where: str | Filter | None = None,
-        min_probability: float | None = None,
-        readout: Readout = "instance",
-        words: bool = True,
-        exact: bool = False,
+        query: str | Path | MediaItem | Query,
+        options: SearchOptions | None = None,
+        **changes: object,
     ) -> Results:
         """Find items by anything.
 
         Args:
-            query: As typed, see :meth:`Query.parse`; a path; or a query made before.
-            text: Words, taken as they are.
-            image: Path of a picture.
-            audio: Path of a recording.
-            like: Id of an item of the store.
-            modality: Only hits of this one, or of these.
-            k: How many hits.
-            where: Filter, such as ``path~"animals/*" and added>2026-01-01``.
-            min_probability: Leave out hits below it; None uses the threshold of the space.
-            readout: ``"instance"`` for the one that belongs, ``"semantic"`` for what is alike.
-            words: Whether items that hold the words of the query are found by them too.
-            exact: Look at every row even where an index would be faster.
+            query: As typed, see :meth:`Query.parse`; a path; an item; or a query made before.
+            options: How to search.
+            **changes: Fields of :class:`SearchOptions`, which count instead of those of
+                ``options``: ``k=5, views="image", where="size>1MB"``.
 
         Returns:
             Hits, best first; ``nothing`` tells that none of them matches.
 
         Raises:
-            InputError: If the query, the filter or a modality cannot be used.
+            InputError: If the query, an option or a view cannot be used.
         """
-        return search(
-            self.space,
-            self.backend,
-            _query(query, text=text, image=image, audio=audio, like=like),
-            modalities=self._modalities(modality),
-            k=k,
-            where=parse(where) if isinstance(where, str) else where,
-            min_probability=min_probability,
-            readout=readout,
-            words=words,
-            exact=exact,
-        )
+        chosen = SearchOptions.of(options, **changes)
+        return search(self.space, self.backend, self._query(query), chosen)
 
-    def forget(self, paths: Iterable[str | Path] = (), ids: Iterable[str] = ()) -> int:
+    def forget(
+        self,
+        paths: Iterable[str | Path] = (),
+        ids: Iterable[str] = (),
+        *,
+        views: str | Sequence[str] = (),
+    ) -> int:
         """Remove items for good, by the files that hold them or by id; files stay as they are.
 
         Args:
             paths: Files, or folders whose files are meant.
             ids: Of items.
+            views: Only items of these; where neither paths nor ids are given, all of theirs.
 
         Returns:
             How many items were removed.
+
+        Raises:
+            InputError: If the space has no view of a name.
         """
         roots = [Path(path).expanduser().resolve() for path in paths]
+        wanted = set(self._views(views))
         records = self.backend.files()
         named = [
             record
@@ -213,12 +237,17 @@ class Store:
             if any(Path(path).is_relative_to(root) for root in roots)
         ]
         gone = {*ids, *(record.item for record in named if record.item is not None)}
+        if views:
+            every = self.backend.entries()
+            whole = not roots and not gone
+            gone = {e.id for e in every if e.view in wanted and (whole or e.id in gone)}
+            named = [record for record in named if record.item in gone]
         self.backend.forget_files([p for p, r in records.items() if r in named or r.item in gone])
         return self.backend.delete(gone)
 
     def failures(self) -> list[FileRecord]:
         """Files that could not be used when they were last looked at."""
-        return [each for each in self.backend.files().values() if each.reason and not each.gone]
+        return [each for each in self.backend.files().values() if each.failed and not each.gone]
 
     def get(self, item: str) -> Entry:
         """What is known of an item.
@@ -240,59 +269,67 @@ class Store:
         """
         entry = self.get(item)
         found = item_from_path(Path(entry.source), entry.modality)
-        if found.id != entry.id.partition("@")[0]:
+        if found.id != content_id(entry.id):
             raise MediaError(
                 entry.source,
                 "has changed since it was indexed; take it up again with: "
                 f"isthmus index {shlex.quote(entry.source)}",
             )
-        return replace(found, id=entry.id, span=entry.span)
+        return replace(found, span=entry.span)
 
     def explain(
-        self, query: str | Path | MediaItem, item: str | MediaItem, *, seed: int = 0
+        self,
+        query: str | Path | MediaItem | Query,
+        item: str | MediaItem,
+        *,
+        asked_as: str | None = None,
+        item_view: str | None = None,
+        seed: int = 0,
     ) -> Explanation:
         """Why an item scores as it does for a query of one term, among those of the store.
 
         Args:
-            query: As in :meth:`search`, or an item.
+            query: As in :meth:`search`.
             item: Id of an item of the store, or an item.
+            asked_as: View of the query; needed where several views read its modality.
+            item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
 
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
-        asked = query if isinstance(query, MediaItem) else self._single(query)
-        found = item if isinstance(item, MediaItem) else self.item(item)
-        return explain(
-            self.space,
-            asked,
-            asked.modality,
-            found,
-            found.modality,
-            size=self.backend.count().get(found.modality),
-            seed=seed,
-        )
-
-    def _single(self, query: str | Path) -> MediaItem:
-        terms = _query(query).terms
+        terms = self._query(query).terms
         if len(terms) > 1:
             raise InputError("one term is explained at a time; explain each part of the query")
-        return terms[0].item or self.item(terms[0].stored)
+        asked, query_view = self._side(
+            terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
+        )
+        found, view = self._side(item, item_view, ITEM)
+        size = self.backend.count().get(view)
+        return explain(self.space, asked, query_view, found, view, size=size, seed=seed)
+
+    def _side(
+        self, thing: str | MediaItem, view: str | None, way_out: str
+    ) -> tuple[MediaItem, str]:
+        """An item, by its id where it is of the store, with its view."""
+        if isinstance(thing, str):
+            return self.item(thing), self.get(thing).view
+        return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``deep`` reads every row, ``repair`` mends what can be mended."""
         return self.backend.check(deep=deep, repair=repair)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> StoreStatus:
         """How much of what there is."""
         records = self.backend.files().values()
-        return {
-            "items": dict(self.backend.count()),
-            "files": len(records),
-            "failed": sum(bool(record.reason) for record in records),
-            "gone": sum(record.gone for record in records),
-            "space": self.space.fingerprint,
-        }
+        return StoreStatus(
+            dict(self.backend.count()),
+            len(records),
+            sum(record.failed for record in records),
+            sum(record.gone for record in records),
+            self.space.fingerprint,
+        )
 
     def close(self) -> None:
         """Let go of files."""
@@ -312,31 +349,18 @@ class Store:
     ) -> None:
         self.close()
 
-    def _modalities(self, wanted: str | Sequence[str] | None) -> tuple[str, ...]:
-        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.modalities)
-        if unknown := [name for name in names if name not in self.space.modalities]:
-            raise InputError(
-                f"the space has no {unknown[0]!r}; it joins {', '.join(self.space.modalities)}"
-            )
+    def _views(self, wanted: str | Sequence[str]) -> tuple[str, ...]:
+        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.views)
+        SearchOptions(views=names).check_views(self.space.views)
         return names
 
-
-def _query(query: str | Path | Query | None, **parts: Any) -> Query:
-    """One query of what a user handed in."""
-    given = {name: value for name, value in parts.items() if value is not None}
-    makers = {
-        "text": Query.text,
-        "image": lambda path: Query.file(path, IMAGE),
-        "audio": lambda path: Query.file(path, AUDIO),
-        "like": Query.stored,
-    }
-    queries = [makers[name](value) for name, value in given.items()]
-    if isinstance(query, Query):
-        queries.append(query)
-    elif isinstance(query, Path):
-        queries.append(Query.file(query))
-    elif query is not None:
-        queries.append(Query.parse(query))
-    if not queries:
-        raise InputError(f"say what to look for: words, {TEXT}=, {IMAGE}=, {AUDIO}= or like=")
-    return Query([term for each in queries for term in each.terms])
+    def _query(self, query: str | Path | MediaItem | Query) -> Query:
+        """What a user handed in as a query."""
+        match query:
+            case Query():
+                return query
+            case MediaItem():
+                return Query([Term(query)])
+            case Path():
+                return Query.file(query)
+        return Query.parse(query, views=self.space.views)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,8 +22,8 @@ class TrainingPair:
     Attributes:
         id: Of the record.
         value: Its part of the score; negative where it speaks against.
-        query_cosine: How like the query its item of the query's modality is.
-        item_cosine: How like the item its item of the item's modality is.
+        query_cosine: How like the query its item of the query's view is.
+        item_cosine: How like the item its item of the item's view is.
     """
 
     id: str
@@ -32,7 +31,7 @@ class TrainingPair:
     query_cosine: float
     item_cosine: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """For machines."""
         return {
             "id": self.id,
@@ -51,8 +50,8 @@ class Support:
     Attributes:
         ids: Record ids, ``n`` of them.
         values: ``(n,)``.
-        query_cosines: ``(n,)``, of the query with each record's item of its modality.
-        item_cosines: ``(n,)``, of the item with each record's item of its modality.
+        query_cosines: ``(n,)``, of the query with each record's item of its view.
+        item_cosines: ``(n,)``, of the item with each record's item of its view.
         residual: What lies outside of the training pairs.
     """
 
@@ -88,8 +87,8 @@ def support(query: F64, item: F64, u: F64, v: F64, ids: Sequence[str]) -> Suppor
     Args:
         query: ``(k,)``, of unit length.
         item: ``(k,)``, of unit length.
-        u: ``(n, k)``, training items of the query's modality.
-        v: ``(n, k)``, their partners of the item's modality.
+        u: ``(n, k)``, training items of the query's view.
+        v: ``(n, k)``, their partners of the item's view.
         ids: Of the records.
     """
     score = float(query @ item)

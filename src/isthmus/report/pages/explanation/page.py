@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,19 +10,18 @@ import numpy as np
 
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import MediaError
-from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.parts import Cell, Span, Word
-from isthmus.media import decode
-from isthmus.media.audio import resample
+from isthmus.pipeline import WORKERS
 from isthmus.report.kit.assets import Assets
+from isthmus.report.kit.document import document, static
 from isthmus.report.kit.glyphs import glyph
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown
-from isthmus.report.kit.words import caption_of, language_of
+from isthmus.report.kit.words import language_of, record_caption
 from isthmus.report.pages.explanation.words import kind_of, name_of, sentences, signed, title
-from isthmus.report.pages.space.page import document
 from isthmus.tasks.retrieval.explain import Explanation, Side
 from isthmus.tasks.retrieval.support import TrainingPair
 
@@ -33,7 +31,6 @@ _STRONGEST = 0.62
 """Opacity of the cell that counts most, through which the picture can still be seen."""
 _PAIRS = 10
 _SECONDS = 120.0
-_RATE = 16_000
 
 
 def write_explanation(
@@ -75,7 +72,7 @@ def render(explanation: Explanation, records: Mapping[str, Record]) -> str:
         title(explanation),
         join((head, sides, _pairs(explanation, records, assets), _reading(explanation))),
         assets,
-        style="explanation.css",
+        style=static(__package__, "page.css"),
     )
 
 
@@ -91,9 +88,9 @@ def _key() -> Markup:
 
 
 def _side(name: str, side: Side, assets: Assets) -> Markup:
-    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.modality), name_of(side))
+    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.item.modality), name_of(side))
     if not side.places:
-        caption = None if side.modality == TEXT else name_of(side)
+        caption = None if side.item.modality == TEXT else name_of(side)
         return el(
             "article",
             kicker,
@@ -122,7 +119,7 @@ def _sum(side: Side) -> Markup:
 def _picture(side: Side, assets: Assets) -> Markup:
     """The picture with its cells over it; the cells can be switched off."""
     found = assets.picture_id(side.item, side=_PICTURE_SIDE)
-    width, height = _size(side.item)
+    width, height = assets.size_of(side.item) or (_PICTURE_SIDE, _PICTURE_SIDE)
     largest = float(max(np.abs(side.values).max(), 1e-12))
     cells = [
         _cell(place, float(value), largest, width, height)
@@ -178,16 +175,6 @@ def _cell(place: Cell, value: float, largest: float, width: int, height: int) ->
     )
 
 
-def _size(item: MediaItem) -> tuple[int, int]:
-    """Of the thumbnail, in pixels."""
-    try:
-        picture = decode(item, image_side=_PICTURE_SIDE)
-    except MediaError:
-        return _PICTURE_SIDE, _PICTURE_SIDE
-    picture.thumbnail((_PICTURE_SIDE, _PICTURE_SIDE))
-    return int(picture.width), int(picture.height)
-
-
 def _sound(side: Side, assets: Assets) -> Markup:
     """A player, and under it a bar for each span of time."""
     largest = float(max(np.abs(side.values).max(), 1e-12))
@@ -241,16 +228,10 @@ def _playable(item: MediaItem) -> str | None:
     if item.modality != AUDIO or isinstance(item.payload, np.ndarray):
         return None
     try:
-        sound = decode(item)
+        sound = WORKERS.clip(item, _SECONDS)
     except MediaError:
         return None
-    import soundfile
-
-    cut = Waveform(sound.samples[: int(_SECONDS * sound.rate)], sound.rate)
-    out = io.BytesIO()
-    subtype = "OPUS" if "OPUS" in soundfile.available_subtypes("OGG") else "VORBIS"
-    soundfile.write(out, resample(cut, _RATE).samples, _RATE, format="OGG", subtype=subtype)
-    return f"data:audio/ogg;base64,{base64.b64encode(out.getvalue()).decode('ascii')}"
+    return f"data:audio/ogg;base64,{base64.b64encode(sound).decode('ascii')}"
 
 
 def _words(side: Side, assets: Assets) -> Markup:
@@ -280,9 +261,9 @@ def _pairs(
         return None
     support = explanation.pairs
     rest = float(support.values.sum()) - sum(pair.value for pair in listed)
-    modalities = (explanation.query.modality, explanation.item.modality)
+    views = (explanation.query.view, explanation.item.view)
     largest = max(abs(pair.value) for pair in listed) or 1.0
-    rows = [_pair(pair, records.get(pair.id), modalities, largest, assets) for pair in listed]
+    rows = [_pair(pair, records.get(pair.id), views, largest, assets) for pair in listed]
     others = len(support.ids) - len(listed)
     return el(
         "section",
@@ -305,11 +286,11 @@ def _pairs(
 def _pair(
     pair: TrainingPair,
     record: Record | None,
-    modalities: tuple[str, str],
+    views: tuple[str, str],
     largest: float,
     assets: Assets,
 ) -> Markup:
-    items = [] if record is None else _shown_of(record, modalities, assets)
+    items = [] if record is None else _shown_of(record, views, assets)
     width = f"{100 * abs(pair.value) / largest:.1f}"
     bar = el(
         "svg",
@@ -335,16 +316,17 @@ def _pair(
     )
 
 
-def _shown_of(record: Record, modalities: Iterable[str], assets: Assets) -> list[Markup]:
+def _shown_of(record: Record, views: Iterable[str], assets: Assets) -> list[Markup]:
     """Its picture and its sound, and its caption once."""
-    caption = caption_of(record.items.get(TEXT), most=1)
+    caption = record_caption(record, most=1)
     name = caption or record.id
     found: list[Markup] = []
-    for modality in dict.fromkeys((*modalities, IMAGE)):
-        if (item := record.items.get(modality)) is None:
+    for view in dict.fromkeys((*views, IMAGE)):
+        if (item := record.items.get(view)) is None:
             continue
-        view = assets.player(item, name) if modality == AUDIO else assets.picture(item, name)
-        found += [view] if view is not None else []
+        sounds = item.modality == AUDIO
+        shown = assets.player(item, name) if sounds else assets.picture(item, name)
+        found += [shown] if shown is not None else []
     if caption is not None:
         language = language_of(caption)
         found.append(el("span", caption, class_="caption", lang=language, dir="auto"))

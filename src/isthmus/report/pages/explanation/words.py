@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isthmus.core.view import MEDIA_MODALITIES
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, count, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
@@ -96,7 +97,9 @@ def _match(explanation: Explanation) -> str:
         said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
     if np.isnan(explanation.above):
         return f"{said}."
-    things = f"{thing(explanation.item.modality)}s of the training data"
+    item, view = explanation.item.item, explanation.item.view
+    named = f"{thing(item.modality)}s" if item.modality in MEDIA_MODALITIES else f"rows of {view}"
+    things = f"{named} of the training data"
     if explanation.above >= 1:
         return f"{said}, higher than with any of the {things}."
     return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
@@ -109,7 +112,7 @@ def _side(name: str, side: Side, score: float) -> list[str]:
     if side.values[most] <= 0:
         return [f"No part of the {name} speaks for the match."]
     if not isinstance(side.places[0], Word):
-        said = f"In the {thing(side.modality)}, what counts most is {_the(side)}"
+        said = f"In the {thing(side.item.modality)}, what counts most is {_the(side)}"
         if abs(side.padding) > _WORTH * score:
             said += f"; what was filled up around it adds {signed(side.padding)}"
         return [f"{said}."]

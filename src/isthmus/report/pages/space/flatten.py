@@ -11,8 +11,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
-from isthmus.core.view import TEXT
-from isthmus.report.kit.words import caption_of
+from isthmus.report.kit.words import record_caption
 from isthmus.report.pages.space.gather import records_of
 from isthmus.report.pages.space.model import MapPoints
 from isthmus.space import Space
@@ -28,25 +27,25 @@ def map_points(
 ) -> MapPoints:
     """Flatten a space: t-SNE where scikit-learn is installed, else two principal axes.
 
-    The mean of each modality is taken off first; otherwise the map would show little but
-    the gap between modalities. Van der Maaten and Hinton, "Visualizing data using t-SNE",
+    The mean of each view is taken off first; otherwise the map would show little but
+    the gap between views. Van der Maaten and Hinton, "Visualizing data using t-SNE",
     2008.
 
     Args:
         space: What is drawn.
         pairs: Native vectors.
         dataset: The records of ``pairs``.
-        limit: Points a modality; records are drawn at random beyond it, those with most
-            modalities first, so that partners are drawn together.
+        limit: Points a view; records are drawn at random beyond it, those with most
+            views first, so that partners are drawn together.
         seed: Of the draw and of t-SNE.
     """
     records = records_of(pairs, dataset)
     rng = np.random.default_rng(seed)
-    modalities = [m for m in pairs.modalities if m in space.modalities]
+    views = [m for m in pairs.views if m in space.views]
     parts: list[F32] = []
     rows: list[int] = []
     names: list[str] = []
-    for m, chosen in _draw(pairs, modalities, limit, rng):
+    for m, chosen in _draw(pairs, views, limit, rng):
         z = space.transform(pairs.vectors[m][chosen], m)
         parts.append(np.asarray(l2_normalize(z - z.mean(axis=0)), dtype=np.float32))
         rows += chosen
@@ -56,24 +55,24 @@ def map_points(
     xy, method = _flatten(np.concatenate(parts), seed)
     groups = [records[row].group for row in rows]
     return MapPoints(
-        xy,
-        names,
-        [records[row].items[m] for row, m in zip(rows, names, strict=True)],
-        [group or "" for group in groups] if any(groups) else None,
-        method,
-        [caption_of(records[row].items.get(TEXT)) for row in rows],
-        rows,
+        xy=xy,
+        views=names,
+        items=[records[row].items[m] for row, m in zip(rows, names, strict=True)],
+        groups=[group or "" for group in groups] if any(groups) else None,
+        method=method,
+        captions=[record_caption(records[row]) for row in rows],
+        records=rows,
     )
 
 
 def _draw(
-    pairs: PairedVectors, modalities: Sequence[str], limit: int, rng: np.random.Generator
+    pairs: PairedVectors, views: Sequence[str], limit: int, rng: np.random.Generator
 ) -> list[tuple[str, list[int]]]:
     order = rng.permutation(len(pairs))
-    have = np.sum([pairs.present[m] for m in modalities], axis=0)
+    have = np.sum([pairs.present[m] for m in views], axis=0)
     order = order[np.argsort(-have[order], kind="stable")]
     drawn = []
-    for m in modalities:
+    for m in views:
         chosen = [int(row) for row in order if pairs.present[m][row]][:limit]
         if len(chosen) > 1:
             drawn.append((m, chosen))

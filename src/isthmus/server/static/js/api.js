@@ -42,7 +42,7 @@ export const searches = () => json("/api/searches");
 export const save = (saved) => json("/api/searches", body(saved));
 export const unsave = (name) =>
   json(`/api/searches?name=${encodeURIComponent(name)}`, { method: "DELETE" });
-export const index = (paths) => json("/api/jobs", body({ paths }));
+export const index = (paths, views) => json("/api/jobs", body({ paths, views }));
 export const jobs = () => json("/api/jobs");
 export const cancel = (job) => json(`/api/jobs/${job}`, { method: "DELETE" });
 

@@ -7,7 +7,7 @@ import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openSaved } from "./panels.js";
-import { addTerm, asks, avoided, blank, fromHash, request, showTerms, sought, toHash } from "./query.js";
+import { addTerm, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf } from "./query.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -20,6 +20,7 @@ let page = 0;
 let running = null;
 let listed = null; // items chosen on the map, in place of what a query finds
 let map = null;
+let known = false; // whether the server has said which views there are
 
 const grid = new Grid($("grid"), {
   more: () => more(),
@@ -45,9 +46,10 @@ function render() {
   $("least").value = query.least;
   $("readout").value = query.readout;
   if ($("where").value !== query.where) $("where").value = query.where;
-  for (const each of $("kinds").children) {
-    each.setAttribute("aria-pressed", String(query.modalities.includes(each.dataset.kind)));
+  for (const each of $("views").children) {
+    each.setAttribute("aria-pressed", String(query.views.includes(each.dataset.view)));
   }
+  for (const each of $("asked").querySelectorAll("select")) each.value = viewOf(query, each.dataset.modality);
 }
 
 async function ask() {
@@ -77,7 +79,7 @@ const fetchPage = (number, signal) => {
   if (asks(query)) return api.search(request(query, PAGES[number]), signal);
   const offset = number ? PAGES[number - 1] : 0;
   const parts = [["limit", PAGES[number] - offset], ["offset", offset], ["where", query.where]];
-  return api.items([...parts, ...query.modalities.map((each) => ["modality", each])]);
+  return api.items([...parts, ...query.views.map((each) => ["view", each])]);
 };
 
 async function more() {
@@ -105,7 +107,7 @@ function show() {
   const hits = answer.hits ?? answer.items;
   $("state").replaceChildren();
   if (!asks(query)) {
-    if (!answer.total && !query.where && !query.modalities.length) return empty();
+    if (!answer.total && !query.where && !query.views.length) return empty();
     tell(t("newest", answer.total));
   } else if (answer.nothing_matches && !query.nearest) {
     grid.show([]);
@@ -175,7 +177,7 @@ const hide = (id) => { $(id).hidden = true; };
 // ---- acting on one result
 
 function act(action, hit, place) {
-  if (action === "more") change({ ...blank(), modalities: query.modalities, terms: [sought(hit)] });
+  if (action === "more") change({ ...blank(), views: query.views, asked: query.asked, terms: [sought(hit)] });
   else if (action === "not") steerAway(hit);
   else {
     openAt(place);
@@ -203,9 +205,10 @@ function openAt(place) {
 
 // What is explained: the words, else the first thing that is sought.
 function explained() {
-  if (query.text.trim()) return { text: query.text.trim() };
+  if (query.text.trim()) return { text: query.text.trim(), view: viewOf(query, "text") };
   const term = query.terms.find((each) => each.weight > 0);
-  return term ? { [term.key]: term.id } : null;
+  if (!term) return null;
+  return { [term.key]: term.id, view: term.key === "item" ? null : viewOf(query, term.modality) };
 }
 
 // ---- files and sounds that are brought along
@@ -294,10 +297,19 @@ async function refresh() {
     fail(error);
     return;
   }
-  $("kinds").replaceChildren(...status.modalities.map((modality) => h("button", {
-    type: "button", "data-kind": modality, "aria-pressed": "false",
-    onclick: () => change({ ...query, modalities: query.modalities.includes(modality) ? query.modalities.filter((each) => each !== modality) : [...query.modalities, modality] }),
-  }, glyph(modality), kind(modality), h("small", {}, (status.items[modality] ?? 0).toLocaleString()))));
+  const shared = know(status.views);
+  if (!known) query = fromHash(location.hash); // it names views, which are known only now
+  known = true;
+  $("views").replaceChildren(...status.views.map(({ name, modality }) => h("button", {
+    type: "button", "data-view": name, "aria-pressed": "false",
+    onclick: () => change({ ...query, views: query.views.includes(name) ? query.views.filter((each) => each !== name) : [...query.views, name] }),
+  }, glyph(modality), h("span", { dir: "auto" }, kind(name)), h("small", {}, (status.items[name] ?? 0).toLocaleString()))));
+  $("asked").replaceChildren(...Object.entries(shared).map(([modality, names]) => h("label", { class: "pick" },
+    h("span", {}, t("asked_as", kind(modality))),
+    h("select", {
+      "data-modality": modality,
+      onchange: (event) => change({ ...query, asked: { ...query.asked, [modality]: event.target.value } }),
+    }, ...names.map((name) => h("option", { value: name }, name))))));
   render();
   ask();
 }

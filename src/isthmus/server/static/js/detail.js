@@ -31,7 +31,7 @@ export function open(hit, { around, steer, term }) {
   const act = (action) => () => { dialog.close(); steer(action, hit); };
   dialog.replaceChildren(
     h("div", { class: "detail-head" },
-      h("h2", { id: "detail-name" }, glyph(hit.modality), h("span", { class: "sr" }, `${kind(hit.modality)}: `), h("span", { dir: "auto" }, hit.name)),
+      h("h2", { id: "detail-name" }, glyph(hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto" }, hit.name)),
       h("div", { class: "pager" },
         h("button", { type: "button", onclick: () => around(-1), "aria-label": t("previous"), title: t("previous") }, "‹"),
         h("button", { type: "button", onclick: () => around(1), "aria-label": t("next"), title: t("next") }, "›"),
@@ -80,6 +80,7 @@ function facts(hit) {
   const list = h("dl", { class: "facts" });
   const add = (name, value) => value && list.append(h("dt", {}, name), h("dd", { dir: "auto" }, value));
   add(t("path"), hit.source);
+  if (hit.view !== hit.modality) add(t("view"), hit.view);
   add(t("span"), hit.span && `${hit.span[0].toFixed(1)}–${hit.span[1].toFixed(1)} s`);
   if (hit.cosine !== undefined) add(t("cosine"), hit.cosine.toFixed(2));
   api.item(hit.id).then((item) => {

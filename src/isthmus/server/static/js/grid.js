@@ -194,5 +194,5 @@ export function likely(hit) {
 
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
-  return `${kind(hit.modality)}: ${hit.name}${said}`;
+  return `${kind(hit.view)}: ${hit.name}${said}`;
 }

@@ -257,7 +257,7 @@ export class SpaceMap {
   }
 
   rows() {
-    return [...this.selected].map((row) => ({ id: this.data.ids[row], modality: this.data.modalities[row], name: this.data.names[row], x: this.data.x[row], y: this.data.y[row] }));
+    return [...this.selected].map((row) => ({ id: this.data.ids[row], view: this.data.views[row], modality: this.data.modalities[row], name: this.data.names[row], x: this.data.x[row], y: this.data.y[row] }));
   }
 
   export(form) {
@@ -265,7 +265,7 @@ export class SpaceMap {
     if (form === "json") return download("selection.json", "application/json", JSON.stringify(rows, null, 1));
     // A cell that begins like a formula would be run by a spreadsheet.
     const cell = (value) => `"${String(value).replace(/^(?=[=+\-@\t\r])/, typeof value === "number" ? "" : "'").replaceAll('"', '""')}"`;
-    const lines = [["id", "modality", "name", "x", "y"], ...rows.map((row) => Object.values(row))];
+    const lines = [["id", "view", "modality", "name", "x", "y"], ...rows.map((row) => Object.values(row))];
     return download("selection.csv", "text/csv", `\ufeff${lines.map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`);
   }
 }

@@ -1,7 +1,7 @@
 // Small dialogs: saved searches, adding folders, the list of keys.
 
 import { $, h, modal } from "./dom.js";
-import { duration, t } from "./words.js";
+import { duration, kind, t } from "./words.js";
 import * as api from "./api.js";
 import { asks, fromRequest, request } from "./query.js";
 
@@ -44,13 +44,16 @@ let following = null;
 export function adder(status, done) {
   const told = h("div", { class: "run", "aria-live": "polite" });
   const field = h("input", { id: "add-path", type: "text", required: true, maxlength: 4000, spellcheck: false, value: status.roots[0] ?? "" });
+  const several = status.views.length > new Set(status.views.map(({ modality }) => modality)).size;
+  const chosen = h("select", {}, h("option", { value: "" }, t("any")), ...status.views.map(({ name }) => h("option", { value: name }, kind(name))));
   const form = status.roots.length
     ? h("form", {
       class: "add-form", onsubmit: (event) => {
         event.preventDefault();
-        api.index([field.value]).then(follow, (error) => told.replaceChildren(problem(error)));
+        api.index([field.value], chosen.value ? [chosen.value] : []).then(follow, (error) => told.replaceChildren(problem(error)));
       },
     }, h("label", { for: "add-path" }, t("add_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("add"))),
+    several && h("label", { class: "pick" }, h("span", {}, t("add_as")), chosen),
     h("p", { class: "quiet", dir: "auto" }, t("add_roots", status.roots.join(", "))))
     : h("p", { class: "quiet" }, t("add_none"));
   const follow = (job) => {

@@ -7,15 +7,30 @@ import * as api from "./api.js";
 const AVOID = -0.5;
 
 export const blank = () => ({
-  text: "", terms: [], modalities: [], where: "", least: "", readout: "instance", nearest: false,
+  text: "", terms: [], views: [], asked: {}, where: "", least: "", readout: "instance", nearest: false,
 });
+
+// Modalities that several views read, each with these views: what is asked belongs to one of them.
+let shared = {};
+
+export function know(views) {
+  const by = {};
+  for (const { name, modality } of views) (by[modality] ??= []).push(name);
+  shared = Object.fromEntries(Object.entries(by).filter(([, names]) => names.length > 1));
+  return shared;
+}
+
+// The view that a query of a modality belongs to; null where there is no choice.
+export const viewOf = (query, modality) =>
+  (shared[modality] ? query.asked[modality] ?? shared[modality][0] : null);
 
 // A term: {key: "item" | "upload", id, name, modality, weight}
 export function request(query, k) {
   return {
     query: query.text,
     terms: query.terms.map((term) => ({ [term.key]: term.id, weight: term.weight })),
-    modalities: query.modalities,
+    views: query.views,
+    asked_as: Object.keys(shared).map((modality) => viewOf(query, modality)),
     where: query.where,
     min_probability: query.least === "" ? null : Number(query.least),
     readout: query.readout,
@@ -35,7 +50,8 @@ export function toHash(query) {
       parts.append("t", [term.weight, term.modality, term.id, term.name].join("|"));
     }
   }
-  for (const modality of query.modalities) parts.append("m", modality);
+  for (const view of query.views) parts.append("v", view);
+  for (const view of Object.values(query.asked)) parts.append("a", view);
   if (query.where) parts.set("f", query.where);
   if (query.least) parts.set("p", query.least);
   if (query.readout !== "instance") parts.set("r", query.readout);
@@ -47,7 +63,8 @@ export function fromHash(hash) {
   const parts = new URLSearchParams(hash.slice(1));
   const query = blank();
   query.text = parts.get("q") ?? "";
-  query.modalities = parts.getAll("m");
+  query.views = parts.getAll("v");
+  query.asked = asked(parts.getAll("a"));
   query.where = parts.get("f") ?? "";
   query.least = parts.get("p") ?? "";
   query.readout = parts.get("r") === "semantic" ? "semantic" : "instance";
@@ -62,7 +79,7 @@ export function fromHash(hash) {
 export async function fromRequest(saved) {
   const query = blank();
   Object.assign(query, {
-    text: saved.query, modalities: saved.modalities, where: saved.where, readout: saved.readout,
+    text: saved.query, views: saved.views, asked: asked(saved.asked_as), where: saved.where, readout: saved.readout,
     least: saved.min_probability === null ? "" : String(saved.min_probability),
   });
   for (const term of saved.terms) {
@@ -72,6 +89,9 @@ export async function fromRequest(saved) {
   }
   return query;
 }
+
+const asked = (views) => Object.fromEntries(
+  Object.entries(shared).flatMap(([modality, names]) => names.filter((name) => views.includes(name)).map((name) => [modality, name])));
 
 export function addTerm(query, term) {
   const terms = query.terms.filter((each) => each.id !== term.id);

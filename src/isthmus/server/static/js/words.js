@@ -4,7 +4,7 @@ const ENGLISH = {
   skip: "Skip to results", search: "Search", placeholder: "Search by words, or drop a picture or a sound",
   attach: "Search by a picture or a sound from a file", record: "Search by a sound: record it",
   recording: "Recording; press again to end", map: "Map", saved: "Saved", index: "Add",
-  filters: "Filters", kinds: "Kinds", least: "At least", any: "anything", meaning: "Find",
+  filters: "Filters", views: "Views", view: "view", asked_as: (name) => `Ask by ${name} as`, add_as: "The files are", least: "At least", any: "anything", meaning: "Find",
   instance: "the one that fits", semantic: "what is alike", where: "Filter",
   where_hint: 'path~"holiday/*"', results: "Results", drop: "Drop a picture or a sound to search by it",
   text: "text", image: "image", audio: "sound", video: "video",
@@ -44,7 +44,7 @@ const ENGLISH = {
 const CHINESE = {
   skip: "跳到结果", search: "搜索", placeholder: "输入文字，或拖入图片、声音",
   attach: "用图片或声音文件搜索", record: "录一段声音来搜索", recording: "正在录音，再按一次结束", map: "地图", saved: "收藏", index: "添加",
-  filters: "筛选", kinds: "类型", least: "至少", any: "不限", meaning: "查找", instance: "最吻合的那个", semantic: "同类的东西",
+  filters: "筛选", views: "视图", view: "视图", asked_as: (name) => `${name}查询属于`, add_as: "这些文件是", least: "至少", any: "不限", meaning: "查找", instance: "最吻合的那个", semantic: "同类的东西",
   where: "条件", where_hint: 'path~"假期/*"', results: "结果", drop: "松手即可用它来搜索",
   text: "文字", image: "图片", audio: "声音", video: "视频",
   very_likely: "很可能", likely: "可能", maybe: "也许", unlikely: "不太可能", uncalibrated: "未校准", by_name: "名称相符", gone: "文件已不在",
@@ -86,9 +86,12 @@ export function t(key, ...values) {
 }
 
 export const likelihood = (words) => t(words.replace(" ", "_"));
-export const kind = (modality) => (modality in ENGLISH ? t(modality) : modality);
 
-export const direction = (name) => name.split("→").map(kind).join("→");
+// The name of a view or a modality; only those that isthmus made up are translated.
+const OWN = ["text", "image", "audio", "video"];
+export const kind = (name) => (OWN.includes(name) ? t(name) : name);
+
+export const direction = ({ query, gallery }) => `${kind(query)}→${kind(gallery)}`;
 
 export function translate(root = document) {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +39,12 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         raise _unreadable(item.source, error) from error
     with handle:
         yield handle
+
+
+def in_memory(item: MediaItem, limits: Limits) -> MediaItem:
+    """The same item with its bytes at hand; raises what :func:`open_payload` raises."""
+    with open_payload(item, limits) as handle:
+        return replace(item, payload=handle.read())
 
 
 def check_file(path: Path, source: str, limits: Limits) -> None:

@@ -1,4 +1,7 @@
-"""Encoding for many callers: who comes while the encoder works is served with the next batch."""
+"""A micro-batcher: calls that come while the encoder works are encoded in the next batch.
+
+This is own code because batchers such as the one of Ray Serve come with a server of their own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _MOST = 64
 """Callers of one batch, so that nobody waits for a batch without end."""
 
 
-class Together:
+class MicroBatcher:
     """An encoder whose callers in several threads are encoded in one batch.
 
     Nobody waits for company: a batch holds those who came while the one before was encoded.
@@ -33,7 +36,7 @@ class Together:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._encoder, name)
 
-    def encode(self, batch: Sequence[Any]) -> F32:
+    def encode(self, batch: Sequence[object]) -> F32:
         """As the encoder does, ``(len(batch), dim)`` float32."""
         call = _Call(batch)
         with self._lock:
@@ -72,7 +75,7 @@ class Together:
 class _Call:
     """What one caller wants, and gets."""
 
-    def __init__(self, batch: Sequence[Any]) -> None:
+    def __init__(self, batch: Sequence[object]) -> None:
         self.batch = batch
         self.result: F32 | None = None
         self.error: Exception | None = None

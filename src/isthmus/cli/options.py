@@ -1,0 +1,57 @@
+"""Settings classes as options of a command, so that each option is described in one place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from functools import wraps
+from typing import Any, Literal, get_origin, get_type_hints
+
+import typer
+
+from isthmus.tasks import SearchOptions
+
+Command = Callable[..., None]
+
+
+def with_search_options(command: Command) -> Command:
+    """Give a command one option for each field of :class:`SearchOptions`.
+
+    Args:
+        command: Has a keyword-only parameter ``options``, which gets all of them.
+    """
+    own = inspect.signature(command, eval_str=True)
+    kept = [each for each in own.parameters.values() if each.name != "options"]
+    hints = get_type_hints(SearchOptions)
+    given = [_parameter(each, hints[each.name]) for each in fields(SearchOptions)]
+    place = next(i for i, each in enumerate(own.parameters) if each == "options")
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        chosen = {each.name: arguments.pop(each.name) for each in given}
+        told = {name: value for name, value in chosen.items() if value is not None}
+        command(**arguments, options=SearchOptions(**told))
+
+    parameters = [*kept[:place], *given, *kept[place:]]
+    everything = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    vars(run)["__signature__"] = own.replace(parameters=everything)
+    run.__annotations__ = {each.name: each.annotation for each in everything}
+    return run
+
+
+def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
+    """One field as an option of typer; None where the user says nothing of a text or a list."""
+    dashed, origin, told = field.name.replace("_", "-"), get_origin(hint), field.metadata
+    flag = told.get("flag", f"--{dashed}")
+    several = origin is Sequence
+    option = typer.Option(
+        None if several or field.default == "" else field.default,
+        f"{flag}/--no-{dashed}" if hint is bool and field.default else flag,
+        help=f"{told['description']} Repeatable." if several else told["description"],
+        min=told.get("ge"),
+        max=told.get("le"),
+    )
+    annotation = list[str] if several else str if origin is Literal else hint
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(field.name, kind, default=option, annotation=annotation)

@@ -1,0 +1,149 @@
+"""Runs as a program: decodes what its parent sends, so that it happens in no other process.
+
+It is started by its path, so that it imports the decoders and, where an encoder prepares items
+here, that encoder; nothing else of the package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isthmus.core import wire
+from isthmus.core.contracts import Encoder, image_side_of
+from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, MediaError
+from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.view import IMAGE
+from isthmus.encoders import load
+from isthmus.media import Limits, decode, preview
+from isthmus.media.child import capped, deadline, limit, serve
+from isthmus.media.payload import in_memory
+from isthmus.media.sniff import HEAD_BYTES, container
+
+_MEMORY = 6 * 2**30
+"""Address space, most of which libraries of an encoder's reserve and never touch."""
+_DECODING = 2 * 2**30
+"""What decoding one item may add to it."""
+_DRAWINGS = ("svg", "svgz")
+
+
+class _UnpreparedError(Exception):
+    """This process cannot do for an encoder what its parent can."""
+
+
+@contextmanager
+def _caps(item: MediaItem, limits: Limits) -> Iterator[MediaItem]:
+    """Yields an item under a cap on memory; drawings have less time than the rest, too."""
+    with ExitStack() as stack:
+        stack.enter_context(capped(_DECODING))
+        if item.modality == IMAGE:
+            item = in_memory(item, limits)
+            if container(item.read()[:HEAD_BYTES], source=item.source) in _DRAWINGS:
+                stack.enter_context(deadline(limits.svg_seconds))
+        yield item
+
+
+def _decoded(item: MediaItem, limits: Limits, *, image_side: int | None) -> Any:
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=image_side)
+    if isinstance(decoded, Waveform):
+        return decoded.samples, decoded.rate
+    return np.asarray(decoded)
+
+
+def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
+    with _caps(item, limits) as own:
+        return np.asarray(preview.small(own, limits, side=side))
+
+
+def _aspect(item: MediaItem, limits: Limits) -> float:
+    with capped(_DECODING):
+        return preview.aspect(item, limits)
+
+
+def _prepared(
+    item: MediaItem, limits: Limits, *, spec: str, options: dict[str, Any], fingerprint: str
+) -> Any:
+    """What an encoder takes."""
+    encoder = _encoder(spec, options, fingerprint)
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=image_side_of(encoder))
+    try:
+        return encoder.prepare(decoded)
+    except (IsthmusError, MemoryError):
+        raise
+    except Exception as error:  # of the user's code; it costs this item
+        what = f"{type(error).__name__}: {error}"
+        raise CorruptMediaError(
+            item.source, f"the encoder {encoder.id!r} cannot prepare it ({what})"
+        ) from error
+
+
+def _encoder(spec: str, options: dict[str, Any], fingerprint: str) -> Encoder:
+    try:
+        encoder = load(spec, **options)
+    except Exception as error:  # of the user's code; the parent has the encoder
+        raise _UnpreparedError(str(error)) from error
+    if encoder.fingerprint != fingerprint:
+        raise _UnpreparedError("its code or weights have changed")
+    return encoder
+
+
+def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(item: MediaItem, limits: Limits, **parameters: Any) -> Any:
+        with _caps(item, limits) as own:
+            return make(own, limits, **parameters)
+
+    return made
+
+
+_ANSWERS: dict[str, Callable[..., Any]] = {
+    "decode": _decoded,
+    "prepare": _prepared,
+    "small": _small,
+    "thumbnail": _preview(preview.thumbnail),
+    "aspect": _aspect,
+    "clip": _preview(preview.clip),
+    "loudness": _preview(preview.loudness),
+}
+
+
+def answer(request: bytes, limits: Limits) -> bytes:
+    """Do what a request asks for: pack what came of it, or the name and reason of an error."""
+    asked = wire.unpack(request)
+    if asked is None:  # a parent that warms up
+        importlib.import_module("isthmus.media.image")
+        return wire.pack(None)
+    kind, document, parameters = asked
+    payload = document.pop("payload")
+    item = MediaItem(payload=Path(payload) if isinstance(payload, str) else payload, **document)
+    try:
+        made = _ANSWERS[kind](item, limits, **parameters)
+    except _UnpreparedError as error:
+        return wire.pack(("unprepared", str(error)))
+    except MediaError as error:
+        return wire.pack(("failed", type(error).__name__, error.reason))
+    except (IsthmusError, MemoryError) as error:
+        return wire.pack(("failed", type(error).__name__, str(error)))
+    try:
+        return wire.pack(("made", made))
+    except InputError as error:  # an encoder takes what no pipe can carry
+        return wire.pack(("unprepared", str(error)))
+
+
+def main() -> None:
+    """Serve requests of the parent."""
+    limits = Limits(**json.loads(sys.argv[1]))
+    limit(_MEMORY)
+    serve(lambda request: answer(request, limits))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""Decoding in child processes with caps on memory and time: the only place where it happens.
+
+Own code rather than a pool of the standard library or ``loky``: those send pickles, import the
+caller's main module again, and lose a whole pool when one worker crashes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from isthmus.core import errors, wire
+from isthmus.core.contracts import Encoder, Fitted, image_side_of
+from isthmus.core.errors import CorruptMediaError, IsthmusError, MediaError, MediaTooLargeError
+from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.view import AUDIO, IMAGE
+from isthmus.encoders import Recipe, recipe_of
+from isthmus.encoders.base import usable_cores
+from isthmus.media import PLAIN, decode
+from isthmus.media.child import ChildLostError, ChildProcess
+from isthmus.media.limits import DEFAULT, Limits
+from isthmus.media.payload import check_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+SECONDS = 60.0
+"""An item that takes longer is given up; decoding a large picture takes one or two."""
+_SPARE = 2
+"""Children beyond the cores, so that a batch, which uses one a core, never holds all of them: a
+thumbnail need not wait until a file that hangs is given up."""
+_PROGRAM = str(Path(__file__).with_name("_decode_child.py"))
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture: WebP, and its size in pixels."""
+
+    webp: bytes
+    width: int
+    height: int
+
+
+class DecodeWorkers:
+    """Child processes that decode, for all threads of this process.
+
+    A file that crashes its decoder, never ends, or asks for all memory costs that file. A child
+    starts when it is first needed, is kept for the next request and is replaced when it is lost.
+
+    Text and vectors need no decoder and so no child, see :data:`isthmus.media.PLAIN`.
+
+    Args:
+        most: Children at a time; default: two more than the cores of this machine.
+        limits: Caps on items.
+        seconds: After which an item is given up.
+    """
+
+    def __init__(
+        self, most: int | None = None, *, limits: Limits = DEFAULT, seconds: float = SECONDS
+    ) -> None:
+        self.most = most or usable_cores() + _SPARE
+        self._limits, self._seconds = limits, seconds
+        self._arguments = [_PROGRAM, json.dumps(asdict(limits))]
+        self.forget()
+
+    def forget(self) -> None:
+        """Start over in a forked process: the children belong to its parent."""
+        self._places = threading.Semaphore(self.most)
+        self._lock = threading.Lock()
+        self._idle: list[ChildProcess] = []
+        self._all: list[ChildProcess] = []
+        self._unprepared: set[Recipe] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the children that run."""
+        with self._lock:
+            children = list(self._all)
+        return [pid for child in children if (pid := child.pid) is not None]
+
+    def decode(self, item: MediaItem, *, image_side: int | None = None) -> Any:
+        """What :func:`isthmus.media.decode` yields, from a child.
+
+        Args:
+            item: What to decode.
+            image_side: The shorter side, in pixels, that the caller needs at least.
+
+        Raises:
+            MediaError: If the item cannot be used, with the reason.
+        """
+        if item.modality in PLAIN:
+            return decode(item, self._limits)
+        found = self._ask("decode", item, image_side=image_side)
+        if item.modality == IMAGE:
+            return _picture(found)
+        return Waveform(*found) if item.modality == AUDIO else found
+
+    def prepare(self, item: MediaItem, encoder: Encoder) -> Any:
+        """What an encoder takes of an item.
+
+        A child that can load the encoder prepares the item, too. Of an object that its owner
+        made, or one that was fitted, the item is decoded there and prepared here.
+
+        Raises:
+            InputError: If nothing can be made of the item, with the reason.
+        """
+        recipe = None
+        if item.modality not in PLAIN and not isinstance(encoder, Fitted):
+            recipe = recipe_of(encoder)
+        if recipe is not None and recipe not in self._unprepared:
+            named = {"spec": recipe.spec, "options": json.loads(recipe.options)}
+            try:
+                return self._ask("prepare", item, **named, fingerprint=encoder.fingerprint)
+            except _UnpreparedError:
+                self._unprepared.add(recipe)
+        return encoder.prepare(self.decode(item, image_side=image_side_of(encoder)))
+
+    def small(self, item: MediaItem, side: int) -> Picture:
+        """A picture in RGB whose longer side is at most ``side`` pixels.
+
+        Raises:
+            MediaError: If it is no picture or cannot be decoded; so do all that follow.
+        """
+        return _picture(self._ask("small", item, side=side))
+
+    def thumbnail(self, item: MediaItem, side: int) -> Thumbnail:
+        """The same as a file."""
+        return Thumbnail(*self._ask("thumbnail", item, side=side))
+
+    def aspect(self, item: MediaItem) -> float:
+        """Width over height of a picture as it is shown, from its header alone."""
+        return float(self._ask("aspect", item))
+
+    def clip(self, item: MediaItem, seconds: float, *, compression: float | None = None) -> bytes:
+        """The first seconds of a sound as Ogg; see :func:`isthmus.media.preview.clip`."""
+        return bytes(self._ask("clip", item, seconds=seconds, compression=compression))
+
+    def loudness(self, item: MediaItem, points: int) -> bytes:
+        """Peaks of a sound; see :func:`isthmus.media.preview.loudness`."""
+        return bytes(self._ask("loudness", item, points=points))
+
+    def warm_up(self) -> None:
+        """Start a child, so that the first request need not wait for it."""
+        with self._child() as child:
+            child.ask(wire.pack(None), seconds=self._seconds)
+
+    def close(self) -> None:
+        """End the children; a later request starts new ones."""
+        with self._lock:
+            children = list(self._all)
+        for child in children:
+            child.close()
+
+    @contextmanager
+    def _child(self) -> Iterator[ChildProcess]:
+        """A child for one request, the one that was last at work if there is one."""
+        with self._places:
+            with self._lock:
+                if not self._idle:
+                    self._idle.append(ChildProcess(self._arguments, _ONE_THREAD))
+                    self._all.append(self._idle[-1])
+                child = self._idle.pop()
+            try:
+                yield child
+            finally:
+                with self._lock:
+                    self._idle.append(child)
+
+    def _ask(self, kind: str, item: MediaItem, **parameters: Any) -> Any:
+        request = wire.pack((kind, self._document(item), parameters))
+        try:
+            with self._child() as child:
+                status, reply = child.ask(request, seconds=self._seconds)
+        except ChildLostError as error:
+            if error.late:
+                raise MediaTooLargeError(item.source, "decoding it took too long") from error
+            raise CorruptMediaError(item.source, "decoding it crashed") from error
+        if status:
+            reason = reply.decode("utf-8", "replace")
+            raise CorruptMediaError(item.source, f"cannot be decoded ({reason})")
+        outcome, *rest = wire.unpack(reply)
+        if outcome == "made":
+            return rest[0]
+        if outcome == "unprepared":
+            raise _UnpreparedError(rest[0])
+        raise _error(item.source, *rest)
+
+    def _document(self, item: MediaItem) -> dict[str, Any]:
+        """An item as a child gets it; its folder is its own, so paths are whole."""
+        document: dict[str, Any] = {"id": item.id, "modality": item.modality}
+        document |= {"source": item.source, "span": item.span}
+        match item.payload:
+            case Path() as path:
+                return {**document, "payload": str(path.absolute())}
+            case bytes() as data:
+                check_size(len(data), item.source, self._limits)
+                return {**document, "payload": data}
+        raise MediaError(item.source, f"needs a file or bytes to be decoded as {item.modality}")
+
+
+class _UnpreparedError(Exception):
+    """A child cannot do for an encoder what this process can."""
+
+
+def _picture(pixels: Any) -> Picture:
+    from PIL import Image
+
+    return Image.fromarray(np.asarray(pixels, dtype=np.uint8), "RGB")
+
+
+def _error(source: str, name: str, reason: str) -> IsthmusError:
+    """The child's own error, by its name; memory that ran out is one too."""
+    if name == "MemoryError":
+        return MediaTooLargeError(source, "needs more memory than decoding one item may take")
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, MediaError):
+        return kind(source, reason)
+    if isinstance(kind, type) and issubclass(kind, IsthmusError):
+        return kind(reason)
+    return CorruptMediaError(source, f"cannot be decoded ({reason or name})")
+
+
+WORKERS = DecodeWorkers()
+"""The ones of this process; none is started before something is decoded."""
+
+atexit.register(WORKERS.close)
+os.register_at_fork(after_in_child=WORKERS.forget)

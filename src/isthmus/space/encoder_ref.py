@@ -1,0 +1,81 @@
+"""Which encoder a view of a space was made for, and how to get it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from isthmus.core.contracts import Configured, Encoder, Fitted
+from isthmus.core.errors import FingerprintError, InputError
+from isthmus.core.linalg import Array
+from isthmus.encoders import load as load_encoder
+
+
+@dataclass(frozen=True)
+class EncoderRef:
+    """Which encoder a view of a space was made for, and how to get it again.
+
+    Attributes:
+        spec: What :func:`isthmus.encoders.load` takes; empty for an object of the user's.
+        modality: What it reads.
+        fingerprint: Of the encoder; another one is refused.
+        dim: Length of its vectors.
+        options: Further options for loading.
+        state: What a fitted encoder learned, as JSON.
+        tensors: What a fitted encoder learned, as arrays.
+    """
+
+    spec: str
+    modality: str
+    fingerprint: str
+    dim: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] | None = None
+    tensors: Mapping[str, Array] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
+        """Describe an encoder that is at hand."""
+        state, tensors = encoder.state() if isinstance(encoder, Fitted) else (None, {})
+        options = encoder.options() if isinstance(encoder, Configured) else {}
+        named = (spec, encoder.modality, encoder.fingerprint, encoder.dim)
+        return cls(*named, options if spec else {}, state, tensors)
+
+    def load(self) -> Encoder:
+        """The encoder, checked to be the one the space was made for.
+
+        Raises:
+            InputError: If it was an object of the user's, which nothing can load.
+            FingerprintError: If weights or preprocessing differ from those of the space.
+        """
+        if not self.spec:
+            raise InputError(
+                f"the encoder of {self.modality} was an object of yours, which a space cannot "
+                "load; attach it: space.attach(encoder)"
+            )
+        encoder = load_encoder(self.spec, **self.options)
+        if self.state is not None and isinstance(encoder, Fitted):
+            encoder = encoder.from_state(self.state, self.tensors)
+        self.check(encoder)
+        return encoder
+
+    def check(self, encoder: Encoder) -> None:
+        """Refuse an encoder that is not the one the space was made for."""
+        if encoder.modality != self.modality or encoder.fingerprint != self.fingerprint:
+            raise FingerprintError(
+                f"the space was made with {self.spec or 'an encoder'} {self.fingerprint[:12]} for "
+                f"{self.modality}, this is {encoder.id} {encoder.fingerprint[:12]} for "
+                f"{encoder.modality}; install the release it was made with, or align again"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the tensors, for the document of a space."""
+        return {
+            "spec": self.spec,
+            "modality": self.modality,
+            "fingerprint": self.fingerprint,
+            "dim": self.dim,
+            "options": dict(self.options),
+            "state": self.state,
+        }

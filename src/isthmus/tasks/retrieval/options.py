@@ -1,0 +1,131 @@
+"""How to search: every option once, for Python, the command line, the server and MCP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from numbers import Real
+from typing import Any, Self
+
+from isthmus.core.errors import InputError
+from isthmus.space.readout import Readout, check_readout
+from isthmus.store.filters import Filter, parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """How to search.
+
+    The metadata of a field is what the command line and the schema of the API say of it, in the
+    words that pydantic knows: ``description``, ``ge``, ``le``, ``max_length``. ``flag`` is its
+    name on the command line, where that is not the name of the field.
+
+    Attributes:
+        k: How many hits.
+        views: Only items of these views; empty for all.
+        asked_as: Views that the parts of the query belong to; needed where several views of the
+            space read one modality.
+        where: A filter, such as ``path~"animals/*" and added>2026-01-01``; empty for none.
+        min_probability: Leave out hits below it; None leaves out none.
+        readout: ``"instance"`` for the one that belongs, ``"semantic"`` for what is alike.
+        words: Whether items that hold the words of the query are found by them too.
+        exact: Look at every row even where an index would be faster.
+
+    Raises:
+        InputError: If one of them cannot be used.
+
+    Example:
+        >>> SearchOptions(views="image", k=3).views
+        ('image',)
+    """
+
+    k: int = field(default=10, metadata={"description": "How many hits.", "flag": "-k", "ge": 1})
+    views: Sequence[str] = field(
+        default=(),
+        metadata={
+            "description": "Only items of this view, such as image.",
+            "flag": "--view",
+            "max_length": 64,
+        },
+    )
+    asked_as: Sequence[str] = field(
+        default=(),
+        metadata={
+            "description": "View that the query belongs to, where several read its modality.",
+            "flag": "--as",
+            "max_length": 64,
+        },
+    )
+    where: str = field(
+        default="",
+        metadata={
+            "description": "Filter, such as 'path~\"animals/*\" and added>2026-01-01'.",
+            "max_length": 1000,
+        },
+    )
+    min_probability: float | None = field(
+        default=None,
+        metadata={"description": "Leave out hits that are less likely to match.", "ge": 0, "le": 1},
+    )
+    readout: Readout = field(
+        default="instance",
+        metadata={"description": "instance: the one that belongs; semantic: what is alike."},
+    )
+    words: bool = field(
+        default=True,
+        metadata={"description": "Also find items whose name or text holds the words."},
+    )
+    exact: bool = field(
+        default=False,
+        metadata={"description": "Look at every row, even where an index would be faster."},
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("views", "asked_as"):
+            given = getattr(self, name)
+            names = (given,) if isinstance(given, str) else tuple(given)
+            object.__setattr__(self, name, names)
+        for each in fields(self):
+            _check_range(each.name, getattr(self, each.name), each.metadata)
+        check_readout(self.readout)
+        _ = self.filter  # a mistake is told now
+
+    @classmethod
+    def of(cls, options: Self | None = None, /, **changes: Any) -> Self:
+        """Options, some of them changed by name.
+
+        Raises:
+            InputError: If there is no option of a name.
+        """
+        known = [each.name for each in fields(cls)]
+        if unknown := [name for name in changes if name not in known]:
+            raise InputError(f"search has no option {unknown[0]!r}; there are {', '.join(known)}")
+        return replace(options, **changes) if options is not None else cls(**changes)
+
+    @cached_property
+    def filter(self) -> Filter | None:
+        """:attr:`where` as a filter, None where there is none."""
+        return parse(self.where) if self.where.strip() else None
+
+    def check_views(self, known: Sequence[str]) -> None:
+        """Refuse views that a space does not have.
+
+        Args:
+            known: Views of the space.
+
+        Raises:
+            InputError: If a view is not among them.
+        """
+        for view in (*self.views, *self.asked_as):
+            if view not in known:
+                raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+
+
+def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:
+    least, most = metadata.get("ge"), metadata.get("le")
+    if value is None or least is None or not isinstance(value, Real):
+        return
+    if not least <= value or (most is not None and not value <= most):
+        limits = f"at least {least}" if most is None else f"between {least} and {most}"
+        raise InputError(f"{name} must be {limits}, got {value}")

@@ -1,0 +1,208 @@
+"""The form in which queries are typed: read by a scanner whose time is linear in the text."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from isthmus.core.errors import InputError
+from isthmus.media.source import is_file
+
+STORED = "id:"
+"""What the id of an item of the store is written behind."""
+FILE = "file:"
+"""What a path may be written behind."""
+Kind = Literal["words", "file", "stored"]
+_OPERATOR = re.compile(r"(?<=\s)[+-](?=\s)")
+_WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*\*\s*")
+_BLANKS = re.compile(r"\s*")
+_STRING = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".wav", ".ogg", ".flac", ".mp3"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a query, as it was typed.
+
+    Attributes:
+        kind: What it is.
+        content: Words, one for each wording; or a path; or an id.
+        avoided: Whether it stands behind a minus.
+        weight: Before it; None where there is none.
+        view: Named before it; None where there is none.
+    """
+
+    kind: Kind
+    content: tuple[str, ...]
+    avoided: bool = False
+    weight: float | None = None
+    view: str | None = None
+
+
+def quote(text: str) -> str:
+    """A text in quotes, as :func:`parts` reads it.
+
+    Example:
+        >>> print(quote('5" pipe'))
+        "5"" pipe"
+    """
+    return '"' + text.replace('"', '""') + '"'
+
+
+def quote_view(name: str) -> str:
+    """The name of a view as it stands before a part.
+
+    Example:
+        >>> print(quote_view("photo_a"), quote_view("a→b"))
+        photo_a "a→b"
+    """
+    return name if re.fullmatch(r"\w+", name) and f"{name}:" not in (STORED, FILE) else quote(name)
+
+
+def parts(text: str, *, files: bool, views: Collection[str]) -> Iterator[Part]:
+    """The parts of a query; see :meth:`isthmus.tasks.Query.parse`.
+
+    Args:
+        text: Not blank.
+        files: Whether a part may name a file.
+        views: Names that may stand before a part.
+
+    Raises:
+        InputError: If a part looks like the path of a file that is not there.
+    """
+    return _Scanner(text.strip(), files, views).run()
+
+
+class _Scanner:
+    """Goes through a text once; a newline is a blank."""
+
+    def __init__(self, text: str, files: bool, views: Collection[str]) -> None:
+        self._text, self._files = text, files
+        self._views = sorted(views, key=len, reverse=True)
+        self._operators = [found.start() for found in _OPERATOR.finditer(text)]
+        self._curly = -1
+
+    def run(self) -> Iterator[Part]:
+        text, place, sign = self._text, 0, "+"
+        if text[0] in "+-" and text[1:2].isspace():
+            place, sign = self._past_blanks(1), text[0]
+        while True:
+            part, end = self._part(place, sign == "-")
+            yield part
+            if end == len(text):
+                return
+            place, sign = self._past_blanks(end + 1), text[end]
+
+    def _part(self, start: int, avoided: bool) -> tuple[Part, int]:
+        """The part that begins at a place, and the operator or the end behind it."""
+        # An operator needs something before it, so one that opens a part is a word.
+        later = bisect_right(self._operators, start)
+        stop = self._operators[later] if later < len(self._operators) else len(self._text)
+        weight, body = None, start
+        found = _WEIGHT.match(self._text, start, stop)
+        if found is not None and found.end() < stop:
+            weight, body = float(found[1]), found.end()
+        view, inner = self._view(body)
+        kind, content, end = self._quoted(inner)
+        if end is None and view is not None and self._files and self._begins(FILE, inner, stop):
+            kind, content, end = "file", (self._bare(inner + len(FILE), stop),), stop
+        if end is None or (view is not None and kind == "stored"):
+            view, end = None, stop
+            kind, content = self._plain(body, stop)
+        return Part(kind, content, avoided, weight, view), end
+
+    def _plain(self, start: int, stop: int) -> tuple[Kind, tuple[str, ...]]:
+        """A part without quotes."""
+        bare = self._bare(start, stop)
+        if self._begins(STORED, start, stop):
+            return "stored", (bare.removeprefix(STORED),)
+        if self._files and self._begins(FILE, start, stop):
+            return "file", (bare.removeprefix(FILE),)
+        if self._files and is_file(bare):
+            return "file", (bare,)
+        if self._files and _looks_like_a_path(bare):
+            raise InputError(f"there is no file {bare!r}; put words into quotes")
+        return "words", (bare,)
+
+    def _view(self, start: int) -> tuple[str | None, int]:
+        """A view that is named before a part, and where the part goes on."""
+        found = self._string(start) if self._text.startswith('"', start) else None
+        if found is not None and self._text.startswith(":", found):
+            name = self._content(start, found)
+            return (name, found + 1) if name in self._views else (None, start)
+        for view in self._views:
+            if self._text.startswith(f"{view}:", start) and f"{view}:" not in (STORED, FILE):
+                return view, start + len(view) + 1
+        return None, start
+
+    def _quoted(self, start: int) -> tuple[Kind, tuple[str, ...], int | None]:
+        """A part in quotes; None for its end where it is none."""
+        kind: Kind = "words"
+        if self._text.startswith(STORED, start):
+            kind, start = "stored", start + len(STORED)
+        elif self._files and self._text.startswith(FILE, start):
+            kind, start = "file", start + len(FILE)
+        bounds: list[tuple[int, int]] = []
+        while True:
+            end = self._string(start)
+            if end is None:
+                return kind, (), None
+            bounds.append((start, end))
+            if kind != "words" or not self._text.startswith("|", end):
+                break
+            start = end + 1
+        closed = self._closed(end)
+        return (
+            kind,
+            () if closed is None else tuple(self._content(*each) for each in bounds),
+            closed,
+        )
+
+    def _string(self, start: int) -> int | None:
+        """Where a text in quotes ends that begins there; None where none does."""
+        if self._text.startswith("“", start):
+            # Nothing but the next one can close it, and places only grow.
+            if self._curly <= start:
+                self._curly = self._text.find("”", start)
+            if self._curly < 0:
+                self._curly = len(self._text)
+            return None if self._curly == len(self._text) else self._curly + 1
+        if not self._text.startswith('"', start):
+            return None
+        found = _STRING.match(self._text, start)
+        return None if found is None else found.end()
+
+    def _content(self, start: int, end: int) -> str:
+        inner = self._text[start + 1 : end - 1]
+        return inner.replace('""', '"') if self._text[start] == '"' else inner
+
+    def _closed(self, end: int) -> int | None:
+        """The operator or the end of the text that follows a part in quotes."""
+        place = self._past_blanks(end)
+        if place == len(self._text):
+            return place
+        index = bisect_right(self._operators, end)
+        follows = index < len(self._operators) and self._operators[index] == place
+        return place if follows else None
+
+    def _begins(self, prefix: str, start: int, stop: int) -> bool:
+        """Whether a prefix stands there, right before something."""
+        end = start + len(prefix)
+        there = self._text.startswith(prefix, start) and end < stop
+        return there and not self._text[end].isspace()
+
+    def _bare(self, start: int, stop: int) -> str:
+        return self._text[start:stop].strip()
+
+    def _past_blanks(self, place: int) -> int:
+        found = _BLANKS.match(self._text, place)
+        return place if found is None else found.end()
+
+
+def _looks_like_a_path(text: str) -> bool:
+    suffix = Path(text).suffix.lower()
+    return " " not in text and (suffix in _SUFFIXES or text.startswith(("/", "./", "~/")))
