@@ -12,23 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli import running
 from tests.waiting import PATIENCE, until
 
-from isthmus.datasets import load
+from isthmus import encoders
+from isthmus.datasets import load, shapes
 
 WORDS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "grey": (128,) * 3}
 
 
-def isthmus(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "isthmus", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=PATIENCE,
-        env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
-    )
+def isthmus(*arguments: str | Path, cwd: Path | None = None) -> running.Done:
+    return running.run(*arguments, cwd=cwd, COLUMNS="120", NO_COLOR="1")
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +58,10 @@ CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog")
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, isthmus.cli.main as m\n"
+        "import runpy, sys\n"
         "sys.argv = ['isthmus', '--help']\n"
         "try:\n"
-        "    m.run()\n"
+        "    runpy.run_module('isthmus', run_name='__main__')\n"
         "except SystemExit as end:\n"
         "    assert not end.code, end.code\n"
         "heavy = {'torch', 'pyarrow', 'sklearn', 'onnxruntime', 'PIL'} & set(sys.modules)\n"
@@ -233,7 +227,9 @@ def test_columns_of_a_table_become_views(folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 1 and "NAME=VIEW:MODALITY" in done.stderr
 
 
-def test_demo_on_shapes(tmp_path: Path) -> None:
+def test_demo_on_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shapes.load.__kwdefaults__, "n", 120)
+    monkeypatch.setattr(encoders, "DEFAULTS", encoders.CLASSICAL)  # the README runs the others
     done = isthmus("demo", "--data", "shapes", "-o", tmp_path / "demo", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

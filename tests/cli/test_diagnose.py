@@ -1,28 +1,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.cli import running
 
 from isthmus.datasets import load
 
 CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog", "-e", "audio=mfcc")
 
 
-def isthmus(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "isthmus", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
-    )
+def isthmus(*arguments: str | Path) -> running.Done:
+    return running.run(*arguments, COLUMNS="80", NO_COLOR="1")
 
 
 @pytest.fixture(scope="module")
