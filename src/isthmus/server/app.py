@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -30,7 +29,6 @@ from isthmus.server.service import Service
 from isthmus.server.settings import Settings
 from isthmus.tasks import Store
 
-PAGE = Path(__file__).parent / "static"
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (BusyError, 409),
     (MissingDataError, 404),
@@ -80,7 +78,7 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
     metrics = app.state.metrics = Metrics(lambda: dict(store.backend.count()))
     app.include_router(routes.router)
     app.router.routes.extend(machine_app.routes)
-    app.mount("/static", StaticFiles(directory=PAGE), name="static")
+    app.mount("/static", StaticFiles(directory=routes.PAGE), name="static")
     for kind in (IsthmusError, OSError):
         app.add_exception_handler(kind, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Path, Query, Request, UploadFile
@@ -17,6 +18,8 @@ from isthmus.server.jobs import Run, problems
 from isthmus.server.previews import THUMBNAIL_SIDES, file_of
 from isthmus.server.service import Service
 
+PAGE = FilePath(__file__).parent / "static"
+"""The page, its style and its scripts."""
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"cache-control": "no-cache"}
 _PERIOD = 0.2
@@ -57,8 +60,6 @@ ItemId = Annotated[str, Path(min_length=1, max_length=200, description="Id of an
 @router.get("/", include_in_schema=False)
 def page(request: Request) -> FileResponse:
     """The page."""
-    from isthmus.server.app import PAGE
-
     return FileResponse(PAGE / "index.html", headers=_ALWAYS_ASK)
 
 
