@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from tests.server.conftest import HOSTILE, Place, served
 
+from isthmus.server.settings import PAGE
+
 pytestmark = pytest.mark.browser
 
 DROP = """([data, name, type]) => {
@@ -397,7 +399,5 @@ def test_the_page_says_when_the_server_is_gone(browser: Any, address: str) -> No
 
 
 def test_script_and_style_stay_light() -> None:
-    from isthmus.server.settings import PAGE
-
     files = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES

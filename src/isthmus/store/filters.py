@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from isthmus.core.errors import InputError
-from isthmus.store.base import Entry
+from isthmus.store.records import Entry
 
 FIELDS = ("view", "modality", "path", "text", "added", "size", "gone")
 _TOKEN = re.compile(

@@ -15,9 +15,10 @@ from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import short, writers_lock
 from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
-from isthmus.store.base import Damage, Entry, FileRecord
+from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
+from isthmus.store.records import Entry, FileRecord
 from isthmus.store.rows import Rows
 from isthmus.store.vector_index import VectorIndex
 
