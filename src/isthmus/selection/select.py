@@ -151,8 +151,7 @@ def select(
     deals = _dealt(pairs, groups, sources, seed)
     table = Table(deals, _measure_for(readout, pairs), progress)
     setting = Setting(readout, len(pairs), grouped(pairs))
-    entrants = tuple(entering(choices, setting) if auto else choices)
-    plan = _Plan(entrants, setting, auto, tuple(sources or ()))
+    plan = _Plan.of(choices, setting, auto=auto, sources=sources or ())
     singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
     count = deals[0].count
     doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
@@ -187,6 +186,14 @@ class _Plan:
     setting: Setting
     auto: bool
     sources: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, choices: Sequence[Candidate], setting: Setting, *, auto: bool, sources: Iterable[str]
+    ) -> _Plan:
+        """Made of those choices that may enter."""
+        entrants = entering(choices, setting) if auto else choices
+        return cls(tuple(entrants), setting, auto, tuple(sources))
 
 
 def _check_enough(pairs: PairedVectors) -> None:
