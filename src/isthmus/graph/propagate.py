@@ -71,6 +71,7 @@ class Propagation(Aligner):
         ridge: float = 3.0,
         power: float = 0.5,
         components: int = 128,
+        *,
         k: int = 10,
         gamma: float = 3.0,
         restart: float = 0.2,
@@ -97,7 +98,15 @@ class Propagation(Aligner):
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
         self.heads_ = {
             m: leave_head(
-                closed, m, nodes, known[m], graph, states, (self.k, self.gamma, self.restart)
+                m,
+                closed,
+                nodes,
+                known[m],
+                graph,
+                states,
+                k=self.k,
+                gamma=self.gamma,
+                restart=self.restart,
             )
             for m in nodes.names
         }
@@ -134,19 +143,34 @@ def travel(matrix: Sparse, start: F32, *, restart: float, hops: int) -> F32:
 
 
 def leave_head(
-    closed: CCA,
     m: str,
+    closed: CCA,
     nodes: Nodes,
     known: Neighbours,
     graph: Graph,
     states: F32,
-    numbers: tuple[int, float, float],
+    *,
+    k: int,
+    gamma: float,
+    restart: float,
     correction: Correction | None = None,
 ) -> GraphHead:
-    """The head of one view; ``numbers`` are k, γ and restart."""
+    """The head of one view.
+
+    Args:
+        m: The view.
+        closed: The closed form.
+        nodes: Of all views.
+        known: Neighbours among the items of this view.
+        graph: That new items join.
+        states: ``(N, c)`` of all nodes after all hops but the last.
+        k: Neighbours by which a new item joins.
+        gamma: Exponent of their cosines.
+        restart: What a new item keeps of the closed form.
+        correction: Of a network, if any.
+    """
     linear = closed.heads_[m]
     assert isinstance(linear, LinearHead)
-    k, gamma, restart = numbers
     span = nodes.span(m)
     degree = degrees(graph.known)[span]
     joint = Joint(known.centre, known.bank, degree, k, gamma, graph.units[m])

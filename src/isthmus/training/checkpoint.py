@@ -12,6 +12,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError
 
 _KIND = "checkpoint"
 _STATE = "training"
+"""Folder, inside that of the checkpoint, which is replaced as a whole."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from isthmus.core.linalg import l2_normalize
 from isthmus.core.rows import thin
 
 _MIN_ANCHORS = 3
+"""About their mean, two anchors lie on one line and tell only two sides apart."""
 
 
 class Anchors(Aligner):

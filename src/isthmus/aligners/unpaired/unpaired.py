@@ -20,13 +20,21 @@ from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
 
 _DIMENSIONS = (20, 30, 45, 70, 100)
+"""Of principal coordinates, half as many again each time; :func:`refine` stops where it must."""
 _COORDINATES = 200
+"""Kept of each view: twice the most that are matched. Chosen, not tuned."""
 _STEPS = 30
+"""Values of β in graduated assignment. Chosen, not tuned."""
 _MIN_ROWS = 40
+"""Twice the fewest dimensions. Chosen, not tuned."""
 _GATE_PAIRS = 10
+"""Two held-out pairs in each of five folds are the least that can be compared."""
 _FOLDS = 5
+"""Of the pairs, for the gate; as many as the selection has."""
 _ROUNDS = 2
+"""Matching and fitting in turn. Chosen, not tuned."""
 _WEIGHTS = (0.0, 0.3, 1.0)
+"""Of matches beside pairs; .3 helps up to fifty pairs and harms at 200 (docs/unpaired.md)."""
 
 
 class Unpaired(Aligner):
