@@ -87,7 +87,7 @@ def test_the_report_of_a_graph_network_names_its_rivals_by_both_measures() -> No
     pairs = PairedVectors(views, groups=kinds)
     params = {"epochs": 2, "components": 16, "width": 16}
     report = align(
-        pairs, aligner="cm-gnn", params=params, by_group=False, readout="semantic"
+        pairs, aligner="cm-gnn", params=params, by_group=False, nested=False, readout="semantic"
     ).report
     rivalries = report.choice.rivalries
     assert [each.rival.split()[0] for each in rivalries] == ["cca", "propagation"]
