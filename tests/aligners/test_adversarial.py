@@ -167,7 +167,7 @@ def test_rows_of_one_modality_alone_are_used() -> None:
 @pytest.mark.parametrize(
     ("views", "change", "message"),
     [
-        (planted(dims=(5, 4, 3)), {}, "joins exactly 2 modalities, got 3 .*use CCA"),
+        (planted(dims=(5, 4, 3)), {}, "joins exactly 2 views, got 3 .*use CCA"),
         (planted(n=3), {}, "3 rows of a are too few to train a judge, need 4"),
     ],
 )
