@@ -96,7 +96,9 @@ def _match(explanation: Explanation) -> str:
         said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
     if np.isnan(explanation.above):
         return f"{said}."
-    things = f"{thing(explanation.item.view)}s of the training data"
+    item = explanation.item
+    view = "" if item.view == item.item.modality else f" in the view {item.view}"
+    things = f"{thing(item.item.modality)}s of the training data{view}"
     if explanation.above >= 1:
         return f"{said}, higher than with any of the {things}."
     return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
@@ -109,7 +111,7 @@ def _side(name: str, side: Side, score: float) -> list[str]:
     if side.values[most] <= 0:
         return [f"No part of the {name} speaks for the match."]
     if not isinstance(side.places[0], Word):
-        said = f"In the {thing(side.view)}, what counts most is {_the(side)}"
+        said = f"In the {thing(side.item.modality)}, what counts most is {_the(side)}"
         if abs(side.padding) > _WORTH * score:
             said += f"; what was filled up around it adds {signed(side.padding)}"
         return [f"{said}."]
