@@ -24,7 +24,7 @@ demo: $(VENV)/.starter ## join pictures, words and sounds, and say how well it w
 	$(BIN)/isthmus demo
 
 test: setup ## run all tests; fails under 90 % coverage
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90
 
 lint: setup ## ruff, mypy --strict, and the layers
 	$(BIN)/ruff check .

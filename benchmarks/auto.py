@@ -39,10 +39,10 @@ def run(ready: Prepared, seed: int, budget: float | None, **options: Any) -> dic
         "seed": seed,
         "seconds": round(seconds, 1),
         "over": None if budget is None else round(seconds / budget - 1, 3),
-        "chosen": report["chosen"]["label"],
-        "tried": sum(trial["reason"] != LATE for trial in report["tried"]),
-        "no time for": sum(trial["reason"] == LATE for trial in report["tried"]),
-        "outer folds": report["folds"],
+        "chosen": report.chosen.label,
+        "tried": sum(trial.reason != LATE for trial in report.choice.tried),
+        "no time for": sum(trial.reason == LATE for trial in report.choice.tried),
+        "outer folds": report.estimate.folds,
     }
 
 

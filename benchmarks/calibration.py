@@ -25,6 +25,7 @@ from _everyday import EVERYDAY
 from _needs import STARTER, need
 from _starter_corpus import captions
 from isthmus.core.linalg import F32
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics.calibration import expected_calibration_error
@@ -83,7 +84,7 @@ SIZES = (10, 20, 65, 130, 1130, 5130)
 
 def by_size(space: Space, text: F32, image: F32, crowd: F32) -> dict[str, dict[str, float]]:
     """ECE of the hits shown from galleries of other sizes, told of the size and not."""
-    calibration = space.calibration["text→image"]
+    calibration = space.calibration[Direction("text", "image")]
     column = space.views.index("text")
     found = {}
     for size in SIZES:
@@ -129,15 +130,16 @@ def run(ready: Prepared, seed: int, crowd: F32) -> dict[str, Any]:
     order = np.random.default_rng(seed).permutation(len(ready.pairs))
     test, train = order[:GALLERY], order[GALLERY : GALLERY + PAIRS]
     space = align(ready.take(train), nested=False, seed=seed)
-    found: dict[str, Any] = {"seed": seed, "chosen": space.report["chosen"]["label"]}
+    found: dict[str, Any] = {"seed": seed, "chosen": space.report.chosen.label}
     vectors = {m: space.transform(ready.pairs.vectors[m][test], m) for m in ("text", "image")}
     for a, b in (("text", "image"), ("image", "text")):
         x, y = vectors[a], vectors[b]
-        calibration = space.calibration[f"{a}→{b}"]
+        direction = Direction(a, b)
+        calibration = space.calibration[direction]
         hubness = space.hubness(y, b)[:, space.views.index(a)]
         probability = calibration.probability(x @ y.T, hubness, space.query_background(x, a, b))
         inside = probability >= calibration.conformal(COVERAGE)
-        found[f"{a}→{b}"] = {
+        found[str(direction)] = {
             "ece_before": expected_calibration_error(*shown_hits(np.clip(x @ y.T, 0, 1))),
             "ece": expected_calibration_error(*shown_hits(probability)),
             "ece_all_pairs": expected_calibration_error(
@@ -179,7 +181,7 @@ def starter() -> dict[str, Any]:
     held = np.random.default_rng(0).permutation(len(stamps.pairs.ids))[:GALLERY]
     image = dict(zip(stamps.pairs.ids, stamps.pairs.vectors["image"], strict=True))
     names = {stamps.pairs.ids[row] for row in held}
-    calibration = space.calibration["text→image"]
+    calibration = space.calibration[Direction("text", "image")]
     found: dict[str, Any] = {}
     for language in LANGUAGES:
         texts = prepare(load("tuxpaint", languages=language), cache=cache).pairs

@@ -103,7 +103,7 @@ def run(protocol: Protocol, seed: int, aligner: str = "auto") -> dict[str, Any]:
     seconds = time.perf_counter() - started
     return {
         "seed": seed,
-        "chosen": space.report["chosen"]["label"],
+        "chosen": space.report.chosen.label,
         "seconds": round(seconds, 2),
         **measure(space, protocol, test),
     }

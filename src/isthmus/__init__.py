@@ -11,6 +11,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.core.item import MediaItem
     from isthmus.core.paired import PairedVectors
     from isthmus.core.record import Dataset, Record
+    from isthmus.core.view import Direction
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
     from isthmus.moments import Moments
@@ -23,6 +24,7 @@ __all__ = [
     "CCA",
     "Anchors",
     "Dataset",
+    "Direction",
     "IsthmusError",
     "MediaItem",
     "Moments",
@@ -44,6 +46,7 @@ _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
     "Dataset": "isthmus.core.record",
+    "Direction": "isthmus.core.view",
     "IsthmusError": "isthmus.core.errors",
     "MediaItem": "isthmus.core.item",
     "Moments": "isthmus.moments",

@@ -198,7 +198,7 @@ def test_what_cannot_be_used_is_refused() -> None:
     x = shape(60)
     with pytest.raises(DataError, match=r"0 records have both a and b.*seeds=0"):
         Unpaired().fit(halves(x, x))
-    with pytest.raises(DataError, match="exactly 2 modalities, got a, b, c"):
+    with pytest.raises(DataError, match=r"exactly 2 views, got 3 \(a, b, c\)"):
         Unpaired().fit({"a": x, "b": x, "c": x})
     with pytest.raises(DataError, match=r"b: 30 rows are too few .* at least 40"):
         Unpaired(seeds=0).fit(PairedVectors({"a": x, "b": x}, {"b": np.arange(60) < 30}))

@@ -12,23 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli import running
 from tests.waiting import PATIENCE, until
 
-from isthmus.datasets import load
+from isthmus import encoders
+from isthmus.datasets import load, shapes
 
 WORDS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "grey": (128,) * 3}
 
 
-def isthmus(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "isthmus", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=PATIENCE,
-        env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1"},
-    )
+def isthmus(*arguments: str | Path, cwd: Path | None = None) -> running.Done:
+    return running.run(*arguments, cwd=cwd, COLUMNS="120", NO_COLOR="1")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +49,7 @@ def space(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert {Path(f["source"]).name for f in found["data"]["left_out"]} == {"坏的.png", "空.png"}
-    assert found["data"]["pairs"] == {"text–image": 48}
+    assert found["data"]["pairs"] == [{"pair": {"a": "text", "b": "image"}, "value": 48}]
     return place
 
 
@@ -64,10 +58,10 @@ CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog")
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, isthmus.cli.main as m\n"
+        "import runpy, sys\n"
         "sys.argv = ['isthmus', '--help']\n"
         "try:\n"
-        "    m.run()\n"
+        "    runpy.run_module('isthmus', run_name='__main__')\n"
         "except SystemExit as end:\n"
         "    assert not end.code, end.code\n"
         "heavy = {'torch', 'pyarrow', 'sklearn', 'onnxruntime', 'PIL'} & set(sys.modules)\n"
@@ -92,7 +86,11 @@ def test_eval_measures_every_direction(space: Path, folder: Path, tmp_path: Path
     done = isthmus("eval", space, folder, "--json", "--report", report)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    row = found["directions"]["text→image"]["instance"]
+    (row,) = (
+        each["instance"]
+        for each in found["directions"]
+        if each["direction"] == {"query": "text", "gallery": "image"}
+    )
     assert row["n_gallery"] == 48 and row["r10"] > 2 * row["chance_r10"]
     assert report.read_text(encoding="utf-8").startswith("<!doctype html>")
     human = isthmus("eval", space, folder)
@@ -166,7 +164,9 @@ def test_pairs_without_signal_are_refused_with_code_3(tmp_path: Path) -> None:
     for i in range(40):
         Image.fromarray(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(root / f"{i}.png")
         (root / f"{i}.txt").write_text(" ".join(rng.choice(list(WORDS), 4)))
-    done = isthmus("align", root, "-o", tmp_path / "s", *CLASSICAL, "--no-groups")
+    done = isthmus(
+        "align", root, "-o", tmp_path / "s", *CLASSICAL, "--aligner", "cca", "--no-groups"
+    )
     assert done.returncode == 3, done.stderr
     assert "no better than shuffled" in done.stderr
     assert not (tmp_path / "s").exists()
@@ -198,18 +198,51 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
 
 def test_data_show_counts(folder: Path) -> None:
     found = json.loads(isthmus("data", "show", folder, "--json").stdout)
-    assert found["pairs"] == {"text–image": 49} and found["groups"] == 6
+    assert found["pairs"] == [{"pair": {"a": "text", "b": "image"}, "records": 49}]
+    assert found["groups"] == 6
 
 
-def test_demo_on_shapes(tmp_path: Path) -> None:
+def test_columns_of_a_table_become_views(folder: Path, tmp_path: Path) -> None:
+    """Two views of text and one of pictures, with names of their own, through every command."""
+    pictures = sorted(p for p in folder.rglob("*.png") if p.stem != "坏的")
+    rows = ["photo,question,reply"]
+    rows += [f"{p},{p.stem} {p.parent.name},a {p.parent.name} {p.stem}" for p in pictures]
+    table = folder / "pairs.csv"
+    table.write_text("\n".join(rows), encoding="utf-8")
+    columns = ("--column", "photo=photo:image", "--column", "question=the question:text")
+    columns += ("--column", "reply=the answer:text")
+    shown = isthmus("data", "show", table, *columns)
+    assert f"{len(pictures)} photo (image)" in shown.stdout
+    assert "the question–the answer" in shown.stdout
+    encoders = ("-e", "photo=color-hog", "-e", "the question=tfidf", "-e", "the answer=tfidf")
+    place = tmp_path / "space"
+    options = (*columns, *encoders, "--aligner", "ridge", "--no-groups", "-o", place, "--json")
+    done = isthmus("align", table, *options)
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["encoders"]) == {"photo", "the question", "the answer"}
+    done = isthmus("eval", place, table, *columns, "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr
+    found = {tuple(d["direction"].values()) for d in json.loads(done.stdout)["directions"]}
+    assert len(found) == 6 and ("the question", "the answer") in found
+    assert "the answer" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    done = isthmus("data", "show", table, "--column", "photo")
+    assert done.returncode == 1 and "NAME=VIEW:MODALITY" in done.stderr
+
+
+def test_demo_on_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(shapes.load.__kwdefaults__, "n", 120)
+    monkeypatch.setattr(encoders, "DEFAULTS", encoders.CLASSICAL)  # the README runs the others
     done = isthmus("demo", "--data", "shapes", "-o", tmp_path / "demo", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert sorted(found["emergent"]) == ["audio→image", "image→audio"]
+    assert {tuple(way.values()) for way in found["emergent"]} == {
+        ("audio", "image"),
+        ("image", "audio"),
+    }
     assert len(found["directions"]) == 6
-    for name, readouts in found["directions"].items():
-        row = readouts["instance"]
-        assert row["r10"] > 1.5 * row["chance_r10"], name
+    for each in found["directions"]:
+        row = each["instance"]
+        assert row["r10"] > 1.5 * row["chance_r10"], each["direction"]
     assert set(found["languages"]) == {"en", "zh"}
     page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert "蓝色的三角形" in page and "a large red circle" in page

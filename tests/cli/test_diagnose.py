@@ -1,28 +1,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.waiting import PATIENCE
+from tests.cli import running
 
 from isthmus.datasets import load
 
 CLASSICAL = ("-e", "text=tfidf", "-e", "image=color-hog", "-e", "audio=mfcc")
 
 
-def isthmus(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "isthmus", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
-    )
+def isthmus(*arguments: str | Path) -> running.Done:
+    return running.run(*arguments, COLUMNS="80", NO_COLOR="1")
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +68,8 @@ def test_groups_can_be_ignored(folder: Path) -> None:
         (("shapes", "-d", "n=8", *CLASSICAL), "text–image: 8, text–audio: 8, image–audio: 8"),
         (("shapes", "-e", "smell=tfidf"), "smell"),
         (("shapes", "-e", "text=color-hog"), "color-hog reads image, not text"),
-        (("shapes", "-e", "tfidf"), "NAME=VALUE"),
-        (("shapes", "-e", "text=7"), "MODALITY=ID"),
+        (("shapes", "-e", "tfidf"), "VIEW=ID"),
+        (("shapes", "-e", "text=7"), "'7'"),
         (("shapes", "--report", "."), "is a folder"),
         (("shapes", "-d", "colour=red"), "colour"),
     ],

@@ -11,25 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli import running
+from tests.conftest import CLASSIC
 from tests.waiting import PATIENCE
 
+from isthmus.core.record import Dataset
+from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.media import decode
 from isthmus.selection import align
 from isthmus.space import Space
 
-CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
-
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a space, pictures with Chinese names, and a broken one."""
     root = tmp_path_factory.mktemp("home")
-    scenes = load("shapes", n=90, seed=5)
-    align(scenes.take(range(80)), CLASSIC, aligner="cca", by_group=False).save(root / "space")
+    space.save(root / "space")
     folder = root / "图片"
     folder.mkdir()
-    for number, record in enumerate(scenes.records[80:]):
+    for number, record in enumerate(scenes.records[80:90]):
         decode(record.items["image"]).save(folder / f"图{number}.png")
         caption = record.items["text"].captions[0]
         (folder / f"词{number}.txt").write_text(caption, encoding="utf-8")
@@ -40,14 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(home: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "isthmus", *arguments],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, "ISTHMUS_STORE": str(home / "店"), "COLUMNS": "200"},
-    )
+    done = running.run(*arguments, cwd=home, ISTHMUS_STORE=str(home / "店"), COLUMNS="200")
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout, done.stderr
 
@@ -136,8 +130,11 @@ def test_the_shipped_space_loads_and_names_its_encoders() -> None:
     space = Space.load("starter")
     assert set(space.views) == {"text", "image", "audio"}
     assert space.encoders["text"].spec == "universal"
-    learned = {str(direction) for direction in space.calibration}
-    assert {"text→image", "image→text", "text→audio"} <= learned
+    assert {
+        Direction("text", "image"),
+        Direction("image", "text"),
+        Direction("text", "audio"),
+    } <= set(space.calibration)
     folder = Path(sys.modules["isthmus"].__file__ or "").parent / "space/_starter"
     assert sum(p.stat().st_size for p in folder.iterdir()) <= 8 * 2**20
 

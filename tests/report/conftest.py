@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,15 +10,16 @@ import pytest
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import IMAGE, TEXT
+from isthmus.core.view import IMAGE, TEXT, Direction
 from isthmus.datasets import load
 from isthmus.pipeline import prepare
+from isthmus.report import Report, examples, map_points, text_queries
 from isthmus.selection import align
-from isthmus.space import Space, evaluate
+from isthmus.space import Evaluation, Space, evaluate
 
 SCRIPT = "<script>window.attacked = 1</script>"
 HANDLER = 'a"><img src=x onerror="window.attacked = 2">.png'
-EMERGENT = frozenset({"image→audio", "audio→image"})
+EMERGENT = frozenset({Direction("image", "audio"), Direction("audio", "image")})
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,23 @@ class Made:
     train: Dataset
     held: PairedVectors
     test: Dataset
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
+
+    def report(self, records: Dataset, title: str, **more: object) -> Report:
+        """All that can be said of the unseen scenes, as these records show them."""
+        typed = [("en", "a red star"), ("zh", "红色的星形")]
+        parts: dict[str, object] = {
+            "modalities": self.space.modalities,
+            "space_report": self.space.report,
+            "evaluation": self.evaluation,
+            "emergent": EMERGENT,
+            "points": map_points(self.space, self.held, records),
+            "queries": [
+                *text_queries(self.space, typed, self.held, records, ["image", "audio"]),
+                *examples(self.space, self.held, records),
+            ],
+        }
+        return Report(title=title, **{**parts, **more})
 
 
 @pytest.fixture(scope="session")

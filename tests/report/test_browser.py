@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.report import examples, map_points, text_queries, write_report
+from isthmus.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -17,20 +17,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def page_path(made, hostile, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Hostile captions and names everywhere."""
-    typed = [("en", "a red star"), ("zh", "红色的星形")]
-    return write_report(
-        tmp_path_factory.mktemp("report") / "report.html",
-        title="<script>window.attacked = 5</script>",
-        space_report=made.space.report,
-        evaluation=made.evaluation,
-        emergent={"image→audio", "audio→image"},
-        points=map_points(made.space, made.held, hostile),
-        queries=[
-            *text_queries(made.space, typed, made.held, hostile, ["image", "audio"]),
-            *examples(made.space, made.held, hostile),
-        ],
+    report = made.report(
+        hostile,
+        "<script>window.attacked = 5</script>",
         notes=["<img src=x onerror='window.attacked = 6'>"],
     )
+    return write_report(tmp_path_factory.mktemp("report") / "report.html", report)
 
 
 @contextmanager

@@ -14,21 +14,24 @@ from isthmus.report.kit.words import caption_of
 
 def test_examples_cover_every_direction_and_know_the_truth(made) -> None:
     found = examples(made.space, made.held, made.test, per_direction=3, seed=0)
-    names = [example.direction for example in found]
+    names = [str(example.direction) for example in found]
     assert len(found) == 6 * 3
     assert set(names) == {
         "text→image", "image→text", "text→audio", "audio→text", "image→audio", "audio→image",
     }  # fmt: skip
     by_item = {item.id: r for r in made.test.records for item in r.items.values()}
     for example in found:
-        query, gallery = example.direction.split("→")
+        assert example.direction is not None
+        query, gallery = example.direction.query, example.direction.gallery
         partner = by_item[example.query.id].items[gallery].id
-        assert [hit.true for hit in example.hits] == [h.item.id == partner for h in example.hits]
-        assert len(example.hits) == 5
-        scores = [hit.score for hit in example.hits]
+        assert [each.true for each in example.found] == [
+            each.item.id == partner for each in example.found
+        ]
+        assert len(example.found) == 5
+        scores = [each.score for each in example.found]
         assert scores == sorted(scores, reverse=True)
         rank = int(example.note.split("rank ")[1].split(" of")[0])
-        assert (rank <= 5) == any(hit.true for hit in example.hits)
+        assert (rank <= 5) == any(each.true for each in example.found)
         assert example.note.endswith("of 30.")
         assert (example.caption is None) == (query == "text")
 
@@ -40,7 +43,7 @@ def test_examples_are_drawn_by_seed_and_not_by_outcome(made) -> None:
     assert drawn(0) == drawn(0)
     assert drawn(0) != drawn(1)
     everything = examples(made.space, made.held, made.test, per_direction=30)
-    top = sum(any(hit.true for hit in e.hits) for e in everything)
+    top = sum(any(each.true for each in e.found) for e in everything)
     assert 0 < top < len(everything)
 
 
@@ -61,17 +64,17 @@ def test_rows_without_a_record_are_refused(made) -> None:
 def test_words_find_media_of_every_modality_there_is(made) -> None:
     typed = [("en", "a large red star"), ("zh", "左边有一个红色的大圆形")]
     found = text_queries(made.space, typed, made.held, made.test, ["image", "audio", "video"])
-    assert [(q.language, q.direction) for q in found] == [
+    assert [(q.language, str(q.direction)) for q in found] == [
         ("en", "text→image"), ("en", "text→audio"), ("zh", "text→image"), ("zh", "text→audio"),
     ]  # fmt: skip
     assert not any(query.judged for query in found)
-    captions = [hit.caption or "" for hit in found[0].hits]
+    captions = [each.caption or "" for each in found[0].found]
     assert any("red" in caption or "star" in caption for caption in captions)
 
 
 def test_words_that_cannot_be_used_are_listed_with_the_reason(made) -> None:
     (found,) = text_queries(made.space, [("en", "  ")], made.held, made.test, ["image"])
-    assert found.hits == []
+    assert found.found == () and found.direction is None
     assert "could not be used" in found.note
 
 
@@ -79,7 +82,7 @@ def test_the_map_draws_partners_together_and_keeps_the_limit(made) -> None:
     points = map_points(made.space, made.held, made.test, limit=10, seed=3)
     assert points.xy.shape == (30, 2)
     assert np.isfinite(points.xy).all()
-    assert points.modality.count("image") == 10
+    assert points.views.count("image") == 10
     assert points.records is not None
     assert len(set(points.records)) == 10
     assert {item.modality for item in points.items} == {"text", "image", "audio"}

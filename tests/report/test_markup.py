@@ -1,6 +1,9 @@
-from isthmus.report.kit.figures import directions
+from isthmus.core.view import Direction
 from isthmus.report.kit.markup import Markup, el, join, text
+from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import caption_of, hundredths, language_of
+from isthmus.report.pages.space.figures import direction_figures
+from isthmus.space.report import Null, Quality, Readouts, RetrievalFigures, Spread
 
 
 def test_text_and_attributes_are_escaped() -> None:
@@ -38,12 +41,19 @@ def test_language_is_known_or_read_from_the_script() -> None:
     assert caption_of(None) is None
 
 
+def figures(**more: object) -> RetrievalFigures:
+    known = {"r1": 0.3, "r5": 0.5, "r10": 0.6, "medr": 4.0, "mrr": 0.4, "n_queries": 130}
+    rest = {"n_gallery": 130, "chance_r1": 1 / 130, "chance_r10": 10 / 130}
+    return RetrievalFigures(**{**known, **rest, **more})
+
+
+def both(cells: RetrievalFigures) -> Readouts:
+    return Readouts(cells, cells)
+
+
 def test_figures_of_one_evaluation_have_wilson_intervals() -> None:
-    cells = {
-        "r1": 0.3, "r5": 0.5, "r10": 0.6, "medr": 4.0, "mrr": 0.4, "n_queries": 130,
-        "n_gallery": 130, "chance_r1": 1 / 130, "chance_r10": 10 / 130,
-    }  # fmt: skip
-    (found,) = directions({"directions": {"image→text": {"instance": cells}}})
+    measured = Quality({Direction("image", "text"): both(figures())}, {})
+    (found,) = direction_figures(measured, Views())
     assert (round(found.found.r1.low or 0, 3), round(found.found.r1.high or 0, 3)) == (0.228, 0.384)
     assert found.found.map is None
     assert found.chance.label == "pure chance"
@@ -51,20 +61,21 @@ def test_figures_of_one_evaluation_have_wilson_intervals() -> None:
 
 
 def test_figures_over_folds_have_a_standard_deviation_and_nulls() -> None:
-    def over(mean: float, sd: float | None) -> dict[str, float | int | None]:
-        return {"mean": mean, "sd": sd, "n": 5}
+    def cells(r10: float, sd: float | None) -> RetrievalFigures:
+        names = ("r1", "r5", "medr", "mrr", "map", "n_queries", "n_gallery", "chance_r1")
+        others = {name: Spread(0.5, None, 5) for name in names}
+        return RetrievalFigures(
+            r10=Spread(r10, sd, 5),
+            chance_r10=Spread(0.08, 0.0, 5),
+            chance_map=others["map"],
+            **others,
+        )
 
-    def cells(r10: float, sd: float | None) -> dict[str, object]:
-        names = ("r1", "medr", "map", "n_queries", "n_gallery", "chance_r1", "chance_map")
-        return {
-            "r10": over(r10, sd),
-            "chance_r10": over(0.08, 0.0),
-            **{n: over(0.5, None) for n in names},
-        }
-
-    measured = {"directions": {"image→text": {"instance": cells(0.95, 0.1)}}}
-    nulls = {"shuffled": {"image→text": {"instance": cells(0.09, 0.02)}}, "random": {}}
-    (found,) = directions(measured, "instance", nulls)
+    way = Direction("image", "text")
+    null = Null(shuffled={way: both(cells(0.09, 0.02))}, random={})
+    (found,) = direction_figures(
+        Quality({way: both(cells(0.95, 0.1))}, {}), Views(), "instance", null
+    )
     assert (found.found.r10.low, found.found.r10.high) == (0.85, 1.0)
     assert [row.label for row in found.rows] == ["this space", "shuffled pairs", "pure chance"]
     shuffled = found.null("shuffled pairs")
@@ -75,9 +86,21 @@ def test_figures_over_folds_have_a_standard_deviation_and_nulls() -> None:
 
 
 def test_directions_from_text_come_first() -> None:
-    cells = dict.fromkeys(
-        ("r1", "r10", "medr", "n_queries", "n_gallery", "chance_r1", "chance_r10"), 1.0
-    )
-    measured = {n: {"instance": cells} for n in ("image→text", "audio→image", "text→audio")}
-    found = [d.name for d in directions({"directions": measured})]
-    assert found == ["text→audio", "image→text", "audio→image"]
+    ways = [
+        Direction("photo", "caption"),
+        Direction("audio", "photo"),
+        Direction("caption", "audio"),
+    ]
+    measured = Quality({way: both(figures()) for way in ways}, {})
+    found = direction_figures(measured, Views({"caption": "text", "photo": "image"}))
+    assert [each.direction for each in found] == [ways[2], ways[0], ways[1]]
+
+
+def test_views_are_named_and_drawn_by_their_modality() -> None:
+    views = Views({"EEG–left → 1": "vector", "answer": "text", "image": "image"})
+    drawn = views.direction(Direction("EEG–left → 1", "answer"))
+    assert "EEG–left → 1</span>" in drawn and "answer</span>" in drawn
+    assert "#g-other" in drawn and "#g-text" in drawn
+    assert [views.a_thing(m) for m in ("image", "answer", "EEG–left → 1")] == [
+        "a picture", "an item of answer", "a row of EEG–left → 1",
+    ]  # fmt: skip

@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.record import Failure
+from isthmus.core.view import AUDIO, IMAGE, Direction
 from isthmus.report import (
-    Hit,
     MapPoints,
     QueryExample,
     Report,
+    ShownItem,
     examples,
-    map_points,
+    render,
     text_queries,
     write_report,
 )
@@ -63,24 +65,11 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html(made) -> str:
-    queries = text_queries(
-        made.space, [("en", "a red star"), ("zh", "红色的星形")], made.held, made.test,
-        ["image", "audio"],
-    )  # fmt: skip
-    report = {**made.space.report}
-    report["data"] = {
-        **report["data"],
-        "left_out": [{"source": "bad.png", "reason": "is truncated"}],
-    }
-    return Report(
-        "Shapes & tones",
-        report,
-        made.evaluation,
-        frozenset({"image→audio", "audio→image"}),
-        map_points(made.space, made.held, made.test),
-        [*examples(made.space, made.held, made.test), *queries],
-        ["Scenes are drawn <here>."],
-    ).html()
+    report = made.space.report
+    left_out = (Failure("bad.png", "is truncated"),)
+    report = replace(report, data=replace(report.data, left_out=left_out))
+    notes = ["Scenes are drawn <here>."]
+    return render(made.report(made.test, "Shapes & tones", space_report=report, notes=notes))
 
 
 def test_everything_is_on_the_page(html: str, made) -> None:
@@ -103,10 +92,10 @@ def test_everything_is_on_the_page(html: str, made) -> None:
         "random encoders",
     ):
         assert words in said, words
-    row = made.evaluation["directions"]["text→image"]["instance"]
-    assert f"is among the first ten of {row['n_gallery']}" in said
+    row = made.evaluation[Direction("text", "image")].instance
+    assert f"is among the first ten of {row.n_gallery}" in said
     figures = re.findall(r"(\d+) of 100 Given a caption, the right picture", said)
-    assert figures == [f"{100 * row['r10']:.0f}"]
+    assert figures == [f"{100 * row.r10:.0f}"]
 
 
 def test_headings_do_not_skip_a_level(html: str) -> None:
@@ -181,18 +170,17 @@ def test_languages_are_marked(html: str) -> None:
 
 
 def test_hostile_words_stay_words(made, hostile) -> None:
-    html = Report(
-        "</title><script>1</script>",
-        {**made.space.report, "data": {**made.space.report["data"], "name": "<img src=x>"}},
-        made.evaluation,
-        frozenset(),
-        map_points(made.space, made.held, hostile),
-        [
-            *examples(made.space, made.held, hostile),
-            *text_queries(made.space, [('"><i>', "a red star")], made.held, hostile, ["image"]),
-        ],
-        ["<b>bold</b>"],
-    ).html()
+    report = made.space.report
+    typed = text_queries(made.space, [('"><i>', "a red star")], made.held, hostile, ["image"])
+    html = render(
+        made.report(
+            hostile,
+            "</title><script>1</script>",
+            space_report=replace(report, data=replace(report.data, name="<img src=x>")),
+            queries=[*examples(made.space, made.held, hostile), *typed],
+            notes=["<b>bold</b>"],
+        )
+    )
     page = Page(html)
     assert len(page.named("script")) == 1
     assert page.named("img", "i", "b") == []
@@ -201,7 +189,7 @@ def test_hostile_words_stay_words(made, hostile) -> None:
 
 
 def test_an_empty_report_still_is_a_page() -> None:
-    page = Page(Report("Nothing yet").html())
+    page = Page(render(Report(title="Nothing yet")))
     assert "Not estimated" in page.text
     assert "How to read this" in page.text
 
@@ -210,12 +198,18 @@ def test_vectors_and_broken_media_are_named_and_not_shown(made) -> None:
     row = MediaItem.from_vector(np.ones(7), source="row 3")
     broken = MediaItem.from_bytes(b"\x89PNG\r\n\x1a\nbroken", IMAGE, source="broken.png")
     silent = MediaItem.from_bytes(b"RIFF\x00\x00\x00\x00WAVE", AUDIO, source="silent.wav")
-    hits = [Hit(item, 0.5, None) for item in (row, broken, silent)]
-    found = QueryExample(MediaItem.from_text("what is it"), "en", "", hits)
-    points = MapPoints(
-        np.eye(3, 2, dtype=np.float32), ["sensor", "image", "audio"], [row, broken, silent]
+    items = [row, broken, silent]
+    found = QueryExample(
+        query=MediaItem.from_text("what is it"),
+        direction=Direction("text", "sensor"),
+        language="en",
+        note="",
+        found=[ShownItem(item, 0.5, None) for item in items],
     )
-    said = Page(Report("Broken", points=points, queries=[found]).html()).text
+    points = MapPoints(
+        xy=np.eye(3, 2, dtype=np.float32), views=["sensor", "image", "audio"], items=items
+    )
+    said = Page(render(Report(title="Broken", points=points, queries=[found]))).text
     assert "vector of 7 numbers" in said
     assert "no picture to show broken.png" in said
     assert "sensor, 1 point" in said
@@ -252,7 +246,7 @@ def test_a_report_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "deep" / "report.html"
-    assert write_report(path, title="First") == path
+    assert write_report(path, Report(title="First")) == path
     first = path.read_bytes()
     assert b"<h1>First</h1>" in first
 
@@ -261,6 +255,6 @@ def test_a_report_is_replaced_whole_or_not_at_all(
 
     monkeypatch.setattr("isthmus.core.artifact.os.fsync", fails)
     with pytest.raises(OSError, match="No space left"):
-        write_report(path, title="Second")
+        write_report(path, Report(title="Second"))
     assert path.read_bytes() == first
     assert list(path.parent.iterdir()) == [path]

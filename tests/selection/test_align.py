@@ -12,6 +12,7 @@ from isthmus.core.errors import DataError, FingerprintError, InputError, NoSigna
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
+from isthmus.core.view import Direction, ViewPair, all_directions
 from isthmus.moments import Moments
 from isthmus.pipeline import prepare
 from isthmus.pipeline.cache import VectorCache
@@ -43,25 +44,27 @@ def test_chosen_space_finds_held_out_partners(space: Space) -> None:
     whole = signal(n=220)
     learned = align(whole.take(np.arange(120)), aligner="cca", nested=False)
     held = whole.take(np.arange(120, 220))
-    found = evaluate(learned.heads, learned.banks, held)["directions"]["image→text"]["instance"]
-    assert found["r1"] > 0.9
-    assert found["chance_r1"] == pytest.approx(0.01)
-    null = evaluate(learned.heads, learned.banks, shuffled(held, rng))["directions"]
-    assert null["image→text"]["instance"]["r1"] < 0.1
+    found = evaluate(learned.heads, learned.banks, held)[Direction("image", "text")].instance
+    assert found.r1 > 0.9
+    assert found.chance_r1 == pytest.approx(0.01)
+    null = evaluate(learned.heads, learned.banks, shuffled(held, rng))
+    assert null[Direction("image", "text")].instance.r1 < 0.1
 
 
 def test_report_has_estimate_null_spread_and_what_was_tried(space: Space) -> None:
     report = space.report
-    row = report["held_out"]["directions"]["text→image"]["instance"]["r1"]
-    assert row["n"] == 5 and row["sd"] >= 0 and row["mean"] > 0.8
-    for kind in ("shuffled", "random"):
-        assert report["null"][kind]["text→image"]["instance"]["r1"]["mean"] < 0.2
-    assert report["p_values"] == {"image–text": 0.001}
-    assert len(report["tried"]) == 30
-    complete = [row for row in report["tried"] if row["complete"]]
+    way = Direction("text", "image")
+    row = report.held_out[way].instance.r1
+    assert row.n == 5 and row.sd >= 0 and row.mean > 0.8
+    for null in (report.estimate.null.shuffled, report.estimate.null.random):
+        assert null[way].instance.r1.mean < 0.2
+    assert report.estimate.p_values == {ViewPair("text", "image"): 0.001}
+    tried = report.choice.tried
+    assert len(tried) == 30
+    complete = [row for row in tried if row.complete]
     assert len(complete) == 11  # a third of those scored on the first splits, and the default
-    assert report["tried"][0]["score"] == max(row["score"] for row in complete)
-    assert report["tried"][0]["candidate"] == report["chosen"]["label"]
+    assert tried[0].score == max(row.score for row in complete)
+    assert tried[0].candidate == report.chosen.label
 
 
 def test_shuffled_pairs_are_refused() -> None:
@@ -122,10 +125,10 @@ def test_candidates_that_cannot_run_are_reported_with_the_reason() -> None:
     here = np.arange(80) < 40
     pairs = PairedVectors(vectors, {"a": here, "b": ~here})
     space = align(pairs)
-    tried = {row["candidate"]: row for row in space.report["tried"]}
-    assert "records have all of" in tried["anchors k=0.2 power=4"]["reason"]
-    assert space.emergent(["a→b", "a→t"]) == ["a→b"]
-    assert set(space.report["data"]["pairs"]) == {"a–t", "b–t"}
+    tried = {row.candidate: row for row in space.report.choice.tried}
+    assert "records have all of" in tried["anchors k=0.2 power=4"].reason
+    assert space.emergent([Direction("a", "b"), Direction("a", "t")]) == [Direction("a", "b")]
+    assert set(space.report.data.pairs) == {ViewPair("a", "t"), ViewPair("b", "t")}
 
 
 @pytest.mark.parametrize("rows", [3, 9])
@@ -144,8 +147,8 @@ def test_unpaired_rows_are_refused_with_the_way_out() -> None:
 
 def test_groups_are_kept_together() -> None:
     pairs = replace(signal(n=60), groups=np.repeat(np.arange(6), 10))
-    assert align(pairs, aligner="ridge").report["data"]["groups"] == 6
-    assert align(pairs, aligner="ridge", by_group=False).report["data"]["groups"] == 60
+    assert align(pairs, aligner="ridge").report.data.groups == 6
+    assert align(pairs, aligner="ridge", by_group=False).report.data.groups == 60
 
 
 def test_unknown_aligner_and_parameter_are_told_before_any_work() -> None:
@@ -201,14 +204,33 @@ def test_real_media_all_three_modalities_and_back(shapes: Dataset, tmp_path: Pat
     assert found.ok.tolist() == [True, True, False]
     np.testing.assert_allclose(np.linalg.norm(found.vectors[:2], axis=1), 1, atol=1e-5)
     assert len(found.failures) == 1
-    directions = space.report["held_out"]["directions"]
-    assert set(directions) == {f"{a}→{b}" for a, b in _both_ways("text", "image", "audio")}
-    row = directions["text→image"]["instance"]["r10"]
-    assert row["mean"] > 0.85  # of galleries of 12
+    found = space.report.held_out
+    assert set(found.directions) == set(all_directions(["text", "image", "audio"]))
+    assert found[Direction("text", "image")].instance.r10.mean > 0.85  # of galleries of 12
 
 
-def _both_ways(*names: str) -> list[tuple[str, str]]:
-    return [(a, b) for a in names for b in names if a != b]
+ODD = ("EEG–left", "EEG→right", "a b", "x|y")
+
+
+def test_views_may_be_called_anything(tmp_path: Path) -> None:
+    """The last two share no record; all others do, whatever their names look like."""
+    pairs = signal(n=80, **dict.fromkeys(ODD, 12))
+    here = np.arange(80) < 40
+    pairs = PairedVectors(dict(pairs.vectors), {ODD[2]: here, ODD[3]: ~here})
+    space = align(pairs, aligner="ridge")
+    loaded = Space.load(space.save(tmp_path / "s"))
+    assert loaded.report == space.report
+    ways = all_directions(ODD)
+    unpaired = [Direction(*ODD[2:]), Direction(*ODD[:1:-1])]
+    assert set(loaded.emergent(ways)) == set(unpaired)
+    measured = loaded.report.held_out.directions
+    assert set(measured) == set(ways) - set(unpaired)
+    assert all(
+        row.instance.r10.mean > 2 * row.instance.chance_r10.mean / 1.5 for row in measured.values()
+    )
+    assert set(loaded.calibration) <= set(measured)
+    found = evaluate(loaded.heads, loaded.banks, signal(n=60, seed=0, **dict.fromkeys(ODD, 12)))
+    assert set(found.directions) == set(ways)
 
 
 def test_the_same_work_is_not_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,4 +313,4 @@ def test_many_rows_keep_only_some_at_hand_but_all_in_the_moments() -> None:
 def test_rows_without_a_group_are_not_one_group() -> None:
     groups = np.array(["a", "a", *[None] * 58], dtype=object)
     made = align(replace(signal(n=60), groups=groups), aligner="ridge", nested=False)
-    assert made.report["data"]["groups"] == 59
+    assert made.report.data.groups == 59

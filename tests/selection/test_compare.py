@@ -49,9 +49,9 @@ def test_families_name_kinds_and_sources_once() -> None:
     added = Candidate("cca", CCA.params, sources=(("openclipart", 0.5),))
     both = Candidate("ensemble", members=(added, RIDGE), weights=(1.0, 0.5))
     assert [family(each) for each in (CCA, added, both)] == [
-        "cca",
-        "cca + openclipart",
-        "cca + ridge + openclipart",
+        ("cca",),
+        ("cca", "openclipart"),
+        ("cca", "ridge", "openclipart"),
     ]
 
 
@@ -64,10 +64,10 @@ def test_standings_have_the_best_of_each_family_behind_the_winner() -> None:
         Trial(Candidate("anchors"), np.full(3, np.nan), 0, "not tried"),
     ]
     rows = standings(trials, CCA, 0.25)
-    assert [row["family"] for row in rows] == ["cca", "ridge"]
-    assert rows[0]["ahead"] is None and rows[0]["score"] == pytest.approx(0.6)
-    assert rows[1]["ahead"]["mean"] == pytest.approx(0.1) and rows[1]["ahead"]["low"] is None
-    assert not rows[1]["complete"]
+    assert [row.family for row in rows] == [("cca",), ("ridge",)]
+    assert rows[0].ahead is None and rows[0].score == pytest.approx(0.6)
+    assert rows[1].ahead.mean == pytest.approx(0.1) and rows[1].ahead.low is None
+    assert not rows[1].complete
 
 
 def test_what_is_trained_is_held_against_what_it_came_from() -> None:
@@ -87,10 +87,14 @@ def test_the_report_of_a_graph_network_names_its_rivals_by_both_measures() -> No
     pairs = PairedVectors(views, groups=kinds)
     params = {"epochs": 2, "components": 16, "width": 16}
     report = align(
-        pairs, aligner="cm-gnn", params=params, by_group=False, readout="semantic"
+        pairs, aligner="cm-gnn", params=params, by_group=False, nested=False, readout="semantic"
     ).report
-    assert [row["rival"].split()[0] for row in report["against"]] == ["cca", "propagation"]
-    for row in report["against"]:
-        assert row["R@1"]["splits"] == row["mAP by group"]["splits"] == 5
-    assert report["standings"][0]["family"] == "cm-gnn"
-    assert report["not_tried"] == {}
+    rivalries = report.choice.rivalries
+    assert [each.rival.split()[0] for each in rivalries] == ["cca", "propagation"]
+    for each in rivalries:
+        assert {name: gap.splits for name, gap in each.ahead.items()} == {
+            "R@1": 5,
+            "mAP by group": 5,
+        }
+    assert report.choice.standings[0].family == ("cm-gnn",)
+    assert report.choice.not_tried == {}

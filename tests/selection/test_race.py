@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.aligners import Aligner
+from isthmus.aligners import Aligner, Setting
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
@@ -17,9 +17,9 @@ from isthmus.selection.candidates import (
     Candidate,
     candidates,
     ensembles,
+    grown,
     learned,
     with_csls_strength,
-    with_more_centres,
     with_sources,
 )
 from isthmus.selection.folds import Folds
@@ -158,7 +158,7 @@ def test_a_source_of_the_same_kind_is_used_and_helps() -> None:
     few, many, held = signal(30, 1, 1.5), signal(2000, 2, 1.5), signal(300, 3, 1.5)
     alone = align(few, aligner="auto", nested=False)
     helped = align(few, aligner="auto", nested=False, sources={"more": many})
-    assert "more" in helped.report["chosen"]["label"]
+    assert "more" in helped.report.chosen.label
 
     def found(space: Any) -> float:
         x, y = (space.transform(held.vectors[m], m) for m in ("image", "text"))
@@ -174,8 +174,8 @@ def test_a_source_of_noise_is_weighed_away() -> None:
         {m: 5 * rng.normal(size=(4000, x.shape[1])) for m, x in few.vectors.items()}
     )
     space = align(few, aligner="auto", nested=False, sources={"noise": noise})
-    assert "noise" not in space.report["chosen"]["label"]
-    assert any("noise" in row["candidate"] for row in space.report["tried"])
+    assert "noise" not in space.report.chosen.label
+    assert any("noise" in row.candidate for row in space.report.choice.tried)
 
 
 def test_sources_that_do_not_fit_are_told() -> None:
@@ -204,9 +204,9 @@ def test_the_semantic_readout_is_chosen_for_by_groups() -> None:
         align(pairs, aligner="ridge", readout="semantic")
     grouped = replace(pairs, groups=np.arange(100) % 20)
     space = align(grouped, aligner="ridge", readout="semantic", nested=False)
-    assert space.report["readout"] == "semantic"
+    assert space.report.settings.readout == "semantic"
     chance = 5 / 20
-    assert space.report["tried"][0]["score"] > chance
+    assert space.report.choice.tried[0].score > chance
 
 
 # ---- graphs --------------------------------------------------------------------------
@@ -222,11 +222,13 @@ def test_graphs_are_tried_for_kinds_alone() -> None:
 def test_what_is_trained_starts_from_what_leads() -> None:
     graph = Candidate("propagation", {"restart": 0.1, "group_weight": 4.0})
     closed = Candidate("cca", {"ridge": 1.0, "power": 0.5})
-    assert learned({"propagation": graph, "cca": closed}, 100) == [
+    assert learned({"propagation": graph, "cca": closed}, Setting("semantic", 100)) == [
         Candidate("cm-gnn", graph.params)
     ]
-    assert learned({"cca": closed}, 100) == []
-    assert [each.aligner for each in learned({"cca": closed}, 5000)] == ["contrastive"]
+    assert learned({"cca": closed}, Setting("semantic", 100)) == []
+    assert [each.aligner for each in learned({"cca": closed}, Setting(records=5000))] == [
+        "contrastive"
+    ]
 
 
 # ---- hubness ----------------------------------------------------------------------------
@@ -262,8 +264,9 @@ def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> No
 
 def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
     best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
-    assert with_more_centres(best, 1000) == [] == with_more_centres({"cca": best["cca"]}, 5000)
-    (wider,) = with_more_centres(best, 1001)
+    more = Setting(records=1001)
+    assert grown(best, Setting(records=1000)) == [] == grown({"cca": best["cca"]}, more)
+    (wider,) = grown(best, more)
     assert wider.params == {"ridge": 1.0, "max_centres": 2500}
 
 

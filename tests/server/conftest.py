@@ -18,7 +18,6 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra 'server' is not installed")
 from starlette.testclient import TestClient
-from tests.tasks.conftest import scenes, space  # noqa: F401
 from tests.waiting import PATIENCE
 
 from isthmus.core.record import Dataset
@@ -60,7 +59,7 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Place:  # noqa: F811
+def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Twenty-four scenes as pictures, sounds and texts; some of the names attack."""
     import soundfile
 

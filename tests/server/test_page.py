@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.server.conftest import HOSTILE, Place, served
 
-from isthmus.server.routes import PAGE
+from isthmus.server.settings import PAGE
 
 pytestmark = pytest.mark.browser
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
 from tests.server.conftest import asked, served
 from tests.server.test_page import opened, search, settled, violations
-from tests.tasks.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS, folders, objects, shared  # noqa: F401
 from tests.waiting import until
 
-from isthmus.space import Space
 from isthmus.tasks import Store
 
 
 @pytest.fixture
-def client(shared: Space, folders: dict[str, Path]) -> Iterator[TestClient]:  # noqa: F811
-    store = Store.in_memory(shared)
-    for view, folder in folders.items():
-        store.add(folder, views=view)
-    with asked(store, roots=tuple(folders.values())) as made:
+def client(stored_views: Path, tmp_path: Path) -> Iterator[TestClient]:
+    with (
+        Store.open(shutil.copytree(stored_views, tmp_path / "store")) as store,
+        asked(store, roots=(tmp_path,)) as made,
+    ):
         yield made
 
 
@@ -51,7 +51,7 @@ def test_what_is_asked_belongs_to_one_view(client: TestClient) -> None:
 
 def test_an_upload_is_encoded_for_the_view_that_it_is_asked_as(
     client: TestClient,
-    folders: dict[str, Path],  # noqa: F811
+    folders: dict[str, Path],
 ) -> None:
     sent = client.post("/api/uploads", files={"file": (folders[FRONT] / "3.png").open("rb")})
     upload = sent.json()
@@ -92,11 +92,11 @@ def test_views_are_told_with_their_modalities(client: TestClient) -> None:
 
 
 def test_a_run_says_which_view_its_files_belong_to(
-    client: TestClient,
-    folders: dict[str, Path],  # noqa: F811
+    client: TestClient, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    (folders[FRONT] / "new.png").write_bytes((folders[BACK] / "1.png").read_bytes())
-    paths = [str(folders[FRONT])]
+    (tmp_path / "new").mkdir()
+    shutil.copy(folders[BACK] / "1.png", tmp_path / "new")
+    paths = [str(tmp_path / "new")]
     assert "no view 'x'" in answered(client, "/api/jobs", 422, paths=paths, views=["x"])["message"]
     job = answered(client, "/api/jobs", 202, paths=paths, views=[FRONT])["id"]
     until(lambda: client.get(f"/api/jobs/{job}").json()["state"] != "running")
@@ -107,21 +107,17 @@ def test_a_run_says_which_view_its_files_belong_to(
 @pytest.mark.browser
 def test_the_page_asks_which_view_is_meant(
     browser: Any,
-    shared: Space,
+    stored_views: Path,
     folders: dict[str, Path],
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
-    with Store.open(tmp_path / "served", shared) as store:
-        for view, folder in folders.items():
-            store.add(folder, views=view)
-    path = str(tmp_path)
+    store = shutil.copytree(stored_views, tmp_path / "store")
     with (
-        served(tmp_path / "served", "--allow", path) as (address, _),
+        served(store, "--allow", str(tmp_path)) as (address, _),
         opened(browser, address) as page,
     ):
-        assert page.locator("#views button").all_inner_texts() == [
-            f"{view}\n20" for view in shared.views
-        ]
+        chips = page.locator("#views button").all_inner_texts()
+        assert sorted(chips) == sorted(f"{view}\n20" for view in VIEWS)
         page.select_option("#asked [data-modality=text]", CAPTION)
         search(page, "a large red circle")
         with settled(page):

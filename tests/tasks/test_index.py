@@ -203,7 +203,7 @@ def test_a_store_on_disk_keeps_its_space(space: Space, media: Path, tmp_path: Pa
 
 
 def test_another_space_is_refused(space: Space, scenes: Any, media: Path, tmp_path: Path) -> None:
-    from tests.tasks.conftest import CLASSIC
+    from tests.conftest import CLASSIC
 
     from isthmus.selection import align
 

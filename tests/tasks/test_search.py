@@ -20,10 +20,11 @@ from isthmus.tasks.retrieval.hits import Hit, in_words
 from isthmus.tasks.retrieval.search import merged
 
 
-@pytest.fixture
-def store(space: Space, media: Path) -> Store:
+@pytest.fixture(scope="module")
+def store(space: Space, library: Path) -> Store:
+    """What tests that only read share."""
     found = Store.in_memory(space)
-    found.add(media)
+    found.add(library)
     return found
 
 
@@ -31,10 +32,10 @@ def name(hit: Hit) -> str:
     return Path(hit.source).name
 
 
-def test_a_caption_finds_its_picture_and_its_sound(store: Store, media: Path) -> None:
+def test_a_caption_finds_its_picture_and_its_sound(store: Store, library: Path) -> None:
     ranks: dict[str, list[int]] = {"image": [], "audio": []}
     for number in range(12):
-        caption = (media / f"词{number}.txt").read_text(encoding="utf-8")
+        caption = (library / f"词{number}.txt").read_text(encoding="utf-8")
         for modality, stem, ending in (("image", "图", "png"), ("audio", "声", "wav")):
             found = store.search(Query.text(caption), views=modality, k=12, words=False).hits
             ranks[modality].append([name(h) for h in found].index(f"{stem}{number}.{ending}"))
@@ -44,8 +45,8 @@ def test_a_caption_finds_its_picture_and_its_sound(store: Store, media: Path) ->
     assert np.mean(ranks["image"]) < 2.5 and np.mean(ranks["audio"]) < 4
 
 
-def test_scores_are_those_of_the_space(store: Store, space: Space, media: Path) -> None:
-    paths = sorted(media.glob("*.png"))
+def test_scores_are_those_of_the_space(store: Store, space: Space, library: Path) -> None:
+    paths = sorted(library.glob("*.png"))
     query = space.embed(["a large red circle"], "text").vectors
     gallery = space.embed(paths, "image").vectors
     want = space.score(query, "text", gallery, "image")[0]
@@ -57,13 +58,13 @@ def test_scores_are_those_of_the_space(store: Store, space: Space, media: Path) 
     assert [h.score for h in hits] == sorted((h.score for h in hits), reverse=True)
 
 
-def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, media: Path) -> None:
-    found = store.search(media / "图3.png", views="audio", k=12)
+def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, library: Path) -> None:
+    found = store.search(library / "图3.png", views="audio", k=12)
     assert len(found.hits) == 12
     assert found.to_json()["hits"][0]["modality"] == "audio"
 
 
-def test_more_like_an_item_leaves_the_item_out(store: Store, media: Path) -> None:
+def test_more_like_an_item_leaves_the_item_out(store: Store, library: Path) -> None:
     first = store.search("red", views="image", k=1).hits[0]
     like = store.search(Query.stored(first.id), views="image", k=12).hits
     assert first.id not in {h.id for h in like} and len(like) == 11
@@ -79,8 +80,8 @@ def test_what_is_avoided_comes_later(store: Store) -> None:
     assert after > before
 
 
-def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, media: Path) -> None:
-    path = str(media / "词3.txt")
+def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, library: Path) -> None:
+    path = str(library / "词3.txt")
     item = next(e for e in store.backend.entries() if e.source == path)
     caption = Path(path).read_text(encoding="utf-8")
     query = Query([*Query.text(caption).terms, Term(None, item.id, -0.5)])
@@ -135,8 +136,8 @@ def test_nothing_matches_in_an_empty_store(space: Space) -> None:
     assert found.nothing and found.hits == []
 
 
-def test_an_item_a_path_and_a_query_are_queries(store: Store, media: Path) -> None:
-    path = media / "图3.png"
+def test_an_item_a_path_and_a_query_are_queries(store: Store, library: Path) -> None:
+    path = library / "图3.png"
     asked = (path, str(path), Query.file(path), item_from_path(path))
     found = [store.search(each, views="image", k=3).hits for each in asked]
     assert [[hit.id for hit in hits] for hits in found] == [[hit.id for hit in found[0]]] * 4
@@ -223,7 +224,9 @@ def test_an_explanation_speaks_of_the_probability_of_the_search(store: Store) ->
     assert again.score == pytest.approx(1.0, abs=1e-4)
 
 
-def test_what_cannot_be_explained_says_why(store: Store, media: Path) -> None:
+def test_what_cannot_be_explained_says_why(space: Space, media: Path) -> None:
+    store = Store.in_memory(space)
+    store.add(media / "图3.png")
     hit = store.search("a large green triangle", views="image").hits[0]
     with pytest.raises(InputError, match="one term"):
         store.explain("a triangle + a circle", hit.id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.tasks.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
+from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
 
 from isthmus.core.errors import InputError
 from isthmus.core.view import Direction
@@ -18,12 +19,8 @@ from isthmus.tasks import Query, Store
 
 
 @pytest.fixture
-def store(shared: Space, folders: dict[str, Path], tmp_path: Path) -> Store:
-    made = Store.open(tmp_path / "store", shared)
-    for view, folder in folders.items():
-        report = made.add(folder, views=view)
-        assert (len(report.added), report.failures) == (20, [])
-    return made
+def store(stored_views: Path, tmp_path: Path) -> Store:
+    return Store.open(shutil.copytree(stored_views, tmp_path / "store"))
 
 
 def test_the_space_has_four_views_of_two_modalities(shared: Space) -> None:
@@ -86,10 +83,11 @@ def test_what_may_belong_to_several_views_says_the_way_out(
         ask(Store.in_memory(shared), folders)
 
 
-def test_the_same_content_is_in_each_of_its_views(shared: Space, folders: dict[str, Path]) -> None:
+def test_the_same_content_is_in_each_of_its_views(
+    shared: Space, folders: dict[str, Path], tmp_path: Path
+) -> None:
     one = folders[FRONT] / "1.png"
-    twin = folders[BACK] / "twin.png"
-    twin.write_bytes(one.read_bytes())
+    twin = shutil.copy(one, tmp_path / "twin.png")
     with Store.in_memory(shared) as store:
         (first,) = store.add(one, views=FRONT).added
         (second,) = store.add(twin, views=BACK).added

@@ -11,7 +11,7 @@ from tests.waiting import PATIENCE
 
 from isthmus.core.artifact import DOCUMENT, TENSORS, load_artifact
 from isthmus.core.errors import FingerprintError, InputError, IntegrityError
-from isthmus.training.loop import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
+from isthmus.training import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
 
 torch = pytest.importorskip("torch")
 
@@ -336,7 +336,7 @@ import torch
 torch.set_num_threads(1)
 sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parents[1])]
 from test_train import ROWS, Line
-from isthmus.training.loop import Checkpoint, Schedule, train
+from isthmus.training import Checkpoint, Schedule, train
 from isthmus.core.artifact import load_artifact
 
 folder, kills = Path(sys.argv[2]), int(sys.argv[3])

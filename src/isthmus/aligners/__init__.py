@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from isthmus.aligners.base import Aligner, MomentsAligner
+from isthmus.aligners.base import Aligner, MomentsAligner, check_names
 from isthmus.aligners.checks import check_aligner
 from isthmus.aligners.closed.anchors import Anchors
 from isthmus.aligners.closed.cca import CCA
@@ -16,28 +15,34 @@ from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, 
 from isthmus.aligners.kernel import KernelCCA
 from isthmus.aligners.learned.adversarial import Adversarial
 from isthmus.aligners.learned.contrastive import Contrastive
+from isthmus.aligners.traits import Abilities, Condition, Growth, Related, Search, Setting
 from isthmus.aligners.unpaired.unpaired import Unpaired
-from isthmus.core.errors import InputError
 from isthmus.core.registry import Registry
 from isthmus.moments.moments import Moments
 
 __all__ = [
     "ALIGNERS",
     "CCA",
+    "Abilities",
     "Adversarial",
     "Aligner",
     "AnchorHead",
     "Anchors",
     "ConcatHead",
+    "Condition",
     "Contrastive",
     "Ensemble",
+    "Growth",
     "KernelCCA",
     "LinearHead",
     "MLPHead",
     "Moments",
     "MomentsAligner",
     "Procrustes",
+    "Related",
     "Ridge",
+    "Search",
+    "Setting",
     "Unpaired",
     "check_aligner",
     "head_from_state",
@@ -56,8 +61,5 @@ def make(name: str, **params: Any) -> Aligner:
         InputError: If the aligner or one of its hyper-parameters is unknown.
     """
     kind = ALIGNERS.get(name)
-    known = inspect.signature(kind).parameters
-    wrong = [param for param in params if param not in known]
-    if wrong:
-        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}")
+    check_names(name, kind, params)
     return kind(**params)

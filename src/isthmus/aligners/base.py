@@ -3,38 +3,60 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
+"""Fewer rows have no covariance."""
+
+Pairs = PairedVectors | Mapping[str, Array]
+"""Rows that belong together; a plain mapping means that none is missing."""
+
+
+@runtime_checkable
+class Incremental(Protocol):
+    """An aligner that declares the ability ``incremental``."""
+
+    def partial_fit(self, pairs: Pairs) -> Self:
+        """Learn from these rows and all that were seen before."""
+        ...
+
+    def forget(self, pairs: Pairs) -> Self:
+        """Learn as if these rows, seen before, had never been there."""
+        ...
 
 
 class Aligner(ABC):
     """Maps native vectors of several views to unit vectors of one space.
 
     Subclasses set hyper-parameters in ``__init__`` under the names of its arguments, as
-    scikit-learn estimators do, and leave fitted heads in ``heads_``.
+    scikit-learn estimators do, and leave fitted heads in ``heads_``. They begin ``fit`` with
+    :meth:`admit`, which refuses rows that they do not declare to handle.
 
     Attributes:
         name: The id users type.
+        abilities: What it can do.
+        search: How a selection searches it.
         heads_: Head by view, after ``fit``.
     """
 
     name: ClassVar[str]
+    abilities: ClassVar[Abilities] = Abilities()
+    search: ClassVar[Search] = Search()
     heads_: dict[str, Head]
 
     @abstractmethod
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Learn the heads.
 
         Args:
@@ -48,7 +70,7 @@ class Aligner(ABC):
             VectorError: If vectors are not finite numbers.
         """
 
-    def transform(self, x: NDArray[Any], view: str) -> F32:
+    def transform(self, x: Array, view: str) -> F32:
         """Native vectors ``(n, dim)`` of a view to unit vectors ``(n, k)`` float32.
 
         Raises:
@@ -62,9 +84,58 @@ class Aligner(ABC):
             raise InputError(f"no head for {view!r}; there are: {', '.join(heads)}")
         return heads[view](x)
 
-    def get_params(self) -> dict[str, Any]:
-        """Hyper-parameters by name."""
+    def admit(self, pairs: Pairs) -> PairedVectors:
+        """Rows that this aligner can handle.
+
+        Raises:
+            DataError: If there are fewer than two views, or more of them, or missing rows,
+                and the aligner does not declare to handle that.
+            VectorError: If vectors are not finite numbers.
+        """
+        rows = as_pairs(pairs)
+        self._check_views(rows.views)
+        if not self.abilities.missing_rows:
+            lacks = {m: int((~here).sum()) for m, here in rows.present.items() if not here.all()}
+            if lacks:
+                listed = ", ".join(f"{count} lack {m}" for m, count in lacks.items())
+                raise DataError(
+                    f"{type(self).__name__} needs every view of every record, but of "
+                    f"{len(rows)} records {listed}; leave those out, or use CCA, which learns "
+                    "from records that lack a view"
+                )
+        return rows
+
+    def _check_views(self, views: Sequence[str]) -> None:
+        name = type(self).__name__
+        if len(views) < 2:
+            raise DataError(f"{name} joins at least 2 views, got {', '.join(views)}")
+        if len(views) > 2 and not self.abilities.many_views:
+            raise DataError(
+                f"{name} joins exactly 2 views, got {len(views)} ({', '.join(views)}); use CCA, "
+                "which joins any number"
+            )
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Hyper-parameters by name, as they were given.
+
+        Args:
+            deep: Has no effect; scikit-learn passes it.
+        """
         return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change hyper-parameters; what was learned stays until the next ``fit``.
+
+        Raises:
+            InputError: If there is no such hyper-parameter, or its value cannot be used.
+        """
+        check_names(type(self).name, type(self), params)
+        vars(self).update(vars(type(self)(**{**self.get_params(), **params})))
+        return self
+
+    def clone(self) -> Self:
+        """A new aligner with the same hyper-parameters that has learned nothing."""
+        return type(self)(**{name: _unfitted(value) for name, value in self.get_params().items()})
 
     def __repr__(self) -> str:
         inner = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
@@ -79,31 +150,29 @@ class MomentsAligner(Aligner):
     resulting rows gives. A fit that fails leaves the aligner as it was.
     """
 
+    abilities = Abilities(missing_rows=True, many_views=True, incremental=True)
     moments_: Moments
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Learn the heads from these rows alone."""
-        return self.fit_moments(Moments.of(as_pairs(pairs)))
+        return self.fit_moments(Moments.of(self.admit(pairs)))
 
-    def partial_fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def partial_fit(self, pairs: Pairs) -> Self:
         """Learn the heads from these rows and all that were seen before."""
-        rows = as_pairs(pairs)
+        rows = self.admit(pairs)
         if not hasattr(self, "moments_"):
             return self.fit(rows)
         return self.fit_moments(self.moments_ + Moments.of(rows))
 
-    def forget(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def forget(self, pairs: Pairs) -> Self:
         """Learn the heads as if these rows, seen before, had never been there."""
         if not hasattr(self, "moments_"):
             raise NotFittedError(f"{type(self).__name__} has seen nothing that it could forget")
-        return self.fit_moments(self.moments_ - Moments.of(as_pairs(pairs)))
+        return self.fit_moments(self.moments_ - Moments.of(self.admit(pairs)))
 
     def fit_moments(self, moments: Moments) -> Self:
         """Learn the heads from moments, wherever they were summed."""
-        if len(moments.views) < 2:
-            raise DataError(
-                f"{type(self).__name__} joins at least 2 views, got {', '.join(moments.views)}"
-            )
+        self._check_views(moments.views)
         for m in moments.views:
             paired = sum(moments.count(m, other) for other in moments.neighbours(m))
             if paired < MIN_PAIRS:
@@ -120,9 +189,32 @@ class MomentsAligner(Aligner):
         """The heads that these moments determine."""
 
 
-def as_pairs(pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> PairedVectors:
+def as_pairs(pairs: Pairs) -> PairedVectors:
     """A plain mapping of arrays as paired vectors without missing rows."""
-    return pairs if isinstance(pairs, PairedVectors) else PairedVectors(pairs)
+    if isinstance(pairs, PairedVectors):
+        return pairs
+    return PairedVectors(cast("Mapping[str, F32]", pairs))  # it converts arrays of any dtype
+
+
+def check_names(name: str, kind: type[Aligner], params: Mapping[str, object]) -> None:
+    """Refuse hyper-parameters that an aligner does not have.
+
+    Raises:
+        InputError: Naming the first one, and those that there are.
+    """
+    known = signature(kind).parameters
+    wrong = [param for param in params if param not in known]
+    if wrong:
+        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}")
+
+
+def _unfitted(value: object) -> object:
+    """A hyper-parameter without what was learned: aligners may hold other aligners."""
+    if isinstance(value, Aligner):
+        return value.clone()
+    if isinstance(value, list | tuple) and any(isinstance(each, Aligner) for each in value):
+        return type(value)(_unfitted(each) for each in value)
+    return value
 
 
 def pivot_of(moments: Moments, pivot: str | None) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs
+from isthmus.aligners.base import Aligner, Pairs
 from isthmus.aligners.heads import ConcatHead
+from isthmus.aligners.traits import Abilities
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
 
 _SAMPLE = 1000
+"""Records whose cosines give the spread. Chosen, not tuned."""
 
 
 class Ensemble(Aligner):
@@ -29,21 +30,22 @@ class Ensemble(Aligner):
     """
 
     name = "ensemble"
+    abilities = Abilities(missing_rows=True, many_views=True)
 
     def __init__(self, members: Sequence[Aligner], weights: Sequence[float] | None = None) -> None:
-        self.members = list(members)
-        self.weights = [1.0] * len(self.members) if weights is None else list(weights)
-        if not self.members or len(self.members) != len(self.weights):
+        self.members, self.weights = members, weights
+        each = self._weights()
+        if not members or len(members) != len(each):
             raise InputError(
                 f"an ensemble needs one weight for each of its members, got "
-                f"{len(self.weights)} for {len(self.members)}"
+                f"{len(each)} for {len(members)}"
             )
-        if min(self.weights) <= 0:
-            raise InputError(f"weights must be positive, got {self.weights}")
+        if min(each) <= 0:
+            raise InputError(f"weights must be positive, got {each}")
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Fit every member on the same rows."""
-        pairs = as_pairs(pairs)
+        pairs = self.admit(pairs)
         for member in self.members:
             member.fit(pairs)
         return self.combine(pairs)
@@ -52,13 +54,16 @@ class Ensemble(Aligner):
         """Join members that are already fitted; ``pairs`` only gives the spreads."""
         scaled = [
             weight / max(_spread(member, pairs), 1e-6)
-            for member, weight in zip(self.members, self.weights, strict=True)
+            for member, weight in zip(self.members, self._weights(), strict=True)
         ]
         self.heads_ = {
             m: ConcatHead([member.heads_[m] for member in self.members], scaled)
             for m in pairs.views
         }
         return self
+
+    def _weights(self) -> list[float]:
+        return [1.0] * len(self.members) if self.weights is None else list(self.weights)
 
 
 def _spread(member: Aligner, pairs: PairedVectors) -> float:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.neighbours import edge_weights, nearest
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.aligners.state import Arrays, Document, State, with_direction
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.validate import check_vectors
 
 _BLOCK = 2048
+"""Items mapped at once, which bounds memory."""
 
 
 class Joint(NamedTuple):
@@ -83,10 +85,10 @@ class GraphHead:
 
     def __init__(
         self,
-        mean: NDArray[Any],
-        weight: NDArray[Any],
+        mean: Array,
+        weight: Array,
         joint: Joint,
-        state: NDArray[Any],
+        state: Array,
         *,
         restart: float,
         correction: Correction | None = None,
@@ -108,7 +110,7 @@ class GraphHead:
         """Dimension of the space."""
         return int(self.weight.shape[1])
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, c)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
         out = np.empty((len(rows), self.output_dim), dtype=np.float32)
@@ -139,7 +141,7 @@ class GraphHead:
         out: F32 = (hidden @ net.out).astype(np.float32, copy=False)
         return out
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> State:
         """Numbers as JSON; bank, states and weights as arrays."""
         joint, net = self.joint, self.correction
         document = {
@@ -149,7 +151,7 @@ class GraphHead:
             "restart": self.restart,
             "layers": 0 if net is None else len(net.weights),
         }
-        tensors: dict[str, NDArray[Any]] = {
+        tensors: dict[str, Array] = {
             "mean": self.mean,
             "weight": self.weight,
             "centre": joint.centre,
@@ -165,9 +167,7 @@ class GraphHead:
         return document, tensors
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> GraphHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> GraphHead:
         """The head that :meth:`state` described."""
         joint = Joint(
             tensors["centre"],
@@ -193,14 +193,6 @@ class GraphHead:
             restart=document["restart"],
             correction=net,
         )
-
-
-def with_direction(unit: F32) -> F32:
-    """Give rows of zeros a direction: equal parts of every axis, as other heads do."""
-    lost = ~unit.any(axis=1)
-    if lost.any():
-        unit[lost] = 1.0 / np.sqrt(unit.shape[1])
-    return unit
 
 
 def _gather(weights: F32, state: F32, index: NDArray[np.intp]) -> F32:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.graphhead import GraphHead
+from isthmus.aligners.state import Arrays, Document, State, with_direction
+from isthmus.core.artifact import Tensors
 from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError
-from isthmus.core.linalg import F32, Floats, l2_normalize
+from isthmus.core.linalg import F32, Array, Floats, l2_normalize
 from isthmus.core.validate import check_vectors
-
-State = tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 class LinearHead:
@@ -27,7 +25,7 @@ class LinearHead:
 
     kind = "linear"
 
-    def __init__(self, mean: NDArray[Any], weight: NDArray[Any]) -> None:
+    def __init__(self, mean: Array, weight: Array) -> None:
         self.mean = np.asarray(mean, dtype=np.float32)
         self.weight = np.ascontiguousarray(weight, dtype=np.float32)
 
@@ -41,19 +39,17 @@ class LinearHead:
         """Dimension of the space."""
         return int(self.weight.shape[1])
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
-        return _direction(l2_normalize((rows - self.mean) @ self.weight))
+        return with_direction(_unit((rows - self.mean) @ self.weight))
 
     def state(self) -> State:
         """Parameters: nothing as JSON; ``mean`` and ``weight`` as arrays."""
         return {}, {"mean": self.mean, "weight": self.weight}
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> LinearHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> LinearHead:
         """The head that :meth:`state` described."""
         return cls(tensors["mean"], tensors["weight"])
 
@@ -73,7 +69,7 @@ class AnchorHead:
 
     kind = "anchors"
 
-    def __init__(self, mean: NDArray[Any], anchors: NDArray[Any], *, k: int, power: float) -> None:
+    def __init__(self, mean: Array, anchors: Array, *, k: int, power: float) -> None:
         self.mean = np.asarray(mean, dtype=np.float32)
         self.anchors = np.ascontiguousarray(anchors, dtype=np.float32)
         self.k = min(int(k), len(self.anchors))
@@ -89,7 +85,7 @@ class AnchorHead:
         """Dimension of the space: the number of anchors."""
         return int(self.anchors.shape[0])
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, anchors)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
         scores = np.maximum(l2_normalize(rows - self.mean) @ self.anchors.T, 0.0)
@@ -98,7 +94,7 @@ class AnchorHead:
             scores = np.where(scores >= smallest, scores, 0.0)
         # Dividing by the row's largest first keeps high powers from underflowing to zero.
         largest = np.maximum(scores.max(axis=1, keepdims=True), 1e-12)
-        return _direction(l2_normalize((scores / largest) ** self.power))
+        return with_direction(_unit((scores / largest) ** self.power))
 
     def state(self) -> State:
         """Parameters: ``k`` and ``power`` as JSON; ``mean`` and ``anchors`` as arrays."""
@@ -106,9 +102,7 @@ class AnchorHead:
         return document, {"mean": self.mean, "anchors": self.anchors}
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> AnchorHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> AnchorHead:
         """The head that :meth:`state` described."""
         return cls(tensors["mean"], tensors["anchors"], k=document["k"], power=document["power"])
 
@@ -133,10 +127,10 @@ class MLPHead:
 
     def __init__(
         self,
-        mean: NDArray[Any],
-        centres: NDArray[Any],
-        weight: NDArray[Any],
-        bias: NDArray[Any],
+        mean: Array,
+        centres: Array,
+        weight: Array,
+        bias: Array,
         *,
         sharpness: float,
         linear: float,
@@ -158,16 +152,16 @@ class MLPHead:
         """Dimension of the space."""
         return int(self.weight.shape[1])
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
         cosines = l2_normalize(rows - self.mean) @ self.centres.T
         units = gaussian_units(cosines, sharpness=self.sharpness, linear=self.linear)
-        return _direction(l2_normalize(units.astype(np.float32) @ self.weight + self.bias))
+        return with_direction(_unit(units.astype(np.float32) @ self.weight + self.bias))
 
     def state(self) -> State:
         """Parameters: ``sharpness`` and ``linear`` as JSON; the rest as arrays."""
-        tensors = {
+        tensors: dict[str, Array] = {
             "mean": self.mean,
             "centres": self.centres,
             "weight": self.weight,
@@ -176,9 +170,7 @@ class MLPHead:
         return {"sharpness": self.sharpness, "linear": self.linear}, tensors
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> MLPHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> MLPHead:
         """The head that :meth:`state` described."""
         return cls(
             tensors["mean"],
@@ -232,7 +224,7 @@ class ConcatHead:
         """Dimension of the space: the sum of the parts' dimensions."""
         return sum(part.output_dim for part in self.parts)
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, Σk)``."""
         scaled = [
             np.float32(np.sqrt(weight)) * part(x)
@@ -242,18 +234,16 @@ class ConcatHead:
 
     def state(self) -> State:
         """Parameters of every part, under numbered names."""
-        document: dict[str, Any] = {"weights": self.weights, "parts": []}
-        tensors: dict[str, NDArray[Any]] = {}
+        parts: list[dict[str, object]] = []
+        tensors: dict[str, Array] = {}
         for index, part in enumerate(self.parts):
             inner, arrays = part.state()
-            document["parts"].append({"kind": part.kind, "state": inner})
+            parts.append({"kind": part.kind, "state": inner})
             tensors.update({f"{index}.{name}": array for name, array in arrays.items()})
-        return document, tensors
+        return {"weights": self.weights, "parts": parts}, tensors
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> ConcatHead:
+    def from_state(cls, document: Document, tensors: Arrays) -> ConcatHead:
         """The head that :meth:`state` described."""
         parts = []
         for index, part in enumerate(document["parts"]):
@@ -269,9 +259,7 @@ _KINDS: dict[str, _Kind] = {
 }
 
 
-def head_from_state(
-    kind: str, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-) -> Head:
+def head_from_state(kind: str, document: Document, tensors: Tensors) -> Head:
     """Rebuild a head of any kind.
 
     Raises:
@@ -279,16 +267,9 @@ def head_from_state(
     """
     if kind not in _KINDS:
         raise ArtifactError(f"unknown kind of head {kind!r}; this release knows {sorted(_KINDS)}")
-    return _KINDS[kind].from_state(document, tensors)
+    arrays = {name: np.asarray(x, dtype=np.float32) for name, x in tensors.items()}
+    return _KINDS[kind].from_state(document, arrays)
 
 
-def _direction(unit: NDArray[Any]) -> F32:
-    """Give rows that a head maps to zero a direction: equal parts of every axis.
-
-    It happens to the mean itself and to vectors that resemble no anchor. Such a row then
-    scores about the same against everything, instead of poisoning a store with zeros.
-    """
-    lost = ~unit.any(axis=1)
-    if lost.any():
-        unit[lost] = 1.0 / np.sqrt(unit.shape[1])
-    return unit.astype(np.float32, copy=False)
+def _unit(x: Floats) -> F32:
+    return l2_normalize(x).astype(np.float32, copy=False)

@@ -196,7 +196,7 @@ def _pair(
         return _Pair(fitted.fits)
     links = encoded.ready.links[rows]
     groups = encoded.pairs.groups
-    judged = None if groups is None else kinds(a, b, np.asarray(groups)[rows], folds)
+    judged = None if groups is None else kinds(a, b, np.asarray(groups, dtype=object)[rows], folds)
     both = [hubs(a, b, folds, back=False), hubs(b, a, folds, back=True)]
     found = suspects(joint, _item_links(encoded)[rows], seed=seed, progress=progress)
     return _Pair(

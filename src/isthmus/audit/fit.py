@@ -14,7 +14,7 @@ from isthmus.audit.encoded import EncodedViews
 from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds, side_by_side
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
-from isthmus.core.linalg import F32, F64, l2_normalize
+from isthmus.core.linalg import F32, F64, Array, l2_normalize
 from isthmus.core.rows import thin
 from isthmus.metrics import mutual_knn
 from isthmus.selection.null import permutation_p
@@ -176,7 +176,7 @@ def neighbours_of(n: int) -> int:
     return max(1, min(NEIGHBOURS, (n - 1) // 3))
 
 
-def centred_products(x: NDArray[Any]) -> F64:
+def centred_products(x: Array) -> F64:
     """Inner products of rows, U-centred: rows sum to zero and the diagonal is zero.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import typer
 
 from isthmus.cli.console import (
     CACHE_OPTION,
+    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
@@ -17,39 +19,55 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
+from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
+from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
 
 if TYPE_CHECKING:
-    from isthmus.space import Space
+    from isthmus.core.record import Dataset
+    from isthmus.pipeline import Prepared
+    from isthmus.space import Space, SpaceReport
+
+_SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
+_ENCODER = typer.Option(
+    None, "--encoder", "-e", metavar="VIEW=ID", help="Such as text=universal. Repeatable."
+)
+_ALIGNER = typer.Option(
+    "auto", help="auto; or cca, ridge, procrustes, anchors, contrastive, cm-gnn, unpaired, …"
+)
+_PARAM = typer.Option(
+    None, "--param", "-p", metavar="NAME=VALUE", help="Fix a hyper-parameter. Repeatable."
+)
+_GROUPS = typer.Option(
+    True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
+)
+_ALSO = typer.Option(
+    None, help="Another data set to learn from, as far as it helps on DATA. Repeatable."
+)
+_READOUT = typer.Option(
+    "instance", help="Choose for: instance, the one that belongs; semantic, what is alike."
+)
+_BUDGET = typer.Option(
+    None, metavar="TIME", help="Time for choosing, such as 30s or 5m. Default: what it takes."
+)
 
 
 def command(
     data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
-    space: Path = typer.Option(..., "--out", "-o", help="Folder to write the space to."),
-    encoder: list[str] = typer.Option(
-        None, "--encoder", "-e", metavar="MODALITY=ID", help="Such as text=universal. Repeatable."
-    ),
-    aligner: str = typer.Option(
-        "auto", help="auto; or cca, ridge, procrustes, anchors, contrastive, cm-gnn, unpaired, …"
-    ),
-    param: list[str] = typer.Option(
-        None, "--param", "-p", metavar="NAME=VALUE", help="Fix a hyper-parameter. Repeatable."
-    ),
-    groups: bool = typer.Option(
-        True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
-    ),
+    *,
+    space: Path = _SPACE,
+    encoder: list[str] = _ENCODER,
+    aligner: str = _ALIGNER,
+    param: list[str] = _PARAM,
+    groups: bool = _GROUPS,
     data_option: list[str] = DATA_OPTION,
-    also: list[str] = typer.Option(
-        None, help="Another data set to learn from, as far as it helps on DATA. Repeatable."
-    ),
-    readout: str = typer.Option(
-        "instance", help="Choose for: instance, the one that belongs; semantic, what is alike."
-    ),
-    budget: str = typer.Option(
-        None, metavar="TIME", help="Time for choosing, such as 30s or 5m. Default: what it takes."
-    ),
+    column: list[str] = COLUMN_OPTION,
+    also: list[str] = _ALSO,
+    readout: str = _READOUT,
+    budget: str = _BUDGET,
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace a space that is there."),
     seed: int = SEED_OPTION,
@@ -67,15 +85,15 @@ def command(
 
     check_target(space, "space", replace=overwrite)
     check_output(report)
-    wanted = check_readout(readout)
-    fixed = parse_options(param or (), "--param")
+    wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
     seconds = None if budget is None else parse_seconds(budget, "--budget")
-    dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    named = parse_encoders(encoder)
+    encoders = _one_a_view(named)
+    dataset = load_data(data, data_option, column, modalities_of(named))
     sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
-        encoders = {str(m): str(i) for m, i in parse_options(encoder or (), "--encoder").items()}
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
         made = align(
             ready,
@@ -90,36 +108,60 @@ def command(
         )
     made.save(space)
     if report is not None:
-        from isthmus.report import report_on
-
-        note = "The map and the examples show records that the heads were fitted on."
-        title = f"Space from {dataset.name}"
-        report_on(report, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
+        _write(report, made, ready, dataset, seed)
     if as_json:
-        print_json({"space": str(space), "fingerprint": made.fingerprint, **made.report})
+        document = {} if made.report is None else made.report.to_json()
+        print_json({"space": str(space), "fingerprint": made.fingerprint, **document})
         return
     _print(made)
     out().print(f"Saved to {space}" + (f", report in {report}" if report else ""))
 
 
+def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    for view, names in encoders.items():
+        if len(names) > 1:
+            raise InputError(f"--encoder: {view} has {' and '.join(names)}; give one a view")
+    return {view: names[0] for view, names in encoders.items()}
+
+
+def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int) -> None:
+    from isthmus.report import report_on
+
+    note = "The map and the examples show records that the heads were fitted on."
+    title = f"Space from {dataset.name}"
+    report_on(path, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
+
+
 def _print(space: Space) -> None:
     """What was chosen, and how good it is."""
     from isthmus.cli.tables import NOTE, directions_table
-    from isthmus.selection.race import LATE
+    from isthmus.space import SpaceReport
 
     console, report = out(), space.report
-    console.print(f"Chosen: [bold]{report['chosen']['label']}[/]")
-    if "held_out" in report:
-        title = f"Held-out pairs, mean ± sd over {report['folds']} folds"
-        shuffled = report["null"]["shuffled"]
-        console.print(directions_table(title, report["held_out"]["directions"], shuffled))
+    if not isinstance(report, SpaceReport):
+        return
+    console.print(f"Chosen: [bold]{report.chosen.label}[/]")
+    found = report.estimate
+    if found is not None:
+        title = f"Held-out pairs, mean ± sd over {found.folds} folds"
+        console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(NOTE)
     else:
         console.print("Not estimated: needs records of at least three groups.")
-    late = [row["candidate"] for row in report["tried"] if row["reason"] == LATE]
-    if late or report.get("folds", 0) < report.get("folds_planned", 0):
-        console.print(
-            f"The time budget of {report['budget']:g} s ended: {len(late)} candidates were not "
-            f"tried, {report.get('folds', 0)} of {report['folds_planned']} outer folds were run."
+    _print_late(report)
+    list_left_out(rows_of(report.data.left_out))
+
+
+def _print_late(report: SpaceReport) -> None:
+    """What a time budget left no room for."""
+    from isthmus.selection.race import LATE
+
+    late = sum(row.reason == LATE for row in report.choice.tried)
+    run, planned = (0, 0)
+    if report.estimate is not None:
+        run, planned = report.estimate.folds, report.estimate.planned
+    if late or run < planned:
+        out().print(
+            f"The time budget of {report.settings.budget:g} s ended: {late} candidates were not "
+            f"tried, {run} of {planned} outer folds were run."
         )
-    list_left_out(report["data"]["left_out"])

@@ -18,6 +18,8 @@ from isthmus.core.errors import InputError, IsthmusError, NoSignalError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from isthmus.core.record import Failure
+
 EXIT_FAILED = 1
 """What was asked could not be done; the message says why."""
 EXIT_REFUSED = 3
@@ -35,6 +37,12 @@ DATA_OPTION = typer.Option(
     "-d",
     metavar="NAME=VALUE",
     help="Option of the data set, such as languages=en,zh. Repeatable.",
+)
+COLUMN_OPTION = typer.Option(
+    None,
+    "--column",
+    metavar="NAME=VIEW:MODALITY",
+    help="What a column of a table holds, such as reply=answer:text or photo=image. Repeatable.",
 )
 CACHE_OPTION = typer.Option(
     True, "--cache/--no-cache", help="Reuse vectors and choices computed before."
@@ -142,6 +150,11 @@ def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> N
     lines = [f"{failure['source']}: {failure['reason']}" for failure in left_out]
     head = f"[yellow]Left out {len(lines)}:[/]"
     list_some(err(), head, lines, show=show, rest=" (--json or the report lists all)")
+
+
+def rows_of(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """What was left out, for JSON and :func:`list_left_out`."""
+    return [{"source": failure.source, "reason": failure.reason} for failure in failures]
 
 
 def list_some(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import typer
 
 from isthmus.cli.console import (
+    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     list_left_out,
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
-from isthmus.core.options import parse_options
+from isthmus.cli.loading import load_data
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.")
 
@@ -50,20 +52,23 @@ def get(
 def show(
     data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
     data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say what is in a data set: records, views, pairs, and what could not be used."""
     from itertools import combinations
 
-    from isthmus.datasets import load
+    from isthmus.core.view import View, ViewPair
 
-    dataset = load(data, **parse_options(data_option or (), "--data-option"))
-    items = {m: sum(m in r.items for r in dataset.records) for m in dataset.views}
+    dataset = load_data(data, data_option, column)
+    items = {
+        View(view, modality): sum(view in r.items for r in dataset.records)
+        for view, modality in dataset.modalities.items()
+    }
     pairs = {
-        f"{a}–{b}": sum(a in r.items and b in r.items for r in dataset.records)
+        ViewPair(a, b): sum(a in r.items and b in r.items for r in dataset.records)
         for a, b in combinations(dataset.views, 2)
     }
-    left_out = [{"source": f.source, "reason": f.reason} for f in dataset.skipped]
     groups = len({r.group for r in dataset.records if r.group is not None})
     if as_json:
         print_json(
@@ -71,17 +76,24 @@ def show(
                 "name": dataset.name,
                 "licence": dataset.licence,
                 "records": len(dataset),
-                "items": items,
-                "pairs": pairs,
+                "views": [
+                    {"view": view.name, "modality": view.modality, "items": n}
+                    for view, n in items.items()
+                ],
+                "pairs": [{"pair": pair.to_json(), "records": n} for pair, n in pairs.items()],
                 "groups": groups,
-                "left_out": left_out,
+                "left_out": rows_of(dataset.skipped),
             }
         )
         return
     console = out()
     console.print(
-        f"{dataset.name}: {len(dataset)} records, {groups} groups, licence {dataset.licence}"
+        f"{dataset.name}: {len(dataset)} records, {groups} groups, licence {dataset.licence}",
+        markup=False,
     )
-    for name, count in {**items, **pairs}.items():
-        console.print(f"  {count:7} {name}")
-    list_left_out(left_out)
+    for view, n in items.items():
+        own = "" if view.name == view.modality else f" ({view.modality})"
+        console.print(f"  {n:7} {view.name}{own}", markup=False)
+    for pair, n in pairs.items():
+        console.print(f"  {n:7} {pair}", markup=False)
+    list_left_out(rows_of(dataset.skipped))

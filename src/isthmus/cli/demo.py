@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache as remembered
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -18,13 +20,18 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
+from isthmus.core.view import AUDIO, IMAGE, TEXT, Direction
 
 if TYPE_CHECKING:
     from isthmus.core.contracts import Progress
-    from isthmus.core.record import Dataset
+    from isthmus.core.document import Json
+    from isthmus.core.record import Dataset, Failure
+    from isthmus.pipeline.cache import VectorCache
     from isthmus.pipeline.prepared import Prepared
-    from isthmus.space import Space
+    from isthmus.space import Evaluation, Space
+    from isthmus.space.report import ChosenAligner, RetrievalFigures
 
 HELD_OUT = 0.2
 LANGUAGES = {"en": "English", "zh": "Chinese", "fr": "French"}
@@ -37,6 +44,44 @@ _OWN_QUERIES = {
     "shapes": {"en": "a large red circle", "zh": "蓝色的三角形"},
 }
 """Typed by a person, so no hit is the true one; the other queries are held-out captions."""
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """What was made and measured.
+
+    Attributes:
+        name: Of the data set.
+        seed: Of the split and of everything drawn.
+        space: Made from the training records.
+        failures: What could not be used of them.
+        held: Held-out records as vectors.
+        test: The same with their items.
+        found: How well they are found.
+        by_language: The same for captions of one language, by direction from text.
+    """
+
+    name: str
+    seed: int
+    space: Space
+    failures: Sequence[Failure]
+    held: Prepared
+    test: Dataset
+    found: Evaluation
+    by_language: Mapping[str, Mapping[Direction, RetrievalFigures[float]]]
+
+    @property
+    def emergent(self) -> list[Direction]:
+        """Directions whose views shared no record in training."""
+        return self.space.emergent(self.found.directions)
+
+    @property
+    def chosen(self) -> ChosenAligner | None:
+        """The aligner that won."""
+        from isthmus.space import SpaceReport
+
+        report = self.space.report
+        return report.chosen if isinstance(report, SpaceReport) else None
 
 
 def command(
@@ -54,43 +99,56 @@ def command(
 
     Pictures and sounds are never paired in training: they meet through their captions.
     """
+    started = time.monotonic()
+    with progress_bar(quiet=as_json) as progress:
+        name = _choose(data, progress, quiet=as_json)
+        made = _run(name, seed, cache, progress)
+        place = made.space.save(folder / "space")
+        report = _report(made, folder / "report.html")
+    seconds = time.monotonic() - started
+    if as_json:
+        named = {"data": name, "space": str(place), "report": str(report)}
+        print_json({**named, **_json(made), "seconds": round(seconds, 1)})
+        return
+    _print(made)
+    list_left_out(rows_of(made.failures))
+    out().print(f"Space in {place}, report in {report} ({seconds:.0f} s)")
+
+
+def _run(name: str, seed: int, cache: bool, progress: Progress) -> _Demo:
+    """Learn from most records, measure on the rest."""
     from isthmus.datasets.split import hold_out, through_text
     from isthmus.pipeline import default_cache, prepare
     from isthmus.selection import align
     from isthmus.space import evaluate
 
-    started = time.monotonic()
     store = default_cache() if cache else None
-    with progress_bar(quiet=as_json) as progress:
-        name = _choose(data, progress, quiet=as_json)
-        train, test = hold_out(_load(name), HELD_OUT, seed=seed)
-        learned = prepare(through_text(train), cache=store, progress=progress)
-        space = align(learned, seed=seed, cache=store, progress=progress)
-        held = prepare(test, dict(learned.encoders), cache=store, progress=progress)
-        found = evaluate(space.heads, space.banks, held.pairs, csls_strength=space.csls_strength)
-        by_language = _by_language(space, name, test, store, progress)
-        place = space.save(folder / "space")
-        report = _report(space, found, held, test, by_language, folder, name, seed)
-    emergent = frozenset(space.emergent(found["directions"]))
-    left_out = [{"source": f.source, "reason": f.reason} for f in learned.failures]
-    if as_json:
-        print_json(
-            {
-                "data": name,
-                "space": str(place),
-                "report": str(report),
-                "chosen": space.report["chosen"],
-                "directions": found["directions"],
-                "emergent": sorted(emergent),
-                "languages": by_language,
-                "left_out": left_out,
-                "seconds": round(time.monotonic() - started, 1),
-            }
-        )
-        return
-    _print(space, found["directions"], emergent, by_language, len(test))
-    list_left_out(left_out)
-    out().print(f"Space in {place}, report in {report} ({time.monotonic() - started:.0f} s)")
+    train, test = hold_out(_load(name), HELD_OUT, seed=seed)
+    learned = prepare(through_text(train), cache=store, progress=progress)
+    space = align(learned, seed=seed, cache=store, progress=progress)
+    held = prepare(test, dict(learned.encoders), cache=store, progress=progress)
+    return _Demo(
+        name,
+        seed,
+        space,
+        learned.failures,
+        held,
+        test,
+        evaluate(space.heads, space.banks, held.pairs, csls_strength=space.csls_strength),
+        _by_language(space, name, test, store, progress),
+    )
+
+
+def _json(made: _Demo) -> dict[str, Json]:
+    from isthmus.core.document import to_document
+
+    return {
+        "chosen": to_document(made.chosen),
+        **made.found.to_json(),
+        "emergent": [direction.to_json() for direction in made.emergent],
+        "languages": to_document(made.by_language),
+        "left_out": rows_of(made.failures),
+    }
 
 
 def _choose(data: str, progress: Progress, *, quiet: bool) -> str:
@@ -130,8 +188,8 @@ def _own_language(name: str) -> list[str]:
 
 
 def _by_language(
-    space: Space, name: str, test: Dataset, store: Any, progress: Progress
-) -> dict[str, Any]:
+    space: Space, name: str, test: Dataset, store: VectorCache | None, progress: Progress
+) -> dict[str, dict[Direction, RetrievalFigures[float]]]:
     """Figures for queries in one language, where captions of several were learned from."""
     from isthmus.pipeline import prepare
     from isthmus.space import evaluate
@@ -143,53 +201,42 @@ def _by_language(
         rows = [row for row, record in enumerate(whole.records) if record.id in wanted]
         encoders = {m: space.encoder(m) for m in space.views}
         ready = prepare(whole.take(rows), encoders, cache=store, progress=progress)
-        directions = evaluate(
-            space.heads, space.banks, ready.pairs, csls_strength=space.csls_strength
-        )["directions"]
+        found = evaluate(space.heads, space.banks, ready.pairs, csls_strength=space.csls_strength)
         figures[language] = {
-            direction: readouts["instance"]
-            for direction, readouts in directions.items()
-            if direction.startswith("text→")
+            direction: readouts.instance
+            for direction, readouts in found.directions.items()
+            if direction.query == TEXT
         }
     return figures
 
 
-def _report(
-    space: Space,
-    found: dict[str, Any],
-    held: Prepared,
-    test: Dataset,
-    by_language: dict[str, Any],
-    folder: Path,
-    name: str,
-    seed: int,
-) -> Path:
+def _report(made: _Demo, path: Path) -> Path:
     from isthmus.report import report_on, text_queries
 
     notes = [
-        f"{len(test)} records were held out at random before anything was learned. Figures, map "
-        "and examples show them alone.",
+        f"{len(made.test)} records were held out at random before anything was learned. Figures, "
+        "map and examples show them alone.",
         "Pictures and sounds were never in one record in training; they meet through captions.",
     ]
-    for language, directions in by_language.items():
-        row = directions.get("text→image")
-        if row:
+    for language, directions in made.by_language.items():
+        row = directions.get(Direction(TEXT, IMAGE))
+        if row is not None:
             notes.append(
                 f"{LANGUAGES[language]} captions alone find their picture among "
-                f"{row['n_gallery']} in the first ten {row['r10']:.0%} of the time."
+                f"{row.n_gallery} in the first ten {row.r10:.0%} of the time."
             )
-    typed = _captions(name, test, seed) + list(_OWN_QUERIES.get(name, {}).items())
-    queries = text_queries(space, typed, held.pairs, test, ["image", "audio"])
+    typed = _captions(made.name, made.test, made.seed)
+    typed += list(_OWN_QUERIES.get(made.name, {}).items())
     return report_on(
-        folder / "report.html",
-        space,
-        held.pairs,
-        test,
-        title=f"isthmus demo: {test.name}",
-        evaluation=found,
-        queries=queries,
+        path,
+        made.space,
+        made.held.pairs,
+        made.test,
+        title=f"isthmus demo: {made.test.name}",
+        evaluation=made.found,
+        queries=text_queries(made.space, typed, made.held.pairs, made.test, [IMAGE, AUDIO]),
         notes=notes,
-        seed=seed,
+        seed=made.seed,
     )
 
 
@@ -207,21 +254,16 @@ def _captions(name: str, test: Dataset, seed: int, count: int = 2) -> list[tuple
     return [(each, by_id[each][usable[row]]) for row in drawn for each in languages]
 
 
-def _print(
-    space: Space,
-    directions: dict[str, Any],
-    emergent: frozenset[str],
-    by_language: dict[str, Any],
-    records: int,
-) -> None:
+def _print(made: _Demo) -> None:
     from isthmus.cli.tables import NOTE, directions_table
 
     console = out()
-    joined = " + ".join(space.views)
-    console.print(f"Joined {joined} by [bold]{space.report['chosen']['label']}[/]")
-    console.print(directions_table(f"{records} held-out records", directions, emergent=emergent))
+    chosen = "" if made.chosen is None else f" by [bold]{made.chosen.label}[/]"
+    console.print(f"Joined {' + '.join(made.space.views)}{chosen}")
+    title = f"{len(made.test)} held-out records"
+    console.print(directions_table(title, made.found, emergent=frozenset(made.emergent)))
     console.print(NOTE)
     console.print("* never seen together in training")
-    for language, figures in by_language.items():
-        parts = ", ".join(f"{name} R@10 {row['r10']:.3f}" for name, row in figures.items())
+    for language, figures in made.by_language.items():
+        parts = ", ".join(f"{way} R@10 {row.r10:.3f}" for way, row in figures.items())
         console.print(f"Queries in {LANGUAGES[language]} alone: {parts}")

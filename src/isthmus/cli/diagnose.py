@@ -10,6 +10,7 @@ import typer
 
 from isthmus.cli.console import (
     CACHE_OPTION,
+    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
@@ -18,9 +19,10 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
-from isthmus.core.errors import InputError
-from isthmus.core.options import parse_options
+from isthmus.cli.loading import load_data, modalities_of, parse_encoders
+from isthmus.core.view import ViewPair
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,11 +43,12 @@ _HEADS = {
 
 def command(
     data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    *,
     encoder: list[str] = typer.Option(
         None,
         "--encoder",
         "-e",
-        metavar="MODALITY=ID",
+        metavar="VIEW=ID",
         help="Such as text=universal. Repeatable, also for one view; the first of each is the "
         "one whose pairs are looked at. Default: all that are installed.",
     ),
@@ -53,6 +56,7 @@ def command(
         True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
     ),
     data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -63,13 +67,12 @@ def command(
     Every figure is of held-out pairs and one cheap closed form.
     """
     from isthmus.audit import diagnose
-    from isthmus.datasets import load
     from isthmus.pipeline import default_cache
     from isthmus.report import findings, write_diagnosis
 
     check_output(report)
-    named = _encoders(encoder or ())
-    dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    named = parse_encoders(encoder)
+    dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:
         found = diagnose(
             dataset,
@@ -87,17 +90,6 @@ def command(
     _print(found, findings(found))
     if report:
         out().print(f"\nReport in {report}")
-
-
-def _encoders(given: Sequence[str]) -> dict[str, list[str]]:
-    """Several encoders a view, in the order given."""
-    named: dict[str, list[str]] = {}
-    for text in given:
-        for view, name in parse_options([text], "--encoder").items():
-            if not isinstance(name, str):
-                raise InputError(f"--encoder needs MODALITY=ID, got {text!r}")
-            named.setdefault(view, []).append(name)
-    return named
 
 
 def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
@@ -118,7 +110,7 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
             console.print(f"  {escape(line)}")
     for name, reason in found.encoded.unusable.items():
         console.print(f"\nWithout {escape(name)}: {escape(reason)}")
-    list_left_out([{"source": f.source, "reason": f.reason} for f in found.failures])
+    list_left_out(rows_of(found.failures))
 
 
 def _fits(found: Diagnosis) -> Table:
@@ -146,7 +138,8 @@ def _suspects(found: Diagnosis) -> list[str]:
         shown = max(_SHOWN // len(found.suspects), min(each.flagged, _SHOWN))
         for one in each.listed[:shown]:
             mark = "flagged, " if one.flagged else ""
-            line = f"{each.a}–{each.b} {found.encoded.name(one.row)} ({mark}p = {one.p_value:.2g})"
+            pair = ViewPair(each.a, each.b)
+            line = f"{pair} {found.encoded.name(one.row)} ({mark}p = {one.p_value:.2g})"
             if one.better_b:
                 other = found.encoded.name(one.better_b[0])
                 line += f"; its {each.a} fits the {each.b} of {other} better"

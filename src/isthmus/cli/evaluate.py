@@ -8,6 +8,7 @@ import typer
 
 from isthmus.cli.console import (
     CACHE_OPTION,
+    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
@@ -16,15 +17,18 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
+from isthmus.cli.loading import load_data
 from isthmus.core.errors import DataError
-from isthmus.core.options import parse_options
 
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
     data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    *,
     data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -35,13 +39,12 @@ def command(
     Use records that the space was not made from; those it was made from flatter it.
     """
     from isthmus.cli.tables import NOTE, directions_table
-    from isthmus.datasets import load
     from isthmus.pipeline import default_cache, prepare
     from isthmus.space import Space, evaluate
 
     check_output(report)
     loaded = Space.load(space)
-    dataset = load(data, **parse_options(data_option or (), "--data-option"))
+    dataset = load_data(data, data_option, column, loaded.modalities)
     shared = [m for m in dataset.views if m in loaded.views]
     if len(shared) < 2:
         raise DataError(
@@ -55,18 +58,19 @@ def command(
             dataset, encoders, cache=default_cache() if cache else None, progress=progress
         )
     found = evaluate(loaded.heads, loaded.banks, ready.pairs, csls_strength=loaded.csls_strength)
-    left_out = [{"source": f.source, "reason": f.reason} for f in ready.failures]
-    emergent = frozenset(loaded.emergent(found["directions"]))
+    left_out = rows_of(ready.failures)
+    emergent = frozenset(loaded.emergent(found.directions))
     title = f"{space.name} on {dataset.name}"
     if report is not None:
         from isthmus.report import report_on
 
         report_on(report, loaded, ready.pairs, dataset, title=title, evaluation=found, seed=seed)
     if as_json:
-        print_json({"space": str(space), "data": dataset.name, **found, "left_out": left_out})
+        named = {"space": str(space), "data": dataset.name}
+        print_json({**named, **found.to_json(), "left_out": left_out})
         return
     console = out()
-    console.print(directions_table(title, found["directions"], None, emergent))
+    console.print(directions_table(title, found, None, emergent))
     console.print(NOTE)
     if emergent:
         console.print("* never seen together in training")

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
+from isthmus.core.linalg import Array
 
 FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
 _OLD = "it"
 
-Tensors = Mapping[str, NDArray[Any]]
+Tensors = Mapping[str, Array]
 
 
 def content_hash(data: bytes) -> str:
@@ -160,7 +160,7 @@ def check_writable(path: Path) -> None:
         raise ArtifactError(f"{path} cannot be written: {above}: {reason}") from error
 
 
-def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
     """Read a folder that :func:`save_artifact` wrote.
 
     Returns:

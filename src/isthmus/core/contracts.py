@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
-from numpy.typing import NDArray
-
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, what is done and the total: ``progress("encode image", 32, 674)``."""
@@ -88,12 +86,12 @@ class Fitted(Protocol):
         """
         ...
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What was learned, as JSON-serialisable values and as arrays."""
         ...
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
+    def from_state(cls, state: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self:
         """The encoder that :meth:`state` described."""
         ...
 
@@ -133,10 +131,10 @@ class Head(Protocol):
         """Dimension of the space."""
         ...
 
-    def __call__(self, x: NDArray[Any]) -> F32:
+    def __call__(self, x: Array) -> F32:
         """Native vectors ``(n, input_dim)`` to unit vectors ``(n, output_dim)`` float32."""
         ...
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Parameters as JSON-serialisable values and as arrays."""
         ...

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import DataError, MediaError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, VECTOR
 
@@ -64,7 +63,7 @@ class MediaItem:
         return cls(content_hash(data), modality, source, data)
 
     @classmethod
-    def from_vector(cls, vector: NDArray[Any], *, source: str) -> MediaItem:
+    def from_vector(cls, vector: Array, *, source: str) -> MediaItem:
         """An item that is already a native vector, ``(dim,)``."""
         row = check_vectors(vector, name=source)[0]
         return cls(content_hash(row.tobytes()), VECTOR, source, row)

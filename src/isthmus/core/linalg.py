@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Floats = NDArray[np.floating]
+Array = NDArray[np.generic]
+"""An array of any dtype."""
 
 _SAFE = 1e-15
 """Shorter rows lose digits when their squares are summed in float32."""

@@ -34,6 +34,30 @@ def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
     return options
 
 
+def parse_named(pairs: Iterable[str], what: str, form: str = "NAME=VALUE") -> list[tuple[str, str]]:
+    """``NAME=VALUE`` texts as they are; a name may be anything that holds no ``=``.
+
+    Args:
+        pairs: The texts.
+        what: Who takes them, for the message.
+        form: How they are written, for the message.
+
+    Raises:
+        InputError: If a text is not of that form.
+
+    Example:
+        >>> parse_named(["EEG–left=mfcc"], "--encoder", "VIEW=ID")
+        [('EEG–left', 'mfcc')]
+    """
+    found = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise InputError(f"{what} needs {form}, got {pair!r}")
+        found.append((name, value))
+    return found
+
+
 def parse_seconds(text: str, what: str) -> float:
     """A duration as seconds: ``"30s"``, ``"5m"``, ``"1.5h"``; a bare number is seconds.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import as_matrix, check_vectors
 
 
@@ -32,7 +31,7 @@ class PairedVectors:
     vectors: Mapping[str, F32]
     present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     ids: Sequence[str] = ()
-    groups: NDArray[Any] | None = None
+    groups: Array | None = None
 
     def __post_init__(self) -> None:
         if not self.vectors:
@@ -74,7 +73,7 @@ class PairedVectors:
         """The views, in the order they were given."""
         return tuple(self.vectors)
 
-    def take(self, rows: NDArray[Any]) -> PairedVectors:
+    def take(self, rows: Array) -> PairedVectors:
         """The records at ``rows`` (indices or a mask), in that order."""
         index = np.arange(len(self))[rows]
         return PairedVectors(

@@ -30,7 +30,7 @@ class Record:
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Something that was left out, and why, so that it can be listed.
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 
 
-def as_matrix(x: object, *, name: str = "vectors") -> NDArray[Any]:
+def as_matrix(x: object, *, name: str = "vectors") -> Array:
     """``x`` as a matrix of numbers ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
 
     Raises:

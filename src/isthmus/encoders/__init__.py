@@ -23,9 +23,11 @@ __all__ = [
     "DEFAULTS",
     "ENCODERS",
     "PACKAGES",
+    "Recipe",
     "default_for",
     "load",
     "missing_packages",
+    "recipe_of",
 ]
 
 ENCODERS: Registry[Any] = Registry("encoder")

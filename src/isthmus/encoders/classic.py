@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError, NotFittedError, VectorError
 from isthmus.core.extras import require
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, deviation_parts, spans
@@ -96,7 +96,7 @@ class TfidfEncoder:
         """Words of a caption, which are taken out one by one; of several captions, each."""
         return caption_parts(self.prepare(decoded), self.encode)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What was learned, as JSON-serialisable values and as arrays."""
         if self._vectorizer is None:
             raise NotFittedError("tfidf has learned no words yet; call fit(captions) first")
@@ -107,9 +107,7 @@ class TfidfEncoder:
         )
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> TfidfEncoder:
+    def from_state(cls, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> TfidfEncoder:
         """The encoder whose :meth:`state` this is.
 
         Raises:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, Array
 
 Mask = NDArray[np.bool_]
 
@@ -107,7 +107,7 @@ class Parts(Protocol):
         """Where each of the ``p`` parts lies."""
         ...
 
-    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+    def native(self, kept: Mask, absent: Array) -> F64:
         """Native vectors of the item without some of its parts.
 
         Args:
@@ -141,10 +141,11 @@ class AdditiveParts:
         whole: F64 = self.vectors.sum(axis=0)
         return whole
 
-    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+    def native(self, kept: Mask, absent: Array) -> F64:
         """What is there, and the share of ``absent`` of what is not."""
         there = kept.astype(np.float64)
-        found: F64 = there @ self.vectors + (1 - there) @ self.shares * absent
+        missing = np.asarray(absent, dtype=np.float64)
+        found: F64 = there @ self.vectors + (1 - there) @ self.shares * missing
         return found
 
 
@@ -158,9 +159,9 @@ class RemovableParts:
     """
 
     places: Sequence[Place]
-    encode: Callable[[Mask], NDArray[Any]]
+    encode: Callable[[Mask], Array]
 
-    def native(self, kept: Mask, absent: NDArray[Any]) -> F64:
+    def native(self, kept: Mask, absent: Array) -> F64:
         """Encode anew; without any part it is ``absent``."""
         out = np.tile(np.asarray(absent, dtype=np.float64), (len(kept), 1))
         some = kept.any(axis=1)
@@ -201,7 +202,7 @@ def parts_of(encoder: Encoder, decoded: Any) -> Parts:
     return encoder.split(decoded)
 
 
-def deviation_parts(frames: NDArray[Any], mean: NDArray[Any], deviation: NDArray[Any]) -> F64:
+def deviation_parts(frames: Array, mean: Array, deviation: Array) -> F64:
     """How much each frame adds to the standard deviation.
 
     By ``σ = Σ_t (x_t − μ)² / (T σ)``, which sums exactly; where σ is 0, nothing is added.
@@ -219,7 +220,7 @@ def deviation_parts(frames: NDArray[Any], mean: NDArray[Any], deviation: NDArray
         >>> deviation_parts(x, x.mean(axis=0), x.std(axis=0)).sum(axis=0) == x.std(axis=0)
         array([ True])
     """
-    squares = (np.asarray(frames, dtype=np.float64) - mean) ** 2
+    squares = (np.asarray(frames, dtype=np.float64) - np.asarray(mean, dtype=np.float64)) ** 2
     sigma = np.asarray(deviation, dtype=np.float64)
     found: F64 = squares / (len(frames) * np.where(sigma > 0, sigma, 1.0))
     return found

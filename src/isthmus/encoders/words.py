@@ -9,12 +9,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts, Word
 
 MOST = 40
@@ -57,7 +56,7 @@ def caption_parts(
         text = captions[0]
         words = split(text, cut)
 
-        def without(kept: Mask) -> NDArray[Any]:
+        def without(kept: Mask) -> Array:
             return encode([(joined(text, words, row),) for row in kept])
 
         return RemovableParts(words, without)

@@ -26,8 +26,12 @@ def in_canonical_order(pairs: PairedVectors) -> PairedVectors:
 
     Training visits rows in an order drawn from a seed, so that shuffled records would give
     other weights. Rows are sorted by their coordinate along a fixed random direction, which
-    neither a shift nor a change of unit of a view alters.
+    neither a shift nor a change of unit of a view alters. Records without items are left out:
+    they have no place in a graph, and would change how the others are dealt into folds.
     """
+    some = np.logical_or.reduce(list(pairs.present.values()))
+    if not some.all():
+        pairs = pairs.take(some)
     keys = []
     for m in pairs.views:
         x = pairs.vectors[m]

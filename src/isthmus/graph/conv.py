@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners.graphhead import Correction
 from isthmus.core.extras import require
@@ -42,7 +41,8 @@ def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
 
 
 _PACE = 100.0
-"""How much faster the restarts learn than the weights: they are one number a view."""
+"""How much faster the restarts learn than the weights: they are one number a view.
+Chosen, not tuned."""
 
 
 class Network:
@@ -142,7 +142,7 @@ class Network:
         """Last states of nodes of one view to corrections ``(b, c)``."""
         return hidden @ self.out[number]
 
-    def corrections(self, states: Mapping[str, Sequence[NDArray[Any]]]) -> dict[str, Correction]:
+    def corrections(self, states: Mapping[str, Sequence[F32]]) -> dict[str, Correction]:
         """What heads need, by view.
 
         Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,6 @@ import numpy as np
 from isthmus.core.errors import EmptyMediaError, MediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.media.limits import Limits
-from isthmus.media.sniff import HEAD_BYTES, container
 
 
 @contextmanager
@@ -41,13 +41,10 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         yield handle
 
 
-def container_of(item: MediaItem, limits: Limits) -> str:
-    """What the bytes of an item are: ``"png"``, ``"svgz"``, ``"ogg"`` and so on.
-
-    Raises what :func:`open_payload` and :func:`isthmus.media.sniff.container` raise.
-    """
+def in_memory(item: MediaItem, limits: Limits) -> MediaItem:
+    """The same item with its bytes at hand; raises what :func:`open_payload` raises."""
     with open_payload(item, limits) as handle:
-        return container(handle.read(HEAD_BYTES), source=item.source)
+        return replace(item, payload=handle.read())
 
 
 def check_file(path: Path, source: str, limits: Limits) -> None:

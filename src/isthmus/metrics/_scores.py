@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
-from isthmus.core.linalg import F64, Floats
+from isthmus.core.linalg import F64, Array, Floats
 from isthmus.core.validate import rows_at_fault
 
 _BLOCK_ENTRIES = 2_000_000  # a block of float64 scores and its copies stay near 100 MB
 
 
-def check_scores(scores: NDArray[Any]) -> Floats:
+def check_scores(scores: Array) -> Floats:
     """Scores as floats: ``(q, g)``, at least one row and column, no NaN; ±∞ is allowed.
 
     Raises:
@@ -28,10 +27,11 @@ def check_scores(scores: NDArray[Any]) -> Floats:
         raise VectorError(f"scores: need numbers, got an array of dtype {array.dtype}")
     if array.dtype.kind != "f":
         return array.astype(np.float64)
-    nan = np.isnan(array).any(axis=1)
+    floats = cast(Floats, array)
+    nan = np.asarray(np.isnan(floats).any(axis=1), dtype=np.bool_)
     if nan.any():
         raise VectorError(f"scores: {rows_at_fault(nan)} NaN, which has no rank")
-    return array
+    return floats
 
 
 def check_k(k: int) -> int:

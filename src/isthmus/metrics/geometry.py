@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64, Array, l2_normalize
 from isthmus.core.validate import check_vectors
 from isthmus.metrics._scores import check_k, check_scores, row_blocks, top_k_membership
 
 
-def median_true_cosine(x: NDArray[Any], y: NDArray[Any]) -> float:
+def median_true_cosine(x: Array, y: Array) -> float:
     """Median cosine of the true pairs, rows ``i`` of ``x`` and ``y``, both ``(n, d)``."""
     x, y = _unit_pair(x, y)
     return float(np.median(np.einsum("ij,ij->i", x, y)))
 
 
-def modality_gap(x: NDArray[Any], y: NDArray[Any]) -> float:
+def modality_gap(x: Array, y: Array) -> float:
     """Distance between the centroids of the unit vectors of two views.
 
     Args:
@@ -38,7 +35,7 @@ def modality_gap(x: NDArray[Any], y: NDArray[Any]) -> float:
     return float(np.linalg.norm(x.mean(axis=0) - y.mean(axis=0)))
 
 
-def alignment(x: NDArray[Any], y: NDArray[Any], alpha: float = 2.0) -> float:
+def alignment(x: Array, y: Array, alpha: float = 2.0) -> float:
     """Mean distance of true pairs of unit vectors, to the power ``alpha``; 0 is best.
 
     References:
@@ -49,9 +46,7 @@ def alignment(x: NDArray[Any], y: NDArray[Any], alpha: float = 2.0) -> float:
     return float(np.mean(np.linalg.norm(x - y, axis=1) ** alpha))
 
 
-def uniformity(
-    x: NDArray[Any], t: float = 2.0, *, max_rows: int | None = 10_000, seed: int = 0
-) -> float:
+def uniformity(x: Array, t: float = 2.0, *, max_rows: int | None = 10_000, seed: int = 0) -> float:
     """Log of the mean Gaussian potential between unit vectors; lower is more even.
 
     ``log mean exp(−t·‖xᵢ − xⱼ‖²)`` over pairs ``i < j``: 0 if all vectors are one, about
@@ -79,7 +74,7 @@ def uniformity(
     return float(np.log(total / (n * (n - 1))))
 
 
-def hubness_skew(scores: NDArray[Any], k: int = 10) -> float:
+def hubness_skew(scores: Array, k: int = 10) -> float:
     """Skewness of how often each gallery row is among the ``k`` best of a query.
 
     Columns that tie at the edge share the places left. Above about 1 a few hubs
@@ -104,7 +99,7 @@ def hubness_skew(scores: NDArray[Any], k: int = 10) -> float:
     return float(np.mean(deviation**3)) / spread**3
 
 
-def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
+def linear_cka(x: Array, y: Array) -> float:
     """Linear centred kernel alignment of two sets of vectors of the same things.
 
     ``‖XᵀY‖² / (‖XᵀX‖·‖YᵀY‖)`` of centred columns, Frobenius norms. It does not change under
@@ -140,8 +135,8 @@ def linear_cka(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 
 def mutual_knn(
-    x: NDArray[Any],
-    y: NDArray[Any],
+    x: Array,
+    y: Array,
     k: int = 10,
     *,
     max_rows: int | None = 10_000,
@@ -187,7 +182,7 @@ def _other_cosines(x: F64, rows: slice) -> F64:
     return cosines
 
 
-def _unit(x: NDArray[Any], name: str) -> F64:
+def _unit(x: Array, name: str) -> F64:
     checked = check_vectors(x, name=name)
     if not len(checked):
         raise VectorError(f"{name}: need at least one row, got none")
@@ -195,14 +190,14 @@ def _unit(x: NDArray[Any], name: str) -> F64:
     return unit
 
 
-def _unit_pair(x: NDArray[Any], y: NDArray[Any]) -> tuple[F64, F64]:
+def _unit_pair(x: Array, y: Array) -> tuple[F64, F64]:
     a, b = _unit(x, "x"), _unit(y, "y")
     if a.shape != b.shape:
         raise VectorError(f"x and y must be pairs in one space, got shapes {a.shape}, {b.shape}")
     return a, b
 
 
-def _centred(x: NDArray[Any], name: str) -> F64:
+def _centred(x: Array, name: str) -> F64:
     checked = check_vectors(x, name=name, allow_zero=True).astype(np.float64)
     if len(checked) < 2 or not np.ptp(checked, axis=0).any():
         raise VectorError(f"{name}: need at least two different rows")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, Array
 from isthmus.metrics._scores import check_scores
 from isthmus.metrics.retrieval import (
     mean_average_precision,
@@ -59,10 +58,10 @@ class RetrievalReport:
 
 
 def retrieval_report(
-    scores: NDArray[Any],
-    targets: NDArray[Any] | None = None,
-    groups_query: NDArray[Any] | None = None,
-    groups_gallery: NDArray[Any] | None = None,
+    scores: Array,
+    targets: Array | None = None,
+    groups_query: Array | None = None,
+    groups_gallery: Array | None = None,
 ) -> RetrievalReport:
     """Measure one direction of retrieval.
 
@@ -106,16 +105,16 @@ def retrieval_report(
     )
 
 
-def _as_relevance(targets: NDArray[Any], gallery: int) -> NDArray[np.bool_]:
+def _as_relevance(targets: Array, gallery: int) -> NDArray[np.bool_]:
     if targets.dtype == np.bool_:
-        return targets
+        return targets.astype(np.bool_, copy=False)
     relevance = np.zeros((len(targets), gallery), dtype=bool)
     relevance[np.arange(len(targets)), targets] = True
     return relevance
 
 
 def _by_group(
-    query: NDArray[Any] | None, gallery: NDArray[Any] | None, q: int, g: int
+    query: Array | None, gallery: Array | None, q: int, g: int
 ) -> NDArray[np.bool_] | None:
     if query is None and gallery is None:
         return None

@@ -11,20 +11,20 @@ This is own code because retrieval libraries sort by score, so that ties fall by
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import VectorError
-from isthmus.core.linalg import F64, Floats
+from isthmus.core.linalg import F64, Array, Floats
 from isthmus.core.validate import rows_at_fault
 from isthmus.metrics._scores import check_k, check_scores, row_blocks
 
 Bools = NDArray[np.bool_]
 
 
-def ranks(scores: NDArray[Any], targets: NDArray[Any]) -> F64:
+def ranks(scores: Array, targets: Array) -> F64:
     """Rank of the true gallery row of each query, 1 for the best.
 
     A true row that ties with others gets the mean of the places they share; scores that
@@ -92,7 +92,7 @@ def mean_reciprocal_rank(ranks: F64) -> float:
     return float(np.mean(1.0 / _check_ranks(ranks)))
 
 
-def mean_average_precision(scores: NDArray[Any], relevance: NDArray[np.bool_]) -> float:
+def mean_average_precision(scores: Array, relevance: NDArray[np.bool_]) -> float:
     """Mean over queries of average precision, in expectation over the order of ties.
 
     At place ``c + j`` of a group of ``t`` tied rows, ``r`` of them relevant, with ``c`` rows
@@ -125,7 +125,7 @@ def mean_average_precision(scores: NDArray[Any], relevance: NDArray[np.bool_]) -
     return total / queries
 
 
-def ndcg_at_k(scores: NDArray[Any], relevance: NDArray[np.bool_], k: int = 10) -> float:
+def ndcg_at_k(scores: Array, relevance: NDArray[np.bool_], k: int = 10) -> float:
     """Normalised discounted cumulative gain at ``k``, in expectation over the order of ties.
 
     Relevance is binary and the discount is ``1 / log2(place + 1)``; a tied place counts as
@@ -157,7 +157,7 @@ def ndcg_at_k(scores: NDArray[Any], relevance: NDArray[np.bool_], k: int = 10) -
     return total / queries
 
 
-def foscttm(scores: NDArray[Any]) -> float:
+def foscttm(scores: Array) -> float:
     """Fraction of samples closer than the true match, averaged over both directions.
 
     Args:
@@ -182,7 +182,7 @@ def foscttm(scores: NDArray[Any]) -> float:
     return float((both - 1).mean() / (n - 1))
 
 
-def check_relevance(relevance: NDArray[Any], scores: Floats) -> Bools:
+def check_relevance(relevance: Array, scores: Floats) -> Bools:
     """Relevance as a bool matrix of the shape of the scores.
 
     Raises:
@@ -193,7 +193,7 @@ def check_relevance(relevance: NDArray[Any], scores: Floats) -> Bools:
         raise VectorError(
             f"relevance: need bool of shape {scores.shape}, got {array.dtype} of {array.shape}"
         )
-    return array
+    return array.astype(np.bool_, copy=False)
 
 
 class _Ties(NamedTuple):
@@ -206,7 +206,7 @@ class _Ties(NamedTuple):
     total: NDArray[np.intp]  # (q,) relevant rows of the query
 
 
-def _tied_orders(scores: NDArray[Any], relevance: NDArray[Any]) -> Iterator[_Ties]:
+def _tied_orders(scores: Array, relevance: Array) -> Iterator[_Ties]:
     """Sorted gallery of the queries that have relevant rows, in blocks of queries."""
     scores = check_scores(scores)
     relevance = check_relevance(relevance, scores)
@@ -235,19 +235,20 @@ def _tied_order(scores: Floats, relevance: Bools) -> _Ties:
     return _Ties(start, end - start, before, relevant, so_far[:, -1])
 
 
-def _check_columns(targets: NDArray[Any], queries: int, gallery: int) -> NDArray[np.intp]:
+def _check_columns(targets: Array, queries: int, gallery: int) -> NDArray[np.intp]:
     if targets.shape != (queries,) or targets.dtype.kind not in "iu":
         raise VectorError(
             f"targets: need {queries} integer columns or bool relevance ({queries}, {gallery}), "
             f"got {targets.dtype} of shape {targets.shape}"
         )
-    outside = (targets < 0) | (targets >= gallery)
+    columns = targets.astype(np.intp)
+    outside = (columns < 0) | (columns >= gallery)
     if outside.any():
         raise VectorError(f"targets: {rows_at_fault(outside)} a column outside 0 to {gallery - 1}")
     return targets.astype(np.intp)
 
 
-def _check_ranks(values: NDArray[Any]) -> F64:
+def _check_ranks(values: Array) -> F64:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or not array.size or not (array >= 1).all():
         raise VectorError("ranks: need one or more ranks, each at least 1")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.artifact import fingerprint
+from isthmus.core.artifact import Tensors, fingerprint
 from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F64, symmetric_eigen
 from isthmus.core.paired import PairedVectors
@@ -17,9 +17,26 @@ from isthmus.core.paired import PairedVectors
 T = TypeVar("T")
 Products = Literal["float64", "float32"]
 
+_Key = tuple[str, str] | tuple[str, str, str]
+"""Of a sum: one view or two, then what is summed."""
 _BLOCK_ROWS = 8192
+"""Rows multiplied at once: as fast as one product of all rows (benchmarks/moments.py)."""
 _RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
 """Share of the largest eigenvalue below which a direction is rounding, not variance."""
+
+
+class MomentsDocument(TypedDict):
+    """What of moments is saved as JSON.
+
+    Attributes:
+        views: In their order; the names of tensors count from it.
+        dims: Dimension of each.
+        products: As for :class:`Moments`.
+    """
+
+    views: list[str]
+    dims: list[int]
+    products: Products
 
 
 class Moments:
@@ -42,7 +59,7 @@ class Moments:
             and right to 1e-5 relative.
 
     Raises:
-        InputError: For other products, or a view whose name contains ``|``.
+        InputError: For other products.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -56,21 +73,19 @@ class Moments:
     def __init__(self, dims: Mapping[str, int], *, products: Products = "float64") -> None:
         if products not in ("float64", "float32"):
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
-        if odd := [m for m in dims if "|" in m]:
-            raise InputError(f"names of views must not contain '|', got {', '.join(odd)}")
         self.dims = dict(dims)
         self.products: Products = products
-        self._sums: dict[str, F64] = {}
+        self._sums: dict[_Key, F64] = {}
         for m, d in self.dims.items():
-            self._sums[f"{m}|n"] = np.zeros(1)
-            self._sums[f"{m}|sum"] = np.zeros(d)
-            self._sums[f"{m}|second"] = np.zeros((d, d))
+            self._sums[m, "n"] = np.zeros(1)
+            self._sums[m, "sum"] = np.zeros(d)
+            self._sums[m, "second"] = np.zeros((d, d))
         for a, b in self._stored_pairs():
-            self._sums[f"{a}|{b}|n"] = np.zeros(1)
-            self._sums[f"{a}|{b}|sum_a"] = np.zeros(self.dims[a])
-            self._sums[f"{a}|{b}|sum_b"] = np.zeros(self.dims[b])
-            self._sums[f"{a}|{b}|cross"] = np.zeros((self.dims[a], self.dims[b]))
-        self._memo: dict[object, Any] = {}
+            self._sums[a, b, "n"] = np.zeros(1)
+            self._sums[a, b, "sum_a"] = np.zeros(self.dims[a])
+            self._sums[a, b, "sum_b"] = np.zeros(self.dims[b])
+            self._sums[a, b, "cross"] = np.zeros((self.dims[a], self.dims[b]))
+        self._memo: dict[object, object] = {}
 
     @classmethod
     def of(cls, pairs: PairedVectors, *, products: Products = "float64") -> Moments:
@@ -122,19 +137,19 @@ class Moments:
         here = {m: pairs.present[m][rows] for m in self.dims}
         blocks = {m: self._block(pairs.vectors[m][rows], here[m]) for m in self.dims}
         for m, x in blocks.items():
-            self._sums[f"{m}|n"] += weight * len(x.rows)
-            self._sums[f"{m}|sum"] += weight * x.total
-            _accumulate(self._sums[f"{m}|second"], _product(x, x), weight)
+            self._sums[m, "n"] += weight * len(x.rows)
+            self._sums[m, "sum"] += weight * x.total
+            _accumulate(self._sums[m, "second"], _product(x, x), weight)
         for a, b in self._stored_pairs():
             both = here[a] & here[b]
             if not both.any():
                 continue
             x = blocks[a].take(both[here[a]])
             y = blocks[b].take(both[here[b]])
-            self._sums[f"{a}|{b}|n"] += weight * len(x.rows)
-            self._sums[f"{a}|{b}|sum_a"] += weight * x.total
-            self._sums[f"{a}|{b}|sum_b"] += weight * y.total
-            _accumulate(self._sums[f"{a}|{b}|cross"], _product(x, y), weight)
+            self._sums[a, b, "n"] += weight * len(x.rows)
+            self._sums[a, b, "sum_a"] += weight * x.total
+            self._sums[a, b, "sum_b"] += weight * y.total
+            _accumulate(self._sums[a, b, "cross"], _product(x, y), weight)
 
     def _block(self, x: NDArray[np.float32], here: NDArray[np.bool_]) -> _Block:
         rows = x if here.all() else x[here]
@@ -181,46 +196,45 @@ class Moments:
         out = self * 1.0
         shift = {m: means[m] - self.mean(m) for m in self.dims if m in means}
         for m, t in shift.items():
-            n, total = self.count(m), self._sums[f"{m}|sum"]
+            n, total = self.count(m), self._sums[m, "sum"]
             crossed = np.outer(total, t)
-            out._sums[f"{m}|sum"] = total + n * t
-            out._sums[f"{m}|second"] += crossed + crossed.T + n * np.outer(t, t)
+            out._sums[m, "sum"] = total + n * t
+            out._sums[m, "second"] += crossed + crossed.T + n * np.outer(t, t)
         for a, b in self._stored_pairs():
-            key, n = f"{a}|{b}", self.count(a, b)
+            n = self.count(a, b)
             t, u = (shift.get(m, np.zeros(self.dims[m])) for m in (a, b))
-            sum_a, sum_b = self._sums[f"{key}|sum_a"], self._sums[f"{key}|sum_b"]
-            out._sums[f"{key}|sum_a"] = sum_a + n * t
-            out._sums[f"{key}|sum_b"] = sum_b + n * u
-            out._sums[f"{key}|cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
+            sum_a, sum_b = self._sums[a, b, "sum_a"], self._sums[a, b, "sum_b"]
+            out._sums[a, b, "sum_a"] = sum_a + n * t
+            out._sums[a, b, "sum_b"] = sum_b + n * u
+            out._sums[a, b, "cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
         return out
 
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:
-            return float(self._sums[f"{a}|n"][0])
+            return float(self._sums[a, "n"][0])
         first, second, _ = self._key(a, b)
-        return float(self._sums[f"{first}|{second}|n"][0])
+        return float(self._sums[first, second, "n"][0])
 
     def mean(self, m: str) -> F64:
         """Mean of the native vectors, ``(d,)``."""
-        return self._sums[f"{m}|sum"] / self._need(m)
+        return self._sums[m, "sum"] / self._need(m)
 
     def covariance(self, m: str) -> F64:
         """Covariance ``(d, d)`` over every row that has ``m``, divided by n."""
         mean = self.mean(m)
-        out: F64 = self._sums[f"{m}|second"] / self._need(m) - np.outer(mean, mean)
+        out: F64 = self._sums[m, "second"] / self._need(m) - np.outer(mean, mean)
         return out
 
     def cross(self, a: str, b: str) -> F64:
         """Cross-covariance ``(d_a, d_b)`` over the rows that have both, divided by n."""
         first, second, flipped = self._key(a, b)
-        prefix = f"{first}|{second}"
-        n = self._sums[f"{prefix}|n"][0]
+        n = self._sums[first, second, "n"][0]
         if n <= 0:
             raise DataError(f"no record has both {a} and {b}, so their covariance is unknown")
-        mean_a = self._sums[f"{prefix}|sum_a"] / n
-        mean_b = self._sums[f"{prefix}|sum_b"] / n
-        out: F64 = self._sums[f"{prefix}|cross"] / n - np.outer(mean_a, mean_b)
+        mean_a = self._sums[first, second, "sum_a"] / n
+        mean_b = self._sums[first, second, "sum_b"] / n
+        out: F64 = self._sums[first, second, "cross"] / n - np.outer(mean_a, mean_b)
         return out.T if flipped else out
 
     def neighbours(self, m: str) -> list[str]:
@@ -262,23 +276,32 @@ class Moments:
             self._memo[key] = compute()
         return cast(T, self._memo[key])
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """What to save: dimensions as JSON, sums as arrays."""
-        return {"dims": self.dims, "products": self.products}, dict(self._sums)
+    def state(self) -> tuple[MomentsDocument, dict[str, F64]]:
+        """What to save: the views as JSON; sums as arrays, named by the place of their views."""
+        document: MomentsDocument = {
+            "views": list(self.dims),
+            "dims": list(self.dims.values()),
+            "products": self.products,
+        }
+        names = _named(self._sums, self.dims)
+        return document, {name: self._sums[key] for name, key in names.items()}
 
     @classmethod
-    def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-    ) -> Moments:
+    def from_state(cls, document: Mapping[str, Any], tensors: Tensors) -> Moments:
         """The moments that :meth:`state` described."""
-        out = cls(document["dims"], products=document["products"])
-        out._sums = {key: np.asarray(tensors[key], dtype=np.float64) for key in out._sums}
+        dims = dict(zip(document["views"], document["dims"], strict=True))
+        out = cls(dims, products=document["products"])
+        for name, key in _named(out._sums, dims).items():
+            out._sums[key] = np.asarray(tensors[name], dtype=np.float64)
         return out
 
     @property
     def fingerprint(self) -> str:
-        """Names exactly these sums."""
-        return fingerprint({"dims": self.dims}, self._sums)
+        """Names exactly these sums, whatever the order of the views."""
+        names = _named(self._sums, sorted(self.dims))
+        return fingerprint(
+            {"dims": self.dims}, {name: self._sums[key] for name, key in names.items()}
+        )
 
     def _key(self, a: str, b: str) -> tuple[str, str, bool]:
         for name in (a, b):
@@ -292,6 +315,12 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
+
+
+def _named(keys: Iterable[_Key], views: Iterable[str]) -> dict[str, _Key]:
+    """Keys of sums by a name in which places stand for views: ``0.sum``, ``0.1.cross``."""
+    place = {m: str(number) for number, m in enumerate(views)}
+    return {".".join([*(place[m] for m in key[:-1]), key[-1]]): key for key in keys}
 
 
 class _Block(NamedTuple):

@@ -24,7 +24,8 @@ from isthmus.core.view import IMAGE
 from isthmus.encoders import load
 from isthmus.media import Limits, decode, preview
 from isthmus.media.child import capped, deadline, limit, serve
-from isthmus.media.payload import container_of
+from isthmus.media.payload import in_memory
+from isthmus.media.sniff import HEAD_BYTES, container
 
 _MEMORY = 6 * 2**30
 """Address space, most of which libraries of an encoder's reserve and never touch."""
@@ -38,26 +39,33 @@ class _UnpreparedError(Exception):
 
 
 @contextmanager
-def _caps(item: MediaItem, limits: Limits) -> Iterator[None]:
-    """Memory for decoding one item; drawings have less time than the rest, too."""
+def _caps(item: MediaItem, limits: Limits) -> Iterator[MediaItem]:
+    """Yields an item under a cap on memory; drawings have less time than the rest, too."""
     with ExitStack() as stack:
         stack.enter_context(capped(_DECODING))
-        if item.modality == IMAGE and container_of(item, limits) in _DRAWINGS:
-            stack.enter_context(deadline(limits.svg_seconds))
-        yield
+        if item.modality == IMAGE:
+            item = in_memory(item, limits)
+            if container(item.read()[:HEAD_BYTES], source=item.source) in _DRAWINGS:
+                stack.enter_context(deadline(limits.svg_seconds))
+        yield item
 
 
 def _decoded(item: MediaItem, limits: Limits, *, image_side: int | None) -> Any:
-    with _caps(item, limits):
-        decoded = decode(item, limits, image_side=image_side)
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=image_side)
     if isinstance(decoded, Waveform):
         return decoded.samples, decoded.rate
     return np.asarray(decoded)
 
 
 def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
-    with _caps(item, limits):
-        return np.asarray(preview.small(item, limits, side=side))
+    with _caps(item, limits) as own:
+        return np.asarray(preview.small(own, limits, side=side))
+
+
+def _aspect(item: MediaItem, limits: Limits) -> float:
+    with capped(_DECODING):
+        return preview.aspect(item, limits)
 
 
 def _prepared(
@@ -65,8 +73,8 @@ def _prepared(
 ) -> Any:
     """What an encoder takes."""
     encoder = _encoder(spec, options, fingerprint)
-    with _caps(item, limits):
-        decoded = decode(item, limits, image_side=image_side_of(encoder))
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=image_side_of(encoder))
     try:
         return encoder.prepare(decoded)
     except (IsthmusError, MemoryError):
@@ -90,8 +98,8 @@ def _encoder(spec: str, options: dict[str, Any], fingerprint: str) -> Encoder:
 
 def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
     def made(item: MediaItem, limits: Limits, **parameters: Any) -> Any:
-        with _caps(item, limits):
-            return make(item, limits, **parameters)
+        with _caps(item, limits) as own:
+            return make(own, limits, **parameters)
 
     return made
 
@@ -101,7 +109,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "prepare": _prepared,
     "small": _small,
     "thumbnail": _preview(preview.thumbnail),
-    "aspect": _preview(preview.aspect),
+    "aspect": _aspect,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
 }

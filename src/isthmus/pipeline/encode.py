@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Encoder, Progress, batch_size_of
 from isthmus.core.errors import DataError, InputError, MediaError, VectorError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
@@ -84,41 +84,25 @@ def encode_items(
     """
     items = list(items)
     if cache is not None and isinstance(encoder, JoinedEncoder):
-        parts = [
-            encode_items(
-                items,
-                part,
-                cache=cache,
-                progress=progress,
-                workers=workers,
-                batch_size=batch_size,
-                decoders=decoders,
-                name=name,
-            )
-            for part in encoder.parts
-        ]
-        return _side_by_side(parts)
+        again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
+        again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
+        return _side_by_side([again(part) for part in encoder.parts])
     run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
     size = batch_size or batch_size_of(encoder)
-    threads = 0  # text and vectors take no time to decode: threads would only cost
-    if encoder.modality not in PLAIN:
-        most = usable_cores() if workers is None else workers
-        threads = min(most, max(len(decoders.pids), 1 + len(todo) // _WORTH_A_CHILD))
-    batch: list[tuple[MediaItem, Any]] = []
+    threads = _threads(encoder, len(todo), decoders, workers)
     make = partial(decoders.prepare, encoder=encoder)
     with _prepared(todo, make, threads, ahead=2 * size) as prepared:
-        for item, made in prepared:
-            if isinstance(made, InputError):
-                run.fail(item, made)
-                continue
-            batch.append((item, made))
-            if len(batch) == size:
-                run.encode(batch)
-                batch = []
-        if batch:
-            run.encode(batch)
+        run.encode_all(prepared, size)
     return run.finish()
+
+
+def _threads(encoder: Encoder, todo: int, decoders: DecodeWorkers, workers: int | None) -> int:
+    """How many items are decoded at a time; of text and vectors, which take no time, none."""
+    if encoder.modality in PLAIN:
+        return 0
+    most = usable_cores() if workers is None else workers
+    return min(most, max(len(decoders.pids), 1 + todo // _WORTH_A_CHILD))
 
 
 def encode_records(
@@ -223,6 +207,20 @@ class _Run:
                     self.vectors[key] = vector
         self._advance(self.vectors)
         return [item for key, item in unique.items() if key not in self.vectors]
+
+    def encode_all(self, prepared: Iterable[tuple[MediaItem, Any]], size: int) -> None:
+        """Encode prepared items in batches; what could not be prepared fails."""
+        batch: list[tuple[MediaItem, Any]] = []
+        for item, made in prepared:
+            if isinstance(made, InputError):
+                self.fail(item, made)
+                continue
+            batch.append((item, made))
+            if len(batch) == size:
+                self.encode(batch)
+                batch = []
+        if batch:
+            self.encode(batch)
 
     def encode(self, batch: Sequence[tuple[MediaItem, Any]]) -> None:
         """Encode prepared items, keep what is usable, tell the progress."""
@@ -343,7 +341,7 @@ def _with_vectors(dataset: Dataset, encoders: Mapping[str, Encoder]) -> dict[str
     return chosen
 
 
-def _groups(records: Sequence[Record]) -> NDArray[Any] | None:
+def _groups(records: Sequence[Record]) -> Array | None:
     if all(record.group is None for record in records):
         return None
     groups = np.empty(len(records), dtype=object)

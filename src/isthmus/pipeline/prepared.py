@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder, Fitted, Progress
 from isthmus.core.errors import DataError
+from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
+from isthmus.core.validate import check_vectors
 from isthmus.core.view import VECTOR, View
 from isthmus.datasets import has_columns
 from isthmus.datasets import load as load_dataset
@@ -26,7 +28,7 @@ from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.encode import encode_records
 from isthmus.pipeline.splits import linked_groups
 
-Data = str | Path | Dataset | PairedVectors | Mapping[str, NDArray[Any]]
+Data = str | Path | Dataset | PairedVectors | Mapping[str, Array]
 Encoders = Mapping[str, str | Encoder]
 VECTORS = "vectors"
 """The id of the encoder of a view that is vectors already."""
@@ -52,7 +54,7 @@ class Prepared:
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
 
-    def take(self, rows: NDArray[Any]) -> Prepared:
+    def take(self, rows: Array) -> Prepared:
         """The records at ``rows`` (indices or a mask), with the same encoders."""
         return replace(self, pairs=self.pairs.take(rows), links=self.links[rows])
 
@@ -81,11 +83,12 @@ def prepare(
         progress: Told as work is done.
     """
     if isinstance(data, Mapping):
-        data = PairedVectors(data)
+        data = PairedVectors({view: check_vectors(x, name=view) for view, x in data.items()})
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
     given = {view: _loaded(named) for view, named in (encoders or {}).items()}
-    dataset = data if isinstance(data, Dataset) else _load(data, given)
+    read = {view: encoder.modality for view, encoder in given.items()}
+    dataset = data if isinstance(data, Dataset) else load_for(data, read)
     chosen, specs = _encoders(dataset, given, encoders or {})
     pairs, failures = encode_records(dataset, chosen, cache=cache, progress=progress)
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
@@ -103,13 +106,18 @@ def _loaded(named: str | Encoder) -> Encoder:
     return load_encoder(named) if isinstance(named, str) else named
 
 
-def _load(data: str | Path, given: Mapping[str, Encoder]) -> Dataset:
-    """A data set by name or path; encoders say what the columns of a table hold."""
-    views = [View(view, encoder.modality) for view, encoder in given.items()]
-    columns = {view.name: str(view) for view in views if view.name != view.modality}
-    return (
-        load_dataset(data, columns=columns) if columns and has_columns(data) else load_dataset(data)
-    )
+def load_for(data: str | Path, modalities: Mapping[str, str], **options: Any) -> Dataset:
+    """Load a data set; in a table, columns are taken as the views of their names.
+
+    Args:
+        data: A name or path.
+        modalities: Of the views that are needed. ``columns=`` among the options goes before.
+        **options: As for :func:`isthmus.datasets.load`.
+    """
+    views = [View(view, modality) for view, modality in modalities.items() if view != modality]
+    if views and "columns" not in options and has_columns(data):
+        options["columns"] = {view.name: str(view) for view in views}
+    return load_dataset(data, **options)
 
 
 def _encoders(

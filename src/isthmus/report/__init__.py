@@ -5,17 +5,18 @@ from isthmus.report.pages.audit.words import findings
 from isthmus.report.pages.space.compose import report_on
 from isthmus.report.pages.space.flatten import map_points
 from isthmus.report.pages.space.gather import examples, text_queries
-from isthmus.report.pages.space.model import Hit, MapPoints, QueryExample, Report
-from isthmus.report.pages.space.page import write_report
+from isthmus.report.pages.space.model import MapPoints, QueryExample, Report, ShownItem
+from isthmus.report.pages.space.page import render, write_report
 
 __all__ = [
-    "Hit",
     "MapPoints",
     "QueryExample",
     "Report",
+    "ShownItem",
     "examples",
     "findings",
     "map_points",
+    "render",
     "report_on",
     "text_queries",
     "write_diagnosis",

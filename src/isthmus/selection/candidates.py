@@ -1,4 +1,4 @@
-"""What the selection may choose from."""
+"""What the selection may choose from: it asks the registered aligners and knows none by name."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from itertools import product
 from typing import Any
 
 import isthmus.graph  # noqa: F401  registers the aligners of that layer
-from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, KernelCCA, make
+from isthmus.aligners import ALIGNERS, Aligner, Ensemble, Search, Setting, make
+from isthmus.aligners.traits import Params, Value
 from isthmus.core.errors import InputError
 from isthmus.selection.folds import Weights
 from isthmus.space.readout import Readout
 
-LEARNED = ("contrastive", "cm-gnn")
-"""Aligners that are trained step by step."""
-
-_WORTH_TRAINING = 1000
-"""Records below which trained heads never beat the closed form they start from by .005 MRR."""
 _SOURCE_WEIGHTS = (0.15, 0.5, 1.5, 5.0)
+"""Between too little to see and too much: .5 of Open Clip Art was best (docs/ablation.md)."""
 _SOURCE_RIDGES = (1.0, 1 / 3)
-_MANY_CENTRES = 2500
+"""More rows bear a smaller penalty, so a third of it is tried too."""
 _CSLS_STRENGTHS = (0.5, 0.0)
+"""Besides 1, which harms where new items are of other kinds (docs/choosing.md)."""
 _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
+"""Of what stands beside a leader; at 1 anchors did harm (docs/ablation.md)."""
+_LEADERS = 2
+"""Ensembles are built around so many of the best; more would multiply the candidates."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Candidate:
     """
 
     aligner: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Params = field(default_factory=dict)
     members: tuple[Candidate, ...] = ()
     weights: tuple[float, ...] = ()
     sources: Weights = ()
@@ -75,21 +76,47 @@ class Candidate:
         return replace(self, members=members, sources=())
 
     @property
+    def kinds(self) -> frozenset[str]:
+        """The aligners that it is made of."""
+        if not self.members:
+            return frozenset((self.aligner,))
+        return frozenset().union(*(member.kinds for member in self.members))
+
+    @property
     def cost_of(self) -> str:
         """What its cost is about the same as: its aligner, or those of its members."""
-        return "+".join(sorted({m.cost_of for m in self.members})) or self.aligner
+        return "+".join(sorted(self.kinds))
 
-    def to_json(self) -> dict[str, Any]:
+    @property
+    def cost(self) -> float:
+        """Seconds that a fit is expected to take until one has been timed."""
+        return max(search_of(kind).cost for kind in self.kinds)
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is trained step by step."""
+        return search_of(self.aligner).trained
+
+    def to_json(self) -> dict[str, object]:
         """Everything needed to build it again."""
-        found: dict[str, Any] = {"aligner": self.aligner}
+        found: dict[str, object] = {"aligner": self.aligner}
         if self.members:
             found["weights"] = list(self.weights)
             found["members"] = [member.to_json() for member in self.members]
         else:
-            found["params"] = self.params
+            found["params"] = dict(self.params)
         if self.sources:
             found["sources"] = dict(self.sources)
         return found if self.csls_strength == 1 else {**found, "csls_strength": self.csls_strength}
+
+
+def search_of(aligner: str) -> Search:
+    """How an aligner wants to be searched.
+
+    Args:
+        aligner: Its id, or that of ensembles.
+    """
+    return Ensemble.search if aligner == Ensemble.name else ALIGNERS.get(aligner).search
 
 
 def candidates(
@@ -100,16 +127,20 @@ def candidates(
     Args:
         aligner: ``"auto"``, or the short id of one aligner, whose hyper-parameters are then
             chosen unless they are given.
-        readout: What a space is wanted for; graphs smooth, which serves ``"semantic"`` alone.
+        readout: What a space is wanted for; some aligners serve one read-out alone.
         params: Hyper-parameters that are fixed.
     """
     if aligner == "auto":
         if params:
             raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
-        names = (*_AUTO, *(_GRAPHS if readout == "semantic" else ()))
+        names = [
+            name
+            for name, search in _registered().items()
+            if not search.starts and not search.refusal(Setting(readout))
+        ]
         return [candidate for name in names for candidate in candidates(name)]
     chosen: dict[str, Candidate] = {}
-    for point in _GRIDS.get(aligner, [{}]):
+    for point in search_of(aligner).grid:
         candidate = Candidate(aligner, {**point, **params})
         chosen.setdefault(candidate.label, candidate)
     for candidate in chosen.values():
@@ -127,10 +158,12 @@ def ensembles(best: Best) -> list[Candidate]:
     Anchors know single pairs, kernels neighbourhoods and the linear form directions, so
     their mistakes differ.
     """
-    leaders = [best[name] for name in best if name in _PARTNERS][:2]
-    others = [best[name] for name in (Anchors.name, CCA.name) if name in best]
+    declared = {name: search_of(name) for name in best}
+    leaders = [best[name] for name, search in declared.items() if search.leads][:_LEADERS]
+    places = {name: s.beside for name, s in declared.items() if s.beside is not None}
+    others = [best[name] for name in sorted(places, key=places.__getitem__)]
     return [
-        Candidate("ensemble", members=(leader, other), weights=(1.0, weight))
+        Candidate(Ensemble.name, members=(leader, other), weights=(1.0, weight))
         for leader in leaders
         for other in others
         if other != leader
@@ -138,46 +171,48 @@ def ensembles(best: Best) -> list[Candidate]:
     ]
 
 
-def learned(best: Best, records: int) -> list[Candidate]:
-    """A head trained step by step from where the best closed form, or graph, stands.
+def learned(best: Best, setting: Setting) -> list[Candidate]:
+    """What is trained step by step from where the best aligner stands that allows it.
 
     Args:
         best: Of each kind, best first.
-        records: That there are to learn from.
+        setting: What is known of the records.
     """
-    starts = {CCA.name: "linear", KernelCCA.name: "mlp"}
-    for name, candidate in best.items():
-        if name in _GRAPHS:
-            return [Candidate("cm-gnn", candidate.params)]
-        if name in starts and records >= _WORTH_TRAINING:
-            start = {key: candidate.params[key] for key in ("ridge", "power")}
-            return [Candidate("contrastive", {"head": starts[name], **start})]
+    trained = {name: s for name, s in _registered().items() if not s.refusal(setting)}
+    for leader, candidate in best.items():
+        found = [
+            Candidate(name, start.params_from(candidate.params))
+            for name, search in trained.items()
+            for start in search.starts
+            if start.aligner == leader
+        ]
+        if found:
+            return found
     return []
 
 
-def unentered(readout: Readout, records: int) -> dict[str, str]:
+def entering(choices: Sequence[Candidate], setting: Setting) -> list[Candidate]:
+    """Those whose aligners enter the automatic choice in this setting."""
+    return [choice for choice in choices if not search_of(choice.aligner).refusal(setting)]
+
+
+def unentered(setting: Setting) -> dict[str, str]:
     """Kinds of aligner that the automatic choice leaves out from the start, and why."""
-    found = {}
-    if records < _WORTH_TRAINING:
-        found["contrastive"] = (
-            f"trained heads enter from {_WORTH_TRAINING:,} records on; below, they were never "
-            "measured to beat the closed form they start from"
-        )
-    if readout == "instance":
-        found["propagation, cm-gnn"] = (
-            "graphs smooth, which helps to find kinds (the semantic read-out) and not single "
-            "partners"
-        )
-    found["unpaired, adversarial"] = "for records that are not paired; name them to use them"
+    found: dict[str, list[str]] = {}
+    for name, search in _registered().items():
+        if reason := search.refusal(setting):
+            found.setdefault(reason, []).append(name)
+    return {", ".join(names): reason for reason, names in found.items()}
+
+
+def grown(best: Best, setting: Setting) -> list[Candidate]:
+    """The best of a kind in its larger form, which the many candidates before could not afford."""
+    found = []
+    for name, candidate in best.items():
+        growth = search_of(name).grows
+        if growth is not None and (setting.records or 0) > growth.above:
+            found.append(replace(candidate, params={**candidate.params, **growth.params}))
     return found
-
-
-def with_more_centres(best: Best, records: int) -> list[Candidate]:
-    """The best kernels, spanned by more rows than the many candidates before could afford."""
-    kernel = best.get(KernelCCA.name)
-    if kernel is None or records <= KernelCCA().max_centres:
-        return []
-    return [replace(kernel, params={**kernel.params, "max_centres": _MANY_CENTRES})]
 
 
 def with_csls_strength(best: Candidate) -> list[Candidate]:
@@ -190,54 +225,28 @@ def with_csls_strength(best: Candidate) -> list[Candidate]:
 
 
 def with_sources(best: Best, sources: Sequence[str]) -> list[Candidate]:
-    """The best closed form, and what it is part of, with each other source at a few weights.
-
-    More rows bear a smaller penalty, so a third of it is tried too.
-    """
+    """The best closed form, and what it is part of, with each other source at a few weights."""
     leader = next(iter(best.values()), None)
-    if leader is None or CCA.name not in best:
-        return []
+    bearing = {name: search_of(name).shrinks for name in best if search_of(name).shrinks}
     found = []
-    for name in sources:
-        for weight, factor in product(_SOURCE_WEIGHTS, _SOURCE_RIDGES):
-            alone = best[CCA.name]
-            params = {**alone.params, "ridge": factor * alone.params.get("ridge", 1.0)}
+    for name, weight, factor in product(sources, _SOURCE_WEIGHTS, _SOURCE_RIDGES):
+        for kind, penalty in bearing.items():
+            alone = best[kind]
+            value = alone.build().get_params()[penalty]
+            params = {**alone.params, penalty: factor * value}
             added = replace(alone, params=params, sources=((name, weight),))
             found.append(added)
-            if CCA.name in {member.aligner for member in leader.members}:
-                members = tuple(added if m.aligner == CCA.name else m for m in leader.members)
+            if leader is not None and kind in {member.aligner for member in leader.members}:
+                members = tuple(added if m.aligner == kind else m for m in leader.members)
                 found.append(replace(leader, members=members))
     return found
 
 
-def _short(value: Any) -> str:
+def _registered() -> dict[str, Search]:
+    """How every registered aligner wants to be searched, in the order of the automatic choice."""
+    found = {name: search_of(name) for name in ALIGNERS}
+    return dict(sorted(found.items(), key=lambda item: item[1].place))
+
+
+def _short(value: Value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-_AUTO = ("cca", "kernel-cca", "anchors", "ridge", "procrustes")
-_GRAPHS = ("propagation",)
-_PARTNERS = (CCA.name, KernelCCA.name, "contrastive")
-_GRIDS: dict[str, list[dict[str, Any]]] = {
-    # Those that most often win come first: with little time the others are left out.
-    "cca": [
-        {"ridge": ridge, "power": power, "scale": scale}
-        for scale in (False, True)
-        for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
-        for power in (1.0, 2.0, 0.5)
-    ],
-    "ridge": [{"ridge": ridge} for ridge in (0.1, 1.0, 10.0)],
-    "procrustes": [{"components": components} for components in (50, 100, 200)],
-    "kernel-cca": [
-        {"ridge": ridge, "power": power, "sharpness": sharpness}
-        for sharpness in (3.0, 2.0)
-        for ridge, power in ((1.0, 0.5), (1.0, 1.0), (0.3, 0.5), (0.3, 1.0), (3.0, 0.5))
-    ],
-    "propagation": [
-        {"restart": restart, "group_weight": weight}
-        for restart, weight in ((0.1, 4.0), (0.2, 0.0), (0.2, 4.0), (0.5, 0.0))
-    ],
-    "cm-gnn": [
-        {"restart": restart, "group_weight": weight} for restart, weight in ((0.1, 4.0), (0.2, 0.0))
-    ],
-    "anchors": [{"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)],
-}

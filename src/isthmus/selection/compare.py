@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from isthmus.core.linalg import F64
-from isthmus.selection.candidates import Candidate
+from isthmus.selection.candidates import Candidate, search_of
 from isthmus.selection.race import Trial
+from isthmus.space.report import Difference, Standing
 
 COVERAGE = 0.95
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What one candidate scores above another, over splits that both ran on.
-
-    Attributes:
-        mean: Of the differences.
-        low: Lower end of the 95 % interval; None where one split says nothing about it.
-        high: Upper end.
-        splits: How many.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    splits: int
-
-    @property
-    def clear(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low is not None and self.high is not None and self.low * self.high > 0
+"""Of intervals; by convention."""
 
 
 def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
@@ -74,15 +52,15 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
     return Difference(mean, mean - width, mean + width, len(gaps))
 
 
-def family(candidate: Candidate) -> str:
-    """What kinds of aligner and which other sources it is made of: ``"cca + openclipart"``."""
+def family(candidate: Candidate) -> tuple[str, ...]:
+    """What kinds of aligner and which other sources it is made of: ``("cca", "openclipart")``."""
     members = candidate.members or (candidate,)
     names = [member.aligner for member in members]
     names += [name for member in members for name, _ in member.sources]
-    return " + ".join(dict.fromkeys(names))
+    return tuple(dict.fromkeys(names))
 
 
-def standings(trials: Sequence[Trial], best: Candidate, held: float) -> list[dict[str, Any]]:
+def standings(trials: Sequence[Trial], best: Candidate, held: float) -> tuple[Standing, ...]:
     """The best candidate of every family, and by how much the chosen one is ahead of it.
 
     Args:
@@ -91,50 +69,38 @@ def standings(trials: Sequence[Trial], best: Candidate, held: float) -> list[dic
         held: Held-out rows for each training row.
 
     Returns:
-        The family of the winner first, then by score on the splits that each ran on;
-        ``ahead`` is None for the winner itself.
+        The family of the winner first, then by score on the splits that each ran on.
     """
     winner = next(trial for trial in trials if trial.candidate == best)
-    leaders: dict[str, Trial] = {family(best): winner}
+    leaders: dict[tuple[str, ...], Trial] = {family(best): winner}
     for trial in trials:
         if not trial.reason and trial.ran:
             leaders.setdefault(family(trial.candidate), trial)
-    rows: list[dict[str, Any]] = []
-    for name, trial in leaders.items():
-        gap = None if trial is winner else difference(winner.scores, trial.scores, held)
-        rows.append(
-            {
-                "family": name,
-                "candidate": trial.candidate.label,
-                "score": trial.mean,
-                "splits": trial.ran,
-                "complete": trial.complete,
-                "ahead": None if gap is None else as_json(gap),
-            }
+    first, *rest = (
+        Standing(
+            name,
+            trial.candidate.label,
+            trial.mean,
+            trial.ran,
+            trial.complete,
+            None if trial is winner else difference(winner.scores, trial.scores, held),
         )
-    return rows[:1] + sorted(rows[1:], key=_gap)
+        for name, trial in leaders.items()
+    )
+    return first, *sorted(rest, key=_gap)
 
 
-def _gap(row: dict[str, Any]) -> float:
-    return np.inf if row["ahead"] is None else float(row["ahead"]["mean"])
-
-
-def as_json(gap: Difference) -> dict[str, Any]:
-    """Its numbers, and whether they are clear of zero."""
-    return {**asdict(gap), "clear": gap.clear}
+def _gap(row: Standing) -> float:
+    return np.inf if row.ahead is None else row.ahead.mean
 
 
 def rivals(candidate: Candidate) -> list[Candidate]:
-    """What a graph or a trained head has to beat: the same without training, and the plain head.
+    """What a candidate is reported against if it is chosen, as its aligner declares.
 
-    Empty for closed forms, which are compared with one another in the table of all trials.
+    A graph or a trained head has to beat the same without training, and the plain head. Closed
+    forms have no rivals; they are compared with one another in the table of all trials.
     """
-    params = candidate.params
-    names = ("ridge", "power", "components")
-    start: dict[str, Any] = {key: params[key] for key in names if key in params}
-    plain = Candidate("cca", {"ridge": 3.0, "power": 1.0, **start})
-    if candidate.aligner == "cm-gnn":
-        shared = (*names, "k", "gamma", "restart", "hops", "group_weight")
-        kept = {key: params[key] for key in shared if key in params}
-        return [plain, replace(candidate, aligner="propagation", params=kept)]
-    return [plain] if candidate.aligner in ("propagation", "contrastive", "adversarial") else []
+    return [
+        Candidate(rival.aligner, rival.params_from(candidate.params))
+        for rival in search_of(candidate.aligner).rivals
+    ]

@@ -16,7 +16,7 @@ from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.encoders.base import usable_cores
-from isthmus.selection.candidates import LEARNED, Candidate
+from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
 
 LeftOut = tuple[int, tuple[int, ...]]
@@ -29,13 +29,15 @@ corrected for; higher is better."""
 
 LATE = "not tried: the time budget ended"
 _FIRST_RUNG = 0.4
-"""Share of the splits on which every entrant is scored; the best third runs on all."""
+"""Share of the splits on which every entrant is scored: two of five folds."""
 _FIRST_RUNG_TIME = 0.6
+"""Share of the time for those splits: a third on three more folds takes half as long again."""
 _KEPT = 1 / 3
+"""Share that runs on all splits, the η = 3 of Hyperband (Li et al., JMLR 2018)."""
 _AT_LEAST = 4
+"""With fewer, halving saves nothing and may lose the best. Chosen, not tuned."""
 _CHUNK = 6
-_TRAINING_SECONDS = 5.0
-"""Until it is known, one fit of what is trained is expected to take so long."""
+"""Candidates that share one split's moments before the clock is looked at again."""
 
 
 class Clock:
@@ -146,7 +148,7 @@ class Table:
         if not missing:
             return
         kind = chunk[0].cost_of
-        guess = _TRAINING_SECONDS if any(name in kind for name in LEARNED) else 0.0
+        guess = chunk[0].cost
         if clock.left < np.inf and kind not in self._seconds and clock.left > guess:
             self._evaluate(chunk, missing.pop(0))  # one, to know what the others will take
         expected = self._seconds.get(kind, guess) * len(chunk) * len(missing) / usable_cores()
@@ -210,7 +212,7 @@ class Table:
             fitted[name] = Ensemble(members, candidate.weights).combine(training.rows)
         else:
             fitted[name] = fit(candidate, training)
-        if candidate.aligner in LEARNED:
+        if candidate.trained:
             self._fitted[key] = fitted[name]
         return fitted[name]
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from inspect import getsource
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from numpy.typing import NDArray
-
+from isthmus.aligners import ALIGNERS
 from isthmus.core.artifact import DOCUMENT, content_hash, fingerprint
 from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import Array
 from isthmus.space import starter
 from isthmus.space.space import Space
 
 if TYPE_CHECKING:
+    from isthmus.pipeline.cache import VectorCache
     from isthmus.pipeline.prepared import Prepared
 
 MAX_BYTES = 1 << 30
@@ -43,11 +45,20 @@ class Remembered:
         settings: Everything else that the result depends on.
     """
 
-    def __init__(self, folder: Path | None, ready: Prepared, settings: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, folder: Path | None, ready: Prepared, settings: Sequence[object] = ()
+    ) -> None:
         size = sum(x.nbytes for x in ready.pairs.vectors.values())
         self._path = None
         if folder is not None and size <= MAX_BYTES:
             self._path = folder / _key(ready, settings)
+
+    @classmethod
+    def beside(
+        cls, cache: VectorCache | None, ready: Prepared, settings: Sequence[object] = ()
+    ) -> Remembered:
+        """Kept beside a cache of vectors; without one, nothing is remembered."""
+        return cls(None if cache is None else cache.path.parent / "spaces", ready, settings)
 
     def load(self) -> Space | None:
         """The space, or None where there is none or it cannot be read."""
@@ -64,9 +75,10 @@ class Remembered:
             space.save(self._path)
 
 
-def _key(ready: Prepared, settings: Sequence[Any]) -> str:
+def _key(ready: Prepared, settings: Sequence[object]) -> str:
     document = {
         "code": _code(),
+        "own_aligners": _own_aligners(),
         "encoders": {m: encoder.fingerprint for m, encoder in ready.encoders.items()},
         "specs": dict(ready.specs),
         "name": ready.name,
@@ -75,9 +87,19 @@ def _key(ready: Prepared, settings: Sequence[Any]) -> str:
         "left_out": [[f.source, f.reason] for f in ready.failures],
         "settings": list(settings),
     }
-    tensors: dict[str, NDArray[Any]] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
+    tensors: dict[str, Array] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
     tensors.update({f"{m}.present": mask for m, mask in ready.pairs.present.items()})
     return fingerprint(document, {**tensors, "links": ready.links})
+
+
+def _own_aligners() -> dict[str, str]:
+    """Names the code of registered aligners that do not come with isthmus."""
+    found = {}
+    for name, target in ALIGNERS.describe().items():
+        if target.partition(".")[0] != "isthmus":
+            kind = ALIGNERS.get(name)
+            found[name] = content_hash(getsource(kind).encode())
+    return found
 
 
 @lru_cache(maxsize=1)

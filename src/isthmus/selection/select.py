@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner
+from isthmus.aligners import Aligner, Setting
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
@@ -19,13 +18,14 @@ from isthmus.pipeline.splits import FOLDS, fold_labels
 from isthmus.selection.candidates import (
     Candidate,
     ensembles,
+    entering,
+    grown,
     learned,
     unentered,
     with_csls_strength,
-    with_more_centres,
     with_sources,
 )
-from isthmus.selection.compare import as_json, difference, rivals
+from isthmus.selection.compare import difference, rivals
 from isthmus.selection.folds import Folds, Training
 from isthmus.selection.measure import average_precision, grouped, recall_at_one, reciprocal_rank
 from isthmus.selection.race import (
@@ -40,12 +40,17 @@ from isthmus.selection.race import (
     race,
 )
 from isthmus.space.readout import Readout
+from isthmus.space.report import Difference, Rivalry
 
 MIN_RECORDS = 10
+"""Two in each of five folds: fewer cannot be ranked."""
 _ROWS_SCORED = 600
+"""Held-out rows over all deals; with so many one deal says enough. Chosen, not tuned."""
 _MAX_DEALS = 4
+"""More deals of the same few rows say little that is new. Chosen, not tuned."""
 _FOR_THE_CHOICE = 0.4
-"""Share of a time budget for the choice itself; the rest goes to the outer folds."""
+"""Share of a time budget for the choice itself. The outer folds take ten fits of a candidate
+where one deal of the choice takes five, and get the rest."""
 
 
 @dataclass
@@ -69,8 +74,7 @@ class Selection:
         outer: Outer folds, for the estimate.
         folds: How many outer folds there would be without a time budget.
         held: Held-out rows for each training row, in the trials.
-        against: What a graph or trained head that was chosen gains over its rivals, by
-            measure.
+        rivalries: What a graph or trained head that was chosen gains over its rivals.
         not_tried: Kinds of aligner that never entered, and why.
         deal: The first deal of the rows into folds.
     """
@@ -81,7 +85,7 @@ class Selection:
     outer: list[OuterFold] = field(default_factory=list)
     folds: int = 0
     held: float = 0.0
-    against: list[dict[str, Any]] = field(default_factory=list)
+    rivalries: list[Rivalry] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
     deal: Folds | None = None
 
@@ -142,76 +146,97 @@ def select(
     Raises:
         DataError: If there are too few records, or no candidate can be fitted.
     """
+    _check_enough(pairs)
+    clock = Clock(budget)
+    deals = _dealt(pairs, groups, sources, seed)
+    table = Table(deals, _measure_for(readout, pairs), progress)
+    setting = Setting(readout, len(pairs), grouped(pairs))
+    plan = _Plan.of(choices, setting, auto=auto, sources=sources or ())
+    singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
+    count = deals[0].count
+    doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
+    table.expected = 2 * len(plan.choices) * (len(singles) + len(doubles)) // 3
+    best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0))
+    trials = table.trials(singles)
+    return Selection(
+        best,
+        trials,
+        deals[0].without(),
+        _outer(table, plan, doubles, clock),
+        folds=count if doubles else 0,
+        held=1 / max(count - 1, 1),
+        rivalries=_rivalries(table, best, clock),
+        not_tried=unentered(setting) if auto else {},
+        deal=deals[0],
+    )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What every choice, that on all folds and those of the outer folds, is made from.
+
+    Attributes:
+        choices: The candidates that enter first.
+        setting: What is known of the records.
+        auto: Whether others may enter, built on the best of these.
+        sources: Names of other sources.
+    """
+
+    choices: tuple[Candidate, ...]
+    setting: Setting
+    auto: bool
+    sources: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, choices: Sequence[Candidate], setting: Setting, *, auto: bool, sources: Iterable[str]
+    ) -> _Plan:
+        """Made of those choices that may enter."""
+        entrants = entering(choices, setting) if auto else choices
+        return cls(tuple(entrants), setting, auto, tuple(sources))
+
+
+def _check_enough(pairs: PairedVectors) -> None:
     paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
     if paired < MIN_RECORDS:
         raise DataError(
             f"{paired} records have two views or more, need at least {MIN_RECORDS} to hold "
             "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
-    clock = Clock(budget)
-    deals = [
-        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
-        for deal in range(_deals(len(pairs)))
-    ]
-    table = Table(deals, _measure_for(readout, pairs), progress)
-    names = tuple(sources or ())
-    singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
-    count = deals[0].count
-    doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
-    table.expected = 2 * len(choices) * (len(singles) + len(doubles)) // 3
-    share = _FOR_THE_CHOICE if doubles else 1.0
-    best = _choose(table, choices, singles, clock.part(share), auto, names, readout)
-    trials = table.trials(singles)
+
+
+def _outer(table: Table, plan: _Plan, doubles: Sequence[LeftOut], clock: Clock) -> list[OuterFold]:
+    """Each outer fold, left out of a choice of its own, as far as the time goes."""
+    deal = table.deals[0]
     outer: list[OuterFold] = []
-    for fold in range(count) if doubles else []:
+    for fold in range(deal.count) if doubles else []:
         if outer and clock.left <= 0:
             break
-        part = clock.part(1 / (count - fold))
-        candidate = _choose(table, choices, _inner(doubles, fold), part, auto, names, readout)
-        aligner = fit(candidate, deals[0].without(fold))
-        outer.append(OuterFold(deals[0].held(fold), candidate, aligner, deals[0].train(fold)))
-    return Selection(
-        best,
-        trials,
-        deals[0].without(),
-        outer,
-        folds=count if doubles else 0,
-        held=1 / max(count - 1, 1),
-        against=_against(table, best, clock),
-        not_tried=unentered(readout, len(pairs)) if auto else {},
-        deal=deals[0],
-    )
+        part = clock.part(1 / (deal.count - fold))
+        candidate = _choose(table, plan, _inner(doubles, fold), part)
+        aligner = fit(candidate, deal.without(fold))
+        outer.append(OuterFold(deal.held(fold), candidate, aligner, deal.train(fold)))
+    return outer
 
 
-def _choose(
-    table: Table,
-    choices: Sequence[Candidate],
-    splits: Sequence[Split],
-    clock: Clock,
-    auto: bool,
-    sources: Sequence[str],
-    readout: Readout,
-) -> Candidate:
+def _choose(table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock) -> Candidate:
     """The best candidate, by these splits alone."""
-    table.run(choices[:1], splits, Clock(None))  # whatever the budget, something must be chosen
-    race(table, choices, splits, clock)
-    if auto:
+    table.run(plan.choices[:1], splits, Clock(None))  # whatever the budget, one must be chosen
+    race(table, plan.choices, splits, clock)
+    if plan.auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    records = len(table.deals[0].labels)
-    if auto and (wider := with_more_centres(table.best_by_family(splits), records)):
-        challenge(table, wider, splits, clock)
-        race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    if auto and (trained := learned(table.best_by_family(splits), records)):
-        challenge(table, trained, splits, clock)
-        race(table, ensembles(table.best_by_family(splits)), splits, clock)
-    if sources:
-        race(table, with_sources(table.best_by_family(splits), sources), splits, clock)
-    if auto and readout == "instance":
+        for build in (grown, learned):
+            if entrants := build(table.best_by_family(splits), plan.setting):
+                challenge(table, entrants, splits, clock)
+                race(table, ensembles(table.best_by_family(splits)), splits, clock)
+    if plan.sources:
+        race(table, with_sources(table.best_by_family(splits), plan.sources), splits, clock)
+    if plan.auto and plan.setting.readout == "instance":
         race(table, with_csls_strength(table.best(splits)), splits, clock)
     return table.best(splits)
 
 
-def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]]:
+def _rivalries(table: Table, best: Candidate, clock: Clock) -> list[Rivalry]:
     """R@1 and mAP by group of what was chosen less those of its rivals, on one deal."""
     others = rivals(best)
     deal = table.deals[0]
@@ -219,16 +244,15 @@ def _against(table: Table, best: Candidate, clock: Clock) -> list[dict[str, Any]
     measures: dict[str, Measure] = {"R@1": recall_at_one}
     if grouped(deal.pairs):
         measures["mAP by group"] = average_precision
-    found: list[dict[str, Any]] = [{"rival": rival.label} for rival in others]
+    ahead: list[dict[str, Difference | None]] = [{} for _ in others]
     for name, measure in measures.items() if others else ():
         again = table.with_measure(measure)
         again.run([best, *others], splits, clock)
         ours = again.trial(best, splits)
-        for row, rival in zip(found, others, strict=True):
+        for row, rival in zip(ahead, others, strict=True):
             theirs = again.trial(rival, splits)
-            gap = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
-            row[name] = None if gap is None else as_json(gap)
-    return found
+            row[name] = difference(ours.scores, theirs.scores, 1 / max(deal.count - 1, 1))
+    return [Rivalry(rival.label, row) for rival, row in zip(others, ahead, strict=True)]
 
 
 def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
@@ -241,9 +265,18 @@ def _inner(doubles: Sequence[LeftOut], fold: int) -> list[Split]:
     return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
 
 
-def _deals(rows: int) -> int:
-    """How often the rows are dealt into folds anew: with few, one deal says too little."""
-    return int(np.clip(round(_ROWS_SCORED / rows), 1, _MAX_DEALS))
+def _dealt(
+    pairs: PairedVectors,
+    groups: NDArray[np.intp],
+    sources: Mapping[str, Moments] | None,
+    seed: int,
+) -> list[Folds]:
+    """The rows in folds; dealt several times where there are few, as one deal says too little."""
+    deals = int(np.clip(round(_ROWS_SCORED / len(pairs)), 1, _MAX_DEALS))
+    return [
+        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
+        for deal in range(deals)
+    ]
 
 
 def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:

@@ -26,7 +26,7 @@ from isthmus.server.jobs import BusyError
 from isthmus.server.mcp import tools
 from isthmus.server.metrics import Metrics
 from isthmus.server.service import Service
-from isthmus.server.settings import Settings
+from isthmus.server.settings import PAGE, Settings
 from isthmus.tasks import Store
 
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
@@ -78,7 +78,7 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
     metrics = app.state.metrics = Metrics(lambda: dict(store.backend.count()))
     app.include_router(routes.router)
     app.router.routes.extend(machine_app.routes)
-    app.mount("/static", StaticFiles(directory=routes.PAGE), name="static")
+    app.mount("/static", StaticFiles(directory=PAGE), name="static")
     for kind in (IsthmusError, OSError):
         app.add_exception_handler(kind, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Path, Query, Request, UploadFile
@@ -17,9 +16,8 @@ from isthmus.server import schemas
 from isthmus.server.jobs import Run, problems
 from isthmus.server.previews import THUMBNAIL_SIDES, file_of
 from isthmus.server.service import Service
+from isthmus.server.settings import PAGE
 
-PAGE = FilePath(__file__).parent / "static"
-"""The page, its style and its scripts."""
 _FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"cache-control": "no-cache"}
 _PERIOD = 0.2

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from isthmus.core.errors import InputError
 
+PAGE = Path(__file__).parent / "static"
+"""Folder of the page."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 TOKEN_VARIABLE = "ISTHMUS_TOKEN"
 _SHORTEST_TOKEN = 16

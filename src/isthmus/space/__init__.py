@@ -1,4 +1,4 @@
-"""Space: the artefact that holds encoders, heads, read-out and calibration."""
+"""Space: the artefact that holds encoders, heads, read-out, calibration and a typed report."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 from isthmus.core.lazy import lazy_names
 from isthmus.space.evaluate import evaluate, wilson_interval
 from isthmus.space.readout import Readout
+from isthmus.space.report import Evaluation, SpaceReport, StarterReport
 
 if TYPE_CHECKING:
     from isthmus.space.encoder_ref import EncoderRef
     from isthmus.space.space import Space
 
-__all__ = ["EncoderRef", "Readout", "Space", "evaluate", "wilson_interval"]
+__all__ = [
+    "EncoderRef",
+    "Evaluation",
+    "Readout",
+    "Space",
+    "SpaceReport",
+    "StarterReport",
+    "evaluate",
+    "wilson_interval",
+]
 
 __getattr__ = lazy_names(
     __name__, {"EncoderRef": "isthmus.space.encoder_ref", "Space": "isthmus.space.space"}

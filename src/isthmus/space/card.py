@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from isthmus.core.view import ViewPair
 from isthmus.space.evaluate import LEVEL
+from isthmus.space.report import AnyReport, Estimate, SpaceReport, StarterReport, StarterRow
 
 
-def model_card(report: Mapping[str, Any], views: Sequence[str], fingerprint: str) -> str:
-    """Write the card from the report of ``align``.
+def model_card(report: AnyReport | None, views: Sequence[str], fingerprint: str) -> str:
+    """Write the card.
 
     Args:
-        report: ``space.report``; missing parts are left out.
+        report: Of the space; None where it was made by hand.
         views: What the space joins.
         fingerprint: Of the space.
 
@@ -24,60 +25,65 @@ def model_card(report: Mapping[str, Any], views: Sequence[str], fingerprint: str
         "",
         f"Fingerprint `{fingerprint}`. Load it with `isthmus.Space.load(folder)`.",
     ]
-    parts = (_starter,) if report.get("starter") else (_made_from, _chosen, _quality, _limits)
-    for part in parts:
-        section = part(report)
-        if section:
-            lines += ["", *section]
+    for section in _sections(report):
+        lines += ["", *section]
     return "\n".join(lines) + "\n"
 
 
-def _made_from(report: Mapping[str, Any]) -> list[str]:
-    data, encoders = report.get("data"), report.get("encoders")
-    if not data or not encoders:
-        return []
-    pairs = ", ".join(f"{n} {name}" for name, n in data["pairs"].items())
-    lines = ["## Made from", "", f"- Data: {data['name']}, {data['records']} records ({pairs})"]
-    lines += [f"- {m}: `{e['id']}`, {e['dim']} dimensions" for m, e in encoders.items()]
-    if data["left_out"]:
-        lines.append(f"- Left out: {len(data['left_out'])} items that could not be used")
+def _sections(report: AnyReport | None) -> list[list[str]]:
+    if isinstance(report, StarterReport):
+        return [_starter(report)]
+    if report is None:
+        return [_quality(None), _limits(None)]
+    return [_made_from(report), _head(report), _quality(report.estimate), _limits(report.estimate)]
+
+
+def _made_from(report: SpaceReport) -> list[str]:
+    data = report.data
+    said = f"- Data: {data.name}, {data.records} records ({_pairs(data.pairs)})"
+    lines = ["## Made from", "", said]
+    lines += [f"- {m}: `{e.id}`, {e.dim} dimensions" for m, e in report.encoders.items()]
+    if data.left_out:
+        lines.append(f"- Left out: {len(data.left_out)} items that could not be used")
     return lines
 
 
-def _chosen(report: Mapping[str, Any]) -> list[str]:
-    if "chosen" not in report:
-        return []
-    tried = sum(not row["reason"] for row in report["tried"])
-    return [
-        "## Head",
-        "",
-        f"`{report['chosen']['label']}`, the best of {tried} by cross-validation.",
-    ]
+def _pairs(counts: Mapping[ViewPair, int]) -> str:
+    return ", ".join(f"{n:,} {pair}" for pair, n in counts.items())
 
 
-def _quality(report: Mapping[str, Any]) -> list[str]:
-    if "held_out" not in report:
+def _head(report: SpaceReport) -> list[str]:
+    tried = sum(not row.reason for row in report.choice.tried)
+    return ["## Head", "", f"`{report.chosen.label}`, the best of {tried} by cross-validation."]
+
+
+def _quality(estimate: Estimate | None) -> list[str]:
+    if estimate is None:
         return ["## Quality", "", "Not estimated: no pairs were held out."]
     lines = [
         "## Quality on held-out pairs",
         "",
-        f"Mean ± standard deviation over {report['folds']} outer folds, `instance` read-out.",
+        f"Mean ± standard deviation over {estimate.folds} outer folds, `instance` read-out.",
         "",
         "| direction | R@1 | R@10 | median rank | gallery | chance R@10 | shuffled R@10 |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, readouts in report["held_out"]["directions"].items():
-        row = readouts["instance"]
-        null = report["null"]["shuffled"][name]["instance"]["r10"]
+    for direction, readouts in estimate.held_out.directions.items():
+        row = readouts.instance
+        null = estimate.null.shuffled[direction].instance
         lines.append(
-            f"| {name} | {spread(row['r1'])} | {spread(row['r10'])} | {row['medr']['mean']:.1f} "
-            f"| {row['n_gallery']['mean']:.0f} | {row['chance_r10']['mean']:.3f} "
-            f"| {spread(null)} |"
+            f"| {_cell(direction)} | {row.r1} | {row.r10} | {row.medr.mean:.1f} "
+            f"| {row.n_gallery.mean:.0f} | {row.chance_r10.mean:.3f} | {null.r10} |"
         )
     return lines
 
 
-def _limits(report: Mapping[str, Any]) -> list[str]:
+def _cell(value: object) -> str:
+    """A name of the user's in a table, whose columns a bar would end."""
+    return str(value).replace("|", "\\|")
+
+
+def _limits(estimate: Estimate | None) -> list[str]:
     lines = [
         "## Limits",
         "",
@@ -85,18 +91,19 @@ def _limits(report: Mapping[str, Any]) -> list[str]:
         "- Directions between views that no record has together are not measured here.",
         "- Vectors can be inverted to some degree: treat them as you would the originals.",
     ]
-    weak = [name for name, p in report.get("p_values", {}).items() if p > LEVEL]
-    lines += [f"- {name}: no better than shuffled pairs; do not use it." for name in weak]
+    p_values = {} if estimate is None else estimate.p_values
+    weak = [pair for pair, p in p_values.items() if p > LEVEL]
+    lines += [f"- {pair}: no better than shuffled pairs; do not use it." for pair in weak]
     return lines
 
 
-def _starter(report: Mapping[str, Any]) -> list[str]:
+def _starter(report: StarterReport) -> list[str]:
     """What the shipped space is, how good by direction and language, and where it fails."""
-    pairs = ", ".join(f"{n:,} {name}" for name, n in report["data"]["pairs"].items())
-    lines = [
+    return [
         "## Made from",
         "",
-        f"Tux Paint stamps (public domain) and Open Clip Art (CC0), {pairs}, with captions in",
+        "Tux Paint stamps (public domain) and Open Clip Art (CC0), "
+        f"{_pairs(report.data.pairs)}, with captions in",
         "the 16 languages of the text encoder. Text and pictures are joined by canonical",
         "correlation, sounds mapped onto their captions by ridge regression; every head is linear.",
         "130 stamps, with their clips, were left out of heads, settings and calibration.",
@@ -105,15 +112,7 @@ def _starter(report: Mapping[str, Any]) -> list[str]:
         "",
         "| direction | R@1 | R@10 | gallery | R@10 on the 130 stamps left out of this space |",
         "|---|---|---|---|---|",
-    ]
-    for name, row in report["five_seeds"].items():
-        own = report["held_out_gallery"].get(name)
-        lines.append(
-            f"| {name} | {spread(row['r1'])} | {spread(row['r10'])} | {row['gallery']['mean']:.0f} "
-            f"| {'–' if own is None else format(own['r10'], '.3f')} |"
-        )
-    return [
-        *lines,
+        *map(_starter_row, report.rows),
         "",
         "Mean ± standard deviation of the recipe over five galleries. Pictures and sounds share no",
         "record in training; their directions emerge through captions.",
@@ -134,8 +133,10 @@ def _starter(report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def spread(cell: Mapping[str, Any]) -> str:
-    """``0.31 ± 0.04``, or without the spread where there is one value."""
-    if cell["sd"] is None:
-        return f"{cell['mean']:.3f}"
-    return f"{cell['mean']:.3f} ± {cell['sd']:.3f}"
+def _starter_row(row: StarterRow) -> str:
+    own = "–" if row.held_out is None else f"{row.held_out.r10:.3f}"
+    seeds = row.seeds
+    return (
+        f"| {row.direction} ({row.kind}) | {seeds.r1} | {seeds.r10} "
+        f"| {seeds.gallery.mean:.0f} | {own} |"
+    )

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numpy.typing import NDArray
-
 from isthmus.core.contracts import Configured, Encoder, Fitted
 from isthmus.core.errors import FingerprintError, InputError
+from isthmus.core.linalg import Array
 from isthmus.encoders import load as load_encoder
 
 
@@ -33,7 +32,7 @@ class EncoderRef:
     dim: int
     options: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] | None = None
-    tensors: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    tensors: Mapping[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(cls, encoder: Encoder, spec: str) -> EncoderRef:

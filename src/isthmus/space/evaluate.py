@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
+from isthmus.core.view import Direction, ViewPair
 from isthmus.metrics import (
     alignment,
     foscttm,
@@ -24,6 +23,7 @@ from isthmus.metrics import (
     uniformity,
 )
 from isthmus.space.readout import Readout, score
+from isthmus.space.report import Evaluation, Geometry, Readouts, RetrievalFigures
 
 READOUTS: tuple[Readout, ...] = ("instance", "semantic")
 LEVEL = 0.01
@@ -38,7 +38,7 @@ def evaluate(
     pairs: PairedVectors,
     *,
     csls_strength: float = 1.0,
-) -> dict[str, Any]:
+) -> Evaluation:
     """Measure every direction between views that some records have together.
 
     Args:
@@ -49,24 +49,22 @@ def evaluate(
         csls_strength: As for :func:`isthmus.space.readout.score`.
 
     Returns:
-        ``{"directions": {"image→text": {"instance": {...}, "semantic": {...}}},
-        "geometry": {"image–text": {...}}}``, JSON-serialisable.
+        Figures by direction and read-out, and geometry by pair of views:
+        ``evaluate(…)[Direction("text", "image")].instance.r10``.
 
     Raises:
         DataError: If no two views share at least two records.
     """
-    directions: dict[str, Any] = {}
-    geometry: dict[str, Any] = {}
+    directions: dict[Direction, Readouts[float]] = {}
+    geometry: dict[ViewPair, Geometry[float]] = {}
     for a, b in combinations([m for m in pairs.views if m in heads], 2):
         rows = thin(pairs.rows(a, b), MAX_GALLERY)
         if len(rows) < _MIN_ROWS:
             continue
         x, y = heads[a](pairs.vectors[a][rows]), heads[b](pairs.vectors[b][rows])
         groups = None if pairs.groups is None else np.asarray(pairs.groups)[rows]
-        for name in (f"{a}→{b}", f"{b}→{a}"):
-            directions[name] = {}
-        for readout in READOUTS:
-            scores = score(
+        instance, semantic = (
+            score(
                 x,
                 y,
                 readout=readout,
@@ -74,37 +72,19 @@ def evaluate(
                 gallery_bank=banks[b],
                 csls_strength=csls_strength,
             )
-            directions[f"{a}→{b}"][readout] = _measure(scores, groups)
-            directions[f"{b}→{a}"][readout] = _measure(scores.T, groups)
-        geometry[f"{a}–{b}"] = _geometry(x, y)
+            for readout in READOUTS
+        )
+        pair = ViewPair(a, b)
+        there, back = pair.directions
+        directions[there] = Readouts(_measure(instance, groups), _measure(semantic, groups))
+        directions[back] = Readouts(_measure(instance.T, groups), _measure(semantic.T, groups))
+        geometry[pair] = _geometry(x, y)
     if not directions:
         raise DataError(
             "no two views share at least 2 records that could be encoded, so no direction "
             "can be measured; are the files of a record named alike?"
         )
-    return {"directions": directions, "geometry": geometry}
-
-
-def summarise(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation over folds or seeds of :func:`evaluate`'s results.
-
-    Returns:
-        The same tree with ``{"mean": …, "sd": …, "n": …}`` in place of numbers.
-    """
-    names = dict.fromkeys(key for fold in folds for key in fold)
-    out: dict[str, Any] = {}
-    for name in names:
-        values = [fold[name] for fold in folds if name in fold]
-        if isinstance(values[0], Mapping):
-            out[name] = summarise(values)
-        else:
-            numbers = np.array([v for v in values if v is not None], dtype=float)
-            out[name] = {
-                "mean": float(numbers.mean()) if len(numbers) else None,
-                "sd": float(numbers.std(ddof=1)) if len(numbers) > 1 else None,
-                "n": len(numbers),
-            }
-    return out
+    return Evaluation(directions, geometry)
 
 
 def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -120,25 +100,24 @@ def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
-def _measure(scores: F32, groups: NDArray[Any] | None) -> dict[str, Any]:
+def _measure(scores: F32, groups: Array | None) -> RetrievalFigures[float]:
     known = groups is not None and all(group is not None for group in groups)
     found = retrieval_report(
         scores, groups_query=groups if known else None, groups_gallery=groups if known else None
     ).to_json()
     if not known:  # without categories mAP is that of the single true row, which MRR already says
-        found.pop("map")
-        found.pop("chance_map")
-        found.pop("ndcg10")
-    return found
+        for name in ("map", "chance_map", "ndcg10"):
+            del found[name]
+    return RetrievalFigures(**found)
 
 
-def _geometry(x: F32, y: F32) -> dict[str, float]:
+def _geometry(x: F32, y: F32) -> Geometry[float]:
     cosine = x @ y.T
-    return {
-        "median_true_cosine": median_true_cosine(x, y),
-        "modality_gap": modality_gap(x, y),
-        "alignment": alignment(x, y),
-        "uniformity": float(np.mean([uniformity(x), uniformity(y)])),
-        "hubness_skew": hubness_skew(cosine),
-        "foscttm": foscttm(cosine),
-    }
+    return Geometry(
+        median_true_cosine=median_true_cosine(x, y),
+        modality_gap=modality_gap(x, y),
+        alignment=alignment(x, y),
+        uniformity=float(np.mean([uniformity(x), uniformity(y)])),
+        hubness_skew=hubness_skew(cosine),
+        foscttm=foscttm(cosine),
+    )

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from isthmus.aligners import head_from_state
 from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, Direction, View
 from isthmus.media.source import item_from_path
@@ -25,6 +24,7 @@ from isthmus.space.calibration import Background, Calibration, native_nearness, 
 from isthmus.space.card import model_card
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
+from isthmus.space.report import AnyReport, read_report, write_report
 
 
 class Space:
@@ -35,7 +35,7 @@ class Space:
         banks: Training vectors in the space by view, ``(b, k)``, against which the
             ``instance`` read-out measures hubness.
         encoders: By view.
-        report: How it was made and how good it is; JSON-serialisable.
+        report: How it was made and how good it is; None for one made by hand.
         csls_strength: How strongly the ``instance`` read-out corrects for hubness, 0…1.
         bank_ids: Ids of the records behind the rows of each bank; empty where they are
             not known, as in spaces of older releases.
@@ -53,7 +53,7 @@ class Space:
         banks: Mapping[str, F32],
         encoders: Mapping[str, EncoderRef],
         *,
-        report: Mapping[str, Any] | None = None,
+        report: AnyReport | None = None,
         csls_strength: float = 1.0,
         bank_ids: Mapping[str, Sequence[str]] | None = None,
         calibration: Mapping[Direction, Calibration] | None = None,
@@ -62,7 +62,7 @@ class Space:
         self.heads = dict(heads)
         self.banks = dict(banks)
         self.encoders = dict(encoders)
-        self.report = dict(report or {})
+        self.report = report
         self.csls_strength = csls_strength
         self.bank_ids = {m: list((bank_ids or {}).get(m, ())) for m in self.banks}
         for m, names in self.bank_ids.items():
@@ -138,14 +138,14 @@ class Space:
         self.encoders[name].check(encoder)
         self._loaded[name] = encoder
 
-    def transform(self, x: NDArray[Any], view: str) -> F32:
+    def transform(self, x: Array, view: str) -> F32:
         """Native vectors ``(n, dim)`` to unit vectors of the space ``(n, k)`` float32."""
         self._known(view)
         return self.heads[view](x)
 
     def embed(
         self,
-        things: Sequence[str | Path | MediaItem | NDArray[Any]],
+        things: Sequence[str | Path | MediaItem | Array],
         view: str,
         *,
         cache: vector_cache.VectorCache | None = None,
@@ -246,12 +246,10 @@ class Space:
             for column, name in enumerate(self.views)
         }
 
-    def emergent(self, directions: Iterable[str]) -> list[str]:
-        """Those of ``"a→b"`` directions whose views shared no record in training."""
-        paired = {
-            frozenset(name.split("–")) for name in self.report.get("data", {}).get("pairs", {})
-        }
-        return [name for name in directions if frozenset(name.split("→")) not in paired]
+    def emergent(self, directions: Iterable[Direction]) -> list[Direction]:
+        """Those of some directions whose views shared no record in training."""
+        paired = () if self.report is None else self.report.data.pairs
+        return [each for each in directions if each.pair not in paired]
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
         """Write the space: JSON, safetensors and a model card, whole or not at all.
@@ -261,7 +259,7 @@ class Space:
             compact: Whether banks are kept with half the digits (float16).
         """
         document, tensors = self._heads_state()
-        document["report"] = self.report
+        document["report"] = write_report(self.report)
         document["csls_strength"] = self.csls_strength
         document["calibration"] = [
             {"direction": direction.to_json(), "learned": each.to_json()}
@@ -316,7 +314,7 @@ class Space:
             heads,
             banks,
             encoders,
-            report=document["report"],
+            report=read_report(document["report"]),
             csls_strength=float(document["csls_strength"]),
             bank_ids=ids,
             calibration=calibration,
@@ -330,11 +328,11 @@ class Space:
         joined = " + ".join(f"{m} ({self.encoders[m].spec})" for m in self.views)
         return f"Space({joined}, dim={self.dim}, fingerprint={self.fingerprint[:12]})"
 
-    def _heads_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    def _heads_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What the fingerprint names."""
         # Arrays are called by the place of their view: a name of the user's may hold anything.
         rows: list[dict[str, Any]] = []
-        tensors: dict[str, NDArray[Any]] = {}
+        tensors: dict[str, Array] = {}
         for place, (view, head) in enumerate(self.heads.items()):
             state, arrays = head.state()
             ref = self.encoders[view]
@@ -354,7 +352,7 @@ class Space:
             raise InputError(f"the space has no {unknown[0]!r}; it joins {', '.join(self.views)}")
 
 
-def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> MediaItem:
+def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
     """What a user hands in as an item of a modality."""
     if isinstance(thing, MediaItem):
         return thing
@@ -367,5 +365,5 @@ def as_item(thing: str | Path | MediaItem | NDArray[Any], modality: str) -> Medi
     return item_from_path(Path(thing), modality)
 
 
-def _prefixed(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def _prefixed(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import write_atomically
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, Array
 from isthmus.store._training import train
 from isthmus.store.base import HubnessCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
@@ -114,7 +114,7 @@ class CellIndex:
         cells = self._cells
         there = cells.rows >= 0
         names = "\n".join(ids[row] for row in cells.rows[there].tolist())
-        tensors: dict[str, NDArray[Any]] = {
+        tensors: dict[str, Array] = {
             "centroids": cells.centroids,
             "owners": cells.owners,
             "cells": cells.cells[there],
@@ -145,7 +145,9 @@ class CellIndex:
             return None
         settings, arrays = read
         probes = {int(code): count for code, count in settings["probes"].items()}
-        cells = Cells(arrays["centroids"], arrays["owners"], hubness.shape[1], probes)
+        centroids: F32 = arrays["centroids"].astype(np.float32, copy=False)
+        owners: Codes = arrays["owners"].astype(np.int8, copy=False)
+        cells = Cells(centroids, owners, hubness.shape[1], probes)
         ids = arrays["ids"].tobytes().decode().split("\n")
         rows = np.fromiter((row_of.get(each, -1) for each in ids), np.int64, len(ids))
         known = np.full(len(x), -1, dtype=np.int32)
@@ -177,7 +179,7 @@ class CellIndex:
         self._seen = len(codes)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
     """Settings and arrays of a file; None where its checksum does not match."""
     from safetensors.numpy import load
 

@@ -6,15 +6,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from isthmus.core.artifact import DOCUMENT, load_artifact, save_artifact
+from isthmus.core.artifact import DOCUMENT, Tensors, load_artifact, save_artifact
 from isthmus.core.errors import ArtifactError, FingerprintError
 
 _KIND = "checkpoint"
 _STATE = "training"
+"""Folder, inside that of the checkpoint, which is replaced as a whole."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,9 @@ class Checkpoint:
 
     def write(
         self,
-        identity: Mapping[str, Any],
-        document: Mapping[str, Any],
-        arrays: Mapping[str, NDArray[Any]],
+        identity: Mapping[str, object],
+        document: Mapping[str, object],
+        arrays: Tensors,
     ) -> None:
         """Write the state of a training, whole or not at all.
 
@@ -49,9 +47,7 @@ class Checkpoint:
         """
         save_artifact(self.folder / _STATE, _KIND, {**self._named(identity), **document}, arrays)
 
-    def read(
-        self, identity: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+    def read(self, identity: Mapping[str, object]) -> tuple[Mapping[str, object], Tensors] | None:
         """The state that was written last, or None if there is none.
 
         Raises:
@@ -73,7 +69,7 @@ class Checkpoint:
                 )
         return document, arrays
 
-    def _named(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+    def _named(self, identity: Mapping[str, object]) -> dict[str, object]:
         return {**identity, "fingerprint": self.fingerprint}
 
     def _sweep(self) -> None:

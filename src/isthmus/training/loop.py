@@ -1,133 +1,25 @@
 """The one training loop: AdamW, early stopping on held-out rows, checkpoints that survive kills."""
-# This is own code because trainers such as Lightning write checkpoints with pickle.
 
 from __future__ import annotations
 
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import ModuleType
+from typing import TYPE_CHECKING, TypedDict, cast
 
+from isthmus.core.artifact import Tensors
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.training.checkpoint import Checkpoint
+from isthmus.training.schedule import Log, Schedule
+from isthmus.training.threads import single_threaded
+from isthmus.training.trainee import Trainee
 
 if TYPE_CHECKING:
-    import numpy as np
-    from torch import Generator, Tensor
-
-__all__ = ["Checkpoint", "Log", "Phase", "Schedule", "Trainee", "single_threaded", "train"]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train; equal schedules on equal data give equal weights.
-
-    Attributes:
-        epochs: At most so many passes over the rows.
-        batch_size: At most so many rows a step; batches of one epoch differ by one row at most.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW (decoupled).
-        patience: Checks without gain after which training stops; None never checks and keeps
-            the last weights.
-        check_every: Epochs between checks on held-out rows.
-        seed: Of the order of the rows and of all that a loss draws.
-
-    Raises:
-        InputError: If a number is out of range.
-    """
-
-    epochs: int = 100
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    patience: int | None = 10
-    check_every: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "check_every", "patience"):
-            value = getattr(self, name)
-            if value is None and name == "patience":
-                continue
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"learning_rate must be positive, got {self.learning_rate}")
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise InputError(f"weight_decay must not be negative, got {self.weight_decay}")
-
-
-class Phase(NamedTuple):
-    """A loss and the parameters that one optimiser moves to lower it.
-
-    Ordinary training has one phase; adversaries take turns in several, one step each a batch.
-
-    Attributes:
-        name: For the log.
-        parameters: Leaf tensors that require gradients, by name.
-        loss: Rows of a batch, ``(b,)`` int64, and the generator to draw from, to a scalar.
-        rate: Multiplies the learning rate.
-    """
-
-    name: str
-    parameters: Mapping[str, Tensor]
-    loss: Callable[[Tensor, Generator], Tensor]
-    rate: float = 1.0
-
-
-class Trainee(ABC):
-    """What :func:`train` trains.
-
-    Anything random must be drawn from the generator that a loss is given; the global one is
-    never seeded, and a run that was resumed would see other numbers in it.
-    """
-
-    @abstractmethod
-    def phases(self) -> Sequence[Phase]:
-        """The phases, asked for once; the tensors in them are changed in place."""
-
-    @abstractmethod
-    def validate(self) -> float:
-        """Score on held-out rows, higher is better; called without gradients."""
-
-    def start_epoch(self, epoch: int) -> None:  # noqa: B027  most have nothing to do
-        """Called before epoch ``epoch``, counted from 0, such as to draw up a graph anew."""
-
-    def state(self) -> dict[str, Tensor]:
-        """What else a checkpoint must hold: tensors made by :meth:`start_epoch`."""
-        return {}
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:  # noqa: B027
-        """Take back what :meth:`state` gave."""
-
-
-@dataclass
-class Log:
-    """What happened.
-
-    Attributes:
-        scores: Epoch and held-out score of every check; epoch 0 is the start.
-        losses: Mean loss of every epoch, by phase.
-        best_epoch: After how many epochs the weights that were kept stood; 0 is the start.
-        stopped: ``"epochs"``, ``"patience"``, ``"time"`` or ``"diverged"`` (a loss that is not
-            finite; its step is not taken).
-    """
-
-    scores: list[tuple[int, float]] = field(default_factory=list)
-    losses: list[dict[str, float]] = field(default_factory=list)
-    best_epoch: int = 0
-    stopped: str = ""
-
-    @property
-    def best_score(self) -> float:
-        """Held-out score of the weights that were kept; NaN if nothing was ever checked."""
-        return dict(self.scores).get(self.best_epoch, math.nan)
+    from torch import Tensor
 
 
 def train(
@@ -171,26 +63,16 @@ def train(
     return run.log
 
 
-_threads_lock = Lock()
-_threads: list[int] = []
+class _Saved(TypedDict):
+    """What of a training is saved as JSON; see :class:`Log` for the last four."""
 
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Let torch use one thread, so that sums are always taken in the same order.
-
-    torch counts per thread of Python, and a new one starts with the number that was set last;
-    so whoever enters while others are inside leaves the number that the first one found.
-    """
-    torch = _torch()
-    with _threads_lock:
-        _threads.append(_threads[0] if _threads else torch.get_num_threads())
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _threads_lock:
-            torch.set_num_threads(_threads.pop())
+    epoch: int
+    step: int
+    sums: dict[str, float]
+    scores: list[tuple[int, float | None]]
+    losses: list[dict[str, float]]
+    best_epoch: int
+    stopped: str
 
 
 class _Run:
@@ -202,12 +84,8 @@ class _Run:
         torch = _torch()
         if rows < 1:
             raise InputError("there are no rows to learn from")
-        self.trainee, self.rows, self.schedule, self.checkpoint = (
-            trainee,
-            rows,
-            schedule,
-            checkpoint,
-        )
+        self.trainee, self.rows = trainee, rows
+        self.schedule, self.checkpoint = schedule, checkpoint
         self.phases = list(trainee.phases())
         self.optimisers = [
             torch.optim.AdamW(
@@ -328,11 +206,11 @@ class _Run:
             return
         # Running out of time is no property of the result: the next call may go on.
         stopped = "" if self.log.stopped == "time" else self.log.stopped
-        document = {
+        document: _Saved = {
             "epoch": self.epoch,
             "step": self.step,
             "sums": self.sums,
-            "scores": [[epoch, _jsonable(score)] for epoch, score in self.log.scores],
+            "scores": [(epoch, _jsonable(score)) for epoch, score in self.log.scores],
             "losses": self.log.losses,
             "best_epoch": self.log.best_epoch,
             "stopped": stopped,
@@ -341,7 +219,7 @@ class _Run:
         self.checkpoint.write(self._identity(), document, arrays)
         self.saved_at = time.monotonic()
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self) -> dict[str, object]:
         plan = {f"schedule.{name}": value for name, value in asdict(self.schedule).items()}
         return {**plan, "rows": self.rows}
 
@@ -361,9 +239,10 @@ class _Run:
             return
         found = self.checkpoint.read(self._identity())
         if found is not None:
-            self._take(*found)
+            document, arrays = found
+            self._take(cast("_Saved", document), arrays)
 
-    def _take(self, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    def _take(self, document: _Saved, arrays: Tensors) -> None:
         torch = _torch()
         tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
         self.epoch, self.step, self.sums = document["epoch"], document["step"], document["sums"]
@@ -396,5 +275,5 @@ def _jsonable(score: float) -> float | None:
     return score if math.isfinite(score) else None
 
 
-def _torch() -> Any:
+def _torch() -> ModuleType:
     return require("torch", extra="learned", purpose="a learned aligner")

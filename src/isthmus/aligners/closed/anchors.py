@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, as_pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, check_positive
 from isthmus.aligners.heads import AnchorHead
+from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 
 _MIN_ANCHORS = 3
+"""About their mean, two anchors lie on one line and tell only two sides apart."""
 
 
 class Anchors(Aligner):
@@ -31,6 +30,12 @@ class Anchors(Aligner):
     """
 
     name = "anchors"
+    abilities = Abilities(missing_rows=True, many_views=True)
+    search = Search(
+        place=30,
+        grid=tuple({"k": k, "power": power} for k in (0.2, 0.5) for power in (4.0, 8.0)),
+        beside=1,
+    )
 
     def __init__(self, k: float = 0.4, power: float = 8.0, max_anchors: int = 2000) -> None:
         self.k = check_positive(k, "k")
@@ -39,11 +44,9 @@ class Anchors(Aligner):
             raise InputError(f"max_anchors must be at least {_MIN_ANCHORS}, got {max_anchors}")
         self.max_anchors = max_anchors
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Take the complete records as anchors."""
-        pairs = as_pairs(pairs)
-        if len(pairs.views) < 2:
-            raise DataError(f"Anchors joins at least 2 views, got {pairs.views[0]}")
+        pairs = self.admit(pairs)
         rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, check_positive
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import InputError, NoSignalError
 from isthmus.core.linalg import F64, fix_signs
@@ -46,6 +47,18 @@ class CCA(MomentsAligner):
     """
 
     name = "cca"
+    search = Search(
+        place=10,
+        grid=tuple(
+            {"ridge": ridge, "power": power, "scale": scale}
+            for scale in (False, True)
+            for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
+            for power in (1.0, 2.0, 0.5)
+        ),
+        leads=True,
+        beside=2,
+        shrinks="ridge",
+    )
     correlations_: F64
 
     def __init__(

@@ -6,6 +6,7 @@ import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, pivot_of
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import InputError
 from isthmus.moments.moments import Moments
@@ -24,6 +25,7 @@ class Procrustes(MomentsAligner):
     """
 
     name = "procrustes"
+    search = Search(place=50, grid=tuple({"components": each} for each in (50, 100, 200)))
 
     def __init__(self, components: int = 200, pivot: str | None = None) -> None:
         if components < 1:

@@ -6,6 +6,7 @@ import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, check_positive, pivot_of
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
 from isthmus.core.linalg import F64
 from isthmus.moments.moments import Moments
@@ -23,6 +24,7 @@ class Ridge(MomentsAligner):
     """
 
     name = "ridge"
+    search = Search(place=40, grid=tuple({"ridge": ridge} for ridge in (0.1, 1.0, 10.0)))
 
     def __init__(self, ridge: float = 1.0, pivot: str | None = None) -> None:
         self.ridge = check_positive(ridge, "ridge")

@@ -12,18 +12,22 @@ from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F64
 
 LEVEL = 0.05
-"""Above this p-value matches are no better than between destroyed shapes."""
+"""Above this p-value matches are no better than between destroyed shapes; by convention."""
 EXCESS = 0.03
 """What the mean cosine of matches must gain. Real clouds that have nothing to do with one
 another also gain a little, since all of them have dense and sparse parts; significance alone
 would let them pass."""
 AGREEMENT = 0.5
-"""What matches found in few and in many dimensions must have in common."""
+"""What matches found in few and in many dimensions must have in common; chosen halfway."""
 
 _DIMENSIONS = 24
+"""The most in which matchings are compared. Chosen, not tuned."""
 _ROWS = 272
+"""Of each side, as many as a side has in benchmarks/unpaired.py; more are sampled."""
 _SURROGATES = 8
+"""Enough for a standard deviation; each costs a matching."""
 _STEPS = 20
+"""Values of β, fewer than for the alignment itself: this runs nine times."""
 
 
 @dataclass(frozen=True)

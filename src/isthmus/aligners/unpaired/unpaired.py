@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, as_pairs, check_positive
+from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.traits import NOT_PAIRED, Abilities, Search
 from isthmus.aligners.unpaired.geometry import Matches, coarse_rotation, hungarian, refine
 from isthmus.aligners.unpaired.health import Health, examine
 from isthmus.core.errors import DataError, InputError
@@ -20,13 +20,21 @@ from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
 
 _DIMENSIONS = (20, 30, 45, 70, 100)
+"""Of principal coordinates, half as many again each time; :func:`refine` stops where it must."""
 _COORDINATES = 200
+"""Kept of each view: twice the most that are matched. Chosen, not tuned."""
 _STEPS = 30
+"""Values of β in graduated assignment. Chosen, not tuned."""
 _MIN_ROWS = 40
+"""Twice the fewest dimensions. Chosen, not tuned."""
 _GATE_PAIRS = 10
+"""Two held-out pairs in each of five folds are the least that can be compared."""
 _FOLDS = 5
+"""Of the pairs, for the gate; as many as the selection has."""
 _ROUNDS = 2
+"""Matching and fitting in turn. Chosen, not tuned."""
 _WEIGHTS = (0.0, 0.3, 1.0)
+"""Of matches beside pairs; .3 helps up to fifty pairs and harms at 200 (docs/unpaired.md)."""
 
 
 class Unpaired(Aligner):
@@ -78,6 +86,8 @@ class Unpaired(Aligner):
     """
 
     name = "unpaired"
+    abilities = Abilities(missing_rows=True, unpaired={"seeds": 0})
+    search = Search(place=90, conditions=(NOT_PAIRED,))
     health_: Health | None
     gate_: dict[float, float]
     weight_: float
@@ -103,7 +113,7 @@ class Unpaired(Aligner):
         self.check = check
         self.seed = seed
 
-    def fit(self, pairs: PairedVectors | Mapping[str, NDArray[Any]]) -> Self:
+    def fit(self, pairs: Pairs) -> Self:
         """Learn the heads from pairs, if any, and unpaired rows.
 
         Args:
@@ -114,7 +124,7 @@ class Unpaired(Aligner):
                 0, or fewer than 40 rows of a view to align without pairs.
             NoSignalError: If ``check`` finds nothing in an alignment without pairs.
         """
-        bags = _Bags.of(as_pairs(pairs), self.seeds)
+        bags = _Bags.of(self.admit(pairs), self.seeds)
         if len(bags.seeds):
             health, matches = None, _no_matches()
             gate, weight = self._gate(bags)
@@ -241,8 +251,6 @@ class _Bags:
 
     @classmethod
     def of(cls, pairs: PairedVectors, limit: int | None) -> _Bags:
-        if len(pairs.views) != 2:
-            raise DataError(f"unpaired joins exactly 2 views, got {', '.join(pairs.views)}")
         complete = pairs.rows(*pairs.views)
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from isthmus.core.view import MEDIA_MODALITIES
-from isthmus.report.kit.markup import Markup, el, join
-from isthmus.report.kit.words import sides
+from isthmus.report.kit.markup import Markup, el
 
 _SHAPES = {
     "text": el("rect", x=-4.2, y=-4.2, width=8.4, height=8.4, rx=1),
@@ -41,14 +40,3 @@ def glyph(modality: str) -> Markup:
         height=14,
         aria_hidden="true",
     )
-
-
-def direction_label(direction: str) -> Markup:
-    """Both modalities with their shapes and an arrow between."""
-    query, gallery = sides(direction)
-    first = el("span", glyph(query), query, class_="side")
-    if not gallery:
-        return first
-    arrow = join((el("span", "→", aria_hidden="true"), el("span", " to ", class_="sr")))
-    second = el("span", glyph(gallery), gallery, class_="side")
-    return el("span", first, arrow, second, class_="direction")

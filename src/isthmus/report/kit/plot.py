@@ -1,4 +1,4 @@
-"""Dots with intervals, one strip a direction; positions in per cent, so text keeps its size.
+"""Dots with intervals, one strip each; positions in per cent, so text keeps its size.
 
 This is own code because plotting libraries fix sizes and colours when they draw. These plots
 follow the width of the page and its light or dark colours.
@@ -7,114 +7,160 @@ follow the width of the page and its light or dark colours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from isthmus.report.kit.figures import Direction, Figure
-from isthmus.report.kit.glyphs import direction_label, kind
+from isthmus.report.kit.glyphs import kind
 from isthmus.report.kit.markup import Markup, el, join
-from isthmus.report.kit.words import hundredths, of_hundred, sides
+from isthmus.report.kit.words import hundredths, of_hundred
 
-_MIDDLE = 16
+MIDDLE = 16
+"""Half the height of a strip, in pixels."""
 _TICKS = (0, 25, 50, 75, 100)
 
 
-def dot_plot(shown: Sequence[Direction], caption: str) -> Markup:
-    """R@10 of every direction with its interval, beside chance and shuffled pairs."""
-    rows = [_strip(direction, first=i == 0) for i, direction in enumerate(shown)]
-    return el(
-        "figure",
-        el("div", *rows, _axis(), class_="plot"),
-        el("figcaption", caption),
-    )
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value with its interval, which is None where none is known."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
 
 
-def _strip(direction: Direction, *, first: bool) -> Markup:
-    found, chance = direction.found.r10, direction.chance.r10
-    shuffled = direction.null("shuffled pairs")
-    marks: list[Markup | None] = [
-        *(_line(at, "grid") for at in _TICKS),
-        _line(100 * chance.value, "chance"),
-        None if shuffled is None else _hollow(shuffled.r10),
-        _interval(found),
-        el(
-            "svg",
-            el("use", href=f"#g-{kind(sides(direction.name)[1])}"),
-            x=_percent(found.value),
-            y=_MIDDLE,
-            overflow="visible",
-            class_=f"m-{kind(sides(direction.name)[1])}",
-        ),
-    ]
-    spoken = f"{of_hundred(found.value)}, {_between(found)}chance {hundredths(chance.value)}"
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One line of a plot of shares.
+
+    Attributes:
+        label: What stands beside it.
+        name: The same in words, for who listens.
+        found: The share.
+        chance: What a random order gets.
+        shuffled: What shuffled pairs give, where it is known.
+        modality: Whose shape the dot has; None for a plain dot.
+    """
+
+    label: Markup
+    name: str
+    found: Figure
+    chance: float
+    shuffled: float | None = None
+    modality: str | None = None
+
+
+def share_plot(strips: Sequence[Strip], caption: str) -> Markup:
+    """Shares with their intervals, beside chance and shuffled pairs."""
+    rows = [_strip(strip, first=i == 0) for i, strip in enumerate(strips)]
+    return figure(el("div", *rows, _axis(), class_="plot"), caption)
+
+
+def figure(body: Markup, caption: str) -> Markup:
+    """Something drawn, with what it shows."""
+    return el("figure", body, el("figcaption", caption))
+
+
+def row(label: object, strip: Markup, value: str, *, first: bool = False) -> Markup:
+    """One line of a plot: name, drawing, value."""
     return join(
         (
-            el("div", direction_label(direction.name), class_="name"),
-            el(
-                "div",
-                el(
-                    "svg",
-                    el("title", f"{direction.name}: {spoken}"),
-                    *marks,
-                    role="img",
-                    width="100%",
-                    height=2 * _MIDDLE,
-                ),
-                _words(chance, shuffled.r10 if shuffled else None) if first else None,
-                class_="strip first" if first else "strip",
-            ),
-            el("div", hundredths(found.value), class_="value"),
+            el("div", label, class_="name"),
+            el("div", strip, class_="strip first" if first else "strip"),
+            el("div", value, class_="value"),
         )
     )
 
 
-def _words(chance: Figure, shuffled: Figure | None) -> Markup:
+def strip_svg(spoken: str, marks: Sequence[Markup | None]) -> Markup:
+    """The drawing of one line."""
+    return el("svg", el("title", spoken), *marks, role="img", width="100%", height=2 * MIDDLE)
+
+
+def upright(at: float, name: str) -> Markup:
+    """A line across the strip at so many per cent."""
+    return el("line", x1=f"{at:.2f}%", x2=f"{at:.2f}%", y1=0, y2=2 * MIDDLE, class_=name)
+
+
+def interval(low: float | None, high: float | None) -> Markup | None:
+    """A bar along the middle between two places in per cent."""
+    if low is None or high is None:
+        return None
+    return el("line", x1=f"{low:.2f}%", x2=f"{high:.2f}%", y1=MIDDLE, y2=MIDDLE, class_="interval")
+
+
+def dot(at: float) -> Markup:
+    """A plain dot in the middle at so many per cent."""
+    return el("circle", cx=f"{at:.2f}%", cy=MIDDLE, r=5, class_="dot")
+
+
+def ticks(labels: Sequence[tuple[str, float, bool]]) -> Markup:
+    """Labels below a plot: text, place in per cent, and whether it is dropped on a small screen."""
+    return el(
+        "svg",
+        *(
+            el(
+                "text",
+                text,
+                x=f"{at:.2f}%",
+                y=12,
+                text_anchor="start" if at <= 1 else "end" if at >= 99 else "middle",
+                class_="tick minor" if minor else "tick",
+            )
+            for text, at, minor in labels
+        ),
+        width="100%",
+        height=16,
+        aria_hidden="true",
+    )
+
+
+def _strip(strip: Strip, *, first: bool) -> Markup:
+    found = strip.found
+    ends = (None if end is None else 100 * end for end in (found.low, found.high))
+    marks = [
+        *(upright(at, "grid") for at in _TICKS),
+        upright(100 * strip.chance, "chance"),
+        None if strip.shuffled is None else _hollow(100 * strip.shuffled),
+        interval(*ends),
+        dot(100 * found.value) if strip.modality is None else _shape(found.value, strip.modality),
+    ]
+    said = f"{of_hundred(found.value)}, {_between(found)}chance {hundredths(strip.chance)}"
+    drawn = strip_svg(f"{strip.name}: {said}", marks)
+    return row(
+        strip.label,
+        join((drawn, _meaning(strip))) if first else drawn,
+        hundredths(found.value),
+        first=first,
+    )
+
+
+def _meaning(strip: Strip) -> Markup:
     """What the marks mean, once, above the first strip."""
-    text = f"┆ chance {hundredths(chance.value)}"
-    if shuffled is not None:
-        text += f"   ○ shuffled pairs {hundredths(shuffled.value)}"
+    text = f"┆ chance {hundredths(strip.chance)}"
+    if strip.shuffled is not None:
+        text += f"   ○ shuffled pairs {hundredths(strip.shuffled)}"
     return el("div", text, class_="marks", aria_hidden="true")
 
 
 def _axis() -> Markup:
-    ticks = [
-        el("text", str(at), x=f"{at}%", y=12, text_anchor=_anchor(at), class_="tick")
-        for at in _TICKS
-    ]
-    svg = el("svg", *ticks, width="100%", height=16, aria_hidden="true")
-    return join(
-        (el("div", class_="name"), el("div", svg, class_="strip"), el("div", class_="value"))
-    )
+    return row(None, ticks([(str(at), at, False) for at in _TICKS]), "")
 
 
-def _anchor(at: int) -> str:
-    return {0: "start", 100: "end"}.get(at, "middle")
-
-
-def _interval(figure: Figure) -> Markup | None:
-    if figure.low is None or figure.high is None:
-        return None
+def _shape(share: float, modality: str) -> Markup:
     return el(
-        "line",
-        x1=_percent(figure.low),
-        x2=_percent(figure.high),
-        y1=_MIDDLE,
-        y2=_MIDDLE,
-        class_="interval",
+        "svg",
+        el("use", href=f"#g-{kind(modality)}"),
+        x=f"{100 * share:.2f}%",
+        y=MIDDLE,
+        overflow="visible",
+        class_=f"m-{kind(modality)}",
     )
 
 
-def _line(at: float, name: str) -> Markup:
-    return el("line", x1=f"{at:.2f}%", x2=f"{at:.2f}%", y1=0, y2=2 * _MIDDLE, class_=name)
+def _hollow(at: float) -> Markup:
+    return el("circle", cx=f"{at:.2f}%", cy=MIDDLE, r=4, class_="null")
 
 
-def _hollow(figure: Figure) -> Markup:
-    return el("circle", cx=_percent(figure.value), cy=_MIDDLE, r=4, class_="null")
-
-
-def _between(figure: Figure) -> str:
-    if figure.low is None or figure.high is None:
+def _between(found: Figure) -> str:
+    if found.low is None or found.high is None:
         return ""
-    return f"{hundredths(figure.low)} to {hundredths(figure.high)}, "
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}%"
+    return f"{hundredths(found.low)} to {hundredths(found.high)}, "

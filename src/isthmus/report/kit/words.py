@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
+from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.text import decode_text
 
 _SINGULAR = {TEXT: "caption", IMAGE: "picture", AUDIO: "recording", VIDEO: "video"}
-_ARTICLE = {TEXT: "a caption", IMAGE: "a picture", AUDIO: "a recording", VIDEO: "a video"}
 _LANGUAGES = {
     "ar": "العربية",
     "de": "Deutsch",
@@ -37,19 +39,8 @@ _SCRIPTS = (("\u3040", "\u30ff", "ja"), ("\uac00", "\ud7af", "ko"), ("\u4e00", "
 
 
 def thing(modality: str) -> str:
-    """One thing of a modality: ``"picture"``."""
-    return _SINGULAR.get(modality, f"row of {modality}")
-
-
-def a_thing(modality: str) -> str:
-    """The same with its article: ``"a picture"``."""
-    return _ARTICLE.get(modality, f"a row of {modality}")
-
-
-def sides(direction: str) -> tuple[str, str]:
-    """Both modalities of ``"text→image"``."""
-    query, _, gallery = direction.partition("→")
-    return query, gallery
+    """One thing of a modality that can be seen or heard: ``"picture"``."""
+    return _SINGULAR[modality]
 
 
 def language_name(tag: str) -> str:
@@ -100,6 +91,12 @@ def caption_of(item: MediaItem | None, most: int = 3) -> str | None:
     return f"{shown} · {more} more" if more > 0 else shown
 
 
+def record_caption(record: Record, most: int = 3) -> str | None:
+    """The captions of a record as one line: of its view called text, else of its first of text."""
+    texts = [item for item in record.items.values() if item.modality == TEXT]
+    return caption_of(record.items.get(TEXT) or next(iter(texts), None), most)
+
+
 def short_source(item: MediaItem) -> str:
     """The last part of what the user knows an item by."""
     return item.source.replace("\\", "/").rstrip("/").rpartition("/")[2] or item.source
@@ -123,3 +120,24 @@ def hundredths(share: float) -> str:
 def count(n: int, noun: str) -> str:
     """``"1 record"``, ``"1,200 records"``."""
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Few digits after the point, with a true minus, and no minus before zero.
+
+    Example:
+        >>> signed(-0.5), signed(-0.001)
+        ('−0.50', '0.00')
+    """
+    rounded = round(value, digits) + 0.0
+    return true_minus(f"{rounded:.{digits}f}")
+
+
+def true_minus(text: str) -> str:
+    """Hyphens before numbers as minus signs."""
+    return text.replace("-", "−")
+
+
+def listed(names: Sequence[str]) -> str:
+    """``"a, b and c"``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from isthmus.audit import Duplicates, Hubs, LearningCurve, Suspect, Suspects, Twin
 from isthmus.core.artifact import write_atomically
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, Direction
 from isthmus.report.kit.assets import Assets
-from isthmus.report.kit.glyphs import direction_label, kind
-from isthmus.report.kit.making import left_out
+from isthmus.report.kit.document import document, static
+from isthmus.report.kit.glyphs import kind
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown
-from isthmus.report.kit.words import caption_of, count, hundredths, language_of, thing
+from isthmus.report.kit.parts import facts, headline_card, how_to_read, left_out, section
+from isthmus.report.kit.views import Views
+from isthmus.report.kit.words import count, hundredths, language_of, listed, record_caption
 from isthmus.report.pages.audit.plot import curve_plot, strips
 from isthmus.report.pages.audit.tables import fit_table, gap_table, hub_table, kinds_table
 from isthmus.report.pages.audit.words import (
@@ -23,10 +25,8 @@ from isthmus.report.pages.audit.words import (
     elsewhere,
     findings,
     found_among,
-    listed,
     points,
 )
-from isthmus.report.pages.space.page import document
 
 if TYPE_CHECKING:
     from isthmus.audit import Diagnosis
@@ -64,10 +64,10 @@ def render(diagnosis: Diagnosis) -> str:
             mismatched,
             page.duplicates(),
             page.settings(),
-            _how_to_read(),
+            how_to_read(_READ),
         )
     )
-    return document(page.title, body, page.assets, style="diagnosis.css")
+    return document(page.title, body, page.assets, style=static(__package__, "page.css"))
 
 
 class _Page:
@@ -79,6 +79,8 @@ class _Page:
         self.said = findings(diagnosis)
         self.assets = Assets()
         self.title = f"Diagnosis of {diagnosis.name}"
+        encoders = self.encoded.ready.encoders
+        self.views = Views({view: encoder.modality for view, encoder in encoders.items()})
 
     def header(self) -> Markup:
         found = self.diagnosis
@@ -101,25 +103,27 @@ class _Page:
         best = found.fits[0]
         if best.recall is not None:
             says = f"held-out pairs {found_among(best.k, best.gallery)}, by {called(best)}."
-            cards.append(_card("Best encoders", hundredths(best.recall.value), " of 100", says))
+            cards.append(
+                headline_card("Best encoders", hundredths(best.recall.value), " of 100", says)
+            )
         if found.curves and (gain := found.curves[0].recall_gain):
             says = (
                 f"of 100 more found, with {gain.more:,} more pairs like these (95 %: "
                 f"{points(gain.low)} to {points(gain.high)})."
             )
-            cards.append(_card("More pairs", points(gain.value), "", says))
+            cards.append(headline_card("More pairs", points(gain.value), "", says))
         if found.suspects:
             checked = sum(each.checked for each in found.suspects)
             flagged = sum(each.flagged for each in found.suspects)
             says = f"of {count(checked, 'pair')} do not seem to belong together."
-            cards.append(_card("Mismatches", f"{flagged:,}", "", says))
+            cards.append(headline_card("Mismatches", f"{flagged:,}", "", says))
         if found.duplicates:
             most = max(found.duplicates, key=lambda each: each.near + each.copies)
             says = (
-                f"of {count(most.items, thing(most.view))} have a near-duplicate in "
+                f"of {most.items:,} {self.views.things(most.view)} have a near-duplicate in "
                 f"{elsewhere(found)}."
             )
-            cards.append(_card("Near-duplicates", f"{most.near + most.copies:,}", "", says))
+            cards.append(headline_card("Near-duplicates", f"{most.near + most.copies:,}", "", says))
         return cards
 
     def encoders(self) -> Markup:
@@ -127,14 +131,14 @@ class _Page:
         for (a, b), some in groupby(self.diagnosis.fits, key=lambda fit: (fit.a, fit.b)):
             fits = list(some)
             if len(self.encoded.pairs.views) > 2:
-                parts.append(el("h3", direction_label(a), " with ", direction_label(b)))
+                parts.append(el("h3", self.views.label(a), " with ", self.views.label(b)))
             if any(fit.recall for fit in fits):
                 caption = (
                     f"R@{fits[0].k} of held-out pairs after one cheap closed form, both "
                     "directions: of 100 queries, how often the partner is "
                     f"{found_among(fits[0].k, fits[0].gallery)}. Bars: 95 % intervals."
                 )
-                parts.append(strips(fits, caption))
+                parts.append(strips(fits, self.views, caption))
             parts.append(fit_table(fits, f"{a} and {b}, every combination"))
         explained = (
             "CKA and mutual k-NN compare two encoders without fitting anything. Both stand beside "
@@ -166,14 +170,18 @@ class _Page:
         tops = [
             el(
                 "details",
-                el("summary", "What comes up most: ", direction_label(f"{h.query}→{h.gallery}")),
+                el(
+                    "summary",
+                    "What comes up most: ",
+                    self.views.direction(Direction(h.query, h.gallery)),
+                ),
                 el("ul", *(self._hub(h, i) for i in range(len(h.top))), class_="top-hubs"),
             )
             for h in found.hubs
         ]
         return _section(
             "Hubs and the gap", "hubs", self.said["hubs"], None,
-            hub_table(found.hubs), gap_table(found.gaps), *tops,
+            hub_table(found.hubs, self.views), gap_table(found.gaps, self.views), *tops,
         )  # fmt: skip
 
     def _hub(self, hubs: Hubs, place: int) -> Markup:
@@ -188,7 +196,7 @@ class _Page:
         parts: list[Markup] = []
         for each in found:
             if len(found) > 1:
-                parts.append(el("h3", direction_label(each.a), " with ", direction_label(each.b)))
+                parts.append(el("h3", self.views.label(each.a), " with ", self.views.label(each.b)))
             flagged = [one for one in each.listed if one.flagged][:_CARDS]
             rest = [one for one in each.listed if not one.flagged]
             first, folded = (flagged, rest) if flagged else (rest[:_OPEN], rest[_OPEN:])
@@ -225,11 +233,11 @@ class _Page:
         return el("article", pair, el("div", *better, class_="better"), class_="card example")
 
     def _better(self, rows: Sequence[int], view: str, other: str) -> Markup:
-        head = el("div", f"Fits the {thing(other)} better", class_="kicker")
+        head = el("div", f"Fits the {self.views.thing(other)} better", class_="kicker")
         if not rows:
-            return el("div", head, el("p", f"No {thing(view)} does.", class_="small"))
+            return el("div", head, el("p", f"No {self.views.thing(view)} does.", class_="small"))
         hits = [el("li", self._shown(row, view), class_="hit") for row in rows]
-        return el("div", head, el("ol", *hits, class_=f"hits of-{kind(view)}"))
+        return el("div", head, el("ol", *hits, class_=f"hits of-{kind(self.views.modality(view))}"))
 
     def duplicates(self) -> Markup | None:
         found = self.diagnosis.duplicates
@@ -275,24 +283,17 @@ class _Page:
 
     def settings(self) -> Markup:
         found = self.diagnosis
-        facts = [
+        rows: list[tuple[object, object]] = [
             ("Closed form", "CCA, ridge 3, power 1, on up to 256 principal directions"),
             ("Seed", found.seed),
             ("Took", f"{found.seconds:,.0f} s"),
         ]
-        facts += [
+        rows += [
             (f"Encoders of {m}", ", ".join(self.encoded.encoders(m)))
             for m in self.encoded.pairs.views
         ]
-        facts += [(f"Without {name}", reason) for name, reason in self.encoded.unusable.items()]
-        left = [{"source": f.source, "reason": f.reason} for f in found.failures]
-        return el(
-            "section",
-            el("h2", "Settings", id="settings"),
-            el("dl", *(_fact(*fact) for fact in facts), class_="facts"),
-            left_out(left),
-            aria_labelledby="settings",
-        )
+        rows += [(f"Without {name}", reason) for name, reason in self.encoded.unusable.items()]
+        return section("Settings", "settings", facts(rows), left_out(found.failures))
 
     def _shown(self, row: int, view: str, *, captioned: bool = True) -> Markup:
         """The item itself where it can be shown, else its name."""
@@ -300,35 +301,16 @@ class _Page:
         item = self.encoded.item(row, view)
         if record is None or item is None:
             return el("div", el("span", self.encoded.name(row)), class_="media text")
-        caption = caption_of(record.items.get(TEXT)) if captioned and view != TEXT else None
+        worded = captioned and item.modality != TEXT
+        caption = record_caption(record) if worded else None
         return shown(item, caption, language_of(caption or "", record.language), self.assets)
 
 
 def _section(
     title: str, name: str, says: Sequence[str], explained: str | None, *parts: object
 ) -> Markup:
-    return el(
-        "section",
-        el("h2", title, id=name),
-        *(el("p", words) for words in says),
-        el("p", explained, class_="small") if explained else None,
-        *parts,
-        aria_labelledby=name,
-    )
-
-
-def _card(kicker: str, figure: str, unit: str, says: str) -> Markup:
-    small = el("small", unit) if unit else None
-    return el(
-        "li",
-        el("div", kicker, class_="kicker"),
-        el("div", figure, small, class_="figure"),
-        el("p", says),
-    )
-
-
-def _fact(name: object, value: object) -> Markup:
-    return el("div", el("dt", name), el("dd", value))
+    small = el("p", explained, class_="small") if explained else None
+    return section(title, name, *(el("p", words) for words in says), small, *parts)
 
 
 _READ = (
@@ -361,12 +343,3 @@ _READ = (
         "that the fit takes for likely.",
     ),
 )
-
-
-def _how_to_read() -> Markup:
-    return el(
-        "section",
-        el("h2", "How to read this", id="reading"),
-        el("dl", *(_fact(*each) for each in _READ), class_="facts"),
-        aria_labelledby="reading",
-    )

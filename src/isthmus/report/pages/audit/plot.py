@@ -10,76 +10,31 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from isthmus.audit import EncoderFit, LearningCurve, Share
-from isthmus.report.kit.glyphs import glyph
 from isthmus.report.kit.markup import Markup, el, join
+from isthmus.report.kit.plot import Figure, Strip, figure, share_plot, ticks
+from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import hundredths
+from isthmus.report.pages.audit.words import called
 
 _Scale = Callable[[float], float]
 
-_MIDDLE = 16
-_TICKS = (0, 25, 50, 75, 100)
 _HEIGHT = 260
 _TOP = 0.08  # of the height, so that the highest label has room
 _LEFT = 6.0  # per cent of the width, for the labels of the levels
 
 
-def strips(fits: Sequence[EncoderFit], caption: str) -> Markup:
+def strips(fits: Sequence[EncoderFit], views: Views, caption: str) -> Markup:
     """R@k of every combination with its interval, beside chance."""
-    shown = [fit for fit in fits if fit.recall is not None]
-    rows = [_strip(fit, fit.recall, first=i == 0) for i, fit in enumerate(shown) if fit.recall]
-    return el("figure", el("div", *rows, _share_axis(), class_="plot"), el("figcaption", caption))
-
-
-def _strip(fit: EncoderFit, found: Share, *, first: bool) -> Markup:
-    spoken = (
-        f"{fit.encoder_a} with {fit.encoder_b}: {hundredths(found.value)} of 100, "
-        f"{hundredths(found.low)} to {hundredths(found.high)}, chance {hundredths(fit.chance)}"
-    )
-    svg = el(
-        "svg",
-        el("title", spoken),
-        *(_upright(at, "grid") for at in _TICKS),
-        _upright(100 * fit.chance, "chance"),
-        el(
-            "line",
-            x1=_percent(found.low),
-            x2=_percent(found.high),
-            y1=_MIDDLE,
-            y2=_MIDDLE,
-            class_="interval",
-        ),
-        el("circle", cx=_percent(found.value), cy=_MIDDLE, r=5, class_="dot"),
-        role="img",
-        width="100%",
-        height=2 * _MIDDLE,
-    )
-    words = el("div", f"┆ chance {hundredths(fit.chance)}", class_="marks", aria_hidden="true")
-    return join(
-        (
-            el("div", *_sides(fit), class_="name"),
-            el("div", svg, words if first else None, class_="strip first" if first else "strip"),
-            el("div", hundredths(found.value), class_="value"),
-        )
+    return share_plot(
+        [_strip(fit, fit.recall, views) for fit in fits if fit.recall is not None], caption
     )
 
 
-def _sides(fit: EncoderFit) -> list[Markup]:
+def _strip(fit: EncoderFit, found: Share, views: Views) -> Strip:
     """Both encoders with the shapes of their views, each kept whole."""
-    return [
-        el("span", glyph(m), name, class_="encoder")
-        for m, name in ((fit.a, fit.encoder_a), (fit.b, fit.encoder_b))
-    ]
-
-
-def _share_axis() -> Markup:
-    ticks = [
-        el("text", str(at), x=f"{at}%", y=12, text_anchor=_anchor(at / 100), class_="tick")
-        for at in _TICKS
-    ]
-    svg = el("svg", *ticks, width="100%", height=16, aria_hidden="true")
-    return join(
-        (el("div", class_="name"), el("div", svg, class_="strip"), el("div", class_="value"))
-    )
+    sides = ((fit.a, fit.encoder_a), (fit.b, fit.encoder_b))
+    label = join(el("span", views.glyph(m), name, class_="encoder") for m, name in sides)
+    return Strip(label, called(fit), Figure(found.value, found.low, found.high), fit.chance)
 
 
 def curve_plot(curve: LearningCurve, chance: float, caption: str) -> Markup:
@@ -108,7 +63,7 @@ def curve_plot(curve: LearningCurve, chance: float, caption: str) -> Markup:
         class_="area",
     )
     body = el("div", svg, _pairs_axis(curve, x), class_="curve strip")
-    return el("figure", body, el("figcaption", caption))
+    return figure(body, caption)
 
 
 def _drawn(curve: LearningCurve, x: _Scale, y: _Scale) -> Markup | None:
@@ -168,18 +123,7 @@ def _pairs_axis(curve: LearningCurve, x: _Scale) -> Markup:
             marks.pop(-2)
     else:
         marks.append((last, False))
-    ticks = [
-        el(
-            "text",
-            f"{n:,}",
-            x=f"{x(n):.2f}%",
-            y=12,
-            text_anchor=_anchor(x(n) / 100),
-            class_="tick minor" if minor else "tick",
-        )
-        for n, minor in marks
-    ]
-    return el("svg", *ticks, width="100%", height=16, aria_hidden="true")
+    return ticks([(f"{n:,}", x(n), minor) for n, minor in marks])
 
 
 def _spoken(curve: LearningCurve) -> str:
@@ -191,15 +135,3 @@ def _spoken(curve: LearningCurve) -> str:
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + " ".join(f"{at:.2f} {height:.2f}" for at, height in points)
-
-
-def _upright(at: float, name: str) -> Markup:
-    return el("line", x1=f"{at:.2f}%", x2=f"{at:.2f}%", y1=0, y2=2 * _MIDDLE, class_=name)
-
-
-def _anchor(at: float) -> str:
-    return "start" if at <= 0.01 else "end" if at >= 0.99 else "middle"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}%"

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.audit import EncoderFit, Gap, Hubs, Kinds, Likeness, Share
-from isthmus.report.kit.glyphs import direction_label
+from isthmus.core.view import Direction, ViewPair
 from isthmus.report.kit.markup import Markup, el
-from isthmus.report.kit.words import hundredths
-from isthmus.report.pages.audit.words import called, signed
+from isthmus.report.kit.parts import table
+from isthmus.report.kit.views import Views
+from isthmus.report.kit.words import hundredths, signed
+from isthmus.report.pages.audit.words import called
 
 _KINDS = 10
-
-
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Markup]) -> Markup:
-    head = el("thead", el("tr", *(el("th", name, scope="col") for name in heads)))
-    table = el("table", el("caption", caption), head, el("tbody", *rows), class_="found")
-    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
 
 
 def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
@@ -40,7 +36,7 @@ def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
         )
     found = f"R@{fits[0].k}"
     heads = ("Encoders", found, "MRR", "CKA (shuffled)", "Mutual k-NN (shuffled)", "Than shuffled")
-    return _table(caption, heads, rows)
+    return _found(caption, heads, rows)
 
 
 def _share_cell(share: Share | None) -> Markup:
@@ -82,15 +78,15 @@ def kinds_table(found: Kinds) -> Markup | None:
         )
     )
     caption = f"Kinds found worst, {found.a} and {found.b}"
-    return _table(caption, ("Group", "Pairs", f"R@{found.k}", "MRR"), rows)
+    return _found(caption, ("Group", "Pairs", f"R@{found.k}", "MRR"), rows)
 
 
-def hub_table(found: Sequence[Hubs]) -> Markup:
+def hub_table(found: Sequence[Hubs], views: Views) -> Markup:
     """Hubness of every direction before and after the correction."""
     rows = [
         el(
             "tr",
-            el("th", direction_label(f"{each.query}→{each.gallery}"), scope="row"),
+            el("th", views.direction(Direction(each.query, each.gallery)), scope="row"),
             el("td", signed(each.skew)),
             el("td", signed(each.skew_corrected)),
             el("td", hundredths(each.expected)),
@@ -100,15 +96,15 @@ def hub_table(found: Sequence[Hubs]) -> Markup:
     ]
     heads = ("Direction", "Skew, cosine", "Skew, CSLS", "Even share", "Largest share")
     where = "among the first ten" if found[0].k > 1 else "first"
-    return _table(f"Hubness: how often one item is {where}", heads, rows)
+    return _found(f"Hubness: how often one item is {where}", heads, rows)
 
 
-def gap_table(gaps: Sequence[Gap]) -> Markup:
+def gap_table(gaps: Sequence[Gap], views: Views) -> Markup:
     """View gap and cosines of every two views."""
     rows = [
         el(
             "tr",
-            el("th", f"{each.a}–{each.b}", scope="row"),
+            el("th", views.pair(ViewPair(each.a, each.b)), scope="row"),
             el("td", signed(each.gap)),
             el("td", signed(each.true_cosine)),
             el("td", signed(each.other_cosine)),
@@ -116,4 +112,8 @@ def gap_table(gaps: Sequence[Gap]) -> Markup:
         for each in gaps
     ]
     heads = ("Views", "Gap", "Cosine of true pairs", "Of all others")
-    return _table("View gap: distance between the centroids, 0 to 2", heads, rows)
+    return _found("View gap: distance between the centroids, 0 to 2", heads, rows)
+
+
+def _found(caption: str, heads: Sequence[str], rows: Sequence[Markup]) -> Markup:
+    return table(caption, heads, el("tbody", *rows), class_="found")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isthmus.audit import Duplicates, EncoderFit, Gain, Hubs, Kinds, LearningCurve, Suspects
-from isthmus.report.kit.words import count, hundredths
+from isthmus.core.view import Direction, ViewPair
+from isthmus.report.kit.words import count, hundredths, listed, signed, true_minus
 
 if TYPE_CHECKING:
     from isthmus.audit import Diagnosis
@@ -35,7 +36,7 @@ def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
 def encoders(fits: Sequence[EncoderFit]) -> list[str]:
     """Which combination of two views fits best, which are no worse, which do not fit."""
     best = fits[0]
-    name = f"{best.a}–{best.b}"
+    name = ViewPair(best.a, best.b)
     failed = [f"{called(fit)} could not be measured: {fit.reason}" for fit in fits if fit.reason]
     if best.recall is None:
         return [f"{name}: {said}" for said in failed]
@@ -85,9 +86,9 @@ def rank_correlation(x: Sequence[float], y: Sequence[float]) -> float:
 
 def curve(found: LearningCurve) -> str:
     """How good a fit on the pairs is and what more would bring."""
-    last = found.recall[-1]
+    last, pair = found.recall[-1], ViewPair(found.a, found.b)
     now = (
-        f"{found.a}–{found.b}: a fit on {found.sizes[-1]:,} pairs finds {hundredths(last.value)} "
+        f"{pair}: a fit on {found.sizes[-1]:,} pairs finds {hundredths(last.value)} "
         f"of 100 {found_among(found.k, found.gallery)}"
     )
     if found.recall_gain is None:
@@ -112,14 +113,14 @@ def kinds(found: Kinds) -> str | None:
         for kind in worst
     ]
     return (
-        f"{found.a}–{found.b}: found worst are {listed(named)}, against {hundredths(found.recall)} "
-        "of all. Pairs of a kind help that kind most."
+        f"{ViewPair(found.a, found.b)}: found worst are {listed(named)}, against "
+        f"{hundredths(found.recall)} of all. Pairs of a kind help that kind most."
     )
 
 
 def hubs(found: Hubs) -> str:
     """Whether a few items crowd out the rest."""
-    name = f"{found.query}→{found.gallery}"
+    name = Direction(found.query, found.gallery)
     skew = f"skew {signed(found.skew, 1)}, {signed(found.skew_corrected, 1)} with CSLS"
     if not found.matters:
         return f"{name}: no hubs to speak of ({skew})."
@@ -133,7 +134,7 @@ def hubs(found: Hubs) -> str:
 
 def suspects(found: Suspects) -> str:
     """How many pairs are flagged."""
-    name = f"{found.a}–{found.b}"
+    name = ViewPair(found.a, found.b)
     if not found.flagged:
         return (
             f"{name}: none of {count(found.checked, 'pair')} is clearly mismatched; the least "
@@ -185,21 +186,4 @@ def points(share: float) -> str:
         ('+1.2', '−0.4', '+12')
     """
     value = 100 * share
-    text = f"{abs(value):.0f}" if abs(value) >= 10 else f"{abs(value):.1f}"
-    return ("−" if value < 0 else "+") + text
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """Few digits after the point, with a true minus, and no minus before zero.
-
-    Example:
-        >>> signed(-0.5), signed(-0.001)
-        ('−0.50', '0.00')
-    """
-    rounded = round(value, digits) + 0.0
-    return f"{rounded:.{digits}f}".replace("-", "−")
-
-
-def listed(names: Sequence[str]) -> str:
-    """``"a, b and c"``."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return true_minus(f"{value:+.0f}" if abs(value) >= 10 else f"{value:+.1f}")

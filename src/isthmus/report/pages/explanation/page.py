@@ -16,12 +16,12 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.parts import Cell, Span, Word
 from isthmus.pipeline import WORKERS
 from isthmus.report.kit.assets import Assets
+from isthmus.report.kit.document import document, static
 from isthmus.report.kit.glyphs import glyph
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown
-from isthmus.report.kit.words import caption_of, language_of
+from isthmus.report.kit.words import language_of, record_caption
 from isthmus.report.pages.explanation.words import kind_of, name_of, sentences, signed, title
-from isthmus.report.pages.space.page import document
 from isthmus.tasks.retrieval.explain import Explanation, Side
 from isthmus.tasks.retrieval.support import TrainingPair
 
@@ -72,7 +72,7 @@ def render(explanation: Explanation, records: Mapping[str, Record]) -> str:
         title(explanation),
         join((head, sides, _pairs(explanation, records, assets), _reading(explanation))),
         assets,
-        style="explanation.css",
+        style=static(__package__, "page.css"),
     )
 
 
@@ -88,9 +88,9 @@ def _key() -> Markup:
 
 
 def _side(name: str, side: Side, assets: Assets) -> Markup:
-    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.view), name_of(side))
+    kicker = el("h3", el("span", name, class_="kicker"), glyph(side.item.modality), name_of(side))
     if not side.places:
-        caption = None if side.view == TEXT else name_of(side)
+        caption = None if side.item.modality == TEXT else name_of(side)
         return el(
             "article",
             kicker,
@@ -318,7 +318,7 @@ def _pair(
 
 def _shown_of(record: Record, views: Iterable[str], assets: Assets) -> list[Markup]:
     """Its picture and its sound, and its caption once."""
-    caption = caption_of(record.items.get(TEXT), most=1)
+    caption = record_caption(record, most=1)
     name = caption or record.id
     found: list[Markup] = []
     for view in dict.fromkeys((*views, IMAGE)):

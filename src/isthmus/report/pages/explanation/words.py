@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from isthmus.core.view import MEDIA_MODALITIES
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, count, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
@@ -96,9 +97,11 @@ def _match(explanation: Explanation) -> str:
         said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
     if np.isnan(explanation.above):
         return f"{said}."
-    item = explanation.item
-    view = "" if item.view == item.item.modality else f" in the view {item.view}"
-    things = f"{thing(item.item.modality)}s of the training data{view}"
+    item, view = explanation.item.item, explanation.item.view
+    media = item.modality in MEDIA_MODALITIES
+    named = f"{thing(item.modality)}s" if media else f"rows of {view}"
+    within = f" in the view {view}" if media and view != item.modality else ""
+    things = f"{named} of the training data{within}"
     if explanation.above >= 1:
         return f"{said}, higher than with any of the {things}."
     return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.report.pages.space.flatten import map_points
 from isthmus.report.pages.space.gather import examples
-from isthmus.report.pages.space.model import QueryExample
+from isthmus.report.pages.space.model import QueryExample, Report
 from isthmus.report.pages.space.page import write_report
-from isthmus.space import Space
+from isthmus.space import Evaluation, Space
 
 
 def report_on(
@@ -22,7 +21,7 @@ def report_on(
     dataset: Dataset,
     *,
     title: str,
-    evaluation: Mapping[str, Any] | None = None,
+    evaluation: Evaluation | None = None,
     queries: Sequence[QueryExample] = (),
     notes: Sequence[str] = (),
     seed: int = 0,
@@ -43,14 +42,15 @@ def report_on(
     Returns:
         ``path``.
     """
-    measured = (evaluation or {}).get("directions", {})
-    return write_report(
-        path,
+    measured = () if evaluation is None else evaluation.directions
+    report = Report(
         title=title,
+        modalities=space.modalities,
         space_report=space.report,
-        evaluation=None if evaluation is None else dict(evaluation),
-        emergent=set(space.emergent(measured)),
+        evaluation=evaluation,
+        emergent=frozenset(space.emergent(measured)),
         points=map_points(space, pairs, dataset, seed=seed),
         queries=[*queries, *examples(space, pairs, dataset, seed=seed)],
-        notes=list(notes),
+        notes=notes,
     )
+    return write_report(path, report)

@@ -11,8 +11,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
-from isthmus.core.view import TEXT
-from isthmus.report.kit.words import caption_of
+from isthmus.report.kit.words import record_caption
 from isthmus.report.pages.space.gather import records_of
 from isthmus.report.pages.space.model import MapPoints
 from isthmus.space import Space
@@ -56,13 +55,13 @@ def map_points(
     xy, method = _flatten(np.concatenate(parts), seed)
     groups = [records[row].group for row in rows]
     return MapPoints(
-        xy,
-        names,
-        [records[row].items[m] for row, m in zip(rows, names, strict=True)],
-        [group or "" for group in groups] if any(groups) else None,
-        method,
-        [caption_of(records[row].items.get(TEXT)) for row in rows],
-        rows,
+        xy=xy,
+        views=names,
+        items=[records[row].items[m] for row, m in zip(rows, names, strict=True)],
+        groups=[group or "" for group in groups] if any(groups) else None,
+        method=method,
+        captions=[record_caption(records[row]) for row in rows],
+        records=rows,
     )
 
 

@@ -14,9 +14,9 @@ from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
 from isthmus.core.rows import thin
-from isthmus.core.view import TEXT
-from isthmus.report.kit.words import caption_of, language_of
-from isthmus.report.pages.space.model import Hit, QueryExample
+from isthmus.core.view import TEXT, Direction
+from isthmus.report.kit.words import caption_of, language_of, record_caption
+from isthmus.report.pages.space.model import QueryExample, ShownItem
 from isthmus.space import Space
 
 TOP = 5
@@ -72,7 +72,8 @@ def examples(
         chosen = np.sort(rng.choice(len(rows), min(per_direction, len(rows)), replace=False))
         for query, gallery, matrix in ((a, b, scores), (b, a, scores.T)):
             seen = known[query] & known[gallery]
-            found += [_example(here, matrix[i], i, query, gallery, bool(seen[i])) for i in chosen]
+            way = Direction(query, gallery)
+            found += [_example(here, matrix[i], i, way, seen=bool(seen[i])) for i in chosen]
     return found
 
 
@@ -82,6 +83,8 @@ def text_queries(
     pairs: PairedVectors,
     dataset: Dataset,
     views: Sequence[str],
+    *,
+    query_view: str | None = None,
 ) -> list[QueryExample]:
     """What people type, in their languages, against the media of a data set.
 
@@ -91,13 +94,15 @@ def text_queries(
         pairs: Native vectors of what is searched.
         dataset: The records of ``pairs``.
         views: What to look for, one result list each; those not there are left out.
+        query_view: What the words are of; default: the only view of text.
 
     Returns:
         For every text one example a view, with the five best hits.
     """
+    asked = query_view or space.view_of(TEXT)
     records = records_of(pairs, dataset)
     items = [MediaItem.from_text(words) for _, words in texts]
-    embedded = space.embed(items, TEXT)
+    embedded = space.embed(items, asked)
     reasons = {failure.source: failure.reason for failure in embedded.failures}
     found: list[QueryExample] = []
     here = [m for m in views if m in pairs.views and m in space.views]
@@ -106,36 +111,49 @@ def text_queries(
     for row, ((language, _), item) in enumerate(zip(texts, items, strict=True)):
         if not embedded.ok[row]:
             note = f"could not be used: {reasons.get(item.source, 'unknown reason')}"
-            found.append(QueryExample(item, language, note, []))
+            found.append(QueryExample(query=item, direction=None, language=language, note=note))
             continue
         for m, gallery in vectors.items():
-            scores = space.score(embedded.vectors[row : row + 1], TEXT, gallery, m)[0]
-            best = _best(scores)
-            hits = [_hit(records[galleries[m][i]], m, float(scores[i]), None) for i in best]
-            found.append(QueryExample(item, language, f"among {len(gallery):,}", hits))
+            scores = space.score(embedded.vectors[row : row + 1], asked, gallery, m)[0]
+            found.append(
+                QueryExample(
+                    query=item,
+                    direction=Direction(asked, m),
+                    language=language,
+                    note=f"among {len(gallery):,}",
+                    found=[
+                        _shown(records[galleries[m][i]], m, float(scores[i]), None)
+                        for i in _best(scores)
+                    ],
+                )
+            )
     return found
 
 
 def _example(
-    records: Sequence[Record], scores: F32, i: int, query: str, gallery: str, seen: bool
+    records: Sequence[Record], scores: F32, i: int, way: Direction, *, seen: bool
 ) -> QueryExample:
-    asked, truth = records[i].items[query], records[i].items[gallery]
-    hits = []
+    asked, truth = records[i].items[way.query], records[i].items[way.gallery]
+    found = []
     for j in _best(scores):
-        same = records[j].items[gallery].id == truth.id
-        hits.append(_hit(records[j], gallery, float(scores[j]), same))
+        same = records[j].items[way.gallery].id == truth.id
+        found.append(_shown(records[j], way.gallery, float(scores[j]), same))
     rank = 1 + int((scores > scores[i]).sum())
-    note = f"True partner at rank {rank:,} of {len(scores):,}."
-    caption = caption_of(records[i].items.get(TEXT)) if query != TEXT else None
-    language = language_of(caption_of(asked) or "", records[i].language)
-    return QueryExample(asked, language, note, hits, caption, seen)
-
-
-def _hit(record: Record, view: str, score: float, true: bool | None) -> Hit:
-    caption = caption_of(record.items.get(TEXT))
-    return Hit(
-        record.items[view], score, true, caption, language_of(caption or "", record.language)
+    return QueryExample(
+        query=asked,
+        direction=way,
+        language=language_of(caption_of(asked) or "", records[i].language),
+        note=f"True partner at rank {rank:,} of {len(scores):,}.",
+        found=found,
+        caption=record_caption(records[i]) if asked.modality != TEXT else None,
+        trained=seen,
     )
+
+
+def _shown(record: Record, view: str, score: float, true: bool | None) -> ShownItem:
+    caption = record_caption(record)
+    language = language_of(caption or "", record.language)
+    return ShownItem(record.items[view], score, true, caption, language)
 
 
 def _best(scores: F32) -> NDArray[np.intp]:

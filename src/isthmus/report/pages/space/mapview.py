@@ -9,10 +9,11 @@ from collections import Counter
 
 import numpy as np
 
-from isthmus.core.view import IMAGE
+from isthmus.core.view import AUDIO, IMAGE
 from isthmus.report.kit.assets import MAP_SIDE, Assets
-from isthmus.report.kit.glyphs import glyph, kind
+from isthmus.report.kit.glyphs import kind
 from isthmus.report.kit.markup import Markup, el
+from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import count, short_source
 from isthmus.report.pages.space.model import MapPoints
 
@@ -21,7 +22,7 @@ _LABELS = 9
 _APART = (16.0, 7.0)  # per cent between two labels, across and down
 
 
-def space_map(points: MapPoints, assets: Assets) -> Markup:
+def space_map(points: MapPoints, views: Views, assets: Assets) -> Markup:
     """The points by view, with the names of the largest categories."""
     place = _place(points)
     order = np.random.default_rng(0).permutation(len(points))  # no view lies on top
@@ -37,7 +38,8 @@ def space_map(points: MapPoints, assets: Assets) -> Markup:
     )
     tip = el("div", class_="tip", id="tip", hidden=True)
     keys = [
-        el("li", glyph(m), f"{m}, {count(n, 'point')}") for m, n in Counter(points.modality).items()
+        el("li", views.glyph(view), f"{view}, {count(n, 'point')}")
+        for view, n in Counter(points.views).items()
     ]
     return el(
         "figure",
@@ -52,9 +54,7 @@ def _caption(points: MapPoints, assets: Assets) -> str:
         "t-SNE": "t-SNE of unit vectors after the mean of each view is taken off.",
         "PCA": "First two principal axes of unit vectors, the mean of each view taken off.",
     }.get(points.method, f"{points.method}.")
-    silent = [
-        item for item in points.items if item.modality == "audio" and not assets.clip_id(item)
-    ]
+    silent = [item for item in points.items if item.modality == AUDIO and not assets.clip_id(item)]
     sound = f" {count(len(silent), 'recording')} are without sound to keep the file small."
     return (
         f"{how} Distances in such a map are a hint and no more: what lies close is often alike, "
@@ -70,13 +70,14 @@ def _mark(points: MapPoints, i: int, at: tuple[float, float], assets: Assets) ->
     picture = assets.picture_id(item, side=MAP_SIDE) if item.modality == IMAGE else None
     return el(
         "g",
-        el("title", f"{item.modality}: {title}"),
+        el("title", f"{points.views[i]}: {title}"),
         el("use", href=f"#p-{kind(item.modality)}", x=f"{at[0]:.2f}%", y=f"{at[1]:.2f}%"),
         class_=f"pt m-{kind(item.modality)}",
+        data_v=points.views[i],
         data_i=picture,
         data_a=assets.clip_id(item),
         data_r=points.records[i] if points.records else None,
-        data_g=(_short(points.group[i]) or None) if points.group else None,
+        data_g=(_short(points.groups[i]) or None) if points.groups else None,
     )
 
 
@@ -96,13 +97,13 @@ def _place(points: MapPoints) -> list[tuple[float, float]]:
 
 def _labels(points: MapPoints, place: list[tuple[float, float]]) -> list[Markup]:
     """Names of the largest categories at their medians, where they do not overlap."""
-    if points.group is None:
+    if points.groups is None:
         return []
     xy = np.array(place)
-    groups = np.array(points.group)
+    groups = np.array(points.groups)
     taken: list[tuple[float, float]] = []
     labels: list[Markup] = []
-    for name, _ in Counter(g for g in points.group if g).most_common(4 * _LABELS):
+    for name, _ in Counter(g for g in points.groups if g).most_common(4 * _LABELS):
         x, y = (float(v) for v in np.median(xy[groups == name], axis=0))
         if any(abs(x - u) < _APART[0] and abs(y - v) < _APART[1] for u, v in taken):
             continue

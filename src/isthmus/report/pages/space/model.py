@@ -1,19 +1,19 @@
-"""What a report shows: queries with their hits, the points of a map, the whole."""
+"""What a report shows: queries with what they found, the points of a map, the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from isthmus.core.artifact import write_atomically
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
+from isthmus.core.view import Direction
+from isthmus.space import Evaluation
+from isthmus.space.report import AnyReport
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hit:
+class ShownItem:
     """One thing that a query found.
 
     Attributes:
@@ -31,72 +31,68 @@ class Hit:
     language: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class QueryExample:
     """One query with what it found, best first.
 
     Attributes:
         query: What was asked.
+        direction: From its view to that of what was sought; None where it could not be asked.
         language: Of a query in words, as a BCP 47 tag.
         note: What there is to say about it, such as the rank of the true partner.
-        hits: What was found.
+        found: What was found.
         caption: Words that belong to a query that is not text.
         trained: Whether the space was trained on the query and its true partner.
     """
 
     query: MediaItem
+    direction: Direction | None
     language: str | None
     note: str
-    hits: list[Hit]
+    found: Sequence[ShownItem] = ()
     caption: str | None = None
     trained: bool = False
 
     @property
     def judged(self) -> bool:
-        """Whether it is known which hit is the true one."""
-        return any(hit.true is not None for hit in self.hits)
-
-    @property
-    def direction(self) -> str:
-        """``"text→image"``; only the query's view where nothing was found."""
-        if not self.hits:
-            return self.query.modality
-        return f"{self.query.modality}→{self.hits[0].item.modality}"
+        """Whether it is known which item is the true one."""
+        return any(each.true is not None for each in self.found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class MapPoints:
     """A space flattened to two dimensions.
 
     Attributes:
         xy: ``(n, 2)``.
-        modality: Of each point.
+        views: Of each point.
         items: What each point stands for.
-        group: Category of each point, where there are any.
+        groups: Category of each point, where there are any.
         method: How it was flattened, ``"t-SNE"`` or ``"PCA"``.
         captions: Words that belong to each point, where there are any.
         records: Row of the data set of each point; equal rows belong together.
     """
 
     xy: F32
-    modality: list[str]
-    items: list[MediaItem]
-    group: list[str] | None = None
+    views: Sequence[str]
+    items: Sequence[MediaItem]
+    groups: Sequence[str] | None = None
     method: str = "PCA"
-    captions: list[str | None] | None = None
-    records: list[int] | None = None
+    captions: Sequence[str | None] | None = None
+    records: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that goes into one page; every part may be missing.
+    """Everything that goes into one page; every part but the title may be missing.
 
     Attributes:
         title: What the page is called.
-        space_report: What ``align`` left in ``space.report``.
+        modalities: By view; what is not named reads what its name says.
+        space_report: ``space.report``.
         evaluation: What :func:`isthmus.space.evaluate` returned.
         emergent: Directions that were never paired in training.
         points: The map of the space.
@@ -105,19 +101,10 @@ class Report:
     """
 
     title: str
-    space_report: Mapping[str, Any] | None = None
-    evaluation: Mapping[str, Any] | None = None
-    emergent: frozenset[str] = frozenset()
+    modalities: Mapping[str, str] = field(default_factory=dict)
+    space_report: AnyReport | None = None
+    evaluation: Evaluation | None = None
+    emergent: frozenset[Direction] = frozenset()
     points: MapPoints | None = None
     queries: Sequence[QueryExample] = ()
-    notes: Sequence[str] = field(default_factory=tuple)
-
-    def html(self) -> str:
-        """The page as one string."""
-        from isthmus.report.pages.space.page import render
-
-        return render(self)
-
-    def write(self, path: str | Path) -> Path:
-        """Write the page, whole or not at all."""
-        return write_atomically(Path(path), self.html().encode())
+    notes: Sequence[str] = ()

@@ -2,121 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, fields
 
-from isthmus.report.kit.figures import CHANCE, Direction, Figure, Row, directions
-from isthmus.report.kit.glyphs import direction_label
+from isthmus.core.view import Direction
 from isthmus.report.kit.markup import Markup, el, join
-from isthmus.report.kit.plot import dot_plot
-from isthmus.report.kit.words import a_thing, hundredths, of_hundred, sides, thing
+from isthmus.report.kit.parts import folded, headline_card, section, table
+from isthmus.report.kit.plot import Figure, Strip, share_plot
+from isthmus.report.kit.views import Views
+from isthmus.report.kit.words import hundredths, signed
+from isthmus.report.pages.space.figures import (
+    SHUFFLED,
+    DirectionFigures,
+    Row,
+    direction_figures,
+    mean,
+)
+from isthmus.space import Evaluation
+from isthmus.space.report import Estimate, Geometry, Null, Summary
 
 _HEADLINES = 4
 _SMALL_GALLERY = 20  # among so few, the first ten say little
 _HEADS = ("R@1", "R@10", "Median rank", "mAP")
+_GEOMETRY = {
+    "median_true_cosine": "Cosine of true pairs",
+    "modality_gap": "View gap",
+    "alignment": "Alignment",
+    "uniformity": "Uniformity",
+    "hubness_skew": "Hubness (skew)",
+    "foscttm": "FOSCTTM",
+}
 
 
-def headline(shown: Sequence[Direction], emergent: Collection[str]) -> Markup | None:
+@dataclass(frozen=True)
+class Measured:
+    """What one section shows.
+
+    Attributes:
+        found: Measured once, or over folds.
+        views: Names and modalities.
+        emergent: Directions that were never paired in training.
+        null: What no signal gives, where it is known.
+    """
+
+    found: Evaluation | Summary
+    views: Views
+    emergent: Set[Direction]
+    null: Null | None = None
+
+
+def headline(measured: Measured) -> Markup | None:
     """The first few directions, each as one sentence with its chance level."""
-    trained = [d for d in shown if d.name not in emergent]
-    new = [d for d in shown if d.name in emergent]
+    shown = direction_figures(measured.found, measured.views)
+    new = [each for each in shown if each.direction in measured.emergent]
+    trained = [each for each in shown if each.direction not in measured.emergent]
     keep = max(_HEADLINES - len(new), 2)
     picked = [*trained[:keep], *new][:_HEADLINES]
     if not picked:
         return None
-    cards = [_sentence(direction, direction.name in emergent) for direction in picked]
-    return el("ul", *cards, class_="headline")
+    return el("ul", *(_card(each, measured) for each in picked), class_="headline")
 
 
 def quality(
-    title: str,
-    name: str,
-    measured: Mapping[str, Any],
-    nulls: Mapping[str, Any] | None,
-    emergent: Collection[str],
-    says: str,
-    after: Markup | None = None,
+    title: str, name: str, measured: Measured, says: str, after: Markup | None = None
 ) -> Markup:
     """One section: plot and table of the directions trained, then of those never paired."""
-    shown = directions(measured, "instance", nulls)
-    alike = directions(measured, "semantic", nulls)
-    trained = [d for d in shown if d.name not in emergent]
-    new = [d for d in shown if d.name in emergent]
-    parts: list[Markup] = [el("h2", title, id=name), el("p", says)]
+    shown = direction_figures(measured.found, measured.views, "instance", measured.null)
+    alike = direction_figures(measured.found, measured.views, "semantic", measured.null)
+    trained = [each for each in shown if each.direction not in measured.emergent]
+    new = [each for each in shown if each.direction in measured.emergent]
+    parts: list[Markup | None] = [el("p", says), after]
     if trained:
-        parts += [dot_plot(trained, _plot_caption(trained)), _table(trained, "Every direction")]
+        parts += _shown(trained, measured.views, "Every direction")
     if new:
         explained = (
             "No record held both of these in training; they meet only through what each "
             "was paired with."
         )
-        parts += [
-            el("h3", "Never paired in training"),
-            el("p", explained),
-            dot_plot(new, _plot_caption(new)),
-            _table(new, "Directions never paired in training"),
-        ]
+        parts += [el("h3", "Never paired in training"), el("p", explained)]
+        parts += _shown(new, measured.views, "Directions never paired in training")
     if alike:
-        parts.append(
-            el(
-                "details",
-                el("summary", "The same under the semantic read-out"),
-                _table(alike, "Every direction, semantic read-out: plain cosine"),
-            )
-        )
-    geometry = measured.get("geometry")
-    if geometry:
-        parts.append(_geometry(geometry))
-    if after is not None:
-        parts.insert(2, after)
-    return el("section", *parts, aria_labelledby=name)
+        caption = "Every direction, semantic read-out: plain cosine"
+        semantic = _table(alike, measured.views, caption)
+        parts.append(folded("The same under the semantic read-out", semantic))
+    if measured.found.geometry:
+        parts.append(_geometry(measured.found, measured.views))
+    return section(title, name, *parts)
 
 
-def _sentence(direction: Direction, new: bool) -> Markup:
-    query, gallery = sides(direction.name)
-    few = direction.gallery <= _SMALL_GALLERY
+def p_values(estimate: Estimate, views: Views) -> Markup:
+    """What the permutation test said, in words."""
+    said = [join((views.pair(pair), f": p = {p:.3g}")) for pair, p in estimate.p_values.items()]
+    lead = "Permutation test against shuffled partners: "
+    return el("p", lead, join(said, between="; "), ".", class_="small")
+
+
+def _card(shown: DirectionFigures, measured: Measured) -> Markup:
+    direction, views = shown.direction, measured.views
+    few = shown.gallery <= _SMALL_GALLERY
     found, chance = (
-        (direction.found.r1, direction.chance.r1)
-        if few
-        else (direction.found.r10, direction.chance.r10)
+        (shown.found.r1, shown.chance.r1) if few else (shown.found.r10, shown.chance.r10)
     )
     where = "comes first" if few else "is among the first ten"
-    among = f"{direction.gallery:,.0f}"
-    tail = " These two were never paired in training." if new else ""
-    return el(
-        "li",
-        el("div", direction_label(direction.name), class_="kicker"),
-        el("div", hundredths(found.value), el("small", " of 100"), class_="figure"),
-        el(
-            "p",
-            f"Given {a_thing(query)}, the right {thing(gallery)} {where} of {among} this often; "
-            f"chance {hundredths(chance.value)}.{tail}",
-        ),
+    new = direction in measured.emergent
+    says = (
+        f"Given {views.a_thing(direction.query)}, the right {views.thing(direction.gallery)} "
+        f"{where} of {shown.gallery:,.0f} this often; chance {hundredths(chance.value)}."
+        f"{' These two were never paired in training.' if new else ''}"
+    )
+    return headline_card(views.direction(direction), hundredths(found.value), " of 100", says)
+
+
+def _shown(shown: Sequence[DirectionFigures], views: Views, caption: str) -> list[Markup]:
+    strips = [_strip(each, views) for each in shown]
+    return [share_plot(strips, _plot_caption(shown[0])), _table(shown, views, caption)]
+
+
+def _strip(shown: DirectionFigures, views: Views) -> Strip:
+    shuffled = shown.null(SHUFFLED)
+    return Strip(
+        views.direction(shown.direction),
+        str(shown.direction),
+        shown.found.r10,
+        shown.chance.r10.value,
+        None if shuffled is None else shuffled.r10.value,
+        views.modality(shown.direction.gallery),
     )
 
 
-def _plot_caption(shown: Sequence[Direction]) -> str:
-    rows = shown[0]
-    bar = "Bars are 95 % intervals." if len(rows.rows) == 2 else "Bars are ± one sd over folds."
-    if rows.found.r10.low is None:
+def _plot_caption(shown: DirectionFigures) -> str:
+    bar = "Bars are 95 % intervals." if len(shown.rows) == 2 else "Bars are ± one sd over folds."
+    if shown.found.r10.low is None:
         bar = ""
     return f"R@10: of 100 queries, how often the true partner is among the first ten. {bar}"
 
 
-def _table(shown: Sequence[Direction], caption: str) -> Markup:
+def _table(shown: Sequence[DirectionFigures], views: Views, caption: str) -> Markup:
     bodies = [
-        el("tbody", _head_row(d), *(_line(row, first=row is d.found) for row in d.rows))
-        for d in shown
+        el(
+            "tbody",
+            _head_row(each, views),
+            *(_line(row, first=row is each.found) for row in each.rows),
+        )
+        for each in shown
     ]
-    head = el("thead", el("tr", el("td"), *(el("th", name, scope="col") for name in _HEADS)))
-    table = el("table", el("caption", caption), head, *bodies, class_="figures")
-    return el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return table(caption, (None, *_HEADS), *bodies, class_="figures")
 
 
-def _head_row(direction: Direction) -> Markup:
-    counts = f"{direction.queries:,.0f} queries among {direction.gallery:,.0f}"
+def _head_row(shown: DirectionFigures, views: Views) -> Markup:
+    counts = f"{shown.queries:,.0f} queries among {shown.gallery:,.0f}"
     label = el(
-        "th", direction_label(direction.name), " ", el("small", counts),
+        "th", views.direction(shown.direction), " ", el("small", counts),
         colspan=1 + len(_HEADS), scope="rowgroup",
     )  # fmt: skip
     return el("tr", label, class_="group")
@@ -150,51 +186,18 @@ def _two_digits(value: float) -> str:
 
 
 _SAY = {"share": hundredths, "rank": _rank, "map": _two_digits}
-_GEOMETRY = {
-    "median_true_cosine": "Cosine of true pairs",
-    "modality_gap": "View gap",
-    "alignment": "Alignment",
-    "uniformity": "Uniformity",
-    "hubness_skew": "Hubness (skew)",
-    "foscttm": "FOSCTTM",
-}
 
 
-def _geometry(geometry: Mapping[str, Any]) -> Markup:
-    known = next(iter(geometry.values()))
-    names = [name for name in _GEOMETRY if name in known]
-    head = el(
-        "thead", el("tr", el("td"), *(el("th", _GEOMETRY[name], scope="col") for name in names))
-    )
+def _geometry(measured: Evaluation | Summary, views: Views) -> Markup:
+    names = [each.name for each in fields(Geometry)]
     rows = [
-        el("tr", el("th", pair, scope="row"), *(el("td", _number(cells[n])) for n in names))
-        for pair, cells in geometry.items()
+        el(
+            "tr",
+            el("th", views.pair(pair), scope="row"),
+            *(el("td", signed(mean(getattr(cells, name)))) for name in names),
+        )
+        for pair, cells in measured.geometry.items()
     ]
     caption = "Geometry of the space by pair of views"
-    table = el("table", el("caption", caption), head, el("tbody", *rows))
-    return el(
-        "details",
-        el("summary", "Geometry"),
-        el("div", table, class_="scroll", tabindex=0, role="region", aria_label=caption),
-    )
-
-
-def _number(cell: Any) -> str:
-    value = cell["mean"] if isinstance(cell, Mapping) else cell
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
-
-
-def p_values(report: Mapping[str, Any]) -> Markup | None:
-    """What the permutation test said, in words."""
-    found = report.get("p_values")
-    if not found:
-        return None
-    said = [f"{pair}: p = {p:.3g}" for pair, p in found.items()]
-    return el(
-        "p",
-        f"Permutation test against shuffled partners: {'; '.join(said)}.",
-        class_="small",
-    )
-
-
-__all__ = ["CHANCE", "headline", "join", "of_hundred", "p_values", "quality"]
+    heads = (None, *(_GEOMETRY[name] for name in names))
+    return folded("Geometry", table(caption, heads, el("tbody", *rows)))

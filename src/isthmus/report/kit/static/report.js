@@ -34,14 +34,14 @@
   const points = [...map.querySelectorAll(".pt")].map((node) => {
     const use = node.querySelector("use");
     const title = node.querySelector("title");
-    const words = title.textContent;
+    const spoken = title.textContent; // the view, a colon, and the words
     title.remove(); // the tip says it; both would overlap
     node.setAttribute("role", "img");
-    node.setAttribute("aria-label", words);
+    node.setAttribute("aria-label", spoken);
     node.setAttribute("tabindex", "-1");
     const x = parseFloat(use.getAttribute("x"));
     const y = parseFloat(use.getAttribute("y"));
-    return { node, x, y, words, ...node.dataset };
+    return { node, x, y, words: spoken.slice(node.dataset.v.length + 2), ...node.dataset };
   });
   const byNode = new Map(points.map((point) => [point.node, point]));
   let shown = null;
@@ -71,11 +71,10 @@
   };
 
   const fill = (point) => {
-    const [modality] = point.words.split(": ", 1);
     const kind = make(null, "div", { class: "kicker" });
-    kind.textContent = point.g ? `${modality} · ${point.g}` : modality;
+    kind.textContent = point.g ? `${point.v} · ${point.g}` : point.v;
     const words = make(null, "p", { dir: "auto" });
-    words.textContent = point.words.slice(modality.length + 2);
+    words.textContent = point.words;
     tip.replaceChildren();
     const image = point.i && document.getElementById(point.i);
     if (image) {

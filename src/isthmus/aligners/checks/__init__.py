@@ -1,0 +1,54 @@
+"""What every aligner must do, as checks that anybody can run on an aligner of their own.
+
+They need neither a test framework nor data; a check that fails raises
+``AssertionError`` and says what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from isthmus.aligners.checks import abilities, contract, inputs, params, saving
+from isthmus.aligners.checks.subject import Check, Factory, Subject, planted
+
+__all__ = ["check_aligner", "checks_for", "planted"]
+
+_CHECKS: tuple[Check, ...] = (
+    *contract.CHECKS,
+    *params.CHECKS,
+    *inputs.CHECKS,
+    *abilities.CHECKS,
+    *saving.CHECKS,
+)
+
+
+def check_aligner(factory: Factory) -> None:
+    """Run every check on an aligner.
+
+    Args:
+        factory: Makes a new, unfitted aligner; a class will do.
+
+    Raises:
+        AssertionError: Naming the first check that fails.
+
+    Example:
+        >>> from isthmus.aligners import CCA
+        >>> check_aligner(CCA)
+    """
+    for name, check in checks_for(factory):
+        try:
+            check()
+        except Exception as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Every check by name, for a test framework to run one by one.
+
+    Args:
+        factory: Makes a new, unfitted aligner; a class will do.
+    """
+    subject = Subject(factory)
+    for check in _CHECKS:
+        yield check.__name__, partial(check, subject)

@@ -1,0 +1,51 @@
+"""Loading the data set that the options of a command name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from isthmus.core.options import parse_named, parse_options
+from isthmus.core.view import MODALITIES
+
+if TYPE_CHECKING:
+    from isthmus.core.record import Dataset
+
+
+def load_data(
+    data: str,
+    options: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    modalities: Mapping[str, str] | None = None,
+) -> Dataset:
+    """The data set that a user means.
+
+    Args:
+        data: A name, a folder, a table or a WebDataset tar.
+        options: ``NAME=VALUE`` texts of ``--data-option``.
+        columns: ``NAME=VIEW:MODALITY`` texts of ``--column``.
+        modalities: Of views that are needed; without ``columns``, a table has columns of
+            their names.
+    """
+    from isthmus.pipeline.prepared import load_for
+
+    named = dict(parse_named(columns or (), "--column", "NAME=VIEW:MODALITY"))
+    more = {"columns": named} if named else {}
+    return load_for(data, modalities or {}, **parse_options(options or (), "--data-option"), **more)
+
+
+def parse_encoders(given: Sequence[str] | None) -> dict[str, list[str]]:
+    """Encoders by view from ``VIEW=ID`` texts, several a view in the order given."""
+    named: dict[str, list[str]] = {}
+    for view, name in parse_named(given or (), "--encoder", "VIEW=ID"):
+        named.setdefault(view, []).append(name)
+    return named
+
+
+def modalities_of(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What the views with a name of their own read: what their encoders do."""
+    from isthmus.encoders import load
+
+    return {
+        view: load(names[0]).modality for view, names in encoders.items() if view not in MODALITIES
+    }

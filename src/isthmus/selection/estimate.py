@@ -1,0 +1,117 @@
+"""How good the choice is on outer folds, beside no signal; and whether there is any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from isthmus.aligners import Aligner
+from isthmus.core.errors import DataError, NoSignalError
+from isthmus.core.linalg import F32
+from isthmus.core.paired import PairedVectors
+from isthmus.core.view import ViewPair
+from isthmus.moments import Moments
+from isthmus.selection.folds import Training, bank
+from isthmus.selection.measure import direct_pairs, held_out_scores
+from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuffled
+from isthmus.selection.race import Clock, fit
+from isthmus.selection.select import OuterFold, Selection
+from isthmus.space import evaluate
+from isthmus.space.evaluate import LEVEL
+from isthmus.space.report import Estimate, Evaluation, Null, summarise
+
+
+@dataclass
+class _Folds:
+    """Evaluations of the outer folds that were run, and held-out scores by pair of views."""
+
+    true: list[Evaluation] = field(default_factory=list)
+    shuffled: list[Evaluation] = field(default_factory=list)
+    random: list[Evaluation] = field(default_factory=list)
+    scores: dict[ViewPair, list[F32]] = field(default_factory=dict)
+
+
+def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -> Estimate:
+    """Figures on the outer folds, beside shuffled pairs and random encoders.
+
+    Args:
+        pairs: All records.
+        chosen: With the outer folds, each with what was chosen and fitted without it.
+        seed: Of shuffles.
+        clock: When it ends, the comparison with no signal stays with its first fold.
+
+    Raises:
+        DataError: If no fold holds two records with a pair.
+    """
+    rng = np.random.default_rng(seed)
+    folds = _Folds()
+    for outer in chosen.outer:
+        train, held = pairs.take(outer.train), pairs.take(outer.held)
+        shared = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
+        if not shared:
+            continue
+        strength = outer.candidate.csls_strength
+        for a, b in shared:
+            found = held_out_scores(outer.aligner, train, held, a, b, csls_strength=strength)
+            folds.scores.setdefault(ViewPair(a, b), []).append(found)
+        folds.true.append(_measured(outer.aligner, train, held, strength))
+        for results, rows, test in (
+            (folds.shuffled, shuffled(train, rng), held),
+            (folds.random, random_encoders(train, rng), random_encoders(held, rng)),
+        ):
+            if not results or clock.left > 0:
+                results.append(_without_signal(outer, rows, test))
+    if not folds.true:
+        raise DataError("no fold holds two records with a pair; give finer groups or more records")
+    return Estimate(
+        folds=len(folds.true),
+        planned=chosen.folds,
+        held_out=summarise(folds.true),
+        null=Null(
+            shuffled=summarise(folds.shuffled).directions, random=summarise(folds.random).directions
+        ),
+        p_values={pair: permutation_p(found, seed=seed) for pair, found in folds.scores.items()},
+    )
+
+
+def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
+    """Training vectors in the space, by view."""
+    return {m: aligner.transform(bank(pairs, m), m) for m in pairs.views}
+
+
+def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, int]) -> None:
+    """Raise if held-out pairs of no two views rank better than shuffled ones.
+
+    Args:
+        name: Of the data set.
+        found: With the p-values.
+        counts: Records that have both, by pair of views.
+
+    Raises:
+        NoSignalError: With the p-value of every pair of views.
+    """
+    # Of several pairs of views one may look good by luck alone (Bonferroni).
+    level = max(LEVEL / len(found.p_values), LEAST_P)
+    if any(p <= level for p in found.p_values.values()):
+        return
+    listed = ", ".join(
+        f"{pair} p={p:.2g} ({counts[pair]} pairs)" for pair, p in found.p_values.items()
+    )
+    raise NoSignalError(
+        f"{name}: held-out pairs do no better than shuffled ones ({listed}; needed p ≤ "
+        f"{level:.2g}). Check that rows belong together, bring more pairs, or try other encoders"
+    )
+
+
+def _measured(
+    aligner: Aligner, train: PairedVectors, held: PairedVectors, strength: float
+) -> Evaluation:
+    return evaluate(aligner.heads_, banks(aligner, train), held, csls_strength=strength)
+
+
+def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
+    """The same candidate, learned from rows that carry nothing."""
+    aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
+    return _measured(aligner, rows, test, outer.candidate.csls_strength)

@@ -1,0 +1,104 @@
+"""The typed report of a space: of one that ``align`` made, or of the one that is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from isthmus.core.document import Json
+from isthmus.core.errors import ArtifactError
+from isthmus.space.report.aligned import (
+    CalibrationError,
+    DataFacts,
+    EncoderFacts,
+    Estimate,
+    Null,
+    Settings,
+    SpaceReport,
+)
+from isthmus.space.report.choice import (
+    Choice,
+    ChosenAligner,
+    Difference,
+    Rivalry,
+    Standing,
+    Tried,
+)
+from isthmus.space.report.figures import (
+    Evaluation,
+    Geometry,
+    Quality,
+    Readouts,
+    RetrievalFigures,
+    Spread,
+    Summary,
+    summarise,
+)
+from isthmus.space.report.shipped import (
+    GalleryFigures,
+    StarterData,
+    StarterReport,
+    StarterRow,
+    StarterSettings,
+)
+
+AnyReport: TypeAlias = SpaceReport | StarterReport
+
+_KINDS: Mapping[str, type[SpaceReport] | type[StarterReport]] = {
+    "aligned": SpaceReport,
+    "starter": StarterReport,
+}
+
+
+def write_report(report: AnyReport | None) -> Json:
+    """A report with its kind, for the document of a space."""
+    if report is None:
+        return None
+    kind = next(name for name, each in _KINDS.items() if isinstance(report, each))
+    return {"kind": kind, "report": report.to_json()}
+
+
+def read_report(document: Json) -> AnyReport | None:
+    """What :func:`write_report` wrote.
+
+    Raises:
+        ArtifactError: If it is of no known kind, or does not fit.
+    """
+    if document is None:
+        return None
+    if not isinstance(document, Mapping) or document.get("kind") not in _KINDS:
+        raise ArtifactError(f"report: its kind is not known; there are {', '.join(_KINDS)}")
+    return _KINDS[str(document["kind"])].from_json(document.get("report"))
+
+
+__all__ = [
+    "AnyReport",
+    "CalibrationError",
+    "Choice",
+    "ChosenAligner",
+    "DataFacts",
+    "Difference",
+    "EncoderFacts",
+    "Estimate",
+    "Evaluation",
+    "GalleryFigures",
+    "Geometry",
+    "Null",
+    "Quality",
+    "Readouts",
+    "RetrievalFigures",
+    "Rivalry",
+    "Settings",
+    "SpaceReport",
+    "Spread",
+    "Standing",
+    "StarterData",
+    "StarterReport",
+    "StarterRow",
+    "StarterSettings",
+    "Summary",
+    "Tried",
+    "read_report",
+    "summarise",
+    "write_report",
+]

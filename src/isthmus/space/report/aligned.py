@@ -1,0 +1,171 @@
+"""The report of a space that ``align`` made: how it came about and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from isthmus.core.document import Json, from_document, to_object
+from isthmus.core.errors import DataError
+from isthmus.core.record import Failure
+from isthmus.core.view import Direction, ViewPair
+from isthmus.space.readout import Readout
+from isthmus.space.report.choice import Choice, ChosenAligner
+from isthmus.space.report.figures import Readouts, Spread, Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What a space was made from.
+
+    Attributes:
+        name: Of the data set.
+        records: How many have at least one of the joined views.
+        items: How many by view.
+        pairs: Records that have both, by pair of views.
+        groups: How many were kept whole by splits.
+        left_out: What could not be used, and why.
+    """
+
+    name: str
+    records: int
+    items: Mapping[str, int]
+    pairs: Mapping[ViewPair, int]
+    groups: int
+    left_out: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFacts:
+    """The encoder of a view.
+
+    Attributes:
+        id: Its name.
+        modality: What it reads.
+        dim: Length of its vectors.
+    """
+
+    id: str
+    modality: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is needed to do it again.
+
+    Attributes:
+        readout: What the choice was made for.
+        nested: Whether outer folds were asked for.
+        seed: Of splits and shuffles.
+        budget: Seconds that were allowed; None for as long as it takes.
+        sources: Names of other data that could be learned from.
+    """
+
+    readout: Readout
+    nested: bool
+    seed: int
+    budget: float | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """What no signal gives under the same procedure, by direction.
+
+    Attributes:
+        shuffled: Partners dealt at random.
+        random: Noise in place of the encoders' vectors.
+    """
+
+    shuffled: Mapping[Direction, Readouts[Spread]]
+    random: Mapping[Direction, Readouts[Spread]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Quality on outer folds that neither the fit nor the choice had seen.
+
+    Attributes:
+        folds: Outer folds that were run.
+        planned: Outer folds there would be without a time budget.
+        held_out: What was found.
+        null: The same without signal.
+        p_values: Of a permutation test against shuffled partners, by pair of views.
+    """
+
+    folds: int
+    planned: int
+    held_out: Summary
+    null: Null
+    p_values: Mapping[ViewPair, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """Expected calibration error on folds that were not learned from.
+
+    Attributes:
+        before: Of cosines taken for probabilities.
+        after: Of the calibrated probabilities.
+    """
+
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceReport:
+    """How a space was made and how good it is.
+
+    Attributes:
+        data: What it was made from.
+        encoders: By view.
+        settings: What was asked for.
+        choice: What was tried and what won.
+        estimate: Held-out quality; None where it was not estimated.
+        calibration: Error of the probabilities, by direction that is calibrated.
+        seconds: How long it took without encoding.
+        versions: Of the packages that made it.
+    """
+
+    data: DataFacts
+    encoders: Mapping[str, EncoderFacts]
+    settings: Settings
+    choice: Choice
+    estimate: Estimate | None
+    calibration: Mapping[Direction, CalibrationError]
+    seconds: float
+    versions: Mapping[str, str]
+
+    @property
+    def chosen(self) -> ChosenAligner:
+        """The aligner that won."""
+        return self.choice.chosen
+
+    @property
+    def held_out(self) -> Summary:
+        """Quality on outer folds: ``report.held_out[Direction("text", "image")].instance.r10``.
+
+        Raises:
+            DataError: If it was not estimated.
+        """
+        if self.estimate is None:
+            raise DataError(
+                "the quality of this space was not estimated: align with nested=True and records "
+                "of at least three groups, or call isthmus.evaluate on other records"
+            )
+        return self.estimate.held_out
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain values."""
+        return to_object(self)
+
+    @classmethod
+    def from_json(cls, document: Json) -> SpaceReport:
+        """What :meth:`to_json` wrote.
+
+        Raises:
+            ArtifactError: If a key is missing or unknown, or a value does not fit.
+        """
+        return from_document(cls, document, "report")
