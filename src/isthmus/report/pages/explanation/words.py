@@ -98,8 +98,10 @@ def _match(explanation: Explanation) -> str:
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view
-    named = f"{thing(item.modality)}s" if item.modality in MEDIA_MODALITIES else f"rows of {view}"
-    things = f"{named} of the training data"
+    media = item.modality in MEDIA_MODALITIES
+    named = f"{thing(item.modality)}s" if media else f"rows of {view}"
+    within = f" in the view {view}" if media and view != item.modality else ""
+    things = f"{named} of the training data{within}"
     if explanation.above >= 1:
         return f"{said}, higher than with any of the {things}."
     return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
