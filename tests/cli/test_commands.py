@@ -284,7 +284,7 @@ def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_
     done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "--view", "image", "-o", target)
     assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
     done = isthmus("embed", space, folder, "--view", "smell", "-o", target)
-    assert done.returncode == 1 and "it joins text, image" in done.stderr
+    assert done.returncode == 1 and "its views are text, image" in done.stderr
 
 
 def test_tables_fit_eighty_columns(space: Path, folder: Path) -> None:

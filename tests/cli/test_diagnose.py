@@ -83,7 +83,7 @@ def test_mistakes_get_a_message_and_exit_code_1(arguments: tuple[str, ...], says
 
 def test_an_empty_folder_and_one_of_captions_alone(tmp_path: Path) -> None:
     empty = isthmus("diagnose", tmp_path)
-    assert empty.returncode == 1 and "holds nothing to use" in empty.stderr
+    assert empty.returncode == 1 and "contains nothing that can be used" in empty.stderr
     for i in range(30):
         (tmp_path / f"{i}.txt").write_text(f"caption {i}")
     alone = isthmus("diagnose", tmp_path)

@@ -98,7 +98,7 @@ def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
     _, said = run(home, "forget", code=1)
     assert "name files" in said
     _, said = run(home, "index", "图片", "--store", "图片", "--space", "space", code=1)
-    assert "not empty and holds no store" in said
+    assert "not empty and is not a store" in said
 
 
 def test_an_empty_folder_and_an_empty_store(home: Path, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def _inputs(
     if view is None:
         view = view_meant(space, TEXT, way_out=way_out)
     elif view not in space.views:
-        raise InputError(f"the space has no view {view!r}; it joins {', '.join(space.views)}")
+        raise InputError(f"the space has no view {view!r}; its views are {', '.join(space.views)}")
     modality = space.modalities[view]
     if modality != TEXT:
         return view, list(_files(inputs, modality))

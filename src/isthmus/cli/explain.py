@@ -107,7 +107,7 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
     if given.startswith(STORED):
         return given.removeprefix(STORED)
     if view is not None and view not in known:
-        raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+        raise InputError(f"the space has no view {view!r}; its views are {', '.join(known)}")
     modality = None if view is None else known[view]
     if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():

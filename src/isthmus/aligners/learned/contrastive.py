@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 Kind = Literal["linear", "mlp"]
 
 _WORTH_TRAINING = Condition(
-    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
-    "closed form they start from",
+    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "than the closed form that they start from",
     records=1000,
 )
 """With 540 pairs, training added less than .005 MRR to what it started from (docs/choosing.md)."""

@@ -129,7 +129,9 @@ class SearchOptions:
         """
         for view in (*self.views, *self.asked_as):
             if view not in known:
-                raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+                raise InputError(
+                    f"the space has no view {view!r}; its views are {', '.join(known)}"
+                )
 
 
 def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:
