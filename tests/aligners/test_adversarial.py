@@ -87,7 +87,9 @@ def test_shapes_without_pairs_are_refused_rather_than_matched_at_chance(
     scenes: PairedVectors,
 ) -> None:
     pairs = scenes.select(["image", "text"])
-    with pytest.raises(NoSignalError, match=r"another translation: rank .* agreement .*few pairs"):
+    with pytest.raises(
+        NoSignalError, match=r"random starts do not agree: rank .* agreement .*few pairs"
+    ):
         Adversarial(weight=0.0, starts=2, epochs=5).fit(pairs)
 
 
@@ -168,7 +170,7 @@ def test_rows_of_one_modality_alone_are_used() -> None:
     ("views", "change", "message"),
     [
         (planted(dims=(5, 4, 3)), {}, "joins exactly 2 views, got 3 .*use CCA"),
-        (planted(n=3), {}, "3 rows of a are too few to train a judge, need 4"),
+        (planted(n=3), {}, "a has 3 rows, need at least 4"),
     ],
 )
 def test_data_it_refuses(views, change, message: str) -> None:

@@ -82,13 +82,14 @@ BEST = {
 }
 
 TOO_FEW = (
-    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
-    "closed form they start from"
+    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "than the closed form that they start from"
 )
 GRAPHS_SMOOTH = (
-    "graphs smooth, which helps to find kinds (the semantic read-out) and not single partners"
+    "graphs average over similar items; this helps to find things of the same kind (the semantic "
+    "read-out), but not single partners"
 )
-NOT_PAIRED = "for records that are not paired; name them to use them"
+NOT_PAIRED = "these are for records without pairs; to use one, name it"
 
 
 def labels(found: list[Candidate]) -> list[str]:
@@ -135,7 +136,7 @@ def test_hyper_parameters_that_are_given_are_not_searched() -> None:
         "anchors k=0.2 power=2",
         "anchors k=0.5 power=2",
     ]
-    with pytest.raises(InputError, match="need a named aligner"):
+    with pytest.raises(InputError, match="can be set only for one aligner"):
         candidates("auto", ridge=1.0)
 
 

@@ -126,7 +126,7 @@ def test_a_dropped_picture_and_a_dropped_sound(browser: Any, address: str, place
         page.wait_for_function("() => document.querySelector('#said').innerText.includes('items')")
         page.evaluate(DROP, [base64.b64encode(b"nothing").decode(), "a.txt", "text/plain"])
         page.wait_for_selector("#alert:not([hidden])")
-        assert "files to search by" in page.inner_text("#alert")
+        assert "you can search by files of" in page.inner_text("#alert")
 
 
 def test_more_like_this_and_not_like_this(browser: Any, address: str) -> None:

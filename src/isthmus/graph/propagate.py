@@ -28,7 +28,8 @@ from isthmus.graph.build import (
 )
 
 GRAPHS_SMOOTH = Condition(
-    "graphs smooth, which helps to find kinds (the semantic read-out) and not single partners",
+    "graphs average over similar items; this helps to find things of the same kind (the semantic "
+    "read-out), but not single partners",
     readout="semantic",
 )
 """On Tux Paint, +.036 mAP by category and no clear change of R@1 (docs/ablation.md)."""
@@ -229,7 +230,7 @@ def _solve(system: Sparse, column: F64) -> F64:
 
     found, failed = cg(system, column, rtol=1e-8, atol=0.0)
     if failed:  # positive definite with condition (1 + α)/(1 − α), so only for α next to 1
-        raise InputError("labels did not settle; take a smaller alpha")
+        raise InputError("the labels did not converge; use a smaller alpha")
     solution: F64 = found
     return solution
 

@@ -132,7 +132,10 @@ def candidates(
     """
     if aligner == "auto":
         if params:
-            raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
+            raise InputError(
+                f"hyper-parameters {sorted(params)} can be set only for one aligner; name it with "
+                "aligner= or --aligner"
+            )
         names = [
             name
             for name, search in _registered().items()

@@ -27,7 +27,7 @@ Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
 """Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubness is
 corrected for; higher is better."""
 
-LATE = "not tried: the time budget ended"
+LATE = "not tried: the time limit was over"
 _FIRST_RUNG = 0.4
 """Share of the splits on which every entrant is scored: two of five folds."""
 _FIRST_RUNG_TIME = 0.6

@@ -285,7 +285,7 @@ def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
         return reciprocal_rank
     if not grouped(pairs):
         raise DataError(
-            "the semantic read-out is chosen for by the groups of records, and some have none; "
-            "give every record a group, or choose for the instance read-out"
+            "to choose for the semantic read-out, every record needs a group, and some have none; "
+            'add groups, or use readout="instance"'
         )
     return average_precision

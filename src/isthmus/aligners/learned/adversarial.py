@@ -183,8 +183,8 @@ class Adversarial(Aligner):
         for m in pairs.views:
             if moments.count(m) < _MIN_ROWS:
                 raise DataError(
-                    f"{moments.count(m):.0f} rows of {m} are too few to train a judge, need "
-                    f"{_MIN_ROWS}"
+                    f"{m} has {moments.count(m):.0f} rows, need at least {_MIN_ROWS} to train the "
+                    "discriminator"
                 )
             spectra[m] = moments.spectrum(m)
         k = min(self.components, *(len(values) for _, values, _ in spectra.values()))
@@ -242,7 +242,6 @@ class Adversarial(Aligner):
             )
         if health.agreement < _MIN_AGREEMENT:
             raise NoSignalError(
-                f"every random start ended in another translation: {figures}; need an agreement "
-                f"of at least {_MIN_AGREEMENT}. The views cannot be matched by their shape "
-                "alone; give a few pairs"
+                f"the random starts do not agree: {figures}; need an agreement of at least "
+                f"{_MIN_AGREEMENT}. The views cannot be matched without pairs; give a few pairs"
             )

@@ -25,8 +25,8 @@ from isthmus.core.paired import PairedVectors
 from isthmus.training import Checkpoint, Log, Schedule, parse_loss, train
 
 _WORTH_TRAINING = Condition(
-    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
-    "closed form they start from",
+    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "than the closed form that they start from",
     records=1000,
 )
 """With 540 pairs, training added less than .005 MRR to what it started from (docs/choosing.md)."""

@@ -69,13 +69,13 @@ class Health:
         """
         if not self.passes:
             raise NoSignalError(
-                f"the shapes of {names[0]} and {names[1]} do not tell which rows belong together: "
-                f"matches have a mean cosine of {self.cosine:.3f}, with destroyed geometry "
-                f"{self.surrogate:.3f} ± {self.spread:.3f} (gain {self.excess:.3f}, needed ≥ "
-                f"{EXCESS}; p={self.p:.2g}, needed ≤ {LEVEL}); matchings in few and many "
-                f"dimensions agree to {self.agreement:.2f} (needed ≥ {AGREEMENT}). Bring some "
-                "records that have both, bring more rows, or try encoders that are more alike; "
-                "check=False goes on regardless"
+                f"{names[0]} and {names[1]} cannot be matched without pairs: the matches have a "
+                f"mean cosine of {self.cosine:.3f}, and {self.surrogate:.3f} ± {self.spread:.3f} "
+                f"with destroyed geometry (gain {self.excess:.3f}, needed ≥ "
+                f"{EXCESS}; p={self.p:.2g}, needed ≤ {LEVEL}); matches in few and in many "
+                f"dimensions agree to {self.agreement:.2f} (needed ≥ {AGREEMENT}). Add some "
+                "records that have both, add more rows, or try encoders that are more alike; "
+                "check=False skips this check"
             )
 
 

@@ -144,7 +144,7 @@ class Unpaired(Aligner):
             if len(bulk) < _MIN_ROWS:
                 raise DataError(
                     f"{m}: {len(bulk)} rows are too few to align without pairs, need at least "
-                    f"{_MIN_ROWS}; bring more, or records that have both views"
+                    f"{_MIN_ROWS}; add more, or add records that have both views"
                 )
         x, y = bags.principal()
         most = min(x.shape[1], y.shape[1])
@@ -255,7 +255,7 @@ class _Bags:
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(
                 f"{len(complete)} records have both {' and '.join(pairs.views)}, need at "
-                f"least {MIN_PAIRS} pairs; to align without any, say seeds=0"
+                f"least {MIN_PAIRS} pairs; to align without pairs, use seeds=0"
             )
         seeds = complete[:limit]
         seeds = seeds[_content_order(pairs.vectors[pairs.views[0]][seeds])]
