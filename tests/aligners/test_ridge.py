@@ -45,9 +45,9 @@ def test_the_hub_is_what_most_are_paired_with() -> None:
     pairs = PairedVectors(vectors, masks)
     aligner = Ridge().fit(pairs)
     assert np.array_equal(aligner.heads_["sound"].weight, np.eye(3))
-    with pytest.raises(DataError, match="both touch and the hub text; use CCA"):
+    with pytest.raises(DataError, match="both touch and the pivot text; use CCA"):
         Ridge(pivot="text").fit(pairs)
-    with pytest.raises(DataError, match="hub 'smell' is no modality"):
+    with pytest.raises(DataError, match="no view 'smell' for the pivot"):
         Ridge(pivot="smell").fit(pairs)
 
 
