@@ -96,7 +96,7 @@ def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
     _, said = run(home, "index", "nowhere", "--space", "space", "--store", "s2", code=1)
     assert "no file or folder 'nowhere'" in said
     _, said = run(home, "forget", code=1)
-    assert "name files" in said
+    assert "name the files or folders" in said
     _, said = run(home, "index", "图片", "--store", "图片", "--space", "space", code=1)
     assert "not empty and is not a store" in said
 

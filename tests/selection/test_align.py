@@ -260,7 +260,7 @@ def test_what_the_starter_space_learned_counts_as_code(
 
 
 def test_modalities_that_the_space_lacks_are_named(space: Space) -> None:
-    with pytest.raises(InputError, match="no 'audio'; it joins image, text"):
+    with pytest.raises(InputError, match="no view 'audio'; its views are image, text"):
         space.transform(np.ones((1, 3)), "audio")
 
 

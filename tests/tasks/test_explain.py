@@ -218,7 +218,7 @@ def test_vectors_of_a_user_have_no_parts_but_training_pairs() -> None:
 
 
 def test_what_cannot_be_used_is_named(spaces: dict[str, Space]) -> None:
-    with pytest.raises(InputError, match="no 'smell'"):
+    with pytest.raises(InputError, match="no view 'smell'"):
         explain(spaces["ridge"], "a", "smell", "b", TEXT)
     with pytest.raises(InputError, match="only blanks"):
         explain(spaces["ridge"], "  ", TEXT, "b", TEXT)

@@ -69,7 +69,7 @@ def test_parts_of_one_query_are_of_several_views(store: Store, folders: dict[str
         (lambda s, f: s.search("red", asked_as=FRONT), "all read text"),
         (lambda s, f: s.search("red", asked_as=[CAPTION, ANSWER]), "all read text"),
         (lambda s, f: s.search(Query.text("red", view=FRONT)), "reads image, but this is text"),
-        (lambda s, f: s.search(Query.text("red", view="x")), "no view 'x'; it joins"),
+        (lambda s, f: s.search(Query.text("red", view="x")), "no view 'x'; its views are"),
         (lambda s, f: s.add(f[FRONT]), "--view 'photo – b' or views='photo – b'"),
         (lambda s, f: s.add(f[FRONT], views="x"), "no view 'x'"),
         (lambda s, f: s.explain("red", f[FRONT] / "1.png"), "--as"),

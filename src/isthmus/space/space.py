@@ -352,7 +352,9 @@ class Space:
 
     def _known(self, *views: str) -> None:
         if unknown := [view for view in views if view not in self.heads]:
-            raise InputError(f"the space has no {unknown[0]!r}; it joins {', '.join(self.views)}")
+            raise InputError(
+                f"the space has no view {unknown[0]!r}; its views are {', '.join(self.views)}"
+            )
 
 
 def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
