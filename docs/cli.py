@@ -19,7 +19,8 @@ def page() -> str:
     parts = [
         "# Command line",
         "",
-        "Made from `--help`; every command takes `--json` where it prints.",
+        "This page is made from the `--help` texts. Every command that prints results takes "
+        "`--json`.",
     ]
     context = typer.Context(root, info_name="isthmus")
     for path, command in _walk(root, ("isthmus",)):

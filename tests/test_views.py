@@ -80,10 +80,10 @@ def test_it_is_saved_and_loaded_whole(space: ist.Space, four: Dataset, tmp_path:
 
 
 def test_a_view_that_is_not_named_is_asked_for(space: ist.Space) -> None:
-    with pytest.raises(InputError, match=f"image is read by the views {BACK} and {FRONT}; say"):
+    with pytest.raises(InputError, match=f"the views {BACK} and {FRONT} all read image; name"):
         space.view_of("image")
     assert space.view_of("image", [FRONT, ANSWER]) == FRONT
-    with pytest.raises(InputError, match="nothing here reads audio; there are the views"):
+    with pytest.raises(InputError, match="the space has no view of audio; its views are"):
         space.view_of("audio")
 
 

@@ -18,7 +18,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import Query, Store
+    from isthmus.tasks import Query, SearchOptions, Store
 
 __all__ = [
     "CCA",
@@ -33,6 +33,7 @@ __all__ = [
     "Query",
     "Record",
     "Ridge",
+    "SearchOptions",
     "Space",
     "Store",
     "align",
@@ -54,6 +55,7 @@ _HOMES = {
     "Query": "isthmus.tasks",
     "Record": "isthmus.core.record",
     "Ridge": "isthmus.aligners",
+    "SearchOptions": "isthmus.tasks",
     "Space": "isthmus.space",
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",

@@ -6,7 +6,14 @@ import pytest
 
 from isthmus.aligners import Adversarial
 from isthmus.aligners.checks import planted
-from isthmus.aligners.learned.adversarial import Health, _cosine, _Duel, _random_rotation, _rank
+from isthmus.aligners.learned.duel import (
+    Duel,
+    Health,
+    Rules,
+    cosine,
+    effective_rank,
+    random_rotation,
+)
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
@@ -23,7 +30,7 @@ def twins(n: int = 400, k: int = 2, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     """Two samples of one lopsided cloud, the second turned, and the turn; no row has a partner."""
     rng = np.random.default_rng(seed)
     cloud = (rng.exponential(size=(2 * n, k)) - 1) / math.sqrt(k)
-    turn = _random_rotation(rng, k)
+    turn = random_rotation(rng, k)
     return cloud[:n], cloud[n:] @ turn, turn
 
 
@@ -35,13 +42,13 @@ def angle(radians: float) -> np.ndarray:
 @pytest.mark.parametrize("seed", range(3))
 def test_judges_turn_a_start_that_is_off_back_without_any_pair(seed: int) -> None:
     x, y, truth = twins(seed=seed)
-    of = Adversarial(weight=0.0, cycle=0.1, seed=seed)
-    duel = _Duel(of, x, y, NOTHING, angle(0.6) @ truth)
-    assert _cosine(duel.map(), truth) == pytest.approx(np.cos(0.6), abs=1e-6)
+    rules = Rules(weight=0.0, cycle=0.1, seed=seed)
+    duel = Duel(rules, x, y, NOTHING, angle(0.6) @ truth)
+    assert cosine(duel.map(), truth) == pytest.approx(np.cos(0.6), abs=1e-6)
     plan = Schedule(epochs=60, batch_size=64, learning_rate=3e-3, patience=60, seed=seed)
     log = train(duel, len(x), plan)
     assert log.best_epoch > 0
-    assert _cosine(duel.map(), truth) > 0.96
+    assert cosine(duel.map(), truth) > 0.96
     assert not duel.health().collapsed
 
 
@@ -80,7 +87,9 @@ def test_shapes_without_pairs_are_refused_rather_than_matched_at_chance(
     scenes: PairedVectors,
 ) -> None:
     pairs = scenes.select(["image", "text"])
-    with pytest.raises(NoSignalError, match=r"another translation: rank .* agreement .*few pairs"):
+    with pytest.raises(
+        NoSignalError, match=r"random starts do not agree: rank .* agreement .*few pairs"
+    ):
         Adversarial(weight=0.0, starts=2, epochs=5).fit(pairs)
 
 
@@ -98,12 +107,12 @@ def test_generators_that_lose_the_way_back_are_refused() -> None:
 
 def test_health_of_known_maps() -> None:
     x, y, truth = twins()
-    whole = _Duel(Adversarial(), x, y, NOTHING, truth).health()
+    whole = Duel(Rules(), x, y, NOTHING, truth).health()
     assert whole.rank == pytest.approx(1, abs=1e-5)
     assert whole.cycle == pytest.approx(0, abs=1e-6)
     assert not whole.collapsed
     # One axis is lost: rank 1 of nearly 2, and half the square length does not come back.
-    flat = _Duel(Adversarial(), x, y, NOTHING, np.diag([1.0, 0.0])).health()
+    flat = Duel(Rules(), x, y, NOTHING, np.diag([1.0, 0.0])).health()
     assert flat.rank == pytest.approx(0.5, abs=0.03)
     assert flat.cycle == pytest.approx(0.5, abs=0.15)
     assert Health(0.49, 0.0, 0.5).collapsed
@@ -113,21 +122,20 @@ def test_health_of_known_maps() -> None:
 
 def test_effective_rank_by_hand() -> None:
     square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
-    assert _rank(square) == pytest.approx(2)
-    assert _rank(square * torch.tensor([1.0, 0])) == pytest.approx(1)
+    assert effective_rank(square) == pytest.approx(2)
+    assert effective_rank(square * torch.tensor([1.0, 0])) == pytest.approx(1)
     # Shares of variance 0.8 and 0.2.
     entropy = -(0.8 * math.log(0.8) + 0.2 * math.log(0.2))
-    assert _rank(square * torch.tensor([2.0, 1])) == pytest.approx(math.exp(entropy))
+    assert effective_rank(square * torch.tensor([2.0, 1])) == pytest.approx(math.exp(entropy))
 
 
 def test_energy_distance_is_least_at_the_true_turn() -> None:
     x, y, truth = twins()
     scores = [
-        _Duel(Adversarial(), x, y, NOTHING, angle(by) @ truth).validate()
-        for by in (0.0, 0.3, 0.6, 3.0)
+        Duel(Rules(), x, y, NOTHING, angle(by) @ truth).validate() for by in (0.0, 0.3, 0.6, 3.0)
     ]
     assert scores == sorted(scores, reverse=True)
-    same = _Duel(Adversarial(), x, x, NOTHING, np.eye(2))
+    same = Duel(Rules(), x, x, NOTHING, np.eye(2))
     assert same.validate() == pytest.approx(0, abs=1e-5)
 
 
@@ -142,7 +150,7 @@ def test_known_pairs_pull_the_translation() -> None:
 
 def test_rows_of_a_batch_are_not_beside_their_partners() -> None:
     x, y, _ = twins(60)
-    duel = _Duel(Adversarial(), x, y, NOTHING, np.eye(2))
+    duel = Duel(Rules(), x, y, NOTHING, np.eye(2))
     first, second = duel._drawn(torch.arange(60), torch.Generator().manual_seed(0))
     assert torch.equal(first, duel.x)
     beside = (second == duel.y).all(dim=1)
@@ -161,8 +169,8 @@ def test_rows_of_one_modality_alone_are_used() -> None:
 @pytest.mark.parametrize(
     ("views", "change", "message"),
     [
-        (planted(dims=(5, 4, 3)), {}, "joins exactly 2 modalities, got 3 .*use CCA"),
-        (planted(n=3), {}, "3 rows of a are too few to train a judge, need 4"),
+        (planted(dims=(5, 4, 3)), {}, "joins exactly 2 views, got 3 .*use CCA"),
+        (planted(n=3), {}, "a has 3 rows, need at least 4"),
     ],
 )
 def test_data_it_refuses(views, change, message: str) -> None:

@@ -238,7 +238,7 @@ def test_forgotten_rows_were_never_seen() -> None:
     assert np.allclose(forgot.correlations_, never.correlations_, atol=1e-10)
     for m, x in pairs.vectors.items():
         assert np.abs(forgot.transform(x, m) - never.transform(x, m)).max() < 1e-4
-    with pytest.raises(NotFittedError, match="seen nothing"):
+    with pytest.raises(NotFittedError, match="has not seen any rows"):
         CCA().forget(gone)
 
 
@@ -254,7 +254,7 @@ def test_a_fit_that_fails_changes_nothing() -> None:
 
 def test_views_without_any_common_direction() -> None:
     corners = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=float)
-    with pytest.raises(NoSignalError, match="no direction of x, y varies"):
+    with pytest.raises(NoSignalError, match="x, y do not vary together"):
         CCA().fit({"x": corners[:, :1], "y": corners[:, 1:]})
 
 

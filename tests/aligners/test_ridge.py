@@ -38,16 +38,16 @@ def test_the_space_is_that_of_the_hub_centred() -> None:
     assert Ridge(pivot="image").fit(pairs).heads_["text"].output_dim == 7
 
 
-def test_the_hub_is_what_most_are_paired_with() -> None:
+def test_the_pivot_is_what_most_are_paired_with() -> None:
     rng = np.random.default_rng(0)
     vectors = {m: rng.normal(size=(30, 3)) for m in ("text", "sound", "touch")}
     masks = {"text": np.arange(30) < 15, "touch": np.arange(30) >= 15}
     pairs = PairedVectors(vectors, masks)
     aligner = Ridge().fit(pairs)
     assert np.array_equal(aligner.heads_["sound"].weight, np.eye(3))
-    with pytest.raises(DataError, match="both touch and the hub text; use CCA"):
+    with pytest.raises(DataError, match="both touch and the pivot text; use CCA"):
         Ridge(pivot="text").fit(pairs)
-    with pytest.raises(DataError, match="hub 'smell' is no modality"):
+    with pytest.raises(DataError, match="pivot 'smell' is no view"):
         Ridge(pivot="smell").fit(pairs)
 
 

@@ -471,7 +471,7 @@ def test_an_encoder_that_knows_nothing_is_told_not_raised() -> None:
     [
         (PairedVectors(planted(30).vectors, groups=np.full(30, "g")), "belong to one group"),
         ({m: np.ones((30, 400)) for m in "ab"}, "all vectors are the same"),
-        ({"a": np.eye(30)}, "a alone, need two views"),
+        ({"a": np.eye(30)}, "only the view a, need two"),
         ({m: np.eye(9) + 1 for m in "ab"}, "a–b: 9"),
     ],
 )

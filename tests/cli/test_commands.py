@@ -192,7 +192,7 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130, errors
-    assert "run it again to go on" in errors and "Traceback" not in errors
+    assert "Run the command again to continue" in errors and "Traceback" not in errors
     assert not (tmp_path / "s").exists()
 
 
@@ -286,7 +286,7 @@ def test_embedding_nothing_usable_writes_nothing(space: Path, folder: Path, tmp_
     done = isthmus("embed", space, folder / "专辑1" / "坏的.png", "--view", "image", "-o", target)
     assert done.returncode == 1 and "坏的.png" in done.stderr and not target.exists()
     done = isthmus("embed", space, folder, "--view", "smell", "-o", target)
-    assert done.returncode == 1 and "it joins text, image" in done.stderr
+    assert done.returncode == 1 and "its views are text, image" in done.stderr
 
 
 def test_tables_fit_eighty_columns(space: Path, folder: Path) -> None:

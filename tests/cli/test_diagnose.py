@@ -35,8 +35,8 @@ def test_a_folder_is_diagnosed_in_words_json_and_a_page(folder: Path, tmp_path: 
     encoders = (*CLASSICAL[:4], "-e", "text=tfidf?dim=24")
     told = isthmus("diagnose", folder, *encoders, "--report", page)
     assert told.returncode == 0, told.stderr
-    for words in ("Which encoders fit", "What more pairs would bring", "Hubs",
-                  "Pairs that may not belong together", "Near-duplicates"):  # fmt: skip
+    for words in ("Which encoders fit together", "What more pairs would bring", "Hubness",
+                  "Pairs that may be wrong", "Near-duplicates"):  # fmt: skip
         assert words in told.stdout
     assert "坏的.png" in told.stderr and "fit text and image: 2 of 2" in told.stderr
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
@@ -83,7 +83,7 @@ def test_mistakes_get_a_message_and_exit_code_1(arguments: tuple[str, ...], says
 
 def test_an_empty_folder_and_one_of_captions_alone(tmp_path: Path) -> None:
     empty = isthmus("diagnose", tmp_path)
-    assert empty.returncode == 1 and "holds nothing to use" in empty.stderr
+    assert empty.returncode == 1 and "contains nothing that can be used" in empty.stderr
     for i in range(30):
         (tmp_path / f"{i}.txt").write_text(f"caption {i}")
     alone = isthmus("diagnose", tmp_path)

@@ -54,7 +54,10 @@ def test_the_whole_way(home: Path) -> None:
     todo = answer(home, "index", "图片", "--space", "space", "--dry-run")
     assert len(todo["fresh"]) == 22
     said, listed = run(home, "index", "图片", "--space", "space", code=4)
-    assert "Added 20 items" in said and "1 files are of kinds that are not read: 1 .pdf" in said
+    assert (
+        "Added 20 items" in said
+        and "1 files have a format that isthmus does not read: 1 .pdf" in said
+    )
     assert "坏.png: " in listed
     again = answer(home, "index", "图片", code=4)
     assert (again["added"], again["unchanged"], len(again["broken"])) == (0, 22, 1)
@@ -95,7 +98,7 @@ def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
     _, said = run(home, "forget", code=1)
     assert "name files" in said
     _, said = run(home, "index", "图片", "--store", "图片", "--space", "space", code=1)
-    assert "not empty and holds no store" in said
+    assert "not empty and is not a store" in said
 
 
 def test_an_empty_folder_and_an_empty_store(home: Path, tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_the_shipped_space_loads_and_names_its_encoders() -> None:
 def test_an_empty_folder_is_said_to_be_empty(home: Path) -> None:
     (home / "空").mkdir()
     said, _ = run(home, "index", "空", "--space", "space", "--store", "empty")
-    assert said.startswith("There is no file to index")
+    assert said.startswith("There are no files to index")
 
 
 @pytest.mark.parametrize("columns", [90, 0])

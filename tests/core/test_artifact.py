@@ -165,7 +165,7 @@ def test_another_format_version_and_another_kind(folder: Path) -> None:
         load_artifact(folder, "store")
     path = folder / DOCUMENT
     path.write_text(path.read_text().replace('"format_version": 2', '"format_version": 99'))
-    with pytest.raises(FormatVersionError, match="format version 99, this release reads 2"):
+    with pytest.raises(FormatVersionError, match="format 99, and this release reads format 2"):
         load_artifact(folder, "space")
 
 

@@ -139,7 +139,7 @@ def test_ids_may_be_an_array() -> None:
          "image has 1 rows"),
         ({"present": {"image": np.ones(4, bool)}}, DataError,
          r"the mask has shape \(4,\), need \(5,\)"),
-        ({"present": {"sound": np.ones(5, bool)}}, DataError, "masks of sound, but no vectors"),
+        ({"present": {"sound": np.ones(5, bool)}}, DataError, "masks for sound, but no vectors"),
         ({"ids": ["a"]}, DataError, "1 ids for 5 rows"),
         ({"groups": np.zeros(3)}, DataError, "3 group labels for 5 rows"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.zeros((5, 2))}}, VectorError,

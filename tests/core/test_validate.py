@@ -47,7 +47,7 @@ def test_one_vector_becomes_one_row() -> None:
         ([[1, 2], [np.nan, 1]], "v: row 1 has NaN or infinite values; drop or repair them"),
         ([[1, np.inf], [1, 2], [-np.inf, 1]], "v: rows 0, 2 have NaN or infinite values"),
         ([[1, 1e300]], "v: row 0 has NaN or infinite values"),
-        ([[0, 0], [1, 2]], "v: row 0 has only zeros, which have no direction"),
+        ([[0, 0], [1, 2]], "v: row 0 has only zeros; remove them"),
         ([[1e-60, 0]], "v: row 0 has only zeros"),
     ],
 )

@@ -70,7 +70,9 @@ def test_every_bad_file_is_listed_and_every_good_one_kept(tmp_path: Path) -> Non
 
 
 def test_empty_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds nothing to use; it needs files that share a stem"):
+    with pytest.raises(
+        DataError, match="nothing that can be used; it needs files with the same name"
+    ):
         folder.load(tmp_path)
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(DataError, match="has zero bytes"):

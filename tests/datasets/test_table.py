@@ -66,7 +66,7 @@ def test_bad_rows_are_listed_and_the_rest_goes_on(folder: Path) -> None:
         (2, "leads out of"),
         (3, "zero bytes"),
         (4, "holds text, need image"),
-        (5, "download it first"),
+        (5, "download the file first"),
         (7, "no item"),
         (8, r"shape (3,), need (2,)"),
         (9, "only zeros"),
@@ -172,7 +172,7 @@ def test_parquet_without_pyarrow(folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_tables_of_nothing(folder: Path) -> None:
-    with pytest.raises(DataError, match="holds nothing to use"):
+    with pytest.raises(DataError, match="contains nothing that can be used"):
         table.load(write(folder / "a.csv", "text,image\n"))
     with pytest.raises(DataError, match="row 1: has no item"):
         table.load(write(folder / "a.csv", "text,image\n , \n"))

@@ -104,7 +104,7 @@ def test_refusals(tmp_path: Path) -> None:
         load(write(tmp_path / "a.tar", [("a.txt", b"1"), ("b.txt", b"2"), ("a.txt", b"3")]))
     with pytest.raises(DataError, match="more than 10 bytes"):
         load(write(tmp_path / "a.tar", SHARD), max_total_bytes=10)
-    with pytest.raises(DataError, match="holds nothing to use"):
+    with pytest.raises(DataError, match="contains nothing that can be used"):
         load(write(tmp_path / "a.tar", []))
     (tmp_path / "b.tar").write_bytes(b"words" * 300)
     with pytest.raises(DataError, match="truncated or damaged"):

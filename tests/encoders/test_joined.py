@@ -74,7 +74,7 @@ def test_named_with_a_plus(shapes: Dataset) -> None:
     ("spec", "message"),
     [
         ("color-hog+mfcc", r"of one modality, got color-hog \(image\), mfcc \(audio\)"),
-        ("tfidf+tfidf", "tfidf has to be fitted"),
+        ("tfidf+tfidf", "tfidf must be fitted"),
         ("color-hog+nothing", "unknown encoder 'nothing'"),
     ],
 )

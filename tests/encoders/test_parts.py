@@ -84,7 +84,7 @@ def test_cepstra_belong_to_spans(seconds: float) -> None:
 
 def test_an_encoder_without_parts_says_so() -> None:
     encoder = load("vectors", modality="sensor", dim=3, name="mine")
-    with pytest.raises(InputError, match=r"cannot say which part of sensor.*split\(decoded\)"):
+    with pytest.raises(InputError, match=r"cannot explain which parts of sensor.*split\(decoded\)"):
         parts_of(encoder, np.ones(3))
 
 

@@ -94,7 +94,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
     ("spec", "says"),
     [
         ("univrsal", "Did you mean 'universal'"),
-        ("hf:google/siglip2", "does not read the scheme 'hf:'.*known ids: color-hog"),
+        ("hf:google/siglip2", "does not know the scheme 'hf:'.*known ids: color-hog"),
         ("st:intfloat/e5", "scheme 'st:'"),
         ("onnx:model.onnx", "scheme 'onnx:'"),
         ("efficientnet-lite0?sise=260", "'sise'; its options: size, mirror, threads"),

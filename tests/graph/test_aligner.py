@@ -16,6 +16,7 @@ from isthmus.graph.build import Neighbours, Nodes, build, degrees, in_canonical_
 from isthmus.graph.conv import gcn_layer
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import Propagation, closed_form, leave_head, travel
+from isthmus.graph.trainee import GraphTrainee
 from isthmus.moments import Moments
 
 torch = pytest.importorskip("torch")
@@ -115,7 +116,9 @@ def test_a_training_item_stands_where_a_new_item_would() -> None:
     states = travel(graph.known, closed_form(closed, rest, nodes), restart=0.2, hops=1)
     unit = np.concatenate(
         [
-            leave_head(closed, m, nodes, known[m], graph, states, (4, 3.0, 0.2))(held.vectors[m])
+            leave_head(m, closed, nodes, known[m], graph, states, k=4, gamma=3.0, restart=0.2)(
+                held.vectors[m]
+            )
             for m in nodes.names
         ]
     )
@@ -159,7 +162,7 @@ def test_training_goes_on_from_a_checkpoint(
     plan = {**QUICK, "epochs": 6, "cross_k": 2, "refresh_every": 4, "batch_size": 64}
     expected = CMGNN(**plan).fit(views)
     steps = 0
-    inner = module._Trainee.batch_loss
+    inner = GraphTrainee.batch_loss
 
     def dies(self: object, *args: object) -> object:
         nonlocal steps
@@ -170,7 +173,7 @@ def test_training_goes_on_from_a_checkpoint(
 
     real = module.Checkpoint
     monkeypatch.setattr(module, "Checkpoint", lambda *args: real(*args, seconds=0.0))
-    monkeypatch.setattr(module._Trainee, "batch_loss", dies)
+    monkeypatch.setattr(GraphTrainee, "batch_loss", dies)
     with pytest.raises(KeyboardInterrupt):
         CMGNN(**plan, checkpoint=tmp_path / "run").fit(views)
     resumed = CMGNN(**plan, checkpoint=tmp_path / "run").fit(views)

@@ -45,11 +45,11 @@ def test_links(tmp_path: Path) -> None:
     assert names(root, skipped) == ["a/1.txt", "again.txt"]
     reasons = {Path(failure.source).name: failure.reason for failure in skipped}
     assert reasons == {
-        "loop": "is a link to a folder, which is not followed",
-        "out": "is a link to a folder, which is not followed",
-        "stolen.txt": "is a link that leaves the folder",
-        "dead": "is a link that leads nowhere",
-        "self": "is a link that leads nowhere",
+        "loop": "is a link to a folder; such links are not followed",
+        "out": "is a link to a folder; such links are not followed",
+        "stolen.txt": "is a link out of the folder",
+        "dead": "is a link to a missing file",
+        "self": "is a link to a missing file",
     }
 
 

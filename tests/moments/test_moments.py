@@ -199,7 +199,7 @@ def test_parties_with_different_modalities_add() -> None:
     )
     masks = {"text": np.arange(60) < 30, "audio": np.arange(60) >= 30}
     assert_same(merged, Moments.of(PairedVectors(pairs.vectors, masks)), 1e-12)
-    with pytest.raises(DataError, match="cannot take out rows of audio"):
+    with pytest.raises(DataError, match="cannot subtract rows of audio"):
         Moments.of(first.select(["text", "image"])) - merged
 
 

@@ -383,9 +383,9 @@ def test_previews(workers: DecodeWorkers, shapes: Dataset, tmp_path: Path) -> No
     assert workers.clip(sound, 1.0).startswith(b"OggS")
     peaks = workers.loudness(sound, 24)
     assert len(peaks) == 24 and max(peaks) == 255
-    with pytest.raises(UnsupportedMediaError, match="only sounds have one"):
+    with pytest.raises(UnsupportedMediaError, match="only sounds have a loudness curve"):
         workers.loudness(picture, 24)
-    with pytest.raises(UnsupportedMediaError, match="only pictures have one"):
+    with pytest.raises(UnsupportedMediaError, match="only pictures have a thumbnail"):
         workers.thumbnail(sound, 24)
     with pytest.raises(MediaError):
         workers.aspect(drawing(GOOD))

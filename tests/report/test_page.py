@@ -82,8 +82,8 @@ def test_everything_is_on_the_page(html: str, made) -> None:
         "Estimated when the space was made",
         "Never paired in training",
         "Map of the space",
-        "Asked in words",
-        "Picked at random",
+        "Typed queries",
+        "Random queries",
         "What was tried and what won",
         "bad.png is truncated",
         "color-hog",
@@ -190,7 +190,7 @@ def test_hostile_words_stay_words(made, hostile) -> None:
 
 def test_an_empty_report_still_is_a_page() -> None:
     page = Page(render(Report(title="Nothing yet")))
-    assert "Not estimated" in page.text
+    assert "Not measured" in page.text
     assert "How to read this" in page.text
 
 

@@ -141,7 +141,7 @@ def test_unpaired_rows_are_refused_with_the_way_out() -> None:
     here = np.arange(40) < 20
     pairs = signal(n=40)
     split = PairedVectors(dict(pairs.vectors), {"image": here, "text": ~here})
-    with pytest.raises(DataError, match="must share a stem"):
+    with pytest.raises(DataError, match="give files that belong together the same name"):
         align(split)
 
 
@@ -154,7 +154,7 @@ def test_groups_are_kept_together() -> None:
 def test_unknown_aligner_and_parameter_are_told_before_any_work() -> None:
     with pytest.raises(InputError, match="Did you mean 'cca'"):
         align(signal(), aligner="cc")
-    with pytest.raises(InputError, match="need a named aligner"):
+    with pytest.raises(InputError, match="can be set only for one aligner"):
         align(signal(), params={"ridge": 2.0})
     with pytest.raises(InputError, match=r"sigma.*it has"):
         align(signal(), aligner="cca", params={"sigma": 2.0})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Self
 
@@ -25,6 +26,7 @@ from isthmus.aligners.base import Pairs
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.pipeline import prepare
 from isthmus.selection.candidates import (
     Candidate,
     candidates,
@@ -36,6 +38,7 @@ from isthmus.selection.candidates import (
     with_sources,
 )
 from isthmus.selection.compare import rivals
+from isthmus.selection.remember import Remembered
 from isthmus.selection.select import select
 from isthmus.space.readout import Readout
 
@@ -79,13 +82,14 @@ BEST = {
 }
 
 TOO_FEW = (
-    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
-    "closed form they start from"
+    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "than the closed form that they start from"
 )
 GRAPHS_SMOOTH = (
-    "graphs smooth, which helps to find kinds (the semantic read-out) and not single partners"
+    "graphs average over similar items; this helps to find things of the same kind (the semantic "
+    "read-out), but not single partners"
 )
-NOT_PAIRED = "for records that are not paired; name them to use them"
+NOT_PAIRED = "these are for records without pairs; to use one, name it"
 
 
 def labels(found: list[Candidate]) -> list[str]:
@@ -132,7 +136,7 @@ def test_hyper_parameters_that_are_given_are_not_searched() -> None:
         "anchors k=0.2 power=2",
         "anchors k=0.5 power=2",
     ]
-    with pytest.raises(InputError, match="need a named aligner"):
+    with pytest.raises(InputError, match="can be set only for one aligner"):
         candidates("auto", ridge=1.0)
 
 
@@ -308,6 +312,33 @@ def test_a_registered_aligner_enters_the_automatic_choice_and_can_win() -> None:
     ran = {trial.candidate.fitted for trial in chosen.trials if trial.complete}
     assert {"squares ridge=0.01", "cca ridge=3 power=1"} <= ran
     assert chosen.not_tried["trained"] == "trained heads need groups"
+
+
+class Kept:
+    """Stands for a space, and notes where it is saved."""
+
+    def save(self, folder: Path) -> None:
+        self.folder = folder
+
+
+@pytest.mark.usefixtures("own")
+def test_a_space_is_not_remembered_across_a_change_of_a_registered_aligner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    ready = prepare(PairedVectors({m: rng.normal(size=(12, 3)) for m in "ab"}))
+
+    def kept() -> Path:
+        space = Kept()
+        Remembered(tmp_path, ready).keep(space)  # type: ignore[arg-type]
+        return space.folder
+
+    first = kept()
+    assert kept() == first
+    monkeypatch.setattr(sys.modules["my_package"], "Squares", Trained)  # its code has changed
+    assert kept() != first
+    monkeypatch.setattr(ALIGNERS, "_targets", {"cca": "isthmus.aligners.closed.cca:CCA"})
+    assert kept() != first
 
 
 @pytest.mark.usefixtures("own")

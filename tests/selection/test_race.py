@@ -122,7 +122,7 @@ def test_a_clock_without_a_budget_never_ends(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_candidate_that_can_be_fitted_is_an_error_with_the_reasons() -> None:
     table = made_table()
     hopeless = Candidate("ridge", {"pivot": "smell"})
-    with pytest.raises(DataError, match="pivot 'smell' is no view"):
+    with pytest.raises(DataError, match="no view 'smell' for the pivot"):
         race(table, [hopeless], SPLITS, Clock(None))
         table.best(SPLITS)
 

@@ -94,7 +94,7 @@ def test_an_uploaded_picture_and_sound(client: TestClient, place: Place) -> None
     [
         (b"", 422, "a.png: has zero bytes"),
         (b"\x89PNG\r\n\x1a\n broken", 422, "a.png"),
-        (b"only words", 422, "files to search by can be"),
+        (b"only words", 422, "you can search by files of"),
         (b"%PDF-1.7 x", 422, "PDF"),
     ],
     ids=["empty", "broken", "text", "pdf"],

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from tests.server.conftest import HOSTILE, Place, served
 
+from isthmus.server.settings import PAGE
+
 pytestmark = pytest.mark.browser
 
 DROP = """([data, name, type]) => {
@@ -124,7 +126,7 @@ def test_a_dropped_picture_and_a_dropped_sound(browser: Any, address: str, place
         page.wait_for_function("() => document.querySelector('#said').innerText.includes('items')")
         page.evaluate(DROP, [base64.b64encode(b"nothing").decode(), "a.txt", "text/plain"])
         page.wait_for_selector("#alert:not([hidden])")
-        assert "files to search by" in page.inner_text("#alert")
+        assert "you can search by files of" in page.inner_text("#alert")
 
 
 def test_more_like_this_and_not_like_this(browser: Any, address: str) -> None:
@@ -397,7 +399,5 @@ def test_the_page_says_when_the_server_is_gone(browser: Any, address: str) -> No
 
 
 def test_script_and_style_stay_light() -> None:
-    from isthmus.server.settings import PAGE
-
     files = [path for path in PAGE.rglob("*") if path.suffix in (".js", ".css", ".html")]
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES

@@ -171,7 +171,7 @@ def test_a_full_disk_is_an_error_and_earlier_rows_stay(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(store._database.table("items").__class__, "add", full)
-    with pytest.raises(ArtifactError, match=r"No space left on device.*still readable"):
+    with pytest.raises(ArtifactError, match=r"No space left on device.*still there"):
         store.add(*rows(5, seed=9, start=50))
     monkeypatch.undo()
     assert len(store) == 10 == len(opened(tmp_path / "s"))
@@ -200,7 +200,7 @@ def test_another_space_or_another_folder_is_refused(tmp_path: Path) -> None:
         open_backend(tmp_path / "s", DIM, VIEWS, "other")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.png").touch()
-    with pytest.raises(ArtifactError, match="is not empty and holds no store"):
+    with pytest.raises(ArtifactError, match="is not empty and is not a store"):
         open_backend(tmp_path / "photos", DIM, VIEWS, "space")
     (tmp_path / "s/store.json").write_text("{")
     with pytest.raises(IntegrityError, match=r"store\.json is damaged"):

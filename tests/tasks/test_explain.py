@@ -211,7 +211,7 @@ def test_vectors_of_a_user_have_no_parts_but_training_pairs() -> None:
     x = rng.normal(size=(50, 4))
     space = align({"a": x, "b": x @ rng.normal(size=(4, 3))}, aligner="ridge", nested=False)
     found = explain(space, x[0], "a", (x @ np.eye(4, 3))[1], "b")
-    assert not found.query.places and "cannot say which part" in found.query.method
+    assert not found.query.places and "cannot explain which parts" in found.query.method
     assert found.to_json()["query"]["parts"] == []
     total = found.pairs.values.sum() + found.pairs.residual
     assert total == pytest.approx(found.score, abs=1e-6)

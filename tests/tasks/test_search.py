@@ -100,7 +100,7 @@ def test_weights_of_terms_are_those_of_scores(store: Store) -> None:
 def test_filters_and_views(store: Store) -> None:
     found = store.search("red", where='path~"图*" and size>0', k=36, words=False).hits
     assert found and {h.modality for h in found} == {"image"}
-    with pytest.raises(InputError, match="no view 'video'; it joins text, image, audio"):
+    with pytest.raises(InputError, match="no view 'video'; its views are text, image, audio"):
         store.search("red", views="video")
     with pytest.raises(InputError, match="no view 'caption'"):
         store.search("red", asked_as="caption")

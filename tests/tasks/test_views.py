@@ -12,6 +12,7 @@ from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
 
 from isthmus.core.errors import InputError
 from isthmus.core.view import Direction
+from isthmus.report.pages.explanation.words import sentences
 from isthmus.space import Space
 from isthmus.store import content_id, item_id
 from isthmus.tasks import Query, Store
@@ -130,6 +131,7 @@ def test_an_explanation_names_its_views(store: Store, folders: dict[str, Path]) 
     other = store.explain(asked, item, item_view=FRONT)
     assert (other.query.view, other.item.view) == (ANSWER, FRONT)
     assert other.score != pytest.approx(made.score, abs=1e-3)
+    assert "pictures of the training data in the view photo – b." in sentences(made)[0]
 
 
 def test_a_space_is_saved_with_its_views(shared: Space, tmp_path: Path) -> None:

@@ -293,7 +293,9 @@ def test_a_time_limit_leaves_a_checkpoint_to_go_on_from(tmp_path: Path) -> None:
 )
 def test_the_checkpoint_of_another_training_is_refused(rows, plan, name, message, tmp_path) -> None:
     train(Line(), ROWS, PLAN, checkpoint=Checkpoint(tmp_path, "data"))
-    with pytest.raises(FingerprintError, match=f"of another training: its {message}; name another"):
+    with pytest.raises(
+        FingerprintError, match=f"of another training: its {message}; choose another"
+    ):
         train(Line(), rows, plan, checkpoint=Checkpoint(tmp_path, name))
 
 

@@ -167,7 +167,10 @@ class MomentsAligner(Aligner):
     def forget(self, pairs: Pairs) -> Self:
         """Learn the heads as if these rows, seen before, had never been there."""
         if not hasattr(self, "moments_"):
-            raise NotFittedError(f"{type(self).__name__} has seen nothing that it could forget")
+            raise NotFittedError(
+                f"{type(self).__name__} has not seen any rows, so it cannot forget any; call fit "
+                "first"
+            )
         return self.fit_moments(self.moments_ - Moments.of(self.admit(pairs)))
 
     def fit_moments(self, moments: Moments) -> Self:
@@ -238,11 +241,14 @@ def pivot_of(moments: Moments, pivot: str | None) -> str:
             ),
         )
     if pivot not in moments.dims:
-        raise DataError(f"pivot {pivot!r} is no view; there are: {', '.join(moments.dims)}")
+        raise DataError(
+            f"there is no view {pivot!r} for the pivot; the views are {', '.join(moments.dims)}"
+        )
     for m in moments.views:
         if m != pivot and moments.count(m, pivot) <= 0:
             raise DataError(
-                f"no record has both {m} and the pivot {pivot}; use CCA, which chains pairs"
+                f"no record has both {m} and the pivot {pivot}; use CCA, which can join them "
+                "through other views"
             )
     return pivot
 

@@ -14,6 +14,7 @@ from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.validate import check_vectors
 
 _BLOCK = 2048
+"""Items mapped at once, which bounds memory."""
 
 
 class Joint(NamedTuple):

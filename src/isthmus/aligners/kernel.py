@@ -19,6 +19,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 
 _MIN_CENTRES = 2
+"""A single centre lies at the mean and has no direction."""
 _CENTRES = 1000
 """Placed unless told otherwise; the automatic choice widens the best kernels alone to 2,500."""
 _RANK = 1e-6

@@ -117,10 +117,10 @@ class Growth:
 
 
 PLAIN_CCA = Related("cca", {"ridge": 3.0, "power": 1.0}, taken=("ridge", "power", "components"))
-"""The plain head that graphs and trained heads must beat; ridge and power are those that most
-often win on Tux Paint (``benchmarks/results/ablation.json``)."""
+"""The plain head that graphs and trained heads must beat; ridge and power are those of
+the base that every part is measured against in docs/ablation.md."""
 NOT_PAIRED = Condition(
-    "for records that are not paired; name them to use them",
+    "these are for records without pairs; to use one, name it",
     by_name=True,
 )
 """Of aligners that learn from shapes; with pairs the closed forms find more."""

@@ -39,7 +39,7 @@ class Diagnosis:
         curves: One for every two views with enough pairs.
         kinds: Groups by how well they are found, where there are groups.
         hubs: Hubness of every direction.
-        gaps: View gap of every two views.
+        gaps: Modality gap of every two views.
         suspects: Pairs that may not belong together.
         duplicates: Near-duplicates of every view.
         by_group: Whether splits kept the groups whole.

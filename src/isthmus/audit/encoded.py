@@ -149,8 +149,8 @@ def joinable(
     """
     if len(views) < 2:
         raise DataError(
-            f"{name} has {views[0]} alone, need two views; files that belong together "
-            "must share a stem (cat.png, cat.txt) or a table row"
+            f"{name} has only the view {views[0]}, need two; give files that belong together the "
+            "same name (cat.png, cat.txt) or put them into one table row"
         )
     found = {(a, b): shared(a, b) for a, b in combinations(views, 2)}
     enough = [pair for pair, n in found.items() if n >= MIN_RECORDS]
@@ -158,7 +158,7 @@ def joinable(
         counts = ", ".join(f"{a}–{b}: {n}" for (a, b), n in found.items())
         raise DataError(
             f"{name}: too few records have two views ({counts}), need at least "
-            f"{MIN_RECORDS} to hold some out and to learn from the rest; add records"
+            f"{MIN_RECORDS}, because some are held out for the test; add records"
         )
     return enough
 

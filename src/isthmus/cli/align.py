@@ -33,25 +33,42 @@ if TYPE_CHECKING:
 
 _SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
 _ENCODER = typer.Option(
-    None, "--encoder", "-e", metavar="VIEW=ID", help="Such as text=universal. Repeatable."
+    None,
+    "--encoder",
+    "-e",
+    metavar="VIEW=ID",
+    help="Encoder of a view, for example text=universal. Also makes a table column a view: "
+    "photo=efficientnet-lite0. Repeatable.",
 )
 _ALIGNER = typer.Option(
-    "auto", help="auto; or cca, ridge, procrustes, anchors, contrastive, cm-gnn, unpaired, …"
+    "auto",
+    help="auto compares several methods. Or name one: cca, ridge, procrustes, anchors, "
+    "contrastive, cm-gnn, unpaired, …",
 )
 _PARAM = typer.Option(
-    None, "--param", "-p", metavar="NAME=VALUE", help="Fix a hyper-parameter. Repeatable."
+    None,
+    "--param",
+    "-p",
+    metavar="NAME=VALUE",
+    help="Set a hyper-parameter of the named aligner, for example ridge=3. Repeatable.",
 )
 _GROUPS = typer.Option(
-    True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
+    True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
 )
 _ALSO = typer.Option(
-    None, help="Another data set to learn from, as far as it helps on DATA. Repeatable."
+    None,
+    help="Other data to learn from. It is used only if it improves held-out results on DATA. "
+    "Repeatable.",
 )
 _READOUT = typer.Option(
-    "instance", help="Choose for: instance, the one that belongs; semantic, what is alike."
+    "instance",
+    help="What to choose the method for. instance: find the one true partner. semantic: find "
+    "things of the same kind (needs groups).",
 )
 _BUDGET = typer.Option(
-    None, metavar="TIME", help="Time for choosing, such as 30s or 5m. Default: what it takes."
+    None,
+    metavar="TIME",
+    help="Time limit for choosing, for example 30s or 5m. Default: no limit.",
 )
 
 
@@ -68,15 +85,16 @@ def command(
     also: list[str] = _ALSO,
     readout: str = _READOUT,
     budget: str = _BUDGET,
-    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Replace a space that is there."),
+    report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing space."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Choose heads that join the views of DATA, measure them, and save the space.
+    """Make a space from DATA.
 
-    Exits with 3, and writes nothing, if held-out pairs do no better than shuffled ones.
+    The command compares methods, keeps the best one, and measures it on held-out pairs. If
+    held-out pairs match no better than shuffled pairs, it writes nothing and ends with exit code 3.
     """
     from isthmus.datasets import load
     from isthmus.pipeline import default_cache, prepare
@@ -127,7 +145,7 @@ def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int) -> None:
     from isthmus.report import report_on
 
-    note = "The map and the examples show records that the heads were fitted on."
+    note = "The map and the examples show records that the space learned from."
     title = f"Space from {dataset.name}"
     report_on(path, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
 
@@ -147,7 +165,7 @@ def _print(space: Space) -> None:
         console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(NOTE)
     else:
-        console.print("Not estimated: needs records of at least three groups.")
+        console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
     list_left_out(rows_of(report.data.left_out))
 
@@ -162,6 +180,6 @@ def _print_late(report: SpaceReport) -> None:
         run, planned = report.estimate.folds, report.estimate.planned
     if late or run < planned:
         out().print(
-            f"The time budget of {report.settings.budget:g} s ended: {late} candidates were not "
-            f"tried, {run} of {planned} outer folds were run."
+            f"The time limit of {report.settings.budget:g} s is over. {late} candidates were not "
+            f"tried, and {run} of {planned} outer folds were run."
         )

@@ -29,14 +29,14 @@ EXIT_PARTLY = 4
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 80
 
-JSON_OPTION = typer.Option(False, "--json", help="Print one JSON document, for machines.")
-SEED_OPTION = typer.Option(0, "--seed", help="Seed of splits, shuffles and samples.")
+JSON_OPTION = typer.Option(False, "--json", help="Print the results as one JSON document.")
+SEED_OPTION = typer.Option(0, "--seed", help="Seed for all random choices.")
 DATA_OPTION = typer.Option(
     None,
     "--data-option",
     "-d",
     metavar="NAME=VALUE",
-    help="Option of the data set, such as languages=en,zh. Repeatable.",
+    help="Option of the data set, for example languages=en,zh. Repeatable.",
 )
 COLUMN_OPTION = typer.Option(
     None,
@@ -45,13 +45,20 @@ COLUMN_OPTION = typer.Option(
     help="What a column of a table holds, such as reply=answer:text or photo=image. Repeatable.",
 )
 CACHE_OPTION = typer.Option(
-    True, "--cache/--no-cache", help="Reuse vectors and choices computed before."
+    True, "--cache/--no-cache", help="Reuse vectors and results from earlier runs."
 )
 STORE_OPTION = typer.Option(
-    None, "--store", "-s", metavar="DIR", help="Folder of the store. Default: one for this user."
+    None,
+    "--store",
+    "-s",
+    metavar="DIR",
+    help="Folder of the store. Default: your own store in the data folder.",
 )
 SPACE_OPTION = typer.Option(
-    None, "--space", metavar="DIR", help="Folder of a space. Default: the one that is shipped."
+    None,
+    "--space",
+    metavar="DIR",
+    help="Folder of a space. Default: the space of the store, or the starter space.",
 )
 
 
@@ -75,7 +82,9 @@ def guarded(app: Callable[..., object]) -> int:
     else:
         return 0
     if code == EXIT_INTERRUPTED:
-        err().print("\nInterrupted. Vectors computed so far are kept; run it again to go on.")
+        err().print(
+            "\nInterrupted. All vectors so far are kept. Run the command again to continue."
+        )
     return code
 
 
@@ -140,7 +149,7 @@ def check_output(path: Path | None) -> None:
     if path is None:
         return
     if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file in it")
+        raise InputError(f"{path} is a folder; give the name of a file")
     check_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
 

@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.
 
 @app.command("list")
 def list_(as_json: bool = JSON_OPTION) -> None:
-    """Name the data sets that isthmus knows, and where they are."""
+    """List the ready-made data sets and where they are."""
     from isthmus.datasets import find, names
 
     places = {name: None if name == "shapes" else find(name) for name in names()}
@@ -29,7 +29,7 @@ def list_(as_json: bool = JSON_OPTION) -> None:
         print_json({name: None if place is None else str(place) for name, place in places.items()})
         return
     for name, place in places.items():
-        absent = "drawn when asked for" if name == "shapes" else f"isthmus data get {name}"
+        absent = "drawn when you use it" if name == "shapes" else f"isthmus data get {name}"
         out().print(f"{name:12} {place or absent}")
 
 
@@ -37,7 +37,7 @@ def list_(as_json: bool = JSON_OPTION) -> None:
 def get(
     name: str = typer.Argument(help="tuxpaint or openclipart."), as_json: bool = JSON_OPTION
 ) -> None:
-    """Fetch a data set with this machine's package client, without root."""
+    """Download a data set with apt-get. You need no root rights."""
     from isthmus.datasets import get as fetch
 
     with progress_bar(quiet=as_json) as progress:
@@ -55,7 +55,7 @@ def show(
     column: list[str] = COLUMN_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Say what is in a data set: records, views, pairs, and what could not be used."""
+    """Show what is in a data set: records, views, pairs, and what cannot be used."""
     from itertools import combinations
 
     from isthmus.core.view import View, ViewPair

@@ -89,15 +89,15 @@ def command(
         Path("isthmus-demo"), "--out", "-o", help="Folder for the space and the report."
     ),
     data: str = typer.Option(
-        "auto", help="tuxpaint, shapes, or auto: tuxpaint where it can be had."
+        "auto", help="tuxpaint, shapes, or auto. auto takes tuxpaint if it can be downloaded."
     ),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Join text, image and sound of a real data set, measure every direction, write a report.
+    """Join pictures, captions and sounds of a ready-made data set, and write a report.
 
-    Pictures and sounds are never paired in training: they meet through their captions.
+    No training record has both a picture and a sound. They meet only through their captions.
     """
     started = time.monotonic()
     with progress_bar(quiet=as_json) as progress:
@@ -162,7 +162,9 @@ def _choose(data: str, progress: Progress, *, quiet: bool) -> str:
         get("tuxpaint", progress=progress)
     except IsthmusError as error:
         if not quiet:
-            err().print(f"Tux Paint cannot be fetched ({error}); going on with drawn shapes.")
+            err().print(
+                f"Tux Paint cannot be downloaded ({error}). The demo uses drawn shapes instead."
+            )
         return "shapes"
     return "tuxpaint"
 
@@ -214,16 +216,16 @@ def _report(made: _Demo, path: Path) -> Path:
     from isthmus.report import report_on, text_queries
 
     notes = [
-        f"{len(made.test)} records were held out at random before anything was learned. Figures, "
-        "map and examples show them alone.",
-        "Pictures and sounds were never in one record in training; they meet through captions.",
+        f"{len(made.test)} records were kept aside at random. The numbers, the map and the "
+        "examples show only these records.",
+        "No training record had both a picture and a sound. They meet only through captions.",
     ]
     for language, directions in made.by_language.items():
         row = directions.get(Direction(TEXT, IMAGE))
         if row is not None:
             notes.append(
-                f"{LANGUAGES[language]} captions alone find their picture among "
-                f"{row.n_gallery} in the first ten {row.r10:.0%} of the time."
+                f"With captions in {LANGUAGES[language]} only, the right picture is among the "
+                f"first ten of {row.n_gallery} in {row.r10:.0%} of the cases."
             )
     typed = _captions(made.name, made.test, made.seed)
     typed += list(_OWN_QUERIES.get(made.name, {}).items())
@@ -263,7 +265,7 @@ def _print(made: _Demo) -> None:
     title = f"{len(made.test)} held-out records"
     console.print(directions_table(title, made.found, emergent=frozenset(made.emergent)))
     console.print(NOTE)
-    console.print("* never seen together in training")
+    console.print("* no training record had both views")
     for language, figures in made.by_language.items():
         parts = ", ".join(f"{way} R@10 {row.r10:.3f}" for way, row in figures.items())
-        console.print(f"Queries in {LANGUAGES[language]} alone: {parts}")
+        console.print(f"Queries only in {LANGUAGES[language]}: {parts}")

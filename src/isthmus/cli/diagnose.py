@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 _SHOWN = 10
 _TWINS = 4
 _HEADS = {
-    "encoders": "Which encoders fit",
+    "encoders": "Which encoders fit together",
     "pairs": "What more pairs would bring",
-    "kinds": "Kinds that are found worst",
-    "hubs": "Hubs",
-    "mismatches": "Pairs that may not belong together",
+    "kinds": "Groups that are found worst",
+    "hubs": "Hubness",
+    "mismatches": "Pairs that may be wrong",
     "duplicates": "Near-duplicates",
 }
 
@@ -49,22 +49,23 @@ def command(
         "--encoder",
         "-e",
         metavar="VIEW=ID",
-        help="Such as text=universal. Repeatable, also for one view; the first of each is the "
-        "one whose pairs are looked at. Default: all that are installed.",
+        help="Encoder of a view, for example text=universal. Repeatable, also for the same view; "
+        "the first one of a view is used for all other checks. Default: all installed encoders.",
     ),
     groups: bool = typer.Option(
-        True, "--groups/--no-groups", help="Keep records of one group on one side of a split."
+        True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
     ),
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
-    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Look at DATA before a space is made: encoders, learning curve, hubs, doubtful pairs.
+    """Check DATA before you make a space.
 
-    Every figure is of held-out pairs and one cheap closed form.
+    The command shows which encoders fit together, what more pairs would bring, and which pairs may
+    be wrong. All numbers come from held-out pairs and one fast method.
     """
     from isthmus.audit import diagnose
     from isthmus.pipeline import default_cache
@@ -109,7 +110,7 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
         for line in details.get(part, ()):
             console.print(f"  {escape(line)}")
     for name, reason in found.encoded.unusable.items():
-        console.print(f"\nWithout {escape(name)}: {escape(reason)}")
+        console.print(f"\n{escape(name)} was not compared: {escape(reason)}")
     list_left_out(rows_of(found.failures))
 
 

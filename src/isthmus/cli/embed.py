@@ -30,7 +30,7 @@ from isthmus.tasks.retrieval.views import view_meant
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
-    inputs: list[str] = typer.Argument(help="Texts, or files and folders of media."),
+    inputs: list[str] = typer.Argument(help="Texts, or files and folders."),
     view: str = typer.Option(
         None, help="View that the inputs belong to. Default: the one that reads text."
     ),
@@ -40,16 +40,18 @@ def command(
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Map INPUTS into the space, as unit vectors.
+    """Turn INPUTS into unit vectors of a space.
 
-    For a view of text, INPUTS are the texts themselves; for any other, they are files, or folders
-    of which every file of the view's modality is taken. Exits with 4 if some inputs could not be
-    used; the others are there.
+    For a view of text, INPUTS are the texts themselves. For other views, they are files or
+    folders. If some inputs cannot be used, the command writes the others and ends with exit
+    code 4.
     """
     from isthmus.pipeline import default_cache
 
     if output is None and not as_json:
-        raise InputError("say where the vectors go: --out FILE.npz, or --json to print them")
+        raise InputError(
+            "name a file for the vectors with --out FILE.npz, or print them with --json"
+        )
     check_output(output)
     loaded = spaces.Space.load(space)
     view, things = _inputs(loaded, inputs, view)
@@ -87,12 +89,15 @@ def _inputs(
     if view is None:
         view = view_meant(space, TEXT, way_out=way_out)
     elif view not in space.views:
-        raise InputError(f"the space has no view {view!r}; it joins {', '.join(space.views)}")
+        raise InputError(f"the space has no view {view!r}; its views are {', '.join(space.views)}")
     modality = space.modalities[view]
     if modality != TEXT:
         return view, list(_files(inputs, modality))
     if any(is_file(text) for text in inputs):
-        err().print("Taken as words, though a file has that name; for files say --view.")
+        err().print(
+            "A file has this name, but it was read as words. To read files, name their view "
+            "with --view."
+        )
     return view, list(inputs)
 
 
@@ -124,5 +129,5 @@ def _files(inputs: Sequence[str], modality: str) -> list[Path]:
             raise InputError(f"there is no file or folder {text!r}")
         files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
     if not files:
-        raise InputError(f"{', '.join(inputs)}: nothing in there is {modality}")
+        raise InputError(f"{', '.join(inputs)}: there is no {modality} in it")
     return files

@@ -29,14 +29,14 @@ def command(
     *,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
-    report: Path | None = typer.Option(None, help="Also write an HTML report to this file."),
+    report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Measure every direction that the records of DATA have, with both read-outs.
+    """Measure a space on DATA, in every direction and with both read-outs.
 
-    Use records that the space was not made from; those it was made from flatter it.
+    Use records that the space did not learn from. Otherwise the numbers are too good.
     """
     from isthmus.cli.tables import NOTE, directions_table
     from isthmus.pipeline import default_cache, prepare
@@ -49,7 +49,7 @@ def command(
     if len(shared) < 2:
         raise DataError(
             f"{space} joins {', '.join(loaded.views)}, but {dataset.name} has "
-            f"{', '.join(dataset.views)}; two views in common are needed"
+            f"{', '.join(dataset.views)}; they must have two views in common"
         )
     dataset = dataset.select(shared)
     with progress_bar(quiet=as_json) as progress:
@@ -73,7 +73,7 @@ def command(
     console.print(directions_table(title, found, None, emergent))
     console.print(NOTE)
     if emergent:
-        console.print("* never seen together in training")
+        console.print("* no training record had both views")
     list_left_out(left_out)
     if report:
         console.print(f"Report in {report}")

@@ -40,31 +40,34 @@ _BAR = 24
 
 def command(
     query: str = typer.Argument(help="Words, the path of a picture or sound, or id:… of an item."),
-    item: str = typer.Argument(help="What it is compared with: words, a path, or id:…"),
+    item: str = typer.Argument(help="The item to compare with: words, a path, or id:…"),
     *,
     space: str | None = SPACE_OPTION,
     store: Path | None = STORE_OPTION,
     asked_as: str | None = typer.Option(
-        None, "--as", help="View of the query. Default: the one that reads such a file, or words."
+        None, "--as", help="View of the query. Default: the view that its file fits, or text."
     ),
-    item_view: str | None = typer.Option(None, help="The same for the item."),
+    item_view: str | None = typer.Option(None, help="View of the item."),
     output: Path | None = typer.Option(
-        None, "--out", "-o", help="Also write one HTML page to this file."
+        None, "--out", "-o", help="Write an HTML page to this file, too."
     ),
     data: str | None = typer.Option(
-        None, help="The data set of the space, to show the training pairs on the page."
+        None,
+        help="The data that the space learned from. With it, the page shows the training pairs.",
     ),
-    seed: int = typer.Option(0, help="Of the orders in which many parts are put together."),
+    seed: int = typer.Option(
+        0, help="Seed for the order of the parts, if there are too many to try all orders."
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Say which words, places, moments and training pairs make the score of QUERY and ITEM."""
+    """Show which words, cells, moments and training pairs make up the score of QUERY and ITEM."""
     from isthmus.report.pages.explanation.page import write_explanation
     from isthmus.report.pages.explanation.words import sentences
 
     check_output(output)
     stored = any(text.startswith(STORED) for text in (query, item))
     if space is not None and (store is not None or stored):
-        raise InputError("a store has a space of its own: name --store or --space, not both")
+        raise InputError("a store has its own space; give --store or --space, not both")
     records = _records(data)
     with _opened(store, space, stored=stored) as opened:
         known = opened.space.modalities
@@ -104,11 +107,11 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
     if given.startswith(STORED):
         return given.removeprefix(STORED)
     if view is not None and view not in known:
-        raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+        raise InputError(f"the space has no view {view!r}; its views are {', '.join(known)}")
     modality = None if view is None else known[view]
     if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():
-            raise InputError("there is nothing to explain: the text is empty")
+            raise InputError("the text is empty, so there is nothing to explain")
         return MediaItem.from_text(given)
     return item_from_path(Path(given).expanduser(), modality)
 
@@ -149,7 +152,7 @@ def _print_side(console: Console, side: Side) -> None:
     else:
         console.print(_sentence(side))
     total = signed(float(side.values.sum()))
-    console.print(f"start {signed(side.baseline)}, parts {total}; {side.method}", style="dim")
+    console.print(f"baseline {signed(side.baseline)}, parts {total}; {side.method}", style="dim")
 
 
 def _sentence(side: Side) -> Text:
@@ -225,6 +228,7 @@ def _print_pairs(console: Console, made: Explanation) -> None:
     rest = float(support.values.sum()) - sum(pair.value for pair in listed)
     others = len(support.ids) - len(listed)
     console.print(
-        f"  {signed(rest)} the other {others:,}; {signed(support.residual)} outside of them",
+        f"  {signed(rest)} from the other {others:,} pairs; "
+        f"{signed(support.residual)} from no pair",
         style="dim",
     )

@@ -44,22 +44,30 @@ def command(
         "other modalities are passed over. Repeatable.",
     ),
     include: list[str] = typer.Option(
-        None, metavar="PATTERN", help="Only files that match, such as '*.jpg'. Repeatable."
+        None,
+        metavar="PATTERN",
+        help="Read only files that match, for example '*.jpg'. Repeatable.",
     ),
     exclude: list[str] = typer.Option(
-        None, metavar="PATTERN", help="No files that match, such as 'thumbnails/*'. Repeatable."
+        None,
+        metavar="PATTERN",
+        help="Leave out files that match, for example 'thumbnails/*'. Repeatable.",
     ),
     retry: bool = typer.Option(
-        False, "--retry", help="Look again at files that could not be used before."
+        False, "--retry", help="Try files again that could not be used before."
     ),
-    dry_run: bool = typer.Option(False, "--dry-run", help="Only say what would be done."),
-    watch: bool = typer.Option(False, "--watch", help="Go on, and follow changes, until Ctrl-C."),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what the command would do, and do nothing."
+    ),
+    watch: bool = typer.Option(
+        False, "--watch", help="Keep running and index every change, until Ctrl-C."
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make pictures, sounds and texts in PATHS searchable.
 
-    Files that have not changed are not read again; originals are never touched. Exits with 4
-    if some files could not be used; the others are there.
+    Files that have not changed are not read again. Your files are never changed. If some files
+    cannot be used, the command adds the others and ends with exit code 4.
     """
     _one_arena()
     with open_store(store, space, create=True) as opened:
@@ -124,7 +132,7 @@ def _say(report: IndexReport, store: Store) -> None:
     """What was done, in words."""
     console = out()
     if report.seen_nothing:
-        console.print("There is no file to index there; hidden ones are passed over.")
+        console.print("There are no files to index. Hidden files are ignored.")
         return
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
@@ -132,12 +140,14 @@ def _say(report: IndexReport, store: Store) -> None:
         f"{report.unchanged:,} files unchanged. The store now holds {len(store):,} items."
     )
     _list("moved", [f"{a}  (was {b})" for a, b in report.moved])
-    _list("copies of files that are there", [f"{a}  =  {b}" for a, b in report.copies])
-    _list("nearly alike", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
-    _list("no longer there, kept and marked", report.gone)
+    _list("copies of other files", [f"{a}  =  {b}" for a, b in report.copies])
+    _list("near-duplicates", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
+    _list("gone; their items are kept and marked", report.gone)
     if report.unsupported:
         kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
-        console.print(f"{len(report.unsupported)} files are of kinds that are not read: {kinds}")
+        console.print(
+            f"{len(report.unsupported)} files have a format that isthmus does not read: {kinds}"
+        )
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 
 
@@ -159,8 +169,9 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
         )
         return
     out().print(
-        f"Would read {len(todo.fresh):,} new or changed files ({size / 1e6:,.1f} MB) and mark "
-        f"{len(todo.gone)} as gone; {todo.unchanged:,} are unchanged. Nothing was written."
+        f"The command would read {len(todo.fresh):,} new or changed files "
+        f"({size / 1e6:,.1f} MB) and mark {len(todo.gone)} as gone. {todo.unchanged:,} files are "
+        "unchanged. Nothing was written."
     )
     _list("new or changed", [str(found.path) for found in todo.fresh])
     list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
@@ -174,7 +185,7 @@ def _follow(
 
     watchfiles = require("watchfiles", extra="store", purpose="--watch")
     if not as_json:
-        out().print("Watching for changes; Ctrl-C ends it.")
+        out().print("Watching for changes. Press Ctrl-C to stop.")
     for _ in watchfiles.watch(*paths, raise_interrupt=True, debounce=1000):
         report = add()
         if as_json:

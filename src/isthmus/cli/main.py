@@ -24,7 +24,7 @@ from isthmus.core.version import __version__
 
 app = typer.Typer(
     name="isthmus",
-    help="Join frozen encoders of text, image, audio and any vectors into one space.",
+    help="Search pictures, sounds and texts by one another, and make spaces from your own data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -53,10 +53,10 @@ def _version(value: bool) -> None:
 @app.callback()
 def main(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
-    """Join frozen encoders of text, image, audio and any vectors into one space."""
+    """Search pictures, sounds and texts by one another, and make spaces from your own data."""
 
 
 def run() -> None:

@@ -27,7 +27,7 @@ _THUMBNAIL = 24
 @with_search_options
 def command(
     query: list[str] = typer.Argument(
-        help="Words, or the path of a picture or sound; several joined by + and -: "
+        help="Words, or the path of a picture or sound. Combine several with + and -: "
         "'\"red kangaroo\" + photo.jpg - cartoon'."
     ),
     store: Path | None = STORE_OPTION,
@@ -35,16 +35,18 @@ def command(
     *,
     options: SearchOptions,
     nearest: bool = typer.Option(
-        False, "--nearest", help="Show the nearest items even where nothing matches."
+        False, "--nearest", help="Show the nearest items even if nothing matches."
     ),
     thumbnails: bool | None = typer.Option(
-        None, "--thumbnails/--no-thumbnails", help="Default: where the terminal shows pictures."
+        None,
+        "--thumbnails/--no-thumbnails",
+        help="Show pictures in the terminal. Default: if the terminal can.",
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Find items by words in 16 languages, by a picture, by a sound, or by several at once.
+    """Find items by words in 16 languages, a picture, a sound, or several of these.
 
-    Exits with 5 if nothing matches.
+    If nothing matches, the command ends with exit code 5.
     """
     with open_store(store, space) as opened:
         results = opened.search(" ".join(query), options)
@@ -63,7 +65,7 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         console.print("The store is empty. Fill it with: isthmus index PATHS")
         return
     if results.nothing:
-        more = "" if nearest or not results.hits else " --nearest shows what comes closest."
+        more = "" if nearest or not results.hits else " To see the nearest items, add --nearest."
         console.print(f"Nothing matches.{more}")
     if not results.nothing or nearest:
         show = _thumbnails(thumbnails)
@@ -72,7 +74,8 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
         err().print(
-            f"[dim]Scores of {listed} are uncalibrated: no pairs were held out for them.[/]"
+            f"[dim]The results for {listed} have no probability, because the space has no "
+            "held-out pairs for this direction.[/]"
         )
 
 

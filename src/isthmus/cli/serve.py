@@ -14,20 +14,23 @@ def command(
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
-    port: int = typer.Option(8765, min=0, max=65_535, help="Port; 0 for one that is free."),
+    port: int = typer.Option(
+        8765, min=0, max=65_535, help="Port to listen on; 0 takes any free port."
+    ),
     name: list[str] = typer.Option(
-        None, help="Host name under which it is asked, behind a proxy. Repeatable."
+        None, help="Host name that people use if the server is behind a proxy. Repeatable."
     ),
     allow: list[Path] = typer.Option(
-        None, metavar="DIR", help="Folder that may be indexed from the page. Repeatable."
+        None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
 ) -> None:
-    """Serve a store: an API, a page for people, tools for language models.
+    """Serve a store: a page for people, an API, and tools for language models.
 
-    Listens on this machine only, unless --host says otherwise. With that, or a --name, other
-    machines may ask: then ISTHMUS_TOKEN must hold a token that callers show. Without --allow, and
-    only for this machine, the home folder may be indexed from the page. Ctrl-C ends it.
+    By default, only this machine can reach the server. With --host or --name, other machines can,
+    too; you must then set a token in ISTHMUS_TOKEN. The page can index the folders that you name
+    with --allow. If only this machine can reach the server and there is no --allow, it can index
+    your home folder. Press Ctrl-C to stop.
     """
     from isthmus.cli.opening import open_store
     from isthmus.core.extras import require
@@ -49,7 +52,7 @@ def command(
 
     def ready(address: str) -> None:
         out().print(f"Serving {opened.folder}, {len(opened):,} items, on {address}")
-        err().print("[dim]Ctrl-C ends it.[/]")
+        err().print("[dim]Press Ctrl-C to stop.[/]")
         if open_page:
             typer.launch(address)
 

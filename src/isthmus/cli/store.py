@@ -23,10 +23,10 @@ def status(
     store: Path | None = STORE_OPTION,
     failed: bool = typer.Option(False, "--failed", help="List files that could not be used."),
     gone: bool = typer.Option(False, "--gone", help="List files that are no longer there."),
-    copies: bool = typer.Option(False, "--copies", help="List files of one content."),
+    copies: bool = typer.Option(False, "--copies", help="List files with the same content."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Say what is in a store."""
+    """Show what is in a store."""
     with open_store(store) as opened:
         counts, records = opened.status(), list(opened.backend.files().values())
         folder, modalities = opened.folder, opened.space.modalities
@@ -66,12 +66,13 @@ def status(
 def doctor(
     store: Path | None = STORE_OPTION,
     deep: bool = typer.Option(False, "--deep", help="Read every row and check its checksum."),
-    repair: bool = typer.Option(False, "--repair", help="Mend what can be mended."),
+    repair: bool = typer.Option(False, "--repair", help="Repair what can be repaired."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check a store for damage; with --repair go back to the last good state and say what is lost.
+    """Check a store for damage.
 
-    Exits with 1 if damage is left.
+    With --repair, go back to the last good state and list what is lost. If damage is left, the
+    command ends with exit code 1.
     """
     with open_store(store) as opened:
         found = opened.check(deep=deep, repair=repair)
@@ -89,14 +90,16 @@ def doctor(
             for name in each.ids[:20]:
                 out().print(f"  {name}")
         more = "" if deep else " (--deep also reads every row)"
-        hint = "; mend with: isthmus doctor --repair" if left and not repair else ""
-        out().print(f"{folder}: {f'{len(left)} damages left{hint}' if left else f'sound{more}'}")
+        hint = "; repair them with: isthmus doctor --repair" if left and not repair else ""
+        out().print(
+            f"{folder}: {f'{len(left)} damages left{hint}' if left else f'no damage found{more}'}"
+        )
     if left:
         raise typer.Exit(EXIT_FAILED)
 
 
 def forget(
-    paths: list[str] = typer.Argument(None, help="Files, or folders whose files are meant."),
+    paths: list[str] = typer.Argument(None, help="Files, or folders with all files in them."),
     item: list[str] = typer.Option(None, "--id", help="Id of an item. Repeatable."),
     view: list[str] = typer.Option(
         None, help="Only items of this view; with nothing else named, all of them. Repeatable."
@@ -104,9 +107,9 @@ def forget(
     store: Path | None = STORE_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Remove items from a store for good, older versions included; the files stay as they are."""
+    """Remove items and their old versions from a store. Your files stay as they are."""
     if not paths and not item and not view:
-        raise InputError("name files, folders, --id or --view of what is to be forgotten")
+        raise InputError("name the files or folders to forget, or give --id or --view")
     with open_store(store) as opened:
         removed = opened.forget(paths or (), item or (), views=view or ())
         left = len(opened)

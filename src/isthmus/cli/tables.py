@@ -35,7 +35,7 @@ def directions_table(
     columns = ["R@1", "R@10", "chance"]
     if null:
         columns.append("shuffled")
-    for column in [*columns, "median", "mAP", "among"]:
+    for column in [*columns, "median", "mAP", "gallery"]:
         table.add_column(column, justify="right", no_wrap=True)
     for direction, readouts in measured.directions.items():
         row = readouts.instance
@@ -55,8 +55,8 @@ def directions_table(
 
 
 NOTE = (
-    "Recall and median rank by the instance read-out, mAP by category by the semantic one; "
-    "chance and shuffled are of R@10."
+    "Recall and median rank use the instance read-out; mAP by group uses the semantic read-out. "
+    "The columns chance and shuffled show R@10."
 )
 """What a reader of the table has to know."""
 

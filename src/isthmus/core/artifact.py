@@ -134,13 +134,13 @@ def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: b
         other = not folder.is_dir() or any(folder.iterdir())
     if other:
         raise ArtifactError(
-            f"{folder} exists and is not a saved {kind}; choose another name or empty it first"
+            f"{folder} exists and is not a saved {kind}; choose another name, or empty the folder"
         )
     foreign = {path.name for path in folder.iterdir()} - {DOCUMENT, TENSORS, "README.md", *own}
     if foreign:
         raise ArtifactError(
-            f"{folder} also holds {', '.join(sorted(foreign)[:3])}, which is not of the {kind} and "
-            "would be lost; move it or choose another name"
+            f"{folder} also contains {', '.join(sorted(foreign)[:3])}, which would be lost; move "
+            "it, or choose another name"
         )
     if not replace and (folder / DOCUMENT).is_file():
         raise ArtifactError(f"{folder} already holds a {kind}; replace it with --overwrite")
@@ -184,8 +184,8 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Ar
         raise IntegrityError(f"{path} is damaged: {error}") from error
     if version != FORMAT_VERSION:
         raise FormatVersionError(
-            f"{folder} has format version {version}, this release reads {FORMAT_VERSION}; "
-            "make it again with this release or read it with the one that wrote it"
+            f"{folder} has format {version}, and this release reads format {FORMAT_VERSION}; "
+            "make it again with this release, or use the release that wrote it"
         )
     if found != kind:
         raise ArtifactError(f"{folder} holds a {found}, not a {kind}")

@@ -37,7 +37,9 @@ class PairedVectors:
         if not self.vectors:
             raise DataError("need vectors of at least one view, got none")
         if unknown := [m for m in self.present if m not in self.vectors]:
-            raise DataError(f"masks of {', '.join(unknown)}, but no vectors of that name")
+            raise DataError(
+                f"there are masks for {', '.join(unknown)}, but no vectors with this name"
+            )
         arrays = {m: as_matrix(x, name=m) for m, x in self.vectors.items()}
         rows = {m: len(x) for m, x in arrays.items()}
         if len(set(rows.values())) > 1:

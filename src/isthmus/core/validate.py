@@ -62,7 +62,10 @@ def check_vectors(
         )
     zero: NDArray[np.bool_] = np.asarray(~(out.any(axis=1) | allow_zero))
     if zero.any():
-        raise VectorError(f"{name}: {rows_at_fault(zero)} only zeros, which have no direction")
+        raise VectorError(
+            f"{name}: {rows_at_fault(zero)} only zeros; remove them, because a zero vector cannot "
+            "be compared"
+        )
     return out
 
 

@@ -113,6 +113,6 @@ def _unknown(spec: str | Path, path: Path) -> MissingDataError:
         near = [str(path.parent / close[0])] if close else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return MissingDataError(
-        f"there is no data set {text!r}, neither a name nor a path.{hint} "
+        f"there is no data set and no path {text!r}.{hint} "
         f"Names: {', '.join(names())}; or give {_KINDS}"
     )

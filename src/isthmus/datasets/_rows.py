@@ -60,7 +60,9 @@ class Collector:
         """
         if not self.records:
             reasons = "".join(f"; {f.source}: {f.reason}" for f in self.skipped[:3])
-            raise DataError(f"{self._what} holds nothing to use; it needs {need}{reasons}")
+            raise DataError(
+                f"{self._what} contains nothing that can be used; it needs {need}{reasons}"
+            )
 
 
 def text_item(captions: Iterable[str], source: str) -> MediaItem | None:
@@ -94,14 +96,14 @@ def path_item(cell: str, modality: str | None, folder: Path, root: Path) -> Medi
         MediaError: If it leads elsewhere, is missing, or is not of ``modality``.
     """
     if _URL.match(cell):
-        raise MediaError(cell, "is an address; isthmus reads files, download it first")
+        raise MediaError(cell, "is a web address; download the file first")
     try:
         path = folder / cell
         inside = path.resolve().is_relative_to(root.resolve())
     except (OSError, RuntimeError, ValueError) as error:
         raise MediaError(cell[:80], f"is not a path ({error})") from error
     if not inside:
-        raise MediaError(cell, f"leads out of {root}; move it in or pass root=")
+        raise MediaError(cell, f"is outside of {root}; move it into the folder, or pass root=")
     item = item_from_path(path, modality)
     return text_file_item(item) if item.modality == TEXT else item
 

@@ -130,7 +130,7 @@ def _download(name: str, source: Source, folder: Path, progress: Progress | None
     command = ["apt-get", "download", *source.packages]
     _run(name, command, folder, tick)
     if len(list(folder.glob("*.deb"))) < len(source.packages):
-        raise MissingDataError(f"fetching {name!r}: {' '.join(command)} left no package behind")
+        raise MissingDataError(f"downloading {name!r}: {' '.join(command)} ended without a package")
     if progress is not None:
         progress(f"download {name}", source.size, source.size)
 

@@ -17,7 +17,7 @@ from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SPLITS = {"train": "train", "test": "test", "validation": "validation", "valid": "validation"}
-_NEED = "files that share a stem, such as cat.png and cat.txt"
+_NEED = "files with the same name before the dot, such as cat.png and cat.txt"
 
 
 def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
@@ -75,7 +75,8 @@ def _items(members: list[Path], collector: Collector) -> dict[str, MediaItem]:
             continue
         if item.modality in items:
             first = Path(items[item.modality].source).name
-            collector.skip(str(file), f"is another {item.modality} beside {first}; rename it")
+            reason = f"is a second {item.modality} beside {first}; give it another name"
+            collector.skip(str(file), reason)
         else:
             items[item.modality] = item
     return items

@@ -73,7 +73,7 @@ def load(*, root: Path | None = None) -> Dataset:
         if metadata.caption:
             rows.append((key, metadata, path))
         else:
-            skipped.append(Failure(str(path), "its SVG twin has neither title nor keywords"))
+            skipped.append(Failure(str(path), "its SVG file has neither a title nor keywords"))
     if not rows:
         raise DataError(f"{base} holds no pictures with captions; it needs the folders png and svg")
     groups = families([_family_keys(key, metadata) for key, metadata, _ in rows])

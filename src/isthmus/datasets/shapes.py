@@ -129,7 +129,9 @@ def load(
     """
     tags = tuple(languages.split(",")) if isinstance(languages, str) else tuple(languages)
     if not tags or set(tags) - set(LANGUAGES):
-        raise DataError(f"shapes speaks {', '.join(LANGUAGES)}, got {', '.join(tags) or 'nothing'}")
+        raise DataError(
+            f"shapes has captions in {', '.join(LANGUAGES)}, got {', '.join(tags) or 'nothing'}"
+        )
     if not isinstance(n, int) or not isinstance(missing, float | int):
         raise DataError(f"shapes needs numbers for n and missing, got {n!r} and {missing!r}")
     if n < 1 or not 0.0 <= missing < 1.0:

@@ -58,8 +58,8 @@ def load(
         total += len(data)
         if total > max_total_bytes:
             raise DataError(
-                f"{path} holds more than {max_total_bytes:,} bytes, which would all lie in "
-                "memory; split it or unpack it into a folder, or pass max_total_bytes="
+                f"{path} contains more than {max_total_bytes:,} bytes, and they must fit into "
+                "memory; split the file, unpack it into a folder, or pass max_total_bytes="
             )
         key, ending = _split_name(name)
         if key != open_key and open_key is not None:

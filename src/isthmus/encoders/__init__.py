@@ -114,7 +114,7 @@ def load(spec: str, **options: Any) -> Encoder:
     """
     if "+" in spec:
         if options:
-            raise InputError(f"encoder {spec!r}: give each part its options behind its own '?'")
+            raise InputError(f"encoder {spec!r}: write the options of each part after its own '?'")
         made: Encoder = JoinedEncoder([load(part) for part in spec.split("+")])
     else:
         made = _load_one(spec, options)
@@ -136,7 +136,7 @@ def _load_one(spec: str, options: dict[str, Any]) -> Encoder:
     scheme, colon, _ = name.partition(":")
     if colon and scheme in _SCHEMES:
         raise InputError(
-            f"encoder {spec!r}: this release does not read the scheme {scheme + ':'!r}; "
+            f"encoder {spec!r}: this release does not know the scheme {scheme + ':'!r}; "
             f"known ids: {', '.join(ENCODERS)}; or name your own class as 'package.module:Class'"
         )
     merged = {**parse_options(filter(None, query.split("&")), f"encoder {spec!r}"), **options}

@@ -42,14 +42,12 @@ def verified(path: Path, sha256: str) -> Path:
     try:
         stat = path.stat()
     except OSError as error:
-        raise MissingDataError(
-            f"{path} is missing; install the package that holds it again"
-        ) from error
+        raise MissingDataError(f"{path} is missing; install its package again") from error
     found = _sha256(path, stat.st_mtime_ns, stat.st_size)
     if found != sha256:
         raise IntegrityError(
-            f"{path} is not the file that was published: its SHA-256 is {found[:16]}…, "
-            f"need {sha256[:16]}…; install the package that holds it again"
+            f"{path} was changed: its SHA-256 is {found[:16]}…, need {sha256[:16]}…; install its "
+            "package again"
         )
     return path
 

@@ -87,7 +87,7 @@ class TfidfEncoder:
             NotFittedError: Before :meth:`fit`.
         """
         if self._vectorizer is None:
-            raise NotFittedError("tfidf has learned no words yet; call fit(captions) first")
+            raise NotFittedError("tfidf is not fitted; call fit(captions) first")
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
         return pool_captions(batch, self._project)
@@ -99,7 +99,7 @@ class TfidfEncoder:
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """What was learned, as JSON-serialisable values and as arrays."""
         if self._vectorizer is None:
-            raise NotFittedError("tfidf has learned no words yet; call fit(captions) first")
+            raise NotFittedError("tfidf is not fitted; call fit(captions) first")
         words = sorted(self._vocabulary, key=self._vocabulary.__getitem__)
         return (
             {"encoder": self.id, "dim": self.dim, "vocabulary": words},

@@ -74,7 +74,9 @@ def with_grid(model: Path) -> bytes:
     network = onnx.load(str(model))
     ends = [node for node in network.graph.node if "y" in node.output]
     if not ends or ends[0].op_type != "ReduceMean":
-        raise IsthmusError(f"{model} does not end in a mean; delete it, it is exported again")
+        raise IsthmusError(
+            f"{model} does not end in a mean; delete the file, and it will be exported again"
+        )
     grid = onnx.helper.make_tensor_value_info(ends[0].input[0], onnx.TensorProto.FLOAT, None)
     network.graph.output.append(grid)
     written: bytes = network.SerializeToString()

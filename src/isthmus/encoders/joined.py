@@ -35,7 +35,9 @@ class JoinedEncoder:
             listed = ", ".join(f"{part.id} ({part.modality})" for part in self.parts)
             raise InputError(f"joined encoders must be two or more of one modality, got {listed}")
         if fitted := [part.id for part in self.parts if isinstance(part, Fitted)]:
-            raise InputError(f"{fitted[0]} has to be fitted to texts, so it cannot be joined")
+            raise InputError(
+                f"{fitted[0]} must be fitted on texts, so it cannot be joined with other encoders"
+            )
         self.id = "+".join(part.id for part in self.parts)
         self.modality = self.parts[0].modality
         self.dim = sum(part.dim for part in self.parts)

@@ -196,8 +196,9 @@ def parts_of(encoder: Encoder, decoded: Any) -> Parts:
     """
     if not isinstance(encoder, Splitting):
         raise InputError(
-            f"the encoder {encoder.id!r} cannot say which part of {_named(encoder.modality)} a "
-            "vector comes from; give it a method split(decoded), or use one that has it"
+            f"the encoder {encoder.id!r} cannot explain which parts of "
+            f"{_named(encoder.modality)} count; add a method split(decoded), or use an encoder "
+            "that has one"
         )
     return encoder.split(decoded)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import combinations
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -15,16 +12,12 @@ from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Related, Search
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
-from isthmus.core.extras import require
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.graph.build import (
     Neighbours,
     Nodes,
-    Rows,
-    Sparse,
     build,
-    cross_edges,
     degrees,
     in_canonical_order,
     normalised,
@@ -41,27 +34,23 @@ from isthmus.graph.propagate import (
     leave_head,
     travel,
 )
-from isthmus.graph.sampler import Sampler, Subgraph
-from isthmus.metrics import mean_reciprocal_rank, ranks
+from isthmus.graph.sampler import Sampler
+from isthmus.graph.trainee import GraphTrainee, Steps, blocks
 from isthmus.moments.moments import Moments
 from isthmus.training import (
     Checkpoint,
     Log,
-    Loss,
-    Phase,
     Schedule,
-    Trainee,
     parse_loss,
     single_threaded,
     train,
 )
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    pass
 
 _SPARE = 2
 """Neighbours are looked up for so many times ``k``, since those of a fold are left out."""
-_BLOCK = 2048
 _OF_PROPAGATION = (
     *("ridge", "power", "components", "k", "gamma"),
     *("restart", "hops", "group_weight"),
@@ -132,6 +121,7 @@ class CMGNN(Aligner):
     def __init__(
         self,
         loss: str = "info_nce",
+        *,
         scale: float = 10.0,
         ridge: float = 3.0,
         power: float = 0.5,
@@ -228,7 +218,16 @@ class CMGNN(Aligner):
             seed=self.seed,
             restart=self.restart,
         )
-        trainee = _Trainee(self, pairs, episodes, network, fold)
+        steps = Steps(
+            loss=self.loss,
+            scale=self.scale,
+            gamma=self.gamma,
+            layers=self.layers,
+            cross_k=self.cross_k,
+            refresh_every=self.refresh_every,
+            fanout=self.fanout,
+        )
+        trainee = GraphTrainee(steps, pairs, episodes, network, fold)
         point = None
         if self.checkpoint is not None:
             point = Checkpoint(Path(self.checkpoint), self._fingerprint(pairs))
@@ -242,7 +241,7 @@ class CMGNN(Aligner):
             self._leave(pairs, closed, trainee)
         return self
 
-    def _leave(self, pairs: PairedVectors, closed: CCA, trainee: _Trainee) -> None:
+    def _leave(self, pairs: PairedVectors, closed: CCA, trainee: GraphTrainee) -> None:
         """Heads of the graph of all records."""
         nodes, neighbours = trainee.episodes.nodes, trainee.episodes.neighbours
         graph = build(
@@ -258,7 +257,7 @@ class CMGNN(Aligner):
         looped: F32 = degrees(graph.known) + np.float32(1)
         sampler = Sampler(normalised(graph.known, looped), np.float32(1) / looped, self.layers)
         hidden = [np.empty((len(nodes), self.width), np.float32) for _ in range(self.layers)]
-        for rows in _blocks(len(nodes)):
+        for rows in blocks(len(nodes)):
             found = trainee.hidden(sampler.sample(rows), start)
             for layer, state in zip(hidden, found, strict=False):  # the last is not needed
                 layer[rows] = state[: len(rows)].detach().numpy()
@@ -268,169 +267,22 @@ class CMGNN(Aligner):
         kept = dict(zip(nodes.names, trainee.network.restarts().tolist(), strict=True))
         self.heads_ = {
             m: leave_head(
-                closed,
                 m,
+                closed,
                 nodes,
                 neighbours[m],
                 graph,
                 states,
-                (self.k, self.gamma, kept[m]),
-                corrections[m],
+                k=self.k,
+                gamma=self.gamma,
+                restart=kept[m],
+                correction=corrections[m],
             )
             for m in nodes.names
         }
 
     def _fingerprint(self, pairs: PairedVectors) -> str:
         own = {name: value for name, value in self.get_params().items() if name != "checkpoint"}
-        masks = {f"{m}|present": mask for m, mask in pairs.present.items()}
-        return fingerprint(own, {**pairs.vectors, **masks})
-
-
-class _Trainee(Trainee):
-    """The network, and the items on which it is trained as if they were new."""
-
-    def __init__(
-        self,
-        plan: CMGNN,
-        pairs: PairedVectors,
-        episodes: Episodes,
-        network: Network,
-        fold: Rows,
-    ) -> None:
-        self.plan, self.episodes, self.network = plan, episodes, network
-        self.loss: Loss = parse_loss(plan.loss)
-        nodes = episodes.nodes
-        self.node_of = {m: nodes.of_records(m) for m in nodes.names}
-        several = np.sum([pairs.present[m] for m in nodes.names], axis=0) > 1
-        self.train_rows = np.flatnonzero(several & (fold > 0))
-        self.held_rows = np.flatnonzero(several & (fold == 0))
-        self.view_index = np.repeat(
-            np.arange(len(nodes.names)), [len(nodes.rows[m]) for m in nodes.names]
-        )
-        self.near: Sparse | None = None
-        self._sampler = self._new_sampler()
-
-    def phases(self) -> list[Phase]:
-        """One: all weights, on the loss of the pairs of a batch."""
-        return [Phase("graph", self.network.parameters(), self.batch_loss)]
-
-    def start_epoch(self, epoch: int) -> None:
-        """Every few epochs, look up the nearest of other views anew."""
-        if not self.plan.cross_k or epoch % self.plan.refresh_every:
-            return
-        torch = _torch()
-        nodes = np.arange(len(self.episodes.nodes))
-        with torch.no_grad():
-            unit = np.concatenate([self.units(nodes[rows]).numpy() for rows in _blocks(len(nodes))])
-        self._refresh(
-            cross_edges(self.episodes.nodes, unit, k=self.plan.cross_k, gamma=self.plan.gamma)
-        )
-
-    def state(self) -> dict[str, Tensor]:
-        """The cross-modal edges that were found."""
-        if self.near is None:
-            return {}
-        torch = _torch()
-        found = self.near.tocoo()
-        parts = {"row": found.row, "column": found.col, "weight": found.data}
-        return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in parts.items()}
-
-    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back what :meth:`state` gave."""
-        if not tensors:
-            return
-        from scipy.sparse import csr_matrix
-
-        size = len(self.episodes.nodes)
-        ends = tensors["row"].numpy(), tensors["column"].numpy()
-        self._refresh(csr_matrix((tensors["weight"].numpy(), ends), shape=(size, size)))
-
-    def batch_loss(self, batch: Tensor, generator: Generator) -> Tensor:
-        """Loss of the pairs of a batch, the mean over pairs of views by their number."""
-        torch = _torch()
-        rows = self.train_rows[batch.numpy()]
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        total, count = torch.zeros(()), 0
-        for x, y in self._paired(rows, generator, np.random.default_rng(seed)):
-            total = total + len(x) * self.loss(x, y, scale=self.plan.scale)
-            count += len(x)
-        return total / max(count, 1)
-
-    def validate(self) -> float:
-        """Mean reciprocal rank of the partner among held-out records, both directions."""
-        found = []
-        for x, y in self._paired(self.held_rows):
-            scores = (x @ y.T).numpy()
-            truth = np.arange(len(scores))
-            found += [mean_reciprocal_rank(ranks(s, truth)) for s in (scores, scores.T)]
-        return float(np.mean(found)) if found else float("nan")
-
-    def units(
-        self,
-        nodes: Rows,
-        generator: Generator | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> Tensor:
-        """Unit vectors of nodes as new items, ``(b, c)``."""
-        torch = _torch()
-        fanout = None if rng is None else self.plan.fanout
-        graph = self._sampler.sample(self.episodes.places(nodes), fanout, rng)
-        last = self.hidden(graph, self.episodes.start, generator)[-1][: graph.seeds]
-        view = torch.from_numpy(self.view_index[nodes])
-        kept = self.network.restarts()[view][:, None]
-        own = torch.from_numpy(self.episodes.own[nodes])
-        base = (1 - kept) * torch.from_numpy(self.episodes.reached[nodes]) + kept * own
-        correction = torch.zeros_like(base)
-        for number in range(len(self.episodes.nodes.names)):
-            rows = torch.nonzero(view == number).ravel()
-            correction = correction.index_copy(0, rows, self.network.emit(last[rows], number))
-        return torch.nn.functional.normalize(base + correction, dim=1)
-
-    def hidden(
-        self, graph: Subgraph, start: F32, generator: Generator | None = None
-    ) -> list[Tensor]:
-        """States of the nodes of a subgraph."""
-        torch = _torch()
-        return self.network.hidden(
-            torch.from_numpy(l2_normalize(start[graph.nodes])),
-            torch.from_numpy(self.view_index[graph.nodes % len(self.view_index)]),
-            torch.from_numpy(np.stack([graph.source, graph.target])),
-            torch.from_numpy(graph.weight),
-            generator,
-        )
-
-    def _paired(
-        self,
-        rows: Rows,
-        generator: Generator | None = None,
-        rng: np.random.Generator | None = None,
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Unit vectors of partners, for each pair of views that two rows have."""
-        torch = _torch()
-        own = np.concatenate([node[rows] for node in self.node_of.values()])
-        asked = np.unique(own[own >= 0])
-        unit = self.units(asked, generator, rng)
-        found = []
-        for a, b in combinations(self.node_of, 2):
-            left, right = self.node_of[a][rows], self.node_of[b][rows]
-            both = (left >= 0) & (right >= 0)
-            if both.sum() > 1:
-                places = [torch.from_numpy(np.searchsorted(asked, e[both])) for e in (left, right)]
-                found.append((unit[places[0]], unit[places[1]]))
-        return found
-
-    def _refresh(self, near: Sparse) -> None:
-        self.near = near
-        self.episodes.assemble(near)
-        self._sampler = self._new_sampler()
-
-    def _new_sampler(self) -> Sampler:
-        return Sampler(self.episodes.matrix, self.episodes.loops, self.plan.layers)
-
-
-def _blocks(count: int) -> list[Rows]:
-    return [np.arange(s, min(s + _BLOCK, count)) for s in range(0, count, _BLOCK)]
-
-
-def _torch() -> ModuleType:
-    return require("torch", extra="graph", purpose="a network on a graph (cm-gnn)")
+        arrays: dict[str, Array] = {f"x.{m}": x for m, x in pairs.vectors.items()}
+        arrays |= {f"present.{m}": mask for m, mask in pairs.present.items()}
+        return fingerprint(own, arrays)

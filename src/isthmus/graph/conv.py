@@ -41,7 +41,8 @@ def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
 
 
 _PACE = 100.0
-"""How much faster the restarts learn than the weights: they are one number a view."""
+"""How much faster the restarts learn than the weights: they are one number a view.
+Chosen, not tuned."""
 
 
 class Network:

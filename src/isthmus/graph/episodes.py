@@ -48,8 +48,8 @@ def deal(pairs: PairedVectors, folds: int, seed: int) -> Rows:
     count = int(family.max()) + 1
     if count < 2:
         raise DataError(
-            "all records share an item, so none can stand for a new one; use propagation, which "
-            "does not train"
+            "all records share an item, so no record can play the role of a new one; use "
+            "propagation, which needs no training"
         )
     return (np.random.default_rng(seed).permutation(count) % min(folds, count))[family]
 

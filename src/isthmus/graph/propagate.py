@@ -28,7 +28,8 @@ from isthmus.graph.build import (
 )
 
 GRAPHS_SMOOTH = Condition(
-    "graphs smooth, which helps to find kinds (the semantic read-out) and not single partners",
+    "graphs average over similar items; this helps to find things of the same kind (the semantic "
+    "read-out), but not single partners",
     readout="semantic",
 )
 """On Tux Paint, +.036 mAP by category and no clear change of R@1 (docs/ablation.md)."""
@@ -71,6 +72,7 @@ class Propagation(Aligner):
         ridge: float = 3.0,
         power: float = 0.5,
         components: int = 128,
+        *,
         k: int = 10,
         gamma: float = 3.0,
         restart: float = 0.2,
@@ -97,7 +99,15 @@ class Propagation(Aligner):
         states = travel(graph.known, start, restart=self.restart, hops=self.hops - 1)
         self.heads_ = {
             m: leave_head(
-                closed, m, nodes, known[m], graph, states, (self.k, self.gamma, self.restart)
+                m,
+                closed,
+                nodes,
+                known[m],
+                graph,
+                states,
+                k=self.k,
+                gamma=self.gamma,
+                restart=self.restart,
             )
             for m in nodes.names
         }
@@ -134,19 +144,34 @@ def travel(matrix: Sparse, start: F32, *, restart: float, hops: int) -> F32:
 
 
 def leave_head(
-    closed: CCA,
     m: str,
+    closed: CCA,
     nodes: Nodes,
     known: Neighbours,
     graph: Graph,
     states: F32,
-    numbers: tuple[int, float, float],
+    *,
+    k: int,
+    gamma: float,
+    restart: float,
     correction: Correction | None = None,
 ) -> GraphHead:
-    """The head of one view; ``numbers`` are k, γ and restart."""
+    """The head of one view.
+
+    Args:
+        m: The view.
+        closed: The closed form.
+        nodes: Of all views.
+        known: Neighbours among the items of this view.
+        graph: That new items join.
+        states: ``(N, c)`` of all nodes after all hops but the last.
+        k: Neighbours by which a new item joins.
+        gamma: Exponent of their cosines.
+        restart: What a new item keeps of the closed form.
+        correction: Of a network, if any.
+    """
     linear = closed.heads_[m]
     assert isinstance(linear, LinearHead)
-    k, gamma, restart = numbers
     span = nodes.span(m)
     degree = degrees(graph.known)[span]
     joint = Joint(known.centre, known.bank, degree, k, gamma, graph.units[m])
@@ -205,7 +230,7 @@ def _solve(system: Sparse, column: F64) -> F64:
 
     found, failed = cg(system, column, rtol=1e-8, atol=0.0)
     if failed:  # positive definite with condition (1 + α)/(1 − α), so only for α next to 1
-        raise InputError("labels did not settle; take a smaller alpha")
+        raise InputError("the labels did not converge; use a smaller alpha")
     solution: F64 = found
     return solution
 

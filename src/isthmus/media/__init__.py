@@ -57,7 +57,7 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
         return decode_audio(item, limits)
     if item.modality == VIDEO:
         raise UnsupportedMediaError(
-            item.source, "is video, which comes in a later release; give frames as images"
+            item.source, "is a video, which this release does not read; give frames as images"
         )
     raise UnsupportedMediaError(
         item.source, f"there is no decoder for {item.modality!r}; give vectors of your own"

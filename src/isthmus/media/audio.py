@@ -102,7 +102,9 @@ def _check_header(frames: int, rate: int, channels: int, source: str, limits: Li
         raise CorruptMediaError(source, "its header is damaged")
     if channels > limits.max_channels:
         raise MediaTooLargeError(
-            source, f"has {channels} channels, the limit is {limits.max_channels}; mix it down"
+            source,
+            f"has {channels} channels, the limit is {limits.max_channels}; mix it down to fewer "
+            "channels",
         )
     if frames > limits.max_seconds * rate:
         raise MediaTooLargeError(
@@ -114,7 +116,7 @@ def _check_header(frames: int, rate: int, channels: int, source: str, limits: Li
         raise MediaTooLargeError(
             source,
             f"has {frames * channels:,} samples, the limit is {limits.max_samples:,}; "
-            "lower its rate or raise Limits(max_samples=…)",
+            "use a lower sample rate, or raise Limits(max_samples=…)",
         )
 
 

@@ -100,7 +100,7 @@ def _decode(handle: BinaryIO, source: str, limits: Limits, target: int | None) -
     if width * height > limits.max_pixels:
         raise _too_large(source, width * height, limits)
     if width * height <= 1:
-        raise EmptyMediaError(source, f"is {width}×{height} pixels, which shows nothing")
+        raise EmptyMediaError(source, f"has only {width}×{height} pixels")
     turn = _TURNS.get(_orientation(picture))
     try:
         if target is not None:

@@ -35,7 +35,9 @@ def small(item: MediaItem, limits: Limits = DEFAULT, *, side: int) -> Picture:
     from isthmus.media.image import decode_image
 
     if item.modality != IMAGE:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only pictures have one")
+        raise UnsupportedMediaError(
+            item.source, f"is {item.modality}; only pictures have a thumbnail"
+        )
     picture = decode_image(item, limits, target=side)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     return picture
@@ -119,5 +121,7 @@ def _sound(item: MediaItem, limits: Limits) -> Waveform:
     from isthmus.media.audio import decode_audio
 
     if item.modality != AUDIO:
-        raise UnsupportedMediaError(item.source, f"is {item.modality}; only sounds have one")
+        raise UnsupportedMediaError(
+            item.source, f"is {item.modality}; only sounds have a loudness curve"
+        )
     return decode_audio(item, limits)

@@ -95,11 +95,11 @@ def _why_not(path: Path, root: Path) -> str | None:
         try:
             target = path.resolve(strict=True)
         except (OSError, RuntimeError):  # RuntimeError is how Python < 3.13 reports a loop
-            return "is a link that leads nowhere"
+            return "is a link to a missing file"
         if target.is_dir():
-            return "is a link to a folder, which is not followed"
+            return "is a link to a folder; such links are not followed"
         if not target.is_relative_to(root):
-            return "is a link that leaves the folder"
+            return "is a link out of the folder"
     return None if path.is_file() else "is not a regular file"
 
 

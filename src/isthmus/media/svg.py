@@ -134,7 +134,8 @@ class _Sanitizer:
         plain = value is not None and "&" not in value and len(value) <= _MAX_ENTITY
         if not plain or is_parameter or self._entities > _MAX_ENTITIES:
             raise CorruptMediaError(
-                self._source, f"declares the entity {name!r}, which nests, leads out or is too long"
+                self._source,
+                f"declares the entity {name!r}, which is nested, external or too long",
             )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

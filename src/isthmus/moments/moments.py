@@ -166,7 +166,7 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         """The moments as if the rows of ``other`` had never been seen."""
         if unseen := [m for m in other.dims if m not in self.dims]:
-            raise DataError(f"cannot take out rows of {', '.join(unseen)}: none were added")
+            raise DataError(f"cannot subtract rows of {', '.join(unseen)}, because none were added")
         return self._combined(other, -1.0)
 
     def __mul__(self, weight: float) -> Moments:

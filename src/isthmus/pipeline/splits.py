@@ -58,9 +58,10 @@ def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) 
     folds = min(folds, len(names))
     if folds < 2:
         raise DataError(
-            "all records belong to one group, by its label or by an item that they share (one "
-            "caption for all of them, say), so nothing can be held out; give items of their own, "
-            "finer groups (sub-folders are groups), or ignore labels: --no-groups, by_group=False"
+            "all records belong to one group, by its label or because they share an item (for "
+            "example the same caption), so no record can be held out. Give records different "
+            "items, use more groups (each sub-folder is a group), or ignore the labels: "
+            "--no-groups, by_group=False"
         )
     shuffled = np.random.default_rng(seed).permutation(len(names))
     largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]

@@ -190,8 +190,8 @@ def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
     if not joined:
         has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.views)
         raise DataError(
-            f"{ready.name}: no record has two views (records: {has}); files that belong "
-            "together must share a stem (cat.png, cat.txt) or a table row"
+            f"{ready.name}: no record has two views (records: {has}); give files that belong "
+            "together the same name (cat.png, cat.txt) or put them into one table row"
         )
     pairs = pairs.select([m for m in pairs.views if m in joined])
     some = np.logical_or.reduce([pairs.present[m] for m in pairs.views])

@@ -40,6 +40,7 @@ FALSE_REJECTION_RATE = 0.04
 """Share of held-out queries whose best hit may be rejected as no match (the reject option of Chow,
 "On optimum recognition error and reject tradeoff", 1970)."""
 _PENALTY = 1e-3
+"""Of squared weights, so that they stay finite where a line parts the classes. Not tuned."""
 
 
 @dataclass(frozen=True, eq=False)

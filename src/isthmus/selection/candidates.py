@@ -97,9 +97,9 @@ class Candidate:
         """Whether it is trained step by step."""
         return search_of(self.aligner).trained
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Everything needed to build it again."""
-        found: dict[str, Any] = {"aligner": self.aligner}
+        found: dict[str, object] = {"aligner": self.aligner}
         if self.members:
             found["weights"] = list(self.weights)
             found["members"] = [member.to_json() for member in self.members]
@@ -132,7 +132,10 @@ def candidates(
     """
     if aligner == "auto":
         if params:
-            raise InputError(f"hyper-parameters {sorted(params)} need a named aligner")
+            raise InputError(
+                f"hyper-parameters {sorted(params)} can be set only for one aligner; name it with "
+                "aligner= or --aligner"
+            )
         names = [
             name
             for name, search in _registered().items()

@@ -12,6 +12,7 @@ from isthmus.selection.race import Trial
 from isthmus.space.report import Difference, Standing
 
 COVERAGE = 0.95
+"""Of intervals; by convention."""
 
 
 def difference(ours: F64, theirs: F64, held: float) -> Difference | None:

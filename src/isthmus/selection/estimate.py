@@ -64,7 +64,7 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
             if not results or clock.left > 0:
                 results.append(_without_signal(outer, rows, test))
     if not folds.true:
-        raise DataError("no fold holds two records with a pair; give finer groups or more records")
+        raise DataError("no fold has two complete pairs; make the groups smaller or add records")
     return Estimate(
         folds=len(folds.true),
         planned=chosen.folds,
@@ -100,8 +100,9 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
         f"{pair} p={p:.2g} ({counts[pair]} pairs)" for pair, p in found.p_values.items()
     )
     raise NoSignalError(
-        f"{name}: held-out pairs do no better than shuffled ones ({listed}; needed p ≤ "
-        f"{level:.2g}). Check that rows belong together, bring more pairs, or try other encoders"
+        f"{name}: held-out pairs match no better than shuffled pairs ({listed}; needed p ≤ "
+        f"{level:.2g}). Check that the items of each record belong together, add pairs, or try "
+        "other encoders"
     )
 
 

@@ -15,11 +15,11 @@ from isthmus.core.rows import thin
 from isthmus.moments import Moments
 
 MAX_HELD = 1000
-"""Held-out rows scored per fold; more cost time and change nothing that matters."""
+"""Held-out rows scored per fold: a reciprocal rank then has a standard error below .016."""
 MAX_TRAIN = 5000
 """Training rows kept at hand per split; closed forms use the moments of all of them."""
 MAX_BANK = 2000
-"""Rows of a bank; more cost time and change the ten nearest little."""
+"""Rows of a bank; more cost time and change the ten nearest little. Chosen, not tuned."""
 
 Weights = tuple[tuple[str, float], ...]
 """Sources by name, and how much all pairs of each count together, the target's being 1."""

@@ -15,6 +15,7 @@ from isthmus.selection.folds import bank
 from isthmus.space.readout import Readout, score
 
 _MIN_GALLERY = 2
+"""Among one item the partner is always first."""
 
 
 def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from isthmus.core.linalg import F32, F64
 from isthmus.core.paired import PairedVectors
 
 PERMUTATIONS = 999
+"""So that the least p-value is .001 (Davison and Hinkley 1997)."""
 LEAST_P = 1 / (1 + PERMUTATIONS)
 
 

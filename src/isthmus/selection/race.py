@@ -27,13 +27,17 @@ Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
 """Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubness is
 corrected for; higher is better."""
 
-LATE = "not tried: the time budget ended"
+LATE = "not tried: the time limit was over"
 _FIRST_RUNG = 0.4
-"""Share of the splits on which every entrant is scored; the best third runs on all."""
+"""Share of the splits on which every entrant is scored: two of five folds."""
 _FIRST_RUNG_TIME = 0.6
+"""Share of the time for those splits: a third on three more folds takes half as long again."""
 _KEPT = 1 / 3
+"""Share that runs on all splits, the η = 3 of Hyperband (Li et al., JMLR 2018)."""
 _AT_LEAST = 4
+"""With fewer, halving saves nothing and may lose the best. Chosen, not tuned."""
 _CHUNK = 6
+"""Candidates that share one split's moments before the clock is looked at again."""
 
 
 class Clock:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from inspect import getsource
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from isthmus.aligners import ALIGNERS
 from isthmus.core.artifact import DOCUMENT, content_hash, fingerprint
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import Array
@@ -43,7 +45,9 @@ class Remembered:
         settings: Everything else that the result depends on.
     """
 
-    def __init__(self, folder: Path | None, ready: Prepared, settings: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, folder: Path | None, ready: Prepared, settings: Sequence[object] = ()
+    ) -> None:
         size = sum(x.nbytes for x in ready.pairs.vectors.values())
         self._path = None
         if folder is not None and size <= MAX_BYTES:
@@ -51,7 +55,7 @@ class Remembered:
 
     @classmethod
     def beside(
-        cls, cache: VectorCache | None, ready: Prepared, settings: Sequence[Any] = ()
+        cls, cache: VectorCache | None, ready: Prepared, settings: Sequence[object] = ()
     ) -> Remembered:
         """Kept beside a cache of vectors; without one, nothing is remembered."""
         return cls(None if cache is None else cache.path.parent / "spaces", ready, settings)
@@ -71,9 +75,10 @@ class Remembered:
             space.save(self._path)
 
 
-def _key(ready: Prepared, settings: Sequence[Any]) -> str:
+def _key(ready: Prepared, settings: Sequence[object]) -> str:
     document = {
         "code": _code(),
+        "own_aligners": _own_aligners(),
         "encoders": {m: encoder.fingerprint for m, encoder in ready.encoders.items()},
         "specs": dict(ready.specs),
         "name": ready.name,
@@ -85,6 +90,16 @@ def _key(ready: Prepared, settings: Sequence[Any]) -> str:
     tensors: dict[str, Array] = {f"{m}.x": x for m, x in ready.pairs.vectors.items()}
     tensors.update({f"{m}.present": mask for m, mask in ready.pairs.present.items()})
     return fingerprint(document, {**tensors, "links": ready.links})
+
+
+def _own_aligners() -> dict[str, str]:
+    """Names the code of registered aligners that do not come with isthmus."""
+    found = {}
+    for name, target in ALIGNERS.describe().items():
+        if target.partition(".")[0] != "isthmus":
+            kind = ALIGNERS.get(name)
+            found[name] = content_hash(getsource(kind).encode())
+    return found
 
 
 @lru_cache(maxsize=1)

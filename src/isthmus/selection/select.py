@@ -43,10 +43,14 @@ from isthmus.space.readout import Readout
 from isthmus.space.report import Difference, Rivalry
 
 MIN_RECORDS = 10
+"""Two in each of five folds: fewer cannot be ranked."""
 _ROWS_SCORED = 600
+"""Held-out rows over all deals; with so many one deal says enough. Chosen, not tuned."""
 _MAX_DEALS = 4
+"""More deals of the same few rows say little that is new. Chosen, not tuned."""
 _FOR_THE_CHOICE = 0.4
-"""Share of a time budget for the choice itself; the rest goes to the outer folds."""
+"""Share of a time budget for the choice itself. The outer folds take ten fits of a candidate
+where one deal of the choice takes five, and get the rest."""
 
 
 @dataclass
@@ -144,15 +148,10 @@ def select(
     """
     _check_enough(pairs)
     clock = Clock(budget)
-    deals = [
-        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
-        for deal in range(_deals(len(pairs)))
-    ]
+    deals = _dealt(pairs, groups, sources, seed)
     table = Table(deals, _measure_for(readout, pairs), progress)
     setting = Setting(readout, len(pairs), grouped(pairs))
-    plan = _Plan(
-        tuple(entering(choices, setting) if auto else choices), setting, auto, tuple(sources or ())
-    )
+    plan = _Plan.of(choices, setting, auto=auto, sources=sources or ())
     singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
     count = deals[0].count
     doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
@@ -187,6 +186,14 @@ class _Plan:
     setting: Setting
     auto: bool
     sources: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, choices: Sequence[Candidate], setting: Setting, *, auto: bool, sources: Iterable[str]
+    ) -> _Plan:
+        """Made of those choices that may enter."""
+        entrants = entering(choices, setting) if auto else choices
+        return cls(tuple(entrants), setting, auto, tuple(sources))
 
 
 def _check_enough(pairs: PairedVectors) -> None:
@@ -258,9 +265,18 @@ def _inner(doubles: Sequence[LeftOut], fold: int) -> list[Split]:
     return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
 
 
-def _deals(rows: int) -> int:
-    """How often the rows are dealt into folds anew: with few, one deal says too little."""
-    return int(np.clip(round(_ROWS_SCORED / rows), 1, _MAX_DEALS))
+def _dealt(
+    pairs: PairedVectors,
+    groups: NDArray[np.intp],
+    sources: Mapping[str, Moments] | None,
+    seed: int,
+) -> list[Folds]:
+    """The rows in folds; dealt several times where there are few, as one deal says too little."""
+    deals = int(np.clip(round(_ROWS_SCORED / len(pairs)), 1, _MAX_DEALS))
+    return [
+        Folds(pairs, fold_labels(groups, folds=FOLDS, seed=seed + deal), sources)
+        for deal in range(deals)
+    ]
 
 
 def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
@@ -269,7 +285,7 @@ def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
         return reciprocal_rank
     if not grouped(pairs):
         raise DataError(
-            "the semantic read-out is chosen for by the groups of records, and some have none; "
-            "give every record a group, or choose for the instance read-out"
+            "to choose for the semantic read-out, every record needs a group, and some have none; "
+            'add groups, or use readout="instance"'
         )
     return average_precision

@@ -42,8 +42,8 @@ def moments_of_sources(
             got, need = other.encoders[m].fingerprint, ready.encoders[m].fingerprint
             if got != need:
                 raise DataError(
-                    f"source {name}: its {m} was encoded by {other.encoders[m].id}, that of "
-                    f"{ready.name} by {ready.encoders[m].id}; give both the same encoder"
+                    f"source {name}: its {m} was encoded by {other.encoders[m].id}, but {m} of "
+                    f"{ready.name} by {ready.encoders[m].id}; use the same encoder for both"
                 )
         found[name] = other.pairs
     made = source_moments(ready.pairs, found)

@@ -108,23 +108,25 @@ class Guard:
         given = Counter(name for name, _ in scope["headers"])
         # Of several, Starlette reads the first and `headers` holds the last.
         if given[b"host"] > 1 or given[b"origin"] > 1:
-            raise RefusedError(403, "a request may have one Host and one Origin")
+            raise RefusedError(403, "a request must have exactly one Host and at most one Origin")
         if not await self._names.known(scope["headers"]):
             raise RefusedError(
-                403, "this server is not asked by that name; name it with: isthmus serve --name"
+                403,
+                "this server does not know the host name of the request; allow it with: isthmus "
+                "serve --name NAME",
             )
         host, origin = headers["host"].lower(), headers.get("origin")
         if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
-            raise RefusedError(403, "pages of other sites may not ask this server")
+            raise RefusedError(403, "pages of other sites may not use this server")
         fetched = headers.get("sec-fetch-site", "same-origin")
         navigated = headers.get("sec-fetch-mode") == "navigate" and scope["method"] == "GET"
         if fetched in ("cross-site", "same-site") and not navigated:
-            raise RefusedError(403, "pages of other sites may not ask this server")
+            raise RefusedError(403, "pages of other sites may not use this server")
         if self.settings.token is not None and not _shows(headers, self.settings.token):
             raise RefusedError(
                 401,
-                "show the token of this server: 'Authorization: Bearer TOKEN', or as the password "
-                "of any user",
+                "the token is missing or wrong; send 'Authorization: Bearer TOKEN', or give it as "
+                "the password of any user",
                 www_authenticate='Bearer, Basic realm="isthmus", charset="UTF-8"',
             )
 
@@ -182,7 +184,7 @@ class _Place:
             each and guard.working[self._client] >= each
         ):
             raise RefusedError(
-                429, "too many requests at once; come back later", retry_after=str(_RETRY_SECONDS)
+                429, "too many requests at once; try again later", retry_after=str(_RETRY_SECONDS)
             )
         guard.working[self._client] += 1
         self._held = True

@@ -111,7 +111,7 @@ class Jobs:
         found = [str(self._inside(path)) for path in paths]
         with self._lock:
             if any(run.state == "running" for run in self._runs.values()):
-                raise BusyError("an indexing run is under way; wait for its end or cancel it")
+                raise BusyError("an indexing run is in progress; wait until it ends, or cancel it")
             run = Run(secrets.token_hex(8), found, list(views))
             self._runs[run.id] = run
             while len(self._runs) > _KEPT:
@@ -145,7 +145,7 @@ class Jobs:
             return real
         allowed = ", ".join(self.roots) or "none; allow one with: isthmus serve --allow FOLDER"
         raise InputError(
-            f"{path!r} is not there, or outside of the folders that may be indexed: {allowed}"
+            f"{path!r} does not exist, or is outside of the folders that can be indexed: {allowed}"
         )
 
     def _work(self, run: Run) -> None:

@@ -34,15 +34,17 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         "isthmus",
         version=__version__,
         log_level="WARNING",
-        instructions="Find pictures, sounds and texts of one store by words or by one another.",
+        instructions="Search the pictures, sounds and texts of one store.",
     )
 
     @_with_search_options
     async def search(
-        query: Annotated[str, Field(description="Words in any language; + and - join parts.")],
+        query: Annotated[
+            str, Field(description="Words in any language. Combine parts with + and -.")
+        ],
         **options: object,
     ) -> schemas.SearchAnswer:
-        """Find items. `nothing_matches` tells that the hits are only the nearest there is."""
+        """Find items. If `nothing_matches` is true, the hits are only the nearest items."""
         return await _answered(lambda: service.search(_request(query, options)))
 
     async def explain(
@@ -50,7 +52,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
         asked_as: Annotated[str, Field(description="View of the query; empty to tell it.")] = "",
     ) -> schemas.Explanation:
-        """Say which words, and which parts of an item, make its score."""
+        """Explain a score by the words of the query and the parts of the item."""
         term = schemas.Term(text=query, view=asked_as or None)
         request = schemas.ExplainRequest(term=term, item=item)
         return await _answered(lambda: service.explain(request))
@@ -58,7 +60,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
     async def item(
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
     ) -> schemas.Item:
-        """What is known of an item: its file, its words, when it was added."""
+        """Return one item: its file, its words, and when it was added."""
         return await _answered(lambda: service.item(item))
 
     for tool in (search, explain, item):

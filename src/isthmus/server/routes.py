@@ -33,15 +33,15 @@ def _refusal(what: str) -> dict[str, object]:
 
 REFUSALS: Refusals = {
     401: _refusal("No token, or a wrong one."),
-    403: _refusal("Asked by another host name, or by a page of another site."),
-    404: _refusal("Not there."),
+    403: _refusal("The request used an unknown host name, or came from a page of another site."),
+    404: _refusal("Not found."),
     408: _refusal("The body did not come in time."),
     413: _refusal("The body is too large."),
-    422: _refusal("Cannot be used as it is; the message says why."),
+    422: _refusal("The request cannot be used; the message says why."),
     429: _refusal("Too many requests at once; Retry-After says when to come back."),
     503: _refusal("The store cannot be read."),
 }
-_BAD: Refusals = {400: _refusal("Not a request that can be read.")}
+_BAD: Refusals = {400: _refusal("The request cannot be read.")}
 
 router = APIRouter()
 
@@ -95,7 +95,10 @@ def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAn
 def upload(
     service: ServiceDep, file: Annotated[UploadFile, File(description="A picture or a sound.")]
 ) -> schemas.Upload:
-    """Bring a picture or a sound along, to search by it; kept until there is no more room."""
+    """Upload a picture or a sound, to search by it.
+
+    The server deletes the oldest uploads when the limit is reached.
+    """
     made = service.uploads.add(file.file.read(), _short(file.filename))
     item = made.item
     return schemas.Upload(
@@ -105,7 +108,7 @@ def upload(
 
 @router.post("/api/explain", tags=["search"], responses=_BAD)
 def explain(service: ServiceDep, body: schemas.ExplainRequest) -> schemas.Explanation:
-    """Say which parts of a query and an item, and which training pairs, make their score."""
+    """Explain a score by the parts of the query and the item, and by the training pairs."""
     return service.explain(body)
 
 
@@ -123,7 +126,7 @@ def items(
 
 @router.get("/api/items/{item}", tags=["items"])
 def item(service: ServiceDep, item: ItemId) -> schemas.Item:
-    """What is known of an item."""
+    """One item."""
     return service.item(item)
 
 
@@ -138,7 +141,10 @@ def thumbnail(
     item: ItemId,
     side: Annotated[int, Query(description="Pixels of the longer side.", ge=32, le=1280)] = 320,
 ) -> Response:
-    """A picture made small, to the next of the sizes that are kept."""
+    """A thumbnail of a picture.
+
+    The server rounds the side up to the next size that it keeps.
+    """
     service.entry(item)
     kept = next((each for each in THUMBNAIL_SIDES if each >= side), THUMBNAIL_SIDES[-1])
     made = service.previews.thumbnail(item, kept, lambda: service.store.item(item))
@@ -193,7 +199,10 @@ def upload_thumbnail(
 def drawn(
     service: ServiceDep, limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000
 ) -> schemas.Map:
-    """Items on a plane; of more than the limit some are drawn at random, always the same."""
+    """Positions of items on a plane.
+
+    If there are more items than the limit, the map shows a fixed random sample.
+    """
     return service.map(limit)
 
 
@@ -205,7 +214,10 @@ def saved(service: ServiceDep) -> schemas.SavedSearches:
 
 @router.post("/api/searches", tags=["saved"], responses=_BAD)
 def save(service: ServiceDep, body: schemas.SavedSearch) -> schemas.SavedSearches:
-    """Save a search, in place of one of the same name; it may not name uploads."""
+    """Save a search.
+
+    It replaces a search of the same name. A search with uploads cannot be saved.
+    """
     service.saved.put(body)
     return saved(service)
 
@@ -224,10 +236,10 @@ def unsave(
     "/api/jobs",
     tags=["indexing"],
     status_code=202,
-    responses={**_BAD, 409: _refusal("A run is under way.")},
+    responses={**_BAD, 409: _refusal("Another run is in progress.")},
 )
 def start(service: ServiceDep, body: schemas.IndexRequest) -> schemas.Job:
-    """Index files or folders of this machine; only inside of what the server was allowed."""
+    """Index files or folders on the machine of the server, inside the folders that it allows."""
     return _job(service.jobs.start(body.paths, body.views))
 
 
@@ -239,7 +251,7 @@ def jobs(service: ServiceDep) -> list[schemas.Job]:
 
 @router.get("/api/jobs/{job}", tags=["indexing"])
 def job(service: ServiceDep, job: ItemId) -> schemas.Job:
-    """How a run stands."""
+    """The progress of a run."""
     return _job(_run(service, job))
 
 

@@ -60,7 +60,7 @@ def serve(
     finally:
         listening.close()
     if not server.started:
-        raise InputError("the server could not start; what is above says why")
+        raise InputError("the server could not start; the messages above give the reason")
 
 
 @contextmanager

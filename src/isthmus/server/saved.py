@@ -40,8 +40,8 @@ class Saved:
         """
         if any(term.upload is not None for term in saved.search.terms):
             raise InputError(
-                "a search by an upload cannot be saved, since uploads do not stay; "
-                "index the file and search by the item"
+                "a search by an upload cannot be saved, because uploads are not kept; "
+                "index the file and search by its item"
             )
         with self._lock:
             if saved.name not in self._searches and len(self._searches) >= _MOST:

@@ -40,14 +40,22 @@ class Term(_Strict):
     text: Annotated[str | None, Field(min_length=1, max_length=10_000)] = None
     item: Id | None = None
     upload: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Of /api/uploads.")
+        str | None,
+        Field(min_length=1, max_length=200, description="Id that POST /api/uploads returned."),
     ] = None
     weight: Annotated[
         float,
-        Field(ge=-10, le=10, allow_inf_nan=False, description="Negative: to stay away from it."),
+        Field(
+            ge=-10,
+            le=10,
+            allow_inf_nan=False,
+            description='A negative weight means "not like this".',
+        ),
     ] = 1.0
     view: ViewName | None = Field(
-        None, description="View that it belongs to, where several views read its modality."
+        None,
+        description="View that it belongs to. You need it only if several views have the same "
+        "modality.",
     )
 
     @model_validator(mode="after")
@@ -66,10 +74,11 @@ class SearchRequest(SearchOptions):
     query: str = Field(
         "",
         max_length=10_000,
-        description='As typed: `"red kangaroo" + id:… - cartoon`. Files are not read from it.',
+        description='As people type it: `"red kangaroo" + id:… - cartoon`. The server never reads '
+        "a file that it names.",
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
-    aspects: bool = Field(False, description="Whether to say the aspect ratio of pictures.")
+    aspects: bool = Field(False, description="Whether to return the aspect ratio of pictures.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,15 +106,17 @@ class FoundItem(BaseModel):
     id: str
     view: str
     modality: str
-    name: str = Field(description="The last part of its source.")
+    name: str = Field(description="File name.")
     source: str
-    text: str = Field(description="The beginning of its words, or those of its name.")
+    text: str = Field(description="The first words of a text, or the words of the file name.")
     cosine: float
-    score: float = Field(description="What it was ranked by within its view.")
-    probability: Probability | None = Field(description="That it matches; null: uncalibrated.")
-    words: str = Field(description="The probability as people say it.")
-    named: bool = Field(description="Whether its name or text holds the words of the query.")
-    gone: bool = Field(description="Whether no file holds it any more.")
+    score: float = Field(description="The number that ranks results of one view.")
+    probability: Probability | None = Field(
+        description="Probability that it matches. Null if the direction is uncalibrated."
+    )
+    words: str = Field(description="The probability in words.")
+    named: bool = Field(description="Whether its name or text contains the words of the query.")
+    gone: bool = Field(description="Whether its file is gone.")
     span: tuple[float, float] | None
     aspect: float | None = Field(None, description="Width over height of a picture.")
 
@@ -114,7 +125,9 @@ class SearchAnswer(BaseModel):
     """Hits, best first."""
 
     query: str
-    nothing_matches: bool = Field(description="Hits, if any, are only the nearest there is.")
+    nothing_matches: bool = Field(
+        description="True if nothing matches. The hits are then only the nearest items."
+    )
     uncalibrated: list[Direction] = Field(
         description="Directions without calibrated probabilities."
     )
@@ -123,7 +136,7 @@ class SearchAnswer(BaseModel):
 
 
 class Item(BaseModel):
-    """What is known of an item."""
+    """One item."""
 
     id: str
     view: str
@@ -148,7 +161,7 @@ class Items(BaseModel):
 class Upload(BaseModel):
     """A file that can be part of a query."""
 
-    upload: str = Field(description="What to name it by in a term.")
+    upload: str = Field(description="Id to use in a term.")
     modality: str
     views: list[str] = Field(description="That read it; of several, name one in the term.")
     name: str
@@ -226,7 +239,10 @@ class Map(BaseModel):
     modalities: list[str] = Field(description="Of each item.")
     x: list[float] = Field(description="0…1")
     y: list[float] = Field(description="0…1")
-    total: int = Field(description="Items in the store; of more than fit, some are drawn.")
+    total: int = Field(
+        description="Number of items in the store. If there are too many for the map, it shows a "
+        "random sample."
+    )
     method: str
 
 
@@ -297,5 +313,5 @@ class Status(BaseModel):
     space: str
     calibrated: list[Direction]
     languages: list[str]
-    roots: list[str] = Field(description="Folders that may be indexed from the page.")
+    roots: list[str] = Field(description="Folders that the page can index.")
     max_body: int

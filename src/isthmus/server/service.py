@@ -96,7 +96,7 @@ class Service:
             terms += Query.parse(request.query, files=False, views=views).terms
         terms += [self.term(each, request.asked_as) for each in request.terms]
         if not terms:
-            raise InputError("say what to look for: words in query, or terms")
+            raise InputError("the query is empty; give words in query, or terms")
         for term in terms:
             if term.stored:
                 self.entry(term.stored)

@@ -65,9 +65,9 @@ class Settings:
             )
         if self.token is None and self.exposed:
             raise InputError(
-                f"{', '.join(self._abroad)} can be reached from other machines, so a token is "
-                f"needed: set {TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, "
-                "for example those of: python -c 'import secrets; print(secrets.token_urlsafe())'"
+                f"other machines can reach {', '.join(self._abroad)}, so you need a token; set "
+                f"{TOKEN_VARIABLE} to at least {_SHORTEST_TOKEN} random characters, for example "
+                "the output of: python -c 'import secrets; print(secrets.token_urlsafe())'"
             )
         if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
             raise InputError(

@@ -124,7 +124,7 @@ class Uploads:
         """
         with self._lock:
             if key not in self._kept:
-                raise MissingDataError(f"there is no upload {key[:12]!r} any more; send it again")
+                raise MissingDataError(f"the upload {key[:12]!r} is no longer kept; send it again")
             return self._kept[key]
 
     def _remove(self, key: str) -> None:
@@ -155,7 +155,7 @@ class Uploads:
         if not views:
             kinds = " and ".join(dict.fromkeys(files.values())) or "words"
             raise UnsupportedMediaError(
-                name, f"is {item.modality}; files to search by can be {kinds}"
+                name, f"is {item.modality}; you can search by files of {kinds}"
             )
         # One view tells whether it can be decoded; the others wait until they are asked for.
         return Uploaded(item, views, size, {views[0]: self._vectors(item, views[0])})

@@ -59,7 +59,7 @@ def _head(report: SpaceReport) -> list[str]:
 
 def _quality(estimate: Estimate | None) -> list[str]:
     if estimate is None:
-        return ["## Quality", "", "Not estimated: no pairs were held out."]
+        return ["## Quality", "", "Not measured: no pairs were held out."]
     lines = [
         "## Quality on held-out pairs",
         "",
@@ -87,13 +87,15 @@ def _limits(estimate: Estimate | None) -> list[str]:
     lines = [
         "## Limits",
         "",
-        "- Figures hold for data like the data above; measure yours with `isthmus eval`.",
+        "- The numbers are valid for data like the data above. Measure your own data with "
+        "`isthmus eval`.",
         "- Directions between views that no record has together are not measured here.",
-        "- Vectors can be inverted to some degree: treat them as you would the originals.",
+        "- A vector can be turned back into something like its original, at least in part. Protect",
+        "  vectors as you protect the originals.",
     ]
     p_values = {} if estimate is None else estimate.p_values
     weak = [pair for pair, p in p_values.items() if p > LEVEL]
-    lines += [f"- {pair}: no better than shuffled pairs; do not use it." for pair in weak]
+    lines += [f"- {pair}: not better than shuffled pairs. Do not use it." for pair in weak]
     return lines
 
 
@@ -120,16 +122,18 @@ def _starter(report: StarterReport) -> list[str]:
         "## Where it fails",
         "",
         "- It has seen drawings and cut-out photographs of animals, plants, food and vehicles.",
-        "  Scenes, people doing things, places and moods are mostly beyond it.",
-        "- Titles of clip art of families it has not seen are found among 500 with the R@10 above:",
-        "  far from what a model trained on the web does.",
-        "- Sound means spoken words (French, Spanish, Russian; few English and Dutch) and effects:",
-        "  music and other languages are unknown to it. The sound encoder hears English best.",
-        "- The probability of a hit assumes that one of the things seen belongs and that they are",
-        "  like the data above: a folder without an answer gets hits that look possible.",
-        "- Texts that ask for nothing (letters, function words, mixed words) are mostly told",
-        "  apart from questions, of which about one in ten is taken for nonsense, too.",
-        "- Vectors can be inverted to some degree: treat them as you would the originals.",
+        "  It knows hardly any scenes, activities, places and moods.",
+        "- For clip art of families that it has not seen, it finds titles among 500 with the R@10",
+        "  above. Models trained on the web are far better.",
+        "- It knows spoken words (French, Spanish, Russian; few English and Dutch) and sound",
+        "  effects. It does not know music or other languages. Its sound encoder works best for",
+        "  English.",
+        "- The probability of a result is valid if the folder contains an answer and is like the",
+        "  data above. In a folder without an answer, wrong results can look possible.",
+        "- It recognises most nonsense (letters, function words, mixed words). It also takes about",
+        "  one in ten real queries for nonsense.",
+        "- A vector can be turned back into something like its original, at least in part. Protect",
+        "  vectors as you protect the originals.",
     ]
 
 

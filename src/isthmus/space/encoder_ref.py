@@ -51,8 +51,8 @@ class EncoderRef:
         """
         if not self.spec:
             raise InputError(
-                f"the encoder of {self.modality} was an object of yours, which a space cannot "
-                "load; attach it: space.attach(encoder)"
+                f"the encoder of {self.modality} was a Python object, and a space cannot load it; "
+                "attach it: space.attach(encoder)"
             )
         encoder = load_encoder(self.spec, **self.options)
         if self.state is not None and isinstance(encoder, Fitted):

@@ -81,8 +81,8 @@ def evaluate(
         geometry[pair] = _geometry(x, y)
     if not directions:
         raise DataError(
-            "no two views share at least 2 records that could be encoded, so no direction "
-            "can be measured; are the files of a record named alike?"
+            "no two views share 2 or more records, so no direction can be measured; check that "
+            "files that belong together have the same name"
         )
     return Evaluation(directions, geometry)
 

@@ -103,9 +103,9 @@ class Space:
             return views[0]
         if not views:
             joined = ", ".join(str(View(v, m)) for v, m in known.items() if v in (among or known))
-            raise InputError(f"nothing here reads {modality}; there are the views {joined}")
+            raise InputError(f"the space has no view of {modality}; its views are {joined}")
         raise InputError(
-            f"{modality} is read by the views {' and '.join(views)}; say which one is meant"
+            f"the views {' and '.join(views)} all read {modality}; name the one you mean"
         )
 
     @property
@@ -321,7 +321,10 @@ class Space:
             native_banks=natives,
         )
         if space.fingerprint != document["fingerprint"]:
-            raise FingerprintError(f"{folder}: its document and its tensors do not belong together")
+            raise FingerprintError(
+                f"{folder}: its files do not belong together; copy the folder again, or make the "
+                "space again"
+            )
         return space
 
     def __repr__(self) -> str:

@@ -10,18 +10,14 @@ if TYPE_CHECKING:
     from isthmus.store.base import (
         Backend,
         Damage,
-        Entry,
-        FileRecord,
-        FileStatus,
         FoundRows,
         HubnessCorrection,
         MatchingRows,
         NearestRows,
-        content_id,
-        item_id,
     )
     from isthmus.store.memory import MemoryBackend
     from isthmus.store.opening import open_backend
+    from isthmus.store.records import Entry, FileRecord, FileStatus, content_id, item_id
 
 __all__ = [
     "Backend",
@@ -44,16 +40,16 @@ __getattr__ = lazy_names(
     {
         "Backend": "isthmus.store.base",
         "Damage": "isthmus.store.base",
-        "Entry": "isthmus.store.base",
-        "FileRecord": "isthmus.store.base",
-        "FileStatus": "isthmus.store.base",
+        "Entry": "isthmus.store.records",
+        "FileRecord": "isthmus.store.records",
+        "FileStatus": "isthmus.store.records",
         "FoundRows": "isthmus.store.base",
         "HubnessCorrection": "isthmus.store.base",
         "MatchingRows": "isthmus.store.base",
         "MemoryBackend": "isthmus.store.memory",
         "NearestRows": "isthmus.store.base",
-        "content_id": "isthmus.store.base",
-        "item_id": "isthmus.store.base",
+        "content_id": "isthmus.store.records",
+        "item_id": "isthmus.store.records",
         "open_backend": "isthmus.store.opening",
     },
 )

@@ -160,5 +160,5 @@ class Database:
             store = self.root.parent
             raise IntegrityError(
                 f"{store}: the table of {name} cannot be read ({short(error)}); "
-                f"see what can be saved with: isthmus doctor --repair --store {store}"
+                f"repair it with: isthmus doctor --repair --store {store}"
             ) from error

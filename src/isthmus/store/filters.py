@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from isthmus.core.errors import InputError
-from isthmus.store.base import Entry
+from isthmus.store.records import Entry
 
 FIELDS = ("view", "modality", "path", "text", "added", "size", "gone")
 _TOKEN = re.compile(
@@ -150,7 +150,8 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     if field in ("added", "size"):
         return Filter(text, _ordered(field, op, value))
     if op not in (":", "=", "~") or (field == "gone" and op == "~"):
-        raise InputError(f"{field} takes {':' if field == 'gone' else ': or ~'}, not {op!r}")
+        usable = ":" if field == "gone" else ": or ~"
+        raise InputError(f"{field} can be compared with {usable}, not with {op!r}")
     if field == "gone":
         wanted = _yes(value)
         return Filter(text, lambda entry: entry.gone == wanted)

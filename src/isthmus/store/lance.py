@@ -15,9 +15,10 @@ from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import short, writers_lock
 from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
-from isthmus.store.base import Damage, Entry, FileRecord
+from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
+from isthmus.store.records import Entry, FileRecord
 from isthmus.store.rows import Rows
 from isthmus.store.vector_index import VectorIndex
 
@@ -270,8 +271,8 @@ class LanceBackend(MemoryBackend):
         except (OSError, RuntimeError) as error:
             self._seen = (-1, "")  # memory may be ahead of the disk
             raise ArtifactError(
-                f"{self.folder} could not be written: {short(error)}; what was there before is "
-                "still readable. Free some space or check the folder, then run it again"
+                f"{self.folder} could not be written: {short(error)}. Everything written before is "
+                "still there. Free some space or check the folder, then run the command again"
             ) from error
 
     def _changed(self) -> None:
@@ -308,9 +309,7 @@ class LanceBackend(MemoryBackend):
             self.close()
             again = self._check_opening(name, repair=True)
             rows = "" if again else f" with {len(self._database.read(name)):,} rows"
-            done = (
-                f"set aside as {moved.relative_to(self.folder)}; the version before it counts{rows}"
-            )
+            done = f"moved to {moved.relative_to(self.folder)}; the version before it is used{rows}"
             return [Damage(what, (), done), *again]
         return []
 

@@ -8,15 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from isthmus.core.linalg import F32
-from isthmus.store.base import (
-    Damage,
-    Entry,
-    FileRecord,
-    HubnessCorrection,
-    MatchingRows,
-    NearestRows,
-)
+from isthmus.store.base import Damage, HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
+from isthmus.store.records import Entry, FileRecord
 from isthmus.store.rows import Rows
 
 

@@ -33,7 +33,7 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     path = folder / DOCUMENT
     if not path.is_file():
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
-            raise ArtifactError(f"{folder} is not empty and holds no store; name another folder")
+            raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
         document |= {"space": fingerprint, "dim": dim, "views": list(views)}
@@ -51,7 +51,8 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     if space != fingerprint:
         raise FingerprintError(
             f"{folder} belongs to the space {space[:12]}, not to {fingerprint[:12]}; vectors of "
-            "two spaces do not mix. Index into another folder: isthmus index PATHS --store OTHER"
+            "two spaces cannot be compared. Index into another folder: isthmus index PATHS "
+            "--store OTHER"
         )
     return LanceBackend(folder, dim, views)
 

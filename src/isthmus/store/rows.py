@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from isthmus.core.errors import VectorError
 from isthmus.core.linalg import F32
 from isthmus.core.validate import check_vectors
-from isthmus.store.base import Entry, HubnessCorrection, MatchingRows, NearestRows
+from isthmus.store.base import HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
+from isthmus.store.records import Entry
 from isthmus.store.scorer import best, products
 from isthmus.store.vector_index import VectorIndex
 from isthmus.store.words import WordIndex
@@ -167,7 +168,7 @@ class Rows:
         chosen = places if rows is None else rows[places]
         return NearestRows(
             [self.entries[row] for row in chosen.tolist()],
-            self.x[chosen],
+            x[places],
             self.hubness[chosen],
             cosine[places],
             score[places],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
-from isthmus.store.base import Entry, FileRecord, FileStatus
+from isthmus.store.records import Entry, FileRecord, FileStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa

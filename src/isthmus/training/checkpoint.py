@@ -12,6 +12,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError
 
 _KIND = "checkpoint"
 _STATE = "training"
+"""Folder, inside that of the checkpoint, which is replaced as a whole."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ class Checkpoint:
         for name, value in self._named(identity).items():
             if document.get(name) != value:
                 raise FingerprintError(
-                    f"{self.folder} is the checkpoint of another training: its {name} is "
-                    f"{document.get(name)!r}, not {value!r}; name another folder or delete that one"
+                    f"{self.folder} holds the checkpoint of another training: its {name} is "
+                    f"{document.get(name)!r}, not {value!r}; choose another folder, or delete this "
+                    "one"
                 )
         return document, arrays
 

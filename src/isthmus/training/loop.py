@@ -83,7 +83,7 @@ class _Run:
     ) -> None:
         torch = _torch()
         if rows < 1:
-            raise InputError("there are no rows to learn from")
+            raise InputError("there are no rows to train on; give at least one")
         self.trainee, self.rows = trainee, rows
         self.schedule, self.checkpoint = schedule, checkpoint
         self.phases = list(trainee.phases())

@@ -14,6 +14,7 @@ from isthmus.core.linalg import l2_normalize
 from isthmus.core.rows import thin
 
 _MIN_ANCHORS = 3
+"""About their mean, two anchors lie on one line and tell only two sides apart."""
 
 
 class Anchors(Aligner):
@@ -50,7 +51,7 @@ class Anchors(Aligner):
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
                 f"{len(rows)} records have all of {', '.join(pairs.views)}, anchors need at "
-                f"least {_MIN_ANCHORS}; use CCA, which chains pairs"
+                f"least {_MIN_ANCHORS}; use CCA, which can join them through other views"
             )
         rows = thin(rows, self.max_anchors)
         k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)

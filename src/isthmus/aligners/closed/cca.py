@@ -121,8 +121,8 @@ def _canonical(
     keep = correlations > _NOTHING
     if not keep.any():
         raise NoSignalError(
-            f"no direction of {', '.join(names)} varies with one of another; are the rows of one "
-            "record in the same place in every view?"
+            f"{', '.join(names)} do not vary together at all; check that row i of every view is "
+            "from the same record"
         )
     return {m: whiteners[m] @ directions[m][:, keep] for m in names}, correlations[keep]
 

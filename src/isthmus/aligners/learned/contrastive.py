@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,34 +13,25 @@ from threadpoolctl import threadpool_limits
 
 from isthmus.aligners.base import Aligner, Pairs
 from isthmus.aligners.closed.cca import CCA
-from isthmus.aligners.heads import LinearHead
-from isthmus.aligners.kernel import HiddenLayer, KernelCCA, hidden, in_canonical_order
+from isthmus.aligners.kernel import KernelCCA, in_canonical_order
+from isthmus.aligners.learned.contrast import Contrast, Terms, paired_rows
+from isthmus.aligners.learned.start import Kind, Start, StartPlan
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Condition, Related, Search
 from isthmus.core.artifact import fingerprint
-from isthmus.core.contracts import Head, Progress
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
-from isthmus.core.extras import require
-from isthmus.core.linalg import F64, Array
+from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
-from isthmus.moments.moments import Moments
-from isthmus.training import Checkpoint, Log, Loss, Phase, Schedule, Trainee, parse_loss, train
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
-
-Kind = Literal["linear", "mlp"]
+from isthmus.training import Checkpoint, Log, Schedule, parse_loss, train
 
 _WORTH_TRAINING = Condition(
-    "trained heads enter from 1,000 records on; below, they were never measured to beat the "
-    "closed form they start from",
+    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "than the closed form that they start from",
     records=1000,
 )
 """With 540 pairs, training added less than .005 MRR to what it started from (docs/choosing.md)."""
 _MIN_HELD = 10
 """With fewer held-out pairs no difference can be told; nothing is trained then."""
-_KNOB_STEP = 0.01
-"""By what the logarithm of the scale, and the bias, move a step, whatever the learning rate."""
-_SIGLIP_BIAS = -10.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +113,7 @@ class Contrastive(Aligner):
         self,
         head: Kind = "mlp",
         loss: str = "info_nce",
+        *,
         ridge: float = 1.0,
         power: float = 0.5,
         warm_start: bool = True,
@@ -161,14 +151,15 @@ class Contrastive(Aligner):
     def fit(self, pairs: Pairs) -> Self:
         """Choose the number of epochs on held-out pairs, then train on all of them."""
         pairs = in_canonical_order(self.admit(pairs))
+        plan = StartPlan(self.head, self.ridge, self.power, self.warm_start, self.seed)
         with threadpool_limits(1):
-            start = _Start(pairs, self)
+            start = Start(pairs, plan)
             learn, held = self._split(pairs)
             if len(held) < _MIN_HELD:
                 reason = f"{len(held)} pairs to hold out, need {_MIN_HELD} to tell a difference"
                 return self._finish(start, None, Training(start.name, reason))
             try:
-                part = _Start(pairs.take(learn), self)
+                part = Start(pairs.take(learn), plan)
             except (DataError, NoSignalError) as error:
                 return self._finish(start, None, Training(start.name, f"without them: {error}"))
             choice = self._train(part, "choice", self._schedule(), pairs.take(held))
@@ -176,7 +167,7 @@ class Contrastive(Aligner):
                 reason = "no epoch found more held-out partners than the start"
                 return self._finish(start, None, Training(start.name, reason, choice))
             schedule = replace(self._schedule(), epochs=choice.best_epoch, patience=None)
-            trainee = _Contrast(start, self)
+            trainee = Contrast(start, self._terms())
             final = train(
                 trainee,
                 len(trainee.rows),
@@ -189,8 +180,8 @@ class Contrastive(Aligner):
         reason = f"epoch {choice.best_epoch} found held-out partners best"
         return self._finish(start, trainee, Training("trained", reason, choice, final))
 
-    def _train(self, start: _Start, name: str, schedule: Schedule, held: PairedVectors) -> Log:
-        trainee = _Contrast(start, self, held)
+    def _train(self, start: Start, name: str, schedule: Schedule, held: PairedVectors) -> Log:
+        trainee = Contrast(start, self._terms(), held)
         return train(
             trainee,
             len(trainee.rows),
@@ -199,10 +190,20 @@ class Contrastive(Aligner):
             progress=self.progress,
         )
 
-    def _finish(self, start: _Start, trainee: _Contrast | None, log: Training) -> Self:
+    def _finish(self, start: Start, trainee: Contrast | None, log: Training) -> Self:
         self.heads_ = start.heads(trainee.changes() if trainee is not None else None)
         self.log_ = log
         return self
+
+    def _terms(self) -> Terms:
+        return Terms(
+            loss=self.loss,
+            pull=self.pull,
+            mixup=self.mixup,
+            dropout=self.dropout,
+            temperature=self.temperature,
+            learning_rate=self.learning_rate,
+        )
 
     def _schedule(self) -> Schedule:
         return Schedule(
@@ -216,7 +217,7 @@ class Contrastive(Aligner):
 
     def _split(self, pairs: PairedVectors) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Rows to learn from and rows held out; of the latter, only such as are paired."""
-        paired = _paired_rows(pairs)
+        paired = paired_rows(pairs)
         count = round(self.held_out * len(paired))
         held = np.sort(np.random.default_rng(self.seed).permutation(paired)[:count])
         return np.setdiff1d(np.arange(len(pairs)), held), held
@@ -228,140 +229,6 @@ class Contrastive(Aligner):
         arrays: dict[str, Array] = {f"x.{m}": x for m, x in pairs.vectors.items()}
         arrays |= {f"present.{m}": mask for m, mask in pairs.present.items()}
         return Checkpoint(Path(self.checkpoint) / part, fingerprint(params, arrays))
-
-
-class _Start:
-    """Whitened coordinates of every view, and the weights that training starts from."""
-
-    def __init__(self, pairs: PairedVectors, of: Contrastive) -> None:
-        self.native = pairs
-        self.name = "closed form" if of.warm_start else "start"
-        self.layers: dict[str, HiddenLayer] = {}
-        if of.head == "mlp":
-            kernel = KernelCCA(ridge=of.ridge, power=of.power)
-            self.layers = kernel.layers(pairs)
-            pairs = hidden(pairs, self.layers)
-        moments = Moments.of(pairs)
-        cca = CCA(ridge=of.ridge, power=of.power).fit_moments(moments)
-        self.present = pairs.present
-        self.means: dict[str, F64] = {}
-        self.whiteners: dict[str, F64] = {}
-        self.weights: dict[str, F64] = {}
-        rng = np.random.default_rng(of.seed)
-        for m in pairs.views:
-            _, values, vectors = moments.spectrum(m)
-            roots = np.sqrt(values + of.ridge * values.sum() / moments.dims[m])
-            head = cca.heads_[m]
-            assert isinstance(head, LinearHead)
-            self.means[m] = moments.mean(m)
-            self.whiteners[m] = vectors / roots
-            weight = (vectors * roots).T @ head.weight.astype(np.float64)
-            # Rows are normalised in the end, so only the rate of learning sees this scale.
-            self.weights[m] = weight / np.linalg.norm(weight, axis=0).max()
-            if not of.warm_start:
-                shape = self.weights[m].shape
-                self.weights[m] = rng.normal(size=shape) / math.sqrt(shape[0])
-
-    def whitened(self, pairs: PairedVectors) -> dict[str, F64]:
-        """Coordinates ``(n, r)`` of native vectors; rows of absent items mean nothing."""
-        found = hidden(pairs, self.layers) if self.layers else pairs
-        return {m: (x - self.means[m]) @ self.whiteners[m] for m, x in found.vectors.items()}
-
-    def heads(self, changes: Mapping[str, F64] | None) -> dict[str, Head]:
-        """The heads, with what training added to the weights."""
-        heads: dict[str, Head] = {}
-        for m, start in self.weights.items():
-            weight = self.whiteners[m] @ (start if changes is None else start + changes[m])
-            if self.layers:
-                heads[m] = self.layers[m].head(self.means[m], weight)
-            else:
-                heads[m] = LinearHead(self.means[m], weight)
-        return heads
-
-
-class _Contrast(Trainee):
-    """The changes of the weights, and the loss that they are to lower."""
-
-    def __init__(self, start: _Start, of: Contrastive, held: PairedVectors | None = None) -> None:
-        torch = self.torch = require("torch", extra="learned", purpose="the contrastive aligner")
-        self.of = of
-        self.loss: Loss = parse_loss(of.loss)
-        self.names = tuple(start.weights)
-        self.weights = {m: torch.tensor(w, dtype=torch.float32) for m, w in start.weights.items()}
-        self.x = self._tensors(start.whitened(start.native))
-        self.present = {m: torch.tensor(mask) for m, mask in start.present.items()}
-        self.rows = torch.tensor(_paired_rows(start.native))
-        self.d = {m: torch.zeros_like(w, requires_grad=True) for m, w in self.weights.items()}
-        self.knobs = torch.zeros(2, requires_grad=True)
-        self.held = {} if held is None else self._tensors(start.whitened(held))
-        self.held_present = {} if held is None else dict(held.present)
-
-    def _tensors(self, arrays: Mapping[str, F64]) -> dict[str, Tensor]:
-        torch = self.torch
-        return {m: torch.tensor(x, dtype=torch.float32) for m, x in arrays.items()}
-
-    def phases(self) -> Sequence[Phase]:
-        return [Phase("contrast", {**self.d, "knobs": self.knobs}, self._loss)]
-
-    def changes(self) -> dict[str, F64]:
-        """What was added to the weights, ``(r, k)`` by view."""
-        return {m: d.detach().numpy().astype(np.float64) for m, d in self.d.items()}
-
-    def _unit(self, m: str, x: Tensor) -> Tensor:
-        product = x @ (self.weights[m] + self.d[m])
-        return self.torch.nn.functional.normalize(product, dim=1)
-
-    def _loss(self, batch: Tensor, generator: Generator) -> Tensor:
-        rows = self.rows[batch]
-        gain = _KNOB_STEP / self.of.learning_rate  # a step of Adam is the learning rate
-        scale = self.torch.exp(gain * self.knobs[0]) / self.of.temperature
-        bias = _SIGLIP_BIAS + gain * self.knobs[1]
-        total = self.of.pull * sum(d.square().sum() for d in self.d.values())
-        for a, b in combinations(self.names, 2):
-            both = rows[self.present[a][rows] & self.present[b][rows]]
-            if len(both) < 2:
-                continue
-            x, y = self._mixed([self.x[a][both], self.x[b][both]], generator)
-            total = total + self.loss(self._unit(a, x), self._unit(b, y), scale=scale, bias=bias)
-        return total
-
-    def _mixed(self, sides: list[Tensor], generator: Generator) -> list[Tensor]:
-        """Rows mixed with others, by the same amount on both sides, and thinned out."""
-        torch, n = self.torch, len(sides[0])
-        if self.of.mixup:
-            # torch draws no Beta variates from a generator of one's own; its number seeds one.
-            seed = int(torch.randint(2**62, (1,), generator=generator))
-            share = np.random.default_rng(seed).beta(self.of.mixup, self.of.mixup, size=(n, 1))
-            part = torch.tensor(share, dtype=torch.float32)
-            other = torch.randperm(n, generator=generator)
-            sides = [part * x + (1 - part) * x[other] for x in sides]
-        if self.of.dropout:
-            keep = 1 - self.of.dropout
-            sides = [x * (torch.rand(x.shape, generator=generator) < keep) / keep for x in sides]
-        return sides
-
-    def validate(self) -> float:
-        """Mean reciprocal rank of held-out partners, over both directions of all pairs."""
-        found = []
-        for a, b in combinations(self.names, 2):
-            both = np.flatnonzero(self.held_present[a] & self.held_present[b])
-            if len(both) > 1:
-                x, y = self._unit(a, self.held[a][both]), self._unit(b, self.held[b][both])
-                scores = x @ y.T
-                found += [_reciprocal_rank(scores), _reciprocal_rank(scores.T)]
-        return float(np.mean(found)) if found else math.nan
-
-
-def _reciprocal_rank(scores: Tensor) -> float:
-    """Mean reciprocal rank of the diagonal; ties get the mean of their places."""
-    true = scores.diagonal()[:, None]
-    rank = (scores > true).sum(dim=1) + ((scores == true).sum(dim=1) + 1) / 2
-    return float((1 / rank).mean())
-
-
-def _paired_rows(pairs: PairedVectors) -> NDArray[np.intp]:
-    """Rows with at least two views."""
-    return np.flatnonzero(np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1)
 
 
 def _check_ranges(*, below: float = math.inf, **values: float) -> None:

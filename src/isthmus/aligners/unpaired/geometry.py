@@ -12,9 +12,13 @@ Matches = tuple[NDArray[np.intp], NDArray[np.intp]]
 _BLOCK = 1000
 """Rows that are assigned at once; the Hungarian algorithm takes cubic time."""
 _SINKHORN = 10
+"""Rounds of scaling a step; the next step goes on from where they end. Chosen, not tuned."""
 _SHARPNESS = (0.5, 100.0)
+"""First and last β; the first is that of Gold and Rangarajan 1996, the last ends nearly hard."""
 _START_NOISE = 1e-2
+"""Breaks the tie of an even start (Gold and Rangarajan 1996 do so too)."""
 _TINY = 1e-30
+"""Keeps zeros out of divisions."""
 _STARTS = ((0.5, 1.0), (1.0,), (0.7, 1.4))
 """Dimensions whose plans are added, as shares of those asked for; each a start."""
 

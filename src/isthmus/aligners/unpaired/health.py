@@ -12,18 +12,22 @@ from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F64
 
 LEVEL = 0.05
-"""Above this p-value matches are no better than between destroyed shapes."""
+"""Above this p-value matches are no better than between destroyed shapes; by convention."""
 EXCESS = 0.03
 """What the mean cosine of matches must gain. Real clouds that have nothing to do with one
 another also gain a little, since all of them have dense and sparse parts; significance alone
 would let them pass."""
 AGREEMENT = 0.5
-"""What matches found in few and in many dimensions must have in common."""
+"""What matches found in few and in many dimensions must have in common; chosen halfway."""
 
 _DIMENSIONS = 24
+"""The most in which matchings are compared. Chosen, not tuned."""
 _ROWS = 272
+"""Of each side, as many as a side has in benchmarks/unpaired.py; more are sampled."""
 _SURROGATES = 8
+"""Enough for a standard deviation; each costs a matching."""
 _STEPS = 20
+"""Values of β, fewer than for the alignment itself: this runs nine times."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,13 @@ class Health:
         """
         if not self.passes:
             raise NoSignalError(
-                f"the shapes of {names[0]} and {names[1]} do not tell which rows belong together: "
-                f"matches have a mean cosine of {self.cosine:.3f}, with destroyed geometry "
-                f"{self.surrogate:.3f} ± {self.spread:.3f} (gain {self.excess:.3f}, needed ≥ "
-                f"{EXCESS}; p={self.p:.2g}, needed ≤ {LEVEL}); matchings in few and many "
-                f"dimensions agree to {self.agreement:.2f} (needed ≥ {AGREEMENT}). Bring some "
-                "records that have both, bring more rows, or try encoders that are more alike; "
-                "check=False goes on regardless"
+                f"{names[0]} and {names[1]} cannot be matched without pairs: the matches have a "
+                f"mean cosine of {self.cosine:.3f}, and {self.surrogate:.3f} ± {self.spread:.3f} "
+                f"with destroyed geometry (gain {self.excess:.3f}, needed ≥ "
+                f"{EXCESS}; p={self.p:.2g}, needed ≤ {LEVEL}); matches in few and in many "
+                f"dimensions agree to {self.agreement:.2f} (needed ≥ {AGREEMENT}). Add some "
+                "records that have both, add more rows, or try encoders that are more alike; "
+                "check=False skips this check"
             )
 
 

@@ -20,13 +20,21 @@ from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import Moments
 
 _DIMENSIONS = (20, 30, 45, 70, 100)
+"""Of principal coordinates, half as many again each time; :func:`refine` stops where it must."""
 _COORDINATES = 200
+"""Kept of each view: twice the most that are matched. Chosen, not tuned."""
 _STEPS = 30
+"""Values of β in graduated assignment. Chosen, not tuned."""
 _MIN_ROWS = 40
+"""Twice the fewest dimensions. Chosen, not tuned."""
 _GATE_PAIRS = 10
+"""Two held-out pairs in each of five folds are the least that can be compared."""
 _FOLDS = 5
+"""Of the pairs, for the gate; as many as the selection has."""
 _ROUNDS = 2
+"""Matching and fitting in turn. Chosen, not tuned."""
 _WEIGHTS = (0.0, 0.3, 1.0)
+"""Of matches beside pairs; .3 helps up to fifty pairs and harms at 200 (docs/unpaired.md)."""
 
 
 class Unpaired(Aligner):
@@ -136,7 +144,7 @@ class Unpaired(Aligner):
             if len(bulk) < _MIN_ROWS:
                 raise DataError(
                     f"{m}: {len(bulk)} rows are too few to align without pairs, need at least "
-                    f"{_MIN_ROWS}; bring more, or records that have both views"
+                    f"{_MIN_ROWS}; add more, or add records that have both views"
                 )
         x, y = bags.principal()
         most = min(x.shape[1], y.shape[1])
@@ -247,7 +255,7 @@ class _Bags:
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(
                 f"{len(complete)} records have both {' and '.join(pairs.views)}, need at "
-                f"least {MIN_PAIRS} pairs; to align without any, say seeds=0"
+                f"least {MIN_PAIRS} pairs; to align without pairs, use seeds=0"
             )
         seeds = complete[:limit]
         seeds = seeds[_content_order(pairs.vectors[pairs.views[0]][seeds])]

@@ -40,7 +40,7 @@ def _itself(item: MediaItem, name: str, assets: Assets) -> Markup:
         return assets.player(item, name) or _absent("no sound to play")
     if isinstance(item.payload, np.ndarray):
         return _absent(f"vector of {len(item.payload)} numbers")
-    return _absent(f"no way to show {item.modality}")
+    return _absent(f"{item.modality} cannot be shown")
 
 
 def _absent(reason: str) -> Markup:

@@ -113,7 +113,7 @@ def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) ->
         added[row, order] = np.diff(worth[row])
     mirrored = added.reshape(orders, 2, count).mean(axis=1)
     errors = mirrored.std(axis=0, ddof=1) / np.sqrt(orders) if orders > 1 else np.zeros(count)
-    method = f"Shapley values over {2 * orders} orders"
+    method = f"Shapley values, estimated from {2 * orders} orders"
     return Attribution(float(worth[0, 0]), added.mean(axis=0), errors, method)
 
 

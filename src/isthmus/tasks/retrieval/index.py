@@ -211,10 +211,10 @@ class _Run:
         if item.modality not in known.values():
             joined = ", ".join(str(View(view, modality)) for view, modality in known.items())
             raise UnsupportedMediaError(
-                str(found.path), f"is {item.modality}, and the space joins {joined}"
+                str(found.path), f"is {item.modality}, and the space has only the views {joined}"
             )
         if item.modality not in {known[view] for view in self.views}:
-            reason = f"is {item.modality}, and only {', '.join(self.views)} is wanted"
+            reason = f"is {item.modality}, and you asked only for {', '.join(self.views)}"
             self.report.failures.append(
                 FileFailure(str(found.path), reason, FileStatus.UNSUPPORTED)
             )

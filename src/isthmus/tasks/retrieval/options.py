@@ -40,11 +40,13 @@ class SearchOptions:
         ('image',)
     """
 
-    k: int = field(default=10, metadata={"description": "How many hits.", "flag": "-k", "ge": 1})
+    k: int = field(
+        default=10, metadata={"description": "Number of results.", "flag": "-k", "ge": 1}
+    )
     views: Sequence[str] = field(
         default=(),
         metadata={
-            "description": "Only items of this view, such as image.",
+            "description": "Show only results of this view. Default: all views.",
             "flag": "--view",
             "max_length": 64,
         },
@@ -52,7 +54,8 @@ class SearchOptions:
     asked_as: Sequence[str] = field(
         default=(),
         metadata={
-            "description": "View that the query belongs to, where several read its modality.",
+            "description": "View that the query belongs to. You need it only if several views "
+            "have the same modality.",
             "flag": "--as",
             "max_length": 64,
         },
@@ -60,21 +63,28 @@ class SearchOptions:
     where: str = field(
         default="",
         metadata={
-            "description": "Filter, such as 'path~\"animals/*\" and added>2026-01-01'.",
+            "description": "Filter, for example 'path~\"animals/*\" and added>2026-01-01'.",
             "max_length": 1000,
         },
     )
     min_probability: float | None = field(
         default=None,
-        metadata={"description": "Leave out hits that are less likely to match.", "ge": 0, "le": 1},
+        metadata={
+            "description": "Show only results with at least this probability.",
+            "ge": 0,
+            "le": 1,
+        },
     )
     readout: Readout = field(
         default="instance",
-        metadata={"description": "instance: the one that belongs; semantic: what is alike."},
+        metadata={
+            "description": "instance: find the one thing that fits best. semantic: find things "
+            "of the same kind."
+        },
     )
     words: bool = field(
         default=True,
-        metadata={"description": "Also find items whose name or text holds the words."},
+        metadata={"description": "Also find items whose name or text contains the words."},
     )
     exact: bool = field(
         default=False,
@@ -119,7 +129,9 @@ class SearchOptions:
         """
         for view in (*self.views, *self.asked_as):
             if view not in known:
-                raise InputError(f"the space has no view {view!r}; it joins {', '.join(known)}")
+                raise InputError(
+                    f"the space has no view {view!r}; its views are {', '.join(known)}"
+                )
 
 
 def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:

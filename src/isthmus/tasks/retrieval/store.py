@@ -272,7 +272,7 @@ class Store:
         if found.id != content_id(entry.id):
             raise MediaError(
                 entry.source,
-                "has changed since it was indexed; take it up again with: "
+                "has changed since it was indexed; index it again with: "
                 f"isthmus index {shlex.quote(entry.source)}",
             )
         return replace(found, span=entry.span)
@@ -300,7 +300,10 @@ class Store:
         """
         terms = self._query(query).terms
         if len(terms) > 1:
-            raise InputError("one term is explained at a time; explain each part of the query")
+            raise InputError(
+                "only one term can be explained at a time; explain each part of the query on its "
+                "own"
+            )
         asked, query_view = self._side(
             terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
         )

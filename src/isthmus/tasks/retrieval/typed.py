@@ -125,7 +125,7 @@ class _Scanner:
         if self._files and is_file(bare):
             return "file", (bare,)
         if self._files and _looks_like_a_path(bare):
-            raise InputError(f"there is no file {bare!r}; put words into quotes")
+            raise InputError(f"there is no file {bare!r}; if you mean words, put them in quotes")
         return "words", (bare,)
 
     def _view(self, start: int) -> tuple[str | None, int]:

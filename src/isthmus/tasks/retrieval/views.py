@@ -44,7 +44,7 @@ def view_meant(
     known = space.modalities
     if named is not None:
         if named not in known:
-            raise InputError(f"the space has no view {named!r}; it joins {', '.join(known)}")
+            raise InputError(f"the space has no view {named!r}; its views are {', '.join(known)}")
         if known[named] != modality:
             raise InputError(
                 f"the view {named} reads {known[named]}, but this is {modality}; "
@@ -54,7 +54,7 @@ def view_meant(
     views = [view for view in among if known.get(view) == modality]
     views = views or [view for view in known if known[view] == modality]
     if not views:
-        raise InputError(f"no view of the space reads {modality}; it joins {_listed(known)}")
+        raise InputError(f"no view of the space reads {modality}; its views are {_listed(known)}")
     if len(views) > 1:
         said = way_out.format(view=views[0], shell=shlex.quote(views[0]))
         raise InputError(f"the views {' and '.join(views)} all read {modality}; {said}")

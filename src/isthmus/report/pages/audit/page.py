@@ -85,10 +85,10 @@ class _Page:
     def header(self) -> Markup:
         found = self.diagnosis
         views = self.encoded.pairs.views
-        splits = "keep groups whole" if found.by_group else "ignore groups"
+        splits = "keep groups together" if found.by_group else "ignore groups"
         lede = (
-            f"{count(len(self.encoded.pairs), 'record')} of {listed(views)}, looked at before a "
-            f"space is made. Splits {splits}; every figure is of pairs that the fit has not seen."
+            f"{count(len(self.encoded.pairs), 'record')} of {listed(views)}, checked before making "
+            f"a space. Splits {splits}. All numbers come from pairs that the fit did not use."
         )
         return el(
             "header",
@@ -115,7 +115,7 @@ class _Page:
         if found.suspects:
             checked = sum(each.checked for each in found.suspects)
             flagged = sum(each.flagged for each in found.suspects)
-            says = f"of {count(checked, 'pair')} do not seem to belong together."
+            says = f"of {count(checked, 'pair')} may be wrong."
             cards.append(headline_card("Mismatches", f"{flagged:,}", "", says))
         if found.duplicates:
             most = max(found.duplicates, key=lambda each: each.near + each.copies)
@@ -134,17 +134,18 @@ class _Page:
                 parts.append(el("h3", self.views.label(a), " with ", self.views.label(b)))
             if any(fit.recall for fit in fits):
                 caption = (
-                    f"R@{fits[0].k} of held-out pairs after one cheap closed form, both "
-                    "directions: of 100 queries, how often the partner is "
+                    f"R@{fits[0].k} of held-out pairs after one fast fit, both directions: how "
+                    "many of 100 queries have their partner "
                     f"{found_among(fits[0].k, fits[0].gallery)}. Bars: 95 % intervals."
                 )
                 parts.append(strips(fits, self.views, caption))
             parts.append(fit_table(fits, f"{a} and {b}, every combination"))
         explained = (
-            "CKA and mutual k-NN compare two encoders without fitting anything. Both stand beside "
-            "what shuffled partners give, and beside what a cheap fit finds."
+            "CKA and mutual k-NN compare two encoders without a fit. Beside them are their values "
+            "for shuffled partners, and the result of a fast fit."
         )
-        return _section("Which encoders fit", "encoders", self.said["encoders"], explained, *parts)
+        title = "Which encoders fit together"
+        return _section(title, "encoders", self.said["encoders"], explained, *parts)
 
     def pairs(self) -> Markup | None:
         if not self.diagnosis.curves and not self.diagnosis.kinds:
@@ -158,8 +159,8 @@ class _Page:
         chance = min(1.0, curve.k / curve.gallery)
         caption = (
             f"R@{curve.k} by the number of training pairs, {curve.a} and {curve.b}: means over "
-            f"{curve.folds} folds with 95 % intervals. Dashed: drawn out beyond the last, with "
-            f"its 95 % band. Dotted: chance, {hundredths(chance)} of 100."
+            f"{curve.folds} folds with 95 % intervals. Dashed: the prediction, with its 95 % "
+            f"band. Dotted: chance, {hundredths(chance)} of 100."
         )
         return curve_plot(curve, chance, caption)
 
@@ -172,7 +173,7 @@ class _Page:
                 "details",
                 el(
                     "summary",
-                    "What comes up most: ",
+                    "Items that come up most: ",
                     self.views.direction(Direction(h.query, h.gallery)),
                 ),
                 el("ul", *(self._hub(h, i) for i in range(len(h.top))), class_="top-hubs"),
@@ -180,7 +181,7 @@ class _Page:
             for h in found.hubs
         ]
         return _section(
-            "Hubs and the gap", "hubs", self.said["hubs"], None,
+            "Hubness and the modality gap", "hubs", self.said["hubs"], None,
             hub_table(found.hubs, self.views), gap_table(found.gaps, self.views), *tops,
         )  # fmt: skip
 
@@ -206,11 +207,11 @@ class _Page:
                 cards = [self._suspect(each, one) for one in folded]
                 parts.append(el("details", el("summary", words), *cards))
         explained = (
-            "Each pair was judged by fits that had left it out. Beside it stands what they think "
-            "fits better. Look before you delete: a rare thing or an odd caption looks the same."
+            "Each pair was judged by fits that did not use it. Beside it you see what fits better. "
+            "Look before you delete: a rare thing or an unusual caption can look like a wrong pair."
         )
         says = self.said["mismatches"]
-        return _section("Pairs that may not belong together", "mismatches", says, explained, *parts)
+        return _section("Pairs that may be wrong", "mismatches", says, explained, *parts)
 
     def _suspect(self, suspects: Suspects, one: Suspect) -> Markup:
         flag = el("span", "flagged", class_="tag") if one.flagged else None
@@ -235,7 +236,9 @@ class _Page:
     def _better(self, rows: Sequence[int], view: str, other: str) -> Markup:
         head = el("div", f"Fits the {self.views.thing(other)} better", class_="kicker")
         if not rows:
-            return el("div", head, el("p", f"No {self.views.thing(view)} does.", class_="small"))
+            return el(
+                "div", head, el("p", f"No {self.views.thing(view)} fits better.", class_="small")
+            )
         hits = [el("li", self._shown(row, view), class_="hit") for row in rows]
         return el("div", head, el("ol", *hits, class_=f"hits of-{kind(self.views.modality(view))}"))
 
@@ -244,9 +247,9 @@ class _Page:
         if not found:
             return None
         explained = (
-            "What is nearly one thing on both sides of a split flatters the figures: give such "
-            "records one group. The threshold is taken from the data: three standard deviations "
-            "nearer than an item usually is to its nearest."
+            "If almost the same item is on both sides of a split, the numbers are too good. Give "
+            "such records one group. The limit comes from the data: three standard deviations "
+            "nearer than the usual distance of an item to its nearest."
         )
         lists = [
             el(
@@ -284,7 +287,7 @@ class _Page:
     def settings(self) -> Markup:
         found = self.diagnosis
         rows: list[tuple[object, object]] = [
-            ("Closed form", "CCA, ridge 3, power 1, on up to 256 principal directions"),
+            ("Closed form", "CCA, ridge 3, power 1, on up to 256 principal components"),
             ("Seed", found.seed),
             ("Took", f"{found.seconds:,.0f} s"),
         ]
@@ -292,7 +295,9 @@ class _Page:
             (f"Encoders of {m}", ", ".join(self.encoded.encoders(m)))
             for m in self.encoded.pairs.views
         ]
-        rows += [(f"Without {name}", reason) for name, reason in self.encoded.unusable.items()]
+        rows += [
+            (f"{name} was not compared", reason) for name, reason in self.encoded.unusable.items()
+        ]
         return section("Settings", "settings", facts(rows), left_out(found.failures))
 
     def _shown(self, row: int, view: str, *, captioned: bool = True) -> Markup:
@@ -316,30 +321,31 @@ def _section(
 _READ = (
     (
         "CKA",
-        "Linear centred kernel alignment, debiased: how alike two encoders arrange the same "
-        "things. 1 is the same, unrelated encoders are near 0.",
+        "Linear centred kernel alignment, debiased: how similarly two encoders arrange the same "
+        "items. 1 means equal; unrelated encoders are near 0.",
     ),
     (
         "Mutual k-NN",
-        "Share of the nearest neighbours of a thing that both encoders agree on.",
+        "Share of the nearest neighbours of an item that both encoders have in common.",
     ),
     (
         "R@10, R@1, MRR",
-        "Held-out pairs: how often the partner is among the first ten, or first; and the mean of "
-        "one over its rank.",
+        "For held-out pairs: how often the partner is among the first ten, or first; and the mean "
+        "of 1 / rank.",
     ),
     (
         "95 %",
-        "Means over folds: two standard errors either way. Beyond the measured: what folds, the "
-        "shape of the curve and the draw of the new pairs leave open.",
+        "For means over folds: plus or minus two standard errors. For predictions: the interval "
+        "covers the folds, the shape of the curve, and the draw of the new pairs.",
     ),
     (
         "Skew",
-        "Of how often items are among the first ten. Above about 1, a few crowd out the rest.",
+        "Skewness of how often items are among the first ten. Above about 1, a few items come up "
+        "for very many queries.",
     ),
     (
         "p of a pair",
-        "How probable a partner as unlikely as this one would be for a sound pair, given all "
-        "that the fit takes for likely.",
+        "How probable it is that a correct pair has a partner that is as unlikely as this one. A "
+        "small p means that the pair may be wrong.",
     ),
 )

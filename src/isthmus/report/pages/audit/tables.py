@@ -100,7 +100,7 @@ def hub_table(found: Sequence[Hubs], views: Views) -> Markup:
 
 
 def gap_table(gaps: Sequence[Gap], views: Views) -> Markup:
-    """View gap and cosines of every two views."""
+    """Modality gap and cosines of every two views."""
     rows = [
         el(
             "tr",
@@ -112,7 +112,7 @@ def gap_table(gaps: Sequence[Gap], views: Views) -> Markup:
         for each in gaps
     ]
     heads = ("Views", "Gap", "Cosine of true pairs", "Of all others")
-    return _found("View gap: distance between the centroids, 0 to 2", heads, rows)
+    return _found("Modality gap: distance between the centroids, 0 to 2", heads, rows)
 
 
 def _found(caption: str, heads: Sequence[str], rows: Sequence[Markup]) -> Markup:

@@ -42,7 +42,7 @@ def encoders(fits: Sequence[EncoderFit]) -> list[str]:
         return [f"{name}: {said}" for said in failed]
     found = best.recall
     figures = (
-        f"of 100 held-out pairs {hundredths(found.value)} are {found_among(best.k, best.gallery)} "
+        f"{hundredths(found.value)} of 100 held-out pairs are {found_among(best.k, best.gallery)} "
         f"(95 %: {hundredths(found.low)} to {hundredths(found.high)}; "
         f"chance {hundredths(best.chance)})"
     )
@@ -68,9 +68,9 @@ def _agreement(fits: Sequence[EncoderFit]) -> list[str]:
         return []
     cka, knn, mrr = np.array(measured).T
     return [
-        f"Over these {len(measured)} combinations, what held-out pairs say goes with CKA by a rank "
-        f"correlation of {signed(rank_correlation(cka, mrr))}, with mutual k-NN by "
-        f"{signed(rank_correlation(knn, mrr))}."
+        f"Over these {len(measured)} combinations, the rank correlation with the held-out results "
+        f"is {signed(rank_correlation(cka, mrr))} for CKA and {signed(rank_correlation(knn, mrr))} "
+        "for mutual k-NN."
     ]
 
 
@@ -99,8 +99,9 @@ def curve(found: LearningCurve) -> str:
 def gain(found: Gain) -> str:
     """What more pairs would bring, in hundredths."""
     between = f"(95 %: {points(found.low)} to {points(found.high)})"
-    what = f"{found.more:,} more pairs like these would bring {points(found.value)} {between}"
-    return what if found.low > 0 else f"{what}, which may be nothing"
+    more = f"with {found.more:,} more pairs like these, about {points(found.value)} of 100 more"
+    what = f"{more} {between}"
+    return what if found.low > 0 else f"{what}, which is not clearly more than nothing"
 
 
 def kinds(found: Kinds) -> str | None:
@@ -113,8 +114,8 @@ def kinds(found: Kinds) -> str | None:
         for kind in worst
     ]
     return (
-        f"{ViewPair(found.a, found.b)}: found worst are {listed(named)}, against "
-        f"{hundredths(found.recall)} of all. Pairs of a kind help that kind most."
+        f"{ViewPair(found.a, found.b)}: the groups found worst are {listed(named)}; the mean of "
+        f"all is {hundredths(found.recall)} of 100. More pairs of a group help mostly this group."
     )
 
 
@@ -123,13 +124,13 @@ def hubs(found: Hubs) -> str:
     name = Direction(found.query, found.gallery)
     skew = f"skew {signed(found.skew, 1)}, {signed(found.skew_corrected, 1)} with CSLS"
     if not found.matters:
-        return f"{name}: no hubs to speak of ({skew})."
+        return f"{name}: no clear hubness ({skew})."
     top, where = found.top[0].share, "among the first ten" if found.k > 1 else "the first"
     most = (
-        f"the first of them is {where} of {hundredths(top)} of 100 queries, where "
-        f"{hundredths(found.expected)} would be even"
+        f"one of them is {where} for {hundredths(top)} of 100 queries; if all items came up "
+        f"equally often, it would be {hundredths(found.expected)}"
     )
-    return f"{name}: a few items crowd out the rest ({skew}); {most}."
+    return f"{name}: a few items come up for too many queries ({skew}): {most}."
 
 
 def suspects(found: Suspects) -> str:
@@ -137,13 +138,12 @@ def suspects(found: Suspects) -> str:
     name = ViewPair(found.a, found.b)
     if not found.flagged:
         return (
-            f"{name}: none of {count(found.checked, 'pair')} is clearly mismatched; the least "
-            "matching are listed."
+            f"{name}: none of {count(found.checked, 'pair')} is clearly wrong. The most doubtful "
+            "pairs are listed."
         )
-    verb = "does" if found.flagged == 1 else "do"
     return (
-        f"{name}: {found.flagged:,} of {count(found.checked, 'pair')} {verb} not seem to belong "
-        f"together; about {hundredths(found.false_share)} of 100 such flags are false alarms."
+        f"{name}: {found.flagged:,} of {count(found.checked, 'pair')} may be wrong. About "
+        f"{hundredths(found.false_share)} of 100 such flags are false alarms."
     )
 
 
@@ -157,7 +157,7 @@ def duplicates(found: Duplicates, where: str) -> str:
     if found.near and found.threshold is not None and found.typical is not None:
         parts.append(
             f"{count(found.near, 'item')} of {found.items:,} have a near-duplicate (cosine "
-            f"{found.threshold:.2f} or more, where {found.typical:.2f} is usual)"
+            f"{found.threshold:.2f} or more; usual is {found.typical:.2f})"
         )
     return f"{found.view}: {' and '.join(parts)} in {where}."
 

@@ -59,7 +59,7 @@ def render(explanation: Explanation, records: Mapping[str, Record]) -> str:
     )
     sides = el(
         "section",
-        el("h2", "What counts on each side"),
+        el("h2", "What counts in the query and in the item"),
         _key(),
         el(
             "div",
@@ -80,9 +80,9 @@ def _key() -> Markup:
     return el(
         "p",
         el("span", class_="swatch p6"),
-        "speaks for the match",
+        "supports the match",
         el("span", class_="swatch n6"),
-        "speaks against it",
+        "counts against the match",
         class_="small key",
     )
 
@@ -109,10 +109,10 @@ def _sum(side: Side) -> Markup:
     kinds = kind_of(side)
     parts = [
         f"{len(side.places)} {kinds if len(side.places) > 1 else kinds[:-1]} {signed(total)}",
-        f"start {signed(side.baseline)}",
+        f"baseline {signed(side.baseline)}",
     ]
     if any(place.padding for place in side.places):
-        parts.append(f"of which padding {signed(side.padding)}")
+        parts.append(f"padding {signed(side.padding)}")
     return el("p", f"{'; '.join(parts)}. {side.method.capitalize()}.", class_="small")
 
 
@@ -138,7 +138,7 @@ def _picture(side: Side, assets: Assets) -> Markup:
         class_="picture",
         role="img",
     )
-    toggle = el("label", el("input", type="checkbox"), " the picture alone", class_="small alone")
+    toggle = el("label", el("input", type="checkbox"), " picture only", class_="small alone")
     return el("div", drawn, toggle, class_="heated")
 
 
@@ -187,7 +187,7 @@ def _sound(side: Side, assets: Assets) -> Markup:
     bars = [_bar(place, value, largest, end) for place, value in spans]
     curve = el(
         "svg",
-        el("title", "What each stretch of time adds"),
+        el("title", "What each moment adds"),
         *bars,
         el("line", x1=0, x2=600, y1=60, y2=60, class_="axis"),
         viewBox="0 0 600 120",
@@ -267,17 +267,17 @@ def _pairs(
     others = len(support.ids) - len(listed)
     return el(
         "section",
-        el("h2", "Which training pairs it leans on"),
+        el("h2", "Which training pairs count"),
         el(
             "p",
-            "A pair counts where its one side is like the query and its other side like the item, "
-            "and a little where they are unlike in the same way.",
+            "A pair counts if one side is like the query and the other side is like the item. It "
+            "also counts a little if both sides are unlike them in the same way.",
         ),
         el("ol", *rows, class_="lean"),
         el(
             "p",
-            f"The other {others:,} pairs add {signed(rest)} together, and "
-            f"{signed(support.residual)} lies outside of all of them.",
+            f"The other {others:,} pairs together add {signed(rest)}. "
+            f"{signed(support.residual)} comes from no pair.",
             class_="small",
         ),
     )
@@ -336,13 +336,15 @@ def _shown_of(record: Record, views: Iterable[str], assets: Assets) -> list[Mark
 def _reading(explanation: Explanation) -> Markup:
     score = signed(explanation.score)
     lines: Sequence[str] = (
-        f"The score is the cosine of the two in the space, {score}. Each of the three accounts, "
-        "of the query's parts, of the item's parts and of the training pairs, sums to it exactly.",
-        "Parts of a picture or a sound are what their features add, compared with the average of "
-        "the training data. Features see further than their own cell or moment, so read the map "
-        "as about where, not as an outline.",
-        "A word adds what the score gains when it joins the others, averaged over the orders in "
-        "which it could. Without any word the score is that of a typical text.",
-        "It says why the space scores as it does, not whether it is right.",
+        f"The score is the cosine of query and item in the space, {score}. It is split three "
+        "times: over the parts of the query, over the parts of the item, and over the training "
+        "pairs. Each time the parts add up to the score exactly.",
+        "Each part of a picture or a sound adds what its features add, compared with the average "
+        "of the training data. Features also look beyond their own cell or moment. So the colours "
+        "show roughly where, and not an exact outline.",
+        "The value of a word is what the score gains when the word is added to the others, as a "
+        "mean over all orders. Without any words, the score is that of a typical text.",
+        "The explanation shows why the space gives this score. It does not show whether the score "
+        "is right.",
     )
     return el("section", el("h2", "How to read this"), *(el("p", line) for line in lines))

@@ -90,31 +90,33 @@ def where(places: Sequence[Place], values: Sequence[float]) -> str:
 
 def _match(explanation: Explanation) -> str:
     score = f"{explanation.score:.2f}".replace("-", "−")
-    said = f"Their score is {score}"
+    said = f"The score is {score}"
     if explanation.probability is not None:
         likely = in_words(explanation.probability)
         match = "to match" if likely == "unlikely" else "a match"
-        said = f"{likely[0].upper()}{likely[1:]} {match}: their score is {score}"
+        said = f"{likely[0].upper()}{likely[1:]} {match}: the score is {score}"
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view
-    named = f"{thing(item.modality)}s" if item.modality in MEDIA_MODALITIES else f"rows of {view}"
-    things = f"{named} of the training data"
+    media = item.modality in MEDIA_MODALITIES
+    named = f"{thing(item.modality)}s" if media else f"rows of {view}"
+    within = f" in the view {view}" if media and view != item.modality else ""
+    things = f"{named} in the training data{within}"
     if explanation.above >= 1:
-        return f"{said}, higher than with any of the {things}."
-    return f"{said}, higher than with {hundredths(explanation.above)} of 100 {things}."
+        return f"{said}, higher than for any of the {things}."
+    return f"{said}, higher than for {hundredths(explanation.above)} of 100 {things}."
 
 
 def _side(name: str, side: Side, score: float) -> list[str]:
     if not side.places:
-        return [f"Of the {name} no parts are known: {side.method}."]
+        return [f"The {name} cannot be split into parts: {side.method}."]
     most, least = int(side.values.argmax()), int(side.values.argmin())
     if side.values[most] <= 0:
-        return [f"No part of the {name} speaks for the match."]
+        return [f"No part of the {name} supports the match."]
     if not isinstance(side.places[0], Word):
-        said = f"In the {thing(side.item.modality)}, what counts most is {_the(side)}"
+        said = f"In the {thing(side.item.modality)}, {_the(side)} counts most"
         if abs(side.padding) > _WORTH * score:
-            said += f"; what was filled up around it adds {signed(side.padding)}"
+            said += f"; the padding around it adds {signed(side.padding)}"
         return [f"{said}."]
     if len(side.places) == 1:
         return []
@@ -122,7 +124,7 @@ def _side(name: str, side: Side, score: float) -> list[str]:
     said = f"Of the {kind_of(side)}, “{best}” counts most ({signed(side.values[most])})"
     if -side.values[least] > _WORTH * score:
         against = side.places[least].label
-        said += f"; “{against}” speaks against it ({signed(side.values[least])})"
+        said += f"; “{against}” counts against it ({signed(side.values[least])})"
     return [f"{said}."]
 
 
@@ -134,11 +136,12 @@ def _the(side: Side) -> str:
 def _pairs(explanation: Explanation) -> str:
     support = explanation.pairs
     if not support.ids:
-        return "No training record has both, so there are no pairs to lean on."
+        return "No training record has both views, so no training pair explains the score."
     strong = [p for p in explanation.leaning(_NAMED) if p.value > _WORTH * abs(explanation.score)]
     if not strong:
         return (
-            f"It leans on no training pair in particular, a little on each of {len(support.ids)}."
+            f"No training pair counts much. Each of the {len(support.ids)} pairs counts a little."
         )
+    verb = "s" if len(strong) == 1 else ""
     names = ", ".join(f"{pair.id.rpartition('/')[2]} ({signed(pair.value)})" for pair in strong)
-    return f"It leans most on {count(len(strong), 'training pair')}: {names}."
+    return f"{count(len(strong), 'training pair')} count{verb} most: {names}."

@@ -27,8 +27,8 @@ def asked(queries: Sequence[QueryExample], views: Views, assets: Assets) -> Mark
         title = el("h3", name, words(caption_of(first.query) or first.query.source, tag))
         lists = [_found(query, views, assets) for query in of_one]
         cards.append(el("article", title, *lists, class_="card"))
-    says = "Words as a person would type them, and the five best hits of each, best first."
-    return section("Asked in words", "asked", el("p", says), *cards)
+    says = "Queries as a person would type them, with the five best results of each."
+    return section("Typed queries", "asked", el("p", says), *cards)
 
 
 def picked(examples: Sequence[QueryExample], views: Views, assets: Assets) -> Markup | None:
@@ -41,12 +41,9 @@ def picked(examples: Sequence[QueryExample], views: Views, assets: Assets) -> Ma
         cards = [_example(query, assets) for query in same]
         summary = el("summary", el("h3", direction and views.direction(direction)))
         folded.append(el("details", summary, *cards, open=i == 0, class_="direction-examples"))
-    says = (
-        "Queries drawn with a seed, good and bad alike, and their five best hits. "
-        "The true partner is framed."
-    )
+    says = "Queries drawn at random, with their five best results. A frame marks the true partner."
     warning = el("p", trained, class_="warning") if trained else None
-    return section("Picked at random", "picked", el("p", says), warning, *folded)
+    return section("Random queries", "picked", el("p", says), warning, *folded)
 
 
 def _trained(examples: Sequence[QueryExample]) -> str | None:
@@ -55,8 +52,8 @@ def _trained(examples: Sequence[QueryExample]) -> str | None:
         return None
     which = "all of these pairs" if seen == len(examples) else f"{seen} of these pairs"
     return (
-        f"The space was trained on {which}, so they show how it works and not how good it is; "
-        "for that, read the figures."
+        f"The space learned from {which}. The examples show how it works, but not how good it is. "
+        "The numbers above show how good it is."
     )
 
 

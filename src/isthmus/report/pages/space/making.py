@@ -12,24 +12,32 @@ from isthmus.report.kit.words import count
 from isthmus.space.report import SpaceReport, StarterReport
 
 READ = (
-    ("R@1, R@10", "Of 100 queries, how often the true partner comes first, or within ten."),
-    ("Median rank", "Half of the true partners stand here or before. 1 is best."),
-    ("mAP", "Mean average precision: whether things of the same category come first. 1 is best."),
-    ("Pure chance", "What a random order gets. Figures mean little without it."),
+    (
+        "R@1, R@10",
+        "How many of 100 queries find their true partner first, or among the first ten.",
+    ),
+    ("Median rank", "Half of the true partners have this rank or a better one. 1 is best."),
+    ("mAP", "Mean average precision: how early items of the same group come. 1 is best."),
+    ("Pure chance", "The result of a random order. Compare every number with it."),
     (
         "Shuffled pairs",
-        "The same procedure with partners dealt at random. It may beat chance a little, since "
-        "the encoders alone know something; the space must do clearly better.",
+        "The same procedure with shuffled partners. It can be a little better than chance, "
+        "because the encoders alone contain some signal. A useful space is clearly better.",
     ),
-    ("Random encoders", "The same procedure on noise in place of the encoders' vectors."),
+    (
+        "Random encoders",
+        "The same procedure with random vectors in place of the encoders' vectors.",
+    ),
     (
         "Intervals",
-        "Over folds: one standard deviation either way. Counted once: 95 %, after Wilson.",
+        "For means over folds: plus or minus one standard deviation. For a single measurement: "
+        "the 95 % interval of Wilson.",
     ),
     (
         "Read-outs",
-        "Instance looks for the one that belongs, and is corrected for hubness; semantic looks "
-        "for what is alike in kind. Figures are of the instance read-out unless said otherwise.",
+        "The instance read-out looks for the one true partner, and corrects for hubness. The "
+        "semantic read-out looks for things of the same kind. Numbers use the instance read-out, "
+        "unless the text says otherwise.",
     ),
 )
 """The words of the page explained."""
@@ -40,7 +48,10 @@ def data(report: SpaceReport, views: Views) -> Markup:
     of = report.data
     rows: list[tuple[object, object]] = [
         ("Data", of.name),
-        ("Records", f"{of.records:,} in {count(of.groups, 'group')} kept whole by splits"),
+        (
+            "Records",
+            f"{of.records:,} in {count(of.groups, 'group')}; splits keep groups together",
+        ),
         ("Pairs", _pairs(of.pairs, views)),
     ]
     for view, encoder in report.encoders.items():

@@ -51,15 +51,18 @@ def space_map(points: MapPoints, views: Views, assets: Assets) -> Markup:
 
 def _caption(points: MapPoints, assets: Assets) -> str:
     how = {
-        "t-SNE": "t-SNE of unit vectors after the mean of each view is taken off.",
-        "PCA": "First two principal axes of unit vectors, the mean of each view taken off.",
+        "t-SNE": "t-SNE of the unit vectors. The mean of each view was subtracted first.",
+        "PCA": "First two principal axes of the unit vectors. The mean of each view was "
+        "subtracted first.",
     }.get(points.method, f"{points.method}.")
     silent = [item for item in points.items if item.modality == AUDIO and not assets.clip_id(item)]
-    sound = f" {count(len(silent), 'recording')} are without sound to keep the file small."
+    sound = (
+        f" {count(len(silent), 'recording')} cannot be played here, so that the file stays small."
+    )
     return (
-        f"{how} Distances in such a map are a hint and no more: what lies close is often alike, "
-        "what lies far apart need not differ. Point at a mark, tap it, or focus the map and use "
-        "the arrow keys; lines lead to its partners." + (sound if silent else "")
+        f"{how} Distances on the map are only a hint. Items that are close are often similar, "
+        "but items that are far apart may be similar, too. Point at a mark or tap it, or use the "
+        "arrow keys. Lines lead to its partners." + (sound if silent else "")
     )
 
 

@@ -73,12 +73,12 @@ def _header(report: Report, views: Views) -> Markup:
 
 def _lede(made: SpaceReport | None) -> str:
     if made is None:
-        return "How well one space joins several kinds of media."
+        return "How well this space works."
     order = {modality: place for place, modality in enumerate(MODALITIES)}
     encoders = sorted(made.encoders.items(), key=lambda pair: order[pair[1].modality])
     joined = listed([f"{view} ({encoder.id})" for view, encoder in encoders])
-    learned = f"learned from {made.data.records:,} records of {made.data.name}"
-    return f"A space that joins {joined}, {learned}; the encoders stay as they are."
+    learned = f"It learned from {made.data.records:,} records of {made.data.name}."
+    return f"This space joins {joined}. {learned} The encoders were not trained."
 
 
 def _measured(report: Report, views: Views) -> list[Measured]:
@@ -97,17 +97,18 @@ def _quality(report: Report, views: Views) -> Sequence[Markup]:
     for measured in _measured(report, views):
         title = "How well it finds things"
         if measured.null is None:
-            says = "Every record is a query once; the rest is what it must be told from."
+            says = "Each record is the query once. All other records are wrong answers."
             parts.append(quality.quality(title, "measured", measured, says))
         elif made is not None and made.estimate is not None:
             title = "Estimated when the space was made" if report.evaluation else title
             says = (
-                f"Means over {made.estimate.folds} outer folds of pairs that neither the fit nor "
-                "the choice of the aligner had seen; records of one group never lie on both sides."
+                f"Means over {made.estimate.folds} outer folds. The method was neither fitted nor "
+                "chosen on the pairs that it is measured on. Records of one group are never on "
+                "both sides."
             )
             tested = quality.p_values(made.estimate, views)
             parts.append(quality.quality(title, "estimated", measured, says, tested))
-    none = el("p", "Not estimated: no pairs were held out.")
+    none = el("p", "Not measured: no pairs were held out.")
     return parts or [section("How well it finds things", "measured", none)]
 
 

@@ -26,7 +26,7 @@ _SMALL_GALLERY = 20  # among so few, the first ten say little
 _HEADS = ("R@1", "R@10", "Median rank", "mAP")
 _GEOMETRY = {
     "median_true_cosine": "Cosine of true pairs",
-    "modality_gap": "View gap",
+    "modality_gap": "Modality gap",
     "alignment": "Alignment",
     "uniformity": "Uniformity",
     "hubness_skew": "Hubness (skew)",
@@ -76,15 +76,15 @@ def quality(
         parts += _shown(trained, measured.views, "Every direction")
     if new:
         explained = (
-            "No record held both of these in training; they meet only through what each "
-            "was paired with."
+            "No training record had both views. They meet only through the views that each was "
+            "paired with."
         )
         parts += [el("h3", "Never paired in training"), el("p", explained)]
         parts += _shown(new, measured.views, "Directions never paired in training")
     if alike:
-        caption = "Every direction, semantic read-out: plain cosine"
+        caption = "Every direction, semantic read-out (cosine without CSLS)"
         semantic = _table(alike, measured.views, caption)
-        parts.append(folded("The same under the semantic read-out", semantic))
+        parts.append(folded("The same with the semantic read-out", semantic))
     if measured.found.geometry:
         parts.append(_geometry(measured.found, measured.views))
     return section(title, name, *parts)
@@ -106,9 +106,10 @@ def _card(shown: DirectionFigures, measured: Measured) -> Markup:
     where = "comes first" if few else "is among the first ten"
     new = direction in measured.emergent
     says = (
-        f"Given {views.a_thing(direction.query)}, the right {views.thing(direction.gallery)} "
-        f"{where} of {shown.gallery:,.0f} this often; chance {hundredths(chance.value)}."
-        f"{' These two were never paired in training.' if new else ''}"
+        f"With {views.a_thing(direction.query)} as the query, the right "
+        f"{views.thing(direction.gallery)} {where} of {shown.gallery:,.0f}. "
+        f"Chance: {hundredths(chance.value)} of 100."
+        f"{' These views were never paired in training.' if new else ''}"
     )
     return headline_card(views.direction(direction), hundredths(found.value), " of 100", says)
 
@@ -131,10 +132,15 @@ def _strip(shown: DirectionFigures, views: Views) -> Strip:
 
 
 def _plot_caption(shown: DirectionFigures) -> str:
-    bar = "Bars are 95 % intervals." if len(shown.rows) == 2 else "Bars are ± one sd over folds."
+    bar = (
+        "Bars are 95 % intervals."
+        if len(shown.rows) == 2
+        else "Bars show one standard deviation over the folds."
+    )
     if shown.found.r10.low is None:
         bar = ""
-    return f"R@10: of 100 queries, how often the true partner is among the first ten. {bar}"
+    said = "R@10: how many of 100 queries find their true partner among the first ten."
+    return f"{said} {bar}"
 
 
 def _table(shown: Sequence[DirectionFigures], views: Views, caption: str) -> Markup:

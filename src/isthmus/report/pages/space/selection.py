@@ -55,20 +55,21 @@ def _verdict(report: SpaceReport, score: str) -> Iterable[Markup | str]:
         yield join(
             (
                 el("strong", _sentence_case(kinds(won.family))),
-                f" won, with a {score} of {won.score:.3f} on held-out records. ",
+                f" won. Its {score} on held-out records is {won.score:.3f}. ",
                 _runner_up(others),
             )
         )
     yield (
-        "These scores were used to choose, so they are not an estimate of quality: the figures "
-        "above come from records that the choice never saw."
+        "These scores were used to choose, so they are too good. The numbers above come from "
+        "records that the choice did not use."
     )
     if report.settings.sources:
         used = report.chosen.source_weights
         yield " ".join(
-            f"{name} was added, and counts for {used[name]:g} times as much as the records here."
+            f"{name} was added. It counts {used[name]:g} times as much as the records of this "
+            "data set."
             if name in used
-            else f"{name} was weighted away: at no weight did it help on held-out records."
+            else f"{name} was not used, because no weight improved the results on held-out records."
             for name in report.settings.sources
         )
 
@@ -79,11 +80,13 @@ def _runner_up(others: Sequence[Standing]) -> str:
     if not known:
         return ""
     if not close:
-        return f"It is clearly ahead of every other kind; next is {_gap_words(*known[0])}."
+        return (
+            f"It is clearly better than every other kind. The next one is {_gap_words(*known[0])}."
+        )
     names = listed([kinds(each.family) for each in close])
     return (
-        f"That is no clear lead over {names}: the 95 % {_plural('interval', close)} of the "
-        f"{_plural('difference', close)} hold zero."
+        f"It is not clearly better than {names}: the 95 % {_plural('interval', close)} of the "
+        f"{_plural('difference', close)} contain{'s' if len(close) == 1 else ''} zero."
     )
 
 
@@ -124,9 +127,9 @@ def _picture(standings: Sequence[Standing], score: str) -> Markup:
         name = kinds(standing.family)
         rows.append(row(name, strip_svg(f"{name}: {value}", marks), true_minus(value)))
     caption = (
-        f"The best of each kind against the winner (dashed line), by {score}; "
-        "bars are 95 % intervals of the difference over the held-out folds, widened since their "
-        "training sets overlap."
+        f"The best method of each kind, compared with the winner (dashed line), by {score}. "
+        "Bars are 95 % intervals of the difference over the held-out folds. They are wider "
+        "because the training sets of the folds overlap."
     )
     return figure(el("div", *rows, class_="plot kinds"), caption)
 
@@ -137,13 +140,13 @@ def _rivalries(choice: Choice) -> Iterable[str]:
         known = [(name, gap) for name, gap in rivalry.ahead.items() if gap is not None]
         said = [_against(name, gap) for name, gap in known]
         if said:
-            yield f"Against {rivalry.rival}, what was chosen {' and '.join(said)}."
+            yield f"Compared with {rivalry.rival}, the winner {' and '.join(said)}."
 
 
 def _against(measure: str, gap: Difference) -> str:
-    word = "does not differ clearly from it"
+    word = "is not clearly different"
     if gap.clear:
-        word = "beats it" if gap.mean > 0 else "loses to it"
+        word = "is better" if gap.mean > 0 else "is worse"
     between = ""
     if gap.low is not None:
         between = f", 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
@@ -167,8 +170,8 @@ def _trials(choice: Choice, score: str) -> Markup:
         f"All scores: {count(len(ran), 'candidate')}, {len(failed)} not run",
         el(
             "p",
-            f"The {score}, over both directions of every pair of views. Those far behind on the "
-            "first splits were not run on the others.",
+            f"The {score}, over both directions of every pair of views. Candidates that were far "
+            "behind on the first splits were not run on the others.",
         ),
         _trial_table(rows[:_TOP], "The best candidates"),
         _trial_table(rows[_TOP:], "The other candidates") if len(rows) > _TOP else None,

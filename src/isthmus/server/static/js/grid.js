@@ -178,7 +178,8 @@ export const bodyOf = (hit) => {
 function foot(hit) {
   const has = "words" in hit && hit.words !== undefined;
   return h("div", { class: "foot" },
-    h("div", { class: "line" }, glyph(hit.modality), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name)),
+    h("div", { class: "line" }, glyph(hit.modality), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
+      hit.view !== hit.modality && h("small", { class: "of-view", dir: "auto" }, hit.view)),
     has && likely(hit));
 }
 

@@ -1,0 +1,97 @@
+"""What a store holds: items, and files that were looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+
+def item_id(content: str, view: str = "") -> str:
+    """Id of an item in a store.
+
+    Args:
+        content: Id of its content, which may name a part of a recording.
+        view: Its view, where several views of the space read its modality: the same content
+            may then be in each of them.
+
+    Example:
+        >>> item_id("0a1b@2-3"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
+        ('0a1b@2-3', '0a1b~photo%20b', '0a1b')
+    """
+    return f"{content}~{quote(view, safe='')}" if view else content
+
+
+def content_id(item: str) -> str:
+    """The hash of the content of an item, by its id in a store."""
+    return item.partition("~")[0].partition("@")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one item, next to its vector.
+
+    Attributes:
+        id: See :func:`item_id`.
+        view: Of the space, whose head made its vector.
+        modality: How its bytes are read.
+        source: Where it lies, as a path, or what the user knows it by.
+        text: What full text finds: its words, or those of its name.
+        span: Start and end in seconds where it is a part of a recording.
+        added: When it entered the store, in seconds since 1970, UTC.
+        size: Bytes of the file; 0 where there is none.
+        gone: Whether no file holds it any more.
+    """
+
+    id: str
+    view: str
+    modality: str
+    source: str
+    text: str = ""
+    span: tuple[float, float] | None = None
+    added: float = 0.0
+    size: int = 0
+    gone: bool = False
+
+
+class FileStatus(StrEnum):
+    """What came of a file when it was last looked at."""
+
+    INDEXED = "indexed"
+    """Its item is in the store."""
+    UNSUPPORTED = "unsupported"
+    """It is of a kind that the space does not read."""
+    BROKEN = "broken"
+    """It is of a kind that the space reads, but nothing can be made of it."""
+    UNREADABLE = "unreadable"
+    """The file system would not hand it over; that may pass, so the next run tries again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What is known of one file that was looked at.
+
+    Attributes:
+        path: Absolute.
+        size: Bytes.
+        mtime_ns: When it was last changed, as the file system says.
+        item: Id of the item in it, as it was last read; None where none could be made of it.
+        status: What came of it.
+        reason: Why it could not be used; empty where it could.
+        gone: Whether it was no longer there when last looked for.
+        view: Of the item; empty where there is none.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    item: str | None
+    status: FileStatus = FileStatus.INDEXED
+    reason: str = ""
+    gone: bool = False
+    view: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be used."""
+        return self.status is not FileStatus.INDEXED

@@ -1,0 +1,179 @@
+"""The command line decodes nothing in its own process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from tests.poison import poison  # noqa: F401
+from typer.testing import CliRunner
+
+import isthmus.selection
+from isthmus import encoders
+from isthmus.cli.main import app
+from isthmus.core.record import Dataset
+from isthmus.datasets import load
+from isthmus.selection import align
+from isthmus.space import Space
+
+PAGE = ("--report", "page.html", "--no-cache")
+CLASSIC = ("-e", "text=tfidf", "-e", "image=color-hog", "-e", "audio=mfcc")
+
+
+@pytest.fixture(scope="module")
+def scenes() -> Dataset:
+    return load("shapes", n=60, seed=5)
+
+
+@pytest.fixture(scope="module")
+def space(scenes: Dataset) -> Space:
+    return align(scenes, encoders.CLASSICAL, aligner="ridge", by_group=False)
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, scenes: Dataset, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A folder with a space and records."""
+    for number, record in enumerate(scenes.records[:40]):
+        stem = tmp_path / "records" / str(number)
+        stem.parent.mkdir(exist_ok=True)
+        stem.with_suffix(".png").write_bytes(record.items["image"].read())
+        stem.with_suffix(".wav").write_bytes(record.items["audio"].read())
+        stem.with_suffix(".txt").write_text(record.items["text"].captions[0], encoding="utf-8")
+    space.save(tmp_path / "space")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ISTHMUS_STORE", str(tmp_path / "store"))
+    return tmp_path
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def said(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json"))
+
+
+def aligned() -> None:
+    run("align", "records", "-o", "mine", *CLASSIC, "--aligner", "ridge", *PAGE)
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "data:image/webp" in page and "data:audio" in page
+
+
+def evaluated() -> None:
+    run("eval", "space", "records", *PAGE)
+    assert "data:image/webp" in Path("page.html").read_text(encoding="utf-8")
+
+
+def diagnosed() -> None:
+    run("diagnose", "records", *CLASSIC, *PAGE)
+
+
+def embedded() -> None:
+    for view, ending in (("image", "png"), ("audio", "wav"), ("text", "txt")):
+        files = [f"records/{number}.{ending}" for number in range(3)]
+        assert len(said("embed", "space", *files, "--view", view, "--no-cache")["rows"]) == 3
+
+
+def indexed() -> None:
+    assert said("index", "records", "--space", "space")["added"] == 120
+
+
+def searched() -> None:
+    indexed()
+    for name in ("records/1.png", "records/1.wav"):
+        hits = said("search", name, "-k", "3")["hits"]
+        assert Path(hits[0]["source"]) == Path(name).absolute()
+    run("search", "records/1.png", "--nearest", "--thumbnails")
+
+
+def explained() -> None:
+    indexed()
+    for query, item in (("1.png", "1.wav"), ("a red circle", "1.png"), ("1.wav", "1.txt")):
+        asked = query if "." not in query else f"records/{query}"
+        more = ("--space", "space", "--out", "why.html", "--data", "records")
+        run("explain", asked, f"records/{item}", *more)
+    run("explain", "records/1.png", "records/2.png", "--store", "store")
+
+
+def kept() -> None:
+    indexed()
+    run("status", "--failed", "--copies")
+
+
+def forgotten() -> None:
+    indexed()
+    assert said("forget", "records/1.png")["removed"] == 1
+
+
+def mended() -> None:
+    indexed()
+    run("doctor", "--deep")
+
+
+def shown() -> None:
+    assert said("data", "show", "records")["records"] == 40
+
+
+def demonstrated() -> None:
+    run("demo", "--data", "shapes", "--out", "demo", "--no-cache")
+    assert "data:image/webp" in Path("demo/report.html").read_text(encoding="utf-8")
+
+
+COMMANDS = {
+    "align": aligned,
+    "eval": evaluated,
+    "diagnose": diagnosed,
+    "embed": embedded,
+    "index": indexed,
+    "search": searched,
+    "explain": explained,
+    "status": kept,
+    "forget": forgotten,
+    "doctor": mended,
+    "demo": demonstrated,
+    "data show": shown,
+    "data list": partial(run, "data", "list"),
+}
+"""How each command is run, so that it does all that it can."""
+ELSEWHERE = {
+    "serve": "its routes are asked in tests/server/test_poisoned.py",
+    "data get": "it downloads files, and reads none of them",
+}
+
+
+def commands(group: Any, before: str = "") -> set[str]:
+    found: set[str] = set()
+    for name, command in group.commands.items():
+        inner = hasattr(command, "commands")
+        found |= commands(command, f"{before}{name} ") if inner else {before + name}
+    return found
+
+
+def test_every_command_is_run() -> None:
+    assert commands(typer.main.get_command(app)) == {*COMMANDS, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_decodes(
+    name: str,
+    home: Path,
+    poison: list[str],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoders, "DEFAULTS", encoders.CLASSICAL)
+    if name == "demo":  # on fewer records, and with one aligner instead of all
+        few = partial(load, "shapes", n=60, seed=0)
+        monkeypatch.setattr("isthmus.cli.demo._load", lambda *_: few())
+        quick = partial(align, aligner="ridge")
+        monkeypatch.setattr(isthmus.selection, "align", quick)
+    COMMANDS[name]()
+    assert poison == []
