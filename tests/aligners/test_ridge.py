@@ -47,7 +47,7 @@ def test_the_pivot_is_what_most_are_paired_with() -> None:
     assert np.array_equal(aligner.heads_["sound"].weight, np.eye(3))
     with pytest.raises(DataError, match="both touch and the pivot text; use CCA"):
         Ridge(pivot="text").fit(pairs)
-    with pytest.raises(DataError, match="pivot 'smell' is no view"):
+    with pytest.raises(DataError, match="there is no view 'smell' for the pivot"):
         Ridge(pivot="smell").fit(pairs)
 
 

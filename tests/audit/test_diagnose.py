@@ -483,7 +483,7 @@ def test_too_little_is_refused(data, says: str) -> None:
 def test_one_modality_is_refused_before_anything_is_encoded() -> None:
     records = [Record(str(i), {TEXT: MediaItem.from_text(f"caption {i}")}) for i in range(30)]
     told: list[str] = []
-    with pytest.raises(DataError, match="has text alone"):
+    with pytest.raises(DataError, match="has only the view text"):
         diagnose(Dataset("notes", records), progress=lambda phase, *_: told.append(phase))
     assert told == []
 

@@ -67,7 +67,10 @@ def test_groups_can_be_ignored(folder: Path) -> None:
         (("nowhere",), "nowhere"),
         (("shapes", "-d", "n=8", *CLASSICAL), "text–image: 8, text–audio: 8, image–audio: 8"),
         (("shapes", "-e", "smell=tfidf"), "smell"),
-        (("shapes", "-e", "text=color-hog"), "color-hog reads image, not text"),
+        (
+            ("shapes", "-e", "text=color-hog"),
+            "color-hog reads image, but the view 'text' holds text",
+        ),
         (("shapes", "-e", "tfidf"), "VIEW=ID"),
         (("shapes", "-e", "text=7"), "'7'"),
         (("shapes", "--report", "."), "is a folder"),
@@ -87,5 +90,5 @@ def test_an_empty_folder_and_one_of_captions_alone(tmp_path: Path) -> None:
     for i in range(30):
         (tmp_path / f"{i}.txt").write_text(f"caption {i}")
     alone = isthmus("diagnose", tmp_path)
-    assert alone.returncode == 1 and "has text alone" in alone.stderr
+    assert alone.returncode == 1 and "has only the view text" in alone.stderr
     assert "encode" not in alone.stderr  # told before any work

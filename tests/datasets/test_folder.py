@@ -36,7 +36,7 @@ def test_files_that_share_a_stem(tmp_path: Path) -> None:
     assert by_id["红袋鼠 🦘"].group is None
     assert decode(by_id["红袋鼠 🦘"].items["image"]).size == (4, 4)
     assert [(Path(f.source).name, f.reason) for f in data.skipped] == [
-        ("tom.png", "is another image beside tom.jpg; rename it")
+        ("tom.png", "is a second image beside tom.jpg; give it another name")
     ]
 
 

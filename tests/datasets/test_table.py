@@ -63,7 +63,7 @@ def test_bad_rows_are_listed_and_the_rest_goes_on(folder: Path) -> None:
     listed = "\n".join(f"{failure.source}: {failure.reason}" for failure in data.skipped)
     for row, part in (
         (1, "cannot be read"),
-        (2, "leads out of"),
+        (2, "is outside of"),
         (3, "zero bytes"),
         (4, "holds text, need image"),
         (5, "download the file first"),

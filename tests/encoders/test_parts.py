@@ -83,8 +83,8 @@ def test_cepstra_belong_to_spans(seconds: float) -> None:
 
 
 def test_an_encoder_without_parts_says_so() -> None:
-    encoder = load("vectors", modality="sensor", dim=3, name="mine")
-    with pytest.raises(InputError, match=r"cannot explain which parts of sensor.*split\(decoded\)"):
+    encoder = load("vectors", dim=3, name="mine")
+    with pytest.raises(InputError, match=r"cannot explain which parts of.*split\(decoded\)"):
         parts_of(encoder, np.ones(3))
 
 
