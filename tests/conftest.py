@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.poison import poison  # noqa: F401  a fixture of several folders
 from tests.waiting import PATIENCE
 
 from isthmus.core.item import MediaItem
@@ -137,6 +138,28 @@ def space(scenes: Dataset) -> Space:
     """Text, image and audio in one space, calibrated on held-out folds."""
     ready = prepare(scenes.take(range(80)), CLASSIC, by_group=False)
     return align(ready, aligner="cca", params=SETTLED, nested=False)
+
+
+@pytest.fixture(scope="session")
+def library(scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve scenes the space has not seen, as files with Chinese names; nobody changes them."""
+    import soundfile
+
+    folder = tmp_path_factory.mktemp("library") / "媒体"
+    folder.mkdir()
+    for number, record in enumerate(scenes.records[80:92]):
+        decode(record.items["image"]).save(folder / f"图{number}.png")
+        sound = decode(record.items["audio"])
+        soundfile.write(folder / f"声{number}.wav", sound.samples, sound.rate)
+        caption = record.items["text"].captions[0]
+        (folder / f"词{number}.txt").write_text(caption, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def media(library: Path, tmp_path: Path) -> Path:
+    """The same files, to be changed."""
+    return Path(shutil.copytree(library, tmp_path / library.name))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import typer.main
-from tests.poison import poison  # noqa: F401
 from typer.testing import CliRunner
 
 import isthmus.selection
@@ -166,7 +165,7 @@ def test_every_command_is_run() -> None:
 def test_no_command_decodes(
     name: str,
     home: Path,
-    poison: list[str],  # noqa: F811
+    poison: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(encoders, "DEFAULTS", encoders.CLASSICAL)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.poison import DECODERS, PoisonError, poison
-from tests.tasks.conftest import media, scenes, space  # noqa: F401
 
 from isthmus import Space, Store
 from isthmus.audit.diagnose import diagnose
@@ -34,7 +33,7 @@ SVG = (
 
 
 @pytest.fixture
-def folder(tmp_path: Path, scenes: Dataset) -> Path:  # noqa: F811
+def folder(tmp_path: Path, scenes: Dataset) -> Path:
     """Forty records, by stem: a picture, a sound and a caption."""
     root = tmp_path / "records"
     root.mkdir()
@@ -47,7 +46,7 @@ def folder(tmp_path: Path, scenes: Dataset) -> Path:  # noqa: F811
 
 def test_the_poison_works_here_and_not_in_children(
     monkeypatch: pytest.MonkeyPatch,
-    scenes: Dataset,  # noqa: F811
+    scenes: Dataset,
     tmp_path: Path,
 ) -> None:
     ran: Iterator[list[str]] = poison.__wrapped__(monkeypatch)  # type: ignore[attr-defined]
@@ -69,7 +68,7 @@ def test_the_poison_works_here_and_not_in_children(
     assert len(DECODERS) == len(set(DECODERS))
 
 
-def test_encoding(media: Path, scenes: Dataset, poison: list[str]) -> None:  # noqa: F811
+def test_encoding(media: Path, scenes: Dataset, poison: list[str]) -> None:
     """Files and bytes, of encoders that a child can load and of objects of the user's."""
     pictures = [item_from_path(path) for path in sorted(media.glob("*.png"))]
     sounds = [item_from_path(path) for path in sorted(media.glob("*.wav"))]
@@ -83,7 +82,7 @@ def test_encoding(media: Path, scenes: Dataset, poison: list[str]) -> None:  # n
 
 
 @pytest.mark.usefixtures("starter")
-def test_the_starter_encoders(media: Path, poison: list[str]) -> None:  # noqa: F811
+def test_the_starter_encoders(media: Path, poison: list[str]) -> None:
     pictures = [item_from_path(path) for path in sorted(media.glob("*.png"))[:2]]
     sounds = [item_from_path(path) for path in sorted(media.glob("*.wav"))[:2]]
     assert encode_items(pictures, load("efficientnet-lite0")).ok.all()
@@ -93,13 +92,13 @@ def test_the_starter_encoders(media: Path, poison: list[str]) -> None:  # noqa: 
 def test_a_space_and_what_is_said_of_it(folder: Path, tmp_path: Path, poison: list[str]) -> None:
     made = prepare(load_dataset(folder), CLASSIC)
     assert made.failures == []
-    space = align(made, aligner="ridge", seed=0)  # noqa: F811
+    space = align(made, aligner="ridge", seed=0)
     write_diagnosis(tmp_path / "diagnosis.html", diagnose(made, seed=0))
     done = space.embed([folder / "1.png", folder / "2.png"], "image")
     assert done.ok.all() and np.isfinite(done.vectors).all()
 
 
-def test_a_store(space: Space, media: Path, tmp_path: Path, poison: list[str]) -> None:  # noqa: F811
+def test_a_store(space: Space, media: Path, tmp_path: Path, poison: list[str]) -> None:
     with Store.in_memory(space) as store:
         added = store.add(media)
         assert (len(added.added), added.failures) == (36, [])
@@ -114,7 +113,7 @@ def test_a_store(space: Space, media: Path, tmp_path: Path, poison: list[str]) -
             assert ("data:image/webp" in page) == (".png" in query + item)
 
 
-def test_frames(space: Space, media: Path, poison: list[str]) -> None:  # noqa: F811
+def test_frames(space: Space, media: Path, poison: list[str]) -> None:
     pytest.importorskip("skimage", reason="the extra 'matching' is not installed")
     frames = [item_from_path(media / f"图{number}.png") for number in range(4)]
     for by in ("ssim", "space", "both"):

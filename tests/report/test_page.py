@@ -94,7 +94,7 @@ def test_everything_is_on_the_page(html: str, made) -> None:
         assert words in said, words
     row = made.evaluation[Direction("text", "image")].instance
     assert f"is among the first ten of {row.n_gallery}" in said
-    figures = re.findall(r"(\d+) of 100 Given a caption, the right picture", said)
+    figures = re.findall(r"(\d+) of 100 With a caption as the query, the right picture", said)
     assert figures == [f"{100 * row.r10:.0f}"]
 
 

@@ -129,7 +129,9 @@ def status_of(*headers: tuple[str, str], **options: Any) -> int:
     raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     scope = {"type": "http", "method": "GET", "headers": raw_headers}
     guard = Guard(app, Settings(**options), Metrics(dict))
-    asyncio.run(guard(scope, receive, send))
+    # In a thread: a browser test of this process may have left its event loop running here.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, guard(scope, receive, send)).result()
     return int(sent[0]["status"])
 
 

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from tests.poison import poison  # noqa: F401
 from tests.server.conftest import asked
-from tests.tasks.conftest import media, scenes, space  # noqa: F401
 from tests.waiting import until
 
 from isthmus.server.routes import router
@@ -175,7 +173,7 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
 
 
 @pytest.fixture
-def server(space: Space, media: Path, poison: list[str]) -> Iterator[Asked]:  # noqa: F811
+def server(space: Space, media: Path, poison: list[str]) -> Iterator[Asked]:
     store = Store.in_memory(space)
     store.add(media)
     with asked(store, roots=(media,)) as client:
@@ -203,7 +201,7 @@ def test_every_route_is_asked(server: Asked) -> None:
     assert told <= routes(app)
 
 
-def test_no_route_decodes(server: Asked, poison: list[str]) -> None:  # noqa: F811
+def test_no_route_decodes(server: Asked, poison: list[str]) -> None:
     for (method, path), ask in CALLS.items():
         ask(server)
         assert poison == [], f"{method} {path}"

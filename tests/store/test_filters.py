@@ -73,7 +73,7 @@ def test_what_a_filter_lets_pass(text: str, passes: bool) -> None:
         ("size>big", "size needs bytes such as 500, 10k or 5MB, got 'big'"),
         ("added>yesterday", "added needs a date"),
         ("added~2026", "added takes"),
-        ("path>3", "path takes : or ~, not '>'"),
+        ("path>3", "path can be compared with : or ~, not with '>'"),
         ("gone:maybe", "gone takes yes or no"),
         ("1=1; DROP TABLE items --", "need a comparison"),
         ("not " * 60 + "gone:no", "nests deeper"),
