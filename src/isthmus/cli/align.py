@@ -106,8 +106,7 @@ def command(
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
     seconds = None if budget is None else parse_seconds(budget, "--budget")
-    named = parse_encoders(encoder)
-    encoders = _one_a_view(named)
+    encoders = _one_a_view(named := parse_encoders(encoder))
     dataset = load_data(data, data_option, column, modalities_of(named))
     sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
@@ -128,11 +127,15 @@ def command(
     if report is not None:
         _write(report, made, ready, dataset, seed)
     if as_json:
-        document = {} if made.report is None else made.report.to_json()
-        print_json({"space": str(space), "fingerprint": made.fingerprint, **document})
+        _print_json(made, space)
         return
     _print(made)
     out().print(f"Saved to {space}" + (f", report in {report}" if report else ""))
+
+
+def _print_json(made: Space, folder: Path) -> None:
+    document = {} if made.report is None else made.report.to_json()
+    print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
 
 
 def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
