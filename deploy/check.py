@@ -103,11 +103,11 @@ def check_search(media: Path, store: str) -> None:
     """The right text comes first, in two languages; a picture finds itself."""
     for number, (english, chinese) in enumerate(SENTENCES.items()):
         for asked in (english, chinese):
-            options = ("--modality", "text", "--no-words", "--nearest", "--store", store)
+            options = ("--view", "text", "--no-words", "--nearest", "--store", store)
             hits = isthmus("search", asked, *options)["hits"]
             assert Path(hits[0]["source"]).name == f"句{number}.txt", (asked, hits[0])
     picture = next(media.glob("图*.png"))
-    hits = isthmus("search", str(picture), "--modality", "image", "--store", store)["hits"]
+    hits = isthmus("search", str(picture), "--view", "image", "--store", store)["hits"]
     assert Path(hits[0]["source"]).name == picture.name, hits[0]
 
 
