@@ -1,8 +1,8 @@
 """isthmus joins frozen encoders of different modalities by thin heads into one space."""
 
-import importlib as _importlib
 import typing as _typing
 
+from isthmus.core.lazy import lazy_names as _lazy_names
 from isthmus.core.version import __version__ as __version__
 
 if _typing.TYPE_CHECKING:
@@ -65,14 +65,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> _typing.Any:
-    """Import a public name when it is first used, so that ``import isthmus`` stays light."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    value = getattr(_importlib.import_module(module), attribute or name)
-    globals()[name] = value
-    return value
+__getattr__ = _lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

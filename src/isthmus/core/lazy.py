@@ -12,7 +12,8 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
 
     Args:
         package: Its ``__name__``.
-        homes: By public name, the module that defines it.
+        homes: By public name, the module that defines it; ``module:name`` where it has another
+            name there.
 
     Returns:
         A function that imports a name from its home and keeps it in the package.
@@ -25,7 +26,8 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
     def get(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value: object = getattr(import_module(homes[name]), name)
+        module, _, attribute = homes[name].partition(":")
+        value: object = getattr(import_module(module), attribute or name)
         setattr(sys.modules[package], name, value)
         return value
 
