@@ -197,3 +197,9 @@ def test_four_times_the_text_takes_about_four_times_the_steps(typed: str) -> Non
         return count
 
     assert steps(typed * 4) <= 4.5 * steps(typed) + 200
+
+
+def test_bytes_of_the_shell_are_letters_again() -> None:
+    typed = "猫".encode().decode("ascii", "surrogateescape")
+    assert str(Query.parse(typed)) == '"猫"'
+    assert str(Query.parse("a\ud800b")) == '"ab"'

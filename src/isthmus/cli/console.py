@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +65,9 @@ SPACE_OPTION = typer.Option(
 
 def guarded(app: Callable[..., object]) -> int:
     """Run the command line and turn its end into an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows "?"
+            stream.reconfigure(errors="replace")
     try:
         app()
     except IsthmusError as error:

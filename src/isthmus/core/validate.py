@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,11 +14,23 @@ from isthmus.core.linalg import F32, Array
 def as_matrix(x: object, *, name: str = "vectors") -> Array:
     """``x`` as a matrix of numbers ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
 
+    Tensors of PyTorch and arrays of JAX are taken too, also in ``bfloat16``.
+
     Raises:
-        VectorError: For anything that is not numbers in rows of one length.
+        VectorError: For anything that is not numbers in rows of one length, and for arrays of
+            which something is masked.
     """
+    if isinstance(x, np.ma.MaskedArray):
+        mask = np.atleast_2d(np.ma.getmaskarray(x))
+        if mask.any():
+            bad = np.asarray(mask.reshape(-1, mask.shape[-1]).any(axis=1))
+            raise VectorError(
+                f"{name}: {rows_at_fault(bad)} masked values; leave these rows out, or fill them "
+                "with array.filled(…)"
+            )
+        x = x.data
     try:
-        array = np.asarray(x)
+        array = _as_array(x)
     except ValueError as error:
         raise VectorError(f"{name}: need rows of one length, got {error}") from error
     if array.dtype.kind not in "fiub":
@@ -67,6 +81,16 @@ def check_vectors(
             "be compared"
         )
     return out
+
+
+def _as_array(x: Any) -> Array:
+    """An array that NumPy knows; ``bfloat16``, which it does not, becomes float32."""
+    if hasattr(x, "detach") and hasattr(x, "cpu"):  # a tensor
+        x = x.detach().cpu()
+        if "bfloat16" in str(getattr(x, "dtype", "")):
+            x = x.float()
+    array = np.asarray(x)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def rows_at_fault(mask: NDArray[np.bool_], *, show: int = 5) -> str:

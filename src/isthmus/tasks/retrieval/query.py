@@ -149,6 +149,7 @@ class Query:
             >>> print(Query.parse('red kangaroo + 2*the sea - night'))
             "red kangaroo" + 2*"the sea" - "night"
         """
+        text = _joined(text)
         if not clean(text):
             raise InputError("the query is empty; type words, or the path of a picture or sound")
         return cls([_term(part) for part in typed.parts(text, files=files, views=views)])
@@ -183,3 +184,11 @@ def _text(words: str | Sequence[str]) -> MediaItem:
     if not any(clean(part) for part in parts):
         raise InputError(f"{quoted(' '.join(parts))} holds no words")
     return MediaItem.from_text(parts)
+
+
+def _joined(text: str) -> str:
+    """A text whose letters a shell with another locale handed over byte by byte."""
+    try:
+        return text.encode(errors="surrogateescape").decode()
+    except UnicodeError:  # the name of a file that is not UTF-8
+        return text
