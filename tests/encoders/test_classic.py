@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from isthmus.core.errors import InputError, NotFittedError
+from isthmus.core.errors import ArtifactError, InputError, NotFittedError
 from isthmus.core.item import Waveform
 from isthmus.encoders.classic import ColorHogEncoder, MfccEncoder, TfidfEncoder
 

@@ -23,6 +23,8 @@ from isthmus.space.report import AnyReport, read_report
 
 KIND = "space"
 """Of the artefact."""
+MOST_VIEWS = 127
+"""A store numbers them in one byte."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,10 @@ def typed_report(document: SpaceDocument) -> Json:
 
 def _check_views(document: SpaceDocument) -> None:
     names = [row.view for row in document.views]
-    if not names or len(set(names)) != len(names):
-        raise ArtifactError("a space needs views, each of a name of its own")
+    if not 1 <= len(set(names)) == len(names) <= MOST_VIEWS:
+        raise ArtifactError(
+            f"a space needs 1 to {MOST_VIEWS} views, each of a name of its own, got {len(names)}"
+        )
     for row in document.views:
         View(row.view, row.encoder.modality)
     if not 0 <= document.csls_strength <= 1:
