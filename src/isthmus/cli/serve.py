@@ -60,4 +60,6 @@ def command(
 
     with open_store(store, space, create=True, trust=trust) as opened:
         err().print("[dim]Loading models…[/]")
+        for view in opened.space.views:  # what cannot be loaded is told here, not by the server
+            opened.space.encoder(view)
         serve(opened, settings, ready=ready)

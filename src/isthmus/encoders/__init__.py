@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
@@ -33,7 +33,7 @@ __all__ = [
     "resolve",
 ]
 
-ENCODERS: Registry[Callable[..., Encoder]] = Registry("encoder", Encoder)
+ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
 """Short ids and the classes or functions that make the encoders."""
 ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")
 ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
@@ -237,9 +237,10 @@ def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) ->
     return made
 
 
-def _check_options(name: str, maker: Callable[..., Encoder], options: Mapping[str, Any]) -> None:
+def _check_options(name: str, maker: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """Refuse options of another type than a registered encoder declares."""
-    hints = get_type_hints(maker.__init__ if isinstance(maker, type) else maker)
+    signature = inspect.signature(maker, eval_str=True)
+    hints = {each.name: each.annotation for each in signature.parameters.values()}
     for option, value in options.items():
         if hints.get(option) is bool and value in (0, 1):  # as in mirror=1
             continue
