@@ -61,6 +61,12 @@ SPACE_OPTION = typer.Option(
     metavar="DIR",
     help="Folder of a space. Default: the space of the store, or the starter space.",
 )
+TRUST_OPTION = typer.Option(
+    None,
+    "--trust",
+    metavar="PACKAGE",
+    help="Package of yours whose encoders the space may use. Its code is run. Repeatable.",
+)
 
 
 def guarded(app: Callable[..., object]) -> int:

@@ -13,6 +13,7 @@ from isthmus.cli.console import (
     CACHE_OPTION,
     EXIT_PARTLY,
     JSON_OPTION,
+    TRUST_OPTION,
     check_output,
     err,
     list_left_out,
@@ -38,6 +39,7 @@ def command(
         None, "--out", "-o", help="Write vectors and their sources to this .npz file."
     ),
     cache: bool = CACHE_OPTION,
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Turn INPUTS into unit vectors of a space.
@@ -53,7 +55,7 @@ def command(
             "name a file for the vectors with --out FILE.npz, or print them with --json"
         )
     check_output(output)
-    loaded = spaces.Space.load(space)
+    loaded = spaces.Space.load(space, trust=trust or ())
     view, things = _inputs(loaded, inputs, view)
     with progress_bar(quiet=as_json) as progress:
         done = loaded.embed(

@@ -12,6 +12,7 @@ from isthmus.cli.console import (
     DATA_OPTION,
     JSON_OPTION,
     SEED_OPTION,
+    TRUST_OPTION,
     check_output,
     list_left_out,
     out,
@@ -32,6 +33,7 @@ def command(
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a space on DATA, in every direction and with both read-outs.
@@ -43,7 +45,7 @@ def command(
     from isthmus.space import Space, evaluate
 
     check_output(report)
-    loaded = Space.load(space)
+    loaded = Space.load(space, trust=trust or ())
     dataset = load_data(data, data_option, column, loaded.modalities)
     shared = [m for m in dataset.views if m in loaded.views]
     if len(shared) < 2:

@@ -16,6 +16,7 @@ from isthmus.cli.console import (
     JSON_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     list_left_out,
     list_some,
     out,
@@ -62,6 +63,7 @@ def command(
     watch: bool = typer.Option(
         False, "--watch", help="Keep running and index every change, until Ctrl-C."
     ),
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make pictures, sounds and texts in PATHS searchable.
@@ -70,7 +72,7 @@ def command(
     cannot be used, the command adds the others and ends with exit code 4.
     """
     _one_arena()
-    with open_store(store, space, create=True) as opened:
+    with open_store(store, space, create=True, trust=trust) as opened:
         chosen = _Chosen(paths, include or (), exclude or (), view or ())
         if dry_run:
             _say_plan(chosen.plan(opened, retry=retry), as_json)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, STORE_OPTION, err, out, print_json
+from isthmus.cli.console import (
+    JSON_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    TRUST_OPTION,
+    err,
+    out,
+    print_json,
+)
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_search_options
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
@@ -42,13 +50,14 @@ def command(
         "--thumbnails/--no-thumbnails",
         help="Show pictures in the terminal. Default: if the terminal can.",
     ),
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find items by words in 16 languages, a picture, a sound, or several of these.
 
     If nothing matches, the command ends with exit code 5.
     """
-    with open_store(store, space) as opened:
+    with open_store(store, space, trust=trust) as opened:
         results = opened.search(" ".join(query), options)
         empty = not len(opened)
     if as_json:

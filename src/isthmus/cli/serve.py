@@ -7,12 +7,13 @@ from pathlib import Path
 
 import typer
 
-from isthmus.cli.console import SPACE_OPTION, STORE_OPTION, err, out
+from isthmus.cli.console import SPACE_OPTION, STORE_OPTION, TRUST_OPTION, err, out
 
 
 def command(
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
+    *,
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(
         8765, min=0, max=65_535, help="Port to listen on; 0 takes any free port."
@@ -24,6 +25,7 @@ def command(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
+    trust: list[str] = TRUST_OPTION,
 ) -> None:
     """Serve a store: a page for people, an API, and tools for language models.
 
@@ -56,6 +58,8 @@ def command(
         if open_page:
             typer.launch(address)
 
-    with open_store(store, space, create=True) as opened:
+    with open_store(store, space, create=True, trust=trust) as opened:
         err().print("[dim]Loading models…[/]")
+        for view in opened.space.views:  # what cannot be loaded is told here, not by the server
+            opened.space.encoder(view)
         serve(opened, settings, ready=ready)
