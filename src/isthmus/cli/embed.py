@@ -13,6 +13,8 @@ from isthmus.cli.console import (
     CACHE_OPTION,
     EXIT_PARTLY,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    allow_megapixels,
     check_output,
     err,
     list_left_out,
@@ -38,6 +40,7 @@ def command(
         None, "--out", "-o", help="Write vectors and their sources to this .npz file."
     ),
     cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Turn INPUTS into unit vectors of a space.
@@ -53,6 +56,7 @@ def command(
             "name a file for the vectors with --out FILE.npz, or print them with --json"
         )
     check_output(output)
+    allow_megapixels(max_megapixels)
     loaded = spaces.Space.load(space)
     view, things = _inputs(loaded, inputs, view)
     with progress_bar(quiet=as_json) as progress:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from isthmus.cli.console import JSON_OPTION, SPACE_OPTION, STORE_OPTION, err, out, print_json
+from isthmus.cli.console import (
+    JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    allow_megapixels,
+    err,
+    out,
+    print_json,
+)
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_search_options
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
@@ -42,12 +51,14 @@ def command(
         "--thumbnails/--no-thumbnails",
         help="Show pictures in the terminal. Default: if the terminal can.",
     ),
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find items by words in 16 languages, a picture, a sound, or several of these.
 
     If nothing matches, the command ends with exit code 5.
     """
+    allow_megapixels(max_megapixels)
     with open_store(store, space) as opened:
         results = opened.search(" ".join(query), options)
         empty = not len(opened)

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import typer
 
-from isthmus.cli.console import SPACE_OPTION, STORE_OPTION, err, out
+from isthmus.cli.console import (
+    MAX_MEGAPIXELS_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    allow_megapixels,
+    err,
+    out,
+)
 
 
 def command(
@@ -23,6 +30,7 @@ def command(
     allow: list[Path] = typer.Option(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
 ) -> None:
     """Serve a store: a page for people, an API, and tools for language models.
@@ -56,6 +64,7 @@ def command(
         if open_page:
             typer.launch(address)
 
+    allow_megapixels(max_megapixels)
     with open_store(store, space, create=True) as opened:
         err().print("[dim]Loading models…[/]")
         serve(opened, settings, ready=ready)

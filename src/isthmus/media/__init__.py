@@ -14,7 +14,11 @@ from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
-__all__ = ["DEFAULT", "PLAIN", "Limits", "decode"]
+__all__ = ["DEFAULT", "PLAIN", "REVISION", "Limits", "decode"]
+
+REVISION = 2
+"""Of what decoding yields. It goes up when pixels or samples change, so that vectors which were
+kept are computed anew. 2: colour profiles, and all recordings of a file."""
 
 PLAIN = frozenset({TEXT, VECTOR})
 """Modalities without a decoder that could be attacked. A text file is read by Python's own UTF-8

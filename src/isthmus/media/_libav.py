@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.core.errors import CorruptMediaError, UnsupportedMediaError
+from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
 from isthmus.core.linalg import F32
 
 _DEMUXERS = {"m4a": "mov", "aac": "aac", "wma": "asf"}
@@ -61,9 +61,9 @@ def blocks(data: bytes, kind: str, source: str, check: Check) -> Iterator[tuple[
             check(int(length * rate), rate, int(stream.channels or 0))
             for frame in container.decode(stream):
                 yield _samples(frame), frame.sample_rate
+    except MediaError:
+        raise
     except (av.FFmpegError, OSError, ValueError, ArithmeticError, AttributeError) as error:
-        if isinstance(error, CorruptMediaError | UnsupportedMediaError):
-            raise
         reason = getattr(error, "strerror", None) or error
         raise CorruptMediaError(source, f"cannot be decoded ({reason})") from error
 

@@ -33,6 +33,7 @@ CANCELLED = 0.1
 """Channels cancel where their mean has less than this share of the power that it would have if
 they had nothing in common: of two equally loud ones, if they correlate below −0.9."""
 _BLOCK = 1 << 16
+_PRE_ROLL = 8192  # frames that a lossy codec is given to settle after a jump
 _MP3_SLACK = 2 * 1152  # samples; some programs count the table as a frame, or the last one twice
 _ENDLESS = 1 << 40  # frames; libsndfile tells more where a header does not tell any
 
@@ -235,8 +236,8 @@ def _by_libsndfile(data: bytes, kind: str, reading: _Reading) -> Iterator[tuple[
             known = sound.frames < _ENDLESS and (kind != "mp3" or counts_frames(data))
             reading.check(sound.frames if known else 0, sound.samplerate, sound.channels)
             first, _ = reading.wanted(sound.samplerate)
-            if known and first:
-                reading.at = sound.seek(min(first, sound.frames))
+            if known and first > _PRE_ROLL:
+                reading.at = sound.seek(min(first - _PRE_ROLL, sound.frames))
             while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
                 yield block, sound.samplerate
             least = sound.frames - (_MP3_SLACK if kind == "mp3" else 0)

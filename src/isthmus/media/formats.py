@@ -48,7 +48,7 @@ class Format:
         """What is missing and the way out, as the end of a message."""
         return (
             f"is {self.title}, which needs the package {self.module!r}; "
-            f"run: pip install 'isthmus[{EXTRA}]'"
+            f"run: pip install 'isthmus[{EXTRA}]', then index with --retry"
         )
 
 

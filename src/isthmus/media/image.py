@@ -130,7 +130,8 @@ def _plug_in(module: str) -> None:
     if module == "pillow_heif":
         package.register_heif_opener(decode_threads=1)
     elif module == "pillow_jxl":
-        importlib.import_module("pillow_jxl.JpegXLImagePlugin").DECODE_THREADS = 0
+        plugin: Any = importlib.import_module("pillow_jxl.JpegXLImagePlugin")
+        plugin.DECODE_THREADS = 0
 
 
 class _Opened:

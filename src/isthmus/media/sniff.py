@@ -104,10 +104,9 @@ def container(head: bytes, *, source: str) -> str:
     """
     if not head:
         raise EmptyMediaError(source, "has zero bytes")
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
-    found = next((name for tell in _TELL if (name := tell(head)) is not None), None)
+    found = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    for tell in _TELL:
+        found = found or tell(head)
     if found == _OTHER_ENCODING:
         raise CorruptMediaError(source, f"looks like {found}; save it as UTF-8")
     if found not in FORMATS:
