@@ -164,7 +164,7 @@ PICTURES: dict[str, Callable[[int], bytes]] = {
 UNTURNED: dict[str, Callable[[], bytes]] = {
     "gif": lambda: saved(scene(), "GIF"),
     "bmp": lambda: saved(scene(), "BMP"),
-    "jxl": lambda: saved(scene(), "JXL", quality=95),
+    "jxl": lambda: saved(scene(), "JXL", lossless=True),
 }
 """Formats that EXIF cannot turn: they have none or, JPEG XL, must not heed it."""
 SOUNDS: dict[str, Callable[[], bytes]] = {

@@ -217,8 +217,9 @@ def test_more_kinds_of_tiff() -> None:
     data = made.tiff({**tags, 277: (3, [1]), **tiles}, b"")
     data = data.ljust(300, b"\0") + bytes(range(256))
     assert np.asarray(shown(data))[:, :, 0].ravel().tolist() == list(range(256))
-    lab = made.saved(Image.new("LAB", (4, 4), (136, 208, 195)), "TIFF")  # the red of sRGB
-    assert np.abs(np.array(pixel(lab)) - [255, 0, 0]).max() <= 12
+    # L = 52.8, a = 8.9, b = 21.2 for a white of D50, by the definition of CIELAB
+    lab = made.saved(Image.new("LAB", (4, 4), (135, 137, 149)), "TIFF")
+    assert np.abs(np.array(pixel(lab)) - [150, 120, 90]).max() <= 3
 
 
 # --- CMYK

@@ -14,7 +14,7 @@ from tests.media import made
 from isthmus.core.errors import CorruptMediaError, MediaTooLargeError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.media import Limits, decode
-from isthmus.media.formats import FORMATS, MEDIA_TYPES, SUFFIXES, Format, listed
+from isthmus.media.formats import FORMATS, MEDIA_TYPES, SUFFIXES, Format, listed, unavailable
 from isthmus.media.image import shown_size
 from isthmus.media.preview import aspect, thumbnail
 from isthmus.media.sniff import container, head_of
@@ -264,6 +264,7 @@ def test_a_missing_package_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatc
         if form.module is not None
     }
     assert sorted(gone) == ["aac", "heic", "jxl", "m4a", "raw", "wma"]
+    assert [form.name for form in gone.values() if form.available] == []
     for name, form in gone.items():
         monkeypatch.setitem(FORMATS, name, form)
         item = picture(name) if name in PICTURES else recording(made.SOUNDS[name]())
@@ -278,3 +279,4 @@ def test_everything_follows_from_the_table() -> None:
     with pytest.raises(UnsupportedMediaError, match=r"isthmus reads PNG, JPEG, .*WMA and text"):
         container(b"%PDF-1.7", source="a")
     assert "MP4" not in listed()
+    assert unavailable() == []

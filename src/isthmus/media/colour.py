@@ -80,7 +80,7 @@ def to_rgb(picture: Picture, stored: Stored) -> Picture:
 
 def _opacity(picture: Picture, stored: Stored) -> Picture | None:
     """Opacity of each pixel, 0…255; None where all are opaque."""
-    if "A" in picture.getbands():
+    if picture.mode in ("RGBA", "LA", "PA"):
         return picture.getchannel("A")
     if picture.mode in ("RGBa", "La"):
         return picture.getchannel("a")

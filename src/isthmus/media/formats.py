@@ -39,13 +39,18 @@ class Format:
     @property
     def available(self) -> bool:
         """Whether what reads it is installed; the package is looked up, not imported."""
-        return self.read and (
-            self.module is None or importlib.util.find_spec(self.module) is not None
-        )
+        if self.pillow == "AVIF":
+            from PIL import features
+
+            return bool(features.check("avif"))
+        installed = self.module is None or importlib.util.find_spec(self.module) is not None
+        return self.read and installed
 
     @property
     def missing(self) -> str:
         """What is missing and the way out, as the end of a message."""
+        if self.module is None:
+            return f"is {self.title}, which this build of Pillow does not read; upgrade Pillow"
         return (
             f"is {self.title}, which needs the package {self.module!r}; "
             f"run: pip install 'isthmus[{EXTRA}]', then index with --retry"
@@ -89,6 +94,11 @@ MEDIA_TYPES = {each.name: each.media_type for each in _FORMATS if each.media_typ
 """Media types by container, of those that a browser shows or plays as they are."""
 SUFFIXES = frozenset(suffix for each in _FORMATS for suffix in each.suffixes)
 """Ends of the names of pictures and recordings, in lower case."""
+
+
+def unavailable() -> list[Format]:
+    """Formats that isthmus reads as soon as something is installed."""
+    return [each for each in _FORMATS if each.read and not each.available]
 
 
 def listed(formats: Iterable[Format] = _FORMATS) -> str:

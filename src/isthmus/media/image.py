@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError
 
 from isthmus.core.errors import (
     CorruptMediaError,
@@ -116,8 +116,6 @@ def _format(handle: BinaryIO, source: str) -> Format:
         raise UnsupportedMediaError(source, f"is not a picture but {form.name}")
     if not form.available:
         raise UnsupportedMediaError(source, form.missing)
-    if form.pillow == "AVIF" and not features.check("avif"):
-        raise UnsupportedMediaError(source, "is AVIF, which this build of Pillow does not read")
     if form.module is not None:
         _plug_in(form.module)
     return form
