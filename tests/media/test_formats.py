@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import struct
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -226,6 +228,14 @@ def test_a_large_jpeg_is_read_smaller_and_other_formats_are_refused() -> None:
         decode(MediaItem.from_bytes(made.saved(photo, "PNG"), "image", source="a"), limits)
 
 
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_comes_smaller_where_less_is_needed(name: str) -> None:
+    image = decode(picture(name), image_side=24)
+    assert image.size == (made.SIZE if name == "gif" else (40, 24))  # palettes have no mean
+    assert alike(corners(image), [made.RED, made.GREEN, made.BLUE, made.GREY], 8)
+    assert decode(picture(name), image_side=49).size == made.SIZE
+
+
 def test_caps_hold_where_a_recording_is_longer_than_its_header_says() -> None:
     silence = np.zeros(30 * made.RATE, dtype=np.float32)
     silence[:] = 0.1 * np.sin(np.arange(len(silence)) / 9)
@@ -279,4 +289,7 @@ def test_everything_follows_from_the_table() -> None:
     with pytest.raises(UnsupportedMediaError, match=r"isthmus reads PNG, JPEG, .*WMA and text"):
         container(b"%PDF-1.7", source="a")
     assert "MP4" not in listed()
+    page = (files("isthmus.server") / "static/index.html").read_text(encoding="utf-8")
+    (accepted,) = re.findall(r'accept="(.*?)"', page)
+    assert set(accepted.split(",")) == SUFFIXES | {"image/*", "audio/*"}
     assert unavailable() == []

@@ -47,6 +47,7 @@ _DAMAGE = (
 )
 _SCALES = (1, 2, 4, 8)
 """A JPEG is decoded at its size or at ½, ¼ or ⅛ of it, which costs less memory and time."""
+_REDUCIBLE = ("RGB", "L", "CMYK")  # modes whose pixels may be averaged as they are
 _JPEG_MARGIN = 8
 """A JPEG may declare so many times ``max_pixels``: it is decoded smaller. More would cost minutes
 and, if it is progressive, gigabytes."""
@@ -72,7 +73,7 @@ def decode_image(
         item: A file or bytes.
         limits: ``max_pixels`` is checked against the header, before pixels are decoded. A JPEG
             above it is decoded at ½, ¼ or ⅛ of its size.
-        target: The shorter side needed, in pixels; JPEG may be decoded at ½, ¼ or ⅛ of its
+        target: The shorter side needed, in pixels; the picture may come at ½, ¼ or ⅛ of its
             size as long as neither side falls below. ``None``: full size.
 
     Returns:
@@ -173,6 +174,9 @@ class _Opened:
             if self._form.name == "jpeg":
                 _shrink(picture, limits.max_pixels, target)
             picture.load()
+            if picture.mode in _REDUCIBLE and "transparency" not in picture.info:
+                spare = _spare(picture.size, target)
+                picture = picture.reduce(spare) if spare > 1 else picture
             flat = to_rgb(picture, stored)
             turn = _TURNS.get(self.orientation())  # Pillow may learn it behind the pixels
             return flat if turn is None else flat.transpose(turn)
@@ -220,12 +224,17 @@ def _own_caps() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = kept
 
 
+def _spare(size: tuple[int, int], target: int | None) -> int:
+    """How many times smaller a picture may be and still have the side that is needed."""
+    ratio = min(size) // target if target else 1
+    return max(each for each in _SCALES if each <= max(ratio, 1))
+
+
 def _shrink(picture: Any, most: int, target: int | None) -> None:
     """Have a JPEG decoded smaller: below the cap, and above the side that is needed."""
     width, height = picture.size
-    spare = min(width, height) // target if target else 1
     scale = max(
-        max(each for each in _SCALES if each <= max(spare, 1)),
+        _spare(picture.size, target),
         next(each for each in _SCALES if -(-width // each) * -(-height // each) <= most),
     )
     if scale > 1:
