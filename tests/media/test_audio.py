@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
+from tests.media import made
 
 from isthmus.core.errors import (
     CorruptMediaError,
@@ -131,3 +132,96 @@ def test_resampling_keeps_the_tone_and_drops_what_would_fold() -> None:
     high = np.sin(2 * np.pi * 7000 * np.arange(32000) / 16000).astype(np.float32)
     assert np.abs(resample(Waveform(high, 16000), RATE).samples[200:-200]).max() < 0.01
     assert resample(up, 16000) is up
+
+
+@pytest.mark.parametrize("declared", [0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_that_does_not_know_its_length_is_read_to_the_end(declared: int) -> None:
+    data = bytearray(encoded(TONE))
+    at = data.index(b"data")
+    data[4:8] = data[at + 4 : at + 8] = declared.to_bytes(4, "little")
+    assert np.abs(decode(item(bytes(data))).samples - TONE).max() < 1e-4
+    part = MediaItem("0", "audio", "x", bytes(data), span=(0.5, 1.25))
+    assert len(decode(part).samples) == 6000
+    with pytest.raises(MediaTooLargeError, match="the limit is 1 s"):
+        decode(item(bytes(data)), Limits(max_seconds=1))
+
+
+def test_a_flac_that_does_not_know_its_length_is_read_to_the_end() -> None:
+    data = bytearray(encoded(TONE, "FLAC"))
+    data[8 + 13] &= 0xF0  # the lower bits of 36 that count samples
+    data[8 + 14 : 8 + 18] = bytes(4)
+    assert np.abs(decode(item(bytes(data))).samples - TONE).max() < 1e-4
+    part = MediaItem("0", "audio", "x", bytes(data), span=(0.5, 1.25))
+    assert np.abs(decode(part).samples - TONE[4000:10000]).max() < 1e-4
+    with pytest.raises(MediaTooLargeError, match="the limit is 1 s"):
+        decode(item(bytes(data)), Limits(max_seconds=1))
+    with pytest.raises(CorruptMediaError):
+        decode(item(bytes(data[: len(data) // 2])))
+
+
+@pytest.mark.parametrize(
+    ("right", "exact"), [(-1.0, 1.0), (-0.999, 1.0), (0.0, 0.5), (1.0, 1.0), (-0.5, 0.25)]
+)
+def test_where_channels_cancel_the_strongest_is_taken(right: float, exact: float) -> None:
+    wave = decode(item(encoded(np.stack([TONE, right * TONE], axis=1), subtype="FLOAT")))
+    assert np.abs(wave.samples - exact * TONE).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("format", "tolerance"), [("WAV", 1e-4), ("FLAC", 1e-4), ("OGG", 0.06), ("MP3", 0.08)]
+)
+def test_recordings_put_one_behind_the_other_are_read_to_the_end(
+    format: str, tolerance: float
+) -> None:
+    high = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
+    first, second = encoded(TONE, format), encoded(high, format)
+    samples = decode(item(first + second)).samples
+    assert len(samples) == 3 * RATE
+    for tone, heard in ((TONE, samples[: 2 * RATE]), (high, samples[2 * RATE :])):
+        assert np.abs(heard - tone)[400:-400].max() < tolerance
+    part = MediaItem("0", "audio", "x", first + second, span=(1.5, 2.5))
+    kept = decode(part).samples
+    assert np.abs(kept - samples[3 * RATE // 2 : 5 * RATE // 2])[600:].max() < tolerance
+    with pytest.raises(MediaTooLargeError, match="lasts 3 s, the limit is 2 s"):
+        decode(item(first + second), Limits(max_seconds=2.5))
+    with pytest.raises(CorruptMediaError):
+        decode(item(first + second[: len(second) // 2]))
+
+
+def test_joined_recordings_of_two_rates_have_that_of_the_first() -> None:
+    out = io.BytesIO()
+    soundfile.write(out, np.repeat(TONE, 2), 2 * RATE, format="FLAC")
+    wave = decode(item(encoded(TONE, "FLAC") + out.getvalue()))
+    assert (wave.rate, len(wave.samples)) == (RATE, 4 * RATE)
+
+
+def test_an_mp3_without_a_table_is_read_to_the_end() -> None:
+    plain = made.sound("mp3", "libmp3lame", write_xing="0")
+    table = made.sound("mp3", "libmp3lame")
+    assert (b"Xing" in plain or b"Info" in plain, b"Info" in table or b"Xing" in table) == (0, 1)
+    one = len(decode(item(plain)).samples)
+    assert one == pytest.approx(2 * made.RATE, abs=2 * 1152)
+    lengths = [one, 2 * made.RATE]
+    for left, first in zip((plain, table), lengths, strict=True):
+        for right, second in zip((plain, table), lengths, strict=True):
+            joined = len(decode(item(left + right)).samples)
+            assert joined == pytest.approx(first + second, abs=1152)
+    tags = b"TAG" + bytes(125)
+    assert len(decode(item(plain + tags)).samples) == one
+    cut = decode(item(plain[: len(plain) // 2])).samples  # nothing says that more was there
+    assert len(cut) == pytest.approx(one / 2, abs=2 * 1152)
+    with pytest.raises(CorruptMediaError, match="frames are there"):
+        decode(item(table[: len(table) // 2]))
+
+
+def test_an_empty_wav_with_more_chunks_is_empty() -> None:
+    data = encoded(TONE[:0]) + b"LIST" + (40).to_bytes(4, "little") + b"INFO" + bytes(36)
+    data = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
+    with pytest.raises(EmptyMediaError, match="duration is zero"):
+        decode(item(data))
+
+
+def test_a_span_past_the_limit_on_seconds() -> None:
+    data = encoded(np.tile(TONE, 4), subtype="FLOAT")
+    part = MediaItem("0", "audio", "x", data, span=(6.0, 7.0))
+    assert len(decode(part, Limits(max_seconds=1.5)).samples) == RATE

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.media import made
 from tests.poison import DECODERS, PoisonError, poison
 
 from isthmus import Space, Store
@@ -44,7 +45,20 @@ def folder(tmp_path: Path, scenes: Dataset) -> Path:
     return root
 
 
+@pytest.fixture
+def formats(tmp_path: Path) -> list[Path]:
+    """A file of each format; made before decoders are poisoned."""
+    folder = tmp_path / "formats"
+    folder.mkdir()
+    written = {name: make(6) for name, make in made.PICTURES.items()}
+    written |= {name: make() for name, make in (made.UNTURNED | made.SOUNDS).items()}
+    for name, data in written.items():
+        (folder / f"a.{name}").write_bytes(data)
+    return sorted(folder.iterdir())
+
+
 def test_the_poison_works_here_and_not_in_children(
+    formats: list[Path],
     monkeypatch: pytest.MonkeyPatch,
     scenes: Dataset,
     tmp_path: Path,
@@ -54,6 +68,7 @@ def test_the_poison_works_here_and_not_in_children(
     path = tmp_path / "a.svg"
     path.write_bytes(SVG)
     items = [scenes.records[0].items["image"], scenes.records[0].items["audio"]]
+    items += [item_from_path(path) for path in formats]
     for item in (*items, item_from_path(path)):
         WORKERS.decode(item)
         assert told == []
@@ -66,6 +81,11 @@ def test_the_poison_works_here_and_not_in_children(
     with pytest.raises(AssertionError, match=r"PIL\.Image\.open by"):
         next(ran)
     assert len(DECODERS) == len(set(DECODERS))
+
+
+def test_each_format(formats: list[Path], poison: list[str]) -> None:
+    for path in formats:
+        WORKERS.decode(item_from_path(path))
 
 
 def test_encoding(media: Path, scenes: Dataset, poison: list[str]) -> None:

@@ -13,7 +13,9 @@ from isthmus.cli.console import (
     COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    allow_megapixels,
     check_output,
     list_left_out,
     out,
@@ -89,6 +91,7 @@ def command(
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing space."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make a space from DATA.
@@ -103,6 +106,7 @@ def command(
 
     check_target(space, "space", replace=overwrite)
     check_output(report)
+    allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
     seconds = None if budget is None else parse_seconds(budget, "--budget")

@@ -48,6 +48,15 @@ COLUMN_OPTION = typer.Option(
 CACHE_OPTION = typer.Option(
     True, "--cache/--no-cache", help="Reuse vectors and results from earlier runs."
 )
+MAX_MEGAPIXELS_OPTION = typer.Option(
+    None,
+    "--max-megapixels",
+    metavar="N",
+    min=1,
+    max=170,
+    envvar="ISTHMUS_MAX_MEGAPIXELS",
+    help="Read pictures of up to N megapixels; a JPEG may have eight times as many. Default: 50.",
+)
 STORE_OPTION = typer.Option(
     None,
     "--store",
@@ -67,6 +76,17 @@ TRUST_OPTION = typer.Option(
     metavar="PACKAGE",
     help="Package of yours whose encoders the space may use. Its code is run. Repeatable.",
 )
+
+
+def allow_megapixels(most: float | None) -> None:
+    """Let the processes that decode read pictures of so many megapixels; None for the default."""
+    if most is None:
+        return
+    from dataclasses import replace
+
+    from isthmus.pipeline import WORKERS
+
+    WORKERS.limit(replace(WORKERS.limits, max_pixels=int(most * 1e6)))
 
 
 def guarded(app: Callable[..., object]) -> int:

@@ -13,7 +13,9 @@ from isthmus.cli.console import (
     COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    allow_megapixels,
     check_output,
     list_left_out,
     out,
@@ -60,6 +62,7 @@ def command(
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Check DATA before you make a space.
@@ -72,6 +75,7 @@ def command(
     from isthmus.report import findings, write_diagnosis
 
     check_output(report)
+    allow_megapixels(max_megapixels)
     named = parse_encoders(encoder)
     dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:

@@ -13,7 +13,9 @@ from isthmus.cli.console import (
     CACHE_OPTION,
     EXIT_PARTLY,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     TRUST_OPTION,
+    allow_megapixels,
     check_output,
     err,
     list_left_out,
@@ -40,6 +42,7 @@ def command(
     ),
     cache: bool = CACHE_OPTION,
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Turn INPUTS into unit vectors of a space.
@@ -55,6 +58,7 @@ def command(
             "name a file for the vectors with --out FILE.npz, or print them with --json"
         )
     check_output(output)
+    allow_megapixels(max_megapixels)
     loaded = spaces.Space.load(space, trust=trust or ())
     view, things = _inputs(loaded, inputs, view)
     with progress_bar(quiet=as_json) as progress:

@@ -14,9 +14,11 @@ import typer
 from isthmus.cli.console import (
     EXIT_PARTLY,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
     TRUST_OPTION,
+    allow_megapixels,
     list_left_out,
     list_some,
     out,
@@ -64,6 +66,7 @@ def command(
         False, "--watch", help="Keep running and index every change, until Ctrl-C."
     ),
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make pictures, sounds and texts in PATHS searchable.
@@ -72,12 +75,14 @@ def command(
     cannot be used, the command adds the others and ends with exit code 4.
     """
     _one_arena()
+    allow_megapixels(max_megapixels)
+    again = retry or max_megapixels is not None  # what was too large may not be, now
     with open_store(store, space, create=True, trust=trust) as opened:
         chosen = _Chosen(paths, include or (), exclude or (), view or ())
         if dry_run:
-            _say_plan(chosen.plan(opened, retry=retry), as_json)
+            _say_plan(chosen.plan(opened, retry=again), as_json)
             return
-        report = chosen.add(opened, retry=retry, quiet=as_json)
+        report = chosen.add(opened, retry=again, quiet=as_json)
         if as_json:
             print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
         else:

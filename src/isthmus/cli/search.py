@@ -9,9 +9,11 @@ import typer
 
 from isthmus.cli.console import (
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
     TRUST_OPTION,
+    allow_megapixels,
     err,
     out,
     print_json,
@@ -51,12 +53,14 @@ def command(
         help="Show pictures in the terminal. Default: if the terminal can.",
     ),
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find items by words in 16 languages, a picture, a sound, or several of these.
 
     If nothing matches, the command ends with exit code 5.
     """
+    allow_megapixels(max_megapixels)
     with open_store(store, space, trust=trust) as opened:
         results = opened.search(" ".join(query), options)
         empty = not len(opened)

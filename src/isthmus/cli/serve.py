@@ -7,7 +7,15 @@ from pathlib import Path
 
 import typer
 
-from isthmus.cli.console import SPACE_OPTION, STORE_OPTION, TRUST_OPTION, err, out
+from isthmus.cli.console import (
+    MAX_MEGAPIXELS_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    TRUST_OPTION,
+    allow_megapixels,
+    err,
+    out,
+)
 
 
 def command(
@@ -24,6 +32,7 @@ def command(
     allow: list[Path] = typer.Option(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
     trust: list[str] = TRUST_OPTION,
 ) -> None:
@@ -58,6 +67,7 @@ def command(
         if open_page:
             typer.launch(address)
 
+    allow_megapixels(max_megapixels)
     with open_store(store, space, create=True, trust=trust) as opened:
         err().print("[dim]Loading models…[/]")
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server

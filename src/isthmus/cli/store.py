@@ -18,6 +18,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.view import View
+from isthmus.media.formats import EXTRA, unavailable
 
 
 def status(
@@ -72,7 +73,7 @@ def doctor(
     trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check a store for damage.
+    """Check a store for damage, and which media formats cannot be read.
 
     With --repair, go back to the last good state and list what is lost. If damage is left, the
     command ends with exit code 1.
@@ -81,9 +82,11 @@ def doctor(
         found = opened.check(deep=deep, repair=repair)
         folder = opened.folder
     left = [each for each in found if not each.repaired]
+    missing = [each.title for each in unavailable()]
     if as_json:
         damages = [{"what": d.what, "ids": list(d.ids), "repaired": d.repaired} for d in found]
-        print_json({"store": str(folder), "damages": damages, "sound": not left})
+        document = {"store": str(folder), "damages": damages, "sound": not left}
+        print_json({**document, "formats_missing": missing})
     else:
         from rich.markup import escape
 
@@ -97,6 +100,12 @@ def doctor(
         out().print(
             f"{folder}: {f'{len(left)} damages left{hint}' if left else f'no damage found{more}'}"
         )
+        if missing:
+            out().print(
+                f"Formats that need more packages: {', '.join(missing)}; run: "
+                f"pip install 'isthmus[{EXTRA}]'",
+                markup=False,
+            )
     if left:
         raise typer.Exit(EXIT_FAILED)
 

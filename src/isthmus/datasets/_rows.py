@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
 from isthmus.core.view import TEXT
 from isthmus.media.limits import DEFAULT, Limits
-from isthmus.media.sniff import HEAD_BYTES, sniff
+from isthmus.media.sniff import head_of, sniff
 from isthmus.media.source import item_from_path
 from isthmus.media.text import clean, decode_text
 
@@ -82,7 +83,7 @@ def bytes_item(data: bytes, modality: str | None, source: str) -> MediaItem:
     Raises:
         MediaError: If it is of no kind that isthmus reads, or not of ``modality``.
     """
-    found = sniff(data[:HEAD_BYTES], source=source)
+    found = sniff(head_of(io.BytesIO(data)), source=source)
     if modality is not None and found != modality:
         raise UnsupportedMediaError(source, f"holds {found}, need {modality}")
     item = MediaItem.from_bytes(data, found, source=source)

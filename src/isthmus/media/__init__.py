@@ -14,7 +14,11 @@ from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
-__all__ = ["DEFAULT", "PLAIN", "Limits", "decode"]
+__all__ = ["DEFAULT", "PLAIN", "REVISION", "Limits", "decode"]
+
+REVISION = 2
+"""Of what decoding yields. It goes up when pixels or samples change, so that vectors which were
+kept are computed anew. 2: colour profiles, reduced pictures, and all recordings of a file."""
 
 PLAIN = frozenset({TEXT, VECTOR})
 """Modalities without a decoder that could be attacked. A text file is read by Python's own UTF-8
@@ -27,8 +31,8 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
     Args:
         item: What to decode; a vector is handed back as it is.
         limits: Caps past which an item is refused.
-        image_side: The shorter side, in pixels, that the caller needs at least; a JPEG is
-            then decoded smaller than it is stored, which is faster. ``None``: full size.
+        image_side: The shorter side, in pixels, that the caller needs at least; a picture may
+            then come smaller than it is stored, which is faster. ``None``: full size.
 
     Returns:
         ``tuple[str, ...]`` for text, a ``PIL.Image.Image`` in RGB for an image, a

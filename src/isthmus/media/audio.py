@@ -1,38 +1,53 @@
-"""Recordings: WAV, Ogg (Vorbis, Opus, FLAC), FLAC and MP3 by libsndfile."""
+"""Recordings: WAV, Ogg (Vorbis, Opus, FLAC), FLAC, MP3 and AIFF by libsndfile, others by PyAV."""
 
 from __future__ import annotations
 
+import io
 import math
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.errors import (
     CorruptMediaError,
     EmptyMediaError,
+    MediaError,
     MediaTooLargeError,
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.linalg import F32
+from isthmus.core.view import AUDIO
+from isthmus.media.formats import FORMATS
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
-from isthmus.media.sniff import HEAD_BYTES, container
+from isthmus.media.sniff import container, head_of
+from isthmus.media.streams import counts_frames, declared_end, starts, with_length
 
 SILENCE = 1e-4
 """Peak below which a recording counts as silent: −80 dB of full scale."""
-
-_KINDS = ("wav", "ogg", "flac", "mp3")
+CANCELLED = 0.1
+"""Channels cancel where their mean has less than this share of the power that it would have if
+they had nothing in common: of two equally loud ones, if they correlate below −0.9."""
 _BLOCK = 1 << 16
-_UNKNOWN_SIZE = (0, 0xFFFFFFFF)  # what programs write that stream WAV into a pipe
+_PRE_ROLL = 8192  # frames that a lossy codec is given to settle after a jump
+_MP3_SLACK = 2 * 1152  # samples; some programs count the table as a frame, or the last one twice
+_ENDLESS = 1 << 40  # frames; libsndfile tells more where a header does not tell any
 
 
 def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
-    """Decode a recording to mono at its own rate; several channels become their mean.
+    """Decode a recording to mono at its own rate.
+
+    Several channels become their mean or, where they cancel each other, the strongest of them.
+    Recordings that were put one behind the other are read to the end, at the rate of the first.
 
     Args:
-        item: A file or bytes; where it has a ``span``, only that part is decoded.
-        limits: Duration, channels and samples are checked against the header.
+        item: A file or bytes; where it has a ``span``, only that part is kept.
+        limits: Duration, channels and samples are checked against the header and, since a
+            header may not know or not say the truth, while samples are decoded.
 
     Returns:
         Mono float32 samples in −1…1.
@@ -41,21 +56,26 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         EmptyMediaError: Zero bytes, no frames, or silence.
         MediaTooLargeError: Too long, or too many channels or samples.
         CorruptMediaError: Truncated, damaged or with values that are not numbers.
-        UnsupportedMediaError: Not a recording of these formats.
+        UnsupportedMediaError: Not a recording of these formats, or its package is missing.
     """
     with open_payload(item, limits) as handle:
-        kind = container(handle.read(HEAD_BYTES), source=item.source)
-        if kind not in _KINDS:
-            raise UnsupportedMediaError(item.source, f"is not a recording but {kind}")
-        _check_whole(handle, kind, item.source)
-        handle.seek(0)
-        samples, rate = _read(handle, item, limits)
+        kind, source = container(head_of(handle), source=item.source), item.source
+        data = handle.read()
+    form = FORMATS[kind]
+    if form.modality != AUDIO:
+        raise UnsupportedMediaError(source, f"is not a recording but {kind}")
+    if not form.available:
+        raise UnsupportedMediaError(source, form.missing)
+    end = declared_end(data, kind)
+    if end > len(data):
+        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
+    samples, rate = _joined(data, kind, _Reading(item, limits))
     if not np.isfinite(samples).all():
-        raise CorruptMediaError(item.source, "has samples that are NaN or infinite")
+        raise CorruptMediaError(source, "has samples that are NaN or infinite")
     if not len(samples):
-        raise EmptyMediaError(item.source, "holds no sound, its duration is zero")
+        raise EmptyMediaError(source, "holds no sound, its duration is zero")
     if np.abs(samples).max() < SILENCE:
-        raise EmptyMediaError(item.source, "is silent from beginning to end")
+        raise EmptyMediaError(source, "is silent from beginning to end")
     return Waveform(np.clip(samples, -1.0, 1.0), rate)
 
 
@@ -80,100 +100,166 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
     return Waveform(np.ascontiguousarray(samples, dtype=np.float32), rate)
 
 
-def _read(handle: BinaryIO, item: MediaItem, limits: Limits) -> tuple[F32, int]:
+class _Reading:
+    """How far an item is read, and what it may still cost, over all recordings in it.
+
+    Attributes:
+        source: What the user knows the item by.
+        at: Frames of the present recording that lie behind.
+    """
+
+    def __init__(self, item: MediaItem, limits: Limits) -> None:
+        self.source, self.at = item.source, 0
+        self._from, self._to = item.span or (0.0, math.inf)
+        self._limits = limits
+        self._before = 0.0  # seconds of earlier recordings
+        self._seconds, self._samples = 0.0, 0
+
+    def wanted(self, rate: int) -> tuple[int, float]:
+        """First frame of this recording that is asked for, and the one behind the last."""
+        first, last = ((t - self._before) * rate for t in (self._from, self._to))
+        return max(round(first), 0), last if math.isinf(last) else max(round(last), 0)
+
+    def check(self, frames: int, rate: int, channels: int) -> None:
+        """Refuse what a header declares, on top of what was decoded."""
+        if rate < 1 or channels < 1:
+            raise CorruptMediaError(self.source, "its header is damaged")
+        if channels > self._limits.max_channels:
+            raise MediaTooLargeError(
+                self.source,
+                f"has {channels} channels, the limit is {self._limits.max_channels}; mix it down "
+                "to fewer channels",
+            )
+        first, last = self.wanted(rate)
+        self._afford(max(int(min(frames, last)) - first, 0), rate, channels)
+
+    def take(self, block: F32, rate: int) -> F32:
+        """The part of the next block that is asked for; it is counted, too much is refused."""
+        first, last = self.wanted(rate)
+        stop = min(len(block), max(last - self.at, 0))
+        part = block[max(first - self.at, 0) : int(stop)]
+        self.at += len(block)
+        self._afford(len(part), rate, block.shape[1])
+        self._seconds += len(part) / rate
+        self._samples += part.size
+        return part
+
+    def finish(self, rate: int) -> None:
+        """Go on to the next recording."""
+        self._before += self.at / rate
+        self.at = 0
+
+    def _afford(self, frames: int, rate: int, channels: int) -> None:
+        seconds, most = self._seconds + frames / rate, self._limits.max_seconds
+        if seconds > most:
+            raise MediaTooLargeError(
+                self.source,
+                f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts or raise "
+                "Limits(max_seconds=…)",
+            )
+        samples = self._samples + frames * channels
+        if samples > self._limits.max_samples:
+            raise MediaTooLargeError(
+                self.source,
+                f"has {samples:,} samples, the limit is {self._limits.max_samples:,}; "
+                "use a lower sample rate, or raise Limits(max_samples=…)",
+            )
+
+
+def _joined(data: bytes, kind: str, reading: _Reading) -> tuple[F32, int]:
+    """All recordings of a file as one, or the span of it that is asked for."""
+    begins = starts(data, kind)
+    rate, parts = 0, []
+    for start, stop in zip(begins, [*begins[1:], len(data)], strict=True):
+        part = data if len(begins) == 1 else data[start:stop]
+        if declared_end(part, kind) > len(part):
+            raise CorruptMediaError(reading.source, "is truncated inside one of its recordings")
+        wave = _mono(_blocks(part, kind, reading))
+        if wave.rate:
+            reading.finish(wave.rate)
+            rate = rate or wave.rate
+            parts.append(resample(wave, rate).samples)
+    return np.concatenate([np.zeros(0, dtype=np.float32), *parts]), rate
+
+
+def _mono(blocks: Iterator[tuple[F32, int]]) -> Waveform:
+    """The mean of the channels or, where they cancel, the strongest of them."""
+    means: list[F32] = []
+    channels: list[F32] = []
+    power: NDArray[np.float64] = np.zeros(0)
+    rate = 0
+    for block, rate in blocks:  # noqa: B007  the last one is told
+        means.append(block.mean(axis=1, dtype=np.float32))
+        if block.shape[1] > 1:
+            channels.append(block)
+            power = power if power.size else np.zeros(block.shape[1])
+            power += np.square(block, dtype=np.float64).sum(axis=0)
+    if not means:
+        return Waveform(np.zeros(0, dtype=np.float32), rate)
+    mean = np.concatenate(means)
+    if power.size:
+        alike = power.sum() / power.size**2
+        if np.square(mean, dtype=np.float64).sum() < CANCELLED * alike:
+            strongest = int(power.argmax())
+            mean = np.concatenate([block[:, strongest] for block in channels])
+    return Waveform(mean, rate)
+
+
+def _blocks(data: bytes, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
+    """Samples ``(n, channels)`` and their rate, block by block, as far as they are asked for."""
+    if FORMATS[kind].module is None:
+        found = _by_libsndfile(data, kind, reading)
+    else:
+        from isthmus.media import _libav
+
+        found = _libav.blocks(data, kind, reading.source, reading.check)
+    shape = None
+    for block, rate in found:
+        shape = shape or (block.shape[1], rate)
+        if shape != (block.shape[1], rate):
+            raise UnsupportedMediaError(
+                reading.source, "changes its channels or rate on the way; save it as WAV"
+            )
+        yield reading.take(block, rate), rate
+        if reading.at >= reading.wanted(rate)[1]:
+            return
+
+
+def _by_libsndfile(data: bytes, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
     import soundfile
 
+    if kind == "wav":
+        data = with_length(data)
     try:
-        with soundfile.SoundFile(handle) as sound:
-            rate, start, stop = sound.samplerate, 0, sound.frames
-            if item.span is not None:
-                start, stop = (min(round(t * rate), sound.frames) for t in item.span)
-                sound.seek(start)
-            _check_header(stop - start, rate, sound.channels, item.source, limits)
-            return _mono(sound, max(stop - start, 0), item.source), rate
+        with _forward_only()(io.BytesIO(data)) as sound:
+            # Without a table, the length of an MP3 is a guess from its bit rate.
+            known = sound.frames < _ENDLESS and (kind != "mp3" or counts_frames(data))
+            reading.check(sound.frames if known else 0, sound.samplerate, sound.channels)
+            first, _ = reading.wanted(sound.samplerate)
+            if known and first > _PRE_ROLL:
+                reading.at = sound.seek(min(first - _PRE_ROLL, sound.frames))
+            while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
+                yield block, sound.samplerate
+            least = sound.frames - (_MP3_SLACK if kind == "mp3" else 0)
+            if known and reading.at < least:
+                raise CorruptMediaError(
+                    reading.source,
+                    f"is truncated: {reading.at:,} of {sound.frames:,} frames are there",
+                )
+    except MediaError:
+        raise
     except (soundfile.SoundFileError, OSError, ValueError) as error:
-        if isinstance(error, CorruptMediaError | MediaTooLargeError):
-            raise
-        raise CorruptMediaError(item.source, f"cannot be decoded ({_plain(error)})") from error
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise CorruptMediaError(reading.source, f"cannot be decoded ({reason})") from error
 
 
-def _check_header(frames: int, rate: int, channels: int, source: str, limits: Limits) -> None:
-    if rate < 1 or channels < 1:
-        raise CorruptMediaError(source, "its header is damaged")
-    if channels > limits.max_channels:
-        raise MediaTooLargeError(
-            source,
-            f"has {channels} channels, the limit is {limits.max_channels}; mix it down to fewer "
-            "channels",
-        )
-    if frames > limits.max_seconds * rate:
-        raise MediaTooLargeError(
-            source,
-            f"lasts {frames / rate:,.0f} s, the limit is {limits.max_seconds:,.0f} s; cut it into "
-            "parts or raise Limits(max_seconds=…)",
-        )
-    if frames * channels > limits.max_samples:
-        raise MediaTooLargeError(
-            source,
-            f"has {frames * channels:,} samples, the limit is {limits.max_samples:,}; "
-            "use a lower sample rate, or raise Limits(max_samples=…)",
-        )
+@lru_cache(maxsize=1)
+def _forward_only() -> Any:
+    """A reader that never seeks, which fails where a FLAC does not know its length."""
+    import soundfile
 
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        def seekable(self) -> bool:
+            return False
 
-def _mono(sound: Any, frames: int, source: str) -> F32:
-    """Mean of the channels, block by block, so that many channels never lie in memory whole."""
-    out = np.empty(frames, dtype=np.float32)
-    done = 0
-    while done < frames:
-        block = sound.read(min(_BLOCK, frames - done), dtype="float32", always_2d=True)
-        if not len(block):
-            raise CorruptMediaError(
-                source, f"is truncated: {done:,} of {frames:,} frames are there"
-            )
-        out[done : done + len(block)] = block.mean(axis=1)
-        done += len(block)
-    return out
-
-
-def _check_whole(handle: BinaryIO, kind: str, source: str) -> None:
-    """Find truncation that libsndfile passes over: it plays whatever part is there."""
-    size = handle.seek(0, 2)
-    end = {"wav": _end_of_wav, "ogg": _end_of_ogg}.get(kind, lambda _handle, size: size)(
-        handle, size
-    )
-    if end > size:
-        raise CorruptMediaError(source, f"is truncated: {size:,} of {end:,} bytes are there")
-
-
-def _end_of_wav(handle: BinaryIO, size: int) -> int:
-    """Where the header says that the samples end."""
-    handle.seek(0)
-    if handle.read(4) != b"RIFF":
-        return size
-    position = 12
-    while position + 8 <= size:
-        handle.seek(position)
-        name, length = handle.read(4), int.from_bytes(handle.read(4), "little")
-        if name == b"data":
-            return size if length in _UNKNOWN_SIZE else position + 8 + length
-        position += 8 + length + length % 2
-    return size
-
-
-def _end_of_ogg(handle: BinaryIO, size: int) -> int:
-    """Where the last page ends, by the lengths that the pages declare."""
-    position = 0
-    while position < size:
-        handle.seek(position)
-        page = handle.read(27)
-        if not page.startswith(b"OggS"):
-            return size  # whatever follows the pages is not ours to judge
-        if len(page) < 27:
-            return position + 27
-        lengths = handle.read(page[26])
-        position += 27 + page[26] + sum(lengths)
-    return position
-
-
-def _plain(error: Exception) -> str:
-    return str(getattr(error, "error_string", error)).rstrip(".")
+    return Forward

@@ -1,13 +1,16 @@
-"""Pictures: PNG, JPEG, WebP and GIF by Pillow, SVG by resvg."""
+"""Pictures: by Pillow and its plugins, previews of RAW by LibRaw, SVG by resvg."""
 
 from __future__ import annotations
 
-import re
+import importlib
+import io
 import struct
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from isthmus.core.errors import (
@@ -17,15 +20,15 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem
+from isthmus.core.view import IMAGE
+from isthmus.media.colour import Stored, to_rgb
+from isthmus.media.formats import FORMATS, Format
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
-from isthmus.media.sniff import HEAD_BYTES, container
+from isthmus.media.sniff import HEAD_BYTES, container, head_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-"""The only decoders of Pillow that are ever tried."""
 
 # what Pillow's decoders raise on damaged files, besides OSError
 _DAMAGE = (
@@ -38,10 +41,18 @@ _DAMAGE = (
     TypeError,
     AttributeError,
     OverflowError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
-_ORIENTATION = 0x0112
+_SCALES = (1, 2, 4, 8)
+"""A JPEG is decoded at its size or at ½, ¼ or ⅛ of it, which costs less memory and time."""
+_REDUCIBLE = ("RGB", "L", "CMYK")  # modes whose pixels may be averaged as they are
+_JPEG_MARGIN = 8
+"""A JPEG may declare so many times ``max_pixels``: it is decoded smaller. More would cost minutes
+and, if it is progressive, gigabytes."""
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # of EXIF
+_TILE_SIDES = (322, 323)  # of TIFF
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,12 +67,13 @@ _TURNS = {
 def decode_image(
     item: MediaItem, limits: Limits = DEFAULT, *, target: int | None = None
 ) -> Picture:
-    """Decode a picture, upright, on white, in RGB; of an animation the first frame.
+    """Decode a picture, upright, on white, in sRGB; of several pages or frames the first.
 
     Args:
         item: A file or bytes.
-        limits: ``max_pixels`` is checked against the header, before pixels are decoded.
-        target: The shorter side needed, in pixels; JPEG may be decoded at ½, ¼ or ⅛ of its
+        limits: ``max_pixels`` is checked against the header, before pixels are decoded. A JPEG
+            above it is decoded at ½, ¼ or ⅛ of its size.
+        target: The shorter side needed, in pixels; the picture may come at ½, ¼ or ⅛ of its
             size as long as neither side falls below. ``None``: full size.
 
     Returns:
@@ -71,82 +83,182 @@ def decode_image(
         EmptyMediaError: Zero bytes, or a single pixel, which shows nothing.
         MediaTooLargeError: The header declares too many pixels.
         CorruptMediaError: Truncated or damaged.
-        UnsupportedMediaError: Not a picture of these formats.
+        UnsupportedMediaError: Not a picture of these formats, or one whose package is missing.
     """
     with open_payload(item, limits) as handle:
-        kind = container(handle.read(HEAD_BYTES), source=item.source)
-        handle.seek(0)
-        if kind in ("svg", "svgz"):
+        form = _format(handle, item.source)
+        if form.name in ("svg", "svgz"):
             from isthmus.media.svg import render_svg
 
             return render_svg(handle.read(), source=item.source, limits=limits)
-        if kind.upper() not in FORMATS:
-            raise UnsupportedMediaError(item.source, f"is not a picture but {kind}")
-        return _decode(handle, item.source, limits, target)
+        opened = _Opened(handle, form, item.source, limits)
+        return opened.decoded(limits, target)
 
 
-def _decode(handle: BinaryIO, source: str, limits: Limits, target: int | None) -> Picture:
-    _check_png_header(handle, source, limits)
+def shown_size(item: MediaItem, limits: Limits = DEFAULT) -> tuple[int, int]:
+    """Width and height of a picture as it is shown, from its header; of a drawing none.
+
+    Raises:
+        MediaError: What :func:`decode_image` raises, except for damage behind the header.
+    """
+    with open_payload(item, limits) as handle:
+        form = _format(handle, item.source)
+        if form.pillow is None and form.module is None:
+            raise UnsupportedMediaError(item.source, f"is {form.title}, which has no fixed size")
+        opened = _Opened(handle, form, item.source, limits)
+        width, height = opened.picture.size
+        return (height, width) if opened.orientation() in _ON_ITS_SIDE else (width, height)
+
+
+def _format(handle: BinaryIO, source: str) -> Format:
+    """What a file is; what reads it is there and registered with Pillow."""
+    form = FORMATS[container(head_of(handle), source=source)]
+    if form.modality != IMAGE:
+        raise UnsupportedMediaError(source, f"is not a picture but {form.name}")
+    if not form.available:
+        raise UnsupportedMediaError(source, form.missing)
+    if form.module is not None:
+        _plug_in(form.module)
+    return form
+
+
+@lru_cache(maxsize=8)
+def _plug_in(module: str) -> None:
+    """Let Pillow know of a format; one thread each, since every core has its own process."""
+    package = importlib.import_module(module)
+    if module == "pillow_heif":
+        package.register_heif_opener(decode_threads=1)
+    elif module == "pillow_jxl":
+        plugin: Any = importlib.import_module("pillow_jxl.JpegXLImagePlugin")
+        plugin.DECODE_THREADS = 0
+
+
+class _Opened:
+    """A picture whose header is read and checked, and whose pixels are not yet decoded."""
+
+    def __init__(self, handle: BinaryIO, form: Format, source: str, limits: Limits) -> None:
+        self._source, self._form = source, form
+        self._preview_turn = 1
+        if form.name == "raw":
+            handle = self._preview(handle)
+        elif form.name == "jxl":
+            handle = _checked_jxl(handle, source, limits)
+        self.picture = _open(handle, self._form, source)
+        most = limits.max_pixels * (_JPEG_MARGIN if self._form.name == "jpeg" else 1)
+        _check_size(self.picture.size, most, source)
+        for side in _TILE_SIDES:  # a small picture may say that it lies in a huge tile
+            tile = getattr(self.picture, "tag_v2", {}).get(side, 1)
+            if not isinstance(tile, int) or tile**2 > most:
+                raise CorruptMediaError(source, "its header is damaged (the size of its tiles)")
+        if self.picture.width * self.picture.height <= 1:
+            raise EmptyMediaError(source, "has only 1×1 pixels")
+
+    def orientation(self) -> int:
+        """How the pixels lie, as EXIF numbers it; 1 where the decoder turns them itself."""
+        turns_itself = self._form.name in ("heic", "tiff")
+        if self._form.name == "jxl":  # its own header says how it lies, and libjxl obeys
+            turns_itself = not getattr(self.picture, "jpeg", False)
+        if turns_itself:
+            return 1
+        try:
+            value = self.picture.getexif().get(_ORIENTATION, 1)
+        except _DAMAGE:
+            value = 1  # damaged EXIF says nothing about the pixels
+        known = isinstance(value, int) and value in _TURNS
+        return value if known else self._preview_turn
+
+    def decoded(self, limits: Limits, target: int | None) -> Picture:
+        """The pixels, upright, on white, in sRGB."""
+        picture, stored = self.picture, Stored.of(self.picture)
+        try:
+            if self._form.name == "jpeg":
+                _shrink(picture, limits.max_pixels, target)
+            picture.load()
+            if picture.mode in _REDUCIBLE and "transparency" not in picture.info:
+                spare = _spare(picture.size, target)
+                picture = picture.reduce(spare) if spare > 1 else picture
+            flat = to_rgb(picture, stored)
+            turn = _TURNS.get(self.orientation())  # Pillow may learn it behind the pixels
+            return flat if turn is None else flat.transpose(turn)
+        except _DAMAGE as error:
+            raise CorruptMediaError(self._source, f"cannot be decoded{_said(error)}") from error
+
+    def _preview(self, handle: BinaryIO) -> BinaryIO:
+        from isthmus.media.raw import preview_of
+
+        made = preview_of(handle, self._source)
+        kind = container(made.data[:HEAD_BYTES], source=self._source)
+        if kind not in ("jpeg", "png"):
+            raise UnsupportedMediaError(self._source, f"is camera RAW whose preview is {kind}")
+        self._form = FORMATS[kind]
+        with _open(io.BytesIO(made.data), self._form, self._source) as picture:
+            if (picture.width >= picture.height) == made.landscape:
+                self._preview_turn = made.orientation
+        return io.BytesIO(made.data)
+
+
+def _open(handle: BinaryIO, form: Format, source: str) -> Any:
+    """Read the header, with the one decoder that the first bytes call for."""
     try:
-        picture = Image.open(handle, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        pixels = re.search(r"\d+", str(error))
-        raise _too_large(source, int(pixels[0]) if pixels else 0, limits) from error
+        with _own_caps():
+            return Image.open(handle, formats=(form.pillow or "",))
     except UnidentifiedImageError as error:
         raise CorruptMediaError(source, "its header is damaged") from error
     except _DAMAGE as error:
-        raise CorruptMediaError(source, f"its header is damaged ({error})") from error
+        raise CorruptMediaError(source, f"its header is damaged{_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """What a decoder says, where it says it of the file; libjxl then talks of how it was built."""
+    text = str(error)
+    return f" ({text})" if text and "libjxl" not in text else ""
+
+
+@contextmanager
+def _own_caps() -> Iterator[None]:
+    """Without Pillow's caps on pixels, which warn of sizes below ours and refuse some of them."""
+    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = kept
+
+
+def _spare(size: tuple[int, int], target: int | None) -> int:
+    """How many times smaller a picture may be and still have the side that is needed."""
+    ratio = min(size) // target if target else 1
+    return max(each for each in _SCALES if each <= max(ratio, 1))
+
+
+def _shrink(picture: Any, most: int, target: int | None) -> None:
+    """Have a JPEG decoded smaller: below the cap, and above the side that is needed."""
     width, height = picture.size
-    if width * height > limits.max_pixels:
-        raise _too_large(source, width * height, limits)
-    if width * height <= 1:
-        raise EmptyMediaError(source, f"has only {width}×{height} pixels")
-    turn = _TURNS.get(_orientation(picture))
-    try:
-        if target is not None:
-            picture.draft("RGB", (target, target))
-        picture.load()
-        flat = _to_rgb(picture)
-        return flat if turn is None else flat.transpose(turn)
-    except _DAMAGE as error:
-        raise CorruptMediaError(source, f"cannot be decoded ({error})") from error
-
-
-def _check_png_header(handle: BinaryIO, source: str, limits: Limits) -> None:
-    """Refuse a PNG before Pillow sees it, which would warn about some sizes on its own."""
-    head = handle.read(24)
-    handle.seek(0)
-    if len(head) == 24 and head[12:16] == b"IHDR":
-        width, height = struct.unpack(">II", head[16:])
-        if width * height > limits.max_pixels:
-            raise _too_large(source, width * height, limits)
-
-
-def _too_large(source: str, pixels: int, limits: Limits) -> MediaTooLargeError:
-    return MediaTooLargeError(
-        source,
-        f"declares {pixels / 1e6:,.0f} megapixels, the limit is {limits.max_pixels / 1e6:,.0f}; "
-        "make it smaller or raise Limits(max_pixels=…)",
+    scale = max(
+        _spare(picture.size, target),
+        next(each for each in _SCALES if -(-width // each) * -(-height // each) <= most),
     )
+    if scale > 1:
+        picture.draft("RGB", (max(width // scale, 1), max(height // scale, 1)))
 
 
-def _orientation(picture: Picture) -> int:
-    try:
-        value = picture.getexif().get(_ORIENTATION, 1)
-    except _DAMAGE:
-        return 1  # damaged EXIF says nothing about the pixels
-    return value if isinstance(value, int) else 1
+def _checked_jxl(handle: BinaryIO, source: str, limits: Limits) -> BinaryIO:
+    """The same bytes, if the size that they declare may be decoded."""
+    from isthmus.media._jxl import declared_size
+
+    data = handle.read()
+    size = declared_size(data)
+    if size is None:
+        raise CorruptMediaError(source, "its header is damaged")
+    _check_size(size, limits.max_pixels, source)
+    return io.BytesIO(data)
 
 
-def _to_rgb(picture: Picture) -> Picture:
-    """Any mode of Pillow to RGB: transparency onto white, 16 bits scaled down to 8."""
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        values = np.asarray(picture, dtype=np.float32)
-        grey = np.clip(values / 257.0, 0, 255).round().astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
-        clear = picture.convert("RGBA")
-        white = Image.new("RGB", clear.size, "white")
-        white.paste(clear, mask=clear.getchannel("A"))
-        return white
-    return picture.convert("RGB")
+def _check_size(size: tuple[int, int], most: int, source: str) -> None:
+    width, height = size
+    if width * height > most:
+        raise MediaTooLargeError(
+            source,
+            f"declares {width * height / 1e6:,.0f} megapixels, the limit is {most / 1e6:,.0f}; "
+            "make it smaller, or raise the limit with --max-megapixels "
+            "(in Python: Limits(max_pixels=…))",
+        )

@@ -12,7 +12,7 @@ class Limits:
     Attributes:
         max_file_bytes: Size of the file or blob.
         max_pixels: Width times height that an image may declare; 50 megapixels decode
-            into 150 MB.
+            into 150 MB. A JPEG may declare eight times as many and is read smaller.
         max_seconds: Duration of a recording.
         max_samples: Samples of a recording over all channels, whatever its rate; two
             channels at 48 kHz for ten minutes stay below.

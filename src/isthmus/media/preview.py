@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.core.errors import CorruptMediaError, UnsupportedMediaError
+from isthmus.core.errors import UnsupportedMediaError
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.view import AUDIO, IMAGE
 from isthmus.media.limits import DEFAULT, Limits
-from isthmus.media.payload import open_payload
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 CLIP_RATE = 16_000
 """Samples a second of a clip."""
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # of EXIF
 
 
 def small(item: MediaItem, limits: Limits = DEFAULT, *, side: int) -> Picture:
@@ -55,20 +53,12 @@ def aspect(item: MediaItem, limits: Limits = DEFAULT) -> float:
     """Width over height of a picture as it is shown, from its header alone.
 
     Raises:
-        MediaError: If it is no picture of Pillow's formats, or its header is damaged.
+        MediaError: If it is no picture of fixed size, or its header is damaged.
     """
-    from PIL import Image
+    from isthmus.media.image import shown_size
 
-    from isthmus.media.image import FORMATS
-
-    with open_payload(item, limits) as handle:
-        try:
-            with Image.open(handle, formats=FORMATS) as picture:
-                width, height = picture.size
-                turned = picture.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise CorruptMediaError(item.source, f"its header is damaged ({error})") from error
-    return round((height / width if turned else width / height), 4)
+    width, height = shown_size(item, limits)
+    return round(width / height, 4)
 
 
 def clip(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, Literal
 
 from isthmus.core.errors import (
     CorruptMediaError,
@@ -17,49 +19,26 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
-from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.media.formats import FORMATS, listed
 
 HEAD_BYTES = 16 * 1024
 """How much of a file is enough to tell what it is."""
 
-_MODALITY = {
-    "png": IMAGE,
-    "jpeg": IMAGE,
-    "webp": IMAGE,
-    "gif": IMAGE,
-    "svg": IMAGE,
-    "svgz": IMAGE,
-    "wav": AUDIO,
-    "ogg": AUDIO,
-    "flac": AUDIO,
-    "mp3": AUDIO,
-    "mp4": VIDEO,
-    "matroska": VIDEO,
-    "avi": VIDEO,
-    "theora": VIDEO,
-    "text": TEXT,
-}
-MEDIA_TYPES = {
-    "png": "image/png",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "svg": "image/svg+xml",
-    "wav": "audio/wav",
-    "ogg": "audio/ogg",
-    "flac": "audio/flac",
-    "mp3": "audio/mpeg",
-    "text": "text/plain; charset=utf-8",
-}
-"""Media types by container, of those that a browser shows or plays as they are."""
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"fLaC", "flac"),
-    (b"ID3", "mp3"),
     (b"\x1a\x45\xdf\xa3", "matroska"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", "wma"),  # ASF
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"IIRO", "raw"),
+    (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
+    (b"IIU\0", "raw"),
 )
 _REFUSED = (
     (b"%!PS", "PostScript (EPS/PS)"),
@@ -72,8 +51,6 @@ _REFUSED = (
     (b"PK\x05\x06", "a zip archive"),
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"II*\x00", "TIFF"),
-    (b"MM\x00*", "TIFF"),
     (b"8BPS", "a Photoshop document"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"PAR1", "a Parquet table"),
@@ -81,9 +58,17 @@ _REFUSED = (
     (b"MZ", "a program"),
     (b"{\\rtf", "RTF"),
 )
+_PICTURE_BRANDS = (
+    *(b"avif", b"avis", b"heic", b"heix", b"heim", b"heis"),
+    *(b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
+)
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+_REDUCED, _MAKE, _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 254, 271, 330, 262, 50706  # of TIFF
+_SENSOR_DATA = (32803, 34892)  # a colour filter array, or what was made of one
+_MOST_BOXES = 10_000
 _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
 _OTHER_ENCODING = "text that is not UTF-8"
-_READS = "isthmus reads PNG, JPEG, WebP, GIF, SVG, WAV, Ogg, FLAC, MP3 and text"
+_READS = f"isthmus reads {listed()}"
 
 
 _SOME_TEXT = 8
@@ -109,7 +94,7 @@ def sniff(head: bytes, *, source: str) -> str:
         >>> sniff("一只红袋鼠".encode(), source="caption.txt")
         'text'
     """
-    return _MODALITY[container(head, source=source)]
+    return FORMATS[container(head, source=source)].modality
 
 
 def container(head: bytes, *, source: str) -> str:
@@ -119,16 +104,45 @@ def container(head: bytes, *, source: str) -> str:
     """
     if not head:
         raise EmptyMediaError(source, "has zero bytes")
-    for magic, name in _MAGIC:
-        if head.startswith(magic):
-            return name
-    found = _riff(head) or _ogg(head) or _iso(head) or _gzip(head) or _mpeg(head)
-    found = found or _refused(head) or _markup(head) or _text(head)
+    found = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    for tell in _TELL:
+        found = found or tell(head)
     if found == _OTHER_ENCODING:
         raise CorruptMediaError(source, f"looks like {found}; save it as UTF-8")
-    if found not in _MODALITY:
+    if found not in FORMATS:
         raise UnsupportedMediaError(source, f"looks like {found or 'unknown data'}; {_READS}")
     return found
+
+
+def head_of(handle: BinaryIO) -> bytes:
+    """What tells the kind of an open file: its first bytes, and of an MP4 the kinds of its tracks.
+
+    An MP4 may say behind all of its samples whether it holds pictures or only sound. The handle
+    is left at its beginning.
+    """
+    head = handle.read(HEAD_BYTES)
+    if head[4:8] == b"ftyp":
+        head += b"".join(_tracks(handle, 0, handle.seek(0, 2), [_MOST_BOXES]))
+    handle.seek(0)
+    return head
+
+
+def _tracks(handle: BinaryIO, at: int, end: int, left: list[int]) -> Iterator[bytes]:
+    """The boxes of an MP4 that name the kind of a track; so many boxes are looked at."""
+    while at + 8 <= end and left[0] > 0:
+        left[0] -= 1
+        handle.seek(at)
+        box = handle.read(20)
+        size, head = int.from_bytes(box[:4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(box[8:16], "big"), 16
+        if box[4:8] == b"hdlr":
+            yield box[4:]
+        elif box[4:8] in (b"moov", b"trak", b"mdia"):
+            yield from _tracks(handle, at + head, min(at + size, end), left)
+        if size < head:
+            return
+        at += size
 
 
 def read_head(path: Path) -> bytes:
@@ -141,7 +155,7 @@ def read_head(path: Path) -> bytes:
         raise MediaError(str(path), "is not a regular file")
     try:
         with path.open("rb") as handle:
-            return handle.read(HEAD_BYTES)
+            return head_of(handle)
     except OSError as error:
         raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
 
@@ -168,14 +182,49 @@ def _ogg(head: bytes) -> str | None:
 
 
 def _iso(head: bytes) -> str | None:
+    """ISO base media: a picture, a recording or a video, by the brands that it names."""
     if head[4:8] != b"ftyp":
         return None
-    brand = head[8:12]
-    if brand in (b"M4A ", b"M4B "):
-        return "AAC audio (M4A)"
-    if brand in (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"):
-        return "an AVIF or HEIC image"
-    return "mp4"
+    stop = min(max(int.from_bytes(head[:4], "big"), 16), len(head))
+    brands = {head[8:12], *(head[at : at + 4] for at in range(16, stop, 4))}
+    if head[8:12] == b"crx ":
+        return "raw"
+    if head[8:12] in _PICTURE_BRANDS or brands & {b"avif", b"heic"}:
+        return "avif" if brands & {b"avif", b"avis"} else "heic"
+    tracks = set(re.findall(rb"hdlr.{8}(soun|vide)", head, re.DOTALL))
+    return "m4a" if head[8:12] in (b"M4A ", b"M4B ") or tracks == {b"soun"} else "mp4"
+
+
+def _tiff(head: bytes) -> str | None:
+    """A TIFF, or a camera's RAW, whose first directory says so where it lies in the head."""
+    order: Literal["little", "big"]
+    if head[:4] in (b"II*\0", b"II+\0"):
+        order = "little"
+    elif head[:4] in (b"MM\0*", b"MM\0+"):
+        order = "big"
+    else:
+        return None
+    if head[8:10] == b"CR":
+        return "raw"
+    at = int.from_bytes(head[4:8], order)
+    tags: dict[int, int] = {}
+    for place in range(at + 2, at + 2 + 12 * int.from_bytes(head[at : at + 2], order), 12):
+        entry = head[place : place + 12]
+        size = 2 if entry[2:4] in (b"\3\0", b"\0\3") else 4
+        tags[int.from_bytes(entry[:2], order)] = int.from_bytes(entry[8 : 8 + size], order)
+    reduced = tags.get(_REDUCED, 0) & 1 and _MAKE in tags and _SUB_IFDS in tags
+    sensor = tags.get(_PHOTOMETRIC) in _SENSOR_DATA
+    return "raw" if _DNG_VERSION in tags or sensor or reduced else "tiff"
+
+
+def _bmp(head: bytes) -> str | None:
+    """BMP by its second header, too: two letters alone begin many a sentence."""
+    known = head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+    return "bmp" if known and head[6:10] == bytes(4) else None
+
+
+def _aiff(head: bytes) -> str | None:
+    return "aiff" if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC") else None
 
 
 def _gzip(head: bytes) -> str | None:
@@ -190,14 +239,26 @@ def _gzip(head: bytes) -> str | None:
 
 def _mpeg(head: bytes) -> str | None:
     """MPEG audio frame header: sync, version, layer III, bit rate and sample rate in range."""
+    if head.startswith(b"ID3"):
+        head, tagged = head[10 + tag_size(head) :], True
+    else:
+        tagged = False
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
+        return "mp3" if tagged else None  # what the tag stands before lies past the head
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     bit_rate, sample_rate = head[2] >> 4, head[2] >> 2 & 3
     if layer == 0 and version >= 2:
-        return "AAC audio (ADTS)"
+        return "aac"
     valid = version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
-    return "mp3" if valid else None
+    return "mp3" if valid or tagged else None
+
+
+def tag_size(head: bytes) -> int:
+    """Bytes of an ID3v2 tag behind its header of ten, by the four bytes of seven bits there."""
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return size
 
 
 def _refused(head: bytes) -> str | None:
@@ -234,3 +295,9 @@ def _text(head: bytes) -> str | None:
         return _OTHER_ENCODING if likely else None
     control = sum(ord(c) < 32 and c not in "\t\n\v\f\r\x1b" for c in text)
     return "text" if "\0" not in text and control * 20 <= len(text) else None
+
+
+_TELL: tuple[Callable[[bytes], str | None], ...] = (
+    *(_riff, _ogg, _iso, _tiff, _bmp, _aiff, _gzip, _mpeg),
+    *(_refused, _markup, _text),
+)

@@ -22,16 +22,21 @@ from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, Med
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.view import IMAGE
 from isthmus.encoders import Recipe, resolve
-from isthmus.media import Limits, decode, preview
+from isthmus.media import DEFAULT, Limits, decode, preview
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
 from isthmus.media.sniff import HEAD_BYTES, container
 
-_MEMORY = 6 * 2**30
+_MEMORY = 4 * 2**30
 """Address space, most of which libraries of an encoder's reserve and never touch."""
-_DECODING = 2 * 2**30
-"""What decoding one item may add to it."""
+_A_PIXEL = 43
+"""Bytes of it that decoding may add, for each pixel that a picture may have: 2 GB by default."""
 _DRAWINGS = ("svg", "svgz")
+
+
+def _decoding(limits: Limits) -> int:
+    """Bytes of address space that decoding one item may add."""
+    return _A_PIXEL * max(limits.max_pixels, DEFAULT.max_pixels)
 
 
 class _UnpreparedError(Exception):
@@ -42,7 +47,7 @@ class _UnpreparedError(Exception):
 def _caps(item: MediaItem, limits: Limits) -> Iterator[MediaItem]:
     """Yields an item under a cap on memory; drawings have less time than the rest, too."""
     with ExitStack() as stack:
-        stack.enter_context(capped(_DECODING))
+        stack.enter_context(capped(_decoding(limits)))
         if item.modality == IMAGE:
             item = in_memory(item, limits)
             if container(item.read()[:HEAD_BYTES], source=item.source) in _DRAWINGS:
@@ -64,7 +69,7 @@ def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
 
 
 def _aspect(item: MediaItem, limits: Limits) -> float:
-    with capped(_DECODING):
+    with capped(_decoding(limits)):
         return preview.aspect(item, limits)
 
 
@@ -139,7 +144,7 @@ def answer(request: bytes, limits: Limits) -> bytes:
 def main() -> None:
     """Serve requests of the parent."""
     limits = Limits(**json.loads(sys.argv[1]))
-    limit(_MEMORY)
+    limit(_MEMORY + _decoding(limits))
     serve(lambda request: answer(request, limits))
 
 

@@ -73,6 +73,20 @@ class DecodeWorkers:
         self._arguments = [_PROGRAM, json.dumps(asdict(limits))]
         self.forget()
 
+    @property
+    def limits(self) -> Limits:
+        """Caps on items."""
+        return self._limits
+
+    def limit(self, limits: Limits) -> None:
+        """Set other caps; children that run end, and the next request starts new ones."""
+        with self._lock:
+            self._limits = limits
+            self._arguments = [_PROGRAM, json.dumps(asdict(limits))]
+            for child in self._all:
+                child.arguments = list(self._arguments)
+        self.close()
+
     def forget(self) -> None:
         """Start over in a forked process: the children belong to its parent."""
         self._places = threading.Semaphore(self.most)

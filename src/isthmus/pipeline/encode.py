@@ -24,7 +24,7 @@ from isthmus.core.view import VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
-from isthmus.media import PLAIN
+from isthmus.media import PLAIN, REVISION
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
@@ -201,7 +201,7 @@ class _Run:
             unique.setdefault(key, item)
             self.copies[key] = self.copies.get(key, 0) + 1
         if self.cache is not None and unique:
-            known = self.cache.get(self.encoder.fingerprint, list(unique))
+            known = self.cache.get(self._kept_as(), list(unique))
             for key, vector in known.items():
                 if vector.shape == (self.encoder.dim,) and _usable(vector):
                     self.vectors[key] = vector
@@ -244,7 +244,7 @@ class _Run:
                 self.reasons[_key(item)] = f"the encoder {self.encoder.id!r} gave {what} for it"
         if self.cache is not None and good:
             stacked = np.stack([self.vectors[key] for key in good])
-            self.cache.put(self.encoder.fingerprint, good, stacked)
+            self.cache.put(self._kept_as(), good, stacked)
         self._advance([_key(item) for item, _ in batch])
 
     def fail(self, item: MediaItem, error: InputError) -> None:
@@ -281,6 +281,12 @@ class _Run:
         self.done += sum(self.copies[key] for key in keys)
         if tell and self.progress is not None and 0 < self.done < len(self.items):
             self.progress(self._phase(), self.done, len(self.items))
+
+    def _kept_as(self) -> str:
+        """The encoder, and how what it was given is decoded, as the cache knows them."""
+        fingerprint = self.encoder.fingerprint
+        plain = self.encoder.modality in PLAIN
+        return fingerprint if plain else f"{fingerprint}/{REVISION}"
 
     def _phase(self) -> str:
         return f"encode {self.name}"

@@ -12,7 +12,8 @@ from cachetools import LRUCache
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE
-from isthmus.media.sniff import MEDIA_TYPES, container, read_head
+from isthmus.media.formats import MEDIA_TYPES
+from isthmus.media.sniff import container, read_head
 from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 

@@ -163,7 +163,8 @@ def _clip(item: MediaItem, *, original: bool) -> str | None:
 
 
 def _mime(data: bytes, source: str) -> str | None:
-    from isthmus.media.sniff import HEAD_BYTES, MEDIA_TYPES, container
+    from isthmus.media.formats import MEDIA_TYPES
+    from isthmus.media.sniff import HEAD_BYTES, container
 
     return MEDIA_TYPES.get(container(data[:HEAD_BYTES], source=source))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError
+from isthmus.media.formats import SUFFIXES
 from isthmus.media.source import is_file
 
 STORED = "id:"
@@ -21,7 +22,6 @@ _OPERATOR = re.compile(r"(?<=\s)[+-](?=\s)")
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*\*\s*")
 _BLANKS = re.compile(r"\s*")
 _STRING = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg", ".wav", ".ogg", ".flac", ".mp3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +205,4 @@ class _Scanner:
 
 def _looks_like_a_path(text: str) -> bool:
     suffix = Path(text).suffix.lower()
-    return " " not in text and (suffix in _SUFFIXES or text.startswith(("/", "./", "~/")))
+    return " " not in text and (suffix in SUFFIXES or text.startswith(("/", "./", "~/")))

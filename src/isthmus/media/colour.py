@@ -1,0 +1,182 @@
+"""Pixels of any kind to RGB as a screen shows it: profiles, depths, transparency, CMYK."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+MAX_PROFILE = 4 * 2**20
+"""Bytes of a colour profile past which it is passed over; those of printing presses have 3 MB."""
+_UNSEEN = 2
+"""A profile that moves no colour by more, of 255, counts as sRGB: lcms rounds by as much."""
+_SHADES = (0, 51, 102, 153, 204, 255)
+_KINDS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # colour space of a profile: mode of Pillow
+_FULL = {"F": (1.0, 255.0), "I": (255.0, 65535.0)}
+"""Where all values of a picture of floats or wide integers lie between 0 and one of these, that
+is white; any others are stretched from the least to the most."""
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What only the header of a picture tells; Pillow forgets it when it loads the pixels.
+
+    Attributes:
+        bits: A sample has in the file.
+        inverted: Whether 0 is white and Pillow leaves that to its caller.
+    """
+
+    bits: int = 8
+    inverted: bool = False
+
+    @classmethod
+    def of(cls, picture: Picture) -> Stored:
+        """Read it from a picture that is opened and not loaded."""
+        tags: Any = getattr(picture, "tag_v2", None)
+        if tags is not None:
+            bits = tags.get(_BITS_PER_SAMPLE, (8,))
+            white = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+            return cls(bits[0], white and picture.mode.startswith("I;16"))
+        tiles: Any = getattr(picture, "tile", ())
+        mode = tiles[0][3] if tiles else ""
+        mode = mode[0] if isinstance(mode, tuple) and mode else mode
+        digits = str(mode).partition(";")[2].rstrip("BLNRS")
+        return cls(int(digits) if digits.isdigit() else 8)
+
+
+def to_rgb(picture: Picture, stored: Stored) -> Picture:
+    """A loaded picture in sRGB on white, 8 bits a channel.
+
+    A colour profile is applied. One that is damaged, larger than :data:`MAX_PROFILE` or of
+    another colour space than the pixels is passed over.
+
+    Args:
+        picture: Of any mode of Pillow.
+        stored: From :meth:`Stored.of`, before the pixels were loaded.
+
+    Raises:
+        ValueError: If no value of it is a number.
+    """
+    opaque = _opacity(picture, stored)
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        colours = _grey(picture, stored)
+    else:
+        colours = _without_alpha(picture)
+    rgb = _srgb(colours, picture.info.get("icc_profile"))
+    if opaque is None:
+        return rgb
+    white = Image.new("RGB", rgb.size, "white")
+    white.paste(rgb, mask=opaque)
+    return white
+
+
+def _opacity(picture: Picture, stored: Stored) -> Picture | None:
+    """Opacity of each pixel, 0…255; None where all are opaque."""
+    if picture.mode in ("RGBA", "LA", "PA"):
+        return picture.getchannel("A")
+    if picture.mode in ("RGBa", "La"):
+        return picture.getchannel("a")
+    clear = picture.info.get("transparency")
+    if picture.mode == "P":
+        rgba = picture.palette is not None and picture.palette.mode == "RGBA"
+        return picture.convert("RGBA").getchannel("A") if rgba or clear is not None else None
+    if clear is None:
+        return None
+    if picture.mode in ("L", "I") or picture.mode.startswith("I;16"):
+        full = 2**stored.bits - 1
+        clear = clear * 255 // full if stored.bits < 8 else clear
+        return Image.fromarray(np.where(np.asarray(picture) == clear, 0, 255).astype(np.uint8))
+    if picture.mode == "RGB":  # of 16 bits Pillow keeps the upper eight
+        clear = tuple(value >> 8 for value in clear) if stored.bits == 16 else clear
+        same = (np.asarray(picture) == np.array(clear)).all(axis=2)
+        return Image.fromarray(np.where(same, 0, 255).astype(np.uint8))
+    return picture.convert("RGBA").getchannel("A")
+
+
+def _without_alpha(picture: Picture) -> Picture:
+    """Colours only, in a mode that a profile can be applied to where there is one."""
+    match picture.mode:
+        case "1" | "LA":
+            return picture.convert("L")
+        case "La":
+            return picture.convert("LA").convert("L")
+        case "RGBA" | "RGBX":
+            return picture.convert("RGB")
+        case "RGBa" | "P" | "PA":
+            return picture.convert("RGBA").convert("RGB")
+    return picture
+
+
+def _grey(picture: Picture, stored: Stored) -> Picture:
+    """Samples of more than eight bits as grey of eight."""
+    values = np.asarray(picture, dtype=np.float32)
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, 2.0 ** min(max(stored.bits, 9), 16) - 1
+    else:
+        numbers = values[np.isfinite(values)]
+        if not numbers.size:
+            raise ValueError("no value of it is a number")
+        low, high = float(numbers.min()), float(numbers.max())
+        if low >= 0 and high <= _FULL[picture.mode][-1]:
+            low, high = 0.0, next(full for full in _FULL[picture.mode] if high <= full)
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    scaled = (values - low) * (255 / max(high - low, 1e-30))
+    grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return Image.fromarray(255 - grey if stored.inverted else grey)
+
+
+def _srgb(picture: Picture, profile: bytes | None) -> Picture:
+    if picture.mode == "LAB":
+        return ImageCms.applyTransform(picture, _lab()) or picture.convert("RGB")
+    known = _transform(profile) if profile and len(profile) <= MAX_PROFILE else None
+    if known is not None:
+        mode, transform = known
+        if mode == "RGB" and picture.mode in ("L", "YCbCr"):
+            picture = picture.convert("RGB")
+        if mode == picture.mode:
+            return ImageCms.applyTransform(picture, transform) or picture.convert("RGB")
+    return picture.convert("RGB")
+
+
+@lru_cache(maxsize=8)
+def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform] | None:
+    """The mode that a profile is for, and its way to sRGB; None where there is nothing to do."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = _KINDS.get(opened.profile.xcolor_space.strip())
+        if mode is None:
+            return None
+        transform = _build(opened, mode)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    if mode == "RGB":
+        shades = np.array(np.meshgrid(_SHADES, _SHADES, _SHADES), dtype=np.uint8)
+        chart = np.ascontiguousarray(shades.reshape(3, -1).T[None])
+        seen = np.asarray(ImageCms.applyTransform(Image.fromarray(chart), transform), dtype=int)
+        if np.abs(seen - chart).max() <= _UNSEEN:
+            return None
+    return mode, transform
+
+
+@lru_cache(maxsize=1)
+def _lab() -> ImageCms.ImageCmsTransform:
+    return _build(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
+
+
+def _build(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        profile,
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+        mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
