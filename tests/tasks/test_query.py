@@ -216,5 +216,5 @@ def test_what_cannot_be_a_file_is_refused(name: str) -> None:
 def test_parts_and_wordings_are_counted() -> None:
     assert len(Query.parse(" + ".join(["a"] * 64)).terms) == 64
     for text in (" + ".join(["a"] * 65), "|".join(['"a"'] * 65)):
-        with pytest.raises(InputError, match="has 64 (parts|wordings) at most"):
+        with pytest.raises(InputError, match=r"has 64 (parts|wordings) at most"):
             Query.parse(text)
