@@ -251,7 +251,12 @@ def test_a_long_text_costs_no_more_than_its_beginning(spaces: dict[str, Space]) 
     steps: dict[str, list[tuple[str, int, int]]] = {short: [], long: []}
     for text, told in steps.items():
         found = explain(
-            space, text, TEXT, "a red star", TEXT, progress=lambda *step, told=told: told.append(step)
+            space,
+            text,
+            TEXT,
+            "a red star",
+            TEXT,
+            progress=lambda *step, told=told: told.append(step),
         )
         check(found)
     assert [step[2] for step in steps[short] if step[0] == "weigh parts"] != []

@@ -15,8 +15,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,6 +35,11 @@ Tensors = Mapping[str, Array]
 def content_hash(data: bytes) -> str:
     """Hex digest that names content: BLAKE2b, 128 bits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def file_content_hash(file: BinaryIO) -> str:
+    """The same of what an open file holds from where it stands, read in pieces."""
+    return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def fingerprint(document: Mapping[str, Any], tensors: Tensors | None = None) -> str:
