@@ -90,7 +90,7 @@ def test_of_a_long_text_the_beginning_is_split(text: str, end: int) -> None:
         assert parts.rest.label == f"… and {left:,} more characters"
     parts.native(np.ones((1, len(parts.places)), dtype=bool), np.zeros(3))
     assert longest == [len(text[:end].strip())]
-    assert parts.batch == 1024 // end
+    assert parts.batch == 256 // end
 
 
 def test_of_many_captions_the_last_count_as_one() -> None:

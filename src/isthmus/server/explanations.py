@@ -15,9 +15,11 @@ from isthmus.server.settings import Settings
 
 T = TypeVar("T")
 _GIVEN = 4.0
-"""While searches are at work, an explanation rests this many times as long as it worked."""
+"""While searches are about, an explanation rests this many times as long as it worked."""
 _LONGEST_REST = 1.0
 """Seconds of one rest at most."""
+_MOMENT = 0.25
+"""Seconds after a search in which the next one is awaited."""
 
 
 class LeftError(Exception):
@@ -25,27 +27,28 @@ class LeftError(Exception):
 
 
 class Searches:
-    """How many searches are at work; a context for each of them."""
+    """When searches are at work; a context for each of them."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._working = 0
+        self._last = float("-inf")
 
     def __enter__(self) -> Self:
-        with self._changed:
+        with self._lock:
             self._working += 1
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._changed:
+        with self._lock:
             self._working -= 1
-            if not self._working:
-                self._changed.notify_all()
+            self._last = time.monotonic()
 
-    def give_way(self, seconds: float) -> None:
-        """Wait until none is at work, or for so long."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._working, seconds)
+    @property
+    def about(self) -> bool:
+        """Whether one is at work, or was a moment ago, so that the next may follow."""
+        with self._lock:
+            return self._working > 0 or time.monotonic() - self._last < _MOMENT
 
 
 class Explanations:
@@ -139,6 +142,8 @@ class _Turn:
                 f"the explanation took more than {self._seconds:g} s; try again later, or ask "
                 "with fewer words"
             )
-        if self._resumed:
-            self._searches.give_way(min(_GIVEN * (now - self._resumed), _LONGEST_REST))
+        if self._resumed and self._searches.about:
+            rest = min(_GIVEN * (now - self._resumed), _LONGEST_REST)
+            if self.left.wait(rest):
+                raise LeftError
         self._resumed = time.monotonic()
