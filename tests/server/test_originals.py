@@ -149,7 +149,7 @@ def test_a_large_file_is_read_once_for_all_its_ranges(
 def test_what_is_written_to_a_moment_ago_is_read_again(
     shown: tuple[TestClient, Path, str],
 ) -> None:
-    client, path, url = shown
+    client, _, url = shown
     assert client.get(f"{url}/media").status_code == 200
     assert not client.app.state.service.originals._known  # a change now could have the same time
 

@@ -16,8 +16,9 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from functools import partial
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def file_content_hash(file: BinaryIO) -> str:
+def file_content_hash(file: BufferedReader) -> str:
     """The same of what an open file holds from where it stands, read in pieces."""
     return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from isthmus.core.contracts import Progress
 from isthmus.server.admission import CrowdedError
@@ -89,7 +89,7 @@ class Explanations:
         future.add_done_callback(self._leave)
         answer = asyncio.wrap_future(future)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-        waited: list[asyncio.Future[object]] = [answer]
+        waited: list[asyncio.Future[Any]] = [answer]
         if left is not None:
             waited.append(asyncio.ensure_future(left()))
         try:
@@ -113,7 +113,7 @@ class Explanations:
                 raise CrowdedError(f"{self._admitted} explanations are being made; try again later")
             self._admitted += 1
 
-    def _leave(self, _: Future[object]) -> None:
+    def _leave(self, _: Future[Any]) -> None:
         with self._lock:
             self._admitted -= 1
 

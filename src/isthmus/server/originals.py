@@ -8,8 +8,9 @@ import stat
 import threading
 import time
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from cachetools import LRUCache
 from starlette.responses import FileResponse
@@ -65,7 +66,7 @@ class Original:
     """
 
     entry: Entry
-    file: BinaryIO
+    file: BufferedReader
     stamp: Stamp
 
     @property
@@ -135,7 +136,7 @@ class Originals:
             file.close()
             raise
 
-    def _checked(self, entry: Entry, file: BinaryIO) -> Stamp:
+    def _checked(self, entry: Entry, file: BufferedReader) -> Stamp:
         found = os.fstat(file.fileno())
         stamp = Stamp.of(found)
         if not stat.S_ISREG(found.st_mode):
@@ -147,7 +148,7 @@ class Originals:
             raise _changed(entry)
         return stamp
 
-    def _content(self, file: BinaryIO, stamp: Stamp) -> str:
+    def _content(self, file: BufferedReader, stamp: Stamp) -> str:
         with self._lock:
             known = self._known.get(stamp)
         if known is not None:

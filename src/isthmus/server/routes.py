@@ -333,7 +333,7 @@ def heads() -> APIRouter:
     """The same routes for HEAD, which is answered like GET; the body is left out on the way."""
     made = APIRouter()
     for route in router.routes:
-        if isinstance(route, APIRoute) and "GET" in route.methods:
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
             made.add_api_route(
                 route.path,
                 route.endpoint,
