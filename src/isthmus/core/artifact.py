@@ -16,6 +16,8 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,11 @@ class _Envelope:
 def content_hash(data: bytes) -> str:
     """Hex digest that names content: BLAKE2b, 128 bits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def file_content_hash(file: BufferedReader) -> str:
+    """The same of what an open file holds from where it stands, read in pieces."""
+    return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def fingerprint(document: Mapping[str, Any], tensors: Tensors | None = None) -> str:

@@ -294,6 +294,7 @@ class Store:
         asked_as: str | None = None,
         item_view: str | None = None,
         seed: int = 0,
+        progress: Progress | None = None,
     ) -> Explanation:
         """Why an item scores as it does for a query of one term, among those of the store.
 
@@ -303,6 +304,7 @@ class Store:
             asked_as: View of the query; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
+            progress: Told as parts are weighed; what it raises ends the explanation.
 
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
@@ -318,7 +320,16 @@ class Store:
         )
         found, view = self._side(item, item_view, ITEM)
         size = self.backend.count().get(view)
-        return explain(self.space, asked, query_view, found, view, size=size, seed=seed)
+        return explain(
+            self.space,
+            asked,
+            query_view,
+            found,
+            view,
+            size=size,
+            seed=seed,
+            progress=progress,
+        )
 
     def _side(
         self, thing: str | MediaItem, view: str | None, way_out: str
