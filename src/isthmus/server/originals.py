@@ -19,7 +19,8 @@ from starlette.types import Message, Receive, Scope, Send
 from isthmus.core.artifact import file_content_hash
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
-from isthmus.media.sniff import HEAD_BYTES, MEDIA_TYPES, container
+from isthmus.media.formats import MEDIA_TYPES
+from isthmus.media.sniff import HEAD_BYTES, container
 from isthmus.store import Entry, content_id
 
 _READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
