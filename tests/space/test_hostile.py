@@ -239,9 +239,8 @@ TREE = st.recursive(
 
 def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield way
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict | list):
-        for key, inner in pairs:
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _places(inner, (*way, key))
 
 
