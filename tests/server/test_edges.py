@@ -63,7 +63,7 @@ def test_head_over_a_socket_has_no_body(address: str) -> None:
 
 def test_a_request_with_two_lengths_is_refused_and_closed(address: str) -> None:
     head = "POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    body = b'c\r\n{"query":"x"}\r\n0\r\n\r\nGET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    body = b'd\r\n{"query":"x"}\r\n0\r\n\r\nGET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n'
     for both in (
         "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n",
