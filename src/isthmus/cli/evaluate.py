@@ -11,7 +11,9 @@ from isthmus.cli.console import (
     COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    allow_megapixels,
     check_output,
     list_left_out,
     out,
@@ -32,6 +34,7 @@ def command(
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a space on DATA, in every direction and with both read-outs.
@@ -43,6 +46,7 @@ def command(
     from isthmus.space import Space, evaluate
 
     check_output(report)
+    allow_megapixels(max_megapixels)
     loaded = Space.load(space)
     dataset = load_data(data, data_option, column, loaded.modalities)
     shared = [m for m in dataset.views if m in loaded.views]
