@@ -103,6 +103,19 @@ def test_profiles_with_transparency_palettes_and_grey() -> None:
     assert pixel(deep) == (188, 188, 188)
 
 
+def test_a_camera_may_name_adobe_rgb_in_exif_alone() -> None:
+    exif, values = Image.Exif(), (150, 120, 90)
+    exif.get_ifd(0x8769)[0xA005] = {1: "R03"}
+    picture = Image.new("RGB", (16, 16), values)
+    expected = in_srgb(values, ADOBE, 2.19921875)
+    named = made.saved(picture, "JPEG", quality=100, exif=exif)
+    assert np.abs(np.array(pixel(named)) - expected).max() <= 2
+    exif.get_ifd(0x8769)[0xA005] = {1: "R98"}
+    assert pixel(made.saved(picture, "JPEG", quality=100, exif=exif)) == pytest.approx(
+        values, abs=1
+    )
+
+
 def test_bad_profiles_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     good = profile(ADOBE, 2.19921875)
     values = (150, 120, 90)

@@ -2,10 +2,12 @@ import gzip
 import io
 import wave
 
+import av
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from tests.media import made
 
 from isthmus.core.errors import (
     CorruptMediaError,
@@ -13,7 +15,7 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
-from isthmus.media.sniff import container, sniff, sniff_path
+from isthmus.media.sniff import container, head_of, sniff, sniff_path
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
 
@@ -58,6 +60,28 @@ def sound(format: str, subtype: str | None = None) -> bytes:
         ("一只红袋鼠 🦘".encode(), "text", "text"),
         ("袋鼠".encode("utf-16"), "text", "text"),
         (b"less than 3 < 4", "text", "text"),
+        (b"BMW is a car, and no picture", "text", "text"),
+        (b"BM" + bytes(12) + b"\x28\0\0\0", "bmp", "image"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic", "image"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic", "image"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "avif", "image"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "avif", "image"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "raw", "image"),
+        (b"II*\0\x10\0\0\0CR\2\0", "raw", "image"),
+        (b"IIRO\x08\0\0\0", "raw", "image"),
+        (b"FUJIFILMCCD-RAW 0201", "raw", "image"),
+        (b"II*\0\x08\0\0\0", "tiff", "image"),
+        (b"MM\0*\0\0\0\x08", "tiff", "image"),
+        (b"II+\0\x08\0\0\0", "tiff", "image"),
+        (made.tiff({254: (4, [1]), 271: (2, b"NIKON\0"), 330: (4, [9])}, b""), "raw", "image"),
+        (made.tiff({254: (4, [0]), 271: (2, b"NIKON\0"), 330: (4, [9])}, b""), "tiff", "image"),
+        (made.tiff({262: (3, [32803])}, b"", ">"), "raw", "image"),
+        (b"\xff\x0a\x47", "jxl", "image"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl", "image"),
+        (b"\0\0\0\x20ftypM4A \0\0\0\0", "m4a", "audio"),
+        (b"\xff\xf1\x50\x80\x20\x7f\xfc", "aac", "audio"),
+        (b"FORM\0\0\0\x20AIFC", "aiff", "audio"),
+        (b"FORM\0\0\0\x20AIFF", "aiff", "audio"),
     ],
 )
 def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> None:
@@ -97,6 +121,27 @@ def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
 def test_text_in_another_encoding_can_be_mended(text: str, encoding: str) -> None:
     with pytest.raises(CorruptMediaError, match="not UTF-8; save it as UTF-8"):
         sniff(text.encode(encoding), source="caption.txt")
+
+
+def test_an_mp4_is_told_by_its_tracks_wherever_it_names_them() -> None:
+    silence = np.zeros(made.RATE // 2, dtype=np.float32)
+    for options in ({}, {"movflags": "frag_keyframe+empty_moov"}):
+        data = made.sound("mp4", "aac", silence, **options)
+        assert container(head_of(io.BytesIO(data)), source="x") == "m4a"
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as file:
+        sound = file.add_stream("aac", rate=made.RATE, layout="mono")
+        film = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+        frame = av.AudioFrame.from_ndarray(silence[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = made.RATE, 0
+        seen = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), dtype=np.uint8))
+        file.mux([packet for each in (frame, None) for packet in sound.encode(each)])
+        file.mux([packet for each in (seen, None) for packet in film.encode(each)])
+    assert sniff(head_of(io.BytesIO(out.getvalue())), source="x") == "video"
+    boxes = b"\0\0\0\x10ftypisom\0\0\0\0" + b"\0\0\0\x08free" * 1_000_000
+    with io.BytesIO(boxes) as hostile:
+        assert container(head_of(hostile), source="x") == "mp4"
+        assert hostile.tell() == 0
 
 
 def test_zero_bytes() -> None:

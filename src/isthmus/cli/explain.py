@@ -12,9 +12,11 @@ from isthmus import space as spaces
 from isthmus import tasks
 from isthmus.cli.console import (
     JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
     TRUST_OPTION,
+    allow_megapixels,
     check_output,
     out,
     print_json,
@@ -60,6 +62,7 @@ def command(
         0, help="Seed for the order of the parts, if there are too many to try all orders."
     ),
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show which words, cells, moments and training pairs make up the score of QUERY and ITEM."""
@@ -67,6 +70,7 @@ def command(
     from isthmus.report.pages.explanation.words import sentences
 
     check_output(output)
+    allow_megapixels(max_megapixels)
     stored = any(text.startswith(STORED) for text in (query, item))
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,21 @@ from PIL import Image, ImageCms
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises on damaged files."""
 MAX_PROFILE = 4 * 2**20
 """Bytes of a colour profile past which it is passed over; those of printing presses have 3 MB."""
 _UNSEEN = 2
@@ -22,6 +39,13 @@ _KINDS = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # colour space of a profil
 _FULL = {"F": (1.0, 255.0), "I": (255.0, 65535.0)}
 """Where all values of a picture of floats or wide integers lie between 0 and one of these, that
 is white; any others are stretched from the least to the most."""
+_INTEROPERABILITY = 0xA005  # of EXIF; its index R03 is Adobe RGB by the rules of DCF
+_ADOBE_RGB = (
+    (0.60974, 0.31111, 0.01947),
+    (0.20528, 0.62567, 0.06087),
+    (0.14919, 0.06322, 0.74457),
+)
+_D50 = (0.9642, 1.0, 0.82491)
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 
 
@@ -32,10 +56,12 @@ class Stored:
     Attributes:
         bits: A sample has in the file.
         inverted: Whether 0 is white and Pillow leaves that to its caller.
+        profile: Colour profile, if there is one.
     """
 
     bits: int = 8
     inverted: bool = False
+    profile: bytes | None = None
 
     @classmethod
     def of(cls, picture: Picture) -> Stored:
@@ -44,12 +70,12 @@ class Stored:
         if tags is not None:
             bits = tags.get(_BITS_PER_SAMPLE, (8,))
             white = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
-            return cls(bits[0], white and picture.mode.startswith("I;16"))
+            return cls(bits[0], white and picture.mode.startswith("I;16"), _profile(picture))
         tiles: Any = getattr(picture, "tile", ())
         mode = tiles[0][3] if tiles else ""
         mode = mode[0] if isinstance(mode, tuple) and mode else mode
         digits = str(mode).partition(";")[2].rstrip("BLNRS")
-        return cls(int(digits) if digits.isdigit() else 8)
+        return cls(int(digits) if digits.isdigit() else 8, False, _profile(picture))
 
 
 def to_rgb(picture: Picture, stored: Stored) -> Picture:
@@ -70,7 +96,7 @@ def to_rgb(picture: Picture, stored: Stored) -> Picture:
         colours = _grey(picture, stored)
     else:
         colours = _without_alpha(picture)
-    rgb = _srgb(colours, picture.info.get("icc_profile"))
+    rgb = _srgb(colours, stored.profile)
     if opaque is None:
         return rgb
     white = Image.new("RGB", rgb.size, "white")
@@ -131,6 +157,38 @@ def _grey(picture: Picture, stored: Stored) -> Picture:
     scaled = (values - low) * (255 / max(high - low, 1e-30))
     grey = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     return Image.fromarray(255 - grey if stored.inverted else grey)
+
+
+def _profile(picture: Picture) -> bytes | None:
+    """The profile in a file, or the one that a camera's EXIF names in its place."""
+    profile = picture.info.get("icc_profile")
+    if isinstance(profile, bytes) and profile:
+        return profile
+    try:
+        named = picture.getexif().get_ifd(_INTEROPERABILITY).get(1)
+    except DAMAGE:  # of EXIF says nothing about the pixels
+        return None
+    return _adobe_rgb() if named == "R03" else None
+
+
+@lru_cache(maxsize=1)
+def _adobe_rgb() -> bytes:
+    """A profile of Adobe RGB (1998), from its primaries for a white of D50, and its gamma."""
+
+    def fixed(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IHH", 1, 563, 0)  # 563 / 256, and two bytes of rest
+    tags = [(b"wtpt", b"XYZ \0\0\0\0" + fixed(*_D50))]
+    for letter, values in zip((b"r", b"g", b"b"), _ADOBE_RGB, strict=True):
+        tags += [(letter + b"XYZ", b"XYZ \0\0\0\0" + fixed(*values)), (letter + b"TRC", curve)]
+    at, table, data = 132 + 12 * len(tags), b"", b""
+    for name, body in tags:
+        table += name + struct.pack(">II", at + len(data), len(body))
+        data += body
+    head = struct.pack(">I4sI", at + len(data), bytes(4), 0x02100000) + b"mntrRGB XYZ " + bytes(12)
+    head = (head + b"acsp" + bytes(28) + fixed(*_D50)).ljust(128, b"\0")
+    return head + struct.pack(">I", len(tags)) + table + data
 
 
 def _srgb(picture: Picture, profile: bytes | None) -> Picture:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -21,7 +19,7 @@ from isthmus.core.errors import (
 )
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE
-from isthmus.media.colour import Stored, to_rgb
+from isthmus.media.colour import DAMAGE, Stored, to_rgb
 from isthmus.media.formats import FORMATS, Format
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
@@ -30,21 +28,6 @@ from isthmus.media.sniff import HEAD_BYTES, container, head_of
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-# what Pillow's decoders raise on damaged files, besides OSError
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 _SCALES = (1, 2, 4, 8)
 """A JPEG is decoded at its size or at ½, ¼ or ⅛ of it, which costs less memory and time."""
 _REDUCIBLE = ("RGB", "L", "CMYK")  # modes whose pixels may be averaged as they are
@@ -162,7 +145,7 @@ class _Opened:
             return 1
         try:
             value = self.picture.getexif().get(_ORIENTATION, 1)
-        except _DAMAGE:
+        except DAMAGE:
             value = 1  # damaged EXIF says nothing about the pixels
         known = isinstance(value, int) and value in _TURNS
         return value if known else self._preview_turn
@@ -180,7 +163,7 @@ class _Opened:
             flat = to_rgb(picture, stored)
             turn = _TURNS.get(self.orientation())  # Pillow may learn it behind the pixels
             return flat if turn is None else flat.transpose(turn)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise CorruptMediaError(self._source, f"cannot be decoded{_said(error)}") from error
 
     def _preview(self, handle: BinaryIO) -> BinaryIO:
@@ -204,7 +187,7 @@ def _open(handle: BinaryIO, form: Format, source: str) -> Any:
             return Image.open(handle, formats=(form.pillow or "",))
     except UnidentifiedImageError as error:
         raise CorruptMediaError(source, "its header is damaged") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise CorruptMediaError(source, f"its header is damaged{_said(error)}") from error
 
 
