@@ -142,8 +142,8 @@ class LanceBackend(MemoryBackend):
                 self._files_are({path: r for path, r in known.items() if path not in gone})
 
     def exclusive(self) -> AbstractContextManager[object]:
-        """Keep other threads and processes from writing."""
-        return self._writing
+        """Keep other threads and processes from writing; what is read in it is up to date."""
+        return self._alone()
 
     def optimize(self) -> None:
         """Compact, drop older versions, and index a store that is large enough."""

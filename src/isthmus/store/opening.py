@@ -11,7 +11,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError, FormatVersionEr
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
 """What another process that makes the same store may have made already."""
 
