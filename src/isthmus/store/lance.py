@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from isthmus.core.artifact import write_atomically
@@ -12,7 +12,7 @@ from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import short, writers_lock
+from isthmus.store._disk import held, short, writers_lock
 from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage
@@ -169,7 +169,7 @@ class LanceBackend(MemoryBackend):
         together with the records of their files, so that the next indexing run adds them again.
         """
         found: list[Damage] = []
-        with self._repairing() if repair else self._undisturbed():
+        with self._checking(repair=repair):
             for name in NAMES:
                 found += self._check_opening(name, repair=repair)
             if not [each for each in found if not each.repaired]:
@@ -210,22 +210,17 @@ class LanceBackend(MemoryBackend):
     @contextmanager
     def _alone(self) -> Iterator[Snapshot]:
         """Keep other writers out; gives the rows, up to date."""
-        with self._writing, self._lock:
+        with held(self._writing, self.folder), self._lock:
             self._catch_up(self._times())
             yield self._rows
 
     @contextmanager
-    def _repairing(self) -> Iterator[None]:
-        with self._writing, self._lock:
-            yield
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Keep other writers out where the folder can be written to; else there are none."""
-        with ExitStack() as held:
-            with suppress(OSError):
-                held.enter_context(self._writing)
-            held.enter_context(self._lock)
+    def _checking(self, *, repair: bool) -> Iterator[None]:
+        """Keep writers out; only a repair needs a folder that can be written to."""
+        with ExitStack() as stack:
+            with nullcontext() if repair else suppress(ArtifactError):
+                stack.enter_context(held(self._writing, self.folder))
+            stack.enter_context(self._lock)
             yield
 
     def _catch_up(self, mark: tuple[int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,11 +27,12 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         fingerprint: Of the space.
 
     Raises:
-        ArtifactError: If the folder holds something else.
+        ArtifactError: If the folder holds something else, or LanceDB cannot use its path.
         FormatVersionError: If another format version wrote it.
         FingerprintError: If it belongs to another space: vectors would mix silently.
     """
     path = folder / DOCUMENT
+    _check_path(folder)
     if not path.is_file():
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
@@ -55,6 +57,16 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
             "--store OTHER"
         )
     return LanceBackend(folder, dim, views)
+
+
+def _check_path(folder: Path) -> None:
+    """Refuse what LanceDB cannot use as a path."""
+    whole = str(folder.absolute())
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in whole):
+        raise ArtifactError(
+            f"{whole!r} has a newline, another control character or a byte that is not UTF-8 in "
+            "its name, which a store cannot have; choose another folder with --store"
+        )
 
 
 def _visible(folder: Path) -> list[Path]:
