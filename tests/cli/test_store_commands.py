@@ -185,3 +185,28 @@ def test_thumbnails_in_a_terminal_that_says_nothing_of_itself(home: Path, column
     assert process.wait(PATIENCE) in (0, 5), shown
     assert ("▀" in shown or "▄" in shown) == (columns > 0)
     assert "Traceback" not in shown and "cell size" not in shown
+
+
+def test_what_stays_and_what_is_listed(home: Path, tmp_path: Path) -> None:
+    """A name that is not UTF-8 beside a good file, content in two places, a file that changed."""
+    keep, private = tmp_path / "keep", tmp_path / "private"
+    for folder in (keep, private):
+        folder.mkdir()
+        shutil.copy(home / "图片/图1.png", folder / "both.png")
+    shutil.copy(home / "图片/图2.png", private / "only.png")
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    shutil.copy(home / "图片/图3.png", odd)
+    store = ("--store", str(tmp_path / "s"))
+    some = (odd, str(keep), str(private), "--space", "space")
+    done = answer(home, "index", *some, *store, code=4)
+    assert (done["added"], len(done["broken"])) == (2, 1)
+    assert "not UTF-8" in done["broken"][0]["reason"]
+    said, _ = run(home, "forget", str(private), *store)
+    assert "Removed 1 items" in said and "1 kept, because another file holds the same" in said
+    assert str(keep / "both.png") in said
+    shutil.copy(home / "图片/图4.png", keep / "both.png")
+    checked = answer(home, "doctor", "--deep", *store, code=1)
+    assert str(keep / "both.png") in checked["damages"][0]["what"]
+    newline = ("--store", str(tmp_path / "a\nb"))
+    _, refused = run(home, "index", str(keep), "--space", "space", *newline, code=1)
+    assert "choose another folder" in refused and "Traceback" not in refused

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -255,6 +256,20 @@ def test_what_the_starter_space_learned_counts_as_code(
     (tmp_path / DOCUMENT).write_text("{}")
     monkeypatch.setattr(starter, "folder", lambda: tmp_path)
     assert code() != before
+
+
+def test_all_code_that_chooses_counts() -> None:
+    """What selection imports, but for what makes native vectors: encoders have fingerprints."""
+    root = Path(remember.__file__).parents[1]
+    reached, todo = set(), ["selection"]
+    while todo:
+        package = todo.pop()
+        if package not in reached:
+            reached.add(package)
+            sources = (path.read_text(encoding="utf-8") for path in (root / package).rglob("*.py"))
+            todo += [n for s in sources for n in re.findall(r"(?:from|import) isthmus\.(\w+)", s)]
+    assert "graph" in reached
+    assert reached - {"datasets", "encoders", "media"} == set(remember._CODE)
 
 
 def test_modalities_that_the_space_lacks_are_named(space: Space) -> None:

@@ -141,7 +141,8 @@ def test_it_is_kept_on_disk_without_vectors(store: LanceBackend, tmp_path: Path)
     before = [store.search(query, 10).ids for query in clustered(20, seed=3)[1]]
     again = opened(tmp_path / "s")
     again.add(*clustered(5, seed=11))
-    again._open_index(again._fresh())
+    again._fresh()
+    again._open_index()
     assert again._rows.index is not None
     after = [again.search(query, 10).ids for query in clustered(20, seed=3)[1]]
     assert sum(a == b for a, b in zip(before, after, strict=True)) >= 18
@@ -167,7 +168,8 @@ def test_a_damaged_file_is_not_used_and_made_anew(store: LanceBackend, tmp_path:
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
     again = opened(tmp_path / "s")
-    again._open_index(again._fresh())
+    again._fresh()
+    again._open_index()
     assert again._rows.index is None
     again.optimize()
     assert again._rows.index is not None and recall(again) >= 0.95
@@ -244,7 +246,7 @@ def test_rows_of_a_view_that_is_new_are_found(tmp_path: Path) -> None:
 
 
 class EvenRows:
-    """An index that looks at every second row, and notes what it is told."""
+    """An index that looks at every second row, and checks what it is told."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -252,13 +254,13 @@ class EvenRows:
     def __len__(self) -> int:
         return self.count
 
-    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> None:
+    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> EvenRows:
         assert len(x) == len(hubness) == len(codes) > self.count
-        self.count = len(x)
+        return EvenRows(len(x))
 
-    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> None:
+    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> EvenRows:
         assert len(keep) == self.count
-        self.count = len(codes)
+        return EvenRows(len(codes))
 
     def find(self, *_: object) -> NDArray[np.int64]:
         return np.arange(0, self.count, 2)
@@ -268,16 +270,43 @@ def test_any_index_can_stand_behind_the_protocol() -> None:
     entries, x, h = clustered(40)
     store = MemoryBackend(DIM, VIEWS)
     store.add(entries[:30], x[:30], h[:30])
-    stand_in = EvenRows(30)
-    store._rows.index = cast(VectorIndex, stand_in)
+    store._rows = store._rows.indexed(cast(VectorIndex, EvenRows(30)))
     store.add(entries[30:], x[30:], h[30:])
     exact = store.search(x[0], 40, exact=True)
     even = {entry.id for entry in entries[::2]}
     assert store.search(x[0], 40).ids == [each for each in exact.ids if each in even]
-    assert stand_in.count == 40
+    before = store.snapshot()
     store.delete([entries[0].id])
-    assert stand_in.count == 39
     assert ids(store.search(x[1], 40)) == {entry.id for entry in entries[1::2]}
+    assert ids(before.search(x[1], 40)) == even
+
+
+def test_a_snapshot_searches_by_its_own_index_whatever_is_written(store: LanceBackend) -> None:
+    queries = clustered(20, seed=3)[1]
+    before = store.snapshot()
+    want = [before.search(query, 10).ids for query in queries]
+    store.add(*clustered(300, seed=4))
+    store.delete([f"0-{i}" for i in range(0, N, 3)])
+    store.add(*clustered(30, seed=5))
+    assert len(before) == N and len(store) == N * 2 // 3 + 330
+    got = [before.search(query, 10) for query in queries]
+    assert {each.partition("-")[0] for found in got for each in found.ids} == {"0"}
+    shared = [len(set(a) & set(b.ids)) / 10 for a, b in zip(want, got, strict=True)]
+    assert np.mean(shared) >= 0.95
+    for found, query in zip(got, queries, strict=True):
+        assert len(found) == 10
+        np.testing.assert_allclose(found.vectors @ query, found.cosine, atol=1e-5)
+    assert not {f"0-{i}" for i in range(0, N, 3)} & ids(store.search(queries[0], 500))
+
+
+def test_two_states_that_go_on_apart_do_not_mix(store: LanceBackend) -> None:
+    assert store._rows.index is not None
+    (one, a, h), (two, b, _) = clustered(40, seed=4), clustered(40, seed=5)
+    first, second = store._rows.extended(one, a, h), store._rows.extended(two, b, h)
+    for state, other, entries, x in ((first, two, one, a), (second, one, two, b)):
+        assert len(state) == N + 40 and not state.known(each.id for each in other)
+        found = [state.search(row, 1).ids for row in x]
+        assert found == [[each.id] for each in entries]
 
 
 def test_it_knows_of_every_row_of_the_store(store: LanceBackend) -> None:

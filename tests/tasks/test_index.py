@@ -184,9 +184,9 @@ def test_a_dry_run_changes_nothing(store: Store, media: Path) -> None:
 
 def test_forgotten_items_are_gone_and_their_files_are_not(store: Store, media: Path) -> None:
     store.add(media)
-    assert store.forget([media / "图1.png"]) == 1
+    assert len(store.forget([media / "图1.png"])) == 1
     assert (media / "图1.png").is_file() and len(store) == 35
-    assert store.forget([media]) == 35
+    assert len(store.forget([media])) == 35
     assert (len(store), store.backend.files()) == (0, {})
     assert len(store.add(media).added) == 36
 

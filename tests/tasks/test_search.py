@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,10 @@ import pytest
 from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
-from isthmus.core.linalg import F32
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
-from isthmus.store import Entry, MemoryBackend
+from isthmus.store import Entry
+from isthmus.store.snapshot import Snapshot
 from isthmus.tasks import Query, SearchOptions, Store, Term
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, in_words
@@ -171,30 +171,28 @@ def test_options_are_checked_where_they_are_made(options: dict[str, object], say
         SearchOptions.of(**options)
 
 
-class Counting(MemoryBackend):
-    """Counts how often it is asked for what a search had in its hands."""
+def test_nothing_is_looked_up_again(
+    space: Space, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
 
-    def __init__(self, dim: int, views: tuple[str, ...]) -> None:
-        super().__init__(dim, views)
-        self.asked: list[str] = []
+    def spied(name: str) -> Callable[..., object]:
+        real = getattr(Snapshot, name)
 
-    def get(self, ids: Sequence[str]) -> dict[str, Entry]:
-        self.asked.append("get")
-        return super().get(ids)
+        def spy(*arguments: object) -> object:
+            asked.append(name)
+            return real(*arguments)
 
-    def vectors(self, ids: Sequence[str]) -> dict[str, F32]:
-        self.asked.append("vectors")
-        return super().vectors(ids)
+        return spy
 
-
-def test_nothing_is_looked_up_again(space: Space, media: Path) -> None:
-    store = Store(space, Counting(space.dim, space.views))
+    store = Store.in_memory(space)
     store.add(media)
-    store.backend.asked.clear()
+    for name in ("get", "vectors"):
+        monkeypatch.setattr(Snapshot, name, spied(name))
     assert store.search("图7 + a red circle - a triangle", k=20).hits
-    assert store.backend.asked == []
+    assert asked == []
     store.search(Query.stored(store.search("red", k=1).hits[0].id))
-    assert store.backend.asked == ["get", "vectors"]  # of the item that is searched by
+    assert asked == ["get", "vectors"]  # of the item that is searched by
 
 
 def test_merged_lists_order_by_probability_where_all_have_one() -> None:

@@ -12,6 +12,7 @@ from isthmus.cli.console import (
     JSON_OPTION,
     STORE_OPTION,
     TRUST_OPTION,
+    list_some,
     out,
     print_json,
 )
@@ -19,6 +20,8 @@ from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.view import View
 from isthmus.media.formats import EXTRA, unavailable
+
+_SHOWN = 20
 
 
 def status(
@@ -68,7 +71,9 @@ def status(
 
 def doctor(
     store: Path | None = STORE_OPTION,
-    deep: bool = typer.Option(False, "--deep", help="Read every row and check its checksum."),
+    deep: bool = typer.Option(
+        False, "--deep", help="Check every row and the content of every file."
+    ),
     repair: bool = typer.Option(False, "--repair", help="Repair what can be repaired."),
     trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
@@ -95,7 +100,7 @@ def doctor(
             out().print(f"[yellow]damage:[/] {escape(each.what)}{done}")
             for name in each.ids[:20]:
                 out().print(f"  {name}")
-        more = "" if deep else " (--deep also reads every row)"
+        more = "" if deep else " (--deep also reads every row and file)"
         hint = "; repair them with: isthmus doctor --repair" if left and not repair else ""
         out().print(
             f"{folder}: {f'{len(left)} damages left{hint}' if left else f'no damage found{more}'}"
@@ -120,13 +125,18 @@ def forget(
     trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Remove items and their old versions from a store. Your files stay as they are."""
+    """Remove items and their old versions from a store. Your files stay as they are.
+
+    An item stays if a file that you did not name holds the same content; the command lists it.
+    """
     if not paths and not item and not view:
         raise InputError("name the files or folders to forget, or give --id or --view")
     with open_store(store, trust=trust) as opened:
-        removed = opened.forget(paths or (), item or (), views=view or ())
+        done = opened.forget(paths or (), item or (), views=view or ())
         left = len(opened)
     if as_json:
-        print_json({"removed": removed, "items": left})
+        print_json({**done.to_json(), "items": left})
         return
-    out().print(f"Removed {removed} items; the store now holds {left:,}.")
+    out().print(f"Removed {len(done):,} items; the store now holds {left:,}.")
+    lines = [f"{path}  =  {other}" for path, other in done.kept]
+    list_some(out(), f"{len(lines)} kept, because another file holds the same:", lines, show=_SHOWN)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
@@ -12,6 +15,11 @@ from isthmus.core.record import Failure
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_file
 from isthmus.media.sniff import sniff_path
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Failure):
+    """What the file system would not show, which may pass."""
 
 
 def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
@@ -31,10 +39,13 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     root = Path(root)
     if not root.exists():
         raise MediaError(str(root), "does not exist")
-    if root.is_file():
+    passed_over = skipped if skipped is not None else []
+    if not root.is_file():
+        yield from _walk(root, root.resolve(), passed_over)
+    elif reason := _misnamed(root):
+        passed_over.append(Failure(_printable(root), reason))
+    else:
         yield root
-        return
-    yield from _walk(root, root.resolve(), skipped if skipped is not None else [])
 
 
 def is_file(text: str | Path) -> bool:
@@ -72,35 +83,53 @@ def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:
         with os.scandir(folder) as entries:
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        skipped.append(Failure(_printable(folder), f"cannot be listed ({error.strerror})"))
+        reason = f"cannot be listed ({error.strerror or error})"
+        skipped.append(Unreadable(_printable(folder), reason))
         return
     for entry in listed:
         if entry.name.startswith("."):
             continue
         path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root, skipped)
-        elif reason := _why_not(path, root):
-            skipped.append(Failure(_printable(path), reason))
-        else:
-            yield path
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(path, root, skipped)
+            elif fault := _misnamed(path) or _why_not(path, root):
+                skipped.append(Failure(_printable(path), fault))
+            else:
+                yield path
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+            skipped.append(Unreadable(_printable(path), reason))
 
 
-def _why_not(path: Path, root: Path) -> str | None:
+def _misnamed(path: Path) -> str | None:
     try:
         str(path).encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8; rename it"
+    return None
+
+
+def _why_not(path: Path, root: Path) -> str | None:
+    """Why an entry of a folder is passed over.
+
+    Raises:
+        OSError: If the file system does not say what it is.
+    """
     if path.is_symlink():
         try:
             target = path.resolve(strict=True)
-        except (OSError, RuntimeError):  # RuntimeError is how Python < 3.13 reports a loop
+        except (FileNotFoundError, NotADirectoryError, RuntimeError):  # a loop, in Python < 3.13
             return "is a link to a missing file"
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return "is a link to a missing file"
+            raise
         if target.is_dir():
             return "is a link to a folder; such links are not followed"
         if not target.is_relative_to(root):
             return "is a link out of the folder"
-    return None if path.is_file() else "is not a regular file"
+    return None if stat.S_ISREG(path.stat().st_mode) else "is not a regular file"
 
 
 def _printable(path: Path) -> str:

@@ -25,7 +25,7 @@ from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
 from isthmus.server.settings import Settings
 from isthmus.server.uploads import Uploads
-from isthmus.store import Entry
+from isthmus.store import Entry, Reader
 from isthmus.store.filters import parse
 from isthmus.tasks import Hit, Query, Store, Term
 from isthmus.tasks.retrieval.views import view_meant
@@ -50,7 +50,7 @@ class Service:
         self.explanations = Explanations(settings, self.searches)
         self.jobs = Jobs(store, settings.roots)
         self.saved = Saved(store.folder)
-        self._map: tuple[tuple[int, dict[str, int]], schemas.Map] | None = None
+        self._map: tuple[tuple[int, int], schemas.Map] | None = None
         self._map_lock = threading.Lock()
 
     def warm_up(self) -> None:
@@ -176,9 +176,10 @@ class Service:
     def map(self, limit: int) -> schemas.Map:
         """Items on the plane of their two principal axes, kept until the store changes."""
         with self._map_lock:
-            key = (limit, dict(self.store.backend.count()))
+            rows = self.store.backend.snapshot()
+            key = (limit, rows.revision)
             if self._map is None or self._map[0] != key:
-                self._map = (key, self._drawn(limit))
+                self._map = (key, _drawn(rows, limit))
             return self._map[1]
 
     def status(self, version: str) -> schemas.Status:
@@ -211,28 +212,27 @@ class Service:
             aspect=self.previews.aspect(entry),
         )
 
-    def _drawn(self, limit: int) -> schemas.Map:
-        backend = self.store.backend
-        entries = [entry for entry in backend.entries() if not entry.gone]
-        total = len(entries)
-        if total > limit:
-            rows = np.random.default_rng(0).permutation(total)[:limit]
-            entries = [entries[row] for row in sorted(rows.tolist())]
-        vectors = backend.vectors([entry.id for entry in entries])
-        entries = [entry for entry in entries if entry.id in vectors]
-        views = [entry.view for entry in entries]
-        x = [vectors[entry.id] for entry in entries]
-        flat = _flat(np.stack(x), views) if x else np.zeros((0, 2))
-        return schemas.Map(
-            ids=[entry.id for entry in entries],
-            names=[Path(entry.source).name for entry in entries],
-            views=views,
-            modalities=[entry.modality for entry in entries],
-            x=flat[:, 0].round(4).tolist(),
-            y=flat[:, 1].round(4).tolist(),
-            total=total,
-            method="the two principal axes, after the mean of each view is taken off",
-        )
+
+def _drawn(snapshot: Reader, limit: int) -> schemas.Map:
+    entries = [entry for entry in snapshot.entries() if not entry.gone]
+    total = len(entries)
+    if total > limit:
+        rows = np.random.default_rng(0).permutation(total)[:limit]
+        entries = [entries[row] for row in sorted(rows.tolist())]
+    vectors = snapshot.vectors([entry.id for entry in entries])
+    views = [entry.view for entry in entries]
+    x = [vectors[entry.id] for entry in entries]
+    flat = _flat(np.stack(x), views) if x else np.zeros((0, 2))
+    return schemas.Map(
+        ids=[entry.id for entry in entries],
+        names=[Path(entry.source).name for entry in entries],
+        views=views,
+        modalities=[entry.modality for entry in entries],
+        x=flat[:, 0].round(4).tolist(),
+        y=flat[:, 1].round(4).tolist(),
+        total=total,
+        method="the two principal axes, after the mean of each view is taken off",
+    )
 
 
 def _flat(x: F32, kinds: Sequence[str]) -> F64:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         HubnessCorrection,
         MatchingRows,
         NearestRows,
+        Reader,
     )
     from isthmus.store.memory import MemoryBackend
     from isthmus.store.opening import open_backend
@@ -30,6 +31,7 @@ __all__ = [
     "MatchingRows",
     "MemoryBackend",
     "NearestRows",
+    "Reader",
     "content_id",
     "item_id",
     "open_backend",
@@ -48,6 +50,7 @@ __getattr__ = lazy_names(
         "MatchingRows": "isthmus.store.base",
         "MemoryBackend": "isthmus.store.memory",
         "NearestRows": "isthmus.store.base",
+        "Reader": "isthmus.store.base",
         "content_id": "isthmus.store.records",
         "item_id": "isthmus.store.records",
         "open_backend": "isthmus.store.opening",

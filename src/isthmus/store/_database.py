@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb.table import Table
 
+T = TypeVar("T")
 NAMES = (tables.ITEMS, tables.FILES)
 _COMMITS = 128
 """Commits that a table may gather before they are merged: each slows the next a little."""
 _ROWS_PER_COMMIT = 1_000
 """So many rows allow one commit more, because merging writes all of them anew."""
-_ATTEMPTS = 3
+_ATTEMPTS = 8
+_PAUSE = 0.01
+"""Seconds before the second attempt to read; before each further one, twice as many."""
 _CACHE = 16 * 2**20
 """Bytes that LanceDB may keep of tables: all rows are read once, so more brings nothing."""
 
@@ -44,7 +48,6 @@ class Database:
 
     def __init__(self, root: Path, lock: BaseFileLock, dim: int, columns: int) -> None:
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
         self._lock, self._dim, self._columns = lock, dim, columns
         self._flusher = Flusher(root)
         self._tables: dict[str, Table] = {}
@@ -54,7 +57,7 @@ class Database:
         return self.root / f"{name}.lance"
 
     def table(self, name: str) -> Table:
-        """A table, made where it is not there."""
+        """A table, made where it is not there; only for who holds the lock."""
         if name not in self._tables:
             os.environ.setdefault("LANCEDB_TELEMETRY", "off")
             lancedb = require("lancedb", extra="store", purpose="a store on disk")
@@ -64,39 +67,33 @@ class Database:
             database = lancedb.connect(str(self.root), session=session)
             schema = tables.schemas(self._dim, self._columns)[name]
             with self._opening(name):
-                if self.folder(name).is_dir():
+                if self.made(name):
                     found = database.open_table(name)
                     if not found.schema.equals(schema):
                         raise ValueError("its columns are not those of a store")
                     self._tables[name] = found
                 else:
                     with self._lock:
+                        self.root.mkdir(parents=True, exist_ok=True)
                         self._tables[name] = database.create_table(
                             name, schema=schema, exist_ok=True
                         )
                         self.flush()
         return self._tables[name]
 
+    def made(self, name: str) -> bool:
+        """Whether a table is there."""
+        return self.folder(name).is_dir()
+
     def version(self, name: str) -> int:
-        """Number of the newest version."""
-        table = self.table(name)
-        with self._opening(name):
-            table.checkout_latest()
-            return int(table.version)
+        """Number of the newest version; 0 where there is no table."""
+        return _patiently(lambda: self._newest(name)) if self.made(name) else 0
 
     def read(self, name: str, start: int = 0) -> pa.Table:
-        """Rows of the newest version from ``start`` on.
-
-        Another process may remove the version while it is read; then the next one is.
-        """
-        for attempt in range(_ATTEMPTS):
-            try:
-                self.version(name)
-                return self._rows(name, start)
-            except IntegrityError:
-                if attempt + 1 == _ATTEMPTS:
-                    raise
-        raise AssertionError
+        """Rows of the newest version from ``start`` on; none where there is no table."""
+        if not self.made(name):
+            return tables.schemas(self._dim, self._columns)[name].empty_table()
+        return _patiently(lambda: self._rows(name, start))
 
     def merge(self, name: str, key: str, made: pa.Table, *, insert: bool) -> None:
         """Replace rows of the same key; with ``insert`` also add those that are new."""
@@ -112,17 +109,16 @@ class Database:
             listed = ", ".join(tables.literal(value) for value in values[start : start + 500])
             table.delete(f"{key} IN ({listed})")
 
-    def purge(self) -> None:
+    def purge(self, name: str) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""
-        for name in NAMES:
-            self._compact(name)
-            table = self.table(name)
-            if any((self.folder(name) / "_deletions").glob("*")):
-                # Of few deletions only marks are kept, and the rows stay; write the others anew.
-                table.add(table.to_arrow(), mode="overwrite")
-            # The newest commit is kept with its words, so it must not be a deletion.
-            table.delete("false")
-            self._compact(name)
+        self._compact(name)
+        table = self.table(name)
+        if any((self.folder(name) / "_deletions").glob("*")):
+            # Of few deletions only marks are kept, and the rows stay; write the others anew.
+            table.add(table.to_arrow(), mode="overwrite")
+        # The newest commit is kept with its words, so it must not be a deletion.
+        table.delete("false")
+        self._compact(name)
 
     def tidy(self, name: str) -> None:
         """Merge the commits of a table once there are many."""
@@ -140,7 +136,14 @@ class Database:
         """Let go of the tables."""
         self._tables.clear()
 
+    def _newest(self, name: str) -> int:
+        table = self.table(name)
+        with self._opening(name):
+            table.checkout_latest()
+            return int(table.version)
+
     def _rows(self, name: str, start: int) -> pa.Table:
+        self._newest(name)
         table = self.table(name)
         with self._opening(name):
             if start:
@@ -167,3 +170,16 @@ class Database:
                 f"{store}: the table of {name} cannot be read ({short(error)}); "
                 f"repair it with: isthmus doctor --repair --store {store}"
             ) from error
+
+
+def _patiently(read: Callable[[], T]) -> T:
+    """Read, and try again where it fails.
+
+    Another process may remove the version while it is read; then the next one is there.
+    """
+    for attempt in range(_ATTEMPTS - 1):
+        try:
+            return read()
+        except IntegrityError:
+            time.sleep(_PAUSE * 2**attempt)
+    return read()

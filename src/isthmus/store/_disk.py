@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.core.artifact import flush
+from isthmus.core.errors import ArtifactError
 from isthmus.core.extras import require
 from isthmus.core.reading import check_own
 
@@ -32,6 +33,26 @@ def writers_lock(path: Path) -> BaseFileLock:
     filelock = require("filelock", extra="store", purpose="a store on disk")
     lock: BaseFileLock = filelock.FileLock(path, poll_interval=_POLL, fallback_to_soft=False)
     return lock
+
+
+@contextmanager
+def held(lock: BaseFileLock, folder: Path) -> Iterator[None]:
+    """Hold the lock of a store.
+
+    Raises:
+        ArtifactError: If the folder cannot be written to.
+    """
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise ArtifactError(
+            f"{folder} cannot be written ({error.strerror or error}). It can still be searched; to "
+            "change it, make it writable, or copy it to another disk"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Flusher:

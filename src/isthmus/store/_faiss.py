@@ -27,11 +27,14 @@ class InvertedFile:
     Args:
         cells: How many.
         width: Of the vectors.
+
+    Attributes:
+        count: How many vectors it holds; they are labelled from 0 on.
     """
 
     def __init__(self, cells: int, width: int) -> None:
         self._faiss = library()
-        self._probed = 0
+        self._probed = self.count = 0
         self._index = self._faiss.IndexIVFScalarQuantizer(
             self._faiss.IndexFlatIP(width),
             width,
@@ -47,9 +50,11 @@ class InvertedFile:
         self._index.quantizer.reset()
         self._index.quantizer.add(centroids)
 
-    def add(self, x: F32, labels: Labels, cells: Labels) -> None:
-        """Put vectors ``(n, width)`` under labels ``(n,)`` into cells ``(n,)``."""
+    def add(self, x: F32, cells: Labels) -> None:
+        """Put vectors ``(n, width)`` into cells ``(n,)``; their labels go on from the last."""
+        labels = np.arange(self.count, self.count + len(x), dtype=np.int64)
         self._index.add_core(len(x), *map(self._faiss.swig_ptr, (x, labels, cells)))
+        self.count += len(x)
 
     def nearest(self, query: F32, probes: int, wanted: int) -> Labels:
         """Labels of the largest inner products in the cells that are nearest to a query.

@@ -40,7 +40,7 @@ def train(x: F32, hubness: F32, codes: Codes) -> Cells:
         np.concatenate(list(centroids.values())), owners.astype(np.int8), hubness.shape[1], {}
     )
     for code, rows in groups.items():
-        made.add(rows.astype(np.int64), code, x, hubness)
+        made = made.add(rows.astype(np.int64), code, x, hubness)
     own = np.concatenate([thin(rows, _QUERIES) for rows in groups.values()]).astype(np.int64)
     for code in (ALL, *groups):
         _tune(made, code, x, own, unlike=len(groups) == 1)

@@ -98,49 +98,16 @@ class Damage:
     repaired: str = ""
 
 
-@runtime_checkable
-class Backend(Protocol):
-    """Where entries, vectors and file records are kept.
+class Reader(Protocol):
+    """What can be asked of a store, or of a :meth:`Backend.snapshot` of it."""
 
-    One writer at a time: every method that writes takes the store's lock, waits for
-    another process to finish, and sees what it wrote. When a method that writes returns,
-    what it wrote survives a kill and a power cut.
-
-    Attributes:
-        dim: Dimension of the space.
-        views: Of the space; the columns of hubness, in this order.
-    """
-
-    dim: int
-    views: tuple[str, ...]
+    @property
+    def revision(self) -> int:
+        """A number that no other state of the entries has had in this process."""
+        ...
 
     def __len__(self) -> int:
         """How many entries."""
-        ...
-
-    def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
-        """Add what is not there yet.
-
-        Args:
-            entries: ``n`` of them; an id that is known, or comes twice, is left as it is.
-            vectors: ``(n, dim)`` unit vectors of the space, finite.
-            hubness: ``(n, len(views))``; column ``m`` is the mean cosine of the row to
-                its nearest neighbours in the bank of view ``m``.
-
-        Returns:
-            Ids that were added.
-
-        Raises:
-            VectorError: If a row is not finite or has no length.
-        """
-        ...
-
-    def amend(self, entries: Sequence[Entry]) -> None:
-        """Replace what is known of entries; vectors stay, and unknown ids are skipped."""
-        ...
-
-    def delete(self, ids: Iterable[str]) -> int:
-        """Remove entries for good, older versions on disk included; says how many were there."""
         ...
 
     def get(self, ids: Sequence[str]) -> dict[str, Entry]:
@@ -155,7 +122,7 @@ class Backend(Protocol):
         """Those of the ids that are there."""
         ...
 
-    def entries(self, where: Filter | None = None) -> Iterable[Entry]:
+    def entries(self, where: Filter | None = None) -> Sequence[Entry]:
         """All entries, or those that pass a filter."""
         ...
 
@@ -190,6 +157,55 @@ class Backend(Protocol):
 
         Chinese, Japanese and Korean are found by any part of a word; case does not matter.
         """
+        ...
+
+
+@runtime_checkable
+class Backend(Reader, Protocol):
+    """Where entries, vectors and file records are kept.
+
+    Readers take no lock and write nothing. Every method that reads sees one state of the store;
+    for several answers of one state, ask a :meth:`snapshot`.
+
+    One writer at a time: every method that writes takes the store's lock, waits for
+    another process to finish, and sees what it wrote. When a method that writes returns,
+    what it wrote survives a kill and a power cut.
+
+    Attributes:
+        dim: Dimension of the space.
+        views: Of the space; the columns of hubness, in this order.
+    """
+
+    dim: int
+    views: tuple[str, ...]
+
+    def snapshot(self) -> Reader:
+        """The store as it is now; what is written later does not change it."""
+        ...
+
+    def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
+        """Add what is not there yet.
+
+        Args:
+            entries: ``n`` of them; an id that is known, or comes twice, is left as it is.
+            vectors: ``(n, dim)`` unit vectors of the space, finite.
+            hubness: ``(n, len(views))``; column ``m`` is the mean cosine of the row to
+                its nearest neighbours in the bank of view ``m``.
+
+        Returns:
+            Ids that were added.
+
+        Raises:
+            VectorError: If a row is not finite or has no length.
+        """
+        ...
+
+    def amend(self, entries: Sequence[Entry]) -> None:
+        """Replace what is known of entries; vectors stay, and unknown ids are skipped."""
+        ...
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove entries for good, older versions on disk included; says how many were there."""
         ...
 
     def record_files(self, files: Sequence[FileRecord]) -> None:

@@ -14,6 +14,9 @@ https://github.com/facebookresearch/faiss for the library.
 
 from __future__ import annotations
 
+from copy import copy
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +42,10 @@ ALL = -2
 class Cells:
     """Vectors, each in the cell of its view whose centroid is nearest.
 
+    Cells do not change. Those that :meth:`add` and :meth:`drop` return share the vectors, which
+    only grow; which row of the store each of them is, they know by themselves. One thread at a
+    time.
+
     Args:
         centroids: ``(cells, dim)`` unit vectors, those of a view next to one another.
         owners: ``(cells,)`` the view of each, as a code.
@@ -63,8 +70,8 @@ class Cells:
 
     def add(
         self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
-    ) -> None:
-        """Put vectors of one view into their cells.
+    ) -> Self:
+        """With further vectors of one view in their cells.
 
         Args:
             rows: Numbers ``(n,)`` of the rows in the store.
@@ -74,6 +81,7 @@ class Cells:
             cells: Their cells ``(n,)``, where they are known.
         """
         span = self.spans[code]
+        foreign = self._file.count - len(self.rows)  # vectors that others added
         placed = np.empty(len(rows), dtype=np.int32)
         for start in range(0, len(rows), _BLOCK):
             some = slice(start, start + _BLOCK)
@@ -82,22 +90,27 @@ class Cells:
                 placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
             else:
                 placed[some] = cells[some]
-            self._store(block, near, placed[some], len(self.rows) + start)
+            self._file.add(widened(block, near), placed[some].astype(np.int64))
             np.add.at(self._sums, placed[some], near)
-        self.rows = np.concatenate([self.rows, rows])
-        self.cells = np.concatenate([self.cells, placed])
-        counts = np.bincount(self.cells, minlength=len(self.centroids))[:, None]
-        self._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
-        self._file.move(self._wide)
+        made = copy(self)
+        made.rows = np.concatenate([self.rows, np.full(foreign, -1, dtype=np.int64), rows])
+        made.cells = np.concatenate([self.cells, np.zeros(foreign, dtype=np.int32), placed])
+        made._dropped = self._dropped + foreign
+        counts = np.bincount(made.cells, minlength=len(self.centroids))[:, None]
+        made._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
+        self._file.move(made._wide)
+        return made
 
-    def drop(self, places: Places) -> None:
-        """Follow the removal of rows from the store.
+    def drop(self, places: Places) -> Self:
+        """Without rows that were removed from the store.
 
         Args:
             places: New number ``(rows,)`` of every former row; −1 where it is gone.
         """
-        self.rows = np.where(self.rows >= 0, places[self.rows], -1)
-        self._dropped = int(np.count_nonzero(self.rows < 0))
+        made = copy(self)
+        made.rows = np.where(self.rows >= 0, places[self.rows], -1)
+        made._dropped = int(np.count_nonzero(made.rows < 0))
+        return made
 
     def find(self, query: F32, k: int, code: int, *, corrected: bool = False) -> Places:
         """Rows that are likely to hold the best.
@@ -162,11 +175,9 @@ class Cells:
         times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_CORRECTED if corrected else 1.0)
         return round(self.probes[code] * times)
 
-    def _store(self, x: F32, hubness: F32, cells: NDArray[np.int32], first: int) -> None:
-        labels = np.arange(first, first + len(x), dtype=np.int64)
-        self._file.add(widened(x, hubness), labels, cells.astype(np.int64))
-
     def _rows_of(self, labels: Places) -> Places:
+        if self._file.count > len(self.rows):
+            labels = labels[labels < len(self.rows)]
         found: Places = self.rows[labels]
         return found[found >= 0] if self._dropped else found
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from isthmus.core.errors import InputError
 from isthmus.store.patterns import folded, has_wildcard, path_matcher, text_matcher
@@ -48,8 +49,9 @@ class Filter:
         return self.test(entry)
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Filter:
-    """Read a filter.
+    """Read a filter; equal texts give the same one, so what passes it is looked up once.
 
     Fields are ``view``, ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``.
     ``:`` and ``=`` compare. ``~`` matches a pattern anywhere in a text, case aside; a path with

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -63,21 +64,26 @@ class CellIndex:
     def __len__(self) -> int:
         return self._seen
 
-    def catch_up(self, x: F32, hubness: F32, codes: Codes) -> None:
-        """Put rows into cells that came since, in a store that only grew."""
+    def catch_up(self, x: F32, hubness: F32, codes: Codes) -> Self:
+        """With rows in cells that came since, in a store that only grew."""
+        if len(x) == self._seen:
+            return self
+        made = copy(self)
+        new = np.arange(self._seen, len(x))
+        fresh = codes[self._seen :]
         with self._lock:
-            new = np.arange(self._seen, len(x))
-            fresh = codes[self._seen :]
             for code in np.unique(fresh).tolist():
                 if code in self._cells.spans:
-                    self._cells.add(new[fresh == code], code, x, hubness)
-            self._note(codes)
+                    made._cells = made._cells.add(new[fresh == code], code, x, hubness)
+        made._note(codes)
+        return made
 
-    def drop(self, keep: NDArray[np.bool_], codes: Codes) -> None:
-        """Follow the removal of rows."""
-        with self._lock:
-            self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
-            self._note(codes)
+    def drop(self, keep: NDArray[np.bool_], codes: Codes) -> Self:
+        """Without rows that were removed."""
+        made = copy(self)
+        made._cells = self._cells.drop(np.where(keep, np.cumsum(keep) - 1, -1))
+        made._note(codes)
+        return made
 
     def find(
         self,
@@ -140,7 +146,7 @@ class CellIndex:
         cls,
         path: Path,
         views: Sequence[str],
-        row_of: Mapping[str, int],
+        row_of: Callable[[str], int | None],
         x: F32,
         hubness: F32,
         codes: Codes,
@@ -151,17 +157,17 @@ class CellIndex:
         except (ArtifactError, FileNotFoundError):
             return None
         cells = Cells(saved.centroids, saved.owners, hubness.shape[1], saved.probes)
-        ids = saved.ids
-        rows = np.fromiter((row_of.get(each, -1) for each in ids), np.int64, len(ids))
+        known_rows = ((-1 if (row := row_of(each)) is None else row) for each in saved.ids)
+        rows = np.fromiter(known_rows, np.int64, len(saved.ids))
         known = np.full(len(x), -1, dtype=np.int32)
         known[rows[rows >= 0]] = saved.cells[rows >= 0]
         for code in (each for each in cells.spans if each != ALL):
             span = cells.spans[code]
             placed = np.flatnonzero((codes == code) & (known >= span.start) & (known < span.stop))
-            cells.add(placed, code, x, hubness, known[placed])
+            cells = cells.add(placed, code, x, hubness, known[placed])
             new = np.setdiff1d(np.flatnonzero(codes == code), placed, assume_unique=True)
             if len(new):
-                cells.add(new, code, x, hubness)
+                cells = cells.add(new, code, x, hubness)
         index = cls(views, cells, saved.built)
         index._note(codes)
         return index

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from isthmus.core.artifact import write_atomically
@@ -13,14 +13,14 @@ from isthmus.core.linalg import F32
 from isthmus.core.reading import read_file
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import short, writers_lock
+from isthmus.store._disk import held, short, writers_lock
 from isthmus.store._faiss import available
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
 from isthmus.store.records import Entry, FileRecord
-from isthmus.store.rows import Rows
+from isthmus.store.snapshot import Snapshot
 from isthmus.store.vector_index import VectorIndex
 
 _EPOCH = "epoch"
@@ -44,6 +44,10 @@ class LanceBackend(MemoryBackend):
     processes are read from where memory ends; any other change, told by a counter in a
     file, makes memory be read anew.
 
+    A reader takes the snapshot that is in memory, and brings it up to date before where no
+    writer of this process is at work; a writer puts the next snapshot in its place. Reading
+    takes no lock of the folder and writes nothing, so a read-only folder will do.
+
     Args:
         folder: Where; made where it is not there.
         dim: Of the space.
@@ -54,7 +58,6 @@ class LanceBackend(MemoryBackend):
         super().__init__(dim, views)
         self.folder = Path(folder)
         root = self.folder / "tables"
-        root.mkdir(parents=True, exist_ok=True)
         self._watched = (
             root / f"{tables.ITEMS}.lance" / "_versions",
             self.folder / _EPOCH,
@@ -71,38 +74,37 @@ class LanceBackend(MemoryBackend):
         """Add what is not there yet; durable when it returns."""
         if not entries:
             return []
-        with self.exclusive():
-            rows = self._fresh()
+        with self._alone() as rows:
             x, h = rows.checked(entries, vectors, hubness)
             places = rows.fresh(entries)
             new = [entries[place] for place in places]
             if new:
                 made = tables.item_table(new, x[places], h[places])
                 self._commit(lambda: self._database.table(tables.ITEMS).add(made))
-                rows.extend(new, x[places], h[places])
+                self._rows = rows.extended(new, x[places], h[places])
                 self._commit(lambda: self._database.tidy(tables.ITEMS))
                 self._seen = (self._database.version(tables.ITEMS), self._seen[1])
             return [entry.id for entry in new]
 
     def amend(self, entries: Sequence[Entry]) -> None:
         """Replace what is known of entries; durable when it returns."""
-        with self.exclusive():
-            rows = self._fresh()
-            places = rows.amend(entries)
+        last = {entry.id: entry for entry in entries}
+        with self._alone() as rows:
+            amended, places = rows.amended(last.values())
             if places:
-                some = [rows.entries[row] for row in places]
+                some = [last[entry] for entry in last if rows.row(entry) is not None]
                 made = tables.item_table(some, rows.x[places], rows.hubness[places])
                 self._commit(lambda: self._database.merge(tables.ITEMS, "id", made, insert=False))
-                self._changed()
+                self._changed(amended)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove entries, and every older version that still holds them."""
-        with self.exclusive():
-            there = self._fresh().remove(ids)
+        with self._alone() as rows:
+            left, there = rows.without(ids)
             if there:
                 self._commit(lambda: self._database.drop(tables.ITEMS, "id", there))
-                self._changed()
-                self._purge()
+                self._changed(left)
+                self._purge(tables.ITEMS)
                 self._rewrite_index()
             return len(there)
 
@@ -110,48 +112,56 @@ class LanceBackend(MemoryBackend):
         """Keep what is known of files; durable when it returns."""
         if not files:
             return
-        with self.exclusive():
-            last = {record.path: record for record in files}
+        last = {record.path: record for record in files}
+        with self._alone():
+            known = self.files()
             made = tables.file_table(list(last.values()))
             self._commit(lambda: self._database.merge(tables.FILES, "path", made, insert=True))
             self._commit(lambda: self._database.tidy(tables.FILES))
+            self._files_are(known | last)
 
     def files(self) -> dict[str, FileRecord]:
         """What is known of files, by path."""
-        version = self._database.version(tables.FILES)
-        if version != self._files_seen:
-            records, _ = tables.read_files(self._database.read(tables.FILES))
-            self._files = {record.path: record for record in records}
-            self._files_seen = version
+        if self._lock.acquire(blocking=self._files_seen < 0):
+            try:
+                version = self._database.version(tables.FILES)
+                if version != self._files_seen:
+                    records, _ = tables.read_files(self._database.read(tables.FILES))
+                    self._files = {record.path: record for record in records}
+                    self._files_seen = version
+            finally:
+                self._lock.release()
         return dict(self._files)
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Drop file records, older versions included."""
-        with self.exclusive():
+        with self._alone():
             known = self.files()
-            gone = [path for path in paths if path in known]
+            gone = dict.fromkeys(path for path in paths if path in known)
             if gone:
-                self._commit(lambda: self._database.drop(tables.FILES, "path", gone))
-                self._purge()
+                self._commit(lambda: self._database.drop(tables.FILES, "path", list(gone)))
+                self._purge(tables.FILES)
+                self._files_are({path: r for path, r in known.items() if path not in gone})
 
     def exclusive(self) -> AbstractContextManager[object]:
-        """Keep other threads and processes from writing."""
-        return self._writing
+        """Keep other threads and processes from writing; what is read in it is up to date."""
+        return self._alone()
 
     def optimize(self) -> None:
         """Compact, drop older versions, and index a store that is large enough."""
-        with self.exclusive():
-            rows = self._fresh()
-            self._purge()
-            if len(rows) < LEAST or not available():
+        with self._alone():
+            self._purge(tables.ITEMS)
+            self._purge(tables.FILES)
+            if len(self._rows) < LEAST or not available():
                 (self.folder / _INDEX).unlink(missing_ok=True)
-                rows.index = None
+                self._rows = self._rows.indexed(None)
                 return
-            self._open_index(rows)
+            rows = self._open_index()
             if rows.index is None or rows.index.outgrown(len(rows)):
-                rows.index = _KIND.build(self.views, rows.x, rows.hubness, rows.codes)
-            rows.index.catch_up(rows.x, rows.hubness, rows.codes)
-            rows.index.save(self.folder / _INDEX, [entry.id for entry in rows.entries])
+                built = _KIND.build(self.views, rows.x, rows.hubness, rows.codes)
+                self._rows = rows = rows.indexed(built)
+            assert rows.index is not None
+            rows.index.save(self.folder / _INDEX, rows.ids())
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for tables that cannot be opened; ``deep`` checks every row against its checksum.
@@ -161,7 +171,7 @@ class LanceBackend(MemoryBackend):
         together with the records of their files, so that the next indexing run adds them again.
         """
         found: list[Damage] = []
-        with self._writing:
+        with self._checking(repair=repair):
             for name in NAMES:
                 found += self._check_opening(name, repair=repair)
             if not [each for each in found if not each.repaired]:
@@ -172,53 +182,85 @@ class LanceBackend(MemoryBackend):
 
     def close(self) -> None:
         """Let go of the tables and of the copy in memory."""
-        self._database.close()
-        self._rows = Rows(self.dim, self.views)
-        self._seen, self._files_seen = (-1, ""), -1
-        self._mark, self._searches = (0, 0), 0
+        with self._lock:
+            self._read_anew()
+            self._rows = Snapshot.empty(self.dim, self.views)
+            self._searches = 0
 
-    def _fresh(self) -> Rows:
-        """Memory, brought up to date with the table."""
+    def _fresh(self) -> Snapshot:
+        """Memory, brought up to date unless a writer of this process is doing so."""
         mark = self._times()
         if mark == self._mark and self._seen[0] >= 0:
             return self._rows
-        version, epoch = self._database.version(tables.ITEMS), self._epoch()
-        settled = time.time_ns() - max(mark) > _SETTLED
-        if (version, epoch) == self._seen:
-            self._mark = mark if settled else (0, 0)
-            return self._rows
-        with self._lock:
-            known = epoch == self._seen[1] and self._seen[0] >= 0
-            if not (known and self._extended()):
-                entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
-                rows = Rows(self.dim, self.views)
-                rows.adopt(entries, x, h)
-                self._rows = rows
-            self._seen = (version, epoch)
+        if self._lock.acquire(blocking=self._seen[0] < 0):
+            try:
+                self._catch_up(mark)
+                return self._rows
+            finally:
+                self._lock.release()
         return self._rows
 
-    def _read(self) -> Rows:
+    def _read(self) -> Snapshot:
         """Memory, for a reader: what was seen a moment ago is still true."""
         now = time.monotonic()
         if now - self._looked > _GLANCE or self._seen[0] < 0:
-            self._fresh()
+            rows = self._fresh()
             self._looked = now
+            return rows
         return self._rows
 
-    def _extended(self) -> bool:
-        """Read what was appended; False where rows changed, though nobody said so.
+    @contextmanager
+    def _alone(self) -> Iterator[Snapshot]:
+        """Keep other writers out; gives the rows, up to date."""
+        with held(self._writing, self.folder), self._lock:
+            self._catch_up(self._times())
+            yield self._rows
+
+    @contextmanager
+    def _checking(self, *, repair: bool) -> Iterator[None]:
+        """Keep writers out; only a repair needs a folder that can be written to."""
+        with ExitStack() as stack:
+            with nullcontext() if repair else suppress(ArtifactError):
+                stack.enter_context(held(self._writing, self.folder))
+            stack.enter_context(self._lock)
+            yield
+
+    def _catch_up(self, mark: tuple[int, int]) -> None:
+        """Bring memory up to date with the table, as it was at some time or later."""
+        version, epoch = self._database.version(tables.ITEMS), self._epoch()
+        settled = time.time_ns() - max(mark) > _SETTLED
+        if (version, epoch) != self._seen:
+            known = epoch == self._seen[1] and self._seen[0] >= 0
+            rows = self._extended() if known else None
+            if rows is None:
+                entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
+                rows = Snapshot.of(self.views, entries, x, h)
+            self._rows, self._seen, settled = rows, (version, epoch), False
+        self._mark = mark if settled else (0, 0)
+
+    def _extended(self) -> Snapshot | None:
+        """Memory with what was appended; None where rows changed, though nobody said so.
 
         A process that was killed between a change and its notice leaves the last row that is
         known here in another place, or none.
         """
-        start = max(len(self._rows) - 1, 0)
+        rows = self._rows
+        start = max(len(rows) - 1, 0)
         entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS, start))
-        if len(self._rows):
-            if not entries or entries[0] != self._rows.entries[-1]:
-                return False
+        if len(rows):
+            if not entries or entries[0] != rows.last:
+                return None
             entries, x, h = entries[1:], x[1:], h[1:]
-        self._rows.extend(entries, x, h)
-        return True
+        return rows.extended(entries, x, h)
+
+    def _read_anew(self) -> None:
+        """Take nothing that is in memory as true any more."""
+        self._database.close()
+        self._seen, self._files_seen, self._mark = (-1, ""), -1, (0, 0)
+
+    def _files_are(self, files: dict[str, FileRecord]) -> None:
+        """Note what was written."""
+        self._files, self._files_seen = files, self._database.version(tables.FILES)
 
     def _times(self) -> tuple[int, int]:
         """When a version was last added to the table, and the epoch last written."""
@@ -230,40 +272,36 @@ class LanceBackend(MemoryBackend):
                 times.append(0)
         return times[0], times[1]
 
-    def _ready(self, exact: bool) -> Rows:
+    def _ready(self) -> Snapshot:
         """Memory, and the index where it is likely to be worth the time to open it."""
         rows = self._read()
-        if exact or rows.index is not None or len(rows) < LEAST or not available():
+        if rows.index is not None or len(rows) < LEAST or not available():
             return rows
         self._searches += 1
-        if self._searches > _PATIENCE:
-            with self._lock:
-                self._open_index(rows)
+        if self._searches > _PATIENCE and self._lock.acquire(blocking=False):
+            try:
+                return self._open_index()
+            finally:
+                self._lock.release()
         return rows
 
-    def _open_index(self, rows: Rows) -> None:
-        """Read the index, unless there is none; it is not sought again until memory changes."""
+    def _open_index(self) -> Snapshot:
+        """Memory with the index, if there is one."""
+        rows, path = self._rows, self.folder / _INDEX
         if rows.index is None:
-            rows.index = _KIND.load(
-                self.folder / _INDEX,
-                self.views,
-                rows.row_of,
-                rows.x,
-                rows.hubness,
-                rows.codes,
-            )
+            made = _KIND.load(path, self.views, rows.row, rows.x, rows.hubness, rows.codes)
+            self._rows = rows = rows.indexed(made)
+        return rows
 
     def _rewrite_index(self) -> None:
         """Let the file of the index forget what was deleted."""
         path = self.folder / _INDEX
         if path.is_file():
-            rows = self._fresh()
-            if available():
-                self._open_index(rows)
+            rows = self._open_index() if available() else self._rows
             if rows.index is None:
                 path.unlink()
             else:
-                rows.index.save(path, [entry.id for entry in rows.entries])
+                rows.index.save(path, rows.ids())
 
     def _commit(self, action: Callable[[], object]) -> None:
         """Do it and flush it; a failure leaves what was there readable."""
@@ -277,11 +315,11 @@ class LanceBackend(MemoryBackend):
                 "still there. Free some space or check the folder, then run the command again"
             ) from error
 
-    def _changed(self) -> None:
+    def _changed(self, rows: Snapshot) -> None:
         """Tell other processes that rows changed, not only came."""
         epoch = str(int(self._epoch() or 0) + 1)
         write_atomically(self.folder / _EPOCH, epoch.encode())
-        self._seen = (self._database.version(tables.ITEMS), epoch)
+        self._rows, self._seen = rows, (self._database.version(tables.ITEMS), epoch)
 
     def _epoch(self) -> str:
         try:
@@ -290,18 +328,21 @@ class LanceBackend(MemoryBackend):
             return ""
         return text if text.isdecimal() else "0"
 
-    def _purge(self) -> None:
+    def _purge(self, name: str) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""
-        self._fresh()  # what is noted as seen below must be in memory
-        self._commit(self._database.purge)
-        self._seen = (self._database.version(tables.ITEMS), self._seen[1])
+        known = name == tables.ITEMS or self._files_seen == self._database.version(name)
+        self._commit(lambda: self._database.purge(name))
+        if name == tables.ITEMS:
+            self._seen = (self._database.version(name), self._seen[1])
+        elif known:
+            self._files_are(self._files)
 
     def _check_opening(self, name: str, *, repair: bool) -> list[Damage]:
         try:
             self._database.version(name)
             self._database.read(name)
         except IntegrityError as error:
-            self._database.close()
+            self._read_anew()
             damaged = newest_damaged(self._database.folder(name))
             if damaged is None:
                 return [Damage(str(error))]
@@ -309,7 +350,7 @@ class LanceBackend(MemoryBackend):
             if not repair:
                 return [Damage(what)]
             moved = set_aside(damaged, self.folder / "damaged")
-            self.close()
+            self._read_anew()
             again = self._check_opening(name, repair=True)
             rows = "" if again else f" with {len(self._database.read(name)):,} rows"
             done = f"moved to {moved.relative_to(self.folder)}; the version before it is used{rows}"
@@ -318,13 +359,9 @@ class LanceBackend(MemoryBackend):
 
     def _check_pairing(self, *, repair: bool) -> list[Damage]:
         """File records whose item is not there: the next run must read those files again."""
-        self.close()
-        rows = self._fresh()
-        lost = [
-            record.path
-            for record in self.files().values()
-            if record.item is not None and record.item not in rows.row_of
-        ]
+        self._read_anew()
+        records, rows = self.files().values(), self._fresh()  # an item is written before its files
+        lost = [r.path for r in records if r.item is not None and rows.row(r.item) is None]
         if not lost:
             return []
         what = f"{len(lost)} files are recorded, but their items are lost: {', '.join(lost[:5])}"

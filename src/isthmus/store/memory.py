@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -11,7 +10,7 @@ from isthmus.core.linalg import F32
 from isthmus.store.base import Damage, HubnessCorrection, MatchingRows, NearestRows
 from isthmus.store.filters import Filter
 from isthmus.store.records import Entry, FileRecord
-from isthmus.store.rows import Rows
+from isthmus.store.snapshot import Snapshot
 
 
 class MemoryBackend:
@@ -24,12 +23,21 @@ class MemoryBackend:
 
     def __init__(self, dim: int, views: Sequence[str]) -> None:
         self.dim, self.views = dim, tuple(views)
-        self._rows = Rows(dim, views)
+        self._rows = Snapshot.empty(dim, self.views)
         self._files: dict[str, FileRecord] = {}
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._fresh())
+
+    @property
+    def revision(self) -> int:
+        """Changes whenever an entry does."""
+        return self._fresh().revision
+
+    def snapshot(self) -> Snapshot:
+        """What there is now."""
+        return self._ready()
 
     def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
         """Add what is not there yet."""
@@ -40,43 +48,39 @@ class MemoryBackend:
             x, h = rows.checked(entries, vectors, hubness)
             places = rows.fresh(entries)
             new = [entries[place] for place in places]
-            rows.extend(new, x[places], h[places])
+            self._rows = rows.extended(new, x[places], h[places])
             return [entry.id for entry in new]
 
     def amend(self, entries: Sequence[Entry]) -> None:
         """Replace what is known of entries."""
         with self._lock:
-            self._fresh().amend(entries)
+            self._rows, _ = self._fresh().amended(entries)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove entries."""
         with self._lock:
-            return len(self._fresh().remove(ids))
+            self._rows, there = self._fresh().without(ids)
+            return len(there)
 
     def get(self, ids: Sequence[str]) -> dict[str, Entry]:
         """Entries by id."""
-        rows = self._fresh()
-        return {each: rows.entries[rows.row_of[each]] for each in ids if each in rows.row_of}
+        return self._fresh().get(ids)
 
     def vectors(self, ids: Sequence[str]) -> dict[str, F32]:
         """Vectors by id."""
-        rows = self._read()
-        return {each: rows.x[rows.row_of[each]].copy() for each in ids if each in rows.row_of}
+        return self._read().vectors(ids)
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are there."""
-        rows = self._read()
-        return {each for each in ids if each in rows.row_of}
+        return self._read().known(ids)
 
-    def entries(self, where: Filter | None = None) -> Iterable[Entry]:
+    def entries(self, where: Filter | None = None) -> list[Entry]:
         """All entries, or those that pass."""
-        return [e for e in self._read().entries if where is None or where.matches(e)]
+        return self._read().entries(where)
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
         """How many entries of each view."""
-        if where is None:
-            return self._read().count()
-        return Counter(entry.view for entry in self.entries(where))
+        return self._read().count(where)
 
     def search(
         self,
@@ -89,11 +93,12 @@ class MemoryBackend:
         exact: bool = False,
     ) -> NearestRows:
         """The best ``k`` rows for a query."""
-        return self._ready(exact).search(query, k, view, where, correction, exact=exact)
+        rows = self._read() if exact else self._ready()
+        return rows.search(query, k, view=view, where=where, correction=correction, exact=exact)
 
     def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
         """Full text."""
-        return self._read().match(words, k, where)
+        return self._read().match(words, k, where=where)
 
     def record_files(self, files: Sequence[FileRecord]) -> None:
         """Keep what is known of files."""
@@ -102,7 +107,8 @@ class MemoryBackend:
 
     def files(self) -> dict[str, FileRecord]:
         """What is known of files, by path."""
-        return dict(self._files)
+        with self._lock:
+            return dict(self._files)
 
     def forget_files(self, paths: Iterable[str]) -> None:
         """Drop file records."""
@@ -124,14 +130,14 @@ class MemoryBackend:
     def close(self) -> None:
         """Nothing to let go of."""
 
-    def _fresh(self) -> Rows:
+    def _fresh(self) -> Snapshot:
         """The rows, as they are now."""
         return self._rows
 
-    def _read(self) -> Rows:
+    def _read(self) -> Snapshot:
         """The same for a reader, who may be a moment behind."""
         return self._fresh()
 
-    def _ready(self, exact: bool) -> Rows:
-        """The same, with their index if there is one and it is wanted."""
+    def _ready(self) -> Snapshot:
+        """The same, with their index where there is one."""
         return self._read()

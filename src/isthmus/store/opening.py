@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from isthmus.store._disk import check_links
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
 """What another process that makes the same store may have made already."""
 
@@ -43,12 +44,13 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         fingerprint: Of the space.
 
     Raises:
-        ArtifactError: If the folder holds something else, or links.
+        ArtifactError: If the folder holds something else, or links, or LanceDB cannot use its path.
         IntegrityError: If its document is damaged.
         FormatVersionError: If another format version wrote it.
         FingerprintError: If it belongs to another space: vectors would mix silently.
     """
     path = folder / DOCUMENT
+    _check_path(folder)
     check_links(folder, _OWN)
     if not os.path.lexists(path):
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
@@ -69,6 +71,16 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     if (found.dim, found.views) != (dim, tuple(views)):
         raise IntegrityError(f"{path} is damaged: it does not have the views of its space")
     return LanceBackend(folder, dim, views)
+
+
+def _check_path(folder: Path) -> None:
+    """Refuse what LanceDB cannot use as a path."""
+    whole = str(folder.absolute())
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in whole):
+        raise ArtifactError(
+            f"{whole!r} has a newline, another control character or a byte that is not UTF-8 in "
+            "its name, which a store cannot have; choose another folder with --store"
+        )
 
 
 def _visible(folder: Path) -> list[Path]:

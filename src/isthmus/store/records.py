@@ -74,12 +74,13 @@ class FileRecord:
     Attributes:
         path: Absolute.
         size: Bytes.
-        mtime_ns: When it was last changed, as the file system says.
+        mtime_ns: When its content was last changed, as the file system says.
         item: Id of the item in it, as it was last read; None where none could be made of it.
         status: What came of it.
         reason: Why it could not be used; empty where it could.
         gone: Whether it was no longer there when last looked for.
         view: Of the item; empty where there is none.
+        ctime_ns: When its content or its name was last changed; 0 where that is not known.
     """
 
     path: str
@@ -90,6 +91,7 @@ class FileRecord:
     reason: str = ""
     gone: bool = False
     view: str = ""
+    ctime_ns: int = 0
 
     @property
     def failed(self) -> bool:

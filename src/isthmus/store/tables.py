@@ -60,6 +60,7 @@ def schemas(dim: int, columns: int) -> dict[str, pa.Schema]:
         pa.field("reason", pa.string()),
         pa.field("gone", pa.bool_()),
         pa.field("view", pa.string()),
+        pa.field("ctime_ns", pa.int64()),
         pa.field("crc", pa.int64()),
     ]
     return {ITEMS: pa.schema(items), FILES: pa.schema(files)}

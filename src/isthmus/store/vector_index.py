@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -17,7 +17,8 @@ class VectorIndex(Protocol):
     """Finds rows that are likely to be the best, so that not every row need be scored.
 
     What it finds is scored again, exactly. An index may miss a row, but it cannot give a row a
-    wrong score.
+    wrong score. An index belongs to one state of the rows and does not change: what follows the
+    rows is another index, though both may share what is large.
     """
 
     @classmethod
@@ -37,7 +38,7 @@ class VectorIndex(Protocol):
         cls,
         path: Path,
         views: Sequence[str],
-        row_of: Mapping[str, int],
+        row_of: Callable[[str], int | None],
         x: F32,
         hubness: F32,
         codes: NDArray[np.int8],
@@ -47,7 +48,7 @@ class VectorIndex(Protocol):
         Args:
             path: Of the file.
             views: Of the space.
-            row_of: Numbers of the rows, by id.
+            row_of: Says the number of a row, by id.
             x: ``(n, dim)``, all vectors.
             hubness: ``(n, len(views))``.
             codes: ``(n,)`` places of views.
@@ -70,12 +71,12 @@ class VectorIndex(Protocol):
         """Rows of the store that it knows of."""
         ...
 
-    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> None:
-        """Take in rows that came since, in a store that only grew; arguments as :meth:`build`."""
+    def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> Self:
+        """With rows that came since, in a store that only grew; arguments as :meth:`build`."""
         ...
 
-    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> None:
-        """Follow the removal of rows.
+    def drop(self, keep: NDArray[np.bool_], codes: NDArray[np.int8]) -> Self:
+        """Without rows that were removed.
 
         Args:
             keep: ``(rows before,)`` which of them stay.

@@ -8,12 +8,13 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.retrieval.hits import Hit, Results
-    from isthmus.tasks.retrieval.index import IndexReport
     from isthmus.tasks.retrieval.options import SearchOptions
     from isthmus.tasks.retrieval.query import Query, Term
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
     from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
 
 __all__ = [
+    "Forgotten",
     "Hit",
     "IndexReport",
     "Query",
@@ -29,7 +30,8 @@ __getattr__ = lazy_names(
     __name__,
     {
         "Hit": "isthmus.tasks.retrieval.hits",
-        "IndexReport": "isthmus.tasks.retrieval.index",
+        "Forgotten": "isthmus.tasks.retrieval.report",
+        "IndexReport": "isthmus.tasks.retrieval.report",
         "Query": "isthmus.tasks.retrieval.query",
         "Results": "isthmus.tasks.retrieval.hits",
         "SearchOptions": "isthmus.tasks.retrieval.options",

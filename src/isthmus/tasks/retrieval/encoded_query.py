@@ -13,7 +13,7 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import Direction
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
-from isthmus.store import Backend, FoundRows, HubnessCorrection, NearestRows
+from isthmus.store import FoundRows, HubnessCorrection, NearestRows, Reader
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query, Term
@@ -34,7 +34,7 @@ class EncodedQuery:
 
     Attributes:
         space: Of the vectors.
-        backend: Where to look.
+        rows: Where to look: a store as it is at one moment.
         terms: Those of the query.
         vectors: ``(t, dim)``, one unit vector a term.
         views: Of the terms.
@@ -44,7 +44,7 @@ class EncodedQuery:
     """
 
     space: Space
-    backend: Backend
+    rows: Reader
     terms: Sequence[Term]
     vectors: F32
     views: Sequence[str]
@@ -55,14 +55,12 @@ class EncodedQuery:
     _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, space: Space, backend: Backend, query: Query, options: SearchOptions
-    ) -> EncodedQuery:
+    def of(cls, space: Space, rows: Reader, query: Query, options: SearchOptions) -> EncodedQuery:
         """Encode every term.
 
         Args:
             space: Of the vectors.
-            backend: Where to look.
+            rows: Where to look: a store as it is at one moment.
             query: What is looked for.
             options: How to search.
 
@@ -70,12 +68,10 @@ class EncodedQuery:
             InputError: If an item is not in the store, cannot be encoded, or may belong to
                 several views.
         """
-        encoded = [_encoded(space, backend, term, options.asked_as) for term in query.terms]
+        encoded = [_encoded(space, rows, term, options.asked_as) for term in query.terms]
         vectors = np.stack([vector for vector, _, _ in encoded])
         views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
-        return cls(
-            space, backend, query.terms, vectors, views, natives, options, dict(backend.count())
-        )
+        return cls(space, rows, query.terms, vectors, views, natives, options, dict(rows.count()))
 
     @cached_property
     def weights(self) -> F32:
@@ -92,7 +88,7 @@ class EncodedQuery:
         """The best items of one view, best first, as many as the options want."""
         options, own = self.options, self.own
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
-        rows = self.backend.search(
+        rows = self.rows.search(
             direction,
             options.k + len(own) if self._single else max(options.k, CANDIDATES),
             view=view,
@@ -235,14 +231,14 @@ class EncodedQuery:
 
 
 def _encoded(
-    space: Space, backend: Backend, term: Term, asked_as: Sequence[str]
+    space: Space, rows: Reader, term: Term, asked_as: Sequence[str]
 ) -> tuple[F32, str, F32 | None]:
     """A term as a vector ``(dim,)``, its view, and what its encoder gave, ``(1, dim)``."""
     if term.item is None:
-        entry = backend.get([term.stored]).get(term.stored)
+        entry = rows.get([term.stored]).get(term.stored)
         if entry is None:
             raise InputError(f"the store holds no item {term.stored!r}")
-        return backend.vectors([term.stored])[term.stored], entry.view, None
+        return rows.vectors([term.stored])[term.stored], entry.view, None
     view = view_meant(space, term.item.modality, asked_as, named=term.view)
     if term.vectors is not None:
         vector, native = term.vectors

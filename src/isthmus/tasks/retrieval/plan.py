@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
-from isthmus.media.source import walk
+from isthmus.media.source import Unreadable, walk
 from isthmus.store import FileRecord, FileStatus
 from isthmus.store.patterns import path_matcher
 
@@ -22,6 +24,17 @@ class Found:
     path: Path
     size: int
     mtime_ns: int
+    ctime_ns: int = 0
+
+    @classmethod
+    def at(cls, path: Path) -> Found:
+        """Look at a file.
+
+        Raises:
+            OSError: If the file system does not show it.
+        """
+        seen = path.stat()
+        return cls(path, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +62,8 @@ class Plan:
         failed_before: Unchanged files that could not be used when they were last looked at.
         gone: Recorded files that are not there any more.
         skipped: What was passed over, and why.
+        doubtful: Recorded files that are not to be found, though they may only be out of reach.
+        roots: Files and folders that were looked at, as absolute paths.
     """
 
     fresh: Sequence[Found]
@@ -56,6 +71,8 @@ class Plan:
     failed_before: Sequence[FileRecord]
     gone: Sequence[str]
     skipped: Sequence[FileFailure] = field(default_factory=list)
+    doubtful: Sequence[str] = ()
+    roots: Sequence[Path] = ()
 
 
 def plan(
@@ -69,7 +86,11 @@ def plan(
     becomes: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Compare files with what is known of them by size and time of change.
+    """Compare files with what is known of them by size and times of change.
+
+    A recorded file counts as gone only if the file system says that it is not there. Where a
+    folder that was named holds nothing at all, its disk may not be connected: its files are kept,
+    and it is listed in ``skipped``.
 
     Args:
         paths: Files and folders.
@@ -85,10 +106,8 @@ def plan(
     Raises:
         InputError: If a path does not exist.
     """
-    roots = [Path(path).expanduser().resolve() for path in paths]
-    if missing := [path for path, root in zip(paths, roots, strict=True) if not root.exists()]:
-        raise InputError(f"there is no file or folder {str(missing[0])!r}")
     skipped: list[FileFailure] = []
+    roots = _roots(paths, skipped)
     fresh: list[Found] = []
     failed: list[FileRecord] = []
     seen: set[str] = set()
@@ -109,15 +128,104 @@ def plan(
                     failed.append(before)
             if progress is not None and len(seen) % 1000 == 0:
                 progress("look at files", len(seen), len(seen) + 1)
-    gone = [
+    named = Roots(roots)
+    missing = [
         path
         for path, record in known.items()
-        if path not in seen
-        and not record.gone
-        and _under(path, roots)
-        and not os.path.lexists(path)
+        if path not in seen and not record.gone and named.hold(path)
     ]
-    return Plan(fresh, unchanged, failed, gone, skipped)
+    gone, doubtful = _missed(missing, roots, skipped)
+    return Plan(fresh, unchanged, failed, gone, skipped, doubtful, roots)
+
+
+def is_gone(path: str) -> bool | None:
+    """Whether there is no file of a path; None if the file system does not say."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  thousands are looked at
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return None
+
+
+class Roots:
+    """Files and folders, perhaps thousands.
+
+    Args:
+        paths: Absolute.
+
+    Example:
+        >>> roots = Roots([Path("/a/b"), Path("/c")])
+        >>> roots.hold("/a/b/d.png"), roots.hold("/a/bc")
+        (True, False)
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = {str(path) for path in paths}
+
+    def hold(self, path: str) -> bool:
+        """Whether an absolute path is one of them, or in one of them."""
+        while path not in self._paths:
+            above = os.path.dirname(path)  # noqa: PTH120  thousands are looked at
+            if above == path:
+                return False
+            path = above
+        return True
+
+
+def _roots(paths: Sequence[str | Path], skipped: list[FileFailure]) -> list[Path]:
+    """Absolute paths of what is there; what cannot be looked at now is passed over."""
+    roots = []
+    for path in paths:
+        root = Path(path).expanduser().resolve()
+        try:
+            root.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(f"there is no file or folder {str(path)!r}") from None
+        except OSError as error:
+            skipped.append(_unreadable(str(path), error))
+            continue
+        roots.append(root)
+    return roots
+
+
+def _missed(
+    missing: Sequence[str], roots: Sequence[Path], skipped: list[FileFailure]
+) -> tuple[list[str], list[str]]:
+    """Recorded files that are gone, and those that may only be out of reach."""
+    gone: list[str] = []
+    doubtful: list[str] = []
+    bare = [root for root in roots if _is_empty(root)]
+    empty = Roots(bare)
+    for path in missing:
+        answer = is_gone(path)
+        if answer is None:
+            reason = "cannot be looked at now; its item is kept"
+            skipped.append(FileFailure(path, reason, FileStatus.UNREADABLE))
+        elif answer:
+            (doubtful if empty.hold(path) else gone).append(path)
+    for root in bare:
+        if count := sum(map(Roots([root]).hold, doubtful)):
+            reason = (
+                f"is empty, but the store has {count:,} files of it, whose items are kept. If its "
+                "disk is not connected, connect it and index again; if you removed the files, run: "
+                f"isthmus forget {shlex.quote(str(root))}"
+            )
+            skipped.append(FileFailure(str(root), reason, FileStatus.UNREADABLE))
+    return gone, doubtful
+
+
+def _is_empty(root: Path) -> bool:
+    try:
+        with os.scandir(root) as entries:
+            return next(entries, None) is None
+    except OSError:  # a file, or a folder that cannot be listed, which is told elsewhere
+        return False
+
+
+def _unreadable(path: str, error: OSError) -> FileFailure:
+    reason = f"cannot be read ({error.strerror or error})"
+    return FileFailure(path, reason, FileStatus.UNREADABLE)
 
 
 def _listed(
@@ -130,17 +238,22 @@ def _listed(
         if not chosen(str(path)):
             continue
         try:
-            stat = path.stat()
+            found = Found.at(path)
         except OSError as error:  # vanished between listing and looking
-            reason = f"cannot be read ({error.strerror or error})"
-            skipped.append(FileFailure(str(path), reason, FileStatus.UNREADABLE))
+            skipped.append(_unreadable(str(path), error))
             continue
-        yield Found(path, stat.st_size, stat.st_mtime_ns)
-    skipped += [FileFailure(each.source, each.reason, FileStatus.BROKEN) for each in passed_over]
+        yield found
+    for each in passed_over:
+        passing = isinstance(each, Unreadable)
+        status = FileStatus.UNREADABLE if passing else FileStatus.BROKEN
+        skipped.append(FileFailure(each.source, each.reason, status))
 
 
 def _differs(before: FileRecord, now: Found) -> bool:
-    return before.gone or before.size != now.size or before.mtime_ns != now.mtime_ns
+    """Whether a file may hold something else; a rename shows only in ``ctime_ns``."""
+    if before.gone or before.size != now.size or before.mtime_ns != now.mtime_ns:
+        return True
+    return before.ctime_ns not in (0, now.ctime_ns)
 
 
 def _again(before: FileRecord, becomes: Mapping[str, str], retry: bool) -> bool:
@@ -148,10 +261,6 @@ def _again(before: FileRecord, becomes: Mapping[str, str], retry: bool) -> bool:
     if before.status is FileStatus.UNREADABLE or (retry and before.failed):
         return True
     return becomes.get(before.view, before.view) != before.view
-
-
-def _under(path: str, roots: Sequence[Path]) -> bool:
-    return any(path == str(root) or path.startswith(str(root).rstrip("/") + "/") for root in roots)
 
 
 def _chooser(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:

@@ -28,7 +28,7 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
             store or cannot be encoded.
     """
     options.check_views(space.views)
-    encoded = EncodedQuery.of(space, backend, query, options)
+    encoded = EncodedQuery.of(space, backend.snapshot(), query, options)
     ranked: list[list[Hit]] = []
     uncalibrated: list[Direction] = []
     sure = False
@@ -78,7 +78,7 @@ def _with_named(hits: Sequence[Hit], encoded: EncodedQuery) -> list[Hit]:
         return list(hits)
     options, own = encoded.options, encoded.own
     wanted = options.views or encoded.space.views
-    rows = encoded.backend.match(" ".join(texts), 2 * options.k, where=options.filter)
+    rows = encoded.rows.match(" ".join(texts), 2 * options.k, where=options.filter)
     rows = rows.take(
         [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
     )

@@ -26,12 +26,15 @@ from isthmus.store import (
     content_id,
     open_backend,
 )
+from isthmus.tasks.retrieval.contents import changed_files
 from isthmus.tasks.retrieval.explain import Explanation, explain
+from isthmus.tasks.retrieval.forget import forget
 from isthmus.tasks.retrieval.hits import Results
-from isthmus.tasks.retrieval.index import IndexReport, index, near_duplicates
+from isthmus.tasks.retrieval.index import index, near_duplicates
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.plan import Plan, plan
 from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.report import Forgotten, IndexReport
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, view_meant
 
@@ -117,9 +120,10 @@ class Store:
                 f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
             )
         backend = open_backend(folder, space.dim, space.views, space.fingerprint)
-        with backend.exclusive():
-            if not own.is_dir():
-                space.save(own)
+        if not own.is_dir():
+            with backend.exclusive():
+                if not own.is_dir():
+                    space.save(own)
         return cls(space, backend, folder)
 
     @classmethod
@@ -145,9 +149,11 @@ class Store:
             for view, modality in known.items()
             if modality in wanted
         }
+        files = self.backend.files()
+        there = self.backend.known(r.item for r in files.values() if r.item is not None)
         return plan(
             paths,
-            self.backend.files(),
+            {path: r for path, r in files.items() if r.item is None or r.item in there},
             include=include,
             exclude=exclude,
             retry=retry,
@@ -189,7 +195,7 @@ class Store:
             some, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         report = index(self.space, self.backend, todo, views=names, progress=progress)
-        if report.added or report.gone or report.dropped:
+        if report.added or report.gone or report.dropped or report.moved:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
             self.backend.optimize()
         return report
@@ -223,36 +229,25 @@ class Store:
         ids: Iterable[str] = (),
         *,
         views: str | Sequence[str] = (),
-    ) -> int:
+    ) -> Forgotten:
         """Remove items for good, by the files that hold them or by id; files stay as they are.
+
+        An item stays if a file that you did not name holds the same content.
 
         Args:
             paths: Files, or folders whose files are meant.
-            ids: Of items.
+            ids: Of items; these are removed whatever files hold them.
             views: Only items of these; where neither paths nor ids are given, all of theirs.
 
         Returns:
-            How many items were removed.
+            What was removed, and what another file still holds.
 
         Raises:
             InputError: If the space has no view of a name.
         """
         roots = [Path(path).expanduser().resolve() for path in paths]
-        wanted = set(self._views(views))
-        records = self.backend.files()
-        named = [
-            record
-            for path, record in records.items()
-            if any(Path(path).is_relative_to(root) for root in roots)
-        ]
-        gone = {*ids, *(record.item for record in named if record.item is not None)}
-        if views:
-            every = self.backend.entries()
-            whole = not roots and not gone
-            gone = {e.id for e in every if e.view in wanted and (whole or e.id in gone)}
-            named = [record for record in named if record.item in gone]
-        self.backend.forget_files([p for p, r in records.items() if r in named or r.item in gone])
-        return self.backend.delete(gone)
+        wanted = self._views(views) if views else ()
+        return forget(self.backend, roots, set(ids), wanted)
 
     def failures(self) -> list[FileRecord]:
         """Files that could not be used when they were last looked at."""
@@ -340,8 +335,15 @@ class Store:
         return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
-        """Look for damage; ``deep`` reads every row, ``repair`` mends what can be mended."""
-        return self.backend.check(deep=deep, repair=repair)
+        """Look for damage; ``repair`` mends what can be mended.
+
+        With ``deep``, every row is checked against its checksum, and the content of every file
+        against the item that it should hold.
+        """
+        found = list(self.backend.check(deep=deep, repair=repair))
+        if deep and all(each.repaired for each in found):
+            found += changed_files(self.backend, repair=repair)
+        return found
 
     def status(self) -> StoreStatus:
         """How much of what there is."""

@@ -1,0 +1,63 @@
+"""Whether files still hold what a store says of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from isthmus.store import Backend, Damage, content_id
+
+
+def changed_files(backend: Backend, *, repair: bool = False) -> list[Damage]:
+    """Files that hold other content than the store says, by reading every one.
+
+    A file that is gone, or cannot be read now, is no damage.
+
+    Args:
+        backend: What is checked.
+        repair: Whether to drop the records of these files, so that the next run reads them.
+    """
+    claims: dict[str, set[str]] = {}
+    for path, item in _claims(backend):
+        claims.setdefault(path, set()).add(item)
+    wrong: dict[str, list[str]] = {}
+    for path, items in claims.items():
+        content = _content(Path(path))
+        other = sorted(item for item in items if content_id(item) != content)
+        if content is not None and other:
+            wrong[path] = other
+    if not wrong:
+        return []
+    if repair:
+        backend.forget_files(wrong)
+    return [_damage(wrong, repaired=repair)]
+
+
+def _claims(backend: Backend) -> Iterator[tuple[str, str]]:
+    """Every file with an item that it should hold."""
+    known = backend.files()
+    for record in known.values():
+        if record.item is not None and not record.gone:
+            yield record.path, record.item
+    for entry in backend.snapshot().entries():
+        if entry.source in known and not entry.gone:
+            yield entry.source, entry.id
+
+
+def _content(path: Path) -> str | None:
+    """The hash of what is in a file, as :func:`isthmus.core.artifact.content_hash` makes it."""
+    try:
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16))
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def _damage(wrong: dict[str, list[str]], *, repaired: bool) -> Damage:
+    ids: Sequence[str] = sorted({item for items in wrong.values() for item in items})
+    listed = ", ".join(sorted(wrong)[:5])
+    what = f"{len(wrong)} files hold other content than the store says: {listed}"
+    done = "records dropped; index these files again" if repaired else ""
+    return Damage(what, ids, done)

@@ -1,0 +1,100 @@
+"""What an indexing run, and forgetting, did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isthmus.store import FileStatus
+from isthmus.tasks.retrieval.plan import FileFailure
+
+
+@dataclass(eq=False)
+class IndexReport:
+    """What an indexing run did.
+
+    Attributes:
+        added: Ids of new items.
+        unchanged: Files that needed no look.
+        moved: Files whose content was known under another path that no longer holds it, and that
+            path.
+        copies: Files whose content is also in another file, and that file.
+        near: Two sources that are nearly alike, and their cosine.
+        gone: Files that vanished.
+        dropped: Ids whose content was replaced in its only file.
+        failures: Files that could not be used, those of earlier runs included.
+        seconds: How long it took.
+    """
+
+    added: list[str] = field(default_factory=list)
+    unchanged: int = 0
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    copies: list[tuple[str, str]] = field(default_factory=list)
+    near: list[tuple[str, str, float]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    failures: list[FileFailure] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def seen_nothing(self) -> bool:
+        """Whether there was no file at all, and none is missed."""
+        told = (self.added, self.moved, self.copies, self.failures, self.gone, self.dropped)
+        return not self.unchanged and not any(told)
+
+    @property
+    def broken(self) -> list[FileFailure]:
+        """Files that should have been usable."""
+        return [each for each in self.failures if each.status is not FileStatus.UNSUPPORTED]
+
+    @property
+    def unsupported(self) -> list[FileFailure]:
+        """Files of kinds that the space does not read."""
+        return [each for each in self.failures if each.status is FileStatus.UNSUPPORTED]
+
+    @property
+    def unsupported_kinds(self) -> dict[str, int]:
+        """How many of :attr:`unsupported` by the ending of their names, most frequent first."""
+        endings = (Path(each.source).suffix.lower() for each in self.unsupported)
+        return dict(Counter(ending or "no ending" for ending in endings).most_common())
+
+    def to_json(self) -> dict[str, object]:
+        """For machines."""
+        return {
+            "added": len(self.added),
+            "unchanged": self.unchanged,
+            "moved": [{"path": a, "from": b} for a, b in self.moved],
+            "copies": [{"path": a, "same_as": b} for a, b in self.copies],
+            "near_duplicates": [{"a": a, "b": b, "cosine": round(c, 4)} for a, b, c in self.near],
+            "gone": self.gone,
+            "replaced": len(self.dropped),
+            "broken": [failure.to_json() for failure in self.broken],
+            "unsupported": [failure.to_json() for failure in self.unsupported],
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten, and what was not.
+
+    Attributes:
+        items: Ids of the items that were removed.
+        files: Paths that the store no longer knows.
+        kept: Files that were named, each with another file that holds the same content and was
+            not named: the item stays, and the other file is its source.
+    """
+
+    items: Sequence[str]
+    files: Sequence[str]
+    kept: Sequence[tuple[str, str]] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def to_json(self) -> dict[str, object]:
+        """For machines."""
+        kept = [{"path": path, "same_as": other} for path, other in self.kept]
+        return {"removed": len(self.items), "files": list(self.files), "kept": kept}
