@@ -6,7 +6,9 @@ The store holds jittered copies of the starter space's own vectors. The bare enc
 and scorer run in one process, as a loop over the same queries: once with the exact scorer over
 all rows, once with the index, one search a view. Server and loops take turns.
 The load comes from another process with one thread. With ``--page`` a store of drawn pictures is
-indexed, and Chromium types, waits and scrolls.
+indexed, and Chromium types, waits and scrolls. With ``--soak SECONDS`` people search for so long
+while a folder is indexed and 400 streams follow; before that, 20 callers ask for explanations of
+the longest text and leave. ``--only-soak`` leaves out the rest.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import argparse
 import asyncio
 import contextlib
 import itertools
-import json
 import os
 import re
 import shutil
@@ -32,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from _callers import COLOURS, QUERIES, THINGS, explain_and_leave, load, message, soaked, told
 from _machine import spread, write
 from _needs import STARTER, need
 from isthmus.core.linalg import l2_normalize
@@ -40,14 +42,10 @@ from isthmus.store import Entry, HubnessCorrection
 from isthmus.store.scorer import best, products
 from isthmus.tasks import Store
 
-SEED, CLIENTS, HALF = 0, 16, 200
+SEED, CLIENTS, HALF, STREAMS, EXPLAINED = 0, 16, 200, 400, 20
+_FILES_A_SECOND = 30
+"""To be indexed while people search: more than this machine can."""
 SHARES = {"image": 0.6, "text": 0.3, "audio": 0.1}
-COLOURS = ("red", "green", "blue", "yellow", "black", "white", "brown", "old", "small", "large")
-THINGS = ("cat", "dog", "boat", "car", "tree", "house", "bird", "fish", "flower", "train")
-PLACES = ("on a hill", "at sea", "in the rain", "by night", "in a garden", "on a road", "alone")
-QUERIES = [
-    f"a {colour} {thing} {place}" for colour in COLOURS for thing in THINGS for place in PLACES
-]
 
 
 def fill(folder: Path, n: int) -> None:
@@ -94,44 +92,6 @@ def serving(folder: Path, *options: str) -> Iterator[tuple[str, int]]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-
-
-def message(words: str) -> bytes:
-    """A search as bytes on the wire."""
-    body = json.dumps({"query": words, "k": 10}).encode()
-    head = f"POST /api/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Content-Type: application/json\r\n\r\n".encode() + body
-
-
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sent: bytes) -> bytes:
-    """One answer over a connection that stays open: its first line."""
-    writer.write(sent)
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head)
-    assert length, head
-    await reader.readexactly(int(length[1]))
-    return head.partition(b"\r\n")[0]
-
-
-async def load(host: str, port: int, clients: int, seconds: float) -> tuple[list[float], int]:
-    """Milliseconds of every answer, and how many were no answers, of clients that never rest."""
-    texts = itertools.cycle(QUERIES)
-    end = time.perf_counter() + seconds
-    took: list[float] = []
-    errors = 0
-
-    async def client() -> None:
-        nonlocal errors
-        reader, writer = await asyncio.open_connection(host, port)
-        while time.perf_counter() < end:
-            start = time.perf_counter()
-            line = await ask(reader, writer, message(next(texts)))
-            took.append((time.perf_counter() - start) * 1e3)
-            errors += b"200" not in line
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return took, errors
 
 
 class Bare:
@@ -298,6 +258,86 @@ def page(root: Path, n: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def crowds(root: Path, seconds: float, rows: int) -> dict[str, Any]:
+    """What searchers wait for beside explanations, and beside streams and indexing."""
+    from indexing import draw
+
+    files = root / "soak"
+    draw(files, int(_FILES_A_SECOND * seconds))
+    with serving(root / "store", "--allow", str(files)) as (host, port):
+        asyncio.run(load(host, port, 2, 3.0))
+        idle = {n: asyncio.run(load(host, port, n, min(seconds, 20.0)))[0] for n in (1, CLIENTS)}
+        calm = {n: float(np.percentile(took, 99)) for n, took in idle.items()}
+        results: dict[str, Any] = {"rows": rows, "idle_p99_ms": calm}
+        item = asyncio.run(_an_item(host, port, files))
+        for clients in (1, CLIENTS):
+            found, took, wrong = asyncio.run(_explained(host, port, item, clients))
+            busy = float(np.percentile(took, 99))
+            time.sleep(5.0)
+            results[f"explanations_{clients}_clients"] = {
+                "answers": dict(found),
+                "errors": wrong,
+                "p99_ms": busy,
+                "ratio": busy / calm[clients],
+                "server_cpu_5_s_later": _cpu_share(),
+            }
+        print(results, flush=True)
+        made = asyncio.run(
+            soaked(host, port, files, clients=CLIENTS, streams=STREAMS, seconds=seconds)
+        )
+        results["soak"] = {**made, "seconds": seconds, "ratio": made["p99_ms"] / calm[CLIENTS]}
+    return results
+
+
+async def _an_item(host: str, port: int, files: Path) -> str:
+    """Index one file and name its item."""
+    one = next(files.rglob("*.png"))
+    job = await told(host, port, "/api/jobs", {"paths": [str(one)]})
+    while job["state"] == "running":
+        await asyncio.sleep(0.2)
+        job = await told(host, port, f"/api/jobs/{job['id']}")
+    listed = await told(host, port, "/api/items?view=image&limit=1")
+    return str(listed["items"][0]["id"])
+
+
+async def _explained(host: str, port: int, item: str, clients: int) -> tuple[Any, list[float], int]:
+    """Searches of twelve seconds; after one of them, explanations whose callers leave at five."""
+
+    async def explained() -> Any:
+        await asyncio.sleep(1.0)
+        return await explain_and_leave(host, port, item, EXPLAINED, 5.0)
+
+    found, (took, wrong) = await asyncio.gather(explained(), load(host, port, clients, 12.0))
+    return found, took, wrong
+
+
+def _cpu_share() -> float:
+    """Of one core, what the children of this process use in two seconds."""
+    import psutil
+
+    family = psutil.Process().children(recursive=True)
+    used = [sum(sum(each.cpu_times()[:2]) for each in family)]
+    time.sleep(2.0)
+    used.append(sum(sum(each.cpu_times()[:2]) for each in family))
+    return (used[1] - used[0]) / 2.0
+
+
+def speed(store: Path, rounds: int, seconds: float) -> dict[str, Any]:
+    """How fast it answers, and what half-sent requests change about that."""
+    bare = Bare(store)
+    results: dict[str, Any] = {}
+    with serving(store) as (host, port):
+        asyncio.run(load(host, port, 2, 3.0))
+        for name, measure in (
+            ("latency", lambda: latency(host, port, bare, rounds)),
+            ("half_sent", lambda: half_sent(host, port, rounds)),
+            ("throughput", lambda: throughput(host, port, bare, rounds, seconds)),
+        ):
+            results[name] = measure()
+            print(results[name], flush=True)
+    return results
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -306,6 +346,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--page", type=int, default=10_000, help="items of the page; 0: no page")
+    parser.add_argument("--soak", type=float, default=0.0, help="seconds; 300 are usual")
+    parser.add_argument("--only-soak", action="store_true", help="leave out the rest")
     options = parser.parse_args()
     need(
         encoders=STARTER,
@@ -318,17 +360,12 @@ def main() -> None:
     results: dict[str, Any] = {"seed": SEED, "rows": options.rows}
     try:
         fill(root / "store", options.rows)
-        bare = Bare(root / "store")
-        with serving(root / "store") as (host, port):
-            asyncio.run(load(host, port, 2, 3.0))
-            results["latency"] = latency(host, port, bare, options.rounds)
-            print(results["latency"], flush=True)
-            results["half_sent"] = half_sent(host, port, options.rounds)
-            print(results["half_sent"], flush=True)
-            found = throughput(host, port, bare, options.rounds, options.seconds)
-            results["throughput"] = found
-            print(found, flush=True)
-        if options.page:
+        if not options.only_soak:
+            results |= speed(root / "store", options.rounds, options.seconds)
+        if options.soak:
+            results["soak"] = crowds(root, options.soak, options.rows)
+            print(results["soak"], flush=True)
+        if options.page and not options.only_soak:
             results["page"] = page(root, options.page, options.rounds)
             print(results["page"], flush=True)
         if options.json:

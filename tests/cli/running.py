@@ -26,9 +26,11 @@ class Done:
     stderr: str
 
 
-def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Done:
+def run(
+    *arguments: str | Path, cwd: Path | None = None, encoding: str = "utf-8", **environment: str
+) -> Done:
     """Run ``isthmus`` with arguments as typed; what it does not catch is raised here."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["isthmus", *map(str, arguments)])
         if cwd is not None:
@@ -38,6 +40,7 @@ def run(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
         code = guarded(app)
     said = []
     for stream in (out, err):
-        stream.seek(0)
-        said.append(stream.read())
+        stream.flush()
+        stream.buffer.seek(0)
+        said.append(stream.buffer.read().decode(encoding))
     return Done(code, *said)

@@ -300,3 +300,12 @@ def test_a_caption_in_another_encoding_says_so(tmp_path: Path) -> None:
     (tmp_path / "dog.txt").write_text("a dog")
     done = isthmus("data", "show", tmp_path)
     assert "not UTF-8" in done.stderr and "cat.txt" in done.stderr
+
+
+def test_output_that_is_not_utf8_shows_what_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "Mädchen 猫.tsv"
+    path.write_text("id\ttext\n0\ta girl\n", encoding="utf-8")
+    for encoding, shown in (("ascii", "M?dchen ?.tsv"), ("latin-1", "Mädchen ?.tsv")):
+        done = running.run("data", "show", path, encoding=encoding, COLUMNS="120")
+        assert done.returncode == 0, done.stderr
+        assert shown in done.stdout

@@ -179,3 +179,90 @@ def test_tables_of_nothing(folder: Path) -> None:
     (folder / "latin.csv").write_bytes("text\ncafé\n".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8"):
         table.load(folder / "latin.csv")
+
+
+def lost(path: Path) -> list[str]:
+    return [f"{each.source}: {each.reason}" for each in table.load(path).skipped]
+
+
+def captions(path: Path) -> list[tuple[str, ...]]:
+    return [record.items["text"].captions for record in table.load(path).records]
+
+
+def test_tabs_know_no_quotes(folder: Path) -> None:
+    rows = ["0\tzero", '1\t"seven inches is long', "2\ttwo", '3\t"open', '4\t"closed"']
+    path = write(folder / "one.tsv", "id\ttext\n" + "\n".join(rows) + "\n")
+    found = [("zero",), ('"seven inches is long',), ("two",), ('"open',), ('"closed"',)]
+    assert captions(path) == found
+    assert lost(path) == []
+
+
+def test_a_quote_that_never_closes_is_named_and_costs_no_row(folder: Path) -> None:
+    rows = ["0,zero", '1,"seven inches', "2,two", '3,"open 3', "4,four"]
+    path = write(folder / "quote.csv", "id,text\n" + "\n".join(rows) + "\n")
+    found = [("zero",), ('"seven inches',), ("two",), ('"open 3',), ("four",)]
+    assert captions(path) == found
+    first, second = lost(path)
+    assert first.startswith("row 2 (line 3): a quote opens that does not close")
+    assert second.startswith("row 4 (line 5): a quote opens that does not close")
+
+
+def test_a_row_that_fits_in_no_way_is_left_out_and_named(folder: Path) -> None:
+    path = write(folder / "q.csv", 'id,text\n0,zero\n1,"a, b, c\n2,two\n')
+    assert captions(path) == [("zero",), ("two",)]
+    assert "row 2 (line 3)" in lost(path)[0]
+    assert "left out" in lost(path)[0]
+
+
+def test_cells_over_several_lines_are_read_and_told_where_they_look_like_rows(
+    folder: Path,
+) -> None:
+    path = write(folder / "lines.csv", 'id,text\n0,"a\nb"\n1,"open\n2,two"\n3,"x ""y"" z"\n')
+    assert captions(path) == [("a\nb",), ("open\n2,two",), ('x "y" z',)]
+    assert lost(path) == [
+        "row 2 (lines 4–5): a cell in quotes holds lines that look like rows; if they are, close "
+        "its quote in line 4"
+    ]
+
+
+def test_columns_of_one_name_both_count(folder: Path) -> None:
+    path = write(folder / "twice.csv", "id,caption,caption\n0,first words,second words\n")
+    assert captions(path) == [("first words", "second words")]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found(folder: Path, separator: str) -> None:
+    text = "image-name;x,text\n".replace("image-name;x,", f"id{separator}")
+    path = write(folder / "s.csv", text + f"a{separator}a red thing\n")
+    assert captions(path) == [("a red thing",)]
+
+
+def test_a_spreadsheet_may_name_the_separator(folder: Path) -> None:
+    path = write(folder / "s.csv", "sep=;\nid;text\na;one, two\n")
+    assert captions(path) == [("one, two",)]
+
+
+def test_one_long_cell_costs_no_other_row(folder: Path) -> None:
+    path = write(folder / "long.csv", 'id,text\na,"' + "x" * 140_000 + '"\nb,fine\n')
+    assert captions(path)[-1] == ("fine",)
+
+
+def test_cells_without_a_column_are_named(folder: Path) -> None:
+    path = write(folder / "more.csv", "id,text\na,one,lost\nb,two,\n")
+    assert captions(path) == [("one",), ("two",)]
+    assert lost(path) == ["row 1 (line 2): has 3 cells, the header has 2; left out: lost"]
+
+
+def test_a_vector_with_a_hole_is_named(folder: Path) -> None:
+    rows = [{"text": f"t{i}", "v": [None if i == 1 else 1.0, 2.0, float(i)]} for i in range(3)]
+    rows.append({"text": "t3", "v": "words"})
+    path = write(folder / "n.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    data = table.load(path)
+    assert ["v" in record.items for record in data.records] == [True, False, True, False]
+    assert [each.source for each in data.skipped] == ["row 2", "row 4"]
+
+
+def test_a_key_that_comes_twice_is_named(folder: Path) -> None:
+    path = write(folder / "k.jsonl", '{"text": "a", "text": "b"}\n{"text": "c"}\n')
+    assert captions(path) == [("c",)]
+    assert lost(path) == ["row 1: is not JSON (the key 'text' is there twice)"]

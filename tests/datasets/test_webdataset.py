@@ -100,8 +100,10 @@ def test_bad_members_are_listed(tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="same id 'a'"):
-        load(write(tmp_path / "a.tar", [("a.txt", b"1"), ("b.txt", b"2"), ("a.txt", b"3")]))
+    twice = load(write(tmp_path / "a.tar", [("a.txt", b"1"), ("b.txt", b"2"), ("a.txt", b"3")]))
+    assert [(each.source, each.reason) for each in twice.skipped] == [
+        ("a.txt", "is there twice; the first one is kept")
+    ]
     with pytest.raises(DataError, match="more than 10 bytes"):
         load(write(tmp_path / "a.tar", SHARD), max_total_bytes=10)
     with pytest.raises(DataError, match="contains nothing that can be used"):
@@ -116,3 +118,21 @@ def test_an_ending_of_two_parts_names_a_view(tmp_path: Path) -> None:
     (record,) = load(write(tmp_path / "a.tar", members)).records
     found = {view: item.modality for view, item in record.items.items()}
     assert found == {"front": "image", "back": "image", "text": "text"}
+
+
+def test_what_macos_adds_is_passed_over(tmp_path: Path) -> None:
+    double = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
+    members = [("./._cat.png", double), ("./cat.png", png("red")), ("./._cat.txt", double)]
+    data = load(write(tmp_path / "mac.tar", [*members, ("./cat.txt", b"cat")]))
+    assert [(r.id, sorted(r.items)) for r in data.records] == [("cat", ["image", "text"])]
+    assert not data.skipped
+
+
+def test_members_are_joined_wherever_they_lie(tmp_path: Path) -> None:
+    members = [("a.png", png("red")), ("b.png", png("blue")), ("a.txt", b"a"), ("b.txt", b"b")]
+    data = load(write(tmp_path / "unsorted.tar", members))
+    assert [(r.id, r.items["text"].captions) for r in data.records] == [
+        ("a", ("a",)),
+        ("b", ("b",)),
+    ]
+    assert decode(data.records[1].items["image"]).getpixel((0, 0)) == (0, 0, 255)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isthmus.encoders.parts import AdditiveParts, RemovableParts
-from isthmus.encoders.words import caption_parts, characters, joined, split
+from isthmus.encoders.words import MOST, caption_parts, characters, joined, split
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,37 @@ def test_several_captions_are_a_sum() -> None:
     assert isinstance(parts, AdditiveParts)
     np.testing.assert_allclose(parts.total, spelled([captions])[0], atol=1e-6)
     assert [(p.text, p.caption) for p in parts.places] == [("a b", 0), ("c", 1), ("c c a", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [("ab " * 5000, 254), ("a" * 10_000, 256), ("猫" * 10_000, 256), ("a b", 3)],
+    ids=["blanks", "one word", "no blanks", "short"],
+)
+def test_of_a_long_text_the_beginning_is_split(text: str, end: int) -> None:
+    longest: list[int] = []
+
+    def seen(items: list[tuple[str, ...]]) -> np.ndarray:
+        longest.append(max(len(caption) for item in items for caption in item))
+        return spelled(items)
+
+    parts = caption_parts((text,), seen)
+    assert isinstance(parts, RemovableParts)
+    assert parts.places[-1].end == end and len(parts.places) <= MOST
+    left = len(text) - end
+    assert (parts.rest is None) == (left == 0)
+    if parts.rest is not None:
+        assert parts.rest.label == f"… and {left:,} more characters"
+    parts.native(np.ones((1, len(parts.places)), dtype=bool), np.zeros(3))
+    assert longest == [len(text[:end].strip())]
+    assert parts.batch == 256 // end
+
+
+def test_of_many_captions_the_last_count_as_one() -> None:
+    captions = tuple("abc"[n % 3] * (n % 5 + 1) for n in range(100))
+    parts = caption_parts(captions, spelled)
+    assert isinstance(parts, AdditiveParts)
+    assert [place.text for place in parts.places] == [*captions[:40], "… and 60 more captions"]
+    np.testing.assert_allclose(parts.total, spelled([captions])[0], atol=1e-6)
+    np.testing.assert_allclose(parts.shares.sum(axis=0), 1)
+    np.testing.assert_allclose(parts.shares[-1], 0.6)

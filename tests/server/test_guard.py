@@ -23,7 +23,8 @@ from tests.waiting import PATIENCE, until
 
 from isthmus.core.errors import InputError
 from isthmus.server import Settings
-from isthmus.server.guard import Guard, _Place
+from isthmus.server.admission import Work
+from isthmus.server.guard import Guard
 from isthmus.server.metrics import Metrics
 from isthmus.space import Space
 from isthmus.tasks import Store
@@ -112,7 +113,7 @@ def test_another_name_is_refused(client: TestClient, host: str) -> None:
     assert got.status_code == 403 and "name" in got.json()["message"]
 
 
-def status_of(*headers: tuple[str, str], **options: Any) -> int:
+def status_of(*headers: tuple[str, str], server: str = "127.0.0.1", **options: Any) -> int:
     """What the guard says to a request with these headers, as they are."""
     sent: list[Any] = []
 
@@ -127,7 +128,8 @@ def status_of(*headers: tuple[str, str], **options: Any) -> int:
         sent.append(message)
 
     raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers]
-    scope = {"type": "http", "method": "GET", "headers": raw_headers}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": raw_headers}
+    scope["server"] = (server, 8765)
     guard = Guard(app, Settings(**options), Metrics(dict))
     # In a thread: a browser test of this process may have left its event loop running here.
     with ThreadPoolExecutor(1) as pool:
@@ -338,8 +340,8 @@ def guard_of(client: TestClient) -> Any:
 
 def test_a_crowd_is_told_to_come_back(space: Space) -> None:
     with asked(Store.in_memory(space), at_once=1) as client:
-        guard = guard_of(client)
-        place = _Place(guard, "somebody")
+        room = guard_of(client).room
+        place = room.place("somebody", Work(1))
         place.take()
         got = client.get("/api/health")
         assert got.status_code == 429 and got.headers["retry-after"] == "1"
@@ -350,11 +352,11 @@ def test_a_crowd_is_told_to_come_back(space: Space) -> None:
 
 def test_one_address_leaves_room_for_others(space: Space) -> None:
     with asked(Store.in_memory(space), at_once=8, at_once_each=1) as client:
-        guard = guard_of(client)
-        place = _Place(guard, "testclient")
+        room = guard_of(client).room
+        place = room.place("testclient", Work(1))
         place.take()
         assert client.get("/api/health").status_code == 429
-        _Place(guard, "another").take()
+        room.place("another", Work(1)).take()
         place.leave()
         assert client.get("/api/health").status_code == 200
 

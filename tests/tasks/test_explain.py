@@ -242,3 +242,42 @@ def test_tux_paint_with_the_starter_encoders() -> None:
     article, colour, animal = english.query.values
     assert min(colour, animal) > 0.05 and abs(article) < min(colour, animal)
     assert kangaroo.id in [pair.id for pair in english.leaning(2)]
+
+
+def test_a_long_text_costs_no_more_than_its_beginning(spaces: dict[str, Space]) -> None:
+    space = spaces["ridge"]
+    short = " ".join(f"red star {n}" for n in range(40))[:256]
+    long = (short + " a large blue circle" * 1000)[:10_000]
+    steps: dict[str, list[tuple[str, int, int]]] = {short: [], long: []}
+    for text, told in steps.items():
+        found = explain(
+            space,
+            text,
+            TEXT,
+            "a red star",
+            TEXT,
+            progress=lambda *step, told=told: told.append(step),
+        )
+        check(found)
+    assert [step[2] for step in steps[short] if step[0] == "weigh parts"] != []
+    assert len(steps[long]) <= len(steps[short])
+    rest = found.query.places[-1]
+    assert rest.label == f"… and {10_000 - found.query.places[-2].end:,} more characters"
+    assert found.query.errors[-1] == 0 and "the rest counts as one part" in found.query.method
+    beginning = explain(space, long[: found.query.places[-2].end], TEXT, "a red star", TEXT)
+    assert found.query.values[-1] == pytest.approx(found.score - beginning.score, abs=1e-6)
+
+
+def test_who_is_told_of_progress_can_end_an_explanation(spaces: dict[str, Space]) -> None:
+    steps = 0
+
+    def leave(phase: str, done: int, total: int) -> None:
+        nonlocal steps
+        steps += phase == "weigh parts"
+        if steps == 3:
+            raise KeyboardInterrupt
+
+    text = " ".join(f"star{n}" for n in range(40))
+    with pytest.raises(KeyboardInterrupt):
+        explain(spaces["ridge"], text, TEXT, "a red star", TEXT, progress=leave)
+    assert steps == 3

@@ -197,3 +197,24 @@ def test_four_times_the_text_takes_about_four_times_the_steps(typed: str) -> Non
         return count
 
     assert steps(typed * 4) <= 4.5 * steps(typed) + 200
+
+
+def test_bytes_of_the_shell_are_letters_again() -> None:
+    typed = "猫".encode().decode("ascii", "surrogateescape")
+    assert str(Query.parse(typed)) == '"猫"'
+    assert str(Query.parse("a\ud800b")) == '"ab"'
+
+
+@pytest.mark.parametrize("name", ["a\ud800", "a\0b", "~nobody-of-that-name/a", "x" * 5000])
+def test_what_cannot_be_a_file_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        Query.parse(f'file:"{name}"')
+    with pytest.raises(InputError):
+        Query.file(name)
+
+
+def test_parts_and_wordings_are_counted() -> None:
+    assert len(Query.parse(" + ".join(["a"] * 64)).terms) == 64
+    for text in (" + ".join(["a"] * 65), "|".join(['"a"'] * 65)):
+        with pytest.raises(InputError, match=r"has 64 (parts|wordings) at most"):
+            Query.parse(text)

@@ -49,7 +49,7 @@ __all__ = [
     "make",
 ]
 
-ALIGNERS: Registry[type[Aligner]] = Registry("aligner")
+ALIGNERS: Registry[type[Aligner]] = Registry("aligner", Aligner)
 for _aligner in (Adversarial, Anchors, CCA, Contrastive, KernelCCA, Procrustes, Ridge, Unpaired):
     ALIGNERS.add(_aligner.name, f"{_aligner.__module__}:{_aligner.__name__}")
 

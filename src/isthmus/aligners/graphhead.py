@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.neighbours import edge_weights, nearest
-from isthmus.aligners.state import Arrays, Document, State, with_direction
+from isthmus.aligners.state import Arrays, Document, State, numbers, require, with_direction
 from isthmus.core.linalg import F32, Array, l2_normalize
-from isthmus.core.validate import check_vectors
+from isthmus.core.validate import check_vectors, fitting
 
 _BLOCK = 2048
 """Items mapped at once, which bounds memory."""
+_MOST_LAYERS = 64
 
 
 class Joint(NamedTuple):
@@ -53,6 +55,22 @@ class Correction(NamedTuple):
     biases: Sequence[F32]
     out: F32
     states: Sequence[F32]
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    k: int
+    gamma: float
+    unit: float
+    restart: float
+    layers: int
+
+    def check(self) -> None:
+        """Refuse numbers that no graph has."""
+        require(self.k >= 1, "k must be at least 1")
+        require(self.gamma >= 0 and self.unit > 0, "gamma and unit must not be negative")
+        require(0 <= self.restart <= 1, "restart must be 0 to 1")
+        require(0 <= self.layers <= _MOST_LAYERS, f"at most {_MOST_LAYERS} layers")
 
 
 class GraphHead:
@@ -169,28 +187,29 @@ class GraphHead:
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> GraphHead:
         """The head that :meth:`state` described."""
-        joint = Joint(
-            tensors["centre"],
-            tensors["bank"],
-            tensors["degree"],
-            document["k"],
-            document["gamma"],
-            document["unit"],
-        )
-        layers = range(document["layers"])
+        own = numbers(_Numbers, document)
+        own.check()
+        layers = range(own.layers)
+        shapes = {"mean": "d", "weight": "dc", "centre": "d", "bank": "nd", "degree": "n"}
+        shapes |= {"state": "nc"} | ({"project": "cw", "out": "wc"} if layers else {})
+        for layer in layers:
+            shapes |= {f"weights.{layer}": "ww", f"biases.{layer}": "w", f"states.{layer}": "nw"}
+        found = fitting(tensors, **shapes)
+        require(bool((found["degree"] >= 0).all()), "degrees must not be negative")
+        joint = Joint(found["centre"], found["bank"], found["degree"], own.k, own.gamma, own.unit)
         net = None
         if layers:
             weights, biases, states = (
-                [tensors[f"{name}.{layer}"] for layer in layers]
+                [found[f"{name}.{layer}"] for layer in layers]
                 for name in ("weights", "biases", "states")
             )
-            net = Correction(tensors["project"], weights, biases, tensors["out"], states)
+            net = Correction(found["project"], weights, biases, found["out"], states)
         return cls(
-            tensors["mean"],
-            tensors["weight"],
+            found["mean"],
+            found["weight"],
             joint,
-            tensors["state"],
-            restart=document["restart"],
+            found["state"],
+            restart=own.restart,
             correction=net,
         )
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from isthmus.aligners.graphhead import GraphHead
-from isthmus.aligners.state import Arrays, Document, State, with_direction
+from isthmus.aligners.state import Arrays, Document, State, numbers, require, with_direction
 from isthmus.core.artifact import Tensors
 from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F32, Array, Floats, l2_normalize
-from isthmus.core.validate import check_vectors
+from isthmus.core.validate import check_vectors, fitting, split_names
 
 
 class LinearHead:
@@ -51,7 +52,8 @@ class LinearHead:
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> LinearHead:
         """The head that :meth:`state` described."""
-        return cls(tensors["mean"], tensors["weight"])
+        numbers(_Nothing, document)
+        return cls(**fitting(tensors, mean="d", weight="dk"))
 
 
 class AnchorHead:
@@ -104,7 +106,9 @@ class AnchorHead:
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> AnchorHead:
         """The head that :meth:`state` described."""
-        return cls(tensors["mean"], tensors["anchors"], k=document["k"], power=document["power"])
+        own = numbers(_AnchorNumbers, document)
+        require(own.k >= 1 and own.power > 0, "k must be at least 1, and power positive")
+        return cls(**fitting(tensors, mean="d", anchors="nd"), k=own.k, power=own.power)
 
 
 class MLPHead:
@@ -172,14 +176,10 @@ class MLPHead:
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> MLPHead:
         """The head that :meth:`state` described."""
-        return cls(
-            tensors["mean"],
-            tensors["centres"],
-            tensors["weight"],
-            tensors["bias"],
-            sharpness=document["sharpness"],
-            linear=document["linear"],
-        )
+        own = numbers(_MLPNumbers, document)
+        require(own.sharpness >= 0, "sharpness must not be negative")
+        arrays = fitting(tensors, mean="d", centres="md", weight="mk", bias="k")
+        return cls(**arrays, sharpness=own.sharpness, linear=own.linear)
 
 
 def gaussian_units(cosines: Floats, *, sharpness: float, linear: float) -> Floats:
@@ -245,12 +245,48 @@ class ConcatHead:
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> ConcatHead:
         """The head that :meth:`state` described."""
-        parts = []
-        for index, part in enumerate(document["parts"]):
-            prefix = f"{index}."
-            own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-            parts.append(head_from_state(part["kind"], part["state"], own))
-        return cls(parts, document["weights"])
+        own = numbers(_ConcatNumbers, document)
+        arrays = split_names(tensors)
+        parts = [
+            head_from_state(part.kind, part.state, arrays.pop(str(place), {}))
+            for place, part in enumerate(own.parts)
+        ]
+        require(not arrays, "it has arrays of no part")
+        require(
+            len(own.weights) == len(parts) > 0 and all(0 < w <= 1 for w in own.weights),
+            "need a weight for each part, in 0 to 1",
+        )
+        require(len({part.input_dim for part in parts}) == 1, "its parts take different vectors")
+        return cls(parts, own.weights)
+
+
+@dataclass(frozen=True)
+class _Nothing:
+    """A head that keeps no numbers as JSON."""
+
+
+@dataclass(frozen=True)
+class _AnchorNumbers:
+    k: int
+    power: float
+
+
+@dataclass(frozen=True)
+class _MLPNumbers:
+    sharpness: float
+    linear: float
+
+
+@dataclass(frozen=True)
+class _Part:
+    kind: str
+    state: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class _ConcatNumbers:
+    weights: tuple[float, ...]
+    parts: tuple[_Part, ...]
 
 
 _Kind = type[LinearHead | AnchorHead | MLPHead | ConcatHead | GraphHead]
@@ -263,12 +299,13 @@ def head_from_state(kind: str, document: Document, tensors: Tensors) -> Head:
     """Rebuild a head of any kind.
 
     Raises:
-        ArtifactError: If this release knows no such kind.
+        ArtifactError: If this release knows no such kind, or numbers or arrays do not fit.
     """
     if kind not in _KINDS:
-        raise ArtifactError(f"unknown kind of head {kind!r}; this release knows {sorted(_KINDS)}")
-    arrays = {name: np.asarray(x, dtype=np.float32) for name, x in tensors.items()}
-    return _KINDS[kind].from_state(document, arrays)
+        raise ArtifactError(
+            f"unknown kind of head {kind!r:.80}; this release knows {sorted(_KINDS)}"
+        )
+    return _KINDS[kind].from_state(document, tensors)
 
 
 def _unit(x: Floats) -> F32:

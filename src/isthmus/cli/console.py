@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,6 +70,12 @@ SPACE_OPTION = typer.Option(
     metavar="DIR",
     help="Folder of a space. Default: the space of the store, or the starter space.",
 )
+TRUST_OPTION = typer.Option(
+    None,
+    "--trust",
+    metavar="PACKAGE",
+    help="Package of yours whose encoders the space may use. Its code is run. Repeatable.",
+)
 
 
 def allow_megapixels(most: float | None) -> None:
@@ -84,6 +91,9 @@ def allow_megapixels(most: float | None) -> None:
 
 def guarded(app: Callable[..., object]) -> int:
     """Run the command line and turn its end into an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows "?"
+            stream.reconfigure(errors="replace")
     try:
         app()
     except IsthmusError as error:

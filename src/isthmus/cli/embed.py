@@ -14,6 +14,7 @@ from isthmus.cli.console import (
     EXIT_PARTLY,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     check_output,
     err,
@@ -40,6 +41,7 @@ def command(
         None, "--out", "-o", help="Write vectors and their sources to this .npz file."
     ),
     cache: bool = CACHE_OPTION,
+    trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -57,7 +59,7 @@ def command(
         )
     check_output(output)
     allow_megapixels(max_megapixels)
-    loaded = spaces.Space.load(space)
+    loaded = spaces.Space.load(space, trust=trust or ())
     view, things = _inputs(loaded, inputs, view)
     with progress_bar(quiet=as_json) as progress:
         done = loaded.embed(

@@ -13,6 +13,7 @@ from isthmus.cli.console import (
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     check_output,
     list_left_out,
@@ -35,6 +36,7 @@ def command(
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a space on DATA, in every direction and with both read-outs.
@@ -47,7 +49,7 @@ def command(
 
     check_output(report)
     allow_megapixels(max_megapixels)
-    loaded = Space.load(space)
+    loaded = Space.load(space, trust=trust or ())
     dataset = load_data(data, data_option, column, loaded.modalities)
     shared = [m for m in dataset.views if m in loaded.views]
     if len(shared) < 2:

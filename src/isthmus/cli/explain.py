@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     check_output,
     out,
@@ -61,6 +62,7 @@ def command(
         0, help="Seed for the order of the parts, if there are too many to try all orders."
     ),
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show which words, cells, moments and training pairs make up the score of QUERY and ITEM."""
@@ -73,7 +75,7 @@ def command(
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")
     records = _records(data)
-    with _opened(store, space, stored=stored) as opened:
+    with _opened(store, space, stored=stored, trust=trust or ()) as opened:
         known = opened.space.modalities
         asked, found = _thing(query, known, asked_as), _thing(item, known, item_view)
         made = opened.explain(
@@ -93,11 +95,13 @@ def command(
         out().print(f"\nPage in {output}", markup=False)
 
 
-def _opened(store: Path | None, space: str | None, *, stored: bool) -> tasks.Store:
+def _opened(
+    store: Path | None, space: str | None, *, stored: bool, trust: Sequence[str]
+) -> tasks.Store:
     """The store that is meant; where only a space is, an empty one of that space."""
     if store is not None or stored:
-        return open_store(store)
-    return tasks.Store.in_memory(spaces.Space.load(space or "starter"))
+        return open_store(store, trust=trust)
+    return tasks.Store.in_memory(spaces.Space.load(space or "starter", trust=trust))
 
 
 def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | MediaItem:

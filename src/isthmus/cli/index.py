@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     list_left_out,
     list_some,
@@ -64,6 +65,7 @@ def command(
     watch: bool = typer.Option(
         False, "--watch", help="Keep running and index every change, until Ctrl-C."
     ),
+    trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -75,7 +77,7 @@ def command(
     _one_arena()
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
-    with open_store(store, space, create=True) as opened:
+    with open_store(store, space, create=True, trust=trust) as opened:
         chosen = _Chosen(paths, include or (), exclude or (), view or ())
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from isthmus import space as spaces
@@ -10,7 +11,11 @@ from isthmus.core.errors import ArtifactError
 
 
 def open_store(
-    folder: Path | None, space: str | None = None, *, create: bool = False
+    folder: Path | None,
+    space: str | None = None,
+    *,
+    create: bool = False,
+    trust: Sequence[str] | None = None,
 ) -> tasks.Store:
     """The store that a user means.
 
@@ -18,6 +23,7 @@ def open_store(
         folder: Where it is; None is the default store.
         space: Folder of a space, ``"starter"``, or None: that of the store, else the starter.
         create: Whether to make one where there is none.
+        trust: Packages of ``--trust``.
 
     Raises:
         ArtifactError: If there is none and none is to be made.
@@ -29,6 +35,9 @@ def open_store(
             f"there is no store in {place}; make one with: isthmus index PATHS"
             + (f" --store {place}" if folder else "")
         )
+    known = trust or ()
     if space is None:
-        return tasks.Store.open(place, None if there else spaces.Space.load("starter"))
-    return tasks.Store.open(place, spaces.Space.load(space))
+        made = None if there else spaces.Space.load("starter")
+    else:
+        made = spaces.Space.load(space, trust=known)
+    return tasks.Store.open(place, made, trust=known)

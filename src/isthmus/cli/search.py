@@ -12,6 +12,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     err,
     out,
@@ -51,6 +52,7 @@ def command(
         "--thumbnails/--no-thumbnails",
         help="Show pictures in the terminal. Default: if the terminal can.",
     ),
+    trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -59,7 +61,7 @@ def command(
     If nothing matches, the command ends with exit code 5.
     """
     allow_megapixels(max_megapixels)
-    with open_store(store, space) as opened:
+    with open_store(store, space, trust=trust) as opened:
         results = opened.search(" ".join(query), options)
         empty = not len(opened)
     if as_json:

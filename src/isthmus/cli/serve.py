@@ -11,6 +11,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SPACE_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     err,
     out,
@@ -20,6 +21,7 @@ from isthmus.cli.console import (
 def command(
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
+    *,
     host: str = typer.Option("127.0.0.1", help="Address to listen on."),
     port: int = typer.Option(
         8765, min=0, max=65_535, help="Port to listen on; 0 takes any free port."
@@ -32,6 +34,7 @@ def command(
     ),
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
+    trust: list[str] = TRUST_OPTION,
 ) -> None:
     """Serve a store: a page for people, an API, and tools for language models.
 
@@ -65,6 +68,8 @@ def command(
             typer.launch(address)
 
     allow_megapixels(max_megapixels)
-    with open_store(store, space, create=True) as opened:
+    with open_store(store, space, create=True, trust=trust) as opened:
         err().print("[dim]Loading models…[/]")
+        for view in opened.space.views:  # what cannot be loaded is told here, not by the server
+            opened.space.encoder(view)
         serve(opened, settings, ready=ready)

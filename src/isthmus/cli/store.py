@@ -11,6 +11,7 @@ from isthmus.cli.console import (
     EXIT_FAILED,
     JSON_OPTION,
     STORE_OPTION,
+    TRUST_OPTION,
     out,
     print_json,
 )
@@ -25,10 +26,11 @@ def status(
     failed: bool = typer.Option(False, "--failed", help="List files that could not be used."),
     gone: bool = typer.Option(False, "--gone", help="List files that are no longer there."),
     copies: bool = typer.Option(False, "--copies", help="List files with the same content."),
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show what is in a store."""
-    with open_store(store) as opened:
+    with open_store(store, trust=trust) as opened:
         counts, records = opened.status(), list(opened.backend.files().values())
         folder, modalities = opened.folder, opened.space.modalities
     lists: dict[str, list[str]] = {}
@@ -68,6 +70,7 @@ def doctor(
     store: Path | None = STORE_OPTION,
     deep: bool = typer.Option(False, "--deep", help="Read every row and check its checksum."),
     repair: bool = typer.Option(False, "--repair", help="Repair what can be repaired."),
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Check a store for damage, and which media formats cannot be read.
@@ -75,7 +78,7 @@ def doctor(
     With --repair, go back to the last good state and list what is lost. If damage is left, the
     command ends with exit code 1.
     """
-    with open_store(store) as opened:
+    with open_store(store, trust=trust) as opened:
         found = opened.check(deep=deep, repair=repair)
         folder = opened.folder
     left = [each for each in found if not each.repaired]
@@ -114,12 +117,13 @@ def forget(
         None, help="Only items of this view; with nothing else named, all of them. Repeatable."
     ),
     store: Path | None = STORE_OPTION,
+    trust: list[str] = TRUST_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Remove items and their old versions from a store. Your files stay as they are."""
     if not paths and not item and not view:
         raise InputError("name the files or folders to forget, or give --id or --view")
-    with open_store(store) as opened:
+    with open_store(store, trust=trust) as opened:
         removed = opened.forget(paths or (), item or (), views=view or ())
         left = len(opened)
     if as_json:

@@ -15,13 +15,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
 from isthmus.core.linalg import Array
+from isthmus.core.reading import parse_json, parse_tensors, read_file, read_json
 
 FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
@@ -31,9 +36,25 @@ _OLD = "it"
 Tensors = Mapping[str, Array]
 
 
+@dataclass(frozen=True)
+class _Envelope:
+    """What :data:`DOCUMENT` holds."""
+
+    kind: str
+    format_version: int
+    tensors_sha256: str
+    document_sha256: str
+    document: Mapping[str, object]
+
+
 def content_hash(data: bytes) -> str:
     """Hex digest that names content: BLAKE2b, 128 bits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def file_content_hash(file: BufferedReader) -> str:
+    """The same of what an open file holds from where it stands, read in pieces."""
+    return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def fingerprint(document: Mapping[str, Any], tensors: Tensors | None = None) -> str:
@@ -97,8 +118,9 @@ def save_artifact(
             "document_sha256": _document_sha256(json.loads(text)),
             "document": document,
         }
-        text = json.dumps(whole, ensure_ascii=False, indent=1)
-        (staging / DOCUMENT).write_text(text + "\n", encoding="utf-8")
+        written = json.dumps(whole, ensure_ascii=False, indent=1).encode() + b"\n"
+        parse_json(written, f"the document of {folder}")  # what cannot be read is not written
+        (staging / DOCUMENT).write_bytes(written)
         for name, content in (files or {}).items():
             (staging / name).write_text(content, encoding="utf-8")
         for path in staging.iterdir():
@@ -171,31 +193,52 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Ar
         FormatVersionError: If another format version wrote it.
         IntegrityError: If the document or the tensors do not match their checksum.
     """
-    from safetensors.numpy import load_file
-
     folder = _survivor(Path(folder))
-    path = folder / DOCUMENT
-    if not path.is_file():
-        raise ArtifactError(f"{folder} holds no saved {kind} (there is no {DOCUMENT} in it)")
+    path, tensors = folder / DOCUMENT, folder / TENSORS
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-        found, version = whole["kind"], whole["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+        parsed = read_json(path)
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{folder} holds no saved {kind} (there is no {DOCUMENT} in it)"
+        ) from error
+    check_version(parsed, FORMAT_VERSION, path)
+    try:
+        whole = from_document(_Envelope, parsed, str(path))
+    except ArtifactError as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
-    if version != FORMAT_VERSION:
-        raise FormatVersionError(
-            f"{folder} has format {version}, and this release reads format {FORMAT_VERSION}; "
-            "make it again with this release, or use the release that wrote it"
-        )
-    if found != kind:
-        raise ArtifactError(f"{folder} holds a {found}, not a {kind}")
-    document = whole.get("document")
-    if not isinstance(document, dict) or _document_sha256(document) != whole.get("document_sha256"):
+    if whole.kind != kind:
+        raise ArtifactError(f"{folder} holds a {whole.kind:.40}, not a {kind}")
+    if _document_sha256(whole.document) != whole.document_sha256:
         raise IntegrityError(f"{path} is damaged: the checksum of its document does not match")
-    tensors = folder / TENSORS
-    if not tensors.is_file() or file_sha256(tensors) != whole.get("tensors_sha256"):
+    try:
+        data = read_file(tensors)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{tensors} is damaged or missing: there is no such file") from error
+    if hashlib.sha256(data).hexdigest() != whole.tensors_sha256:
         raise IntegrityError(f"{tensors} is damaged or missing: its checksum does not match")
-    return document, load_file(tensors)
+    return dict(whole.document), parse_tensors(data, str(tensors))[1]
+
+
+def check_version(document: Json, version: int, path: Path) -> None:
+    """Refuse a document of another format version than this release reads.
+
+    Args:
+        document: As parsed.
+        version: Of the format that is read.
+        path: Of the file.
+
+    Raises:
+        IntegrityError: If it names none.
+        FormatVersionError: If it names another.
+    """
+    found = document.get("format_version") if isinstance(document, Mapping) else None
+    if type(found) is not int:
+        raise IntegrityError(f"{path} is damaged: it names no format version")
+    if found != version:
+        raise FormatVersionError(
+            f"{path.parent} has format {found}, and this release reads format {version}; make it "
+            "again with this release, or use the release that wrote it"
+        )
 
 
 def write_atomically(path: Path, data: bytes) -> Path:
@@ -255,9 +298,10 @@ def _survivor(folder: Path) -> Path:
 
 def _kind(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["kind"]
-    except (ValueError, KeyError, TypeError):
+        found = read_json(path)
+    except (ArtifactError, FileNotFoundError):
         return None
+    return found.get("kind") if isinstance(found, Mapping) else None
 
 
 def _document_sha256(document: Any) -> str:

@@ -13,7 +13,7 @@ from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
 
-from isthmus.core.errors import ArtifactError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.view import Direction, ViewPair
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -55,8 +55,8 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
 
     Args:
         kind: A dataclass whose fields are annotated with what the document may hold:
-            ``float``, ``str | None``, ``tuple[X, ...]``, ``Mapping[Direction, X]``, ``Literal``
-            or other dataclasses; ``object`` stands for any JSON.
+            ``float``, ``str | None``, ``tuple[X, ...]``, ``tuple[X, Y]``, ``Literal``,
+            ``Mapping[Direction, X]`` or other dataclasses; ``object`` stands for any JSON.
         document: As parsed.
         where: What it is a part of, for messages.
 
@@ -106,6 +106,12 @@ def _read(kind: object, document: Json, where: str) -> object:
         if document not in args:
             raise _unfit(where, f"one of {', '.join(map(repr, args))}", document)
         return document
+    if origin is tuple and args[-1] is not Ellipsis:
+        cells = _expect(list, document, where)
+        if len(cells) != len(args):
+            raise _unfit(where, f"{len(args)} values", document)
+        both = enumerate(zip(args, cells, strict=True))
+        return tuple(_read(each, cell, f"{where}[{i}]") for i, (each, cell) in both)
     if origin is tuple:
         rows = enumerate(_expect(list, document, where))
         return tuple(_read(args[0], row, f"{where}[{i}]") for i, row in rows)
@@ -148,7 +154,10 @@ def _read_object(kind: object, document: Json, where: str) -> object:
     _check_keys(given, hints, where)
     values = {name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
     made: type[object] = get_origin(kind) or typing.cast("type[object]", kind)
-    return made(**values)
+    try:
+        return made(**values)
+    except InputError as error:  # of its __post_init__
+        raise ArtifactError(f"{where}: {error}") from error
 
 
 def _check_keys(given: Mapping[str, Json], needed: Iterable[str], where: str) -> None:

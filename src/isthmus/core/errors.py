@@ -19,7 +19,8 @@ catches all of them and nothing else::
     └── ArtifactError                  a saved folder cannot be read
         ├── FormatVersionError         written by another format version
         ├── IntegrityError             checksum does not match
-        └── FingerprintError           belongs to another encoder or space
+        ├── FingerprintError           belongs to another encoder or space
+        └── UntrustedError             names code that the caller does not trust
 """
 
 from __future__ import annotations
@@ -105,3 +106,7 @@ class IntegrityError(ArtifactError):
 
 class FingerprintError(ArtifactError):
     """Two things that must belong together do not."""
+
+
+class UntrustedError(ArtifactError):
+    """An artefact names code of a package that the caller does not trust; nothing was run."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, cast
+import inspect
+from collections.abc import Iterator, Sequence
+from types import FunctionType
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, UntrustedError
 
 T = TypeVar("T")
 
@@ -23,6 +25,8 @@ class Registry(Generic[T]):
 
     Args:
         kind: What the names stand for, used in messages: ``"encoder"``.
+        contract: What a class that is not registered must declare before it may be called: a
+            protocol, whose members it needs, or a base class.
 
     Example:
         >>> shapes: Registry[type] = Registry("shape")
@@ -31,8 +35,9 @@ class Registry(Generic[T]):
         <class 'list'>
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, contract: type | None = None) -> None:
         self.kind = kind
+        self._contract = contract
         self._targets: dict[str, str] = {}
 
     def add(self, name: str, target: str) -> None:
@@ -49,16 +54,43 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._targets
 
-    def get(self, name: str) -> T:
-        """Import what ``name`` stands for.
+    def check(self, name: str, trust: Sequence[str] | None = None) -> None:
+        """Refuse a name that must not be imported; nothing is imported to find out.
+
+        Args:
+            name: A short id, or ``"package.module:attribute"``.
+            trust: Packages whose code a name from an artefact may stand for; None where the
+                user typed the name.
 
         Raises:
-            InputError: If the name is neither registered nor an importable target.
+            InputError: If the name is neither registered nor a target.
+            UntrustedError: If it is code of a package that is not trusted.
         """
-        target = self._targets.get(name, name)
-        module, colon, attribute = target.partition(":")
-        if not colon or not all(part.isidentifier() for part in module.split(".")):
-            raise InputError(self._unknown(name))
+        module, _ = self._target(name)
+        if trust is None or name in self._targets:
+            return
+        if not any(f"{module}.".startswith(f"{package}.") for package in check_trust(trust)):
+            package = module.partition(".")[0]
+            raise UntrustedError(
+                f"{self.kind} {name!r} is code of the package {package!r}, which you have not "
+                "trusted, so nothing was imported or run. If you know this package and trust it, "
+                f"say so: --trust {package}, or trust=[{package!r}] in Python"
+            )
+
+    def get(self, name: str, *, trust: Sequence[str] | None = None) -> T:
+        """Import what ``name`` stands for.
+
+        Args:
+            name: A short id, or ``"package.module:attribute"``.
+            trust: As for :meth:`check`.
+
+        Raises:
+            InputError: If the name is neither registered nor an importable target, or what it
+                stands for does not declare the contract.
+            UntrustedError: If it is code of a package that is not trusted.
+        """
+        self.check(name, trust)
+        module, attribute = self._target(name)
         try:
             found = importlib.import_module(module)
         except ModuleNotFoundError as error:
@@ -66,15 +98,105 @@ class Registry(Generic[T]):
                 raise
             raise InputError(f"{self.kind} {name!r}: there is no module {error.name!r}") from error
         try:
-            return cast(T, getattr(found, attribute))
+            value = getattr(found, attribute)
         except AttributeError as error:
             raise InputError(f"{self.kind} {name!r}: {module} has no {attribute!r}") from error
+        if self._contract is not None and name not in self._targets:
+            self._check_contract(name, value, functions=trust is None)
+        return cast(T, value)
+
+    def _target(self, name: str) -> tuple[str, str]:
+        module, colon, attribute = self._targets.get(name, name).partition(":")
+        if not colon or not all(part.isidentifier() for part in module.split(".")):
+            raise InputError(self._unknown(name))
+        return module, attribute
+
+    def _check_contract(self, name: str, value: object, *, functions: bool) -> None:
+        """Refuse what would be called and only then found to be something else."""
+        contract = cast(type, self._contract)
+        kind = _returned(value) if functions and isinstance(value, FunctionType) else value
+        if not isinstance(kind, type):
+            also = f", or a function annotated to return an {contract.__name__}"
+            raise InputError(
+                f"{self.kind} {name!r} is a {type(value).__name__} and was not called; need a "
+                f"class{also if functions else ''}"
+            )
+        if kind is value and (inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)):
+            raise InputError(f"{self.kind} {name!r} is abstract; name a class that implements it")
+        if lacks := lacking(kind, contract):
+            raise InputError(
+                f"{self.kind} {name!r} was not called, because {kind.__name__} lacks "
+                f"{', '.join(lacks)}"
+            )
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._targets, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        return f"unknown {self.kind} {name!r}.{hint} Known: {', '.join(self.names())}"
+        return f"unknown {self.kind} {name!r:.200}.{hint} Known: {', '.join(self.names())}"
 
     def describe(self) -> dict[str, Any]:
         """Ids and targets, for ``--json`` listings."""
         return dict(sorted(self._targets.items()))
+
+
+def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of packages whose code may be loaded.
+
+    Raises:
+        InputError: If one of them is no name of a package.
+
+    Example:
+        >>> check_trust("my_package")
+        ('my_package',)
+    """
+    names = (trust,) if isinstance(trust, str) else tuple(trust)
+    for name in names:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise InputError(
+                f"need the name of a package to trust, such as my_package, got {name!r}"
+            )
+    return names
+
+
+def lacking(kind: type, contract: type) -> list[str]:
+    """What a class does not declare of a contract, found without making an object of it.
+
+    Args:
+        kind: The class.
+        contract: A protocol, of which every member must be in the class, annotated there or set
+            by its ``__init__``; or a base class.
+
+    Example:
+        >>> from collections.abc import Sized
+        >>> lacking(dict, Sized), lacking(int, Sized)
+        ([], ['the base class Sized'])
+    """
+    if not getattr(contract, "_is_protocol", False):
+        return [] if issubclass(kind, contract) else [f"the base class {contract.__name__}"]
+    return [name for name in _members(contract) if not _declares(kind, name)]
+
+
+def _members(contract: type) -> list[str]:
+    methods = [name for name, value in vars(contract).items() if isinstance(value, FunctionType)]
+    names = [*inspect.get_annotations(contract), *methods]
+    return [name for name in names if not name.startswith("_")]
+
+
+def _declares(kind: type, name: str) -> bool:
+    return any(
+        name in vars(base) or name in inspect.get_annotations(base) or name in _set_by_init(base)
+        for base in kind.__mro__
+    )
+
+
+def _set_by_init(kind: type) -> tuple[str, ...]:
+    made = vars(kind).get("__init__")
+    return made.__code__.co_names if isinstance(made, FunctionType) else ()
+
+
+def _returned(function: FunctionType) -> object:
+    """What a function declares to return."""
+    try:
+        return get_type_hints(function).get("return")
+    except (NameError, TypeError, AttributeError):  # an annotation that is there for checkers only
+        return None

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import VectorError
+from isthmus.core.errors import ArtifactError, InputError, VectorError
 from isthmus.core.linalg import F32, Array
+
+T = TypeVar("T")
+
+
+MOST_DIMENSIONS = 2**20
+
+
+def check_dim(dim: int, name: str) -> int:
+    """A dimension that vectors can have.
+
+    Raises:
+        InputError: If it is larger than :data:`MOST_DIMENSIONS`.
+    """
+    if dim > MOST_DIMENSIONS:
+        raise InputError(f"{name}: a dimension of {dim} is too large, at most {MOST_DIMENSIONS}")
+    return dim
 
 
 def as_matrix(x: object, *, name: str = "vectors") -> Array:
     """``x`` as a matrix of numbers ``(n, d)``; one vector ``(d,)`` becomes ``(1, d)``.
 
+    Tensors of PyTorch and arrays of JAX are taken too, also in ``bfloat16``.
+
     Raises:
-        VectorError: For anything that is not numbers in rows of one length.
+        VectorError: For anything that is not numbers in rows of one length, and for arrays of
+            which something is masked.
     """
+    if isinstance(x, np.ma.MaskedArray):
+        mask = np.atleast_2d(np.ma.getmaskarray(x))
+        if mask.any():
+            bad = np.asarray(mask.reshape(-1, mask.shape[-1]).any(axis=1))
+            raise VectorError(
+                f"{name}: {rows_at_fault(bad)} masked values; leave these rows out, or fill them "
+                "with array.filled(…)"
+            )
+        x = x.data
     try:
-        array = np.asarray(x)
+        array = _as_array(x)
     except ValueError as error:
         raise VectorError(f"{name}: need rows of one length, got {error}") from error
     if array.dtype.kind not in "fiub":
@@ -67,6 +98,73 @@ def check_vectors(
             "be compared"
         )
     return out
+
+
+def _as_array(x: Any) -> Array:
+    """An array that NumPy knows; ``bfloat16``, which it does not, becomes float32."""
+    if hasattr(x, "detach") and hasattr(x, "cpu"):  # a tensor
+        x = x.detach().cpu()
+        if "bfloat16" in str(getattr(x, "dtype", "")):
+            x = x.float()
+    array = np.asarray(x)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def fitting(tensors: Mapping[str, Array], **shapes: str) -> dict[str, F32]:
+    """Arrays of an artefact, checked to fit one another.
+
+    Args:
+        tensors: By name.
+        **shapes: Of each array that there must be, a letter an axis: ``mean="d", weight="dk"``.
+            Axes of one letter are of one length. Names with a dot are given as ``{name: axes}``.
+
+    Returns:
+        float32, finite, by name.
+
+    Raises:
+        ArtifactError: If one is missing or unknown, is of another shape, or is not finite.
+
+    Example:
+        >>> fitting({"mean": np.zeros(3), "weight": np.zeros((4, 2))}, mean="d", weight="dk")
+        Traceback (most recent call last):
+        isthmus.core.errors.ArtifactError: weight: need the shape (d=3, k), got (4, 2)
+    """
+    if unknown := sorted(set(tensors) - set(shapes)):
+        raise ArtifactError(f"the array {unknown[0]!r:.80} is unknown; need {', '.join(shapes)}")
+    sizes: dict[str, int] = {}
+    found: dict[str, F32] = {}
+    for name, axes in shapes.items():
+        if name not in tensors:
+            raise ArtifactError(f"the array {name!r} is missing")
+        x = np.asarray(tensors[name])
+        fits = len(axes) == x.ndim and all(
+            length > 0 and sizes.setdefault(axis, length) == length
+            for axis, length in zip(axes, x.shape, strict=True)
+        )
+        if not fits:
+            need = ", ".join(f"{a}={sizes[a]}" if a in sizes else a for a in axes)
+            raise ArtifactError(f"{name}: need the shape ({need}), got {x.shape}")
+        if x.dtype.kind != "f":
+            raise ArtifactError(f"{name}: need floats, got {x.dtype}")
+        with np.errstate(over="ignore"):
+            found[name] = x.astype(np.float32, copy=False)
+        if not np.isfinite(found[name]).all():
+            raise ArtifactError(f"{name} has NaN or infinite values")
+    return found
+
+
+def split_names(tensors: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """What is called ``"a.b"``, by ``"a"`` and then ``"b"``.
+
+    Example:
+        >>> split_names({"0.mean": 1, "0.weights.1": 2, "1.mean": 3})
+        {'0': {'mean': 1, 'weights.1': 2}, '1': {'mean': 3}}
+    """
+    groups: dict[str, dict[str, T]] = {}
+    for name, value in tensors.items():
+        first, _, rest = name.partition(".")
+        groups.setdefault(first, {})[rest] = value
+    return groups
 
 
 def rows_at_fault(mask: NDArray[np.bool_], *, show: int = 5) -> str:

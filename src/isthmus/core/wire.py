@@ -60,7 +60,7 @@ def unpack(data: bytes | bytearray) -> Any:
         InputError: If the bytes are damaged.
     """
     start = _LENGTH.size
-    (size,) = _LENGTH.unpack_from(data)
+    size = int.from_bytes(data[:start], "little")
     place = start + size
 
     def whole(one: Any) -> Any:
@@ -89,5 +89,5 @@ def unpack(data: bytes | bytearray) -> Any:
 
     try:
         return whole(json.loads(data[start : start + size]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"what another process sent is damaged: {error}") from error

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.extras import require
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
+from isthmus.datasets._cells import read
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,
@@ -25,6 +24,8 @@ from isthmus.datasets._rows import (
 FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
 
+_MOST_UNREAD = 1000
+"""Rows that are named of a column of vectors that holds something else."""
 _FIELDS = ("id", "group", "split", "language")
 _ROLES: dict[str, View | str] = {
     "caption": View(TEXT, TEXT),
@@ -39,8 +40,6 @@ _ROLES: dict[str, View | str] = {
     "video_file_name": View(VIDEO, VIDEO),
     **{name: name for name in _FIELDS},
 }
-_BATCH = 1024
-Row = tuple[str, Mapping[str, Any]]
 
 
 def load(
@@ -78,7 +77,8 @@ def load(
     path = Path(path)
     collector = Collector(str(path))
     reader = _RowReader(path, columns or {}, Path(root or path.parent), collector)
-    for row, cells in _read(path, collector):
+    known = {*_ROLES, *map(str.lower, columns or {})}
+    for row, cells in read(path, collector, known):
         record = reader.record(row, cells, id_prefix, split)
         if record is not None:
             collector.add(record, row)
@@ -98,11 +98,15 @@ class _RowReader:
         self._root = root
         self._collector = collector
         self._dims: dict[str, int] = {}
+        self._unread: dict[str, list[str]] = {}
         self._seen: dict[str, None] = {}
         self._used = False
 
     def check(self) -> None:
-        """Refuse a table none of whose columns holds a view, or that lacks a named one."""
+        """List lost vectors; refuse a table without a view, or that lacks a named column."""
+        for name in self._dims:
+            for row in self._unread.get(name, ()):
+                self._collector.skip(row, f"column {name}: is not a list of numbers")
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
         if lacking and self._seen:
@@ -114,15 +118,20 @@ class _RowReader:
             )
 
     def record(
-        self, row: str, cells: Mapping[str, Any], prefix: str, split: str | None
+        self, row: str, cells: Sequence[tuple[str, Any]], prefix: str, split: str | None
     ) -> Record | None:
-        self._seen.update(dict.fromkeys(cells))
+        self._seen.update((name, None) for name, _ in cells)
         fields: dict[str, str] = {}
         captions: dict[str, list[str]] = {}
         items: dict[str, MediaItem] = {}
-        for name, cell in cells.items():
+        for name, cell in cells:
             role = self._role(name, cell)
-            if role is None or _missing(cell):
+            if _missing(cell):
+                continue
+            if role is None:
+                unread = self._unread.setdefault(name, [])
+                if len(unread) < _MOST_UNREAD:
+                    unread.append(row)
                 continue
             if role in _FIELDS:
                 fields[str(role)] = _label(cell)
@@ -134,7 +143,8 @@ class _RowReader:
                     continue
                 item = self._item(role, cell, source)
             except InputError as error:
-                self._collector.skip(row, f"column {name}: {error}")
+                reason = str(error).removeprefix(f"{source}: ")
+                self._collector.skip(row, f"column {name}: {reason}")
                 continue
             view = role.name if isinstance(role, View) else item.modality
             if view in items:
@@ -181,79 +191,6 @@ def _parsed(role: str) -> View | str:
     return role if role in (*_FIELDS, FILE) else View.parse(role)
 
 
-def _read(path: Path, collector: Collector) -> Iterator[Row]:
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            yield from _read_parquet(path)
-        elif suffix in (".csv", ".tsv"):
-            yield from _read_csv(path, "\t" if suffix == ".tsv" else ",")
-        else:
-            yield from _read_json(path, suffix == ".jsonl", collector)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    parquet = require("pyarrow.parquet", extra="tables", purpose="Reading Parquet")
-    arrow = require("pyarrow", extra="tables", purpose="Reading Parquet")
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as table:
-            for batch in table.iter_batches(batch_size=_BATCH):
-                for cells in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", cells
-    except arrow.ArrowException as error:
-        raise DataError(f"{path} is not a whole Parquet file ({error})") from error
-
-
-def _read_csv(path: Path, delimiter: str) -> Iterator[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        reader = csv.DictReader(handle, delimiter=delimiter, restkey="")
-        try:
-            for number, cells in enumerate(reader, start=1):
-                cells.pop("", None)
-                yield f"row {number}", {name.strip(): cell for name, cell in cells.items()}
-        except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: {error}") from error
-
-
-def _read_json(path: Path, by_lines: bool, collector: Collector) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig") as handle:
-        if not by_lines:
-            yield from _objects(path, handle.read(), collector)
-            return
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                collector.skip(f"row {number}", f"is not JSON ({error})")
-                continue
-            if isinstance(cells, dict):
-                yield f"row {number}", cells
-            else:
-                collector.skip(f"row {number}", "is not a JSON object")
-
-
-def _objects(path: Path, text: str, collector: Collector) -> Iterator[Row]:
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not JSON ({error})") from error
-    if not isinstance(rows, list):
-        raise DataError(f"{path} must be a list of objects, got {type(rows).__name__}")
-    for number, cells in enumerate(rows, start=1):
-        if isinstance(cells, dict):
-            yield f"row {number}", cells
-        else:
-            collector.skip(f"row {number}", "is not a JSON object")
-
-
 def _numbers(cell: Any) -> Sequence[Any] | None:
     """The cell as a list of numbers, ``None`` if it is none; text may hold one as JSON."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
@@ -261,9 +198,13 @@ def _numbers(cell: Any) -> Sequence[Any] | None:
             cell = json.loads(cell)
         except (ValueError, RecursionError):
             return None
-    if isinstance(cell, list) and cell and isinstance(cell[0], int | float):
-        return cell
+    if isinstance(cell, list) and any(map(_number, cell)):
+        return cell if all(each is None or _number(each) for each in cell) else None
     return None
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _captions(cell: Any, source: str) -> list[str]:

@@ -20,6 +20,8 @@ from isthmus.datasets._rows import Collector, bytes_item, text_item
 from isthmus.media.limits import DEFAULT
 
 _FIELDS = ("group", "split", "language")
+_HIDDEN = "._"
+"""How macOS begins the names of files that hold no content."""
 _CAPTIONS = ("caption", "captions", "text")
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
 
@@ -43,16 +45,15 @@ def load(
         max_total_bytes: Larger archives are refused.
 
     Returns:
-        Records in archive order. Of a truncated archive the whole members are kept.
+        Records in the order of their first members, wherever the others lie. Of a truncated
+        archive the whole members are kept.
 
     Raises:
-        DataError: If nothing in it can be used, it is too large, or a key comes back
-            after another one.
+        DataError: If nothing in it can be used, or it is too large.
     """
     path = Path(path)
     collector = Collector(str(path))
-    open_key: str | None = None
-    parts: dict[str, bytes] = {}
+    groups: dict[str, dict[str, bytes]] = {}
     total = 0
     for name, data in _members(path, max_member_bytes, collector):
         total += len(data)
@@ -62,16 +63,13 @@ def load(
                 "memory; split the file, unpack it into a folder, or pass max_total_bytes="
             )
         key, ending = _split_name(name)
-        if key != open_key and open_key is not None:
-            _add(open_key, parts, collector)
-            parts = {}
-        open_key = key
+        parts = groups.setdefault(key, {})
         if ending in parts:
             collector.skip(name, "is there twice; the first one is kept")
         else:
             parts[ending] = data
-    if open_key is not None:
-        _add(open_key, parts, collector)
+    for key, parts in groups.items():
+        _add(key, parts, collector)
     collector.check_filled("members that share a key, such as cat.jpg and cat.txt")
     return Dataset(path.name, collector.records, collector.skipped)
 
@@ -83,6 +81,8 @@ def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, 
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 name = member.name
+                if PurePosixPath(name).name.startswith(_HIDDEN):
+                    continue
                 if reason := _why_not(member, cap):
                     if not member.isdir():
                         collector.skip(name, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +13,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
-from isthmus.core.errors import InputError
+from isthmus.core.document import from_document
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
 from isthmus.core.view import AUDIO, IMAGE, TEXT
@@ -28,9 +30,10 @@ __all__ = [
     "load",
     "missing_packages",
     "recipe_of",
+    "resolve",
 ]
 
-ENCODERS: Registry[Any] = Registry("encoder")
+ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
 """Short ids and the classes or functions that make the encoders."""
 ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")
 ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
@@ -78,14 +81,17 @@ class Recipe:
     Attributes:
         spec: What names it.
         options: Its further options, as JSON.
+        trust: See :func:`resolve`.
     """
 
     spec: str
     options: str
+    trust: tuple[str, ...] | None = None
 
 
 _RECIPES: WeakKeyDictionary[Encoder, Recipe] = WeakKeyDictionary()
 _SCHEMES = ("hf", "st", "onnx")
+_MOST_PARTS = 16
 _STATEFUL = ("tfidf",)
 
 
@@ -112,14 +118,41 @@ def load(spec: str, **options: Any) -> Encoder:
         >>> load("color-hog").dim
         512
     """
-    if "+" in spec:
+    return resolve(spec, options)
+
+
+def resolve(
+    spec: str, options: Mapping[str, Any], *, trust: Sequence[str] | None = None
+) -> Encoder:
+    """:func:`load` for names that stand in an artefact, too.
+
+    Every part of ``spec`` is checked before anything is imported.
+
+    Args:
+        spec: As for :func:`load`.
+        options: As for :func:`load`.
+        trust: Packages whose classes a name may stand for, besides the registered ids; None where
+            the user typed the name.
+
+    Raises:
+        InputError: If the id, the scheme or an option is unknown, or a class does not declare
+            the members of :class:`isthmus.core.contracts.Encoder`.
+        UntrustedError: If a part is code of a package that is not trusted.
+    """
+    parts = spec.split("+")
+    if len(parts) > _MOST_PARTS:
+        raise InputError(f"encoder {spec!r:.80}: at most {_MOST_PARTS} can be joined by '+'")
+    for part in parts:
+        _check_name(part, trust)
+    if len(parts) > 1:
         if options:
             raise InputError(f"encoder {spec!r}: write the options of each part after its own '?'")
-        made: Encoder = JoinedEncoder([load(part) for part in spec.split("+")])
+        made: Encoder = JoinedEncoder([resolve(part, {}, trust=trust) for part in parts])
     else:
-        made = _load_one(spec, options)
+        made = _load_one(spec, options, trust)
     with suppress(TypeError):  # options that are no JSON, or an object that is no key
-        _RECIPES[made] = Recipe(spec, json.dumps(options))
+        known = None if trust is None else tuple(trust)
+        _RECIPES[made] = Recipe(spec, json.dumps(dict(options)), known)
     return made
 
 
@@ -131,23 +164,30 @@ def recipe_of(encoder: Encoder) -> Recipe | None:
         return None
 
 
-def _load_one(spec: str, options: dict[str, Any]) -> Encoder:
-    name, _, query = spec.partition("?")
+def _check_name(part: str, trust: Sequence[str] | None) -> None:
+    """Refuse a name that must not be imported, before anything is."""
+    name = part.partition("?")[0]
     scheme, colon, _ = name.partition(":")
     if colon and scheme in _SCHEMES:
         raise InputError(
-            f"encoder {spec!r}: this release does not know the scheme {scheme + ':'!r}; "
+            f"encoder {part!r}: this release does not know the scheme {scheme + ':'!r}; "
             f"known ids: {', '.join(ENCODERS)}; or name your own class as 'package.module:Class'"
         )
+    ENCODERS.check(name, trust)
+
+
+def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
+    name, _, query = spec.partition("?")
     merged = {**parse_options(filter(None, query.split("&")), f"encoder {spec!r}"), **options}
+    known = None if trust is None or name in ENCODERS else tuple(trust)
     if name in _STATEFUL:
-        return _build(name, merged)
+        return _build(name, merged, known)
     try:
-        return _build_once(name, tuple(sorted(merged.items())))
+        return _build_once(name, tuple(sorted(merged.items())), known)
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
-        return _build(name, merged)
+        return _build(name, merged, known)
 
 
 def default_for(modality: str) -> str:
@@ -173,23 +213,38 @@ def missing_packages(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=32)
-def _build_once(name: str, options: tuple[tuple[str, Any], ...]) -> Encoder:
-    return _build(name, dict(options))
+def _build_once(
+    name: str, options: tuple[tuple[str, Any], ...], trust: tuple[str, ...] | None
+) -> Encoder:
+    return _build(name, dict(options), trust)
 
 
-def _build(name: str, options: dict[str, Any]) -> Encoder:
-    maker = ENCODERS.get(name)
-    if not callable(maker):
-        raise InputError(f"encoder {name!r} is a {type(maker).__name__}, need a class or function")
+def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) -> Encoder:
+    maker = ENCODERS.get(name, trust=trust)
     signature = inspect.signature(maker)
     try:
         signature.bind(**options)
     except TypeError as error:
         takes = ", ".join(signature.parameters) or "none"
         raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
+    if name in ENCODERS:
+        _check_options(name, maker, options)
     made = maker(**options)
     if not isinstance(made, Encoder):
         need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
         lacks = ", ".join(part for part in need if not hasattr(made, part))
         raise InputError(f"encoder {name!r}: {type(made).__name__} lacks {lacks}")
     return made
+
+
+def _check_options(name: str, maker: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse options of another type than a registered encoder declares."""
+    signature = inspect.signature(maker, eval_str=True)
+    hints = {each.name: each.annotation for each in signature.parameters.values()}
+    for option, value in options.items():
+        if hints.get(option) is bool and value in (0, 1):  # as in mirror=1
+            continue
+        try:
+            from_document(hints.get(option, object), value, f"encoder {name!r}: {option}")
+        except ArtifactError as error:
+            raise InputError(str(error)) from error

@@ -15,12 +15,27 @@ from isthmus.core.errors import InputError, IntegrityError, MissingDataError
 from isthmus.core.item import Waveform
 from isthmus.core.linalg import F32, l2_normalize
 
+_MOST_THREADS = 256
+
 
 def usable_cores() -> int:
     """Cores that this process may run on, at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
+
+
+def check_threads(threads: int | None, encoder: str) -> int:
+    """How many threads an encoder works on; None stands for :func:`usable_cores`.
+
+    Raises:
+        InputError: If it is no number from 1 to 256.
+    """
+    if threads is None:
+        return usable_cores()
+    if not 1 <= threads <= _MOST_THREADS:
+        raise InputError(f"{encoder}: threads must be 1 to {_MOST_THREADS}, got {threads}")
+    return threads
 
 
 def verified(path: Path, sha256: str) -> Path:

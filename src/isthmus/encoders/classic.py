@@ -10,22 +10,34 @@ installed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.errors import InputError, NotFittedError, VectorError
+from isthmus.core.document import Json, from_document
+from isthmus.core.errors import ArtifactError, InputError, NotFittedError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array, l2_normalize
+from isthmus.core.validate import check_dim, fitting
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, deviation_parts, spans
 from isthmus.encoders.words import caption_parts
 
 _FAINT = 1e-3
+
+
+@dataclass(frozen=True)
+class _TfidfState:
+    """What :class:`TfidfEncoder` keeps as JSON."""
+
+    encoder: Literal["tfidf"]
+    dim: int
+    vocabulary: tuple[str, ...]
 
 
 class TfidfEncoder:
@@ -46,7 +58,7 @@ class TfidfEncoder:
     def __init__(self, *, dim: int = 128) -> None:
         if dim < 2:
             raise InputError(f"tfidf needs a dimension of at least 2, got {dim}")
-        self.dim = dim
+        self.dim = check_dim(dim, self.id)
         self._vocabulary: dict[str, int] = {}
         self._idf: F32 = np.zeros(0, dtype=np.float32)
         self._components: F32 = np.zeros((0, dim), dtype=np.float32)
@@ -111,18 +123,19 @@ class TfidfEncoder:
         """The encoder whose :meth:`state` this is.
 
         Raises:
-            VectorError: If words and arrays do not belong together.
+            ArtifactError: If words and arrays do not belong together.
         """
-        words = list(document["vocabulary"])
-        encoder = cls(dim=int(document["dim"]))
-        idf = np.asarray(tensors["idf"], dtype=np.float32)
-        components = np.asarray(tensors["components"], dtype=np.float32)
-        if idf.shape != (len(words),) or components.shape != (len(words), encoder.dim):
-            raise VectorError(
+        known = from_document(_TfidfState, cast(Json, document), cls.id)
+        arrays = fitting(tensors, idf="w", components="wd")
+        idf, components, words = arrays["idf"], arrays["components"], known.vocabulary
+        vocabulary = {word: row for row, word in enumerate(words)}
+        if components.shape != (len(vocabulary), known.dim) or len(vocabulary) != len(words):
+            raise ArtifactError(
                 f"tfidf: {len(words)} words need idf ({len(words)},) and components "
-                f"({len(words)}, {encoder.dim}), got {idf.shape} and {components.shape}"
+                f"({len(words)}, {known.dim}), got {idf.shape} and {components.shape}"
             )
-        encoder._adopt({word: row for row, word in enumerate(words)}, idf, components)
+        encoder = cls(dim=known.dim)
+        encoder._adopt(vocabulary, idf, components)
         return encoder
 
     def _adopt(self, vocabulary: dict[str, int], idf: F32, components: F32) -> None:

@@ -21,7 +21,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
-from isthmus.encoders.base import check_image, usable_cores, verified
+from isthmus.encoders.base import check_image, check_threads, verified
 from isthmus.encoders.export import exported, with_grid
 from isthmus.encoders.parts import AdditiveParts, Cell
 
@@ -112,7 +112,7 @@ class EfficientNetEncoder:
         )
         # A JPEG may be decoded smaller than it is stored, down to twice what is needed.
         self.image_side = 2 * self.size
-        self._threads = threads or usable_cores()
+        self._threads = check_threads(threads, self.id)
         self._session: Any = None
         self._grid_session: Any = None
         self._lock = threading.Lock()

@@ -12,14 +12,26 @@ import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from isthmus.core.artifact import file_sha256
-from isthmus.core.errors import IsthmusError
+from isthmus.core.document import from_document
+from isthmus.core.errors import ArtifactError, IsthmusError
 from isthmus.core.extras import require
 from isthmus.core.paths import cache_dir
+from isthmus.core.reading import read_json
 from isthmus.encoders.base import verified
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What lies beside an exported network."""
+
+    sha256: str
+    architecture: str
+    size: int
 
 
 def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: int) -> Path:
@@ -51,7 +63,7 @@ def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: 
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as staging:
         made = Path(staging) / "model.onnx"
         _run_child(architecture, weights, sha256, size, made)
-        document = {"sha256": file_sha256(made), "architecture": architecture, "size": size}
+        document = asdict(_Note(file_sha256(made), architecture, size))
         (Path(staging) / "note.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
         made.replace(model)
         (Path(staging) / "note.json").replace(note)
@@ -85,9 +97,9 @@ def with_grid(model: Path) -> bytes:
 
 def _intact(model: Path, note: Path) -> bool:
     try:
-        expected = json.loads(note.read_text(encoding="utf-8"))["sha256"]
-        return bool(file_sha256(model) == expected)
-    except (OSError, ValueError, KeyError, TypeError):
+        expected = from_document(_Note, read_json(note), str(note)).sha256
+        return file_sha256(model) == expected
+    except (OSError, ArtifactError):
         return False  # absent or damaged: both are mended by exporting again
 
 

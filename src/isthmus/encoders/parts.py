@@ -156,10 +156,16 @@ class RemovableParts:
     Attributes:
         places: Where they lie, ``p`` of them.
         encode: Masks ``(s, p)``, each with something kept, to native vectors ``(s, dim)``.
+        rest: Of a long item, all that lies behind the parts. It is one part more, which only the
+            whole item has.
+        batch: How many masks to encode at a time, so that others who share the encoder need not
+            wait for long.
     """
 
     places: Sequence[Place]
     encode: Callable[[Mask], Array]
+    rest: Place | None = None
+    batch: int = 256
 
     def native(self, kept: Mask, absent: Array) -> F64:
         """Encode anew; without any part it is ``absent``."""

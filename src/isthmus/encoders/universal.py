@@ -16,7 +16,7 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import TEXT
-from isthmus.encoders.base import check_captions, pool_captions, verified
+from isthmus.encoders.base import check_captions, check_threads, pool_captions, verified
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.words import caption_parts
 
@@ -54,7 +54,7 @@ class UniversalEncoder:
                 "pool": "unit-mean",
             }
         )
-        self._threads = threads
+        self._threads = check_threads(threads, self.id)
         self._model: Any = None
         self._lock = threading.Lock()
 

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
-from isthmus.core.validate import check_vectors
+from isthmus.core.validate import check_dim, check_vectors
 from isthmus.core.view import VECTOR
 
 
@@ -30,7 +30,7 @@ class VectorEncoder:
         if dim < 1:
             raise InputError(f"vectors of {name!r}: need a dimension of at least 1, got {dim}")
         self.id = "vectors"
-        self.dim = dim
+        self.dim = check_dim(dim, f"vectors of {name!r}")
         self.name = name
         self.fingerprint = fingerprint({"encoder": self.id, "dim": dim, "name": name})
 

@@ -21,7 +21,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import AUDIO
-from isthmus.encoders.base import check_sound, usable_cores, verified
+from isthmus.encoders.base import check_sound, check_threads, verified
 from isthmus.encoders.parts import (
     MIN_SECONDS,
     MOST_SPANS,
@@ -77,7 +77,7 @@ class WhisperEncoder:
                 "compute": "float32",
             }
         )
-        self._threads = threads or usable_cores()
+        self._threads = check_threads(threads, self.id)
         self._model: Any = None
         self._features: Any = None
         self._lock = threading.Lock()

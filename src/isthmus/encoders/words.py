@@ -17,7 +17,13 @@ from isthmus.core.linalg import F32, Array
 from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts, Word
 
 MOST = 40
-"""Longer texts are cut into this many runs of words, so that explaining stays quick."""
+"""Longer texts are cut into this many runs of words, so that explaining stays quick. Of more
+captions, those behind count as one part."""
+MOST_CHARACTERS = 256
+"""Of a longer text, the beginning is split into words, and the rest counts as one part: splitting
+encodes the text about two thousand times, and 10,000 characters take .2 s each time."""
+_BATCH_CHARACTERS = 256
+"""Characters to encode at a time: 5 ms of the starter encoder; more are no faster."""
 
 # Scripts that are written without blanks: kana, ideographs, Thai, Lao, Burmese, Khmer.
 _UNSPACED = (
@@ -51,20 +57,48 @@ def caption_parts(
         captions: One or more, none of them blank.
         encode: Items of captions to unit vectors ``(n, dim)``.
         cut: For scripts without blanks; default: characters.
+
+    Returns:
+        At most :data:`MOST` parts, and one more for what is left out.
     """
     if len(captions) == 1:
-        text = captions[0]
-        words = split(text, cut)
-
-        def without(kept: Mask) -> Array:
-            return encode([(joined(text, words, row),) for row in kept])
-
-        return RemovableParts(words, without)
+        return _words_of(captions[0], encode, cut)
     unit = encode([(caption,) for caption in captions]).astype(np.float64)
     length = float(np.linalg.norm(unit.mean(axis=0)))
     vectors = unit / (len(captions) * max(length, 1e-12))
-    places = [Word(text, 0, len(text), i) for i, text in enumerate(captions)]
-    return AdditiveParts(places, vectors, np.full_like(vectors, 1 / len(captions)))
+    shares = np.full_like(vectors, 1 / len(captions))
+    places = [Word(text, 0, len(text), i) for i, text in enumerate(captions[:MOST])]
+    if len(captions) > MOST:
+        more = f"… and {len(captions) - MOST:,} more captions"
+        places.append(Word(more, 0, 0, MOST))
+        vectors, shares = (
+            np.concatenate([x[:MOST], x[MOST:].sum(axis=0, keepdims=True)])
+            for x in (vectors, shares)
+        )
+    return AdditiveParts(places, vectors, shares)
+
+
+def _words_of(
+    text: str, encode: Callable[[Sequence[tuple[str, ...]]], F32], cut: Cut | None
+) -> RemovableParts:
+    """The words of one caption, and what lies behind a long one's beginning."""
+    end = _beginning(text)
+    words = split(text[:end], cut)
+
+    def without(kept: Mask) -> Array:
+        return encode([(joined(text, words, row),) for row in kept])
+
+    left = len(text) - end
+    rest = Word(f"… and {left:,} more characters", end, len(text)) if left else None
+    return RemovableParts(words, without, rest, max(_BATCH_CHARACTERS // end, 1))
+
+
+def _beginning(text: str) -> int:
+    """Where the beginning of a text ends that is split: at a blank, if there is one near."""
+    if len(text) <= MOST_CHARACTERS:
+        return len(text)
+    blank = max(text.rfind(" ", MOST_CHARACTERS // 2, MOST_CHARACTERS + 1), 0)
+    return blank or MOST_CHARACTERS
 
 
 def joined(text: str, words: Sequence[Word], kept: NDArray[np.bool_]) -> str:

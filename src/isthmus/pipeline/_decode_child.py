@@ -21,7 +21,7 @@ from isthmus.core.contracts import Encoder, image_side_of
 from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, MediaError
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.view import IMAGE
-from isthmus.encoders import load
+from isthmus.encoders import Recipe, resolve
 from isthmus.media import DEFAULT, Limits, decode, preview
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
@@ -73,11 +73,9 @@ def _aspect(item: MediaItem, limits: Limits) -> float:
         return preview.aspect(item, limits)
 
 
-def _prepared(
-    item: MediaItem, limits: Limits, *, spec: str, options: dict[str, Any], fingerprint: str
-) -> Any:
+def _prepared(item: MediaItem, limits: Limits, *, recipe: dict[str, Any], fingerprint: str) -> Any:
     """What an encoder takes."""
-    encoder = _encoder(spec, options, fingerprint)
+    encoder = _encoder(Recipe(**recipe), fingerprint)
     with _caps(item, limits) as own:
         decoded = decode(own, limits, image_side=image_side_of(encoder))
     try:
@@ -91,9 +89,9 @@ def _prepared(
         ) from error
 
 
-def _encoder(spec: str, options: dict[str, Any], fingerprint: str) -> Encoder:
+def _encoder(recipe: Recipe, fingerprint: str) -> Encoder:
     try:
-        encoder = load(spec, **options)
+        encoder = resolve(recipe.spec, json.loads(recipe.options), trust=recipe.trust)
     except Exception as error:  # of the user's code; the parent has the encoder
         raise _UnpreparedError(str(error)) from error
     if encoder.fingerprint != fingerprint:

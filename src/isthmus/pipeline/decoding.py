@@ -132,9 +132,9 @@ class DecodeWorkers:
         if item.modality not in PLAIN and not isinstance(encoder, Fitted):
             recipe = recipe_of(encoder)
         if recipe is not None and recipe not in self._unprepared:
-            named = {"spec": recipe.spec, "options": json.loads(recipe.options)}
+            named = asdict(recipe)
             try:
-                return self._ask("prepare", item, **named, fingerprint=encoder.fingerprint)
+                return self._ask("prepare", item, recipe=named, fingerprint=encoder.fingerprint)
             except _UnpreparedError:
                 self._unprepared.add(recipe)
         return encoder.prepare(self.decode(item, image_side=image_side_of(encoder)))

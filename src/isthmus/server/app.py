@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import anyio.to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -21,21 +22,34 @@ from isthmus.core.errors import (
 )
 from isthmus.core.version import __version__
 from isthmus.server import routes
+from isthmus.server.admission import RETRY_SECONDS, CrowdedError
+from isthmus.server.events import Events
+from isthmus.server.explanations import LeftError
 from isthmus.server.guard import Guard
 from isthmus.server.jobs import BusyError
 from isthmus.server.mcp import tools
 from isthmus.server.metrics import Metrics
+from isthmus.server.originals import ChangedError, GoneError
 from isthmus.server.service import Service
 from isthmus.server.settings import PAGE, Settings
 from isthmus.tasks import Store
 
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
+    (CrowdedError, 429),
     (BusyError, 409),
+    (ChangedError, 409),
+    (GoneError, 410),
     (MissingDataError, 404),
     (MissingExtraError, 501),
     (ArtifactError, 503),
     (InputError, 422),
 )
+_NO_FILE = (
+    'file: need a file with a name; send it as multipart/form-data with filename="NAME", in UTF-8 '
+    "and not as filename*= (RFC 7578)"
+)
+_LEFT = 499
+"""Counted for callers who left, as nginx does; nobody reads it."""
 
 
 def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
@@ -59,6 +73,8 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            # A thread for every place, so that whoever is let in need not wait for one.
+            anyio.to_thread.current_default_thread_limiter().total_tokens = settings.at_once
             await asyncio.to_thread(service.warm_up)
             stack.push_async_callback(asyncio.to_thread, service.close)
             await stack.enter_async_context(machine.session_manager.run())
@@ -75,12 +91,15 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.stopping = lambda: False
+    app.state.events = Events(settings.streams, lambda: bool(app.state.stopping()))
     metrics = app.state.metrics = Metrics(lambda: dict(store.backend.count()))
     app.include_router(routes.router)
+    app.include_router(routes.heads(), include_in_schema=False)
     app.router.routes.extend(machine_app.routes)
     app.mount("/static", StaticFiles(directory=PAGE), name="static")
     for kind in (IsthmusError, OSError):
         app.add_exception_handler(kind, _failed)
+    app.add_exception_handler(LeftError, _left)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
@@ -94,7 +113,12 @@ async def _failed(_: Request, error: Exception) -> Response:
         status, message = 503, f"{error.filename or 'a file'}: {error.strerror or error}"
     else:
         message = str(error)
-    return _error(type(error).__name__, message, status)
+    headers = {"retry-after": str(RETRY_SECONDS)} if status == 429 else None
+    return _error(type(error).__name__, message, status, headers)
+
+
+async def _left(_: Request, error: Exception) -> Response:
+    return Response(status_code=_LEFT)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -102,6 +126,8 @@ async def _invalid(_: Request, error: Exception) -> Response:
     told = []
     for each in error.errors():
         own = each.get("ctx", {}).get("error")  # what a check of ours raised says it all
+        if each["type"] == "value_error" and each["loc"] == ("body", "file"):
+            own = InputError(_NO_FILE)
         where = ".".join(map(str, each["loc"][1:])) or each["loc"][0]
         told.append(str(own) if isinstance(own, InputError) else f"{where}: {each['msg']}")
     return _error("InputError", "; ".join(told[:5]), 422)

@@ -15,12 +15,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from isthmus.server.admission import RETRY_SECONDS, CrowdedError, Room, work_of
 from isthmus.server.metrics import Metrics
-from isthmus.server.settings import Settings
+from isthmus.server.settings import Settings, address
 
 CONTENT_POLICY = "; ".join(
     (
@@ -44,8 +46,9 @@ _ALWAYS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
 }
-_RETRY_SECONDS = 1
 _KNOWN = "isthmus.known"
+_ADDRESSES = 64
+"""Own addresses whose checks are kept."""
 
 
 class RefusedError(Exception):
@@ -74,8 +77,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
-        self.working: Counter[str] = Counter()
-        self._names = _Names(settings.hosts)
+        self.room = Room(settings)
+        self._names = _Names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or refuse it."""
@@ -90,7 +93,8 @@ class Guard:
         try:
             headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
             await self._check(scope, headers)
-            place = _Place(self, (scope.get("client") or ("",))[0])
+            client = (scope.get("client") or ("",))[0]
+            place = self.room.place(client, work_of(scope))
             body = _Body(receive, headers, self.settings, place.take)
             try:
                 await self.app(scope, body.receive, answer.passing(body, place.leave))
@@ -106,10 +110,14 @@ class Guard:
 
     async def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         given = Counter(name for name, _ in scope["headers"])
+        if given[b"content-length"] and given[b"transfer-encoding"]:
+            raise RefusedError(
+                400, "a request has either a Content-Length or a Transfer-Encoding, not both"
+            )
         # Of several, Starlette reads the first and `headers` holds the last.
         if given[b"host"] > 1 or given[b"origin"] > 1:
             raise RefusedError(403, "a request must have exactly one Host and at most one Origin")
-        if not await self._names.known(scope["headers"]):
+        if not await self._names.known(scope):
             raise RefusedError(
                 403,
                 "this server does not know the host name of the request; allow it with: isthmus "
@@ -132,23 +140,31 @@ class Guard:
 
 
 class _Names:
-    """Names of this server.
+    """Names of this server; where it listens on all addresses, each of them is one.
 
     Starlette says whether a ``Host`` is well-formed and one of them. Its own answer to one that
     is not would not say what to do, so it is not sent.
 
     Args:
-        hosts: Without a port.
+        settings: With the names, without a port.
     """
 
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self._checked = TrustedHostMiddleware(_note, sorted(hosts), www_redirect=False)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._checked = lru_cache(_ADDRESSES)(self._with)
 
-    async def known(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether a request with these headers asks this server."""
-        scope: Scope = {"type": "http", "headers": headers}
-        await self._checked(scope, _no_body, _unsent)
-        return _KNOWN in scope
+    async def known(self, scope: Scope) -> bool:
+        """Whether a request asks this server."""
+        own = ""
+        if self._settings.everywhere:  # the address that this very connection came to
+            own = address((scope.get("server") or ("",))[0])
+        asked: Scope = {"type": "http", "headers": scope["headers"]}
+        await self._checked(own)(asked, _no_body, _unsent)
+        return _KNOWN in asked
+
+    def _with(self, own: str) -> TrustedHostMiddleware:
+        hosts = self._settings.hosts | ({own} if own else set())
+        return TrustedHostMiddleware(_note, sorted(hosts), www_redirect=False)
 
 
 async def _note(scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,41 +177,6 @@ async def _no_body() -> Message:
 
 async def _unsent(message: Message) -> None:
     """Send nothing."""
-
-
-class _Place:
-    """A request's place among those in work.
-
-    It is taken once the body is there: who sends slowly keeps nobody else waiting.
-    """
-
-    def __init__(self, guard: Guard, client: str) -> None:
-        self._guard, self._client = guard, client
-        self._held = False
-
-    def take(self) -> None:
-        """Be counted.
-
-        Raises:
-            RefusedError: If there are too many.
-        """
-        guard, each = self._guard, self._guard.settings.at_once_each
-        if guard.working.total() >= guard.settings.at_once or (
-            each and guard.working[self._client] >= each
-        ):
-            raise RefusedError(
-                429, "too many requests at once; try again later", retry_after=str(_RETRY_SECONDS)
-            )
-        guard.working[self._client] += 1
-        self._held = True
-
-    def leave(self) -> None:
-        """Be counted no longer; may be called twice."""
-        if self._held:
-            self._held = False
-            self._guard.working[self._client] -= 1
-            if not self._guard.working[self._client]:
-                del self._guard.working[self._client]
 
 
 class _Answer:
@@ -268,7 +249,7 @@ class _Body:
         if not declared.isdigit() or int(declared) > self._most:
             raise self._too_large()
         if not self.pending:
-            whole()
+            self._take_place()
 
     async def receive(self) -> Message:
         """The next part of the body."""
@@ -289,11 +270,17 @@ class _Body:
                 if self._size > self._most:
                     raise self._too_large()
                 if not self.pending:
-                    self._whole()
+                    self._take_place()
             except RefusedError as refused:
                 self.refused = refused
                 raise
         return message
+
+    def _take_place(self) -> None:
+        try:
+            self._whole()
+        except CrowdedError as error:
+            raise RefusedError(429, str(error), retry_after=str(RETRY_SECONDS)) from error
 
     def _too_large(self) -> RefusedError:
         most = self._most / 2**20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
@@ -14,6 +13,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from pydantic import Field
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
@@ -45,7 +45,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         **options: object,
     ) -> schemas.SearchAnswer:
         """Find items. If `nothing_matches` is true, the hits are only the nearest items."""
-        return await _answered(lambda: service.search(_request(query, options)))
+        return await _threaded(lambda: service.search(_request(query, options)))
 
     async def explain(
         query: Annotated[str, Field(description="Words.")],
@@ -55,13 +55,15 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         """Explain a score by the words of the query and the parts of the item."""
         term = schemas.Term(text=query, view=asked_as or None)
         request = schemas.ExplainRequest(term=term, item=item)
-        return await _answered(lambda: service.explain(request))
+        return await _answered(
+            lambda: service.explanations.run(lambda told: service.explain(request, told))
+        )
 
     async def item(
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
     ) -> schemas.Item:
         """Return one item: its file, its words, and when it was added."""
-        return await _answered(lambda: service.item(item))
+        return await _threaded(lambda: service.item(item))
 
     for tool in (search, explain, item):
         server.add_tool(tool, annotations=_READS)
@@ -99,8 +101,13 @@ def _request(query: str, options: Mapping[str, object]) -> schemas.SearchRequest
     return schemas.SearchRequest.of(query=query, **options)
 
 
-async def _answered(ask: Callable[[], Out]) -> Out:
+async def _threaded(ask: Callable[[], Out]) -> Out:
+    # In the threads of the routes, not in more of them.
+    return await _answered(lambda: run_in_threadpool(ask))
+
+
+async def _answered(ask: Callable[[], Awaitable[Out]]) -> Out:
     try:
-        return await asyncio.to_thread(ask)
+        return await ask()
     except IsthmusError as error:
         raise ToolError(str(error)) from error

@@ -29,9 +29,9 @@ class MicroBatcher:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
         self._waiting: list[_Call] = []
-        self._busy = threading.Lock()
+        self._busy = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._encoder, name)
@@ -39,21 +39,30 @@ class MicroBatcher:
     def encode(self, batch: Sequence[object]) -> F32:
         """As the encoder does, ``(len(batch), dim)`` float32."""
         call = _Call(batch)
-        with self._lock:
+        with self._turn:
             self._waiting.append(call)
-        with self._busy:
-            if not call.done:
-                with self._lock:
-                    some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-                if call not in some:  # a crowd: serve oneself first
-                    some.append(call)
-                    with self._lock:
-                        self._waiting.remove(call)
-                self._serve(some)
+            self._turn.wait_for(lambda: call.done or not self._busy)
+            calls = [] if call.done else self._next(call)
+        if calls:
+            try:
+                self._serve(calls)
+            finally:
+                with self._turn:
+                    self._busy = False
+                    self._turn.notify_all()
         if call.error is not None:
             raise call.error
         assert call.result is not None
         return call.result
+
+    def _next(self, call: _Call) -> list[_Call]:
+        """The next batch, which this caller encodes for all whose calls are in it."""
+        self._busy = True
+        some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        if call not in some:  # a crowd: serve oneself first
+            some.append(call)
+            self._waiting.remove(call)
+        return some
 
     def _serve(self, calls: Sequence[_Call]) -> None:
         try:

@@ -1,8 +1,7 @@
-"""What can be seen and heard of items: thumbnails, aspect ratios, curves of loudness, files."""
+"""What can be seen and heard of items: thumbnails, aspect ratios, curves of loudness."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +11,6 @@ from cachetools import LRUCache
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE
-from isthmus.media.formats import MEDIA_TYPES
-from isthmus.media.sniff import container, read_head
 from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 
@@ -29,26 +26,29 @@ class Previews:
     """Previews of items, the last of them kept."""
 
     def __init__(self) -> None:
-        self._kept: LRUCache[tuple[str, object], bytes] = LRUCache(_CACHED, getsizeof=len)
+        self._kept: LRUCache[tuple[object, ...], bytes] = LRUCache(_CACHED, getsizeof=len)
         self._aspects: LRUCache[str, float | None] = LRUCache(_ASPECTS)
         self._lock = threading.Lock()
 
-    def thumbnail(self, key: str, side: int, item: Callable[[], MediaItem]) -> bytes:
+    def thumbnail(
+        self, item: MediaItem, side: int, *, check: Callable[[], None] | None = None
+    ) -> bytes:
         """A picture made small, as WebP.
 
         Args:
-            key: Of the content.
+            item: The picture.
             side: Longer side in pixels.
-            item: Yields the item where the thumbnail is not at hand.
+            check: Raises where what was decoded may not have been this item; then it is not kept.
 
         Raises:
             MediaError: If it is no picture, or cannot be read any more.
         """
-        return self._preview((key, side), lambda: WORKERS.thumbnail(item(), side).webp)
+        return self._preview((item.id, side), lambda: WORKERS.thumbnail(item, side).webp, check)
 
-    def loudness(self, key: str, item: Callable[[], MediaItem]) -> bytes:
+    def loudness(self, item: MediaItem, *, check: Callable[[], None] | None = None) -> bytes:
         """Peaks of a sound over its length, one byte each, 0…255."""
-        return self._preview((key, "loudness"), lambda: WORKERS.loudness(item(), _POINTS))
+        key = (item.id, item.span, "loudness")
+        return self._preview(key, lambda: WORKERS.loudness(item, _POINTS), check)
 
     def aspect(self, entry: Entry) -> float | None:
         """Width over height of a picture, from its header; None where it cannot be told."""
@@ -62,33 +62,21 @@ class Previews:
             self._aspects[entry.id] = made
         return made
 
-    def _preview(self, key: tuple[str, object], make: Callable[[], bytes]) -> bytes:
+    def _preview(
+        self,
+        key: tuple[object, ...],
+        make: Callable[[], bytes],
+        check: Callable[[], None] | None,
+    ) -> bytes:
         with self._lock:
             if key in self._kept:
                 return self._kept[key]
         made = make()
+        if check is not None:
+            check()
         with self._lock:
             self._kept[key] = made
         return made
-
-
-def file_of(entry: Entry) -> tuple[Path, str]:
-    """The file of an item and its media type, if it is still the one that was indexed.
-
-    Raises:
-        MediaError: If it is gone, has changed, or now lies elsewhere.
-    """
-    path = Path(entry.source)
-    try:
-        real, size = Path(os.path.realpath(path)), path.stat().st_size
-    except OSError as error:
-        raise MediaError(entry.source, "is no longer there") from error
-    if real != path or not path.is_file():
-        raise MediaError(entry.source, "is no longer the file that was indexed")
-    if size != entry.size:
-        raise MediaError(entry.source, "has changed since it was indexed")
-    kind = container(read_head(path), source=entry.source)
-    return path, MEDIA_TYPES.get(kind, "application/octet-stream")
 
 
 def _aspect(source: str) -> float | None:

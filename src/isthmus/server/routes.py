@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Path, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.routing import APIRoute
 
 from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
 from isthmus.server import schemas
-from isthmus.server.jobs import Run, problems
-from isthmus.server.previews import THUMBNAIL_SIDES, file_of
+from isthmus.server.events import described
+from isthmus.server.jobs import Run
+from isthmus.server.originals import OriginalResponse
+from isthmus.server.previews import THUMBNAIL_SIDES
 from isthmus.server.service import Service
 from isthmus.server.settings import PAGE
 
-_FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _ALWAYS_ASK = {"cache-control": "no-cache"}
-_PERIOD = 0.2
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
 
 
@@ -42,11 +41,17 @@ REFUSALS: Refusals = {
     503: _refusal("The store cannot be read."),
 }
 _BAD: Refusals = {400: _refusal("The request cannot be read.")}
+_UNCHANGED: Refusals = {304: {"description": "The caller has it: If-None-Match names it."}}
+_OTHER_FILE: Refusals = {
+    409: _refusal("The file has changed since it was indexed."),
+    410: _refusal("The file is no longer there."),
+}
+_EVENTS = "text/event-stream"
 
 router = APIRouter()
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # a plain function would take a thread
     found: Service = request.app.state.service
     return found
 
@@ -106,10 +111,21 @@ def upload(
     )
 
 
-@router.post("/api/explain", tags=["search"], responses=_BAD)
-def explain(service: ServiceDep, body: schemas.ExplainRequest) -> schemas.Explanation:
-    """Explain a score by the parts of the query and the item, and by the training pairs."""
-    return service.explain(body)
+@router.post("/api/explain", tags=["search"], responses={**_BAD, **_OTHER_FILE})
+async def explain(
+    request: Request, service: ServiceDep, body: schemas.ExplainRequest
+) -> schemas.Explanation:
+    """Explain a score by the parts of the query and the item, and by the training pairs.
+
+    One explanation is made at a time, and a few wait. The server stops making it when you close
+    the connection. Of a long text, the beginning is split into words, and the rest is one part.
+    """
+
+    async def left() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    return await service.explanations.run(lambda told: service.explain(body, told), left)
 
 
 @router.get("/api/items", tags=["items"])
@@ -134,9 +150,14 @@ def item(service: ServiceDep, item: ItemId) -> schemas.Item:
     "/api/items/{item}/thumbnail",
     tags=["items"],
     response_class=Response,
-    responses={200: {"content": {"image/webp": {}}, "description": "WebP."}},
+    responses={
+        200: {"content": {"image/webp": {}}, "description": "WebP."},
+        **_UNCHANGED,
+        **_OTHER_FILE,
+    },
 )
 def thumbnail(
+    request: Request,
     service: ServiceDep,
     item: ItemId,
     side: Annotated[int, Query(description="Pixels of the longer side.", ge=32, le=1280)] = 320,
@@ -145,10 +166,13 @@ def thumbnail(
 
     The server rounds the side up to the next size that it keeps.
     """
-    service.entry(item)
     kept = next((each for each in THUMBNAIL_SIDES if each >= side), THUMBNAIL_SIDES[-1])
-    made = service.previews.thumbnail(item, kept, lambda: service.store.item(item))
-    return Response(made, media_type="image/webp", headers=_FOREVER)
+    with service.originals.open(service.entry(item)) as original:
+        tag = _tag(original.item.id, str(kept))
+        if _has(request, tag):
+            return Response(status_code=304, headers=tag)
+        made = service.previews.thumbnail(original.item, kept, check=original.check_path)
+    return Response(made, media_type="image/webp", headers=tag)
 
 
 @router.get(
@@ -156,14 +180,19 @@ def thumbnail(
     tags=["items"],
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": {}}, "description": "Up to 240 bytes."}
+        200: {"content": {"application/octet-stream": {}}, "description": "Up to 240 bytes."},
+        **_UNCHANGED,
+        **_OTHER_FILE,
     },
 )
-def loudness(service: ServiceDep, item: ItemId) -> Response:
+def loudness(request: Request, service: ServiceDep, item: ItemId) -> Response:
     """Peaks of a sound over its length, one byte each."""
-    service.entry(item)
-    made = service.previews.loudness(item, lambda: service.store.item(item))
-    return Response(made, media_type="application/octet-stream", headers=_FOREVER)
+    with service.originals.open(service.entry(item)) as original:
+        tag = _tag(item, "loudness")
+        if _has(request, tag):
+            return Response(status_code=304, headers=tag)
+        made = service.previews.loudness(original.item, check=original.check_path)
+    return Response(made, media_type="application/octet-stream", headers=tag)
 
 
 @router.get(
@@ -175,24 +204,38 @@ def loudness(service: ServiceDep, item: ItemId) -> Response:
         206: {"content": {"*/*": {}}, "description": "The part of it that Range asks for."},
         400: {"content": {"*/*": {}}, "description": "A Range that cannot be read."},
         416: {"content": {"*/*": {}}, "description": "A Range that the file does not have."},
+        **_UNCHANGED,
+        **_OTHER_FILE,
     },
 )
-def media(service: ServiceDep, item: ItemId) -> FileResponse:
-    """The file itself, or a range of it; only files that were indexed, named by their id."""
-    path, kind = file_of(service.entry(item))
-    return FileResponse(path, media_type=kind, headers={**_FOREVER, **_SANDBOX})
+def media(request: Request, service: ServiceDep, item: ItemId) -> Response:
+    """The file itself, or a range of it; only files that were indexed, named by their id.
+
+    The server checks that the file still holds what was indexed.
+    """
+    original = service.originals.open(service.entry(item))
+    tag = _tag(original.item.id)
+    if _has(request, tag):
+        original.file.close()
+        return Response(status_code=304, headers=tag)
+    return OriginalResponse(original, {**tag, **_SANDBOX})
 
 
 @router.get("/api/uploads/{upload}/thumbnail", tags=["search"], response_class=Response,
-            responses={200: {"content": {"image/webp": {}}, "description": "WebP."}})  # fmt: skip
+            responses={200: {"content": {"image/webp": {}}, "description": "WebP."},
+                       **_UNCHANGED})  # fmt: skip
 def upload_thumbnail(
-    service: ServiceDep, upload: Annotated[str, Path(min_length=1, max_length=200)]
+    request: Request,
+    service: ServiceDep,
+    upload: Annotated[str, Path(min_length=1, max_length=200)],
 ) -> Response:
     """An uploaded picture made small."""
-    made = service.previews.thumbnail(
-        f"upload:{upload}", THUMBNAIL_SIDES[1], lambda: service.uploads.get(upload).item
-    )
-    return Response(made, media_type="image/webp", headers=_FOREVER)
+    item = service.uploads.get(upload).item
+    tag = _tag(item.id)
+    if _has(request, tag):
+        return Response(status_code=304, headers=tag)
+    made = service.previews.thumbnail(item, THUMBNAIL_SIDES[1])
+    return Response(made, media_type="image/webp", headers=tag)
 
 
 @router.get("/api/map", tags=["items"])
@@ -240,19 +283,19 @@ def unsave(
 )
 def start(service: ServiceDep, body: schemas.IndexRequest) -> schemas.Job:
     """Index files or folders on the machine of the server, inside the folders that it allows."""
-    return _job(service.jobs.start(body.paths, body.views))
+    return described(service.jobs.start(body.paths, body.views))
 
 
 @router.get("/api/jobs", tags=["indexing"])
 def jobs(service: ServiceDep) -> list[schemas.Job]:
     """The last runs, oldest first."""
-    return [_job(run) for run in service.jobs.listed()]
+    return [described(run) for run in service.jobs.listed()]
 
 
 @router.get("/api/jobs/{job}", tags=["indexing"])
 def job(service: ServiceDep, job: ItemId) -> schemas.Job:
     """The progress of a run."""
-    return _job(_run(service, job))
+    return described(_run(service, job))
 
 
 @router.delete("/api/jobs/{job}", tags=["indexing"])
@@ -260,7 +303,7 @@ def cancel(service: ServiceDep, job: ItemId) -> schemas.Job:
     """End a run after its batch; what was added stays."""
     run = _run(service, job)
     run.cancel.set()
-    return _job(run)
+    return described(run)
 
 
 @router.get(
@@ -274,25 +317,32 @@ def cancel(service: ServiceDep, job: ItemId) -> schemas.Job:
         }
     },
 )
-async def events(request: Request, service: ServiceDep, job: ItemId) -> StreamingResponse:
-    """Follow a run."""
-    run = _run(service, job)
+async def events(request: Request, service: ServiceDep, job: ItemId) -> Response:
+    """Follow a run.
 
-    async def stream() -> AsyncIterator[str]:
-        last = ""
-        while True:
-            now = _job(run)
-            text = json.dumps(now.model_dump(mode="json"), ensure_ascii=False)
-            if text != last:
-                last = text
-                yield f"data: {text}\n\n"
-            if now.state != "running" or request.app.state.stopping():
-                return
-            await asyncio.sleep(_PERIOD)
+    The more callers follow, the more seldom each of them is told.
+    """
+    run, headers = _run(service, job), {"cache-control": "no-store"}
+    if request.method == "HEAD":  # it would end with the run
+        return Response(media_type=_EVENTS, headers=headers)
+    follow = request.app.state.events.follow
+    return StreamingResponse(follow(run), media_type=_EVENTS, headers=headers)
 
-    return StreamingResponse(
-        stream(), media_type="text/event-stream", headers={"cache-control": "no-store"}
-    )
+
+def heads() -> APIRouter:
+    """The same routes for HEAD, which is answered like GET; the body is left out on the way."""
+    made = APIRouter()
+    for route in router.routes:
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()):
+            made.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=["HEAD"],
+                name=route.name,
+                response_class=route.response_class,
+                response_model=route.response_model,
+            )
+    return made
 
 
 def _run(service: Service, name: str) -> Run:
@@ -302,20 +352,15 @@ def _run(service: Service, name: str) -> Run:
     return run
 
 
-def _job(run: Run) -> schemas.Job:
-    eta = run.eta
-    return schemas.Job(
-        id=run.id,
-        paths=run.paths,
-        state=run.state,
-        phase=run.phase,
-        done=run.done,
-        total=run.total,
-        eta_seconds=None if eta is None else round(eta, 1),
-        added=len(run.report.added) if run.report else 0,
-        broken=[schemas.Problem(source=s, reason=r) for s, r in problems(run)],
-        message=run.message,
-    )
+def _tag(*names: str) -> dict[str, str]:
+    """Headers of what may be kept, and must be asked for each time, as files can change."""
+    return {"etag": f'"{".".join(names)}"', "cache-control": "private, no-cache"}
+
+
+def _has(request: Request, tag: Mapping[str, str]) -> bool:
+    """Whether a caller has it already."""
+    named = (each.strip() for each in request.headers.get("if-none-match", "").split(","))
+    return tag["etag"] in (each.removeprefix("W/") for each in named)
 
 
 def _short(name: str | None) -> str:

@@ -37,8 +37,7 @@ def serve(
     """
     app = create_app(store, settings)
     listening = _socket(settings)
-    name, port = settings.host, listening.getsockname()[1]
-    address = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    address = settings.url(listening.getsockname()[1])
     config = uvicorn.Config(
         app,
         http=timed(settings.header_seconds),
@@ -100,6 +99,8 @@ def _socket(settings: Settings) -> socket.socket:
     # With the protocol named, asyncio sends small answers at once (TCP_NODELAY).
     made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6 and settings.everywhere and socket.has_dualstack_ipv6():
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # IPv4, too
     try:
         made.bind((settings.host.strip("[]"), settings.port))
     except OSError as error:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from isthmus.core.artifact import write_atomically
-from isthmus.core.errors import InputError
+from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.reading import read_json
 from isthmus.server.schemas import SavedSearch
 
 _MOST = 500
+_ROWS = TypeAdapter(Annotated[list[SavedSearch], Field(max_length=_MOST)])
 
 
 class Saved:
@@ -65,12 +69,14 @@ class Saved:
 
     def _read(self) -> dict[str, SavedSearch]:
         """What is in the file; one that cannot be read is set aside, not written over."""
-        if self._path is None or not self._path.is_file():
+        if self._path is None:
             return {}
         try:
-            rows = json.loads(self._path.read_text(encoding="utf-8"))
-            found = [SavedSearch.model_validate(row) for row in rows]
-        except (ValueError, ValidationError, TypeError):
-            self._path.replace(self._path.with_suffix(".damaged.json"))
+            found = _ROWS.validate_python(read_json(self._path))
+        except FileNotFoundError:
+            return {}
+        except (ArtifactError, ValidationError):
+            with suppress(OSError):  # on a disk that is read-only nothing can be written over it
+                self._path.replace(self._path.with_suffix(".damaged.json"))
             return {}
         return {each.name: each for each in found}

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
 from isthmus.pipeline import WORKERS
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
+from isthmus.server.explanations import Explanations, Searches
 from isthmus.server.jobs import Jobs
 from isthmus.server.micro_batcher import MicroBatcher
+from isthmus.server.originals import Originals
 from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
 from isthmus.server.settings import Settings
@@ -42,7 +45,9 @@ class Service:
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store, self.settings = store, settings
         self.uploads = Uploads(store.space, settings)
-        self.previews = Previews()
+        self.previews, self.originals = Previews(), Originals()
+        self.searches = Searches()
+        self.explanations = Explanations(settings, self.searches)
         self.jobs = Jobs(store, settings.roots)
         self.saved = Saved(store.folder)
         self._map: tuple[tuple[int, dict[str, int]], schemas.Map] | None = None
@@ -64,13 +69,15 @@ class Service:
 
     def close(self) -> None:
         """End runs and children; the store stays open."""
+        self.explanations.close()
         self.jobs.close()
         self.uploads.close()
 
     def search(self, request: schemas.SearchRequest) -> schemas.SearchAnswer:
         """Find items."""
         started = time.perf_counter()
-        found = self.store.search(self.query(request), request)
+        with self.searches:
+            found = self.store.search(self.query(request), request)
         aspects: dict[str, float | None] = {}
         if request.aspects:
             entries = self.store.backend.get([hit.id for hit in found.hits])
@@ -147,13 +154,20 @@ class Service:
         some = [self._item(entry) for entry in entries[offset : offset + limit]]
         return schemas.Items(total=len(entries), items=some)
 
-    def explain(self, request: schemas.ExplainRequest) -> schemas.Explanation:
-        """Why an item scores as it does for one part of a query."""
+    def explain(
+        self, request: schemas.ExplainRequest, progress: Progress | None = None
+    ) -> schemas.Explanation:
+        """Why an item scores as it does for one part of a query.
+
+        Args:
+            request: Which part, and which item.
+            progress: Told as parts are weighed; what it raises ends the explanation.
+        """
         self.entry(request.item)
         term = replace(self.term(request.term), weight=1.0)
         if term.stored:
             self.entry(term.stored)
-        made = self.store.explain(Query([term]), request.item)
+        made = self.store.explain(Query([term]), request.item, progress=progress)
         document = made.to_json()
         if not np.isfinite(made.above):
             document["above"] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,12 @@ class Settings:
         header_seconds: How long the head of a request may take.
         body_seconds: How long a body may pause, or take with :attr:`slowest` bytes a second.
         slowest: Bytes a second that a body must come with.
-        at_once: Requests in work beyond which others are told to come back.
+        at_once: Requests in work beyond which others are told to come back. What makes more work
+            than a search counts as several.
         at_once_each: The same for one address; 0 for no limit of its own.
+        explanations_waiting: Explanations that may wait for the one that is being made.
+        explanation_seconds: How long one may take.
+        streams: Streams of events that may be open.
         uploads: How many uploaded files are kept for queries.
         upload_bytes: How many bytes they may have together.
 
@@ -53,6 +58,9 @@ class Settings:
     slowest: int = 50_000
     at_once: int = 64
     at_once_each: int = 0
+    explanations_waiting: int = 8
+    explanation_seconds: float = 120.0
+    streams: int = 500
     uploads: int = 64
     upload_bytes: int = 512 * 2**20
 
@@ -99,11 +107,50 @@ class Settings:
             return False
 
     @property
+    def everywhere(self) -> bool:
+        """Whether the server listens on every address of this machine."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_unspecified
+        except ValueError:
+            return False
+
+    @property
     def hosts(self) -> frozenset[str]:
-        """Names that the ``Host`` of a request may have, without a port, in lower case."""
-        own = f"[{self.host}]" if ":" in self.host else self.host
-        local = LOOPBACK_NAMES if self.loopback else ()
-        return frozenset(name.lower() for name in (own, *local, *self.names))
+        """Names that the ``Host`` of a request may have, without a port, in lower case.
+
+        Where the server listens on every address, these are also the names of this machine; its
+        addresses are known only once somebody asks.
+        """
+        names = {address(self.host), *self.names}
+        if self.loopback or self.everywhere:
+            names |= set(LOOPBACK_NAMES)
+        if self.everywhere:
+            own = socket.gethostname()
+            names |= {own, f"{own}.local"} if own else set()
+        return frozenset(name.lower() for name in names)
+
+    def url(self, port: int) -> str:
+        """Where a browser on this machine opens the page."""
+        host = address(self.host)
+        if self.everywhere:
+            host = "[::1]" if ":" in self.host else "127.0.0.1"
+        return f"http://{host}:{port}/"
+
+
+def address(host: str) -> str:
+    """A host as it stands in a URL: IPv6 in brackets, and IPv4 that came by IPv6 as IPv4.
+
+    Example:
+        >>> address("::1"), address("::ffff:10.0.0.7"), address("localhost")
+        ('[::1]', '10.0.0.7', 'localhost')
+    """
+    try:
+        found = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if isinstance(found, ipaddress.IPv6Address):
+        return f"[{found}]" if found.ipv4_mapped is None else str(found.ipv4_mapped)
+    return str(found)
 
 
 def token_from_environment() -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import InputError
+from isthmus.core.document import Json, from_document, to_object
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32, F64, l2_normalize, top_k_mean
 from isthmus.space.readout import NEIGHBOURS
 
@@ -20,6 +20,8 @@ priori probabilities", 2002, which is right if all items were as alike as held-o
 with 0 there is none. Among 5,000 items .5 cuts the calibration error to a third
 (``benchmarks/calibration.py``)."""
 INPUTS = 4
+_LARGEST = 1e9
+"""A weight beyond it says nothing but 0 or 1, and sums of such may overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,41 @@ class Background:
     nearest: F32
     familiar: F32
     native: F32 | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A :class:`Calibration` as it is saved."""
+
+    weights: tuple[float, ...]
+    intercept: float
+    threshold: float
+    least_familiar: float
+    true_probabilities: tuple[float, ...]
+    gallery: int
+    pairs: int
+    ece: Mapping[str, float]
+    least_native: float | None
+
+    def check(self) -> None:
+        """Refuse numbers that no calibration has.
+
+        Raises:
+            ArtifactError: Naming the first.
+        """
+        probabilities = (self.threshold, *self.true_probabilities)
+        for name, good in {
+            "weights": len(self.weights) == INPUTS,
+            "weights or intercept": all(
+                abs(each) <= _LARGEST for each in (*self.weights, self.intercept)
+            ),
+            "threshold or true_probabilities": all(0 <= each <= 1 for each in probabilities),
+            "gallery or pairs": self.gallery >= 1 and self.pairs >= 0,
+        }.items():
+            if not good:
+                raise ArtifactError(f"calibration: {name} cannot be those of a calibration")
+        if list(self.true_probabilities) != sorted(self.true_probabilities):
+            raise ArtifactError("calibration: true_probabilities do not ascend")
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,28 +189,41 @@ class Calibration:
         odds = probability / max(1 - probability, 1e-12) * np.exp(self._shift(size))
         return float(odds / (1 + odds))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Json]:
         """For the document of a space."""
-        return {
-            "weights": self.weights.tolist(),
-            "intercept": self.intercept,
-            "threshold": self.threshold,
-            "least_familiar": self.least_familiar,
-            "true_probabilities": np.round(self.true_probabilities, 6).tolist(),
-            "gallery": self.gallery,
-            "pairs": self.pairs,
-            "ece": dict(self.ece),
-            "least_native": self.least_native,
-        }
+        return to_object(
+            Learned(
+                tuple(self.weights.tolist()),
+                self.intercept,
+                self.threshold,
+                self.least_familiar,
+                tuple(np.round(self.true_probabilities, 6).tolist()),
+                self.gallery,
+                self.pairs,
+                dict(self.ece),
+                self.least_native,
+            )
+        )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Calibration:
-        """What :meth:`to_json` wrote."""
+    def of(cls, learned: Learned) -> Calibration:
+        """What was saved."""
         arrays = {
-            name: np.asarray(document[name], dtype=np.float64)
+            name: np.asarray(getattr(learned, name), dtype=np.float64)
             for name in ("weights", "true_probabilities")
         }
-        return cls(**{**document, **arrays})
+        return cls(**{**vars(learned), **arrays})
+
+    @classmethod
+    def from_json(cls, document: Json) -> Calibration:
+        """What :meth:`to_json` wrote.
+
+        Raises:
+            ArtifactError: If a key is missing or unknown, or a value does not fit.
+        """
+        learned = from_document(Learned, document, "calibration")
+        learned.check()
+        return cls.of(learned)
 
 
 def nearness(x: F32, bank_rows: F32) -> F32:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from isthmus.core.contracts import Configured, Encoder, Fitted
-from isthmus.core.errors import FingerprintError, InputError
+from isthmus.core.errors import ArtifactError, FingerprintError, InputError, UntrustedError
 from isthmus.core.linalg import Array
-from isthmus.encoders import load as load_encoder
+from isthmus.encoders import resolve
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class EncoderRef:
         options: Further options for loading.
         state: What a fitted encoder learned, as JSON.
         tensors: What a fitted encoder learned, as arrays.
+        trust: Packages whose classes ``spec`` may name, besides the registered ids; None where the
+            user of this process named the encoder.
     """
 
     spec: str
@@ -33,6 +35,7 @@ class EncoderRef:
     options: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Any] | None = None
     tensors: Mapping[str, Array] = field(default_factory=dict)
+    trust: Sequence[str] | None = ()
 
     @classmethod
     def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
@@ -40,13 +43,15 @@ class EncoderRef:
         state, tensors = encoder.state() if isinstance(encoder, Fitted) else (None, {})
         options = encoder.options() if isinstance(encoder, Configured) else {}
         named = (spec, encoder.modality, encoder.fingerprint, encoder.dim)
-        return cls(*named, options if spec else {}, state, tensors)
+        return cls(*named, options if spec else {}, state, tensors, trust=None)
 
     def load(self) -> Encoder:
         """The encoder, checked to be the one the space was made for.
 
         Raises:
             InputError: If it was an object of the user's, which nothing can load.
+            UntrustedError: If it is code of a package that is not trusted; nothing was run.
+            ArtifactError: If what it learned does not fit.
             FingerprintError: If weights or preprocessing differ from those of the space.
         """
         if not self.spec:
@@ -54,9 +59,19 @@ class EncoderRef:
                 f"the encoder of {self.modality} was a Python object, and a space cannot load it; "
                 "attach it: space.attach(encoder)"
             )
-        encoder = load_encoder(self.spec, **self.options)
+        try:
+            encoder = resolve(self.spec, self.options, trust=self.trust)
+        except UntrustedError as error:
+            raise UntrustedError(
+                f"{error}; or make the encoder yourself: space.attach(encoder)"
+            ) from error
         if self.state is not None and isinstance(encoder, Fitted):
-            encoder = encoder.from_state(self.state, self.tensors)
+            try:
+                encoder = encoder.from_state(self.state, self.tensors)
+            except (LookupError, TypeError, ValueError) as error:
+                raise ArtifactError(
+                    f"what the encoder {self.spec} learned cannot be read: {error}"
+                ) from error
         self.check(encoder)
         return encoder
 

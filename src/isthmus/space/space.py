@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.aligners import head_from_state
-from isthmus.core.artifact import DOCUMENT, fingerprint, load_artifact, save_artifact
+from isthmus.core.artifact import DOCUMENT, fingerprint, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, Array
+from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, Direction, View
 from isthmus.media.source import item_from_path
@@ -22,9 +22,10 @@ from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
+from isthmus.space.document import KIND, read_parts
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
-from isthmus.space.report import AnyReport, read_report, write_report
+from isthmus.space.report import AnyReport, write_report
 
 
 class Space:
@@ -273,54 +274,30 @@ class Space:
             if view in self.native_banks:
                 tensors[f"native.{place}"] = self.native_banks[view].astype(np.float16)
         card = model_card(self.report, self.views, self.fingerprint)
-        save_artifact(Path(folder), starter.KIND, document, tensors, {"README.md": card})
+        save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Space:
-        """Read a space.
+    def load(cls, folder: str | Path, *, trust: str | Sequence[str] = ()) -> Space:
+        """Read a space. Nothing that it names is imported or run before an encoder is needed.
 
         Args:
             folder: Where it is; ``"starter"`` is the one that comes with the package, unless
                 a space lies in a folder of that name.
+            trust: Packages whose classes its encoders may be, besides those that come with
+                isthmus: ``["my_package"]``. Loading such an encoder runs code of the package.
 
         Raises:
             ArtifactError: If there is none, it is damaged, or of another format version.
             FingerprintError: If its parts do not belong together.
+            InputError: If ``trust`` holds what is no name of a package.
         """
+        trusted = check_trust(trust)
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
-        document, tensors = load_artifact(Path(folder), starter.KIND)
-        heads: dict[str, Head] = {}
-        encoders: dict[str, EncoderRef] = {}
-        banks: dict[str, F32] = {}
-        natives: dict[str, F32] = {}
-        ids: dict[str, list[str]] = {}
-        for place, row in enumerate(document["views"]):
-            view, head = row["view"], row["head"]
-            parts = _prefixed(tensors, f"head.{place}.")
-            heads[view] = head_from_state(head["kind"], head["state"], parts)
-            parts = _prefixed(tensors, f"encoder.{place}.")
-            encoders[view] = EncoderRef(**row["encoder"], tensors=parts)
-            banks[view] = tensors[f"bank.{place}"].astype(np.float32)
-            if (native := tensors.get(f"native.{place}")) is not None:
-                natives[view] = native.astype(np.float32)
-            ids[view] = row["bank_ids"]
-        calibration = {
-            Direction.from_json(each["direction"]): Calibration.from_json(each["learned"])
-            for each in document["calibration"]
-        }
-        space = cls(
-            heads,
-            banks,
-            encoders,
-            report=read_report(document["report"]),
-            csls_strength=float(document["csls_strength"]),
-            bank_ids=ids,
-            calibration=calibration,
-            native_banks=natives,
-        )
-        if space.fingerprint != document["fingerprint"]:
+        parts, saved = read_parts(Path(folder), trusted)
+        space = cls(**vars(parts))
+        if space.fingerprint != saved:
             raise FingerprintError(
                 f"{folder}: its files do not belong together; copy the folder again, or make the "
                 "space again"
@@ -368,7 +345,3 @@ def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
     if not isinstance(thing, str | Path):
         raise InputError(f"need a text, a path, a vector or an item, got {type(thing).__name__}")
     return item_from_path(Path(thing), modality)
-
-
-def _prefixed(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
-    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}

@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from isthmus.core.artifact import load_artifact
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F32
+from isthmus.space.document import read_document
 
-KIND = "space"
 NAME = "starter"
 """What :meth:`isthmus.Space.load` and ``--space`` call it."""
 
@@ -46,17 +45,16 @@ def familiar(fingerprint: str) -> Familiar | None:
         fingerprint: Of the encoder.
     """
     try:
-        document, tensors = load_artifact(folder(), KIND)
+        document, tensors = read_document(folder())
     except ArtifactError:  # it is being made
         return None
-    for place, row in enumerate(document["views"]):
+    for place, row in enumerate(document.views):
         least = [
-            each["learned"]["least_native"]
-            for each in document["calibration"]
-            if each["direction"]["query"] == row["view"]
-            and each["learned"]["least_native"] is not None
+            each.learned.least_native
+            for each in document.calibration
+            if each.direction.query == row.view and each.learned.least_native is not None
         ]
         bank = tensors.get(f"native.{place}")
-        if row["encoder"]["fingerprint"] == fingerprint and bank is not None and least:
+        if row.encoder.fingerprint == fingerprint and bank is not None and least:
             return Familiar(bank.astype(np.float32), min(least))
     return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.core.artifact import flush
 from isthmus.core.extras import require
+from isthmus.core.reading import check_own
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -52,6 +54,24 @@ class Flusher:
                 with suppress(FileNotFoundError):  # removed by a clean-up meanwhile
                     flush(Path(path))
             self._done.update(new)
+
+
+def check_links(folder: Path, own: Iterable[str]) -> None:
+    """Refuse a store with links in it, which LanceDB would follow.
+
+    Args:
+        folder: Of the store; it may be a link itself, since the user named it.
+        own: Names of its parts.
+
+    Raises:
+        ArtifactError: Naming the first.
+    """
+    left: list[str | Path] = [folder / name for name in own]
+    while left:
+        path = left.pop()
+        check_own(Path(path))
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(path) as entries:
+            left += [e.path for e in entries if e.is_symlink() or e.is_dir(follow_symlinks=False)]
 
 
 def short(error: BaseException) -> str:

@@ -8,13 +8,13 @@ entries in memory are filtered alike.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from isthmus.core.errors import InputError
+from isthmus.store.patterns import folded, has_wildcard, path_matcher, text_matcher
 from isthmus.store.records import Entry
 
 FIELDS = ("view", "modality", "path", "text", "added", "size", "gone")
@@ -52,8 +52,9 @@ def parse(text: str) -> Filter:
     """Read a filter.
 
     Fields are ``view``, ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``.
-    ``:`` and ``=`` compare. ``~`` matches a pattern with ``*`` and ``?`` anywhere in it, case
-    aside. ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
+    ``:`` and ``=`` compare. ``~`` matches a pattern anywhere in a text, case aside; a path with
+    ``*``, ``?`` or ``**`` is matched as by :func:`isthmus.store.patterns.path_matcher`.
+    ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
     ``5MB``). Parts are joined by ``and``, ``or``, ``not`` and parentheses.
 
     Raises:
@@ -158,9 +159,9 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     get = {"view": _view, "modality": _modality, "path": _path, "text": _words}[field]
     if op == "~":
         return Filter(text, _pattern(get, value))
-    folded = value.casefold()
+    same = folded(value)
     only = value if field == "view" else None
-    return Filter(text, lambda entry: get(entry).casefold() == folded, only)
+    return Filter(text, lambda entry: folded(get(entry)) == same, only)
 
 
 def _view(entry: Entry) -> str:
@@ -180,12 +181,10 @@ def _words(entry: Entry) -> str:
 
 
 def _pattern(get: Callable[[Entry], str], pattern: str) -> Callable[[Entry], bool]:
-    """A pattern with ``*`` or ``?`` must fit from the start of some folder's or file's name."""
-    folded = pattern.casefold()
-    if not set(folded) & set("*?["):
-        return lambda entry: folded in get(entry).casefold()
-    match = re.compile(fnmatch.translate(f"*/{folded.lstrip('/')}")).match
-    return lambda entry: match(f"/{get(entry).casefold()}") is not None
+    """A path with a wildcard is matched name by name, all else anywhere in the text."""
+    by_name = get is _path and has_wildcard(pattern)
+    match = path_matcher(pattern) if by_name else text_matcher(pattern)
+    return lambda entry: match(get(entry))
 
 
 def _ordered(field: str, op: str, value: str) -> Callable[[Entry], bool]:

@@ -10,14 +10,19 @@ import json
 import threading
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import write_atomically
+from isthmus.core.document import from_document
+from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.reading import parse_json, parse_tensors, read_file
+from isthmus.core.validate import fitting
 from isthmus.store._training import train
 from isthmus.store.base import HubnessCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
@@ -26,6 +31,7 @@ LEAST = 50_000
 """Rows of a store from which an index is worth it: below, an exact search takes under 10 ms."""
 _GROWTH = 2.0
 """An index is made anew when a store has grown or shrunk by this factor."""
+_MOST_PROBES = 2**20
 _FEW = 20_000
 """Rows that pass a filter, up to which they are scored one by one."""
 
@@ -140,25 +146,23 @@ class CellIndex:
         codes: Codes,
     ) -> Self | None:
         """Fill the cells of a file from the vectors of a store."""
-        read = _read(path)
-        if read is None or read[0]["views"] != list(views):
+        try:
+            saved = _read(path, views, x.shape[1])
+        except (ArtifactError, FileNotFoundError):
             return None
-        settings, arrays = read
-        probes = {int(code): count for code, count in settings["probes"].items()}
-        centroids: F32 = arrays["centroids"].astype(np.float32, copy=False)
-        owners: Codes = arrays["owners"].astype(np.int8, copy=False)
-        cells = Cells(centroids, owners, hubness.shape[1], probes)
-        ids = arrays["ids"].tobytes().decode().split("\n")
+        cells = Cells(saved.centroids, saved.owners, hubness.shape[1], saved.probes)
+        ids = saved.ids
         rows = np.fromiter((row_of.get(each, -1) for each in ids), np.int64, len(ids))
         known = np.full(len(x), -1, dtype=np.int32)
-        known[rows[rows >= 0]] = arrays["cells"][rows >= 0]
+        known[rows[rows >= 0]] = saved.cells[rows >= 0]
         for code in (each for each in cells.spans if each != ALL):
-            placed = np.flatnonzero((codes == code) & (known >= 0))
+            span = cells.spans[code]
+            placed = np.flatnonzero((codes == code) & (known >= span.start) & (known < span.stop))
             cells.add(placed, code, x, hubness, known[placed])
-            new = np.flatnonzero((codes == code) & (known < 0))
+            new = np.setdiff1d(np.flatnonzero(codes == code), placed, assume_unique=True)
             if len(new):
                 cells.add(new, code, x, hubness)
-        index = cls(views, cells, settings["built"])
+        index = cls(views, cells, saved.built)
         index._note(codes)
         return index
 
@@ -179,16 +183,76 @@ class CellIndex:
         self._seen = len(codes)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]] | None:
-    """Settings and arrays of a file; None where its checksum does not match."""
-    from safetensors.numpy import load
+@dataclass(frozen=True)
+class _Settings:
+    """What a file of an index holds as JSON."""
 
+    views: tuple[str, ...]
+    built: int
+    probes: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Saved:
+    """A file of an index, checked.
+
+    Attributes:
+        centroids: ``(cells, dim)``.
+        owners: ``(cells,)`` views, ascending.
+        cells: ``(n,)`` of the rows.
+        ids: ``n`` of the rows.
+        probes: By view or :data:`ALL`.
+        built: See :class:`CellIndex`.
+    """
+
+    centroids: F32
+    owners: Codes
+    cells: NDArray[np.int32]
+    ids: Sequence[str]
+    probes: dict[int, int]
+    built: int
+
+
+def _read(path: Path, views: Sequence[str], dim: int) -> _Saved:
+    """What :meth:`CellIndex.save` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ArtifactError: If it is damaged, or of other views or vectors.
+    """
+    data = memoryview(read_file(path))
+    if len(data) < 4 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
+        raise IntegrityError(f"{path} is damaged: its checksum does not match")
+    texts, arrays = parse_tensors(data[4:], str(path))
+    settings = from_document(
+        _Settings, parse_json(texts.get("index", "").encode(), str(path)), str(path)
+    )
+    centroids = fitting({"centroids": arrays.pop("centroids", np.zeros(0))}, centroids="cd")
+    count = len(centroids["centroids"])
+    owners, cells = (_whole(arrays, name, path) for name in ("owners", "cells"))
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    if len(data) < 12 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
-        return None
-    length = int.from_bytes(data[4:12], "little")
-    header = json.loads(data[12 : 12 + length])
-    return json.loads(header["__metadata__"]["index"]), load(data[4:])
+        ids = arrays["ids"].tobytes().decode().split("\n")
+    except (KeyError, UnicodeError) as error:
+        raise IntegrityError(f"{path} is damaged: it has no ids") from error
+    codes = {ALL, *owners.tolist()}
+    probes = {code: settings.probes.get(str(code), 0) for code in codes}
+    if not (
+        settings.views == tuple(views)
+        and settings.built >= 1
+        and centroids["centroids"].shape[1] == dim
+        and (owners.shape, cells.shape) == ((count,), (len(ids),))
+        and bool((np.diff(owners) >= 0).all())
+        and -1 <= owners.min() <= owners.max() < len(views)
+        and 0 <= cells.min() <= cells.max() < count
+        and all(1 <= each <= _MOST_PROBES for each in probes.values())
+    ):
+        raise IntegrityError(f"{path} is of another store")
+    kinds = owners.astype(np.int8), cells.astype(np.int32)
+    return _Saved(centroids["centroids"], *kinds, ids, probes, settings.built)
+
+
+def _whole(arrays: Mapping[str, Array], name: str, path: Path) -> NDArray[np.int64]:
+    found = arrays.get(name)
+    if found is None or found.dtype.kind not in "iu" or found.ndim != 1 or not len(found):
+        raise IntegrityError(f"{path} is damaged: it has no {name}")
+    return found.astype(np.int64)

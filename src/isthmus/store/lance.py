@@ -10,6 +10,7 @@ from pathlib import Path
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
+from isthmus.core.reading import read_file
 from isthmus.store import tables
 from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import short, writers_lock
@@ -23,6 +24,7 @@ from isthmus.store.rows import Rows
 from isthmus.store.vector_index import VectorIndex
 
 _EPOCH = "epoch"
+_EPOCH_BYTES = 32
 _INDEX = "index"
 _KIND: type[VectorIndex] = CellIndex
 """What indexes a large store: any class that keeps the protocol."""
@@ -283,9 +285,10 @@ class LanceBackend(MemoryBackend):
 
     def _epoch(self) -> str:
         try:
-            return (self.folder / _EPOCH).read_text(encoding="utf-8")
+            text = read_file(self.folder / _EPOCH, most=_EPOCH_BYTES).decode(errors="replace")
         except FileNotFoundError:
             return ""
+        return text if text.isdecimal() else "0"
 
     def _purge(self) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from isthmus.core.artifact import write_atomically
-from isthmus.core.errors import ArtifactError, FingerprintError, FormatVersionError, IntegrityError
+from isthmus.core.artifact import check_version, write_atomically
+from isthmus.core.document import from_document
+from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
+from isthmus.core.reading import read_json
+from isthmus.store._disk import check_links
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
 FORMAT_VERSION = 2
 _OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
 """What another process that makes the same store may have made already."""
+
+
+@dataclass(frozen=True)
+class _Document:
+    """What :data:`DOCUMENT` holds."""
+
+    kind: Literal["store"]
+    format_version: int
+    space: str
+    dim: int
+    views: tuple[str, ...]
 
 
 def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str) -> LanceBackend:
@@ -26,34 +43,31 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         fingerprint: Of the space.
 
     Raises:
-        ArtifactError: If the folder holds something else.
+        ArtifactError: If the folder holds something else, or links.
+        IntegrityError: If its document is damaged.
         FormatVersionError: If another format version wrote it.
         FingerprintError: If it belongs to another space: vectors would mix silently.
     """
     path = folder / DOCUMENT
-    if not path.is_file():
+    check_links(folder, _OWN)
+    if not os.path.lexists(path):
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
         document |= {"space": fingerprint, "dim": dim, "views": list(views)}
         write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        version, space = found["format_version"], found["space"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{path} is damaged: {error}") from error
-    if version != FORMAT_VERSION:
-        raise FormatVersionError(
-            f"{folder} has format version {version}, this release reads {FORMAT_VERSION}; index "
-            "into a new folder"
-        )
-    if space != fingerprint:
+    parsed = read_json(path)
+    check_version(parsed, FORMAT_VERSION, path)
+    found = from_document(_Document, parsed, str(path))
+    if found.space != fingerprint:
         raise FingerprintError(
-            f"{folder} belongs to the space {space[:12]}, not to {fingerprint[:12]}; vectors of "
-            "two spaces cannot be compared. Index into another folder: isthmus index PATHS "
+            f"{folder} belongs to the space {found.space:.12}, not to {fingerprint[:12]}; vectors "
+            "of two spaces cannot be compared. Index into another folder: isthmus index PATHS "
             "--store OTHER"
         )
+    if (found.dim, found.views) != (dim, tuple(views)):
+        raise IntegrityError(f"{path} is damaged: it does not have the views of its space")
     return LanceBackend(folder, dim, views)
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
+from isthmus.store.patterns import INVISIBLE, folded
 
 _LEAST = 0.5
 """Share of a query's information that a text must hold to be found."""
@@ -26,17 +29,25 @@ _COMMON = 0.2
 """A word in more than this share of the texts says nothing, where there are many texts."""
 _MANY = 50
 _SEPARATOR = "\n"
-_WORD = re.compile(r"[^\W_]+")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+_GRAMS = (
+    (2, "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"),
+    (3, "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9ff\uaa60-\uaa7f"),
+)
+"""Letters of scripts that put no blanks between words, and how many of them are sought at once:
+Chinese, Japanese and Korean, of which there are thousands; Thai, Lao, Burmese and Khmer."""
+_UNSPACED = [(size, re.compile(f"[{letters}]+")) for size, letters in _GRAMS]
+_ANY_UNSPACED = re.compile("[" + "".join(letters for _, letters in _GRAMS) + "]+")
 
 Rows = NDArray[np.int32]
 
 
 class WordIndex:
-    """An inverted index: the rows of every word, and of every pair of Chinese characters.
+    """An inverted index: the rows of every word, and of runs of letters in unspaced scripts.
 
     Words of scripts with blanks are found whole or as parts of words, numbers whole, Chinese,
-    Japanese and Korean by any two neighbouring characters, or by the one there is.
+    Japanese and Korean by any two neighbouring characters, Thai and its like by three, or by as
+    many as there are.
 
     Args:
         texts: One a row.
@@ -52,7 +63,7 @@ class WordIndex:
         """Append rows."""
         rows = self._rows
         for row, text in enumerate(texts, self._count):
-            for token in _tokens(text.casefold(), single=True):
+            for token in _tokens(folded(text), shorter=True):
                 if token in rows:
                     rows[token].append(row)
                 else:
@@ -69,7 +80,7 @@ class WordIndex:
         """
         total = 0.0
         found: list[tuple[Rows, float]] = []
-        for token in _tokens(query.casefold()):
+        for token in _tokens(folded(query)):
             whole, inside = self._holding(token)
             count = len(whole) + len(inside)
             if self._count >= _MANY and count > _COMMON * self._count:
@@ -90,7 +101,7 @@ class WordIndex:
     def _holding(self, token: str) -> tuple[Rows, Rows]:
         """Rows with a word, and rows that have it only inside longer ones."""
         whole = self._of(token)
-        if len(token) < _SHORTEST_INSIDE or token.isdigit() or _CJK.match(token):
+        if len(token) < _SHORTEST_INSIDE or token.isdigit() or _ANY_UNSPACED.match(token):
             return whole, np.zeros(0, dtype=np.int32)
         longer = [self._of(word) for word in self._with(token) if word != token]
         if not longer:
@@ -116,23 +127,47 @@ class WordIndex:
             place = text.find(part, end)
 
 
-def _tokens(text: str, *, single: bool = False) -> list[str]:
-    """Words of two characters or more, digits, and neighbouring pairs of Chinese characters.
+def words(text: str) -> list[str]:
+    """Runs of letters and digits, with the marks that belong to them.
+
+    Example:
+        >>> words("red_kangaroo-2"), words("किताब")
+        (['red', 'kangaroo', '2'], ['किताब'])
+    """
+    return (_ASCII_WORD if text.isascii() else _word()).findall(text)
+
+
+@lru_cache(maxsize=1)
+def _word() -> re.Pattern[str]:
+    """A word of any script; ``re`` does not count combining marks as letters."""
+    signs = (c for c in map(chr, range(0x300, 0x1F000)) if unicodedata.category(c) in ("Mn", "Mc"))
+    marks = "".join(sign for sign in signs if not "\ufe00" <= sign <= "\ufe0f")
+    return re.compile(f"(?:[^\\W_]|[{marks}{INVISIBLE}])+")
+
+
+def _tokens(text: str, *, shorter: bool = False) -> list[str]:
+    """Words of two characters or more, digits, and runs of letters of unspaced scripts.
 
     Args:
-        text: In folded case.
-        single: Also each Chinese character by itself.
+        text: Folded.
+        shorter: Also runs that are one letter shorter, by which short queries are found.
     """
     tokens: dict[str, None] = {}
-    for word in _WORD.findall(text):
+    for word in words(text):
         if word.isascii():
             if len(word) > 1 or word.isdigit():
                 tokens[word] = None
             continue
-        for run in _CJK.findall(word):
-            pairs = [run[i : i + 2] for i in range(len(run) - 1)]
-            tokens.update(dict.fromkeys(pairs if pairs and not single else [*pairs, *run]))
-        for part in _CJK.split(word):
+        for size, letters in _UNSPACED:
+            for run in letters.findall(word):
+                tokens.update(dict.fromkeys(_grams(run, size, shorter=shorter)))
+        for part in _ANY_UNSPACED.split(word):
             if len(part) > 1 or part.isdigit():
                 tokens[part] = None
     return list(tokens)
+
+
+def _grams(run: str, size: int, *, shorter: bool) -> list[str]:
+    """Neighbouring letters, ``size`` of them, or as many as there are."""
+    sizes = {min(size, len(run)), min(size - 1, len(run))} if shorter else {min(size, len(run))}
+    return [run[i : i + n] for n in sizes for i in range(len(run) - n + 1)]

@@ -48,7 +48,7 @@ class Checkpoint:
         save_artifact(self.folder / _STATE, _KIND, {**self._named(identity), **document}, arrays)
 
     def read(self, identity: Mapping[str, object]) -> tuple[Mapping[str, object], Tensors] | None:
-        """The state that was written last, or None if there is none.
+        """The state that was written last without its identity, or None if there is none.
 
         Raises:
             FingerprintError: If it is that of another training.
@@ -62,13 +62,14 @@ class Checkpoint:
                 raise
             return None
         for name, value in self._named(identity).items():
-            if document.get(name) != value:
+            if name not in document or document[name] != value:
                 raise FingerprintError(
                     f"{self.folder} holds the checkpoint of another training: its {name} is "
                     f"{document.get(name)!r}, not {value!r}; choose another folder, or delete this "
                     "one"
                 )
-        return document, arrays
+        named = self._named(identity)
+        return {name: each for name, each in document.items() if name not in named}, arrays
 
     def _named(self, identity: Mapping[str, object]) -> dict[str, object]:
         return {**identity, "fingerprint": self.fingerprint}

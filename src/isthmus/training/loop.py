@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from isthmus.core.artifact import Tensors
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError
+from isthmus.core.document import Json, from_document, to_object
+from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
+from isthmus.core.reading import reading
 from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.schedule import Log, Schedule
 from isthmus.training.threads import single_threaded
@@ -63,16 +65,22 @@ def train(
     return run.log
 
 
-class _Saved(TypedDict):
+_SLOTS = {"step", "exp_avg", "exp_avg_sq"}
+"""What AdamW keeps of each parameter."""
+_Stopped = Literal["", "epochs", "patience", "diverged"]
+
+
+@dataclass(frozen=True)
+class _Saved:
     """What of a training is saved as JSON; see :class:`Log` for the last four."""
 
     epoch: int
     step: int
-    sums: dict[str, float]
-    scores: list[tuple[int, float | None]]
-    losses: list[dict[str, float]]
+    sums: Mapping[str, float]
+    scores: tuple[tuple[int, float | None], ...]
+    losses: tuple[Mapping[str, float], ...]
     best_epoch: int
-    stopped: str
+    stopped: _Stopped
 
 
 class _Run:
@@ -205,18 +213,18 @@ class _Run:
         if self.checkpoint is None:
             return
         # Running out of time is no property of the result: the next call may go on.
-        stopped = "" if self.log.stopped == "time" else self.log.stopped
-        document: _Saved = {
-            "epoch": self.epoch,
-            "step": self.step,
-            "sums": self.sums,
-            "scores": [(epoch, _jsonable(score)) for epoch, score in self.log.scores],
-            "losses": self.log.losses,
-            "best_epoch": self.log.best_epoch,
-            "stopped": stopped,
-        }
+        stopped = cast("_Stopped", "" if self.log.stopped == "time" else self.log.stopped)
+        saved = _Saved(
+            self.epoch,
+            self.step,
+            self.sums,
+            tuple((epoch, _jsonable(score)) for epoch, score in self.log.scores),
+            tuple(self.log.losses),
+            self.log.best_epoch,
+            stopped,
+        )
         arrays = {name: tensor.detach().numpy() for name, tensor in self._tensors().items()}
-        self.checkpoint.write(self._identity(), document, arrays)
+        self.checkpoint.write(self._identity(), to_object(saved), arrays)
         self.saved_at = time.monotonic()
 
     def _identity(self) -> dict[str, object]:
@@ -238,33 +246,63 @@ class _Run:
         if self.checkpoint is None:
             return
         found = self.checkpoint.read(self._identity())
-        if found is not None:
-            document, arrays = found
-            self._take(cast("_Saved", document), arrays)
+        if found is None:
+            return
+        document, arrays = found
+        with reading(self.checkpoint.folder):
+            saved = from_document(_Saved, cast("Json", document), "checkpoint")
+            try:
+                self._take(saved, arrays)
+            except (LookupError, RuntimeError, TypeError, ValueError) as error:
+                raise IntegrityError(
+                    f"its tensors are not those of this training ({error}); delete it to begin anew"
+                ) from error
 
-    def _take(self, document: _Saved, arrays: Tensors) -> None:
+    def _take(self, saved: _Saved, arrays: Tensors) -> None:
         torch = _torch()
         tensors = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-        self.epoch, self.step, self.sums = document["epoch"], document["step"], document["sums"]
+        if saved.sums.keys() != self.sums.keys():
+            raise ValueError("it has other phases")
+        self.epoch, self.step, self.sums = saved.epoch, saved.step, dict(saved.sums)
         self.log = Log(
-            [(epoch, math.nan if s is None else s) for epoch, s in document["scores"]],
-            document["losses"],
-            document["best_epoch"],
-            document["stopped"],
+            [(epoch, math.nan if s is None else s) for epoch, s in saved.scores],
+            [dict(losses) for losses in saved.losses],
+            saved.best_epoch,
+            saved.stopped,
         )
         self.generator.set_state(tensors["generator"])
         self.order = tensors["order"]
+        if len(self.order) and not torch.equal(self.order.sort()[0], torch.arange(self.rows)):
+            raise ValueError("its order is not one of the rows")
+        self.best = _under("best.", tensors)
+        now = _under("now.", tensors)
+        for name, tensor in self.parameters.items():
+            for given in (now[name], self.best[name]):
+                if (given.shape, given.dtype) != (tensor.shape, tensor.dtype):
+                    raise ValueError(f"{name} is {tuple(given.shape)}")
         with torch.no_grad():
             for name, tensor in self.parameters.items():
-                tensor.copy_(tensors[f"now.{name}"])
-        self.best = _under("best.", tensors)
+                tensor.copy_(now[name])
         self.trainee.load_state(_under("state.", tensors))
-        for number, optimiser in enumerate(self.optimisers):
-            slots: dict[int, dict[str, Tensor]] = {}
-            for key, tensor in _under(f"adam.{number}.", tensors).items():
-                index, _, slot = key.partition(".")
-                slots.setdefault(int(index), {})[slot] = tensor
+        for number, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
+            own = list(phase.parameters.values())
+            slots = _slots(_under(f"adam.{number}.", tensors), own)
             optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+
+
+def _slots(tensors: Mapping[str, Tensor], own: list[Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The state of an optimiser, by number of its parameter."""
+    slots: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, slot = key.partition(".")
+        # The step is one number, which becomes an array (1,) when it is saved.
+        fits = tensor.numel() == 1 if slot == "step" else tensor.shape == own[int(index)].shape
+        if slot not in _SLOTS or not fits:
+            raise ValueError(f"the optimiser has no {key}")
+        slots.setdefault(int(index), {})[slot] = tensor
+    if any(found.keys() != _SLOTS for found in slots.values()):
+        raise ValueError("the optimiser lacks a part")
+    return slots
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import factorial
 
 import numpy as np
 
 from isthmus.aligners.heads import ConcatHead, LinearHead
-from isthmus.core.contracts import Head
+from isthmus.core.contracts import Head, Progress
 from isthmus.core.linalg import F64
-from isthmus.encoders.parts import AdditiveParts, Mask, Parts
+from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts
 
 EXACT = 8
 """Parts up to which all subsets are gone through: 256 of them."""
 ORDERS = 24
 """Random orders of more parts, each used forwards and backwards."""
+MOST_PARTS = 400
+"""Parts that are looked at; their orders take 60 MB."""
+PHASE = "weigh parts"
+"""What progress is told."""
+_BATCH = 4096
+"""Masks to look at a time where nothing is encoded."""
 
 Value = Callable[[Mask], F64]
 """Masks ``(s, p)`` to what the item is worth with the parts that are kept, ``(s,)``."""
@@ -39,8 +45,30 @@ class Attribution:
     errors: F64
     method: str
 
+    def with_rest(self, score: float) -> Attribution:
+        """The same with one part more, for what lies behind the parts: what it adds to them.
 
-def attribute(head: Head, parts: Parts, other: F64, typical: F64, *, seed: int = 0) -> Attribution:
+        Args:
+            score: Of the whole item.
+        """
+        rest = score - self.baseline - float(self.values.sum())
+        return replace(
+            self,
+            values=np.append(self.values, rest),
+            errors=np.append(self.errors, 0.0),
+            method=f"{self.method} of the beginning; the rest counts as one part",
+        )
+
+
+def attribute(
+    head: Head,
+    parts: Parts,
+    other: F64,
+    typical: F64,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Attribution:
     """Split the cosine of an item and a fixed vector over the parts of the item.
 
     Where parts add up and the head is linear, ``x ↦ l2((x − mean) W)``, a part carries
@@ -58,15 +86,16 @@ def attribute(head: Head, parts: Parts, other: F64, typical: F64, *, seed: int =
         other: ``(k,)``, what the item is compared with.
         typical: ``(k,)``, the mean of training items of the item's view.
         seed: Of the orders.
+        progress: Told between batches of subsets; what it raises ends the work.
 
     Returns:
-        Values of the parts.
+        Values of the parts, without the rest of a long item.
     """
     if isinstance(parts, AdditiveParts):
         if isinstance(head, LinearHead):
             return _linear(head, parts, other, typical)
         if isinstance(head, ConcatHead):
-            return _concatenated(head, parts, other, typical, seed)
+            return _concatenated(head, parts, other, typical, seed, progress)
     mean = np.asarray(getattr(head, "mean", np.zeros(head.input_dim)), dtype=np.float64)
 
     def value(kept: Mask) -> F64:
@@ -78,10 +107,19 @@ def attribute(head: Head, parts: Parts, other: F64, typical: F64, *, seed: int =
             worth[some] = found.astype(np.float64) @ other
         return worth
 
-    return shapley(value, len(parts.places), seed=seed)
+    batch = parts.batch if isinstance(parts, RemovableParts) else _BATCH
+    return shapley(value, len(parts.places), seed=seed, batch=batch, progress=progress)
 
 
-def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) -> Attribution:
+def shapley(
+    value: Value,
+    count: int,
+    *,
+    seed: int = 0,
+    orders: int = ORDERS,
+    batch: int = _BATCH,
+    progress: Progress | None = None,
+) -> Attribution:
     """Shapley values: exact up to :data:`EXACT` parts, else by random orders.
 
     Every order is also gone through backwards, which cancels much of the noise (Mitchell et
@@ -92,6 +130,8 @@ def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) ->
         count: How many parts there are.
         seed: Of the orders.
         orders: How many pairs of orders.
+        batch: How many sets to ask ``value`` for at a time.
+        progress: Told between batches; what it raises ends the work.
 
     Example:
         >>> found = shapley(lambda kept: kept.sum(axis=1) ** 2.0, 2)
@@ -99,7 +139,7 @@ def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) ->
         ([2.0, 2.0], 0.0)
     """
     if count <= EXACT:
-        return _all_subsets(value, count)
+        return _all_subsets(lambda kept: _worth(value, kept, batch, progress), count)
     rng = np.random.default_rng(seed)
     each = [rng.permutation(count) for _ in range(orders)]
     both = [order for one in each for order in (one, one[::-1])]
@@ -107,7 +147,7 @@ def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) ->
     for row, order in enumerate(both):
         for step, part in enumerate(order, 1):
             kept[row, step:, part] = True
-    worth = value(kept.reshape(-1, count)).reshape(len(both), count + 1)
+    worth = _worth(value, kept.reshape(-1, count), batch, progress).reshape(len(both), count + 1)
     added = np.empty((len(both), count))
     for row, order in enumerate(both):
         added[row, order] = np.diff(worth[row])
@@ -115,6 +155,18 @@ def shapley(value: Value, count: int, *, seed: int = 0, orders: int = ORDERS) ->
     errors = mirrored.std(axis=0, ddof=1) / np.sqrt(orders) if orders > 1 else np.zeros(count)
     method = f"Shapley values, estimated from {2 * orders} orders"
     return Attribution(float(worth[0, 0]), added.mean(axis=0), errors, method)
+
+
+def _worth(value: Value, kept: Mask, batch: int, progress: Progress | None) -> F64:
+    """What every set is worth, ``(s,)``; each is asked for once, a batch at a time."""
+    sets, back = np.unique(kept, axis=0, return_inverse=True)
+    worth = np.empty(len(sets))
+    for start in range(0, len(sets), batch):
+        if progress is not None:
+            progress(PHASE, start, len(sets))
+        worth[start : start + batch] = value(sets[start : start + batch])
+    found: F64 = worth[back.reshape(-1)]
+    return found
 
 
 def _all_subsets(value: Value, count: int) -> Attribution:
@@ -146,13 +198,20 @@ def _linear(head: LinearHead, parts: AdditiveParts, other: F64, typical: F64) ->
 
 
 def _concatenated(
-    head: ConcatHead, parts: AdditiveParts, other: F64, typical: F64, seed: int
+    head: ConcatHead,
+    parts: AdditiveParts,
+    other: F64,
+    typical: F64,
+    seed: int,
+    progress: Progress | None,
 ) -> Attribution:
     """Cosines of heads side by side add up, and so do their parts."""
     edges = np.cumsum([0, *(each.output_dim for each in head.parts)])
     scales = np.sqrt(np.asarray(head.weights))
     found = [
-        attribute(each, parts, other[a:b] * scale, typical[a:b] / scale, seed=seed)
+        attribute(
+            each, parts, other[a:b] * scale, typical[a:b] / scale, seed=seed, progress=progress
+        )
         for each, scale, (a, b) in zip(head.parts, scales, pairwise(edges), strict=True)
     ]
     return Attribution(

@@ -9,16 +9,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import image_side_of
+from isthmus.core.contracts import Progress, image_side_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.view import Direction
-from isthmus.encoders.parts import AdditiveParts, Cell, Parts, Place, Span, parts_of
+from isthmus.encoders.parts import (
+    AdditiveParts,
+    Cell,
+    Parts,
+    Place,
+    RemovableParts,
+    Span,
+    parts_of,
+)
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
 from isthmus.space.space import as_item
-from isthmus.tasks.retrieval.attribution import Attribution, attribute
+from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
 Thing = str | Path | MediaItem | NDArray[np.floating]
@@ -126,10 +134,12 @@ def explain(
     *,
     size: int | None = None,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Explanation:
     """Say which parts of a query and an item, and which training pairs, make their score.
 
-    The score is the cosine in the space. Each of the three accounts sums to it.
+    The score is the cosine in the space. Each of the three accounts sums to it. Of a long text
+    the words at the beginning are parts, and the rest is one part.
 
     Args:
         space: The space.
@@ -140,6 +150,7 @@ def explain(
         size: Among how many items of its view the item was found; the probability of a
             match falls with it. None for as many as the space was calibrated on.
         seed: Of the orders in which parts are put together where they are too many for all.
+        progress: Told as parts are weighed; what it raises ends the explanation.
 
     Returns:
         The explanation.
@@ -147,7 +158,11 @@ def explain(
     Raises:
         InputError: If the space lacks a view, or one of the two cannot be used.
     """
-    known = _Seen.of(space, query, query_view), _Seen.of(space, item, item_view)
+    told = progress or (lambda phase, done, total: None)
+    told("encode query", 0, 1)
+    asked = _Seen.of(space, query, query_view)
+    told("encode item", 0, 1)
+    known = asked, _Seen.of(space, item, item_view)
     q, x = known[0].vector, known[1].vector
     bank_q, bank_x = space.banks[query_view], space.banks[item_view]
     score = float(q @ x)
@@ -156,8 +171,8 @@ def explain(
         score,
         _probability(space, q, query_view, x, item_view, size),
         float((bank_x.astype(np.float64) @ q < score).mean()) if len(bank_x) else float("nan"),
-        known[0].side(space, x, seed),
-        known[1].side(space, q, seed),
+        known[0].side(space, x, seed, told),
+        known[1].side(space, q, seed, told),
         support(q, x, u, v, ids),
     )
 
@@ -185,7 +200,7 @@ class _Seen:
             raise MediaError(item.source, str(error)) from error
         parts, reason = None, ""
         try:
-            parts = parts_of(encoder, decoded)
+            parts = _few(parts_of(encoder, decoded))
         except InputError as error:
             reason = str(error)
         # Of an additive split the total is what the encoder gives, so it need not run again.
@@ -195,16 +210,19 @@ class _Seen:
         vector = space.transform(native, view)[0].astype(np.float64)
         return cls(item, view, vector, parts, reason)
 
-    def side(self, space: Space, other: F64, seed: int) -> Side:
+    def side(self, space: Space, other: F64, seed: int, progress: Progress) -> Side:
         """What its parts add to the cosine with ``other``."""
-        none = np.zeros(0)
-        found = Attribution(float(self.vector @ other), none, none, self.reason)
-        places: Sequence[Place] = ()
+        none, score = np.zeros(0), float(self.vector @ other)
+        found = Attribution(score, none, none, self.reason)
+        places: list[Place] = []
         if self.parts is not None:
             head, bank = space.heads[self.view], space.banks[self.view]
             typical = bank.mean(axis=0, dtype=np.float64) if len(bank) else np.zeros_like(other)
-            found = attribute(head, self.parts, other, typical, seed=seed)
-            places = self.parts.places
+            found = attribute(head, self.parts, other, typical, seed=seed, progress=progress)
+            places = list(self.parts.places)
+            if isinstance(self.parts, RemovableParts) and self.parts.rest is not None:
+                found = found.with_rest(score)
+                places.append(self.parts.rest)
         return Side(
             self.item,
             self.view,
@@ -214,6 +232,19 @@ class _Seen:
             found.baseline,
             found.method,
         )
+
+
+def _few(parts: Parts) -> Parts:
+    """Parts that are not too many to be weighed.
+
+    Raises:
+        InputError: If they are.
+    """
+    if len(parts.places) > MOST_PARTS:
+        raise InputError(
+            f"{len(parts.places):,} parts are too many; at most {MOST_PARTS} can be weighed"
+        )
+    return parts
 
 
 def _probability(

@@ -18,6 +18,7 @@ from isthmus.media.text import decode_text
 from isthmus.pipeline import encode_items
 from isthmus.space import Space
 from isthmus.store import Backend, Entry, FileRecord, FileStatus, item_id
+from isthmus.store.words import words
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan
 from isthmus.tasks.retrieval.views import INDEX, view_meant
 
@@ -343,8 +344,7 @@ def words_of_name(source: str) -> str:
         'zoo red kangaroo 2'
     """
     path = Path(source)
-    words = f"{path.parent.name} {path.stem}"
-    return " ".join("".join(c if c.isalnum() else " " for c in words).split())
+    return " ".join(words(f"{path.parent.name} {path.stem}"))
 
 
 __all__ = ["BATCH", "IndexReport", "index", "near_duplicates", "words_of_name"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
 from isthmus.media.source import walk
 from isthmus.store import FileRecord, FileStatus
+from isthmus.store.patterns import path_matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +155,9 @@ def _under(path: str, roots: Sequence[Path]) -> bool:
 
 
 def _chooser(include: Sequence[str], exclude: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a path is wanted; patterns match at any depth, case does not matter."""
-
-    def hit(path: str, patterns: Sequence[str]) -> bool:
-        lower = path.lower()
-        return any(
-            fnmatch.fnmatchcase(lower, f"*/{each.lower().lstrip('/')}")
-            or fnmatch.fnmatchcase(lower, f"*/{each.lower().strip('/')}/*")
-            for each in patterns
-        )
-
-    return lambda path: (not include or hit(path, include)) and not hit(path, exclude)
+    """Whether a path is wanted."""
+    wanted = [path_matcher(each) for each in include]
+    unwanted = [path_matcher(each) for each in exclude]
+    return lambda path: (
+        (not wanted or any(hit(path) for hit in wanted)) and not any(hit(path) for hit in unwanted)
+    )

@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import MediaItem, quoted
 from isthmus.core.linalg import F32
 from isthmus.media.source import item_from_path
@@ -19,6 +20,8 @@ AVOID = -0.5
 """Weight of what a query should stay away from: full strength would drown what is sought."""
 LARGEST_WEIGHT = 1_000.0
 """Weights are ratios: past this, or below its inverse, one part drowns all the others."""
+MOST_PARTS = 64
+"""Parts of a query, and wordings of one part: each is encoded, so each costs time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +95,8 @@ class Query:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "terms", tuple(self.terms))
+        if len(self.terms) > MOST_PARTS:
+            raise InputError(f"a query has {MOST_PARTS} parts at most; leave some out")
         largest = max((term.weight for term in self.terms), default=0.0)
         if largest <= 0:
             raise InputError("a query needs something to look for, not only what to avoid")
@@ -119,7 +124,7 @@ class Query:
             path: Of the file.
             view: That it belongs to, where several views read its modality.
         """
-        return cls([Term(item_from_path(Path(path).expanduser()), view=view)])
+        return cls([Term(_in_file(path), view=view)])
 
     @classmethod
     def stored(cls, item: str) -> Query:
@@ -149,9 +154,11 @@ class Query:
             >>> print(Query.parse('red kangaroo + 2*the sea - night'))
             "red kangaroo" + 2*"the sea" - "night"
         """
+        text = _joined(text)
         if not clean(text):
             raise InputError("the query is empty; type words, or the path of a picture or sound")
-        return cls([_term(part) for part in typed.parts(text, files=files, views=views)])
+        some = islice(typed.parts(text, files=files, views=views), MOST_PARTS + 1)
+        return cls([_term(part) for part in some])
 
     def __add__(self, other: Query) -> Query:
         """The parts of both."""
@@ -172,14 +179,32 @@ def _term(part: typed.Part) -> Term:
     if part.kind == "stored":
         return Term(None, part.content[0], weight)
     if part.kind == "file":
-        item = item_from_path(Path(part.content[0]).expanduser())
-        return Term(item, weight=weight, view=part.view)
+        return Term(_in_file(part.content[0]), weight=weight, view=part.view)
     return Term(_text(part.content), weight=weight, view=part.view)
+
+
+def _in_file(path: str | Path) -> MediaItem:
+    try:
+        return item_from_path(Path(path).expanduser())
+    except IsthmusError:
+        raise
+    except (OSError, RuntimeError, ValueError) as error:  # a null byte, a home of nobody
+        raise InputError(f"{quoted(str(path))} cannot be the name of a file") from error
 
 
 def _text(words: str | Sequence[str]) -> MediaItem:
     given = (words,) if isinstance(words, str) else tuple(words)
     parts = tuple(part.encode(errors="ignore").decode() for part in given)  # no half characters
+    if len(parts) > MOST_PARTS:
+        raise InputError(f"a part has {MOST_PARTS} wordings at most; leave some out")
     if not any(clean(part) for part in parts):
         raise InputError(f"{quoted(' '.join(parts))} holds no words")
     return MediaItem.from_text(parts)
+
+
+def _joined(text: str) -> str:
+    """A text whose letters a shell with another locale handed over byte by byte."""
+    try:
+        return text.encode(errors="surrogateescape").decode()
+    except UnicodeError:  # the name of a file that is not UTF-8
+        return text

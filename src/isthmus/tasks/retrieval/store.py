@@ -14,6 +14,7 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
+from isthmus.core.reading import check_own
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
 from isthmus.store import (
@@ -79,7 +80,13 @@ class Store:
         self.space, self.backend, self.folder = space, backend, folder
 
     @classmethod
-    def open(cls, folder: str | Path, space: Space | None = None) -> Store:
+    def open(
+        cls,
+        folder: str | Path,
+        space: Space | None = None,
+        *,
+        trust: str | Sequence[str] = (),
+    ) -> Store:
         """Open a store, or make one.
 
         A store keeps a copy of its space, so that it can be searched with nothing else.
@@ -87,6 +94,7 @@ class Store:
         Args:
             folder: Of the store.
             space: Needed to make one; where there is one, it must be of the same fingerprint.
+            trust: Packages whose encoders the store may use; see :meth:`Space.load`.
 
         Raises:
             ArtifactError: If there is no store and no space was given, or it is damaged.
@@ -94,8 +102,9 @@ class Store:
         """
         folder = Path(folder).expanduser()
         own = folder / _SPACE
+        check_own(own)
         if own.is_dir():
-            kept = Space.load(own)
+            kept = Space.load(own, trust=trust)
             if space is not None and space.fingerprint != kept.fingerprint:
                 raise FingerprintError(
                     f"{folder} belongs to the space {kept.fingerprint[:12]}, not to "
@@ -285,6 +294,7 @@ class Store:
         asked_as: str | None = None,
         item_view: str | None = None,
         seed: int = 0,
+        progress: Progress | None = None,
     ) -> Explanation:
         """Why an item scores as it does for a query of one term, among those of the store.
 
@@ -294,6 +304,7 @@ class Store:
             asked_as: View of the query; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
+            progress: Told as parts are weighed; what it raises ends the explanation.
 
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
@@ -309,7 +320,16 @@ class Store:
         )
         found, view = self._side(item, item_view, ITEM)
         size = self.backend.count().get(view)
-        return explain(self.space, asked, query_view, found, view, size=size, seed=seed)
+        return explain(
+            self.space,
+            asked,
+            query_view,
+            found,
+            view,
+            size=size,
+            seed=seed,
+            progress=progress,
+        )
 
     def _side(
         self, thing: str | MediaItem, view: str | None, way_out: str

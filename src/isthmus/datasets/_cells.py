@@ -1,0 +1,226 @@
+"""The cells of tables: CSV, TSV, Parquet, JSON and JSON lines, row by row, none lost unsaid.
+
+CSV is read by the ``csv`` module of Python. What is own code is to go on behind a quote that never
+closes, where pandas and DuckDB refuse the table or take the rows behind it for one cell.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from isthmus.core.errors import DataError
+from isthmus.core.extras import require
+from isthmus.datasets._rows import Collector
+
+Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
+"""What the user knows a row by, and its cells with the names of their columns, in order."""
+_BATCH = 1024
+_SEPARATORS = ",;\t|"
+_LONGEST = 16 * 2**20
+"""Characters of a cell of CSV, past which its quote is taken for one that never closes."""
+
+
+def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[Row]:
+    """The rows of a table.
+
+    Args:
+        path: Of the table; its ending tells the format.
+        collector: Told what is lost.
+        known: Names of columns in lower case, by which the separator of a CSV is found.
+
+    Raises:
+        DataError: If it cannot be read.
+        MissingExtraError: If it is Parquet and pyarrow is missing.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            yield from _read_parquet(path)
+        elif suffix in (".csv", ".tsv"):
+            with path.open(newline="", encoding="utf-8-sig") as handle:
+                yield from _Csv(path, handle, collector, known).rows(tabs=suffix == ".tsv")
+        else:
+            yield from _read_json(path, suffix == ".jsonl", collector)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+class _Lines:
+    """Lines of a file, of which those behind the first of a row can be handed out once more."""
+
+    def __init__(self, handle: TextIO) -> None:
+        self._handle = handle
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.first = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._handle)
+        self.taken.append(line)
+        return line
+
+    def begin(self) -> None:
+        """Begin a row."""
+        self.first += len(self.taken) or 1
+        self.taken = []
+
+    def give_back(self) -> str:
+        """Hand out all lines of the row but its first again; says what that is."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        return self.taken[0]
+
+
+class _Csv:
+    """One table of text with separators."""
+
+    def __init__(
+        self, path: Path, handle: TextIO, collector: Collector, known: Collection[str]
+    ) -> None:
+        self._path, self._collector, self._known = path, collector, known
+        self._lines = _Lines(handle)
+
+    def rows(self, *, tabs: bool) -> Iterator[Row]:
+        csv.field_size_limit(_LONGEST)
+        lines = self._lines
+        lines.begin()
+        head = next(lines, "")
+        separator = "\t" if tabs else self._separator(head)
+        if head.lower().startswith("sep="):  # a line for spreadsheets
+            lines.begin()
+            head = next(lines, "")
+        names = [name.strip() for name in _plain(head, separator, quotes=not tabs)]
+        reader = _reader(lines, separator, quotes=not tabs, strict=True)
+        number = 0
+        while True:
+            lines.begin()
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                cells = _plain(lines.give_back(), separator, quotes=False)
+                self._told(number + 1, cells, names, error)
+            if not cells:
+                continue
+            number += 1
+            row = f"row {number}"
+            self._check(row, cells, names, separator)
+            yield row, [pair for pair in zip(names, cells, strict=False) if pair[0]]
+
+    def _separator(self, head: str) -> str:
+        """The one by which most columns are known, or else there are most."""
+        if head.lower().startswith("sep=") and len(head.strip()) == len("sep=;"):
+            return head[4]
+
+        def fits(separator: str) -> tuple[int, int]:
+            names = _plain(head, separator, quotes=True)
+            return sum(name.strip().lower() in self._known for name in names), len(names)
+
+        return max(_SEPARATORS, key=fits)
+
+    def _told(self, number: int, cells: list[str], names: Sequence[str], error: csv.Error) -> None:
+        """Name a row whose quotes do not close; one that has other cells without them is lost."""
+        place = f"row {number} (line {self._lines.first})"
+        what = f"a quote opens that does not close as it should ({error})"
+        if len(cells) == len(names):
+            self._collector.skip(place, f"{what}; the line was read without quotes")
+        else:
+            self._collector.skip(place, f"{what}; the line is left out: double or close the quote")
+            cells.clear()
+
+    def _check(self, row: str, cells: Sequence[str], names: Sequence[str], separator: str) -> None:
+        """Name cells that have no column, and lines in quotes that look like rows."""
+        lost = [cell for cell in cells[len(names) :] if cell.strip()]
+        if lost:
+            first, count = self._lines.first, f"{len(cells)} cells, the header has {len(names)}"
+            what = f"has {count}; left out: {', '.join(lost)[:80]}"
+            self._collector.skip(f"{row} (line {first})", what)
+        inner = self._lines.taken[1:]
+        if inner and len(names) > 1 and all(x.count(separator) == len(names) - 1 for x in inner):
+            first = self._lines.first
+            self._collector.skip(
+                f"{row} (lines {first}–{first + len(inner)})",
+                "a cell in quotes holds lines that look like rows; if they are, close its quote in "
+                f"line {first}",
+            )
+
+
+def _plain(line: str, separator: str, *, quotes: bool) -> list[str]:
+    """The cells of one line."""
+    return next(_reader([line], separator, quotes=quotes), [])
+
+
+def _reader(
+    lines: Iterable[str], separator: str, *, quotes: bool, strict: bool = False
+) -> Iterator[list[str]]:
+    if quotes:
+        return csv.reader(lines, delimiter=separator, strict=strict)
+    return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE, strict=strict)
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    parquet = require("pyarrow.parquet", extra="tables", purpose="Reading Parquet")
+    arrow = require("pyarrow", extra="tables", purpose="Reading Parquet")
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as table:
+            for batch in table.iter_batches(batch_size=_BATCH):
+                names = batch.schema.names
+                for cells in zip(*(each.to_pylist() for each in batch.columns), strict=True):
+                    number += 1
+                    yield f"row {number}", list(zip(names, cells, strict=True))
+    except arrow.ArrowException as error:
+        raise DataError(f"{path} is not a whole Parquet file ({error})") from error
+
+
+def _read_json(path: Path, by_lines: bool, collector: Collector) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as handle:
+        if not by_lines:
+            yield from _objects(path, handle.read(), collector)
+            return
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                cells = json.loads(line, object_pairs_hook=_object)
+            except (ValueError, RecursionError) as error:
+                collector.skip(f"row {number}", f"is not JSON ({error})")
+                continue
+            if isinstance(cells, dict):
+                yield f"row {number}", list(cells.items())
+            else:
+                collector.skip(f"row {number}", "is not a JSON object")
+
+
+def _objects(path: Path, text: str, collector: Collector) -> Iterator[Row]:
+    try:
+        rows = json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error})") from error
+    if not isinstance(rows, list):
+        raise DataError(f"{path} must be a list of objects, got {type(rows).__name__}")
+    for number, cells in enumerate(rows, start=1):
+        if isinstance(cells, dict):
+            yield f"row {number}", list(cells.items())
+        else:
+            collector.skip(f"row {number}", "is not a JSON object")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return made

@@ -1,0 +1,197 @@
+"""What the folder of a space holds, with types; every part is checked before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.aligners import head_from_state
+from isthmus.core.artifact import DOCUMENT, TENSORS, load_artifact
+from isthmus.core.contracts import Head
+from isthmus.core.document import Json, from_document
+from isthmus.core.errors import ArtifactError
+from isthmus.core.linalg import F32, Array
+from isthmus.core.reading import reading
+from isthmus.core.validate import split_names
+from isthmus.core.view import Direction, View
+from isthmus.space.calibration import Calibration, Learned
+from isthmus.space.encoder_ref import EncoderRef
+from isthmus.space.report import AnyReport, read_report
+
+KIND = "space"
+"""Of the artefact."""
+MOST_VIEWS = 127
+"""A store numbers them in one byte."""
+
+
+@dataclass(frozen=True)
+class HeadRow:
+    """The head of a view: its kind, and what :meth:`Head.state` gave."""
+
+    kind: str
+    state: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class EncoderRow:
+    """The encoder of a view; see :class:`EncoderRef`."""
+
+    spec: str
+    modality: str
+    fingerprint: str
+    dim: int
+    options: Mapping[str, object]
+    state: Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class ViewRow:
+    """One view, and the ids of the records in its bank."""
+
+    view: str
+    head: HeadRow
+    encoder: EncoderRow
+    bank_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """The calibration of one direction."""
+
+    direction: Direction
+    learned: Learned
+
+
+@dataclass(frozen=True)
+class SpaceDocument:
+    """The document of a space."""
+
+    views: tuple[ViewRow, ...]
+    report: object
+    csls_strength: float
+    calibration: tuple[CalibrationRow, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, eq=False)
+class SpaceParts:
+    """A space in parts, named as the arguments of :class:`isthmus.Space`."""
+
+    heads: Mapping[str, Head]
+    banks: Mapping[str, F32]
+    encoders: Mapping[str, EncoderRef]
+    report: AnyReport | None
+    csls_strength: float
+    bank_ids: Mapping[str, Sequence[str]]
+    calibration: Mapping[Direction, Calibration]
+    native_banks: Mapping[str, F32]
+
+
+def read_document(folder: Path) -> tuple[SpaceDocument, dict[str, Array]]:
+    """The document of a space and its arrays.
+
+    Raises:
+        ArtifactError: If there is no space, or it does not have the parts of one.
+    """
+    document, tensors = load_artifact(folder, KIND)
+    typed: Json = document
+    return from_document(SpaceDocument, typed, f"{folder / DOCUMENT}: space"), tensors
+
+
+def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
+    """A space in parts, and its fingerprint as it was saved.
+
+    Args:
+        folder: Of the space.
+        trust: Packages whose encoders it may use.
+
+    Raises:
+        ArtifactError: If something does not fit.
+    """
+    document, tensors = read_document(folder)
+    with reading(folder / DOCUMENT):
+        _check_views(document)
+        report = read_report(typed_report(document))
+    with reading(folder / TENSORS):
+        groups = {kind: split_names(own) for kind, own in split_names(tensors).items()}
+        heads: dict[str, Head] = {}
+        refs: dict[str, EncoderRef] = {}
+        banks: dict[str, F32] = {}
+        natives: dict[str, F32] = {}
+        for place, row in enumerate(document.views):
+            head, ref = _view(row, str(place), groups, trust)
+            heads[row.view], refs[row.view] = head, ref
+            name = f"the bank of {row.view!r:.40}"
+            banks[row.view] = _rows(tensors.get(f"bank.{place}"), head.output_dim, name)
+            if f"native.{place}" in tensors:
+                name = f"the native bank of {row.view!r:.40}"
+                natives[row.view] = _rows(tensors[f"native.{place}"], head.input_dim, name)
+        if len({head.output_dim for head in heads.values()}) > 1:
+            raise ArtifactError("the heads lead into spaces of different dimensions")
+    calibration = {row.direction: Calibration.of(row.learned) for row in document.calibration}
+    ids = {row.view: row.bank_ids for row in document.views}
+    strength = document.csls_strength
+    parts = SpaceParts(heads, banks, refs, report, strength, ids, calibration, natives)
+    return parts, document.fingerprint
+
+
+def typed_report(document: SpaceDocument) -> Json:
+    """Its report, as JSON."""
+    found: Json = document.report  # type: ignore[assignment]  # it was parsed from JSON
+    return found
+
+
+def _check_views(document: SpaceDocument) -> None:
+    names = [row.view for row in document.views]
+    if not 1 <= len(set(names)) == len(names) <= MOST_VIEWS:
+        raise ArtifactError(
+            f"a space needs 1 to {MOST_VIEWS} views, each of a name of its own, got {len(names)}"
+        )
+    for row in document.views:
+        View(row.view, row.encoder.modality)
+    if not 0 <= document.csls_strength <= 1:
+        raise ArtifactError(f"csls_strength must be 0 to 1, got {document.csls_strength}")
+    for each in document.calibration:
+        if each.direction.query not in names or each.direction.gallery not in names:
+            raise ArtifactError(f"{each.direction} is calibrated, but not both are views")
+        each.learned.check()
+
+
+def _view(
+    row: ViewRow,
+    place: str,
+    groups: Mapping[str, Mapping[str, Mapping[str, Array]]],
+    trust: Sequence[str],
+) -> tuple[Head, EncoderRef]:
+    head = head_from_state(row.head.kind, row.head.state, groups.get("head", {}).get(place, {}))
+    encoder = row.encoder
+    if head.input_dim != encoder.dim:
+        raise ArtifactError(
+            f"the head of {row.view!r:.40} takes {head.input_dim} numbers, its encoder gives "
+            f"{encoder.dim}"
+        )
+    return head, EncoderRef(
+        encoder.spec,
+        encoder.modality,
+        encoder.fingerprint,
+        encoder.dim,
+        encoder.options,
+        encoder.state,
+        groups.get("encoder", {}).get(place, {}),
+        trust=trust,
+    )
+
+
+def _rows(x: Array | None, dim: int, name: str) -> F32:
+    """Rows ``(n, dim)`` of a bank, at least one."""
+    if x is None or x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != dim or not len(x):
+        found = "nothing" if x is None else f"{x.dtype} {x.shape}"
+        raise ArtifactError(f"{name}: need floats (rows, {dim}), got {found}")
+    with np.errstate(over="ignore"):
+        out = x.astype(np.float32, copy=False)
+    if not np.isfinite(out).all():
+        raise ArtifactError(f"{name} has NaN or infinite values")
+    return out
