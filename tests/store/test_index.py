@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import save
 from tests.store.making import VIEWS
 
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.reading import parse_tensors
 from isthmus.store import (
     Entry,
     HubnessCorrection,
@@ -167,6 +171,51 @@ def test_a_damaged_file_is_not_used_and_made_anew(store: LanceBackend, tmp_path:
     assert again._rows.index is None
     again.optimize()
     assert again._rows.index is not None and recall(again) >= 0.95
+
+
+def _forged(path: Path, settings: dict[str, object], **changes: NDArray[np.generic] | None) -> None:
+    """Change an index and its checksum."""
+    texts, arrays = parse_tensors(path.read_bytes()[4:], "it")
+    arrays = {n: x for n, x in {**arrays, **changes}.items() if x is not None}
+    text = json.dumps({**json.loads(texts["index"]), **settings})
+    data = save({n: np.ascontiguousarray(x) for n, x in arrays.items()}, metadata={"index": text})
+    path.write_bytes(zlib.crc32(data).to_bytes(4, "little") + data)
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes"),
+    [
+        ({"views": ["text"]}, {}),
+        ({"views": "text"}, {}),
+        ({"built": 0}, {}),
+        ({"built": "many"}, {}),
+        ({"probes": {}}, {}),
+        ({"probes": {"-2": 2**60, "0": 1, "1": 1}}, {}),
+        ({"more": 1}, {}),
+        ({}, {"cells": np.full(N, 2**30, np.int32)}),
+        ({}, {"cells": np.full(N, -1, np.int32)}),
+        ({}, {"cells": np.zeros(N, np.float32)}),
+        ({}, {"cells": np.zeros(3, np.int32)}),
+        ({}, {"cells": None}),
+        ({}, {"ids": None}),
+        ({}, {"ids": np.full(9, 255, np.uint8)}),
+        ({}, {"owners": np.full(3, 9, np.int8)}),
+        ({}, {"centroids": np.full((3, DIM), np.nan, np.float32)}),
+        ({}, {"centroids": np.zeros((3, 1), np.float32)}),
+        ({}, {"centroids": np.zeros(3, np.int64)}),
+    ],
+)
+def test_a_file_that_was_forged_is_not_used(
+    store: LanceBackend, tmp_path: Path, settings: dict[str, object], changes: dict[str, object]
+) -> None:
+    """Cells that do not exist would be written to past the end of an array."""
+    rows = store._fresh()
+    known = (store.views, rows.row_of, rows.x, rows.hubness, rows.codes)
+    path = tmp_path / "s/index"
+    _forged(path, {})
+    assert index.CellIndex.load(path, *known) is not None
+    _forged(path, settings, **cast("dict[str, NDArray[np.generic] | None]", changes))
+    assert index.CellIndex.load(path, *known) is None
 
 
 def test_another_process_follows_changes(store: LanceBackend, tmp_path: Path) -> None:

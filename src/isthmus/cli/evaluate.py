@@ -35,8 +35,8 @@ def command(
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
-    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a space on DATA, in every direction and with both read-outs.

@@ -61,8 +61,8 @@ def command(
     seed: int = typer.Option(
         0, help="Seed for the order of the parts, if there are too many to try all orders."
     ),
-    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show which words, cells, moments and training pairs make up the score of QUERY and ITEM."""

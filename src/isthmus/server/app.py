@@ -45,8 +45,8 @@ _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (InputError, 422),
 )
 _NO_FILE = (
-    'file: need a file with a name; send it as multipart/form-data with filename="NAME", in UTF-8 '
-    "and not as filename*= (RFC 7578)"
+    'file: need a file with a name; send multipart/form-data with filename="NAME" in UTF-8, and '
+    "without filename*=, which RFC 7578 forbids"
 )
 _LEFT = 499
 """Counted for callers who left, as nginx does; nobody reads it."""

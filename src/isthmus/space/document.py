@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +122,8 @@ def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
         banks: dict[str, F32] = {}
         natives: dict[str, F32] = {}
         for place, row in enumerate(document.views):
-            head, ref = _view(row, str(place), groups, trust)
+            head, ref = _view(row, str(place), groups)
+            ref = replace(ref, trust=trust, folder=folder)
             heads[row.view], refs[row.view] = head, ref
             name = f"the bank of {row.view!r:.40}"
             banks[row.view] = _rows(tensors.get(f"bank.{place}"), head.output_dim, name)
@@ -164,7 +165,6 @@ def _view(
     row: ViewRow,
     place: str,
     groups: Mapping[str, Mapping[str, Mapping[str, Array]]],
-    trust: Sequence[str],
 ) -> tuple[Head, EncoderRef]:
     head = head_from_state(row.head.kind, row.head.state, groups.get("head", {}).get(place, {}))
     encoder = row.encoder
@@ -181,7 +181,6 @@ def _view(
         encoder.options,
         encoder.state,
         groups.get("encoder", {}).get(place, {}),
-        trust=trust,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from isthmus.core.contracts import Configured, Encoder, Fitted
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError, UntrustedError
 from isthmus.core.linalg import Array
+from isthmus.core.reading import reading
 from isthmus.encoders import resolve
 
 
@@ -26,6 +28,7 @@ class EncoderRef:
         tensors: What a fitted encoder learned, as arrays.
         trust: Packages whose classes ``spec`` may name, besides the registered ids; None where the
             user of this process named the encoder.
+        folder: Of the space that was read; None for one that was made in this process.
     """
 
     spec: str
@@ -36,6 +39,7 @@ class EncoderRef:
     state: Mapping[str, Any] | None = None
     tensors: Mapping[str, Array] = field(default_factory=dict)
     trust: Sequence[str] | None = ()
+    folder: Path | None = None
 
     @classmethod
     def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
@@ -49,9 +53,10 @@ class EncoderRef:
         """The encoder, checked to be the one the space was made for.
 
         Raises:
-            InputError: If it was an object of the user's, which nothing can load.
+            InputError: If it was an object of the user's, which nothing can load, or the user
+                named what is no encoder.
             UntrustedError: If it is code of a package that is not trusted; nothing was run.
-            ArtifactError: If what it learned does not fit.
+            ArtifactError: If a space names what is no encoder, or what it learned does not fit.
             FingerprintError: If weights or preprocessing differ from those of the space.
         """
         if not self.spec:
@@ -59,6 +64,12 @@ class EncoderRef:
                 f"the encoder of {self.modality} was a Python object, and a space cannot load it; "
                 "attach it: space.attach(encoder)"
             )
+        if self.folder is None:
+            return self._loaded()
+        with reading(self.folder):
+            return self._loaded()
+
+    def _loaded(self) -> Encoder:
         try:
             encoder = resolve(self.spec, self.options, trust=self.trust)
         except UntrustedError as error:

@@ -13,6 +13,7 @@ from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, Array
+from isthmus.core.reading import reading
 from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, Direction, View
@@ -295,8 +296,9 @@ class Space:
         trusted = check_trust(trust)
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
-        parts, saved = read_parts(Path(folder), trusted)
-        space = cls(**vars(parts))
+        with reading(Path(folder)):
+            parts, saved = read_parts(Path(folder), trusted)
+            space = cls(**vars(parts))
         if space.fingerprint != saved:
             raise FingerprintError(
                 f"{folder}: its files do not belong together; copy the folder again, or make the "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
 from isthmus.store import tables
-from isthmus.store._disk import Flusher, short
+from isthmus.store._disk import Flusher, panicked, short
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -65,7 +65,10 @@ class Database:
             schema = tables.schemas(self._dim, self._columns)[name]
             with self._opening(name):
                 if self.folder(name).is_dir():
-                    self._tables[name] = database.open_table(name)
+                    found = database.open_table(name)
+                    if not found.schema.equals(schema):
+                        raise ValueError("its columns are not those of a store")
+                    self._tables[name] = found
                 else:
                     with self._lock:
                         self._tables[name] = database.create_table(
@@ -155,7 +158,9 @@ class Database:
     def _opening(self, name: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:
+            if not isinstance(error, OSError | RuntimeError | ValueError) and not panicked(error):
+                raise
             self._tables.pop(name, None)
             store = self.root.parent
             raise IntegrityError(

@@ -74,6 +74,11 @@ def check_links(folder: Path, own: Iterable[str]) -> None:
             left += [e.path for e in entries if e.is_symlink() or e.is_dir(follow_symlinks=False)]
 
 
+def panicked(error: Exception) -> bool:
+    """Whether a library in Rust gave up; the class of such errors cannot be imported."""
+    return type(error).__name__ in ("RustPanic", "PanicException")
+
+
 def short(error: BaseException) -> str:
     """The first line of an error that may span a screen, without the place in a library."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, fields
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.store.records import Entry, FileRecord, FileStatus
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ITEMS, FILES = "items", "files"
 _FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
+_MAY_BE_EMPTY = {"start", "stop", "item"}
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -97,7 +99,16 @@ def file_table(records: Sequence[FileRecord]) -> pa.Table:
 
 
 def read_items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
-    """Entries, vectors, hubness and checksums of a table."""
+    """Entries, vectors, hubness and checksums of a table.
+
+    Raises:
+        IntegrityError: If cells are empty or hold what they cannot.
+    """
+    with _reading(table, ITEMS):
+        return _items(table)
+
+
+def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     names = ("id", "view", "modality", "source", "text", "start", "stop", "added", "size", "gone")
     columns = [table[name].to_pylist() for name in names]
     entries = [
@@ -111,13 +122,32 @@ def read_items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64
 
 
 def read_files(table: pa.Table) -> tuple[list[FileRecord], list[int]]:
-    """File records and their checksums."""
-    columns = [table[name].to_pylist() for name in _FILE_COLUMNS]
-    records = [
-        FileRecord(path, size, mtime_ns, item, FileStatus(status), *rest)
-        for path, size, mtime_ns, item, status, *rest in zip(*columns, strict=True)
-    ]
-    return records, table["crc"].to_pylist()
+    """File records and their checksums.
+
+    Raises:
+        IntegrityError: If cells are empty or hold what they cannot.
+    """
+    with _reading(table, FILES):
+        columns = [table[name].to_pylist() for name in _FILE_COLUMNS]
+        records = [
+            FileRecord(path, size, mtime_ns, item, FileStatus(status), *rest)
+            for path, size, mtime_ns, item, status, *rest in zip(*columns, strict=True)
+        ]
+        return records, table["crc"].to_pylist()
+
+
+@contextmanager
+def _reading(table: pa.Table, name: str) -> Iterator[None]:
+    """Turn what Arrow says of damaged cells into an error of the store."""
+    try:
+        for column in set(table.column_names) - _MAY_BE_EMPTY:
+            if table[column].null_count:
+                raise ValueError(f"cells of {column!r} are empty")
+        yield
+    except (KeyError, ValueError, OverflowError) as error:
+        raise IntegrityError(
+            f"the table of {name} is damaged: {error}; see: isthmus doctor --deep"
+        ) from error
 
 
 def damaged_items(
@@ -152,7 +182,10 @@ def _span(start: float | None, stop: float | None) -> tuple[float, float] | None
 def _block(table: pa.Table, name: str) -> F32:
     column = table[name].combine_chunks()
     width = column.type.list_size
-    flat = column.flatten().to_numpy(zero_copy_only=False)
+    values = column.flatten()
+    if values.null_count:
+        raise ValueError(f"numbers of {name!r} are missing")
+    flat = values.to_numpy(zero_copy_only=False)
     block: F32 = flat.reshape(len(table), width)
     return block
 
