@@ -212,7 +212,7 @@ def test_a_file_that_was_forged_is_not_used(
 ) -> None:
     """Cells that do not exist would be written to past the end of an array."""
     rows = store._fresh()
-    known = (store.views, rows.row_of, rows.x, rows.hubness, rows.codes)
+    known = (store.views, rows.row, rows.x, rows.hubness, rows.codes)
     path = tmp_path / "s/index"
     _forged(path, {})
     assert index.CellIndex.load(path, *known) is not None
