@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,23 @@ def test_the_map_holds_every_item(client: TestClient) -> None:
     assert min(made["x"]) >= 0 and max(made["x"]) <= 1
     few = client.get("/api/map", params={"limit": 10}).json()
     assert len(few["ids"]) == 10 and few["total"] == 72
+
+
+def test_the_map_follows_a_change_that_leaves_as_many_items(space: Space, media: Path) -> None:
+    with asked(store := Store.in_memory(space)) as client:
+        store.add(media)
+        before = client.get("/api/map").json()
+        assert client.get("/api/map").json() == before
+        first = store.get(before["ids"][0])
+        vectors = store.backend.vectors([first.id])[first.id][None]
+        store.backend.delete([first.id])
+        new = replace(first, id="f" * 32, source="/new/name.png")
+        store.backend.add([new], vectors, space.hubness(vectors, first.view))
+        after = client.get("/api/map").json()
+        assert after["total"] == before["total"] and first.id not in after["ids"]
+        assert "f" * 32 in after["ids"] and "name.png" in after["names"]
+        store.backend.amend([replace(new, source="/new/other.png")])
+        assert "other.png" in client.get("/api/map").json()["names"]
 
 
 def test_searches_are_kept_under_a_name(place: Place) -> None:
