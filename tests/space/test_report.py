@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.space.test_hostile import EXAMPLES, mutated
 
 from isthmus.core.errors import ArtifactError, DataError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.reading import parse_json
 from isthmus.core.view import Direction
 from isthmus.selection import align
 from isthmus.space import Space, SpaceReport
+from isthmus.space.card import model_card
 from isthmus.space.report import (
     Geometry,
     Quality,
@@ -81,3 +87,12 @@ def test_held_out_quality_that_was_not_estimated_says_how_to_get_it() -> None:
     assert isinstance(report, SpaceReport) and report.estimate is None
     with pytest.raises(DataError, match="nested=True"):
         _ = report.held_out
+
+
+@settings(max_examples=EXAMPLES // 6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_fuzzed_reports(space: Space, data: st.DataObject) -> None:
+    document = json.loads(json.dumps(write_report(space.report)))
+    text = json.dumps(mutated(data.draw, document)).encode()
+    with suppress(ArtifactError):
+        model_card(read_report(parse_json(text, "it")), space.views, "0")

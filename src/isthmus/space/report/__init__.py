@@ -66,7 +66,7 @@ def read_report(document: Json) -> AnyReport | None:
     """
     if document is None:
         return None
-    if not isinstance(document, Mapping) or document.get("kind") not in _KINDS:
+    if not isinstance(document, Mapping) or document.get("kind") not in list(_KINDS):
         raise ArtifactError(f"report: its kind is not known; there are {', '.join(_KINDS)}")
     return _KINDS[str(document["kind"])].from_json(document.get("report"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isthmus.core.document import Json, from_document, to_object
-from isthmus.core.errors import DataError
+from isthmus.core.errors import ArtifactError, DataError
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction, ViewPair
 from isthmus.space.readout import Readout
@@ -168,4 +168,7 @@ class SpaceReport:
         Raises:
             ArtifactError: If a key is missing or unknown, or a value does not fit.
         """
-        return from_document(cls, document, "report")
+        found = from_document(cls, document, "report")
+        if unknown := sorted(set(found.encoders) - set(found.data.items)):
+            raise ArtifactError(f"report: {unknown[0]!r:.40} has an encoder, but no items")
+        return found
