@@ -44,10 +44,7 @@ _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (ArtifactError, 503),
     (InputError, 422),
 )
-_NO_FILE = (
-    'file: need a file with a name; send multipart/form-data with filename="NAME" in UTF-8, and '
-    "without filename*=, which RFC 7578 forbids"
-)
+_NO_FILE = 'file: need a file with a name; send multipart/form-data with filename="NAME"'
 _LEFT = 499
 """Counted for callers who left, as nginx does; nobody reads it."""
 

@@ -18,6 +18,7 @@ from isthmus.server.originals import OriginalResponse
 from isthmus.server.previews import THUMBNAIL_SIDES
 from isthmus.server.service import Service
 from isthmus.server.settings import PAGE
+from isthmus.server.upload_names import UploadRoute
 
 _ALWAYS_ASK = {"cache-control": "no-cache"}
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
@@ -96,7 +97,6 @@ def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAn
     return service.search(body)
 
 
-@router.post("/api/uploads", tags=["search"], status_code=201, responses=_BAD)
 def upload(
     service: ServiceDep, file: Annotated[UploadFile, File(description="A picture or a sound.")]
 ) -> schemas.Upload:
@@ -109,6 +109,17 @@ def upload(
     return schemas.Upload(
         upload=item.id, modality=item.modality, views=list(made.views), name=item.source
     )
+
+
+router.add_api_route(
+    "/api/uploads",
+    upload,
+    methods=["POST"],
+    tags=["search"],
+    status_code=201,
+    responses=_BAD,
+    route_class_override=UploadRoute,
+)
 
 
 @router.post("/api/explain", tags=["search"], responses={**_BAD, **_OTHER_FILE})
