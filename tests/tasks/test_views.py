@@ -97,7 +97,7 @@ def test_the_same_content_is_in_each_of_its_views(
         hits = store.search(Query.stored(first), views=BACK).hits
         assert [hit.id for hit in hits] == [second]
         assert store.item(second).id == content_id(first)
-        assert store.forget(views=FRONT) == 1
+        assert len(store.forget(views=FRONT)) == 1
         assert [entry.id for entry in store.backend.entries()] == [second]
 
 
@@ -114,8 +114,8 @@ def test_a_file_that_belongs_to_another_view_now_moves_there(
 
 
 def test_items_are_forgotten_by_view(store: Store, folders: dict[str, Path]) -> None:
-    assert store.forget([folders[FRONT], folders[BACK] / "1.png"], views=BACK) == 1
-    assert store.forget(views=ANSWER) == 20
+    assert len(store.forget([folders[FRONT], folders[BACK] / "1.png"], views=BACK)) == 1
+    assert len(store.forget(views=ANSWER)) == 20
     assert store.status().items == {FRONT: 20, BACK: 19, CAPTION: 20}
 
 
