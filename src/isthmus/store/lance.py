@@ -114,21 +114,18 @@ class LanceBackend(MemoryBackend):
             return
         last = {record.path: record for record in files}
         with self._alone():
-            known = self.files()
+            self._catch_up_files()
             made = tables.file_table(list(last.values()))
             self._commit(lambda: self._database.merge(tables.FILES, "path", made, insert=True))
             self._commit(lambda: self._database.tidy(tables.FILES))
-            self._files_are(known | last)
+            self._files.update(last)
+            self._files_seen = self._database.version(tables.FILES)
 
     def files(self) -> dict[str, FileRecord]:
         """What is known of files, by path."""
         if self._lock.acquire(blocking=self._files_seen < 0):
             try:
-                version = self._database.version(tables.FILES)
-                if version != self._files_seen:
-                    records, _ = tables.read_files(self._database.read(tables.FILES))
-                    self._files = {record.path: record for record in records}
-                    self._files_seen = version
+                self._catch_up_files()
             finally:
                 self._lock.release()
         return dict(self._files)
@@ -136,12 +133,13 @@ class LanceBackend(MemoryBackend):
     def forget_files(self, paths: Iterable[str]) -> None:
         """Drop file records, older versions included."""
         with self._alone():
-            known = self.files()
-            gone = dict.fromkeys(path for path in paths if path in known)
+            self._catch_up_files()
+            gone = dict.fromkeys(path for path in paths if path in self._files)
             if gone:
                 self._commit(lambda: self._database.drop(tables.FILES, "path", list(gone)))
                 self._purge(tables.FILES)
-                self._files_are({path: r for path, r in known.items() if path not in gone})
+                self._files = {path: r for path, r in self._files.items() if path not in gone}
+                self._files_seen = self._database.version(tables.FILES)
 
     def exclusive(self) -> AbstractContextManager[object]:
         """Keep other threads and processes from writing; what is read in it is up to date."""
@@ -258,9 +256,13 @@ class LanceBackend(MemoryBackend):
         self._database.close()
         self._seen, self._files_seen, self._mark = (-1, ""), -1, (0, 0)
 
-    def _files_are(self, files: dict[str, FileRecord]) -> None:
-        """Note what was written."""
-        self._files, self._files_seen = files, self._database.version(tables.FILES)
+    def _catch_up_files(self) -> None:
+        """Bring the records of files up to date with their table."""
+        version = self._database.version(tables.FILES)
+        if version != self._files_seen:
+            records, _ = tables.read_files(self._database.read(tables.FILES))
+            self._files = {record.path: record for record in records}
+            self._files_seen = version
 
     def _times(self) -> tuple[int, int]:
         """When a version was last added to the table, and the epoch last written."""
@@ -335,7 +337,7 @@ class LanceBackend(MemoryBackend):
         if name == tables.ITEMS:
             self._seen = (self._database.version(name), self._seen[1])
         elif known:
-            self._files_are(self._files)
+            self._files_seen = self._database.version(name)
 
     def _check_opening(self, name: str, *, repair: bool) -> list[Damage]:
         try:
