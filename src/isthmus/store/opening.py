@@ -15,6 +15,7 @@ from isthmus.core.document import from_document
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.core.reading import read_json
 from isthmus.store._disk import check_links
+from isthmus.store._manifest import check_manifests
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
@@ -44,7 +45,7 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         fingerprint: Of the space.
 
     Raises:
-        ArtifactError: If the folder holds something else, or links, or LanceDB cannot use its path.
+        ArtifactError: If the folder holds something else, or leads elsewhere, or LanceDB cannot use its path.
         IntegrityError: If its document is damaged.
         FormatVersionError: If another format version wrote it.
         FingerprintError: If it belongs to another space: vectors would mix silently.
@@ -52,6 +53,7 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     path = folder / DOCUMENT
     _check_path(folder)
     check_links(folder, _OWN)
+    check_manifests(folder)
     if not os.path.lexists(path):
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
