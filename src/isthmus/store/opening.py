@@ -45,7 +45,8 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         fingerprint: Of the space.
 
     Raises:
-        ArtifactError: If the folder holds something else, or leads elsewhere, or LanceDB cannot use its path.
+        ArtifactError: If the folder holds something else, or leads elsewhere, or its path is one
+            that LanceDB cannot use.
         IntegrityError: If its document is damaged.
         FormatVersionError: If another format version wrote it.
         FingerprintError: If it belongs to another space: vectors would mix silently.
