@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.tasks.conftest import picture
 
 from isthmus.core.artifact import content_hash
 from isthmus.media import source
 from isthmus.space import Space
-from isthmus.store import FileStatus
+from isthmus.store import Entry, FileRecord, FileStatus
 from isthmus.tasks import IndexReport, Store
 from isthmus.tasks.retrieval import index as indexing
 from isthmus.tasks.retrieval import plan as planning
@@ -317,3 +318,25 @@ def test_an_item_that_was_lost_is_read_again(store: Store, folder: Path) -> None
     store.backend.delete([store.backend.entries()[0].id])
     report = store.add(folder)
     assert (len(report.added), report.unchanged, len(store)) == (1, 4, 5)
+
+
+def test_forgetting_compares_no_record_with_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cost is linear: no two records, and no file and all that are named, are compared."""
+    compared = []
+    names = [f"/p/{part}/{n}.png" for part in ("private", "keep") for n in range(300)]
+    records = [FileRecord(name, 1, 2, f"{place:032x}") for place, name in enumerate(names)]
+    entries = [Entry(f"{place:032x}", "text", "text", name) for place, name in enumerate(names)]
+    x = np.eye(store.space.dim, dtype=np.float32)[np.arange(600) % store.space.dim]
+    store.backend.add(entries, x, np.zeros((600, len(store.space.views)), dtype=np.float32))
+    store.backend.record_files(records)
+
+    def equal(one: FileRecord, other: object) -> bool:
+        compared.append(one)
+        return one is other
+
+    monkeypatch.setattr(FileRecord, "__eq__", equal)
+    assert len(store.forget(names[:300])) == 300
+    assert len(compared) <= 600
+    assert {entry.source for entry in store.backend.entries()} == set(names[300:])
