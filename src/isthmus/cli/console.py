@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ EXIT_PARTLY = 4
 """Done, except for items that are listed."""
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 80
+_TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Signs that change the direction in which what follows is shown."""
 
 JSON_OPTION = typer.Option(False, "--json", help="Print the results as one JSON document.")
 SEED_OPTION = typer.Option(0, "--seed", help="Seed for all random choices.")
@@ -135,6 +138,29 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def shown(text: str, *, lines: bool = False) -> str:
+    r"""A name or a text for a console, whose own signs and those of a terminal do nothing.
+
+    Args:
+        text: Of the user's files, or of a stranger's.
+        lines: Whether line breaks stay what they are.
+
+    Example:
+        >>> print(shown("a\x1b[31m[red].png"))
+        a\x1b[31m\[red].png
+    """
+    from rich.markup import escape
+
+    signs = {"\n"} if lines else set()
+    plain = (c if c in signs or not _acts(c) else repr(c)[1:-1] for c in text)
+    return escape("".join(plain))
+
+
+def _acts(character: str) -> bool:
+    """Whether a terminal does something else than show it: control signs, and turns of direction."""
+    return unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in _TURNS
+
+
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on standard output."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
@@ -208,13 +234,11 @@ def list_some(
         show: At most so many.
         rest: Behind the number of those that are not shown.
     """
-    from rich.markup import escape
-
     if not lines:
         return
     console.print(head)
     for line in lines[:show]:
-        console.print(f"  {escape(line)}")
+        console.print(f"  {shown(line)}")
     if len(lines) > show:
         console.print(f"  … and {len(lines) - show} more{rest}")
 
@@ -239,6 +263,4 @@ def _complain(error: IsthmusError) -> None:
     if "--json" in sys.argv:
         print_json({"error": type(error).__name__, "message": str(error)})
         return
-    from rich.markup import escape
-
-    err().print(f"[red]{type(error).__name__}:[/] {escape(str(error))}")
+    err().print(f"[red]{type(error).__name__}:[/] {shown(str(error), lines=True)}")

@@ -22,6 +22,7 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
     rows_of,
+    shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.view import ViewPair
@@ -98,23 +99,21 @@ def command(
 
 
 def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
-    from rich.markup import escape
-
     console = out()
-    console.print(f"[bold]{escape(found.name)}[/]: {len(found.encoded.pairs):,} records")
+    console.print(f"[bold]{shown(found.name)}[/]: {len(found.encoded.pairs):,} records")
     details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
     for part, head in _HEADS.items():
         if not said[part]:
             continue
         console.print(f"\n[bold]{head}[/]")
         for sentence in said[part]:
-            console.print(escape(sentence))
+            console.print(shown(sentence))
         if part == "encoders":
             console.print(_fits(found))
         for line in details.get(part, ()):
-            console.print(f"  {escape(line)}")
+            console.print(f"  {shown(line)}")
     for name, reason in found.encoded.unusable.items():
-        console.print(f"\n{escape(name)} was not compared: {escape(reason)}")
+        console.print(f"\n{shown(name)} was not compared: {shown(reason)}")
     list_left_out(rows_of(found.failures))
 
 

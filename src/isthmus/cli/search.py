@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     err,
     out,
     print_json,
+    shown,
 )
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_search_options
@@ -94,20 +95,18 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
 
 def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     """One hit: how likely in words first, then the number; its name; what it says."""
-    from rich.markup import escape
-
     colour = _COLOURS.get(hit.modality, "white")
     number = "" if hit.probability is None else f" {hit.probability:.0%}"
     marks = "".join([", by name" if hit.named else "", ", file is gone" if hit.gone else ""])
-    view = "" if hit.view == hit.modality else f", {escape(hit.view)}"
+    view = "" if hit.view == hit.modality else f", {shown(hit.view)}"
     likely = f"{hit.words}{number}{view}{marks}"
     glyph = _GLYPHS.get(hit.modality, "•")
     console = out()
-    console.print(f"{rank:3} [{colour}]{glyph}[/] {escape(hit.source)}  [dim]{likely}[/]")
+    console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}  [dim]{likely}[/]")
     if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
-        console.print(f"      [dim]{escape(flat[:_TEXT_SHOWN])}[/]")
+        console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
     if thumbnail and hit.modality == IMAGE and not hit.gone:
         _show(Path(hit.source))
 

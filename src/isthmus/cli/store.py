@@ -15,6 +15,7 @@ from isthmus.cli.console import (
     list_some,
     out,
     print_json,
+    shown,
 )
 from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
@@ -52,8 +53,6 @@ def status(
             {"store": str(folder), **asdict(counts), "modalities": modalities, "lists": lists}
         )
         return
-    from rich.markup import escape
-
     console = out()
     items = ", ".join(
         f"{n:,} {View(v, modalities[v]) if v in modalities else v}" for v, n in counts.items.items()
@@ -66,7 +65,7 @@ def status(
     for name, lines in lists.items():
         console.print(f"[bold]{name}[/]: {len(lines)}")
         for line in lines:
-            console.print(f"  {escape(line)}")
+            console.print(f"  {shown(line)}")
 
 
 def doctor(
@@ -93,11 +92,9 @@ def doctor(
         document = {"store": str(folder), "damages": damages, "sound": not left}
         print_json({**document, "formats_missing": missing})
     else:
-        from rich.markup import escape
-
         for each in found:
-            done = f" [green]{escape(each.repaired)}[/]" if each.repaired else ""
-            out().print(f"[yellow]damage:[/] {escape(each.what)}{done}")
+            done = f" [green]{shown(each.repaired)}[/]" if each.repaired else ""
+            out().print(f"[yellow]damage:[/] {shown(each.what)}{done}")
             for name in each.ids[:20]:
                 out().print(f"  {name}")
         more = "" if deep else " (--deep also reads every row and file)"

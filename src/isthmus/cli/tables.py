@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING
 
+from isthmus.cli.console import shown
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -27,10 +29,9 @@ def directions_table(
         null: The same for shuffled pairs, if known.
         emergent: Directions that no training record had together.
     """
-    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=shown(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("direction", no_wrap=True)
     columns = ["R@1", "R@10", "chance"]
     if null:
@@ -40,7 +41,7 @@ def directions_table(
     for direction, readouts in measured.directions.items():
         row = readouts.instance
         cells = [
-            escape(str(direction)) + (" *" if direction in emergent else ""),
+            shown(str(direction)) + (" *" if direction in emergent else ""),
             _share(row.r1),
             _share(row.r10),
             _share(row.chance_r10, spread=False),

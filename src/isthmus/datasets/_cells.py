@@ -21,6 +21,8 @@ Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
 _BATCH = 1024
 _SEPARATORS = ",;\t|"
+_FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
+"""Rows that a Parquet file may have: more all repeat, and expand past what memory holds."""
 _LONGEST = 16 * 2**20
 """Characters of a cell of CSV, past which its quote is taken for one that never closes."""
 
@@ -175,6 +177,12 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     number = 0
     try:
         with parquet.ParquetFile(path) as table:
+            most = _FREE_ROWS + _ROWS_PER_BYTE * path.stat().st_size
+            if table.metadata.num_rows > most:
+                raise DataError(
+                    f"{path} declares {table.metadata.num_rows:,} rows, and a file of its size has "
+                    f"{most:,} at most; write it without rows that repeat"
+                )
             for batch in table.iter_batches(batch_size=_BATCH):
                 names = batch.schema.names
                 for cells in zip(*(each.to_pylist() for each in batch.columns), strict=True):

@@ -23,6 +23,11 @@ _FIELDS = ("group", "split", "language")
 _HIDDEN = "._"
 """How macOS begins the names of files that hold no content."""
 _CAPTIONS = ("caption", "captions", "text")
+_PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+"""How files begin that gzip, bzip2 and xz have compressed."""
+_MOST_RATIO = 200
+"""Times that media and captions can expand; only what is made for it expands more."""
+_LEAST_EXPANDED = 64 * 2**20
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
 
 
@@ -75,12 +80,18 @@ def load(
 
 
 def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, bytes]]:
-    """Names and bytes of the members that can be used, up to where the archive breaks."""
+    """Names and bytes of the members that can be used, up to where the archive breaks.
+
+    What is left out is read past, too, so a member that cannot lie in the file ends it.
+    """
     last = "its beginning"
+    most = _expanded(path)
     try:
         with tarfile.open(path, "r|*") as archive:
             for member in archive:
                 name = member.name
+                if not member.issparse() and member.offset_data + member.size > most:
+                    raise EOFError(f"{name} declares {member.size:,} bytes, too many for this file")
                 if PurePosixPath(name).name.startswith(_HIDDEN):
                     continue
                 if reason := _why_not(member, cap):
@@ -97,9 +108,17 @@ def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, 
         collector.skip(str(path), f"is truncated or damaged after {last} ({error})")
 
 
+def _expanded(path: Path) -> int:
+    """How many bytes an archive may hold; a compressed one more than its file."""
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        packed = handle.read(6).startswith(_PACKED)
+    return _LEAST_EXPANDED + _MOST_RATIO * size if packed else size
+
+
 def _why_not(member: tarfile.TarInfo, cap: int) -> str | None:
     name = PurePosixPath(member.name)
-    if not member.isfile():
+    if not member.isfile() or member.issparse():
         return "is not a regular file"
     if name.is_absolute() or ".." in name.parts:
         return "its name leads out of the archive"

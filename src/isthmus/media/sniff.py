@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -65,6 +65,8 @@ _PICTURE_BRANDS = (
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _REDUCED, _MAKE, _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 254, 271, 330, 262, 50706  # of TIFF
 _SENSOR_DATA = (32803, 34892)  # a colour filter array, or what was made of one
+_OUTER = (b"moov", b"trak", b"mdia")
+"""Boxes of an MP4 around the kind of a track."""
 _MOST_BOXES = 10_000
 _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
 _OTHER_ENCODING = "text that is not UTF-8"
@@ -122,13 +124,18 @@ def head_of(handle: BinaryIO) -> bytes:
     """
     head = handle.read(HEAD_BYTES)
     if head[4:8] == b"ftyp":
-        head += b"".join(_tracks(handle, 0, handle.seek(0, 2), [_MOST_BOXES]))
+        head += b"".join(_tracks(handle, 0, handle.seek(0, 2), [_MOST_BOXES], _OUTER))
     handle.seek(0)
     return head
 
 
-def _tracks(handle: BinaryIO, at: int, end: int, left: list[int]) -> Iterator[bytes]:
-    """The boxes of an MP4 that name the kind of a track; so many boxes are looked at."""
+def _tracks(
+    handle: BinaryIO, at: int, end: int, left: list[int], outer: Sequence[bytes]
+) -> Iterator[bytes]:
+    """The boxes of an MP4 that name the kind of a track; so many boxes are looked at.
+
+    Each lies in one of every kind of ``outer``, in this order.
+    """
     while at + 8 <= end and left[0] > 0:
         left[0] -= 1
         handle.seek(at)
@@ -138,8 +145,8 @@ def _tracks(handle: BinaryIO, at: int, end: int, left: list[int]) -> Iterator[by
             size, head = int.from_bytes(box[8:16], "big"), 16
         if box[4:8] == b"hdlr":
             yield box[4:]
-        elif box[4:8] in (b"moov", b"trak", b"mdia"):
-            yield from _tracks(handle, at + head, min(at + size, end), left)
+        elif outer and box[4:8] == outer[0]:
+            yield from _tracks(handle, at + head, min(at + size, end), left, outer[1:])
         if size < head:
             return
         at += size

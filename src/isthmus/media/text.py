@@ -30,7 +30,7 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
         MediaTooLargeError: If a caption is too long.
     """
     parts = item.captions or (_read(item, limits),)
-    longest = max(map(len, parts))
+    longest = max(map(_length, parts))
     if longest > limits.max_characters:
         raise MediaTooLargeError(
             item.source,
@@ -41,6 +41,11 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
     if not cleaned:
         raise EmptyMediaError(item.source, "holds no text, only blanks")
     return cleaned
+
+
+def _length(text: str) -> int:
+    """Characters as encoders see them: a sign that stands for a phrase counts as the phrase."""
+    return len(text) if text.isascii() else len(unicodedata.normalize("NFKC", text))
 
 
 def clean(text: str) -> str:

@@ -16,15 +16,13 @@ from cachetools import LRUCache
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from isthmus.core.artifact import file_content_hash
+from isthmus.core.artifact import READ_ONLY, file_content_hash
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.media.formats import MEDIA_TYPES
 from isthmus.media.sniff import HEAD_BYTES, container
 from isthmus.store import Entry, content_id
 
-_READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-"""A link in place of the file is not followed, and a pipe or a device does not wait."""
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV)
 """Errors of a link, a folder, a socket and a device in place of the file."""
 _REMEMBERED = 100_000
@@ -124,7 +122,7 @@ class Originals:
             OSError: If it cannot be read now.
         """
         try:
-            file = os.fdopen(os.open(entry.source, _READ_ONLY), "rb")
+            file = os.fdopen(os.open(entry.source, READ_ONLY), "rb")
         except (FileNotFoundError, NotADirectoryError) as error:
             raise GoneError(entry.source, "is no longer there") from error
         except OSError as error:

@@ -109,9 +109,11 @@ class Uploads:
         path.write_bytes(data)
         try:
             made = self._encoded(path, name, len(data))
-        except MediaError as error:
+        except BaseException as error:
             path.unlink(missing_ok=True)
-            raise type(error)(name, error.reason) from error
+            if isinstance(error, MediaError):
+                raise type(error)(name, error.reason) from error
+            raise
         with self._lock:
             self._kept[key] = made
         return made

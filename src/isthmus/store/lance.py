@@ -232,6 +232,7 @@ class LanceBackend(MemoryBackend):
             rows = self._extended() if known else None
             if rows is None:
                 entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
+                tables.check_items(entries, x, h)
                 rows = Snapshot.of(self.views, entries, x, h)
             self._rows, self._seen, settled = rows, (version, epoch), False
         self._mark = mark if settled else (0, 0)
@@ -245,6 +246,7 @@ class LanceBackend(MemoryBackend):
         rows = self._rows
         start = max(len(rows) - 1, 0)
         entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS, start))
+        tables.check_items(entries, x, h)
         if len(rows):
             if not entries or entries[0] != rows.last:
                 return None

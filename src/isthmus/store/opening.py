@@ -20,7 +20,7 @@ from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
 FORMAT_VERSION = 3
-_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space"}
+_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged"}
 """What another process that makes the same store may have made already."""
 
 

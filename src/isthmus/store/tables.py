@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ITEMS, FILES = "items", "files"
 _FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
 _MAY_BE_EMPTY = {"start", "stop", "item"}
+_LONGEST = 4.0
+"""Squared length that no vector of a space has; what is longer may overflow a score."""
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -157,16 +160,44 @@ def damaged_items(
     """Ids of rows whose checksum does not match, or whose vector is of no use."""
     bad = []
     for entry, x, h, crc in zip(entries, vectors, hubness, crcs.tolist(), strict=True):
-        usable = bool(np.isfinite(x).all() and x.any())
-        if not usable or _crc(_plain(entry), x, h) != crc:
+        if not _usable(entry, x, h) or _crc(_plain(entry), x, h) != crc:
             bad.append(entry.id)
     return bad
+
+
+def check_items(entries: Sequence[Entry], vectors: F32, hubness: F32) -> None:
+    """Refuse rows that no store writes, before a search meets them.
+
+    Raises:
+        IntegrityError: If a vector is no unit vector, or a number is not finite.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("nd,nd->n", vectors, vectors)
+        fine = (squares > 0) & (squares < _LONGEST) & np.isfinite(hubness).all(axis=1)
+    if fine.all() and all(map(_finite, entries)):
+        return
+    bad = [e.id for e, ok in zip(entries, fine.tolist(), strict=True) if not ok or not _finite(e)]
+    raise IntegrityError(
+        f"the table of {ITEMS} is damaged: {len(bad)} rows have no unit vector or a number that is "
+        f"not finite, {bad[0]!r:.80} first; repair it with: isthmus doctor --deep --repair"
+    )
+
+
+def _usable(entry: Entry, x: F32, h: F32) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = float(x @ x)
+    return 0 < length < _LONGEST and bool(np.isfinite(h).all()) and _finite(entry)
+
+
+def _finite(entry: Entry) -> bool:
+    numbers = (entry.added, *(entry.span or ()))
+    return all(map(math.isfinite, numbers)) and "\0" not in entry.source
 
 
 def damaged_files(records: Sequence[FileRecord], crcs: Sequence[int]) -> list[str]:
     """Paths of records whose checksum does not match."""
     rows = zip(records, crcs, strict=True)
-    return [record.path for record, crc in rows if _file_crc(record) != crc]
+    return [r.path for r, crc in rows if "\0" in r.path or _file_crc(r) != crc]
 
 
 def literal(value: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from isthmus.core.artifact import READ_ONLY, file_content_hash
 from isthmus.store import Backend, Damage, content_id
 
 
@@ -23,7 +24,7 @@ def changed_files(backend: Backend, *, repair: bool = False) -> list[Damage]:
         claims.setdefault(path, set()).add(item)
     wrong: dict[str, list[str]] = {}
     for path, items in claims.items():
-        content = _content(Path(path))
+        content = _content(path)
         other = sorted(item for item in items if content_id(item) != content)
         if content is not None and other:
             wrong[path] = other
@@ -45,14 +46,14 @@ def _claims(backend: Backend) -> Iterator[tuple[str, str]]:
             yield entry.source, entry.id
 
 
-def _content(path: Path) -> str | None:
-    """The hash of what is in a file, as :func:`isthmus.core.artifact.content_hash` makes it."""
+def _content(path: str) -> str | None:
+    """The hash of what is in a file; None for what is no file, which is not read."""
     try:
-        with path.open("rb") as handle:
-            digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16))
-    except OSError:
+        with os.fdopen(os.open(path, READ_ONLY), "rb") as handle:
+            regular = stat.S_ISREG(os.fstat(handle.fileno()).st_mode)
+            return file_content_hash(handle) if regular else None
+    except (OSError, ValueError):  # ValueError: a null byte in a record that was forged
         return None
-    return digest.hexdigest()
 
 
 def _damage(wrong: dict[str, list[str]], *, repaired: bool) -> Damage:
