@@ -157,7 +157,7 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 
 def _acts(character: str) -> bool:
-    """Whether a terminal does something else than show it: control signs, and turns of direction."""
+    """Whether a terminal does more than show it: control signs, and turns of direction."""
     return unicodedata.category(character) in ("Cc", "Zl", "Zp") or character in _TURNS
 
 

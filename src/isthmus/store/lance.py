@@ -172,10 +172,10 @@ class LanceBackend(MemoryBackend):
         with self._checking(repair=repair):
             for name in NAMES:
                 found += self._check_opening(name, repair=repair)
-            if not [each for each in found if not each.repaired]:
+            if deep and all(each.repaired for each in found):
+                found += self._check_rows(repair=repair)
+            if all(each.repaired for each in found):
                 found += self._check_pairing(repair=repair)
-                if deep:
-                    found += self._check_rows(repair=repair)
         return found
 
     def close(self) -> None:
@@ -364,7 +364,10 @@ class LanceBackend(MemoryBackend):
     def _check_pairing(self, *, repair: bool) -> list[Damage]:
         """File records whose item is not there: the next run must read those files again."""
         self._read_anew()
-        records, rows = self.files().values(), self._fresh()  # an item is written before its files
+        try:
+            records, rows = self.files().values(), self._fresh()  # items are written before files
+        except IntegrityError as error:
+            return [Damage(str(error))]
         lost = [r.path for r in records if r.item is not None and rows.row(r.item) is None]
         if not lost:
             return []
@@ -381,7 +384,12 @@ class LanceBackend(MemoryBackend):
             what = f"{len(bad)} rows of items do not match their checksum"
             if repair:
                 paths = [r.path for r in self.files().values() if r.item in set(bad)]
-                self.delete(bad)
+                # Without memory, which takes no rows that are of no use.
+                self._commit(lambda: self._database.drop(tables.ITEMS, "id", bad))
+                self._read_anew()
+                self._changed(self._fresh())
+                self._purge(tables.ITEMS)
+                self._rewrite_index()
                 self.forget_files(paths)
             done = "rows dropped; index their files again" if repair else ""
             found.append(Damage(what, bad, done))
