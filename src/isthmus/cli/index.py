@@ -149,7 +149,9 @@ def _say(report: IndexReport, store: Store) -> None:
     _list("moved", [f"{a}  (was {b})" for a, b in report.moved])
     _list("copies of other files", [f"{a}  =  {b}" for a, b in report.copies])
     _list("near-duplicates", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
-    _list("gone; their items are kept and marked", report.gone)
+    moved = {old for _, old in report.moved}
+    gone = [path for path in report.gone if path not in moved]
+    _list("gone; their items are kept and marked", gone)
     if report.unsupported:
         kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
         console.print(

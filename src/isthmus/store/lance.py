@@ -372,10 +372,9 @@ class LanceBackend(MemoryBackend):
         if not lost:
             return []
         what = f"{len(lost)} files are recorded, but their items are lost: {', '.join(lost[:5])}"
-        if not repair:
-            return [Damage(what)]
-        self.forget_files(lost)
-        return [Damage(what, (), "records dropped; index these files again")]
+        if repair:
+            self.forget_files(lost)
+        return [Damage(what, (), "records dropped; index these files again" if repair else "")]
 
     def _check_rows(self, *, repair: bool) -> list[Damage]:
         found: list[Damage] = []
@@ -384,7 +383,6 @@ class LanceBackend(MemoryBackend):
             what = f"{len(bad)} rows of items do not match their checksum"
             if repair:
                 paths = [r.path for r in self.files().values() if r.item in set(bad)]
-                # Without memory, which takes no rows that are of no use.
                 self._commit(lambda: self._database.drop(tables.ITEMS, "id", bad))
                 self._read_anew()
                 self._changed(self._fresh())
