@@ -1,5 +1,6 @@
 import json
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -98,9 +99,15 @@ def test_hugging_face_metadata(tmp_path: Path) -> None:
     assert "3.png" in failure.reason
 
 
+def chunk(kind: bytes, data: bytes) -> bytes:
+    body = kind + data
+    return len(data).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+
+
 def test_an_image_bomb_fails_when_it_is_decoded(tmp_path: Path) -> None:
-    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (15_200).to_bytes(4, "big") * 2 + b"\x08\2\0\0\0"
-    (tmp_path / "bomb.png").write_bytes(header + bytes(40))
+    size = (15_200).to_bytes(4, "big") * 2
+    parts = chunk(b"IHDR", size + b"\x08\2\0\0\0") + chunk(b"IDAT", zlib.compress(bytes(999)))
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
     (record,) = folder.load(tmp_path).records
     with pytest.raises(MediaTooLargeError, match="231 megapixels"):
         decode(record.items["image"])

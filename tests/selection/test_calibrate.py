@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
@@ -125,8 +125,9 @@ def test_it_survives_json(learned: Calibration) -> None:
     again = Calibration.from_json(learned.to_json())
     np.testing.assert_array_equal(again.weights, learned.weights)
     assert (again.least_native, again.threshold) == (learned.least_native, learned.threshold)
-    old = {key: value for key, value in learned.to_json().items() if key != "least_native"}
-    assert Calibration.from_json(old).least_native is None
+    short = {key: value for key, value in learned.to_json().items() if key != "least_native"}
+    with pytest.raises(ArtifactError, match="the key 'least_native' is missing"):
+        Calibration.from_json(short)
 
 
 def pairs(n: int, seed: int = 0) -> PairedVectors:

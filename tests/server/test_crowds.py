@@ -73,9 +73,15 @@ def test_who_leaves_while_waiting_is_never_begun() -> None:
     place, begun = explanations(), []
 
     async def ask() -> None:
-        release = threading.Event()
-        first = asyncio.create_task(place.run(lambda told: release.wait(PATIENCE)))
-        await asyncio.sleep(0)
+        release, working = threading.Event(), threading.Event()
+
+        def work(told: Any) -> bool:
+            working.set()
+            return release.wait(PATIENCE)
+
+        first = asyncio.create_task(place.run(work))
+        while not working.is_set():
+            await asyncio.sleep(0.001)
 
         async def gone() -> None:
             """At once."""

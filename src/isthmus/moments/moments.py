@@ -292,7 +292,7 @@ class Moments:
         dims = dict(zip(document["views"], document["dims"], strict=True))
         out = cls(dims, products=document["products"])
         for name, key in _named(out._sums, dims).items():
-            out._sums[key] = np.asarray(tensors[name], dtype=np.float64)
+            out._sums[key] = np.array(tensors[name], dtype=np.float64)
         return out
 
     @property
