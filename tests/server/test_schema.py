@@ -16,7 +16,7 @@ from schemathesis import GenerationMode, checks
 
 from isthmus.server.routes import router
 
-CASES = int(os.environ.get("ISTHMUS_SCHEMA_CASES", "20"))
+CASES = int(os.environ.get("ISTHMUS_SCHEMA_CASES", "10"))
 """Made up for each route and mode; 1,000 are a matter of minutes."""
 
 

@@ -16,7 +16,7 @@ from isthmus.core.artifact import content_hash
 from isthmus.space import Space
 from isthmus.tasks import Store
 
-KILLS = int(os.environ.get("ISTHMUS_KILLS", "20")) // 4
+KILLS = int(os.environ.get("ISTHMUS_KILLS", "12")) // 4
 """The long form is ``ISTHMUS_KILLS=800``, which is 200 kills here."""
 FILES = 24
 
