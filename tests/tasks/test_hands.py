@@ -340,3 +340,23 @@ def test_forgetting_compares_no_record_with_the_others(
     assert len(store.forget(names[:300])) == 300
     assert len(compared) <= 600
     assert {entry.source for entry in store.backend.entries()} == set(names[300:])
+
+
+def test_a_folder_that_was_renamed_moved_and_is_no_copy(store: Store, folder: Path) -> None:
+    store.add(folder)
+    other = folder.with_name("新")
+    folder.rename(other)
+    report = store.add(other)
+    assert report.copies == [] and len(report.moved) == 5
+    assert {Path(e.source).parent for e in store.backend.entries()} == {other}
+    assert wrong(store) == [] and not any(e.gone for e in store.backend.entries())
+    assert {Path(path).parent for path in store.backend.files()} == {other}
+
+
+def test_a_file_that_moved_is_not_missed_under_its_old_name(store: Store, folder: Path) -> None:
+    store.add(folder)
+    (folder / "img_1.png").rename(folder / "new.png")
+    assert named(store.add(folder).moved) == {("new.png", "img_1.png")}
+    names = {Path(path).name for path in store.backend.files()}
+    assert "new.png" in names and "img_1.png" not in names
+    assert store.status().gone == 0

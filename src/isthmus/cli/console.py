@@ -30,6 +30,8 @@ EXIT_PARTLY = 4
 """Done, except for items that are listed."""
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 80
+_KEEP = ("align", "demo", "diagnose", "embed", "eval", "index")
+"""Commands that keep vectors as they go."""
 _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Signs that change the direction in which what follows is shown."""
 
@@ -115,9 +117,9 @@ def guarded(app: Callable[..., object]) -> int:
     else:
         return 0
     if code == EXIT_INTERRUPTED:
-        err().print(
-            "\nInterrupted. All vectors so far are kept. Run the command again to continue."
-        )
+        kept = " Vectors made so far are kept, so the next run takes less time."
+        long = len(sys.argv) > 1 and sys.argv[1] in _KEEP
+        err().print(f"\nInterrupted.{kept if long else ''}")
     return code
 
 

@@ -26,7 +26,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT
 from isthmus.media.source import is_file, item_from_path
-from isthmus.tasks.retrieval.typed import STORED
+from isthmus.tasks.retrieval.typed import STORED, looks_like_a_path, missing_file
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,6 +120,10 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
     if modality == TEXT or (modality is None and not is_file(given)):
         if not given.strip():
             raise InputError("the text is empty, so there is nothing to explain")
+        if modality is None and looks_like_a_path(given):
+            raise missing_file(given)
+        if modality is None and len(given) > 1 and given[0] == given[-1] == '"':
+            given = given[1:-1].replace('""', '"')
         return MediaItem.from_text(given)
     return item_from_path(Path(given).expanduser(), modality)
 

@@ -16,6 +16,7 @@ from isthmus.cli.console import (
     err,
     out,
 )
+from isthmus.core.errors import InputError
 
 
 def command(
@@ -51,6 +52,9 @@ def command(
         require(module, extra="server", purpose="isthmus serve")
     from isthmus.server.run import serve
 
+    for folder in allow or ():
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {str(folder)!r} to allow")
     settings = Settings(
         host=host,
         port=port,

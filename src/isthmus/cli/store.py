@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -98,7 +99,11 @@ def doctor(
             for name in each.ids[:20]:
                 out().print(f"  {name}")
         more = "" if deep else " (--deep also reads every row and file)"
-        hint = "; repair them with: isthmus doctor --repair" if left and not repair else ""
+        flags = " --deep" if deep else ""
+        way = f"isthmus doctor --repair{flags} --store {shlex.quote(str(folder))}"
+        hint = f"; repair what can be repaired with: {way}" if left and not repair else ""
+        if left and repair:
+            hint = "; what is left cannot be repaired: index your files into a new store"
         out().print(
             f"{folder}: {f'{len(left)} damages left{hint}' if left else f'no damage found{more}'}"
         )
@@ -131,6 +136,8 @@ def forget(
     with open_store(store, trust=trust) as opened:
         done = opened.forget(paths or (), item or (), views=view or ())
         left = len(opened)
+    if not (done.items or done.files or done.kept):
+        raise InputError("the store holds nothing of what you named, so nothing was removed")
     if as_json:
         print_json({**done.to_json(), "items": left})
         return

@@ -40,8 +40,10 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     if not root.exists():
         raise MediaError(str(root), "does not exist")
     passed_over = skipped if skipped is not None else []
-    if not root.is_file():
+    if root.is_dir():
         yield from _walk(root, root.resolve(), passed_over)
+    elif not root.is_file():
+        passed_over.append(Failure(_printable(root), "is not a regular file"))
     elif reason := _misnamed(root):
         passed_over.append(Failure(_printable(root), reason))
     else:

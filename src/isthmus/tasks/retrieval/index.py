@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -148,17 +149,25 @@ class _Run:
         not seen all files drops none.
         """
         with self.backend.exclusive():
-            run = Run(
-                self.backend.files(), self.fresh, set(todo.doubtful), self.held, Roots(todo.roots)
-            )
+            files = self.backend.files()
+            doubtful = {*todo.doubtful, *self._left_behind(files)}
+            run = Run(files, self.fresh, doubtful, self.held, Roots(todo.roots))
             done = handed(self.backend.snapshot().entries(), run)
             self.backend.amend(done.entries)
             if finished:
                 self.backend.delete(done.dropped)
                 self.backend.record_files(done.left)
+                # What moved is known by its new name; under the old one it is not even missed.
+                self.backend.forget_files(old for _, old in done.moved if not os.path.lexists(old))
         self.report.moved += done.moved
         self.report.copies += done.copies
         self.report.dropped += done.dropped if finished else []
+
+    def _left_behind(self, files: Mapping[str, FileRecord]) -> list[str]:
+        """Files elsewhere that are not there, and whose content this run found."""
+        found = {files[path].item for path in self.fresh if path in files} - {None}
+        same = (r.path for r in files.values() if r.item in found and not r.gone)
+        return [path for path in same if path not in self.fresh and not os.path.lexists(path)]
 
     def _write(self, records: Mapping[str, FileRecord]) -> None:
         """Record files; those whose item another process removed meanwhile are read again."""

@@ -124,8 +124,8 @@ class _Scanner:
             return "file", (bare.removeprefix(FILE),)
         if self._files and is_file(bare):
             return "file", (bare,)
-        if self._files and _looks_like_a_path(bare):
-            raise InputError(f"there is no file {bare!r}; if you mean words, put them in quotes")
+        if self._files and looks_like_a_path(bare):
+            raise missing_file(bare)
         return "words", (bare,)
 
     def _view(self, start: int) -> tuple[str | None, int]:
@@ -203,6 +203,12 @@ class _Scanner:
         return place if found is None else found.end()
 
 
-def _looks_like_a_path(text: str) -> bool:
+def missing_file(text: str) -> InputError:
+    """What to say of a path that leads to no file."""
+    return InputError(f"there is no file {text!r}; if you mean words, type '{quote(text)}'")
+
+
+def looks_like_a_path(text: str) -> bool:
+    """Whether words have the form of a path, so that who typed them expects a file there."""
     suffix = Path(text).suffix.lower()
     return " " not in text and (suffix in SUFFIXES or text.startswith(("/", "./", "~/")))
