@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from tests.cli import running
 from tests.conftest import CLASSIC
 from tests.waiting import PATIENCE
@@ -99,6 +100,22 @@ def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
     assert "name the files or folders" in said
     _, said = run(home, "index", "图片", "--store", "图片", "--space", "space", code=1)
     assert "not empty and is not a store" in said
+    _, said = run(home, "explain", "cat", "nowhere.png", "--space", "space", code=1)
+    assert """if you mean words, type '"nowhere.png"'""" in said
+
+
+def test_forgetting_what_is_not_there_is_an_error(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "some").mkdir()
+    Image.new("RGB", (30, 30), "red").save(tmp_path / "some" / "a.png")
+    store = ("--store", str(tmp_path / "s"))
+    run(home, "index", str(tmp_path / "some"), "--space", "space", *store)
+    for what in (("nothere",), ("--id", "none")):
+        _, said = run(home, "forget", *what, *store, code=1)
+        assert "holds nothing of what you named" in said
+    (manifest, *_) = (tmp_path / "s" / "tables" / "items.lance" / "data").iterdir()
+    manifest.write_bytes(b"x" * 99)
+    said, _ = run(home, "doctor", "--deep", *store, code=1)
+    assert f"isthmus doctor --repair --deep --store {tmp_path / 's'}" in said
 
 
 def test_an_empty_folder_and_an_empty_store(home: Path, tmp_path: Path) -> None:
