@@ -20,7 +20,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.store import FileRecord, open_backend
 from isthmus.store.lance import LanceBackend
 
-KILLS = int(os.environ.get("ISTHMUS_KILLS", "20"))
+KILLS = int(os.environ.get("ISTHMUS_KILLS", "8"))
 WRITER = """
 import sys
 from pathlib import Path
