@@ -112,7 +112,6 @@ def command(
     seconds = None if budget is None else parse_seconds(budget, "--budget")
     encoders = _one_a_view(named := parse_encoders(encoder))
     dataset = load_data(data, data_option, column, modalities_of(named))
-    sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
@@ -120,7 +119,7 @@ def command(
             ready,
             aligner=aligner,
             params=fixed,
-            sources=sources,
+            sources={name: load(name) for name in also or ()},
             readout=wanted,
             budget=seconds,
             seed=seed,
@@ -134,7 +133,7 @@ def command(
         _print_json(made, space)
         return
     _print(made)
-    out().print(f"Saved to {space}" + (f", report in {report}" if report else ""))
+    out().print(f"Saved to {space}{f', report in {report}' if report else ''}")
 
 
 def _print_json(made: Space, folder: Path) -> None:

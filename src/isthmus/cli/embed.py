@@ -34,6 +34,7 @@ from isthmus.tasks.retrieval.views import view_meant
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
     inputs: list[str] = typer.Argument(help="Texts, or files and folders."),
+    *,
     view: str = typer.Option(
         None, help="View that the inputs belong to. Default: the one that reads text."
     ),

@@ -110,8 +110,7 @@ def plan(
     roots = _roots(paths, skipped)
     fresh: list[Found] = []
     failed: list[FileRecord] = []
-    seen: set[str] = set()
-    unchanged = 0
+    seen, unchanged = set[str](), 0
     chosen = _chooser(include, exclude)
     for root in roots:
         for found in _listed(root, chosen, leave_out, skipped):
