@@ -112,6 +112,7 @@ def command(
     seconds = None if budget is None else parse_seconds(budget, "--budget")
     encoders = _one_a_view(named := parse_encoders(encoder))
     dataset = load_data(data, data_option, column, modalities_of(named))
+    sources = {name: load(name) for name in also or ()}
     store = default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
@@ -119,7 +120,7 @@ def command(
             ready,
             aligner=aligner,
             params=fixed,
-            sources={name: load(name) for name in also or ()},
+            sources=sources,
             readout=wanted,
             budget=seconds,
             seed=seed,
@@ -131,9 +132,9 @@ def command(
         _write(report, made, ready, dataset, seed)
     if as_json:
         _print_json(made, space)
-        return
-    _print(made)
-    out().print(f"Saved to {space}{f', report in {report}' if report else ''}")
+    else:
+        _print(made)
+        out().print(f"Saved to {space}{f', report in {report}' if report else ''}")
 
 
 def _print_json(made: Space, folder: Path) -> None:
