@@ -104,8 +104,7 @@ def command(
     from isthmus.selection import align, candidates
     from isthmus.space.readout import check_readout
 
-    check_target(space, "space", replace=overwrite)
-    check_output(report)
+    _check_places(space, report, overwrite=overwrite)
     allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
@@ -135,6 +134,12 @@ def command(
     else:
         _print(made)
         out().print(f"Saved to {space}{f', report in {report}' if report else ''}")
+
+
+def _check_places(space: Path, report: Path | None, *, overwrite: bool) -> None:
+    """Refuse places that cannot be written to, before any work."""
+    check_target(space, "space", replace=overwrite)
+    check_output(report)
 
 
 def _print_json(made: Space, folder: Path) -> None:
