@@ -20,7 +20,7 @@ from isthmus.media.formats import FORMATS, MEDIA_TYPES, SUFFIXES, Format, listed
 from isthmus.media.image import shown_size
 from isthmus.media.preview import aspect, thumbnail
 from isthmus.media.sniff import container, head_of
-from isthmus.tasks.retrieval.typed import _looks_like_a_path
+from isthmus.tasks.retrieval.typed import looks_like_a_path
 
 PICTURES = [*made.PICTURES, *made.UNTURNED]
 
@@ -284,7 +284,7 @@ def test_a_missing_package_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatc
 
 def test_everything_follows_from_the_table() -> None:
     assert {".heic", ".tif", ".jxl", ".dng", ".m4a", ".opus", ".png"} <= SUFFIXES
-    assert all(_looks_like_a_path(f"photo{suffix.upper()}") for suffix in SUFFIXES)
+    assert all(looks_like_a_path(f"photo{suffix.upper()}") for suffix in SUFFIXES)
     assert MEDIA_TYPES["avif"] == "image/avif" and "heic" not in MEDIA_TYPES
     with pytest.raises(UnsupportedMediaError, match=r"isthmus reads PNG, JPEG, .*WMA and text"):
         container(b"%PDF-1.7", source="a")

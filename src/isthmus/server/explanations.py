@@ -85,7 +85,7 @@ class Explanations:
         """
         self._admit()
         turn = _Turn(self._settings.explanation_seconds, self._searches, self._closing)
-        future = self._pool.submit(lambda: work(turn.progress))
+        future = self._pool.submit(turn.take, work)
         future.add_done_callback(self._leave)
         answer = asyncio.wrap_future(future)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -125,6 +125,12 @@ class _Turn:
         self.left = threading.Event()
         self._seconds, self._searches, self._closing = seconds, searches, closing
         self._started = self._resumed = 0.0
+
+    def take(self, work: Callable[[Progress], T]) -> T:
+        """Do the work, unless the caller left while it waited."""
+        if self.left.is_set():
+            raise LeftError
+        return work(self.progress)
 
     def progress(self, phase: str, done: int, total: int) -> None:
         """Told by the work between two batches.
