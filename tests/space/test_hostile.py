@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,16 @@ def _fuzzed(share: float) -> Any:
     )
 
 
+@contextmanager
+def _copied(place: Path, factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy that is gone at the end: there are thousands."""
+    folder = Path(shutil.copytree(place, factory.mktemp("f") / place.name))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder.parent)
+
+
 def _tried(action: Callable[[], object]) -> None:
     """What happens to a user: it works, or there is one line."""
     with warnings.catch_warnings():
@@ -315,15 +326,14 @@ def _tried(action: Callable[[], object]) -> None:
 def test_fuzzed_documents_whose_checksums_fit(
     saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = Path(shutil.copytree(saved, tmp_path_factory.mktemp("f") / "space"))
-    whole = json.loads((saved / DOCUMENT).read_bytes())
-    whole["document"] = mutated(data.draw, whole["document"])
-    try:
-        refit(folder, whole)
-    except UnicodeEncodeError:
-        return
-    _tried(lambda: use(folder))
-    shutil.rmtree(folder.parent)
+    with _copied(saved, tmp_path_factory) as folder:
+        whole = json.loads((saved / DOCUMENT).read_bytes())
+        whole["document"] = mutated(data.draw, whole["document"])
+        try:
+            refit(folder, whole)
+        except UnicodeEncodeError:
+            return
+        _tried(lambda: use(folder))
 
 
 @_fuzzed(0.2)
@@ -331,20 +341,19 @@ def test_fuzzed_documents_whose_checksums_fit(
 def test_fuzzed_bytes_of_a_space(
     saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = Path(shutil.copytree(saved, tmp_path_factory.mktemp("f") / "space"))
-    path = folder / data.draw(st.sampled_from((DOCUMENT, TENSORS)))
-    path.write_bytes(garbled(data.draw, path.read_bytes()))
-    if path.name == TENSORS and data.draw(st.booleans()):  # an attacker can hash, too
-        whole = json.loads((folder / DOCUMENT).read_bytes())
-        try:
-            refit(folder, whole)
-        except Exception:  # noqa: BLE001  the library that helps to forge gives up
-            import hashlib
+    with _copied(saved, tmp_path_factory) as folder:
+        path = folder / data.draw(st.sampled_from((DOCUMENT, TENSORS)))
+        path.write_bytes(garbled(data.draw, path.read_bytes()))
+        if path.name == TENSORS and data.draw(st.booleans()):  # an attacker can hash, too
+            whole = json.loads((folder / DOCUMENT).read_bytes())
+            try:
+                refit(folder, whole)
+            except Exception:  # noqa: BLE001  the library that helps to forge gives up
+                import hashlib
 
-            whole["tensors_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-            (folder / DOCUMENT).write_text(json.dumps(whole))
-    _tried(lambda: use(folder))
-    shutil.rmtree(folder.parent)
+                whole["tensors_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+                (folder / DOCUMENT).write_text(json.dumps(whole))
+        _tried(lambda: use(folder))
 
 
 @_fuzzed(0.3)
@@ -352,18 +361,17 @@ def test_fuzzed_bytes_of_a_space(
 def test_fuzzed_files_of_a_store(
     store: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    folder = Path(shutil.copytree(store, tmp_path_factory.mktemp("f") / "store"))
-    files = sorted(
-        path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock",)
-    )
-    path = data.draw(st.sampled_from(files))
-    path.write_bytes(garbled(data.draw, path.read_bytes()))
+    with _copied(store, tmp_path_factory) as folder:
+        files = sorted(
+            path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock",)
+        )
+        path = data.draw(st.sampled_from(files))
+        path.write_bytes(garbled(data.draw, path.read_bytes()))
 
-    def action() -> None:
-        with Store.open(folder) as opened:
-            opened.status()
-            opened.search("a fox")
-            opened.check(deep=True)
+        def action() -> None:
+            with Store.open(folder) as opened:
+                opened.status()
+                opened.search("a fox")
+                opened.check(deep=True)
 
-    _tried(action)
-    shutil.rmtree(folder.parent)
+        _tried(action)

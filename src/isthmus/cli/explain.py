@@ -26,7 +26,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT
 from isthmus.media.source import is_file, item_from_path
-from isthmus.tasks.retrieval.typed import STORED, looks_like_a_path, missing_file
+from isthmus.tasks.retrieval.typed import STORED, looks_like_a_path, missing_file, unquote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,13 +118,13 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
         raise InputError(f"the space has no view {view!r}; its views are {', '.join(known)}")
     modality = None if view is None else known[view]
     if modality == TEXT or (modality is None and not is_file(given)):
-        if not given.strip():
+        inner = unquote(given) if modality is None else None
+        words = given if inner is None else inner
+        if not words.strip():
             raise InputError("the text is empty, so there is nothing to explain")
         if modality is None and looks_like_a_path(given):
             raise missing_file(given)
-        if modality is None and len(given) > 1 and given[0] == given[-1] == '"':
-            given = given[1:-1].replace('""', '"')
-        return MediaItem.from_text(given)
+        return MediaItem.from_text(words)
     return item_from_path(Path(given).expanduser(), modality)
 
 

@@ -32,9 +32,6 @@ FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
 _OLD = "it"
-READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-"""How a file is opened that may be something else by now: a link is not followed, and a pipe or a
-device does not wait."""
 
 Tensors = Mapping[str, Array]
 

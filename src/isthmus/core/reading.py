@@ -40,6 +40,10 @@ _LENGTH = 8
 """Bytes before the header of a safetensors file, which say how long it is."""
 _META = "__metadata__"
 
+READ_ONLY = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+"""How a file is opened that may be something else by now: a link is not followed, and a pipe or a
+device does not wait."""
+
 
 def read_file(path: Path, *, most: int | None = None) -> bytes:
     """Content of a regular file; a link is not followed, and no device or pipe is opened.
@@ -54,7 +58,7 @@ def read_file(path: Path, *, most: int | None = None) -> bytes:
     """
     try:
         _check_regular(path, os.lstat(path))
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, READ_ONLY)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except OSError as error:

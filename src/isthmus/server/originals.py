@@ -16,9 +16,10 @@ from cachetools import LRUCache
 from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from isthmus.core.artifact import READ_ONLY, file_content_hash
+from isthmus.core.artifact import file_content_hash
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
+from isthmus.core.reading import READ_ONLY
 from isthmus.media.formats import MEDIA_TYPES
 from isthmus.media.sniff import HEAD_BYTES, container
 from isthmus.store import Entry, content_id

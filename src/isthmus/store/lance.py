@@ -231,9 +231,8 @@ class LanceBackend(MemoryBackend):
             known = epoch == self._seen[1] and self._seen[0] >= 0
             rows = self._extended() if known else None
             if rows is None:
-                entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS))
-                tables.check_items(entries, x, h)
-                rows = Snapshot.of(self.views, entries, x, h)
+                read = tables.sound_items(self._database.read(tables.ITEMS))
+                rows = Snapshot.of(self.views, *read)
             self._rows, self._seen, settled = rows, (version, epoch), False
         self._mark = mark if settled else (0, 0)
 
@@ -245,8 +244,7 @@ class LanceBackend(MemoryBackend):
         """
         rows = self._rows
         start = max(len(rows) - 1, 0)
-        entries, x, h, _ = tables.read_items(self._database.read(tables.ITEMS, start))
-        tables.check_items(entries, x, h)
+        entries, x, h = tables.sound_items(self._database.read(tables.ITEMS, start))
         if len(rows):
             if not entries or entries[0] != rows.last:
                 return None

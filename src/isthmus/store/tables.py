@@ -125,6 +125,23 @@ def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs
 
 
+def sound_items(table: pa.Table) -> tuple[list[Entry], F32, F32]:
+    """Entries, vectors and hubness of a table that a search may read.
+
+    Raises:
+        IntegrityError: As :func:`read_items`, or if a vector is no unit vector, or a number is
+            not finite.
+    """
+    entries, vectors, hubness, _ = read_items(table)
+    if bad := _useless(entries, vectors, hubness):
+        raise IntegrityError(
+            f"the table of {ITEMS} is damaged: {len(bad)} rows have no unit vector or a number "
+            f"that is not finite, {bad[0]!r:.80} first; repair it with: isthmus doctor --deep "
+            "--repair"
+        )
+    return entries, vectors, hubness
+
+
 def read_files(table: pa.Table) -> tuple[list[FileRecord], list[int]]:
     """File records and their checksums.
 
@@ -158,35 +175,18 @@ def damaged_items(
     entries: Sequence[Entry], vectors: F32, hubness: F32, crcs: NDArray[np.int64]
 ) -> list[str]:
     """Ids of rows whose checksum does not match, or whose vector is of no use."""
-    bad = []
-    for entry, x, h, crc in zip(entries, vectors, hubness, crcs.tolist(), strict=True):
-        if not _usable(entry, x, h) or _crc(_plain(entry), x, h) != crc:
-            bad.append(entry.id)
-    return bad
+    bad = set(_useless(entries, vectors, hubness))
+    rows = zip(entries, vectors, hubness, crcs.tolist(), strict=True)
+    return [e.id for e, x, h, crc in rows if e.id in bad or _crc(_plain(e), x, h) != crc]
 
 
-def check_items(entries: Sequence[Entry], vectors: F32, hubness: F32) -> None:
-    """Refuse rows that no store writes, before a search meets them.
-
-    Raises:
-        IntegrityError: If a vector is no unit vector, or a number is not finite.
-    """
+def _useless(entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
+    """Ids of rows that no store writes, by which a search would fail."""
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("nd,nd->n", vectors, vectors)
         fine = (squares > 0) & (squares < _LONGEST) & np.isfinite(hubness).all(axis=1)
-    if fine.all() and all(map(_finite, entries)):
-        return
-    bad = [e.id for e, ok in zip(entries, fine.tolist(), strict=True) if not ok or not _finite(e)]
-    raise IntegrityError(
-        f"the table of {ITEMS} is damaged: {len(bad)} rows have no unit vector or a number that is "
-        f"not finite, {bad[0]!r:.80} first; repair it with: isthmus doctor --deep --repair"
-    )
-
-
-def _usable(entry: Entry, x: F32, h: F32) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):
-        length = float(x @ x)
-    return 0 < length < _LONGEST and bool(np.isfinite(h).all()) and _finite(entry)
+    rows = zip(entries, fine.tolist(), strict=True)
+    return [entry.id for entry, usable in rows if not (usable and _finite(entry))]
 
 
 def _finite(entry: Entry) -> bool:

@@ -6,7 +6,8 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from isthmus.core.artifact import READ_ONLY, file_content_hash
+from isthmus.core.artifact import file_content_hash
+from isthmus.core.reading import READ_ONLY
 from isthmus.store import Backend, Damage, content_id
 
 

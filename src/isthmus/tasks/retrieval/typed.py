@@ -53,6 +53,16 @@ def quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def unquote(text: str) -> str | None:
+    """What :func:`quote` made, undone; None for a text that is not one part in quotes.
+
+    Example:
+        >>> unquote('"5"" pipe"'), unquote("pipe")
+        ('5" pipe', None)
+    """
+    return text[1:-1].replace('""', '"') if _STRING.fullmatch(text) else None
+
+
 def quote_view(name: str) -> str:
     """The name of a view as it stands before a part.
 
@@ -177,8 +187,9 @@ class _Scanner:
         return None if found is None else found.end()
 
     def _content(self, start: int, end: int) -> str:
-        inner = self._text[start + 1 : end - 1]
-        return inner.replace('""', '"') if self._text[start] == '"' else inner
+        text = self._text[start:end]
+        inner = unquote(text)
+        return text[1:-1] if inner is None else inner
 
     def _closed(self, end: int) -> int | None:
         """The operator or the end of the text that follows a part in quotes."""
