@@ -27,7 +27,7 @@ from isthmus.core.errors import ArtifactError, IsthmusError
 from isthmus.space import Space
 from isthmus.tasks import Store
 
-EXAMPLES = int(os.environ.get("ISTHMUS_FUZZ", "120"))
+EXAMPLES = int(os.environ.get("ISTHMUS_FUZZ", "50"))
 QUERIES = {"text": "a fox", "sensor": np.ones(5, dtype=np.float32)}
 
 
