@@ -11,16 +11,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from isthmus.core.artifact import content_hash
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
+from isthmus.core.reading import read_file
 from isthmus.store import tables
 from isthmus.store._disk import Flusher, panicked, short
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from isthmus.store._repair import manifest_of, newest_version
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from filelock import BaseFileLock
     from lancedb.table import Table
 
 T = TypeVar("T")
@@ -86,8 +87,21 @@ class Database:
         return self.folder(name).is_dir()
 
     def version(self, name: str) -> int:
-        """Number of the newest version; 0 where there is no table."""
-        return _patiently(lambda: self._newest(name)) if self.made(name) else 0
+        """Number of the newest version; 0 where there is no table. LanceDB is not asked."""
+        if not self.made(name):
+            return 0
+        found = newest_version(self.folder(name))
+        return _patiently(lambda: self._newest(name)) if found is None else found
+
+    def revision(self, name: str, version: int) -> str:
+        """What tells a version from every other of any store: a hash of its manifest.
+
+        It is empty where the version is no longer there.
+        """
+        try:
+            return content_hash(read_file(manifest_of(self.folder(name), version)))
+        except FileNotFoundError:
+            return ""
 
     def read(self, name: str, start: int = 0) -> pa.Table:
         """Rows of the newest version from ``start`` on; none where there is no table."""

@@ -14,13 +14,14 @@ from isthmus.core.artifact import check_version, write_atomically
 from isthmus.core.document import from_document
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.core.reading import read_json
+from isthmus.store._copy import COPY
 from isthmus.store._disk import check_links
 from isthmus.store._manifest import check_manifests
 from isthmus.store.lance import LanceBackend
 
 DOCUMENT = "store.json"
 FORMAT_VERSION = 3
-_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged"}
+_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
 """What another process that makes the same store may have made already."""
 
 
