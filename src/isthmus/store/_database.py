@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 T = TypeVar("T")
+DOCUMENT = "store.json"
+"""What every store has, beside its tables."""
 NAMES = (tables.ITEMS, tables.FILES)
 _COMMITS = 128
 """Commits that a table may gather before they are merged: each slows the next a little."""
@@ -89,6 +91,7 @@ class Database:
     def version(self, name: str) -> int:
         """Number of the newest version; 0 where there is no table. LanceDB is not asked."""
         if not self.made(name):
+            self._check_lost()
             return 0
         found = newest_version(self.folder(name))
         return _patiently(lambda: self._newest(name)) if found is None else found
@@ -106,8 +109,16 @@ class Database:
     def read(self, name: str, start: int = 0) -> pa.Table:
         """Rows of the newest version from ``start`` on; none where there is no table."""
         if not self.made(name):
+            self._check_lost()
             return tables.schemas(self._dim, self._columns)[name].empty_table()
         return _patiently(lambda: self._rows(name, start))
+
+    def restored(self) -> str:
+        """Make a folder of tables where it was lost; says so if it was."""
+        if self.root.is_dir():
+            return ""
+        self.root.mkdir()
+        return "made an empty one; index your files again"
 
     def merge(self, name: str, key: str, made: pa.Table, *, insert: bool) -> None:
         """Replace rows of the same key; with ``insert`` also add those that are new."""
@@ -149,6 +160,16 @@ class Database:
     def close(self) -> None:
         """Let go of the tables."""
         self._tables.clear()
+
+    def _check_lost(self) -> None:
+        """Refuse to take a store whose tables were removed for an empty one."""
+        store = self.root.parent
+        if (store / DOCUMENT).is_file() and not self.root.is_dir():
+            raise IntegrityError(
+                f"{store} is damaged: its folder {self.root.name!r}, which holds all items, is "
+                "missing; put it back from a backup, or make an empty one with: isthmus doctor "
+                f"--repair --store {store}"
+            )
 
     def _newest(self, name: str) -> int:
         table = self.table(name)

@@ -338,7 +338,7 @@ class LanceBackend(MemoryBackend):
             self._read_anew()
             damaged = newest_damaged(self._database.folder(name))
             if damaged is None:
-                return [Damage(str(error))]
+                return [Damage(str(error), (), self._database.restored() if repair else "")]
             what = f"{damaged.relative_to(self.folder)}: the newest version of {name} is unreadable"
             if not repair:
                 return [Damage(what)]
