@@ -15,9 +15,9 @@ from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
 """k of reciprocal rank fusion, as in the paper."""
-_FUSED = 100
-"""Hits of each view by meaning, and hits by words, that are merged and fused, however few are
-wanted: so the best five are the first five of the best ten."""
+_FUSED = 10
+"""Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
+wanted: so the best five are the first five of the best ten. It is the default number of hits."""
 _ALL_WORDS = 0.999
 _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
@@ -42,11 +42,11 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
         uncalibrated += encoded.uncalibrated(view)
         sure = sure or encoded.answered(view, hits[: options.k])
         ranked.append(hits)
-    hits = merged(ranked)
+    fused = merged([some[:_FUSED] for some in ranked])
     if texts:
-        fused = _with_named(hits[:_FUSED], encoded, texts)
-        first = {hit.id for hit in fused}
-        hits = [*fused, *(hit for hit in hits[_FUSED:] if hit.id not in first)]
+        fused = _with_named(fused, encoded, texts)
+    first = {hit.id for hit in fused}
+    hits = [*fused, *(hit for hit in merged(ranked) if hit.id not in first)]
     least = options.min_probability
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
@@ -87,7 +87,7 @@ def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]
     """
     options, own = encoded.options, encoded.own
     wanted = options.views or encoded.space.views
-    rows = encoded.rows.match(" ".join(texts), _FUSED, where=options.filter)
+    rows = encoded.rows.match(" ".join(texts), 2 * _FUSED, where=options.filter)
     rows = rows.take(
         [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
     )
