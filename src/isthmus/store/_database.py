@@ -60,7 +60,12 @@ class Database:
         return self.root / f"{name}.lance"
 
     def table(self, name: str) -> Table:
-        """A table, made where it is not there; only for who holds the lock."""
+        """The newest version of a table, made where it is not there; only under the lock."""
+        self._newest(name)
+        return self._tables[name]
+
+    def _opened(self, name: str) -> Table:
+        """A table as it was last seen."""
         if name not in self._tables:
             os.environ.setdefault("LANCEDB_TELEMETRY", "off")
             lancedb = require("lancedb", extra="store", purpose="a store on disk")
@@ -172,14 +177,14 @@ class Database:
             )
 
     def _newest(self, name: str) -> int:
-        table = self.table(name)
+        table = self._opened(name)
         with self._opening(name):
             table.checkout_latest()
             return int(table.version)
 
     def _rows(self, name: str, start: int) -> pa.Table:
         self._newest(name)
-        table = self.table(name)
+        table = self._opened(name)
         with self._opening(name):
             if start:
                 rest = table.count_rows() - start
