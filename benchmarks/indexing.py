@@ -1,6 +1,9 @@
 """How long indexing takes when nothing, or one file, has changed, and what memory it needs.
 
-python benchmarks/indexing.py --json FILE
+python benchmarks/indexing.py --json FILE [--old SRC]
+
+First it indexes pictures, short sounds and texts, and searches in a process of its own. With
+``--old``, the folder ``src`` of another checkout, both take turns.
 
 Half of the files are small drawn pictures, half are short texts. The command line is run as a
 user runs it; memory is that of the process and of all its children together.
@@ -25,6 +28,7 @@ from PIL import Image, ImageDraw
 
 from _machine import spread, write
 from _needs import STARTER, need
+from _turns import indexings, mixed, searches
 
 SEED, REPETITIONS = 0, 5
 PERIOD = 0.25
@@ -110,17 +114,52 @@ def run(folder: Path, store: Path) -> tuple[dict[str, Any], float, list[float]]:
     return json.loads(said), took, memory
 
 
+def cold(options: argparse.Namespace, root: Path) -> dict[str, Any]:
+    """Files a second, and seconds of the first search, next to another checkout if one is named."""
+    folder = root / "mixed"
+    mixed(folder, options.mixed, SEED)
+    sources = {"old": options.old} if options.old else {}
+    sources["new"] = Path(__file__).resolve().parents[1] / "src"
+    for source in sources.values():  # what the cache holds of models is made before
+        run_folder = root / "warm"
+        indexings({"new": source}, folder / "000", run_folder, 1)
+        shutil.rmtree(run_folder, ignore_errors=True)
+    indexing, stores = indexings(sources, folder, root, options.rounds)
+    count = 3 * options.mixed
+    found = searches(sources, stores, folder / "000" / "p0.png", options.searches)
+    return {
+        "files": count,
+        "files_per_second": {name: count / indexing[name]["wall_s"]["median"] for name in sources},
+        "indexing": indexing,
+        "cold_search_s": {name: found["words"][name]["wall_s"]["median"] for name in sources},
+        "cold_search": found,
+    }
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--files", type=int, default=20_000)
+    parser.add_argument("--old", type=Path, help="src of another checkout, to take turns with")
+    parser.add_argument("--mixed", type=int, default=1_000, help="pictures, sounds, and texts")
+    parser.add_argument("--rounds", type=int, default=2, help="of indexing them")
+    parser.add_argument("--searches", type=int, default=7, help="of each kind")
+    parser.add_argument("--only-cold", action="store_true", help="leave the rest as it was")
     options = parser.parse_args()
     need(encoders=STARTER, packages=("lancedb", "faiss"), space=True)
     half = options.files // 2
     load_before = os.getloadavg()[0]
     root = Path(tempfile.mkdtemp(prefix="isthmus-indexing-"))
     try:
+        first_answers = cold(options, root)
+        if options.only_cold:
+            if options.json:
+                known = json.loads(options.json.read_text(encoding="utf-8"))
+                known["cold"] = {"load_1min": load_before, **first_answers}
+                text = json.dumps(known, indent=1, ensure_ascii=False) + "\n"
+                options.json.write_text(text, encoding="utf-8")
+            return
         folder, store = root / "files", root / "store"
         draw(folder, options.files)
         first, took, memory = run(folder, store)
@@ -148,6 +187,7 @@ def main() -> None:
         if options.json:
             results = {
                 "seed": SEED,
+                "cold": {"load_1min": load_before, **first_answers},
                 "first": {
                     "files": options.files,
                     "items": first["added"],

@@ -69,6 +69,7 @@ def test_universal_refuses_changed_resources(tmp_path, monkeypatch, name):
         shutil.copy(file, tmp_path)
     tampered(source / name, tmp_path)
     monkeypatch.setattr(universal, "resource_folder", lambda module: tmp_path)
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
     with pytest.raises(IntegrityError, match=name):
         universal.UniversalEncoder().encode([("a cat",)])
 

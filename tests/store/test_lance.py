@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +262,97 @@ def test_many_small_commits_are_merged_meanwhile(
         assert len(versions) <= 9
     assert len(opened(tmp_path / "s")) == len(store.files()) == 60
     assert reader.check(deep=True) == []
+
+
+def without_lancedb(code: str) -> str:
+    """What a process prints that cannot import LanceDB."""
+    code = "import sys; sys.modules['lancedb'] = None\n" + code
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_a_settled_store_is_searched_without_lancedb(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s", n=50)
+    store.optimize()
+    _, x, _ = rows(50)
+    code = f"""
+from pathlib import Path
+from isthmus.store import open_backend
+from making import DIM, VIEWS, rows
+store = open_backend(Path({str(tmp_path / "s")!r}), DIM, VIEWS, "space")
+_, x, _ = rows(50)
+print(*store.search(x[7], 5).ids, store.get(["id5"])["id5"].source, len(store.match("number7", 3)))
+"""
+    ids, entry = store.search(x[7], 5).ids, store.get(["id5"])["id5"]
+    assert without_lancedb(code) == " ".join([*ids, entry.source, "1\n"])
+
+
+@pytest.mark.parametrize("change", ["add", "amend", "delete"])
+def test_a_copy_of_an_earlier_state_is_not_read(tmp_path: Path, change: str) -> None:
+    store = filled(tmp_path / "s", n=50)
+    store.optimize()
+    kept = (tmp_path / "s/copy").read_bytes()
+    more, x, h = rows(3, seed=9, start=50)
+    if change == "add":
+        store.add(more, x, h)
+    elif change == "amend":
+        store.amend([replace(store.get(["id1"])["id1"], source="/elsewhere")])
+    else:
+        store.delete(["id1"])
+    (tmp_path / "s/copy").write_bytes(kept)  # as if a backup had been put back over it
+    fresh = opened(tmp_path / "s")
+    assert fresh.get(["id1", "id51"]) == store.get(["id1", "id51"])
+    ids = [sorted(entry.id for entry in each.entries()) for each in (fresh, store)]
+    assert ids[0] == ids[1]
+    found = fresh.check()
+    assert [each.ids for each in found] == ([["id1"]] if change == "delete" else [])
+
+
+def test_what_is_forgotten_is_in_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path / "s", n=50)
+    store.optimize()
+    secret = store.get(["id7"])["id7"].text.encode()
+    assert secret in (tmp_path / "s/copy").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store._database, "drop", killed)
+        store.delete(["id7"])
+    assert not (tmp_path / "s/copy").exists()
+    store.delete(["id7"])
+    data = (tmp_path / "s/copy").read_bytes()
+    assert secret not in data and store.get(["id8"])["id8"].text.encode() in data
+
+
+def test_a_damaged_copy_is_passed_over_and_made_anew(tmp_path: Path) -> None:
+    filled(tmp_path / "s", n=50).optimize()
+    path = tmp_path / "s/copy"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    store = opened(tmp_path / "s")
+    assert len(store) == 50
+    assert ["is damaged" in each.what for each in store.check()] == [True]
+    assert [each.repaired for each in store.check(repair=True)] == ["made anew"]
+    assert store.check(deep=True) == []
+
+
+def test_a_store_without_its_tables_is_damaged_not_empty(tmp_path: Path) -> None:
+    with closing(opened(tmp_path / "s")) as store:
+        assert len(store) == 0 and store.check() == []  # a new one is empty
+    filled(tmp_path / "s", n=5)
+    shutil.rmtree(tmp_path / "s/tables")
+    store = opened(tmp_path / "s")
+    with pytest.raises(IntegrityError, match="'tables', which holds all items, is missing"):
+        len(store)
+    with pytest.raises(IntegrityError, match="is missing"):
+        store.add(*rows(2))
+    found = store.check(repair=True)
+    assert found[0].repaired == "made an empty one; index your files again"
+    assert store.check() == [] and len(store) == 0

@@ -252,3 +252,14 @@ def test_what_is_out_of_distribution_can_still_be_like_an_item_of_its_own_view(
         assert store.search(note, views="image", words=False).nothing
         found = store.search(note, views="text", words=False)
         assert not found.nothing and found.hits[0].id == "text0"
+
+
+def test_fewer_hits_are_the_first_of_more(space: Space, library: Path) -> None:
+    found = Store.in_memory(space)
+    found.add(library)
+    caption = (library / "词3.txt").read_text(encoding="utf-8")
+    for query in (Query.text(caption), Query.text(caption.split()[0]), library / "图3.png"):
+        ids = {k: [hit.id for hit in found.search(query, k=k).hits] for k in (1, 3, 5, 10, 30)}
+        assert len(ids[10]) == 10
+        for k, some in ids.items():
+            assert some == ids[30][:k]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from isthmus.aligners.base import Aligner, MomentsAligner, check_names
-from isthmus.aligners.checks import check_aligner
-from isthmus.aligners.closed.anchors import Anchors
-from isthmus.aligners.closed.cca import CCA
-from isthmus.aligners.closed.procrustes import Procrustes
-from isthmus.aligners.closed.ridge import Ridge
-from isthmus.aligners.ensemble import Ensemble
-from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
-from isthmus.aligners.kernel import KernelCCA
-from isthmus.aligners.learned.adversarial import Adversarial
-from isthmus.aligners.learned.contrastive import Contrastive
-from isthmus.aligners.traits import Abilities, Condition, Growth, Related, Search, Setting
-from isthmus.aligners.unpaired.unpaired import Unpaired
+from isthmus.aligners.base import Aligner, check_names
+from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
-from isthmus.moments.moments import Moments
+
+if TYPE_CHECKING:
+    from isthmus.aligners.base import MomentsAligner
+    from isthmus.aligners.checks import check_aligner
+    from isthmus.aligners.closed.anchors import Anchors
+    from isthmus.aligners.closed.cca import CCA
+    from isthmus.aligners.closed.procrustes import Procrustes
+    from isthmus.aligners.closed.ridge import Ridge
+    from isthmus.aligners.ensemble import Ensemble
+    from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
+    from isthmus.aligners.kernel import KernelCCA
+    from isthmus.aligners.learned.adversarial import Adversarial
+    from isthmus.aligners.learned.contrastive import Contrastive
+    from isthmus.aligners.traits import Abilities, Condition, Growth, Related, Search, Setting
+    from isthmus.aligners.unpaired.unpaired import Unpaired
+    from isthmus.moments.moments import Moments
 
 __all__ = [
     "ALIGNERS",
@@ -49,9 +53,44 @@ __all__ = [
     "make",
 ]
 
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Abilities": "isthmus.aligners.traits",
+        "Adversarial": "isthmus.aligners.learned.adversarial",
+        "AnchorHead": "isthmus.aligners.heads",
+        "Anchors": "isthmus.aligners.closed.anchors",
+        "CCA": "isthmus.aligners.closed.cca",
+        "ConcatHead": "isthmus.aligners.heads",
+        "Condition": "isthmus.aligners.traits",
+        "Contrastive": "isthmus.aligners.learned.contrastive",
+        "Ensemble": "isthmus.aligners.ensemble",
+        "Growth": "isthmus.aligners.traits",
+        "KernelCCA": "isthmus.aligners.kernel",
+        "LinearHead": "isthmus.aligners.heads",
+        "MLPHead": "isthmus.aligners.heads",
+        "Moments": "isthmus.moments.moments",
+        "MomentsAligner": "isthmus.aligners.base",
+        "Procrustes": "isthmus.aligners.closed.procrustes",
+        "Related": "isthmus.aligners.traits",
+        "Ridge": "isthmus.aligners.closed.ridge",
+        "Search": "isthmus.aligners.traits",
+        "Setting": "isthmus.aligners.traits",
+        "Unpaired": "isthmus.aligners.unpaired.unpaired",
+        "check_aligner": "isthmus.aligners.checks",
+        "head_from_state": "isthmus.aligners.heads",
+    },
+)
+
 ALIGNERS: Registry[type[Aligner]] = Registry("aligner", Aligner)
-for _aligner in (Adversarial, Anchors, CCA, Contrastive, KernelCCA, Procrustes, Ridge, Unpaired):
-    ALIGNERS.add(_aligner.name, f"{_aligner.__module__}:{_aligner.__name__}")
+ALIGNERS.add("adversarial", "isthmus.aligners.learned.adversarial:Adversarial")
+ALIGNERS.add("anchors", "isthmus.aligners.closed.anchors:Anchors")
+ALIGNERS.add("cca", "isthmus.aligners.closed.cca:CCA")
+ALIGNERS.add("contrastive", "isthmus.aligners.learned.contrastive:Contrastive")
+ALIGNERS.add("kernel-cca", "isthmus.aligners.kernel:KernelCCA")
+ALIGNERS.add("procrustes", "isthmus.aligners.closed.procrustes:Procrustes")
+ALIGNERS.add("ridge", "isthmus.aligners.closed.ridge:Ridge")
+ALIGNERS.add("unpaired", "isthmus.aligners.unpaired.unpaired:Unpaired")
 
 
 def make(name: str, **params: Any) -> Aligner:

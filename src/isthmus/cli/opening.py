@@ -10,6 +10,11 @@ from isthmus import tasks
 from isthmus.core.errors import ArtifactError
 
 
+def has_store(folder: Path | None) -> bool:
+    """Whether there is a store where a user means; None is the default one."""
+    return ((folder or tasks.default_store()) / "space").is_dir()
+
+
 def open_store(
     folder: Path | None,
     space: str | None = None,
@@ -28,8 +33,7 @@ def open_store(
     Raises:
         ArtifactError: If there is none and none is to be made.
     """
-    place = folder or tasks.default_store()
-    there = (place / "space").is_dir()
+    place, there = folder or tasks.default_store(), has_store(folder)
     if not there and not create:
         raise ArtifactError(
             f"there is no store in {place}; make one with: isthmus index PATHS"

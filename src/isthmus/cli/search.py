@@ -22,6 +22,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_search_options
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.media.source import is_file
 from isthmus.tasks import SearchOptions
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def command(
     If nothing matches, the command ends with exit code 5.
     """
     allow_megapixels(max_megapixels)
+    if any(map(is_file, query)):
+        from isthmus.pipeline import WORKERS
+
+        WORKERS.warm_up_aside()
     with open_store(store, space, trust=trust) as opened:
         results = opened.search(" ".join(query), options)
         empty = not len(opened)

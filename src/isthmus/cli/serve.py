@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def command(
     with --allow. If only this machine can reach the server and there is no --allow, it can index
     your home folder. Press Ctrl-C to stop.
     """
-    from isthmus.cli.opening import open_store
+    from isthmus.cli.opening import has_store, open_store
     from isthmus.core.extras import require
     from isthmus.server.settings import Settings, token_from_environment
 
@@ -72,7 +73,14 @@ def command(
             typer.launch(address)
 
     allow_megapixels(max_megapixels)
+    there = has_store(store)
     with open_store(store, space, create=True, trust=trust) as opened:
+        if not there:
+            err().print(
+                f"There was no store in {opened.folder}, so an empty one was made. Fill it on the "
+                f"page, or with: isthmus index PATHS --store {shlex.quote(str(opened.folder))}",
+                markup=False,
+            )
         err().print("[dim]Loading models…[/]")
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server
             opened.space.encoder(view)

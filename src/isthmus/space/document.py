@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from isthmus.aligners import head_from_state
+from isthmus.aligners.heads import head_from_state
 from isthmus.core.artifact import DOCUMENT, TENSORS, load_artifact
 from isthmus.core.contracts import Head
 from isthmus.core.document import Json, from_document

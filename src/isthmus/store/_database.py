@@ -11,19 +11,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from isthmus.core.artifact import content_hash
 from isthmus.core.errors import IntegrityError
 from isthmus.core.extras import require
+from isthmus.core.reading import read_file
 from isthmus.store import tables
 from isthmus.store._disk import Flusher, panicked, short
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from isthmus.store._repair import manifest_of, newest_version
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from filelock import BaseFileLock
     from lancedb.table import Table
 
 T = TypeVar("T")
+DOCUMENT = "store.json"
+"""What every store has, beside its tables."""
 NAMES = (tables.ITEMS, tables.FILES)
 _COMMITS = 128
 """Commits that a table may gather before they are merged: each slows the next a little."""
@@ -57,7 +60,12 @@ class Database:
         return self.root / f"{name}.lance"
 
     def table(self, name: str) -> Table:
-        """A table, made where it is not there; only for who holds the lock."""
+        """The newest version of a table, made where it is not there; only under the lock."""
+        self._newest(name)
+        return self._tables[name]
+
+    def _opened(self, name: str) -> Table:
+        """A table as it was last seen."""
         if name not in self._tables:
             os.environ.setdefault("LANCEDB_TELEMETRY", "off")
             lancedb = require("lancedb", extra="store", purpose="a store on disk")
@@ -86,14 +94,36 @@ class Database:
         return self.folder(name).is_dir()
 
     def version(self, name: str) -> int:
-        """Number of the newest version; 0 where there is no table."""
-        return _patiently(lambda: self._newest(name)) if self.made(name) else 0
+        """Number of the newest version; 0 where there is no table. LanceDB is not asked."""
+        if not self.made(name):
+            self._check_lost()
+            return 0
+        found = newest_version(self.folder(name))
+        return _patiently(lambda: self._newest(name)) if found is None else found
+
+    def revision(self, name: str, version: int) -> str:
+        """What tells a version from every other of any store: a hash of its manifest.
+
+        It is empty where the version is no longer there.
+        """
+        try:
+            return content_hash(read_file(manifest_of(self.folder(name), version)))
+        except FileNotFoundError:
+            return ""
 
     def read(self, name: str, start: int = 0) -> pa.Table:
         """Rows of the newest version from ``start`` on; none where there is no table."""
         if not self.made(name):
+            self._check_lost()
             return tables.schemas(self._dim, self._columns)[name].empty_table()
         return _patiently(lambda: self._rows(name, start))
+
+    def restored(self) -> str:
+        """Make a folder of tables where it was lost; says so if it was."""
+        if self.root.is_dir():
+            return ""
+        self.root.mkdir()
+        return "made an empty one; index your files again"
 
     def merge(self, name: str, key: str, made: pa.Table, *, insert: bool) -> None:
         """Replace rows of the same key; with ``insert`` also add those that are new."""
@@ -136,15 +166,25 @@ class Database:
         """Let go of the tables."""
         self._tables.clear()
 
+    def _check_lost(self) -> None:
+        """Refuse to take a store whose tables were removed for an empty one."""
+        store = self.root.parent
+        if (store / DOCUMENT).is_file() and not self.root.is_dir():
+            raise IntegrityError(
+                f"{store} is damaged: its folder {self.root.name!r}, which holds all items, is "
+                "missing; put it back from a backup, or make an empty one with: isthmus doctor "
+                f"--repair --store {store}"
+            )
+
     def _newest(self, name: str) -> int:
-        table = self.table(name)
+        table = self._opened(name)
         with self._opening(name):
             table.checkout_latest()
             return int(table.version)
 
     def _rows(self, name: str, start: int) -> pa.Table:
         self._newest(name)
-        table = self.table(name)
+        table = self._opened(name)
         with self._opening(name):
             if start:
                 rest = table.count_rows() - start

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.core.artifact import flush
-from isthmus.core.errors import ArtifactError
+from isthmus.core.artifact import flush, write_atomically
+from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.extras import require
-from isthmus.core.reading import check_own
+from isthmus.core.reading import check_own, read_file
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+_CHECKSUM = 4
+"""Bytes of it, before the data of a file."""
 _POLL = 0.01
 """Seconds between two tries for a lock that another writer holds; a commit takes as long."""
 
@@ -75,6 +78,26 @@ class Flusher:
                 with suppress(FileNotFoundError):  # removed by a clean-up meanwhile
                     flush(Path(path))
             self._done.update(new)
+
+
+def write_checked(path: Path, data: bytes | memoryview) -> None:
+    """Write a file atomically, behind a checksum that :func:`read_checked` looks at."""
+    write_atomically(path, b"".join([zlib.crc32(data).to_bytes(_CHECKSUM, "little"), data]))
+
+
+def read_checked(path: Path) -> memoryview:
+    """What :func:`write_checked` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        ArtifactError: If it is no regular file, or is damaged.
+    """
+    data = memoryview(read_file(path))
+    if len(data) < _CHECKSUM or zlib.crc32(data[_CHECKSUM:]) != int.from_bytes(
+        data[:_CHECKSUM], "little"
+    ):
+        raise IntegrityError(f"{path} is damaged: its checksum does not match")
+    return data[_CHECKSUM:]
 
 
 def check_links(folder: Path, own: Iterable[str]) -> None:

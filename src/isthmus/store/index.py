@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.artifact import write_atomically
 from isthmus.core.document import from_document
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32, Array
-from isthmus.core.reading import parse_json, parse_tensors, read_file
+from isthmus.core.reading import parse_json, parse_tensors
 from isthmus.core.validate import fitting
+from isthmus.store._disk import read_checked, write_checked
 from isthmus.store._training import train
 from isthmus.store.base import HubnessCorrection
 from isthmus.store.cells import ALL, Cells, Codes, Places
@@ -138,8 +137,7 @@ class CellIndex:
             "built": self.built,
             "probes": probes,
         }
-        data = save(tensors, metadata={"index": json.dumps(settings)})
-        write_atomically(path, zlib.crc32(data).to_bytes(4, "little") + data)
+        write_checked(path, save(tensors, metadata={"index": json.dumps(settings)}))
 
     @classmethod
     def load(
@@ -226,10 +224,7 @@ def _read(path: Path, views: Sequence[str], dim: int) -> _Saved:
         FileNotFoundError: If there is no file.
         ArtifactError: If it is damaged, or of other views or vectors.
     """
-    data = memoryview(read_file(path))
-    if len(data) < 4 or zlib.crc32(data[4:]) != int.from_bytes(data[:4], "little"):
-        raise IntegrityError(f"{path} is damaged: its checksum does not match")
-    texts, arrays = parse_tensors(data[4:], str(path))
+    texts, arrays = parse_tensors(read_checked(path), str(path))
     settings = from_document(
         _Settings, parse_json(texts.get("index", "").encode(), str(path)), str(path)
     )

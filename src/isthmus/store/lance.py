@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
-from isthmus.core.reading import read_file
 from isthmus.store import tables
+from isthmus.store._copy import Copy
 from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import held, short, writers_lock
 from isthmus.store._faiss import available
+from isthmus.store._notice import Notice
 from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
@@ -23,8 +24,6 @@ from isthmus.store.records import Entry, FileRecord
 from isthmus.store.snapshot import Snapshot
 from isthmus.store.vector_index import VectorIndex
 
-_EPOCH = "epoch"
-_EPOCH_BYTES = 32
 _INDEX = "index"
 _KIND: type[VectorIndex] = CellIndex
 """What indexes a large store: any class that keeps the protocol."""
@@ -58,10 +57,8 @@ class LanceBackend(MemoryBackend):
         super().__init__(dim, views)
         self.folder = Path(folder)
         root = self.folder / "tables"
-        self._watched = (
-            root / f"{tables.ITEMS}.lance" / "_versions",
-            self.folder / _EPOCH,
-        )
+        self._notice = Notice(self.folder, root / f"{tables.ITEMS}.lance" / "_versions")
+        self._copy = Copy(self.folder)
         self._writing = writers_lock(self.folder / "lock")
         self._database = Database(root, self._writing, dim, len(self.views))
         self._seen: tuple[int, str] = (-1, "")
@@ -94,6 +91,7 @@ class LanceBackend(MemoryBackend):
             if places:
                 some = [last[entry] for entry in last if rows.row(entry) is not None]
                 made = tables.item_table(some, rows.x[places], rows.hubness[places])
+                self._copy.drop()
                 self._commit(lambda: self._database.merge(tables.ITEMS, "id", made, insert=False))
                 self._changed(amended)
 
@@ -102,10 +100,12 @@ class LanceBackend(MemoryBackend):
         with self._alone() as rows:
             left, there = rows.without(ids)
             if there:
+                self._copy.drop()
                 self._commit(lambda: self._database.drop(tables.ITEMS, "id", there))
                 self._changed(left)
                 self._purge(tables.ITEMS)
                 self._rewrite_index()
+                self._keep_copy()
             return len(there)
 
     def record_files(self, files: Sequence[FileRecord]) -> None:
@@ -146,10 +146,11 @@ class LanceBackend(MemoryBackend):
         return self._alone()
 
     def optimize(self) -> None:
-        """Compact, drop older versions, and index a store that is large enough."""
+        """Compact, drop older versions, copy a small store for readers, index a large one."""
         with self._alone():
             self._purge(tables.ITEMS)
             self._purge(tables.FILES)
+            self._keep_copy()
             if len(self._rows) < LEAST or not available():
                 (self.folder / _INDEX).unlink(missing_ok=True)
                 self._rows = self._rows.indexed(None)
@@ -176,6 +177,7 @@ class LanceBackend(MemoryBackend):
                 found += self._check_rows(repair=repair)
             if all(each.repaired for each in found):
                 found += self._check_pairing(repair=repair)
+                found += self._check_copy(repair=repair)
         return found
 
     def close(self) -> None:
@@ -187,7 +189,7 @@ class LanceBackend(MemoryBackend):
 
     def _fresh(self) -> Snapshot:
         """Memory, brought up to date unless a writer of this process is doing so."""
-        mark = self._times()
+        mark = self._notice.times()
         if mark == self._mark and self._seen[0] >= 0:
             return self._rows
         if self._lock.acquire(blocking=self._seen[0] < 0):
@@ -211,7 +213,7 @@ class LanceBackend(MemoryBackend):
     def _alone(self) -> Iterator[Snapshot]:
         """Keep other writers out; gives the rows, up to date."""
         with held(self._writing, self.folder), self._lock:
-            self._catch_up(self._times())
+            self._catch_up(self._notice.times())
             yield self._rows
 
     @contextmanager
@@ -225,14 +227,15 @@ class LanceBackend(MemoryBackend):
 
     def _catch_up(self, mark: tuple[int, int]) -> None:
         """Bring memory up to date with the table, as it was at some time or later."""
-        version, epoch = self._database.version(tables.ITEMS), self._epoch()
+        version, epoch = self._database.version(tables.ITEMS), self._notice.epoch()
         settled = time.time_ns() - max(mark) > _SETTLED
         if (version, epoch) != self._seen:
             known = epoch == self._seen[1] and self._seen[0] >= 0
             rows = self._extended() if known else None
             if rows is None:
-                read = tables.sound_items(self._database.read(tables.ITEMS))
-                rows = Snapshot.of(self.views, *read)
+                copied = self._copy.read(self._database.revision(tables.ITEMS, version))
+                read = self._database.read(tables.ITEMS) if copied is None else copied
+                rows = Snapshot.of(self.views, *tables.sound_items(read))
             self._rows, self._seen, settled = rows, (version, epoch), False
         self._mark = mark if settled else (0, 0)
 
@@ -263,16 +266,6 @@ class LanceBackend(MemoryBackend):
             records, _ = tables.read_files(self._database.read(tables.FILES))
             self._files = {record.path: record for record in records}
             self._files_seen = version
-
-    def _times(self) -> tuple[int, int]:
-        """When a version was last added to the table, and the epoch last written."""
-        times = []
-        for path in self._watched:
-            try:
-                times.append(path.stat().st_mtime_ns)
-            except FileNotFoundError:
-                times.append(0)
-        return times[0], times[1]
 
     def _ready(self) -> Snapshot:
         """Memory, and the index where it is likely to be worth the time to open it."""
@@ -305,6 +298,12 @@ class LanceBackend(MemoryBackend):
             else:
                 rows.index.save(path, rows.ids())
 
+    def _keep_copy(self) -> None:
+        """Leave the rows where a reader finds them without LanceDB."""
+        rows, version = self._database.read(tables.ITEMS), self._database.version(tables.ITEMS)
+        revision = self._database.revision(tables.ITEMS, version)
+        self._commit(lambda: self._copy.write(rows, revision))
+
     def _commit(self, action: Callable[[], object]) -> None:
         """Do it and flush it; a failure leaves what was there readable."""
         try:
@@ -319,16 +318,8 @@ class LanceBackend(MemoryBackend):
 
     def _changed(self, rows: Snapshot) -> None:
         """Tell other processes that rows changed, not only came."""
-        epoch = str(int(self._epoch() or 0) + 1)
-        write_atomically(self.folder / _EPOCH, epoch.encode())
+        epoch = self._notice.give()
         self._rows, self._seen = rows, (self._database.version(tables.ITEMS), epoch)
-
-    def _epoch(self) -> str:
-        try:
-            text = read_file(self.folder / _EPOCH, most=_EPOCH_BYTES).decode(errors="replace")
-        except FileNotFoundError:
-            return ""
-        return text if text.isdecimal() else "0"
 
     def _purge(self, name: str) -> None:
         """Merge fragments and remove every version but the newest, with what they held."""
@@ -347,7 +338,7 @@ class LanceBackend(MemoryBackend):
             self._read_anew()
             damaged = newest_damaged(self._database.folder(name))
             if damaged is None:
-                return [Damage(str(error))]
+                return [Damage(str(error), (), self._database.restored() if repair else "")]
             what = f"{damaged.relative_to(self.folder)}: the newest version of {name} is unreadable"
             if not repair:
                 return [Damage(what)]
@@ -374,6 +365,15 @@ class LanceBackend(MemoryBackend):
             self.forget_files(lost)
         return [Damage(what, (), "records dropped; index these files again" if repair else "")]
 
+    def _check_copy(self, *, repair: bool) -> list[Damage]:
+        """A copy that readers must not see; a repair makes one anew, whatever there is."""
+        rows, version = self._database.read(tables.ITEMS), self._database.version(tables.ITEMS)
+        found = self._copy.check(rows, self._database.revision(tables.ITEMS, version))
+        if repair:
+            self._keep_copy()
+            found = [replace(each, repaired="made anew") for each in found]
+        return found
+
     def _check_rows(self, *, repair: bool) -> list[Damage]:
         found: list[Damage] = []
         bad = tables.damaged_items(*tables.read_items(self._database.read(tables.ITEMS)))
@@ -381,6 +381,7 @@ class LanceBackend(MemoryBackend):
             what = f"{len(bad)} rows of items do not match their checksum"
             if repair:
                 paths = [r.path for r in self.files().values() if r.item in set(bad)]
+                self._copy.drop()
                 self._commit(lambda: self._database.drop(tables.ITEMS, "id", bad))
                 self._read_anew()
                 self._changed(self._fresh())

@@ -14,13 +14,14 @@ from isthmus.core.artifact import check_version, write_atomically
 from isthmus.core.document import from_document
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.core.reading import read_json
+from isthmus.store._copy import COPY
+from isthmus.store._database import DOCUMENT
 from isthmus.store._disk import check_links
 from isthmus.store._manifest import check_manifests
 from isthmus.store.lance import LanceBackend
 
-DOCUMENT = "store.json"
 FORMAT_VERSION = 3
-_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged"}
+_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
 """What another process that makes the same store may have made already."""
 
 
@@ -58,7 +59,7 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     if not os.path.lexists(path):
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
         document |= {"space": fingerprint, "dim": dim, "views": list(views)}
         write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())

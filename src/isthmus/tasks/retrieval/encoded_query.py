@@ -84,13 +84,13 @@ class EncodedQuery:
         """Items of the store that the query names; the user already has them."""
         return {term.stored for term in self.terms if term.stored}
 
-    def nearest(self, view: str) -> list[Hit]:
-        """The best items of one view, best first, as many as the options want."""
+    def nearest(self, view: str, k: int) -> list[Hit]:
+        """The best ``k`` items of one view, best first."""
         options, own = self.options, self.own
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
         rows = self.rows.search(
             direction,
-            options.k + len(own) if self._single else max(options.k, CANDIDATES),
+            k + len(own) if self._single else max(k, CANDIDATES),
             view=view,
             where=options.filter,
             correction=self._correction(),
@@ -98,7 +98,7 @@ class EncodedQuery:
         )
         if own:
             rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
-        return self.hits(rows, view)[: options.k]
+        return self.hits(rows, view)[:k]
 
     def hits(self, rows: FoundRows, view: str) -> list[Hit]:
         """Rows of one view, scored by every term; best first."""

@@ -56,6 +56,8 @@ def forget(
         backend.amend(moved)
         backend.delete(gone)
         backend.forget_files(dropped)
+        if moved and not gone:
+            backend.optimize()  # older versions hold the names that were forgotten
     return Forgotten(sorted(gone), sorted(dropped), sorted(kept))
 
 

@@ -23,7 +23,7 @@ from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
 
-BATCH = 64
+BATCH = 256
 """Files that are read, encoded and written together: what a kill can cost."""
 _MOST_TEXT = 4000
 

@@ -15,6 +15,9 @@ from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
 """k of reciprocal rank fusion, as in the paper."""
+_FUSED = 10
+"""Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
+wanted: so the best five are the first five of the best ten. It is the default number of hits."""
 _ALL_WORDS = 0.999
 _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
@@ -32,14 +35,18 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
     ranked: list[list[Hit]] = []
     uncalibrated: list[Direction] = []
     sure = False
+    texts = _words(encoded) if options.words else []
+    depth = max(options.k, _FUSED)
     for view in (v for v in options.views or space.views if encoded.sizes.get(v)):
-        hits = encoded.nearest(view)
+        hits = encoded.nearest(view, depth)
         uncalibrated += encoded.uncalibrated(view)
-        sure = sure or encoded.answered(view, hits)
+        sure = sure or encoded.answered(view, hits[: options.k])
         ranked.append(hits)
-    hits = merged(ranked)
-    if options.words:
-        hits = _with_named(hits, encoded)
+    fused = merged([some[:_FUSED] for some in ranked])
+    if texts:
+        fused = _with_named(fused, encoded, texts)
+    first = {hit.id for hit in fused}
+    hits = [*fused, *(hit for hit in merged(ranked) if hit.id not in first)]
     least = options.min_probability
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
@@ -62,23 +69,25 @@ def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -hit.prominence)
 
 
-def _with_named(hits: Sequence[Hit], encoded: EncodedQuery) -> list[Hit]:
-    """Join hits with items that hold the words of the query, by reciprocal rank fusion.
-
-    Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
-    rank learning methods", 2009.
-    """
-    texts = [
+def _words(encoded: EncodedQuery) -> list[str]:
+    """The texts that a query seeks."""
+    return [
         text
         for term in encoded.terms
         if term.item is not None and term.item.modality == TEXT and term.weight > 0
         for text in term.item.captions
     ]
-    if not texts:
-        return list(hits)
+
+
+def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]) -> list[Hit]:
+    """Join hits with items that hold the words of the query, by reciprocal rank fusion.
+
+    Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
+    rank learning methods", 2009.
+    """
     options, own = encoded.options, encoded.own
     wanted = options.views or encoded.space.views
-    rows = encoded.rows.match(" ".join(texts), 2 * options.k, where=options.filter)
+    rows = encoded.rows.match(" ".join(texts), 2 * _FUSED, where=options.filter)
     rows = rows.take(
         [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
     )

@@ -1,4 +1,4 @@
-"""Store: the items of a space on disk, found by anything."""
+"""Store: the items of a space on disk; what a search does not need is imported where it is used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
@@ -26,17 +26,16 @@ from isthmus.store import (
     content_id,
     open_backend,
 )
-from isthmus.tasks.retrieval.contents import changed_files
-from isthmus.tasks.retrieval.explain import Explanation, explain
-from isthmus.tasks.retrieval.forget import forget
 from isthmus.tasks.retrieval.hits import Results
-from isthmus.tasks.retrieval.index import index, near_duplicates
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.plan import Plan, plan
 from isthmus.tasks.retrieval.query import Query, Term
-from isthmus.tasks.retrieval.report import Forgotten, IndexReport
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, view_meant
+
+if TYPE_CHECKING:
+    from isthmus.tasks.retrieval.explain import Explanation
+    from isthmus.tasks.retrieval.plan import Plan
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -142,6 +141,8 @@ class Store:
         progress: Progress | None = None,
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
+        from isthmus.tasks.retrieval.plan import plan
+
         known = self.space.modalities
         wanted = {known[view] for view in self._views(views)} if views else set()
         becomes = {
@@ -189,6 +190,8 @@ class Store:
         Raises:
             InputError: If a path does not exist.
         """
+        from isthmus.tasks.retrieval.index import index, near_duplicates
+
         some = [paths] if isinstance(paths, str | Path) else paths
         names = (views,) if isinstance(views, str) else tuple(views)
         todo = self.plan(
@@ -245,6 +248,8 @@ class Store:
         Raises:
             InputError: If the space has no view of a name.
         """
+        from isthmus.tasks.retrieval.forget import forget
+
         roots = [Path(path).expanduser().resolve() for path in paths]
         wanted = self._views(views) if views else ()
         return forget(self.backend, roots, set(ids), wanted)
@@ -304,6 +309,8 @@ class Store:
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
+        from isthmus.tasks.retrieval.explain import explain
+
         terms = self._query(query).terms
         if len(terms) > 1:
             raise InputError(
@@ -340,6 +347,8 @@ class Store:
         With ``deep``, every row is checked against its checksum, and the content of every file
         against the item that it should hold.
         """
+        from isthmus.tasks.retrieval.contents import changed_files
+
         found = list(self.backend.check(deep=deep, repair=repair))
         if deep and all(each.repaired for each in found):
             found += changed_files(self.backend, repair=repair)
