@@ -65,8 +65,8 @@ def check_size(size: int, source: str, limits: Limits) -> None:
     if size > limits.max_file_bytes:
         raise MediaTooLargeError(
             source,
-            f"has {size:,} bytes, the limit is {limits.max_file_bytes:,} "
-            "(raise it with Limits(max_file_bytes=…))",
+            f"has {size:,} bytes, the limit is {limits.max_file_bytes:,}; make it smaller, or cut "
+            "it into parts",
         )
 
 

@@ -13,6 +13,7 @@ from isthmus.aligners import Aligner, Setting
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import way
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import FOLDS, fold_labels
 from isthmus.selection.candidates import (
@@ -286,6 +287,6 @@ def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
     if not grouped(pairs):
         raise DataError(
             "to choose for the semantic read-out, every record needs a group, and some have none; "
-            'add groups, or use readout="instance"'
+            "add groups, or use " + way(python="readout='instance'", shell="--readout instance")
         )
     return average_precision

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isthmus.core.view import ViewPair
+from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import facts, left_out, section
 from isthmus.report.kit.views import Views
-from isthmus.report.kit.words import count
 from isthmus.space.report import SpaceReport, StarterReport
 
 READ = (
