@@ -7,7 +7,7 @@ from pathlib import Path
 
 from isthmus import space as spaces
 from isthmus import tasks
-from isthmus.core.errors import ArtifactError
+from isthmus.tasks.retrieval.given import no_store
 
 
 def open_store(
@@ -31,10 +31,7 @@ def open_store(
     place = folder or tasks.default_store()
     there = (place / "space").is_dir()
     if not there and not create:
-        raise ArtifactError(
-            f"there is no store in {place}; make one with: isthmus index PATHS"
-            + (f" --store {place}" if folder else "")
-        )
+        raise no_store(place, default=folder is None)
     known = trust or ()
     if space is None:
         made = None if there else spaces.Space.load("starter")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
-from isthmus.core.validate import as_matrix, check_vectors
+from isthmus.core.validate import as_matrix, check_kind, check_vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,13 @@ class PairedVectors:
     groups: Array | None = None
 
     def __post_init__(self) -> None:
+        check_kind(
+            self.vectors,
+            Mapping,
+            "vectors",
+            need="a mapping by view",
+            example="{'sensor': sensors, 'label': labels}",
+        )
         if not self.vectors:
             raise DataError("need vectors of at least one view, got none")
         if unknown := [m for m in self.present if m not in self.vectors]:

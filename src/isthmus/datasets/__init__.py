@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core.errors import DataError, MissingDataError
+from isthmus.core.paths import why_missing
 from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
+from isthmus.core.validate import check_kind
+from isthmus.core.wording import did_you_mean
 from isthmus.datasets.fetch import find, get
 
 __all__ = ["find", "get", "has_columns", "load", "names"]
@@ -78,9 +81,16 @@ def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, 
     """What a data set is called, what loads it, and from where."""
     if isinstance(spec, str) and spec in _NAMED:
         return spec, _NAMED.get(spec), ()
+    check_kind(
+        spec,
+        (str, Path),
+        "a data set",
+        need="a name, or the path of a folder, a table or a tar",
+        example="load_dataset('shapes'), or load_dataset('my-folder')",
+    )
     path = Path(spec).expanduser()
     if not path.exists():
-        raise _unknown(spec, path)
+        raise _unknown(spec)
     if path.is_dir():
         target = "isthmus.datasets.folder:load"
     else:
@@ -103,16 +113,9 @@ def _call(
     return loader(*args, **options)
 
 
-def _unknown(spec: str | Path, path: Path) -> MissingDataError:
-    import difflib
-
-    text = str(spec)
-    near = difflib.get_close_matches(text, names(), n=1)
-    if not near and path.parent.is_dir():
-        close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-        near = [str(path.parent / close[0])] if close else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+def _unknown(spec: str | Path) -> MissingDataError:
+    hint = did_you_mean(spec, names()) or why_missing(spec)
     return MissingDataError(
-        f"there is no data set and no path {text!r}.{hint} "
+        f"there is no data set and no path {str(spec)!r}.{hint} "
         f"Names: {', '.join(names())}; or give {_KINDS}"
     )

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
+from isthmus.core.errors import FingerprintError, InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
+from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
 from isthmus.store import (
@@ -29,14 +30,18 @@ from isthmus.store import (
 from isthmus.tasks.retrieval.contents import changed_files
 from isthmus.tasks.retrieval.explain import Explanation, explain
 from isthmus.tasks.retrieval.forget import forget
+from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, query_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.index import index, near_duplicates
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.plan import Plan, plan
-from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.report import Forgotten, IndexReport
 from isthmus.tasks.retrieval.search import search
-from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, view_meant
+from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -86,7 +91,7 @@ class Store:
     def open(
         cls,
         folder: str | Path,
-        space: Space | None = None,
+        space: Space | str | Path | None = None,
         *,
         trust: str | Sequence[str] = (),
     ) -> Store:
@@ -96,13 +101,18 @@ class Store:
 
         Args:
             folder: Of the store.
-            space: Needed to make one; where there is one, it must be of the same fingerprint.
+            space: Or the folder of one. Needed to make a store; where there is one, it must be of
+                the same fingerprint.
             trust: Packages whose encoders the store may use; see :meth:`Space.load`.
 
         Raises:
             ArtifactError: If there is no store and no space was given, or it is damaged.
             FingerprintError: If the store belongs to another space.
         """
+        example = "Store.open('my-store', space)"
+        check_kind(folder, (str, Path), "a store", need="its folder first", example=example)
+        if isinstance(space, str | Path):
+            space = Space.load(space, trust=trust)
         folder = Path(folder).expanduser()
         own = folder / _SPACE
         check_own(own)
@@ -115,10 +125,8 @@ class Store:
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
             space = space or kept
-        elif space is None:
-            raise ArtifactError(
-                f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
-            )
+        elif space is None or folder.is_file():
+            raise no_store(folder)
         backend = open_backend(folder, space.dim, space.views, space.fingerprint)
         if not own.is_dir():
             with backend.exclusive():
@@ -133,29 +141,29 @@ class Store:
 
     def plan(
         self,
-        paths: Sequence[str | Path],
+        paths: str | Path | Sequence[str | Path],
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         retry: bool = False,
-        views: Sequence[str] = (),
+        views: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
-        known = self.space.modalities
-        wanted = {known[view] for view in self._views(views)} if views else set()
+        known, names = self.space.modalities, several(views, str)
+        wanted = {known[view] for view in self._views(names)} if names else set()
         becomes = {
-            view: view_meant(self.space, modality, views, way_out=INDEX)
+            view: view_meant(self.space, modality, names, way_out=INDEX)
             for view, modality in known.items()
             if modality in wanted
         }
         files = self.backend.files()
         there = self.backend.known(r.item for r in files.values() if r.item is not None)
         return plan(
-            paths,
+            paths_given(paths),
             {path: r for path, r in files.items() if r.item is None or r.item in there},
-            include=include,
-            exclude=exclude,
+            include=several(include, str),
+            exclude=several(exclude, str),
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
             becomes=becomes,
@@ -166,8 +174,8 @@ class Store:
         self,
         paths: str | Path | Sequence[str | Path],
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         retry: bool = False,
         views: str | Sequence[str] = (),
         progress: Progress | None = None,
@@ -189,10 +197,9 @@ class Store:
         Raises:
             InputError: If a path does not exist.
         """
-        some = [paths] if isinstance(paths, str | Path) else paths
-        names = (views,) if isinstance(views, str) else tuple(views)
+        names = several(views, str)
         todo = self.plan(
-            some, include=include, exclude=exclude, retry=retry, views=names, progress=progress
+            paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         report = index(self.space, self.backend, todo, views=names, progress=progress)
         if report.added or report.gone or report.dropped or report.moved:
@@ -202,14 +209,15 @@ class Store:
 
     def search(
         self,
-        query: str | Path | MediaItem | Query,
+        query: str | Path | MediaItem | Query | Image,
         options: SearchOptions | None = None,
         **changes: object,
     ) -> Results:
         """Find items by anything.
 
         Args:
-            query: As typed, see :meth:`Query.parse`; a path; an item; or a query made before.
+            query: As typed, see :meth:`Query.parse`; a path; a picture of Pillow; an item; or a
+                query made before.
             options: How to search.
             **changes: Fields of :class:`SearchOptions`, which count instead of those of
                 ``options``: ``k=5, views="image", where="size>1MB"``.
@@ -221,12 +229,12 @@ class Store:
             InputError: If the query, an option or a view cannot be used.
         """
         chosen = SearchOptions.of(options, **changes)
-        return search(self.space, self.backend, self._query(query), chosen)
+        return search(self.space, self.backend, query_given(query, self.space.views), chosen)
 
     def forget(
         self,
-        paths: Iterable[str | Path] = (),
-        ids: Iterable[str] = (),
+        paths: str | Path | Iterable[str | Path] = (),
+        ids: str | Iterable[str] = (),
         *,
         views: str | Sequence[str] = (),
     ) -> Forgotten:
@@ -245,9 +253,9 @@ class Store:
         Raises:
             InputError: If the space has no view of a name.
         """
-        roots = [Path(path).expanduser().resolve() for path in paths]
+        roots = [Path(path).expanduser().resolve() for path in paths_given(paths)]
         wanted = self._views(views) if views else ()
-        return forget(self.backend, roots, set(ids), wanted)
+        return forget(self.backend, roots, set(several(ids, str)), wanted)
 
     def failures(self) -> list[FileRecord]:
         """Files that could not be used when they were last looked at."""
@@ -261,7 +269,7 @@ class Store:
         """
         found = self.backend.get([item])
         if item not in found:
-            raise InputError(f"the store holds no item {item!r}")
+            raise no_item(item)
         return found[item]
 
     def item(self, item: str) -> MediaItem:
@@ -283,8 +291,8 @@ class Store:
 
     def explain(
         self,
-        query: str | Path | MediaItem | Query,
-        item: str | MediaItem,
+        query: str | Path | MediaItem | Query | Image,
+        item: str | Path | MediaItem,
         *,
         asked_as: str | None = None,
         item_view: str | None = None,
@@ -295,7 +303,7 @@ class Store:
 
         Args:
             query: As in :meth:`search`.
-            item: Id of an item of the store, or an item.
+            item: Id of an item of the store; or a path or an item, which need not be in it.
             asked_as: View of the query; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
@@ -304,7 +312,7 @@ class Store:
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
-        terms = self._query(query).terms
+        terms = query_given(query, self.space.views).terms
         if len(terms) > 1:
             raise InputError(
                 "only one term can be explained at a time; explain each part of the query on its "
@@ -327,9 +335,11 @@ class Store:
         )
 
     def _side(
-        self, thing: str | MediaItem, view: str | None, way_out: str
+        self, thing: str | Path | MediaItem, view: str | None, way_out: WayOut
     ) -> tuple[MediaItem, str]:
         """An item, by its id where it is of the store, with its view."""
+        if isinstance(thing, Path):
+            thing = item_from_path(thing.expanduser())
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
         return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
@@ -375,17 +385,6 @@ class Store:
         self.close()
 
     def _views(self, wanted: str | Sequence[str]) -> tuple[str, ...]:
-        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.views)
+        names = several(wanted, str) or self.space.views
         SearchOptions(views=names).check_views(self.space.views)
         return names
-
-    def _query(self, query: str | Path | MediaItem | Query) -> Query:
-        """What a user handed in as a query."""
-        match query:
-            case Query():
-                return query
-            case MediaItem():
-                return Query([Term(query)])
-            case Path():
-                return Query.file(query)
-        return Query.parse(query, views=self.space.views)
