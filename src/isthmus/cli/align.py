@@ -27,6 +27,7 @@ from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.core.record import Dataset
@@ -192,6 +193,6 @@ def _print_late(report: SpaceReport) -> None:
         run, planned = report.estimate.folds, report.estimate.planned
     if late or run < planned:
         out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {late} candidates were not "
+            f"The time limit of {report.settings.budget:g} s is over. {count(late, 'candidate was', 'candidates were')} not "
             f"tried, and {run} of {planned} outer folds were run."
         )

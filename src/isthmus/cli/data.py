@@ -15,6 +15,7 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.cli.loading import load_data
+from isthmus.core.wording import count
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.")
 
@@ -88,7 +89,7 @@ def show(
         return
     console = out()
     console.print(
-        f"{dataset.name}: {len(dataset)} records, {groups} groups, licence {dataset.licence}",
+        f"{dataset.name}: {count(len(dataset), 'record')}, {count(groups, 'group')}, licence {dataset.licence}",
         markup=False,
     )
     for view, n in items.items():

@@ -23,6 +23,7 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.core.view import AUDIO, IMAGE, TEXT, Direction
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.core.contracts import Progress
@@ -262,7 +263,7 @@ def _print(made: _Demo) -> None:
     console = out()
     chosen = "" if made.chosen is None else f" by [bold]{made.chosen.label}[/]"
     console.print(f"Joined {' + '.join(made.space.views)}{chosen}")
-    title = f"{len(made.test)} held-out records"
+    title = count(len(made.test), "held-out record")
     console.print(directions_table(title, made.found, emergent=frozenset(made.emergent)))
     console.print(NOTE)
     console.print("* no training record had both views")

@@ -27,6 +27,7 @@ from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import why_missing
 from isthmus.core.view import TEXT, no_view
+from isthmus.core.wording import count
 from isthmus.media.sniff import sniff_path
 from isthmus.media.source import is_file, walk
 from isthmus.tasks.retrieval.views import WayOut, view_meant
@@ -84,7 +85,7 @@ def command(
         print_json({**document, "rows": rows if output is None else len(rows)})
     else:
         list_left_out(left_out)
-        out().print(f"{len(vectors)} vectors of {loaded.dim} dimensions in {output}")
+        out().print(f"{count(len(vectors), 'vector')} of {loaded.dim} dimensions in {output}")
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
 

@@ -26,12 +26,14 @@ from isthmus.cli.console import (
     progress_bar,
 )
 from isthmus.cli.opening import open_store
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
     from isthmus.tasks.retrieval.plan import Plan
 
 _SHOWN = 5
+_GONE = "files are gone, and their items are kept and marked"
 _M_ARENA_MAX = -8
 """Of ``mallopt`` in glibc."""
 
@@ -143,25 +145,27 @@ def _say(report: IndexReport, store: Store) -> None:
         return
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
-        f"Added {len(report.added):,} items in {report.seconds:.1f} s{rate}; "
-        f"{report.unchanged:,} files unchanged. The store now holds {len(store):,} items."
+        f"Added {count(len(report.added), 'item')} in {report.seconds:.1f} s{rate}; "
+        f"{count(report.unchanged, 'file')} unchanged. The store now holds {count(len(store), 'item')}."
     )
-    _list("moved", [f"{a}  (was {b})" for a, b in report.moved])
-    _list("copies of other files", [f"{a}  =  {b}" for a, b in report.copies])
-    _list("near-duplicates", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
+    _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
+    _list(
+        "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"
+    )
+    _list("near-duplicate", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
     moved = {old for _, old in report.moved}
     gone = [path for path in report.gone if path not in moved]
-    _list("gone; their items are kept and marked", gone)
+    _list("file is gone, and its item is kept and marked", gone, _GONE)
     if report.unsupported:
         kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
         console.print(
-            f"{len(report.unsupported)} files have a format that isthmus does not read: {kinds}"
+            f"{count(len(report.unsupported), 'file has', 'files have')} a format that isthmus does not read: {kinds}"
         )
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 
 
-def _list(what: str, lines: Sequence[str]) -> None:
-    list_some(out(), f"{len(lines)} {what}:", lines, show=_SHOWN)
+def _list(what: str, lines: Sequence[str], plural: str | None = None) -> None:
+    list_some(out(), f"{count(len(lines), what, plural)}:", lines, show=_SHOWN)
 
 
 def _say_plan(todo: Plan, as_json: bool) -> None:
@@ -178,11 +182,11 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
         )
         return
     out().print(
-        f"The command would read {len(todo.fresh):,} new or changed files "
-        f"({size / 1e6:,.1f} MB) and mark {len(todo.gone)} as gone. {todo.unchanged:,} files are "
-        "unchanged. Nothing was written."
+        f"The command would read {count(len(todo.fresh), 'new or changed file')} "
+        f"({size / 1e6:,.1f} MB) and mark {len(todo.gone)} as gone. "
+        f"{count(todo.unchanged, 'file is', 'files are')} unchanged. Nothing was written."
     )
-    _list("new or changed", [str(found.path) for found in todo.fresh])
+    _list("new or changed file", [str(found.path) for found in todo.fresh], "new or changed files")
     list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
 
 

@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     out,
 )
 from isthmus.core.errors import InputError
+from isthmus.core.wording import count
 
 
 def command(
@@ -66,7 +67,7 @@ def command(
         settings = replace(settings, roots=(Path.home(),))
 
     def ready(address: str) -> None:
-        out().print(f"Serving {opened.folder}, {len(opened):,} items, on {address}")
+        out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")
         err().print("[dim]Press Ctrl-C to stop.[/]")
         if open_page:
             typer.launch(address)

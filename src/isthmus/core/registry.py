@@ -135,7 +135,8 @@ class Registry(Generic[T]):
 
     def _unknown(self, name: str) -> str:
         hint = did_you_mean(name, self._targets)
-        return f"unknown {self.kind} {name!r:.200}.{hint} Known: {', '.join(self.names())}"
+        own = "; or name your own as 'package.module:Class'" if self._contract else ""
+        return f"unknown {self.kind} {name!r:.200}.{hint} Known: {', '.join(self.names())}{own}"
 
     def describe(self) -> dict[str, Any]:
         """Ids and targets, for ``--json`` listings."""

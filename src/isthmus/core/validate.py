@@ -49,7 +49,7 @@ def check_kind(
         Traceback (most recent call last):
         isthmus.core.errors.InputError: a space: need its folder, got a list. Write: load('a')
     """
-    if not isinstance(thing, kinds) or (isinstance(thing, bool) and kinds is int):
+    if not isinstance(thing, kinds) or (isinstance(thing, bool) and kinds is not bool):
         raise InputError(f"{name}: need {need}, got {kind_of(thing)}. Write: {example}")
 
 

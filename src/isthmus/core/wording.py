@@ -78,5 +78,6 @@ def kind_of(thing: object) -> str:
         return "None"
     if isinstance(thing, type):
         return f"the class {thing.__name__}"
-    name = "text" if isinstance(thing, str) else type(thing).__name__
+    name = type(thing).__name__
+    name = {"str": "text", "ndarray": "array"}.get(name, name)
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -12,6 +12,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
+from isthmus.core.validate import check_kind
 from isthmus.core.view import Direction, ViewPair
 from isthmus.metrics import (
     alignment,
@@ -55,6 +56,13 @@ def evaluate(
     Raises:
         DataError: If no two views share at least two records.
     """
+    check_kind(
+        heads,
+        Mapping,
+        "heads",
+        need="those of a space",
+        example="isthmus.evaluate(space.heads, space.banks, prepared.pairs)",
+    )
     directions: dict[Direction, Readouts[float]] = {}
     geometry: dict[ViewPair, Geometry[float]] = {}
     for a, b in combinations([m for m in pairs.views if m in heads], 2):

@@ -16,7 +16,7 @@ from isthmus.core.reading import reading
 from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_kind, check_vectors
 from isthmus.core.view import Direction, View, no_view
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import count, did_you_mean
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
@@ -82,7 +82,8 @@ class Space:
         for m, names in self.bank_ids.items():
             if names and len(names) != len(self.banks[m]):
                 raise DataError(
-                    f"the bank of {m} has {len(self.banks[m])} rows, but {len(names)} ids; give "
+                    f"the bank of {m} has {count(len(self.banks[m]), 'row')}, but "
+                    f"{count(len(names), 'id')}; give "
                     "one id a row, or none"
                 )
         self.calibration = dict(calibration or {})

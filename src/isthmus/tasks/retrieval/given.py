@@ -80,10 +80,10 @@ def no_store(folder: Path, *, default: bool = False) -> ArtifactError:
         what += why_missing(folder)
     space = str(folder) if (folder / DOCUMENT).is_file() else "starter"
     named = "" if space == "starter" else f" --space {shlex.quote(space)}"
+    place = "" if default else f" --store {shlex.quote(str(new))}"
     make = way(
         python=f"isthmus.Store.open({str(new)!r}, {space!r}).add(paths)",
-        shell=f"isthmus index PATHS{named}"
-        + ("" if default else f" --store {shlex.quote(str(new))}"),
+        shell=f"isthmus index PATHS{named}{place}",
     )
     return ArtifactError(f"{folder} {what} Make a store with: {make}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
@@ -103,7 +103,7 @@ class SearchOptions:
             if not isinstance(given, str):
                 check_kind(given, Iterable, name, need="names of views", example=example)
             object.__setattr__(self, name, several(given, str))
-        check_kind(self.k, int, "k", need="a whole number", example="k=5")
+        check_kind(self.k, Integral, "k", need="a whole number", example="k=5")
         check_kind(self.where, str, "where", need="a filter as text", example=_FILTER)
         if self.min_probability is not None:
             least = "min_probability"

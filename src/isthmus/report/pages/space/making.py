@@ -55,7 +55,7 @@ def data(report: SpaceReport, views: Views) -> Markup:
         ("Pairs", _pairs(of.pairs, views)),
     ]
     for view, encoder in report.encoders.items():
-        what = f", {encoder.dim:,} dimensions; {count(of.items[view], 'item')}"
+        what = f", {count(encoder.dim, 'dimension')}; {count(of.items[view], 'item')}"
         rows.append((views.label(view), join((el("code", encoder.id), what))))
     return section("Data and encoders", "data", facts(rows), left_out(of.left_out))
 
