@@ -193,6 +193,7 @@ def _print_late(report: SpaceReport) -> None:
         run, planned = report.estimate.folds, report.estimate.planned
     if late or run < planned:
         out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {count(late, 'candidate was', 'candidates were')} not "
+            f"The time limit of {report.settings.budget:g} s is over. {count(late, 'candidate was', 'candidates were')}"
+            f" not "
             f"tried, and {run} of {planned} outer folds were run."
         )

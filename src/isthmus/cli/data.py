@@ -89,7 +89,8 @@ def show(
         return
     console = out()
     console.print(
-        f"{dataset.name}: {count(len(dataset), 'record')}, {count(groups, 'group')}, licence {dataset.licence}",
+        f"{dataset.name}: {count(len(dataset), 'record')}, {count(groups, 'group')}"
+        f", licence {dataset.licence}",
         markup=False,
     )
     for view, n in items.items():

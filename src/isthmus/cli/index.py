@@ -146,7 +146,8 @@ def _say(report: IndexReport, store: Store) -> None:
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
         f"Added {count(len(report.added), 'item')} in {report.seconds:.1f} s{rate}; "
-        f"{count(report.unchanged, 'file')} unchanged. The store now holds {count(len(store), 'item')}."
+        f"{count(report.unchanged, 'file')} unchanged. The store now holds {count(len(store), 'item')}"
+        f"."
     )
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(
@@ -159,7 +160,8 @@ def _say(report: IndexReport, store: Store) -> None:
     if report.unsupported:
         kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
         console.print(
-            f"{count(len(report.unsupported), 'file has', 'files have')} a format that isthmus does not read: {kinds}"
+            f"{count(len(report.unsupported), 'file has', 'files have')}"
+            f" a format that isthmus does not read: {kinds}"
         )
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 

@@ -106,7 +106,8 @@ def doctor(
         if left and repair:
             hint = "; what is left cannot be repaired: index your files into a new store"
         out().print(
-            f"{folder}: {f'{count(len(left), 'damage')} left{hint}' if left else f'no damage found{more}'}"
+            f"{folder}: {f'{count(len(left), 'damage')}"
+            f" left{hint}' if left else f'no damage found{more}'}"
         )
         if missing:
             out().print(

@@ -201,7 +201,8 @@ def _check_enough(pairs: PairedVectors) -> None:
     paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
     if paired < MIN_RECORDS:
         raise DataError(
-            f"{count(paired, 'record has', 'records have')} two views or more, need at least {MIN_RECORDS} to hold "
+            f"{count(paired, 'record has', 'records have')}"
+            f" two views or more, need at least {MIN_RECORDS} to hold "
             "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
 

@@ -51,7 +51,8 @@ class Anchors(Aligner):
         rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
-                f"{count(len(rows), 'record has', 'records have')} all of {', '.join(pairs.views)}, anchors need at "
+                f"{count(len(rows), 'record has', 'records have')}"
+                f" all of {', '.join(pairs.views)}, anchors need at "
                 f"least {_MIN_ANCHORS}; use CCA, which can join them through other views"
             )
         rows = thin(rows, self.max_anchors)

@@ -170,7 +170,8 @@ class Adversarial(Aligner):
         rows = pairs.rows(*pairs.views)
         if len(rows) < MIN_PAIRS and self.weight:
             raise DataError(
-                f"{count(len(rows), 'record has', 'records have')} both {' and '.join(pairs.views)}, need at least "
+                f"{count(len(rows), 'record has', 'records have')}"
+                f" both {' and '.join(pairs.views)}, need at least "
                 f"{MIN_PAIRS}; set weight=0 to train without known pairs"
             )
         if self.pairs_used is None:

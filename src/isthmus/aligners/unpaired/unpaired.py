@@ -144,7 +144,8 @@ class Unpaired(Aligner):
         for m, bulk in zip(bags.names, bags.bulk, strict=True):
             if len(bulk) < _MIN_ROWS:
                 raise DataError(
-                    f"{m}: {count(len(bulk), 'row is', 'rows are')} too few to align without pairs, need at least "
+                    f"{m}: {count(len(bulk), 'row is', 'rows are')}"
+                    f" too few to align without pairs, need at least "
                     f"{_MIN_ROWS}; add more, or add records that have both views"
                 )
         x, y = bags.principal()
@@ -255,7 +256,8 @@ class _Bags:
         complete = pairs.rows(*pairs.views)
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(
-                f"{count(len(complete), 'record has', 'records have')} both {' and '.join(pairs.views)}, need at "
+                f"{count(len(complete), 'record has', 'records have')}"
+                f" both {' and '.join(pairs.views)}, need at "
                 f"least {MIN_PAIRS} pairs; to align without pairs, use seeds=0"
             )
         seeds = complete[:limit]
