@@ -192,8 +192,8 @@ def _print_late(report: SpaceReport) -> None:
     if report.estimate is not None:
         run, planned = report.estimate.folds, report.estimate.planned
     if late or run < planned:
+        skipped = count(late, "candidate was", "candidates were")
         out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {count(late, 'candidate was', 'candidates were')}"
-            f" not "
-            f"tried, and {run} of {planned} outer folds were run."
+            f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
+            f"{run} of {planned} outer folds were run."
         )

@@ -146,8 +146,8 @@ def _say(report: IndexReport, store: Store) -> None:
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
         f"Added {count(len(report.added), 'item')} in {report.seconds:.1f} s{rate}; "
-        f"{count(report.unchanged, 'file')} unchanged. The store now holds {count(len(store), 'item')}"
-        f"."
+        f"{count(report.unchanged, 'file')} unchanged. "
+        f"The store now holds {count(len(store), 'item')}."
     )
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(

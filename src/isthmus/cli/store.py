@@ -105,10 +105,8 @@ def doctor(
         hint = f"; repair what can be repaired with: {way}" if left and not repair else ""
         if left and repair:
             hint = "; what is left cannot be repaired: index your files into a new store"
-        out().print(
-            f"{folder}: {f'{count(len(left), 'damage')}"
-            f" left{hint}' if left else f'no damage found{more}'}"
-        )
+        state = f"{count(len(left), 'damage')} left{hint}" if left else f"no damage found{more}"
+        out().print(f"{folder}: {state}")
         if missing:
             out().print(
                 f"Formats that need more packages: {', '.join(missing)}; run: "
