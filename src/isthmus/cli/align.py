@@ -165,7 +165,7 @@ def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int
 
 def _print(space: Space) -> None:
     """What was chosen, and how good it is."""
-    from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.cli.tables import directions_table, note
     from isthmus.space import SpaceReport
 
     console, report = out(), space.report
@@ -176,7 +176,7 @@ def _print(space: Space) -> None:
     if found is not None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
-        console.print(NOTE)
+        console.print(note(shuffled=True))
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)

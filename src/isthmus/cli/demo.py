@@ -258,14 +258,14 @@ def _captions(name: str, test: Dataset, seed: int, count: int = 2) -> list[tuple
 
 
 def _print(made: _Demo) -> None:
-    from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.cli.tables import directions_table, note
 
     console = out()
     chosen = "" if made.chosen is None else f" by [bold]{made.chosen.label}[/]"
     console.print(f"Joined {' + '.join(made.space.views)}{chosen}")
     title = count(len(made.test), "held-out record")
     console.print(directions_table(title, made.found, emergent=frozenset(made.emergent)))
-    console.print(NOTE)
+    console.print(note())
     console.print("* no training record had both views")
     for language, figures in made.by_language.items():
         parts = ", ".join(f"{way} R@10 {row.r10:.3f}" for way, row in figures.items())

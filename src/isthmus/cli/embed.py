@@ -23,6 +23,7 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
 )
+from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import why_missing
@@ -56,6 +57,7 @@ def command(
     """
     from isthmus.pipeline import default_cache
 
+    check_order("embed", space, inputs)
     if output is None and not as_json:
         raise InputError(
             "name a file for the vectors with --out FILE.npz, or print them with --json"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    shown,
 )
 from isthmus.cli.opening import open_store
 from isthmus.core.wording import count
@@ -88,9 +90,9 @@ def command(
         if as_json:
             print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
         else:
-            _say(report, opened)
+            _say(report, opened, chosen)
         if watch:
-            _follow(opened, paths, lambda: chosen.add(opened, retry=False, quiet=True), as_json)
+            _follow(opened, chosen, as_json)
     if report.broken:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -103,6 +105,18 @@ class _Chosen:
     include: Sequence[str]
     exclude: Sequence[str]
     views: Sequence[str]
+
+    def nothing(self) -> str:
+        """Why there is no file, as far as what was typed tells."""
+        where = ", ".join(self.paths)
+        if not (self.include or self.exclude):
+            return f"There are no files to index in {where}. Hidden files are ignored."
+        asked = [f"--include {shlex.quote(each)}" for each in self.include]
+        asked += [f"--exclude {shlex.quote(each)}" for each in self.exclude]
+        return (
+            f"No file in {where} is left by {' '.join(asked)}. A pattern is a whole name, in which "
+            "* stands for any letters: --include '*.png'"
+        )
 
     def plan(self, store: Store, *, retry: bool) -> Plan:
         """What there is to do."""
@@ -137,11 +151,11 @@ def _one_arena() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def _say(report: IndexReport, store: Store) -> None:
+def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     """What was done, in words."""
     console = out()
     if report.seen_nothing:
-        console.print("There are no files to index. Hidden files are ignored.")
+        console.print(shown(chosen.nothing()))
         return
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
@@ -192,18 +206,16 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
     list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
 
 
-def _follow(
-    store: Store, paths: Sequence[str], add: Callable[[], IndexReport], as_json: bool
-) -> None:
+def _follow(store: Store, chosen: _Chosen, as_json: bool) -> None:
     """Index again whenever something changes under the paths."""
     from isthmus.core.extras import require
 
     watchfiles = require("watchfiles", extra="store", purpose="--watch")
     if not as_json:
         out().print("Watching for changes. Press Ctrl-C to stop.")
-    for _ in watchfiles.watch(*paths, raise_interrupt=True, debounce=1000):
-        report = add()
+    for _ in watchfiles.watch(*chosen.paths, raise_interrupt=True, debounce=1000):
+        report = chosen.add(store, retry=False, quiet=True)
         if as_json:
             print_json(report.to_json())
         elif report.added or report.gone or report.moved or report.dropped:
-            _say(report, store)
+            _say(report, store, chosen)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from isthmus import space as spaces
 from isthmus import tasks
+from isthmus.core.artifact import DOCUMENT
+from isthmus.core.errors import InputError
 from isthmus.tasks.retrieval.given import no_store
 
 
@@ -38,3 +41,23 @@ def open_store(
     else:
         made = spaces.Space.load(space, trust=known)
     return tasks.Store.open(place, made, trust=known)
+
+
+def check_order(command: str, space: Path, others: Sequence[str]) -> None:
+    """Refuse a command whose space does not come first.
+
+    Args:
+        command: Its name.
+        space: The first argument.
+        others: The other ones.
+
+    Raises:
+        InputError: If one of the others is a space, and the first is none.
+    """
+    if (space / DOCUMENT).is_file() or str(space) == "starter":
+        return
+    for other in others:
+        if (Path(other) / DOCUMENT).is_file() or other == "starter":
+            rest = [str(space), *(each for each in others if each != other)]
+            typed = shlex.join(["isthmus", command, other, *rest])
+            raise InputError(f"the space comes first, and {space} is none. Write: {typed}")

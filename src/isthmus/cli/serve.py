@@ -17,7 +17,7 @@ from isthmus.cli.console import (
     out,
 )
 from isthmus.core.errors import InputError
-from isthmus.core.wording import count
+from isthmus.core.wording import count, speaking
 
 
 def command(
@@ -77,4 +77,5 @@ def command(
         err().print("[dim]Loading models…[/]")
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server
             opened.space.encoder(view)
-        serve(opened, settings, ready=ready)
+        with speaking("python"):  # its callers use the names of the API, which are those of Python
+            serve(opened, settings, ready=ready)
