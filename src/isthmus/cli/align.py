@@ -172,6 +172,8 @@ def _print(space: Space) -> None:
     if not isinstance(report, SpaceReport):
         return
     console.print(f"Chosen: [bold]{report.chosen.label}[/]")
+    if lead := _lead(report):
+        console.print(lead)
     found = report.estimate
     if found is not None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
@@ -181,6 +183,27 @@ def _print(space: Space) -> None:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
     list_left_out(rows_of(report.data.left_out))
+
+
+def _lead(report: SpaceReport) -> str:
+    """By how much what was chosen leads before the best of another kind."""
+    from isthmus.report.kit.words import signed
+
+    behind = [each for each in report.choice.standings if each.ahead is not None]
+    if not behind:
+        return ""
+    following = behind[0]
+    lead = following.ahead
+    assert lead is not None
+    known = lead.low is not None and lead.high is not None
+    ends = [signed(end) for end in (lead.low, lead.high) if end is not None]
+    spread = f" (95 % interval {' to '.join(ends)})" if known else ""
+    semantic = report.settings.readout == "semantic"
+    measure = "mean average precision" if semantic else "mean reciprocal rank"
+    return (
+        f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
+        f"{measure}{spread}."
+    )
 
 
 def _print_late(report: SpaceReport) -> None:

@@ -57,7 +57,7 @@ def command(
     """
     from isthmus.pipeline import default_cache
 
-    check_order("embed", space, inputs)
+    check_order(space, inputs)
     if output is None and not as_json:
         raise InputError(
             "name a file for the vectors with --out FILE.npz, or print them with --json"

@@ -50,7 +50,7 @@ def command(
     from isthmus.space import Space, evaluate
     from isthmus.space.evaluate import share_learned
 
-    check_order("eval", space, [data])
+    check_order(space, [data])
     check_output(report)
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,11 +44,10 @@ def open_store(
     return tasks.Store.open(place, made, trust=known)
 
 
-def check_order(command: str, space: Path, others: Sequence[str]) -> None:
+def check_order(space: Path, others: Sequence[str]) -> None:
     """Refuse a command whose space does not come first.
 
     Args:
-        command: Its name.
         space: The first argument.
         others: The other ones.
 
@@ -58,6 +58,6 @@ def check_order(command: str, space: Path, others: Sequence[str]) -> None:
         return
     for other in others:
         if (Path(other) / DOCUMENT).is_file() or other == "starter":
-            rest = [str(space), *(each for each in others if each != other)]
-            typed = shlex.join(["isthmus", command, other, *rest])
+            turned = {str(space): other, other: str(space)}
+            typed = shlex.join(["isthmus", *(turned.get(word, word) for word in sys.argv[1:])])
             raise InputError(f"the space comes first, and {space} is none. Write: {typed}")

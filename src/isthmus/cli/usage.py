@@ -70,7 +70,7 @@ def sentence(error: Any) -> str:
         hint = f" Did you mean {other!r}?" if other in options else did_you_mean(wrong, options)
         said += f".{hint}" if hint else "."
     else:
-        said = f"{said[:1].lower()}{said[1:]}."
+        said = f"{said[:1].lower()}{said[1:]}{'' if said.endswith('?') else '.'}"
     if command is None:
         return said
     if known := getattr(command, "commands", None):

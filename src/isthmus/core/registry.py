@@ -99,7 +99,7 @@ class Registry(Generic[T]):
             raise InputError(
                 f"{self.kind} {name!r}: there is no module {error.name!r}; install the package "
                 f"that brings it (pip install NAME), or let Python find its folder: "
-                f"PYTHONPATH=FOLDER{did_you_mean(name, self._targets)}"
+                "PYTHONPATH=FOLDER"
             ) from error
         try:
             value = getattr(found, attribute)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import why_missing
 from isthmus.core.record import Dataset
@@ -35,6 +36,7 @@ _BY_SUFFIX = {
     ".tgz": "isthmus.datasets.webdataset:load",
     ".tar.gz": "isthmus.datasets.webdataset:load",
 }
+_PACKED = (".zip", ".7z", ".rar")
 _KINDS = "a folder, a table (.parquet .csv .tsv .jsonl .json) or a WebDataset .tar"
 
 
@@ -91,6 +93,8 @@ def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, 
     path = Path(spec).expanduser()
     if not path.exists():
         raise _unknown(spec)
+    if what := _no_data(path):
+        raise DataError(f"{path} {what}; give {_KINDS}")
     if path.is_dir():
         target = "isthmus.datasets.folder:load"
     else:
@@ -109,8 +113,18 @@ def _call(
     wrong = [option for option in options if option not in signature.parameters]
     if wrong:
         known = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        raise DataError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known)}")
+        hint = did_you_mean(wrong[0], known)
+        raise DataError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known)}.{hint}")
     return loader(*args, **options)
+
+
+def _no_data(path: Path) -> str:
+    """What a place is that people take for a data set; empty if it may be one."""
+    if path.suffix.lower() in _PACKED:
+        return "is an archive that isthmus does not read. Unpack it, and give its folder"
+    if (path / DOCUMENT).is_file():
+        return "is a space, and not a data set"
+    return "is a store, and not a data set" if (path / "space" / DOCUMENT).is_file() else ""
 
 
 def _unknown(spec: str | Path) -> MissingDataError:

@@ -54,7 +54,8 @@ def check_file(path: Path, source: str, limits: Limits) -> None:
     except OSError as error:
         raise _unreadable(source, error) from error
     if not path.is_file():
-        raise MediaError(source, "is not a regular file")
+        what = "is a folder, and no file" if path.is_dir() else "is not a regular file"
+        raise MediaError(source, what)
     check_size(size, source, limits)
 
 

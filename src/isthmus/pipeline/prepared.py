@@ -140,7 +140,8 @@ def _encoders(
         encoder = given.get(view) or load_encoder(default_for(modality))
         if encoder.modality != modality:
             raise DataError(
-                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}"
+                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}; "
+                f"its default encoder is {default_for(modality)}"
             )
         if isinstance(encoder, Fitted) and isinstance(name, str):
             # An object is as its owner left it.

@@ -108,7 +108,10 @@ def _what_it_is(folder: Path) -> str:
     typed = way(
         python=f"isthmus.Store.open({str(folder)!r})", shell=f"--store {shlex.quote(str(folder))}"
     )
-    return f"is a store: {typed}. The space that it was made with is {folder / 'space'}"
+    return (
+        f"is a store, and not a space. The space that it was made with is {folder / 'space'}. "
+        f"A store is given as {typed}"
+    )
 
 
 def read_document(folder: Path) -> tuple[SpaceDocument, dict[str, Array]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import FingerprintError, InputError, MediaError
 from isthmus.core.item import MediaItem
@@ -125,7 +126,7 @@ class Store:
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
             space = space or kept
-        elif space is None or folder.is_file():
+        elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
             raise no_store(folder)
         backend = open_backend(folder, space.dim, space.views, space.fingerprint)
         if not own.is_dir():
