@@ -104,8 +104,11 @@ def command(
     with progress_bar(quiet=as_json) as progress:
         name = _choose(data, progress, quiet=as_json)
         made = _run(name, seed, cache, progress)
+        progress("write report", 0, 2)
         place = made.space.save(folder / "space")
+        progress("write report", 1, 2)
         report = _report(made, folder / "report.html")
+        progress("write report", 2, 2)
     seconds = time.monotonic() - started
     if as_json:
         named = {"data": name, "space": str(place), "report": str(report)}
@@ -124,6 +127,7 @@ def _run(name: str, seed: int, cache: bool, progress: Progress) -> _Demo:
     from isthmus.space import evaluate
 
     store = default_cache() if cache else None
+    _read(name, progress)
     train, test = hold_out(_load(name), HELD_OUT, seed=seed)
     learned = prepare(through_text(train), cache=store, progress=progress)
     space = align(learned, seed=seed, cache=store, progress=progress)
@@ -184,6 +188,14 @@ def _load(name: str, languages: tuple[str, ...] | None = None) -> Dataset:
     known = load_encoder(default_for("text")).languages
     tags = languages or tuple(dict.fromkeys([*LANGUAGES, *known]))
     return load("tuxpaint", part="image-text-speech", languages=tags, pair_all=True)
+
+
+def _read(name: str, progress: Progress) -> None:
+    """Read every choice of languages that is needed later, so that a bar shows it."""
+    choices = [None, *((language,) for language in _own_language(name))]
+    for done, languages in enumerate(choices, start=1):
+        _load(name, languages) if languages else _load(name)
+        progress("read data", done, len(choices))
 
 
 def _own_language(name: str) -> list[str]:

@@ -39,7 +39,8 @@ def vectors_of(data: Mapping[str, Array]) -> PairedVectors:
     Raises:
         VectorError: If a view holds texts, or one row.
     """
-    for view, given in data.items():
+    things: Mapping[str, Any] = data
+    for view, given in things.items():
         if isinstance(given, str | Path) or _texts(given):
             raise VectorError(
                 f"{view}: need vectors (rows, dimension), got texts. Write texts and paths of "

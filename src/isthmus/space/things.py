@@ -52,7 +52,7 @@ def as_items(things: Thing | Iterable[Thing], modality: str, dim: int) -> list[M
     one = isinstance(things, str | Path | bytes | MediaItem) or is_picture(things)
     if not one and not isinstance(things, Iterable):
         raise InputError(f"need {_NEED}, one or a list of them, got {kind_of(things)}")
-    several: Iterable[Any] = [things] if one else things  # type: ignore[assignment,list-item]
+    several: Iterable[Any] = [things] if one else things  # type: ignore[assignment]
     return [as_item(thing, modality, dim) for thing in several]
 
 

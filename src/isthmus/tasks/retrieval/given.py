@@ -30,7 +30,7 @@ def paths_given(given: str | Path | Iterable[str | Path]) -> list[str | Path]:
     need, example = "a path or a list of paths", "store.add(['photos/', 'notes.txt'])"
     if not isinstance(given, str | Path):
         check_kind(given, Iterable, "paths", need=need, example=example)
-    paths = several(given, (str, Path))
+    paths: tuple[str | Path, ...] = several(given, (str, Path))
     for path in paths:
         check_kind(path, (str, Path), "paths", need=need, example=example)
     return list(paths)

@@ -162,5 +162,5 @@ def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:
 
 def _share(value: Real, most: float | None) -> str:
     """What is meant by a percentage where a share is needed."""
-    percent = most == 1 and 1 < value <= 100
+    percent = most == 1 and 1 < float(value) <= 100
     return f" {value}\u2009% is {float(value) / 100:g}" if percent else ""

@@ -94,9 +94,10 @@ class Query:
     terms: Sequence[Term]
 
     def __post_init__(self) -> None:
-        if isinstance(self.terms, str):
+        given: object = self.terms
+        if isinstance(given, str):
             raise InputError(
-                f"a Query has terms; words alone are Query.text({self.terms!r:.60}), or as typed "
+                f"a Query has terms; words alone are Query.text({given!r:.60}), or as typed "
                 "Query.parse(…)"
             )
         object.__setattr__(self, "terms", tuple(self.terms))
