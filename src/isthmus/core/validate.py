@@ -53,7 +53,7 @@ def check_kind(
         raise InputError(f"{name}: need {need}, got {kind_of(thing)}. Write: {example}")
 
 
-def several(given: T | Iterable[T], single: type | tuple[type, ...]) -> tuple[T, ...]:
+def several(given: T | Iterable[T], single: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
     """One or several of a kind as a tuple; a text is one thing, and not its letters.
 
     Example:

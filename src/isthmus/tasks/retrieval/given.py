@@ -13,9 +13,9 @@ from isthmus.core.item import MediaItem
 from isthmus.core.paths import why_missing
 from isthmus.core.validate import check_kind, several
 from isthmus.core.wording import way
-from isthmus.media.source import is_file
 from isthmus.space.things import is_picture, picture_item
 from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.typed import looks_like_a_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -89,9 +89,12 @@ def no_store(folder: Path, *, default: bool = False) -> ArtifactError:
 
 
 def no_item(name: str) -> InputError:
-    """What to say of an id that a store does not hold."""
-    ids = way(python="store.search('…').hits[0].id", shell="isthmus search … --json")
-    said = f"the store holds no item {name!r}. Each result of a search has an id: {ids}"
-    if is_file(name):
+    """What to say of an id that a store does not hold.
+
+    Nobody looks for a file of that name: who calls over a network must not learn which there are.
+    """
+    said = f"the store holds no item {name!r}"
+    said += way(python="", shell=". Each result has an id: isthmus search … --json")
+    if looks_like_a_path(name):
         said += way(python=f". A file is given as Path({name!r})", shell="")
     return InputError(said)
