@@ -117,7 +117,7 @@ def test_embed_gives_unit_vectors_and_names_the_bad_file(
     [
         (("align", "no-such-folder", "-o", "s"), "no-such-folder"),
         (("align", "tuxpant", "-o", "s"), "tuxpaint"),
-        (("eval", "nowhere", "shapes"), "no saved space"),
+        (("eval", "nowhere", "shapes"), "nowhere does not exist"),
         (("align", "shapes", "-o", "s", "-d", "n"), "NAME=VALUE"),
         (("align", "shapes", "-o", "s", "-d", "colour=red"), "colour"),
         (("align", "shapes", "-o", "s", "--aligner", "magic"), "magic"),

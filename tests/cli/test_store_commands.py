@@ -57,7 +57,7 @@ def test_the_whole_way(home: Path) -> None:
     said, listed = run(home, "index", "图片", "--space", "space", code=4)
     assert (
         "Added 20 items" in said
-        and "1 files have a format that isthmus does not read: 1 .pdf" in said
+        and "1 file has a format that isthmus does not read: 1 .pdf" in said
     )
     assert "坏.png: " in listed
     again = answer(home, "index", "图片", code=4)
@@ -220,7 +220,7 @@ def test_what_stays_and_what_is_listed(home: Path, tmp_path: Path) -> None:
     assert (done["added"], len(done["broken"])) == (2, 1)
     assert "not UTF-8" in done["broken"][0]["reason"]
     said, _ = run(home, "forget", str(private), *store)
-    assert "Removed 1 items" in said and "1 kept, because another file holds the same" in said
+    assert "Removed 1 item;" in said and "1 kept, because another file holds the same" in said
     assert str(keep / "both.png") in said
     shutil.copy(home / "图片/图4.png", keep / "both.png")
     checked = answer(home, "doctor", "--deep", *store, code=1)

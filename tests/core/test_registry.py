@@ -60,7 +60,7 @@ def test_what_is_no_target_is_an_unknown_name(registry: Registry[Any], name: str
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone", "^shape 'gone': there is no module 'no'$"),
+        ("gone", "^shape 'gone': there is no module 'no'; install the package"),
         ("collections.nope:Thing", "there is no module 'collections.nope'"),
         ("nameless", "^shape 'nameless': collections has no 'Nothing'$"),
         ("collections:", "collections has no ''"),

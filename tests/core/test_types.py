@@ -140,7 +140,7 @@ def test_ids_may_be_an_array() -> None:
         ({"present": {"image": np.ones(4, bool)}}, DataError,
          r"the mask has shape \(4,\), need \(5,\)"),
         ({"present": {"sound": np.ones(5, bool)}}, DataError, "masks for sound, but no vectors"),
-        ({"ids": ["a"]}, DataError, "1 ids for 5 rows"),
+        ({"ids": ["a"]}, DataError, "1 id for 5 rows"),
         ({"groups": np.zeros(3)}, DataError, "3 group labels for 5 rows"),
         ({"vectors": {"text": np.ones((5, 3)), "image": np.zeros((5, 2))}}, VectorError,
          "image: rows 0, 1, 3 have only zeros"),

@@ -36,7 +36,7 @@ def test_one_vector_becomes_one_row() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([["a", "b"]], "v: need numbers, got an array of dtype <U1"),
+        ([["a", "b"]], "v: need numbers, got texts"),
         (np.array([[object()]]), "v: need numbers, got an array of dtype object"),
         ([[1j]], "v: need numbers, got an array of dtype complex128"),
         (None, "v: need numbers, got an array of dtype object"),

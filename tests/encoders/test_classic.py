@@ -38,7 +38,7 @@ def test_tfidf_must_be_fitted_first():
     for call in (lambda: encoder.encode([("a",)]), encoder.state):
         with pytest.raises(NotFittedError, match="call fit"):
             call()
-    with pytest.raises(InputError, match="two or more captions to fit, got 1"):
+    with pytest.raises(InputError, match="two or more different captions to fit, got 1"):
         encoder.fit(["same", "same", " "])
 
 

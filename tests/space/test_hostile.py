@@ -99,7 +99,7 @@ LEARNED = ("calibration", 0, "learned")
         (set_at(*ENCODER, "dim", 9), "takes 8 numbers, its encoder gives 9"),
         (set_at(*ENCODER, "dim", 8.0), "need int"),
         (set_at(*ENCODER, "options", []), "need dict"),
-        (set_at("views", 0, "bank_ids", ["a"]), "12 rows, but 1 ids"),
+        (set_at("views", 0, "bank_ids", ["a"]), "12 rows, but 1 id;"),
         (set_at(*LEARNED, "weights", [1.0]), "weights cannot be"),
         (set_at(*LEARNED, "weights", [1e300] * 4), "weights or intercept cannot be"),
         (set_at(*LEARNED, "gallery", 0), "gallery or pairs"),

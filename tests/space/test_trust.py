@@ -150,7 +150,7 @@ def test_a_name_in_a_document_runs_nothing(
             loaded.encoder("text")
         if isinstance(caught.value, UntrustedError):
             assert "nothing was imported or run" in str(caught.value)
-            assert "--trust" in str(caught.value) and "attach" in str(caught.value)
+            assert "trust=[" in str(caught.value) and "attach" in str(caught.value)
         with pytest.raises((IsthmusError, _decode_child._UnpreparedError)):
             _decode_child._encoder(Recipe(spec, json.dumps(chosen), ()), "")
     assert imports == []

@@ -12,6 +12,7 @@ from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
 
 from isthmus.core.errors import InputError
 from isthmus.core.view import Direction
+from isthmus.core.wording import speaking
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.space import Space
 from isthmus.store import content_id, item_id
@@ -64,15 +65,15 @@ def test_parts_of_one_query_are_of_several_views(store: Store, folders: dict[str
 @pytest.mark.parametrize(
     ("ask", "says"),
     [
-        (lambda s, f: s.search("red"), "--as 'caption→en' or asked_as='caption→en'"),
+        (lambda s, f: s.search("red"), "which one is meant: asked_as='caption→en'"),
         (lambda s, f: s.search(f[FRONT] / "1.png"), "photo – b and photo_a all read image"),
         (lambda s, f: s.search("red", asked_as=FRONT), "all read text"),
         (lambda s, f: s.search("red", asked_as=[CAPTION, ANSWER]), "all read text"),
         (lambda s, f: s.search(Query.text("red", view=FRONT)), "reads image, but this is text"),
         (lambda s, f: s.search(Query.text("red", view="x")), "no view 'x'; its views are"),
-        (lambda s, f: s.add(f[FRONT]), "--view 'photo – b' or views='photo – b'"),
+        (lambda s, f: s.add(f[FRONT]), "belong to: views='photo – b'"),
         (lambda s, f: s.add(f[FRONT], views="x"), "no view 'x'"),
-        (lambda s, f: s.explain("red", f[FRONT] / "1.png"), "--as"),
+        (lambda s, f: s.explain("red", f[FRONT] / "1.png"), "asked_as="),
     ],
 )
 def test_what_may_belong_to_several_views_says_the_way_out(
@@ -81,6 +82,15 @@ def test_what_may_belong_to_several_views_says_the_way_out(
     assert callable(ask)
     with pytest.raises(InputError, match=says):
         ask(Store.in_memory(shared), folders)
+
+
+def test_a_shell_is_told_what_to_type_there(shared: Space, folders: dict[str, Path]) -> None:
+    store = Store.in_memory(shared)
+    with speaking("shell"):
+        with pytest.raises(InputError, match="which one is meant: --as 'caption→en'"):
+            store.search("red")
+        with pytest.raises(InputError, match="belong to: --view 'photo – b'"):
+            store.add(folders[FRONT])
 
 
 def test_the_same_content_is_in_each_of_its_views(

@@ -14,6 +14,7 @@ from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import did_you_mean
 from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
@@ -208,7 +209,8 @@ def check_names(name: str, kind: type[Aligner], params: Mapping[str, object]) ->
     known = signature(kind).parameters
     wrong = [param for param in params if param not in known]
     if wrong:
-        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}")
+        hint = did_you_mean(wrong[0], known)
+        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}.{hint}")
 
 
 def _unfitted(value: object) -> object:

@@ -27,6 +27,7 @@ from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.core.record import Dataset
@@ -164,22 +165,45 @@ def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int
 
 def _print(space: Space) -> None:
     """What was chosen, and how good it is."""
-    from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.cli.tables import directions_table, note
     from isthmus.space import SpaceReport
 
     console, report = out(), space.report
     if not isinstance(report, SpaceReport):
         return
     console.print(f"Chosen: [bold]{report.chosen.label}[/]")
+    if lead := _lead(report):
+        console.print(lead)
     found = report.estimate
     if found is not None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
-        console.print(NOTE)
+        console.print(note(shuffled=True))
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
     list_left_out(rows_of(report.data.left_out))
+
+
+def _lead(report: SpaceReport) -> str:
+    """By how much what was chosen leads before the best of another kind."""
+    from isthmus.report.kit.words import signed
+
+    behind = [each for each in report.choice.standings if each.ahead is not None]
+    if not behind:
+        return ""
+    following = behind[0]
+    lead = following.ahead
+    assert lead is not None
+    known = lead.low is not None and lead.high is not None
+    ends = [signed(end) for end in (lead.low, lead.high) if end is not None]
+    spread = f" (95 % interval {' to '.join(ends)})" if known else ""
+    semantic = report.settings.readout == "semantic"
+    measure = "mean average precision" if semantic else "mean reciprocal rank"
+    return (
+        f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
+        f"{measure}{spread}."
+    )
 
 
 def _print_late(report: SpaceReport) -> None:
@@ -191,7 +215,8 @@ def _print_late(report: SpaceReport) -> None:
     if report.estimate is not None:
         run, planned = report.estimate.folds, report.estimate.planned
     if late or run < planned:
+        skipped = count(late, "candidate was", "candidates were")
         out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {late} candidates were not "
-            f"tried, and {run} of {planned} outer folds were run."
+            f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
+            f"{run} of {planned} outer folds were run."
         )

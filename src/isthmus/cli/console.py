@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from isthmus.cli.usage import UsageError, sentence
 from isthmus.core.artifact import check_writable
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, IsthmusError, NoSignalError
+from isthmus.core.wording import speaking
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 """What was asked could not be done; the message says why."""
+EXIT_USAGE = 2
+"""The command was typed wrongly."""
 EXIT_REFUSED = 3
 """The pairs carry no alignment, so no space was made."""
 EXIT_PARTLY = 4
@@ -100,22 +104,28 @@ def guarded(app: Callable[..., object]) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows "?"
             stream.reconfigure(errors="replace")
     try:
-        app()
+        with speaking("shell"):
+            ended = app(standalone_mode=False)
+        code = ended if isinstance(ended, int) else 0
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help is the message
+            error.show()
+        else:
+            _complain("UsageError", sentence(error))
+        return EXIT_USAGE
     except IsthmusError as error:
-        _complain(error)
+        _complain(type(error).__name__, str(error))
         return EXIT_REFUSED if isinstance(error, NoSignalError) else EXIT_FAILED
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except OSError as error:  # a full disk, a folder that vanished: no fault of the program
-        _complain(IsthmusError(f"{error.filename or 'output'}: {error.strerror or error}"))
+        _complain("OSError", f"{error.filename or 'output'}: {error.strerror or error}")
         return EXIT_FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
-    else:
-        return 0
     if code == EXIT_INTERRUPTED:
         kept = " Vectors made so far are kept, so the next run takes less time."
         long = len(sys.argv) > 1 and sys.argv[1] in _KEEP
@@ -261,8 +271,8 @@ def _silent(phase: str, done: int, total: int) -> None:
     """Progress for nobody."""
 
 
-def _complain(error: IsthmusError) -> None:
+def _complain(kind: str, message: str) -> None:
     if "--json" in sys.argv:
-        print_json({"error": type(error).__name__, "message": str(error)})
+        print_json({"error": kind, "message": message})
         return
-    err().print(f"[red]{type(error).__name__}:[/] {shown(str(error), lines=True)}")
+    err().print(f"[red]{kind}:[/] {shown(message, lines=True)}")

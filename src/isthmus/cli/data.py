@@ -15,6 +15,8 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.cli.loading import load_data
+from isthmus.cli.usage import example
+from isthmus.core.wording import count
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.")
 
@@ -33,7 +35,7 @@ def list_(as_json: bool = JSON_OPTION) -> None:
         out().print(f"{name:12} {place or absent}")
 
 
-@app.command()
+@app.command(epilog=example("get"))
 def get(
     name: str = typer.Argument(help="tuxpaint or openclipart."), as_json: bool = JSON_OPTION
 ) -> None:
@@ -48,7 +50,7 @@ def get(
     out().print(f"{name} is in {place}")
 
 
-@app.command()
+@app.command(epilog=example("show"))
 def show(
     data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
     data_option: list[str] = DATA_OPTION,
@@ -88,7 +90,8 @@ def show(
         return
     console = out()
     console.print(
-        f"{dataset.name}: {len(dataset)} records, {groups} groups, licence {dataset.licence}",
+        f"{dataset.name}: {count(len(dataset), 'record')}, {count(groups, 'group')}"
+        f", licence {dataset.licence}",
         markup=False,
     )
     for view, n in items.items():

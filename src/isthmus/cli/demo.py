@@ -23,6 +23,7 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.core.view import AUDIO, IMAGE, TEXT, Direction
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.core.contracts import Progress
@@ -103,8 +104,11 @@ def command(
     with progress_bar(quiet=as_json) as progress:
         name = _choose(data, progress, quiet=as_json)
         made = _run(name, seed, cache, progress)
+        progress("write report", 0, 2)
         place = made.space.save(folder / "space")
+        progress("write report", 1, 2)
         report = _report(made, folder / "report.html")
+        progress("write report", 2, 2)
     seconds = time.monotonic() - started
     if as_json:
         named = {"data": name, "space": str(place), "report": str(report)}
@@ -123,6 +127,7 @@ def _run(name: str, seed: int, cache: bool, progress: Progress) -> _Demo:
     from isthmus.space import evaluate
 
     store = default_cache() if cache else None
+    _read(name, progress)
     train, test = hold_out(_load(name), HELD_OUT, seed=seed)
     learned = prepare(through_text(train), cache=store, progress=progress)
     space = align(learned, seed=seed, cache=store, progress=progress)
@@ -183,6 +188,14 @@ def _load(name: str, languages: tuple[str, ...] | None = None) -> Dataset:
     known = load_encoder(default_for("text")).languages
     tags = languages or tuple(dict.fromkeys([*LANGUAGES, *known]))
     return load("tuxpaint", part="image-text-speech", languages=tags, pair_all=True)
+
+
+def _read(name: str, progress: Progress) -> None:
+    """Read every choice of languages that is needed later, so that a bar shows it."""
+    choices = [None, *((language,) for language in _own_language(name))]
+    for done, languages in enumerate(choices, start=1):
+        _load(name, languages) if languages else _load(name)
+        progress("read data", done, len(choices))
 
 
 def _own_language(name: str) -> list[str]:
@@ -257,14 +270,14 @@ def _captions(name: str, test: Dataset, seed: int, count: int = 2) -> list[tuple
 
 
 def _print(made: _Demo) -> None:
-    from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.cli.tables import directions_table, note
 
     console = out()
     chosen = "" if made.chosen is None else f" by [bold]{made.chosen.label}[/]"
     console.print(f"Joined {' + '.join(made.space.views)}{chosen}")
-    title = f"{len(made.test)} held-out records"
+    title = count(len(made.test), "held-out record")
     console.print(directions_table(title, made.found, emergent=frozenset(made.emergent)))
-    console.print(NOTE)
+    console.print(note())
     console.print("* no training record had both views")
     for language, figures in made.by_language.items():
         parts = ", ".join(f"{way} R@10 {row.r10:.3f}" for way, row in figures.items())

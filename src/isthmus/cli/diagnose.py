@@ -26,6 +26,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.view import ViewPair
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +101,7 @@ def command(
 
 def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
     console = out()
-    console.print(f"[bold]{shown(found.name)}[/]: {len(found.encoded.pairs):,} records")
+    console.print(f"[bold]{shown(found.name)}[/]: {count(len(found.encoded.pairs), 'record')}")
     details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
     for part, head in _HEADS.items():
         if not said[part]:

@@ -23,12 +23,15 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
 )
+from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
-from isthmus.core.view import TEXT
+from isthmus.core.paths import why_missing
+from isthmus.core.view import TEXT, no_view
+from isthmus.core.wording import count
 from isthmus.media.sniff import sniff_path
 from isthmus.media.source import is_file, walk
-from isthmus.tasks.retrieval.views import view_meant
+from isthmus.tasks.retrieval.views import WayOut, view_meant
 
 
 def command(
@@ -54,6 +57,7 @@ def command(
     """
     from isthmus.pipeline import default_cache
 
+    check_order(space, inputs)
     if output is None and not as_json:
         raise InputError(
             "name a file for the vectors with --out FILE.npz, or print them with --json"
@@ -83,7 +87,7 @@ def command(
         print_json({**document, "rows": rows if output is None else len(rows)})
     else:
         list_left_out(left_out)
-        out().print(f"{len(vectors)} vectors of {loaded.dim} dimensions in {output}")
+        out().print(f"{count(len(vectors), 'vector')} of {loaded.dim} dimensions in {output}")
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -92,11 +96,10 @@ def _inputs(
     space: spaces.Space, inputs: Sequence[str], view: str | None
 ) -> tuple[str, list[str | Path]]:
     """The view that is meant, and the texts or files that belong to it."""
-    way_out = "say which one is meant: --view {shell}"
     if view is None:
-        view = view_meant(space, TEXT, way_out=way_out)
+        view = view_meant(space, TEXT, way_out=WayOut("is meant", "view", "--view"))
     elif view not in space.views:
-        raise InputError(f"the space has no view {view!r}; its views are {', '.join(space.views)}")
+        raise no_view(view, space.views)
     modality = space.modalities[view]
     if modality != TEXT:
         return view, list(_files(inputs, modality))
@@ -133,7 +136,7 @@ def _files(inputs: Sequence[str], modality: str) -> list[Path]:
     for text in inputs:
         path = Path(text).expanduser()
         if not path.exists():
-            raise InputError(f"there is no file or folder {text!r}")
+            raise InputError(f"there is no file or folder {text!r}.{why_missing(text)}")
         files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
     if not files:
         raise InputError(f"{', '.join(inputs)}: there is no {modality} in it")

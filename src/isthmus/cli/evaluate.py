@@ -16,6 +16,7 @@ from isthmus.cli.console import (
     TRUST_OPTION,
     allow_megapixels,
     check_output,
+    err,
     list_left_out,
     out,
     print_json,
@@ -23,6 +24,7 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.cli.loading import load_data
+from isthmus.cli.opening import check_order
 from isthmus.core.errors import DataError
 
 
@@ -43,10 +45,12 @@ def command(
 
     Use records that the space did not learn from. Otherwise the numbers are too good.
     """
-    from isthmus.cli.tables import NOTE, directions_table
+    from isthmus.cli.tables import directions_table, note
     from isthmus.pipeline import default_cache, prepare
     from isthmus.space import Space, evaluate
+    from isthmus.space.evaluate import share_learned
 
+    check_order(space, [data])
     check_output(report)
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())
@@ -64,6 +68,7 @@ def command(
             dataset, encoders, cache=default_cache() if cache else None, progress=progress
         )
     found = evaluate(loaded.heads, loaded.banks, ready.pairs, csls_strength=loaded.csls_strength)
+    learned = share_learned(loaded.heads, loaded.banks, ready.pairs)
     left_out = rows_of(ready.failures)
     emergent = frozenset(loaded.emergent(found.directions))
     title = f"{space.name} on {dataset.name}"
@@ -72,12 +77,17 @@ def command(
 
         report_on(report, loaded, ready.pairs, dataset, title=title, evaluation=found, seed=seed)
     if as_json:
-        named = {"space": str(space), "data": dataset.name}
+        named = {"space": str(space), "data": dataset.name, "learned_from": learned}
         print_json({**named, **found.to_json(), "left_out": left_out})
         return
     console = out()
     console.print(directions_table(title, found, None, emergent))
-    console.print(NOTE)
+    console.print(note())
+    if learned:
+        err().print(
+            f"[yellow]The space learned from {learned:.0%} of these records, so the figures are "
+            "too good. Measure it on records that it has not seen.[/]"
+        )
     if emergent:
         console.print("* no training record had both views")
     list_left_out(left_out)

@@ -24,7 +24,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, no_view
 from isthmus.media.source import is_file, item_from_path
 from isthmus.tasks.retrieval.typed import STORED, looks_like_a_path, missing_file, unquote
 
@@ -115,7 +115,7 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
     if given.startswith(STORED):
         return given.removeprefix(STORED)
     if view is not None and view not in known:
-        raise InputError(f"the space has no view {view!r}; its views are {', '.join(known)}")
+        raise no_view(view, known)
     modality = None if view is None else known[view]
     if modality == TEXT or (modality is None and not is_file(given)):
         inner = unquote(given) if modality is None else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,17 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    shown,
 )
 from isthmus.cli.opening import open_store
+from isthmus.core.wording import count
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
     from isthmus.tasks.retrieval.plan import Plan
 
 _SHOWN = 5
+_GONE = "files are gone, and their items are kept and marked"
 _M_ARENA_MAX = -8
 """Of ``mallopt`` in glibc."""
 
@@ -86,9 +90,9 @@ def command(
         if as_json:
             print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
         else:
-            _say(report, opened)
+            _say(report, opened, chosen)
         if watch:
-            _follow(opened, paths, lambda: chosen.add(opened, retry=False, quiet=True), as_json)
+            _follow(opened, chosen, as_json)
     if report.broken:
         raise typer.Exit(EXIT_PARTLY)
 
@@ -101,6 +105,18 @@ class _Chosen:
     include: Sequence[str]
     exclude: Sequence[str]
     views: Sequence[str]
+
+    def nothing(self) -> str:
+        """Why there is no file, as far as what was typed tells."""
+        where = ", ".join(self.paths)
+        if not (self.include or self.exclude):
+            return f"There are no files to index in {where}. Hidden files are ignored."
+        asked = [f"--include {shlex.quote(each)}" for each in self.include]
+        asked += [f"--exclude {shlex.quote(each)}" for each in self.exclude]
+        return (
+            f"No file in {where} is left by {' '.join(asked)}. A pattern is a whole name, in which "
+            "* stands for any letters: --include '*.png'"
+        )
 
     def plan(self, store: Store, *, retry: bool) -> Plan:
         """What there is to do."""
@@ -135,33 +151,37 @@ def _one_arena() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def _say(report: IndexReport, store: Store) -> None:
+def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     """What was done, in words."""
     console = out()
     if report.seen_nothing:
-        console.print("There are no files to index. Hidden files are ignored.")
+        console.print(shown(chosen.nothing()))
         return
     rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
     console.print(
-        f"Added {len(report.added):,} items in {report.seconds:.1f} s{rate}; "
-        f"{report.unchanged:,} files unchanged. The store now holds {len(store):,} items."
+        f"Added {count(len(report.added), 'item')} in {report.seconds:.1f} s{rate}; "
+        f"{count(report.unchanged, 'file')} unchanged. "
+        f"The store now holds {count(len(store), 'item')}."
     )
-    _list("moved", [f"{a}  (was {b})" for a, b in report.moved])
-    _list("copies of other files", [f"{a}  =  {b}" for a, b in report.copies])
-    _list("near-duplicates", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
+    _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
+    _list(
+        "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"
+    )
+    _list("near-duplicate", [f"{a}  ≈  {b}  ({c:.3f})" for a, b, c in report.near])
     moved = {old for _, old in report.moved}
     gone = [path for path in report.gone if path not in moved]
-    _list("gone; their items are kept and marked", gone)
+    _list("file is gone, and its item is kept and marked", gone, _GONE)
     if report.unsupported:
         kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
         console.print(
-            f"{len(report.unsupported)} files have a format that isthmus does not read: {kinds}"
+            f"{count(len(report.unsupported), 'file has', 'files have')}"
+            f" a format that isthmus does not read: {kinds}"
         )
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 
 
-def _list(what: str, lines: Sequence[str]) -> None:
-    list_some(out(), f"{len(lines)} {what}:", lines, show=_SHOWN)
+def _list(what: str, lines: Sequence[str], plural: str | None = None) -> None:
+    list_some(out(), f"{count(len(lines), what, plural)}:", lines, show=_SHOWN)
 
 
 def _say_plan(todo: Plan, as_json: bool) -> None:
@@ -178,26 +198,24 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
         )
         return
     out().print(
-        f"The command would read {len(todo.fresh):,} new or changed files "
-        f"({size / 1e6:,.1f} MB) and mark {len(todo.gone)} as gone. {todo.unchanged:,} files are "
-        "unchanged. Nothing was written."
+        f"The command would read {count(len(todo.fresh), 'new or changed file')} "
+        f"({size / 1e6:,.1f} MB) and mark {len(todo.gone)} as gone. "
+        f"{count(todo.unchanged, 'file is', 'files are')} unchanged. Nothing was written."
     )
-    _list("new or changed", [str(found.path) for found in todo.fresh])
+    _list("new or changed file", [str(found.path) for found in todo.fresh], "new or changed files")
     list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
 
 
-def _follow(
-    store: Store, paths: Sequence[str], add: Callable[[], IndexReport], as_json: bool
-) -> None:
+def _follow(store: Store, chosen: _Chosen, as_json: bool) -> None:
     """Index again whenever something changes under the paths."""
     from isthmus.core.extras import require
 
     watchfiles = require("watchfiles", extra="store", purpose="--watch")
     if not as_json:
         out().print("Watching for changes. Press Ctrl-C to stop.")
-    for _ in watchfiles.watch(*paths, raise_interrupt=True, debounce=1000):
-        report = add()
+    for _ in watchfiles.watch(*chosen.paths, raise_interrupt=True, debounce=1000):
+        report = chosen.add(store, retry=False, quiet=True)
         if as_json:
             print_json(report.to_json())
         elif report.added or report.gone or report.moved or report.dropped:
-            _say(report, store)
+            _say(report, store, chosen)

@@ -29,7 +29,8 @@ def load_data(
     """
     from isthmus.pipeline.prepared import load_for
 
-    named = dict(parse_named(columns or (), "--column", "NAME=VIEW:MODALITY"))
+    form, example = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
+    named = dict(parse_named(columns or (), "--column", form, example=example))
     more = {"columns": named} if named else {}
     return load_for(data, modalities or {}, **parse_options(options or (), "--data-option"), **more)
 
@@ -37,7 +38,8 @@ def load_data(
 def parse_encoders(given: Sequence[str] | None) -> dict[str, list[str]]:
     """Encoders by view from ``VIEW=ID`` texts, several a view in the order given."""
     named: dict[str, list[str]] = {}
-    for view, name in parse_named(given or (), "--encoder", "VIEW=ID"):
+    example = "text=universal"
+    for view, name in parse_named(given or (), "--encoder", "VIEW=ID", example=example):
         named.setdefault(view, []).append(name)
     return named
 

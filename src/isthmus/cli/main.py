@@ -20,6 +20,7 @@ from isthmus.cli import (
     store,
 )
 from isthmus.cli.console import guarded
+from isthmus.cli.usage import example
 from isthmus.core.version import __version__
 
 app = typer.Typer(
@@ -29,18 +30,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.command)
-app.command("diagnose")(diagnose.command)
-app.command("align")(align.command)
-app.command("eval")(evaluate.command)
-app.command("embed")(embed.command)
-app.command("index")(index.command)
-app.command("search")(search.command)
-app.command("explain")(explain.command)
-app.command("serve")(serve.command)
-app.command("status")(store.status)
-app.command("forget")(store.forget)
-app.command("doctor")(store.doctor)
+app.command("demo", epilog=example("demo"))(demo.command)
+app.command("diagnose", epilog=example("diagnose"))(diagnose.command)
+app.command("align", epilog=example("align"))(align.command)
+app.command("eval", epilog=example("eval"))(evaluate.command)
+app.command("embed", epilog=example("embed"))(embed.command)
+app.command("index", epilog=example("index"))(index.command)
+app.command("search", epilog=example("search"))(search.command)
+app.command("explain", epilog=example("explain"))(explain.command)
+app.command("serve", epilog=example("serve"))(serve.command)
+app.command("status", epilog=example("status"))(store.status)
+app.command("forget", epilog=example("forget"))(store.forget)
+app.command("doctor", epilog=example("doctor"))(store.doctor)
 app.add_typer(data.app, name="data")
 
 

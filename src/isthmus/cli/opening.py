@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from isthmus import space as spaces
 from isthmus import tasks
-from isthmus.core.errors import ArtifactError
+from isthmus.core.artifact import DOCUMENT
+from isthmus.core.errors import InputError
+from isthmus.tasks.retrieval.given import no_store
 
 
 def has_store(folder: Path | None) -> bool:
@@ -35,13 +39,29 @@ def open_store(
     """
     place, there = folder or tasks.default_store(), has_store(folder)
     if not there and not create:
-        raise ArtifactError(
-            f"there is no store in {place}; make one with: isthmus index PATHS"
-            + (f" --store {place}" if folder else "")
-        )
+        raise no_store(place, default=folder is None)
     known = trust or ()
     if space is None:
         made = None if there else spaces.Space.load("starter")
     else:
         made = spaces.Space.load(space, trust=known)
     return tasks.Store.open(place, made, trust=known)
+
+
+def check_order(space: Path, others: Sequence[str]) -> None:
+    """Refuse a command whose space does not come first.
+
+    Args:
+        space: The first argument.
+        others: The other ones.
+
+    Raises:
+        InputError: If one of the others is a space, and the first is none.
+    """
+    if (space / DOCUMENT).is_file() or str(space) == "starter":
+        return
+    for other in others:
+        if (Path(other) / DOCUMENT).is_file() or other == "starter":
+            turned = {str(space): other, other: str(space)}
+            typed = shlex.join(["isthmus", *(turned.get(word, word) for word in sys.argv[1:])])
+            raise InputError(f"the space comes first, and {space} is none. Write: {typed}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +66,7 @@ def command(
     If nothing matches, the command ends with exit code 5.
     """
     allow_megapixels(max_megapixels)
+    _note_folder(query)
     if any(map(is_file, query)):
         from isthmus.pipeline import WORKERS
 
@@ -76,6 +80,16 @@ def command(
         _say(results, empty=empty, nearest=nearest, thumbnails=thumbnails)
     if results.nothing:
         raise typer.Exit(EXIT_NOTHING)
+
+
+def _note_folder(query: Sequence[str]) -> None:
+    """Tell who typed a folder that its name is read as words."""
+    typed = " ".join(query)
+    if len(typed) < os.pathconf("/", "PC_PATH_MAX") and Path(typed).expanduser().is_dir():
+        err().print(
+            f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "
+            f"read as words. To make a folder searchable: isthmus index {shown(shlex.quote(typed))}"
+        )
 
 
 def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | None) -> None:
@@ -119,7 +133,6 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
 def _thumbnails(wanted: bool | None) -> bool:
     """Whether to draw pictures: where asked for, else where the terminal has true pixels."""
     import logging
-    import os
     import sys
 
     terminal = sys.stdout.isatty()

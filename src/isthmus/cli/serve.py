@@ -18,6 +18,7 @@ from isthmus.cli.console import (
     out,
 )
 from isthmus.core.errors import InputError
+from isthmus.core.wording import count, speaking
 
 
 def command(
@@ -67,7 +68,7 @@ def command(
         settings = replace(settings, roots=(Path.home(),))
 
     def ready(address: str) -> None:
-        out().print(f"Serving {opened.folder}, {len(opened):,} items, on {address}")
+        out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")
         err().print("[dim]Press Ctrl-C to stop.[/]")
         if open_page:
             typer.launch(address)
@@ -84,4 +85,5 @@ def command(
         err().print("[dim]Loading models…[/]")
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server
             opened.space.encoder(view)
-        serve(opened, settings, ready=ready)
+        with speaking("python"):  # its callers use the names of the API, which are those of Python
+            serve(opened, settings, ready=ready)

@@ -21,6 +21,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.view import View
+from isthmus.core.wording import count
 from isthmus.media.formats import EXTRA, unavailable
 
 _SHOWN = 20
@@ -60,7 +61,7 @@ def status(
     )
     console.print(f"{folder}: {items or 'nothing yet'}", markup=False)
     console.print(
-        f"{counts.files:,} files known, {counts.failed} could not be used, "
+        f"{count(counts.files, 'file')} known, {counts.failed} could not be used, "
         f"{counts.gone} no longer there"
     )
     for name, lines in lists.items():
@@ -104,9 +105,8 @@ def doctor(
         hint = f"; repair what can be repaired with: {way}" if left and not repair else ""
         if left and repair:
             hint = "; what is left cannot be repaired: index your files into a new store"
-        out().print(
-            f"{folder}: {f'{len(left)} damages left{hint}' if left else f'no damage found{more}'}"
-        )
+        state = f"{count(len(left), 'damage')} left{hint}" if left else f"no damage found{more}"
+        out().print(f"{folder}: {state}")
         if missing:
             out().print(
                 f"Formats that need more packages: {', '.join(missing)}; run: "
@@ -141,6 +141,6 @@ def forget(
     if as_json:
         print_json({**done.to_json(), "items": left})
         return
-    out().print(f"Removed {len(done):,} items; the store now holds {left:,}.")
+    out().print(f"Removed {count(len(done), 'item')}; the store now holds {left:,}.")
     lines = [f"{path}  =  {other}" for path, other in done.kept]
     list_some(out(), f"{len(lines)} kept, because another file holds the same:", lines, show=_SHOWN)

@@ -55,11 +55,17 @@ def directions_table(
     return table
 
 
-NOTE = (
-    "Recall and median rank use the instance read-out; mAP by group uses the semantic read-out. "
-    "The columns chance and shuffled show R@10."
-)
-"""What a reader of the table has to know."""
+def note(*, shuffled: bool = False) -> str:
+    """What a reader of the table has to know.
+
+    Args:
+        shuffled: Whether it has that column.
+    """
+    columns = "columns chance and shuffled show" if shuffled else "column chance shows"
+    return (
+        "Recall and median rank use the instance read-out; mAP by group uses the semantic "
+        f"read-out. The {columns} R@10."
+    )
 
 
 def _share(value: float | Spread | None, *, spread: bool = True) -> str:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from isthmus.core.wording import did_you_mean
+
 
 def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """The ``__getattr__`` of a package.
@@ -25,7 +27,8 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
 
     def get(name: str) -> object:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            hint = did_you_mean(name, homes)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}.{hint}")
         module, _, attribute = homes[name].partition(":")
         value: object = getattr(import_module(module), attribute or name)
         setattr(sys.modules[package], name, value)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 from isthmus.core.errors import InputError
 
 Scalar = int | float | bool | str
+_DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)?")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
@@ -34,13 +37,20 @@ def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
     return options
 
 
-def parse_named(pairs: Iterable[str], what: str, form: str = "NAME=VALUE") -> list[tuple[str, str]]:
+def parse_named(
+    pairs: Iterable[str],
+    what: str,
+    form: str = "NAME=VALUE",
+    *,
+    example: str = "",
+) -> list[tuple[str, str]]:
     """``NAME=VALUE`` texts as they are; a name may be anything that holds no ``=``.
 
     Args:
         pairs: The texts.
         what: Who takes them, for the message.
         form: How they are written, for the message.
+        example: One that works.
 
     Raises:
         InputError: If a text is not of that form.
@@ -50,16 +60,17 @@ def parse_named(pairs: Iterable[str], what: str, form: str = "NAME=VALUE") -> li
         [('EEG–left', 'mfcc')]
     """
     found = []
+    more = f". Write, for example: {what} {example}" if example else ""
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise InputError(f"{what} needs {form}, got {pair!r}")
+            raise InputError(f"{what} needs {form}, got {pair!r}{more}")
         found.append((name, value))
     return found
 
 
 def parse_seconds(text: str, what: str) -> float:
-    """A duration as seconds: ``"30s"``, ``"5m"``, ``"1.5h"``; a bare number is seconds.
+    """A duration as seconds: ``"30s"``, ``"5m"``, ``"1.5 hours"``; a bare number is seconds.
 
     Args:
         text: What the user wrote.
@@ -69,16 +80,12 @@ def parse_seconds(text: str, what: str) -> float:
         InputError: If it is no positive duration.
 
     Example:
-        >>> parse_seconds("1.5m", "--budget")
-        90.0
+        >>> parse_seconds("1.5m", "--budget"), parse_seconds("5 minutes", "--budget")
+        (90.0, 300.0)
     """
-    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
-    unit = units.get(text[-1:], 1.0)
-    try:
-        seconds = float(text[:-1] if text[-1:] in units else text) * unit
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
+    parts = _DURATION.fullmatch(text.strip().lower())
+    seconds = float(parts[1]) * _UNITS[(parts[2] or "s")[0]] if parts else 0.0
+    if not seconds > 0 or math.isinf(seconds):
         raise InputError(f"{what} needs a time such as 30s, 5m or 1h, got {text!r}")
     return seconds
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
-from isthmus.core.validate import as_matrix, check_vectors
+from isthmus.core.validate import as_matrix, check_kind, check_vectors
+from isthmus.core.wording import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,13 @@ class PairedVectors:
     groups: Array | None = None
 
     def __post_init__(self) -> None:
+        check_kind(
+            self.vectors,
+            Mapping,
+            "vectors",
+            need="a mapping by view",
+            example="{'sensor': sensors, 'label': labels}",
+        )
         if not self.vectors:
             raise DataError("need vectors of at least one view, got none")
         if unknown := [m for m in self.present if m not in self.vectors]:
@@ -63,9 +71,9 @@ class PairedVectors:
         object.__setattr__(self, "present", present)
         object.__setattr__(self, "ids", list(self.ids))
         if self.ids and len(self.ids) != n:
-            raise DataError(f"{len(self.ids)} ids for {n} rows")
+            raise DataError(f"{count(len(self.ids), 'id')} for {count(n, 'row')}")
         if self.groups is not None and len(self.groups) != n:
-            raise DataError(f"{len(self.groups)} group labels for {n} rows")
+            raise DataError(f"{count(len(self.groups), 'group label')} for {count(n, 'row')}")
 
     def __len__(self) -> int:
         return len(next(iter(self.vectors.values())))

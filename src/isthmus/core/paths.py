@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from isthmus.core.wording import did_you_mean
+
 
 def cache_dir() -> Path:
     """Vectors and exported models: ``$ISTHMUS_CACHE``, else the platform's cache folder."""
@@ -23,3 +25,21 @@ def _folder(variable: str, function: str) -> Path:
 
     path: Path = getattr(platformdirs, function)("isthmus", appauthor=False)
     return path
+
+
+def why_missing(path: str | Path) -> str:
+    """Why a user may find nothing at a path, to put behind a sentence that says so; may be empty.
+
+    Args:
+        path: As typed.
+    """
+    text = str(path)
+    if text.startswith(("http:/", "https:/", "ftp:/", "s3:/")):
+        return " isthmus reads only files on this machine, so download it first."
+    wanted = Path(text).expanduser()
+    try:
+        near = [each.name for each in wanted.parent.iterdir()]
+    except OSError:
+        return f" There is no folder {str(wanted.parent)!r} either."
+    hint = did_you_mean(wanted.name, near)
+    return hint and did_you_mean(text, [str(wanted.parent / each) for each in near])

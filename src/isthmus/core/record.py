@@ -9,11 +9,15 @@ from functools import cached_property
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import MODALITIES
+from isthmus.core.wording import kind_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """One row of a data set: at most one item per view, any of them missing.
+
+    Raises:
+        DataError: If something else than a :class:`MediaItem` is among the items.
 
     Attributes:
         id: Unique within its data set.
@@ -28,6 +32,15 @@ class Record:
     group: str | None = None
     split: str | None = None
     language: str | None = None
+
+    def __post_init__(self) -> None:
+        for view, item in self.items.items():
+            if not isinstance(item, MediaItem):
+                raise DataError(
+                    f"record {self.id!r}: {view} needs a MediaItem, got {kind_of(item)}. Write: "
+                    "MediaItem.from_text('a red kangaroo'), or "
+                    "MediaItem.from_path(Path('photo.jpg'), 'image')"
+                )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ This is own code because with entry points any installed package could change wh
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from isthmus.core.errors import InputError, UntrustedError
+from isthmus.core.wording import did_you_mean, way
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Registry(Generic[T]):
             raise UntrustedError(
                 f"{self.kind} {name!r} is code of the package {package!r}, which you have not "
                 "trusted, so nothing was imported or run. If you know this package and trust it, "
-                f"say so: --trust {package}, or trust=[{package!r}] in Python"
+                "say so: " + way(python=f"trust=[{package!r}]", shell=f"--trust {package}")
             )
 
     def get(self, name: str, *, trust: Sequence[str] | None = None) -> T:
@@ -96,7 +96,11 @@ class Registry(Generic[T]):
         except ModuleNotFoundError as error:
             if error.name is None or not (module + ".").startswith(error.name + "."):
                 raise
-            raise InputError(f"{self.kind} {name!r}: there is no module {error.name!r}") from error
+            raise InputError(
+                f"{self.kind} {name!r}: there is no module {error.name!r}; install the package "
+                f"that brings it (pip install NAME), or let Python find its folder: "
+                "PYTHONPATH=FOLDER"
+            ) from error
         try:
             value = getattr(found, attribute)
         except AttributeError as error:
@@ -130,9 +134,9 @@ class Registry(Generic[T]):
             )
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self._targets, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return f"unknown {self.kind} {name!r:.200}.{hint} Known: {', '.join(self.names())}"
+        hint = did_you_mean(name, self._targets)
+        own = "; or name your own as 'package.module:Class'" if self._contract else ""
+        return f"unknown {self.kind} {name!r:.200}.{hint} Known: {', '.join(self.names())}{own}"
 
     def describe(self) -> dict[str, Any]:
         """Ids and targets, for ``--json`` listings."""

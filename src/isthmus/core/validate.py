@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, InputError, VectorError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.wording import kind_of
 
 T = TypeVar("T")
 
@@ -26,6 +27,42 @@ def check_dim(dim: int, name: str) -> int:
     if dim > MOST_DIMENSIONS:
         raise InputError(f"{name}: a dimension of {dim} is too large, at most {MOST_DIMENSIONS}")
     return dim
+
+
+def check_kind(
+    thing: object, kinds: type | tuple[type, ...], name: str, *, need: str, example: str
+) -> None:
+    """Refuse an argument of another kind before it fails deeper down.
+
+    Args:
+        thing: What was given.
+        kinds: What it may be.
+        name: Of the argument, for the message.
+        need: What it may be, in words.
+        example: A call that works.
+
+    Raises:
+        InputError: If it is of none of these kinds.
+
+    Example:
+        >>> check_kind([3], str, "a space", need="its folder", example="load('a')")
+        Traceback (most recent call last):
+        isthmus.core.errors.InputError: a space: need its folder, got a list. Write: load('a')
+    """
+    if not isinstance(thing, kinds) or (isinstance(thing, bool) and kinds is not bool):
+        raise InputError(f"{name}: need {need}, got {kind_of(thing)}. Write: {example}")
+
+
+def several(given: T | Iterable[T], single: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
+    """One or several of a kind as a tuple; a text is one thing, and not its letters.
+
+    Example:
+        >>> several("*.jpg", str), several(["a", "b"], str)
+        (('*.jpg',), ('a', 'b'))
+    """
+    if isinstance(given, single):
+        return (given,)
+    return tuple(cast(Iterable[T], given))
 
 
 def as_matrix(x: object, *, name: str = "vectors") -> Array:
@@ -51,7 +88,8 @@ def as_matrix(x: object, *, name: str = "vectors") -> Array:
     except ValueError as error:
         raise VectorError(f"{name}: need rows of one length, got {error}") from error
     if array.dtype.kind not in "fiub":
-        raise VectorError(f"{name}: need numbers, got an array of dtype {array.dtype}")
+        what = "texts" if array.dtype.kind in "US" else f"an array of dtype {array.dtype}"
+        raise VectorError(f"{name}: need numbers, got {what}")
     if array.ndim == 1:
         array = array[None, :]
     if array.ndim != 2:

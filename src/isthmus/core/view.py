@@ -12,6 +12,7 @@ from itertools import permutations
 from typing import Self
 
 from isthmus.core.errors import InputError
+from isthmus.core.wording import did_you_mean, kind_of
 
 TEXT = "text"
 IMAGE = "image"
@@ -22,6 +23,13 @@ MEDIA_MODALITIES = (TEXT, IMAGE, AUDIO, VIDEO)
 """The modalities whose items are decoded and encoded."""
 MODALITIES = (*MEDIA_MODALITIES, VECTOR)
 """All modalities; the items of ``vector`` are native vectors already."""
+_MEANT = {
+    TEXT: ("caption", "captions", "words", "string", "title"),
+    IMAGE: ("picture", "pictures", "photo", "photos", "img"),
+    AUDIO: ("sound", "sounds", "music", "speech", "recording"),
+    VECTOR: ("embedding", "embeddings", "array"),
+}
+"""What else people call them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,8 +56,8 @@ class View:
             raise InputError("a view needs a name, got a blank one")
         if self.modality not in MODALITIES:
             raise InputError(
-                f"view {self.name!r}: there is no modality {self.modality!r}; "
-                f"choose one of {', '.join(MODALITIES)}"
+                f"view {self.name!r}: there is no modality {self.modality!r}; choose "
+                f"one of {', '.join(MODALITIES)}.{meant(self.modality, MODALITIES)}"
             )
 
     @classmethod
@@ -140,3 +148,33 @@ class ViewPair:
 def all_directions(views: Iterable[str]) -> list[Direction]:
     """Every direction between two different views."""
     return [Direction(a, b) for a, b in permutations(views, 2)]
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """``" Did you mean 'image'?"``; empty if none of the known names is near.
+
+    Example:
+        >>> meant("picture", ["text", "image"]), meant("texts", ["text", "image"])
+        (" Did you mean 'image'?", " Did you mean 'text'?")
+    """
+    names = list(known)
+    called = [each for each in names if name.lower() in _MEANT.get(each, ())]
+    return f" Did you mean {called[0]!r}?" if called else did_you_mean(name, names)
+
+
+def no_view(name: object, known: Iterable[str]) -> InputError:
+    """What to say where a space has no view of a name.
+
+    Args:
+        name: What was given.
+        known: Views of the space.
+    """
+    views = list(known)
+    if not isinstance(name, str):
+        return InputError(
+            f"need the name of a view as text, got {kind_of(name)}; the views of the space are "
+            f"{', '.join(views)}"
+        )
+    return InputError(
+        f"the space has no view {name!r}; its views are {', '.join(views)}.{meant(name, views)}"
+    )

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import DataError, MissingDataError
+from isthmus.core.paths import why_missing
 from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
+from isthmus.core.validate import check_kind
+from isthmus.core.wording import did_you_mean
 from isthmus.datasets.fetch import find, get
 
 __all__ = ["find", "get", "has_columns", "load", "names"]
@@ -32,6 +36,7 @@ _BY_SUFFIX = {
     ".tgz": "isthmus.datasets.webdataset:load",
     ".tar.gz": "isthmus.datasets.webdataset:load",
 }
+_PACKED = (".zip", ".7z", ".rar")
 _KINDS = "a folder, a table (.parquet .csv .tsv .jsonl .json) or a WebDataset .tar"
 
 
@@ -78,9 +83,18 @@ def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, 
     """What a data set is called, what loads it, and from where."""
     if isinstance(spec, str) and spec in _NAMED:
         return spec, _NAMED.get(spec), ()
+    check_kind(
+        spec,
+        (str, Path),
+        "a data set",
+        need="a name, or the path of a folder, a table or a tar",
+        example="load_dataset('shapes'), or load_dataset('my-folder')",
+    )
     path = Path(spec).expanduser()
     if not path.exists():
-        raise _unknown(spec, path)
+        raise _unknown(spec)
+    if what := _no_data(path):
+        raise DataError(f"{path} {what}; give {_KINDS}")
     if path.is_dir():
         target = "isthmus.datasets.folder:load"
     else:
@@ -99,20 +113,23 @@ def _call(
     wrong = [option for option in options if option not in signature.parameters]
     if wrong:
         known = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
-        raise DataError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known)}")
+        hint = did_you_mean(wrong[0], known)
+        raise DataError(f"{name} has no option {wrong[0]!r}; it has {', '.join(known)}.{hint}")
     return loader(*args, **options)
 
 
-def _unknown(spec: str | Path, path: Path) -> MissingDataError:
-    import difflib
+def _no_data(path: Path) -> str:
+    """What a place is that people take for a data set; empty if it may be one."""
+    if path.suffix.lower() in _PACKED:
+        return "is an archive that isthmus does not read. Unpack it, and give its folder"
+    if (path / DOCUMENT).is_file():
+        return "is a space, and not a data set"
+    return "is a store, and not a data set" if (path / "space" / DOCUMENT).is_file() else ""
 
-    text = str(spec)
-    near = difflib.get_close_matches(text, names(), n=1)
-    if not near and path.parent.is_dir():
-        close = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1)
-        near = [str(path.parent / close[0])] if close else []
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+
+def _unknown(spec: str | Path) -> MissingDataError:
+    hint = did_you_mean(spec, names()) or why_missing(spec)
     return MissingDataError(
-        f"there is no data set and no path {text!r}.{hint} "
+        f"there is no data set and no path {str(spec)!r}.{hint} "
         f"Names: {', '.join(names())}; or give {_KINDS}"
     )

@@ -15,8 +15,8 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
 from isthmus.core.view import TEXT
 from isthmus.media.limits import DEFAULT, Limits
-from isthmus.media.sniff import head_of, sniff
-from isthmus.media.source import item_from_path
+from isthmus.media.sniff import head_of, sniff, sniff_path
+from isthmus.media.source import is_file, item_from_path
 from isthmus.media.text import clean, decode_text
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -130,3 +130,20 @@ def vector_item(cell: Any, view: str, source: str, dims: dict[str, int]) -> Medi
 def reason(error: InputError) -> str:
     """What is wrong, without the name that a list of failures shows already."""
     return str(error)
+
+
+def guess(cell: object, folder: Path) -> str | None:
+    """The modality that a cell looks like: of the file that it names, else text; None if neither.
+
+    Args:
+        cell: Of a table.
+        folder: Of the table.
+    """
+    if not isinstance(cell, str) or cell.strip().replace(".", "", 1).isdigit():
+        return None
+    if not is_file(folder / cell.strip()):
+        return TEXT
+    try:
+        return sniff_path(folder / cell.strip())
+    except MediaError:
+        return None

@@ -17,6 +17,7 @@ from pathlib import Path
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import data_dir
+from isthmus.core.wording import did_you_mean
 
 _POLL_SECONDS = 0.2
 
@@ -158,7 +159,10 @@ def _run(name: str, command: list[str], folder: Path, tick: Callable[[], None] |
 
 def _source(name: str) -> Source:
     if name not in SOURCES:
-        raise DataError(f"{name!r} cannot be fetched; these can: {', '.join(sorted(SOURCES))}")
+        hint = did_you_mean(name, SOURCES)
+        raise DataError(
+            f"{name!r} cannot be fetched; these can: {', '.join(sorted(SOURCES))}.{hint}"
+        )
     return SOURCES[name]
 
 

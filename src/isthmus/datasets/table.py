@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
+from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
+from isthmus.core.wording import did_you_mean, way
 from isthmus.datasets._cells import read
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,
+    guess,
     path_item,
     text_item,
     vector_item,
@@ -75,6 +79,8 @@ def load(
         MissingExtraError: If Parquet is asked for without pyarrow.
     """
     path = Path(path)
+    example = "columns={'title': 'text', 'photo': 'image'}"
+    check_kind(columns or {}, Mapping, "columns", need="a mapping by column", example=example)
     collector = Collector(str(path))
     reader = _RowReader(path, columns or {}, Path(root or path.parent), collector)
     known = {*_ROLES, *map(str.lower, columns or {})}
@@ -100,6 +106,7 @@ class _RowReader:
         self._dims: dict[str, int] = {}
         self._unread: dict[str, list[str]] = {}
         self._seen: dict[str, None] = {}
+        self._first: dict[str, Any] = {}
         self._used = False
 
     def check(self) -> None:
@@ -110,12 +117,22 @@ class _RowReader:
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
         if lacking and self._seen:
-            raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}")
+            hint = did_you_mean(lacking[0], self._seen)
+            raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
         if self._seen and not self._used:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
-                "or audio, or say what they hold: columns={'title': 'text', 'reply': 'answer:text'}"
+                f"or audio, or say what they hold: {self._columns()}"
             )
+
+    def _columns(self) -> str:
+        """How to say what the columns of this table hold, as far as the first cells tell."""
+        guessed = {name: guess(cell, self._path.parent) for name, cell in self._first.items()}
+        roles = {name: role for name, role in guessed.items() if role} or {"title": TEXT}
+        return way(
+            python=f"isthmus.load_dataset({str(self._path)!r}, columns={roles})",
+            shell=" ".join(f"--column {shlex.quote(f'{a}={b}')}" for a, b in roles.items()),
+        )
 
     def record(
         self, row: str, cells: Sequence[tuple[str, Any]], prefix: str, split: str | None
@@ -129,6 +146,7 @@ class _RowReader:
             if _missing(cell):
                 continue
             if role is None:
+                self._first.setdefault(name, cell)
                 unread = self._unread.setdefault(name, [])
                 if len(unread) < _MOST_UNREAD:
                     unread.append(row)

@@ -17,7 +17,9 @@ from isthmus.core.document import from_document
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
+from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT
+from isthmus.core.wording import way
 from isthmus.encoders.joined import JoinedEncoder
 
 __all__ = [
@@ -118,6 +120,7 @@ def load(spec: str, **options: Any) -> Encoder:
         >>> load("color-hog").dim
         512
     """
+    check_kind(spec, str, "an encoder", need="its id", example="load_encoder('universal')")
     return resolve(spec, options)
 
 
@@ -167,6 +170,13 @@ def recipe_of(encoder: Encoder) -> Recipe | None:
 def _check_name(part: str, trust: Sequence[str] | None) -> None:
     """Refuse a name that must not be imported, before anything is."""
     name = part.partition("?")[0]
+    if name in DEFAULTS:
+        known = ", ".join(dict.fromkeys((DEFAULTS[name], CLASSICAL[name])))
+        raise InputError(
+            f"{name!r} is a modality, and not an encoder. Encoders that read {name}: {known}. "
+            "Name the view first: "
+            + way(python=f"{{{name!r}: {DEFAULTS[name]!r}}}", shell=f"-e {name}={DEFAULTS[name]}")
+        )
     scheme, colon, _ = name.partition(":")
     if colon and scheme in _SCHEMES:
         raise InputError(

@@ -76,7 +76,9 @@ class TfidfEncoder:
         """
         texts = [text for text in captions if text.strip()]
         if len(set(texts)) < 2:
-            raise InputError(f"tfidf needs two or more captions to fit, got {len(set(texts))}")
+            raise InputError(
+                f"tfidf needs two or more different captions to fit, got {len(set(texts))}"
+            )
         decomposition = require("sklearn.decomposition", extra="starter", purpose="'tfidf'")
         vectorizer = self._new_vectorizer()
         counts = vectorizer.fit_transform(texts)

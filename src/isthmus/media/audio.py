@@ -154,15 +154,14 @@ class _Reading:
         if seconds > most:
             raise MediaTooLargeError(
                 self.source,
-                f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts or raise "
-                "Limits(max_seconds=…)",
+                f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts",
             )
         samples = self._samples + frames * channels
         if samples > self._limits.max_samples:
             raise MediaTooLargeError(
                 self.source,
                 f"has {samples:,} samples, the limit is {self._limits.max_samples:,}; "
-                "use a lower sample rate, or raise Limits(max_samples=…)",
+                "use a lower sample rate, or cut it into parts",
             )
 
 

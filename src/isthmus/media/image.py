@@ -242,6 +242,5 @@ def _check_size(size: tuple[int, int], most: int, source: str) -> None:
         raise MediaTooLargeError(
             source,
             f"declares {width * height / 1e6:,.0f} megapixels, the limit is {most / 1e6:,.0f}; "
-            "make it smaller, or raise the limit with --max-megapixels "
-            "(in Python: Limits(max_pixels=…))",
+            "make it smaller, or raise the limit with --max-megapixels",
         )

@@ -54,7 +54,8 @@ def check_file(path: Path, source: str, limits: Limits) -> None:
     except OSError as error:
         raise _unreadable(source, error) from error
     if not path.is_file():
-        raise MediaError(source, "is not a regular file")
+        what = "is a folder, and no file" if path.is_dir() else "is not a regular file"
+        raise MediaError(source, what)
     check_size(size, source, limits)
 
 
@@ -65,8 +66,8 @@ def check_size(size: int, source: str, limits: Limits) -> None:
     if size > limits.max_file_bytes:
         raise MediaTooLargeError(
             source,
-            f"has {size:,} bytes, the limit is {limits.max_file_bytes:,} "
-            "(raise it with Limits(max_file_bytes=…))",
+            f"has {size:,} bytes, the limit is {limits.max_file_bytes:,}; make it smaller, or cut "
+            "it into parts",
         )
 
 

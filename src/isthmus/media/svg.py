@@ -206,5 +206,5 @@ def _inflate(data: bytes, source: str, limits: Limits) -> bytes:
 def _too_large(source: str, limit: int) -> MediaTooLargeError:
     return MediaTooLargeError(
         source,
-        f"has more than {limit:,} bytes of markup; simplify it or raise Limits(max_svg_bytes=…)",
+        f"has more than {limit:,} bytes of markup; simplify it, or save it as PNG",
     )

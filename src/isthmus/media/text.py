@@ -35,7 +35,7 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
         raise MediaTooLargeError(
             item.source,
             f"has {longest:,} characters, the limit is {limits.max_characters:,}; split it into "
-            "paragraphs, one item each, or raise Limits(max_characters=…)",
+            "paragraphs, one item each",
         )
     cleaned = tuple(text for part in parts if (text := clean(part)))
     if not cleaned:
@@ -72,7 +72,7 @@ def _read(item: MediaItem, limits: Limits) -> str:
         raise MediaTooLargeError(
             item.source,
             f"has more than {limits.max_characters:,} characters, which is the limit; split it "
-            "into paragraphs, one item each, or raise Limits(max_characters=…)",
+            "into paragraphs, one item each",
         )
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:

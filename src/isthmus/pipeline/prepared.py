@@ -17,8 +17,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
-from isthmus.core.validate import check_vectors
-from isthmus.core.view import VECTOR, View
+from isthmus.core.view import VECTOR, View, meant
 from isthmus.datasets import has_columns
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import default_for
@@ -26,6 +25,7 @@ from isthmus.encoders import load as load_encoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.encode import encode_records
+from isthmus.pipeline.given import check_data, check_encoders, vectors_of
 from isthmus.pipeline.splits import linked_groups
 
 Data = str | Path | Dataset | PairedVectors | Mapping[str, Array]
@@ -82,8 +82,10 @@ def prepare(
         cache: Of native vectors; None computes all anew.
         progress: Told as work is done.
     """
+    check_data(data)
+    check_encoders(encoders or {})
     if isinstance(data, Mapping):
-        data = PairedVectors({view: check_vectors(x, name=view) for view, x in data.items()})
+        data = vectors_of(data)
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
     given = {view: _loaded(named) for view, named in (encoders or {}).items()}
@@ -125,7 +127,10 @@ def _encoders(
 ) -> tuple[dict[str, Encoder], dict[str, str]]:
     if unknown := [view for view in given if view not in dataset.views]:
         has = ", ".join(f"{view} ({m})" for view, m in dataset.modalities.items())
-        raise DataError(f"an encoder was given for {unknown[0]}, but {dataset.name} has {has}")
+        hint = meant(unknown[0], dataset.views)
+        raise DataError(
+            f"an encoder was given for {unknown[0]}, but {dataset.name} has {has}.{hint}"
+        )
     chosen: dict[str, Encoder] = {}
     specs: dict[str, str] = {}
     for view, modality in dataset.modalities.items():
@@ -135,7 +140,8 @@ def _encoders(
         encoder = given.get(view) or load_encoder(default_for(modality))
         if encoder.modality != modality:
             raise DataError(
-                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}"
+                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}; "
+                f"its default encoder is {default_for(modality)}"
             )
         if isinstance(encoder, Fitted) and isinstance(name, str):
             # An object is as its owner left it.

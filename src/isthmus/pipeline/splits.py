@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import DataError
 from isthmus.core.record import Record
 from isthmus.core.rows import families
+from isthmus.core.wording import way
 
 FOLDS = 5
 
@@ -61,7 +62,7 @@ def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) 
             "all records belong to one group, by its label or because they share an item (for "
             "example the same caption), so no record can be held out. Give records different "
             "items, use more groups (each sub-folder is a group), or ignore the labels: "
-            "--no-groups, by_group=False"
+            + way(python="by_group=False", shell="--no-groups")
         )
     shuffled = np.random.default_rng(seed).permutation(len(names))
     largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import check_kind
 from isthmus.moments import Moments
 from isthmus.pipeline.cache import VectorCache
-from isthmus.pipeline.prepared import Data, Encoders, Prepared, prepare
+from isthmus.pipeline.prepared import VECTORS, Data, Encoders, Prepared, prepare
 from isthmus.selection.calibrate import calibrate, native_bank
 from isthmus.selection.candidates import Candidate, candidates
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
@@ -75,6 +77,7 @@ def align(
         DataError: If the records do not suffice.
         MissingDataError: If the data set is not on this machine.
     """
+    _check_asked(aligner, params, budget, seed)
     choices = candidates(aligner, readout=check_readout(readout), **dict(params or {}))
     ready = (
         data
@@ -93,6 +96,20 @@ def align(
     for view in space.views:
         space.attach(ready.encoders[view], view)
     return space
+
+
+def _check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
+    """Refuse settings of another kind before any work."""
+    example = "aligner='cca', params={'ridge': 3.0}"
+    check_kind(aligner, str, "aligner", need="the short id of one", example=example)
+    if params is not None:
+        check_kind(params, Mapping, "params", need="a mapping", example=example)
+    check_kind(seed, Integral, "seed", need="a whole number", example="seed=0")
+    if budget is not None:
+        need, example = "seconds as a number above 0", "budget=300"
+        check_kind(budget, Real, "budget", need=need, example=example)
+        if not cast(float, budget) > 0:
+            raise InputError(f"budget: need {need}, got {budget}. Write: {example}")
 
 
 def _key(
@@ -187,6 +204,11 @@ def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
     """The views that share records with another, and the rows that have one of them."""
     pairs = ready.pairs
     joined = {m for pair in direct_pairs(pairs) for m in pair}
+    if len(pairs.views) == 1 and set(ready.specs.values()) == {VECTORS}:
+        raise DataError(
+            f"there are vectors of {pairs.views[0]} alone; need two views or more, of which row i "
+            "belongs together: isthmus.align({'sensor': x, 'label': y})"
+        )
     if not joined:
         has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.views)
         raise DataError(

@@ -11,6 +11,7 @@ import isthmus.graph  # noqa: F401  registers the aligners of that layer
 from isthmus.aligners import ALIGNERS, Aligner, Ensemble, Search, Setting, make
 from isthmus.aligners.traits import Params, Value
 from isthmus.core.errors import InputError
+from isthmus.core.wording import way
 from isthmus.selection.folds import Weights
 from isthmus.space.readout import Readout
 
@@ -133,8 +134,8 @@ def candidates(
     if aligner == "auto":
         if params:
             raise InputError(
-                f"hyper-parameters {sorted(params)} can be set only for one aligner; name it with "
-                "aligner= or --aligner"
+                f"hyper-parameters {sorted(params)} can be set only for one aligner; name it, for "
+                "example " + way(python="aligner='cca'", shell="--aligner cca")
             )
         names = [
             name

@@ -12,6 +12,7 @@ from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.view import ViewPair
+from isthmus.core.wording import count
 from isthmus.moments import Moments
 from isthmus.selection.folds import Training, bank
 from isthmus.selection.measure import direct_pairs, held_out_scores
@@ -97,7 +98,7 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
     if any(p <= level for p in found.p_values.values()):
         return
     listed = ", ".join(
-        f"{pair} p={p:.2g} ({counts[pair]} pairs)" for pair, p in found.p_values.items()
+        f"{pair} p={p:.2g} ({count(counts[pair], 'pair')})" for pair, p in found.p_values.items()
     )
     raise NoSignalError(
         f"{name}: held-out pairs match no better than shuffled pairs ({listed}; needed p ≤ "

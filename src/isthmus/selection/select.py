@@ -13,6 +13,7 @@ from isthmus.aligners import Aligner, Setting
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count, way
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import FOLDS, fold_labels
 from isthmus.selection.candidates import (
@@ -200,7 +201,8 @@ def _check_enough(pairs: PairedVectors) -> None:
     paired = int((np.sum([pairs.present[m] for m in pairs.views], axis=0) > 1).sum())
     if paired < MIN_RECORDS:
         raise DataError(
-            f"{paired} records have two views or more, need at least {MIN_RECORDS} to hold "
+            f"{count(paired, 'record has', 'records have')}"
+            f" two views or more, need at least {MIN_RECORDS} to hold "
             "some out and to learn from the rest; add records, or fit an aligner by hand"
         )
 
@@ -286,6 +288,6 @@ def _measure_for(readout: Readout, pairs: PairedVectors) -> Measure:
     if not grouped(pairs):
         raise DataError(
             "to choose for the semantic read-out, every record needs a group, and some have none; "
-            'add groups, or use readout="instance"'
+            "add groups, or use " + way(python="readout='instance'", shell="--readout instance")
         )
     return average_precision

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError, IsthmusError
+from isthmus.core.wording import count
 from isthmus.tasks import IndexReport, SearchOptions, Store
 
 State = Literal["running", "done", "failed", "cancelled"]
@@ -152,7 +153,9 @@ class Jobs:
         try:
             run.report = self._store.add(run.paths, views=run.views, progress=run.progress)
             added, broken = len(run.report.added), len(run.report.broken)
-            run.message = f"{added} items added, {run.report.unchanged} files unchanged"
+            run.message = (
+                f"{count(added, 'item')} added, {count(run.report.unchanged, 'file')} unchanged"
+            )
             run.message += f", {broken} could not be used" if broken else ""
             run.state = "done"
         except _CancelledError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from isthmus.core.view import ViewPair
+from isthmus.core.wording import count
 from isthmus.space.evaluate import LEVEL
 from isthmus.space.report import AnyReport, Estimate, SpaceReport, StarterReport, StarterRow
 
@@ -40,11 +41,11 @@ def _sections(report: AnyReport | None) -> list[list[str]]:
 
 def _made_from(report: SpaceReport) -> list[str]:
     data = report.data
-    said = f"- Data: {data.name}, {data.records} records ({_pairs(data.pairs)})"
+    said = f"- Data: {data.name}, {count(data.records, 'record')} ({_pairs(data.pairs)})"
     lines = ["## Made from", "", said]
-    lines += [f"- {m}: `{e.id}`, {e.dim} dimensions" for m, e in report.encoders.items()]
+    lines += [f"- {m}: `{e.id}`, {count(e.dim, 'dimension')}" for m, e in report.encoders.items()]
     if data.left_out:
-        lines.append(f"- Left out: {len(data.left_out)} items that could not be used")
+        lines.append(f"- Left out: {count(len(data.left_out), 'item')} that could not be used")
     return lines
 
 

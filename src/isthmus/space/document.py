@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from isthmus.core.contracts import Head
 from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.paths import why_missing
 from isthmus.core.reading import reading
 from isthmus.core.validate import split_names
 from isthmus.core.view import Direction, View
+from isthmus.core.wording import way
 from isthmus.space.calibration import Calibration, Learned
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.report import AnyReport, read_report
@@ -90,13 +93,39 @@ class SpaceParts:
     native_banks: Mapping[str, F32]
 
 
+def _what_it_is(folder: Path) -> str:
+    """What is in a place that holds no space, and what to do; empty where that is not known."""
+    shell = "isthmus align DATA --out FOLDER"
+    if folder.is_file():
+        make = way(python="isthmus.align(data).save(folder)", shell=shell)
+        return f"is a file; a space is a folder. Make one with: {make}"
+    if not folder.exists():
+        shell = shell.replace("FOLDER", shlex.quote(str(folder)))
+        make = way(python=f"isthmus.align(data).save({str(folder)!r})", shell=shell)
+        return f"does not exist.{why_missing(folder)} Make a space with: {make}"
+    if not (folder / "space" / DOCUMENT).is_file():
+        return ""
+    typed = way(
+        python=f"isthmus.Store.open({str(folder)!r})", shell=f"--store {shlex.quote(str(folder))}"
+    )
+    return (
+        f"is a store, and not a space. The space that it was made with is {folder / 'space'}. "
+        f"A store is given as {typed}"
+    )
+
+
 def read_document(folder: Path) -> tuple[SpaceDocument, dict[str, Array]]:
     """The document of a space and its arrays.
 
     Raises:
         ArtifactError: If there is no space, or it does not have the parts of one.
     """
-    document, tensors = load_artifact(folder, KIND)
+    try:
+        document, tensors = load_artifact(folder, KIND)
+    except ArtifactError as error:
+        if what := _what_it_is(folder):
+            raise ArtifactError(f"{folder} {what}") from error
+        raise
     typed: Json = document
     return from_document(SpaceDocument, typed, f"{folder / DOCUMENT}: space"), tensors
 

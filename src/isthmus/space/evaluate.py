@@ -12,6 +12,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
+from isthmus.core.validate import check_kind
 from isthmus.core.view import Direction, ViewPair
 from isthmus.metrics import (
     alignment,
@@ -29,6 +30,9 @@ READOUTS: tuple[Readout, ...] = ("instance", "semantic")
 LEVEL = 0.01
 """A pair of views whose p-value is above this carries no alignment that can be shown."""
 _MIN_ROWS = 2
+_SAME = 0.9999
+"""Cosine from which two vectors of the space are one thing encoded twice: batches of other sizes
+change it by less than 1e-5."""
 MAX_GALLERY = 5000
 
 
@@ -55,6 +59,13 @@ def evaluate(
     Raises:
         DataError: If no two views share at least two records.
     """
+    check_kind(
+        heads,
+        Mapping,
+        "heads",
+        need="those of a space",
+        example="isthmus.evaluate(space.heads, space.banks, prepared.pairs)",
+    )
     directions: dict[Direction, Readouts[float]] = {}
     geometry: dict[ViewPair, Geometry[float]] = {}
     for a, b in combinations([m for m in pairs.views if m in heads], 2):
@@ -85,6 +96,34 @@ def evaluate(
             "files that belong together have the same name"
         )
     return Evaluation(directions, geometry)
+
+
+def share_learned(
+    heads: Mapping[str, Head], banks: Mapping[str, F32], pairs: PairedVectors
+) -> float:
+    """Which share of some records a space learned from, as far as its banks tell.
+
+    A record counts if the vectors of all its views are rows of the banks. Banks keep a part of
+    very many training records, so the true share may be larger. Ids would not do: rows of two
+    tables are called the same.
+
+    Args:
+        heads: By view.
+        banks: As for :func:`evaluate`.
+        pairs: The records.
+
+    Returns:
+        0…1, of the records that have two views or more.
+    """
+    views = [view for view in pairs.views if view in heads]
+    several = np.flatnonzero(sum(pairs.present[view].astype(int) for view in views) > 1)
+    rows = thin(several, MAX_GALLERY)
+    known = np.ones(len(rows), dtype=bool)
+    for view in views:
+        here = pairs.present[view][rows]
+        x = heads[view](pairs.vectors[view][rows[here]])
+        known[here] &= (x @ banks[view].T).max(axis=1, initial=-1.0) > _SAME
+    return float(known.mean()) if len(rows) else 0.0
 
 
 def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, top_k_mean
+from isthmus.core.wording import did_you_mean
 
 Readout = Literal["instance", "semantic"]
 NEIGHBOURS = 10
@@ -61,5 +62,7 @@ def score(
 def check_readout(readout: str) -> Readout:
     """The same, or a refusal if there is no such read-out."""
     if readout not in get_args(Readout):
-        raise InputError(f"readout must be one of {', '.join(get_args(Readout))}, got {readout!r}")
+        known = get_args(Readout)
+        hint = did_you_mean(readout, known)
+        raise InputError(f"readout must be one of {', '.join(known)}, got {readout!r}.{hint}")
     return cast(Readout, readout)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus.core.artifact import DOCUMENT, fingerprint, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
-from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, Array
 from isthmus.core.reading import reading
 from isthmus.core.registry import check_trust
-from isthmus.core.validate import check_vectors
-from isthmus.core.view import TEXT, Direction, View
-from isthmus.media.source import item_from_path
+from isthmus.core.validate import check_kind, check_vectors
+from isthmus.core.view import Direction, View, no_view
+from isthmus.core.wording import count, did_you_mean
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
@@ -27,6 +26,19 @@ from isthmus.space.document import KIND, read_parts
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
 from isthmus.space.report import AnyReport, write_report
+from isthmus.space.things import Thing, as_items
+
+_STORE = " A store searches: isthmus.Store.open('my-store', space), then store.{}"
+_ELSEWHERE = {
+    "search": _STORE.format("search('a red kangaroo')"),
+    "add": _STORE.format("add('photos/')"),
+    "index": _STORE.format("add('photos/')"),
+    "explain": _STORE.format("explain('a red kangaroo', item)"),
+    "encode": " Write: space.embed(things, view)",
+    "open": " Write: isthmus.Space.load('my-space')",
+    "align": " Write: isthmus.align(data)",
+}
+"""What people look for in a space, and where it is."""
 
 
 class Space:
@@ -70,7 +82,8 @@ class Space:
         for m, names in self.bank_ids.items():
             if names and len(names) != len(self.banks[m]):
                 raise DataError(
-                    f"the bank of {m} has {len(self.banks[m])} rows, but {len(names)} ids; give "
+                    f"the bank of {m} has {count(len(self.banks[m]), 'row')}, but "
+                    f"{count(len(names), 'id')}; give "
                     "one id a row, or none"
                 )
         self.calibration = dict(calibration or {})
@@ -147,7 +160,7 @@ class Space:
 
     def embed(
         self,
-        things: Sequence[str | Path | MediaItem | Array],
+        things: Thing | Iterable[Thing],
         view: str,
         *,
         cache: vector_cache.VectorCache | None = None,
@@ -156,7 +169,8 @@ class Space:
         """Texts, files or vectors to unit vectors of the space.
 
         Args:
-            things: Strings are texts where the view's modality is text, else paths.
+            things: One, or several: texts where the view's modality is text, else paths, bytes of
+                files, pictures of Pillow or items. For a view of vectors, a matrix ``(n, dim)``.
             view: Which view they are of; never guessed.
             cache: Of native vectors.
             progress: Told as batches finish.
@@ -164,9 +178,19 @@ class Space:
         Returns:
             Rows ``(n, k)``, with ``native`` vectors beside them; what could not be used is listed
             in ``failures`` and its row is zero.
+
+        Raises:
+            InputError: If the space has no such view, or a thing is of another kind.
+            VectorError: If a vector has another dimension than the view.
         """
+        if isinstance(things, str) and things in self.views and view not in self.views:
+            raise InputError(
+                "embed needs things first and then their view. Write: "
+                f"space.embed({view!r:.60}, {things!r})"
+            )
         self._known(view)
-        items = [as_item(thing, self.encoders[view].modality) for thing in things]
+        ref = self.encoders[view]
+        items = as_items(things, ref.modality, ref.dim)
         native = encode_items(items, self.encoder(view), cache=cache, progress=progress, name=view)
         out = np.zeros((len(items), self.dim), dtype=np.float32)
         if native.ok.any():
@@ -187,8 +211,7 @@ class Space:
         ``instance`` finds the one that belongs, ``semantic`` what is alike in kind; see
         :func:`isthmus.space.readout.score`.
         """
-        self._known(query_view)
-        self._known(gallery_view)
+        self._known(query_view, gallery_view)
         for name, x in (("queries", queries), ("gallery", gallery)):
             check_vectors(x, name=name, dim=self.dim, allow_zero=True)
         return score(
@@ -293,11 +316,15 @@ class Space:
             FingerprintError: If its parts do not belong together.
             InputError: If ``trust`` holds what is no name of a package.
         """
+        check_kind(
+            folder, (str, Path), "a space", need="its folder", example="Space.load('my-space')"
+        )
         trusted = check_trust(trust)
+        folder = Path(folder).expanduser()
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
-        with reading(Path(folder)):
-            parts, saved = read_parts(Path(folder), trusted)
+        with reading(folder):
+            parts, saved = read_parts(folder, trusted)
             space = cls(**vars(parts))
         if space.fingerprint != saved:
             raise FingerprintError(
@@ -305,6 +332,13 @@ class Space:
                 "space again"
             )
         return space
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where to find what people look for here."""
+            hint = _ELSEWHERE.get(name) or did_you_mean(name, dir(type(self)))
+            raise AttributeError(f"a Space has no {name!r}.{hint}")
 
     def __repr__(self) -> str:
         joined = " + ".join(f"{m} ({self.encoders[m].spec})" for m in self.views)
@@ -330,20 +364,6 @@ class Space:
         return {"views": rows}, tensors
 
     def _known(self, *views: str) -> None:
-        if unknown := [view for view in views if view not in self.heads]:
-            raise InputError(
-                f"the space has no view {unknown[0]!r}; its views are {', '.join(self.views)}"
-            )
-
-
-def as_item(thing: str | Path | MediaItem | Array, modality: str) -> MediaItem:
-    """What a user hands in as an item of a modality."""
-    if isinstance(thing, MediaItem):
-        return thing
-    if isinstance(thing, np.ndarray):
-        return MediaItem.from_vector(thing, source="a vector of yours")
-    if modality == TEXT and isinstance(thing, str):
-        return MediaItem.from_text(thing)
-    if not isinstance(thing, str | Path):
-        raise InputError(f"need a text, a path, a vector or an item, got {type(thing).__name__}")
-    return item_from_path(Path(thing), modality)
+        for view in views:
+            if not isinstance(view, str) or view not in self.heads:
+                raise no_view(view, self.views)

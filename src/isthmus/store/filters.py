@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from isthmus.core.errors import InputError
+from isthmus.core.wording import did_you_mean
 from isthmus.store.patterns import folded, has_wildcard, path_matcher, text_matcher
 from isthmus.store.records import Entry
 
@@ -149,7 +150,8 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     field, op = token["field"].lower(), token["op"]
     value = token["quoted"] if token["quoted"] is not None else token["bare"]
     if field not in FIELDS:
-        raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}")
+        hint = did_you_mean(field, FIELDS)
+        raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}.{hint}")
     if field in ("added", "size"):
         return Filter(text, _ordered(field, op, value))
     if op not in (":", "=", "~") or (field == "gone" and op == "~"):

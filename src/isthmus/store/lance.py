@@ -10,6 +10,7 @@ from pathlib import Path
 
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
+from isthmus.core.wording import count
 from isthmus.store import tables
 from isthmus.store._copy import Copy
 from isthmus.store._database import NAMES, Database
@@ -345,7 +346,7 @@ class LanceBackend(MemoryBackend):
             moved = set_aside(damaged, self.folder / "damaged")
             self._read_anew()
             again = self._check_opening(name, repair=True)
-            rows = "" if again else f" with {len(self._database.read(name)):,} rows"
+            rows = "" if again else f" with {count(len(self._database.read(name)), 'row')}"
             done = f"moved to {moved.relative_to(self.folder)}; the version before it is used{rows}"
             return [Damage(what, (), done), *again]
         return []
@@ -360,7 +361,7 @@ class LanceBackend(MemoryBackend):
         lost = [r.path for r in records if r.item is not None and rows.row(r.item) is None]
         if not lost:
             return []
-        what = f"{len(lost)} files are recorded, but their items are lost: {', '.join(lost[:5])}"
+        what = f"the items of {count(len(lost), 'recorded file')} are lost: {', '.join(lost[:5])}"
         if repair:
             self.forget_files(lost)
         return [Damage(what, (), "records dropped; index these files again" if repair else "")]
@@ -378,7 +379,7 @@ class LanceBackend(MemoryBackend):
         found: list[Damage] = []
         bad = tables.damaged_items(*tables.read_items(self._database.read(tables.ITEMS)))
         if bad:
-            what = f"{len(bad)} rows of items do not match their checksum"
+            what = f"the checksum of {count(len(bad), 'row')} of items does not match"
             if repair:
                 paths = [r.path for r in self.files().values() if r.item in set(bad)]
                 self._copy.drop()

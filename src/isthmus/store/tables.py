@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32
+from isthmus.core.wording import count
 from isthmus.store.records import Entry, FileRecord, FileStatus
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def sound_items(table: pa.Table) -> tuple[list[Entry], F32, F32]:
     entries, vectors, hubness, _ = read_items(table)
     if bad := _useless(entries, vectors, hubness):
         raise IntegrityError(
-            f"the table of {ITEMS} is damaged: {len(bad)} rows have no unit vector or a number "
+            f"the table of {ITEMS} is damaged: {count(len(bad), 'row has', 'rows have')}"
+            f" no unit vector or a number "
             f"that is not finite, {bad[0]!r:.80} first; repair it with: isthmus doctor --deep "
             "--repair"
         )

@@ -6,7 +6,6 @@ that can be differentiated. torch is imported only when a loss is computed.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
+from isthmus.core.wording import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -151,9 +151,7 @@ def _term(term: str, text: str) -> tuple[float, str]:
     before, star, after = (part.strip() for part in term.partition("*"))
     weight, name = (before, after) if star else ("1", before)
     if name not in _LOSSES:
-        near = difflib.get_close_matches(name, _LOSSES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        known = ", ".join(sorted(_LOSSES))
+        hint, known = did_you_mean(name, _LOSSES), ", ".join(sorted(_LOSSES))
         raise InputError(f"unknown loss {name!r} in {text!r}.{hint} Known: {known}")
     try:
         value = float(weight)

@@ -12,6 +12,7 @@ from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import l2_normalize
 from isthmus.core.rows import thin
+from isthmus.core.wording import count
 
 _MIN_ANCHORS = 3
 """About their mean, two anchors lie on one line and tell only two sides apart."""
@@ -50,7 +51,8 @@ class Anchors(Aligner):
         rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
-                f"{len(rows)} records have all of {', '.join(pairs.views)}, anchors need at "
+                f"{count(len(rows), 'record has', 'records have')}"
+                f" all of {', '.join(pairs.views)}, anchors need at "
                 f"least {_MIN_ANCHORS}; use CCA, which can join them through other views"
             )
         rows = thin(rows, self.max_anchors)

@@ -28,6 +28,7 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count
 from isthmus.moments.moments import Moments
 from isthmus.training import Log, Schedule, train
 
@@ -169,7 +170,8 @@ class Adversarial(Aligner):
         rows = pairs.rows(*pairs.views)
         if len(rows) < MIN_PAIRS and self.weight:
             raise DataError(
-                f"{len(rows)} records have both {' and '.join(pairs.views)}, need at least "
+                f"{count(len(rows), 'record has', 'records have')}"
+                f" both {' and '.join(pairs.views)}, need at least "
                 f"{MIN_PAIRS}; set weight=0 to train without known pairs"
             )
         if self.pairs_used is None:

@@ -17,6 +17,7 @@ from isthmus.aligners.unpaired.health import Health, examine
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, l2_normalize, symmetric_eigen
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count
 from isthmus.moments.moments import Moments
 
 _DIMENSIONS = (20, 30, 45, 70, 100)
@@ -143,7 +144,8 @@ class Unpaired(Aligner):
         for m, bulk in zip(bags.names, bags.bulk, strict=True):
             if len(bulk) < _MIN_ROWS:
                 raise DataError(
-                    f"{m}: {len(bulk)} rows are too few to align without pairs, need at least "
+                    f"{m}: {count(len(bulk), 'row is', 'rows are')}"
+                    f" too few to align without pairs, need at least "
                     f"{_MIN_ROWS}; add more, or add records that have both views"
                 )
         x, y = bags.principal()
@@ -254,7 +256,8 @@ class _Bags:
         complete = pairs.rows(*pairs.views)
         if limit != 0 and len(complete) < MIN_PAIRS:
             raise DataError(
-                f"{len(complete)} records have both {' and '.join(pairs.views)}, need at "
+                f"{count(len(complete), 'record has', 'records have')}"
+                f" both {' and '.join(pairs.views)}, need at "
                 f"least {MIN_PAIRS} pairs; to align without pairs, use seeds=0"
             )
         seeds = complete[:limit]

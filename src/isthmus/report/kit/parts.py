@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from isthmus.core.record import Failure
+from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el
-from isthmus.report.kit.words import count
 
 _MOST_LEFT_OUT = 200
 

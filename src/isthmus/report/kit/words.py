@@ -117,11 +117,6 @@ def hundredths(share: float) -> str:
     return f"{100 * share:.1f}" if 0 < 100 * share < 2 else f"{100 * share:.0f}"
 
 
-def count(n: int, noun: str) -> str:
-    """``"1 record"``, ``"1,200 records"``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def signed(value: float, digits: int = 2) -> str:
     """Few digits after the point, with a true minus, and no minus before zero.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from isthmus.core.artifact import file_content_hash
 from isthmus.core.reading import READ_ONLY
+from isthmus.core.wording import count
 from isthmus.store import Backend, Damage, content_id
 
 
@@ -60,6 +61,9 @@ def _content(path: str) -> str | None:
 def _damage(wrong: dict[str, list[str]], *, repaired: bool) -> Damage:
     ids: Sequence[str] = sorted({item for items in wrong.values() for item in items})
     listed = ", ".join(sorted(wrong)[:5])
-    what = f"{len(wrong)} files hold other content than the store says: {listed}"
+    what = (
+        f"{count(len(wrong), 'file holds', 'files hold')}"
+        f" other content than the store says: {listed}"
+    )
     done = "records dropped; index these files again" if repaired else ""
     return Damage(what, ids, done)

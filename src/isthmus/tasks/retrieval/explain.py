@@ -25,7 +25,7 @@ from isthmus.encoders.parts import (
 )
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
-from isthmus.space.space import as_item
+from isthmus.space.things import as_item
 from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 

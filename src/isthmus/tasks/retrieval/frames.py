@@ -16,7 +16,8 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import IMAGE
 from isthmus.pipeline import WORKERS
-from isthmus.space.space import Space, as_item
+from isthmus.space.space import Space
+from isthmus.space.things import as_item
 
 if TYPE_CHECKING:
     from PIL.Image import Image

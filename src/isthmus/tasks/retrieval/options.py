@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
+from isthmus.core.validate import check_kind, several
+from isthmus.core.view import no_view
+from isthmus.core.wording import did_you_mean
 from isthmus.space.readout import Readout, check_readout
 from isthmus.store.filters import Filter, parse
+
+_FILTER = "where='view:image and size>1MB'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +99,15 @@ class SearchOptions:
     def __post_init__(self) -> None:
         for name in ("views", "asked_as"):
             given = getattr(self, name)
-            names = (given,) if isinstance(given, str) else tuple(given)
-            object.__setattr__(self, name, names)
+            example = f"{name}=['image', 'text']"
+            if not isinstance(given, str):
+                check_kind(given, Iterable, name, need="names of views", example=example)
+            object.__setattr__(self, name, several(given, str))
+        check_kind(self.k, Integral, "k", need="a whole number", example="k=5")
+        check_kind(self.where, str, "where", need="a filter as text", example=_FILTER)
+        if self.min_probability is not None:
+            least = "min_probability"
+            check_kind(self.min_probability, Real, least, need="a number", example=f"{least}=0.5")
         for each in fields(self):
             _check_range(each.name, getattr(self, each.name), each.metadata)
         check_readout(self.readout)
@@ -110,8 +122,15 @@ class SearchOptions:
         """
         known = [each.name for each in fields(cls)]
         if unknown := [name for name in changes if name not in known]:
-            raise InputError(f"search has no option {unknown[0]!r}; there are {', '.join(known)}")
-        return replace(options, **changes) if options is not None else cls(**changes)
+            hint = did_you_mean(unknown[0], known)
+            raise InputError(
+                f"search has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
+            )
+        if options is None:
+            return cls(**changes)
+        example = "store.search('a red kangaroo', k=5)"
+        check_kind(options, cls, "options", need="SearchOptions, or names", example=example)
+        return replace(options, **changes)
 
     @cached_property
     def filter(self) -> Filter | None:
@@ -129,9 +148,7 @@ class SearchOptions:
         """
         for view in (*self.views, *self.asked_as):
             if view not in known:
-                raise InputError(
-                    f"the space has no view {view!r}; its views are {', '.join(known)}"
-                )
+                raise no_view(view, known)
 
 
 def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:
@@ -140,4 +157,10 @@ def _check_range(name: str, value: object, metadata: Mapping[str, Any]) -> None:
         return
     if not least <= value or (most is not None and not value <= most):
         limits = f"at least {least}" if most is None else f"between {least} and {most}"
-        raise InputError(f"{name} must be {limits}, got {value}")
+        raise InputError(f"{name} must be {limits}, got {value}.{_share(value, most)}")
+
+
+def _share(value: Real, most: float | None) -> str:
+    """What is meant by a percentage where a share is needed."""
+    percent = most == 1 and 1 < float(value) <= 100
+    return f" {value}\u2009% is {float(value) / 100:g}" if percent else ""

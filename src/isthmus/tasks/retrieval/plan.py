@@ -11,6 +11,7 @@ from pathlib import Path
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
+from isthmus.core.paths import why_missing
 from isthmus.core.record import Failure
 from isthmus.media.source import Unreadable, walk
 from isthmus.store import FileRecord, FileStatus
@@ -180,7 +181,8 @@ def _roots(paths: Sequence[str | Path], skipped: list[FileFailure]) -> list[Path
         try:
             root.stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f"there is no file or folder {str(path)!r}") from None
+            why = why_missing(path)
+            raise InputError(f"there is no file or folder {str(path)!r}.{why}") from None
         except OSError as error:
             skipped.append(_unreadable(str(path), error))
             continue

@@ -94,6 +94,12 @@ class Query:
     terms: Sequence[Term]
 
     def __post_init__(self) -> None:
+        given: object = self.terms
+        if isinstance(given, str):
+            raise InputError(
+                f"a Query has terms; words alone are Query.text({given!r:.60}), or as typed "
+                "Query.parse(…)"
+            )
         object.__setattr__(self, "terms", tuple(self.terms))
         if len(self.terms) > MOST_PARTS:
             raise InputError(f"a query has {MOST_PARTS} parts at most; leave some out")

@@ -10,11 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import ArtifactError, FingerprintError, InputError, MediaError
+from isthmus.core.errors import FingerprintError, InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
+from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
 from isthmus.space import Space
 from isthmus.store import (
@@ -26,13 +28,16 @@ from isthmus.store import (
     content_id,
     open_backend,
 )
+from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, query_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
-from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, view_meant
+from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from isthmus.tasks.retrieval.explain import Explanation
     from isthmus.tasks.retrieval.plan import Plan
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport
@@ -85,7 +90,7 @@ class Store:
     def open(
         cls,
         folder: str | Path,
-        space: Space | None = None,
+        space: Space | str | Path | None = None,
         *,
         trust: str | Sequence[str] = (),
     ) -> Store:
@@ -95,13 +100,18 @@ class Store:
 
         Args:
             folder: Of the store.
-            space: Needed to make one; where there is one, it must be of the same fingerprint.
+            space: Or the folder of one. Needed to make a store; where there is one, it must be of
+                the same fingerprint.
             trust: Packages whose encoders the store may use; see :meth:`Space.load`.
 
         Raises:
             ArtifactError: If there is no store and no space was given, or it is damaged.
             FingerprintError: If the store belongs to another space.
         """
+        example = "Store.open('my-store', space)"
+        check_kind(folder, (str, Path), "a store", need="its folder first", example=example)
+        if isinstance(space, str | Path):
+            space = Space.load(space, trust=trust)
         folder = Path(folder).expanduser()
         own = folder / _SPACE
         check_own(own)
@@ -114,10 +124,8 @@ class Store:
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
             space = space or kept
-        elif space is None:
-            raise ArtifactError(
-                f"{folder} holds no store; make one with: isthmus index PATHS --store {folder}"
-            )
+        elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
+            raise no_store(folder)
         backend = open_backend(folder, space.dim, space.views, space.fingerprint)
         if not own.is_dir():
             with backend.exclusive():
@@ -132,31 +140,31 @@ class Store:
 
     def plan(
         self,
-        paths: Sequence[str | Path],
+        paths: str | Path | Sequence[str | Path],
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         retry: bool = False,
-        views: Sequence[str] = (),
+        views: str | Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
         from isthmus.tasks.retrieval.plan import plan
 
-        known = self.space.modalities
-        wanted = {known[view] for view in self._views(views)} if views else set()
+        known, names = self.space.modalities, several(views, str)
+        wanted = {known[view] for view in self._views(names)} if names else set()
         becomes = {
-            view: view_meant(self.space, modality, views, way_out=INDEX)
+            view: view_meant(self.space, modality, names, way_out=INDEX)
             for view, modality in known.items()
             if modality in wanted
         }
         files = self.backend.files()
         there = self.backend.known(r.item for r in files.values() if r.item is not None)
         return plan(
-            paths,
+            paths_given(paths),
             {path: r for path, r in files.items() if r.item is None or r.item in there},
-            include=include,
-            exclude=exclude,
+            include=several(include, str),
+            exclude=several(exclude, str),
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
             becomes=becomes,
@@ -167,8 +175,8 @@ class Store:
         self,
         paths: str | Path | Sequence[str | Path],
         *,
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: str | Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         retry: bool = False,
         views: str | Sequence[str] = (),
         progress: Progress | None = None,
@@ -192,10 +200,9 @@ class Store:
         """
         from isthmus.tasks.retrieval.index import index, near_duplicates
 
-        some = [paths] if isinstance(paths, str | Path) else paths
-        names = (views,) if isinstance(views, str) else tuple(views)
+        names = several(views, str)
         todo = self.plan(
-            some, include=include, exclude=exclude, retry=retry, views=names, progress=progress
+            paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         report = index(self.space, self.backend, todo, views=names, progress=progress)
         if report.added or report.gone or report.dropped or report.moved:
@@ -205,14 +212,15 @@ class Store:
 
     def search(
         self,
-        query: str | Path | MediaItem | Query,
+        query: str | Path | MediaItem | Query | Image,
         options: SearchOptions | None = None,
         **changes: object,
     ) -> Results:
         """Find items by anything.
 
         Args:
-            query: As typed, see :meth:`Query.parse`; a path; an item; or a query made before.
+            query: As typed, see :meth:`Query.parse`; a path; a picture of Pillow; an item; or a
+                query made before.
             options: How to search.
             **changes: Fields of :class:`SearchOptions`, which count instead of those of
                 ``options``: ``k=5, views="image", where="size>1MB"``.
@@ -224,12 +232,12 @@ class Store:
             InputError: If the query, an option or a view cannot be used.
         """
         chosen = SearchOptions.of(options, **changes)
-        return search(self.space, self.backend, self._query(query), chosen)
+        return search(self.space, self.backend, query_given(query, self.space.views), chosen)
 
     def forget(
         self,
-        paths: Iterable[str | Path] = (),
-        ids: Iterable[str] = (),
+        paths: str | Path | Iterable[str | Path] = (),
+        ids: str | Iterable[str] = (),
         *,
         views: str | Sequence[str] = (),
     ) -> Forgotten:
@@ -250,9 +258,9 @@ class Store:
         """
         from isthmus.tasks.retrieval.forget import forget
 
-        roots = [Path(path).expanduser().resolve() for path in paths]
+        roots = [Path(path).expanduser().resolve() for path in paths_given(paths)]
         wanted = self._views(views) if views else ()
-        return forget(self.backend, roots, set(ids), wanted)
+        return forget(self.backend, roots, set(several(ids, str)), wanted)
 
     def failures(self) -> list[FileRecord]:
         """Files that could not be used when they were last looked at."""
@@ -266,7 +274,7 @@ class Store:
         """
         found = self.backend.get([item])
         if item not in found:
-            raise InputError(f"the store holds no item {item!r}")
+            raise no_item(item)
         return found[item]
 
     def item(self, item: str) -> MediaItem:
@@ -288,8 +296,8 @@ class Store:
 
     def explain(
         self,
-        query: str | Path | MediaItem | Query,
-        item: str | MediaItem,
+        query: str | Path | MediaItem | Query | Image,
+        item: str | Path | MediaItem,
         *,
         asked_as: str | None = None,
         item_view: str | None = None,
@@ -300,7 +308,7 @@ class Store:
 
         Args:
             query: As in :meth:`search`.
-            item: Id of an item of the store, or an item.
+            item: Id of an item of the store; or a path or an item, which need not be in it.
             asked_as: View of the query; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
@@ -311,7 +319,7 @@ class Store:
         """
         from isthmus.tasks.retrieval.explain import explain
 
-        terms = self._query(query).terms
+        terms = query_given(query, self.space.views).terms
         if len(terms) > 1:
             raise InputError(
                 "only one term can be explained at a time; explain each part of the query on its "
@@ -334,9 +342,11 @@ class Store:
         )
 
     def _side(
-        self, thing: str | MediaItem, view: str | None, way_out: str
+        self, thing: str | Path | MediaItem, view: str | None, way_out: WayOut
     ) -> tuple[MediaItem, str]:
         """An item, by its id where it is of the store, with its view."""
+        if isinstance(thing, Path):
+            thing = item_from_path(thing.expanduser())
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
         return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
@@ -384,17 +394,6 @@ class Store:
         self.close()
 
     def _views(self, wanted: str | Sequence[str]) -> tuple[str, ...]:
-        names = (wanted,) if isinstance(wanted, str) else tuple(wanted or self.space.views)
+        names = several(wanted, str) or self.space.views
         SearchOptions(views=names).check_views(self.space.views)
         return names
-
-    def _query(self, query: str | Path | MediaItem | Query) -> Query:
-        """What a user handed in as a query."""
-        match query:
-            case Query():
-                return query
-            case MediaItem():
-                return Query([Term(query)])
-            case Path():
-                return Query.file(query)
-        return Query.parse(query, views=self.space.views)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError
+from isthmus.core.paths import why_missing
 from isthmus.media.formats import SUFFIXES
 from isthmus.media.source import is_file
 
@@ -216,7 +217,9 @@ class _Scanner:
 
 def missing_file(text: str) -> InputError:
     """What to say of a path that leads to no file."""
-    return InputError(f"there is no file {text!r}; if you mean words, type '{quote(text)}'")
+    return InputError(
+        f"there is no file {text!r}; if you mean words, type '{quote(text)}'.{why_missing(text)}"
+    )
 
 
 def looks_like_a_path(text: str) -> bool:

@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isthmus.core.errors import InputError
-from isthmus.core.view import View
+from isthmus.core.view import View, no_view
+from isthmus.core.wording import way
 
 if TYPE_CHECKING:
     from isthmus.space import Space
 
-ASK = "say which one is meant: --as {shell} or asked_as={view!r}"
-"""The way out for a part of a query."""
-ITEM = "say which one the item belongs to: --item-view {shell} or item_view={view!r}"
-"""The way out for what a query is compared with."""
-INDEX = "say which one these files belong to: --view {shell} or views={view!r}"
-"""The way out for files that are indexed."""
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """How to name the view that is meant.
+
+    Attributes:
+        what: Of what.
+        argument: In Python.
+        flag: On the command line.
+    """
+
+    what: str
+    argument: str
+    flag: str
+
+    def of(self, view: str) -> str:
+        """The whole advice, with a view as the example."""
+        typed = way(python=f"{self.argument}={view!r}", shell=f"{self.flag} {shlex.quote(view)}")
+        return f"say which one {self.what}: {typed}"
+
+
+ASK = WayOut("is meant", "asked_as", "--as")
+"""For a part of a query."""
+ITEM = WayOut("the item belongs to", "item_view", "--item-view")
+"""For what a query is compared with."""
+INDEX = WayOut("these files belong to", "views", "--view")
+"""For files that are indexed."""
 
 
 def view_meant(
@@ -26,7 +49,7 @@ def view_meant(
     among: Sequence[str] = (),
     *,
     named: str | None = None,
-    way_out: str = ASK,
+    way_out: WayOut = ASK,
 ) -> str:
     """The view of a thing.
 
@@ -35,8 +58,7 @@ def view_meant(
         modality: Of the thing.
         among: Views that things may belong to; those that read another modality say nothing.
         named: The view that was named for this one thing.
-        way_out: What to do where several views read the modality, with places for a ``view`` and
-            for how a ``shell`` takes it.
+        way_out: What to do where several views read the modality.
 
     Raises:
         InputError: If there is no such view, it reads something else, or several would do.
@@ -44,7 +66,7 @@ def view_meant(
     known = space.modalities
     if named is not None:
         if named not in known:
-            raise InputError(f"the space has no view {named!r}; its views are {', '.join(known)}")
+            raise no_view(named, known)
         if known[named] != modality:
             raise InputError(
                 f"the view {named} reads {known[named]}, but this is {modality}; "
@@ -56,8 +78,8 @@ def view_meant(
     if not views:
         raise InputError(f"no view of the space reads {modality}; its views are {_listed(known)}")
     if len(views) > 1:
-        said = way_out.format(view=views[0], shell=shlex.quote(views[0]))
-        raise InputError(f"the views {' and '.join(views)} all read {modality}; {said}")
+        listed = " and ".join(views)
+        raise InputError(f"the views {listed} all read {modality}; {way_out.of(views[0])}")
     return views[0]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from isthmus.audit import Duplicates, Hubs, LearningCurve, Suspect, Suspects, Twin
 from isthmus.core.artifact import write_atomically
 from isthmus.core.view import TEXT, Direction
+from isthmus.core.wording import count
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.document import document, static
 from isthmus.report.kit.glyphs import kind
@@ -17,7 +18,7 @@ from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown
 from isthmus.report.kit.parts import facts, headline_card, how_to_read, left_out, section
 from isthmus.report.kit.views import Views
-from isthmus.report.kit.words import count, hundredths, language_of, listed, record_caption
+from isthmus.report.kit.words import hundredths, language_of, listed, record_caption
 from isthmus.report.pages.audit.plot import curve_plot, strips
 from isthmus.report.pages.audit.tables import fit_table, gap_table, hub_table, kinds_table
 from isthmus.report.pages.audit.words import (

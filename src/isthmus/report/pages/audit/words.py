@@ -10,7 +10,8 @@ import numpy as np
 
 from isthmus.audit import Duplicates, EncoderFit, Gain, Hubs, Kinds, LearningCurve, Suspects
 from isthmus.core.view import Direction, ViewPair
-from isthmus.report.kit.words import count, hundredths, listed, signed, true_minus
+from isthmus.core.wording import count
+from isthmus.report.kit.words import hundredths, listed, signed, true_minus
 
 if TYPE_CHECKING:
     from isthmus.audit import Diagnosis

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from isthmus.core.view import MEDIA_MODALITIES
+from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
-from isthmus.report.kit.words import captions_of, count, hundredths, short_source, thing
+from isthmus.report.kit.words import captions_of, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
 from isthmus.tasks.retrieval.hits import in_words
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isthmus.core.view import ViewPair
+from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import facts, left_out, section
 from isthmus.report.kit.views import Views
-from isthmus.report.kit.words import count
 from isthmus.space.report import SpaceReport, StarterReport
 
 READ = (
@@ -55,7 +55,7 @@ def data(report: SpaceReport, views: Views) -> Markup:
         ("Pairs", _pairs(of.pairs, views)),
     ]
     for view, encoder in report.encoders.items():
-        what = f", {encoder.dim:,} dimensions; {count(of.items[view], 'item')}"
+        what = f", {count(encoder.dim, 'dimension')}; {count(of.items[view], 'item')}"
         rows.append((views.label(view), join((el("code", encoder.id), what))))
     return section("Data and encoders", "data", facts(rows), left_out(of.left_out))
 

@@ -10,11 +10,12 @@ from collections import Counter
 import numpy as np
 
 from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.wording import count
 from isthmus.report.kit.assets import MAP_SIDE, Assets
 from isthmus.report.kit.glyphs import kind
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.views import Views
-from isthmus.report.kit.words import count, short_source
+from isthmus.report.kit.words import short_source
 from isthmus.report.pages.space.model import MapPoints
 
 _EDGE = 3.0  # per cent left free around the points

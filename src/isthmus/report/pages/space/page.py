@@ -7,6 +7,7 @@ from pathlib import Path
 
 from isthmus.core.artifact import write_atomically
 from isthmus.core.view import MODALITIES
+from isthmus.core.wording import count
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.document import document
 from isthmus.report.kit.markup import Markup, el, join
@@ -77,7 +78,7 @@ def _lede(made: SpaceReport | None) -> str:
     order = {modality: place for place, modality in enumerate(MODALITIES)}
     encoders = sorted(made.encoders.items(), key=lambda pair: order[pair[1].modality])
     joined = listed([f"{view} ({encoder.id})" for view, encoder in encoders])
-    learned = f"It learned from {made.data.records:,} records of {made.data.name}."
+    learned = f"It learned from {count(made.data.records, 'record')} of {made.data.name}."
     return f"This space joins {joined}. {learned} The encoders were not trained."
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import folded, section, table
 from isthmus.report.kit.plot import dot, figure, interval, row, strip_svg, upright
-from isthmus.report.kit.words import count, listed, true_minus
+from isthmus.report.kit.words import listed, true_minus
 from isthmus.space import Readout
 from isthmus.space.report import Choice, Difference, SpaceReport, Standing, Tried
 

@@ -1,0 +1,89 @@
+"""What to say of a command that was typed wrongly: what is wrong, and one that works."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from isthmus.core.wording import did_you_mean
+
+UsageError: type[typer.BadParameter] = typer.BadParameter.__base__  # type: ignore[assignment]
+"""What typer raises for every mistake of usage; it has no public name there."""
+EXAMPLES = {
+    "demo": "isthmus demo",
+    "diagnose": "isthmus diagnose my-folder",
+    "align": "isthmus align my-folder --out my-space",
+    "eval": "isthmus eval my-space new-folder",
+    "embed": 'isthmus embed my-space "a red kangaroo" --out vectors.npz',
+    "index": "isthmus index ~/Pictures",
+    "search": 'isthmus search "a red kangaroo" --view image',
+    "explain": 'isthmus explain "a red kangaroo" photo.jpg',
+    "serve": "isthmus serve --store my-store --open",
+    "status": "isthmus status --store my-store",
+    "forget": "isthmus forget ~/Pictures/private",
+    "doctor": "isthmus doctor --store my-store",
+    "show": "isthmus data show my-folder",
+    "get": "isthmus data get tuxpaint",
+}
+"""A call of each command that works."""
+_OTHER_NAMES = {
+    "-m": "--view",
+    "--modality": "--view",
+    "--images": "--view",
+    "--output": "--out",
+    "--save": "--out",
+    "--top-k": "-k",
+    "--limit": "-k",
+    "--dir": "--store",
+    "--columns": "--column",
+    "--method": "--aligner",
+    "--timeout": "--budget",
+    "--force": "--overwrite",
+}
+"""What an option is called elsewhere, or was called before."""
+
+
+def example(command: str) -> str:
+    """The end of the help of a command."""
+    return f"For example: {EXAMPLES[command]}"
+
+
+def sentence(error: Any) -> str:
+    """One message for a mistake of usage, with an example.
+
+    Args:
+        error: A :data:`UsageError`.
+    """
+    context = error.ctx
+    command = None if context is None else context.command
+    said = str(error.format_message()).removesuffix(".")
+    wrong = getattr(error, "option_name", None)
+    if wrong is not None and command is not None:
+        said = f"there is no option {wrong}"
+        options = [name for each in command.params for name in getattr(each, "opts", ())]
+        other = _OTHER_NAMES.get(wrong)
+        hint = f" Did you mean {other!r}?" if other in options else did_you_mean(wrong, options)
+        said += f".{hint}" if hint else "."
+    else:
+        said = f"{said[:1].lower()}{said[1:]}{'' if said.endswith('?') else '.'}"
+    if command is None:
+        return said
+    if known := getattr(command, "commands", None):
+        return f"{said} Commands: {', '.join(known)}"
+    said += _folders(sys.argv[2:], [name for each in command.params for name in each.opts])
+    return f"{said} {command.epilog}" if command.epilog else said
+
+
+def _folders(words: Sequence[str], options: Sequence[str]) -> str:
+    """Stores that were given without the option that takes them."""
+    for before, word in zip(["", *words], words, strict=False):
+        if "--store" in options and before not in ("--store", "-s"):
+            place = Path(word)
+            if (place / "space").is_dir():
+                return f" {word} is a store; write: --store {shlex.quote(word)}."
+    return ""

@@ -1,0 +1,83 @@
+"""What messages share: ways out for Python and for a shell, near names, singular and plural."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+Surface = Literal["python", "shell"]
+_surface: Surface = "python"
+
+
+@contextmanager
+def speaking(surface: Surface) -> Iterator[None]:
+    """Say ways out as they are typed there, in this process, until the block ends.
+
+    Args:
+        surface: Where the user types: ``"python"`` or ``"shell"``.
+    """
+    global _surface
+    before, _surface = _surface, surface
+    try:
+        yield
+    finally:
+        _surface = before
+
+
+def way(*, python: str, shell: str) -> str:
+    """What to type, in the form of where the user is.
+
+    Example:
+        >>> way(python="k=5", shell="-k 5")
+        'k=5'
+        >>> with speaking("shell"):
+        ...     way(python="k=5", shell="-k 5")
+        '-k 5'
+    """
+    return shell if _surface == "shell" else python
+
+
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that is most like a given one, whatever its case; None if none is.
+
+    Example:
+        >>> nearest("CCA", ["cca", "ridge"]), nearest("rigde", ["cca", "ridge"]), nearest("x", [])
+        ('cca', 'ridge', None)
+    """
+    by_lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    return by_lower[close[0]] if close else None
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """``" Did you mean 'ridge'?"``, to put behind a sentence; empty if no name is near."""
+    near = nearest(name, known)
+    return f" Did you mean {near!r}?" if near is not None else ""
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun.
+
+    Example:
+        >>> count(1, "copy", "copies"), count(2, "copy", "copies"), count(1200, "item")
+        ('1 copy', '2 copies', '1,200 items')
+    """
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def kind_of(thing: object) -> str:
+    """What a thing is, for messages: ``"a list"``, ``"None"``.
+
+    Example:
+        >>> kind_of([1]), kind_of(None), kind_of("x"), kind_of(3)
+        ('a list', 'None', 'a text', 'an int')
+    """
+    if thing is None:
+        return "None"
+    if isinstance(thing, type):
+        return f"the class {thing.__name__}"
+    name = type(thing).__name__
+    name = {"str": "text", "ndarray": "array"}.get(name, name)
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

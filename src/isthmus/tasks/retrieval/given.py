@@ -1,0 +1,100 @@
+"""What a user hands a store, checked: paths, queries, and folders that hold no store."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.core.artifact import DOCUMENT
+from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.item import MediaItem
+from isthmus.core.paths import why_missing
+from isthmus.core.validate import check_kind, several
+from isthmus.core.wording import way
+from isthmus.space.things import is_picture, picture_item
+from isthmus.tasks.retrieval.query import Query, Term
+from isthmus.tasks.retrieval.typed import looks_like_a_path
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def paths_given(given: str | Path | Iterable[str | Path]) -> list[str | Path]:
+    """Paths of a user's as a list; one is a list of one.
+
+    Raises:
+        InputError: If there is something else among them.
+    """
+    need, example = "a path or a list of paths", "store.add(['photos/', 'notes.txt'])"
+    if not isinstance(given, str | Path):
+        check_kind(given, Iterable, "paths", need=need, example=example)
+    paths: tuple[str | Path, ...] = several(given, (str, Path))
+    for path in paths:
+        check_kind(path, (str, Path), "paths", need=need, example=example)
+    return list(paths)
+
+
+def query_given(query: str | Path | MediaItem | Query | Image, views: Iterable[str]) -> Query:
+    """What a user handed in as a query.
+
+    Args:
+        query: As for :meth:`isthmus.Store.search`.
+        views: Of the space.
+
+    Raises:
+        InputError: If it is of another kind, or cannot be read.
+    """
+    if is_picture(query):
+        query = picture_item(query)
+    check_kind(
+        query,
+        (str, Path, MediaItem, Query),
+        "a query",
+        need="words, a Path, a picture or a Query",
+        example="store.search('a red kangaroo'), or store.search(Path('photo.jpg'))",
+    )
+    if isinstance(query, Query):
+        return query
+    if isinstance(query, MediaItem):
+        return Query([Term(query)])
+    if isinstance(query, Path):
+        return Query.file(query)
+    return Query.parse(str(query), views=tuple(views))
+
+
+def no_store(folder: Path, *, default: bool = False) -> ArtifactError:
+    """What to say of a folder that holds no store: what it is, and how to make one.
+
+    Args:
+        folder: That was named.
+        default: Whether it is the one that is used where none is named.
+    """
+    what, new = "holds no store.", folder
+    if (folder / DOCUMENT).is_file():
+        what, new = "is a space, and not a store.", Path("my-store")
+    elif folder.is_file():
+        what, new = "is a file; a store is a folder.", Path("my-store")
+    elif not folder.exists() and not default:
+        what += why_missing(folder)
+    space = str(folder) if (folder / DOCUMENT).is_file() else "starter"
+    named = "" if space == "starter" else f" --space {shlex.quote(space)}"
+    place = "" if default else f" --store {shlex.quote(str(new))}"
+    make = way(
+        python=f"isthmus.Store.open({str(new)!r}, {space!r}).add(paths)",
+        shell=f"isthmus index PATHS{named}{place}",
+    )
+    return ArtifactError(f"{folder} {what} Make a store with: {make}")
+
+
+def no_item(name: str) -> InputError:
+    """What to say of an id that a store does not hold.
+
+    Nobody looks for a file of that name: who calls over a network must not learn which there are.
+    """
+    said = f"the store holds no item {name!r}"
+    said += way(python="", shell=". Each result has an id: isthmus search … --json")
+    if looks_like_a_path(name):
+        said += way(python=f". A file is given as Path({name!r})", shell="")
+    return InputError(said)

@@ -1,0 +1,375 @@
+"""Mistakes of people who read the README once: each gets one message, and what it advises works.
+
+A row is what was typed, what the message must hold, and, of that, what is then run in its place.
+"""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.cli.running import run
+
+import isthmus
+from isthmus.core.errors import IsthmusError
+from isthmus.core.record import Dataset
+from isthmus.media import decode
+from isthmus.space import Space
+from isthmus.tasks import Store
+
+PAIRS = 12
+
+
+@pytest.fixture(scope="module")
+def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space, a store, photographs with captions, a table with columns of other names."""
+    root = tmp_path_factory.mktemp("newcomer")
+    photos = root / "photos"
+    photos.mkdir()
+    rows = [("photo", "title")]
+    for number, record in enumerate(scenes.records[80 : 80 + PAIRS]):
+        decode(record.items["image"]).save(photos / f"{number}.png")
+        caption = record.items["text"].captions[0]
+        (photos / f"{number}.txt").write_text(caption, encoding="utf-8")
+        rows.append((f"photos/{number}.png", caption))
+    decode(record.items["image"]).convert("RGB").save(root / "photo.jpg")
+    with (root / "pairs.csv").open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows(rows)
+    same = "".join(f"a dog,photos/{number}.png\n" for number in range(PAIRS))
+    (root / "same.csv").write_text(f"text,image\n{same}", encoding="utf-8")
+    (root / "one.csv").write_text("text,image\na dog,photos/0.png\n", encoding="utf-8")
+    (root / "one.jsonl").write_text('{"a": [1, 2], "b": [3, 4]}\n', encoding="utf-8")
+    (root / "photos.zip").write_bytes(b"PK\3\4")
+    (root / "alone").mkdir()
+    shutil.copy(photos / "0.png", root / "alone" / "0.png")
+    space.save(root / "my-space")
+    with Store.open(root / "my-store", space) as store:
+        store.add([photos / "0.png", photos / "1.png", photos / "1.txt"])
+    return root
+
+
+ON_THE_COMMAND_LINE = [
+    # swapped, or one thing for another
+    ("eval pairs.csv my-space", ["the space comes first"], ""),
+    (
+        "embed 'a red circle' my-space --out a.npz",
+        ["the space comes first"],
+        "isthmus embed my-space 'a red circle' --out a.npz",
+    ),
+    ("search circle -s my-space", ["is a space, and not a store"], "isthmus index PATHS --space"),
+    ("search circle -s pairs.csv", ["is a file; a store is a folder"], ""),
+    ("eval my-store photos", ["is a store, and not a space", "my-store/space"], ""),
+    ("eval nowhere photos", ["nowhere does not exist", "isthmus align DATA --out nowhere"], ""),
+    ("eval my-spice photos", ["does not exist. Did you mean 'my-space'?"], ""),
+    ("align my-space --out s", ["is a space, and not a data set"], ""),
+    ("index photos -s my-space", ["is a space, and not a store"], ""),
+    ("serve my-store", ["my-store is a store; write: --store my-store"], ""),
+    # names and options
+    ("serach circle", ["Did you mean 'search'?", "Commands: demo,"], ""),
+    ("nonsense", ["no such command 'nonsense'", "Commands: demo,"], ""),
+    ("search circle -s my-store -m image", ["no option -m. Did you mean '--view'?"], ""),
+    ("search circle -s my-store --view picture", ["no view 'picture'", "mean 'image'?"], ""),
+    ("search circle -s my-store --views image", ["no option --views", "mean '--view'?"], ""),
+    ("search circle -s my-store -k 0", ["'-k'", "greater than or equal to 1"], ""),
+    ("search circle -s my-store --readout semantics", ["Did you mean 'semantic'?"], ""),
+    ("search circle -s my-store --where nam:x", ["no field 'nam'", "fields: view,"], ""),
+    ("search", ["missing argument 'query'", 'isthmus search "a red kangaroo"'], ""),
+    ("align photos", ["'--out'", "isthmus align my-folder --out my-space"], ""),
+    ("align photos -o s --aligner CCA", ["unknown aligner 'CCA'. Did you mean 'cca'?"], ""),
+    ("align photos -o s --aligner cca -p rigde=3", ["Did you mean 'ridge'?"], ""),
+    ("align photos -o s -p ridge=3", ["only for one aligner", "--aligner cca"], ""),
+    ("align photos -o s --budget -5", ["--budget needs a time such as 30s", "'-5'"], ""),
+    ("align photos -o s -e universal", ["VIEW=ID", "--encoder text=universal"], ""),
+    ("align photos -o s -e text=univeral", ["Did you mean 'universal'?"], ""),
+    ("align photos -o s -e universal=text", ["is a modality", "-e text=universal"], ""),
+    ("align photos -o s -e text=my_pkg:X", ["no module 'my_pkg'", "pip", "PYTHONPATH"], ""),
+    ("align photos -o s -e texts=tfidf", ["Did you mean 'text'?"], ""),
+    ("align photos -o s -e image=tfidf", ["tfidf reads text", "its default encoder is"], ""),
+    ("align photos -o my-space", ["already holds a space; replace it with --overwrite"], ""),
+    # data
+    ("data show pairs.csv", ["it has photo, title"], "--column photo=image --column title=text"),
+    ("data show pairs.csv --column titel=text", ["no column 'titel'", "mean 'title'?"], ""),
+    ("data show pairs.csv --column title", ["'title'", "--column title=text"], ""),
+    ("data show pairs.csv --column title=caption", ["no modality 'caption'", "'text'?"], ""),
+    ("data show photos.zip", ["Unpack it"], ""),
+    ("data show shape", ["Did you mean 'shapes'?"], ""),
+    ("data get tuxpant", ["Did you mean 'tuxpaint'?"], ""),
+    ("align alone -o s -e image=color-hog", ["no record has two views", "the same name"], ""),
+    ("align one.csv -o s -e text=tfidf -e image=color-hog", ["tfidf", "got 1"], ""),
+    ("align same.csv -o s -e text=tfidf -e image=color-hog", ["different captions", "got 1"], ""),
+    ("align one.jsonl -o s", ["1 record has two views", "at least 10"], ""),
+    # files
+    ("search photos/none.png -s my-store", ["no file 'photos/none.png'", "if you mean words"], ""),
+    ("search https://a.b/c.png -s my-store", ["download it first"], ""),
+    ("search circle -s my-stroe", ["holds no store. Did you mean 'my-store'?"], ""),
+    ("index nowhere -s my-store", ["there is no file or folder 'nowhere'"], ""),
+    ("index phtos -s my-store", ["Did you mean 'photos'?"], ""),
+    ("embed my-space circle", ["--out FILE.npz", "--json"], ""),
+    ("explain circle id:none -s my-store", ["holds no item 'none'", "search … --json"], ""),
+    ("forget -s my-store", ["--id or --view"], ""),
+]
+
+
+def _said(done: Any) -> str:
+    assert "Traceback" not in done.stdout + done.stderr
+    return str(done.stderr)
+
+
+@pytest.mark.parametrize(("typed", "says", "works"), ON_THE_COMMAND_LINE)
+def test_on_the_command_line(typed: str, says: list[str], works: str, place: Path) -> None:
+    done = run(*shlex.split(typed), cwd=place)
+    said = _said(done)
+    assert done.returncode in (1, 2)
+    assert all(part in said for part in [*says, works]), said
+    for python in ("columns=", "by_group", "asked_as", "isthmus.align(", "trust=["):
+        assert python not in said
+    if works.startswith("isthmus ") and "PATHS" not in works:
+        assert run(*shlex.split(works)[1:], cwd=place).returncode == 0
+    elif works.startswith("--"):
+        assert run(*shlex.split(f"{typed} {works}"), cwd=place).returncode == 0
+
+
+def test_a_swap_says_what_to_type_and_that_works(place: Path) -> None:
+    columns = ["--column", "photo=image", "--column", "title=text"]
+    done = run("eval", "pairs.csv", "my-space", *columns, cwd=place)
+    typed = _said(done).rpartition("Write: ")[2]
+    again = run(*shlex.split(typed)[1:], cwd=place)
+    assert again.returncode == 0 and "text→image" in again.stdout
+
+
+def test_mistakes_are_json_for_machines(place: Path) -> None:
+    done = run("search", "circle", "--sotre", "my-store", "--json", cwd=place)
+    assert done.returncode == 2 and '"error": "UsageError"' in done.stdout
+    assert "Did you mean '--store'?" in done.stdout
+
+
+def test_isthmus_alone_shows_its_help() -> None:
+    done = run()
+    assert done.returncode == 2 and "Commands" in done.stdout + done.stderr
+
+
+def test_what_is_done_but_not_meant_is_said(place: Path) -> None:
+    nothing = run("index", "photos", "--include", "*.jpg", "-s", "my-store", cwd=place)
+    assert "No file in photos is left by --include '*.jpg'" in nothing.stdout
+    folder = run("search", "photos", "-s", "my-store", cwd=place)
+    assert "There is a folder 'photos'" in folder.stderr
+    assert "isthmus index photos" in folder.stderr
+    words = run("embed", "my-space", "photo.jpg", "--out", "v.npz", cwd=place)
+    assert words.returncode == 0 and "read as words" in words.stderr
+
+
+def test_records_that_were_learned_from_are_told(place: Path) -> None:
+    seen = run("eval", "my-space", "shapes", "-d", "n=120", "-d", "seed=3", cwd=place)
+    assert "learned from 67% of these records" in seen.stderr
+    new = run("eval", "my-space", "photos", cwd=place)
+    assert new.returncode == 0 and "learned from" not in new.stderr
+    assert "shuffled" not in new.stdout and "The column chance shows R@10" in new.stdout
+
+
+IN_PYTHON = [
+    # a space
+    ("space.embed('text', ['a dog'])", ["things first"], "space.embed(['a dog'], 'text')"),
+    ("space.embed(['a dog'], 'texts')", ["no view 'texts'", "Did you mean 'text'?"], ""),
+    ("space.embed(['a dog'], ['text'])", ["name of a view as text", "a list"], ""),
+    ("space.embed({'text': 'a dog'}, 'text')", ["a mapping by 'text'", "one view"], ""),
+    ("space.embed(None, 'text')", ["got None", "texts, paths"], ""),
+    ("space.embed([None], 'text')", ["reads text", "got None"], ""),
+    ("space.embed([x[0]], 'image')", ["reads image", "space.transform(vectors, view)"], ""),
+    ("sensors.embed(x[:, :3], 'sensor')", ["need dimension 5, got 3"], ""),
+    ("sensors.embed([x[0], x[1, :3]], 'sensor')", ["vectors: need rows of one length"], ""),
+    ("sensors.embed(np.full((2, 5), np.nan), 'sensor')", ["NaN"], ""),
+    ("space.embed(['photos'], 'image')", ["photos: is a folder"], ""),
+    ("space.score(x, 'image', 'text', x)", ["name of a view", "an array"], ""),
+    ("space.search('a dog')", ["A store searches", "isthmus.Store.open('my-store', space)"], ""),
+    ("isthmus.Space.load('my-store')", ["is a store, and not a space"], ""),
+    ("isthmus.Space.load('pairs.csv')", ["is a file; a space is a folder", "align"], ""),
+    ("isthmus.Space.load(space)", ["need its folder, got a Space"], "Space.load('my-space')"),
+    # a store
+    ("isthmus.Store.open('my-space')", ["is a space, and not a store"], ""),
+    ("isthmus.Store.open('pairs.csv', space)", ["is a file; a store is a folder"], ""),
+    ("isthmus.Store.open(space, 'my-store')", ["its folder first, got a Space"], ""),
+    (
+        "store.search(['a dog', 'a cat'])",
+        ["need words, a Path, a picture or a Query, got a list"],
+        "store.search(Path('photo.jpg'))",
+    ),
+    ("store.search(x)", ["got an array"], "store.search('a red kangaroo')"),
+    ("store.search('dog', 5)", ["got an int"], "store.search('a red kangaroo', k=5)"),
+    ("store.search('dog', k=0)", ["k must be at least 1, got 0"], ""),
+    ("store.search('dog', k='5')", ["k: need a whole number, got a text. Write: k=5"], ""),
+    ("store.search('dog', view='image')", ["no option 'view'", "Did you mean 'views'?"], ""),
+    ("store.search('dog', views='images')", ["Did you mean 'image'?"], ""),
+    ("store.search('dog', where={'view': 'image'})", ["where: need a filter as text"], ""),
+    ("store.search('dog', min_probability=50)", ["between 0 and 1", "is 0.5"], ""),
+    ("store.add(5)", ["a path or a list of paths, got an int"], ""),
+    ("store.add(picture)", ["a path or a list of paths, got"], ""),
+    (
+        "store.explain('dog', 'photo.jpg')",
+        ["no item 'photo.jpg'", "Path('photo.jpg')"],
+        "",
+    ),
+    ("isthmus.Query('a dog')", ["Query.text('a dog')"], ""),
+    # data
+    ("isthmus.align(['a dog', 'a cat'])", ["got a list", "isthmus.align('pairs.csv')"], ""),
+    ("isthmus.align(x, y)", ["got an array", "isthmus.align({'sensor': x, 'label': y})"], ""),
+    ("isthmus.align([x, y])", ["got a list", "isthmus.align({'sensor': x, 'label': y})"], ""),
+    ("isthmus.align(Frame())", ["got a Frame", "to_csv('pairs.csv', index=False)"], ""),
+    ("isthmus.align({'a': x})", ["vectors of a alone", "{'sensor': x, 'label': y}"], ""),
+    ("isthmus.align({'a': x[0], 'b': y[0]})", ["got shape (5,)"], ""),
+    ("isthmus.align({'a': x, 'b': list(range(40))})", ["np.eye(classes)[labels]"], ""),
+    ("isthmus.align({'a': x, 'b': ['x'] * 40})", ["got texts", "isthmus.align('pairs.csv')"], ""),
+    ("isthmus.align({'a': x, 'b': y[:9]})", ["a has 40, b has 9 rows"], ""),
+    ("isthmus.align({'a': x, 'b': y * np.nan})", ["NaN", "drop or repair"], ""),
+    ("isthmus.align('photos', ['tfidf'])", ["encoders: need a mapping by view, got a list"], ""),
+    ("isthmus.align('photos', {'tfidf': 'text'})", ["is a modality", "{'text': 'universal'}"], ""),
+    ("isthmus.align('photos', {'text': object()})", ["need an id or an Encoder"], ""),
+    (
+        "isthmus.align('pairs.csv')",
+        ["it has photo, title"],
+        "isthmus.load_dataset('pairs.csv', columns={'photo': 'image', 'title': 'text'})",
+    ),
+    ("isthmus.load_dataset('pairs.csv', columns=['title'])", ["need a mapping by column"], ""),
+    ("isthmus.load_dataset(['a.png'])", ["got a list", "load_dataset('shapes')"], ""),
+    ("isthmus.load_dataset('shapes', sed=3)", ["no option 'sed'", "Did you mean 'seed'?"], ""),
+    ("isthmus.load_encoder('image')", ["is a modality, and not an encoder", "color-hog"], ""),
+    ("isthmus.Record('a', {'text': 'a dog'})", ["text needs a MediaItem"], ""),
+    ("isthmus.PairedVectors([x, y])", ["need a mapping by view, got a list"], ""),
+    # settings
+    ("isthmus.align({'a': x, 'b': y}, aligner=isthmus.CCA())", ["aligner='cca'"], ""),
+    ("isthmus.align({'a': x, 'b': y}, aligner='cca2')", ["Did you mean 'cca'?"], ""),
+    ("isthmus.align({'a': x, 'b': y}, params={'ridge': 3})", ["aligner='cca'"], ""),
+    ("isthmus.align({'a': x, 'b': y}, budget=-3)", ["above 0, got -3. Write: budget=300"], ""),
+    ("isthmus.align({'a': x, 'b': y}, budget='5m')", ["got a text. Write: budget=300"], ""),
+    ("isthmus.align({'a': x, 'b': y}, seed='x')", ["seed: need a whole number"], ""),
+    ("isthmus.align({'a': x, 'b': y}, readout='semantik')", ["mean 'semantic'?"], ""),
+]
+
+
+class Frame:
+    """What a table of pandas looks like from outside."""
+
+    def to_csv(self, path: str, index: bool) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def names(place: Path) -> dict[str, Any]:
+    """What a newcomer has in a notebook."""
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(40, 4))
+    x, y = hidden @ rng.normal(size=(4, 5)), hidden @ rng.normal(size=(4, 6))
+    rows = {"sensor": x, "label": y}
+    sensors = isthmus.align(rows, aligner="cca", params={"ridge": 1.0, "power": 1.0}, nested=False)
+    return {
+        "isthmus": isthmus,
+        "np": np,
+        "Path": Path,
+        "Space": isthmus.Space,
+        "load_dataset": isthmus.load_dataset,
+        "space": isthmus.Space.load(place / "my-space"),
+        "store": isthmus.Store.open(place / "my-store"),
+        "picture": Image.open(place / "photo.jpg"),
+        "sensors": sensors,
+        "x": x,
+        "y": y,
+        "Frame": Frame,
+    }
+
+
+def _value(typed: str, names: dict[str, Any]) -> Any:
+    scope = dict(names)
+    exec(f"value = {typed}", scope)
+    return scope["value"]
+
+
+@pytest.mark.parametrize(("typed", "says", "works"), IN_PYTHON)
+def test_in_python(
+    typed: str,
+    says: list[str],
+    works: str,
+    names: dict[str, Any],
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(place)
+    with pytest.raises((IsthmusError, AttributeError)) as caught:
+        _value(typed, names)
+    said = str(caught.value)
+    assert all(part in said for part in [*says, works]), said
+    assert "--" not in said.replace("--force", ""), "an option is no use in Python"
+    if works:
+        assert _value(works, names) is not None
+
+
+FORGIVEN = [
+    ("space.embed('a dog', 'text').vectors", "space.embed(['a dog'], 'text').vectors"),
+    ("space.embed('photo.jpg', 'image').vectors", "space.embed(['photo.jpg'], 'image').vectors"),
+    (
+        "space.embed(Path('photo.jpg'), 'image').vectors",
+        "space.embed(['photo.jpg'], 'image').vectors",
+    ),
+    ("space.embed(picture, 'image').vectors", "space.embed(['photo.jpg'], 'image').vectors"),
+    (
+        "space.embed(Path('photo.jpg').read_bytes(), 'image').vectors",
+        "space.embed(['photo.jpg'], 'image').vectors",
+    ),
+    ("sensors.embed(x, 'sensor').vectors", "sensors.transform(x, 'sensor')"),
+    ("sensors.embed(x[0], 'sensor').vectors", "sensors.transform(x[:1], 'sensor')"),
+    ("sensors.embed(list(x), 'sensor').vectors", "sensors.transform(x, 'sensor')"),
+    ("sensors.embed(x.tolist(), 'sensor').vectors", "sensors.transform(x, 'sensor')"),
+    ("store.search(picture).hits[0].source", "store.search(Path('photo.jpg')).hits[0].source"),
+    ("store.search('dog', k=np.int64(1)).hits[0].id", "store.search('dog', k=1).hits[0].id"),
+    ("store.plan('photos', include='*.jpg').fresh", "[]"),
+    ("len(store.plan('photos', include='1.*').fresh)", "0"),
+    ("isthmus.Store.open('my-store', 'my-space').space.fingerprint", "space.fingerprint"),
+    ("len(store.forget('photos/none.png'))", "0"),
+    ("len(store.forget(ids='none'))", "0"),
+    ("store.explain('dog', Path('photo.jpg')).item.view", "'image'"),
+]
+
+
+@pytest.mark.parametrize(("typed", "same"), FORGIVEN)
+def test_what_has_one_meaning_is_taken(
+    typed: str, same: str, names: dict[str, Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    got, want = _value(typed, names), _value(same, names)
+    if isinstance(want, np.ndarray):
+        np.testing.assert_allclose(got, want, atol=1e-4)
+    else:
+        assert got == want
+
+
+class Tensor:
+    """What a tensor of PyTorch looks like from outside."""
+
+    def __init__(self, rows: np.ndarray) -> None:
+        self.rows = rows
+
+    def detach(self) -> Tensor:
+        return self
+
+    def cpu(self) -> Tensor:
+        return self
+
+    def __array__(self, *args: object, **kwargs: object) -> np.ndarray:
+        return self.rows
+
+
+def test_tensors_are_vectors(names: dict[str, Any]) -> None:
+    sensors, x = names["sensors"], names["x"]
+    got = sensors.embed(Tensor(x), "sensor").vectors
+    np.testing.assert_allclose(got, sensors.transform(x, "sensor"), atol=1e-4)
+
+
+def test_a_word_is_never_its_letters(names: dict[str, Any], place: Path) -> None:
+    """A bare text for a list of paths once named every folder from the root on."""
+    store = names["store"]
+    before = len(store)
+    assert store.forget(str(place / "photos" / "none.png")).items == []
+    assert len(store) == before == 3
