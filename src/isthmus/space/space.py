@@ -21,6 +21,7 @@ from isthmus.media.source import item_from_path
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
+from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
 from isthmus.space.document import KIND, read_parts
@@ -44,6 +45,7 @@ class Space:
         calibration: What scores mean, by direction.
         native_banks: Native training vectors of unit length by view, ``(b, dim)``, by which
             queries that are unlike all of them are told; some views may have none.
+        breadths: What tells broad queries from narrow ones, for views where it is known.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -60,6 +62,7 @@ class Space:
         bank_ids: Mapping[str, Sequence[str]] | None = None,
         calibration: Mapping[Direction, Calibration] | None = None,
         native_banks: Mapping[str, F32] | None = None,
+        breadths: Mapping[str, Breadth] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
@@ -75,6 +78,7 @@ class Space:
                 )
         self.calibration = dict(calibration or {})
         self.native_banks = dict(native_banks or {})
+        self.breadths = dict(breadths or {})
         self._loaded: dict[str, Encoder] = {}
         self._bank_hubness: dict[str, F32] = {}
 
@@ -243,8 +247,11 @@ class Space:
         familiar = None
         if native is not None and view in self.native_banks:
             familiar = native_nearness(native, self.native_banks[view])
+        broad = None
+        if native is not None and view in self.breadths:
+            broad = self.breadths[view].of(native)
         return {
-            name: Background(near[:, column], own, familiar)
+            name: Background(near[:, column], own, familiar, broad)
             for column, name in enumerate(self.views)
         }
 
@@ -274,6 +281,8 @@ class Space:
             tensors[f"bank.{place}"] = self.banks[view].astype(kind)
             if view in self.native_banks:
                 tensors[f"native.{place}"] = self.native_banks[view].astype(np.float16)
+            if view in self.breadths:
+                tensors[f"breadth.{place}"] = self.breadths[view].row()
         card = model_card(self.report, self.views, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)
