@@ -24,7 +24,7 @@ from _starter_fit import (
     fit,
     seen,
 )
-from _starter_words import meanings, wordings
+from _starter_words import meanings, narrowed, wordings
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import Direction
 from isthmus.pipeline import default_cache
@@ -57,11 +57,13 @@ class Words:
 def words_of(data: Corpus, left: list[str]) -> Words:
     """Every wording of the words that mean some of the stamps."""
     asked, meant, folds = [], [], []
-    for word, stamps in meanings({name: data.captions[name] for name in left}).items():
-        for text in wordings(word):
-            asked.append(text)
-            meant.append(stamps)
-            folds.append(zlib.crc32(word.encode()) % FOLDS)
+    captions = {name: data.captions[name] for name in left}
+    queries = [(word, wordings(word), stamps) for word, stamps in meanings(captions).items()]
+    queries += [(text, [text], stamps) for text, stamps in narrowed(captions).items()]
+    for word, told, stamps in queries:
+        asked += told
+        meant += [stamps] * len(told)
+        folds += [zlib.crc32(word.encode()) % FOLDS] * len(told)
     return Words(
         texts(asked, data.encoders.encoders["text"], default_cache()), meant, np.array(folds)
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 SHORTEST = 3
+_EVERY = 8
 _CUT = re.compile(r"[.,!?(\u2014;:]| (?:of|in|on|from|with|to|for|that|at|is|are|you|and) ")
 _ENDINGS = (("ies", "y"), ("ches", "ch"), ("xes", "x"), ("ss", "ss"), ("s", ""))
 
@@ -59,6 +61,29 @@ def meanings(captions: Mapping[str, str]) -> dict[str, set[str]]:
             if word in folders[name] or whole.search(caption.lower())
         }
     return found
+
+
+def narrowed(captions: Mapping[str, str]) -> dict[str, set[str]]:
+    """Some of the stamps of a folder: those whose caption holds a word, asked for by both.
+
+    Without them every query that holds the name of a folder would pass for a broad one.
+
+    Args:
+        captions: English, by stamp.
+
+    Returns:
+        Stamps by query, such as "animals with a spider"; one in ``_EVERY`` of all there are.
+    """
+    found: dict[str, set[str]] = {}
+    for name, caption in captions.items():
+        folders = {singular(part.lower()) for part in name.split("/")[:-1]}
+        for word in set(re.findall(r"[a-z]{4,}", caption.lower())):
+            for folder in folders - {singular(word)}:
+                many = wordings(folder)[-1]
+                for text in (f"{many} with {word}", f"a {word} {folder}"):
+                    if zlib.crc32(text.encode()) % _EVERY == 0:
+                        found.setdefault(text, set()).add(name)
+    return dict(sorted(found.items()))
 
 
 def same_kind(captions: Sequence[str]) -> NDArray[np.bool_]:

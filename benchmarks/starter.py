@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -151,7 +152,7 @@ def space_of(
 
 
 def recalibrated(data: Corpus) -> Space:
-    """The shipped space, with heads and banks as they are, and what its scores mean learned anew."""
+    """The shipped space with the heads that it has, and what its scores mean learned anew."""
     space = Space.load(folder())
     report = space.report
     assert isinstance(report, StarterReport)
@@ -178,6 +179,10 @@ def main() -> None:
         print({str(way): each.ece for way, each in space.calibration.items()})
         if arguments.write:
             space.save(folder(), compact=True)
+        if arguments.json:
+            before = json.loads(arguments.json.read_text(encoding="utf-8"))
+            assert space.report is not None
+            _machine.write(arguments.json, before | {"report": space.report.to_json()})
         return
     without = gallery(data, 0)
     settings, tried = choose(data, without)

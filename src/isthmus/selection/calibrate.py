@@ -85,6 +85,9 @@ def held_out(
 ) -> HeldOut:
     """What a search from ``a`` to ``b`` sees of held-out rows that have both.
 
+    Relevant are the partner and every item whose own or whose partner's vector is the same, such as
+    another dog with the caption "a dog".
+
     Args:
         aligner: Fitted on ``train``.
         train: Rows that it has seen.
@@ -101,7 +104,14 @@ def held_out(
         queries @ items.T,
         nearness(items, own),
         Background(nearness(queries, other), nearness(queries, own), native_nearness(x, known)),
+        _alike(x) | _alike(y),
     )
+
+
+def _alike(native: F32) -> NDArray[np.bool_]:
+    """``(n, n)``, which rows are the same, as two dogs are by the caption "a dog"."""
+    same = np.unique(native, axis=0, return_inverse=True)[1].ravel()
+    return np.asarray(same[:, None] == same[None, :])
 
 
 def native_bank(pairs: PairedVectors, view: str) -> F32:

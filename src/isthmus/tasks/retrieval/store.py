@@ -27,6 +27,7 @@ from isthmus.store import (
     open_backend,
 )
 from isthmus.tasks.retrieval.contents import changed_files
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.explain import Explanation, explain
 from isthmus.tasks.retrieval.forget import forget
 from isthmus.tasks.retrieval.hits import Results
@@ -314,14 +315,19 @@ class Store:
             terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
         )
         found, view = self._side(item, item_view, ITEM)
-        size = self.backend.count().get(view)
+        rows = self.backend.snapshot()
+        term = replace(terms[0], weight=1.0, view=None if terms[0].stored else query_view)
+        encoded = EncodedQuery.of(self.space, rows, Query([term]), SearchOptions())
+        stored = isinstance(item, str)
+        entry = self.get(item) if stored else Entry(found.id, view, found.modality, found.source)
+        held = rows.vectors([entry.id]) if stored else {}
         return explain(
             self.space,
             asked,
             query_view,
             found,
             view,
-            size=size,
+            judge=lambda vector: encoded.judged(entry, held.get(entry.id, vector)),
             seed=seed,
             progress=progress,
         )
