@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from isthmus.core.view import Direction
 from isthmus.tasks.retrieval.query import Query
 
-
 CLEAR = 0.75
 """Lead over the next hit, in standard deviations of scores, from which the first is clearly best.
 Of first hits with that lead 70 of 100 are relevant, of those with less 28, of all 33: captions of
