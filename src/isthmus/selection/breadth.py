@@ -28,7 +28,8 @@ def fit_breadth(native: F32, expected: F64, weights: F64) -> Breadth:
     root = np.sqrt(weights)[:, None]
     centred = (x - mean) * root
     gram = centred.T @ centred + RIDGE * np.eye(x.shape[1])
-    direction = np.linalg.solve(gram, centred.T @ ((y - level) * root[:, 0]))
+    target = centred.T @ ((y - level) * root[:, 0])
+    direction: F64 = np.asarray(np.linalg.solve(gram, target), dtype=np.float64)
     said = (x - mean) @ direction + level
     low, high = float(said.min()), float(said.max())
     return Breadth(direction, level - float(mean @ direction), low, high)

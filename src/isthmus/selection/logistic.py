@@ -50,8 +50,8 @@ def fit_logistic(
         method="trust-exact",
         options={"gtol": _TOLERANCE},
     )
-    weights: F64 = found.x[:-1] / scale
-    return weights, float(found.x[-1] - weights @ mean)
+    slopes: F64 = found.x[:-1] / scale
+    return slopes, float(found.x[-1] - slopes @ mean)
 
 
 class _Loss:

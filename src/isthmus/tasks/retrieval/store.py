@@ -318,9 +318,10 @@ class Store:
         rows = self.backend.snapshot()
         term = replace(terms[0], weight=1.0, view=None if terms[0].stored else query_view)
         encoded = EncodedQuery.of(self.space, rows, Query([term]), SearchOptions())
-        stored = isinstance(item, str)
-        entry = self.get(item) if stored else Entry(found.id, view, found.modality, found.source)
-        held = rows.vectors([entry.id]) if stored else {}
+        entry = Entry(found.id, view, found.modality, found.source)
+        held = {}
+        if isinstance(item, str):
+            entry, held = self.get(item), rows.vectors([item])
         return explain(
             self.space,
             asked,
