@@ -93,9 +93,9 @@ def corpus() -> Corpus:
         _english(),
         clip_art,
         titles,
-        _texts([text for text, _ in told], stamps.encoders["text"], cache),
+        texts([text for text, _ in told], stamps.encoders["text"], cache),
         np.array([names for _, names in told]),
-        _texts(nonsense(), stamps.encoders["text"], cache),
+        texts(nonsense(), stamps.encoders["text"], cache),
         links,
         stamps,
         parts[0],
@@ -133,14 +133,15 @@ def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32,
     known = {r.id: r.items["text"].captions[0] for r in load("openclipart").records}
     whole = [known[name] for name in pairs.ids]
     titles = [caption.split(", ")[0] for caption in whole]
-    both = _texts(list(zip(titles, whole, strict=True)), encoder, cache)
+    both = texts(list(zip(titles, whole, strict=True)), encoder, cache)
     names = [f"{title} ({name})" for title, name in zip(titles, pairs.ids, strict=True)]
     made = PairedVectors({"text": both, "image": pairs.vectors["image"]}, {}, names)
-    return made, _texts(titles, encoder, cache), ready.links[rows]
+    return made, texts(titles, encoder, cache), ready.links[rows]
 
 
-def _texts(texts: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
-    items = [MediaItem.from_text(text) for text in texts]
+def texts(asked: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:
+    """Native vectors of texts."""
+    items = [MediaItem.from_text(text) for text in asked]
     return encode_items(items, encoder, cache=cache).vectors
 
 

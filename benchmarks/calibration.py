@@ -24,6 +24,7 @@ import _machine
 from _everyday import EVERYDAY
 from _needs import STARTER, need
 from _starter_corpus import captions
+from _starter_words import same_kind
 from isthmus.core.linalg import F32
 from isthmus.core.view import Direction
 from isthmus.datasets import load
@@ -182,7 +183,7 @@ def starter() -> dict[str, Any]:
     image = dict(zip(stamps.pairs.ids, stamps.pairs.vectors["image"], strict=True))
     names = {stamps.pairs.ids[row] for row in held}
     calibration = space.calibration[Direction("text", "image")]
-    found: dict[str, Any] = {}
+    english, found = captions("en"), dict[str, Any]()
     for language in LANGUAGES:
         texts = prepare(load("tuxpaint", languages=language), cache=cache).pairs
         here = [row for row, name in enumerate(texts.ids) if name in names]
@@ -192,9 +193,11 @@ def starter() -> dict[str, Any]:
         x = space.transform(texts.vectors["text"][here], "text")
         y = space.transform(np.stack([image[texts.ids[row]] for row in here]), "image")
         hubness = space.hubness(y, "image")[:, space.views.index("text")]
-        p = calibration.probability(x @ y.T, hubness, space.query_background(x, "text", "image"))
+        told = space.query_background(x, "text", "image", texts.vectors["text"][here])
+        p = calibration.probability(x @ y.T, hubness, told, len(y))
+        relevant = same_kind([english[texts.ids[row]] for row in here])
         found[language] = {
-            "ece": expected_calibration_error(*shown_hits(p)),
+            "ece": expected_calibration_error(*shown_hits(p, relevant)),
             "coverage": float((np.diagonal(p) >= calibration.conformal(COVERAGE)).mean()),
             **decisions(space, [known[texts.ids[row]] for row in here], y, 0),
         }

@@ -76,7 +76,7 @@ def test_the_whole_way(home: Path) -> None:
     assert by_name["hits"][0]["named"]
     assert any(hit["named"] and "图3" in hit["source"] for hit in by_name["hits"])
     shown, _ = run(home, "search", "图3", "-k", "2")
-    assert "by name" in shown and "图3.png" in shown
+    assert "by its name" in shown and "图3.png" in shown
     by_picture = answer(home, "search", "图片/图4.png", "--view", "image", "-k", "3")
     assert by_picture["hits"][0]["source"].endswith("图4.png")
     found = answer(home, "search", caption, *by_meaning, "-k", "1")

@@ -106,19 +106,25 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
             _print(rank, hit, thumbnail=show)
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
+        way_out = f" Reason: {results.advice}." if results.advice else ""
         err().print(
-            f"[dim]The results for {listed} have no probability, because the space has no "
-            "held-out pairs for this direction.[/]"
+            f"[dim]The results for {listed} have no probability, because the space learned none "
+            f"for this direction.{way_out}[/]"
+        )
+    if results.weak:
+        listed = ", ".join(map(str, results.weak))
+        err().print(
+            f"[dim]This space is weak from {listed}: it seldom finds what belongs together, so "
+            "only a clear result passes for a match.[/]"
         )
 
 
 def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
-    """One hit: how likely in words first, then the number; its name; what it says."""
+    """One hit: its name; why it is here, how likely and how it stands; what it says."""
     colour = _COLOURS.get(hit.modality, "white")
-    number = "" if hit.probability is None else f" {hit.probability:.0%}"
-    marks = "".join([", by name" if hit.named else "", ", file is gone" if hit.gone else ""])
+    gone = ", file is gone" if hit.gone else ""
     view = "" if hit.view == hit.modality else f", {shown(hit.view)}"
-    likely = f"{hit.words}{number}{view}{marks}"
+    likely = f"{hit.said}{view}{gone}"
     glyph = _GLYPHS.get(hit.modality, "•")
     console = out()
     console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}  [dim]{likely}[/]")

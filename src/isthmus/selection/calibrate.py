@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.aligners import Aligner
 from isthmus.core.linalg import F32, F64, l2_normalize
@@ -17,6 +18,7 @@ from isthmus.selection.folds import bank
 from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import direct_pairs
 from isthmus.space.calibration import (
+    BROAD_INPUTS,
     INPUTS,
     Background,
     Calibration,
@@ -39,23 +41,38 @@ weighs questions that are then refused against nonsense that is then answered.""
 FALSE_REJECTION_RATE = 0.04
 """Share of held-out queries whose best hit may be rejected as no match (the reject option of Chow,
 "On optimum recognition error and reject tradeoff", 1970)."""
+BEST = 40
+"""Hits of each query that the regression of a space with broad queries learns from: what lies
+further down is never shown, and there is so much of it that it would decide."""
 _PENALTY = 1e-3
 """Of squared weights, so that they stay finite where a line parts the classes. Not tuned."""
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Scores of one fold: row ``i`` belongs to column ``i``.
+    """Scores of one fold: row ``i`` belongs to column ``i``, unless ``relevant`` says more.
 
     Attributes:
-        cosine: ``(n, n)``.
+        cosine: ``(q, n)``.
         hubness: ``(n,)`` of the items.
         background: Of the queries.
+        relevant: ``(q, n)``, which items a query means; None for its partner alone.
+        kind: Of the queries. Each kind counts the same in the regression.
+        fold: Number of the fold; what has one number is left out together. None for a fold of
+            its own.
     """
 
     cosine: F32
     hubness: F32
     background: Background
+    relevant: NDArray[np.bool_] | None = None
+    kind: str = "partners"
+    fold: int | None = None
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """``(q, n)``, which items are relevant."""
+        return np.eye(len(self.cosine), dtype=bool) if self.relevant is None else self.relevant
 
 
 def held_out(
@@ -67,6 +84,9 @@ def held_out(
     native: F32 | None = None,
 ) -> HeldOut:
     """What a search from ``a`` to ``b`` sees of held-out rows that have both.
+
+    Relevant are the partner and every item whose own or whose partner's vector is the same, such as
+    another dog with the caption "a dog".
 
     Args:
         aligner: Fitted on ``train``.
@@ -84,7 +104,14 @@ def held_out(
         queries @ items.T,
         nearness(items, own),
         Background(nearness(queries, other), nearness(queries, own), native_nearness(x, known)),
+        _alike(x) | _alike(y),
     )
+
+
+def _alike(native: F32) -> NDArray[np.bool_]:
+    """``(n, n)``, which rows are the same, as two dogs are by the caption "a dog"."""
+    same = np.unique(native, axis=0, return_inverse=True)[1].ravel()
+    return np.asarray(same[:, None] == same[None, :])
 
 
 def native_bank(pairs: PairedVectors, view: str) -> F32:
@@ -120,14 +147,20 @@ def calibrate(
     return found
 
 
-def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) -> Calibration:
+def fit_calibration(
+    folds: Sequence[HeldOut],
+    *,
+    others: Sequence[HeldOut] = (),
+    most_native: float = math.inf,
+) -> Calibration:
     """Learn a calibration from held-out scores, and measure it on folds left out in turn.
 
     Args:
-        folds: What was left out of the aligners.
+        folds: What was left out of the aligners, where row ``i`` has column ``i`` for a partner.
+        others: Queries without a partner, such as names of groups, with what they mean.
         most_native: ``least_native`` is no higher: captions alone do not say what else people ask.
     """
-    weights, intercept = _logistic(folds)
+    weights, intercept = _logistic([*folds, *others])
     draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     best, true, familiar, native = [], [], [], []
     for fold in folds:
@@ -146,7 +179,7 @@ def fit_calibration(folds: Sequence[HeldOut], *, most_native: float = math.inf) 
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
-        _errors(folds),
+        _errors(folds, others),
         _least(native, most_native) if len(native) == len(folds) else None,
     )
 
@@ -155,11 +188,14 @@ def _least(native: Sequence[F32], most: float) -> float:
     return min(float(np.quantile(np.concatenate(native), OUT_OF_DISTRIBUTION_QUANTILE)), most)
 
 
-def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
-    """Probability and truth of the best hits of each query, where row ``i`` is column ``i``'s.
+def shown_hits(
+    probability: F32, relevant: NDArray[np.bool_] | None = None, *, shown: int = SHOWN
+) -> tuple[F32, F32]:
+    """Probability and truth of the best hits of each query.
 
     Args:
-        probability: ``(n, n)``.
+        probability: ``(q, n)``.
+        relevant: ``(q, n)``; default: row ``i`` is column ``i``'s.
         shown: Hits a query.
 
     Returns:
@@ -167,19 +203,25 @@ def shown_hits(probability: F32, *, shown: int = SHOWN) -> tuple[F32, F32]:
     """
     order = np.argsort(-probability, axis=1, kind="stable")[:, :shown]
     truth = order == np.arange(len(probability))[:, None]
+    if relevant is not None:
+        truth = np.take_along_axis(relevant, order, axis=1)
     return np.take_along_axis(probability, order, axis=1).ravel(), truth.ravel()
 
 
-def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
+def _errors(folds: Sequence[HeldOut], others: Sequence[HeldOut]) -> dict[str, float]:
     """ECE of what people see, each fold by a regression on the others."""
+    numbers = [place if fold.fold is None else fold.fold for place, fold in enumerate(folds)]
+    drafts: dict[int, Calibration] = {}
+    for number in dict.fromkeys(numbers):
+        known = [f for f, own in zip(folds, numbers, strict=True) if own != number]
+        weights, intercept = _logistic([*known, *(o for o in others if o.fold != number)])
+        drafts[number] = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     said: dict[str, list[F32]] = {"before": [], "after": []}
     truth: dict[str, list[F32]] = {"before": [], "after": []}
-    for place, fold in enumerate(folds):
-        weights, intercept = _logistic([f for i, f in enumerate(folds) if i != place])
-        draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
-        after = draft.probability(fold.cosine, fold.hubness, fold.background)
+    for number, fold in zip(numbers, folds, strict=True):
+        after = drafts[number].probability(fold.cosine, fold.hubness, fold.background)
         for name, p in (("before", np.clip(fold.cosine, 0, 1)), ("after", after)):
-            shown, true = shown_hits(p)
+            shown, true = shown_hits(p, fold.truth)
             said[name].append(shown)
             truth[name].append(true)
     return {
@@ -191,9 +233,33 @@ def _errors(folds: Sequence[HeldOut]) -> dict[str, float]:
 
 
 def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
-    """Weights and intercept that tell partners from the rest by the inputs of a calibration."""
-    x = np.concatenate(
-        [calibration_inputs(f.cosine, f.hubness, f.background).reshape(-1, INPUTS) for f in folds]
+    """Weights and intercept that tell what is relevant from the rest by a calibration's inputs."""
+    broad = all(fold.background.breadth is not None for fold in folds)
+    count = INPUTS + BROAD_INPUTS if broad else INPUTS
+    parts = [_rows(fold, count, best=BEST if broad else None) for fold in folds]
+    kinds = [fold.kind for fold in folds]
+    totals = dict.fromkeys(kinds, 0)
+    for fold in folds:
+        totals[fold.kind] += len(fold.cosine)
+    share = len(totals) / sum(totals.values())
+    weights = [
+        np.full(len(truth), 1 / (share * totals[kind]))
+        for kind, (_, truth) in zip(kinds, parts, strict=True)
+    ]
+    return fit_logistic(
+        np.concatenate([x for x, _ in parts]),
+        np.concatenate([truth for _, truth in parts]),
+        penalty=_PENALTY,
+        weights=np.concatenate(weights),
     )
-    y = np.concatenate([np.eye(len(f.cosine)).ravel() for f in folds])
-    return fit_logistic(x, y, penalty=_PENALTY)
+
+
+def _rows(fold: HeldOut, count: int, *, best: int | None) -> tuple[F64, F64]:
+    """Inputs ``(m, count)`` and truth ``(m,)`` of the best hits of each query, or of all."""
+    x = calibration_inputs(fold.cosine, fold.hubness, fold.background)[..., :count]
+    truth = fold.truth
+    if best is not None and best < truth.shape[1]:
+        order = np.argsort(fold.hubness - 2 * fold.cosine, axis=1, kind="stable")[:, :best]
+        x = np.take_along_axis(x, order[..., None], axis=1)
+        truth = np.take_along_axis(truth, order, axis=1)
+    return x.reshape(-1, count), truth.ravel().astype(np.float64)

@@ -15,7 +15,13 @@ _MOST = 500.0
 """Larger log-odds have a probability of 1, and their exponential would overflow."""
 
 
-def fit_logistic(inputs: F64, truth: NDArray[np.floating], *, penalty: float) -> tuple[F64, float]:
+def fit_logistic(
+    inputs: F64,
+    truth: NDArray[np.floating],
+    *,
+    penalty: float,
+    weights: NDArray[np.floating] | None = None,
+) -> tuple[F64, float]:
     """Weights and intercept of a logistic regression with a ridge penalty.
 
     Inputs are standardised for the penalty's sake; weights are of the inputs as they are.
@@ -24,6 +30,7 @@ def fit_logistic(inputs: F64, truth: NDArray[np.floating], *, penalty: float) ->
         inputs: ``(n, d)``.
         truth: ``(n,)``, 1 where true and 0 where not, both at least once.
         penalty: Of half the squared weights, for each true row.
+        weights: ``(n,)``, how much each row counts; default: 1.
 
     Returns:
         Weights ``(d,)`` and intercept of the log-odds.
@@ -31,9 +38,10 @@ def fit_logistic(inputs: F64, truth: NDArray[np.floating], *, penalty: float) ->
     from scipy.optimize import minimize
 
     mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-9)
-    loss = _Loss((inputs - mean) / scale, truth, penalty)
+    loss = _Loss((inputs - mean) / scale, truth, penalty, weights)
     start = np.zeros(inputs.shape[1] + 1)
-    start[-1] = np.log(truth.mean() / (1 - truth.mean()))
+    share = np.average(truth, weights=weights)
+    start[-1] = np.log(share / (1 - share))
     found = minimize(
         loss.value,
         start,
@@ -42,8 +50,8 @@ def fit_logistic(inputs: F64, truth: NDArray[np.floating], *, penalty: float) ->
         method="trust-exact",
         options={"gtol": _TOLERANCE},
     )
-    weights: F64 = found.x[:-1] / scale
-    return weights, float(found.x[-1] - weights @ mean)
+    slopes: F64 = found.x[:-1] / scale
+    return slopes, float(found.x[-1] - slopes @ mean)
 
 
 class _Loss:
@@ -56,12 +64,20 @@ class _Loss:
         inputs: ``(n, d)``.
         truth: ``(n,)``.
         penalty: As for :func:`fit_logistic`; the intercept has none.
+        weights: As for :func:`fit_logistic`.
     """
 
-    def __init__(self, inputs: F64, truth: NDArray[np.floating], penalty: float) -> None:
+    def __init__(
+        self,
+        inputs: F64,
+        truth: NDArray[np.floating],
+        penalty: float,
+        weights: NDArray[np.floating] | None = None,
+    ) -> None:
         self._design = np.ones((inputs.shape[1] + 1, len(inputs)))
         self._design[:-1] = inputs.T
-        self._truth, self._count = truth, truth.sum()
+        self._weights = np.ones(len(truth)) if weights is None else weights
+        self._truth, self._count = truth, (self._weights * truth).sum()
         self._penalty = penalty * self._count * np.eye(len(self._design))
         self._penalty[-1, -1] = 0.0
         self._point: F64 | None = None
@@ -85,10 +101,11 @@ class _Loss:
         loss = float(point @ gradient) / 2
         for first in range(0, len(self._truth), _BLOCK):
             x, y = self._design[:, first : first + _BLOCK], self._truth[first : first + _BLOCK]
+            weight = self._weights[first : first + _BLOCK]
             odds = point @ x
             inverse = 1 + np.exp(np.minimum(odds, _MOST))
-            loss += float(np.log(inverse).sum() - y @ odds)
+            loss += float(weight @ np.log(inverse) - (weight * y) @ odds)
             false = 1 / inverse
-            gradient += x @ (1 - false - y)
-            hessian += (x * (false * (1 - false))) @ x.T
+            gradient += x @ (weight * (1 - false - y))
+            hessian += (x * (weight * false * (1 - false))) @ x.T
         return loss / self._count, gradient / self._count, hessian / self._count

@@ -100,6 +100,14 @@ class View(BaseModel):
     modality: str
 
 
+class Standing(BaseModel):
+    """How a result stands among the items of its view."""
+
+    rank: int
+    among: int = Field(description="How many items of its view there are.")
+    clear: bool = Field(description="Whether it is the first, by far.")
+
+
 class FoundItem(BaseModel):
     """One item that was found."""
 
@@ -112,10 +120,14 @@ class FoundItem(BaseModel):
     cosine: float
     score: float = Field(description="The number that ranks results of one view.")
     probability: Probability | None = Field(
-        description="Probability that it matches. Null if the direction is uncalibrated."
+        description="Probability that its content is what the query asks for. Null if the "
+        "direction is uncalibrated."
     )
     words: str = Field(description="The probability in words.")
     named: bool = Field(description="Whether its name or text contains the words of the query.")
+    partly_named: bool = Field(description="Whether it contains half of them or more.")
+    standing: Standing | None
+    said: str = Field(description="Why it is here, how likely it is and how it stands.")
     gone: bool = Field(description="Whether its file is gone.")
     span: tuple[float, float] | None
     aspect: float | None = Field(None, description="Width over height of a picture.")
@@ -131,6 +143,10 @@ class SearchAnswer(BaseModel):
     uncalibrated: list[Direction] = Field(
         description="Directions without calibrated probabilities."
     )
+    weak: list[Direction] = Field(
+        description="Directions in which the space seldom finds what belongs together."
+    )
+    advice: str = Field(description="How to get the probabilities that are missing, if known.")
     hits: list[FoundItem]
     took_ms: float
 
@@ -224,6 +240,8 @@ class Explanation(BaseModel):
     said: list[str]
     score: float
     probability: Probability | None
+    words: str = Field(description="The probability in words, as a search says it.")
+    standing: Standing | None
     above: float | None = Field(description="Share of the training items that score less.")
     query: Side
     item: Side

@@ -86,6 +86,8 @@ class Service:
             query=str(found.query),
             nothing_matches=found.nothing,
             uncalibrated=[schemas.Direction(**each.to_json()) for each in found.uncalibrated],
+            weak=[schemas.Direction(**each.to_json()) for each in found.weak],
+            advice=found.advice,
             hits=[_found(hit, aspects.get(hit.id)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
@@ -261,6 +263,9 @@ def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
         probability=hit.probability,
         words=hit.words,
         named=hit.named,
+        partly_named=hit.partly_named,
+        standing=None if hit.standing is None else schemas.Standing(**asdict(hit.standing)),
+        said=hit.said,
         gone=hit.gone,
         span=hit.span,
         aspect=aspect,

@@ -1,4 +1,4 @@
-"""Scores that mean something: the probability that a hit matches."""
+"""Scores that mean something: the probability that a hit is what a query asks for."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ priori probabilities", 2002, which is right if all items were as alike as held-o
 with 0 there is none. Among 5,000 items .5 cuts the calibration error to a third
 (``benchmarks/calibration.py``)."""
 INPUTS = 4
+BROAD_INPUTS = 4
+"""More inputs where it is known how broad queries are."""
+WEAK = 0.03
+"""A direction is weak if half of the held-out partners are less likely than this. In the starter
+space the median is .017 between sounds and pictures, which no record joins, and .05 or more in
+every other direction (``benchmarks/starter.py``)."""
+LEAST_IF_WEAK = 0.2
+"""Probability that a hit of a weak direction needs to pass for a match: that of *maybe*."""
 _LARGEST = 1e9
 """A weight beyond it says nothing but 0 or 1, and sums of such may overflow."""
 
@@ -34,11 +42,13 @@ class Background:
         native: The same of native vectors, where they are known. It tells nonsense from
             questions far better: heads look for what views share, and nonsense is odd in
             what they do not.
+        breadth: Logarithm of how many items of a hundred they mean; see :class:`Breadth`.
     """
 
     nearest: F32
     familiar: F32
     native: F32 | None = None
+    breadth: F32 | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Learned:
         """
         probabilities = (self.threshold, *self.true_probabilities)
         for name, good in {
-            "weights": len(self.weights) == INPUTS,
+            "weights": len(self.weights) in (INPUTS, INPUTS + BROAD_INPUTS),
             "weights or intercept": all(
                 abs(each) <= _LARGEST for each in (*self.weights, self.intercept)
             ),
@@ -78,17 +88,21 @@ class Learned:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """From what a search knows of a query and a hit to the probability that they match.
+    """From what a search knows of a query and a hit to the probability that the hit is relevant.
 
-    A logistic regression on the cosine, its margin over the query's background, its margin over
-    the item's background, and how familiar the query is. It is pointwise: ten pictures that
-    match equally well do not share one probability. What it says holds for a choice among
-    ``gallery`` items of which one belongs. Among more, chance finds better-looking strangers, so
-    where the number is told the odds are divided by the square root of how many times more: the
-    whole factor would be right if all were as alike as held-out records are.
+    Relevant are the partner of a query and all that is of the same kind by its caption or its
+    group: another duck for "a duck", every bird for "birds". It is a logistic regression on the
+    cosine, its margin over the query's background, its margin over the item's background, and how
+    familiar the query is; where a space knows how broad queries are, also on that, and on both
+    margins times that. It is pointwise: ten pictures that match equally well do not share one
+    probability. What it says holds for a choice among ``gallery`` items. Among more, chance finds
+    better-looking strangers for a query that means one of them, so where the number is told its
+    odds are divided by the square root of how many times more: the whole factor would be right if
+    all were as alike as held-out records are. What a broad query means grows with the gallery, so
+    the logarithm of that factor is divided by how many items of a hundred the query means.
 
     Attributes:
-        weights: ``(4,)`` of the inputs.
+        weights: ``(4,)`` of the inputs, or ``(8,)`` with those of broad queries.
         intercept: Of the regression.
         threshold: Probability below which the best hit is no match.
         least_familiar: Queries less familiar than this are out of distribution, if nothing is
@@ -115,7 +129,7 @@ class Calibration:
     def probability(
         self, cosine: F32, hubness: F32, background: Background, size: int | None = None
     ) -> F32:
-        """P(match) of hits.
+        """P(relevant) of hits.
 
         Args:
             cosine: ``(n,)`` to the query, or ``(q, n)`` to several.
@@ -129,7 +143,8 @@ class Calibration:
         """
         single = cosine.ndim == 1
         inputs = calibration_inputs(np.atleast_2d(cosine), hubness, background)
-        logits = inputs @ self.weights + self.intercept + self._shift(size)
+        inputs = inputs[..., : len(self.weights)]
+        logits = inputs @ self.weights + self.intercept + self._shift(size, background)[:, None]
         out = np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), dtype=np.float32)
         return out[0] if single else out
 
@@ -147,15 +162,29 @@ class Calibration:
             return np.asarray(background.familiar < self.least_familiar)
         return np.asarray(background.native < self.least_native)
 
-    def threshold_among(self, size: int | None = None) -> float:
-        """:attr:`threshold` as it is among ``size`` items; None for as many as in calibration."""
-        return self._sized(self.threshold, size)
+    @property
+    def is_weak(self) -> bool:
+        """Whether held-out partners are seldom found, so that only a clear hit says anything."""
+        known = self.true_probabilities
+        return bool(len(known)) and float(np.median(known)) < WEAK
+
+    def threshold_among(
+        self, size: int | None = None, background: Background | None = None
+    ) -> float:
+        """:attr:`threshold` as it is among ``size`` items; None for as many as in calibration.
+
+        Args:
+            size: Among how many items.
+            background: Of one query; default: one that means one item.
+        """
+        least = self._sized(self.threshold, size, background)
+        return max(least, LEAST_IF_WEAK) if self.is_weak else least
 
     def matches(self, probabilities: F32, background: Background, size: int | None = None) -> bool:
         """Whether any hit passes for a match; probabilities ``(n,)``, among ``size`` items."""
         if not len(probabilities) or self.is_out_of_distribution(background):
             return False
-        return bool(probabilities.max() >= self.threshold_among(size))
+        return bool(probabilities.max() >= self.threshold_among(size, background))
 
     def conformal(self, coverage: float, size: int | None = None) -> float:
         """The probability from which on items form a set that holds the partner.
@@ -179,14 +208,21 @@ class Calibration:
         place = int(np.floor((n + 1) * (1 - coverage)))
         return self._sized(float(self.true_probabilities[place - 1]), size) if place > 0 else 0.0
 
-    def _shift(self, size: int | None) -> float:
-        """What the number of items adds to the logarithm of the odds."""
+    def _shift(self, size: int | None, background: Background | None = None) -> F64:
+        """What the number of items adds to the logarithm of the odds, ``(q,)`` or ``(1,)``."""
         if size is None or self.gallery < 2:
-            return 0.0
-        return PRIOR_EXPONENT * float(np.log((self.gallery - 1) / (max(size, 2) - 1)))
+            return np.zeros(1)
+        whole = PRIOR_EXPONENT * np.log((self.gallery - 1) / (max(size, 2) - 1))
+        known = None if background is None else background.breadth
+        if known is None or len(self.weights) == INPUTS:
+            return np.full(1, whole)
+        return np.asarray(whole * np.exp(-np.maximum(known, 0)), dtype=np.float64)
 
-    def _sized(self, probability: float, size: int | None) -> float:
-        odds = probability / max(1 - probability, 1e-12) * np.exp(self._shift(size))
+    def _sized(
+        self, probability: float, size: int | None, background: Background | None = None
+    ) -> float:
+        factor = float(np.exp(self._shift(size, background)[0]))
+        odds = probability / max(1 - probability, 1e-12) * factor
         return float(odds / (1 + odds))
 
     def to_json(self) -> dict[str, Json]:
@@ -237,10 +273,16 @@ def native_nearness(native: F32, bank_rows: F32) -> F32:
 
 
 def calibration_inputs(cosine: F32, hubness: F32, background: Background) -> F64:
-    """``(q, n, 4)``."""
-    out = np.empty((*cosine.shape, INPUTS))
+    """``(q, n, 8)``; the last four are 0 where it is not known how broad the queries are."""
+    out = np.zeros((*cosine.shape, INPUTS + BROAD_INPUTS))
     out[..., 0] = cosine
     out[..., 1] = cosine - background.nearest[:, None]
     out[..., 2] = cosine - hubness
     out[..., 3] = background.familiar[:, None]
+    if background.breadth is not None:
+        broad = background.breadth[:, None]
+        out[..., 4] = broad
+        out[..., 5] = broad * out[..., 1]
+        out[..., 6] = broad * out[..., 2]
+        out[..., 7] = broad**2
     return out

@@ -20,6 +20,7 @@ from isthmus.core.reading import reading
 from isthmus.core.validate import split_names
 from isthmus.core.view import Direction, View
 from isthmus.core.wording import way
+from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Calibration, Learned
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.report import AnyReport, read_report
@@ -91,6 +92,7 @@ class SpaceParts:
     bank_ids: Mapping[str, Sequence[str]]
     calibration: Mapping[Direction, Calibration]
     native_banks: Mapping[str, F32]
+    breadths: Mapping[str, Breadth]
 
 
 def _what_it_is(folder: Path) -> str:
@@ -150,6 +152,7 @@ def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
         refs: dict[str, EncoderRef] = {}
         banks: dict[str, F32] = {}
         natives: dict[str, F32] = {}
+        breadths: dict[str, Breadth] = {}
         for place, row in enumerate(document.views):
             head, ref = _view(row, str(place), groups)
             ref = replace(ref, trust=trust, folder=folder)
@@ -159,12 +162,16 @@ def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
             if f"native.{place}" in tensors:
                 name = f"the native bank of {row.view!r:.40}"
                 natives[row.view] = _rows(tensors[f"native.{place}"], head.input_dim, name)
+            if f"breadth.{place}" in tensors:
+                name = f"the breadth of {row.view!r:.40}"
+                kept = _rows(tensors[f"breadth.{place}"], head.input_dim + 3, name)
+                breadths[row.view] = Breadth.of_row(kept)
         if len({head.output_dim for head in heads.values()}) > 1:
             raise ArtifactError("the heads lead into spaces of different dimensions")
     calibration = {row.direction: Calibration.of(row.learned) for row in document.calibration}
     ids = {row.view: row.bank_ids for row in document.views}
     strength = document.csls_strength
-    parts = SpaceParts(heads, banks, refs, report, strength, ids, calibration, natives)
+    parts = SpaceParts(heads, banks, refs, report, strength, ids, calibration, natives, breadths)
     return parts, document.fingerprint
 
 

@@ -20,6 +20,7 @@ from isthmus.core.wording import count, did_you_mean
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.space import starter
+from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
 from isthmus.space.document import KIND, read_parts
@@ -56,6 +57,7 @@ class Space:
         calibration: What scores mean, by direction.
         native_banks: Native training vectors of unit length by view, ``(b, dim)``, by which
             queries that are unlike all of them are told; some views may have none.
+        breadths: What tells broad queries from narrow ones, for views where it is known.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -72,6 +74,7 @@ class Space:
         bank_ids: Mapping[str, Sequence[str]] | None = None,
         calibration: Mapping[Direction, Calibration] | None = None,
         native_banks: Mapping[str, F32] | None = None,
+        breadths: Mapping[str, Breadth] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
@@ -88,6 +91,7 @@ class Space:
                 )
         self.calibration = dict(calibration or {})
         self.native_banks = dict(native_banks or {})
+        self.breadths = dict(breadths or {})
         self._loaded: dict[str, Encoder] = {}
         self._bank_hubness: dict[str, F32] = {}
 
@@ -266,8 +270,11 @@ class Space:
         familiar = None
         if native is not None and view in self.native_banks:
             familiar = native_nearness(native, self.native_banks[view])
+        broad = None
+        if native is not None and view in self.breadths:
+            broad = self.breadths[view].of(native)
         return {
-            name: Background(near[:, column], own, familiar)
+            name: Background(near[:, column], own, familiar, broad)
             for column, name in enumerate(self.views)
         }
 
@@ -297,6 +304,8 @@ class Space:
             tensors[f"bank.{place}"] = self.banks[view].astype(kind)
             if view in self.native_banks:
                 tensors[f"native.{place}"] = self.native_banks[view].astype(np.float16)
+            if view in self.breadths:
+                tensors[f"breadth.{place}"] = self.breadths[view].row()
         card = model_card(self.report, self.views, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import Direction
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
-from isthmus.store import FoundRows, HubnessCorrection, NearestRows, Reader
-from isthmus.tasks.retrieval.hits import Hit
+from isthmus.store import Entry, FoundRows, HubnessCorrection, NearestRows, Reader
+from isthmus.tasks.retrieval.hits import CLEAR, Hit, Standing
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query, Term
 from isthmus.tasks.retrieval.views import view_meant
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
+FUSED = 10
+"""Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
+wanted: so the best five are the first five of the best ten. It is the default number of hits."""
 _LIKELY = 0.5
 """Least probability of a hit for a query that is out of the distribution of the space."""
 _ALIKE = 0.7
@@ -84,13 +89,14 @@ class EncodedQuery:
         """Items of the store that the query names; the user already has them."""
         return {term.stored for term in self.terms if term.stored}
 
-    def nearest(self, view: str, k: int) -> list[Hit]:
-        """The best ``k`` items of one view, best first."""
+    def nearest(self, view: str) -> list[Hit]:
+        """The best items of one view, best first: as many as are wanted, and those to be fused."""
         options, own = self.options, self.own
+        k = max(options.k, FUSED)
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
         rows = self.rows.search(
             direction,
-            k + len(own) if self._single else max(k, CANDIDATES),
+            k + 1 + len(own) if self._single else max(k + 1, CANDIDATES),
             view=view,
             where=options.filter,
             correction=self._correction(),
@@ -98,7 +104,29 @@ class EncodedQuery:
         )
         if own:
             rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
-        return self.hits(rows, view)[:k]
+        hits = self.hits(rows, view)
+        among = self.sizes[view]
+        if options.filter is not None:
+            among = self.rows.count(options.filter).get(view, 0)
+        lead = hits[0].prominence - hits[1].prominence if len(hits) > 1 else 0.0
+        return [
+            replace(hit, standing=Standing(rank, among, rank == 1 and lead >= CLEAR))
+            for rank, hit in enumerate(hits[:k], 1)
+        ]
+
+    def judged(self, entry: Entry, vector: F32) -> Hit:
+        """One item as :meth:`nearest` would show it, wherever it stands.
+
+        Args:
+            entry: What is known of it.
+            vector: ``(dim,)``, its own.
+        """
+        hubness = self.space.hubness(vector[None], entry.view)
+        hit = self.hits(FoundRows([entry], vector[None], hubness), entry.view)[0]
+        if not self.sizes.get(entry.view):
+            return hit
+        shown = {each.id: each.standing for each in self.nearest(entry.view)}
+        return replace(hit, standing=shown.get(entry.id))
 
     def hits(self, rows: FoundRows, view: str) -> list[Hit]:
         """Rows of one view, scored by every term; best first."""
@@ -107,7 +135,7 @@ class EncodedQuery:
         known = rows.cosine[:, None] if self._single and isinstance(rows, NearestRows) else None
         cosine: F32 = rows.vectors @ self.vectors.T if known is None else known
         hubness, score = self._scores(cosine, rows.hubness, view)
-        probability = self._probability(cosine, hubness, view)
+        judged = self._judged(cosine, hubness, view)
         typical, spread = self._reference(view)
         return [
             Hit(
@@ -117,8 +145,10 @@ class EncodedQuery:
                 rows.entries[i].source,
                 float(cosine[i] @ self.weights),
                 float(score[i]),
-                None if probability is None else float(probability[i]),
+                None if judged.probability is None else float(judged.probability[i]),
                 float((score[i] - typical) / spread),
+                passes=bool(judged.passes[i]),
+                avoided=bool(judged.avoided[i]),
                 gone=rows.entries[i].gone,
                 span=rows.entries[i].span,
                 text=rows.entries[i].text,
@@ -149,23 +179,37 @@ class EncodedQuery:
         return bool(told) and all(told)
 
     def answered(self, view: str, hits: Sequence[Hit]) -> bool:
-        """Whether some hit of a view passes for a match, by what the space was calibrated on.
+        """Whether some hit of a view passes for a match."""
+        return any(hit.passes for hit in hits if hit.view == view)
+
+    def weak(self, view: str) -> list[Direction]:
+        """Directions of this search in which even held-out partners are seldom found."""
+        directions = dict.fromkeys(Direction(self.views[i], view) for i in self._sought)
+        known = self.space.calibration
+        return [each for each in directions if each in known and known[each].is_weak]
+
+    def _passing(self, cosine: F32, probability: F32 | None, view: str) -> NDArray[np.bool_]:
+        """Which hits pass for a match, by what the space was calibrated on.
 
         A query that is out of the distribution of the space can still be like an item of its own
         view: such a hit passes if it is likely, or nearly the same. Where a direction is
         uncalibrated nothing more can be said, and hits are shown.
         """
-        own = all(self.views[i] == view for i in self._sought)
-        if not hits or (self.out_of_distribution and not own):
-            return False
-        if self.uncalibrated(view):
-            return not self.out_of_distribution or any(hit.cosine >= _ALIKE for hit in hits)
-        size = self.sizes[view]
-        thresholds = [self._calibration(i, view).threshold_among(size) for i in self._sought]
+        own, outside = all(self.views[i] == view for i in self._sought), self.out_of_distribution
+        if outside and not own:
+            return np.zeros(len(cosine), dtype=bool)
+        if probability is None:
+            return (cosine @ self.weights >= _ALIKE) | (not outside)
+        size = self._size(view)
+        thresholds = [
+            self._calibration(i, view).threshold_among(size, self._background(i, view))
+            for i in self._sought
+        ]
         least = float(np.mean(thresholds))
-        if self.out_of_distribution:
-            least = max(least, _LIKELY)
-        return any((hit.probability or 0.0) >= least for hit in hits)
+        return probability >= (max(least, _LIKELY) if outside else least)
+
+    def _size(self, view: str) -> int | None:
+        return self.sizes.get(view) or None
 
     @property
     def _sought(self) -> list[int]:
@@ -217,17 +261,39 @@ class EncodedQuery:
     def _calibration(self, term: int, view: str) -> Calibration:
         return self.space.calibration[Direction(self.views[term], view)]
 
-    def _probability(self, cosine: F32, hubness: F32, view: str) -> F32 | None:
-        """Of several sought terms the mean: how many of them an item is expected to match."""
-        if self.uncalibrated(view):
-            return None
-        found = np.zeros(len(cosine), dtype=np.float32)
+    def _judged(self, cosine: F32, hubness: F32, view: str) -> _Judged:
+        """What calibrations say of items, by their cosine ``(n, t)`` and hubness ``(n, t)``.
+
+        Of several sought terms the probability is the mean: how many of them an item is expected
+        to match. It is also what none of the avoided terms matches.
+        """
+        known = not self.uncalibrated(view)
+        found, kept = np.zeros(len(cosine), dtype=np.float32), np.ones(len(cosine))
+        avoided = np.zeros(len(cosine), dtype=bool)
+        sought = np.maximum(self.weights, 0)
         for i, weight in enumerate(self.weights):
-            if weight > 0:
+            if known:
                 each, background = self._calibration(i, view), self._background(i, view)
-                p = each.probability(cosine[:, i], hubness[:, i], background, self.sizes[view])
-                found += weight * p
-        return found
+                size = self._size(view)
+                p = each.probability(cosine[:, i], hubness[:, i], background, size)
+                if weight > 0:
+                    found += weight * p
+                else:
+                    kept *= 1 - p
+                    avoided |= p >= _LIKELY
+            elif weight <= 0:
+                avoided |= cosine[:, i] > cosine @ sought
+        probability = np.asarray(found * kept, dtype=np.float32) if known else None
+        passes = self._passing(cosine, probability, view) & ~avoided
+        return _Judged(probability, passes, avoided)
+
+
+class _Judged(NamedTuple):
+    """What calibrations say of items, ``(n,)`` each; see :class:`Hit`."""
+
+    probability: F32 | None
+    passes: NDArray[np.bool_]
+    avoided: NDArray[np.bool_]
 
 
 def _encoded(
@@ -247,3 +313,17 @@ def _encoded(
     if not done.ok[0]:
         raise InputError(f"{term.item.source} cannot be searched by: {done.failures[0].reason}")
     return done.vectors[0], view, done.native
+
+
+def judging(space: Space, rows: Reader, term: Term, entry: Entry) -> Callable[[F32], Hit]:
+    """What judges one item for one term as a search does.
+
+    Args:
+        space: Of the store.
+        rows: Of the store.
+        term: What is sought.
+        entry: The item; where the store holds it, its own vector counts.
+    """
+    encoded = EncodedQuery.of(space, rows, Query([replace(term, weight=1.0)]), SearchOptions())
+    held = rows.vectors([entry.id])
+    return lambda vector: encoded.judged(entry, held.get(entry.id, vector))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Progress, image_side_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F64
-from isthmus.core.view import Direction
+from isthmus.core.linalg import F32, F64
 from isthmus.encoders.parts import (
     AdditiveParts,
     Cell,
@@ -26,7 +26,12 @@ from isthmus.encoders.parts import (
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
 from isthmus.space.things import as_item
+from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.tasks.retrieval.hits import Hit
+from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.query import Query, Term
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
 Thing = str | Path | MediaItem | NDArray[np.floating]
@@ -88,7 +93,7 @@ class Explanation:
 
     Attributes:
         score: The cosine in the space.
-        probability: That the two match, calibrated; None where the space cannot say.
+        judgement: What a search says of the item: how likely it is, and how it stands.
         above: Share of the training items of the item's view that score less.
         query: Parts of the query given the item.
         item: Parts of the item given the query.
@@ -96,11 +101,16 @@ class Explanation:
     """
 
     score: float
-    probability: float | None
+    judgement: Hit
     above: float
     query: Side
     item: Side
     pairs: Support
+
+    @property
+    def probability(self) -> float | None:
+        """That the item is what the query asks for; None where the space cannot say."""
+        return self.judgement.probability
 
     def leaning(self, count: int = 10) -> list[TrainingPair]:
         """The training pairs that count most, for or against."""
@@ -113,6 +123,10 @@ class Explanation:
         return {
             "score": self.score,
             "probability": self.probability,
+            "words": self.judgement.words,
+            "standing": None
+            if self.judgement.standing is None
+            else asdict(self.judgement.standing),
             "above": self.above,
             "query": self.query.to_json(),
             "item": self.item.to_json(),
@@ -132,7 +146,7 @@ def explain(
     item: Thing,
     item_view: str,
     *,
-    size: int | None = None,
+    judge: Callable[[F32], Hit] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Explanation:
@@ -147,8 +161,8 @@ def explain(
         query_view: Of the query.
         item: What it is compared with.
         item_view: Of the item.
-        size: Among how many items of its view the item was found; the probability of a
-            match falls with it. None for as many as the space was calibrated on.
+        judge: What a search of a store says of the item, by the vector ``(dim,)`` that was made
+            of it; default: what it says among as many items as the space was calibrated on.
         seed: Of the orders in which parts are put together where they are too many for all.
         progress: Told as parts are weighed; what it raises ends the explanation.
 
@@ -166,10 +180,11 @@ def explain(
     q, x = known[0].vector, known[1].vector
     bank_q, bank_x = space.banks[query_view], space.banks[item_view]
     score = float(q @ x)
+    judge = judge or partial(_alone, space, known[0], known[1])
     u, v, ids = paired(bank_q, space.bank_ids[query_view], bank_x, space.bank_ids[item_view])
     return Explanation(
         score,
-        _probability(space, q, query_view, x, item_view, size),
+        judge(x.astype(np.float32)),
         float((bank_x.astype(np.float64) @ q < score).mean()) if len(bank_x) else float("nan"),
         known[0].side(space, x, seed, told),
         known[1].side(space, q, seed, told),
@@ -247,16 +262,13 @@ def _few(parts: Parts) -> Parts:
     return parts
 
 
-def _probability(
-    space: Space, q: F64, query_view: str, x: F64, item_view: str, size: int | None
-) -> float | None:
-    calibration = space.calibration.get(Direction(query_view, item_view))
-    if calibration is None:
-        return None
-    query, item = (y[None].astype(np.float32) for y in (q, x))
-    near = space.hubness(item, item_view)[:, space.views.index(query_view)]
-    background = space.query_background(query, query_view, item_view)
-    return float(calibration.probability((query @ item.T)[0], near, background, size)[0])
+def _alone(space: Space, query: _Seen, item: _Seen, vector: F32) -> Hit:
+    """What a search says of an item where there is no store."""
+    rows = MemoryBackend(space.dim, space.views).snapshot()
+    asked = Query([Term(query.item, view=query.view)])
+    encoded = EncodedQuery.of(space, rows, asked, SearchOptions())
+    entry = Entry(item.item.id, item.view, item.item.modality, item.item.source)
+    return encoded.judged(entry, vector)
 
 
 def _place(place: Place) -> dict[str, object]:

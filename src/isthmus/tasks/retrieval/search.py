@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from isthmus.core.view import TEXT, Direction
-from isthmus.space import Space
-from isthmus.store import Backend
-from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.space import Space, SpaceReport
+from isthmus.store import Backend, Entry
+from isthmus.store.patterns import folded
+from isthmus.store.words import words
+from isthmus.tasks.retrieval.encoded_query import FUSED, EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, Results
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
 """k of reciprocal rank fusion, as in the paper."""
-_FUSED = 10
-"""Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
-wanted: so the best five are the first five of the best ten. It is the default number of hits."""
 _ALL_WORDS = 0.999
+_HALF_THE_WORDS = 0.5
 _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
 
@@ -34,15 +34,16 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
     encoded = EncodedQuery.of(space, backend.snapshot(), query, options)
     ranked: list[list[Hit]] = []
     uncalibrated: list[Direction] = []
+    weak: list[Direction] = []
     sure = False
-    texts = _words(encoded) if options.words else []
-    depth = max(options.k, _FUSED)
+    texts = _texts(encoded, sought=True) if options.words else []
     for view in (v for v in options.views or space.views if encoded.sizes.get(v)):
-        hits = encoded.nearest(view, depth)
+        hits = encoded.nearest(view)
         uncalibrated += encoded.uncalibrated(view)
+        weak += encoded.weak(view)
         sure = sure or encoded.answered(view, hits[: options.k])
         ranked.append(hits)
-    fused = merged([some[:_FUSED] for some in ranked])
+    fused = merged([some[:FUSED] for some in ranked])
     if texts:
         fused = _with_named(fused, encoded, texts)
     first = {hit.id for hit in fused}
@@ -51,9 +52,18 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
     hits = hits[: options.k]
-    return Results(
-        query, hits, not hits or not (sure or any(hit.named for hit in hits)), uncalibrated
-    )
+    nothing = not hits or not (sure or any(hit.named for hit in hits))
+    return Results(query, hits, nothing, uncalibrated, weak, _advice(space, uncalibrated))
+
+
+def _advice(space: Space, uncalibrated: Sequence[Direction]) -> str:
+    """How the space could get probabilities for some directions, as far as it says."""
+    report = space.report
+    if not uncalibrated or not isinstance(report, SpaceReport):
+        return ""
+    if report.settings.budget is not None and not space.calibration:
+        return "the budget ended before they were learned: make the space again with a larger one"
+    return "probabilities need held-out records that have both views: make the space from more"
 
 
 def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
@@ -69,16 +79,6 @@ def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -hit.prominence)
 
 
-def _words(encoded: EncodedQuery) -> list[str]:
-    """The texts that a query seeks."""
-    return [
-        text
-        for term in encoded.terms
-        if term.item is not None and term.item.modality == TEXT and term.weight > 0
-        for text in term.item.captions
-    ]
-
-
 def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]) -> list[Hit]:
     """Join hits with items that hold the words of the query, by reciprocal rank fusion.
 
@@ -87,16 +87,19 @@ def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]
     """
     options, own = encoded.options, encoded.own
     wanted = options.views or encoded.space.views
-    rows = encoded.rows.match(" ".join(texts), 2 * _FUSED, where=options.filter)
+    rows = encoded.rows.match(" ".join(texts), 2 * FUSED, where=options.filter)
     rows = rows.take(
         [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
     )
+    unwanted = [set(words(folded(text))) for text in _texts(encoded, sought=False)]
+    rows = rows.take([i for i, e in enumerate(rows.entries) if not _holds(e, unwanted)])
     known = {hit.id: hit for hit in hits}
     fresh = [i for i, entry in enumerate(rows.entries) if entry.id not in known]
     for view in dict.fromkeys(rows.entries[i].view for i in fresh):
         some = rows.take([i for i in fresh if rows.entries[i].view == view])
-        known |= {hit.id: hit for hit in encoded.hits(some, view)}
+        known |= {hit.id: hit for hit in encoded.hits(some, view) if not hit.avoided}
     shares = dict(zip(rows.ids, rows.share.tolist(), strict=True))
+    shares = {n: share for n, share in shares.items() if n in known and not known[n].avoided}
     # Half of the words say far less than half of what all of them do.
     # Those that hold as much of it share a rank: between them, meaning decides.
     ranks: dict[float, int] = {}
@@ -107,7 +110,29 @@ def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]
     }
     place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
     joined = [
-        replace(hit, named=True) if shares.get(name, 0.0) >= _ALL_WORDS else hit
+        replace(
+            hit,
+            named=shares.get(name, 0.0) >= _ALL_WORDS,
+            partly_named=_HALF_THE_WORDS <= shares.get(name, 0.0) < _ALL_WORDS,
+        )
         for name, hit in known.items()
     ]
     return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))
+
+
+def _texts(encoded: EncodedQuery, *, sought: bool) -> list[str]:
+    """The wordings of the texts that a query looks for, or of those that it avoids."""
+    return [
+        text
+        for term in encoded.terms
+        if term.item is not None and term.item.modality == TEXT and (term.weight > 0) == sought
+        for text in term.item.captions
+    ]
+
+
+def _holds(entry: Entry, unwanted: Sequence[set[str]]) -> bool:
+    """Whether an item holds all words of some text that the query avoids."""
+    if not unwanted:
+        return False
+    held = set(words(folded(entry.text)))
+    return any(some and some <= held for some in unwanted)

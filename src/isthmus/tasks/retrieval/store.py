@@ -317,6 +317,7 @@ class Store:
         Raises:
             InputError: If the query has several terms, or one of the two cannot be used.
         """
+        from isthmus.tasks.retrieval.encoded_query import judging
         from isthmus.tasks.retrieval.explain import explain
 
         terms = query_given(query, self.space.views).terms
@@ -329,14 +330,16 @@ class Store:
             terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
         )
         found, view = self._side(item, item_view, ITEM)
-        size = self.backend.count().get(view)
+        term = replace(terms[0], view=None if terms[0].stored else query_view)
+        entry = Entry(found.id, view, found.modality, found.source)
+        entry = self.get(item) if isinstance(item, str) else entry
         return explain(
             self.space,
             asked,
             query_view,
             found,
             view,
-            size=size,
+            judge=judging(self.space, self.backend.snapshot(), term, entry),
             seed=seed,
             progress=progress,
         )

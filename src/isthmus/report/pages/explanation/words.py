@@ -11,7 +11,6 @@ from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
-from isthmus.tasks.retrieval.hits import in_words
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""
@@ -56,6 +55,19 @@ def kind_of(side: Side) -> str:
     return "cells" if isinstance(first, Cell) else "spans"
 
 
+def short_id(name: str) -> str:
+    """What to call a record: its caption where its id is "caption (path)", else the last of a path.
+
+    Example:
+        >>> short_id("A red kangaroo. (animals/kangaroo)"), short_id("zoo/red_fox")
+        ('A red kangaroo', 'red_fox')
+    """
+    caption, bracket, _ = name.rpartition(" (")
+    if bracket and name.endswith(")"):
+        return caption.rstrip(".")
+    return name.rpartition("/")[2]
+
+
 def signed(value: float) -> str:
     """With its sign and no more digits than it is worth.
 
@@ -93,9 +105,15 @@ def _match(explanation: Explanation) -> str:
     score = f"{explanation.score:.2f}".replace("-", "−")
     said = f"The score is {score}"
     if explanation.probability is not None:
-        likely = in_words(explanation.probability)
+        likely = explanation.judgement.words
         match = "to match" if likely == "unlikely" else "a match"
-        said = f"{likely[0].upper()}{likely[1:]} {match}: the score is {score}"
+        said = f"{likely[0].upper()}{likely[1:]} {match} ({explanation.probability:.0%}"
+        standing = explanation.judgement.standing
+        said += (
+            f"): the score is {score}"
+            if standing is None
+            else f", {standing}): the score is {score}"
+        )
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view
@@ -144,5 +162,5 @@ def _pairs(explanation: Explanation) -> str:
             f"No training pair counts much. Each of the {len(support.ids)} pairs counts a little."
         )
     verb = "s" if len(strong) == 1 else ""
-    names = ", ".join(f"{pair.id.rpartition('/')[2]} ({signed(pair.value)})" for pair in strong)
+    names = ", ".join(f"{short_id(pair.id)} ({signed(pair.value)})" for pair in strong)
     return f"{count(len(strong), 'training pair')} count{verb} most: {names}."

@@ -116,8 +116,9 @@ function show() {
     nothing(hits.length > 0);
     return undefined;
   } else {
-    const note = answer.uncalibrated.length ? ` ${t("uncalibrated_note", answer.uncalibrated.map(direction).join(", "))}` : "";
-    tell((answer.nothing_matches ? t("nearest_said") : t("found", hits.length)) + note);
+    const note = answer.uncalibrated.length ? ` ${t("uncalibrated_note", answer.uncalibrated.map(direction).join(", "), answer.advice)}` : "";
+    const weak = answer.weak?.length ? ` ${t("weak_note", answer.weak.map(direction).join(", "))}` : "";
+    tell((answer.nothing_matches ? t("nearest_said") : t("found", hits.length)) + note + weak);
   }
   $("grid").hidden = !!map?.shown;
   grid.show(hits);

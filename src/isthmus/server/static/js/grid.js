@@ -183,11 +183,14 @@ function foot(hit) {
     has && likely(hit));
 }
 
+const standing = ({ rank, among, clear }) => (rank > 1 ? t("rank_of", rank, among) : t(clear ? "clear_best_of" : "best_of", among));
+
 // In words first; the number on hover, and as a thin bar.
 export function likely(hit) {
   const known = hit.probability !== null;
   const number = known ? `${Math.round(100 * hit.probability)} %` : "";
-  const said = [likelihood(hit.words), hit.named && t("by_name"), hit.gone && t("gone")].filter(Boolean).join(" · ");
+  const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
+  const said = [name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
     known && h("span", { class: "bar", vars: { "--p": Math.max(SHARE, hit.probability) }, "aria-hidden": "true" }));

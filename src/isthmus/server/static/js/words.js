@@ -9,7 +9,7 @@ const ENGLISH = {
   where_hint: 'path~"holiday/*"', results: "Results", drop: "Drop a picture or a sound to search by it",
   text: "text", image: "image", audio: "sound", video: "video",
   very_likely: "very likely", likely: "likely", maybe: "maybe", unlikely: "unlikely",
-  uncalibrated: "not calibrated", by_name: "by name", gone: "file is gone",
+  uncalibrated: "not calibrated", by_name: "by its name", partly_by_name: "in part by its name", gone: "file is gone",
   found: (n) => (n === 1 ? "The best result." : `The best ${n.toLocaleString("en")}.`),
   newest: (n) => `${n.toLocaleString("en")} items, newest first`,
   nothing: "Nothing matches.", nothing_more: "The nearest items are unlikely to be what you mean. Try other words, fewer filters, or a picture.",
@@ -37,7 +37,10 @@ const ENGLISH = {
   map_method: "The map shows the two main axes of the space. Items that are close are roughly similar.",
   help: "Keys", key_search: "search", key_move: "move between results", key_open: "open", key_more: "more like this",
   key_not: "not like this", key_explain: "explain", key_map: "map", key_help: "this list", key_close: "close",
-  uncalibrated_note: (d) => `There is no probability for ${d}, because the space has no held-out pairs for this direction.`, no_mic: "No sound could be recorded. Allow the microphone in your browser.",
+  clear_best_of: (n) => `clear best of ${n.toLocaleString("en")}`, best_of: (n) => `best of ${n.toLocaleString("en")}`,
+  rank_of: (r, n) => `number ${r} of ${n.toLocaleString("en")}`,
+  weak_note: (d) => `This space is weak from ${d}: only a clear result passes for a match.`,
+  uncalibrated_note: (d, why) => `There is no probability for ${d}, because the space learned none for this direction.${why ? ` Reason: ${why}.` : ""}`, no_mic: "No sound could be recorded. Allow the microphone in your browser.",
   too_large: (m) => `A file to search by can have at most ${m} MB.`, language: "中文", loading: "Searching…",
 };
 
@@ -47,7 +50,7 @@ const CHINESE = {
   filters: "筛选", views: "视图", view: "视图", asked_as: (name) => `${name}查询属于`, add_as: "这些文件是", least: "至少", any: "不限", meaning: "查找", instance: "最吻合的那个", semantic: "同类的东西",
   where: "条件", where_hint: 'path~"假期/*"', results: "结果", drop: "松手即可用它来搜索",
   text: "文字", image: "图片", audio: "声音", video: "视频",
-  very_likely: "很可能", likely: "可能", maybe: "也许", unlikely: "不太可能", uncalibrated: "未校准", by_name: "名称相符", gone: "文件已不在",
+  very_likely: "很可能", likely: "可能", maybe: "也许", unlikely: "不太可能", uncalibrated: "未校准", by_name: "名称相符", partly_by_name: "名称部分相符", gone: "文件已不在",
   found: (n) => `最好的 ${n.toLocaleString("zh")} 个。`, newest: (n) => `共 ${n.toLocaleString("zh")} 项，最新的在前`,
   nothing: "没有匹配的内容。", nothing_more: "最接近的也不太可能是您要找的。换个说法、放宽筛选，或用一张图片试试。",
   nearest: "仍然显示最接近的", nearest_said: "没有匹配的内容；以下只是最接近的。",
@@ -66,7 +69,9 @@ const CHINESE = {
   zoom_in: "放大", zoom_out: "缩小", whole: "全图", map_of: (n, total) => (n < total ? `随机抽取 ${total.toLocaleString("zh")} 项中的 ${n.toLocaleString("zh")} 项` : `${n.toLocaleString("zh")} 项`),
   map_method: "按空间的两个主方向排列；大致越近越相似。", help: "快捷键", key_search: "搜索", key_move: "在结果间移动", key_open: "打开", key_more: "更多类似",
   key_not: "不要类似的", key_explain: "为什么", key_map: "地图", key_help: "本列表", key_close: "关闭",
-  uncalibrated_note: (d) => `${d} 没有概率：没有为它预留的样本。`, no_mic: "无法录音：浏览器或其主人不允许。",
+  clear_best_of: (n) => `${n.toLocaleString("zh")} 项中明显最好`, best_of: (n) => `${n.toLocaleString("zh")} 项中最好`,
+  rank_of: (r, n) => `${n.toLocaleString("zh")} 项中第 ${r}`, weak_note: (d) => `这个空间不擅长 ${d}：只有明显的结果才算匹配。`,
+  uncalibrated_note: (d) => `${d} 没有概率：没有为它学到。`, no_mic: "无法录音：浏览器或其主人不允许。",
   too_large: (m) => `用来搜索的文件最大 ${m} MB。`, language: "English", loading: "正在搜索…",
 };
 
