@@ -209,6 +209,20 @@ class Moments:
             out._sums[a, b, "cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
         return out
 
+    def mapped(self, maps: Mapping[str, tuple[F64, F64]]) -> Moments:
+        """The moments as if every row ``x`` had been ``(x − origin) W``.
+
+        Args:
+            maps: ``(d,)`` and ``(d, k)`` for every view.
+        """
+        out = Moments({m: maps[m][1].shape[1] for m in self.dims}, products=self.products)
+        centred = self.moved({m: self.mean(m) - maps[m][0] for m in self.dims if self.count(m)})
+        for key, value in centred._sums.items():
+            for m, axis in _axes(key):
+                value = np.moveaxis(np.tensordot(value, maps[m][1], (axis, 0)), -1, axis)
+            out._sums[key] = value
+        return out
+
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:
@@ -315,6 +329,20 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
+
+
+def _axes(key: _Key) -> list[tuple[str, int]]:
+    """Which axes of a sum run over which view."""
+    views, what = key[:-1], key[-1]
+    names = {
+        "n": (),
+        "sum": views,
+        "second": views * 2,
+        "sum_a": views[:1],
+        "sum_b": views[1:],
+        "cross": views,
+    }[what]
+    return [(m, axis) for axis, m in enumerate(names)]
 
 
 def _named(keys: Iterable[_Key], views: Iterable[str]) -> dict[str, _Key]:

@@ -16,16 +16,18 @@ from isthmus.moments import Moments
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.prepared import Data, Encoders, Prepared, prepare
 from isthmus.selection.calibrate import calibrate, native_bank
-from isthmus.selection.candidates import Candidate, candidates
+from isthmus.selection.candidates import STARTER, Candidate, candidates, continued
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
 from isthmus.selection.estimate import banks, estimate, refuse_without_signal
 from isthmus.selection.folds import bank_ids
+from isthmus.selection.known import known_of
 from isthmus.selection.measure import direct_pairs
 from isthmus.selection.race import Clock, fit
 from isthmus.selection.remember import Remembered
 from isthmus.selection.select import Selection, select
 from isthmus.selection.sources import moments_of_sources
-from isthmus.space import EncoderRef, Space, SpaceReport, starter
+from isthmus.space import EncoderRef, Space, SpaceReport
+from isthmus.space import starter as shipped
 from isthmus.space.readout import Readout, check_readout
 from isthmus.space.report import CalibrationError, DataFacts, Estimate, Settings
 
@@ -42,6 +44,7 @@ def align(
     sources: Mapping[str, Data | Prepared] | None = None,
     readout: Readout = "instance",
     by_group: bool = True,
+    starter: bool = True,
     nested: bool = True,
     budget: float | None = None,
     seed: int = 0,
@@ -64,6 +67,8 @@ def align(
         readout: What the choice is made for: ``"instance"``, to find the one that belongs, or
             ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.
+        starter: Whether the starter space takes part in the automatic choice, as it is and carried
+            on with these pairs, where it knows the encoders and has not learned from these records.
         nested: Whether to estimate the quality, and to refuse if there is none.
         budget: Seconds for all but encoding; what does not fit in is named in the report.
         seed: Of splits and shuffles.
@@ -82,13 +87,16 @@ def align(
         else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
     )
     others = moments_of_sources(ready, sources or {}, cache, progress)
+    known, absent = known_of(ready) if starter and aligner == "auto" else (None, "not wanted")
+    if known is not None:
+        choices = [*continued(known), *choices]
     asked = Settings(
         readout=readout, nested=nested, seed=seed, budget=budget, sources=tuple(others)
     )
     remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
     space = remembered.load()
     if space is None:
-        space = _made(ready, choices, others, asked, progress, auto=aligner == "auto")
+        space = _made(ready, choices, others, asked, progress, auto=aligner == "auto", absent=absent)
         remembered.keep(space)
     for view in space.views:
         space.attach(ready.encoders[view], view)
@@ -114,6 +122,7 @@ def _made(
     progress: Progress | None,
     *,
     auto: bool,
+    absent: str,
 ) -> Space:
     """Choose, estimate, refuse or fit."""
     clock = Clock(asked.budget)
@@ -130,6 +139,8 @@ def _made(
         budget=None if asked.budget is None else _FOR_THE_SELECTION * clock.left,
         progress=progress,
     )
+    if auto and absent:
+        chosen.not_tried[STARTER] = absent
     facts = data_facts(ready, pairs)
     found = estimate(pairs, chosen, asked.seed, clock) if chosen.outer else None
     if found is not None:
@@ -177,9 +188,9 @@ def _fitted(
     )
 
 
-def _familiar(ready: Prepared) -> dict[str, starter.Familiar]:
+def _familiar(ready: Prepared) -> dict[str, shipped.Familiar]:
     """What comes with the package about the native vectors of the encoders that are used."""
-    found = {m: starter.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
+    found = {m: shipped.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
     return {m: each for m, each in found.items() if each is not None}
 
 

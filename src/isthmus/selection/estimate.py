@@ -57,8 +57,10 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
             found = held_out_scores(outer.aligner, train, held, a, b, csls_strength=strength)
             folds.scores.setdefault(ViewPair(a, b), []).append(found)
         folds.true.append(_measured(outer.aligner, train, held, strength))
+        # What was known before own pairs were seen is not lost by shuffling those.
+        unmatched = shuffled(held, rng) if outer.candidate.known_before else held
         for results, rows, test in (
-            (folds.shuffled, shuffled(train, rng), held),
+            (folds.shuffled, shuffled(train, rng), unmatched),
             (folds.random, random_encoders(train, rng), random_encoders(held, rng)),
         ):
             if not results or clock.left > 0:
