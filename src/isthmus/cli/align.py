@@ -57,6 +57,11 @@ _PARAM = typer.Option(
 _GROUPS = typer.Option(
     True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
 )
+_STARTER = typer.Option(
+    True,
+    "--starter/--no-starter",
+    help="Also try the starter space, as it is and carried on with your pairs.",
+)
 _ALSO = typer.Option(
     None,
     help="Other data to learn from. It is used only if it improves held-out results on DATA. "
@@ -86,6 +91,7 @@ def command(
     column: list[str] = COLUMN_OPTION,
     also: list[str] = _ALSO,
     readout: str = _READOUT,
+    starter: bool = _STARTER,
     budget: str = _BUDGET,
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing space."),
@@ -121,6 +127,7 @@ def command(
             params=fixed,
             sources=sources,
             readout=wanted,
+            starter=starter,
             budget=seconds,
             seed=seed,
             cache=store,

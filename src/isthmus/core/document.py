@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
 
@@ -61,7 +61,8 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
         where: What it is a part of, for messages.
 
     Raises:
-        ArtifactError: If a key is missing or unknown, or a value is of another type.
+        ArtifactError: If a key is unknown, one without a default is missing, or a value is of
+            another type.
 
     Example:
         >>> from_document(Direction, {"query": "text"}, "a row")
@@ -151,8 +152,10 @@ def _read_rows(
 
 def _read_object(kind: object, document: Json, where: str) -> object:
     given, hints = _expect(dict, document, where), _hints(kind)
-    _check_keys(given, hints, where)
-    values = {name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
+    # Releases before a field was added wrote nothing for it.
+    wanted = [name for name in hints if name in given or name not in _optional(kind)]
+    _check_keys(given, wanted, where)
+    values = {name: _read(hints[name], given[name], f"{where}.{name}") for name in wanted}
     made: type[object] = get_origin(kind) or typing.cast("type[object]", kind)
     try:
         return made(**values)
@@ -193,6 +196,17 @@ def _hints(kind: object) -> Mapping[str, object]:
     values = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
     hints = typing.get_type_hints(origin)
     return {name: _filled(hints[name], values) for name in _names(origin)}
+
+
+@lru_cache(maxsize=256)
+def _optional(kind: object) -> frozenset[str]:
+    """Fields of a dataclass that have a default."""
+    own = fields(typing.cast("type[typing.Any]", get_origin(kind) or kind))
+    return frozenset(
+        each.name
+        for each in own
+        if each.default is not MISSING or each.default_factory is not MISSING
+    )
 
 
 def _names(kind: object) -> list[str]:
