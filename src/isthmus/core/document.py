@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
@@ -153,9 +153,12 @@ def _read_rows(
 def _read_object(kind: object, document: Json, where: str) -> object:
     given, hints = _expect(dict, document, where), _hints(kind)
     # Releases before a field was added wrote nothing for it.
-    wanted = [name for name in hints if name in given or name not in _optional(kind)]
-    _check_keys(given, wanted, where)
-    values = {name: _read(hints[name], given[name], f"{where}.{name}") for name in wanted}
+    _check_keys(given, hints, where, optional=_optional(kind))
+    values = {
+        name: _read(hint, given[name], f"{where}.{name}")
+        for name, hint in hints.items()
+        if name in given
+    }
     made: type[object] = get_origin(kind) or typing.cast("type[object]", kind)
     try:
         return made(**values)
@@ -163,10 +166,15 @@ def _read_object(kind: object, document: Json, where: str) -> object:
         raise ArtifactError(f"{where}: {error}") from error
 
 
-def _check_keys(given: Mapping[str, Json], needed: Iterable[str], where: str) -> None:
-    names = list(needed)
+def _check_keys(
+    given: Mapping[str, Json],
+    known: Iterable[str],
+    where: str,
+    optional: Set[str] = frozenset(),
+) -> None:
+    names = list(known)
     for name in names:
-        if name not in given:
+        if name not in given and name not in optional:
             raise ArtifactError(f"{where}: the key {name!r} is missing")
     for name in given:
         if name not in names:
