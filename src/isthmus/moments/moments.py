@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import combinations
-from typing import Any, Literal, NamedTuple, TypedDict, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import Tensors, fingerprint
 from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F64, symmetric_eigen
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Moments:
             self._sums[a, b, "sum_a"] = np.zeros(self.dims[a])
             self._sums[a, b, "sum_b"] = np.zeros(self.dims[b])
             self._sums[a, b, "cross"] = np.zeros((self.dims[a], self.dims[b]))
-        self._memo: dict[object, object] = {}
+        self._memo = Memo()
 
     @classmethod
     def of(cls, pairs: PairedVectors, *, products: Products = "float64") -> Moments:
@@ -284,11 +285,9 @@ class Moments:
             raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")
         return scales, values[keep], vectors[:, keep]
 
-    def memo(self, key: object, compute: Callable[[], T]) -> T:
+    def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Remember an expensive function of these moments until they change."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return cast(T, self._memo[key])
+        return self._memo.get(key, compute)
 
     def state(self) -> tuple[MomentsDocument, dict[str, F64]]:
         """What to save: the views as JSON; sums as arrays, named by the place of their views."""

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from isthmus.aligners import Aligner
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.view import ViewPair
 from isthmus.moments import Moments
 from isthmus.selection.folds import Training, bank
-from isthmus.selection.measure import direct_pairs, held_out_scores
+from isthmus.selection.ground import Ground
+from isthmus.selection.measure import Mapped, Transforms, direct_pairs
 from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuffled
-from isthmus.selection.race import Clock, fit
+from isthmus.selection.race import Clock
 from isthmus.selection.select import OuterFold, Selection
 from isthmus.space import evaluate
 from isthmus.space.evaluate import LEVEL
 from isthmus.space.report import Estimate, Evaluation, Null, summarise
+
+_NULL_FOLDS = 2
+"""Outer folds on which the comparison with no signal is made: it is told beside chance, which is
+known exactly, and the refusal rests on permutations of all folds. Chosen, not tuned."""
 
 
 @dataclass
@@ -53,17 +58,18 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
         if not shared:
             continue
         strength = outer.candidate.csls_strength
+        mapped = Mapped.by(outer.fitted, train, held)
         for a, b in shared:
-            found = held_out_scores(outer.aligner, train, held, a, b, csls_strength=strength)
+            found = mapped.scores(a, b, csls_strength=strength)
             folds.scores.setdefault(ViewPair(a, b), []).append(found)
-        folds.true.append(_measured(outer.aligner, train, held, strength))
+        folds.true.append(_measured(outer.fitted, train, held, strength))
         # What was known before own pairs were seen is not lost by shuffling those.
         unmatched = shuffled(held, rng) if outer.candidate.known_before else held
         for results, rows, test in (
             (folds.shuffled, shuffled(train, rng), unmatched),
             (folds.random, random_encoders(train, rng), random_encoders(held, rng)),
         ):
-            if not results or clock.left > 0:
+            if not results or (len(results) < _NULL_FOLDS and clock.left > 0):
                 results.append(_without_signal(outer, rows, test))
     if not folds.true:
         raise DataError("no fold has two complete pairs; make the groups smaller or add records")
@@ -78,7 +84,7 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
     )
 
 
-def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
+def banks(aligner: Transforms, pairs: PairedVectors) -> dict[str, F32]:
     """Training vectors in the space, by view."""
     return {m: aligner.transform(bank(pairs, m), m) for m in pairs.views}
 
@@ -109,12 +115,18 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
 
 
 def _measured(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, strength: float
+    fitted: Transforms, train: PairedVectors, held: PairedVectors, strength: float
 ) -> Evaluation:
-    return evaluate(aligner.heads_, banks(aligner, train), held, csls_strength=strength)
+    heads = {m: partial(_transformed, fitted, m) for m in train.views}
+    return evaluate(heads, banks(fitted, train), held, csls_strength=strength)
+
+
+def _transformed(fitted: Transforms, view: str, x: F32) -> F32:
+    return fitted.transform(x, view)
 
 
 def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
     """The same candidate, learned from rows that carry nothing."""
-    aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
-    return _measured(aligner, rows, test, outer.candidate.csls_strength)
+    ground = Ground(Training(rows, Moments.of(rows), {}), {})
+    fitted = ground.fitted(outer.candidate.alone())
+    return _measured(fitted, rows, test, outer.candidate.csls_strength)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner, Setting
+from isthmus.aligners import Setting
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
@@ -27,7 +27,15 @@ from isthmus.selection.candidates import (
 )
 from isthmus.selection.compare import difference, rivals
 from isthmus.selection.folds import Folds, Training
-from isthmus.selection.measure import average_precision, grouped, recall_at_one, reciprocal_rank
+from isthmus.selection.ground import Fitted
+from isthmus.selection.measure import (
+    Transforms,
+    average_precision,
+    grouped,
+    recall_at_one,
+    reciprocal_rank,
+)
+from isthmus.selection.parallel import side_by_side
 from isthmus.selection.race import (
     Clock,
     LeftOut,
@@ -36,7 +44,6 @@ from isthmus.selection.race import (
     Table,
     Trial,
     challenge,
-    fit,
     race,
 )
 from isthmus.space.readout import Readout
@@ -59,7 +66,7 @@ class OuterFold:
 
     held: NDArray[np.intp]
     candidate: Candidate
-    aligner: Aligner
+    fitted: Fitted
     train: NDArray[np.intp]
 
 
@@ -77,6 +84,7 @@ class Selection:
         rivalries: What a graph or trained head that was chosen gains over its rivals.
         not_tried: Kinds of aligner that never entered, and why.
         deal: The first deal of the rows into folds.
+        without: What was chosen, fitted without one fold of that deal.
     """
 
     best: Candidate
@@ -88,24 +96,22 @@ class Selection:
     rivalries: list[Rivalry] = field(default_factory=list)
     not_tried: dict[str, str] = field(default_factory=dict)
     deal: Folds | None = None
+    without: Callable[[int], Fitted] | None = None
 
     def folds_of_best(
         self, pairs: PairedVectors
-    ) -> list[tuple[Aligner, PairedVectors, PairedVectors]]:
+    ) -> list[tuple[Transforms, PairedVectors, PairedVectors]]:
         """What was chosen, fitted without each fold in turn, with its rows and the held-out ones.
 
         What is learned from them, such as what scores mean, is of the aligner that was chosen,
         not of one chosen without the fold.
         """
-        if self.deal is None:
+        if self.deal is None or self.without is None:
             return []
+        folds = range(self.deal.count)
         return [
-            (
-                fit(self.best, self.deal.without(fold)),
-                pairs.take(self.deal.train(fold)),
-                pairs.take(self.deal.held(fold)),
-            )
-            for fold in range(self.deal.count)
+            (fitted, pairs.take(self.deal.train(fold)), pairs.take(self.deal.held(fold)))
+            for fold, fitted in zip(folds, side_by_side(self.without, folds), strict=True)
         ]
 
 
@@ -168,6 +174,7 @@ def select(
         rivalries=_rivalries(table, best, clock),
         not_tried=unentered(setting) if auto else {},
         deal=deals[0],
+        without=lambda fold: table.fitted(best, (0, (fold,))),
     )
 
 
@@ -214,8 +221,8 @@ def _outer(table: Table, plan: _Plan, doubles: Sequence[LeftOut], clock: Clock) 
             break
         part = clock.part(1 / (deal.count - fold))
         candidate = _choose(table, plan, _inner(doubles, fold), part)
-        aligner = fit(candidate, deal.without(fold))
-        outer.append(OuterFold(deal.held(fold), candidate, aligner, deal.train(fold)))
+        fitted = table.fitted(candidate, (0, (fold,)))
+        outer.append(OuterFold(deal.held(fold), candidate, fitted, deal.train(fold)))
     return outer
 
 
@@ -261,8 +268,16 @@ def _scored(left_outs: Iterable[LeftOut]) -> list[Split]:
 
 
 def _inner(doubles: Sequence[LeftOut], fold: int) -> list[Split]:
-    """Splits that leave ``fold`` out of everything and score another fold."""
-    return [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
+    """Splits that leave ``fold`` out of everything and score another fold.
+
+    Its neighbours on the ring of folds come first. What is left out for both of two neighbours
+    is fitted once for both, so the first rung of all outer folds takes as many fits as folds.
+    """
+    count = 1 + max(each for _, both in doubles for each in both)
+    found = [split for split in _scored(doubles) if fold in split[0][1] and split[1] != fold]
+    return sorted(
+        found, key=lambda split: min((split[1] - fold) % count, (fold - split[1]) % count)
+    )
 
 
 def _dealt(

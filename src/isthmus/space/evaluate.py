@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import numpy as np
 
-from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
@@ -33,7 +32,7 @@ MAX_GALLERY = 5000
 
 
 def evaluate(
-    heads: Mapping[str, Head],
+    heads: Mapping[str, Callable[[F32], F32]],
     banks: Mapping[str, F32],
     pairs: PairedVectors,
     *,
