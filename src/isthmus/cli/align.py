@@ -22,6 +22,7 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
     rows_of,
+    shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from isthmus.core.record import Dataset
     from isthmus.pipeline import Prepared
     from isthmus.space import Space, SpaceReport
+    from isthmus.space.report import Estimate
 
 _SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
 _ENCODER = typer.Option(
@@ -72,6 +74,8 @@ _READOUT = typer.Option(
     help="What to choose the method for. instance: find the one true partner. semantic: find "
     "things of the same kind (needs groups).",
 )
+_DIFFERS = 0.05
+"""R@10 that is worth a sentence."""
 _BUDGET = typer.Option(
     None,
     metavar="TIME",
@@ -183,10 +187,25 @@ def _print(space: Space) -> None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(NOTE)
+        _print_groups(found)
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
     list_left_out(rows_of(report.data.left_out))
+
+
+def _print_groups(found: Estimate) -> None:
+    """What keeping groups whole costs, where it costs much."""
+    from isthmus.space.report import mean_r10
+
+    plain = found.ungrouped
+    if plain is not None and abs(plain.r10 - (kept := mean_r10(found.held_out))) >= _DIFFERS:
+        out().print(
+            shown(
+                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, it "
+                f"is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
+            )
+        )
 
 
 def _print_late(report: SpaceReport) -> None:

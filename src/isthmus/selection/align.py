@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from isthmus.pipeline.prepared import Data, Encoders, Prepared, prepare
 from isthmus.selection.calibrate import calibrate, native_bank
 from isthmus.selection.candidates import STARTER, Candidate, candidates, continued
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
-from isthmus.selection.estimate import banks, estimate, refuse_without_signal
+from isthmus.selection.estimate import banks, estimate, refuse_without_signal, ungrouped
 from isthmus.selection.folds import bank_ids
 from isthmus.selection.known import known_of
 from isthmus.selection.measure import direct_pairs
@@ -144,6 +144,8 @@ def _made(
     facts = data_facts(ready, pairs)
     found = estimate(pairs, chosen, asked.seed, clock) if chosen.outer else None
     if found is not None:
+        plain = None if clock.left <= 0 else ungrouped(pairs, chosen, links, asked.seed)
+        found = replace(found, ungrouped=plain)
         refuse_without_signal(ready.name, found, facts.pairs)
     return _fitted(pairs, chosen, ready, clock, _Parts(facts, asked, found))
 
