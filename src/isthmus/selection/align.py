@@ -96,7 +96,9 @@ def align(
     remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
     space = remembered.load()
     if space is None:
-        space = _made(ready, choices, others, asked, progress, auto=aligner == "auto", absent=absent)
+        space = _made(
+            ready, choices, others, asked, progress, auto=aligner == "auto", absent=absent
+        )
         remembered.keep(space)
     for view in space.views:
         space.attach(ready.encoders[view], view)

@@ -54,9 +54,8 @@ def known_of(ready: Prepared) -> tuple[Known | None, str]:
 
 
 def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:
-    return (
-        space.encoders[known].fingerprint == ready.encoders[view].fingerprint
-        and isinstance(space.heads[known], LinearHead)
+    return space.encoders[known].fingerprint == ready.encoders[view].fingerprint and isinstance(
+        space.heads[known], LinearHead
     )
 
 
