@@ -202,8 +202,8 @@ def _print_groups(found: Estimate) -> None:
     if plain is not None and abs(plain.r10 - (kept := mean_r10(found.held_out))) >= _DIFFERS:
         out().print(
             shown(
-                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, it "
-                f"is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
+                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, "
+                f"it is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
             )
         )
 
