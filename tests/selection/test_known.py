@@ -57,15 +57,12 @@ def prepared(space: Space, noise: float, n: int = 60, fingerprint: str = "") -> 
 
 
 def test_it_wins_where_own_pairs_are_few(starter: Space) -> None:
-    ready = prepared(starter, NEW)
-    both, alone = align(ready).report, align(ready, starter=False).report
-    chosen = both.choice.chosen
-    assert {STARTER, STARTER_UPDATED} & {part.aligner for part in (chosen, *chosen.members)}
-    tried = [row.candidate for row in both.choice.tried if row.complete]
-    assert STARTER in tried and any(name.startswith("cca ") for name in tried)
-    for way, found in both.held_out.directions.items():
-        assert found.instance.r10.mean > alone.held_out.directions[way].instance.r10.mean + 0.02
-    assert alone.choice.not_tried[STARTER] == "not wanted"
+    choice = align(prepared(starter, NEW), nested=False).report.choice
+    parts = (choice.chosen, *choice.chosen.members)
+    assert {STARTER, STARTER_UPDATED} & {part.aligner for part in parts}
+    score = {row.candidate: row.score for row in choice.tried if row.complete}
+    own = max(value for name, value in score.items() if STARTER not in name)
+    assert score[STARTER] > own + 0.05
 
 
 def test_shuffled_pairs_are_refused_all_the_same(starter: Space) -> None:
@@ -73,7 +70,7 @@ def test_shuffled_pairs_are_refused_all_the_same(starter: Space) -> None:
     vectors = {**ready.pairs.vectors, "image": ready.pairs.vectors["image"][::-1].copy()}
     wrong = Prepared("wrong", PairedVectors(vectors), ready.links, ready.encoders, ready.specs)
     with pytest.raises(NoSignalError, match="no better than shuffled"):
-        align(wrong)
+        align(wrong, budget=1.0)
 
 
 def test_it_keeps_out_where_it_has_learned_from_the_records(starter: Space) -> None:
