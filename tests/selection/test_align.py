@@ -101,8 +101,8 @@ def test_selection_never_sees_the_outer_fold() -> None:
     second = select(replace(pairs, vectors=spoiled), choices, np.arange(60), seed=3)
     assert second.outer[0].candidate == outer.candidate
     np.testing.assert_allclose(
-        second.outer[0].aligner.transform(pairs.vectors["image"], "image"),
-        outer.aligner.transform(pairs.vectors["image"], "image"),
+        second.outer[0].fitted.transform(pairs.vectors["image"], "image"),
+        outer.fitted.transform(pairs.vectors["image"], "image"),
         atol=1e-5,
     )
 

@@ -144,12 +144,13 @@ def _made(
     if auto and absent:
         chosen.not_tried[STARTER] = absent
     facts = data_facts(ready, pairs)
-    found = estimate(pairs, chosen, asked.seed, clock) if chosen.outer else None
+    tell = progress or _nobody
+    found = estimate(pairs, chosen, asked.seed, clock, tell) if chosen.outer else None
     if found is not None:
         plain = None if clock.left <= 0 else ungrouped(pairs, chosen, links, asked.seed)
         found = replace(found, ungrouped=plain)
         refuse_without_signal(ready.name, found, facts.pairs)
-    return _fitted(pairs, chosen, ready, clock, _Parts(facts, asked, found))
+    return _fitted(pairs, chosen, ready, clock, _Parts(facts, asked, found, tell))
 
 
 @dataclass(frozen=True)
@@ -159,15 +160,26 @@ class _Parts:
     data: DataFacts
     asked: Settings
     estimate: Estimate | None
+    progress: Progress
+
+
+def _nobody(phase: str, done: int, total: int) -> None:
+    """Where no progress is wanted."""
 
 
 def _fitted(
     pairs: PairedVectors, chosen: Selection, ready: Prepared, clock: Clock, known: _Parts
 ) -> Space:
     """What won, fitted on all pairs and calibrated where there is time, with the whole report."""
+    known.progress("fit on all pairs", 0, 1)
     final = fit(chosen.best, chosen.training)
+    known.progress("fit on all pairs", 1, 1)
     familiar = _familiar(ready)
-    calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs), familiar)
+    calibration = {}
+    if clock.left > 0:
+        known.progress("calibrate", 0, 1)
+        calibration = calibrate(chosen.folds_of_best(pairs), familiar)
+        known.progress("calibrate", 1, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
     natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}
     report = SpaceReport(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
@@ -16,11 +17,11 @@ from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import fold_labels
-from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training, bank
 from isthmus.selection.ground import Ground
 from isthmus.selection.measure import Mapped, Transforms, direct_pairs
 from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuffled
+from isthmus.selection.parallel import side_by_side
 from isthmus.selection.race import Clock
 from isthmus.selection.select import OuterFold, Selection
 from isthmus.space import evaluate
@@ -34,36 +35,19 @@ _NULL_FOLDS = 2
 known exactly, and the refusal rests on permutations of all folds. Chosen, not tuned."""
 
 
-@dataclass
-class _Folds:
-    """Evaluations of the outer folds that were run, and held-out scores by pair of views."""
+@dataclass(frozen=True)
+class _Figures:
+    """Of one outer fold."""
 
-    true: list[Evaluation] = field(default_factory=list)
-    shuffled: list[Evaluation] = field(default_factory=list)
-    random: list[Evaluation] = field(default_factory=list)
-    scores: dict[ViewPair, list[F32]] = field(default_factory=dict)
-
-    def add(
-        self, fitted: Transforms, candidate: Candidate, train: PairedVectors, held: PairedVectors
-    ) -> bool:
-        """Measure one fold; False if it holds no two pairs of any two views."""
-        shared = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
-        if not shared:
-            return False
-        strength = candidate.csls_strength
-        mapped = Mapped.by(fitted, train, held)
-        for a, b in shared:
-            found = mapped.scores(a, b, csls_strength=strength)
-            self.scores.setdefault(ViewPair(a, b), []).append(found)
-        self.true.append(_measured(fitted, train, held, strength))
-        return True
-
-    def p_values(self, seed: int) -> dict[ViewPair, float]:
-        """Of shuffled partners, by pair of views."""
-        return {pair: permutation_p(found, seed=seed) for pair, found in self.scores.items()}
+    true: Evaluation
+    scores: dict[ViewPair, F32]
+    shuffled: Evaluation | None
+    random: Evaluation | None
 
 
-def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -> Estimate:
+def estimate(
+    pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock, progress: Progress
+) -> Estimate:
     """Figures on the outer folds, beside shuffled pairs and random encoders.
 
     Args:
@@ -71,34 +55,32 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
         chosen: With the outer folds, each with what was chosen and fitted without it.
         seed: Of shuffles.
         clock: When it ends, the comparison with no signal stays with its first fold.
+        progress: Told as folds are done.
 
     Raises:
         DataError: If no fold holds two records with a pair.
     """
-    rng = np.random.default_rng(seed)
-    folds = _Folds()
-    for outer in chosen.outer:
-        train, held = pairs.take(outer.train), pairs.take(outer.held)
-        if not folds.add(outer.fitted, outer.candidate, train, held):
-            continue
-        # What was known before own pairs were seen is not lost by shuffling those.
-        unmatched = shuffled(held, rng) if outer.candidate.known_before else held
-        for results, rows, test in (
-            (folds.shuffled, shuffled(train, rng), unmatched),
-            (folds.random, random_encoders(train, rng), random_encoders(held, rng)),
-        ):
-            if not results or (len(results) < _NULL_FOLDS and clock.left > 0):
-                results.append(_without_signal(outer, rows, test))
-    if not folds.true:
+    usable = [outer for outer in chosen.outer if _shared(pairs, outer)]
+    if not usable:
         raise DataError("no fold has two complete pairs; make the groups smaller or add records")
+
+    def measured(place: int) -> _Figures:
+        null = place == 0 or (place < _NULL_FOLDS and clock.left > 0)
+        found = _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
+        done.append(place)
+        progress("measure on held-out pairs", len(done), len(usable))
+        return found
+
+    done: list[int] = []
+    folds = side_by_side(measured, range(len(usable)))
+    shuffles = [fold.shuffled for fold in folds if fold.shuffled is not None]
+    randoms = [fold.random for fold in folds if fold.random is not None]
     return Estimate(
-        folds=len(folds.true),
+        folds=len(folds),
         planned=chosen.folds,
-        held_out=summarise(folds.true),
-        null=Null(
-            shuffled=summarise(folds.shuffled).directions, random=summarise(folds.random).directions
-        ),
-        p_values=folds.p_values(seed),
+        held_out=summarise([fold.true for fold in folds]),
+        null=Null(shuffled=summarise(shuffles).directions, random=summarise(randoms).directions),
+        p_values=_p_values(folds, seed),
     )
 
 
@@ -120,22 +102,26 @@ def ungrouped(
         None where groups kept nothing together that does not belong together anyway.
     """
     own = _sharing_items(pairs)
-    if len(np.unique(links)) >= len(np.unique(own)):
+    if not 2 <= len(np.unique(own)) > len(np.unique(links)):
         return None
     deal = Folds(pairs, fold_labels(own, seed=seed), chosen.training.sources)
-    folds = _Folds()
-    for fold in range(deal.count):
-        training = deal.without(fold)
-        fitted = Ground(training, {}).fitted(chosen.best)
-        folds.add(fitted, chosen.best, training.rows, pairs.take(deal.held(fold)))
-    if not folds.true:
+
+    def measured(fold: int) -> _Figures | None:
+        fitted = Ground(deal.without(fold), {}).fitted(chosen.best)
+        outer = OuterFold(deal.held(fold), chosen.best, fitted, deal.train(fold))
+        if not _shared(pairs, outer):
+            return None
+        return _figures(pairs, outer, np.random.default_rng(seed), null=False)
+
+    folds = [each for each in side_by_side(measured, range(deal.count)) if each is not None]
+    if not folds:
         return None
     names = () if pairs.groups is None else tuple(sorted({str(g) for g in pairs.groups}))
     return Ungrouped(
         groups=len(np.unique(links)),
         names=names[:_NAMED],
-        held_out=summarise(folds.true),
-        p_values=folds.p_values(seed),
+        held_out=summarise([fold.true for fold in folds]),
+        p_values=_p_values(folds, seed),
     )
 
 
@@ -146,6 +132,45 @@ def _sharing_items(pairs: PairedVectors) -> NDArray[np.intp]:
         for row in range(len(pairs))
     ]
     return np.unique(families(keys), return_inverse=True)[1]
+
+
+def _p_values(folds: Sequence[_Figures], seed: int) -> dict[ViewPair, float]:
+    """Of shuffled partners, by pair of views."""
+    scores: dict[ViewPair, list[F32]] = {}
+    for fold in folds:
+        for pair, found in fold.scores.items():
+            scores.setdefault(pair, []).append(found)
+    return {pair: permutation_p(found, seed=seed) for pair, found in scores.items()}
+
+
+def _shared(pairs: PairedVectors, outer: OuterFold) -> list[tuple[str, str]]:
+    """Pairs of views of which the fold holds two records, so that there is something to rank."""
+    train, held = pairs.take(outer.train), pairs.take(outer.held)
+    return [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
+
+
+def _figures(
+    pairs: PairedVectors, outer: OuterFold, rng: np.random.Generator, *, null: bool
+) -> _Figures:
+    train, held = pairs.take(outer.train), pairs.take(outer.held)
+    strength = outer.candidate.csls_strength
+    mapped = Mapped.by(outer.fitted, train, held)
+    scores = {
+        ViewPair(a, b): mapped.scores(a, b, csls_strength=strength)
+        for a, b in _shared(pairs, outer)
+    }
+    true = _measured(outer.fitted, train, held, strength)
+    if not null:
+        return _Figures(true, scores, None, None)
+    random = random_encoders(train, rng), random_encoders(held, rng)
+    # What was known before own pairs were seen is not lost by shuffling those.
+    unmatched = shuffled(held, rng) if outer.candidate.known_before else held
+    return _Figures(
+        true,
+        scores,
+        _without_signal(outer, shuffled(train, rng), unmatched),
+        _without_signal(outer, *random),
+    )
 
 
 def banks(aligner: Transforms, pairs: PairedVectors) -> dict[str, F32]:

@@ -10,7 +10,6 @@ from threading import Event
 import numpy as np
 
 from isthmus.aligners import Aligner, Ensemble, MomentsAligner
-from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.encoders.base import usable_cores
@@ -18,6 +17,7 @@ from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
 from isthmus.selection.ground import Fitted, Ground
 from isthmus.selection.measure import Mapped
+from isthmus.selection.meter import Meter
 from isthmus.selection.parallel import side_by_side
 
 LeftOut = tuple[int, tuple[int, ...]]
@@ -113,20 +113,18 @@ class Table:
     Attributes:
         deals: Every deal of the rows into folds.
         measure: What is scored.
-        progress: Told as fits are done.
+        meter: Told as fits are done.
     """
 
     deals: list[Folds]
     measure: Measure
-    progress: Progress | None = None
+    meter: Meter = field(default_factory=lambda: Meter(None))
     scores: dict[tuple[str, Split], float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
-    expected: int = 0
     _seen: dict[str, Candidate] = field(default_factory=dict)
     _grounds: dict[LeftOut, Ground] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
-    _done: int = 0
 
     def run(self, entrants: Iterable[Candidate], splits: Sequence[Split], clock: Clock) -> None:
         """Score candidates on splits, as far as the time goes."""
@@ -180,10 +178,9 @@ class Table:
                 mapped = ground.mapped(candidate, projection, fold)
                 score = self.measure(mapped, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
-        self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
-        self._done += len(chunk)
-        if self.progress is not None:
-            self.progress("choose aligner", self._done, max(self.expected, self._done))
+        kind, seconds = chunk[0].cost_of, time.monotonic() - started
+        self._seconds[kind] = seconds / len(chunk)
+        self.meter.done(kind, len(chunk), seconds)
 
     def fitted(self, candidate: Candidate, left_out: LeftOut) -> Fitted:
         """A candidate, fitted without some folds; what was computed for its score is used."""
@@ -199,9 +196,7 @@ class Table:
 
     def with_measure(self, measure: Measure) -> Table:
         """A table without scores for another measure; what was trained is trained no more."""
-        return replace(
-            self, measure=measure, scores={}, reasons={}, late=set(), expected=0, _seen={}, _done=0
-        )
+        return replace(self, measure=measure, scores={}, reasons={}, late=set(), _seen={})
 
     def trial(self, candidate: Candidate, splits: Sequence[Split]) -> Trial:
         """A candidate's scores on these splits."""
@@ -252,6 +247,11 @@ def challenge(
     table.run(entrants, first, clock)
     leader = table.trial(table.best(splits), first).mean
     table.run([c for c in entrants if table.trial(c, first).mean > leader], splits, clock)
+
+
+def expected(meter: Meter, entrants: Sequence[Candidate], splits: int, first: int) -> None:
+    """Tell a meter of a race of these entrants over so many fits each, after the first ones."""
+    meter.expect([each.cost_of for each in entrants], first, splits - first, _KEPT)
 
 
 def _first(splits: Sequence[Split]) -> Sequence[Split]:

@@ -195,8 +195,7 @@ def _components(x: F32, moments: Moments, m: str, scale: bool) -> F32:
     """Principal components of native vectors, ``(n, r)``."""
     scales, _, vectors = moments.spectrum(m, scale=scale)
     basis = _f32(scales[:, None] * vectors)
-    components: F32 = (x - _f32(moments.mean(m))) @ basis
-    return components
+    return np.asarray((x - _f32(moments.mean(m))) @ basis, dtype=np.float32)
 
 
 def _f32(x: F64) -> F32:
