@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 import pytest
@@ -81,13 +81,19 @@ def test_what_does_not_fit_is_named(change: dict, says: str) -> None:
 
 def test_missing_keys_and_double_rows_are_named() -> None:
     document = written()
-    del document["anything"]
-    with pytest.raises(ArtifactError, match="w: the key 'anything' is missing"):
+    del document["count"]
+    with pytest.raises(ArtifactError, match="w: the key 'count' is missing"):
         from_document(Whole, document, "w")
     twice = written()
     twice["counts"].append({"pair": {"a": "", "b": "EEG–left → 1"}, "value": 8})  # either way round
     with pytest.raises(ArtifactError, match="two rows of –EEG–left → 1"):
         from_document(Whole, twice, "w")
+
+
+def test_a_field_with_a_default_may_be_missing() -> None:
+    document = written()
+    del document["anything"], document["parts"]
+    assert from_document(Whole, document, "w") == replace(WHOLE, anything={}, parts=())
 
 
 def test_what_json_cannot_hold_is_refused() -> None:

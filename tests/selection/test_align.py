@@ -101,8 +101,8 @@ def test_selection_never_sees_the_outer_fold() -> None:
     second = select(replace(pairs, vectors=spoiled), choices, np.arange(60), seed=3)
     assert second.outer[0].candidate == outer.candidate
     np.testing.assert_allclose(
-        second.outer[0].aligner.transform(pairs.vectors["image"], "image"),
-        outer.aligner.transform(pairs.vectors["image"], "image"),
+        second.outer[0].fitted.transform(pairs.vectors["image"], "image"),
+        outer.fitted.transform(pairs.vectors["image"], "image"),
         atol=1e-5,
     )
 
@@ -327,3 +327,17 @@ def test_rows_without_a_group_are_not_one_group() -> None:
     groups = np.array(["a", "a", *[None] * 58], dtype=object)
     made = align(replace(signal(n=60), groups=groups), aligner="ridge", nested=False)
     assert made.report.data.groups == 59
+
+
+def test_groups_without_signal_are_named_first() -> None:
+    """What groups have in common is all that pairs share."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(5), 12)
+    kinds = {m: 3 * rng.normal(size=(5, 20)) for m in ("image", "text")}
+    vectors = {m: kinds[m][group] + 0.4 * rng.normal(size=(60, 20)) for m in kinds}
+    pairs = PairedVectors(vectors, groups=[f"kind {g}" for g in group])
+    said = r"your 5 groups \(kind 0, kind 1, kind 2, …\) were held out whole.* add --no-groups"
+    with pytest.raises(NoSignalError, match=said):
+        align(pairs)
+    plain = align(pairs, by_group=False).report.estimate
+    assert plain is not None and plain.ungrouped is None

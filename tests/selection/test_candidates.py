@@ -82,7 +82,7 @@ BEST = {
 }
 
 TOO_FEW = (
-    "trained heads are tried from 1,000 records on; with fewer they were never clearly better "
+    "trained heads are tried from 4,000 records on; with fewer they were never clearly better "
     "than the closed form that they start from"
 )
 GRAPHS_SMOOTH = (
@@ -154,9 +154,9 @@ def test_leaders_stand_beside_anchors_then_the_linear_form() -> None:
 @pytest.mark.parametrize(
     ("best", "records", "expected"),
     [
-        (("cca", "kernel-cca"), 1000, ["contrastive head=linear ridge=3 power=1"]),
-        (("anchors", "kernel-cca", "cca"), 1000, ["contrastive head=mlp ridge=1 power=0.5"]),
-        (("cca", "kernel-cca"), 999, []),
+        (("cca", "kernel-cca"), 4000, ["contrastive head=linear ridge=3 power=1"]),
+        (("anchors", "kernel-cca", "cca"), 4000, ["contrastive head=mlp ridge=1 power=0.5"]),
+        (("cca", "kernel-cca"), 3999, []),
         (("anchors", "ridge"), 5000, []),
     ],
 )
@@ -199,7 +199,7 @@ def test_sources_are_added_to_the_closed_form_at_these_weights() -> None:
     [
         (
             "instance",
-            999,
+            3999,
             {
                 "contrastive": TOO_FEW,
                 "propagation, cm-gnn": GRAPHS_SMOOTH,
@@ -208,10 +208,10 @@ def test_sources_are_added_to_the_closed_form_at_these_weights() -> None:
         ),
         (
             "instance",
-            1000,
+            4000,
             {"propagation, cm-gnn": GRAPHS_SMOOTH, "unpaired, adversarial": NOT_PAIRED},
         ),
-        ("semantic", 999, {"contrastive": TOO_FEW, "unpaired, adversarial": NOT_PAIRED}),
+        ("semantic", 3999, {"contrastive": TOO_FEW, "unpaired, adversarial": NOT_PAIRED}),
     ],
 )
 def test_what_does_not_enter_is_named_with_the_reason(

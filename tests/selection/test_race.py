@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from isthmus.aligners import Aligner, Setting
+from isthmus.aligners import CCA, Setting
+from isthmus.aligners.base import Projection
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
@@ -23,6 +23,8 @@ from isthmus.selection.candidates import (
     with_sources,
 )
 from isthmus.selection.folds import Folds
+from isthmus.selection.ground import Ground
+from isthmus.selection.measure import Mapped
 from isthmus.selection.race import LATE, Clock, Table, race
 from isthmus.selection.select import select
 from isthmus.space import Space
@@ -41,7 +43,7 @@ def signal(n: int = 100, seed: int = 0, noise: float = 0.4) -> PairedVectors:
 
 def made_table(measure: Any = None) -> Table:
     folds = Folds(signal(), np.arange(100) % 5)
-    return Table([folds], measure or (lambda aligner, *_: float(aligner.ridge)))
+    return Table([folds], measure or (lambda mapped, *_: float(mapped.candidate.params["ridge"])))
 
 
 SPLITS = [((0, (fold,)), fold) for fold in range(5)]
@@ -54,8 +56,8 @@ def ridges(*values: float) -> list[Candidate]:
 def test_halving_runs_all_on_two_splits_and_the_best_third_on_five() -> None:
     fits: list[float] = []
 
-    def measure(aligner: Aligner, *_: Any) -> float:
-        fits.append(aligner.ridge)  # type: ignore[attr-defined]
+    def measure(mapped: Mapped, *_: Any) -> float:
+        fits.append(float(mapped.candidate.params["ridge"]))
         return fits[-1]
 
     table = made_table(measure)
@@ -67,7 +69,7 @@ def test_halving_runs_all_on_two_splits_and_the_best_third_on_five() -> None:
 
 
 def test_the_best_of_every_family_stays_in_the_race() -> None:
-    table = made_table(lambda a, *_: {"ridge": 2.0, "procrustes": 1.0}[a.name])
+    table = made_table(lambda a, *_: {"ridge": 2.0, "procrustes": 1.0}[a.candidate.aligner])
     entrants = [
         *ridges(*range(1, 10)),
         Candidate("procrustes"),
@@ -101,7 +103,7 @@ def test_when_time_is_up_the_rest_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     hands = Hands()
     monkeypatch.setattr("isthmus.selection.race.time", hands)
 
-    def slow(aligner: Aligner, *_: Any) -> float:
+    def slow(mapped: Mapped, *_: Any) -> float:
         hands.now += 0.05
         return 1.0
 
@@ -234,7 +236,9 @@ def test_what_is_trained_starts_from_what_leads() -> None:
 # ---- hubness ----------------------------------------------------------------------------
 
 
-def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> None:
+def test_how_hubness_is_corrected_is_chosen_saved_and_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     leader = Candidate("cca", {"ridge": 1.0})
     half, none = with_csls_strength(leader)
     assert [each.label for each in (leader, half, none)] == [
@@ -242,16 +246,13 @@ def test_how_hubness_is_corrected_is_chosen_saved_and_used(tmp_path: Path) -> No
     ]  # fmt: skip
     assert half.fitted == leader.fitted and none.to_json()["csls_strength"] == 0.0
 
-    fits: list[str] = []
-
-    def measure(aligner: Aligner, train: Any, held: Any, csls_strength: float) -> float:
-        fits.append(str(id(aligner)))
-        return -csls_strength
-
-    table = made_table(measure)
+    fits: list[object] = []
+    fit = CCA.projection_of
+    monkeypatch.setattr(CCA, "projection_of", lambda *args: fits.append(args) or fit(*args))
+    table = made_table(lambda _, csls_strength: -csls_strength)
     race(table, [leader, half, none], SPLITS[:1], Clock(None))
     assert table.best(SPLITS[:1]) == none
-    assert len(fits) == 3 and len(set(fits)) == 1  # fitted once, read out three times
+    assert len(fits) == 1  # fitted once, read out three times
 
     space = align(signal(), aligner="cca", nested=False)
     space.csls_strength = 0.0
@@ -274,16 +275,15 @@ def test_ensembles_of_one_chunk_share_the_fits_of_their_members(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fits: list[str] = []
-    race_module = importlib.import_module("isthmus.selection.race")
-    inner = race_module.fit
+    inner = Ground._fit
 
-    def counted(candidate: Candidate, training: Any) -> Aligner:
+    def counted(ground: Ground, candidate: Candidate) -> Projection:
         fits.append(candidate.label)
-        return inner(candidate, training)
+        return inner(ground, candidate)
 
-    monkeypatch.setattr(race_module, "fit", counted)
+    monkeypatch.setattr(Ground, "_fit", counted)
     a, b = Candidate("cca", {"ridge": 1.0}), Candidate("ridge", {"ridge": 1.0})
     entrants = [Candidate("ensemble", {}, (a, b), (1.0, w)) for w in (0.1, 0.25, 0.5)]
     table = made_table(lambda *_: 1.0)
     table.run(entrants, SPLITS[:2], Clock(None))
-    assert sorted(fits) == sorted([a.label, b.label] * 2)
+    assert sorted(fits) == sorted([a.label, b.label, *(c.label for c in entrants)] * 2)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
@@ -13,6 +14,7 @@ from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.wording import did_you_mean
 from isthmus.moments.moments import Moments
@@ -22,6 +24,23 @@ MIN_PAIRS = 2
 
 Pairs = PairedVectors | Mapping[str, Array]
 """Rows that belong together; a plain mapping means that none is missing."""
+
+
+@dataclass(frozen=True, eq=False)
+class SharedRows:
+    """Native vectors of one view that many aligners map, with what they share.
+
+    Attributes:
+        x: ``(n, dim)``.
+        memo: What was computed of these rows and one training set.
+    """
+
+    x: F32
+    memo: Memo = field(default_factory=Memo)
+
+
+Projection = Callable[[SharedRows, str], F32]
+"""Native vectors of a view to unit vectors ``(n, k)`` of a space, as :meth:`Aligner.transform`."""
 
 
 @runtime_checkable
@@ -84,6 +103,25 @@ class Aligner(ABC):
         if view not in heads:
             raise InputError(f"no head for {view!r}; there are: {', '.join(heads)}")
         return heads[view](x)
+
+    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
+        """What ``fit`` and ``transform`` do, where many aligners are tried on the same rows.
+
+        An aligner that shares work with others of its kind overrides this; it then needs no
+        heads. The result may differ from ``transform`` by rounding.
+
+        Args:
+            pairs: Training rows.
+            memo: What was computed of these rows.
+
+        Raises:
+            DataError: If the pairs do not suffice.
+        """
+        self.fit(pairs)
+        return self._transform_shared
+
+    def _transform_shared(self, rows: SharedRows, view: str) -> F32:
+        return self.transform(rows.x, view)
 
     def admit(self, pairs: Pairs) -> PairedVectors:
         """Rows that this aligner can handle.
@@ -176,6 +214,17 @@ class MomentsAligner(Aligner):
 
     def fit_moments(self, moments: Moments) -> Self:
         """Learn the heads from moments, wherever they were summed."""
+        self._check_moments(moments)
+        self.heads_ = self._heads(moments)
+        self.moments_ = moments
+        return self
+
+    def projection_of(self, moments: Moments) -> Projection:
+        """As :meth:`projection`, from moments."""
+        self.fit_moments(moments)
+        return self._transform_shared
+
+    def _check_moments(self, moments: Moments) -> None:
         self._check_views(moments.views)
         for m in moments.views:
             paired = sum(moments.count(m, other) for other in moments.neighbours(m))
@@ -184,9 +233,6 @@ class MomentsAligner(Aligner):
                     f"{m} shares {paired:.0f} records with the other views, need at least "
                     f"{MIN_PAIRS}; add records that have {m} and something else"
                 )
-        self.heads_ = self._heads(moments)
-        self.moments_ = moments
-        return self
 
     @abstractmethod
     def _heads(self, moments: Moments) -> dict[str, Head]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.aligners.base import Aligner, Pairs
 from isthmus.aligners.heads import ConcatHead
 from isthmus.aligners.traits import Abilities
 from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 
 _SAMPLE = 1000
 """Records whose cosines give the spread. Chosen, not tuned."""
+_LEAST_SPREAD = 1e-6
+"""Of an aligner that maps everything to one place."""
 
 
 class Ensemble(Aligner):
@@ -53,7 +57,7 @@ class Ensemble(Aligner):
     def combine(self, pairs: PairedVectors) -> Self:
         """Join members that are already fitted; ``pairs`` only gives the spreads."""
         scaled = [
-            weight / max(_spread(member, pairs), 1e-6)
+            weight / spread(_mapping(member, pairs), pairs)
             for member, weight in zip(self.members, self._weights(), strict=True)
         ]
         self.heads_ = {
@@ -66,15 +70,26 @@ class Ensemble(Aligner):
         return [1.0] * len(self.members) if self.weights is None else list(self.weights)
 
 
-def _spread(member: Aligner, pairs: PairedVectors) -> float:
-    """Standard deviation of cosines between records that do not belong together."""
+def spread(mapping: Callable[[str, NDArray[np.intp]], F32], pairs: PairedVectors) -> float:
+    """Standard deviation of cosines between records that do not belong together.
+
+    Args:
+        mapping: Vectors in the space of some rows ``(n,)`` of a view, ``(n, k)``.
+        pairs: The records; as many as a sample needs are mapped.
+
+    Returns:
+        A positive number.
+    """
     found = []
     names = pairs.views
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             rows = pairs.rows(a, b)[:_SAMPLE]
             if len(rows) > 1:
-                x = member.transform(pairs.vectors[a][rows], a)
-                y = member.transform(pairs.vectors[b][rows], b)
-                found.append((x @ y.T)[~np.eye(len(rows), dtype=bool)].std())
-    return float(np.mean(found)) if found else 1.0
+                cosines = mapping(a, rows) @ mapping(b, rows).T
+                found.append(cosines[~np.eye(len(rows), dtype=bool)].std())
+    return max(float(np.mean(found)), _LEAST_SPREAD) if found else 1.0
+
+
+def _mapping(member: Aligner, pairs: PairedVectors) -> Callable[[str, NDArray[np.intp]], F32]:
+    return lambda view, rows: member.transform(pairs.vectors[view][rows], view)

@@ -43,7 +43,7 @@ class LinearHead:
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
-        return with_direction(_unit((rows - self.mean) @ self.weight))
+        return unit_rows((rows - self.mean) @ self.weight)
 
     def state(self) -> State:
         """Parameters: nothing as JSON; ``mean`` and ``weight`` as arrays."""
@@ -90,13 +90,21 @@ class AnchorHead:
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, anchors)``."""
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
-        scores = np.maximum(l2_normalize(rows - self.mean) @ self.anchors.T, 0.0)
+        return self.coordinates(self.similarities(rows))
+
+    def similarities(self, x: F32) -> F32:
+        """To each anchor, none below zero: ``(n, anchors)``, whatever ``k`` and power are."""
+        similarities: F32 = np.maximum(l2_normalize(x - self.mean) @ self.anchors.T, 0.0)
+        return similarities
+
+    def coordinates(self, scores: F32) -> F32:
+        """What is kept of similarities ``(n, anchors)``, as unit vectors."""
         if self.k < scores.shape[1]:
             smallest = np.partition(scores, -self.k, axis=1)[:, [-self.k]]
             scores = np.where(scores >= smallest, scores, 0.0)
         # Dividing by the row's largest first keeps high powers from underflowing to zero.
         largest = np.maximum(scores.max(axis=1, keepdims=True), 1e-12)
-        return with_direction(_unit((scores / largest) ** self.power))
+        return unit_rows((scores / largest) ** self.power)
 
     def state(self) -> State:
         """Parameters: ``k`` and ``power`` as JSON; ``mean`` and ``anchors`` as arrays."""
@@ -161,7 +169,7 @@ class MLPHead:
         rows = check_vectors(x, name="vectors", dim=self.input_dim)
         cosines = l2_normalize(rows - self.mean) @ self.centres.T
         units = gaussian_units(cosines, sharpness=self.sharpness, linear=self.linear)
-        return with_direction(_unit(units.astype(np.float32) @ self.weight + self.bias))
+        return unit_rows(units.astype(np.float32) @ self.weight + self.bias)
 
     def state(self) -> State:
         """Parameters: ``sharpness`` and ``linear`` as JSON; the rest as arrays."""
@@ -226,11 +234,7 @@ class ConcatHead:
 
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, Σk)``."""
-        scaled = [
-            np.float32(np.sqrt(weight)) * part(x)
-            for part, weight in zip(self.parts, self.weights, strict=True)
-        ]
-        return np.concatenate(scaled, axis=1)
+        return concatenated([part(x) for part in self.parts], self.weights)
 
     def state(self) -> State:
         """Parameters of every part, under numbered names."""
@@ -258,6 +262,24 @@ class ConcatHead:
         )
         require(len({part.input_dim for part in parts}) == 1, "its parts take different vectors")
         return cls(parts, own.weights)
+
+
+def concatenated(parts: Sequence[F32], weights: Sequence[float]) -> F32:
+    """Unit vectors side by side, so that cosines are the weighted mean of theirs.
+
+    Args:
+        parts: ``(n, kᵢ)`` each.
+        weights: One positive number a part, of any sum.
+
+    Returns:
+        Unit vectors ``(n, Σk)``.
+    """
+    total = float(sum(weights))
+    scaled = [
+        np.float32(np.sqrt(weight / total)) * part
+        for part, weight in zip(parts, weights, strict=True)
+    ]
+    return np.concatenate(scaled, axis=1)
 
 
 @dataclass(frozen=True)
@@ -308,5 +330,6 @@ def head_from_state(kind: str, document: Document, tensors: Tensors) -> Head:
     return _KINDS[kind].from_state(document, tensors)
 
 
-def _unit(x: Floats) -> F32:
-    return l2_normalize(x).astype(np.float32, copy=False)
+def unit_rows(x: Floats) -> F32:
+    """Rows of unit length, as every head returns them."""
+    return with_direction(l2_normalize(x).astype(np.float32, copy=False))

@@ -8,15 +8,17 @@ from typing import Self
 
 import numpy as np
 
-from isthmus.aligners.base import Aligner, Pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, Projection, SharedRows, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead, MLPHead, gaussian_units
 from isthmus.aligners.traits import Abilities, Growth, Search
 from isthmus.core.artifact import content_hash
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, F64, Floats, l2_normalize, symmetric_eigen
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
+from isthmus.moments.moments import Moments
 
 _MIN_CENTRES = 2
 """A single centre lies at the mean and has no direction."""
@@ -81,15 +83,39 @@ class KernelCCA(Aligner):
 
     def fit(self, pairs: Pairs) -> Self:
         """Place the units, then solve for the directions."""
-        pairs = in_canonical_order(self.admit(pairs))
-        layers = self.layers(pairs)
-        cca = CCA(ridge=self.ridge, power=self.power).fit(hidden(pairs, layers))
+        layers, moments = self._hidden(self.admit(pairs), Memo())
+        cca = self._cca().fit_moments(moments)
         self.heads_ = {}
         for m, layer in layers.items():
             head = cca.heads_[m]
             assert isinstance(head, LinearHead)
             self.heads_[m] = layer.head(head.mean, head.weight)
         return self
+
+    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
+        """As ``fit``; the hidden layer is made and applied once for all ridges and powers."""
+        layers, moments = self._hidden(self.admit(pairs), memo)
+        project_hidden = self._cca().projection_of(moments)
+
+        def project(rows: SharedRows, view: str) -> F32:
+            inner = rows.memo.get(("hidden", moments), lambda: SharedRows(layers[view](rows.x)))
+            return project_hidden(inner, view)
+
+        return project
+
+    def _cca(self) -> CCA:
+        return CCA(ridge=self.ridge, power=self.power)
+
+    def _hidden(self, pairs: PairedVectors, memo: Memo) -> tuple[dict[str, HiddenLayer], Moments]:
+        """The layers, and the moments of what they make of the pairs."""
+
+        def compute() -> tuple[dict[str, HiddenLayer], Moments]:
+            ordered = memo.get("canonical order", lambda: in_canonical_order(pairs))
+            layers = self.layers(ordered)
+            return layers, Moments.of(hidden(ordered, layers))
+
+        key = (self.sharpness, self.linear, self.max_centres, self.max_components)
+        return memo.get(("hidden", key), compute)
 
     def layers(self, pairs: PairedVectors) -> dict[str, HiddenLayer]:
         """The hidden layer of each view, around the rows that have it."""

@@ -7,6 +7,7 @@ from isthmus.audit.fit import EncoderFit, Likeness, Share
 from isthmus.audit.hubs import Gap, Hub, Hubs
 from isthmus.audit.kinds import Kind, Kinds
 from isthmus.audit.suspects import Suspect, Suspects
+from isthmus.audit.ungrouped import Ungrouped
 
 __all__ = [
     "Diagnosis",
@@ -24,5 +25,6 @@ __all__ = [
     "Suspect",
     "Suspects",
     "Twin",
+    "Ungrouped",
     "diagnose",
 ]

@@ -17,6 +17,7 @@ from isthmus.audit.fit import EncoderFit, Fitted, encoder_fits
 from isthmus.audit.hubs import Gap, Hubs, gap, hubs
 from isthmus.audit.kinds import Kinds, kinds
 from isthmus.audit.suspects import Suspects, suspects
+from isthmus.audit.ungrouped import Ungrouped, ungrouped
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.record import Failure
@@ -42,6 +43,8 @@ class Diagnosis:
         gaps: Modality gap of every two views.
         suspects: Pairs that may not belong together.
         duplicates: Near-duplicates of every view.
+        ungrouped: What the first encoders of two views find if groups are not kept whole, where
+            groups keep records together.
         by_group: Whether splits kept the groups whole.
         seed: Of splits and shuffles.
         seconds: How long it took.
@@ -55,6 +58,7 @@ class Diagnosis:
     gaps: Sequence[Gap]
     suspects: Sequence[Suspects]
     duplicates: Sequence[Duplicates]
+    ungrouped: Sequence[Ungrouped]
     by_group: bool
     seed: int
     seconds: float
@@ -90,6 +94,7 @@ class Diagnosis:
             "gaps": [asdict(each) for each in self.gaps],
             "suspects": self._named(self.suspects),
             "duplicates": self._named(self.duplicates),
+            "ungrouped": [asdict(each) for each in self.ungrouped],
             "closed_form": CLOSED_FORM,
             "seed": self.seed,
             "seconds": self.seconds,
@@ -164,6 +169,7 @@ def diagnose(
         gaps=[pair.gap for pair in pairs if pair.gap],
         suspects=[pair.suspects for pair in pairs if pair.suspects],
         duplicates=_duplicates(encoded, progress),
+        ungrouped=[pair.ungrouped for pair in pairs if pair.ungrouped],
         by_group=by_group,
         seed=seed,
         seconds=round(time.monotonic() - started, 1),
@@ -180,6 +186,7 @@ class _Pair:
     hubs: tuple[Hubs, ...] = ()
     gap: Gap | None = None
     suspects: Suspects | None = None
+    ungrouped: Ungrouped | None = None
 
 
 def _pair(
@@ -198,7 +205,8 @@ def _pair(
     groups = encoded.pairs.groups
     judged = None if groups is None else kinds(a, b, np.asarray(groups, dtype=object)[rows], folds)
     both = [hubs(a, b, folds, back=False), hubs(b, a, folds, back=True)]
-    found = suspects(joint, _item_links(encoded)[rows], seed=seed, progress=progress)
+    own = _item_links(encoded)[rows]
+    found = suspects(joint, own, seed=seed, progress=progress)
     return _Pair(
         fitted.fits,
         learning_curve(joint, links, seed=seed, progress=progress),
@@ -209,6 +217,7 @@ def _pair(
         ),
         gap(a, b, folds),
         _in_records(found, rows),
+        ungrouped(joint, links, own, seed=seed),
     )
 
 

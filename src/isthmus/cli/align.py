@@ -22,6 +22,7 @@ from isthmus.cli.console import (
     print_json,
     progress_bar,
     rows_of,
+    shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from isthmus.core.record import Dataset
     from isthmus.pipeline import Prepared
     from isthmus.space import Space, SpaceReport
+    from isthmus.space.report import Estimate
 
 _SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
 _ENCODER = typer.Option(
@@ -58,6 +60,11 @@ _PARAM = typer.Option(
 _GROUPS = typer.Option(
     True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
 )
+_STARTER = typer.Option(
+    True,
+    "--starter/--no-starter",
+    help="Also try the starter space, as it is and carried on with your pairs.",
+)
 _ALSO = typer.Option(
     None,
     help="Other data to learn from. It is used only if it improves held-out results on DATA. "
@@ -68,6 +75,8 @@ _READOUT = typer.Option(
     help="What to choose the method for. instance: find the one true partner. semantic: find "
     "things of the same kind (needs groups).",
 )
+_DIFFERS = 0.05
+"""R@10 that is worth a sentence."""
 _BUDGET = typer.Option(
     None,
     metavar="TIME",
@@ -87,6 +96,7 @@ def command(
     column: list[str] = COLUMN_OPTION,
     also: list[str] = _ALSO,
     readout: str = _READOUT,
+    starter: bool = _STARTER,
     budget: str = _BUDGET,
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing space."),
@@ -122,6 +132,7 @@ def command(
             params=fixed,
             sources=sources,
             readout=wanted,
+            starter=starter,
             budget=seconds,
             seed=seed,
             cache=store,
@@ -179,6 +190,7 @@ def _print(space: Space) -> None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(note(shuffled=True))
+        _print_groups(found)
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
@@ -204,6 +216,20 @@ def _lead(report: SpaceReport) -> str:
         f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
         f"{measure}{spread}."
     )
+
+
+def _print_groups(found: Estimate) -> None:
+    """What keeping groups whole costs, where it costs much."""
+    from isthmus.space.report import mean_r10
+
+    plain = found.ungrouped
+    if plain is not None and abs(plain.r10 - (kept := mean_r10(found.held_out))) >= _DIFFERS:
+        out().print(
+            shown(
+                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, "
+                f"it is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
+            )
+        )
 
 
 def _print_late(report: SpaceReport) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
 
@@ -63,7 +63,8 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
         where: What it is a part of, for messages.
 
     Raises:
-        ArtifactError: If a key is missing or unknown, or a value is of another type.
+        ArtifactError: If a key is unknown, one without a default is missing, or a value is of
+            another type.
 
     Example:
         >>> from_document(Direction, {"query": "text"}, "a row")
@@ -155,8 +156,13 @@ def _read_rows(
 
 def _read_object(kind: object, document: Json, where: str) -> object:
     given, hints = _expect(dict, document, where), _hints(kind)
-    _check_keys(given, hints, where)
-    values = {name: _read(hint, given[name], f"{where}.{name}") for name, hint in hints.items()}
+    # Releases before a field was added wrote nothing for it.
+    _check_keys(given, hints, where, optional=_optional(kind))
+    values = {
+        name: _read(hint, given[name], f"{where}.{name}")
+        for name, hint in hints.items()
+        if name in given
+    }
     made: type[object] = get_origin(kind) or typing.cast("type[object]", kind)
     try:
         return made(**values)
@@ -164,10 +170,15 @@ def _read_object(kind: object, document: Json, where: str) -> object:
         raise ArtifactError(f"{where}: {error}") from error
 
 
-def _check_keys(given: Mapping[str, Json], needed: Iterable[str], where: str) -> None:
-    names = list(needed)
+def _check_keys(
+    given: Mapping[str, Json],
+    known: Iterable[str],
+    where: str,
+    optional: Set[str] = frozenset(),
+) -> None:
+    names = list(known)
     for name in names:
-        if name not in given:
+        if name not in given and name not in optional:
             raise ArtifactError(f"{where}: the key {name!r} is missing")
     for name in given:
         if name not in names:
@@ -197,6 +208,17 @@ def _hints(kind: object) -> Mapping[str, object]:
     values = dict(zip(getattr(origin, "__parameters__", ()), get_args(kind), strict=False))
     hints = typing.get_type_hints(origin)
     return {name: _filled(hints[name], values) for name in _names(origin)}
+
+
+@lru_cache(maxsize=256)
+def _optional(kind: object) -> frozenset[str]:
+    """Fields of a dataclass that have a default."""
+    own = fields(typing.cast("type[typing.Any]", get_origin(kind) or kind))
+    return frozenset(
+        each.name
+        for each in own
+        if each.default is not MISSING or each.default_factory is not MISSING
+    )
 
 
 def _names(kind: object) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import combinations
-from typing import Any, Literal, NamedTuple, TypedDict, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import Tensors, fingerprint
 from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F64, symmetric_eigen
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Moments:
             self._sums[a, b, "sum_a"] = np.zeros(self.dims[a])
             self._sums[a, b, "sum_b"] = np.zeros(self.dims[b])
             self._sums[a, b, "cross"] = np.zeros((self.dims[a], self.dims[b]))
-        self._memo: dict[object, object] = {}
+        self._memo = Memo()
 
     @classmethod
     def of(cls, pairs: PairedVectors, *, products: Products = "float64") -> Moments:
@@ -209,6 +210,20 @@ class Moments:
             out._sums[a, b, "cross"] += np.outer(t, sum_b) + np.outer(sum_a + n * t, u)
         return out
 
+    def mapped(self, maps: Mapping[str, tuple[F64, F64]]) -> Moments:
+        """The moments as if every row ``x`` had been ``(x − origin) W``.
+
+        Args:
+            maps: ``(d,)`` and ``(d, k)`` for every view.
+        """
+        out = Moments({m: maps[m][1].shape[1] for m in self.dims}, products=self.products)
+        centred = self.moved({m: self.mean(m) - maps[m][0] for m in self.dims if self.count(m)})
+        for key, value in centred._sums.items():
+            for m, axis in _axes(key):
+                value = np.moveaxis(np.tensordot(value, maps[m][1], (axis, 0)), -1, axis)
+            out._sums[key] = value
+        return out
+
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:
@@ -270,11 +285,9 @@ class Moments:
             raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")
         return scales, values[keep], vectors[:, keep]
 
-    def memo(self, key: object, compute: Callable[[], T]) -> T:
+    def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Remember an expensive function of these moments until they change."""
-        if key not in self._memo:
-            self._memo[key] = compute()
-        return cast(T, self._memo[key])
+        return self._memo.get(key, compute)
 
     def state(self) -> tuple[MomentsDocument, dict[str, F64]]:
         """What to save: the views as JSON; sums as arrays, named by the place of their views."""
@@ -315,6 +328,20 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
+
+
+def _axes(key: _Key) -> list[tuple[str, int]]:
+    """Which axes of a sum run over which view."""
+    views, what = key[:-1], key[-1]
+    names = {
+        "n": (),
+        "sum": views,
+        "second": views * 2,
+        "sum_a": views[:1],
+        "sum_b": views[1:],
+        "cross": views,
+    }[what]
+    return [(m, axis) for axis, m in enumerate(names)]
 
 
 def _named(keys: Iterable[_Key], views: Iterable[str]) -> dict[str, _Key]:

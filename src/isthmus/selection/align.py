@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, cast
 
@@ -18,16 +18,18 @@ from isthmus.moments import Moments
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.prepared import VECTORS, Data, Encoders, Prepared, prepare
 from isthmus.selection.calibrate import calibrate, native_bank
-from isthmus.selection.candidates import Candidate, candidates
+from isthmus.selection.candidates import STARTER, Candidate, candidates, continued
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
-from isthmus.selection.estimate import banks, estimate, refuse_without_signal
+from isthmus.selection.estimate import banks, estimate, refuse_without_signal, ungrouped
 from isthmus.selection.folds import bank_ids
+from isthmus.selection.known import known_of
 from isthmus.selection.measure import direct_pairs
 from isthmus.selection.race import Clock, fit
 from isthmus.selection.remember import Remembered
 from isthmus.selection.select import Selection, select
 from isthmus.selection.sources import moments_of_sources
-from isthmus.space import EncoderRef, Space, SpaceReport, starter
+from isthmus.space import EncoderRef, Space, SpaceReport
+from isthmus.space import starter as shipped
 from isthmus.space.readout import Readout, check_readout
 from isthmus.space.report import CalibrationError, DataFacts, Estimate, Settings
 
@@ -44,6 +46,7 @@ def align(
     sources: Mapping[str, Data | Prepared] | None = None,
     readout: Readout = "instance",
     by_group: bool = True,
+    starter: bool = True,
     nested: bool = True,
     budget: float | None = None,
     seed: int = 0,
@@ -66,6 +69,8 @@ def align(
         readout: What the choice is made for: ``"instance"``, to find the one that belongs, or
             ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.
+        starter: Whether the starter space takes part in the automatic choice, as it is and carried
+            on with these pairs, where it knows the encoders and has not learned from these records.
         nested: Whether to estimate the quality, and to refuse if there is none.
         budget: Seconds for all but encoding; what does not fit in is named in the report.
         seed: Of splits and shuffles.
@@ -85,13 +90,18 @@ def align(
         else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
     )
     others = moments_of_sources(ready, sources or {}, cache, progress)
+    known, absent = known_of(ready) if starter and aligner == "auto" else (None, "not wanted")
+    if known is not None:
+        choices = [*continued(known), *choices]
     asked = Settings(
         readout=readout, nested=nested, seed=seed, budget=budget, sources=tuple(others)
     )
     remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
     space = remembered.load()
     if space is None:
-        space = _made(ready, choices, others, asked, progress, auto=aligner == "auto")
+        space = _made(
+            ready, choices, others, asked, progress, auto=aligner == "auto", absent=absent
+        )
         remembered.keep(space)
     for view in space.views:
         space.attach(ready.encoders[view], view)
@@ -131,6 +141,7 @@ def _made(
     progress: Progress | None,
     *,
     auto: bool,
+    absent: str,
 ) -> Space:
     """Choose, estimate, refuse or fit."""
     clock = Clock(asked.budget)
@@ -147,11 +158,16 @@ def _made(
         budget=None if asked.budget is None else _FOR_THE_SELECTION * clock.left,
         progress=progress,
     )
+    if auto and absent:
+        chosen.not_tried[STARTER] = absent
     facts = data_facts(ready, pairs)
-    found = estimate(pairs, chosen, asked.seed, clock) if chosen.outer else None
+    tell = progress or _nobody
+    found = estimate(pairs, chosen, asked.seed, clock, tell) if chosen.outer else None
     if found is not None:
+        plain = None if clock.left <= 0 else ungrouped(pairs, chosen, links, asked.seed)
+        found = replace(found, ungrouped=plain)
         refuse_without_signal(ready.name, found, facts.pairs)
-    return _fitted(pairs, chosen, ready, clock, _Parts(facts, asked, found))
+    return _fitted(pairs, chosen, ready, clock, _Parts(facts, asked, found, tell))
 
 
 @dataclass(frozen=True)
@@ -161,15 +177,26 @@ class _Parts:
     data: DataFacts
     asked: Settings
     estimate: Estimate | None
+    progress: Progress
+
+
+def _nobody(phase: str, done: int, total: int) -> None:
+    """Where no progress is wanted."""
 
 
 def _fitted(
     pairs: PairedVectors, chosen: Selection, ready: Prepared, clock: Clock, known: _Parts
 ) -> Space:
     """What won, fitted on all pairs and calibrated where there is time, with the whole report."""
+    known.progress("fit on all pairs", 0, 1)
     final = fit(chosen.best, chosen.training)
+    known.progress("fit on all pairs", 1, 1)
     familiar = _familiar(ready)
-    calibration = {} if clock.left <= 0 else calibrate(chosen.folds_of_best(pairs), familiar)
+    calibration = {}
+    if clock.left > 0:
+        known.progress("calibrate", 0, 1)
+        calibration = calibrate(chosen.folds_of_best(pairs), familiar)
+        known.progress("calibrate", 1, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
     natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}
     report = SpaceReport(
@@ -194,9 +221,9 @@ def _fitted(
     )
 
 
-def _familiar(ready: Prepared) -> dict[str, starter.Familiar]:
+def _familiar(ready: Prepared) -> dict[str, shipped.Familiar]:
     """What comes with the package about the native vectors of the encoders that are used."""
-    found = {m: starter.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
+    found = {m: shipped.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
     return {m: each for m, each in found.items() if each is not None}
 
 

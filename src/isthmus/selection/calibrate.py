@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
 from isthmus.selection.logistic import fit_logistic
-from isthmus.selection.measure import direct_pairs
+from isthmus.selection.measure import Transforms, direct_pairs
 from isthmus.space.calibration import (
     BROAD_INPUTS,
     INPUTS,
@@ -76,7 +75,7 @@ class HeldOut:
 
 
 def held_out(
-    aligner: Aligner,
+    aligner: Transforms,
     train: PairedVectors,
     held: PairedVectors,
     a: str,
@@ -120,7 +119,7 @@ def native_bank(pairs: PairedVectors, view: str) -> F32:
 
 
 def calibrate(
-    folds: Sequence[tuple[Aligner, PairedVectors, PairedVectors]],
+    folds: Sequence[tuple[Transforms, PairedVectors, PairedVectors]],
     familiar: Mapping[str, Familiar] | None = None,
 ) -> dict[Direction, Calibration]:
     """Calibrations of every direction that has enough held-out pairs.

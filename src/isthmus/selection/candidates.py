@@ -9,6 +9,7 @@ from typing import Any
 
 import isthmus.graph  # noqa: F401  registers the aligners of that layer
 from isthmus.aligners import ALIGNERS, Aligner, Ensemble, Search, Setting, make
+from isthmus.aligners.continued import Continued, Known
 from isthmus.aligners.traits import Params, Value
 from isthmus.core.errors import InputError
 from isthmus.core.wording import way
@@ -25,6 +26,8 @@ _ENSEMBLE_WEIGHTS = (0.1, 0.25, 0.5)
 """Of what stands beside a leader; at 1 anchors did harm (docs/ablation.md)."""
 _LEADERS = 2
 """Ensembles are built around so many of the best; more would multiply the candidates."""
+STARTER, STARTER_UPDATED = "starter", "starter-updated"
+"""The space that comes with the package, as it is and carried on with own pairs."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Candidate:
         weights: Of an ensemble.
         sources: Other sources whose moments are added, with their weight.
         csls_strength: How strongly the instance read-out corrects for hubness.
+        known: The space that it takes over or carries on, if any.
     """
 
     aligner: str
@@ -46,11 +50,14 @@ class Candidate:
     weights: tuple[float, ...] = ()
     sources: Weights = ()
     csls_strength: float = 1.0
+    known: Known | None = None
 
     def build(self) -> Aligner:
         """A new, unfitted aligner."""
         if self.members:
             return Ensemble([member.build() for member in self.members], self.weights)
+        if self.known is not None:
+            return Continued(self.known, **self.params)  # type: ignore[arg-type]
         return make(self.aligner, **self.params)
 
     @property
@@ -84,6 +91,11 @@ class Candidate:
         return frozenset().union(*(member.kinds for member in self.members))
 
     @property
+    def known_before(self) -> bool:
+        """Whether it knows something that it did not learn from these records."""
+        return self.known is not None or any(member.known_before for member in self.members)
+
+    @property
     def cost_of(self) -> str:
         """What its cost is about the same as: its aligner, or those of its members."""
         return "+".join(sorted(self.kinds))
@@ -108,6 +120,8 @@ class Candidate:
             found["params"] = dict(self.params)
         if self.sources:
             found["sources"] = dict(self.sources)
+        if self.known is not None:
+            found["known"] = self.known.fingerprint
         return found if self.csls_strength == 1 else {**found, "csls_strength": self.csls_strength}
 
 
@@ -117,6 +131,8 @@ def search_of(aligner: str) -> Search:
     Args:
         aligner: Its id, or that of ensembles.
     """
+    if aligner in (STARTER, STARTER_UPDATED):
+        return Continued.search
     return Ensemble.search if aligner == Ensemble.name else ALIGNERS.get(aligner).search
 
 
@@ -150,6 +166,14 @@ def candidates(
     for candidate in chosen.values():
         candidate.build()  # a wrong name or value is told before any work
     return list(chosen.values())
+
+
+def continued(known: Known) -> list[Candidate]:
+    """The starter space as it is, and carried on with own pairs."""
+    return [
+        Candidate(STARTER_UPDATED if point else STARTER, point, known=known)
+        for point in Continued.search.grid
+    ]
 
 
 Best = Mapping[str, Candidate]

@@ -2,39 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isthmus.aligners import Aligner
+from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
+from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
 from isthmus.moments import Moments
-from isthmus.selection.folds import Training, bank
-from isthmus.selection.measure import direct_pairs, held_out_scores
+from isthmus.pipeline.splits import fold_labels
+from isthmus.selection.folds import Folds, Training, bank
+from isthmus.selection.ground import Ground
+from isthmus.selection.measure import Mapped, Transforms, direct_pairs
 from isthmus.selection.null import LEAST_P, permutation_p, random_encoders, shuffled
-from isthmus.selection.race import Clock, fit
+from isthmus.selection.parallel import side_by_side
+from isthmus.selection.race import Clock
 from isthmus.selection.select import OuterFold, Selection
 from isthmus.space import evaluate
 from isthmus.space.evaluate import LEVEL
-from isthmus.space.report import Estimate, Evaluation, Null, summarise
+from isthmus.space.report import Estimate, Evaluation, Null, Ungrouped, summarise
+
+_NAMED = 3
+"""Groups that are named in messages."""
+_NULL_FOLDS = 2
+"""Outer folds on which the comparison with no signal is made: it is told beside chance, which is
+known exactly, and the refusal rests on permutations of all folds. Chosen, not tuned."""
 
 
-@dataclass
-class _Folds:
-    """Evaluations of the outer folds that were run, and held-out scores by pair of views."""
+@dataclass(frozen=True)
+class _Figures:
+    """Of one outer fold."""
 
-    true: list[Evaluation] = field(default_factory=list)
-    shuffled: list[Evaluation] = field(default_factory=list)
-    random: list[Evaluation] = field(default_factory=list)
-    scores: dict[ViewPair, list[F32]] = field(default_factory=dict)
+    true: Evaluation
+    scores: dict[ViewPair, F32]
+    shuffled: Evaluation | None
+    random: Evaluation | None
 
 
-def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -> Estimate:
+def estimate(
+    pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock, progress: Progress
+) -> Estimate:
     """Figures on the outer folds, beside shuffled pairs and random encoders.
 
     Args:
@@ -42,42 +56,125 @@ def estimate(pairs: PairedVectors, chosen: Selection, seed: int, clock: Clock) -
         chosen: With the outer folds, each with what was chosen and fitted without it.
         seed: Of shuffles.
         clock: When it ends, the comparison with no signal stays with its first fold.
+        progress: Told as folds are done.
 
     Raises:
         DataError: If no fold holds two records with a pair.
     """
-    rng = np.random.default_rng(seed)
-    folds = _Folds()
-    for outer in chosen.outer:
-        train, held = pairs.take(outer.train), pairs.take(outer.held)
-        shared = [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
-        if not shared:
-            continue
-        strength = outer.candidate.csls_strength
-        for a, b in shared:
-            found = held_out_scores(outer.aligner, train, held, a, b, csls_strength=strength)
-            folds.scores.setdefault(ViewPair(a, b), []).append(found)
-        folds.true.append(_measured(outer.aligner, train, held, strength))
-        for results, rows, test in (
-            (folds.shuffled, shuffled(train, rng), held),
-            (folds.random, random_encoders(train, rng), random_encoders(held, rng)),
-        ):
-            if not results or clock.left > 0:
-                results.append(_without_signal(outer, rows, test))
-    if not folds.true:
+    usable = [outer for outer in chosen.outer if _shared(pairs, outer)]
+    if not usable:
         raise DataError("no fold has two complete pairs; make the groups smaller or add records")
+
+    def measured(place: int) -> _Figures:
+        null = place == 0 or (place < _NULL_FOLDS and clock.left > 0)
+        found = _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
+        done.append(place)
+        progress("measure on held-out pairs", len(done), len(usable))
+        return found
+
+    done: list[int] = []
+    folds = side_by_side(measured, range(len(usable)))
+    shuffles = [fold.shuffled for fold in folds if fold.shuffled is not None]
+    randoms = [fold.random for fold in folds if fold.random is not None]
     return Estimate(
-        folds=len(folds.true),
+        folds=len(folds),
         planned=chosen.folds,
-        held_out=summarise(folds.true),
-        null=Null(
-            shuffled=summarise(folds.shuffled).directions, random=summarise(folds.random).directions
-        ),
-        p_values={pair: permutation_p(found, seed=seed) for pair, found in folds.scores.items()},
+        held_out=summarise([fold.true for fold in folds]),
+        null=Null(shuffled=summarise(shuffles).directions, random=summarise(randoms).directions),
+        p_values=_p_values(folds, seed),
     )
 
 
-def banks(aligner: Aligner, pairs: PairedVectors) -> dict[str, F32]:
+def ungrouped(
+    pairs: PairedVectors, chosen: Selection, links: NDArray[np.intp], seed: int
+) -> Ungrouped | None:
+    """What was chosen, measured on folds that do not keep groups whole.
+
+    Records that share an item still stay together. The choice itself has seen these records, so
+    this says what the groups cost, and is no estimate for records to come.
+
+    Args:
+        pairs: All records.
+        chosen: What was chosen with groups kept whole.
+        links: ``(n,)`` labels of what was kept whole.
+        seed: Of the folds.
+
+    Returns:
+        None where groups kept nothing together that does not belong together anyway.
+    """
+    own = _sharing_items(pairs)
+    if not 2 <= len(np.unique(own)) > len(np.unique(links)):
+        return None
+    deal = Folds(pairs, fold_labels(own, seed=seed), chosen.training.sources)
+
+    def measured(fold: int) -> _Figures | None:
+        fitted = Ground(deal.without(fold), {}).fitted(chosen.best)
+        outer = OuterFold(deal.held(fold), chosen.best, fitted, deal.train(fold))
+        if not _shared(pairs, outer):
+            return None
+        return _figures(pairs, outer, np.random.default_rng(seed), null=False)
+
+    folds = [each for each in side_by_side(measured, range(deal.count)) if each is not None]
+    if not folds:
+        return None
+    names = () if pairs.groups is None else tuple(sorted({str(g) for g in pairs.groups}))
+    return Ungrouped(
+        groups=len(np.unique(links)),
+        names=names[:_NAMED],
+        held_out=summarise([fold.true for fold in folds]),
+        p_values=_p_values(folds, seed),
+    )
+
+
+def _sharing_items(pairs: PairedVectors) -> NDArray[np.intp]:
+    """Labels of records that have a vector of some view in common."""
+    keys = [
+        [(m, x[row].tobytes()) for m, x in pairs.vectors.items() if pairs.present[m][row]]
+        for row in range(len(pairs))
+    ]
+    return np.unique(families(keys), return_inverse=True)[1]
+
+
+def _p_values(folds: Sequence[_Figures], seed: int) -> dict[ViewPair, float]:
+    """Of shuffled partners, by pair of views."""
+    scores: dict[ViewPair, list[F32]] = {}
+    for fold in folds:
+        for pair, found in fold.scores.items():
+            scores.setdefault(pair, []).append(found)
+    return {pair: permutation_p(found, seed=seed) for pair, found in scores.items()}
+
+
+def _shared(pairs: PairedVectors, outer: OuterFold) -> list[tuple[str, str]]:
+    """Pairs of views of which the fold holds two records, so that there is something to rank."""
+    train, held = pairs.take(outer.train), pairs.take(outer.held)
+    return [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
+
+
+def _figures(
+    pairs: PairedVectors, outer: OuterFold, rng: np.random.Generator, *, null: bool
+) -> _Figures:
+    train, held = pairs.take(outer.train), pairs.take(outer.held)
+    strength = outer.candidate.csls_strength
+    mapped = Mapped.by(outer.fitted, train, held)
+    scores = {
+        ViewPair(a, b): mapped.scores(a, b, csls_strength=strength)
+        for a, b in _shared(pairs, outer)
+    }
+    true = _measured(outer.fitted, train, held, strength)
+    if not null:
+        return _Figures(true, scores, None, None)
+    random = random_encoders(train, rng), random_encoders(held, rng)
+    # What was known before own pairs were seen is not lost by shuffling those.
+    unmatched = shuffled(held, rng) if outer.candidate.known_before else held
+    return _Figures(
+        true,
+        scores,
+        _without_signal(outer, shuffled(train, rng), unmatched),
+        _without_signal(outer, *random),
+    )
+
+
+def banks(aligner: Transforms, pairs: PairedVectors) -> dict[str, F32]:
     """Training vectors in the space, by view."""
     return {m: aligner.transform(bank(pairs, m), m) for m in pairs.views}
 
@@ -93,13 +190,21 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
     Raises:
         NoSignalError: With the p-value of every pair of views.
     """
-    # Of several pairs of views one may look good by luck alone (Bonferroni).
-    level = max(LEVEL / len(found.p_values), LEAST_P)
-    if any(p <= level for p in found.p_values.values()):
+    level = _level(found.p_values)
+    if _has_signal(found.p_values):
         return
     listed = ", ".join(
         f"{pair} p={p:.2g} ({count(counts[pair], 'pair')})" for pair, p in found.p_values.items()
     )
+    plain = found.ungrouped
+    if plain is not None and _has_signal(plain.p_values):
+        raise NoSignalError(
+            f"{name}: your {plain} were held out whole, and held-out pairs then match no better "
+            f"than shuffled pairs ({listed}; needed p ≤ {level:.2g}). If groups are not kept "
+            f"whole, they do match (R@10 {plain.r10:.2f}, chance {plain.chance:.2f}). If new "
+            "things come from the same groups, add --no-groups (in Python by_group=False); if "
+            "not, add pairs of more groups"
+        )
     raise NoSignalError(
         f"{name}: held-out pairs match no better than shuffled pairs ({listed}; needed p ≤ "
         f"{level:.2g}). Check that the items of each record belong together, add pairs, or try "
@@ -107,13 +212,28 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
     )
 
 
+def _level(p_values: Mapping[ViewPair, float]) -> float:
+    """Of several pairs of views one may look good by luck alone (Bonferroni)."""
+    return max(LEVEL / len(p_values), LEAST_P)
+
+
+def _has_signal(p_values: Mapping[ViewPair, float]) -> bool:
+    return any(p <= _level(p_values) for p in p_values.values())
+
+
 def _measured(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, strength: float
+    fitted: Transforms, train: PairedVectors, held: PairedVectors, strength: float
 ) -> Evaluation:
-    return evaluate(aligner.heads_, banks(aligner, train), held, csls_strength=strength)
+    heads = {m: partial(_transformed, fitted, m) for m in train.views}
+    return evaluate(heads, banks(fitted, train), held, csls_strength=strength)
+
+
+def _transformed(fitted: Transforms, view: str, x: F32) -> F32:
+    return fitted.transform(x, view)
 
 
 def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
     """The same candidate, learned from rows that carry nothing."""
-    aligner = fit(outer.candidate.alone(), Training(rows, Moments.of(rows), {}))
-    return _measured(aligner, rows, test, outer.candidate.csls_strength)
+    ground = Ground(Training(rows, Moments.of(rows), {}), {})
+    fitted = ground.fitted(outer.candidate.alone())
+    return _measured(fitted, rows, test, outer.candidate.csls_strength)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.moments import Moments
@@ -33,11 +34,13 @@ class Training:
         rows: Of the target; where there are very many, some of them.
         moments: Of every row of the target.
         sources: Moments of other sources by name.
+        memo: What aligners that are tried on these rows share.
     """
 
     rows: PairedVectors
     moments: Moments
     sources: Mapping[str, Moments]
+    memo: Memo = field(default_factory=Memo)
 
     def weighted(self, weights: Weights) -> Moments:
         """The moments with other sources added.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
+from typing import Protocol
 
 import numpy as np
 
-from isthmus.aligners import Aligner
 from isthmus.core.linalg import F32, F64
 from isthmus.core.paired import PairedVectors
 from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks
+from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import bank
 from isthmus.space.readout import Readout, score
 
@@ -23,26 +26,58 @@ def direct_pairs(pairs: PairedVectors) -> list[tuple[str, str]]:
     return [(a, b) for a, b in combinations(pairs.views, 2) if len(pairs.rows(a, b))]
 
 
-def held_out_scores(
-    aligner: Aligner,
-    train: PairedVectors,
-    held: PairedVectors,
-    a: str,
-    b: str,
-    *,
-    readout: Readout = "instance",
-    csls_strength: float = 1.0,
-) -> F32:
-    """Scores of the held-out rows that have both: row i belongs to column i."""
-    x, y = held.pair(a, b)
-    return score(
-        aligner.transform(x, a),
-        aligner.transform(y, b),
-        readout=readout,
-        query_bank=aligner.transform(bank(train, a), a),
-        gallery_bank=aligner.transform(bank(train, b), b),
-        csls_strength=csls_strength,
-    )
+class Transforms(Protocol):
+    """Maps native vectors of a view into a space, as a fitted aligner does."""
+
+    def transform(self, x: F32, view: str, /) -> F32:
+        """Native vectors ``(n, dim)`` to unit vectors ``(n, k)``."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """Held-out rows and the bank of a training set, in one space.
+
+    Attributes:
+        train: Training rows.
+        held: Rows that were left out.
+        bank: Training vectors of a view in the space, ``(b, k)``.
+        items: Vectors ``(n, k)`` of the held-out rows that have a view.
+        candidate: What was fitted, where it is one.
+    """
+
+    train: PairedVectors
+    held: PairedVectors
+    bank: Callable[[str], F32]
+    items: Callable[[str], F32]
+    candidate: Candidate | None = None
+
+    @classmethod
+    def by(cls, aligner: Transforms, train: PairedVectors, held: PairedVectors) -> Mapped:
+        """As a fitted aligner maps them."""
+        return cls(
+            train,
+            held,
+            cache(lambda m: aligner.transform(bank(train, m), m)),
+            cache(lambda m: aligner.transform(held.vectors[m][held.rows(m)], m)),
+        )
+
+    def scores(
+        self, a: str, b: str, *, readout: Readout = "instance", csls_strength: float = 1.0
+    ) -> F32:
+        """Scores of the held-out rows that have both: row i belongs to column i."""
+        return score(
+            self._both(a, b),
+            self._both(b, a),
+            readout=readout,
+            query_bank=self.bank(a),
+            gallery_bank=self.bank(b),
+            csls_strength=csls_strength,
+        )
+
+    def _both(self, view: str, other: str) -> F32:
+        """Vectors of a view of those rows that have the other too."""
+        return self.items(view)[self.held.present[other][self.held.rows(view)]]
 
 
 def grouped(pairs: PairedVectors) -> bool:
@@ -50,51 +85,38 @@ def grouped(pairs: PairedVectors) -> bool:
     return pairs.groups is not None and all(group is not None for group in pairs.groups)
 
 
-def reciprocal_rank(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
-) -> float:
+def reciprocal_rank(mapped: Mapped, csls_strength: float = 1.0) -> float:
     """Mean over both directions of every pair of views; NaN where nothing can be ranked."""
-    return _mean(
-        mean_reciprocal_rank(found)
-        for found in _instance_ranks(aligner, train, held, csls_strength)
-    )
+    return _mean(mean_reciprocal_rank(found) for found in _instance_ranks(mapped, csls_strength))
 
 
-def recall_at_one(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
-) -> float:
+def recall_at_one(mapped: Mapped, csls_strength: float = 1.0) -> float:
     """How often the true partner comes first, likewise."""
-    return _mean(
-        float((found < 2).mean()) for found in _instance_ranks(aligner, train, held, csls_strength)
-    )
+    return _mean(float((found < 2).mean()) for found in _instance_ranks(mapped, csls_strength))
 
 
-def average_precision(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float = 1.0
-) -> float:
+def average_precision(mapped: Mapped, csls_strength: float = 1.0) -> float:
     """By group, under the semantic read-out, likewise."""
-    return _mean(_precisions(aligner, train, held))
+    return _mean(_precisions(mapped))
 
 
-def _instance_ranks(
-    aligner: Aligner, train: PairedVectors, held: PairedVectors, csls_strength: float
-) -> Iterator[F64]:
-    for a, b in direct_pairs(train):
-        if len(held.rows(a, b)) < _MIN_GALLERY:
+def _instance_ranks(mapped: Mapped, csls_strength: float) -> Iterator[F64]:
+    for a, b in direct_pairs(mapped.train):
+        if len(mapped.held.rows(a, b)) < _MIN_GALLERY:
             continue
-        scores = held_out_scores(aligner, train, held, a, b, csls_strength=csls_strength)
+        scores = mapped.scores(a, b, csls_strength=csls_strength)
         truth = np.arange(len(scores))
         yield from (ranks(each, truth) for each in (scores, scores.T))
 
 
-def _precisions(aligner: Aligner, train: PairedVectors, held: PairedVectors) -> Iterator[float]:
-    for a, b in direct_pairs(train):
-        rows = held.rows(a, b)
+def _precisions(mapped: Mapped) -> Iterator[float]:
+    for a, b in direct_pairs(mapped.train):
+        rows = mapped.held.rows(a, b)
         if len(rows) < _MIN_GALLERY:
             continue
-        groups = np.asarray(held.groups)[rows]
+        groups = np.asarray(mapped.held.groups)[rows]
         relevant = groups[:, None] == groups[None, :]
-        scores = held_out_scores(aligner, train, held, a, b, readout="semantic")
+        scores = mapped.scores(a, b, readout="semantic")
         yield from (mean_average_precision(each, relevant) for each in (scores, scores.T))
 
 

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from isthmus.aligners import Aligner, Ensemble, MomentsAligner
-from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
-from isthmus.core.paired import PairedVectors
 from isthmus.encoders.base import usable_cores
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
+from isthmus.selection.ground import Fitted, Ground
+from isthmus.selection.measure import Mapped
+from isthmus.selection.meter import Meter
+from isthmus.selection.parallel import side_by_side
 
 LeftOut = tuple[int, tuple[int, ...]]
 """A deal of the rows into folds, and the folds of it that are left out of training."""
 Split = tuple[LeftOut, int]
 """What is left out of training, and the one fold of it that is scored."""
-Measure = Callable[[Aligner, PairedVectors, PairedVectors, float], float]
-"""Score of a fitted aligner, given its training rows, held-out rows, and how strongly hubness is
-corrected for; higher is better."""
+Measure = Callable[[Mapped, float], float]
+"""Score of held-out rows in a space, given how strongly hubness is corrected for; higher is
+better."""
 
 LATE = "not tried: the time limit was over"
 _FIRST_RUNG = 0.4
@@ -112,28 +113,26 @@ class Table:
     Attributes:
         deals: Every deal of the rows into folds.
         measure: What is scored.
-        progress: Told as fits are done.
+        meter: Told as fits are done.
     """
 
     deals: list[Folds]
     measure: Measure
-    progress: Progress | None = None
+    meter: Meter = field(default_factory=lambda: Meter(None))
     scores: dict[tuple[str, Split], float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
-    expected: int = 0
     _seen: dict[str, Candidate] = field(default_factory=dict)
-    _trainings: dict[LeftOut, Training] = field(default_factory=dict)
-    _fitted: dict[tuple[str, LeftOut], Aligner] = field(default_factory=dict)
+    _grounds: dict[LeftOut, Ground] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
-    _done: int = 0
 
     def run(self, entrants: Iterable[Candidate], splits: Sequence[Split], clock: Clock) -> None:
         """Score candidates on splits, as far as the time goes."""
         todo = [c for c in entrants if c.label not in self.reasons]
         self._seen.update({c.label: c for c in todo})
-        for start in range(0, len(todo), _CHUNK):
-            for group in _by_cost(todo[start : start + _CHUNK]):
+        step = _CHUNK if clock.left < np.inf else max(len(todo), 1)
+        for start in range(0, len(todo), step):
+            for group in _by_cost(todo[start : start + step]):
                 self._run_chunk(group, splits, clock)
 
     def _run_chunk(self, chunk: list[Candidate], splits: Sequence[Split], clock: Clock) -> None:
@@ -150,7 +149,7 @@ class Table:
         kind = chunk[0].cost_of
         guess = chunk[0].cost
         if clock.left < np.inf and kind not in self._seconds and clock.left > guess:
-            self._evaluate(chunk, missing.pop(0))  # one, to know what the others will take
+            self._evaluate_all(chunk, [missing.pop(0)])  # one, to know what the others will take
         expected = self._seconds.get(kind, guess) * len(chunk) * len(missing) / usable_cores()
         if missing and clock.left < expected:
             self.late.update(c.label for c in chunk)
@@ -158,69 +157,46 @@ class Table:
         self._evaluate_all(chunk, missing)
 
     def _evaluate_all(self, chunk: list[Candidate], left_outs: list[LeftOut]) -> None:
-        """One split a thread.
+        """One split a thread."""
+        stop = Event()
+        side_by_side(lambda left_out: self._evaluate(chunk, left_out, stop), left_outs, stop)
 
-        Eigenproblems of this size use one core better than two, so every thread gets a
-        single-threaded BLAS and the splits run side by side.
-        """
-        with threadpool_limits(1), ThreadPoolExecutor(usable_cores()) as pool:
-            running = [pool.submit(self._evaluate, chunk, each) for each in left_outs]
-            try:
-                for future in running:
-                    future.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _evaluate(self, chunk: list[Candidate], left_out: LeftOut) -> None:
-        folds = self.deals[left_out[0]]
-        if left_out not in self._trainings:
-            self._trainings[left_out] = folds.without(*left_out[1])
-        training = self._trainings[left_out]
-        held = {fold: folds.pairs.take(folds.held(fold)) for fold in left_out[1]}
+    def _evaluate(self, chunk: list[Candidate], left_out: LeftOut, stop: Event) -> None:
+        ground = self._ground(left_out)
         started = time.monotonic()
-        fitted: dict[str, Aligner] = {}
         for candidate in chunk:
+            if stop.is_set():
+                return
             if candidate.label in self.reasons:
                 continue
             try:
-                aligner = self._fit(candidate, left_out, training, fitted)
+                projection = ground.projection(candidate)
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[candidate.label] = str(error)
                 continue
-            for fold, rows in held.items():
-                score = self.measure(aligner, training.rows, rows, candidate.csls_strength)
+            for fold in left_out[1]:
+                mapped = ground.mapped(candidate, projection, fold)
+                score = self.measure(mapped, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
-        self._seconds[chunk[0].cost_of] = (time.monotonic() - started) / len(chunk)
-        self._done += len(chunk)
-        if self.progress is not None:
-            self.progress("choose aligner", self._done, max(self.expected, self._done))
+        kind, seconds = chunk[0].cost_of, time.monotonic() - started
+        self._seconds[kind] = seconds / len(chunk)
+        self.meter.done(kind, len(chunk), seconds)
 
-    def _fit(
-        self,
-        candidate: Candidate,
-        left_out: LeftOut,
-        training: Training,
-        fitted: dict[str, Aligner],
-    ) -> Aligner:
-        """Fit what neither this chunk has fitted yet nor, if it is trained, any chunk before."""
-        name, key = candidate.fitted, (candidate.fitted, left_out)
-        if name in fitted or key in self._fitted:
-            return fitted.get(name) or self._fitted[key]
-        if candidate.members:
-            members = [self._fit(each, left_out, training, fitted) for each in candidate.members]
-            fitted[name] = Ensemble(members, candidate.weights).combine(training.rows)
-        else:
-            fitted[name] = fit(candidate, training)
-        if candidate.trained:
-            self._fitted[key] = fitted[name]
-        return fitted[name]
+    def fitted(self, candidate: Candidate, left_out: LeftOut) -> Fitted:
+        """A candidate, fitted without some folds; what was computed for its score is used."""
+        return self._ground(left_out).fitted(candidate)
+
+    def _ground(self, left_out: LeftOut) -> Ground:
+        if left_out not in self._grounds:
+            deal, out = left_out
+            folds = self.deals[deal]
+            held = {fold: folds.pairs.take(folds.held(fold)) for fold in out}
+            self._grounds[left_out] = Ground(folds.without(*out), held)
+        return self._grounds[left_out]
 
     def with_measure(self, measure: Measure) -> Table:
         """A table without scores for another measure; what was trained is trained no more."""
-        return replace(
-            self, measure=measure, scores={}, reasons={}, late=set(), expected=0, _seen={}, _done=0
-        )
+        return replace(self, measure=measure, scores={}, reasons={}, late=set(), _seen={})
 
     def trial(self, candidate: Candidate, splits: Sequence[Split]) -> Trial:
         """A candidate's scores on these splits."""
@@ -271,6 +247,11 @@ def challenge(
     table.run(entrants, first, clock)
     leader = table.trial(table.best(splits), first).mean
     table.run([c for c in entrants if table.trial(c, first).mean > leader], splits, clock)
+
+
+def expected(meter: Meter, entrants: Sequence[Candidate], splits: int, first: int) -> None:
+    """Tell a meter of a race of these entrants over so many fits each, after the first ones."""
+    meter.expect([each.cost_of for each in entrants], first, splits - first, _KEPT)
 
 
 def _first(splits: Sequence[Split]) -> Sequence[Split]:

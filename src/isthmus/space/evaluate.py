@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import combinations
 
 import numpy as np
 
-from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
@@ -37,7 +36,7 @@ MAX_GALLERY = 5000
 
 
 def evaluate(
-    heads: Mapping[str, Head],
+    heads: Mapping[str, Callable[[F32], F32]],
     banks: Mapping[str, F32],
     pairs: PairedVectors,
     *,
@@ -99,7 +98,11 @@ def evaluate(
 
 
 def share_learned(
-    heads: Mapping[str, Head], banks: Mapping[str, F32], pairs: PairedVectors
+    heads: Mapping[str, Callable[[F32], F32]],
+    banks: Mapping[str, F32],
+    pairs: PairedVectors,
+    *,
+    least: int = 2,
 ) -> float:
     """Which share of some records a space learned from, as far as its banks tell.
 
@@ -111,12 +114,13 @@ def share_learned(
         heads: By view.
         banks: As for :func:`evaluate`.
         pairs: The records.
+        least: Records that have fewer of these views say nothing.
 
     Returns:
-        0…1, of the records that have two views or more.
+        0…1, of the records that have so many.
     """
     views = [view for view in pairs.views if view in heads]
-    several = np.flatnonzero(sum(pairs.present[view].astype(int) for view in views) > 1)
+    several = np.flatnonzero(sum(pairs.present[view].astype(int) for view in views) >= least)
     rows = thin(several, MAX_GALLERY)
     known = np.ones(len(rows), dtype=bool)
     for view in views:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 
+from isthmus.aligners.base import MomentsAligner, SharedRows
 from isthmus.aligners.checks.subject import (
     ROWS,
     TRAIN,
@@ -22,7 +24,9 @@ from isthmus.aligners.checks.subject import (
     some,
 )
 from isthmus.core.errors import DataError, InputError, NotFittedError, VectorError
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.moments.moments import Moments
 
 
 def fit_returns_itself(subject: Subject) -> None:
@@ -52,6 +56,22 @@ def transforms_to_unit_vectors(subject: Subject) -> None:
         assert_unit(aligner.transform(x * np.float32(1e-12), m), len(x), f"{m} of tiny vectors")
         widths.add(unit.shape[1])
     assert len(widths) == 1, f"views end in different dimensions {sorted(widths)}"
+
+
+def projects_as_it_transforms(subject: Subject) -> None:
+    """What a selection tries, with work shared, is what a fit gives."""
+    pairs, memo = PairedVectors(planted()), Memo()
+    for _ in range(2):  # the second time from what the first one left in the memo
+        aligner = subject.new()
+        if isinstance(aligner, MomentsAligner):
+            project = aligner.projection_of(Moments.of(pairs))
+        else:
+            project = aligner.projection(pairs, memo)
+    found = {m: project(SharedRows(x), m) for m, x in pairs.vectors.items()}
+    expected = {m: subject.fitted.transform(x, m) for m, x in pairs.vectors.items()}
+    for a, b in combinations(pairs.views, 2):
+        cosine = expected[a] @ expected[b].T
+        assert_close(found[a] @ found[b].T, cosine, f"cosines of {a} and {b}", atol=1e-4)
 
 
 def transforms_each_row_by_itself(subject: Subject) -> None:
@@ -193,6 +213,7 @@ CHECKS: tuple[Check, ...] = (
     fit_returns_itself,
     has_a_head_for_each_view,
     transforms_to_unit_vectors,
+    projects_as_it_transforms,
     transforms_each_row_by_itself,
     is_deterministic,
     fit_starts_anew,

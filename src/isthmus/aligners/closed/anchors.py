@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, Pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, Projection, SharedRows, check_positive
 from isthmus.aligners.heads import AnchorHead
 from isthmus.aligners.traits import Abilities, Search
+from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.linalg import l2_normalize
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.memo import Memo
+from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.wording import count
 
@@ -47,7 +51,10 @@ class Anchors(Aligner):
 
     def fit(self, pairs: Pairs) -> Self:
         """Take the complete records as anchors."""
-        pairs = self.admit(pairs)
+        self.heads_ = self._heads(self.admit(pairs), Memo())
+        return self
+
+    def _heads(self, pairs: PairedVectors, memo: Memo) -> dict[str, Head]:
         rows = pairs.rows(*pairs.views)
         if len(rows) < _MIN_ANCHORS:
             raise DataError(
@@ -57,10 +64,28 @@ class Anchors(Aligner):
             )
         rows = thin(rows, self.max_anchors)
         k = max(1, round(self.k * len(rows))) if self.k <= 1 else int(self.k)
-        self.heads_ = {}
-        for m in pairs.views:
-            x = pairs.vectors[m][pairs.present[m]]
-            mean = x.mean(axis=0, dtype=np.float64)
-            anchors = l2_normalize(pairs.vectors[m][rows] - mean)
-            self.heads_[m] = AnchorHead(mean, anchors, k=k, power=self.power)
-        return self
+        known = memo.get(
+            ("anchors", self.max_anchors), lambda: {m: _placed(pairs, m, rows) for m in pairs.views}
+        )
+        return {
+            m: AnchorHead(mean, anchors, k=k, power=self.power)
+            for m, (mean, anchors) in known.items()
+        }
+
+    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
+        """As ``fit``; rows are compared with the anchors once for all ``k`` and powers."""
+        heads = self._heads(self.admit(pairs), memo)
+        key = ("similarities", memo, self.max_anchors)
+
+        def project(rows: SharedRows, view: str) -> F32:
+            head = heads[view]
+            assert isinstance(head, AnchorHead)
+            return head.coordinates(rows.memo.get(key, lambda: head.similarities(rows.x)))
+
+        return project
+
+
+def _placed(pairs: PairedVectors, m: str, rows: NDArray[np.intp]) -> tuple[F32, F32]:
+    """The mean ``(d,)`` of a view and its anchors ``(n, d)``, unit vectors about it."""
+    mean = pairs.vectors[m][pairs.present[m]].mean(axis=0, dtype=np.float64)
+    return mean.astype(np.float32), l2_normalize(pairs.vectors[m][rows] - mean).astype(np.float32)

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.aligners.base import MomentsAligner, check_positive
-from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.base import MomentsAligner, Projection, SharedRows, check_positive
+from isthmus.aligners.heads import LinearHead, unit_rows
 from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import InputError, NoSignalError
-from isthmus.core.linalg import F64, fix_signs
+from isthmus.core.linalg import F32, F64, fix_signs, singular_vectors
 from isthmus.moments.moments import Moments
 
-_NOTHING = 1e-8
+_NOTHING = 1e-6
 """Canonical correlations below this are rounding, not signal."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Canonical:
+    """What a ridge and a scale determine, whatever the power.
+
+    Attributes:
+        whiteners: By view ``(r,)``: what each principal component is multiplied by.
+        directions: By view ``(r, k)``, from whitened components to canonical directions.
+        correlations: ``(k,)``, descending.
+    """
+
+    whiteners: dict[str, F64]
+    directions: dict[str, F64]
+    correlations: F64
 
 
 class CCA(MomentsAligner):
@@ -80,17 +96,42 @@ class CCA(MomentsAligner):
         self.scale = scale
 
     def _heads(self, moments: Moments) -> dict[str, Head]:
+        found, strength = self._solved(moments)
+        heads: dict[str, Head] = {}
+        for m in moments.views:
+            scales, _, vectors = moments.spectrum(m, scale=self.scale)
+            inner = found.directions[m][:, : len(strength)] * strength
+            weight = scales[:, None] * (vectors @ (found.whiteners[m][:, None] * inner))
+            heads[m] = LinearHead(moments.mean(m), weight)
+        return heads
+
+    def projection_of(self, moments: Moments) -> Projection:
+        """As ``fit_moments``; rows are decomposed once, and rotated once for all powers."""
+        self._check_moments(moments)
+        found, strength = self._solved(moments)
+        scale = self.scale
+
+        def project(rows: SharedRows, view: str) -> F32:
+            components = rows.memo.get(
+                ("components", moments, scale), lambda: _components(rows.x, moments, view, scale)
+            )
+            rotation = found.whiteners[view][:, None] * found.directions[view]
+            canonical = rows.memo.latest("canonical", found, lambda: components @ _f32(rotation))
+            return unit_rows(canonical[:, : len(strength)] * _f32(strength))
+
+        return project
+
+    def _solved(self, moments: Moments) -> tuple[_Canonical, F64]:
+        """Directions with their correlations, and what each counts for, ``(k,)``."""
         penalties = tuple(self._penalty(m) for m in moments.views)
-        weights, correlations = moments.memo(
+        found = moments.memo(
             ("cca", penalties, self.scale),
             lambda: _canonical(
                 moments, dict(zip(moments.views, penalties, strict=True)), scale=self.scale
             ),
         )
-        k = self.components or len(correlations)
-        self.correlations_ = correlations[:k]
-        strength = self.correlations_**self.power
-        return {m: LinearHead(moments.mean(m), weights[m][:, :k] * strength) for m in moments.views}
+        self.correlations_ = found.correlations[: self.components or len(found.correlations)]
+        return found, self.correlations_**self.power
 
     def _penalty(self, m: str) -> float:
         if not isinstance(self.ridge, Mapping):
@@ -100,18 +141,15 @@ class CCA(MomentsAligner):
         return float(self.ridge[m])
 
 
-def _canonical(
-    moments: Moments, penalties: Mapping[str, float], *, scale: bool
-) -> tuple[dict[str, F64], F64]:
-    """Weights ``(d, k)`` by view and the canonical correlations ``(k,)``, descending."""
-    whiteners = {m: _whitener(moments, m, penalty, scale=scale) for m, penalty in penalties.items()}
+def _canonical(moments: Moments, penalties: Mapping[str, float], *, scale: bool) -> _Canonical:
     names = moments.views
+    whiteners = {m: _whitener(moments, m, penalty, scale=scale) for m, penalty in penalties.items()}
     blocks = {
-        (a, b): whiteners[a].T @ moments.cross(a, b) @ whiteners[b]
+        (a, b): whiteners[a][:, None] * _between(moments, a, b, scale=scale) * whiteners[b]
         for a, b in moments.pair_keys()
         if moments.count(a, b) > 0
     }
-    ranks = {m: w.shape[1] for m, w in whiteners.items()}
+    ranks = {m: len(w) for m, w in whiteners.items()}
     sides = _sides(names, list(blocks))
     if sides is None:
         directions, values = _eigen(names, blocks, ranks)
@@ -124,18 +162,44 @@ def _canonical(
             f"{', '.join(names)} do not vary together at all; check that row i of every view is "
             "from the same record"
         )
-    return {m: whiteners[m] @ directions[m][:, keep] for m in names}, correlations[keep]
+    return _Canonical(whiteners, {m: directions[m][:, keep] for m in names}, correlations[keep])
 
 
 def _whitener(moments: Moments, m: str, penalty: float, *, scale: bool) -> F64:
-    """Maps native columns to whitened coordinates, ``(d, r)``.
+    """What each principal component ``(r,)`` is multiplied by.
 
-    It is ``(C + λ·tr(C)/d·I)^-½`` up to a rotation, in the eigenbasis of ``C``.
+    In the eigenbasis of ``C`` it is ``(C + λ·tr(C)/d·I)^-½`` up to a rotation.
     """
-    scales, values, vectors = moments.spectrum(m, scale=scale)
-    ridge = penalty * values.sum() / moments.dims[m]
-    whitener: F64 = scales[:, None] * vectors / np.sqrt(values + ridge)
+    _, values, _ = moments.spectrum(m, scale=scale)
+    whitener: F64 = 1.0 / np.sqrt(values + penalty * values.sum() / moments.dims[m])
     return whitener
+
+
+def _between(moments: Moments, a: str, b: str, *, scale: bool) -> F64:
+    """Cross-covariance of the principal components of two views, ``(r_a, r_b)``."""
+    return moments.memo(("between", a, b, scale), lambda: _between_components(moments, a, b, scale))
+
+
+def _between_components(moments: Moments, a: str, b: str, scale: bool) -> F64:
+    (scale_a, _, vectors_a), (scale_b, _, vectors_b) = (
+        moments.spectrum(m, scale=scale) for m in (a, b)
+    )
+    cross = scale_a[:, None] * moments.cross(a, b) * scale_b
+    # The product with the longer side first leaves less for the other.
+    if cross.shape[0] > cross.shape[1]:
+        return (vectors_a.T @ cross) @ vectors_b
+    return vectors_a.T @ (cross @ vectors_b)
+
+
+def _components(x: F32, moments: Moments, m: str, scale: bool) -> F32:
+    """Principal components of native vectors, ``(n, r)``."""
+    scales, _, vectors = moments.spectrum(m, scale=scale)
+    basis = _f32(scales[:, None] * vectors)
+    return np.asarray((x - _f32(moments.mean(m))) @ basis, dtype=np.float32)
+
+
+def _f32(x: F64) -> F32:
+    return x.astype(np.float32)
 
 
 def _sides(
@@ -171,10 +235,9 @@ def _singular(
     """
     left, right = sides
     joint = np.block([[_block(a, b, blocks, ranks) for b in right] for a in left])
-    u, values, vt = np.linalg.svd(joint, full_matrices=False)
+    u, values, v = singular_vectors(joint)
     signs = fix_signs(u)
-    parts = _cut(left, u * signs, ranks)
-    return {**parts, **_cut(right, vt.T * signs, ranks)}, values
+    return {**_cut(left, u * signs, ranks), **_cut(right, v * signs, ranks)}, values
 
 
 def _eigen(

@@ -15,6 +15,8 @@ from isthmus.space.report.aligned import (
     Null,
     Settings,
     SpaceReport,
+    Ungrouped,
+    mean_r10,
 )
 from isthmus.space.report.choice import (
     Choice,
@@ -98,6 +100,8 @@ __all__ = [
     "StarterSettings",
     "Summary",
     "Tried",
+    "Ungrouped",
+    "mean_r10",
     "read_report",
     "summarise",
     "write_report",

@@ -83,6 +83,46 @@ class Null:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ungrouped:
+    """What was chosen, on folds that do not keep groups whole.
+
+    Attributes:
+        groups: How many there are.
+        names: Of some of them.
+        held_out: What was found. The choice has seen these records.
+        p_values: Of a permutation test against shuffled partners, by pair of views.
+    """
+
+    groups: int
+    names: tuple[str, ...]
+    held_out: Summary
+    p_values: Mapping[ViewPair, float]
+
+    @property
+    def r10(self) -> float:
+        """Mean R@10 of all directions under the ``instance`` read-out."""
+        return mean_r10(self.held_out)
+
+    @property
+    def chance(self) -> float:
+        """What chance would give."""
+        rows = [each.instance.chance_r10.mean for each in self.held_out.directions.values()]
+        return sum(rows) / len(rows)
+
+    def __str__(self) -> str:
+        """``"5 groups (animals, food, misc, …)"``."""
+        more = ", …" if self.groups > len(self.names) else ""
+        named = f" ({', '.join(self.names)}{more})" if self.names else ""
+        return f"{self.groups} groups{named}"
+
+
+def mean_r10(found: Summary) -> float:
+    """Mean R@10 of all directions under the ``instance`` read-out."""
+    rows = [each.instance.r10.mean for each in found.directions.values()]
+    return sum(rows) / len(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """Quality on outer folds that neither the fit nor the choice had seen.
 
@@ -92,6 +132,7 @@ class Estimate:
         held_out: What was found.
         null: The same without signal.
         p_values: Of a permutation test against shuffled partners, by pair of views.
+        ungrouped: The same without keeping groups whole; None where they kept nothing together.
     """
 
     folds: int
@@ -99,6 +140,7 @@ class Estimate:
     held_out: Summary
     null: Null
     p_values: Mapping[ViewPair, float]
+    ungrouped: Ungrouped | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,17 +322,14 @@ class Store:
 
         terms = query_given(query, self.space.views).terms
         if len(terms) > 1:
-            raise InputError(
-                "only one term can be explained at a time; explain each part of the query on its "
-                "own"
-            )
+            raise InputError("only one term can be explained at a time; explain each on its own")
         asked, query_view = self._side(
             terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
         )
         found, view = self._side(item, item_view, ITEM)
         term = replace(terms[0], view=None if terms[0].stored else query_view)
-        entry = Entry(found.id, view, found.modality, found.source)
-        entry = self.get(item) if isinstance(item, str) else entry
+        own = self.get(item) if isinstance(item, str) else None
+        entry = own or Entry(found.id, view, found.modality, found.source)
         return explain(
             self.space,
             asked,

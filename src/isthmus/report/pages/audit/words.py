@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.audit import Duplicates, EncoderFit, Gain, Hubs, Kinds, LearningCurve, Suspects
+from isthmus.audit import (
+    Duplicates,
+    EncoderFit,
+    Gain,
+    Hubs,
+    Kinds,
+    LearningCurve,
+    Suspects,
+    Ungrouped,
+)
 from isthmus.core.view import Direction, ViewPair
 from isthmus.core.wording import count
 from isthmus.report.kit.words import hundredths, listed, signed, true_minus
@@ -17,6 +26,8 @@ if TYPE_CHECKING:
     from isthmus.audit import Diagnosis
 
 _WORST = 3
+_GROUPS_COST = 0.1
+"""Recall that is worth a sentence."""
 _COMPARABLE = 4
 """Combinations below which a rank correlation says nothing."""
 
@@ -25,7 +36,10 @@ def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
     """Sentences by part: encoders, pairs, kinds, hubs, mismatches, duplicates."""
     fits = groupby(diagnosis.fits, key=lambda fit: (fit.a, fit.b))
     return {
-        "encoders": [said for _, some in fits for said in encoders(list(some))],
+        "encoders": [
+            *(said for _, some in fits for said in encoders(list(some))),
+            *(said for each in diagnosis.ungrouped if (said := ungrouped(each, diagnosis.fits))),
+        ],
         "pairs": [curve(each) for each in diagnosis.curves],
         "kinds": [said for each in diagnosis.kinds if (said := kinds(each))],
         "hubs": [hubs(each) for each in diagnosis.hubs],
@@ -60,6 +74,21 @@ def encoders(fits: Sequence[EncoderFit]) -> list[str]:
         if not fit.fits and not fit.reason
     ]
     return [*said, *failed, *_agreement(fits)]
+
+
+def ungrouped(found: Ungrouped, fits: Sequence[EncoderFit]) -> str | None:
+    """What keeping groups whole costs, if it costs much or all."""
+    best = next((fit for fit in fits if (fit.a, fit.b) == (found.a, found.b)), None)
+    if best is None or best.recall is None:
+        return None
+    if best.fits and abs(found.recall - best.recall.value) < _GROUPS_COST:
+        return None
+    return (
+        f"{ViewPair(found.a, found.b)}: your {found.groups} groups were held out whole. If they "
+        f"are not kept whole, {hundredths(found.recall)} of 100 held-out pairs are "
+        f"{found_among(found.k, found.gallery)}. If new things come from the same groups, add "
+        "--no-groups (in Python by_group=False)."
+    )
 
 
 def _agreement(fits: Sequence[EncoderFit]) -> list[str]:

@@ -28,6 +28,8 @@ _KINDS = {
     "cm-gnn": "graph network (CM-GNN)",
     "adversarial": "adversarial",
     "unpaired": "unpaired",
+    "starter": "the starter space as it is",
+    "starter-updated": "the starter space carried on with your pairs",
 }
 
 

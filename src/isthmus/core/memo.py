@@ -1,0 +1,39 @@
+"""Results that several users of the same thing share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Memo:
+    """Keeps what was computed, by a key; it belongs to one object that does not change.
+
+    Example:
+        >>> memo = Memo()
+        >>> memo.get("sum", lambda: 1 + 1), memo.get("sum", lambda: 0)
+        (2, 2)
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, object] = {}
+        self._latest: dict[Hashable, tuple[Hashable, object]] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What belongs to the key, computed the first time."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return cast(T, self._kept[key])
+
+    def latest(self, slot: Hashable, key: Hashable, compute: Callable[[], T]) -> T:
+        """The same for what is large: a slot keeps only what was asked for last."""
+        if slot not in self._latest or self._latest[slot][0] != key:
+            self._latest[slot] = key, compute()
+        return cast(T, self._latest[slot][1])
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._latest.clear()

@@ -1,0 +1,72 @@
+"""The starter space as a rival of heads learned from own pairs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from isthmus.aligners.continued import Known
+from isthmus.aligners.heads import LinearHead
+from isthmus.core.errors import ArtifactError
+from isthmus.core.view import TEXT
+from isthmus.pipeline.prepared import Prepared
+from isthmus.space import Space, starter
+from isthmus.space.evaluate import share_learned
+
+_MOST_SEEN = 0.01
+"""Share of records that the starter may have learned from. Its banks hold a part of what it has
+learned from, so that even a few of them tell of many. Chosen, not tuned."""
+
+
+def known_of(ready: Prepared) -> tuple[Known | None, str]:
+    """What the starter space knows of the views of a data set.
+
+    Args:
+        ready: The data set.
+
+    Returns:
+        The starter's heads and pairs, or None and the reason why it cannot take part.
+    """
+    try:
+        space = Space.load(starter.folder())
+    except ArtifactError:  # it is being made
+        return None, "the starter space is not there"
+    views: dict[str, str] = {}
+    for view in ready.pairs.views:
+        alike = [v for v in space.views if _fits(space, v, ready, view)]
+        if not alike:
+            return None, f"it was made for other encoders than that of {view}"
+        if alike[0] in views.values():
+            return None, "two views have one encoder"
+        views[view] = alike[0]
+    if reason := _not_paired(space, list(views.values())):
+        return None, reason
+    if (share := _learned_from(space, ready, views)) > _MOST_SEEN:
+        return None, f"it has learned from these records: it knows at least {share:.0%} of them"
+    heads = {view: space.heads[known] for view, known in views.items()}
+    linear = {view: head for view, head in heads.items() if isinstance(head, LinearHead)}
+    bank = {view: space.banks[known] for view, known in views.items()}
+    return Known(linear, bank, space.fingerprint), ""
+
+
+def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:
+    return space.encoders[known].fingerprint == ready.encoders[view].fingerprint and isinstance(
+        space.heads[known], LinearHead
+    )
+
+
+def _not_paired(space: Space, views: Sequence[str]) -> str:
+    """Why rows of the banks do not belong together, if they do not."""
+    first = space.bank_ids[views[0]]
+    other = next((view for view in views if space.bank_ids[view] != first), None)
+    return f"it remembers no pairs of {views[0]} and {other}" if other else ""
+
+
+def _learned_from(space: Space, ready: Prepared, views: Mapping[str, str]) -> float:
+    """Which share of the records it has seen.
+
+    Text is left out, as it says little: "a dog" is the caption of many pictures.
+    """
+    said = {view: known for view, known in views.items() if space.modalities[known] != TEXT}
+    heads = {view: space.heads[known] for view, known in said.items()}
+    banks = {view: space.banks[known] for view, known in said.items()}
+    return share_learned(heads, banks, ready.pairs, least=1) if said else 0.0

@@ -1,0 +1,85 @@
+"""The starter space as a rival of heads learned from own pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from isthmus.core.errors import NoSignalError
+from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.paired import PairedVectors
+from isthmus.pipeline import Prepared
+from isthmus.selection import align
+from isthmus.selection.candidates import STARTER, STARTER_UPDATED
+from isthmus.selection.known import known_of
+from isthmus.space import Space
+
+NEW = 0.9
+"""Noise beside unit vectors of the bank; what is made so is none of them."""
+
+
+@dataclass
+class Encoder:
+    """What a :class:`Prepared` needs to know of an encoder."""
+
+    id: str
+    modality: str
+    dim: int
+    fingerprint: str
+
+
+@pytest.fixture(scope="module")
+def starter() -> Space:
+    return Space.load("starter")
+
+
+def native(space: Space, view: str, x: F32) -> F32:
+    """Native vectors that the head of a view maps to ``x``."""
+    head = space.heads[view]
+    return (head.mean + x @ np.linalg.pinv(head.weight)).astype(np.float32)
+
+
+def prepared(space: Space, noise: float, n: int = 60, fingerprint: str = "") -> Prepared:
+    rng = np.random.default_rng(0)
+    rows = rng.choice(len(space.banks["text"]), n, replace=False)
+    vectors = {}
+    for view in ("text", "image"):
+        drawn = rng.normal(size=(n, space.dim)) / np.sqrt(space.dim)
+        vectors[view] = native(space, view, l2_normalize(space.banks[view][rows] + noise * drawn))
+    encoders = {}
+    for view in vectors:
+        ref = space.encoders[view]
+        encoders[view] = Encoder(view, ref.modality, ref.dim, fingerprint or ref.fingerprint)
+    pairs = PairedVectors(vectors, ids=[f"r{i}" for i in range(n)])
+    return Prepared("new", pairs, np.arange(n), encoders, dict.fromkeys(vectors, ""))  # type: ignore[arg-type]
+
+
+def test_it_wins_where_own_pairs_are_few(starter: Space) -> None:
+    choice = align(prepared(starter, NEW), nested=False).report.choice
+    parts = (choice.chosen, *choice.chosen.members)
+    assert {STARTER, STARTER_UPDATED} & {part.aligner for part in parts}
+    score = {row.candidate: row.score for row in choice.tried if row.complete}
+    own = max(value for name, value in score.items() if STARTER not in name)
+    assert score[STARTER] > own + 0.05
+
+
+def test_shuffled_pairs_are_refused_all_the_same(starter: Space) -> None:
+    ready = prepared(starter, NEW)
+    vectors = {**ready.pairs.vectors, "image": ready.pairs.vectors["image"][::-1].copy()}
+    wrong = Prepared("wrong", PairedVectors(vectors), ready.links, ready.encoders, ready.specs)
+    with pytest.raises(NoSignalError, match="no better than shuffled"):
+        align(wrong, budget=1.0)
+
+
+def test_it_keeps_out_where_it_has_learned_from_the_records(starter: Space) -> None:
+    known, why = known_of(prepared(starter, 0.0))
+    assert (
+        known is None and why == "it has learned from these records: it knows at least 100% of them"
+    )
+
+
+def test_it_keeps_out_where_it_does_not_know_the_encoders(starter: Space) -> None:
+    known, why = known_of(prepared(starter, NEW, fingerprint="another"))
+    assert known is None and why == "it was made for other encoders than that of text"
