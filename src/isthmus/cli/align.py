@@ -220,10 +220,10 @@ def _lead(report: SpaceReport) -> str:
 
 def _print_groups(found: Estimate) -> None:
     """What keeping groups whole costs, where it costs much."""
-    from isthmus.space.report import mean_r10
+    from isthmus.space.report import mean_recall
 
     plain = found.ungrouped
-    if plain is not None and abs(plain.r10 - (kept := mean_r10(found.held_out))) >= _DIFFERS:
+    if plain is not None and abs(plain.r10 - (kept := mean_recall(found.held_out)[1])) >= _DIFFERS:
         out().print(
             shown(
                 f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, "

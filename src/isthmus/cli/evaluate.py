@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -27,6 +28,9 @@ from isthmus.cli.loading import load_data
 from isthmus.cli.opening import check_order
 from isthmus.core.errors import DataError
 
+if TYPE_CHECKING:
+    from isthmus.space import Evaluation
+
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
@@ -47,6 +51,7 @@ def command(
     """
     from isthmus.cli.tables import directions_table, note
     from isthmus.pipeline import default_cache, prepare
+    from isthmus.selection.known import starter_on
     from isthmus.space import Space, evaluate
     from isthmus.space.evaluate import share_learned
 
@@ -76,9 +81,11 @@ def command(
         from isthmus.report import report_on
 
         report_on(report, loaded, ready.pairs, dataset, title=title, evaluation=found, seed=seed)
+    rival = starter_on(ready)
     if as_json:
         named = {"space": str(space), "data": dataset.name, "learned_from": learned}
-        print_json({**named, **found.to_json(), "left_out": left_out})
+        beside = {"starter": None if rival is None else rival.to_json()}
+        print_json({**named, **found.to_json(), **beside, "left_out": left_out})
         return
     console = out()
     console.print(directions_table(title, found, None, emergent))
@@ -88,8 +95,24 @@ def command(
             f"[yellow]The space learned from {learned:.0%} of these records, so the figures are "
             "too good. Measure it on records that it has not seen.[/]"
         )
+    if rival is not None:
+        console.print(_beside_starter(found, rival))
     if emergent:
         console.print("* no training record had both views")
     list_left_out(left_out)
     if report:
         console.print(f"Report in {report}")
+
+
+def _beside_starter(found: Evaluation, rival: Evaluation) -> str:
+    """How the starter space does on the same records."""
+    from isthmus.space.report import mean_recall
+
+    own, starter = mean_recall(found), mean_recall(rival)
+    said = (
+        f"The starter space on the same records: R@1 {starter[0]:.2f}, R@10 {starter[1]:.2f}; this "
+        f"space: {own[0]:.2f}, {own[1]:.2f} (mean of the directions)."
+    )
+    if starter <= own:
+        return said
+    return f"{said} Search with --space starter, or align again: it takes part in the choice."

@@ -202,8 +202,8 @@ def refuse_without_signal(name: str, found: Estimate, counts: Mapping[ViewPair, 
             f"{name}: your {plain} were held out whole, and held-out pairs then match no better "
             f"than shuffled pairs ({listed}; needed p ≤ {level:.2g}). If groups are not kept "
             f"whole, they do match (R@10 {plain.r10:.2f}, chance {plain.chance:.2f}). If new "
-            "things come from the same groups, add --no-groups (in Python by_group=False); if "
-            "not, add pairs of more groups"
+            f"things come from the same groups, add "
+            f"{way(python='by_group=False', shell='--no-groups')}; if not, add pairs of more groups"
         )
     raise NoSignalError(
         f"{name}: held-out pairs match no better than shuffled pairs ({listed}; needed p ≤ "

@@ -10,7 +10,8 @@ from isthmus.core.errors import ArtifactError
 from isthmus.core.view import TEXT
 from isthmus.pipeline.prepared import Prepared
 from isthmus.space import Space, starter
-from isthmus.space.evaluate import share_learned
+from isthmus.space.evaluate import evaluate, share_learned
+from isthmus.space.report import Evaluation
 
 _MOST_SEEN = 0.01
 """Share of records that the starter may have learned from. Its banks hold a part of what it has
@@ -46,6 +47,16 @@ def known_of(ready: Prepared) -> tuple[Known | None, str]:
     linear = {view: head for view, head in heads.items() if isinstance(head, LinearHead)}
     bank = {view: space.banks[known] for view, known in views.items()}
     return Known(linear, bank, space.fingerprint), ""
+
+
+def starter_on(ready: Prepared) -> Evaluation | None:
+    """What the starter space finds among records, where it knows the encoders but not the records.
+
+    Args:
+        ready: The records.
+    """
+    known, _ = known_of(ready)
+    return None if known is None else evaluate(known.heads, known.bank, ready.pairs)
 
 
 def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:

@@ -16,7 +16,6 @@ from isthmus.space.report.aligned import (
     Settings,
     SpaceReport,
     Ungrouped,
-    mean_r10,
 )
 from isthmus.space.report.choice import (
     Choice,
@@ -34,6 +33,7 @@ from isthmus.space.report.figures import (
     RetrievalFigures,
     Spread,
     Summary,
+    mean_recall,
     summarise,
 )
 from isthmus.space.report.shipped import (
@@ -101,7 +101,7 @@ __all__ = [
     "Summary",
     "Tried",
     "Ungrouped",
-    "mean_r10",
+    "mean_recall",
     "read_report",
     "summarise",
     "write_report",

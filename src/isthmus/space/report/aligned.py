@@ -11,7 +11,7 @@ from isthmus.core.record import Failure
 from isthmus.core.view import Direction, ViewPair
 from isthmus.space.readout import Readout
 from isthmus.space.report.choice import Choice, ChosenAligner
-from isthmus.space.report.figures import Readouts, Spread, Summary
+from isthmus.space.report.figures import Readouts, Spread, Summary, mean_recall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ class Ungrouped:
     @property
     def r10(self) -> float:
         """Mean R@10 of all directions under the ``instance`` read-out."""
-        return mean_r10(self.held_out)
+        return mean_recall(self.held_out)[1]
 
     @property
     def chance(self) -> float:
@@ -114,12 +114,6 @@ class Ungrouped:
         more = ", …" if self.groups > len(self.names) else ""
         named = f" ({', '.join(self.names)}{more})" if self.names else ""
         return f"{self.groups} groups{named}"
-
-
-def mean_r10(found: Summary) -> float:
-    """Mean R@10 of all directions under the ``instance`` read-out."""
-    rows = [each.instance.r10.mean for each in found.directions.values()]
-    return sum(rows) / len(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,20 @@ Summary = Quality[Spread]
 """Over folds or seeds."""
 
 
+def mean_recall(found: Evaluation | Summary) -> tuple[float, float]:
+    """Mean R@1 and R@10 of all directions under the ``instance`` read-out."""
+    rows = [each.instance for each in found.directions.values()]
+    first, ten = (
+        [_number(value) for value in some]
+        for some in zip(*((r.r1, r.r10) for r in rows), strict=True)
+    )
+    return sum(first) / len(rows), sum(ten) / len(rows)
+
+
+def _number(value: float | Spread) -> float:
+    return value.mean if isinstance(value, Spread) else value
+
+
 def summarise(folds: Sequence[Evaluation]) -> Summary:
     """Mean and standard deviation of every figure over folds or seeds.
 

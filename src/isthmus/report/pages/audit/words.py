@@ -19,7 +19,7 @@ from isthmus.audit import (
     Ungrouped,
 )
 from isthmus.core.view import Direction, ViewPair
-from isthmus.core.wording import count
+from isthmus.core.wording import count, way
 from isthmus.report.kit.words import hundredths, listed, signed, true_minus
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def ungrouped(found: Ungrouped, fits: Sequence[EncoderFit]) -> str | None:
         f"{ViewPair(found.a, found.b)}: your {found.groups} groups were held out whole. If they "
         f"are not kept whole, {hundredths(found.recall)} of 100 held-out pairs are "
         f"{found_among(found.k, found.gallery)}. If new things come from the same groups, add "
-        "--no-groups (in Python by_group=False)."
+        f"{way(python='by_group=False', shell='--no-groups')}."
     )
 
 
