@@ -15,7 +15,7 @@ from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
-from isthmus.core.wording import count
+from isthmus.core.wording import count, way
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.folds import Folds, Training, bank

@@ -127,11 +127,8 @@ Summary = Quality[Spread]
 def mean_recall(found: Evaluation | Summary) -> tuple[float, float]:
     """Mean R@1 and R@10 of all directions under the ``instance`` read-out."""
     rows = [each.instance for each in found.directions.values()]
-    first, ten = (
-        [_number(value) for value in some]
-        for some in zip(*((r.r1, r.r10) for r in rows), strict=True)
-    )
-    return sum(first) / len(rows), sum(ten) / len(rows)
+    r1 = sum(_number(row.r1) for row in rows) / len(rows)
+    return r1, sum(_number(row.r10) for row in rows) / len(rows)
 
 
 def _number(value: float | Spread) -> float:
