@@ -75,12 +75,14 @@ _READOUT = typer.Option(
     help="What to choose the method for. instance: find the one true partner. semantic: find "
     "things of the same kind (needs groups).",
 )
+_NO_LIMIT = "none"
 _DIFFERS = 0.05
 """R@10 that is worth a sentence."""
 _BUDGET = typer.Option(
-    None,
+    "2m",
     metavar="TIME",
-    help="Time limit for choosing, for example 30s or 5m. Default: no limit.",
+    help="Time limit for choosing, for example 30s or 5m. The methods that win most often come "
+    "first. none: try all of them.",
 )
 
 
@@ -119,7 +121,7 @@ def command(
     allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
-    seconds = None if budget is None else parse_seconds(budget, "--budget")
+    seconds = None if budget.strip().lower() == _NO_LIMIT else parse_seconds(budget, "--budget")
     encoders = _one_a_view(named := parse_encoders(encoder))
     dataset = load_data(data, data_option, column, modalities_of(named))
     sources = {name: load(name) for name in also or ()}
@@ -244,5 +246,5 @@ def _print_late(report: SpaceReport) -> None:
         skipped = count(late, "candidate was", "candidates were")
         out().print(
             f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
-            f"{run} of {planned} outer folds were run."
+            f"{run} of {planned} outer folds were run. To try more: --budget 10m, or --budget none."
         )
