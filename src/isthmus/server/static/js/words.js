@@ -38,7 +38,7 @@ const ENGLISH = {
   help: "Keys", key_search: "search", key_move: "move between results", key_open: "open", key_more: "more like this",
   key_not: "not like this", key_explain: "explain", key_map: "map", key_help: "this list", key_close: "close",
   clear_best_of: (n) => `clear best of ${n.toLocaleString("en")}`, best_of: (n) => `best of ${n.toLocaleString("en")}`,
-  rank_of: (r, n) => `number ${r} of ${n.toLocaleString("en")}`,
+  rank_of: (r, n) => `${r} of ${n.toLocaleString("en")}`,
   weak_note: (d) => `This space is weak from ${d}: only a clear result passes for a match.`,
   uncalibrated_note: (d, why) => `There is no probability for ${d}, because the space learned none for this direction.${why ? ` Reason: ${why}.` : ""}`, no_mic: "No sound could be recorded. Allow the microphone in your browser.",
   too_large: (m) => `A file to search by can have at most ${m} MB.`, language: "中文", loading: "Searching…",
