@@ -271,7 +271,7 @@ def _choose(
         weaker = with_csls_strength(chosen)
         race(table, weaker, splits, clock)
         read_out = [table.trial(each, splits) for each in (chosen, *weaker)]
-        chosen = preferred(read_out, chosen, held)
+        chosen = preferred(read_out, weaker[0], held)
     return chosen
 
 
