@@ -114,9 +114,8 @@ def main() -> None:
         for row in rows[-len(METHODS) :]:
             print(row, flush=True)
     for name, row in summary(rows).items():
-        print(
-            f"{name:30} {row['r1']:.3f} ± {row['r1 sd']:.3f}  {row['r10']:.3f} ± {row['r10 sd']:.3f}"
-        )
+        figures = [f"{row[key]:.3f} ± {row[f'{key} sd']:.3f}" for key in ("r1", "r10")]
+        print(f"{name:30} {'  '.join(figures)}")
     if arguments.json:
         sizes = {"pairs": PAIRS, "gallery": GALLERY, "seeds": arguments.seeds}
         _machine.write(arguments.json, {**sizes, "summary": summary(rows), "rows": rows})

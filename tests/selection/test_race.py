@@ -267,10 +267,13 @@ def test_how_hubness_is_corrected_is_chosen_saved_and_used(
     ("score", "kept"),
     [
         (lambda *_: 0.5, "cca ridge=3, CSLS strength 0.5"),
-        (lambda mapped, _: 0.5 + 0.1 * (mapped.candidate.aligner == "ridge"), "ridge ridge=1, CSLS strength 0.5"),
+        (
+            lambda mapped, _: 0.5 + 0.1 * (mapped.candidate.aligner == "ridge"),
+            "ridge ridge=1, CSLS strength 0.5",
+        ),
         (lambda _, strength: 0.5 + 0.1 * strength, "cca ridge=3"),
     ],
-)  # fmt: skip
+)
 def test_without_evidence_the_first_choice_stays(
     score: Any, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
