@@ -40,7 +40,7 @@ class Entry:
 def _align(aligner: str, task: Task) -> Space:
     """As :func:`isthmus.align` does with a data set, whose vectors are at hand here."""
     widths = {m: x.shape[1] for m, x in task.train.vectors.items()}
-    encoders = {m: VectorEncoder(m, width, task.dataset) for m, width in widths.items()}
+    encoders = {m: VectorEncoder(width, f"{task.dataset}: {m}") for m, width in widths.items()}
     specs = dict.fromkeys(encoders, "vectors")
     ready = Prepared(task.dataset, task.train, task.families, encoders, specs)
     return align(ready, aligner=aligner, nested=False, seed=task.seed)

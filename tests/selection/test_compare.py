@@ -7,7 +7,7 @@ from isthmus.aligners.checks import planted
 from isthmus.core.paired import PairedVectors
 from isthmus.selection import align
 from isthmus.selection.candidates import Candidate
-from isthmus.selection.compare import difference, family, rivals, standings
+from isthmus.selection.compare import difference, family, preferred, rivals, standings
 from isthmus.selection.race import Trial
 
 CCA = Candidate("cca", {"ridge": 1.0, "power": 2.0})
@@ -68,6 +68,44 @@ def test_standings_have_the_best_of_each_family_behind_the_winner() -> None:
     assert rows[0].ahead is None and rows[0].score == pytest.approx(0.6)
     assert rows[1].ahead.mean == pytest.approx(0.1) and rows[1].ahead.low is None
     assert not rows[1].complete
+
+
+def test_the_favourite_stays_unless_another_is_surely_better() -> None:
+    # d = 0.05 ± s: with J = 4 splits and held = .25 one standard error is s √(1/4 + 1/4).
+    base = np.array([0.5, 0.4, 0.6, 0.5])
+    favourite = Trial(CCA, base, 4)
+    signs = np.array([1.0, -1.0, 1.0, -1.0])  # standard deviation √(4/3)
+    edge = 0.05 / (np.sqrt(4 / 3) * np.sqrt(0.5))
+    for factor, kept in ((0.99, RIDGE), (1.01, CCA)):
+        lucky = Trial(RIDGE, base + 0.05 + factor * edge * signs, 4)
+        assert preferred([lucky, favourite], CCA, 0.25) == kept
+
+
+def test_of_two_that_are_better_the_surer_one_is_preferred() -> None:
+    base = np.array([0.5, 0.4, 0.6, 0.5])
+    wild = Trial(RIDGE, base + np.array([0.3, -0.1, 0.3, 0.0]), 4)
+    steady = Trial(Candidate("anchors"), base + 0.1, 4)
+    trials = [wild, steady, Trial(CCA, base, 4)]
+    assert wild.mean > steady.mean
+    assert preferred(trials, CCA, 0.25) == Candidate("anchors")
+
+
+def test_what_did_not_run_on_all_splits_is_not_preferred() -> None:
+    base = np.full(4, 0.5)
+    half = Trial(RIDGE, np.array([0.9, 0.9, np.nan, np.nan]), 2)
+    assert preferred([half, Trial(CCA, base, 4)], CCA, 0.25) == CCA
+    assert preferred([Trial(RIDGE, base, 4), Trial(CCA, base, 4, "late")], CCA, 0.25) == RIDGE
+
+
+def test_the_best_of_many_that_are_alike_is_not_taken_for_better() -> None:
+    """Sixty candidates that differ by luck alone: the favourite stays where nothing is clear."""
+    rng = np.random.default_rng(0)
+    alike = [Candidate("ridge", {"ridge": float(k)}) for k in range(1, 61)]
+    scores = rng.normal(0.5, 0.1, size=(61, 20))
+    trials = [Trial(c, row, 20) for c, row in zip([CCA, *alike], scores, strict=True)]
+    first = max(trials, key=lambda trial: trial.mean)
+    assert first.candidate != CCA and first.mean > trials[0].mean + 0.03
+    assert preferred(sorted(trials, key=lambda t: -t.mean), CCA, 0.25) == CCA
 
 
 def test_what_is_trained_is_held_against_what_it_came_from() -> None:

@@ -263,6 +263,28 @@ def test_how_hubness_is_corrected_is_chosen_saved_and_used(
     np.testing.assert_allclose(again.score(x, "image", y, "text"), 2 * (x @ y.T), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("score", "kept"),
+    [
+        (lambda *_: 0.5, "cca ridge=3, CSLS strength 0.5"),
+        (
+            lambda mapped, _: 0.5 + 0.1 * (mapped.candidate.aligner == "ridge"),
+            "ridge ridge=1, CSLS strength 0.5",
+        ),
+        (lambda _, strength: 0.5 + 0.1 * strength, "cca ridge=3"),
+    ],
+)
+def test_without_evidence_the_first_choice_stays(
+    score: Any, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read out with half of the correction for hubness, unless another is surely better."""
+    monkeypatch.setattr("isthmus.selection.select.reciprocal_rank", score)
+    choices = [Candidate("cca", {"ridge": 3.0}), *ridges(1.0, 10.0)]
+    chosen = select(signal(n=40), choices, np.arange(40), auto=True)
+    assert chosen.best.label == kept
+    assert {outer.candidate.label for outer in chosen.outer} == {kept}
+
+
 def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
     best = {"kernel-cca": Candidate("kernel-cca", {"ridge": 1.0}), "cca": Candidate("cca")}
     more = Setting(records=1001)

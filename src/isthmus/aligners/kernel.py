@@ -49,11 +49,11 @@ class KernelCCA(Aligner):
     name = "kernel-cca"
     abilities = Abilities(missing_rows=True, many_views=True)
     search = Search(
-        place=20,
+        place=8,
         grid=tuple(
             {"ridge": ridge, "power": power, "sharpness": sharpness}
-            for sharpness in (3.0, 2.0)
-            for ridge, power in ((1.0, 0.5), (1.0, 1.0), (0.3, 0.5), (0.3, 1.0), (3.0, 0.5))
+            for sharpness in (2.0, 3.0)
+            for ridge, power in ((1.0, 1.0), (1.0, 0.5), (0.3, 0.5), (0.3, 1.0), (3.0, 0.5))
         ),
         leads=True,
         grows=Growth(above=_CENTRES, params={"max_centres": 2500}),

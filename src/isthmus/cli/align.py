@@ -214,6 +214,11 @@ def _lead(report: SpaceReport) -> str:
     spread = f" (95 % interval {' to '.join(ends)})" if known else ""
     semantic = report.settings.readout == "semantic"
     measure = "mean average precision" if semantic else "mean reciprocal rank"
+    if lead.mean < 0:
+        return (
+            f"{following.candidate} scored higher by {signed(-lead.mean)} in {measure}, but not "
+            "surely enough to be chosen: see 'How the methods compete' in docs/choosing.md."
+        )
     return (
         f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
         f"{measure}{spread}."

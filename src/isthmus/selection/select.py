@@ -26,7 +26,7 @@ from isthmus.selection.candidates import (
     with_csls_strength,
     with_sources,
 )
-from isthmus.selection.compare import difference, rivals
+from isthmus.selection.compare import difference, preferred, rivals
 from isthmus.selection.folds import Folds, Training
 from isthmus.selection.ground import Fitted
 from isthmus.selection.measure import (
@@ -170,7 +170,8 @@ def select(
     doubles = [(0, both) for both in combinations(range(count), 2)] if nested and count > 2 else []
     for left_outs in (len(singles), len(doubles)):
         expected(table.meter, plan.choices, left_outs, round(_FIRST_FITS * left_outs))
-    best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0))
+    held = 1 / max(count - 1, 1)
+    best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0), held)
     trials = table.trials(singles)
     outer = _outer(table, plan, doubles, clock)
     rivalries = _rivalries(table, best, clock)
@@ -181,7 +182,7 @@ def select(
         deals[0].without(),
         outer,
         folds=count if doubles else 0,
-        held=1 / max(count - 1, 1),
+        held=held,
         rivalries=rivalries,
         not_tried=unentered(setting) if auto else {},
         deal=deals[0],
@@ -232,15 +233,29 @@ def _outer(table: Table, plan: _Plan, doubles: Sequence[LeftOut], clock: Clock) 
         if outer and clock.left <= 0:
             break
         part = clock.part(1 / (deal.count - fold))
-        candidate = _choose(table, plan, _inner(doubles, fold), part)
+        candidate = _choose(table, plan, _inner(doubles, fold), part, 1 / max(deal.count - 2, 1))
         fitted = table.fitted(candidate, (0, (fold,)))
         outer.append(OuterFold(deal.held(fold), candidate, fitted, deal.train(fold)))
     return outer
 
 
-def _choose(table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock) -> Candidate:
-    """The best candidate, by these splits alone."""
-    table.run(plan.choices[:1], splits, Clock(None))  # whatever the budget, one must be chosen
+def _choose(
+    table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock, held: float
+) -> Candidate:
+    """The candidate to keep, by these splits alone.
+
+    Args:
+        table: Filled.
+        plan: What may enter. The first choice is the favourite, which others must clearly beat.
+        splits: Those that this choice may look at.
+        clock: When it ends, what was not tried is left out.
+        held: Held-out rows for each training row of these splits.
+
+    Raises:
+        DataError: If none could be fitted.
+    """
+    favourite = plan.choices[0]
+    table.run([favourite], splits, Clock(None))  # whatever the budget, one must be chosen
     race(table, plan.choices, splits, clock)
     if plan.auto:
         race(table, ensembles(table.best_by_family(splits)), splits, clock)
@@ -250,9 +265,14 @@ def _choose(table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock) ->
                 race(table, ensembles(table.best_by_family(splits)), splits, clock)
     if plan.sources:
         race(table, with_sources(table.best_by_family(splits), plan.sources), splits, clock)
+    table.best(splits)  # refuses if none could be fitted
+    chosen = preferred(table.trials(splits), favourite, held)
     if plan.auto and plan.setting.readout == "instance":
-        race(table, with_csls_strength(table.best(splits)), splits, clock)
-    return table.best(splits)
+        weaker = with_csls_strength(chosen)
+        race(table, weaker, splits, clock)
+        read_out = [table.trial(each, splits) for each in (chosen, *weaker)]
+        chosen = preferred(read_out, weaker[0], held)
+    return chosen
 
 
 def _rivalries(table: Table, best: Candidate, clock: Clock) -> list[Rivalry]:

@@ -34,6 +34,11 @@ class _Canonical:
     correlations: F64
 
 
+_FEW = 16
+"""Components of the grid's point for items that differ in few ways. On 300 drawn scenes of another
+seed than any test R@1 is .852 with 16, .844 with 32, .633 with 8, and .842 without a limit."""
+
+
 class CCA(MomentsAligner):
     """Canonical directions, weighted by how well they correlate.
 
@@ -65,11 +70,14 @@ class CCA(MomentsAligner):
     name = "cca"
     search = Search(
         place=10,
-        grid=tuple(
-            {"ridge": ridge, "power": power, "scale": scale}
-            for scale in (False, True)
-            for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
-            for power in (1.0, 2.0, 0.5)
+        grid=(
+            *(
+                {"ridge": ridge, "power": power, "scale": scale}
+                for scale in (False, True)
+                for ridge in (3.0, 1.0, 10.0, 5.0, 0.3)
+                for power in (1.0, 2.0, 0.5)
+            ),
+            {"ridge": 0.3, "power": 1.0, "scale": False, "components": _FEW},
         ),
         leads=True,
         beside=2,

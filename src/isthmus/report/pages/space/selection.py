@@ -79,7 +79,7 @@ def _verdict(report: SpaceReport, score: str) -> Iterable[Markup | str]:
 
 def _runner_up(others: Sequence[Standing]) -> str:
     known = [(each, each.ahead) for each in others if each.ahead and each.ahead.low is not None]
-    close = [each for each, ahead in known if not ahead.clear]
+    close = [each for each, ahead in known if not (ahead.clear and ahead.mean > 0)]
     if not known:
         return ""
     if not close:
