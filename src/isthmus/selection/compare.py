@@ -42,10 +42,10 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Difference(mean, None, None, len(gaps))
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     width = float(
-        t.ppf((1 + COVERAGE) / 2, df=len(gaps) - 1)
+        stdtrit(len(gaps) - 1, (1 + COVERAGE) / 2)
         * gaps.std(ddof=1)
         * np.sqrt(1 / len(gaps) + held)
     )

@@ -16,7 +16,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
-from isthmus.moments import Moments
+from isthmus.moments import of_rows
 from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.folds import Folds, Training, bank
 from isthmus.selection.ground import Ground
@@ -234,6 +234,6 @@ def _transformed(fitted: Transforms, view: str, x: F32) -> F32:
 
 def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
     """The same candidate, learned from rows that carry nothing."""
-    ground = Ground(Training(rows, Moments.of(rows), {}), {})
+    ground = Ground(Training(rows, of_rows(rows), {}), {})
     fitted = ground.fitted(outer.candidate.alone())
     return _measured(fitted, rows, test, outer.candidate.csls_strength)
