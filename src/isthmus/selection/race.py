@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.aligners import Aligner, Ensemble, MomentsAligner
 from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
+from isthmus.core.memo import Memo
 from isthmus.encoders.base import usable_cores
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
@@ -162,7 +163,7 @@ class Table:
         side_by_side(lambda left_out: self._evaluate(chunk, left_out, stop), left_outs, stop)
 
     def _evaluate(self, chunk: list[Candidate], left_out: LeftOut, stop: Event) -> None:
-        ground = self._ground(left_out)
+        ground, cosines = self._ground(left_out), Memo()
         started = time.monotonic()
         for candidate in chunk:
             if stop.is_set():
@@ -170,12 +171,12 @@ class Table:
             if candidate.label in self.reasons:
                 continue
             try:
-                projection = ground.projection(candidate)
+                ground.projection(candidate)
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold in left_out[1]:
-                mapped = ground.mapped(candidate, projection, fold)
+                mapped = ground.mapped(candidate, fold, cosines)
                 score = self.measure(mapped, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
         kind, seconds = chunk[0].cost_of, time.monotonic() - started
