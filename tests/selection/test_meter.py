@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from threading import Event
 
 import pytest
@@ -57,6 +58,21 @@ def test_those_that_stay_in_the_race_are_counted_once_more() -> None:
     meter.start()
     meter.done("cca", 1.0)
     assert told == [(10, 10 * (9 * 2 + 3 * 3))]
+
+
+def test_threads_tell_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus.selection.parallel.usable_cores", lambda: 4)
+    telling = threading.Lock()
+
+    def progress(_phase: str, _done: int, _total: int) -> None:
+        assert telling.acquire(blocking=False)
+        time.sleep(0.001)  # so that others come meanwhile
+        telling.release()
+
+    meter = Meter(progress)
+    meter.expect(map(str, range(20)), 1, 0, 1.0)
+    meter.start()
+    side_by_side(lambda kind: meter.done(str(kind), 0.1), range(20))
 
 
 def test_results_come_in_the_order_of_the_items(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from isthmus.core.contracts import Progress
 
@@ -17,7 +18,8 @@ class Meter:
     What a fit costs differs tenfold between kinds of aligner, so what is left is counted by kind
     and weighed by what fits of that kind have taken so far. The first fit of a kind on some rows
     does what the others share and says little about them. So the meter is quiet until it is
-    started, when two fits on one split have been timed.
+    started, when two fits on one split have been timed. Threads may share it: they tell one at a
+    time.
 
     Args:
         progress: Told as work is done; None tells nobody.
@@ -31,6 +33,7 @@ class Meter:
         self._first: defaultdict[str, list[float]] = defaultdict(list)
         self._started = False
         self._share = 0.0
+        self._lock = Lock()
 
     def expect(self, kinds: Iterable[str], first: int, rest: int, kept: float) -> None:
         """Announce a race.
@@ -56,13 +59,14 @@ class Meter:
             seconds: Of one core.
             first: Whether it was the first of its kind on these rows.
         """
-        self._done[kind] += 1
-        (self._first if first else self._seconds)[kind].append(seconds)
-        if self._started:
-            spent = self._spent()
-            # The bar never goes back; where more work turns up it waits.
-            self._share = max(self._share, spent / max(spent + self._left(), 1e-9))
-            self._tell(spent, spent / self._share if self._share else 0.0)
+        with self._lock:
+            self._done[kind] += 1
+            (self._first if first else self._seconds)[kind].append(seconds)
+            if self._started:
+                spent = self._spent()
+                # The bar never goes back; where more work turns up it waits.
+                self._share = max(self._share, spent / max(spent + self._left(), 1e-9))
+                self._tell(spent, spent / self._share if self._share else 0.0)
 
     def end(self) -> None:
         """Nothing follows."""
