@@ -117,7 +117,9 @@ class KernelCCA(Aligner):
             ordered = memo.get("canonical order", lambda: in_canonical_order(pairs))
             known = memo.get(("centres", self.max_centres), lambda: self._centres(ordered))
             layers = {m: self._layer(known[m]) for m in ordered.views}
-            inner = {m: np.zeros((len(ordered), layers[m].width)) for m in ordered.views}
+            inner = {
+                m: np.zeros((len(ordered), layer.width), np.float32) for m, layer in layers.items()
+            }
             for m, layer in layers.items():
                 inner[m][ordered.present[m]] = layer.of(known[m].own)
             return layers, Moments.of(PairedVectors(inner, ordered.present))
@@ -171,8 +173,8 @@ class Centres:
     def cosines(self, x: Floats) -> F32:
         """Of native vectors ``(n, d)`` to every centre, ``(n, m)``."""
         mean, units = self.mean.astype(np.float32), self.units.astype(np.float32)
-        found: F32 = l2_normalize(np.asarray(x, dtype=np.float32) - mean) @ units.T
-        return found
+        cosines = l2_normalize(np.asarray(x, dtype=np.float32) - mean) @ units.T
+        return cosines.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,10 +202,12 @@ class HiddenLayer:
         The kernel is centred first (Schölkopf et al., "Nonlinear component analysis as a kernel
         eigenvalue problem", 1998), so that no later step has to decorrelate the components.
         """
-        kernel = gaussian_units(known.own[known.rows], sharpness=sharpness, linear=linear)
-        middle = kernel - kernel.mean(axis=0) if len(kernel) else kernel
-        middle = middle - middle.mean(axis=1, keepdims=True) if len(kernel) else middle
-        values, vectors = _leading(np.asarray(middle, np.float64), components)
+        units = gaussian_units(known.own[known.rows], sharpness=sharpness, linear=linear)
+        kernel = np.asarray(units, np.float64)
+        if len(kernel):
+            kernel = kernel - kernel.mean(axis=0)
+            kernel = kernel - kernel.mean(axis=1, keepdims=True)
+        values, vectors = _leading(kernel, components)
         keep = values > _RANK * values.max(initial=0.0)
         return cls(known, vectors[:, keep] / np.sqrt(values[keep]), sharpness, linear)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
 from itertools import combinations
 from typing import Any, Literal, TypedDict, TypeVar
 
@@ -77,7 +77,7 @@ class Moments:
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
         self.dims = dict(dims)
         self.products: Products = products
-        self._sums: dict[Key, F64] = {}
+        self._sums: MutableMapping[Key, F64] = {}
         for m, d in self.dims.items():
             self._sums[m, "n"] = np.zeros(1)
             self._sums[m, "sum"] = np.zeros(d)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterator
+from collections import UserDict
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class MomentsOfRows(Moments):
 
     def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
         """Add rows; from then on these are sums alone."""
-        self._sums = dict(self._sums.items())
+        self._sums = dict(self._sums)
         self._pairs = None
         return super().update(pairs, weight=weight)
 
@@ -86,7 +87,7 @@ def of_rows(pairs: PairedVectors) -> Moments:
     return MomentsOfRows(pairs) if few else Moments.of(pairs)
 
 
-class _SumsOfRows(dict[Key, F64]):
+class _SumsOfRows(UserDict[Key, F64]):
     """Sums by key, each made when it is first asked for."""
 
     def __init__(self, pairs: PairedVectors, known: list[Key]) -> None:
@@ -97,12 +98,6 @@ class _SumsOfRows(dict[Key, F64]):
         self[key] = found = self._summed(key)
         return found
 
-    def items(self) -> ItemsView[Key, F64]:
-        """All sums."""
-        for key in self._known:
-            self[key]
-        return super().items()
-
     def __iter__(self) -> Iterator[Key]:
         return iter(self._known)
 
@@ -112,6 +107,9 @@ class _SumsOfRows(dict[Key, F64]):
         if what == "n":
             return np.array([float(len(rows))])
         x, y = (self._pairs.vectors[m][rows].astype(np.float64) for m in (views[0], views[-1]))
+        found: F64
         if what in ("second", "cross"):
-            return x.T @ (x if what == "second" else y)
-        return (y if what == "sum_b" else x).sum(axis=0)
+            found = x.T @ (x if what == "second" else y)
+        else:
+            found = (y if what == "sum_b" else x).sum(axis=0)
+        return found

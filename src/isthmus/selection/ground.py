@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class Ground:
         if not candidate.members:
             return self._cosines_of(self.projection(candidate), fold)
         members = [
-            known.get((member.fitted, fold), lambda m=member: self._cosines(m, fold, known))
+            known.get((member.fitted, fold), partial(self._cosines, member, fold, known))
             for member in candidate.members
         ]
         weights = self._weights(candidate)

@@ -70,4 +70,5 @@ def _relative_ranks(scores: F32) -> F64:
         # Ties share the mean of their places; scipy.stats takes longer to import than this.
         ascending = np.sort(row)
         place[:] = np.searchsorted(ascending, row) + np.searchsorted(ascending, row, "right") - 1
-    return places / (2 * max(scores.shape[1] - 1, 1))
+    relative: F64 = places / (2 * max(scores.shape[1] - 1, 1))
+    return relative
