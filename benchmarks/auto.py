@@ -2,8 +2,9 @@
 
 Run ``python benchmarks/auto.py --json FILE`` on an idle machine. Every run is the whole of
 ``align`` with vectors at hand, nested ones with outer folds and refusal: by size, on Tux Paint and
-Open Clip Art, and by time budget, on 540 Tux Paint pairs. With ``--old SRC`` the choice of another
-checkout, such as ``../old/src``, takes turns with this one in processes of their own.
+Open Clip Art, of one named aligner, and by time budget, on 540 Tux Paint pairs. With ``--old SRC``
+the choice of another checkout, such as ``../old/src``, takes turns with this one in processes of
+their own. The JSON is written after every run; with ``--resume`` runs that it has are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ class Size:
         gallery: Other rows, on which recall@10 of the space is measured.
         seeds: Of the rows and the folds.
         nested: Whether outer folds are run.
+        aligner: ``"auto"`` or the short id of one.
     """
 
     data: str
@@ -54,11 +57,13 @@ class Size:
     gallery: int
     seeds: int
     nested: bool
+    aligner: str = "auto"
 
     @property
     def name(self) -> str:
         """For the JSON and for ``--only``."""
-        return f"{self.pairs} {'nested' if self.nested else 'plain'}"
+        found = f"{self.pairs} {'nested' if self.nested else 'plain'}"
+        return found if self.aligner == "auto" else f"{found} {self.aligner}"
 
 
 SIZES = (
@@ -68,6 +73,14 @@ SIZES = (
     Size("openclipart", 1000, 500, 1, nested=True),
     Size("openclipart", 3000, 500, 1, nested=False),
     Size("openclipart", 3000, 500, 1, nested=True),
+    *(
+        Size("tuxpaint", 540, 130, 1, nested=True, aligner=name)
+        for name in ("cca", "kernel-cca", "anchors", "ridge", "procrustes")
+    ),
+    *(
+        Size("tuxpaint", 540, 130, 1, nested=False, aligner=name)
+        for name in ("contrastive", "cm-gnn")
+    ),
 )
 
 
@@ -77,7 +90,7 @@ def measured(size: Size, seed: int) -> dict[str, Any]:
     order = np.random.default_rng(seed).permutation(len(ready.pairs))
     chosen = ready.take(order[size.gallery : size.gallery + size.pairs])
     started, worked = time.perf_counter(), time.process_time()
-    space = align(chosen, seed=seed, nested=size.nested)
+    space = align(chosen, aligner=size.aligner, seed=seed, nested=size.nested)
     seconds, cpu = time.perf_counter() - started, time.process_time() - worked
     held = ready.take(order[: size.gallery]).pairs
     found = evaluate(space.heads, space.banks, held, csls_strength=space.csls_strength)
@@ -91,22 +104,45 @@ def measured(size: Size, seed: int) -> dict[str, Any]:
     }
 
 
-def by_size(size: Size, old: Path | None) -> dict[str, Any]:
-    """The row of a size, and the same of another checkout with the ratios."""
+Runs = dict[str, dict[str, dict[str, Any]]]
+"""By name of the size, then by whose code it was and the seed: ``"new 0"``."""
+
+
+def by_size(size: Size, old: Path | None, known: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """Run what is not known yet; stops after every run."""
     sources = {"new": Path(sys.path[0]).parent / "src", **({"old": old} if old else {})}
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in sources}
     for seed in range(size.seeds):
         for name, source in sources.items():
-            runs[name].append(_elsewhere(size, seed, source))
-            print(size.name, name, runs[name][-1], flush=True)
-    row = {"pairs": size.pairs, "data": size.data, "nested": size.nested, "runs": runs["new"]}
-    mean = {n: {k: _mean(found, k) for k in ("seconds", "cpu", "r10")} for n, found in runs.items()}
-    row |= mean["new"]
-    if old is not None:
-        ratios = {k: round(mean["new"][k] / mean["old"][k], 3) for k in ("seconds", "cpu")}
-        row |= {"old": {**mean["old"], "runs": runs["old"]}, "ratio": ratios}
-        row["r10_gained"] = round(mean["new"]["r10"] - mean["old"]["r10"], 4)
-    return row
+            if f"{name} {seed}" not in known:
+                known[f"{name} {seed}"] = _elsewhere(size, seed, source)
+                print(size.name, name, known[f"{name} {seed}"], flush=True)
+                yield
+
+
+def row(size: Size, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Means of a size, and the ratios to the other checkout over the seeds that both ran."""
+    found: dict[str, Any] = {
+        "name": size.name,
+        "pairs": size.pairs,
+        "data": size.data,
+        "nested": size.nested,
+        "aligner": size.aligner,
+    }
+    seeds = {
+        side: {key.split()[1] for key in known if key.startswith(side)} for side in ("new", "old")
+    }
+    both = sorted(seeds["new"] & seeds["old"])
+    mean = {
+        side: _means([known[f"{side} {seed}"] for seed in both or sorted(seeds[side])])
+        for side in seeds
+        if seeds[side]
+    }
+    found |= {side: mean[side] for side in mean}
+    if both:
+        found["seeds in both"] = len(both)
+        found["ratio"] = {k: round(mean["new"][k] / mean["old"][k], 3) for k in ("seconds", "cpu")}
+        found["r10_gained"] = round(mean["new"]["r10"] - mean["old"]["r10"], 4)
+    return found
 
 
 def _elsewhere(size: Size, seed: int, source: Path) -> dict[str, Any]:
@@ -118,8 +154,11 @@ def _elsewhere(size: Size, seed: int, source: Path) -> dict[str, Any]:
     return result
 
 
-def _mean(runs: list[dict[str, Any]], key: str) -> float:
-    return round(float(np.mean([one[key] for one in runs])), 4)
+def _means(runs: list[dict[str, Any]]) -> dict[str, float]:
+    return {
+        key: round(float(np.mean([one[key] for one in runs])), 4)
+        for key in ("seconds", "cpu", "r10")
+    }
 
 
 def run(ready: Prepared, seed: int, budget: float | None, **options: Any) -> dict[str, Any]:
@@ -145,6 +184,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=3, help="of the runs with a budget")
     parser.add_argument("--old", type=Path, help="src of another checkout, to take turns with")
+    parser.add_argument("--resume", action="store_true", help="keep the runs that FILE has")
     parser.add_argument("--only", nargs="*", help="sizes, such as '540 nested', or 'budget'")
     parser.add_argument("--one", choices=[size.name for size in SIZES], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -154,12 +194,22 @@ def main() -> None:
         print(json.dumps(measured(size, arguments.seed)))
         return
     wanted = arguments.only or [*(size.name for size in SIZES), "budget"]
-    rows = [by_size(size, arguments.old) for size in SIZES if size.name in wanted]
-    results: dict[str, Any] = {"pairs": PAIRS, "cores": usable_cores(), "sizes": rows}
+    path: Path | None = arguments.json
+    results: dict[str, Any] = {"pairs": PAIRS, "cores": usable_cores(), "runs": {}}
+    if arguments.resume and path is not None and path.exists():
+        results = {k: v for k, v in json.loads(path.read_text()).items() if k != "machine"}
+    for size in SIZES:
+        if size.name in wanted:
+            for _ in by_size(size, arguments.old, results["runs"].setdefault(size.name, {})):
+                results["sizes"] = [
+                    row(s, runs) for s in SIZES if (runs := results["runs"].get(s.name))
+                ]
+                if path is not None:
+                    _machine.write(path, results)
     if "budget" in wanted:
         results |= by_budget(arguments.seeds)
-    if arguments.json:
-        _machine.write(arguments.json, results)
+    if path is not None:
+        _machine.write(path, results)
 
 
 def by_budget(seeds: int) -> dict[str, Any]:

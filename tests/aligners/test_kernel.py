@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from isthmus.aligners import CCA, KernelCCA, MLPHead
-from isthmus.aligners.kernel import HiddenLayer, in_canonical_order
+from isthmus.aligners.kernel import Centres, HiddenLayer, in_canonical_order
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
 from isthmus.core.paired import PairedVectors
@@ -29,14 +29,17 @@ def test_finds_what_no_linear_map_can() -> None:
     assert recall(KernelCCA(ridge=0.1).fit(train), held, 10) > 0.7
 
 
-def test_the_components_have_the_kernel_as_their_inner_products() -> None:
+def test_the_components_have_the_centred_kernel_as_their_inner_products() -> None:
     x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
-    layer = HiddenLayer.around(x, sharpness=3.0, linear=0.3, limit=100)
+    layer = HiddenLayer.around(Centres.among(x, 100), sharpness=3.0, linear=0.3)
     unit = l2_normalize(x - x.mean(axis=0, dtype=np.float64))
     cosines = unit @ unit.T
     expected = np.exp(3.0 * (cosines - 1)) + 0.3 * cosines
-    found = layer(x)
-    assert np.abs(found @ found.T - expected).max() < 1e-4
+    found = layer(x) - layer(x).mean(axis=0)
+    middle = np.eye(30) - 1 / 30
+    assert np.abs(found @ found.T - middle @ expected @ middle).max() < 1e-4
+    covariance = found.T @ found
+    assert np.abs(covariance - np.diag(np.diagonal(covariance))).max() < 1e-5
 
 
 def test_it_is_cca_of_the_kernel_components() -> None:
@@ -106,9 +109,9 @@ def test_what_it_refuses(wrong: dict[str, float], message: str) -> None:
 
 def test_leading_components_are_those_of_the_whole_decomposition() -> None:
     x = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-    options = {"sharpness": 2.0, "linear": 0.0, "limit": 100}
-    whole = HiddenLayer.around(x, **options)
-    part = HiddenLayer.around(x, components=10, **options)
+    options = {"sharpness": 2.0, "linear": 0.0}
+    whole = HiddenLayer.around(Centres.among(x, 100), **options)
+    part = HiddenLayer.around(Centres.among(x, 100), components=10, **options)
     assert whole.components.shape[1] > 10 and part.components.shape[1] == 10
     signs = np.sign((whole.components[:, -10:] * part.components).sum(axis=0))
     np.testing.assert_allclose(part.components * signs, whole.components[:, -10:], atol=1e-8)

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isthmus.core.linalg import fix_signs, l2_normalize, symmetric_eigen, top_k_mean
+from isthmus.core.linalg import (
+    fix_signs,
+    l2_normalize,
+    singular_vectors,
+    symmetric_eigen,
+    top_k_mean,
+)
 
 
 def test_rows_of_unit_length() -> None:
@@ -56,3 +62,29 @@ def test_signs_make_the_largest_entry_positive() -> None:
     vectors = np.array([[1.0, -3.0, 0.0], [-2.0, 2.0, 1.0]])
     assert fix_signs(vectors).tolist() == [-1.0, -1.0, 1.0]
     assert (vectors * fix_signs(vectors)).tolist() == [[-1.0, 3.0, 0.0], [2.0, -2.0, 1.0]]
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (5, 9), (6, 6)])
+def test_singular_vectors_are_those_of_lapack(shape: tuple[int, int]) -> None:
+    matrix = np.random.default_rng(0).normal(size=shape)
+    u, values, v = singular_vectors(matrix)
+    assert np.allclose((u * values) @ v.T, matrix)
+    assert np.allclose(values, np.linalg.svd(matrix, compute_uv=False))
+    for side in (u, v):
+        assert np.allclose(side.T @ side, np.eye(min(shape)))
+
+
+def test_singular_vectors_of_what_lacks_rank_have_no_longer_side() -> None:
+    left, right = np.random.default_rng(0).normal(size=(2, 8, 3))
+    u, values, v = singular_vectors(left @ right[:6].T)
+    assert np.allclose((u * values) @ v.T, left @ right[:6].T)
+    assert values[3:].max() < 1e-6 * values[0] and not u[:, 3:].any()
+
+
+def test_components_that_do_not_vary_together_need_no_decomposition() -> None:
+    values = np.array([3.0, 1.0, 2.0])
+    rounding = 1e-8 * (np.ones((3, 3)) - np.eye(3))
+    found, vectors = symmetric_eigen(np.diag(values) + rounding)
+    assert found.tolist() == [1.0, 2.0, 3.0]
+    assert vectors.tolist() == np.eye(3)[:, [1, 2, 0]].tolist()
+    assert symmetric_eigen(np.diag(values) + 1e4 * rounding)[1][0, 0] != 0

@@ -10,6 +10,7 @@ import pytest
 from isthmus.aligners import CCA, Setting
 from isthmus.aligners.base import Projection
 from isthmus.core.errors import DataError
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
 from isthmus.selection import align
@@ -25,8 +26,8 @@ from isthmus.selection.candidates import (
 from isthmus.selection.folds import Folds
 from isthmus.selection.ground import Ground
 from isthmus.selection.measure import Mapped
-from isthmus.selection.race import LATE, Clock, Table, race
-from isthmus.selection.select import select
+from isthmus.selection.race import LATE, Clock, Table, fit, race
+from isthmus.selection.select import _inner, _ring, select
 from isthmus.space import Space
 
 
@@ -309,3 +310,29 @@ def test_ensembles_of_one_chunk_share_the_fits_of_their_members(
     table = made_table(lambda *_: 1.0)
     table.run(entrants, SPLITS[:2], Clock(None))
     assert sorted(fits) == sorted([a.label, b.label, *(c.label for c in entrants)] * 2)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
+def test_ensembles_score_as_their_heads_do(strength: float) -> None:
+    a, b = Candidate("cca", {"ridge": 1.0}), Candidate("ridge", {"ridge": 1.0})
+    both = Candidate("ensemble", {}, (a, b), (1.0, 0.25))
+    folds = Folds(signal(), np.arange(100) % 5)
+    training, held = folds.without(0), folds.pairs.take(folds.held(0))
+    by_members = Ground(training, {0: held}).mapped(both, 0, Memo())
+    by_heads = Mapped.by(fit(both, training), training.rows, held)
+    for readout in ("instance", "semantic"):
+        found, expected = (
+            each.scores("image", "text", readout=readout, csls_strength=strength)
+            for each in (by_members, by_heads)
+        )
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+
+
+def test_every_outer_fold_chooses_on_its_neighbours() -> None:
+    doubles = _ring(5)
+    assert len(set(doubles)) == 5
+    for fold in range(5):
+        splits = _inner(doubles, fold)
+        assert sorted(scored for _, scored in splits) == sorted([(fold - 1) % 5, (fold + 1) % 5])
+        assert all(fold in out and scored in out for (_, out), scored in splits)
+    assert len(set(_ring(3))) == 3

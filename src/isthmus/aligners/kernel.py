@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.aligners.base import Aligner, Pairs, Projection, SharedRows, check_positive
 from isthmus.aligners.closed.cca import CCA
@@ -98,7 +99,10 @@ class KernelCCA(Aligner):
         project_hidden = self._cca().projection_of(moments)
 
         def project(rows: SharedRows, view: str) -> F32:
-            inner = rows.memo.get(("hidden", moments), lambda: SharedRows(layers[view](rows.x)))
+            layer = layers[view]
+            known = layer.known
+            cosines = rows.memo.get(("cosines", known), lambda: known.cosines(rows.x))
+            inner = rows.memo.get(("hidden", moments), lambda: SharedRows(layer.of(cosines)))
             return project_hidden(inner, view)
 
         return project
@@ -111,24 +115,66 @@ class KernelCCA(Aligner):
 
         def compute() -> tuple[dict[str, HiddenLayer], Moments]:
             ordered = memo.get("canonical order", lambda: in_canonical_order(pairs))
-            layers = self.layers(ordered)
-            return layers, Moments.of(hidden(ordered, layers))
+            known = memo.get(("centres", self.max_centres), lambda: self._centres(ordered))
+            layers = {m: self._layer(known[m]) for m in ordered.views}
+            inner = {
+                m: np.zeros((len(ordered), layer.width), np.float32) for m, layer in layers.items()
+            }
+            for m, layer in layers.items():
+                inner[m][ordered.present[m]] = layer.of(known[m].own)
+            return layers, Moments.of(PairedVectors(inner, ordered.present))
 
         key = (self.sharpness, self.linear, self.max_centres, self.max_components)
         return memo.get(("hidden", key), compute)
 
     def layers(self, pairs: PairedVectors) -> dict[str, HiddenLayer]:
         """The hidden layer of each view, around the rows that have it."""
+        return {m: self._layer(known) for m, known in self._centres(pairs).items()}
+
+    def _centres(self, pairs: PairedVectors) -> dict[str, Centres]:
         return {
-            m: HiddenLayer.around(
-                pairs.vectors[m][pairs.present[m]],
-                sharpness=self.sharpness,
-                linear=self.linear,
-                limit=self.max_centres,
-                components=self.max_components,
-            )
+            m: Centres.among(pairs.vectors[m][pairs.present[m]], self.max_centres)
             for m in pairs.views
         }
+
+    def _layer(self, known: Centres) -> HiddenLayer:
+        return HiddenLayer.around(
+            known,
+            sharpness=self.sharpness,
+            linear=self.linear,
+            components=self.max_components,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Centres:
+    """Where the hidden units of a view are placed.
+
+    Attributes:
+        mean: ``(d,)``.
+        units: ``(m, d)`` unit vectors about the mean.
+        own: ``(n, m)`` cosines of the rows among which they were placed.
+        rows: ``(m,)``, which of these they are.
+    """
+
+    mean: F64
+    units: F64
+    own: F64
+    rows: NDArray[np.intp]
+
+    @classmethod
+    def among(cls, x: F32, limit: int) -> Centres:
+        """At these rows ``(n, d)``, thinned out evenly to ``limit``."""
+        mean = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
+        about = np.asarray(l2_normalize(x - mean), np.float64)
+        rows = thin(np.arange(len(x)), limit)
+        return cls(mean, about[rows], about @ about[rows].T, rows)
+
+    def cosines(self, x: Floats) -> F32:
+        """Of native vectors ``(n, d)`` to every centre, ``(n, m)``."""
+        mean, units = self.mean.astype(np.float32), self.units.astype(np.float32)
+        cosines = l2_normalize(np.asarray(x, dtype=np.float32) - mean) @ units.T
+        return cosines.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,42 +182,54 @@ class HiddenLayer:
     """Native vectors to kernel principal components.
 
     Attributes:
-        mean: ``(d,)``.
-        centres: ``(m, d)`` unit vectors.
+        known: Where the units are.
         components: ``(m, r)``, from units to components.
         sharpness: Of the kernel.
         linear: Of the kernel.
     """
 
-    mean: F64
-    centres: F64
+    known: Centres
     components: F64
     sharpness: float
     linear: float
 
     @classmethod
     def around(
-        cls, x: F32, *, sharpness: float, linear: float, limit: int, components: int = 800
+        cls, known: Centres, *, sharpness: float, linear: float, components: int = 800
     ) -> HiddenLayer:
-        """The layer with units at these rows ``(n, d)``, thinned out evenly to ``limit``."""
-        mean = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
-        centres = np.asarray(l2_normalize(x[thin(np.arange(len(x)), limit)] - mean), np.float64)
-        kernel = gaussian_units(centres @ centres.T, sharpness=sharpness, linear=linear)
-        values, vectors = _leading(np.asarray(kernel, np.float64), components)
+        """The layer with units at these centres, whose components do not vary together.
+
+        The kernel is centred first (Schölkopf et al., "Nonlinear component analysis as a kernel
+        eigenvalue problem", 1998), so that no later step has to decorrelate the components.
+        """
+        units = gaussian_units(known.own[known.rows], sharpness=sharpness, linear=linear)
+        kernel = np.asarray(units, np.float64)
+        if len(kernel):
+            kernel = kernel - kernel.mean(axis=0)
+            kernel = kernel - kernel.mean(axis=1, keepdims=True)
+        values, vectors = _leading(kernel, components)
         keep = values > _RANK * values.max(initial=0.0)
-        return cls(mean, centres, vectors[:, keep] / np.sqrt(values[keep]), sharpness, linear)
+        return cls(known, vectors[:, keep] / np.sqrt(values[keep]), sharpness, linear)
+
+    @property
+    def width(self) -> int:
+        """Components that there are."""
+        return int(self.components.shape[1])
 
     def __call__(self, x: Floats) -> F32:
         """Components ``(n, r)`` of native vectors ``(n, d)``."""
-        cosines = l2_normalize(x - self.mean) @ self.centres.T
+        return self.of(self.known.cosines(x))
+
+    def of(self, cosines: Floats) -> F32:
+        """Components ``(n, r)`` of what has these cosines ``(n, m)`` to the centres."""
         units = gaussian_units(cosines, sharpness=self.sharpness, linear=self.linear)
-        return np.asarray(units @ self.components, dtype=np.float32)
+        return np.asarray(units @ self.components.astype(units.dtype), dtype=np.float32)
 
     def head(self, mean: Floats, weight: Floats) -> MLPHead:
         """The head that goes on with ``(components − mean) weight``, ``(r,)`` and ``(r, k)``."""
         return MLPHead(
-            self.mean,
-            self.centres,
+            self.known.mean,
+            self.known.units,
             self.components @ weight,
             -(np.asarray(mean, np.float64) @ weight),
             sharpness=self.sharpness,

@@ -1,5 +1,6 @@
 """Moments: the additive second-order statistics of paired vectors."""
 
 from isthmus.moments.moments import Moments
+from isthmus.moments.rows import of_rows
 
-__all__ = ["Moments"]
+__all__ = ["Moments", "of_rows"]

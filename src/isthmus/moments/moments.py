@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
 from itertools import combinations
-from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,16 @@ from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F64, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.moments.products import Block, accumulate, column_sums, product
 
 T = TypeVar("T")
 Products = Literal["float64", "float32"]
 
-_Key = tuple[str, str] | tuple[str, str, str]
+Key = tuple[str, str] | tuple[str, str, str]
 """Of a sum: one view or two, then what is summed."""
 _BLOCK_ROWS = 8192
 """Rows multiplied at once: as fast as one product of all rows (benchmarks/moments.py)."""
-_RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
+RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
 """Share of the largest eigenvalue below which a direction is rounding, not variance."""
 
 
@@ -76,7 +77,7 @@ class Moments:
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
         self.dims = dict(dims)
         self.products: Products = products
-        self._sums: dict[_Key, F64] = {}
+        self._sums: MutableMapping[Key, F64] = {}
         for m, d in self.dims.items():
             self._sums[m, "n"] = np.zeros(1)
             self._sums[m, "sum"] = np.zeros(d)
@@ -140,7 +141,7 @@ class Moments:
         for m, x in blocks.items():
             self._sums[m, "n"] += weight * len(x.rows)
             self._sums[m, "sum"] += weight * x.total
-            _accumulate(self._sums[m, "second"], _product(x, x), weight)
+            accumulate(self._sums[m, "second"], product(x, x), weight)
         for a, b in self._stored_pairs():
             both = here[a] & here[b]
             if not both.any():
@@ -150,15 +151,15 @@ class Moments:
             self._sums[a, b, "n"] += weight * len(x.rows)
             self._sums[a, b, "sum_a"] += weight * x.total
             self._sums[a, b, "sum_b"] += weight * y.total
-            _accumulate(self._sums[a, b, "cross"], _product(x, y), weight)
+            accumulate(self._sums[a, b, "cross"], product(x, y), weight)
 
-    def _block(self, x: NDArray[np.float32], here: NDArray[np.bool_]) -> _Block:
+    def _block(self, x: NDArray[np.float32], here: NDArray[np.bool_]) -> Block:
         rows = x if here.all() else x[here]
         if self.products == "float64" or not len(rows):
-            return _Block.of(rows.astype(self.products), None)
+            return Block.of(rows.astype(self.products), None)
         # About the block's mean; otherwise a mean of 100 deviations costs all digits.
-        origin = _column_sums(rows) / len(rows)
-        return _Block.of(rows - origin.astype(np.float32), origin.astype(np.float32))
+        origin = column_sums(rows) / len(rows)
+        return Block.of(rows - origin.astype(np.float32), origin.astype(np.float32))
 
     def __add__(self, other: Moments) -> Moments:
         """The moments of both sets of rows; each may know views the other does not."""
@@ -185,7 +186,7 @@ class Moments:
         out = Moments({**self.dims, **other.dims}, products="float32" if coarse else "float64")
         for sums, factor in ((self._sums, 1.0), (other._sums, sign)):
             for key, value in sums.items():
-                _accumulate(out._sums[key], value, factor)
+                accumulate(out._sums[key], value, factor)
         return out
 
     def moved(self, means: Mapping[str, F64]) -> Moments:
@@ -274,16 +275,34 @@ class Moments:
         covariance = self.covariance(m)
         scales = np.ones(self.dims[m])
         if scale:
-            deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-            # A column that hardly moves would be blown up to noise; leave it small.
-            scales = 1.0 / np.maximum(deviation, 1e-3 * deviation.max(initial=1e-30))
+            scales = column_scales(np.diag(covariance))
             covariance = covariance * np.outer(scales, scales)
         # Centred rows span at most one direction fewer than there are rows.
         values, vectors = symmetric_eigen(covariance, rank=self.count(m) - 1)
-        keep = values > _RANK_TOLERANCE[self.products] * values.max(initial=0.0)
+        keep = values > RANK_TOLERANCE[self.products] * values.max(initial=0.0)
+        self._refuse_constant(m, keep)
+        return scales, values[keep], vectors[:, keep]
+
+    def _refuse_constant(self, m: str, keep: NDArray[np.bool_]) -> None:
         if not keep.any():
             raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")
-        return scales, values[keep], vectors[:, keep]
+
+    def between(self, a: str, b: str, *, scale: bool = False) -> F64:
+        """Cross-covariance of the principal components of two views, ``(r_a, r_b)``.
+
+        The components are those of :meth:`spectrum`.
+        """
+        return self.memo(("between", a, b, scale), lambda: self._between(a, b, scale))
+
+    def _between(self, a: str, b: str, scale: bool) -> F64:
+        (scale_a, _, vectors_a), (scale_b, _, vectors_b) = (
+            self.spectrum(m, scale=scale) for m in (a, b)
+        )
+        cross = scale_a[:, None] * self.cross(a, b) * scale_b
+        # The product with the longer side first leaves less for the other.
+        if cross.shape[0] > cross.shape[1]:
+            return (vectors_a.T @ cross) @ vectors_b
+        return vectors_a.T @ (cross @ vectors_b)
 
     def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Remember an expensive function of these moments until they change."""
@@ -330,7 +349,7 @@ class Moments:
         return self.count(m)
 
 
-def _axes(key: _Key) -> list[tuple[str, int]]:
+def _axes(key: Key) -> list[tuple[str, int]]:
     """Which axes of a sum run over which view."""
     views, what = key[:-1], key[-1]
     names = {
@@ -344,50 +363,17 @@ def _axes(key: _Key) -> list[tuple[str, int]]:
     return [(m, axis) for axis, m in enumerate(names)]
 
 
-def _named(keys: Iterable[_Key], views: Iterable[str]) -> dict[str, _Key]:
+def _named(keys: Iterable[Key], views: Iterable[str]) -> dict[str, Key]:
     """Keys of sums by a name in which places stand for views: ``0.sum``, ``0.1.cross``."""
     place = {m: str(number) for number, m in enumerate(views)}
     return {".".join([*(place[m] for m in key[:-1]), key[-1]]): key for key in keys}
 
 
-class _Block(NamedTuple):
-    """Rows ``(n, d)`` less an origin ``(d,)``, their sum, and the sum as they came in."""
+def column_scales(variances: F64) -> F64:
+    """What standardises columns of these variances ``(d,)``.
 
-    rows: NDArray[np.floating]
-    origin: F64 | None
-    offsets: F64
-    total: F64
-
-    @classmethod
-    def of(cls, rows: NDArray[np.floating], origin: NDArray[np.floating] | None) -> _Block:
-        offsets = _column_sums(rows)
-        if origin is None:
-            return cls(rows, None, offsets, offsets)
-        exact = origin.astype(np.float64)
-        return cls(rows, exact, offsets, offsets + len(rows) * exact)
-
-    def take(self, mask: NDArray[np.bool_]) -> _Block:
-        """The rows of a mask."""
-        return self if mask.all() else _Block.of(self.rows[mask], self.origin)
-
-
-def _column_sums(rows: NDArray[np.floating]) -> F64:
-    # BLAS sums columns several times faster than a reduction along the first axis.
-    out: F64 = (np.ones(len(rows), dtype=rows.dtype) @ rows).astype(np.float64)
-    return out
-
-
-def _product(x: _Block, y: _Block) -> NDArray[np.floating]:
-    """``Σxyᵀ`` of the rows as they came in."""
-    # An array times its own transpose lets BLAS do half the work.
-    product = x.rows.T @ y.rows
-    if x.origin is None or y.origin is None:
-        return product
-    left, right = np.stack([x.origin, x.offsets]), np.stack([y.total, y.origin])
-    out: NDArray[np.floating] = left.T @ right
-    out += product
-    return out
-
-
-def _accumulate(total: F64, product: NDArray[np.floating], weight: float) -> None:
-    total += product if weight == 1.0 else weight * product
+    A column that hardly moves would be blown up to noise; it is left small.
+    """
+    deviation = np.sqrt(np.maximum(variances, 0.0))
+    scales: F64 = 1.0 / np.maximum(deviation, 1e-3 * deviation.max(initial=1e-30))
+    return scales

@@ -16,6 +16,7 @@ from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
 from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import Transforms, direct_pairs
+from isthmus.selection.parallel import side_by_side
 from isthmus.space.calibration import (
     BROAD_INPUTS,
     INPUTS,
@@ -131,19 +132,23 @@ def calibrate(
     Returns:
         By direction.
     """
-    found: dict[Direction, Calibration] = {}
-    names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
-    for a, b in [each for pair in names for each in (pair, pair[::-1])]:
+
+    def learned(way: tuple[str, str]) -> Calibration | None:
+        a, b = way
         known = (familiar or {}).get(a)
         seen = [
             held_out(aligner, train, held, a, b, None if known is None else known.bank)
             for aligner, train, held in folds
             if len(held.rows(a, b)) > SHOWN
         ]
-        if sum(len(each.cosine) for each in seen) >= MIN_PAIRS and len(seen) > 1:
-            least = math.inf if known is None else known.least
-            found[Direction(a, b)] = fit_calibration(seen, most_native=least)
-    return found
+        if sum(len(each.cosine) for each in seen) < MIN_PAIRS or len(seen) < 2:
+            return None
+        return fit_calibration(seen, most_native=math.inf if known is None else known.least)
+
+    names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
+    ways = [each for pair in names for each in (pair, pair[::-1])]
+    found = zip(ways, side_by_side(learned, ways), strict=True)
+    return {Direction(*way): each for way, each in found if each is not None}
 
 
 def fit_calibration(
@@ -178,7 +183,7 @@ def fit_calibration(
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
-        _errors(folds, others),
+        _errors(folds, others, (weights, intercept)),
         _least(native, most_native) if len(native) == len(folds) else None,
     )
 
@@ -207,13 +212,15 @@ def shown_hits(
     return np.take_along_axis(probability, order, axis=1).ravel(), truth.ravel()
 
 
-def _errors(folds: Sequence[HeldOut], others: Sequence[HeldOut]) -> dict[str, float]:
+def _errors(
+    folds: Sequence[HeldOut], others: Sequence[HeldOut], near: tuple[F64, float]
+) -> dict[str, float]:
     """ECE of what people see, each fold by a regression on the others."""
     numbers = [place if fold.fold is None else fold.fold for place, fold in enumerate(folds)]
     drafts: dict[int, Calibration] = {}
     for number in dict.fromkeys(numbers):
         known = [f for f, own in zip(folds, numbers, strict=True) if own != number]
-        weights, intercept = _logistic([*known, *(o for o in others if o.fold != number)])
+        weights, intercept = _logistic([*known, *(o for o in others if o.fold != number)], near)
         drafts[number] = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     said: dict[str, list[F32]] = {"before": [], "after": []}
     truth: dict[str, list[F32]] = {"before": [], "after": []}
@@ -231,7 +238,7 @@ def _errors(folds: Sequence[HeldOut], others: Sequence[HeldOut]) -> dict[str, fl
     }
 
 
-def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
+def _logistic(folds: Sequence[HeldOut], near: tuple[F64, float] | None = None) -> tuple[F64, float]:
     """Weights and intercept that tell what is relevant from the rest by a calibration's inputs."""
     broad = all(fold.background.breadth is not None for fold in folds)
     count = INPUTS + BROAD_INPUTS if broad else INPUTS
@@ -250,6 +257,7 @@ def _logistic(folds: Sequence[HeldOut]) -> tuple[F64, float]:
         np.concatenate([truth for _, truth in parts]),
         penalty=_PENALTY,
         weights=np.concatenate(weights),
+        near=near,
     )
 
 

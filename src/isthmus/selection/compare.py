@@ -44,9 +44,9 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
     mean = float(gaps.mean())
     if len(gaps) < 2:
         return Difference(mean, None, None, len(gaps))
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    width = float(t.ppf((1 + COVERAGE) / 2, df=len(gaps) - 1)) * _standard_error(gaps, held)
+    width = float(stdtrit(len(gaps) - 1, (1 + COVERAGE) / 2)) * _standard_error(gaps, held)
     return Difference(mean, mean - width, mean + width, len(gaps))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count, way
-from isthmus.moments import Moments
+from isthmus.moments import of_rows
 from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.folds import Folds, Training, bank
 from isthmus.selection.ground import Ground
@@ -68,11 +69,13 @@ def estimate(
     def measured(place: int) -> _Figures:
         null = place == 0 or (place < _NULL_FOLDS and clock.left > 0)
         found = _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
-        done.append(place)
-        progress("measure on held-out pairs", len(done), len(usable))
+        with telling:
+            done.append(place)
+            progress("measure on held-out pairs", len(done), len(usable))
         return found
 
     done: list[int] = []
+    telling = Lock()
     folds = side_by_side(measured, range(len(usable)))
     shuffles = [fold.shuffled for fold in folds if fold.shuffled is not None]
     randoms = [fold.random for fold in folds if fold.random is not None]
@@ -234,6 +237,6 @@ def _transformed(fitted: Transforms, view: str, x: F32) -> F32:
 
 def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
     """The same candidate, learned from rows that carry nothing."""
-    ground = Ground(Training(rows, Moments.of(rows), {}), {})
+    ground = Ground(Training(rows, of_rows(rows), {}), {})
     fitted = ground.fitted(outer.candidate.alone())
     return _measured(fitted, rows, test, outer.candidate.csls_strength)

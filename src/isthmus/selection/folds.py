@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from isthmus.core.linalg import F32
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
-from isthmus.moments import Moments
+from isthmus.moments import Moments, of_rows
 
 MAX_HELD = 1000
 """Held-out rows scored per fold: a reciprocal rank then has a standard error below .016."""
@@ -68,9 +68,10 @@ def _pairs(moments: Moments) -> float:
 
 
 class Folds:
-    """One deal of the rows into folds, with their moments summed only once.
+    """One deal of the rows into folds, with the moments of many rows summed only once.
 
-    Moments add, so those of any training set are the whole less the folds left out.
+    Moments add, so those of any training set are the whole less the folds left out. Those of
+    fewer rows than dimensions are cheaper from the rows themselves.
     """
 
     def __init__(
@@ -82,16 +83,22 @@ class Folds:
         self.pairs = pairs
         self.labels = labels
         self.count = int(labels.max()) + 1
-        self._parts = [Moments.of(pairs.take(labels == fold)) for fold in range(self.count)]
         self._sources = dict(sources or {})
-        self.whole = sum(self._parts[1:], self._parts[0])
+        self._few = len(pairs) <= min(MAX_TRAIN, max(x.shape[1] for x in pairs.vectors.values()))
+        held = [] if self._few else [pairs.take(labels == fold) for fold in range(self.count)]
+        self._parts = [Moments.of(rows) for rows in held]
+        self._whole = sum(self._parts[1:], self._parts[0]) if self._parts else Moments({})
 
     def without(self, *folds: int) -> Training:
         """Rows and moments of everything but these folds."""
-        moments = self.whole
+        rows = self.pairs.take(self.train(*folds))
+        return Training(rows, of_rows(rows) if self._few else self._less(folds), self._sources)
+
+    def _less(self, folds: Iterable[int]) -> Moments:
+        moments = self._whole
         for fold in folds:
             moments = moments - self._parts[fold]
-        return Training(self.pairs.take(self.train(*folds)), moments, self._sources)
+        return moments
 
     def train(self, *folds: int) -> NDArray[np.intp]:
         """Rows outside these folds; of very many only some, for banks and anchors."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,12 @@ from isthmus.aligners.base import Projection, SharedRows
 from isthmus.aligners.ensemble import spread
 from isthmus.aligners.heads import concatenated
 from isthmus.core.linalg import F32
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Training, bank_rows
-from isthmus.selection.measure import Mapped
+from isthmus.selection.measure import Mapped, mapped_cosines
+from isthmus.space.readout import Cosines
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,33 +74,56 @@ class Ground:
         """A candidate, to be used on any rows."""
         return Fitted(self.projection(candidate))
 
-    def mapped(self, candidate: Candidate, projection: Projection, fold: int) -> Mapped:
-        """What measures look at: the rows of one fold and the bank, in the space."""
+    def mapped(self, candidate: Candidate, fold: int, cosines: Memo) -> Mapped:
+        """What measures look at, of the rows of one fold.
+
+        Args:
+            candidate: What maps them; it is fitted if it is not yet.
+            fold: One of those that were left out.
+            cosines: Of members, which ensembles share for as long as it is kept.
+        """
+        of = self._cosines(candidate, fold, cosines)
+        return Mapped(self.training.rows, self.held[fold], of, candidate)
+
+    def _cosines(
+        self, candidate: Candidate, fold: int, known: Memo
+    ) -> Callable[[str, str], Cosines]:
+        """Those of an ensemble are a weighted mean of those of its members."""
+        if not candidate.members:
+            return self._cosines_of(self.projection(candidate), fold)
+        members = [
+            known.get((member.fitted, fold), partial(self._cosines, member, fold, known))
+            for member in candidate.members
+        ]
+        weights = self._weights(candidate)
+        return lambda a, b: Cosines.mean([cosines(a, b) for cosines in members], weights)
+
+    def _cosines_of(self, projection: Projection, fold: int) -> Callable[[str, str], Cosines]:
         train, held = self.training.rows, self.held[fold]
-        return Mapped(
-            train,
+        return mapped_cosines(
             held,
-            cache(lambda m: projection(self._rows(-1, m, bank_rows(train, m)), m)),
-            cache(lambda m: projection(self._rows(fold, m, held.rows(m)), m)),
-            candidate,
+            lambda m: projection(self._rows(-1, m, bank_rows(train, m)), m),
+            lambda m: projection(self._rows(fold, m, held.rows(m)), m),
         )
 
     def _joined(self, candidate: Candidate) -> Projection:
         members = [self.projection(member) for member in candidate.members]
-        weights = [
-            weight / self._spread(member, projection)
-            for weight, member, projection in zip(
-                candidate.weights, candidate.members, members, strict=True
-            )
-        ]
+        weights = self._weights(candidate)
 
         def project(rows: SharedRows, view: str) -> F32:
             return concatenated([member(rows, view) for member in members], weights)
 
         return project
 
-    def _spread(self, member: Candidate, projection: Projection) -> float:
-        name = member.fitted
+    def _weights(self, ensemble: Candidate) -> list[float]:
+        """Of its members, each divided by how wide its cosines spread."""
+        return [
+            weight / self._spread(member)
+            for weight, member in zip(ensemble.weights, ensemble.members, strict=True)
+        ]
+
+    def _spread(self, member: Candidate) -> float:
+        name, projection = member.fitted, self.projection(member)
         if name not in self._spreads:
             self._spreads[name] = spread(
                 lambda m, rows: projection(self._rows(-1, m, rows), m), self.training.rows

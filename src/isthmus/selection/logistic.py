@@ -21,6 +21,7 @@ def fit_logistic(
     *,
     penalty: float,
     weights: NDArray[np.floating] | None = None,
+    near: tuple[F64, float] | None = None,
 ) -> tuple[F64, float]:
     """Weights and intercept of a logistic regression with a ridge penalty.
 
@@ -31,6 +32,7 @@ def fit_logistic(
         truth: ``(n,)``, 1 where true and 0 where not, both at least once.
         penalty: Of half the squared weights, for each true row.
         weights: ``(n,)``, how much each row counts; default: 1.
+        near: Weights and intercept near which the search begins, such as those of more rows.
 
     Returns:
         Weights ``(d,)`` and intercept of the log-odds.
@@ -42,6 +44,8 @@ def fit_logistic(
     start = np.zeros(inputs.shape[1] + 1)
     share = np.average(truth, weights=weights)
     start[-1] = np.log(share / (1 - share))
+    if near is not None:
+        start = np.append(near[0] * scale, near[1] + near[0] @ mean)
     found = minimize(
         loss.value,
         start,

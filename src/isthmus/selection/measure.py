@@ -15,7 +15,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.metrics import mean_average_precision, mean_reciprocal_rank, ranks
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import bank
-from isthmus.space.readout import Readout, score
+from isthmus.space.readout import Cosines, Readout
 
 _MIN_GALLERY = 2
 """Among one item the partner is always first."""
@@ -41,15 +41,14 @@ class Mapped:
     Attributes:
         train: Training rows.
         held: Rows that were left out.
-        bank: Training vectors of a view in the space, ``(b, k)``.
-        items: Vectors ``(n, k)`` of the held-out rows that have a view.
+        cosines: Of the held-out rows that have both of two views, to one another and to the
+            banks of training vectors: row i belongs to column i.
         candidate: What was fitted, where it is one.
     """
 
     train: PairedVectors
     held: PairedVectors
-    bank: Callable[[str], F32]
-    items: Callable[[str], F32]
+    cosines: Callable[[str, str], Cosines]
     candidate: Candidate | None = None
 
     @classmethod
@@ -58,26 +57,40 @@ class Mapped:
         return cls(
             train,
             held,
-            cache(lambda m: aligner.transform(bank(train, m), m)),
-            cache(lambda m: aligner.transform(held.vectors[m][held.rows(m)], m)),
+            mapped_cosines(
+                held,
+                lambda m: aligner.transform(bank(train, m), m),
+                lambda m: aligner.transform(held.vectors[m][held.rows(m)], m),
+            ),
         )
 
     def scores(
         self, a: str, b: str, *, readout: Readout = "instance", csls_strength: float = 1.0
     ) -> F32:
         """Scores of the held-out rows that have both: row i belongs to column i."""
-        return score(
-            self._both(a, b),
-            self._both(b, a),
-            readout=readout,
-            query_bank=self.bank(a),
-            gallery_bank=self.bank(b),
-            csls_strength=csls_strength,
-        )
+        return self.cosines(a, b).scores(readout=readout, csls_strength=csls_strength)
 
-    def _both(self, view: str, other: str) -> F32:
-        """Vectors of a view of those rows that have the other too."""
-        return self.items(view)[self.held.present[other][self.held.rows(view)]]
+
+def mapped_cosines(
+    held: PairedVectors, bank: Callable[[str], F32], items: Callable[[str], F32]
+) -> Callable[[str, str], Cosines]:
+    """Cosines of the held-out rows that have both of two views, each made when it is asked for.
+
+    Args:
+        held: The rows.
+        bank: Training vectors of a view in the space, ``(b, k)``.
+        items: Vectors ``(n, k)`` of the held-out rows that have a view.
+    """
+    bank, items = cache(bank), cache(items)
+
+    def both(view: str, other: str) -> F32:
+        return items(view)[held.present[other][held.rows(view)]]
+
+    def cosines(a: str, b: str) -> Cosines:
+        x, y = both(a, b), both(b, a)
+        return Cosines(x @ y.T, x @ bank(b).T, y @ bank(a).T)
+
+    return cache(cosines)
 
 
 def grouped(pairs: PairedVectors) -> bool:

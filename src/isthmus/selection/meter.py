@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from isthmus.core.contracts import Progress
 
@@ -15,7 +16,10 @@ class Meter:
     """Tells how much of the expected work is done.
 
     What a fit costs differs tenfold between kinds of aligner, so what is left is counted by kind
-    and weighed by what fits of that kind have taken so far.
+    and weighed by what fits of that kind have taken so far. The first fit of a kind on some rows
+    does what the others share and says little about them. So the meter is quiet until it is
+    started, when two fits on one split have been timed. Threads may share it: they tell one at a
+    time.
 
     Args:
         progress: Told as work is done; None tells nobody.
@@ -25,8 +29,11 @@ class Meter:
         self._progress = progress
         self._expected: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
-        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._first: defaultdict[str, list[float]] = defaultdict(list)
+        self._started = False
         self._share = 0.0
+        self._lock = Lock()
 
     def expect(self, kinds: Iterable[str], first: int, rest: int, kept: float) -> None:
         """Announce a race.
@@ -40,26 +47,41 @@ class Meter:
         for kind, count in Counter(kinds).items():
             self._expected[kind] += count * first + max(1, round(kept * count)) * rest
 
-    def done(self, kind: str, count: int, seconds: float) -> None:
-        """Some fits of a kind took so many seconds."""
-        self._done[kind] += count
-        self._seconds[kind] += seconds
-        spent = sum(self._seconds.values())
-        # The bar never goes back; where more work turns up it waits.
-        self._share = max(self._share, spent / max(spent + self._left(), 1e-9))
-        self._tell(spent, spent / self._share if self._share else 0.0)
+    def start(self) -> None:
+        """Begin to tell; what was done before counts."""
+        self._started = True
+
+    def done(self, kind: str, seconds: float, *, first: bool = False) -> None:
+        """One fit took so many seconds.
+
+        Args:
+            kind: Kind of aligner.
+            seconds: Of one core.
+            first: Whether it was the first of its kind on these rows.
+        """
+        with self._lock:
+            self._done[kind] += 1
+            (self._first if first else self._seconds)[kind].append(seconds)
+            if self._started:
+                spent = self._spent()
+                # The bar never goes back; where more work turns up it waits.
+                self._share = max(self._share, spent / max(spent + self._left(), 1e-9))
+                self._tell(spent, spent / self._share if self._share else 0.0)
 
     def end(self) -> None:
         """Nothing follows."""
-        spent = sum(self._seconds.values())
+        spent = self._spent()
         self._tell(spent, spent)
+
+    def _spent(self) -> float:
+        return sum(sum(each) for known in (self._first, self._seconds) for each in known.values())
 
     def _left(self) -> float:
         """Seconds of work that is expected and not done."""
-        mean = sum(self._seconds.values()) / max(sum(self._done.values()), 1)
+        known = {kind: _mean(self._seconds[kind] or self._first[kind]) for kind in self._done}
+        others = _mean([x for each in self._seconds.values() for x in each] or list(known.values()))
         return sum(
-            max(count - self._done[kind], 0)
-            * (self._seconds[kind] / self._done[kind] if self._done[kind] else mean)
+            max(count - self._done[kind], 0) * known.get(kind, others)
             for kind, count in self._expected.items()
         )
 
@@ -67,3 +89,7 @@ class Meter:
         if self._progress is not None:
             done, whole = (max(1, round(_STEPS_A_SECOND * each)) for each in (spent, total))
             self._progress("choose aligner", min(done, whole), whole)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)

@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.aligners import Aligner, Ensemble, MomentsAligner
 from isthmus.core.errors import DataError, MissingExtraError, NoSignalError
 from isthmus.core.linalg import F64
+from isthmus.core.memo import Memo
 from isthmus.encoders.base import usable_cores
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.folds import Folds, Training
@@ -31,6 +32,8 @@ better."""
 LATE = "not tried: the time limit was over"
 _FIRST_RUNG = 0.4
 """Share of the splits on which every entrant is scored: two of five folds."""
+_LEAST_SPLITS = 2
+"""On one split alone luck would decide who stays."""
 _FIRST_RUNG_TIME = 0.6
 """Share of the time for those splits: a third on three more folds takes half as long again."""
 _KEPT = 1 / 3
@@ -125,6 +128,7 @@ class Table:
     _seen: dict[str, Candidate] = field(default_factory=dict)
     _grounds: dict[LeftOut, Ground] = field(default_factory=dict)
     _seconds: dict[str, float] = field(default_factory=dict)
+    _met: set[tuple[str, LeftOut]] = field(default_factory=set)
 
     def run(self, entrants: Iterable[Candidate], splits: Sequence[Split], clock: Clock) -> None:
         """Score candidates on splits, as far as the time goes."""
@@ -162,25 +166,27 @@ class Table:
         side_by_side(lambda left_out: self._evaluate(chunk, left_out, stop), left_outs, stop)
 
     def _evaluate(self, chunk: list[Candidate], left_out: LeftOut, stop: Event) -> None:
-        ground = self._ground(left_out)
-        started = time.monotonic()
+        ground, cosines = self._ground(left_out), Memo()
+        kind = chunk[0].cost_of
+        began = now = time.monotonic()
         for candidate in chunk:
             if stop.is_set():
                 return
             if candidate.label in self.reasons:
                 continue
             try:
-                projection = ground.projection(candidate)
+                ground.projection(candidate)
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[candidate.label] = str(error)
                 continue
             for fold in left_out[1]:
-                mapped = ground.mapped(candidate, projection, fold)
+                mapped = ground.mapped(candidate, fold, cosines)
                 score = self.measure(mapped, candidate.csls_strength)
                 self.scores[candidate.label, (left_out, fold)] = score
-        kind, seconds = chunk[0].cost_of, time.monotonic() - started
-        self._seconds[kind] = seconds / len(chunk)
-        self.meter.done(kind, len(chunk), seconds)
+            before, now = now, time.monotonic()
+            self.meter.done(kind, now - before, first=(kind, left_out) not in self._met)
+            self._met.add((kind, left_out))
+        self._seconds[kind] = (now - began) / len(chunk)
 
     def fitted(self, candidate: Candidate, left_out: LeftOut) -> Fitted:
         """A candidate, fitted without some folds; what was computed for its score is used."""
@@ -255,7 +261,7 @@ def expected(meter: Meter, entrants: Sequence[Candidate], splits: int, first: in
 
 
 def _first(splits: Sequence[Split]) -> Sequence[Split]:
-    return splits[: max(1, round(_FIRST_RUNG * len(splits)))]
+    return splits[: max(_LEAST_SPLITS, round(_FIRST_RUNG * len(splits)))]
 
 
 def race(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -53,10 +55,54 @@ def score(
         return cosine
     if csls_strength == 0:
         return 2 * cosine
-    from_query = top_k_mean(queries @ gallery_bank.T, NEIGHBOURS)
-    from_gallery = top_k_mean(gallery @ query_bank.T, NEIGHBOURS)
-    hubness = np.float32(csls_strength) * (from_query[:, None] + from_gallery[None, :])
-    return (2 * cosine - hubness).astype(np.float32, copy=False)
+    found = Cosines(cosine, queries @ gallery_bank.T, gallery @ query_bank.T)
+    return found.scores(csls_strength=csls_strength)
+
+
+@dataclass(frozen=True, eq=False)
+class Cosines:
+    """All that the read-outs look at, of ``q`` queries and ``g`` gallery rows.
+
+    Attributes:
+        pairs: ``(q, g)``, between queries and gallery rows.
+        from_queries: ``(q, c)``, to the bank of the gallery's view.
+        from_gallery: ``(g, b)``, to the bank of the queries' view.
+    """
+
+    pairs: F32
+    from_queries: F32
+    from_gallery: F32
+
+    def scores(self, *, readout: Readout = "instance", csls_strength: float = 1.0) -> F32:
+        """As :func:`score` gives them, ``(q, g)``."""
+        if readout == "semantic":
+            return self.pairs
+        if csls_strength == 0:
+            return 2 * self.pairs
+        query, gallery = (
+            top_k_mean(cosine, NEIGHBOURS) for cosine in (self.from_queries, self.from_gallery)
+        )
+        hubness = np.float32(csls_strength) * (query[:, None] + gallery[None, :])
+        return (2 * self.pairs - hubness).astype(np.float32, copy=False)
+
+    @classmethod
+    def mean(cls, parts: Sequence[Cosines], weights: Sequence[float]) -> Cosines:
+        """Those of spaces side by side, as :func:`isthmus.aligners.heads.concatenated` joins them.
+
+        Args:
+            parts: Of each space.
+            weights: One positive number a part, of any sum.
+        """
+        total = sum(weights)
+
+        def blend(name: str) -> F32:
+            scaled = [
+                np.float32(weight / total) * getattr(part, name)
+                for weight, part in zip(weights, parts, strict=True)
+            ]
+            return cast(F32, sum(scaled[1:], scaled[0]))
+
+        return cls(*(blend(field.name) for field in fields(cls)))
 
 
 def check_readout(readout: str) -> Readout:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, Projection, SharedRows, check_positive
+from isthmus.aligners.closed.components import components, f32
 from isthmus.aligners.heads import LinearHead, unit_rows
 from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
@@ -120,12 +121,10 @@ class CCA(MomentsAligner):
         scale = self.scale
 
         def project(rows: SharedRows, view: str) -> F32:
-            components = rows.memo.get(
-                ("components", moments, scale), lambda: _components(rows.x, moments, view, scale)
-            )
+            parts = components(rows, moments, view, scale=scale)
             rotation = found.whiteners[view][:, None] * found.directions[view]
-            canonical = rows.memo.latest("canonical", found, lambda: components @ _f32(rotation))
-            return unit_rows(canonical[:, : len(strength)] * _f32(strength))
+            canonical = rows.memo.latest("canonical", found, lambda: parts @ f32(rotation))
+            return unit_rows(canonical[:, : len(strength)] * f32(strength))
 
         return project
 
@@ -153,7 +152,7 @@ def _canonical(moments: Moments, penalties: Mapping[str, float], *, scale: bool)
     names = moments.views
     whiteners = {m: _whitener(moments, m, penalty, scale=scale) for m, penalty in penalties.items()}
     blocks = {
-        (a, b): whiteners[a][:, None] * _between(moments, a, b, scale=scale) * whiteners[b]
+        (a, b): whiteners[a][:, None] * moments.between(a, b, scale=scale) * whiteners[b]
         for a, b in moments.pair_keys()
         if moments.count(a, b) > 0
     }
@@ -181,33 +180,6 @@ def _whitener(moments: Moments, m: str, penalty: float, *, scale: bool) -> F64:
     _, values, _ = moments.spectrum(m, scale=scale)
     whitener: F64 = 1.0 / np.sqrt(values + penalty * values.sum() / moments.dims[m])
     return whitener
-
-
-def _between(moments: Moments, a: str, b: str, *, scale: bool) -> F64:
-    """Cross-covariance of the principal components of two views, ``(r_a, r_b)``."""
-    return moments.memo(("between", a, b, scale), lambda: _between_components(moments, a, b, scale))
-
-
-def _between_components(moments: Moments, a: str, b: str, scale: bool) -> F64:
-    (scale_a, _, vectors_a), (scale_b, _, vectors_b) = (
-        moments.spectrum(m, scale=scale) for m in (a, b)
-    )
-    cross = scale_a[:, None] * moments.cross(a, b) * scale_b
-    # The product with the longer side first leaves less for the other.
-    if cross.shape[0] > cross.shape[1]:
-        return (vectors_a.T @ cross) @ vectors_b
-    return vectors_a.T @ (cross @ vectors_b)
-
-
-def _components(x: F32, moments: Moments, m: str, scale: bool) -> F32:
-    """Principal components of native vectors, ``(n, r)``."""
-    scales, _, vectors = moments.spectrum(m, scale=scale)
-    basis = _f32(scales[:, None] * vectors)
-    return np.asarray((x - _f32(moments.mean(m))) @ basis, dtype=np.float32)
-
-
-def _f32(x: F64) -> F32:
-    return x.astype(np.float32)
 
 
 def _sides(

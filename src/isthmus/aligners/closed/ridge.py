@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from isthmus.aligners.base import MomentsAligner, check_positive, pivot_of
-from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.base import MomentsAligner, Projection, SharedRows, check_positive, pivot_of
+from isthmus.aligners.closed.components import components, f32
+from isthmus.aligners.heads import LinearHead, unit_rows
 from isthmus.aligners.traits import Search
 from isthmus.core.contracts import Head
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F32, F64
 from isthmus.moments.moments import Moments
 
 
@@ -41,8 +42,25 @@ class Ridge(MomentsAligner):
         }
 
     def _weights(self, moments: Moments, m: str, pivot: str) -> F64:
-        _, values, vectors = moments.spectrum(m)
-        penalty = self.ridge * values.sum() / moments.dims[m]
-        shrunk = (vectors.T @ moments.cross(m, pivot)) / (values + penalty)[:, None]
-        weight: F64 = vectors @ shrunk
+        weight: F64 = moments.spectrum(m)[2] @ self._inner(moments, m, pivot)
         return weight
+
+    def _inner(self, moments: Moments, m: str, pivot: str) -> F64:
+        """Weights of the principal components of a view, ``(r, d)``."""
+        _, values, vectors = moments.spectrum(m)
+        onto = moments.memo(("onto", m, pivot), lambda: vectors.T @ moments.cross(m, pivot))
+        shrunk: F64 = onto / (values + self.ridge * values.sum() / moments.dims[m])[:, None]
+        return shrunk
+
+    def projection_of(self, moments: Moments) -> Projection:
+        """As ``fit_moments``; rows are decomposed once for all ridges."""
+        self._check_moments(moments)
+        pivot = pivot_of(moments, self.pivot)
+        inner = {m: f32(self._inner(moments, m, pivot)) for m in moments.views if m != pivot}
+
+        def project(rows: SharedRows, view: str) -> F32:
+            if view == pivot:
+                return unit_rows(rows.x - f32(moments.mean(view)))
+            return unit_rows(components(rows, moments, view) @ inner[view])
+
+        return project
