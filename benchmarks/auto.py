@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 import _machine
 from _needs import STARTER, need
@@ -101,6 +102,7 @@ def measured(size: Size, seed: int) -> dict[str, Any]:
         "cpu": round(cpu, 1),
         "r10": round(float(r10), 4),
         "chosen": space.report.chosen.label,
+        "blas_threads": max((pool["num_threads"] for pool in threadpool_info()), default=0),
     }
 
 
