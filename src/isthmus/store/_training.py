@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.store._faiss import library
-from isthmus.store.cells import ALL, Cells, Codes, Places, widened
+from isthmus.store.cells import ALL, Cells, Codes, Places, Probes, sampled, widened
 
 _CELLS = 3.0
 """Cells for n vectors of a view: this many times √n, and not more than n / 16."""
@@ -18,7 +18,7 @@ _ITERATIONS = 10
 _SEED = 0
 _BLOCK = 16_384
 _QUERIES = 128
-_PROBES = tuple(sorted({round(2 ** (i / 2)) for i in range(4, 25)}))
+_PROBES = tuple(sorted({round(2 ** (i / 4)) for i in range(4, 49)}))
 _RECALL = 0.97
 """What the number of probes is tuned to, at 10, on vectors of the store."""
 _UNLIKE = 2
@@ -34,20 +34,21 @@ def train(x: F32, hubness: F32, codes: Codes) -> Cells:
         codes: ``(n,)`` the view of each row.
     """
     groups = {code: np.flatnonzero(codes == code) for code in np.unique(codes).tolist()}
-    centroids = {code: _means(rows, x) for code, rows in groups.items()}
-    owners = np.repeat(list(centroids), [len(each) for each in centroids.values()])
-    made = Cells(
-        np.concatenate(list(centroids.values())), owners.astype(np.int8), hubness.shape[1], {}
-    )
+    means = {code: _means(rows, x, hubness) for code, rows in groups.items()}
+    owners = np.repeat(list(means), [len(centroids) for centroids, _ in means.values()])
+    centroids, levels = (np.concatenate(each) for each in zip(*means.values(), strict=True))
+    made = Cells(centroids, owners.astype(np.int8), levels, sampled(x, hubness), {})
     for code, rows in groups.items():
         made = made.add(rows.astype(np.int64), code, x, hubness)
+    made.pack()
     own = np.concatenate([thin(rows, _QUERIES) for rows in groups.values()]).astype(np.int64)
     for code in (ALL, *groups):
         _tune(made, code, x, own, unlike=len(groups) == 1)
     return made
 
 
-def _means(rows: NDArray[np.intp], x: F32) -> F32:
+def _means(rows: NDArray[np.intp], x: F32, hubness: F32) -> tuple[F32, F32]:
+    """Centroids ``(cells, dim)`` of rows, and the mean hubness ``(cells, columns)`` near each."""
     count = max(min(int(_CELLS * np.sqrt(len(rows))), len(rows) // 16), 1)
     means = library().Kmeans(
         x.shape[1],
@@ -58,8 +59,17 @@ def _means(rows: NDArray[np.intp], x: F32) -> F32:
         min_points_per_centroid=1,
         max_points_per_centroid=_TRAINING,
     )
-    means.train(np.ascontiguousarray(x[thin(rows, _TRAINING * count)]))
-    return np.asarray(means.centroids, dtype=np.float32).reshape(count, -1)
+    some = thin(rows, _TRAINING * count)
+    means.train(np.ascontiguousarray(x[some]))
+    centroids: F32 = np.asarray(means.centroids, dtype=np.float32).reshape(count, -1)
+    sums = np.zeros((count, hubness.shape[1]))
+    counts = np.zeros((count, 1))
+    for start in range(0, len(some), _BLOCK):
+        block = some[start : start + _BLOCK]
+        near = (x[block] @ centroids.T).argmax(axis=1)
+        np.add.at(sums, near, hubness[block])
+        np.add.at(counts, near, 1)
+    return centroids, np.asarray(sums / np.maximum(counts, 1), dtype=np.float32)
 
 
 def _tune(cells: Cells, code: int, x: F32, own: Places, *, unlike: bool) -> None:
@@ -76,18 +86,19 @@ def _tune(cells: Cells, code: int, x: F32, own: Places, *, unlike: bool) -> None
     inside = (cells.cells >= span.start) & (cells.cells < span.stop)
     k = min(10, int(np.count_nonzero(inside)))
     queries, truth = x[own], _exact(cells.rows[inside], x, own, k)
-    wide = widened(queries, np.zeros((len(queries), cells.columns)))
+    wide = widened(queries, np.zeros((len(queries), cells.levels.shape[1])))
     for probes in _PROBES:
-        cells.probes[code] = probes
+        cells.probes[code] = Probes(probes, 0.0)
         hits = 0
         for row, query, wider, best in zip(own, queries, wide, truth, strict=True):
             found = cells.find(wider, k, code)
             found = found[found != row]
             order = np.argsort(-(x[found] @ query))[:k]
             hits += len(np.intersect1d(found[order], best))
-        if hits >= _RECALL * k * len(own) or probes >= span.stop - span.start:
+        recall = hits / (k * len(own))
+        if recall >= _RECALL or probes >= span.stop - span.start:
             break
-    cells.probes[code] *= _UNLIKE if unlike else 1
+    cells.probes[code] = Probes(probes * (_UNLIKE if unlike else 1), recall)
 
 
 def _exact(rows: Places, x: F32, own: Places, k: int) -> Places:
