@@ -23,38 +23,78 @@ _MARGIN = 0.1
 """Share of the range of a column by which its sides are moved out."""
 
 
+_MANY = 2_000
+"""Centroids from which a graph finds the nearest sooner than a look at every one."""
+_LINKS, _BREADTH = 16, 100
+"""Of that graph: links of a centroid, and candidates for them when it is made."""
+_LEAST_BREADTH = 32
+"""Centroids that a search of the graph keeps in view, at least; else twice those it wants."""
+
+
+class Centroids:
+    """Finds the nearest centroids: by a look at every one, or by a graph where they are many.
+
+    The graph is that of Malkov & Yashunin, Efficient and robust approximate nearest neighbor
+    search using hierarchical navigable small world graphs, 2018.
+
+    Args:
+        centroids: ``(n, width)``.
+
+    Attributes:
+        index: Of faiss.
+    """
+
+    def __init__(self, centroids: F32) -> None:
+        self._faiss = faiss = library()
+        width = centroids.shape[1]
+        self._is_graph = len(centroids) >= _MANY
+        if self._is_graph:
+            self.index = faiss.IndexHNSWFlat(width, _LINKS, faiss.METRIC_INNER_PRODUCT)
+            self.index.hnsw.efConstruction = _BREADTH
+        else:
+            self.index = faiss.IndexFlatIP(width)
+        self.index.add(centroids)
+        self._params = cache(self.params)
+
+    def params(self, count: int) -> Any:
+        """Settings of a search for some of them; None for a look at every one."""
+        if not self._is_graph:
+            return None
+        return self._faiss.SearchParametersHNSW(efSearch=max(2 * count, _LEAST_BREADTH))
+
+    def nearest(self, queries: F32, count: int) -> Labels:
+        """Numbers ``(q, count)`` by inner product, nearest first; −1 where there are no more."""
+        found: Labels = self.index.search(queries, count, params=self._params(count))[1]
+        return found
+
+
 class InvertedFile:
     """Vectors under labels, in cells around centroids.
 
     Searches may run beside one another, but not beside what changes the file.
 
     Args:
-        cells: How many.
-        width: Of the vectors.
+        centroids: ``(cells, width)``.
+        sample: ``(n, width)``, which tells the range of every column. It is widened, because
+            numbers outside of it are cut off.
 
     Attributes:
         count: How many vectors it holds; they are labelled from 0 on.
     """
 
-    def __init__(self, cells: int, width: int) -> None:
+    def __init__(self, centroids: F32, sample: F32) -> None:
         self._faiss = library()
         self.count = 0
-        self._params: dict[int, Any] = {}
+        self._near = Centroids(centroids)
+        self._params_of = cache(self._params)
         self._index = self._faiss.IndexIVFScalarQuantizer(
-            self._faiss.IndexFlatIP(width),
-            width,
-            cells,
+            self._near.index,
+            centroids.shape[1],
+            len(centroids),
             self._faiss.ScalarQuantizer.QT_8bit,
             self._faiss.METRIC_INNER_PRODUCT,
             False,
         )
-
-    def learn(self, centroids: F32, sample: F32) -> None:
-        """Set the centroids ``(cells, width)`` and the range of every column of a sample.
-
-        The range is widened, because numbers outside of it are cut off.
-        """
-        self._index.quantizer.add(centroids)
         self._index.sq.rangestat_arg = _MARGIN
         self._index.train(sample)
 
@@ -79,7 +119,7 @@ class InvertedFile:
             wanted: How many labels; there may be fewer.
         """
         _, labels = self._index.search(query[None], wanted, params=self._params_of(probes))
-        return _known(labels[0])
+        return known(labels[0])
 
     def within(
         self, query: F32, cells: Labels, wanted: int, bits: NDArray[np.uint8] | None
@@ -102,17 +142,15 @@ class InvertedFile:
             params = self._faiss.SearchParametersIVF(sel=chosen, nprobe=count)
         arrays = (pointer(each) for each in (cells, distances, scores, labels))
         self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, params)
-        return _known(labels)
+        return known(labels)
 
-    def _params_of(self, probes: int) -> Any:
-        """Settings of a search, made once: that takes as long as looking at a cell."""
-        params = self._params.get(probes)
-        if params is None:
-            params = self._params[probes] = self._faiss.SearchParametersIVF(nprobe=probes)
-        return params
+    def _params(self, probes: int) -> Any:
+        """Settings of a search; made once, which takes as long as looking at a cell."""
+        inner = self._near.params(probes)
+        return self._faiss.SearchParametersIVF(nprobe=probes, quantizer_params=inner)
 
 
-def _known(labels: Labels) -> Labels:
+def known(labels: Labels) -> Labels:
     """Without the −1 that stand where fewer were found than wanted."""
     return labels if labels[-1] >= 0 else labels[labels >= 0]
 

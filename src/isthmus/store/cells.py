@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
-from isthmus.store._faiss import InvertedFile
+from isthmus.store._faiss import Centroids, InvertedFile, known
 
 Places = NDArray[np.int64]
 Codes = NDArray[np.int8]
@@ -73,7 +73,7 @@ class Cells:
     def __init__(
         self, centroids: F32, owners: Codes, levels: F32, sample: F32, probes: Mapping[int, Probes]
     ) -> None:
-        self.centroids, self.owners, self.levels = centroids, owners, levels
+        self.owners, self.levels = owners, levels
         self.probes = dict(probes)
         self.rows: Places = np.zeros(0, dtype=np.int64)
         self.cells: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
@@ -83,9 +83,11 @@ class Cells:
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._dropped = 0
         self._wide = widened(centroids, levels)
-        self.width = self._wide.shape[1]
-        self._file = InvertedFile(len(centroids), self.width)
-        self._file.learn(self._wide, sample)
+        self.centroids, self.width = self._wide[:, : centroids.shape[1]], self._wide.shape[1]
+        self._file = InvertedFile(self._wide, sample)
+        self._near = {
+            code: Centroids(self._wide[span]) for code, span in self.spans.items() if code != ALL
+        }
 
     def add(
         self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
@@ -106,7 +108,8 @@ class Cells:
             some = slice(start, start + _BLOCK)
             block, near = x[rows[some]], hubness[rows[some]]
             if cells is None:
-                placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
+                queries = widened(block, np.zeros_like(near))
+                placed[some] = span.start + self._near[code].nearest(queries, 1)[:, 0]
             else:
                 placed[some] = cells[some]
             self._file.add(widened(block, near), placed[some].astype(np.int64))
@@ -148,9 +151,8 @@ class Cells:
             probes = self.probes_for(k, code, corrected=corrected)
             return self._rows_of(self._file.nearest(query, probes, wanted))
         span = self.spans[code]
-        products = self._wide[span] @ query
-        probes = min(self.probes_for(k, code, corrected=corrected), len(products))
-        near = np.argpartition(products, -probes)[-probes:] + span.start
+        probes = min(self.probes_for(k, code, corrected=corrected), span.stop - span.start)
+        near = known(self._near[code].nearest(query[None], probes)[0]) + span.start
         return self._rows_of(self._file.within(query, near, wanted, None))
 
     def find_passing(
@@ -178,7 +180,8 @@ class Cells:
         holding = np.flatnonzero(counts[span]) + span.start
         if not len(holding):
             return np.zeros(0, dtype=np.int64)
-        near = holding[np.argsort(-(self._wide[holding] @ query))]
+        products = self._wide[span] @ query
+        near = holding[np.argsort(-products[holding - span.start])]
         least = self.probes_for(k, code, corrected=corrected)
         enough = least * len(self.rows) / len(self.centroids)
         probes = int(np.searchsorted(np.cumsum(counts[near]), enough)) + 1

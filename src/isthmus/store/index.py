@@ -63,6 +63,11 @@ class CellIndex:
     def __len__(self) -> int:
         return self._seen
 
+    @property
+    def recall(self) -> float:
+        """At 10, in the view in which it is least."""
+        return min(each.recall for each in self._cells.probes.values())
+
     def catch_up(self, x: F32, hubness: F32, codes: Codes) -> Self:
         """With rows in cells that came since, in a store that only grew."""
         if len(x) == self._seen:
@@ -126,7 +131,7 @@ class CellIndex:
         there = cells.rows >= 0
         names = "\n".join(ids[row] for row in cells.rows[there].tolist())
         tensors: dict[str, Array] = {
-            "centroids": cells.centroids,
+            "centroids": np.ascontiguousarray(cells.centroids),
             "levels": cells.levels,
             "owners": cells.owners,
             "cells": cells.cells[there],
