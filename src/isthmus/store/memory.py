@@ -120,8 +120,9 @@ class MemoryBackend:
         """Keep other threads out."""
         return self._lock
 
-    def optimize(self) -> None:
+    def optimize(self) -> float | None:
         """Nothing to do in memory."""
+        return None
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Memory is sound."""
