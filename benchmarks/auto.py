@@ -191,6 +191,7 @@ def main() -> None:
     parser.add_argument("--one", choices=[size.name for size in SIZES], help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    need(datasets=("tuxpaint", "openclipart"), encoders=STARTER)
     if arguments.one:
         size = next(each for each in SIZES if each.name == arguments.one)
         print(json.dumps(measured(size, arguments.seed)))
@@ -216,7 +217,6 @@ def main() -> None:
 
 def by_budget(seeds: int) -> dict[str, Any]:
     """Times and what was tried, by read-out and time budget."""
-    need(datasets=("tuxpaint",), encoders=STARTER)
     ready = prepare(load("tuxpaint"), by_group=False, cache=default_cache())
     results: dict[str, Any] = {}
     for kind, options in KINDS.items():

@@ -312,7 +312,7 @@ def test_records_that_lack_a_partner_do_not_count(space: Space) -> None:
 
 
 def test_one_group_says_how_to_go_on() -> None:
-    with pytest.raises(DataError, match="--no-groups"):
+    with pytest.raises(DataError, match="by_group=False"):
         align(replace(signal(n=40), groups=np.zeros(40)), aligner="ridge")
 
 

@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
+from tests.waiting import PATIENCE
 
 from isthmus.server.routes import router
 
@@ -95,6 +96,6 @@ def test_every_route_keeps_its_schema(
         suppress_health_check=list(HealthCheck),
     )
     def check(case: Any, sender: dict[str, str]) -> None:
-        case.call_and_validate(checks=KEPT, headers=sender)
+        case.call_and_validate(checks=KEPT, headers=sender, timeout=PATIENCE)
 
     check()

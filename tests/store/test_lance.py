@@ -160,7 +160,7 @@ def test_an_empty_newest_manifest_is_set_aside(tmp_path: Path) -> None:
 def test_files_whose_items_were_lost_are_indexed_again(tmp_path: Path) -> None:
     store = filled(tmp_path / "s", 3)
     store.record_files([FileRecord("/a", 1, 2, "id0"), FileRecord("/b", 1, 2, "lost")])
-    assert "their items are lost: /b" in store.check()[0].what
+    assert "the items of 1 recorded file are lost: /b" in store.check()[0].what
     assert store.check(repair=True)[0].repaired
     assert set(store.files()) == {"/a"} and store.check() == []
 

@@ -55,7 +55,7 @@ def test_rows_that_no_store_writes_are_refused(tmp_path: Path, fault: str) -> No
         store.add(entries[:0], x[:0], h[:0])
         store._database.table(tables.ITEMS).add(made)
     with closing(open_backend(tmp_path / "s", DIM, VIEWS, "f" * 32)) as store:
-        with pytest.raises(IntegrityError, match="1 rows have no unit vector"):
+        with pytest.raises(IntegrityError, match="1 row has no unit vector"):
             store.search(x[0], 1)
         assert [each.ids for each in store.check(deep=True, repair=True)] == [[entries[1].id]]
         assert store.check(deep=True) == []

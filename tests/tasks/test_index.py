@@ -198,7 +198,7 @@ def test_a_store_on_disk_keeps_its_space(space: Space, media: Path, tmp_path: Pa
     with Store.open(folder) as again:
         assert (len(again), again.space.fingerprint) == (36, space.fingerprint)
         assert again.add(media).unchanged == 36
-    with pytest.raises(ArtifactError, match="isthmus index PATHS"):
+    with pytest.raises(ArtifactError, match=r"holds no store\. Make a store with"):
         Store.open(tmp_path / "nowhere")
 
 
@@ -213,8 +213,11 @@ def test_another_space_is_refused(space: Space, scenes: Any, media: Path, tmp_pa
         Store.open(tmp_path / "store", other)
 
 
-def test_a_run_keeps_of_a_file_no_more_than_its_row(space: Space, tmp_path: Path) -> None:
+def test_a_run_keeps_of_a_file_no_more_than_its_row(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pictures of 27 kB each as pixels: what a file leaves in memory is a thousand bytes or so."""
+    monkeypatch.setattr("isthmus.tasks.retrieval.index.BATCH", 64)
     folder = tmp_path / "many"
     folder.mkdir()
     rng = np.random.default_rng(0)
