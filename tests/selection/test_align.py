@@ -61,7 +61,7 @@ def test_report_has_estimate_null_spread_and_what_was_tried(space: Space) -> Non
         assert null[way].instance.r1.mean < 0.2
     assert report.estimate.p_values == {ViewPair("text", "image"): 0.001}
     tried = report.choice.tried
-    assert len(tried) == 30
+    assert len(tried) == 31
     complete = [row for row in tried if row.complete]
     assert len(complete) == 11  # a third of those scored on the first splits, and the default
     assert tried[0].score == max(row.score for row in complete)
@@ -163,7 +163,11 @@ def test_unknown_aligner_and_parameter_are_told_before_any_work() -> None:
 
 def test_fixed_parameters_are_not_searched() -> None:
     labels = {c.label for c in candidates("cca", ridge=2.0, power=1.0)}
-    assert labels == {"cca ridge=2 power=1", "cca ridge=2 power=1 scale=True"}
+    assert labels == {
+        "cca ridge=2 power=1",
+        "cca ridge=2 power=1 scale=True",
+        "cca ridge=2 power=1 components=16",
+    }
 
 
 def test_save_and_load_give_the_same_space(space: Space, tmp_path: Path) -> None:
