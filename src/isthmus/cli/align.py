@@ -121,11 +121,10 @@ def command(
     allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
-    seconds = None if budget.strip().lower() == _NO_LIMIT else parse_seconds(budget, "--budget")
+    seconds = _seconds(budget)
     encoders = _one_a_view(named := parse_encoders(encoder))
     dataset = load_data(data, data_option, column, modalities_of(named))
-    sources = {name: load(name) for name in also or ()}
-    store = default_cache() if cache else None
+    sources, store = {name: load(name) for name in also or ()}, default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
         ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
         made = align(
@@ -145,9 +144,12 @@ def command(
         _write(report, made, ready, dataset, seed)
     if as_json:
         _print_json(made, space)
-    else:
-        _print(made)
-        out().print(f"Saved to {space}{f', report in {report}' if report else ''}")
+        return
+    _print(made, f"Saved to {space}{f', report in {report}' if report else ''}")
+
+
+def _seconds(budget: str) -> float | None:
+    return None if budget.strip().lower() == _NO_LIMIT else parse_seconds(budget, "--budget")
 
 
 def _check_places(space: Path, report: Path | None, *, overwrite: bool) -> None:
@@ -176,13 +178,14 @@ def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int
     report_on(path, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
 
 
-def _print(space: Space) -> None:
-    """What was chosen, and how good it is."""
+def _print(space: Space, saved: str) -> None:
+    """What was chosen, how good it is, and where it is saved."""
     from isthmus.cli.tables import directions_table, note
     from isthmus.space import SpaceReport
 
     console, report = out(), space.report
     if not isinstance(report, SpaceReport):
+        console.print(saved)
         return
     console.print(f"Chosen: [bold]{report.chosen.label}[/]")
     if lead := _lead(report):
@@ -197,6 +200,7 @@ def _print(space: Space) -> None:
         console.print("The quality was not measured: this needs records of at least three groups.")
     _print_late(report)
     list_left_out(rows_of(report.data.left_out))
+    console.print(saved)
 
 
 def _lead(report: SpaceReport) -> str:

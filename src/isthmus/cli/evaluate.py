@@ -29,7 +29,8 @@ from isthmus.cli.opening import check_order
 from isthmus.core.errors import DataError
 
 if TYPE_CHECKING:
-    from isthmus.space import Evaluation
+    from isthmus.core.record import Dataset
+    from isthmus.space import Evaluation, Space
 
 
 def command(
@@ -60,13 +61,7 @@ def command(
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())
     dataset = load_data(data, data_option, column, loaded.modalities)
-    shared = [m for m in dataset.views if m in loaded.views]
-    if len(shared) < 2:
-        raise DataError(
-            f"{space} joins {', '.join(loaded.views)}, but {dataset.name} has "
-            f"{', '.join(dataset.views)}; they must have two views in common"
-        )
-    dataset = dataset.select(shared)
+    dataset = dataset.select(shared := _shared(space, loaded, dataset))
     with progress_bar(quiet=as_json) as progress:
         encoders = {m: loaded.encoder(m) for m in shared}
         ready = prepare(
@@ -90,18 +85,34 @@ def command(
     console = out()
     console.print(directions_table(title, found, None, emergent))
     console.print(note())
+    if emergent:
+        console.print("* no training record had both views")
+    _warn_of(learned)
+    if rival is not None:
+        console.print(_beside_starter(found, rival))
+    list_left_out(left_out)
+    if report:
+        console.print(f"Report in {report}")
+
+
+def _warn_of(learned: float) -> None:
+    """Of figures that are too good."""
     if learned:
         err().print(
             f"[yellow]The space learned from {learned:.0%} of these records, so the figures are "
             "too good. Measure it on records that it has not seen.[/]"
         )
-    if rival is not None:
-        console.print(_beside_starter(found, rival))
-    if emergent:
-        console.print("* no training record had both views")
-    list_left_out(left_out)
-    if report:
-        console.print(f"Report in {report}")
+
+
+def _shared(folder: Path, space: Space, dataset: Dataset) -> list[str]:
+    """Views of the data that the space joins, two at least."""
+    shared = [m for m in dataset.views if m in space.views]
+    if len(shared) < 2:
+        raise DataError(
+            f"{folder} joins {', '.join(space.views)}, but {dataset.name} has "
+            f"{', '.join(dataset.views)}; they must have two views in common"
+        )
+    return shared
 
 
 def _beside_starter(found: Evaluation, rival: Evaluation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,9 +55,7 @@ def command(
         require(module, extra="server", purpose="isthmus serve")
     from isthmus.server.run import serve
 
-    for folder in allow or ():
-        if not folder.is_dir():
-            raise InputError(f"there is no folder {str(folder)!r} to allow")
+    _check_folders(allow or ())
     settings = Settings(
         host=host,
         port=port,
@@ -77,13 +76,23 @@ def command(
     there = has_store(store)
     with open_store(store, space, create=True, trust=trust) as opened:
         if not there:
-            err().print(
-                f"There was no store in {opened.folder}, so an empty one was made. Fill it on the "
-                f"page, or with: isthmus index PATHS --store {shlex.quote(str(opened.folder))}",
-                markup=False,
-            )
+            _tell_new(opened.folder)
         err().print("[dim]Loading models…[/]")
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server
             opened.space.encoder(view)
         with speaking("python"):  # its callers use the names of the API, which are those of Python
             serve(opened, settings, ready=ready)
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {str(folder)!r} to allow")
+
+
+def _tell_new(folder: Path | None) -> None:
+    err().print(
+        f"There was no store in {folder}, so an empty one was made. Fill it on the page, or with: "
+        f"isthmus index PATHS --store {shlex.quote(str(folder))}",
+        markup=False,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, cast
 
@@ -69,8 +70,7 @@ def align(
         readout: What the choice is made for: ``"instance"``, to find the one that belongs, or
             ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.
-        starter: Whether the starter space takes part in the automatic choice, as it is and carried
-            on with these pairs, where it knows the encoders and has not learned from these records.
+        starter: Whether the starter space takes part in the automatic choice, where it can.
         nested: Whether to estimate the quality, and to refuse if there is none.
         budget: Seconds for all but encoding; what does not fit in is named in the report.
         seed: Of splits and shuffles.
@@ -84,28 +84,32 @@ def align(
     """
     _check_asked(aligner, params, budget, seed)
     choices = candidates(aligner, readout=check_readout(readout), **dict(params or {}))
-    ready = (
-        data
-        if isinstance(data, Prepared)
-        else prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
-    )
+    ready = _ready(data, encoders, by_group, cache, progress)
     others = moments_of_sources(ready, sources or {}, cache, progress)
     known, absent = known_of(ready) if starter and aligner == "auto" else (None, "not wanted")
-    if known is not None:
-        choices = [*continued(known), *choices]
+    choices = [*(continued(known) if known else ()), *choices]
     asked = Settings(
         readout=readout, nested=nested, seed=seed, budget=budget, sources=tuple(others)
     )
     remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
-    space = remembered.load()
-    if space is None:
-        space = _made(
-            ready, choices, others, asked, progress, auto=aligner == "auto", absent=absent
-        )
-        remembered.keep(space)
+    parts = (ready, choices, others, asked, progress)
+    made = partial(_made, *parts, absent=absent if aligner == "auto" else None)
+    space = remembered.load() or remembered.keep(made())
     for view in space.views:
         space.attach(ready.encoders[view], view)
     return space
+
+
+def _ready(
+    data: Data | Prepared,
+    encoders: Encoders | None,
+    by_group: bool,
+    cache: VectorCache | None,
+    progress: Progress | None,
+) -> Prepared:
+    if isinstance(data, Prepared):
+        return data
+    return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
 
 
 def _check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
@@ -140,17 +144,20 @@ def _made(
     asked: Settings,
     progress: Progress | None,
     *,
-    auto: bool,
-    absent: str,
+    absent: str | None,
 ) -> Space:
-    """Choose, estimate, refuse or fit."""
+    """Choose, estimate, refuse or fit.
+
+    ``absent`` says why the starter space takes no part in an automatic choice, if it does not;
+    it is None where one aligner is named.
+    """
     clock = Clock(asked.budget)
     pairs, links = _joinable(ready)
     chosen = select(
         pairs,
         choices,
         links,
-        auto=auto,
+        auto=absent is not None,
         sources=others,
         readout=asked.readout,
         seed=asked.seed,
@@ -158,7 +165,7 @@ def _made(
         budget=None if asked.budget is None else _FOR_THE_SELECTION * clock.left,
         progress=progress,
     )
-    if auto and absent:
+    if absent:
         chosen.not_tried[STARTER] = absent
     facts = data_facts(ready, pairs)
     tell = progress or _nobody

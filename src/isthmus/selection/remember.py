@@ -69,10 +69,11 @@ class Remembered:
         except ArtifactError:
             return None
 
-    def keep(self, space: Space) -> None:
-        """Keep a space for next time."""
+    def keep(self, space: Space) -> Space:
+        """The same space, kept for next time."""
         if self._path is not None:
             space.save(self._path)
+        return space
 
 
 def _key(ready: Prepared, settings: Sequence[object]) -> str:

@@ -170,28 +170,48 @@ def select(
     singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
     count = deals[0].count
     doubles = _ring(count) if nested and count > 2 else []
-    expected(table.meter, plan.choices, len(singles), round(_FIRST_FITS * len(singles)))
-    expected(table.meter, plan.choices, len(doubles), len(doubles))
     held = 1 / max(count - 1, 1)
-    table.run(plan.choices[:_TIMED], singles[:1], Clock(None))
-    table.meter.start()
+    _start_meter(table, plan, singles, doubles)
     best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0), held)
     trials = table.trials(singles)
     outer = _outer(table, plan, doubles, clock)
+    return _selected(table, plan, best, trials, outer, clock)
+
+
+def _selected(
+    table: Table,
+    plan: _Plan,
+    best: Candidate,
+    trials: list[Trial],
+    outer: list[OuterFold],
+    clock: Clock,
+) -> Selection:
+    """What was chosen, beside its rivals."""
+    deal = table.deals[0]
     rivalries = _rivalries(table, best, clock)
     table.meter.end()
     return Selection(
         best,
         trials,
-        deals[0].without(),
+        deal.without(),
         outer,
-        folds=count if doubles else 0,
-        held=held,
+        folds=deal.count if outer else 0,
+        held=1 / max(deal.count - 1, 1),
         rivalries=rivalries,
-        not_tried=unentered(setting) if auto else {},
-        deal=deals[0],
+        not_tried=unentered(plan.setting) if plan.auto else {},
+        deal=deal,
         without=lambda fold: table.fitted(best, (0, (fold,))),
     )
+
+
+def _start_meter(
+    table: Table, plan: _Plan, singles: Sequence[Split], doubles: Sequence[LeftOut]
+) -> None:
+    """Tell what is to be done, once a few fits have been timed."""
+    expected(table.meter, plan.choices, len(singles), round(_FIRST_FITS * len(singles)))
+    expected(table.meter, plan.choices, len(doubles), len(doubles))
+    table.run(plan.choices[:_TIMED], singles[:1], Clock(None))
+    table.meter.start()
 
 
 @dataclass(frozen=True)
