@@ -15,7 +15,6 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import importlib
 import os
 import shutil
 import tempfile
@@ -357,8 +356,6 @@ def main() -> None:
     options = parser.parse_args()
     peers = ("usearch",) if "usearch" in options.peers else ()
     need(datasets=("tuxpaint",), encoders=STARTER, packages=("faiss", "lancedb", *peers))
-    for name in ("faiss", "lancedb", "pyarrow", *(("usearch.index",) if peers else ())):
-        importlib.import_module(name)  # what a library takes by itself is not counted as of rows
     load_before = os.getloadavg()[0]
     rows: list[dict[str, Any]] = []
     narrow: list[dict[str, Any]] = []

@@ -163,8 +163,6 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
         f"{count(report.unchanged, 'file')} unchanged. "
         f"The store now holds {count(len(store), 'item')}."
     )
-    if report.recall is not None:
-        console.print(f"A search finds at least {report.recall:.0%} of the exact best ten.")
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(
         "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"

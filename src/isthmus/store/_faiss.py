@@ -1,8 +1,9 @@
-"""What the index uses of faiss: an inverted file of numbers of eight bits.
+"""What the index uses of faiss: an inverted file of half-precision numbers.
 
-One call is below its public Python API, which cannot search chosen cells by a filter:
-``search_preassigned_c``. Its name may change in any release, so ``pyproject.toml`` bounds the
-version. Raise the bound once ``tests/store/test_index.py`` passes.
+faiss is asked below its public Python API, by ``swig_ptr``, ``add_core``, ``search_c`` and
+``search_preassigned_c``: its API searches for many queries at a time, which makes one query, of
+15 µs in 8 cells of 50 rows, take 20 to 25 µs. These names may change in any release, so
+``pyproject.toml`` bounds the version. Raise the bound once ``tests/store/test_index.py`` passes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,96 +19,42 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 
 Labels = NDArray[np.int64]
-_MARGIN = 0.1
-"""Share of the range of a column by which its sides are moved out."""
-
-
-_MANY = 2_000
-"""Centroids from which a graph finds the nearest sooner than a look at every one."""
-_LINKS, _BREADTH = 16, 100
-"""Of that graph: links of a centroid, and candidates for them when it is made."""
-_LEAST_BREADTH = 32
-"""Centroids that a search of the graph keeps in view, at least; else twice those it wants."""
-
-
-class Centroids:
-    """Finds the nearest centroids: by a look at every one, or by a graph where they are many.
-
-    The graph is that of Malkov & Yashunin, Efficient and robust approximate nearest neighbor
-    search using hierarchical navigable small world graphs, 2018.
-
-    Args:
-        centroids: ``(n, width)``.
-
-    Attributes:
-        index: Of faiss.
-    """
-
-    def __init__(self, centroids: F32) -> None:
-        self._faiss = faiss = library()
-        width = centroids.shape[1]
-        self._is_graph = len(centroids) >= _MANY
-        if self._is_graph:
-            self.index = faiss.IndexHNSWFlat(width, _LINKS, faiss.METRIC_INNER_PRODUCT)
-            self.index.hnsw.efConstruction = _BREADTH
-        else:
-            self.index = faiss.IndexFlatIP(width)
-        self.index.add(centroids)
-        self._params = cache(self.params)
-
-    def params(self, count: int) -> Any:
-        """Settings of a search for some of them; None for a look at every one."""
-        if not self._is_graph:
-            return None
-        return self._faiss.SearchParametersHNSW(efSearch=max(2 * count, _LEAST_BREADTH))
-
-    def nearest(self, queries: F32, count: int) -> Labels:
-        """Numbers ``(q, count)`` by inner product, nearest first; −1 where there are no more."""
-        found: Labels = self.index.search(queries, count, params=self._params(count))[1]
-        return found
 
 
 class InvertedFile:
     """Vectors under labels, in cells around centroids.
 
-    Searches may run beside one another, but not beside what changes the file.
-
     Args:
-        centroids: ``(cells, width)``.
-        sample: ``(n, width)``, which tells the range of every column. It is widened, because
-            numbers outside of it are cut off.
+        cells: How many.
+        width: Of the vectors.
 
     Attributes:
         count: How many vectors it holds; they are labelled from 0 on.
     """
 
-    def __init__(self, centroids: F32, sample: F32) -> None:
+    def __init__(self, cells: int, width: int) -> None:
         self._faiss = library()
-        self.count = 0
-        self._near = Centroids(centroids)
-        self._params_of = cache(self._params)
+        self._probed = self.count = 0
         self._index = self._faiss.IndexIVFScalarQuantizer(
-            self._near.index,
-            centroids.shape[1],
-            len(centroids),
-            self._faiss.ScalarQuantizer.QT_8bit,
+            self._faiss.IndexFlatIP(width),
+            width,
+            cells,
+            self._faiss.ScalarQuantizer.QT_fp16,
             self._faiss.METRIC_INNER_PRODUCT,
             False,
         )
-        self._index.sq.rangestat_arg = _MARGIN
-        self._index.train(sample)
+        self._index.is_trained = True  # half precision has nothing to learn
+
+    def move(self, centroids: F32) -> None:
+        """Set the centroids ``(cells, width)``; vectors stay in their cells."""
+        self._index.quantizer.reset()
+        self._index.quantizer.add(centroids)
 
     def add(self, x: F32, cells: Labels) -> None:
         """Put vectors ``(n, width)`` into cells ``(n,)``; their labels go on from the last."""
-        from faiss.contrib.ivf_tools import add_preassigned
-
         labels = np.arange(self.count, self.count + len(x), dtype=np.int64)
-        add_preassigned(self._index, x, cells, labels)
+        self._index.add_core(len(x), *map(self._faiss.swig_ptr, (x, labels, cells)))
         self.count += len(x)
-
-    def pack(self) -> None:
-        """Give back room that was kept for growing: up to half of what there is."""
-        self._index = self._faiss.clone_index(self._index)
 
     def nearest(self, query: F32, probes: int, wanted: int) -> Labels:
         """Labels of the largest inner products in the cells that are nearest to a query.
@@ -118,8 +64,11 @@ class InvertedFile:
             probes: How many cells.
             wanted: How many labels; there may be fewer.
         """
-        _, labels = self._index.search(query[None], wanted, params=self._params_of(probes))
-        return known(labels[0])
+        pointer = self._faiss.swig_ptr
+        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
+        self._probe(probes)
+        self._index.search_c(1, pointer(query), wanted, pointer(scores), pointer(labels), None)
+        return _known(labels)
 
     def within(
         self, query: F32, cells: Labels, wanted: int, bits: NDArray[np.uint8] | None
@@ -132,25 +81,24 @@ class InvertedFile:
             wanted: How many labels; there may be fewer.
             bits: One a label, the lowest bit of a byte first; None for all labels.
         """
-        pointer, count = self._faiss.swig_ptr, len(cells)
-        distances = np.zeros(count, dtype=np.float32)
+        pointer = self._faiss.swig_ptr
+        cells, distances = cells.astype(np.int64), np.zeros(len(cells), dtype=np.float32)
         labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
-        if bits is None:
-            params = self._params_of(count)
-        else:
+        settings = None
+        if bits is not None:
             chosen = self._faiss.IDSelectorBitmap(bits)
-            params = self._faiss.SearchParametersIVF(sel=chosen, nprobe=count)
+            settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(cells))
+        self._probe(len(cells))
         arrays = (pointer(each) for each in (cells, distances, scores, labels))
-        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, params)
-        return known(labels)
+        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
+        return _known(labels)
 
-    def _params(self, probes: int) -> Any:
-        """Settings of a search; made once, which takes as long as looking at a cell."""
-        inner = self._near.params(probes)
-        return self._faiss.SearchParametersIVF(nprobe=probes, quantizer_params=inner)
+    def _probe(self, cells: int) -> None:
+        if cells != self._probed:
+            self._index.nprobe = self._probed = cells
 
 
-def known(labels: Labels) -> Labels:
+def _known(labels: Labels) -> Labels:
     """Without the −1 that stand where fewer were found than wanted."""
     return labels if labels[-1] >= 0 else labels[labels >= 0]
 

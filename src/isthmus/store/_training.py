@@ -8,28 +8,18 @@ from numpy.typing import NDArray
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.store._faiss import library
-from isthmus.store.cells import ALL, Cells, Codes, Places, Probes, sampled, widened
+from isthmus.store.cells import ALL, Cells, Codes, Places, widened
 
-_CELLS = 1.5
-"""Cells for n vectors of a view: this many times n^⅔, and not more than n / 16.
-
-A graph finds the nearest, so they may be many and small. Of 200,000 vectors, at a recall of .985, a
-search took 211 µs with 8,000 cells, 260 with 2,500, and 410 with 1,000."""
+_CELLS = 3.0
+"""Cells for n vectors of a view: this many times √n, and not more than n / 16."""
 _TRAINING = 40
 """Vectors for each cell that k-means looks at."""
-_FIRST = 256
-"""The same for the groups into which vectors are parted first."""
-_TWO_LEVELS = 256
-"""Cells from which vectors are parted into groups first."""
-_LEVELS = 5
-"""Vectors for each cell of which the mean hubness is taken."""
 _ITERATIONS = 10
 _SEED = 0
 _BLOCK = 16_384
-_ROWS = 2_048
 _QUERIES = 128
-_PROBES = tuple(sorted({round(2 ** (i / 4)) for i in range(4, 49)}))
-_RECALL = 0.98
+_PROBES = tuple(sorted({round(2 ** (i / 2)) for i in range(4, 25)}))
+_RECALL = 0.97
 """What the number of probes is tuned to, at 10, on vectors of the store."""
 _UNLIKE = 2
 """Times more probes where no vectors of another view were there to tune on."""
@@ -44,45 +34,21 @@ def train(x: F32, hubness: F32, codes: Codes) -> Cells:
         codes: ``(n,)`` the view of each row.
     """
     groups = {code: np.flatnonzero(codes == code) for code in np.unique(codes).tolist()}
-    means = {code: _means(rows, x, hubness) for code, rows in groups.items()}
-    owners = np.repeat(list(means), [len(centroids) for centroids, _ in means.values()])
-    centroids, levels = (np.concatenate(each) for each in zip(*means.values(), strict=True))
-    made = Cells(centroids, owners.astype(np.int8), levels, sampled(x, hubness), {})
+    centroids = {code: _means(rows, x) for code, rows in groups.items()}
+    owners = np.repeat(list(centroids), [len(each) for each in centroids.values()])
+    made = Cells(
+        np.concatenate(list(centroids.values())), owners.astype(np.int8), hubness.shape[1], {}
+    )
     for code, rows in groups.items():
         made = made.add(rows.astype(np.int64), code, x, hubness)
-    made.pack()
     own = np.concatenate([thin(rows, _QUERIES) for rows in groups.values()]).astype(np.int64)
     for code in (ALL, *groups):
         _tune(made, code, x, own, unlike=len(groups) == 1)
     return made
 
 
-def _means(rows: NDArray[np.intp], x: F32, hubness: F32) -> tuple[F32, F32]:
-    """Centroids ``(cells, dim)`` of rows, and the mean hubness ``(cells, columns)`` near each.
-
-    Where they are many, rows are first parted into about the root of their number of groups, and
-    every group gets its share: that takes a small part of the time.
-    """
-    count = max(min(int(_CELLS * len(rows) ** (2 / 3)), len(rows) // 16), 1)
-    some = thin(rows, _TRAINING * count)
-    parts = [some]
-    if count >= _TWO_LEVELS:
-        groups = round(np.sqrt(count))
-        near = _nearest(x, some, _kmeans(x[thin(some, _FIRST * groups)], groups))
-        parts = [part for group in range(groups) if len(part := some[near == group])]
-    shares = [max(round(count * len(part) / len(some)), 1) for part in parts]
-    pairs = zip(parts, shares, strict=True)
-    centroids: F32 = np.concatenate([_kmeans(x[part], min(k, len(part))) for part, k in pairs])
-    few = thin(some, _LEVELS * count)
-    near = _nearest(x, few, centroids)
-    sums, counts = np.zeros((len(centroids), hubness.shape[1])), np.zeros((len(centroids), 1))
-    np.add.at(sums, near, hubness[few])
-    np.add.at(counts, near, 1)
-    typical = np.where(counts, sums / np.maximum(counts, 1), hubness[few].mean(axis=0))
-    return centroids, np.asarray(typical, dtype=np.float32)
-
-
-def _kmeans(x: F32, count: int) -> F32:
+def _means(rows: NDArray[np.intp], x: F32) -> F32:
+    count = max(min(int(_CELLS * np.sqrt(len(rows))), len(rows) // 16), 1)
     means = library().Kmeans(
         x.shape[1],
         count,
@@ -90,21 +56,14 @@ def _kmeans(x: F32, count: int) -> F32:
         spherical=True,
         seed=_SEED,
         min_points_per_centroid=1,
-        max_points_per_centroid=_FIRST,
+        max_points_per_centroid=_TRAINING,
     )
-    means.train(np.ascontiguousarray(x))
+    means.train(np.ascontiguousarray(x[thin(rows, _TRAINING * count)]))
     return np.asarray(means.centroids, dtype=np.float32).reshape(count, -1)
 
 
-def _nearest(x: F32, rows: NDArray[np.intp], centroids: F32) -> NDArray[np.intp]:
-    """The nearest centroid of each of some rows."""
-    starts = range(0, len(rows), _ROWS)
-    blocks = (x[rows[start : start + _ROWS]] for start in starts)
-    return np.concatenate([(block @ centroids.T).argmax(axis=1) for block in blocks])
-
-
 def _tune(cells: Cells, code: int, x: F32, own: Places, *, unlike: bool) -> None:
-    """Set the least number of probes that finds 98 % of the best ten.
+    """Set the least number of probes that finds 97 % of the best ten.
 
     Args:
         cells: What is tuned.
@@ -117,19 +76,18 @@ def _tune(cells: Cells, code: int, x: F32, own: Places, *, unlike: bool) -> None
     inside = (cells.cells >= span.start) & (cells.cells < span.stop)
     k = min(10, int(np.count_nonzero(inside)))
     queries, truth = x[own], _exact(cells.rows[inside], x, own, k)
-    wide = widened(queries, np.zeros((len(queries), cells.levels.shape[1])))
+    wide = widened(queries, np.zeros((len(queries), cells.columns)))
     for probes in _PROBES:
-        cells.probes[code] = Probes(probes, 0.0)
+        cells.probes[code] = probes
         hits = 0
         for row, query, wider, best in zip(own, queries, wide, truth, strict=True):
             found = cells.find(wider, k, code)
             found = found[found != row]
             order = np.argsort(-(x[found] @ query))[:k]
             hits += len(np.intersect1d(found[order], best))
-        recall = hits / (k * len(own))
-        if recall >= _RECALL or probes >= span.stop - span.start:
+        if hits >= _RECALL * k * len(own) or probes >= span.stop - span.start:
             break
-    cells.probes[code] = Probes(probes * (_UNLIKE if unlike else 1), recall)
+    cells.probes[code] *= _UNLIKE if unlike else 1
 
 
 def _exact(rows: Places, x: F32, own: Places, k: int) -> Places:

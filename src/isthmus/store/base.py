@@ -224,13 +224,8 @@ class Backend(Reader, Protocol):
         """Hold the lock of the store over several calls; it may nest."""
         ...
 
-    def optimize(self) -> float | None:
-        """Make searches fast again after many writes: compact, drop old versions, build indexes.
-
-        Returns:
-            Share of the exact best ten that searches by the index were seen to find, at least,
-            when it was made; None where every search looks at every row.
-        """
+    def optimize(self) -> None:
+        """Make searches fast again after many writes: compact, drop old versions, build indexes."""
         ...
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:

@@ -2,7 +2,7 @@
 
 Every view has cells of its own, because vectors of two views lie apart: among those of
 one that is asked for, the nearest cells are then the nearest of that view. Vectors are kept
-in faiss as numbers of eight bits; what they find is scored anew, exactly. Hubness is a further
+in faiss as half-precision numbers; what they find is scored anew, exactly. Hubness is a further
 column of every vector, so that
 
     2·cosine − strength·hubness = [2·query, −strength] · [vector, hubness]
@@ -14,16 +14,14 @@ https://github.com/facebookresearch/faiss for the library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import copy
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32
-from isthmus.core.rows import thin
-from isthmus.store._faiss import Centroids, InvertedFile, known
+from isthmus.store._faiss import InvertedFile
 
 Places = NDArray[np.int64]
 Codes = NDArray[np.int8]
@@ -35,24 +33,10 @@ _LANES = 16
 """Vectors are padded to a multiple of this, without which faiss takes seven times as long."""
 _CORRECTED = 1.5
 """Times more cells where hubness is corrected for, which moves rows within their cells."""
-_MORE = 10
-"""Rows looked at beyond those asked for, to make good for eight bits."""
-_SAMPLE = 20_000
-"""Rows from which the range of a column is learned."""
+_MORE = 8
+"""Rows looked at beyond those asked for, to make good for half precision."""
 ALL = -2
 """Key of the probes for a search of every view."""
-
-
-class Probes(NamedTuple):
-    """How much of an index a search looks at, and what that was seen to be worth.
-
-    Attributes:
-        cells: Of a search for ten rows.
-        recall: At 10, against an exact search for vectors of the store, when the index was made.
-    """
-
-    cells: int
-    recall: float
 
 
 class Cells:
@@ -65,15 +49,12 @@ class Cells:
     Args:
         centroids: ``(cells, dim)`` unit vectors, those of a view next to one another.
         owners: ``(cells,)`` the view of each, as a code.
-        levels: ``(cells, columns)`` hubness that is typical of each.
-        sample: ``(n, width)`` of :func:`widened` vectors, which tell the range of each column.
-        probes: What a search for ten rows looks at, by view or :data:`ALL`.
+        columns: Columns of hubness.
+        probes: Cells that a search for ten rows looks at, by view or :data:`ALL`.
     """
 
-    def __init__(
-        self, centroids: F32, owners: Codes, levels: F32, sample: F32, probes: Mapping[int, Probes]
-    ) -> None:
-        self.owners, self.levels = owners, levels
+    def __init__(self, centroids: F32, owners: Codes, columns: int, probes: dict[int, int]) -> None:
+        self.centroids, self.owners, self.columns = centroids, owners, columns
         self.probes = dict(probes)
         self.rows: Places = np.zeros(0, dtype=np.int64)
         self.cells: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
@@ -81,13 +62,11 @@ class Cells:
         for code in np.unique(owners).tolist():
             mine = np.flatnonzero(owners == code)
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
+        self._sums = np.zeros((len(centroids), columns))
         self._dropped = 0
-        self._wide = widened(centroids, levels)
-        self.centroids, self.width = self._wide[:, : centroids.shape[1]], self._wide.shape[1]
-        self._file = InvertedFile(self._wide, sample)
-        self._near = {
-            code: Centroids(self._wide[span]) for code, span in self.spans.items() if code != ALL
-        }
+        self._wide = widened(centroids, self._sums)
+        self.width = self._wide.shape[1]
+        self._file = InvertedFile(len(centroids), self.width)
 
     def add(
         self, rows: Places, code: int, x: F32, hubness: F32, cells: NDArray[np.int32] | None = None
@@ -108,20 +87,19 @@ class Cells:
             some = slice(start, start + _BLOCK)
             block, near = x[rows[some]], hubness[rows[some]]
             if cells is None:
-                queries = widened(block, np.zeros_like(near))
-                placed[some] = span.start + self._near[code].nearest(queries, 1)[:, 0]
+                placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
             else:
                 placed[some] = cells[some]
             self._file.add(widened(block, near), placed[some].astype(np.int64))
+            np.add.at(self._sums, placed[some], near)
         made = copy(self)
         made.rows = np.concatenate([self.rows, np.full(foreign, -1, dtype=np.int64), rows])
         made.cells = np.concatenate([self.cells, np.zeros(foreign, dtype=np.int32), placed])
         made._dropped = self._dropped + foreign
+        counts = np.bincount(made.cells, minlength=len(self.centroids))[:, None]
+        made._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
+        self._file.move(made._wide)
         return made
-
-    def pack(self) -> None:
-        """Give back room for growing, once many vectors were added."""
-        self._file.pack()
 
     def drop(self, places: Places) -> Self:
         """Without rows that were removed from the store.
@@ -151,8 +129,9 @@ class Cells:
             probes = self.probes_for(k, code, corrected=corrected)
             return self._rows_of(self._file.nearest(query, probes, wanted))
         span = self.spans[code]
-        probes = min(self.probes_for(k, code, corrected=corrected), span.stop - span.start)
-        near = known(self._near[code].nearest(query[None], probes)[0]) + span.start
+        products = self._wide[span] @ query
+        probes = min(self.probes_for(k, code, corrected=corrected), len(products))
+        near = np.argpartition(products, -probes)[-probes:] + span.start
         return self._rows_of(self._file.within(query, near, wanted, None))
 
     def find_passing(
@@ -180,8 +159,7 @@ class Cells:
         holding = np.flatnonzero(counts[span]) + span.start
         if not len(holding):
             return np.zeros(0, dtype=np.int64)
-        products = self._wide[span] @ query
-        near = holding[np.argsort(-products[holding - span.start])]
+        near = holding[np.argsort(-(self._wide[holding] @ query))]
         least = self.probes_for(k, code, corrected=corrected)
         enough = least * len(self.rows) / len(self.centroids)
         probes = int(np.searchsorted(np.cumsum(counts[near]), enough)) + 1
@@ -195,19 +173,13 @@ class Cells:
     def probes_for(self, k: int, code: int, *, corrected: bool = False) -> int:
         """Cells that a search for ``k`` rows looks at: more where more are wanted."""
         times = (1.0 if k <= 10 else float(np.sqrt(k / 10))) * (_CORRECTED if corrected else 1.0)
-        return round(self.probes[code].cells * times)
+        return round(self.probes[code] * times)
 
     def _rows_of(self, labels: Places) -> Places:
         if self._file.count > len(self.rows):
             labels = labels[labels < len(self.rows)]
         found: Places = self.rows[labels]
         return found[found >= 0] if self._dropped else found
-
-
-def sampled(x: F32, hubness: F32) -> F32:
-    """Rows, spread over a store, from which the range of every column is learned."""
-    some = thin(np.arange(len(x)), _SAMPLE)
-    return widened(x[some], hubness[some])
 
 
 def widened(x: F32, hubness: NDArray[np.floating]) -> F32:

@@ -25,7 +25,7 @@ from isthmus.core.validate import fitting
 from isthmus.store._disk import read_checked, write_checked
 from isthmus.store._training import train
 from isthmus.store.base import HubnessCorrection
-from isthmus.store.cells import ALL, Cells, Codes, Places, Probes, sampled
+from isthmus.store.cells import ALL, Cells, Codes, Places
 
 LEAST = 50_000
 """Rows of a store from which an index is worth it: below, an exact search takes under 10 ms."""
@@ -62,11 +62,6 @@ class CellIndex:
 
     def __len__(self) -> int:
         return self._seen
-
-    @property
-    def recall(self) -> float:
-        """At 10, in the view in which it is least."""
-        return min(each.recall for each in self._cells.probes.values())
 
     def catch_up(self, x: F32, hubness: F32, codes: Codes) -> Self:
         """With rows in cells that came since, in a store that only grew."""
@@ -131,17 +126,16 @@ class CellIndex:
         there = cells.rows >= 0
         names = "\n".join(ids[row] for row in cells.rows[there].tolist())
         tensors: dict[str, Array] = {
-            "centroids": np.ascontiguousarray(cells.centroids),
-            "levels": cells.levels,
+            "centroids": cells.centroids,
             "owners": cells.owners,
             "cells": cells.cells[there],
             "ids": np.frombuffer(names.encode(), dtype=np.uint8),
         }
+        probes = {str(code): count for code, count in cells.probes.items()}
         settings = {
             "views": self.views,
             "built": self.built,
-            "probes": {str(code): each.cells for code, each in cells.probes.items()},
-            "recall": {str(code): each.recall for code, each in cells.probes.items()},
+            "probes": probes,
         }
         write_checked(path, save(tensors, metadata={"index": json.dumps(settings)}))
 
@@ -160,9 +154,7 @@ class CellIndex:
             saved = _read(path, views, x.shape[1])
         except (ArtifactError, FileNotFoundError):
             return None
-        cells = Cells(
-            saved.centroids, saved.owners, saved.levels, sampled(x, hubness), saved.probes
-        )
+        cells = Cells(saved.centroids, saved.owners, hubness.shape[1], saved.probes)
         known_rows = ((-1 if (row := row_of(each)) is None else row) for each in saved.ids)
         rows = np.fromiter(known_rows, np.int64, len(saved.ids))
         known = np.full(len(x), -1, dtype=np.int32)
@@ -174,7 +166,6 @@ class CellIndex:
             new = np.setdiff1d(np.flatnonzero(codes == code), placed, assume_unique=True)
             if len(new):
                 cells = cells.add(new, code, x, hubness)
-        cells.pack()
         index = cls(views, cells, saved.built)
         index._note(codes)
         return index
@@ -203,7 +194,6 @@ class _Settings:
     views: tuple[str, ...]
     built: int
     probes: Mapping[str, int]
-    recall: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +202,6 @@ class _Saved:
 
     Attributes:
         centroids: ``(cells, dim)``.
-        levels: ``(cells, columns)`` of hubness.
         owners: ``(cells,)`` views, ascending.
         cells: ``(n,)`` of the rows.
         ids: ``n`` of the rows.
@@ -221,11 +210,10 @@ class _Saved:
     """
 
     centroids: F32
-    levels: F32
     owners: Codes
     cells: NDArray[np.int32]
     ids: Sequence[str]
-    probes: dict[int, Probes]
+    probes: dict[int, int]
     built: int
 
 
@@ -240,34 +228,28 @@ def _read(path: Path, views: Sequence[str], dim: int) -> _Saved:
     settings = from_document(
         _Settings, parse_json(texts.get("index", "").encode(), str(path)), str(path)
     )
-    shapes = {"centroids": "cd", "levels": "cv"}
-    numbers = fitting({name: arrays.pop(name, np.zeros(0)) for name in shapes}, **shapes)
-    count = len(numbers["centroids"])
+    centroids = fitting({"centroids": arrays.pop("centroids", np.zeros(0))}, centroids="cd")
+    count = len(centroids["centroids"])
     owners, cells = (_whole(arrays, name, path) for name in ("owners", "cells"))
     try:
         ids = arrays["ids"].tobytes().decode().split("\n")
     except (KeyError, UnicodeError) as error:
         raise IntegrityError(f"{path} is damaged: it has no ids") from error
     codes = {ALL, *owners.tolist()}
-    probes = {
-        code: Probes(settings.probes.get(str(code), 0), settings.recall.get(str(code), -1.0))
-        for code in codes
-    }
+    probes = {code: settings.probes.get(str(code), 0) for code in codes}
     if not (
         settings.views == tuple(views)
         and settings.built >= 1
-        and numbers["centroids"].shape[1] == dim
-        and numbers["levels"].shape[1] == len(views)
+        and centroids["centroids"].shape[1] == dim
         and (owners.shape, cells.shape) == ((count,), (len(ids),))
         and bool((np.diff(owners) >= 0).all())
         and -1 <= owners.min() <= owners.max() < len(views)
         and 0 <= cells.min() <= cells.max() < count
-        and all(1 <= each.cells <= _MOST_PROBES for each in probes.values())
-        and all(0 <= each.recall <= 1 for each in probes.values())
+        and all(1 <= each <= _MOST_PROBES for each in probes.values())
     ):
         raise IntegrityError(f"{path} is of another store")
     kinds = owners.astype(np.int8), cells.astype(np.int32)
-    return _Saved(numbers["centroids"], numbers["levels"], *kinds, ids, probes, settings.built)
+    return _Saved(centroids["centroids"], *kinds, ids, probes, settings.built)
 
 
 def _whole(arrays: Mapping[str, Array], name: str, path: Path) -> NDArray[np.int64]:

@@ -65,7 +65,8 @@ class LanceBackend(MemoryBackend):
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
-        self._searches, self._looked = 0, 0.0
+        self._searches = 0
+        self._looked = 0.0
 
     def add(self, entries: Sequence[Entry], vectors: F32, hubness: F32) -> list[str]:
         """Add what is not there yet; durable when it returns."""
@@ -145,23 +146,22 @@ class LanceBackend(MemoryBackend):
         """Keep other threads and processes from writing; what is read in it is up to date."""
         return self._alone()
 
-    def optimize(self) -> float | None:
+    def optimize(self) -> None:
         """Compact, drop older versions, copy a small store for readers, index a large one."""
         with self._alone():
             self._purge(tables.ITEMS)
             self._purge(tables.FILES)
             self._keep_copy()
-            tables.give_back()
             if len(self._rows) < LEAST or not available():
                 (self.folder / _INDEX).unlink(missing_ok=True)
                 self._rows = self._rows.indexed(None)
-                return None
-            rows, index = self._rows, self._open_index().index
-            if index is None or index.outgrown(len(rows)):
-                index = _KIND.build(self.views, rows.x, rows.hubness, rows.codes)
-                self._rows = rows.indexed(index)
-            index.save(self.folder / _INDEX, rows.ids())
-            return index.recall
+                return
+            rows = self._open_index()
+            if rows.index is None or rows.index.outgrown(len(rows)):
+                built = _KIND.build(self.views, rows.x, rows.hubness, rows.codes)
+                self._rows = rows = rows.indexed(built)
+            assert rows.index is not None
+            rows.index.save(self.folder / _INDEX, rows.ids())
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for tables that cannot be opened; ``deep`` checks every row against its checksum.

@@ -120,9 +120,8 @@ class MemoryBackend:
         """Keep other threads out."""
         return self._lock
 
-    def optimize(self) -> float | None:
+    def optimize(self) -> None:
         """Nothing to do in memory."""
-        return None
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Memory is sound."""

@@ -36,11 +36,6 @@ def arrow() -> ModuleType:
     return require("pyarrow", extra="store", purpose="a store on disk")
 
 
-def give_back() -> None:
-    """Give memory back that pyarrow keeps for later: as much as the largest table that was read."""
-    arrow().default_memory_pool().release_unused()
-
-
 def schemas(dim: int, columns: int) -> dict[str, pa.Schema]:
     """Schema of each table by name."""
     pa = arrow()

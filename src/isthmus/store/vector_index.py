@@ -71,11 +71,6 @@ class VectorIndex(Protocol):
         """Rows of the store that it knows of."""
         ...
 
-    @property
-    def recall(self) -> float:
-        """Share of the exact best ten that it was seen to find, at least, when it was made."""
-        ...
-
     def catch_up(self, x: F32, hubness: F32, codes: NDArray[np.int8]) -> Self:
         """With rows that came since, in a store that only grew; arguments as :meth:`build`."""
         ...

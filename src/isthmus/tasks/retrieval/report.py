@@ -26,8 +26,6 @@ class IndexReport:
         dropped: Ids whose content was replaced in its only file.
         failures: Files that could not be used, those of earlier runs included.
         seconds: How long it took.
-        recall: Share of the exact best ten that searches find, at least, where the store has an
-            index; None where every search is exact.
     """
 
     added: list[str] = field(default_factory=list)
@@ -39,7 +37,6 @@ class IndexReport:
     dropped: list[str] = field(default_factory=list)
     failures: list[FileFailure] = field(default_factory=list)
     seconds: float = 0.0
-    recall: float | None = None
 
     @property
     def seen_nothing(self) -> bool:
@@ -76,7 +73,6 @@ class IndexReport:
             "broken": [failure.to_json() for failure in self.broken],
             "unsupported": [failure.to_json() for failure in self.unsupported],
             "seconds": round(self.seconds, 2),
-            "search_recall_at_10": self.recall if self.recall is None else round(self.recall, 4),
         }
 
 

@@ -207,7 +207,7 @@ class Store:
         report = index(self.space, self.backend, todo, views=names, progress=progress)
         if report.added or report.gone or report.dropped or report.moved:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
-            report.recall = self.backend.optimize()
+            self.backend.optimize()
         return report
 
     def search(
