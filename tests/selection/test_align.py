@@ -340,7 +340,7 @@ def test_groups_without_signal_are_named_first() -> None:
     kinds = {m: 3 * rng.normal(size=(5, 20)) for m in ("image", "text")}
     vectors = {m: kinds[m][group] + 0.4 * rng.normal(size=(60, 20)) for m in kinds}
     pairs = PairedVectors(vectors, groups=[f"kind {g}" for g in group])
-    said = r"your 5 groups \(kind 0, kind 1, kind 2, …\) were held out whole.* add --no-groups"
+    said = r"your 5 groups \(kind 0, kind 1, kind 2, …\) were held out whole.* add by_group=False"
     with pytest.raises(NoSignalError, match=said):
         align(pairs)
     plain = align(pairs, by_group=False).report.estimate

@@ -256,11 +256,8 @@ def test_a_search_is_saved_and_found_again(browser: Any, address: str) -> None:
         search(page, "something else")
         page.click("#open-saved")
         with settled(page):
-            page.click(".saved-list .name")
+            page.click('.saved-list .name:has-text("圆")')  # other tests save theirs
         assert page.input_value("#q") == "small blue circle"
-        page.click("#open-saved")
-        page.click(".saved-list .plain")
-        page.wait_for_selector(".saved-list .quiet")
 
 
 def test_keys_alone_are_enough(browser: Any, address: str) -> None:
