@@ -28,28 +28,11 @@ from PIL import Image, ImageDraw
 
 from _machine import spread, write
 from _needs import STARTER, need
-from _turns import indexings, mixed, searches
+from _turns import WORDS, indexings, mixed, searches
 
 SEED, REPETITIONS = 0, 5
 PERIOD = 0.25
 """Seconds between two looks at memory."""
-WORDS = [
-    "red",
-    "green",
-    "blue",
-    "small",
-    "large",
-    "old",
-    "new",
-    "boat",
-    "tree",
-    "house",
-    "cat",
-    "dog",
-    "sea",
-    "night",
-    "song",
-]
 
 
 def draw(folder: Path, n: int) -> None:

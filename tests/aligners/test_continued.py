@@ -46,7 +46,7 @@ def test_without_a_weight_it_is_the_known_space(known: Known) -> None:
 
 def test_moments_are_mapped_as_rows_are(known: Known) -> None:
     own = rows(20, 1)
-    mapped = Moments.of(own).mapped(known.maps())
+    mapped = Moments.of(own).mapped(known.maps)
     there = Moments.of(coordinates(known, own))
     for m in VIEWS:
         np.testing.assert_allclose(mapped.mean(m), there.mean(m), atol=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class Known:
     bank: Mapping[str, F32]
     fingerprint: str
 
+    @cached_property
     def maps(self) -> dict[str, tuple[F64, F64]]:
         """What turns native vectors into coordinates of the space, before they get unit length."""
         return {
@@ -98,7 +100,7 @@ class Continued(MomentsAligner):
             raise InputError(f"the known space joins {joined}, but not {unknown[0]}")
         if self.weight is None:
             return {m: self.known.heads[m] for m in moments.views}
-        maps = {m: self.known.maps()[m] for m in moments.views}
+        maps = self.known.maps
         whole = moments.memo(
             ("continued", self.known.fingerprint, self.weight), lambda: self._sum(moments, maps)
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.audit.fit import Share
-from isthmus.audit.heldout import Joint, cutoff, scored, side_by_side
+from isthmus.audit.heldout import Joint, cutoff, scored
 from isthmus.core.contracts import Progress
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
@@ -17,6 +17,7 @@ from isthmus.core.rows import thin
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.folds import MAX_HELD
+from isthmus.selection.parallel import side_by_side
 
 DEALS = 3
 MORE = 100
@@ -124,7 +125,9 @@ def learning_curve(
         return curve_of_fold(joint, order, thin(held, MAX_HELD), sizes, cutoff(gallery))
 
     values = np.stack(
-        side_by_side(measure, splits, progress, f"learning curve {joint.a}–{joint.b}")
+        side_by_side(
+            measure, splits, progress=progress, phase=f"learning curve {joint.a}–{joint.b}"
+        )
     )
     return drawn_out(
         joint.a,

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.audit.encoded import EncodedViews
-from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds, side_by_side
+from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32, F64, Array, l2_normalize
 from isthmus.core.rows import thin
 from isthmus.metrics import mutual_knn
 from isthmus.selection.null import permutation_p
+from isthmus.selection.parallel import side_by_side
 from isthmus.space.evaluate import LEVEL
 
 MAX_ROWS = 1000
@@ -153,7 +154,7 @@ def encoder_fits(
         return replace(found, **likeness), by_fold, joint, folds if first else []
 
     jobs = list(product(encoded.encoders(a), encoded.encoders(b)))
-    done = side_by_side(measure, jobs, progress, f"fit {a} and {b}")
+    done = side_by_side(measure, jobs, progress=progress, phase=f"fit {a} and {b}")
     fits = _mark_ties([one for one, *_ in done], [by_fold for _, by_fold, *_ in done])
     return Fitted(fits, done[0][2], done[0][3])
 

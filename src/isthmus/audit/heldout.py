@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from isthmus.aligners import CCA
-from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.paired import PairedVectors
-from isthmus.encoders.base import usable_cores
 from isthmus.metrics import ranks
 from isthmus.moments import Moments
 from isthmus.pipeline.splits import fold_labels
@@ -30,9 +24,6 @@ DIRECTIONS = 256
 
 _NOTHING = 1e-10
 _LARGE_GALLERY = 50
-
-J = TypeVar("J")
-R = TypeVar("R")
 
 
 def cutoff(gallery: float) -> int:
@@ -152,24 +143,3 @@ def leading(x: F32, most: int = DIRECTIONS) -> tuple[F32, float]:
         raise DataError("all vectors are the same, so nothing can be aligned")
     ridge = RIDGE * total / float(values.sum()) * basis.shape[1] / x.shape[1]
     return (x @ basis).astype(np.float32), ridge
-
-
-def side_by_side(
-    work: Callable[[J], R], jobs: Sequence[J], progress: Progress | None, phase: str
-) -> list[R]:
-    """Results of ``work`` in the order of the jobs, one job a thread.
-
-    Problems of this size use one core better than several, so each thread gets a
-    single-threaded BLAS.
-    """
-    with threadpool_limits(1), ThreadPoolExecutor(usable_cores()) as pool:
-        running = [pool.submit(work, job) for job in jobs]
-        try:
-            for done, future in enumerate(as_completed(running), start=1):
-                future.result()
-                if progress is not None:
-                    progress(phase, done, len(running))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [future.result() for future in running]

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners import CCA
-from isthmus.audit.heldout import Joint, scored, side_by_side
+from isthmus.audit.heldout import Joint, scored
 from isthmus.core.contracts import Progress
 from isthmus.core.linalg import F32, F64
 from isthmus.core.rows import thin
 from isthmus.selection.folds import bank
+from isthmus.selection.parallel import side_by_side
 from isthmus.space.readout import score
 
 FALSE_SHARE = 0.1
@@ -198,7 +199,7 @@ def _held_out(
         )
         return _Part(aligner, banks, galleries)
 
-    return side_by_side(work, jobs, progress, f"mismatches {joint.a}–{joint.b}")
+    return side_by_side(work, jobs, progress=progress, phase=f"mismatches {joint.a}–{joint.b}")
 
 
 def _temperature(galleries: Sequence[tuple[NDArray[np.intp], F32]]) -> float:

@@ -15,7 +15,7 @@ import typer
 
 from isthmus.cli.usage import UsageError, sentence
 from isthmus.core.artifact import check_writable
-from isthmus.core.contracts import Progress
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, NoSignalError
 from isthmus.core.wording import speaking
 
@@ -182,7 +182,7 @@ def print_json(document: Mapping[str, Any]) -> None:
 def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
     """A progress callback: bars with an ETA on a terminal, one line a phase elsewhere."""
     if quiet or not sys.stderr.isatty():
-        yield _silent if quiet else _Lines()
+        yield untold if quiet else _Lines()
         return
     from rich.progress import (
         BarColumn,
@@ -265,10 +265,6 @@ class _Lines:
         if done >= total and phase not in self._told:
             self._told.add(phase)
             typer.echo(f"{phase}: {done} of {total}", err=True)
-
-
-def _silent(phase: str, done: int, total: int) -> None:
-    """Progress for nobody."""
 
 
 def _complain(kind: str, message: str) -> None:

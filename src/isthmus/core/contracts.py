@@ -11,6 +11,10 @@ Progress = Callable[[str, int, int], None]
 """Called with a phase, what is done and the total: ``progress("encode image", 32, 674)``."""
 
 
+def untold(phase: str, done: int, total: int) -> None:
+    """Progress where nobody wants to be told."""
+
+
 @runtime_checkable
 class Encoder(Protocol):
     """A frozen model: decoded items in, native vectors out.

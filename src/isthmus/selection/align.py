@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.paired import PairedVectors
 from isthmus.core.validate import check_kind
@@ -92,9 +91,9 @@ def align(
         readout=readout, nested=nested, seed=seed, budget=budget, sources=tuple(others)
     )
     remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
-    parts = (ready, choices, others, asked, progress)
-    made = partial(_made, *parts, absent=absent if aligner == "auto" else None)
-    space = remembered.load() or remembered.keep(made())
+    space = remembered.load() or remembered.keep(
+        _made(ready, choices, others, asked, progress, absent if aligner == "auto" else None)
+    )
     for view in space.views:
         space.attach(ready.encoders[view], view)
     return space
@@ -143,7 +142,6 @@ def _made(
     others: Mapping[str, Moments],
     asked: Settings,
     progress: Progress | None,
-    *,
     absent: str | None,
 ) -> Space:
     """Choose, estimate, refuse or fit.
@@ -168,7 +166,7 @@ def _made(
     if absent:
         chosen.not_tried[STARTER] = absent
     facts = data_facts(ready, pairs)
-    tell = progress or _nobody
+    tell = progress or untold
     found = estimate(pairs, chosen, asked.seed, clock, tell) if chosen.outer else None
     if found is not None:
         plain = None if clock.left <= 0 else ungrouped(pairs, chosen, links, asked.seed)
@@ -185,10 +183,6 @@ class _Parts:
     asked: Settings
     estimate: Estimate | None
     progress: Progress
-
-
-def _nobody(phase: str, done: int, total: int) -> None:
-    """Where no progress is wanted."""
 
 
 def _fitted(

@@ -37,8 +37,7 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
         >>> difference(np.array([0.5, 0.7]), np.array([0.4, 0.6]), 0.25).mean.__round__(3)
         0.1
     """
-    gaps = ours - theirs
-    gaps = gaps[~np.isnan(gaps)]
+    gaps = _gaps(ours, theirs)
     if not len(gaps):
         return None
     mean = float(gaps.mean())
@@ -48,6 +47,12 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
 
     width = float(stdtrit(len(gaps) - 1, (1 + COVERAGE) / 2)) * _standard_error(gaps, held)
     return Difference(mean, mean - width, mean + width, len(gaps))
+
+
+def _gaps(ours: F64, theirs: F64) -> F64:
+    """Differences on the splits that both ran on."""
+    gaps = ours - theirs
+    return gaps[~np.isnan(gaps)]
 
 
 def _standard_error(gaps: F64, held: float) -> float:
@@ -75,12 +80,10 @@ def preferred(trials: Sequence[Trial], favourite: Candidate, held: float) -> Can
         return trials[0].candidate
     best, lead = favourite, 0.0
     for trial in complete:
-        gaps = trial.scores - ours
-        gaps = gaps[~np.isnan(gaps)]
-        if len(gaps) < 2:
-            sure = float(gaps.mean()) if len(gaps) else 0.0
-        else:
-            sure = float(gaps.mean()) - EVIDENCE * _standard_error(gaps, held)
+        gaps = _gaps(trial.scores, ours)
+        sure = float(gaps.mean()) if len(gaps) else 0.0
+        if len(gaps) > 1:
+            sure -= EVIDENCE * _standard_error(gaps, held)
         if sure > lead:
             best, lead = trial.candidate, sure
     return best

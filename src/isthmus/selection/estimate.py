@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +67,11 @@ def estimate(
 
     def measured(place: int) -> _Figures:
         null = place == 0 or (place < _NULL_FOLDS and clock.left > 0)
-        found = _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
-        with telling:
-            done.append(place)
-            progress("measure on held-out pairs", len(done), len(usable))
-        return found
+        return _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
 
-    done: list[int] = []
-    telling = Lock()
-    folds = side_by_side(measured, range(len(usable)))
+    folds = side_by_side(
+        measured, range(len(usable)), progress=progress, phase="measure on held-out pairs"
+    )
     shuffles = [fold.shuffled for fold in folds if fold.shuffled is not None]
     randoms = [fold.random for fold in folds if fold.random is not None]
     return Estimate(

@@ -118,6 +118,11 @@ class Database:
             return tables.schemas(self._dim, self._columns)[name].empty_table()
         return _patiently(lambda: self._rows(name, start))
 
+    def newest(self, name: str) -> tuple[pa.Table, str]:
+        """All rows of a table and the revision that they are of; only under the lock."""
+        rows = self.read(name)
+        return rows, self.revision(name, self.version(name))
+
     def restored(self) -> str:
         """Make a folder of tables where it was lost; says so if it was."""
         if self.root.is_dir():

@@ -301,9 +301,8 @@ class LanceBackend(MemoryBackend):
 
     def _keep_copy(self) -> None:
         """Leave the rows where a reader finds them without LanceDB."""
-        rows, version = self._database.read(tables.ITEMS), self._database.version(tables.ITEMS)
-        revision = self._database.revision(tables.ITEMS, version)
-        self._commit(lambda: self._copy.write(rows, revision))
+        items = self._database.newest(tables.ITEMS)
+        self._commit(lambda: self._copy.write(*items))
 
     def _commit(self, action: Callable[[], object]) -> None:
         """Do it and flush it; a failure leaves what was there readable."""
@@ -368,10 +367,10 @@ class LanceBackend(MemoryBackend):
 
     def _check_copy(self, *, repair: bool) -> list[Damage]:
         """A copy that readers must not see; a repair makes one anew, whatever there is."""
-        rows, version = self._database.read(tables.ITEMS), self._database.version(tables.ITEMS)
-        found = self._copy.check(rows, self._database.revision(tables.ITEMS, version))
+        items = self._database.newest(tables.ITEMS)
+        found = self._copy.check(*items)
         if repair:
-            self._keep_copy()
+            self._commit(lambda: self._copy.write(*items))
             found = [replace(each, repaired="made anew") for each in found]
         return found
 

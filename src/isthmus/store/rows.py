@@ -116,17 +116,21 @@ class Rows:
         with self._lock:
             mask = self._masks.get(key)
         if mask is None or len(mask) < n:
-            start = 0 if mask is None else len(mask)
-            rest = np.ones(n - start, dtype=bool)
-            if view is not None:
-                rest = self.codes(n)[start:] == self.views.index(view)
-            if where is not None:
-                new = islice(self.entries, start, n)
-                rest = rest & np.fromiter(map(where.matches, new), bool, n - start)
+            rest = self._passing(0 if mask is None else len(mask), n, view, where)
             mask = rest if mask is None else np.concatenate([mask, rest])
             with self._lock:
                 self._masks[key] = mask
         return mask[:n]
+
+    def _passing(self, start: int, n: int, view: str | None, where: Filter | None) -> Mask:
+        """Rows from ``start`` on. A filter looks at a row once, whatever views are asked for."""
+        if view is None:
+            assert where is not None
+            new = islice(self.entries, start, n)
+            return np.fromiter(map(where.matches, new), bool, n - start)
+        own: Mask = self.codes(n)[start:] == self.views.index(view)
+        passing = self.mask(n, None, where)
+        return own if passing is None else own & passing[start:]
 
     def match(self, n: int, words: str) -> tuple[NDArray[np.intp], F64]:
         """Of the first ``n`` rows those that hold words, best first, and how much of them."""

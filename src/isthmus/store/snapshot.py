@@ -110,10 +110,11 @@ class Snapshot:
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
         """How many entries of each view of the space, and of others."""
-        if where is not None:
-            return Counter(entry.view for entry in self.entries(where))
+        mask = self._rows.mask(self._n, None, where)
+        if mask is not None:
+            return self._counted(np.flatnonzero(mask))
         if self._counts is None:
-            self._counts = self._counted()
+            self._counts = self._counted(np.arange(self._n))
         return dict(self._counts)
 
     def search(
@@ -228,9 +229,10 @@ class Snapshot:
         passing = None if where is None else self._rows.mask(self._n, view, where)
         return self.index.find(query, k, view, passing, correction)
 
-    def _counted(self) -> dict[str, int]:
-        codes = self.codes
+    def _counted(self, rows: NDArray[np.intp]) -> dict[str, int]:
+        """How many of some rows are of each view."""
+        codes = self.codes[rows]
         counts = np.bincount(codes + 1, minlength=len(self.views) + 1).tolist()
         known = dict(zip(self.views, counts[1:], strict=True))
-        others = Counter(self._rows.entries[row].view for row in np.flatnonzero(codes < 0).tolist())
+        others = Counter(self._rows.entries[row].view for row in rows[codes < 0].tolist())
         return {name: number for name, number in {**known, **others}.items() if number}

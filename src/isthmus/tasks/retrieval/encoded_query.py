@@ -105,14 +105,18 @@ class EncodedQuery:
         if own:
             rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
         hits = self.hits(rows, view)
-        among = self.sizes[view]
-        if options.filter is not None:
-            among = self.rows.count(options.filter).get(view, 0)
+        among = self._among.get(view, 0)
         lead = hits[0].prominence - hits[1].prominence if len(hits) > 1 else 0.0
         return [
             replace(hit, standing=Standing(rank, among, rank == 1 and lead >= CLEAR))
             for rank, hit in enumerate(hits[:k], 1)
         ]
+
+    @cached_property
+    def _among(self) -> Mapping[str, int]:
+        """Items of each view that the filter lets through."""
+        known = self.options.filter
+        return self.sizes if known is None else self.rows.count(known)
 
     def judged(self, entry: Entry, vector: F32) -> Hit:
         """One item as :meth:`nearest` would show it, wherever it stands.
@@ -177,10 +181,6 @@ class EncodedQuery:
             if direction.query == self.views[term]
         ]
         return bool(told) and all(told)
-
-    def answered(self, view: str, hits: Sequence[Hit]) -> bool:
-        """Whether some hit of a view passes for a match."""
-        return any(hit.passes for hit in hits if hit.view == view)
 
     def weak(self, view: str) -> list[Direction]:
         """Directions of this search in which even held-out partners are seldom found."""

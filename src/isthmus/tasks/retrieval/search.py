@@ -41,7 +41,7 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
         hits = encoded.nearest(view)
         uncalibrated += encoded.uncalibrated(view)
         weak += encoded.weak(view)
-        sure = sure or encoded.answered(view, hits[: options.k])
+        sure = sure or any(hit.passes for hit in hits[: options.k])
         ranked.append(hits)
     fused = merged([some[:FUSED] for some in ranked])
     if texts:
