@@ -58,7 +58,7 @@ def prepared(space: Space, noise: float, n: int = 60, fingerprint: str = "") -> 
 
 
 def test_it_wins_where_own_pairs_are_few(starter: Space) -> None:
-    choice = align(prepared(starter, NEW), nested=False).report.choice
+    choice = align(prepared(starter, NEW, n=30), nested=False).report.choice
     parts = (choice.chosen, *choice.chosen.members)
     assert {STARTER, STARTER_UPDATED} & {part.aligner for part in parts}
     score = {row.candidate: row.score for row in choice.tried if row.complete}

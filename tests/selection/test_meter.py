@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from threading import Event
 
 import pytest
+from tests.waiting import PATIENCE
 
 from isthmus.selection.meter import Meter
 from isthmus.selection.parallel import side_by_side
@@ -104,11 +107,19 @@ def test_a_failure_tells_the_others_to_stop(monkeypatch: pytest.MonkeyPatch) -> 
     assert stop.is_set() and ended.wait(60)
 
 
+PIECES = """
+from threading import current_thread, main_thread
+from threadpoolctl import threadpool_info
+from isthmus.selection.parallel import side_by_side
+
+def threads(_):
+    assert current_thread() is not main_thread()
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+assert side_by_side(threads, range(4)) == [{1}] * 4
+"""
+
+
 def test_every_piece_has_one_thread_of_blas() -> None:
-    from threadpoolctl import threadpool_info
-
-    def threads(_: int) -> set[int]:
-        assert threading.current_thread() is not threading.main_thread()
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-    assert all(found == {1} for found in side_by_side(threads, range(4)))
+    """In a process of its own: threadpoolctl lets only the first thread that asked set limits."""
+    subprocess.run([sys.executable, "-c", PIECES], check=True, timeout=PATIENCE)

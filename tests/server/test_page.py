@@ -308,8 +308,7 @@ def test_twenty_hostile_names_are_only_names(browser: Any, address: str) -> None
         page.mouse.move(640, 500, steps=20)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_it_fits_and_can_be_used_by_all(
     browser: Any, address: str, width: int, scheme: str
 ) -> None:

@@ -23,7 +23,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.store import FileRecord, open_backend
 from isthmus.store.lance import LanceBackend
 
-KILLS = int(os.environ.get("ISTHMUS_KILLS", "5"))
+KILLS = int(os.environ.get("ISTHMUS_KILLS", "3"))
 WRITER = """
 import sys
 from pathlib import Path
@@ -81,14 +81,14 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_row(tmp_path: Path) -> None:
 
 
 def test_four_writers_of_the_same_rows_make_each_once(tmp_path: Path) -> None:
-    children = [writer(tmp_path / "s", 0, 208) for _ in range(4)]
+    children = [writer(tmp_path / "s", 0, 112) for _ in range(4)]
     for child in children:
         child.communicate(timeout=PATIENCE)
         assert child.returncode == 0
     store = opened(tmp_path / "s")
     counts = Counter(entry.id for entry in store.entries())
-    assert counts == {f"id{i}": 1 for i in range(208)}
-    assert len(store.files()) == 208 and store.check(deep=True) == []
+    assert counts == {f"id{i}": 1 for i in range(112)}
+    assert len(store.files()) == 112 and store.check(deep=True) == []
 
 
 def test_a_reader_sees_what_another_process_wrote(tmp_path: Path) -> None:
