@@ -15,7 +15,13 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.pipeline import Prepared
 from isthmus.selection import align
-from isthmus.selection.candidates import STARTER, STARTER_UPDATED, Candidate, candidates
+from isthmus.selection.candidates import (
+    STARTER,
+    STARTER_UPDATED,
+    Candidate,
+    candidates,
+    continued,
+)
 from isthmus.selection.known import known_of
 from isthmus.space import Space
 
@@ -64,7 +70,9 @@ def test_it_wins_where_own_pairs_are_few(starter: Space, monkeypatch: pytest.Mon
         assert aligner == "auto"
         return candidates("kernel-cca", **options)
 
-    monkeypatch.setattr(sys.modules[align.__module__], "candidates", few)  # quicker than all
+    race = sys.modules[align.__module__]
+    monkeypatch.setattr(race, "candidates", few)  # quicker than all
+    monkeypatch.setattr(race, "continued", lambda known: continued(known)[:3])
     choice = align(prepared(starter, NEW, n=30), nested=False).report.choice
     parts = (choice.chosen, *choice.chosen.members)
     assert {STARTER, STARTER_UPDATED} & {part.aligner for part in parts}
