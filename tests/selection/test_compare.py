@@ -7,7 +7,7 @@ from isthmus.aligners.checks import planted
 from isthmus.core.paired import PairedVectors
 from isthmus.selection import align
 from isthmus.selection.candidates import Candidate
-from isthmus.selection.compare import difference, family, preferred, rivals, standings
+from isthmus.selection.compare import EVIDENCE, difference, family, preferred, rivals, standings
 from isthmus.selection.race import Trial
 
 CCA = Candidate("cca", {"ridge": 1.0, "power": 2.0})
@@ -75,7 +75,7 @@ def test_the_favourite_stays_unless_another_is_surely_better() -> None:
     base = np.array([0.5, 0.4, 0.6, 0.5])
     favourite = Trial(CCA, base, 4)
     signs = np.array([1.0, -1.0, 1.0, -1.0])  # standard deviation √(4/3)
-    edge = 0.05 / (np.sqrt(4 / 3) * np.sqrt(0.5))
+    edge = 0.05 / (EVIDENCE * np.sqrt(4 / 3) * np.sqrt(0.5))
     for factor, kept in ((0.99, RIDGE), (1.01, CCA)):
         lucky = Trial(RIDGE, base + 0.05 + factor * edge * signs, 4)
         assert preferred([lucky, favourite], CCA, 0.25) == kept
