@@ -84,7 +84,8 @@ def test_an_uploaded_picture_and_sound(client: TestClient, place: Place) -> None
     both = [{"upload": sound.json()["upload"]}, {"text": "red"}]
     assert len(find(client, terms=both, k=7)["hits"]) == 7
     made = client.post(
-        "/api/explain", json={"term": {"upload": upload["upload"]}, "item": found["hits"][0]["id"]}
+        "/api/explain",
+        json={"terms": [{"upload": upload["upload"]}], "item": found["hits"][0]["id"]},
     ).json()
     assert made["score"] == pytest.approx(1.0, abs=1e-3)
 
@@ -138,7 +139,7 @@ def test_uploads_unused_for_longest_make_room(
 
 def test_an_explanation_sums_to_the_score(client: TestClient) -> None:
     hit = find(client, query="a large green triangle", k=1, views=["image"])["hits"][0]
-    body = {"term": {"text": "a large green triangle"}, "item": hit["id"]}
+    body = {"query": "a large green triangle", "item": hit["id"]}
     made = client.post("/api/explain", json=body).json()
     for side in ("query", "item"):
         total = made[side]["baseline"] + sum(part["value"] for part in made[side]["parts"])

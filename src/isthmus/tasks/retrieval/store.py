@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError, InputError, MediaError
+from isthmus.core.errors import FingerprintError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
+from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
 from isthmus.store import (
     Backend,
@@ -28,10 +29,9 @@ from isthmus.store import (
     content_id,
     open_backend,
 )
-from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, query_given
+from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
 
@@ -212,15 +212,15 @@ class Store:
 
     def search(
         self,
-        query: str | Path | MediaItem | Query | Image,
+        query: str | Path | MediaItem | Prompt | Image,
         options: SearchOptions | None = None,
         **changes: object,
     ) -> Results:
         """Find items by anything.
 
         Args:
-            query: As typed, see :meth:`Query.parse`; a path; a picture of Pillow; an item; or a
-                query made before.
+            query: As typed, see :meth:`Prompt.parse`; a path; a picture of Pillow; an item; or a
+                :class:`isthmus.Prompt`.
             options: How to search.
             **changes: Fields of :class:`SearchOptions`, which count instead of those of
                 ``options``: ``k=5, views="image", where="size>1MB"``.
@@ -232,7 +232,7 @@ class Store:
             InputError: If the query, an option or a view cannot be used.
         """
         chosen = SearchOptions.of(options, **changes)
-        return search(self.space, self.backend, query_given(query, self.space.views), chosen)
+        return search(self.space, self.backend, prompt_given(query, self.space.views), chosen)
 
     def forget(
         self,
@@ -296,60 +296,64 @@ class Store:
 
     def explain(
         self,
-        query: str | Path | MediaItem | Query | Image,
+        query: str | Path | MediaItem | Prompt | Image,
         item: str | Path | MediaItem,
         *,
-        asked_as: str | None = None,
+        asked_as: str | Sequence[str] = (),
         item_view: str | None = None,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Explanation:
-        """Why an item scores as it does for a query of one term, among those of the store.
+        """Why an item scores as it does for a prompt, among those of the store.
+
+        The accounts are of the first part that is looked for; the shares are of all.
 
         Args:
             query: As in :meth:`search`.
             item: Id of an item of the store; or a path or an item, which need not be in it.
-            asked_as: View of the query; needed where several views read its modality.
+            asked_as: Views of the prompt; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
             progress: Told as parts are weighed; what it raises ends the explanation.
 
         Raises:
-            InputError: If the query has several terms, or one of the two cannot be used.
+            InputError: If one of the two cannot be used, or no part is an item.
         """
         from isthmus.tasks.retrieval.encoded_query import judging
-        from isthmus.tasks.retrieval.explain import explain
+        from isthmus.tasks.retrieval.explain import explain, explained
 
-        terms = query_given(query, self.space.views).terms
-        if len(terms) > 1:
-            raise InputError("only one term can be explained at a time; explain each on its own")
-        asked, query_view = self._side(
-            terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
-        )
+        prompt = prompt_given(query, self.space.views)
+        term = explained(prompt)
+        among = several(asked_as, str)
+        asked, query_view = self._side(term.item or term.stored, term.view, ASK, among)
         found, view = self._side(item, item_view, ITEM)
-        term = replace(terms[0], view=None if terms[0].stored else query_view)
         own = self.get(item) if isinstance(item, str) else None
         entry = own or Entry(found.id, view, found.modality, found.source)
+        judge = judging(self.space, self.backend.snapshot(), prompt, entry, among)
         return explain(
             self.space,
             asked,
             query_view,
             found,
             view,
-            judge=judging(self.space, self.backend.snapshot(), term, entry),
+            judge=judge,
             seed=seed,
             progress=progress,
         )
 
     def _side(
-        self, thing: str | Path | MediaItem, view: str | None, way_out: WayOut
+        self,
+        thing: str | Path | MediaItem,
+        view: str | None,
+        way_out: WayOut,
+        among: Sequence[str] = (),
     ) -> tuple[MediaItem, str]:
         """An item, by its id where it is of the store, with its view."""
         if isinstance(thing, Path):
             thing = item_from_path(thing.expanduser())
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
-        return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
+        return thing, view_meant(self.space, thing.modality, among, named=view, way_out=way_out)
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``repair`` mends what can be mended.

@@ -1,4 +1,4 @@
-"""Queries as they are typed."""
+"""Prompts as they are typed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import MediaItem
 from isthmus.media.source import item_from_path
 from isthmus.media.text import clean
-from isthmus.tasks.retrieval.query import AVOID, Query, Term
-from isthmus.tasks.retrieval.typed import parts
+from isthmus.prompts.prompt import Prompt
+from isthmus.prompts.term import AVOID, Term
+from isthmus.prompts.typed import parts
 
 
 @pytest.mark.parametrize(
@@ -42,14 +43,14 @@ from isthmus.tasks.retrieval.typed import parts
     ],
 )
 def test_parts_and_weights(typed: str, terms: list[tuple[str, float]]) -> None:
-    found = Query.parse(typed).terms
+    found = Prompt.parse(typed).terms
     assert [(t.item.source, t.weight) for t in found if t.item is not None] == terms
 
 
 def test_files_and_stored_items(tmp_path: Path) -> None:
     picture = tmp_path / "一只 红袋鼠.png"
     Image.new("RGB", (8, 8), "red").save(picture)
-    first, second, third = Query.parse(f"{picture} + id:abc123 - dark").terms
+    first, second, third = Prompt.parse(f"{picture} + id:abc123 - dark").terms
     assert first.item is not None and first.item.modality == "image"
     assert (second.item, second.stored) == (None, "abc123")
     assert third.weight == AVOID
@@ -72,20 +73,20 @@ def test_files_and_stored_items(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_searched(typed: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        Query.parse(typed)
+        Prompt.parse(typed)
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.png"
     empty.touch()
     with pytest.raises(InputError, match=r"empty\.png: has zero bytes"):
-        Query.parse(str(empty))
+        Prompt.parse(str(empty))
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        query = Query.parse(text)
+        query = Prompt.parse(text)
     except IsthmusError:
         return
     assert any(term.weight > 0 for term in query.terms)
@@ -128,45 +129,47 @@ def test_a_query_prints_in_the_form_in_which_it_is_parsed(
     made = data.draw(st.lists(terms(files), min_size=1, max_size=4))
     if max(term.weight for term in made) < 1e-3:
         with pytest.raises(InputError):
-            Query(made)
+            Prompt(made)
         return
-    query = Query(made)
-    assert Query.parse(str(query), views=NAMES) == query
+    query = Prompt(made)
+    assert Prompt.parse(str(query), views=NAMES) == query
 
 
 @given(st.text(st.sampled_from(list('ab+-*|:"“” \n.25')) | st.characters(), max_size=40))
 def test_whatever_is_typed_prints_as_what_was_read(text: str) -> None:
     try:
-        query = Query.parse(text, files=False, views=NAMES)
+        query = Prompt.parse(text, files=False, views=NAMES)
     except InputError:
         return
-    assert Query.parse(str(query), files=False, views=NAMES) == query
+    assert Prompt.parse(str(query), files=False, views=NAMES) == query
 
 
 def test_ids_are_printed_whole() -> None:
     name = "0123456789abcdef0123456789abcdef~photo%20a"
-    assert str(Query.parse(f"id:{name} - dark")) == f'id:"{name}" - "dark"'
+    assert str(Prompt.parse(f"id:{name} - dark")) == f'id:"{name}" - "dark"'
 
 
 def test_queries_are_equal_by_what_they_look_for(files: tuple[Path, ...]) -> None:
-    assert Query.parse("cat + 2*dog") == Query.parse('"cat" + 2.0*"dog"')
-    assert Query.parse("cat") != Query.parse("2*cat") and Query.parse("cat") != Query.parse("dog")
-    assert Query.text("cat", view="question") != Query.text("cat")
-    assert hash(Query.file(files[0])) == hash(Query.file(str(files[0])))
-    assert Query.file(files[0]) != Query.file(files[1])
+    assert Prompt.parse("cat + 2*dog") == Prompt.parse('"cat" + 2.0*"dog"')
+    assert Prompt.parse("cat") != Prompt.parse("2*cat") and Prompt.parse("cat") != Prompt.parse(
+        "dog"
+    )
+    assert Prompt.text("cat", view="question") != Prompt.text("cat")
+    assert hash(Prompt.file(files[0])) == hash(Prompt.file(str(files[0])))
+    assert Prompt.file(files[0]) != Prompt.file(files[1])
 
 
 def test_a_part_may_name_its_view(files: tuple[Path, ...]) -> None:
     typed = f'question:"how many" - "a→b":file:{files[0]}'
-    first, second = Query.parse(typed, views=NAMES).terms
+    first, second = Prompt.parse(typed, views=NAMES).terms
     assert (first.view, first.item and first.item.captions) == ("question", ("how many",))
     assert (second.view, second.weight) == ("a→b", AVOID)
     assert second.item is not None and second.item.modality == "image"
-    (words,) = Query.parse('question:how many - "question":x', files=False, views=NAMES).terms[:1]
+    (words,) = Prompt.parse('question:how many - "question":x', files=False, views=NAMES).terms[:1]
     assert words.view is None and words.item is not None
     assert words.item.captions == ("question:how many",)
-    assert Query.parse('id:"x"', views=NAMES).terms[0].stored == "x"
-    assert Query.parse('"id":"x"', views=NAMES).terms[0].view == "id"
+    assert Prompt.parse('id:"x"', views=NAMES).terms[0].stored == "x"
+    assert Prompt.parse('"id":"x"', views=NAMES).terms[0].view == "id"
 
 
 @pytest.mark.parametrize(
@@ -201,20 +204,20 @@ def test_four_times_the_text_takes_about_four_times_the_steps(typed: str) -> Non
 
 def test_bytes_of_the_shell_are_letters_again() -> None:
     typed = "猫".encode().decode("ascii", "surrogateescape")
-    assert str(Query.parse(typed)) == '"猫"'
-    assert str(Query.parse("a\ud800b")) == '"ab"'
+    assert str(Prompt.parse(typed)) == '"猫"'
+    assert str(Prompt.parse("a\ud800b")) == '"ab"'
 
 
 @pytest.mark.parametrize("name", ["a\ud800", "a\0b", "~nobody-of-that-name/a", "x" * 5000])
 def test_what_cannot_be_a_file_is_refused(name: str) -> None:
     with pytest.raises(InputError):
-        Query.parse(f'file:"{name}"')
+        Prompt.parse(f'file:"{name}"')
     with pytest.raises(InputError):
-        Query.file(name)
+        Prompt.file(name)
 
 
 def test_parts_and_wordings_are_counted() -> None:
-    assert len(Query.parse(" + ".join(["a"] * 64)).terms) == 64
+    assert len(Prompt.parse(" + ".join(["a"] * 64)).terms) == 64
     for text in (" + ".join(["a"] * 65), "|".join(['"a"'] * 65)):
         with pytest.raises(InputError, match=r"has 64 (parts|wordings) at most"):
-            Query.parse(text)
+            Prompt.parse(text)
