@@ -227,7 +227,7 @@ def test_what_cannot_be_explained_says_why(space: Space, media: Path) -> None:
     store = Store.in_memory(space)
     store.add(media / "图3.png")
     hit = store.search("a large green triangle", views="image").hits[0]
-    with pytest.raises(InputError, match="no prompt is saved as @ink"):
+    with pytest.raises(InputError, match="looks for saved prompts only"):
         store.explain("@ink", hit.id)
     with pytest.raises(InputError, match="holds no item"):
         store.explain("a triangle", "nothing")

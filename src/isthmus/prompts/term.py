@@ -115,15 +115,16 @@ class Term:
         Raises:
             InputError: If it cannot be avoided, because it is avoided or guides already.
         """
-        if self.part not in ("content", part):
+        own = self.part if part == "content" else part
+        if self.part not in ("content", own):
             raise InputError(f"{self} cannot be a part of {part}, because it says {self.part}")
         if avoided and (self.weight < 0 or self.guides):
             raise InputError(f"{self} cannot be avoided; give avoid plain things")
         usual = self.weight == usual_weight(self.part, avoided=self.weight < 0)
         weight = -self.weight if avoided else self.weight
         if usual:
-            weight = usual_weight(part, avoided=weight < 0)
-        return replace(self, part=part, weight=weight)
+            weight = usual_weight(own, avoided=weight < 0)
+        return replace(self, part=own, weight=weight)
 
     @property
     def _key(self) -> tuple[object, ...]:
