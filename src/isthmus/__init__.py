@@ -19,7 +19,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import SearchOptions, Store
+    from isthmus.tasks import SearchOptions, Store, learn_prompt
 
 __all__ = [
     "CCA",
@@ -39,6 +39,7 @@ __all__ = [
     "Store",
     "align",
     "evaluate",
+    "learn_prompt",
     "load_dataset",
     "load_encoder",
 ]
@@ -61,6 +62,7 @@ _HOMES = {
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",
     "evaluate": "isthmus.space",
+    "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
 }

@@ -8,7 +8,7 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.prompts.guide import Guide, subspace
-    from isthmus.prompts.learned import LearnedPrompt, learn_prompt
+    from isthmus.prompts.learned import LearnedPrompt
     from isthmus.prompts.options import PromptParts
     from isthmus.prompts.prompt import Prompt
     from isthmus.prompts.term import Term
@@ -19,7 +19,6 @@ __all__ = [
     "Prompt",
     "PromptParts",
     "Term",
-    "learn_prompt",
     "subspace",
 ]
 
@@ -31,7 +30,6 @@ __getattr__ = lazy_names(
         "Prompt": "isthmus.prompts.prompt",
         "PromptParts": "isthmus.prompts.options",
         "Term": "isthmus.prompts.term",
-        "learn_prompt": "isthmus.prompts.learned",
         "subspace": "isthmus.prompts.guide",
     },
 )

@@ -60,50 +60,52 @@ class LearnedPrompt:
         """Whether it says how to compare, and not what to look for."""
         return self.part in GUIDES
 
+    @classmethod
+    def learn(
+        cls,
+        examples: F32,
+        view: str,
+        *,
+        part: PartName = "style",
+        typical: F32,
+        background: F32 | None = None,
+    ) -> LearnedPrompt:
+        """A prompt that says "like these".
 
-def learn_prompt(
-    examples: F32,
-    view: str,
-    *,
-    part: PartName = "style",
-    typical: F32,
-    background: F32 | None = None,
-) -> LearnedPrompt:
-    """A prompt that says "like these".
+        For what is looked for it is ``l2(mean(examples) − mean(background))``; without a background
+        ``l2(mean(examples))``, the prototype of Snell, Swersky & Zemel, "Prototypical networks for
+        few-shot learning", 2017. For what guides it is the subspace of the examples,
+        :func:`isthmus.prompts.guide.subspace`.
 
-    For what is looked for it is ``l2(mean(examples) − mean(background))``; without a background
-    ``l2(mean(examples))``, the prototype of Snell, Swersky & Zemel, "Prototypical networks for
-    few-shot learning", 2017. For what guides it is the subspace of the examples,
-    :func:`isthmus.prompts.guide.subspace`.
+        Args:
+            examples: ``(n, dim)`` unit vectors of the space.
+            view: Theirs.
+            part: What the prompt says.
+            typical: ``(dim,)``, the mean of training items of the view.
+            background: ``(m, dim)`` unit vectors of things of the view that are not meant.
 
-    Args:
-        examples: ``(n, dim)`` unit vectors of the space.
-        view: Theirs.
-        part: What the prompt says.
-        typical: ``(dim,)``, the mean of training items of the view.
-        background: ``(m, dim)`` unit vectors of things of the view that are not meant.
+        Raises:
+            InputError: If the examples are no different from the background, or cannot guide.
 
-    Raises:
-        InputError: If the examples are no different from the background, or cannot guide.
-
-    Example:
-        >>> rows = np.eye(2, dtype=np.float32)
-        >>> zero = np.zeros(2, dtype=np.float32)
-        >>> learn_prompt(rows[:1], "image", typical=zero, background=rows[1:]).rows.round(2)
-        array([[ 0.71, -0.71]], dtype=float32)
-    """
-    count = 0 if background is None else len(background)
-    if part in GUIDES:
-        origin = typical if background is None else background.mean(axis=0, dtype=np.float64)
-        rows = subspace(examples, np.asarray(origin, dtype=np.float32))
-        return LearnedPrompt(part, view, rows, len(examples), count)
-    mean = examples.mean(axis=0, dtype=np.float64)
-    if background is not None:
-        mean = mean - background.mean(axis=0, dtype=np.float64)
-    length = float(np.linalg.norm(mean))
-    if not length > _ALIKE:
-        what = "each other out" if background is None else "the background"
-        verb = "cancel" if background is None else "are no different from"
-        raise InputError(f"the examples {verb} {what}; give other examples")
-    row = np.asarray(mean / length, dtype=np.float32)[None]
-    return LearnedPrompt(part, view, row, len(examples), count)
+        Example:
+            >>> rows = np.eye(2, dtype=np.float32)
+            >>> zero = np.zeros(2, dtype=np.float32)
+            >>> made = LearnedPrompt.learn(rows[:1], "image", typical=zero, background=rows[1:])
+            >>> made.rows.round(2)
+            array([[ 0.71, -0.71]], dtype=float32)
+        """
+        count = 0 if background is None else len(background)
+        if part in GUIDES:
+            origin = typical if background is None else background.mean(axis=0, dtype=np.float64)
+            rows = subspace(examples, np.asarray(origin, dtype=np.float32))
+            return cls(part, view, rows, len(examples), count)
+        mean = examples.mean(axis=0, dtype=np.float64)
+        if background is not None:
+            mean = mean - background.mean(axis=0, dtype=np.float64)
+        length = float(np.linalg.norm(mean))
+        if not length > _ALIKE:
+            what = "each other out" if background is None else "the background"
+            verb = "cancel" if background is None else "are no different from"
+            raise InputError(f"the examples {verb} {what}; give other examples")
+        row = np.asarray(mean / length, dtype=np.float32)[None]
+        return cls(part, view, row, len(examples), count)

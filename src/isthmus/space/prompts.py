@@ -10,6 +10,7 @@ import numpy as np
 from isthmus.core.document import Json, to_object
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import Array
+from isthmus.core.wording import did_you_mean
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.prompts.typed import PartName, is_name
 
@@ -39,6 +40,30 @@ def check_name(name: str) -> str:
             f"the name of a prompt has 1 to 80 letters, digits, _ . and -, got {name!r:.90}"
         )
     return name
+
+
+def changed(
+    known: Mapping[str, LearnedPrompt], changes: Mapping[str, LearnedPrompt | None]
+) -> dict[str, LearnedPrompt]:
+    """Prompts by name with some of them put in, in place of those of their names, or taken out.
+
+    Args:
+        known: As they are.
+        changes: By name; None takes one out.
+
+    Raises:
+        InputError: If a name cannot be one, there are too many, or none to be taken out.
+    """
+    out = dict(known)
+    for name, prompt in changes.items():
+        if prompt is not None:
+            out[check_name(name)] = prompt
+        elif out.pop(name, None) is None:
+            hint = did_you_mean(name, known)
+            raise InputError(f"no prompt is saved as {name!r:.90}.{hint}")
+    if len(out) > MOST:
+        raise InputError(f"a space keeps {MOST} prompts; forget one first")
+    return out
 
 
 def written(prompts: Mapping[str, LearnedPrompt]) -> tuple[list[Json], dict[str, Array]]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from isthmus.tasks.prompting import learn_prompt
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
-    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
-    from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
+    from isthmus.tasks.retrieval.store import Store, default_store
 
 __all__ = [
     "Forgotten",
@@ -22,6 +23,7 @@ __all__ = [
     "Store",
     "StoreStatus",
     "default_store",
+    "learn_prompt",
 ]
 
 __getattr__ = lazy_names(
@@ -34,7 +36,8 @@ __getattr__ = lazy_names(
         "SearchOptions": "isthmus.tasks.retrieval.options",
         "Share": "isthmus.tasks.retrieval.hits",
         "Store": "isthmus.tasks.retrieval.store",
-        "StoreStatus": "isthmus.tasks.retrieval.store",
+        "StoreStatus": "isthmus.tasks.retrieval.report",
         "default_store": "isthmus.tasks.retrieval.store",
+        "learn_prompt": "isthmus.tasks.prompting",
     },
 )

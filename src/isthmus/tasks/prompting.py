@@ -14,7 +14,7 @@ from isthmus.core.linalg import F32
 from isthmus.core.wording import nearest
 from isthmus.prompts.guide import Guide, subspace
 from isthmus.prompts.learned import LearnedPrompt
-from isthmus.prompts.prompt import Prompt
+from isthmus.prompts.prompt import Prompt, Things
 from isthmus.prompts.term import Term, usual_weight
 from isthmus.prompts.typed import GUIDES, SAVED, PartName
 from isthmus.space import Space
@@ -94,6 +94,82 @@ class EncodedPrompt:
     def is_calibrated(self) -> bool:
         """Whether calibrations hold for it: nothing in it was learned or projected."""
         return self.guide is None and not any(term.saved for term in self.terms)
+
+
+def learn_prompt(
+    space: Space,
+    like: Things,
+    *,
+    part: PartName = "style",
+    unlike: Things = None,
+    view: str | None = None,
+    rows: Reader | None = None,
+) -> LearnedPrompt:
+    """A part of a prompt that says "like these", in closed form.
+
+    Keep it under a name with ``space.prompts[name] = …``, or in a store with
+    :meth:`isthmus.Store.save_prompts`; then ``"@name"`` is a part of a prompt.
+
+    Args:
+        space: Whose encoders and heads are used.
+        like: Examples of one view, as for :class:`isthmus.Prompt`.
+        part: What it says.
+        unlike: Things of the same view from which they are set apart.
+        view: Theirs, where several views read their modality.
+        rows: A store, for examples that are items of it.
+
+    Returns:
+        The mean of the examples, less the mean of what is unlike them, or for what guides their
+        subspace; see :meth:`isthmus.prompts.LearnedPrompt.learn`.
+
+    Raises:
+        InputError: If there is no example, one cannot be used, or they are of several views.
+
+    Example:
+        >>> learn_prompt(space, [Path("a.png"), Path("b.png")])  # doctest: +SKIP
+    """
+    source = _Source(space, rows, () if view is None else (view,))
+    found = [_examples(source, things) for things in (like, unlike) if things is not None]
+    views = list(dict.fromkeys(name for _, names in found for name in names))
+    if len(views) != 1:
+        raise InputError(
+            f"examples are of one view, got {' and '.join(views) or 'none'}; learn a prompt from "
+            "each"
+        )
+    background = found[1][0] if len(found) > 1 else None
+    return LearnedPrompt.learn(
+        found[0][0], views[0], part=part, typical=space.typical(views[0]), background=background
+    )
+
+
+def nearest_records(space: Space, prompt: LearnedPrompt, k: int) -> dict[str, list[str]]:
+    """The training records that are most like a learned prompt.
+
+    Args:
+        space: Of the prompt.
+        prompt: The prompt.
+        k: How many of each view.
+
+    Returns:
+        Ids by view, best first; of a prompt that guides those that are longest in its subspace.
+        Views whose records have no names are left out.
+    """
+    found: dict[str, list[str]] = {}
+    for view, ids in space.bank_ids.items():
+        along = space.banks[view] @ prompt.rows.T
+        score = np.linalg.norm(along, axis=1) if prompt.guides else along[:, 0]
+        if ids:
+            found[view] = [ids[i] for i in np.argsort(-score, kind="stable")[:k]]
+    return found
+
+
+def _examples(source: _Source, things: Things) -> tuple[F32, list[str]]:
+    """Things as vectors ``(n, dim)``, and the view of each."""
+    terms = Prompt(things).terms
+    if any(term.weight < 0 or term.saved for term in terms):
+        raise InputError("examples are things without a minus, and no saved prompts")
+    rows = [source.examples(term) for term in terms]
+    return np.concatenate([x for x, _ in rows]), [view for _, view in rows]
 
 
 def saved_prompt(space: Space, name: str) -> LearnedPrompt:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError, MediaError
+from isthmus.core.errors import FingerprintError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
@@ -20,13 +18,13 @@ from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
+from isthmus.space.prompts import changed
 from isthmus.store import (
     Backend,
     Damage,
     Entry,
     FileRecord,
     MemoryBackend,
-    content_id,
     open_backend,
 )
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
@@ -38,9 +36,10 @@ from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from isthmus.prompts.learned import LearnedPrompt
     from isthmus.tasks.retrieval.explain import Explanation
     from isthmus.tasks.retrieval.plan import Plan
-    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -51,25 +50,6 @@ def default_store() -> Path:
     """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
     chosen = os.environ.get("ISTHMUS_STORE")
     return Path(chosen).expanduser() if chosen else data_dir() / "store"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """How much of what a store holds.
-
-    Attributes:
-        items: By view.
-        files: That were looked at.
-        failed: Of these, could not be used.
-        gone: Of these, are no longer there.
-        space: Fingerprint of the space.
-    """
-
-    items: dict[str, int]
-    files: int
-    failed: int
-    gone: int
-    space: str
 
 
 class Store:
@@ -284,15 +264,9 @@ class Store:
             InputError: If the store does not hold it.
             MediaError: If its file is gone or now holds something else.
         """
-        entry = self.get(item)
-        found = item_from_path(Path(entry.source), entry.modality)
-        if found.id != content_id(entry.id):
-            raise MediaError(
-                entry.source,
-                "has changed since it was indexed; index it again with: "
-                f"isthmus index {shlex.quote(entry.source)}",
-            )
-        return replace(found, span=entry.span)
+        from isthmus.tasks.retrieval.contents import content_of
+
+        return content_of(self.get(item))
 
     def explain(
         self,
@@ -355,6 +329,26 @@ class Store:
             return self.item(thing), self.get(thing).view
         return thing, view_meant(self.space, thing.modality, among, named=view, way_out=way_out)
 
+    def save_prompts(self, prompts: Mapping[str, LearnedPrompt | None]) -> None:
+        """Save learned prompts in the store's space, or forget them; its vectors stay valid.
+
+        What another process saved since this store was opened is kept.
+
+        Args:
+            prompts: By name; None forgets one.
+
+        Raises:
+            InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
+        """
+        if self.folder is None:
+            self.space.prompts = changed(self.space.prompts, prompts)
+            return
+        with self.backend.exclusive():
+            kept = Space.load(self.folder / _SPACE)
+            kept.prompts = changed(kept.prompts, prompts)
+            kept.save(self.folder / _SPACE)
+        self.space.prompts = kept.prompts
+
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``repair`` mends what can be mended.
 
@@ -370,6 +364,8 @@ class Store:
 
     def status(self) -> StoreStatus:
         """How much of what there is."""
+        from isthmus.tasks.retrieval.report import StoreStatus
+
         records = self.backend.files().values()
         return StoreStatus(
             dict(self.backend.count()),
