@@ -12,9 +12,6 @@ from isthmus.core.linalg import F32, F64
 KEPT = 0.95
 """Share of the squared length of the examples that their subspace keeps, as is usual for principal
 components: what is left of many examples is their noise."""
-MOST_OF = 0.5
-"""Share of the dimensions of a space from which on a subspace is refused: it says nothing any more.
-"""
 _VANISHED = 1e-3
 """Length of what is left of a unit vector below which nothing is."""
 
@@ -30,7 +27,7 @@ def subspace(examples: F32, typical: F32) -> F32:
         ``(r, dim)`` float32, orthonormal rows, the strongest first; ``r ≤ n``.
 
     Raises:
-        InputError: If the examples are all like the typical item, or span too much of the space.
+        InputError: If the examples are all like the typical item, or span the whole space.
 
     Example:
         >>> subspace(np.eye(3, 8, dtype=np.float32), np.zeros(8, dtype=np.float32)).shape
@@ -42,21 +39,20 @@ def subspace(examples: F32, typical: F32) -> F32:
     if not energy.sum() > _VANISHED**2 * len(examples):
         raise InputError("the examples do not differ from a typical item; give other examples")
     rank = int(np.searchsorted(np.cumsum(energy), KEPT * energy.sum() * (1 - 1e-9))) + 1
-    most = max(int(MOST_OF * examples.shape[1]), 1)
-    if rank > most:
+    if rank >= examples.shape[1] > 1:
         raise InputError(
-            f"the examples differ in {rank} directions, and a space of {examples.shape[1]} "
-            f"dimensions can be guided by {most} at most; give fewer examples, or more alike"
+            f"the examples differ in all {rank} dimensions of the space, so nothing else is left; "
+            "give fewer examples, or more alike"
         )
     return np.asarray(rows[:rank], dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Guide:
-    """A projection of the space; it is linear, symmetric, and done twice it is done once.
+    """An orthogonal projection of the space, in which things are compared.
 
-    So the score of a projected query with an item is the score of both projected:
-    ``⟨P q, x⟩ = ⟨P q, P x⟩``. A store can be searched as it is.
+    It is symmetric, and done twice it is done once, so that ``⟨P q, x⟩ = ⟨P q, P x⟩``: a store can
+    be searched for ``P q`` as it is, and only what is found need be projected.
 
     Attributes:
         ignored: ``(r, dim)``, an orthonormal basis of what is projected out; None for nothing.
@@ -94,11 +90,20 @@ class Guide:
         basis = self.ignored if self.kept is None else self.kept
         return 0 if basis is None else len(basis)
 
-    def project(self, vectors: F32) -> F32:
-        """Unit vectors ``(n, dim)`` projected, and of unit length again.
+    @property
+    def changes_items(self) -> bool:
+        """Whether items are projected before they are compared.
 
-        Raises:
-            InputError: If nothing is left of one of them.
+        Where differences are ignored, they are. Where a few alone count, only the query is: an
+        item that says little of them then scores little, and is not blown up to unit length.
+        """
+        return self.ignored is not None
+
+    def project(self, vectors: F32) -> F32:
+        """Unit vectors ``(n, dim)`` projected, and of unit length again, or zero as what is left.
+
+        Returns:
+            ``(n, dim)`` float32.
         """
         out = vectors.astype(np.float64)
         if self.kept is not None:
@@ -106,12 +111,8 @@ class Guide:
         elif self.ignored is not None:
             out = out - out @ self.ignored.T @ self.ignored
         length = np.linalg.norm(out, axis=1, keepdims=True)
-        if (length < _VANISHED).any():
-            raise InputError(
-                "nothing is left of the prompt once it is guided; ignore less, or ask for "
-                "something that the guide speaks of"
-            )
-        return np.asarray(out / length, dtype=np.float32)
+        scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > _VANISHED)
+        return np.asarray(out * scale, dtype=np.float32)
 
 
 def _orthonormal(rows: F64) -> F64:

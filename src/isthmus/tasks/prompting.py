@@ -75,6 +75,11 @@ class EncodedPrompt:
         guide = _guide(source, [term for term in terms if term.guides])
         if guide is not None:
             vectors = guide.project(vectors)
+            if not vectors.any(axis=1).all():
+                raise InputError(
+                    f"nothing is left of {prompt} once it is guided; ignore less, or ask for "
+                    "something that its guide speaks of"
+                )
         views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
         made = cls(tuple(found), vectors, views, natives, guide)
         if float(np.linalg.norm(made.weights @ vectors)) < _CANCELLED:
@@ -89,6 +94,12 @@ class EncodedPrompt:
         """``(t,)``, of the terms, scaled so that the positive ones sum to 1."""
         weights = np.array([term.weight for term in self.terms], dtype=np.float32)
         return np.asarray(weights / weights[weights > 0].sum(), dtype=np.float32)
+
+    def cosines(self, items: F32) -> F32:
+        """``(n, t)`` of unit vectors ``(n, dim)`` with each term, where they are compared."""
+        guide = self.guide
+        seen = guide.project(items) if guide is not None and guide.changes_items else items
+        return np.asarray(seen @ self.vectors.T, dtype=np.float32)
 
     @property
     def is_calibrated(self) -> bool:

@@ -23,6 +23,8 @@ from isthmus.tasks.retrieval.options import SearchOptions
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
+GUIDED_CANDIDATES = 1000
+"""The same where differences are ignored: then the order of the store says less."""
 FUSED = 10
 """Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
 wanted: so the best five are the first five of the best ten. It is the default number of hits."""
@@ -99,9 +101,10 @@ class EncodedQuery:
         options, own = self.options, self.own
         k = max(options.k, FUSED)
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
+        several = GUIDED_CANDIDATES if self._changes_items else CANDIDATES
         rows = self.rows.search(
             direction,
-            k + 1 + len(own) if self._single else max(k + 1, CANDIDATES),
+            k + 1 + len(own) if self._single else max(k + 1, several),
             view=view,
             where=options.filter,
             correction=self._correction(),
@@ -142,7 +145,7 @@ class EncodedQuery:
         if not len(rows):
             return []
         known = rows.cosine[:, None] if self._single and isinstance(rows, NearestRows) else None
-        cosine: F32 = rows.vectors @ self.vectors.T if known is None else known
+        cosine = self.prompt.cosines(rows.vectors) if known is None else known
         hubness, correction, score = self._scores(cosine, rows.hubness, view)
         judged = self._judged(cosine, hubness, view)
         typical, spread = self._reference(view)
@@ -244,10 +247,18 @@ class EncodedQuery:
 
     @property
     def _single(self) -> bool:
-        return len(self.terms) == 1
+        """Whether the store ranks as the query does."""
+        return len(self.terms) == 1 and not self._changes_items
+
+    @property
+    def _changes_items(self) -> bool:
+        return self.prompt.guide is not None and self.prompt.guide.changes_items
 
     @property
     def _strength(self) -> float:
+        """Of the correction for hubness, which was measured in the whole space."""
+        if self.prompt.guide is not None:
+            return 0.0
         return self.space.csls_strength if self.options.readout == "instance" else 0.0
 
     def _correction(self) -> HubnessCorrection | None:
@@ -279,7 +290,7 @@ class EncodedQuery:
         """Mean and deviation of the scores of the space's own items of a view."""
         if view not in self._typical:
             bank, near_banks = self.space.banks[view], self.space.bank_hubness(view)
-            _, _, score = self._scores(bank @ self.vectors.T, near_banks, view)
+            _, _, score = self._scores(self.prompt.cosines(bank), near_banks, view)
             self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
         return self._typical[view]
 

@@ -159,7 +159,7 @@ def said_shares(hit: Hit) -> str:
         f"{'−' if share.value < 0 else '+'} {abs(share.value):.2f} {_marked(share)}"
         for share in hit.shares
     )
-    return f"{hit.score:.2f} = {sums.removeprefix('+ ')}"
+    return f"{hit.score:.2f} = {sums.removeprefix('+ ')}".replace("-0", "−0")
 
 
 def _marked(share: Share) -> str:

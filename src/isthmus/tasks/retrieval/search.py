@@ -60,7 +60,7 @@ def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     """How the space could get probabilities for some directions, as far as it says."""
     report = encoded.space.report
     if not encoded.prompt.is_calibrated:
-        return "a part was learned from examples, or guides, and probabilities hold without such"
+        return "probabilities were learned for prompts without saved prompts and guides"
     if not uncalibrated or not isinstance(report, SpaceReport):
         return ""
     if report.settings.budget is not None and not encoded.space.calibration:
