@@ -31,7 +31,7 @@ from isthmus.core.record import Record
 from isthmus.datasets import load
 from isthmus.datasets.shapes import ATTRIBUTES, Scene
 from isthmus.pipeline import prepare
-from isthmus.prompts import Guide, Prompt, Term
+from isthmus.prompts import Guide, Prompt
 from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.tasks.prompting import EncodedPrompt
@@ -42,6 +42,8 @@ ENCODERS = {
 }
 TRAINING, SEED = 400, 1000
 GALLERY, QUERIES, SEEDS = 300, 100, 5
+ANYTHING = "a small red star on the left"
+"""What a guide is made with; it does not depend on it."""
 BEST = 10
 """Hits that are looked at."""
 FIXED = {"ridge": 3.0, "power": 1.0}
@@ -84,46 +86,46 @@ def random_guide(guide: Guide, dim: int, rng: np.random.Generator) -> Guide:
     return Guide(basis, None) if guide.kept is None else Guide(None, basis)
 
 
-def right(
-    space: Space, queries: F32, view: str, gallery: F32, wanted: Sequence[str], there: Sequence[str]
-) -> tuple[float, float]:
+def right(score: F32, wanted: Sequence[str], there: Sequence[str]) -> tuple[float, float]:
     """Share of first hits, and of the best ten, that are right."""
-    score = space.score(queries, view, gallery, "image")
     order = np.argsort(-score, axis=1, kind="stable")[:, :BEST]
     hit = np.array(there)[order] == np.array(wanted)[:, None]
     return float(hit[:, 0].mean()), float(hit.mean())
+
+
+def guided(queries: F32, gallery: F32, guide: Guide) -> F32:
+    """Cosines ``(q, g)`` as a search compares them."""
+    seen = guide.project(gallery) if guide.changes_items else gallery
+    return np.asarray(guide.project(queries) @ seen.T, dtype=np.float32)
 
 
 def measured(space: Space, name: str, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of one gallery and its queries."""
     made = load("shapes", n=GALLERY + QUERIES, seed=seed, languages=("en",)).records
     held, asking = made[:GALLERY], made[GALLERY:]
-    gallery = _pictures(space, held)
-    rng = np.random.default_rng(seed)
+    gallery, rng = _pictures(space, held), np.random.default_rng(seed)
     for view in ("text", "image"):
-        done = space.embed([record.items[view] for record in asking], view)
-        terms = [
-            Term(record.items[view], view=view, vectors=(row, row[None]))
-            for record, row in zip(asking, done.vectors, strict=True)
-        ]
+        queries = space.embed([record.items[view] for record in asking], view).vectors
+        plain = space.score(queries, view, gallery, "image")
         for asked in ATTRIBUTES:
-            wanted = [getattr(scene_of(record), asked) for record in asking]
-            there = [getattr(scene_of(record), asked) for record in held]
+            wanted, there = (
+                [getattr(scene_of(record), asked) for record in some] for some in (asking, held)
+            )
             chance = float(np.mean([there.count(each) / len(there) for each in wanted]))
+            common = {"task": "guiding", "encoders": name, "query": view, "asked": asked}
             for method, parts in guides(asked).items():
-                prompts = [EncodedPrompt.of(space, Prompt(term, **parts)) for term in terms[:1]]
-                guide = prompts[0].guide
-                found = {method: done.vectors if guide is None else guide.project(done.vectors)}
+                guide = EncodedPrompt.of(space, Prompt(ANYTHING, **parts)).guide
+                scores = {method: plain}
                 if guide is not None:
                     null = random_guide(guide, space.dim, rng)
-                    found[f"{method}, random"] = null.project(done.vectors)
-                for label, queries in found.items():
-                    first, ten = right(space, queries, view, gallery, wanted, there)
+                    scores = {
+                        method: guided(queries, gallery, guide),
+                        f"{method}, random": guided(queries, gallery, null),
+                    }
+                for label, score in scores.items():
+                    first, ten = right(score, wanted, there)
                     yield {
-                        "task": "guiding",
-                        "encoders": name,
-                        "query": view,
-                        "asked": asked,
+                        **common,
                         "method": label,
                         "accuracy": first,
                         "precision_at_10": ten,
@@ -152,9 +154,7 @@ def weighed(space: Space, name: str, seed: int) -> Iterator[dict[str, Any]]:
                         encoded = EncodedPrompt.of(space, prompt)
                     except InputError:
                         continue
-                    score = encoded.weights @ space.score(
-                        encoded.vectors, "text", gallery, "image"
-                    )
+                    score = encoded.weights @ space.score(encoded.vectors, "text", gallery, "image")
                     best = [scenes[i] for i in np.argsort(-score, kind="stable")[:BEST]]
                     hits += [_fits(each, shape, other, word, part) for each in best]
             yield {
@@ -192,8 +192,8 @@ def main() -> None:
     for line in summary(rows):
         print(line)
     if given.json:
-        write(given.json, {"settings": {"training": TRAINING, "gallery": GALLERY,
-              "queries": QUERIES, "seeds": SEEDS, "aligner": "cca", **FIXED}, "rows": rows})  # fmt: skip
+        settings = {"training": TRAINING, "gallery": GALLERY, "queries": QUERIES, "seeds": SEEDS}
+        write(given.json, {"settings": {**settings, "aligner": "cca", **FIXED}, "rows": rows})
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -31,24 +32,24 @@ def store(space: Space) -> Store:
     return made
 
 
-def random_prompt(rng: np.random.Generator) -> Prompt:
-    def some(most: int) -> dict[str, float]:
-        chosen = rng.choice(WORDS, int(rng.integers(0, most + 1)), replace=False)
-        return {str(word): float(rng.uniform(0.1, 2)) for word in chosen}
+def random_prompt(words: Sequence[Term], rng: np.random.Generator) -> Prompt:
+    def some(least: int) -> dict[Term, float]:
+        chosen = rng.choice(len(words), int(rng.integers(least, 3)), replace=False)
+        return {words[i]: float(rng.uniform(0.1, 2)) for i in chosen}
 
-    return Prompt(
-        {str(rng.choice(WORDS)): 1.0, **some(2)},
-        style=some(2),
-        context=some(2),
-        avoid=some(2),
-        ignore=[str(word) for word in rng.choice(WORDS, int(rng.integers(0, 3)), replace=False)],
-    )
+    parts = {"style": some(0), "context": some(0), "avoid": some(0)}
+    return Prompt(some(1), **parts, ignore=list(some(0)))
 
 
 def test_shares_sum_to_the_score_of_200_random_prompts(store: Store) -> None:
     rng, asked = np.random.default_rng(1), 0
+    done = store.space.embed(WORDS, "text")
+    words = [
+        replace(Prompt(word).terms[0], view="text", vectors=(row, native[None]))
+        for word, row, native in zip(WORDS, done.vectors, done.native, strict=True)
+    ]
     while asked < 200:
-        prompt = random_prompt(rng)
+        prompt = random_prompt(words, rng)
         readout = "instance" if asked % 2 else "semantic"
         try:
             found = store.search(prompt, k=3, views="image", readout=readout, words=False)

@@ -76,7 +76,8 @@ class Store:
     ) -> Store:
         """Open a store, or make one.
 
-        A store keeps a copy of its space, so that it can be searched with nothing else.
+        A store keeps a copy of its space, so that it can be searched with nothing else; a space
+        that is given gets the prompts that the store keeps.
 
         Args:
             folder: Of the store.
@@ -103,6 +104,8 @@ class Store:
                     f"{space.fingerprint[:12]}; open it without a space, or index into another "
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
+            if space is not None:
+                space.prompts = {**kept.prompts, **space.prompts}
             space = space or kept
         elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
             raise no_store(folder)
@@ -332,10 +335,8 @@ class Store:
     def save_prompts(self, prompts: Mapping[str, LearnedPrompt | None]) -> None:
         """Save learned prompts in the store's space, or forget them; its vectors stay valid.
 
-        What another process saved since this store was opened is kept.
-
         Args:
-            prompts: By name; None forgets one.
+            prompts: By name; None forgets one. What another process saved is kept.
 
         Raises:
             InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
