@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import MediaItem
 from isthmus.media.source import item_from_path
 from isthmus.media.text import clean
+from isthmus.prompts import PromptParts
 from isthmus.prompts.prompt import Prompt
-from isthmus.prompts.term import AVOID, Term
-from isthmus.prompts.typed import parts
+from isthmus.prompts.term import AVOID, BESIDE, Term, usual_weight
+from isthmus.prompts.typed import GUIDES, PARTS, parts
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert any(term.weight > 0 for term in query.terms)
 
 
-NAMES = ("question", "a→b", "photo – of a dog", "id", 'say "x"', "file")
+NAMES = ("question", "a→b", "photo – of a dog", "id", 'say "x"', "file", "style", "only")
 words = st.text(min_size=1, max_size=12).filter(clean)
 weights = st.none() | st.floats(1e-3, 1e3, allow_subnormal=False)
 
@@ -100,17 +102,22 @@ weights = st.none() | st.floats(1e-3, 1e3, allow_subnormal=False)
 @st.composite
 def terms(draw: st.DrawFn, files: tuple[Path, ...]) -> Term:
     """A part as a program makes it, of any kind, weight and view."""
-    weight = draw(weights)
-    sign = draw(st.sampled_from([1.0, -1.0]))
-    weight = (1.0 if sign > 0 else AVOID) if weight is None else sign * weight
+    part = draw(st.sampled_from(PARTS))
+    weight = None if part in GUIDES else draw(weights)
+    sign = 1.0 if part in GUIDES else draw(st.sampled_from([1.0, -1.0]))
+    weight = usual_weight(part, avoided=sign < 0) if weight is None else sign * weight
     view = draw(st.none() | st.sampled_from(NAMES))
-    kind = draw(st.sampled_from(["words", "wordings", "stored", "file"]))
+    kind = draw(st.sampled_from(["words", "wordings", "stored", "file", "saved"]))
     if kind == "stored":
-        return Term(None, draw(words), weight)
+        return Term(None, draw(words), weight, part=part)
+    if kind == "saved":
+        name = draw(st.from_regex(r"[\w.-]{1,20}", fullmatch=True))
+        return Term(None, weight=weight, part=part, saved=name)
     if kind == "file":
-        return Term(item_from_path(draw(st.sampled_from(files))), weight=weight, view=view)
+        item = item_from_path(draw(st.sampled_from(files)))
+        return Term(item, weight=weight, view=view, part=part)
     texts = draw(words) if kind == "words" else draw(st.lists(words, min_size=2, max_size=3))
-    return Term(MediaItem.from_text(texts), weight=weight, view=view)
+    return Term(MediaItem.from_text(texts), weight=weight, view=view, part=part)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +134,7 @@ def test_a_query_prints_in_the_form_in_which_it_is_parsed(
     data: st.DataObject, files: tuple[Path, ...]
 ) -> None:
     made = data.draw(st.lists(terms(files), min_size=1, max_size=4))
-    if max(term.weight for term in made) < 1e-3:
+    if max((term.weight for term in made if not term.guides), default=0) < 1e-3:
         with pytest.raises(InputError):
             Prompt(made)
         return
@@ -135,7 +142,10 @@ def test_a_query_prints_in_the_form_in_which_it_is_parsed(
     assert Prompt.parse(str(query), views=NAMES) == query
 
 
-@given(st.text(st.sampled_from(list('ab+-*|:"“” \n.25')) | st.characters(), max_size=40))
+PIECES = [*'ab+-*|:"“” \n.25@', "style:", "ignore:", " + ", " - "]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.characters(), max_size=40).map("".join))
 def test_whatever_is_typed_prints_as_what_was_read(text: str) -> None:
     try:
         query = Prompt.parse(text, files=False, views=NAMES)
@@ -221,3 +231,83 @@ def test_parts_and_wordings_are_counted() -> None:
     for text in (" + ".join(["a"] * 65), "|".join(['"a"'] * 65)):
         with pytest.raises(InputError, match=r"has 64 (parts|wordings) at most"):
             Prompt.parse(text)
+
+
+def test_what_is_made_and_what_is_typed_are_the_same(files: tuple[Path, ...]) -> None:
+    made = Prompt(
+        ["a garden", "花园"],
+        style={"watercolour": 0.7, "@ink": 0.5},
+        context="in winter",
+        avoid=["people", files[0]],
+        ignore=["red", "blue"],
+        only=Prompt.text(["leaf", "leaves"]),
+    )
+    typed = (
+        '"a garden" + "花园" + style:0.7*"watercolour" + style:@ink + context:"in winter" '
+        f'- "people" - file:"{files[0]}" + ignore:"red" + ignore:"blue" + only:"leaf"|"leaves"'
+    )
+    assert str(made) == typed.replace('style:0.7*"watercolour"', '0.7*style:"watercolour"')
+    assert Prompt.parse(str(made)) == made
+    bare = "a garden + 花园 + 0.7*style:watercolour + style:@ink + context:in winter - people"
+    assert Prompt.parse(bare).terms == made.terms[:6]
+    beside = PromptParts(style=["0.7*watercolour", "@ink"], context="in winter", avoid="people")
+    assert beside.prompt("a garden + 花园") == Prompt.parse(bare)
+
+
+@pytest.mark.parametrize(
+    ("made", "weights"),
+    [
+        (Prompt("a", style="b", context="c", avoid="d"), [1, BESIDE, BESIDE, AVOID]),
+        (Prompt({"a": 2}, style={"b": 1.0}, avoid={"d": 1.0}), [2, 1, -1]),
+        (Prompt.parse("a + 1*style:b - 1*d"), [1, 1, -1]),
+        (PromptParts(style="1*b", avoid="1*d").prompt("a"), [1, 1, -1]),
+        (Prompt("a", style=Prompt.parse("2*b + c")), [1, 2, BESIDE]),
+        (Prompt("a", avoid=Prompt.parse("2*b + style:c")), [1, -2, AVOID]),
+        (Prompt.parse("a - style:b - 2*context:c"), [1, AVOID, -2]),
+        (Prompt("a") + Prompt("b", style="c"), [1, 1, BESIDE]),
+    ],
+)
+def test_weights_are_usual_unless_they_are_given(made: Prompt, weights: list[float]) -> None:
+    assert [term.weight for term in made.terms] == weights
+    assert Prompt.parse(str(made)) == made
+
+
+def test_texts_are_words_save_names_of_saved_prompts() -> None:
+    saved, mail, sign, typed = Prompt(["@ink", "a@b", "@two words", "dog + cat"]).terms
+    assert (saved.saved, saved.item) == ("ink", None)
+    said = [term.item.captions for term in (mail, sign, typed) if term.item is not None]
+    assert said == [("a@b",), ("@two words",), ("dog + cat",)]
+    assert Prompt.parse('"@ink"').terms[0].saved == ""
+
+
+def test_pictures_and_paths_are_things_of_any_part(files: tuple[Path, ...]) -> None:
+    picture = Image.open(files[0])
+    made = Prompt(picture, style=files[1], avoid=[picture, item_from_path(files[2])])
+    assert [term.item and term.item.modality for term in made.terms] == ["image"] * 4
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Prompt(), "needs something to look for"),
+        (lambda: Prompt(style=[]), "needs something to look for"),
+        (lambda: Prompt("a", style=""), "style is empty; give it words, or leave it out"),
+        (lambda: Prompt("a", avoid=["b", " "]), "avoid is empty"),
+        (lambda: Prompt("a", context=5), "context: need words, a Path"),
+        (lambda: Prompt(avoid="b"), "not only what to avoid"),
+        (lambda: Prompt(ignore="b"), "needs something to look for"),
+        (lambda: Prompt("a", ignore={"b": 2}), "ignore takes no weight"),
+        (lambda: Prompt({"a": float("inf")}), "a weight lies between"),
+        (lambda: Prompt("a", avoid=Prompt.parse("b - c")), "cannot be avoided"),
+        (lambda: Prompt("a", style=Prompt.parse("a + only:b")), "cannot be a part of style"),
+        (lambda: Prompt("a", style=Path("nowhere.png")), "nowhere.png"),
+        (lambda: Prompt.parse("a - ignore:b"), "takes no weight and no minus"),
+        (lambda: Prompt.parse("ignore:b"), "needs something to look for"),
+        (lambda: PromptParts(style=3), "style: need texts, got an int"),
+        (lambda: PromptParts(style=[3]), "style: need texts, got an int"),
+        (lambda: PromptParts(style="").prompt("a"), "style is empty; give words"),
+    ],
+)
+def test_prompts_that_say_nothing(make: Callable[[], object], says: str) -> None:
+    with pytest.raises(IsthmusError, match=says):
+        make()

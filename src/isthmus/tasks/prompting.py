@@ -33,6 +33,7 @@ class EncodedPrompt:
     Attributes:
         terms: Those that are looked for or avoided, ``t`` of them.
         vectors: ``(t, dim)`` unit vectors.
+        unguided: ``(t, dim)``, the same before they were projected.
         views: Of the terms.
         natives: What the encoder gave for each term, ``(1, native dim)``; None where it was not
             asked: for items of a store and saved prompts.
@@ -41,6 +42,7 @@ class EncodedPrompt:
 
     terms: Sequence[Term]
     vectors: F32
+    unguided: F32
     views: Sequence[str]
     natives: Sequence[F32 | None]
     guide: Guide | None = None
@@ -71,17 +73,17 @@ class EncodedPrompt:
         source = _Source(space, rows, asked_as)
         found = [term for term in terms if not term.guides]
         encoded = [source.encoded(term) for term in found]
-        vectors = np.stack([vector for vector, _, _ in encoded])
+        unguided = vectors = np.stack([vector for vector, _, _ in encoded])
         guide = _guide(source, [term for term in terms if term.guides])
         if guide is not None:
-            vectors = guide.project(vectors)
+            vectors = guide.project(unguided)
             if not vectors.any(axis=1).all():
                 raise InputError(
                     f"nothing is left of {prompt} once it is guided; ignore less, or ask for "
                     "something that its guide speaks of"
                 )
         views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
-        made = cls(tuple(found), vectors, views, natives, guide)
+        made = cls(tuple(found), vectors, unguided, views, natives, guide)
         if float(np.linalg.norm(made.weights @ vectors)) < _CANCELLED:
             raise InputError(
                 f"the parts of {prompt} cancel each other, so nothing is looked for; leave one "

@@ -205,6 +205,8 @@ class EncodedQuery:
         return any(self._unlike(i) for i in content or self._sought)
 
     def _unlike(self, term: int) -> bool:
+        if self.terms[term].saved:
+            return False  # it is made of items, and is none
         told = [
             calibration.is_out_of_distribution(self._background(term, direction.gallery))
             for direction, calibration in self.space.calibration.items()
@@ -296,7 +298,7 @@ class EncodedQuery:
 
     def _background(self, term: int, view: str) -> Background:
         if term not in self._known:
-            query, native = self.vectors[term][None], self.prompt.natives[term]
+            query, native = self.prompt.unguided[term][None], self.prompt.natives[term]
             self._known[term] = self.space.backgrounds(query, self.views[term], native)
         return self._known[term][view]
 
