@@ -17,7 +17,7 @@ from isthmus.media.source import item_from_path
 from isthmus.media.text import clean
 from isthmus.prompts import PromptParts
 from isthmus.prompts.prompt import Prompt
-from isthmus.prompts.term import AVOID, BESIDE, Term, usual_weight
+from isthmus.prompts.term import AVOID, Term, usual_weight
 from isthmus.prompts.typed import GUIDES, PARTS, parts
 
 
@@ -105,7 +105,7 @@ def terms(draw: st.DrawFn, files: tuple[Path, ...]) -> Term:
     part = draw(st.sampled_from(PARTS))
     weight = None if part in GUIDES else draw(weights)
     sign = 1.0 if part in GUIDES else draw(st.sampled_from([1.0, -1.0]))
-    weight = usual_weight(part, avoided=sign < 0) if weight is None else sign * weight
+    weight = usual_weight(avoided=sign < 0) if weight is None else sign * weight
     view = draw(st.none() | st.sampled_from(NAMES))
     kind = draw(st.sampled_from(["words", "wordings", "stored", "file", "saved"]))
     if kind == "stored":
@@ -236,7 +236,7 @@ def test_parts_and_wordings_are_counted() -> None:
 def test_what_is_made_and_what_is_typed_are_the_same(files: tuple[Path, ...]) -> None:
     made = Prompt(
         ["a garden", "花园"],
-        style={"watercolour": 0.7, "@ink": 0.5},
+        style={"watercolour": 0.7, "@ink": 1},
         context="in winter",
         avoid=["people", files[0]],
         ignore=["red", "blue"],
@@ -257,14 +257,14 @@ def test_what_is_made_and_what_is_typed_are_the_same(files: tuple[Path, ...]) ->
 @pytest.mark.parametrize(
     ("made", "weights"),
     [
-        (Prompt("a", style="b", context="c", avoid="d"), [1, BESIDE, BESIDE, AVOID]),
+        (Prompt("a", style="b", context="c", avoid="d"), [1, 1, 1, AVOID]),
         (Prompt({"a": 2}, style={"b": 1.0}, avoid={"d": 1.0}), [2, 1, -1]),
         (Prompt.parse("a + 1*style:b - 1*d"), [1, 1, -1]),
         (PromptParts(style="1*b", avoid="1*d").prompt("a"), [1, 1, -1]),
-        (Prompt("a", style=Prompt.parse("2*b + c")), [1, 2, BESIDE]),
+        (Prompt("a", style=Prompt.parse("2*b + c")), [1, 2, 1]),
         (Prompt("a", avoid=Prompt.parse("2*b + style:c")), [1, -2, AVOID]),
         (Prompt.parse("a - style:b - 2*context:c"), [1, AVOID, -2]),
-        (Prompt("a") + Prompt("b", style="c"), [1, 1, BESIDE]),
+        (Prompt("a") + Prompt("b", style="c"), [1, 1, 1]),
     ],
 )
 def test_weights_are_usual_unless_they_are_given(made: Prompt, weights: list[float]) -> None:

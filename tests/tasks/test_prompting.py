@@ -73,7 +73,7 @@ def test_a_share_is_the_weighted_score_of_its_part_alone(store: Store) -> None:
         (same,) = [each for each in alone if each.id == hit.id]
         assert share.value == pytest.approx(share.weight * same.score, abs=1e-5)
     assert [share.part for share in hit.shares] == ["content", "style", "avoid"]
-    assert [share.weight for share in hit.shares] == pytest.approx([2 / 3, 1 / 3, -1 / 3])
+    assert [share.weight for share in hit.shares] == pytest.approx([1 / 2, 1 / 2, -1 / 4])
     assert all(share.hubness != 0 for share in hit.shares)
 
 
@@ -138,7 +138,7 @@ def test_a_saved_prompt_says_what_it_was_saved_as(space: Space) -> None:
     other = _with_one(space)
     other.prompts = {part: LearnedPrompt(part, "image", row, 3) for part in PARTS}
     found = EncodedPrompt.of(other, Prompt(["star", "@style"]))
-    assert [(term.part, term.weight) for term in found.terms] == [("content", 1), ("style", 0.5)]
+    assert [(term.part, term.weight) for term in found.terms] == [("content", 1), ("style", 1)]
     assert np.array_equal(found.vectors[1], row[0]) and found.views[1] == "image"
     weighed = EncodedPrompt.of(other, Prompt({"star": 1, "@style": 2}))
     assert weighed.terms[1].weight == 2

@@ -38,8 +38,8 @@ class Prompt:
 
     Args:
         content: What is to be seen, heard or read. Each thing weighs 1.
-        style: What it should look or sound like. Each thing weighs half.
-        context: Where, when or with what it should be. Each thing weighs half.
+        style: What it should look or sound like. Each thing weighs 1.
+        context: Where, when or with what it should be. Each thing weighs 1.
         avoid: What to stay away from. Each thing weighs −½.
         ignore: Differences that do not count, such as ``["red", "blue"]``.
         only: Differences that alone count.
@@ -193,7 +193,7 @@ def _term(typed_part: typed.Part, part: PartName, avoided: bool) -> Term:
     if avoided and (sign or part in typed.GUIDES):
         raise InputError("what is avoided is given without - and without ignore: or only:")
     away = sign or avoided
-    weight = usual_weight(part, avoided=away)
+    weight = usual_weight(avoided=away)
     if typed_part.weight is not None:
         weight = -typed_part.weight if away else typed_part.weight
     content, view = typed_part.content, typed_part.view

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from types import MappingProxyType
 
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
@@ -15,23 +13,21 @@ from isthmus.prompts import typed
 from isthmus.prompts.typed import GUIDES, PartName
 
 AVOID = -0.5
-"""Weight of what a prompt should stay away from: full strength would drown what is sought."""
-BESIDE = 0.5
-"""Weight of a style and of a context: what is beside the content, as what is avoided, counts half
-as much. See the rows ``weight`` of ``benchmarks/guiding.py``."""
+"""Weight of what a prompt should stay away from: full strength would drown what is sought. What is
+sought weighs 1, a style as much as a content. Both are what the rows ``weight`` of
+``benchmarks/guiding.py`` say on scenes that only chose them."""
 LARGEST_WEIGHT = 1_000.0
 """Weights are ratios: past this, or below its inverse, one part drowns all the others."""
-_USUAL: Mapping[PartName, float] = MappingProxyType({"style": BESIDE, "context": BESIDE})
 
 
-def usual_weight(part: PartName, *, avoided: bool = False) -> float:
-    """What a part weighs where nothing is said.
+def usual_weight(*, avoided: bool) -> float:
+    """What a thing weighs where nothing is said.
 
     Example:
-        >>> usual_weight("content"), usual_weight("style"), usual_weight("style", avoided=True)
-        (1.0, 0.5, -0.5)
+        >>> usual_weight(avoided=False), usual_weight(avoided=True)
+        (1.0, -0.5)
     """
-    return AVOID if avoided else _USUAL.get(part, 1.0)
+    return AVOID if avoided else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +78,7 @@ class Term:
     def __str__(self) -> str:
         """As :meth:`isthmus.Prompt.parse` reads it, without its sign."""
         weight = float(abs(self.weight))
-        plain = self.weight == usual_weight(self.part, avoided=self.weight < 0)
+        plain = self.weight == usual_weight(avoided=self.weight < 0)
         return f"{'' if plain else f'{Decimal(repr(weight)).normalize():f}*'}{self.said}"
 
     @property
@@ -120,11 +116,10 @@ class Term:
             raise InputError(f"{self} cannot be a part of {part}, because it says {self.part}")
         if avoided and (self.weight < 0 or self.guides):
             raise InputError(f"{self} cannot be avoided; give avoid plain things")
-        usual = self.weight == usual_weight(self.part, avoided=self.weight < 0)
-        weight = -self.weight if avoided else self.weight
-        if usual:
-            weight = usual_weight(own, avoided=weight < 0)
-        return replace(self, part=own, weight=weight)
+        if not avoided:
+            return replace(self, part=own)
+        usual = self.weight == usual_weight(avoided=False)
+        return replace(self, part=own, weight=AVOID if usual else -self.weight)
 
     @property
     def _key(self) -> tuple[object, ...]:

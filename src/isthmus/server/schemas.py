@@ -49,11 +49,15 @@ class Term(_Strict):
         str | None, Field(min_length=1, max_length=80, description="Name of a saved prompt.")
     ] = None
     part: PartName = Field("content", description="What it says.")
-    weight: Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)] | None = Field(
-        None,
-        description='How much it counts. A negative weight means "not like this". Default: 1 for '
-        "content, half for style and context.",
-    )
+    weight: Annotated[
+        float,
+        Field(
+            ge=-10,
+            le=10,
+            allow_inf_nan=False,
+            description='A negative weight means "not like this".',
+        ),
+    ] = 1.0
     view: ViewName | None = Field(
         None,
         description="View that it belongs to. You need it only if several views have the same "

@@ -17,7 +17,6 @@ from isthmus.core.view import TEXT
 from isthmus.pipeline import WORKERS
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
-from isthmus.prompts.term import usual_weight
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.explanations import Explanations, Searches
@@ -126,19 +125,18 @@ class Service:
             term: What was asked.
             asked_as: Views that it may belong to, where it names none.
         """
-        weight = usual_weight(term.part) if term.weight is None else term.weight
         if term.item is not None:
-            return Term(None, term.item, weight, part=term.part)
+            return Term(None, term.item, term.weight, part=term.part)
         if term.saved is not None:
-            return Term(None, weight=weight, part=term.part, saved=term.saved)
+            return Term(None, weight=term.weight, part=term.part, saved=term.saved)
         if term.upload is not None:
             item = self.uploads.get(term.upload).item
             view = view_meant(self.store.space, item.modality, asked_as, named=term.view)
             vectors = self.uploads.vectors(term.upload, view)
-            return Term(item, "", weight, view, vectors, part=term.part)
+            return Term(item, "", term.weight, view, vectors, part=term.part)
         assert term.text is not None
         (words,) = Prompt.text(term.text, view=term.view).terms
-        return replace(words, weight=weight, part=term.part)
+        return replace(words, weight=term.weight, part=term.part)
 
     def entry(self, item: str) -> Entry:
         """What is known of an item.

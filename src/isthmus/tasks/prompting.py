@@ -15,7 +15,7 @@ from isthmus.core.wording import nearest
 from isthmus.prompts.guide import Guide, subspace
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.prompts.prompt import Prompt, Things
-from isthmus.prompts.term import Term, usual_weight
+from isthmus.prompts.term import Term
 from isthmus.prompts.typed import GUIDES, SAVED, PartName
 from isthmus.space import Space
 from isthmus.store import Reader
@@ -207,9 +207,7 @@ def _resolved(space: Space, term: Term) -> Term:
         return term
     known = saved_prompt(space, term.saved)
     if term.part == "content" and known.part != "content":
-        usual = term.weight == usual_weight("content", avoided=term.weight < 0)
-        weight = usual_weight(known.part, avoided=term.weight < 0) if usual else term.weight
-        return replace(term, part=known.part, weight=weight)
+        return replace(term, part=known.part)
     if known.guides and not term.guides:
         raise InputError(
             f"{SAVED}{term.saved} says what to {known.part}, so it cannot be a {term.part}; write "

@@ -103,18 +103,18 @@ def where(places: Sequence[Place], values: Sequence[float]) -> str:
 
 
 def _match(explanation: Explanation) -> str:
-    score = f"{explanation.score:.2f}".replace("-", "−")
-    said = f"The score is {score}"
+    number = f"{explanation.score:.2f}".replace("-", "−")
+    several = len(explanation.judgement.shares) > 1
+    score = (
+        f"score of {name_of(explanation.query)} is {number}" if several else f"score is {number}"
+    )
+    said = f"The {score}"
     if explanation.probability is not None:
         likely = explanation.judgement.words
         match = "to match" if likely == "unlikely" else "a match"
         said = f"{likely[0].upper()}{likely[1:]} {match} ({explanation.probability:.0%}"
         standing = explanation.judgement.standing
-        said += (
-            f"): the score is {score}"
-            if standing is None
-            else f", {standing}): the score is {score}"
-        )
+        said += f"): the {score}" if standing is None else f", {standing}): the {score}"
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view

@@ -125,9 +125,11 @@ async function explain(canvas, why, button) {
 // What each part of a prompt of several adds to the score by which results are ranked.
 function shares(hit) {
   if (!(hit.shares?.length > 1)) return null;
+  const largest = Math.max(1e-9, ...hit.shares.map((share) => Math.abs(share.value)));
   return h("div", { class: "account shares" }, h("h3", {}, t("of_parts")),
     h("ul", { class: "pairs" }, ...hit.shares.map((share) => h("li", {},
       h("span", { class: "pair-name", dir: "auto" }, share.part === "avoid" ? `${t("avoid")} ${share.prompt}` : share.prompt),
+      h("span", { class: `bar ${share.value < 0 ? "against" : "for"}`, vars: { "--p": Math.abs(share.value) / largest }, "aria-hidden": "true" }),
       h("b", {}, signed(share.value))))),
     h("p", { class: "quiet" }, t("ranked_by", signed(hit.score))));
 }
