@@ -15,10 +15,11 @@ if _typing.TYPE_CHECKING:
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
     from isthmus.moments import Moments
+    from isthmus.prompts import Prompt
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import Query, SearchOptions, Store
+    from isthmus.tasks import SearchOptions, Store, learn_prompt
 
 __all__ = [
     "CCA",
@@ -30,7 +31,7 @@ __all__ = [
     "Moments",
     "PairedVectors",
     "Procrustes",
-    "Query",
+    "Prompt",
     "Record",
     "Ridge",
     "SearchOptions",
@@ -38,6 +39,7 @@ __all__ = [
     "Store",
     "align",
     "evaluate",
+    "learn_prompt",
     "load_dataset",
     "load_encoder",
 ]
@@ -52,7 +54,7 @@ _HOMES = {
     "Moments": "isthmus.moments",
     "PairedVectors": "isthmus.core.paired",
     "Procrustes": "isthmus.aligners",
-    "Query": "isthmus.tasks",
+    "Prompt": "isthmus.prompts",
     "Record": "isthmus.core.record",
     "Ridge": "isthmus.aligners",
     "SearchOptions": "isthmus.tasks",
@@ -60,6 +62,7 @@ _HOMES = {
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",
     "evaluate": "isthmus.space",
+    "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
 }

@@ -15,6 +15,7 @@ from isthmus.cli import (
     evaluate,
     explain,
     index,
+    prompt,
     search,
     serve,
     store,
@@ -42,6 +43,7 @@ app.command("serve", epilog=example("serve"))(serve.command)
 app.command("status", epilog=example("status"))(store.status)
 app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
 
 

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from isthmus.tasks.retrieval.hits import Hit, Results
+    from isthmus.tasks.prompting import learn_prompt
+    from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
-    from isthmus.tasks.retrieval.query import Query, Term
-    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
-    from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
+    from isthmus.tasks.retrieval.store import Store, default_store
 
 __all__ = [
     "Forgotten",
     "Hit",
     "IndexReport",
-    "Query",
     "Results",
     "SearchOptions",
+    "Share",
     "Store",
     "StoreStatus",
-    "Term",
     "default_store",
+    "learn_prompt",
 ]
 
 __getattr__ = lazy_names(
@@ -32,12 +32,12 @@ __getattr__ = lazy_names(
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
         "IndexReport": "isthmus.tasks.retrieval.report",
-        "Query": "isthmus.tasks.retrieval.query",
         "Results": "isthmus.tasks.retrieval.hits",
         "SearchOptions": "isthmus.tasks.retrieval.options",
+        "Share": "isthmus.tasks.retrieval.hits",
         "Store": "isthmus.tasks.retrieval.store",
-        "StoreStatus": "isthmus.tasks.retrieval.store",
-        "Term": "isthmus.tasks.retrieval.query",
+        "StoreStatus": "isthmus.tasks.retrieval.report",
         "default_store": "isthmus.tasks.retrieval.store",
+        "learn_prompt": "isthmus.tasks.prompting",
     },
 )
