@@ -1,0 +1,81 @@
+"""From logits to probabilities that mean what they say, and to sets that hold the true class."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isthmus.core.errors import InputError
+from isthmus.core.linalg import F64
+from isthmus.prompts.support import Labels, log_softmax
+
+_LOWEST, _HIGHEST = 0.05, 20.0
+_BELIEF = 4.0
+"""Left-out shots that the prior of 1 counts for: with few of them the temperature stays near it."""
+_SPREAD = 0.5
+"""Standard deviation of the logarithm of temperatures that the prior allows."""
+
+
+def fit_temperature(logits: F64, labels: Labels, weights: F64 | None = None) -> float:
+    """The temperature by which logits have to be divided.
+
+    It minimises the cross-entropy of shots that were left out (Guo et al., "On calibration of
+    modern neural networks", 2017), with a log-normal prior about 1, the calibration of the space.
+
+    Args:
+        logits: ``(n, K)``.
+        labels: ``(n,)``.
+        weights: ``(n,)`` that sum to ``n``; default: all 1.
+    """
+    from scipy.optimize import minimize_scalar
+
+    if not len(logits):
+        return 1.0
+    weight = np.ones(len(logits)) if weights is None else weights
+    rows = np.arange(len(labels))
+
+    def loss(log_t: float) -> float:
+        own = log_softmax(logits / np.exp(log_t))[rows, labels]
+        return float(-(weight @ own) + _BELIEF * 0.5 * (log_t / _SPREAD) ** 2)
+
+    found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def conformal_cut(probabilities: F64, labels: Labels, coverage: float) -> float | None:
+    """The probability from which on classes form a set that holds the true one.
+
+    Split conformal prediction (Vovk, Gammerman & Shafer 2005) with one minus the probability of
+    the true class as the score (Sadinle, Lei & Wasserman, "Least ambiguous set-valued
+    classifiers", 2019).
+
+    Args:
+        probabilities: ``(n, K)`` of shots that were left out.
+        labels: ``(n,)``.
+        coverage: Such as 0.9.
+
+    Returns:
+        The cut; None where the shots are too few to promise that.
+
+    Raises:
+        InputError: If ``coverage`` is no share.
+
+    Example:
+        >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+        >>> conformal_cut(p, np.array([0, 0, 1]), 0.5), conformal_cut(p, np.array([0, 0, 1]), 0.9)
+        (0.8, None)
+    """
+    if not 0 < coverage < 1:
+        raise InputError(f"coverage must lie between 0 and 1, got {coverage}")
+    own = np.sort(probabilities[np.arange(len(labels)), labels])
+    place = int(np.floor((len(own) + 1) * (1 - coverage)))
+    return float(own[place - 1]) if place > 0 else None
+
+
+def needed_for(coverage: float) -> int:
+    """How many left-out shots a conformal set of this coverage needs.
+
+    Example:
+        >>> needed_for(0.9)
+        9
+    """
+    return int(np.ceil(1 / (1 - coverage) - 1e-9)) - 1
