@@ -8,34 +8,38 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.support import Labels, log_softmax
 
-_LOWEST, _HIGHEST = 0.05, 20.0
-_BELIEF = 4.0
-"""Left-out shots that the prior of 1 counts for: with few of them the temperature stays near it."""
+_LOWEST, _HIGHEST = 0.02, 50.0
+PRIOR = 0.6
+"""Temperature of zero-shot logits at the calibrated scale where nothing is left out. Classes are
+told apart more surely than captions, from which that scale was learned: on 18 folders of Open
+Clip Art, 5 splits, the best one is .60 (.52 to .66), and .64 with one shot a class."""
 _SPREAD = 0.5
-"""Standard deviation of the logarithm of temperatures that the prior allows."""
+"""Standard deviation of its logarithm: on Tux Paint it is .4 for zero-shot, .8 for a GDA."""
 
 
-def fit_temperature(logits: F64, labels: Labels, weights: F64 | None = None) -> float:
+def fit_temperature(logits: F64, labels: Labels) -> float:
     """The temperature by which logits have to be divided.
 
     It minimises the cross-entropy of shots that were left out (Guo et al., "On calibration of
-    modern neural networks", 2017), with a log-normal prior about 1, the calibration of the space.
+    modern neural networks", 2017), with a log-normal prior about :data:`PRIOR`.
 
     Args:
-        logits: ``(n, K)``.
+        logits: ``(n, K)``; with ``n = 0`` the prior is all there is.
         labels: ``(n,)``.
-        weights: ``(n,)`` that sum to ``n``; default: all 1.
+
+    Example:
+        >>> fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=np.intp))
+        0.6
     """
     from scipy.optimize import minimize_scalar
 
     if not len(logits):
-        return 1.0
-    weight = np.ones(len(logits)) if weights is None else weights
+        return PRIOR
     rows = np.arange(len(labels))
 
     def loss(log_t: float) -> float:
         own = log_softmax(logits / np.exp(log_t))[rows, labels]
-        return float(-(weight @ own) + _BELIEF * 0.5 * (log_t / _SPREAD) ** 2)
+        return float(0.5 * ((log_t - np.log(PRIOR)) / _SPREAD) ** 2 - own.sum())
 
     found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
     return float(np.exp(found.x))

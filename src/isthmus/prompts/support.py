@@ -82,7 +82,8 @@ class Support:
     @cached_property
     def _means(self) -> F64:
         """Unit means of the shots of each class; zeros where there is none."""
-        sums: F64 = self.onehot.T @ self.items if len(self.items) else np.zeros_like(self.words)
+        sums = np.zeros_like(self.words)
+        np.add.at(sums, self.labels, self.items)
         return l2_normalize(sums)
 
     @cached_property

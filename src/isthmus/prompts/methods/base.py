@@ -37,7 +37,7 @@ class FewShot(Protocol):
     transductive: bool
 
     def work(self, support: Support) -> float:
-        """Multiply-adds that one fit takes, roughly."""
+        """Multiply-adds that one fit takes, roughly; for :class:`LeavesOut`, of a point and fold."""
         ...
 
     def fit(self, support: Support, params: Params) -> Scorer:
@@ -55,8 +55,13 @@ class FewShot(Protocol):
 
 @runtime_checkable
 class LeavesOut(Protocol):
-    """A method that knows in closed form what it would say of shots had it not seen them."""
+    """A method that knows without a fit for each point what it would say of unseen shots."""
 
-    def left_out(self, support: Support, params: Params, folds: Sequence[Fold]) -> F64:
-        """Logits ``(N, K)``; rows of shots in no fold mean nothing."""
+    def left_out(
+        self, support: Support, grid: Sequence[Params], folds: Sequence[Fold]
+    ) -> list[F64]:
+        """For each point of a grid, logits ``(h, K)`` of the shots of all folds, in their order.
+
+        Each fold is left out of what is learned, as a whole.
+        """
         ...

@@ -29,8 +29,8 @@ class TipAdapter:
     transductive = False
 
     def work(self, support: Support) -> float:
-        """Nothing is fitted."""
-        return 0.0
+        """Votes of all shots for a fold."""
+        return float(support.items.size * support.classes)
 
     def fit(self, support: Support, params: Params) -> Scorer:
         """Keep the shots; the votes of a class with many of them are averaged."""
@@ -54,14 +54,14 @@ class ProKeR:
     paper = "Bendou et al., ProKeR: a kernel perspective on few-shot adaptation, 2025"
     least_shots = 1
     grid: tuple[Params, ...] = tuple(
-        {"ridge": r, "sharpness": b} for b in (1.0, 3.0) for r in (0.1, 0.3, 1.0, 3.0)
+        {"ridge": r, "sharpness": b} for b in (1.0, 3.0) for r in (0.1, 0.3, 1.0)
     )
-    prior: Params = {"ridge": 1.0, "sharpness": 3.0}
+    prior: Params = {"ridge": 0.3, "sharpness": 3.0}
     transductive = False
 
     def work(self, support: Support) -> float:
-        """One inverse for all folds."""
-        return float(len(support.items) ** 3 + len(support.items) ** 2 * support.classes)
+        """One inverse serves all folds."""
+        return float(len(support.items) ** 3) / 4
 
     def fit(self, support: Support, params: Params) -> Scorer:
         """Solve for the weights of the shots."""
@@ -73,15 +73,23 @@ class ProKeR:
 
         return score
 
-    def left_out(self, support: Support, params: Params, folds: Sequence[Fold]) -> F64:
-        """Exactly what a fit without a fold says of it: ``rest − (G_BB)⁻¹(G·rest)_B``, G the inverse."""
-        inverse = np.linalg.inv(self._system(support, params))
-        rest = self._rest(support)
-        solved = inverse @ rest
-        said = support.zero_shot(support.items)
-        for fold in folds:
-            missed = np.linalg.solve(inverse[np.ix_(fold, fold)], solved[fold])
-            said[fold] += support.scale * (rest[fold] - missed)
+    def left_out(
+        self, support: Support, grid: Sequence[Params], folds: Sequence[Fold]
+    ) -> list[F64]:
+        """Exactly what fits without each fold say of it: what is missed is ``(G_BB)⁻¹(G·rest)_B``.
+
+        ``G`` is the inverse of the whole system, so there is one for each point of the grid.
+        """
+        rest, known = self._rest(support), support.zero_shot(support.items)
+        said = []
+        for params in grid:
+            inverse = np.linalg.inv(self._system(support, params))
+            solved = inverse @ rest
+            rows = []
+            for fold in folds:
+                missed = np.linalg.solve(inverse[np.ix_(fold, fold)], solved[fold])
+                rows.append(known[fold] + support.scale * (rest[fold] - missed))
+            said.append(np.vstack(rows))
         return said
 
     def _system(self, support: Support, params: Params) -> F64:
