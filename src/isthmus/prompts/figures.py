@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from isthmus.core.linalg import F64
-from isthmus.prompts.support import Labels
+from isthmus.prompts.calibration import fit_temperature
+from isthmus.prompts.support import Labels, log_softmax
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,14 @@ class Figures:
             1 / classes,
             float(true.max() / len(labels)),
         )
+
+
+def losses_of(said: F64, labels: Labels) -> F64:
+    """Cross-entropy ``(n,)`` of logits ``(n, K)`` at their best temperature.
+
+    They are so weighted that all classes count the same in their mean.
+    """
+    sure = log_softmax(said / fit_temperature(said, labels))
+    share = 1 / np.bincount(labels)[labels]
+    out: F64 = -sure[np.arange(len(labels)), labels] * share / share.mean()
+    return out

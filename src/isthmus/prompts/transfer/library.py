@@ -16,6 +16,7 @@ from isthmus.core.validate import check_vectors
 from isthmus.core.wording import count, did_you_mean
 from isthmus.prompts.methods import method
 from isthmus.prompts.support import Support
+from isthmus.prompts.vectors import class_vectors
 
 KIND = "prompt library"
 _LEARNER = method("text+mean")
@@ -76,7 +77,7 @@ class Source:
         both = (support.counts > 0) & support.worded
         if not both.any():
             raise InputError(f"{name!r:.80}: no class has both words and a shot; give some")
-        learned = _class_vectors(support)
+        learned = class_vectors(_LEARNER, support, _LEARNER.prior)
         return cls(
             name,
             tuple(each for each, use in zip(classes, both, strict=True) if use),
@@ -210,10 +211,3 @@ def _source(row: _Row, place: int, tensors: dict[str, Array], dim: int, where: P
     words = check_vectors(parts["words"], name="words").astype(np.float64)
     unit = np.asarray(l2_normalize(words), dtype=np.float64)
     return Source(row.name, row.classes, unit, parts["displacements"], row.shots)
-
-
-def _class_vectors(support: Support) -> F64:
-    """``(K, d)``: the learner is linear, so what it says of the axes are its vectors."""
-    scorer = _LEARNER.fit(replace(support, scale=1.0), _LEARNER.prior)
-    vectors: F64 = scorer(np.eye(support.words.shape[1])).T
-    return vectors

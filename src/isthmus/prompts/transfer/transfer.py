@@ -9,11 +9,10 @@ import numpy as np
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
-from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.choice import FAVOURITES, SURE, Choice, choose, folds_of
-from isthmus.prompts.figures import Figures
+from isthmus.prompts.figures import Figures, losses_of
 from isthmus.prompts.methods import Fold, Params, method
-from isthmus.prompts.support import Labels, Support, log_softmax
+from isthmus.prompts.support import Support
 from isthmus.prompts.transfer.library import Source
 from isthmus.prompts.transfer.starts import STARTS, Plain, Start
 
@@ -187,12 +186,12 @@ def _decide(support: Support, sources: Sequence[Source], starts: Sequence[Start]
         return _Decided(Plain(), {}, why)
     labels = support.labels[np.concatenate(folds)]
     plain = _said(Plain(), {}, support, sources, folds)
-    losses = _losses(plain, labels)
+    losses = losses_of(plain, labels)
     points = [(each, params) for each in starts for params in each.grid if each.name != "none"]
     trials = [Trial("none", {}, Figures.of(plain, labels), 0.0, 0.0)]
     for start, params in points:
         said = _said(start, params, support, sources, folds)
-        gain = losses - _losses(said, labels)
+        gain = losses - losses_of(said, labels)
         error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else np.inf
         figures = Figures.of(said, labels)
         trials.append(Trial(start.name, params, figures, float(gain.mean()), error))
@@ -221,14 +220,6 @@ def _said(
         begun = start.begin(support.take(rest), sources, params).support
         rows.append(_TUNED.fit(begun, _TUNED.prior)(support.items[fold]))
     return np.vstack(rows)
-
-
-def _losses(said: F64, labels: Labels) -> F64:
-    """Cross-entropy of each shot at the best temperature, all classes weighing the same."""
-    sure = log_softmax(said / fit_temperature(said, labels))
-    share = 1 / np.bincount(labels)[labels]
-    out: F64 = -sure[np.arange(len(labels)), labels] * share / share.mean()
-    return out
 
 
 def _nested(support: Support, sources: Sequence[Source], starts: Sequence[Start]) -> Nested | None:
