@@ -72,6 +72,7 @@ def judge(
     """
     if not len(support.items):
         raise InputError("generated prompts are judged on examples; give two of each class")
+    embed = _remembered(embed)
     folds = folds_of(support) or [np.arange(len(support.items))]
     labels = support.labels[np.concatenate(folds)]
     said: list[F64] = []
@@ -134,3 +135,16 @@ def _words(names: Sequence[str], made: Generated, embed: Embed) -> F64:
 
 def _right(said: F64, labels: Labels) -> float:
     return float((said.argmax(axis=1) == labels).mean())
+
+
+def _remembered(embed: Embed) -> Embed:
+    """The same, which reads each text once: names and random words come back in every fold."""
+    known: dict[str, F64] = {}
+
+    def read(texts: Sequence[str]) -> F64:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, embed(new), strict=True))
+        return np.vstack([known[text] for text in texts])
+
+    return read

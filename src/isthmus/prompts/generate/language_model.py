@@ -32,7 +32,7 @@ _SHORTEST, _LONGEST = 8, 300
 """Characters of a sentence that is kept."""
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.)])\s*")
 _REFUSAL = re.compile(
-    r"\b(?:i(?:'|\u2019)?m sorry|i (?:cannot|can(?:'|\u2019)t|am unable)|as an ai|language model)\b",
+    r"\b(?:i['\u2019]m sorry|i (?:cannot|can['\u2019]t|am unable)|as an ai|language model)\b",
     re.IGNORECASE,
 )
 _LETTERS = 0.6
@@ -177,11 +177,13 @@ def ask_about(names: Sequence[str], model: LanguageModel, modality: str) -> Aske
             asked = f"{question.format(name)} {_ASKED.format(n=MOST, name=name)}"
             lines = model.ask(asked).splitlines()
             told = [_BULLET.sub("", line).strip() for line in lines if line.strip()]
-            good = [line for line in told if not (why := _nonsense(line)) or dropped.append(
-                Failure(name, f"{why}: {line[:80]!r}"))]  # fmt: skip
+            dropped += [
+                Failure(name, f"{why}: {line[:80]!r}") for line in told if (why := _nonsense(line))
+            ]
             if not told:
                 dropped.append(Failure(name, "the language model answered nothing"))
-            kept.update(dict.fromkeys(_about(name, line) for line in good[:MOST]))
+            good = [_about(name, line) for line in told if not _nonsense(line)]
+            kept.update(dict.fromkeys(good[:MOST]))
         prompts[name] = tuple(kept)
     return Asked(prompts, tuple(dropped))
 
