@@ -92,9 +92,7 @@ def _check_names(names: Sequence[str]) -> None:
         raise InputError("a class has a blank name; leave it out or name it")
 
 
-def _specs(
-    given: Iterable[str] | Mapping[str, Given], failures: list[Failure]
-) -> list[ClassSpec]:
+def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) -> list[ClassSpec]:
     if isinstance(given, str):
         raise InputError(f"classes: need a list of names, got a text. Write: {_EXAMPLE}")
     if isinstance(given, Mapping):
@@ -144,11 +142,15 @@ def _examples(
         return {}
     if isinstance(shots, Mapping):
         listed = {name: _several(given) for name, given in shots.items()}
-        found = {name: [Path(x) if isinstance(x, str) else x for x in xs] for name, xs in listed.items()}
+        found = {
+            name: [Path(x) if isinstance(x, str) else x for x in xs] for name, xs in listed.items()
+        }
     else:
         check_kind(shots, (str, Path), "shots", need="a folder or a mapping", example=_EXAMPLE)
         found = _of_folder(Path(shots).expanduser(), failures)
-    out = {name: tuple(filter(None, (_item(x, failures) for x in xs))) for name, xs in found.items()}
+    out = {
+        name: tuple(filter(None, (_item(x, failures) for x in xs))) for name, xs in found.items()
+    }
     if not any(out.values()):
         first = f"; {failures[0].source}: {failures[0].reason}" if failures else ""
         where = shots if isinstance(shots, str | Path) else "shots"

@@ -71,7 +71,9 @@ class Classifier:
                 space, TEXT, named=options.asked_as or None, way_out=WORDS
             )
 
-    def __call__(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> Classification:
+    def __call__(
+        self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
+    ) -> Classification:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
         failures: list[Failure] = []
         rows, sources = self._rows(items, failures)
@@ -158,10 +160,18 @@ class Classifier:
         return self._choices[view]
 
     def _learn(self, view: str) -> Choice:
-        words = class_words(
-            self.space, self.specs, self.space.modalities[view], self._words_view, self.options,
-            self.cache,
-        ) if self._words_view else None
+        words = (
+            class_words(
+                self.space,
+                self.specs,
+                self.space.modalities[view],
+                self._words_view,
+                self.options,
+                self.cache,
+            )
+            if self._words_view
+            else None
+        )
         items, labels, others = self._shots(view)
         prototypes = words.vectors if words else np.zeros((len(self.specs), self.space.dim))
         for number, vectors in others.items():
@@ -169,12 +179,16 @@ class Classifier:
                 prototypes[number] = prototype(np.vstack(vectors))
         for number, spec in enumerate(self.specs):
             if not prototypes[number].any() and number not in labels:
-                raise InputError(f"the class {spec.name!r} has neither words nor an example that can be used")
+                raise InputError(
+                    f"the class {spec.name!r} has neither words nor an example that can be used"
+                )
         scale = words.scale(self.space, self._words_view, view) if words else 0.0
         if words:
             self.notes += words.alike([spec.name for spec in self.specs])
             self.failures += words.failures
-        support = Support(prototypes, np.array(items), np.array(labels, dtype=np.intp), scale or 8.0)
+        support = Support(
+            prototypes, np.array(items), np.array(labels, dtype=np.intp), scale or 8.0
+        )
         chosen = self.options.method
         made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
         self._told(view, support, made)
@@ -242,9 +256,7 @@ class Classifier:
                 f"{view}, so probabilities are too sure and sets of likely labels too small"
             )
 
-    def _said(
-        self, source: str, row: F64, views: Sequence[str], left: F64 | None
-    ) -> Classified:
+    def _said(self, source: str, row: F64, views: Sequence[str], left: F64 | None) -> Classified:
         best = int(row.argmax())
         options = self.options
         unlike = None
@@ -267,7 +279,9 @@ class Classifier:
                 top = int(share.argmax())
                 nodes.append(Node(level.names[top], float(share[top])))
         label = None if none else self.specs[best].name
-        return Classified(source, label, float(row[best]), row, likely, unlike, tuple(nodes), tuple(views))
+        return Classified(
+            source, label, float(row[best]), row, likely, unlike, tuple(nodes), tuple(views)
+        )
 
 
 def _listed(items: Any) -> list[Any]:

@@ -70,7 +70,9 @@ class ClassWords:
             for cosine, a, b in pairs[:_SHOWN]
         ]
         more = len(pairs) - len(notes)
-        return [*notes, f"and {more} more pairs of classes that nearly mean the same"][: len(notes) + (more > 0)]
+        return [*notes, f"and {more} more pairs of classes that nearly mean the same"][
+            : len(notes) + (more > 0)
+        ]
 
 
 def class_words(
@@ -125,5 +127,7 @@ def class_words(
         rows = rows[done.ok[rows]]
         if len(rows):
             vectors[number] = prototype(done.vectors[rows])
-            native[number] = prototype(done.native[rows[plain[rows]]] if plain[rows].any() else done.native[rows])
+            native[number] = prototype(
+                done.native[rows[plain[rows]]] if plain[rows].any() else done.native[rows]
+            )
     return ClassWords(vectors, native, tuple(done.failures))
