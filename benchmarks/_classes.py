@@ -100,7 +100,9 @@ def vectors(space: Space, ready: Prepared, view: str) -> np.ndarray:
     return out
 
 
-def words(space: Space, names: Sequence[str], view: str, **options: Any) -> tuple[np.ndarray, float]:
+def words(
+    space: Space, names: Sequence[str], view: str, **options: Any
+) -> tuple[np.ndarray, float]:
     """Prototypes of names, and the scale of the space for a view."""
     specs = [ClassSpec(name, (name,)) for name in names]
     modality = space.modalities[view]
@@ -109,11 +111,17 @@ def words(space: Space, names: Sequence[str], view: str, **options: Any) -> tupl
 
 
 def support(
-    prototypes: np.ndarray, scale: float, x: np.ndarray, split: Split, count: int
+    known: tuple[np.ndarray, float],
+    x: np.ndarray,
+    split: Split,
+    count: int,
+    *,
+    seen: bool = True,
 ) -> Support:
-    """The words, and so many shots of each class."""
+    """Words with their scale, and so many shots of each class, from which the space learned."""
     rows = split.shots(count)
-    return Support(prototypes, x[rows], split.labels[rows], scale)
+    marks = np.full(len(rows), seen)
+    return Support(known[0], x[rows], split.labels[rows], known[1], marks)
 
 
 def unit(x: np.ndarray) -> np.ndarray:

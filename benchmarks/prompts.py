@@ -23,9 +23,19 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 import _machine
-from _classes import CHINESE, ENGLISH, LEAST, SHOTS, Split, fitted, folder_labels, support, unit
+from _classes import (
+    CHINESE,
+    ENGLISH,
+    LEAST,
+    SHOTS,
+    Split,
+    fitted,
+    folder_labels,
+    support,
+    unit,
+    words,
+)
 from _classes import vectors as space_vectors
-from _classes import words
 from _needs import STARTER, need
 from isthmus.datasets import load
 from isthmus.metrics import expected_calibration_error
@@ -38,6 +48,16 @@ from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
 
 Row = dict[str, Any]
+Key = tuple[str, int, str]
+FIGURES = (
+    "accuracy",
+    "macro_recall",
+    "macro_f1",
+    "coverage",
+    "macro_coverage",
+    "set_size",
+    "auroc",
+)
 COUNTS = (0, 1, 2, 4, 8)
 LANGUAGES = ("en", "zh", "fr", "es")
 """Of the captions that heads learn from."""
@@ -52,9 +72,12 @@ def scored(p: np.ndarray, truth: np.ndarray) -> Row:
     """The figures of probabilities ``(n, K)``."""
     said = p.argmax(axis=1)
     right = said == truth
+    kinds = {"labels": np.unique(truth), "average": "macro", "zero_division": 0}
     return {
         "accuracy": round(float(right.mean()), 4),
-        "macro_recall": round(float(recall_score(truth, said, average="macro", zero_division=0)), 4),
+        "macro_recall": round(
+            float(recall_score(truth, said, average="macro", zero_division=0)), 4
+        ),
         "macro_f1": round(float(f1_score(truth, said, average="macro", zero_division=0)), 4),
         "ece": round(expected_calibration_error(p.max(axis=1), right), 4),
     }
@@ -80,12 +103,21 @@ class Out:
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
-        self._pooled: dict[tuple[str, int, str], list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+        self._pooled: dict[tuple[str, int, str], list[tuple[np.ndarray, np.ndarray]]] = defaultdict(
+            list
+        )
 
     def add(
-        self, task: str, shots: int, method: str, seed: int, p: np.ndarray, truth: np.ndarray,
+        self,
+        task: str,
+        shots: int,
+        method: str,
+        seed: int,
+        p: np.ndarray,
+        truth: np.ndarray,
         **more: Any,
     ) -> None:
+        """One row, of probabilities ``(n, K)`` and true classes ``(n,)``."""
         head = {"task": task, "shots": shots, "method": method}
         self.rows.append({**head, **scored(p, truth), "seed": seed, **more})
         self._pooled[task, shots, method].append((p.max(axis=1), p.argmax(axis=1) == truth))
@@ -94,9 +126,20 @@ class Out:
         """Mean and spread over seeds, and the ECE of all test items of all seeds."""
         out = []
         for (task, shots, method), parts in self._pooled.items():
-            own = [r for r in self.rows if (r["task"], r["shots"], r["method"]) == (task, shots, method)]
+            own = [
+                r
+                for r in self.rows
+                if (r["task"], r["shots"], r["method"]) == (task, shots, method)
+            ]
             figures = {}
-            for name in ("accuracy", "macro_recall", "macro_f1", "coverage", "macro_coverage", "auroc"):
+            for name in (
+                "accuracy",
+                "macro_recall",
+                "macro_f1",
+                "coverage",
+                "macro_coverage",
+                "auroc",
+            ):
                 known = [r[name] for r in own if r.get(name) is not None]
                 if known:
                     figures[name] = round(float(np.mean(known)), 4)
@@ -168,7 +211,7 @@ def fifteen(out: Out, ready: Prepared, seed: int, *, new: bool) -> None:
     for suffix, names, language in (("", ENGLISH, ""), ("-zh", CHINESE, "zh")):
         prototypes, scale = words(space, list(names.values()), "image", language=language)
         for count in COUNTS:
-            known = support(prototypes, scale, x, split, count)
+            known = support((prototypes, scale), x, split, count, seen=not new)
             every_method(out, task + suffix, count, seed, known, x[split.test], truth)
         bare, _ = words(space, list(names.values()), "image", prompts="name")
         p = softmax(scale * (x[split.test] @ bare.T))
@@ -196,13 +239,14 @@ def tree(out: Out, ready: Prepared, seed: int) -> None:
     flat, scale = words(space, list(top.names), "image")
     prototypes, scale = words(space, spoken, "image")
     for count in (0, 1, 4):
-        made = choose(support(prototypes, scale, x, split, count))
+        made = choose(support((prototypes, scale), x, split, count))
         p = np.exp(made.log_probabilities(x[split.test]))
         out.add("tuxpaint-tree", count, "isthmus", seed, p, truth)
         above = top.probabilities(p)
         out.add("tuxpaint-tree, top level", count, "isthmus", seed, above, top.member[truth])
         rows = split.shots(count)
-        known = Support(flat, x[rows], top.member[split.labels[rows]], scale)
+        seen = np.ones(len(rows), dtype=bool)
+        known = Support(flat, x[rows], top.member[split.labels[rows]], scale, seen)
         p = np.exp(choose(known).log_probabilities(x[split.test]))
         out.add("tuxpaint-tree, top level", count, "flat classes", seed, p, top.member[truth])
 
@@ -221,12 +265,12 @@ def sounds(out: Out, seed: int) -> None:
     x, truth = space_vectors(space, ready, "audio"), split.truth()
     prototypes, scale = words(space, keys, "audio")
     for count in (0, 1, 2):
-        known = support(prototypes, scale, x, split, count)
+        known = support((prototypes, scale), x, split, count)
         made = choose(known)
         p = np.exp(made.log_probabilities(x[split.test]))
         out.add("sounds", count, "isthmus", seed, p, truth)
     shuffled = np.random.default_rng(seed).permutation(truth)
-    p = np.exp(choose(support(prototypes, scale, x, split, 0)).log_probabilities(x[split.test]))
+    p = np.exp(choose(support((prototypes, scale), x, split, 0)).log_probabilities(x[split.test]))
     out.add("sounds", 0, "shuffled labels", seed, p, shuffled)
     majority = np.tile(np.bincount(truth, minlength=len(keys)) / len(truth), (len(truth), 1))
     out.add("sounds", 0, "majority", seed, majority, truth)
@@ -249,7 +293,7 @@ def image_and_speech(out: Out, seed: int) -> None:
         for view in ("image", "audio"):
             x = space_vectors(space, ready, view)
             prototypes, scale = words(space, names, view)
-            made = choose(support(prototypes, scale, x, split, count))
+            made = choose(support((prototypes, scale), x, split, count))
             logs[view] = made.log_probabilities(x[split.test])
             method = {"image": "image alone", "audio": "speech alone"}[view]
             out.add("image+speech", count, method, seed, np.exp(logs[view]), truth)
@@ -271,8 +315,12 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
     for count in (1, 4, 8):
         shots = split.shots(count)
         shots = shots[np.isin(split.labels[shots], taught)]
-        known = Support(prototypes, x[shots], split.labels[shots], scale)
-        for name, made in (("isthmus", choose(known)), ("zero-shot", choose(known.take(shots[:0])))):
+        seen = np.ones(len(shots), dtype=bool)
+        known = Support(prototypes, x[shots], split.labels[shots], scale, seen)
+        for name, made in (
+            ("isthmus", choose(known)),
+            ("zero-shot", choose(known.take(shots[:0]))),
+        ):
             p = np.exp(made.log_probabilities(x[rows]))
             out.add("unseen", count, name, seed, p, own)
             among = p[:, other] / p[:, other].sum(axis=1, keepdims=True)
@@ -296,7 +344,7 @@ def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
     prototypes, scale = words(space, list(ENGLISH.values()), "image")
     bare, _ = words(space, list(ENGLISH.values()), "image", prompts="name")
     for count in COUNTS:
-        made = choose(support(prototypes, scale, x, split, count))
+        made = choose(support((prototypes, scale), x, split, count))
         for name, score in (
             ("isthmus", lambda rows, made=made: np.exp(made.log_probabilities(x[rows]))),
             ("softmax of raw cosines", lambda rows: softmax(RAW * (x[rows] @ bare.T))),

@@ -93,7 +93,7 @@ class Support:
         """Unit means of the shots of each class; zeros where there is none."""
         sums = np.zeros_like(self.words)
         np.add.at(sums, self.labels, self.items)
-        return l2_normalize(sums)
+        return np.asarray(l2_normalize(sums), dtype=np.float64)
 
     @cached_property
     def _gap(self) -> F64:

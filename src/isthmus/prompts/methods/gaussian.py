@@ -21,7 +21,8 @@ _LEAST = 1e-9
 
 def class_moments(support: Support) -> Moments:
     """Sums of shots, of their products and of each class; they add."""
-    return Moments.of(PairedVectors({_ITEM: support.items, _CLASS: support.onehot}))
+    rows = {_ITEM: support.items, _CLASS: support.onehot}
+    return Moments.of(PairedVectors({view: x.astype(np.float32) for view, x in rows.items()}))
 
 
 def within(moments: Moments) -> tuple[F64, F64, F64]:

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64, Floats, l2_normalize
 from isthmus.prompts.methods.base import Params
 from isthmus.prompts.support import Scorer, Support
 
 
-def linear(weights: F64, scale: float, bias: F64 | None = None) -> Scorer:
+def linear(weights: Floats, scale: float, bias: F64 | None = None) -> Scorer:
     """Logits ``scale · x wᵀ + bias``."""
     offset = np.zeros(len(weights)) if bias is None else bias
 

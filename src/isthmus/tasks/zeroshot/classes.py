@@ -80,11 +80,30 @@ def classes_of(
     return specs, failures
 
 
+def label_specs(given: Iterable[str] | Mapping[str, Given]) -> list[ClassSpec]:
+    """Labels as a user gives them; a single one will do.
+
+    Raises:
+        InputError: If there is none, or two have one name.
+    """
+    specs = _specs(given, [])
+    if not specs:
+        raise InputError("need at least one label, got none")
+    _check_twice([spec.name for spec in specs])
+    if bare := [spec.name for spec in specs if not spec.words]:
+        raise InputError(f"the label {bare[0]!r} has no words")
+    return specs
+
+
 def _check_names(names: Sequence[str]) -> None:
     if len(names) < 2:
         what = f"only {names[0]!r}" if names else "none"
         way_out = way(python=_EXAMPLE, shell="isthmus classify photo.jpg --classes cat,dog")
         raise InputError(f"need two classes or more to choose from, got {what}. Write: {way_out}")
+    _check_twice(names)
+
+
+def _check_twice(names: Sequence[str]) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InputError(f"two classes are called {twice[0]!r}; give each a name of its own")
