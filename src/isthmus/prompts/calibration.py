@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
@@ -16,8 +17,13 @@ Clip Art, 5 splits, the best one is .60 (.52 to .66), and .64 with one shot a cl
 _SPREAD = 0.5
 """Standard deviation of its logarithm: on Tux Paint it is .4 for zero-shot, .8 for a GDA."""
 
+SEEN = 0.5
+"""How far back to the prior if the space has learned from all shots. On 18 folders of Open Clip
+Art, 1 to 8 shots, the mean calibration error is .10 with it and .12 without; all the way back it
+is .09, but then one shot leaves probabilities too unsure."""
 
-def fit_temperature(logits: F64, labels: Labels) -> float:
+
+def fit_temperature(logits: F64, labels: Labels, seen: NDArray[np.bool_] | None = None) -> float:
     """The temperature by which logits have to be divided.
 
     It minimises the cross-entropy of shots that were left out (Guo et al., "On calibration of
@@ -26,6 +32,8 @@ def fit_temperature(logits: F64, labels: Labels) -> float:
     Args:
         logits: ``(n, K)``; with ``n = 0`` the prior is all there is.
         labels: ``(n,)``.
+        seen: ``(n,)``, which of them the space has learned from. As far as they are such, the
+            result lies half way (of its logarithm) back to the prior.
 
     Example:
         >>> fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=np.intp))
@@ -42,7 +50,8 @@ def fit_temperature(logits: F64, labels: Labels) -> float:
         return float(0.5 * ((log_t - np.log(PRIOR)) / _SPREAD) ** 2 - own.sum())
 
     found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
-    return float(np.exp(found.x))
+    back = 0.0 if seen is None else SEEN * float(seen.mean())
+    return float(np.exp((1 - back) * found.x + back * np.log(PRIOR)))
 
 
 def conformal_cut(probabilities: F64, labels: Labels, coverage: float) -> float | None:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.methods import METHODS, FewShot, Fold, LeavesOut, Params, method
 from isthmus.prompts.support import Labels, Scorer, Support, log_softmax
+from isthmus.prompts.unseen import offset_for_unseen, with_offset
 
 ROUNDS = 8
 """Most rounds of leaving out one shot a class: each is a fit, and eight of sixteen say enough."""
@@ -58,7 +60,8 @@ class Choice:
         scorer: The fitted method.
         tried: Best first; empty where nothing could be left out.
         not_tried: Why a method took no part, by its id.
-        left_out: ``(h, K)`` log-probabilities of shots that were left out.
+        left_out: ``(h, K)`` log-probabilities of shots that were left out and that the space has
+            not learned from.
         labels: ``(h,)``, their classes.
     """
 
@@ -127,11 +130,15 @@ def choose(support: Support, methods: Sequence[FewShot] = METHODS) -> Choice:
     """
     folds = folds_of(support)
     if not len(support.items):
-        return _settled(support, method("zero-shot") if len(methods) > 1 else methods[0], "no shots")
+        return _settled(
+            support, method("zero-shot") if len(methods) > 1 else methods[0], "no shots"
+        )
     if not folds:
         prior = method(_favourite(support)) if len(methods) > 1 else methods[0]
         return _settled(support, prior, "one shot a class leaves none to choose by")
-    labels = support.labels[np.concatenate(folds)]
+    assert support.seen is not None
+    held = np.concatenate(folds)
+    labels, seen = support.labels[held], support.seen[held]
     points: list[_Point] = []
     not_tried = {}
     for each in methods:
@@ -140,20 +147,24 @@ def choose(support: Support, methods: Sequence[FewShot] = METHODS) -> Choice:
             continue
         grid = each.grid if each.prior in each.grid else (*each.grid, each.prior)
         said = left_out(each, support, grid, folds)
-        points += [_Point.of(each, p, x, labels) for p, x in zip(grid, said, strict=True)]
+        points += [_Point.of(each, p, x, labels, seen) for p, x in zip(grid, said, strict=True)]
     chosen, reason = _chosen(points)
     names = dict.fromkeys(point.method for point in points)
     best = [min((p for p in points if p.method is each), key=_loss) for each in names]
+    scorer = chosen.method.fit(support, chosen.params)
+    if (unseen := support.counts == 0).any():
+        offset = offset_for_unseen(chosen.method, chosen.params, support)
+        scorer = with_offset(scorer, unseen, offset)
     return Choice(
         chosen.method.name,
         chosen.params,
         f"{reason} on {len(labels)} shots that were left out",
         chosen.temperature,
-        chosen.method.fit(support, chosen.params),
+        scorer,
         tuple(point.tried() for point in sorted(best, key=_loss)),
         not_tried,
-        log_softmax(chosen.said / chosen.temperature),
-        labels,
+        log_softmax(chosen.said[~seen] / chosen.temperature),
+        labels[~seen],
     )
 
 
@@ -178,9 +189,16 @@ class _Point:
     temperature: float
 
     @classmethod
-    def of(cls, method: FewShot, params: Params, said: F64, labels: Labels) -> _Point:
+    def of(
+        cls,
+        method: FewShot,
+        params: Params,
+        said: F64,
+        labels: Labels,
+        seen: NDArray[np.bool_],
+    ) -> _Point:
         """Judged at its own best temperature."""
-        temperature = fit_temperature(said, labels)
+        temperature = fit_temperature(said, labels, seen)
         sure = log_softmax(said / temperature)
         share = 1 / np.bincount(labels)[labels]
         losses = -sure[np.arange(len(labels)), labels] * share / share.mean()
@@ -213,17 +231,22 @@ def _chosen(points: Sequence[_Point]) -> tuple[_Point, str]:
 
 def _settled(support: Support, prior: FewShot, reason: str) -> Choice:
     """A method with its prior, and the temperature of zero-shot."""
-    said = support.zero_shot(support.items)[support.worded[support.labels]]
-    labels = support.labels[support.worded[support.labels]]
-    temperature = fit_temperature(said, labels)
+    assert support.seen is not None
+    judged = support.worded[support.labels]
+    said, labels = support.zero_shot(support.items[judged]), support.labels[judged]
+    seen = support.seen[judged]
+    temperature = fit_temperature(said, labels, seen if len(seen) else None)
+    scorer = prior.fit(support, prior.prior)
+    if len(labels) and (unseen := support.counts == 0).any():
+        scorer = with_offset(scorer, unseen, offset_for_unseen(prior, prior.prior, support))
     return Choice(
         prior.name,
         prior.prior,
         reason,
         temperature,
-        prior.fit(support, prior.prior),
-        left_out=log_softmax(said / temperature) if len(said) else said,
-        labels=labels,
+        scorer,
+        left_out=log_softmax(said[~seen] / temperature),
+        labels=labels[~seen],
     )
 
 

@@ -31,6 +31,8 @@ class Support:
         labels: ``(N,)``, the class of each shot, 0 … K − 1.
         scale: What a cosine between an item and words is worth in log-odds: the calibrated
             inverse temperature of the space.
+        seen: ``(N,)``, which shots the space has learned from; it is too sure of these, so what it
+            says of them when they are left out counts for less. None for none of them.
 
     Raises:
         DataError: If shots and labels differ in number, a label names no class, or a class has
@@ -42,6 +44,7 @@ class Support:
     items: F64
     labels: Labels
     scale: float = 1.0
+    seen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         words = check_vectors(self.words, name="words", allow_zero=True).astype(np.float64)
@@ -51,11 +54,17 @@ class Support:
         labels = np.asarray(self.labels, dtype=np.intp).reshape(-1)
         if len(labels) != len(items):
             raise DataError(f"{count(len(items), 'shot')} and {count(len(labels), 'label')}")
-        if len(labels) and not (0 <= labels.min() and labels.max() < len(words)):
+        if len(labels) and not (labels.min() >= 0 and labels.max() < len(words)):
             raise DataError(f"labels must lie in 0 … {len(words) - 1}, got {labels.max()}")
         object.__setattr__(self, "words", l2_normalize(words))
         object.__setattr__(self, "items", l2_normalize(items))
         object.__setattr__(self, "labels", labels)
+        seen = np.zeros(len(labels), bool) if self.seen is None else np.asarray(self.seen, bool)
+        if seen.shape != labels.shape:
+            raise DataError(
+                f"{count(len(seen), 'mark')} of seen shots for {count(len(labels), 'shot')}"
+            )
+        object.__setattr__(self, "seen", seen)
         if (bare := np.flatnonzero((self.counts == 0) & ~self.worded)).size:
             raise DataError(f"class {bare[0]} has neither words nor a shot; give it either")
 
@@ -84,7 +93,7 @@ class Support:
         """Unit means of the shots of each class; zeros where there is none."""
         sums = np.zeros_like(self.words)
         np.add.at(sums, self.labels, self.items)
-        return l2_normalize(sums)
+        return np.asarray(l2_normalize(sums), dtype=np.float64)
 
     @cached_property
     def _gap(self) -> F64:
@@ -118,7 +127,8 @@ class Support:
 
     def take(self, rows: Array) -> Support:
         """The same classes with some of the shots (indices or a mask)."""
-        return replace(self, items=self.items[rows], labels=self.labels[rows])
+        assert self.seen is not None
+        return replace(self, items=self.items[rows], labels=self.labels[rows], seen=self.seen[rows])
 
 
 def prototype(vectors: Array) -> F64:

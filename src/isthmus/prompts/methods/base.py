@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +32,12 @@ class FewShot(Protocol):
     name: str
     paper: str
     least_shots: int
-    grid: tuple[Params, ...]
-    prior: Params
+    grid: ClassVar[tuple[Params, ...]]
+    prior: ClassVar[Params]
     transductive: bool
 
     def work(self, support: Support) -> float:
-        """Multiply-adds that one fit takes, roughly; for :class:`LeavesOut`, of a point and fold."""
+        """Multiply-adds that one fit takes, roughly; of a point and fold where it leaves out."""
         ...
 
     def fit(self, support: Support, params: Params) -> Scorer:

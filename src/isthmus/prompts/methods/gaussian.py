@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,8 +20,9 @@ _LEAST = 1e-9
 
 
 def class_moments(support: Support) -> Moments:
-    """Sums of shots, of their products and of each class: all that the method needs, and they add."""
-    return Moments.of(PairedVectors({_ITEM: support.items, _CLASS: support.onehot}))
+    """Sums of shots, of their products and of each class; they add."""
+    rows = {_ITEM: support.items, _CLASS: support.onehot}
+    return Moments.of(PairedVectors({view: x.astype(np.float32) for view, x in rows.items()}))
 
 
 def within(moments: Moments) -> tuple[F64, F64, F64]:
@@ -42,8 +44,8 @@ class GDA:
     name = "gda"
     paper = "Wang et al., A hard-to-beat baseline for training-free CLIP adaptation, 2024"
     least_shots = 4
-    grid: tuple[Params, ...] = tuple({"weight": a} for a in (0.01, 0.03, 0.1, 0.3))
-    prior: Params = {"weight": 0.1}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"weight": a} for a in (0.01, 0.03, 0.1, 0.3))
+    prior: ClassVar[Params] = {"weight": 0.1}
     transductive = False
 
     def work(self, support: Support) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,10 +23,10 @@ class TipAdapter:
     name = "tip-adapter"
     paper = "Zhang et al., Tip-Adapter, 2022"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple(
+    grid: ClassVar[tuple[Params, ...]] = tuple(
         {"weight": a, "sharpness": b} for b in (3.0, 8.0) for a in (1.0, 3.0, 10.0)
     )
-    prior: Params = {"weight": 3.0, "sharpness": 5.0}
+    prior: ClassVar[Params] = {"weight": 3.0, "sharpness": 5.0}
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -53,10 +54,10 @@ class ProKeR:
     name = "proker"
     paper = "Bendou et al., ProKeR: a kernel perspective on few-shot adaptation, 2025"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple(
+    grid: ClassVar[tuple[Params, ...]] = tuple(
         {"ridge": r, "sharpness": b} for b in (1.0, 3.0) for r in (0.1, 0.3, 1.0)
     )
-    prior: Params = {"ridge": 0.3, "sharpness": 3.0}
+    prior: ClassVar[Params] = {"ridge": 0.3, "sharpness": 3.0}
     transductive = False
 
     def work(self, support: Support) -> float:

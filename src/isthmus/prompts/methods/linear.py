@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from isthmus.core.linalg import F64
@@ -66,8 +68,8 @@ class LinearProbe(_Regression):
     name = "linear-probe"
     paper = "Radford et al., 2021, section 3.2"
     least_shots = 2
-    grid: tuple[Params, ...] = tuple({"ridge": r} for r in (0.01, 0.1))
-    prior: Params = {"ridge": 0.1}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.01, 0.1))
+    prior: ClassVar[Params] = {"ridge": 0.1}
 
     def fit(self, support: Support, params: Params) -> Scorer:
         """Weights that start at nothing."""
@@ -89,8 +91,8 @@ class LinearProbePlus(_Regression):
     name = "lp++"
     paper = "Huang et al., LP++: a surprisingly strong linear probe, 2024"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple({"ridge": r} for r in (0.03, 0.3))
-    prior: Params = {"ridge": 0.3}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.03, 0.3))
+    prior: ClassVar[Params] = {"ridge": 0.3}
 
     def fit(self, support: Support, params: Params) -> Scorer:
         """Weights of items and of words together."""
@@ -114,8 +116,8 @@ class CLAP(_Regression):
     name = "clap"
     paper = "Silva-Rodríguez et al., A closer look at the few-shot adaptation of VLMs, 2024"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple({"pull": p} for p in (0.1, 1.0))
-    prior: Params = {"pull": 1.0}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"pull": p} for p in (0.1, 1.0))
+    prior: ClassVar[Params] = {"pull": 1.0}
 
     def fit(self, support: Support, params: Params) -> Scorer:
         """Weights near the words."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64, Floats, l2_normalize
 from isthmus.prompts.methods.base import Params
 from isthmus.prompts.support import Scorer, Support
 
 
-def linear(weights: F64, scale: float, bias: F64 | None = None) -> Scorer:
+def linear(weights: Floats, scale: float, bias: F64 | None = None) -> Scorer:
     """Logits ``scale · x wᵀ + bias``."""
     offset = np.zeros(len(weights)) if bias is None else bias
 
@@ -26,8 +28,8 @@ class ZeroShot:
     name = "zero-shot"
     paper = "Radford et al., Learning transferable visual models, 2021"
     least_shots = 0
-    grid: tuple[Params, ...] = ({},)
-    prior: Params = {}
+    grid: ClassVar[tuple[Params, ...]] = ({},)
+    prior: ClassVar[Params] = {}
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -48,8 +50,8 @@ class TextAndMean:
     name = "text+mean"
     paper = "Snell et al., Prototypical networks, 2017, with words as a prior"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple({"words": c} for c in (1.0, 2.0, 4.0, 8.0, 16.0))
-    prior: Params = {"words": 4.0}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"words": c} for c in (1.0, 2.0, 4.0, 8.0, 16.0))
+    prior: ClassVar[Params] = {"words": 4.0}
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -73,8 +75,8 @@ class SSText:
     name = "ss-text"
     paper = "Silva-Rodríguez et al., A closer look at the few-shot adaptation of VLMs, 2024"
     least_shots = 1
-    grid: tuple[Params, ...] = tuple({"pull": b} for b in (0.1, 0.3, 1.0))
-    prior: Params = {"pull": 0.3}
+    grid: ClassVar[tuple[Params, ...]] = tuple({"pull": b} for b in (0.1, 0.3, 1.0))
+    prior: ClassVar[Params] = {"pull": 0.3}
     transductive = False
     most = 4.0
     """Weight of shots against words; beyond it words no longer matter."""

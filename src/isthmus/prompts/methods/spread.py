@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from isthmus.core.linalg import F64
@@ -20,8 +22,8 @@ class LabelPropagation:
     name = "label-propagation"
     paper = "Stojnić et al., Label propagation for zero-shot classification, 2024"
     least_shots = 0
-    grid: tuple[Params, ...] = ({"neighbours": 8, "gamma": 10.0, "alpha": 0.5},)
-    prior: Params = grid[0]
+    grid: ClassVar[tuple[Params, ...]] = ({"neighbours": 8, "gamma": 10.0, "alpha": 0.5},)
+    prior: ClassVar[Params] = grid[0]
     transductive = True
 
     def work(self, support: Support) -> float:

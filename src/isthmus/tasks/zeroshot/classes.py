@@ -80,11 +80,30 @@ def classes_of(
     return specs, failures
 
 
+def label_specs(given: Iterable[str] | Mapping[str, Given]) -> list[ClassSpec]:
+    """Labels as a user gives them; a single one will do.
+
+    Raises:
+        InputError: If there is none, or two have one name.
+    """
+    specs = _specs(given, [])
+    if not specs:
+        raise InputError("need at least one label, got none")
+    _check_twice([spec.name for spec in specs])
+    if bare := [spec.name for spec in specs if not spec.words]:
+        raise InputError(f"the label {bare[0]!r} has no words")
+    return specs
+
+
 def _check_names(names: Sequence[str]) -> None:
     if len(names) < 2:
         what = f"only {names[0]!r}" if names else "none"
         way_out = way(python=_EXAMPLE, shell="isthmus classify photo.jpg --classes cat,dog")
         raise InputError(f"need two classes or more to choose from, got {what}. Write: {way_out}")
+    _check_twice(names)
+
+
+def _check_twice(names: Sequence[str]) -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise InputError(f"two classes are called {twice[0]!r}; give each a name of its own")
@@ -92,9 +111,7 @@ def _check_names(names: Sequence[str]) -> None:
         raise InputError("a class has a blank name; leave it out or name it")
 
 
-def _specs(
-    given: Iterable[str] | Mapping[str, Given], failures: list[Failure]
-) -> list[ClassSpec]:
+def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) -> list[ClassSpec]:
     if isinstance(given, str):
         raise InputError(f"classes: need a list of names, got a text. Write: {_EXAMPLE}")
     if isinstance(given, Mapping):
@@ -144,11 +161,15 @@ def _examples(
         return {}
     if isinstance(shots, Mapping):
         listed = {name: _several(given) for name, given in shots.items()}
-        found = {name: [Path(x) if isinstance(x, str) else x for x in xs] for name, xs in listed.items()}
+        found = {
+            name: [Path(x) if isinstance(x, str) else x for x in xs] for name, xs in listed.items()
+        }
     else:
         check_kind(shots, (str, Path), "shots", need="a folder or a mapping", example=_EXAMPLE)
         found = _of_folder(Path(shots).expanduser(), failures)
-    out = {name: tuple(filter(None, (_item(x, failures) for x in xs))) for name, xs in found.items()}
+    out = {
+        name: tuple(filter(None, (_item(x, failures) for x in xs))) for name, xs in found.items()
+    }
     if not any(out.values()):
         first = f"; {failures[0].source}: {failures[0].reason}" if failures else ""
         where = shots if isinstance(shots, str | Path) else "shots"

@@ -28,7 +28,7 @@ from isthmus.tasks.retrieval.views import WayOut, view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
 from isthmus.tasks.zeroshot.results import Classification, Classified, Learned, Node
-from isthmus.tasks.zeroshot.words import class_words
+from isthmus.tasks.zeroshot.words import SCALE, class_words
 
 WORDS = WayOut("reads the words", "asked_as", "--as")
 ITEMS = WayOut("the items belong to", "view", "--view")
@@ -71,37 +71,32 @@ class Classifier:
                 space, TEXT, named=options.asked_as or None, way_out=WORDS
             )
 
-    def __call__(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> Classification:
+    def __call__(
+        self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
+    ) -> Classification:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
         failures: list[Failure] = []
         rows, sources = self._rows(items, failures)
         said = np.zeros((len(sources), len(self.specs)))
         views: list[list[str]] = [[] for _ in sources]
-        sure: list[F64 | None] = [None] * len(sources)
         for view in dict.fromkeys(view for _, view, _ in rows):
             own = [(place, item) for place, known, item in rows if known == view]
-            done = self.space.embed(
-                [item for _, item in own], view, cache=self.cache, progress=self.progress
-            )
+            things = [item for _, item in own]
+            done = self.space.embed(things, view, cache=self.cache, progress=self.progress)
             failures += done.failures
-            choice = self._choice(view)
-            good = np.flatnonzero(done.ok)
-            if not len(good):
-                continue
-            logs = choice.log_probabilities(l2_normalize(done.vectors[good].astype(np.float64)))
-            left = np.exp(choice.left_out.max(axis=1)) if len(choice.left_out) else np.zeros(0)
-            for row, at in zip(logs, good.tolist(), strict=True):
-                place = own[at][0]
-                said[place] += row
-                views[place].append(view)
-                sure[place] = left
+            for at in np.flatnonzero(done.ok).tolist():
+                views[own[at][0]].append(view)
+            if done.ok.any():
+                places = np.array([place for place, _ in own])[done.ok]
+                unit = l2_normalize(done.vectors[done.ok]).astype(np.float64)
+                said[places] += self._choice(view).log_probabilities(unit)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
             raise InputError(f"none of the items can be used; {first}")
         probabilities = np.exp(log_softmax(said[usable]))
         made = [
-            self._said(sources[place], row, views[place], sure[place])
+            self._said(sources[place], row, views[place])
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
@@ -119,19 +114,22 @@ class Classifier:
         rows: list[tuple[int, str, MediaItem]] = []
         if isinstance(items, Mapping):
             columns = {view: list(column) for view, column in items.items()}
+            if not columns:
+                raise InputError("items: the mapping names no view; write: {'image': ['a.jpg']}")
             if len({len(column) for column in columns.values()}) != 1:
-                listed = ", ".join(f"{v} has {len(column)}" for v, column in columns.items())
-                raise InputError(f"place i of every view must be one record, but {listed}")
+                sizes = ", ".join(f"{v} has {len(column)}" for v, column in columns.items())
+                raise InputError(f"place i of every view must be one record, but {sizes}")
         else:
-            columns = {"": _listed(items)}
+            columns = {"": listed(items)}
         size = len(next(iter(columns.values())))
         sources = [""] * size
         for view, column in columns.items():
+            named = view or self.options.view or None
             for place, thing in enumerate(column):
                 if thing is None:
                     continue
                 try:
-                    item, known = self._item(thing, view)
+                    item, known = item_and_view(self.space, thing, named)
                 except MediaError as error:
                     failures.append(Failure(error.source, error.reason))
                     continue
@@ -139,60 +137,58 @@ class Classifier:
                 sources[place] = sources[place] or item.source
         return rows, sources
 
-    def _item(self, thing: Any, view: str) -> tuple[MediaItem, str]:
-        """A thing as an item, with its view."""
-        named = view or self.options.view or None
-        if named is not None and named in self.space.views:
-            return as_item(thing, self.space.modalities[named], None), named
-        if is_picture(thing):
-            thing = picture_item(thing)
-        elif not isinstance(thing, MediaItem):
-            if not isinstance(thing, str | Path):
-                raise InputError("name the view of vectors and bytes: view='…'")
-            thing = item_from_path(Path(thing).expanduser())
-        return thing, view_meant(self.space, thing.modality, named=named, way_out=ITEMS)
-
     def _choice(self, view: str) -> Choice:
         if view not in self._choices:
             self._choices[view] = self._learn(view)
         return self._choices[view]
 
     def _learn(self, view: str) -> Choice:
-        words = class_words(
-            self.space, self.specs, self.space.modalities[view], self._words_view, self.options,
-            self.cache,
-        ) if self._words_view else None
+        prototypes, scale = self._words(view)
         items, labels, others = self._shots(view)
-        prototypes = words.vectors if words else np.zeros((len(self.specs), self.space.dim))
-        for number, vectors in others.items():
-            if not prototypes[number].any():
-                prototypes[number] = prototype(np.vstack(vectors))
         for number, spec in enumerate(self.specs):
+            if not prototypes[number].any() and number in others:
+                prototypes[number] = prototype(np.vstack(others[number]))
             if not prototypes[number].any() and number not in labels:
-                raise InputError(f"the class {spec.name!r} has neither words nor an example that can be used")
-        scale = words.scale(self.space, self._words_view, view) if words else 0.0
-        if words:
-            self.notes += words.alike([spec.name for spec in self.specs])
-            self.failures += words.failures
-        support = Support(prototypes, np.array(items), np.array(labels, dtype=np.intp), scale or 8.0)
+                raise InputError(
+                    f"the class {spec.name!r} has neither words nor an example that can be used"
+                )
+        known = np.zeros(0, dtype=bool)
+        if items:
+            bank = self.space.banks[view]
+            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
+        where = np.array(labels, dtype=np.intp)
+        support = Support(prototypes, np.array(items), where, scale, known)
         chosen = self.options.method
         made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
         self._told(view, support, made)
         return made
+
+    def _words(self, view: str) -> tuple[F64, float]:
+        """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
+        if not self._words_view:
+            return np.zeros((len(self.specs), self.space.dim)), SCALE
+        modality = self.space.modalities[view]
+        words = class_words(
+            self.space, self.specs, modality, self._words_view, self.options, self.cache
+        )
+        self.notes += words.alike([spec.name for spec in self.specs])
+        self.failures += words.failures
+        return words.vectors, words.scale(self.space, self._words_view, view)
 
     def _shots(self, view: str) -> tuple[list[F64], list[int], dict[int, list[F64]]]:
         """Vectors and classes of the examples of a view; those of other views by class."""
         own: list[F64] = []
         labels: list[int] = []
         others: dict[int, list[F64]] = {}
-        flat = [(number, item) for number, spec in enumerate(self.specs) for item in spec.items]
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         reads = self.space.modalities
-        for number, item in flat:
-            if item.modality == reads[view]:
-                seen.setdefault(view, []).append((number, item))
-            elif item.modality in reads.values():
-                seen.setdefault(view_meant(self.space, item.modality), []).append((number, item))
+        for number, spec in enumerate(self.specs):
+            for item in spec.items:
+                if item.modality == reads[view]:
+                    seen.setdefault(view, []).append((number, item))
+                elif item.modality in reads.values():
+                    own_view = view_meant(self.space, item.modality, way_out=ITEMS)
+                    seen.setdefault(own_view, []).append((number, item))
         for known, pairs in seen.items():
             done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
             if known == view:
@@ -234,42 +230,80 @@ class Classifier:
                 f"{self.specs[int(counts.argmax())].name!r} has {int(counts.max())}; the first "
                 "relies on its words"
             )
-        bank = self.space.banks[view]
-        known = int(((support.items.astype(np.float32) @ bank.T).max(axis=1) > _SAME).sum())
-        if known:
+        assert support.seen is not None
+        if known := int(support.seen.sum()):
             self.notes.append(
                 f"the space has learned from {known} of {count(len(support.items), 'example')} of "
-                f"{view}, so probabilities are too sure and sets of likely labels too small"
+                f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(
-        self, source: str, row: F64, views: Sequence[str], left: F64 | None
-    ) -> Classified:
-        best = int(row.argmax())
-        options = self.options
-        unlike = None
-        if left is not None and len(left) >= needed_for(1 - options.none) and len(views) == 1:
-            unlike = float((1 + (left <= row[best]).sum()) / (1 + len(left)))
-        none = row[best] < options.least or (unlike is not None and unlike < options.none)
-        likely = None
-        if len(views) == 1:
+    def _said(self, source: str, row: F64, views: Sequence[str]) -> Classified:
+        """One item; what only left-out shots can tell is told where a single view had a say."""
+        best, options = int(row.argmax()), self.options
+        likely, unlike = None, None
+        if len(views) == 1 and self._learned[views[0]].shots:
             made = self._choices[views[0]]
-            if len(made.labels) and self._learned[views[0]].shots:
-                cut = conformal_cut(np.exp(made.left_out), made.labels, options.coverage)
-                if cut is not None:
-                    order = np.argsort(-row, kind="stable")
-                    inside = [k for k in order if row[k] >= cut] or [best]
-                    likely = tuple(self.specs[k].name for k in inside)
+            sure = np.exp(made.left_out.max(axis=1)) if len(made.labels) else np.zeros(0)
+            if len(sure) >= needed_for(1 - options.none):
+                unlike = float((1 + (sure <= row[best]).sum()) / (1 + len(sure)))
+            likely = self._likely(made, row)
+        none = row[best] < options.least or (unlike is not None and unlike < options.none)
+        return Classified(
+            source,
+            None if none else self.specs[best].name,
+            float(row[best]),
+            row,
+            likely,
+            unlike,
+            self._nodes(row),
+            tuple(views),
+        )
+
+    def _likely(self, made: Choice, row: F64) -> tuple[str, ...] | None:
+        """The conformal set of one item; its best class where that is empty."""
+        if not len(made.labels):
+            return None
+        cut = conformal_cut(np.exp(made.left_out), made.labels, self.options.coverage)
+        if cut is None:
+            return None
+        order = np.argsort(-row, kind="stable")
+        inside = [k for k in order if row[k] >= cut] or [order[0]]
+        return tuple(self.specs[k].name for k in inside)
+
+    def _nodes(self, row: F64) -> tuple[Node, ...]:
+        """The most probable node at each level of a tree."""
         nodes = []
-        if len(self._levels) > 1:
-            for level in self._levels:
-                share = level.probabilities(row[None])[0]
-                top = int(share.argmax())
-                nodes.append(Node(level.names[top], float(share[top])))
-        label = None if none else self.specs[best].name
-        return Classified(source, label, float(row[best]), row, likely, unlike, tuple(nodes), tuple(views))
+        for level in self._levels if len(self._levels) > 1 else ():
+            share = level.probabilities(row[None])[0]
+            top = int(share.argmax())
+            nodes.append(Node(level.names[top], float(share[top])))
+        return tuple(nodes)
 
 
-def _listed(items: Any) -> list[Any]:
+def listed(items: Any) -> list[Any]:
+    """One thing or several, as a list."""
     one = isinstance(items, str | Path | bytes | MediaItem) or is_picture(items)
     return [items] if one else list(items)
+
+
+def item_and_view(space: Space, thing: Any, named: str | None) -> tuple[MediaItem, str]:
+    """A thing of a user's as an item, and the view that it belongs to.
+
+    Args:
+        space: Whose views there are.
+        thing: A path, a picture or an item; where a view is named, whatever that reads.
+        named: The view, where the user said it.
+
+    Raises:
+        InputError: If it is of another kind.
+        MediaError: If the file cannot be read.
+    """
+    if named is not None and named in space.views:
+        return as_item(thing, space.modalities[named]), named
+    if is_picture(thing):
+        thing = picture_item(thing)
+    elif not isinstance(thing, MediaItem):
+        if not isinstance(thing, str | Path):
+            raise InputError("name the view of vectors and bytes: view='…'")
+        thing = item_from_path(Path(thing).expanduser())
+    return thing, view_meant(space, thing.modality, named=named, way_out=ITEMS)

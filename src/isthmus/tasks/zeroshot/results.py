@@ -170,7 +170,10 @@ class Classification:
             ],
             "views": list(item.views),
             "probabilities": [
-                {"label": self.classes[k], "probability": round(float(item.probabilities[k]), _DIGITS)}
+                {
+                    "label": self.classes[k],
+                    "probability": round(float(item.probabilities[k]), _DIGITS),
+                }
                 for k in order
             ],
         }

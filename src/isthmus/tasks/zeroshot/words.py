@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.record import Failure
@@ -70,7 +71,9 @@ class ClassWords:
             for cosine, a, b in pairs[:_SHOWN]
         ]
         more = len(pairs) - len(notes)
-        return [*notes, f"and {more} more pairs of classes that nearly mean the same"][: len(notes) + (more > 0)]
+        return [*notes, f"and {more} more pairs of classes that nearly mean the same"][
+            : len(notes) + (more > 0)
+        ]
 
 
 def class_words(
@@ -94,36 +97,42 @@ def class_words(
     Raises:
         InputError: If there are no sentences in a language.
     """
-    templates = load(options.templates or None)
-    texts: list[str] = []
-    owners: list[int] = []
-    bare: list[bool] = []
-    for number, spec in enumerate(specs):
-        for word in spec.words:
-            language = options.language or language_of(word)
-            match options.prompts:
-                case "templates":
-                    sentences = templates.prompts(word, language, modality)
-                case "random":
-                    sentences = random_prompts(word)
-                case _:
-                    sentences = (word,)
-            all_of_it = (word, *(each for each in sentences if each != word))
-            texts += all_of_it
-            owners += [number] * len(all_of_it)
-            bare += [True] + [False] * (len(all_of_it) - 1)
+    texts, owners, bare = _sentences(specs, modality, options)
     dim = space.encoder(words_view).dim
     vectors, native = np.zeros((len(specs), space.dim)), np.zeros((len(specs), dim), np.float32)
     if not texts:
         return ClassWords(vectors, native, ())
     done = space.embed(texts, words_view, cache=cache)
     assert done.native is not None
-    owner, plain = np.array(owners), np.array(bare)
-    starts = np.searchsorted(owner, np.arange(len(specs) + 1))
+    starts = np.searchsorted(owners, np.arange(len(specs) + 1))
     for number in range(len(specs)):
         rows = np.arange(starts[number], starts[number + 1])
         rows = rows[done.ok[rows]]
         if len(rows):
             vectors[number] = prototype(done.vectors[rows])
-            native[number] = prototype(done.native[rows[plain[rows]]] if plain[rows].any() else done.native[rows])
+            plain = rows[bare[rows]]
+            native[number] = prototype(done.native[plain if len(plain) else rows])
     return ClassWords(vectors, native, tuple(done.failures))
+
+
+def _sentences(
+    specs: Sequence[ClassSpec], modality: str, options: ClassifyOptions
+) -> tuple[list[str], NDArray[np.intp], NDArray[np.bool_]]:
+    """All texts, the class of each, and which of them are words without a sentence."""
+    templates = load(options.templates or None)
+    texts: list[str] = []
+    owners: list[int] = []
+    bare: list[bool] = []
+    for number, spec in enumerate(specs):
+        for word in spec.words:
+            sentences: tuple[str, ...] = (word,)
+            if options.prompts == "templates":
+                language = options.language or language_of(word)
+                sentences = templates.prompts(word, language, modality)
+            elif options.prompts == "random":
+                sentences = random_prompts(word)
+            own = dict.fromkeys((word, *sentences))
+            texts += own
+            owners += [number] * len(own)
+            bare += [text == word for text in own]
+    return texts, np.array(owners, dtype=np.intp), np.array(bare, dtype=bool)
