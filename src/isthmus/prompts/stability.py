@@ -143,7 +143,7 @@ def stability(
         return StabilityRow(change, how, float(np.mean(right)), min(right), same, len(answers))
 
     def by_words(vectors: F64) -> Labels:
-        return learn(vectors)(trials.items).argmax(axis=1)
+        return np.asarray(learn(vectors)(trials.items).argmax(axis=1), dtype=np.intp)
 
     rows = [
         row(

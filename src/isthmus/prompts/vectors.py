@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,11 +16,14 @@ from isthmus.prompts.figures import Figures, losses_of
 from isthmus.prompts.methods import FewShot, Params, method
 from isthmus.prompts.methods.plain import linear
 from isthmus.prompts.support import Labels, Scorer, Support, softmax
+from isthmus.prompts.unseen import offset_for_unseen, with_offset
 
 STEP = 0.5
 """Share of a learned vector that is added to the words: ``t_k + .5·x_k``."""
 _STEPS = 60
 """Of L-BFGS, as in :mod:`isthmus.prompts.methods.linear`."""
+_FEWEST = 4
+"""Classes, so that there are two to learn from and two to ask about."""
 
 
 class TrainedVectors:
@@ -33,8 +37,8 @@ class TrainedVectors:
     name = "trained-vectors"
     paper = "Yao et al., Visual-language prompt tuning with knowledge-guided context, CVPR 2023"
     least_shots = 1
-    grid: tuple[Params, ...] = ({"pull": 2.0}, {"pull": 8.0}, {"pull": 32.0})
-    prior: Params = grid[1]
+    grid: ClassVar[tuple[Params, ...]] = ({"pull": 2.0}, {"pull": 8.0}, {"pull": 32.0})
+    prior: ClassVar[Params] = grid[1]
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -81,7 +85,7 @@ class LearnedVectors:
     """Prompt vectors of the classes of a task.
 
     Attributes:
-        vectors: ``(K, d)`` unit.
+        vectors: ``(K, d)``; their products with unit items, times the scale, are logits.
         method: Id of the learner.
         params: Its hyper-parameters.
         reason: Why it and not the other.
@@ -164,56 +168,37 @@ class Unseen:
         return self.words - self.learned
 
 
-def unseen_vectors(words: F64, learned: F64, others: F64) -> F64:
-    """Class vectors of classes that had no shots: moved as the learned ones are on average.
-
-    Without that move items would all be nearer to classes that were learned.
-
-    Args:
-        words: ``(K, d)`` unit prototypes of the classes that were learned.
-        learned: ``(K, d)`` their unit vectors.
-        others: ``(U, d)`` unit prototypes of the rest.
-    """
-    return np.asarray(l2_normalize(others + (learned - words).mean(axis=0)), dtype=np.float64)
-
-
 def judge_unseen(support: Support) -> Unseen:
     """What learning prompt vectors does to classes that it does not see.
 
     The shots of half of the classes, alternating in their order, judge what was learned on the
-    others, and the other way round.
+    others, and the other way round. Logits of unseen classes are moved as
+    :func:`isthmus.prompts.unseen.offset_for_unseen` says, from the classes that were seen.
 
     Raises:
         InputError: If fewer than four classes have words and shots.
     """
     usable = np.flatnonzero(support.worded & (support.counts > 0))
-    if len(usable) < 4:
-        raise InputError(f"unseen classes need four with words and shots, got {len(usable)}")
-    right: dict[str, list[bool]] = {name: [] for name in ("w", "l", "jw", "jl")}
+    if len(usable) < _FEWEST:
+        raise InputError(
+            f"unseen classes need {_FEWEST} with words and shots, two to learn from and two to ask "
+            f"about, got {len(usable)}"
+        )
+    right: list[list[bool]] = [[], [], [], []]
     for turn in (0, 1):
-        seen, rest = usable[turn::2], usable[1 - turn :: 2]
-        known = _part(support, seen)
-        learned = learn_vectors(known).vectors
-        asked = _part(support, rest)
-        moved = unseen_vectors(known.words, learned, asked.words)
-        x, y = asked.items, asked.labels
-        right["w"] += _right(x, asked.words, y)
-        right["l"] += _right(x, moved, y)
-        right["jw"] += _right(x, np.vstack([asked.words, known.words]), y)
-        right["jl"] += _right(x, np.vstack([moved, learned]), y)
-    w, v, jw, jl = (float(np.mean(rows)) for rows in right.values())
-    return Unseen(w, v, jw, jl, len(right["w"]))
-
-
-def _right(x: F64, vectors: F64, labels: Labels) -> list[bool]:
-    out: list[bool] = ((x @ vectors.T).argmax(axis=1) == labels).tolist()
-    return out
-
-
-def _part(support: Support, classes: Labels) -> Support:
-    rows = np.isin(support.labels, classes)
-    labels = np.searchsorted(classes, support.labels[rows])
-    return replace(support, words=support.words[classes], items=support.items[rows], labels=labels)
+        rest = usable[1 - turn :: 2]
+        known = support.take(np.isin(support.labels, usable[turn::2]))
+        learned = learn_vectors(known)
+        learner = TRAINED if learned.method == TRAINED.name else CLOSED
+        offset = offset_for_unseen(learner, learned.params, known)
+        scorer = with_offset(learner.fit(known, learned.params), known.counts == 0, offset)
+        asked = support.take(np.isin(support.labels, rest))
+        for place, said in enumerate((support.zero_shot(asked.items), scorer(asked.items))):
+            own = rest[said[:, rest].argmax(axis=1)]
+            right[place] += (own == asked.labels).tolist()
+            right[place + 2] += (said.argmax(axis=1) == asked.labels).tolist()
+    words, unseen, joint_words, joint = (float(np.mean(rows)) for rows in right)
+    return Unseen(words, unseen, joint_words, joint, len(right[0]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ NEAR = 8
 """Captions that are read beside each example, as in label propagation here."""
 WORDS = 5
 """Words of a class: as many prompts as it has sentences in most languages."""
-_PRIOR = 10.0
-"""Words that the background counts for in each side (Monroe et al., 2008, use its whole size)."""
+_HALF = 0.5
+"""Added to every count (Haldane–Anscombe), so that a word that one side lacks has odds."""
 _SURE = 1.0
 """Standard errors by which log-odds must lie above zero; below it a word is noise."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -62,8 +62,7 @@ class Captions:
 def telling_words(own: Sequence[str], others: Sequence[str], most: int = WORDS) -> tuple[str, ...]:
     """Words that are surely more frequent in some captions than in others, the surest first.
 
-    The z-score of the log-odds ratio with an informative Dirichlet prior, the words of both sides
-    together, in which a word counts once a caption.
+    By the z-score of the log-odds ratio; a word counts once a caption.
 
     Args:
         own: Captions of a class.
@@ -71,21 +70,19 @@ def telling_words(own: Sequence[str], others: Sequence[str], most: int = WORDS) 
         most: At most so many.
 
     References:
-        Monroe, Colaresi & Quinn, "Fightin' words", Political Analysis, 2008.
+        Monroe, Colaresi & Quinn, "Fightin' words", Political Analysis, 2008, section 3.3.
 
     Example:
         >>> telling_words(["a red bird", "a small bird"], ["a red car", "a small car"])
         ('bird',)
     """
     mine, theirs = _counts(own), _counts(others)
-    both = mine + theirs
-    prior = {word: _PRIOR * n / both.total() for word, n in both.items()}
     z = {}
     for word in mine:
-        a, b, p = mine[word], theirs[word], prior[word]
-        odds = np.log((a + p) / (mine.total() + _PRIOR - a - p))
-        against = np.log((b + p) / (theirs.total() + _PRIOR - b - p))
-        z[word] = float((odds - against) / np.sqrt(1 / (a + p) + 1 / (b + p)))
+        a, b = mine[word] + _HALF, theirs[word] + _HALF
+        odds = np.log(a / (mine.total() - mine[word] + _HALF))
+        against = np.log(b / (theirs.total() - theirs[word] + _HALF))
+        z[word] = float((odds - against) / np.sqrt(1 / a + 1 / b))
     surest = sorted(z, key=lambda word: (-z[word], word))
     return tuple(word for word in surest[:most] if z[word] > _SURE)
 

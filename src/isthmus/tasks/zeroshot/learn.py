@@ -142,7 +142,8 @@ class Classifier:
             self._choices[view] = self._learn(view)
         return self._choices[view]
 
-    def _learn(self, view: str) -> Choice:
+    def support(self, view: str) -> Support:
+        """Words and examples of a view, as vectors of the space."""
         prototypes, scale = self._words(view)
         items, labels, others = self._shots(view)
         for number, spec in enumerate(self.specs):
@@ -157,8 +158,10 @@ class Classifier:
             bank = self.space.banks[view]
             known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
         where = np.array(labels, dtype=np.intp)
-        support = Support(prototypes, np.array(items), where, scale, known)
-        chosen = self.options.method
+        return Support(prototypes, np.array(items), where, scale, known)
+
+    def _learn(self, view: str) -> Choice:
+        support, chosen = self.support(view), self.options.method
         made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
         self._told(view, support, made)
         return made
