@@ -24,6 +24,7 @@ EXAMPLES = {
     "search": 'isthmus search "a red kangaroo" --view image',
     "explain": 'isthmus explain "a red kangaroo" photo.jpg',
     "serve": "isthmus serve --store my-store --open",
+    "transfer": "isthmus transfer shots/food --from shots/animals",
     "status": "isthmus status --store my-store",
     "forget": "isthmus forget ~/Pictures/private",
     "doctor": "isthmus doctor --store my-store",
