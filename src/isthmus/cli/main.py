@@ -19,6 +19,7 @@ from isthmus.cli import (
     search,
     serve,
     store,
+    transfer,
 )
 from isthmus.cli.console import guarded
 from isthmus.cli.usage import example
@@ -40,6 +41,7 @@ app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
 app.command("explain", epilog=example("explain"))(explain.command)
 app.command("serve", epilog=example("serve"))(serve.command)
+app.command("transfer", epilog=example("transfer"))(transfer.command)
 app.command("status", epilog=example("status"))(store.status)
 app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)

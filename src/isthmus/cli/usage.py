@@ -27,6 +27,7 @@ EXAMPLES = {
     "prompt show": "isthmus prompt show ink",
     "prompt forget": "isthmus prompt forget ink",
     "serve": "isthmus serve --store my-store --open",
+    "transfer": "isthmus transfer shots/food --from shots/animals",
     "status": "isthmus status --store my-store",
     "forget": "isthmus forget ~/Pictures/private",
     "doctor": "isthmus doctor --store my-store",

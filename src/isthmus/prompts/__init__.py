@@ -20,6 +20,32 @@ __all__ = [
     "PromptParts",
     "Term",
     "subspace",
+    from isthmus.prompts.calibration import conformal_cut, fit_temperature
+    from isthmus.prompts.choice import Choice, Tried, choose
+    from isthmus.prompts.hierarchy import Level, levels
+    from isthmus.prompts.methods import METHODS, FewShot, LeavesOut, method
+    from isthmus.prompts.support import Support, prototype
+    from isthmus.prompts.templates import Templates, language_of, random_prompts
+    from isthmus.prompts.templates import load as load_templates
+
+__all__ = [
+    "METHODS",
+    "Choice",
+    "FewShot",
+    "LeavesOut",
+    "Level",
+    "Support",
+    "Templates",
+    "Tried",
+    "choose",
+    "conformal_cut",
+    "fit_temperature",
+    "language_of",
+    "levels",
+    "load_templates",
+    "method",
+    "prototype",
+    "random_prompts",
 ]
 
 __getattr__ = lazy_names(
@@ -31,5 +57,22 @@ __getattr__ = lazy_names(
         "PromptParts": "isthmus.prompts.options",
         "Term": "isthmus.prompts.term",
         "subspace": "isthmus.prompts.guide",
+        "Choice": "isthmus.prompts.choice",
+        "FewShot": "isthmus.prompts.methods.base",
+        "LeavesOut": "isthmus.prompts.methods.base",
+        "Level": "isthmus.prompts.hierarchy",
+        "METHODS": "isthmus.prompts.methods",
+        "Support": "isthmus.prompts.support",
+        "Templates": "isthmus.prompts.templates",
+        "Tried": "isthmus.prompts.choice",
+        "choose": "isthmus.prompts.choice",
+        "conformal_cut": "isthmus.prompts.calibration",
+        "fit_temperature": "isthmus.prompts.calibration",
+        "language_of": "isthmus.prompts.templates",
+        "levels": "isthmus.prompts.hierarchy",
+        "load_templates": "isthmus.prompts.templates:load",
+        "method": "isthmus.prompts.methods",
+        "prototype": "isthmus.prompts.support",
+        "random_prompts": "isthmus.prompts.templates",
     },
 )

@@ -37,6 +37,8 @@ _ELSEWHERE = {
     "add": _STORE.format("add('photos/')"),
     "index": _STORE.format("add('photos/')"),
     "explain": _STORE.format("explain('a red kangaroo', item)"),
+    "classify": " Write: isthmus.classify(space, 'photo.jpg', ['cat', 'dog'])",
+    "annotate": " Write: isthmus.annotate(space, 'photo.jpg', ['cat', 'dog'])",
     "encode": " Write: space.embed(things, view)",
     "open": " Write: isthmus.Space.load('my-space')",
     "align": " Write: isthmus.align(data)",
