@@ -211,7 +211,9 @@ def transfers(stamps: Stamps, source: str, target: str, seeds: int) -> Iterator[
                     **row("transfer", shots, name, seed, logits, labels),
                     "pair": pair,
                     "start": done.start if name == "isthmus" else None,
-                    "negative": [each.start for each in done.negative] if name == "isthmus" else None,
+                    "negative": [each.start for each in done.negative]
+                    if name == "isthmus"
+                    else None,
                 }
 
 
