@@ -336,8 +336,8 @@ def _noisy_pictures(stamps: Stamps, space: Aligner, rows: Labels) -> F64:
     """Vectors of the stamps with noise of 10 % of the range on each pixel."""
     from PIL import Image
 
-    from isthmus.space.things import as_items
     from isthmus.pipeline.encode import encode_items
+    from isthmus.space.things import as_items
 
     rng = np.random.default_rng(0)
     records = {each.id: each for each in load("tuxpaint").records}

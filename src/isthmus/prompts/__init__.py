@@ -1,4 +1,4 @@
-"""What steers a space: prompts and their mathematics, templates, and methods that learn from few."""
+"""What steers a space: prompts, templates, and methods that learn from a few examples."""
 
 from __future__ import annotations
 

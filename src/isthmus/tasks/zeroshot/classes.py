@@ -13,9 +13,8 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure
 from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean, kind_of, way
-from isthmus.media.source import item_from_path, walk
+from isthmus.media.source import is_picture, item_from_path, picture_item, walk
 from isthmus.prompts.hierarchy import SEPARATOR
-from isthmus.space.things import is_picture, picture_item
 
 if TYPE_CHECKING:
     from PIL.Image import Image

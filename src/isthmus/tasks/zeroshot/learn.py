@@ -15,7 +15,7 @@ from isthmus.core.linalg import F64, l2_normalize
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.media.source import item_from_path
+from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
@@ -23,7 +23,7 @@ from isthmus.prompts.hierarchy import levels
 from isthmus.prompts.methods import METHODS, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
-from isthmus.space.things import Thing, as_item, is_picture, picture_item
+from isthmus.space.things import Thing, as_item
 from isthmus.tasks.retrieval.views import WayOut, view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
