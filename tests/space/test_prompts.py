@@ -75,6 +75,15 @@ def test_names_that_cannot_be(name: str) -> None:
         changed({}, {name: LearnedPrompt("style", "text", ROW, 1)})
 
 
+def test_a_prompt_of_another_space_is_not_saved(tmp_path: Path) -> None:
+    space = made()
+    for view, row in (("smell", ROW), ("text", np.eye(1, 5, dtype=np.float32))):
+        space.prompts["odd"] = LearnedPrompt("style", view, row, 1)
+        with pytest.raises(InputError, match="the prompt 'odd' was learned in another space"):
+            space.save(tmp_path / "space")
+    assert not (tmp_path / "space").exists()
+
+
 def test_names_of_any_language_and_no_more_than_a_space_keeps() -> None:
     one = LearnedPrompt("style", "text", ROW, 1)
     assert list(changed({}, {"水彩": one, "ink-2.b_c": one})) == ["水彩", "ink-2.b_c"]

@@ -21,7 +21,7 @@ EXAMPLES = {
     "eval": "isthmus eval my-space new-folder",
     "embed": 'isthmus embed my-space "a red kangaroo" --out vectors.npz',
     "index": "isthmus index ~/Pictures",
-    "search": 'isthmus search "a garden" --style watercolour --avoid people',
+    "search": 'isthmus search "a red kangaroo" --view image',
     "explain": 'isthmus explain "a red kangaroo" photo.jpg',
     "prompt save": "isthmus prompt save ink --like drawing-1.png --like drawing-2.png",
     "prompt show": "isthmus prompt show ink",

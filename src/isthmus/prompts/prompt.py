@@ -146,10 +146,17 @@ class Prompt:
 
     def __str__(self) -> str:
         """As :meth:`parse` reads it."""
-        first, *rest = self.terms
-        sign = "- " if first.weight < 0 else ""
-        signed = (f" {'-' if term.weight < 0 else '+'} {term}" for term in rest)
-        return f"{sign}{first}{''.join(signed)}"
+        return in_typed_form(self.terms)
+
+
+def in_typed_form(terms: Sequence[Term]) -> str:
+    """Terms as :func:`typed_terms` reads them; empty for none."""
+    if not terms:
+        return ""
+    first, *rest = terms
+    sign = "- " if first.weight < 0 else ""
+    signed = (f" {'-' if term.weight < 0 else '+'} {term}" for term in rest)
+    return f"{sign}{first}{''.join(signed)}"
 
 
 def typed_terms(

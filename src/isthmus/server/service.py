@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
 from isthmus.pipeline import WORKERS
-from isthmus.prompts import Prompt, Term
-from isthmus.prompts.prompt import typed_terms
+from isthmus.prompts import Prompt, PromptParts, Term
+from isthmus.prompts.prompt import in_typed_form, typed_terms
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.explanations import Explanations, Searches
@@ -94,6 +94,22 @@ class Service:
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 
+    def save(self, saved: schemas.SavedSearch) -> None:
+        """Keep a search, with all that is typed of it in its query, where the page shows it."""
+        search = saved.search
+        terms = self._typed(search)
+        beside = {each.name: () for each in fields(PromptParts)}
+        typed = schemas.SearchRequest.of(search, query=in_typed_form(terms), **beside)
+        self.saved.put(saved.model_copy(update={"search": typed}))
+
+    def _typed(self, asked: schemas.Asked) -> list[Term]:
+        """What a request says in words."""
+        views = self.store.space.views
+        found: list[Term] = []
+        if asked.query.strip():
+            found += typed_terms(asked.query, files=False, views=views)
+        return found + asked.beside(files=False, views=views)
+
     def prompt(self, asked: schemas.Asked, asked_as: Sequence[str]) -> Prompt:
         """What a request looks for.
 
@@ -105,14 +121,9 @@ class Service:
             InputError: If that is nothing.
             MissingDataError: If an item or an upload is not there.
         """
-        terms: list[Term] = []
-        views = self.store.space.views
-        if asked.query.strip():
-            terms += typed_terms(asked.query, files=False, views=views)
-        terms += [self.term(each, asked_as) for each in asked.terms]
+        terms = [*self._typed(asked), *(self.term(each, asked_as) for each in asked.terms)]
         if not terms:
             raise InputError("the query is empty; give words in query, or terms")
-        terms += asked.beside(files=False, views=views)
         for term in terms:
             if term.stored:
                 self.entry(term.stored)

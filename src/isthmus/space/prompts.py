@@ -66,8 +66,25 @@ def changed(
     return out
 
 
-def written(prompts: Mapping[str, LearnedPrompt]) -> tuple[list[Json], dict[str, Array]]:
-    """Rows of a document and their arrays."""
+def written(
+    prompts: Mapping[str, LearnedPrompt], views: Collection[str], dim: int
+) -> tuple[list[Json], dict[str, Array]]:
+    """Rows of a document and their arrays.
+
+    Args:
+        prompts: By name.
+        views: Of the space.
+        dim: Of the space.
+
+    Raises:
+        InputError: If a prompt is of another space, or has no name that it could have.
+    """
+    for name, each in prompts.items():
+        if each.view not in views or each.rows.shape[1] != dim:
+            raise InputError(
+                f"the prompt {name!r} was learned in another space: it is of the view "
+                f"{each.view!r} and {each.rows.shape[1]} dimensions; learn it in this one"
+            )
     rows: list[Json] = [
         to_object(PromptRow(check_name(name), each.part, each.view, each.examples, each.background))
         for name, each in prompts.items()

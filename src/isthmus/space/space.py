@@ -320,7 +320,7 @@ class Space:
             if view in self.breadths:
                 tensors[f"breadth.{place}"] = self.breadths[view].row()
         if self.prompts:  # releases that know none can still read the others
-            document["prompts"], rows = saved_prompts.written(self.prompts)
+            document["prompts"], rows = saved_prompts.written(self.prompts, self.views, self.dim)
             tensors |= rows
         card = model_card(self.report, self.views, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
