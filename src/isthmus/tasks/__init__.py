@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.query import Query, Term
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport
     from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
+    from isthmus.tasks.zeroshot.annotate import Annotation, annotate
+    from isthmus.tasks.zeroshot.classify import classifier, classify
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.results import Classification
 
 __all__ = [
+    "Annotation",
+    "Classification",
+    "ClassifyOptions",
     "Forgotten",
     "Hit",
     "IndexReport",
@@ -23,12 +30,21 @@ __all__ = [
     "Store",
     "StoreStatus",
     "Term",
+    "annotate",
+    "classifier",
+    "classify",
     "default_store",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "Annotation": "isthmus.tasks.zeroshot.annotate",
+        "Classification": "isthmus.tasks.zeroshot.results",
+        "ClassifyOptions": "isthmus.tasks.zeroshot.options",
+        "annotate": "isthmus.tasks.zeroshot.annotate",
+        "classifier": "isthmus.tasks.zeroshot.classify",
+        "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
         "IndexReport": "isthmus.tasks.retrieval.report",
