@@ -28,6 +28,7 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
+from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
 from isthmus.media.source import walk
@@ -120,11 +121,19 @@ def classify(
 
 
 def annotate(
-    items: list[str] = ITEMS,
+    items: list[str] = typer.Argument(None, help="Files and folders; none with --store."),
     labels: str = LABELS,
     labels_file: Path | None = LABELS_FILE,
     space: str = SPACE,
+    store: Path | None = typer.Option(
+        None,
+        "--store",
+        "-s",
+        metavar="DIR",
+        help="Annotate what this store holds, and keep the labels there for search --where.",
+    ),
     *,
+    where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
     output: Path | None = OUT,
     least: float = typer.Option(0.5, "--least", help="Give labels at least this probable."),
     most: int | None = typer.Option(None, "--most", min=1, help="At most so many labels an item."),
@@ -139,17 +148,32 @@ def annotate(
 ) -> None:
     """Give each of ITEMS every label that fits it, with its probability.
 
-    Several labels may fit an item, or none. If some items cannot be used, the command annotates
-    the others and ends with exit code 4.
+    Several labels may fit an item, or none. With --store, the items of a store get labels in place
+    of those that they had, and isthmus search --where label:cat finds them. If some items cannot be
+    used, the command annotates the others and ends with exit code 4.
     """
     from isthmus.tasks.zeroshot.annotate import annotate as run
+    from isthmus.tasks.zeroshot.stored import annotate_store
 
+    if bool(items) == (store is not None):
+        raise InputError("name files and folders, or a store with --store, and not both")
     options = _options(language=language, templates=templates or "", view=view, asked_as=asked_as)
     names = _names(labels, labels_file, "--labels", needed=True)
     assert names is not None
     _check_out(output)
-    with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
-        done = run(known, files, names, least=least, most=most, options=options, **more)
+    rest: list[Failure] = []
+    given: dict[str, Any] = {"least": least, "most": most, "options": options}
+    if store is not None:
+        with open_store(store, trust=trust) as opened:
+            done = annotate_store(opened, names, where=where, **given)
+    else:
+        with _opened(space, items, trust, max_megapixels, cache, as_json) as (
+            known,
+            files,
+            more,
+            rest,
+        ):
+            done = run(known, files, names, **given, **more)
     left_out = rows_of([*rest, *done.failures])
     if output is not None:
         _write(output, [item.to_json() for item in done.items])
@@ -197,7 +221,8 @@ def _opened(
     passed_over: list[Failure] = []
     files = [path for root in items for path in walk(Path(root).expanduser(), skipped=passed_over)]
     if not files:
-        raise InputError(f"there are no files in {', '.join(items)}")
+        why = f"; {passed_over[0].source}: {passed_over[0].reason}" if passed_over else ""
+        raise InputError(f"there are no files in {', '.join(items)}{why}")
     with progress_bar(quiet=quiet) as progress:
         more = {"cache": default_cache() if cache else None, "progress": progress}
         yield known, files, more, passed_over

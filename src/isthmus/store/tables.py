@@ -124,8 +124,10 @@ def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     known = LABELS in table.column_names
     labels = table[LABELS].to_pylist() if known else [""] * len(table)
     entries = [
-        Entry(*head, _span(start, stop), added, size, gone, _labels(named))
-        for *head, start, stop, added, size, gone, named in zip(*columns, labels, strict=True)
+        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone, _labels(x))
+        for id_, view, modality, source, text, start, stop, added, size, gone, x in zip(
+            *columns, labels, strict=True
+        )
     ]
     crcs = table["crc"].to_numpy().astype(np.int64)
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs

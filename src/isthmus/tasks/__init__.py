@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.classify import classifier, classify
     from isthmus.tasks.zeroshot.options import ClassifyOptions
     from isthmus.tasks.zeroshot.results import Classification
+    from isthmus.tasks.zeroshot.stored import annotate_store
 
 __all__ = [
     "Annotation",
@@ -31,6 +32,7 @@ __all__ = [
     "StoreStatus",
     "Term",
     "annotate",
+    "annotate_store",
     "classifier",
     "classify",
     "default_store",
@@ -43,6 +45,7 @@ __getattr__ = lazy_names(
         "Classification": "isthmus.tasks.zeroshot.results",
         "ClassifyOptions": "isthmus.tasks.zeroshot.options",
         "annotate": "isthmus.tasks.zeroshot.annotate",
+        "annotate_store": "isthmus.tasks.zeroshot.stored",
         "classifier": "isthmus.tasks.zeroshot.classify",
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",

@@ -186,9 +186,17 @@ class Classifier:
             for item in spec.items:
                 if item.modality == reads[view]:
                     seen.setdefault(view, []).append((number, item))
-                elif item.modality in reads.values():
+                elif item.modality not in reads.values():
+                    why = f"is {item.modality}, which no view of the space reads"
+                    self.failures.append(Failure(item.source, why))
+                else:
                     own_view = view_meant(self.space, item.modality, way_out=ITEMS)
                     seen.setdefault(own_view, []).append((number, item))
+        if strangers := sum(len(pairs) for known, pairs in seen.items() if known != view):
+            self.notes.append(
+                f"{count(strangers, 'example')} of other views only stand in for missing words of "
+                f"a class of {view}"
+            )
         for known, pairs in seen.items():
             done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
             if known == view:
