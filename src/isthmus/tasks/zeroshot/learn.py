@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
@@ -88,8 +88,8 @@ class Classifier:
                 views[own[at][0]].append(view)
             if done.ok.any():
                 places = np.array([place for place, _ in own])[done.ok]
-                unit = l2_normalize(done.vectors[done.ok]).astype(np.float64)
-                said[places] += self._choice(view).log_probabilities(unit)
+                own_vectors = done.vectors[done.ok].astype(np.float64)
+                said[places] += self._choice(view).log_probabilities(own_vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
