@@ -19,11 +19,19 @@ if _typing.TYPE_CHECKING:
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import SearchOptions, Store, learn_prompt
+    from isthmus.tasks import (
+        ClassifyOptions,
+        SearchOptions,
+        Store,
+        annotate,
+        classify,
+        learn_prompt,
+    )
 
 __all__ = [
     "CCA",
     "Anchors",
+    "ClassifyOptions",
     "Dataset",
     "Direction",
     "IsthmusError",
@@ -38,6 +46,8 @@ __all__ = [
     "Space",
     "Store",
     "align",
+    "annotate",
+    "classify",
     "evaluate",
     "learn_prompt",
     "load_dataset",
@@ -47,6 +57,7 @@ __all__ = [
 _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
+    "ClassifyOptions": "isthmus.tasks",
     "Dataset": "isthmus.core.record",
     "Direction": "isthmus.core.view",
     "IsthmusError": "isthmus.core.errors",
@@ -61,6 +72,8 @@ _HOMES = {
     "Space": "isthmus.space",
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",
+    "annotate": "isthmus.tasks",
+    "classify": "isthmus.tasks",
     "evaluate": "isthmus.space",
     "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
