@@ -329,3 +329,30 @@ def test_who_was_served_by_another_waits_for_no_further_batch() -> None:
         release.set()
         assert [each.result()[0, 0] for each in (first, *others)] == list(range(9))
     assert batches == [1, 16]
+
+
+def test_a_question_waits_for_a_piece_of_a_large_batch_and_not_for_all_of_it() -> None:
+    batches: list[list[int]] = []
+    begun, release = threading.Event(), threading.Event()
+
+    class Slow:
+        def encode(self, batch: list[int]) -> Any:
+            import numpy as np
+
+            batches.append(list(batch))
+            if len(batches) == 1:
+                begun.set()
+                assert release.wait(PATIENCE)
+            return np.array([[float(each)] for each in batch], dtype=np.float32)
+
+    batcher = MicroBatcher(Slow())  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(batcher.encode, list(range(100)))
+        assert begun.wait(PATIENCE)
+        question = pool.submit(batcher.encode, [-1])
+        until(lambda: len(batcher._waiting) == 1)
+        release.set()
+        assert question.result()[:, 0].tolist() == [-1]
+        assert large.result()[:, 0].tolist() == list(range(100))
+    assert -1 in batches[1] and len(batches[1]) <= 17
+    assert sum(map(len, batches)) == 101

@@ -16,6 +16,9 @@ from isthmus.core.linalg import F32
 
 _MOST = 64
 """Callers of one batch, so that nobody waits for a batch without end."""
+_PIECE = 16
+"""Items of one call in a batch: whoever brings more, as indexing does, lines up again for the next,
+so that a question waits for some of them and not for all."""
 
 
 class MicroBatcher:
@@ -38,6 +41,13 @@ class MicroBatcher:
 
     def encode(self, batch: Sequence[object]) -> F32:
         """As the encoder does, ``(len(batch), dim)`` float32."""
+        if len(batch) <= _PIECE:
+            return self._encoded(batch)
+        pieces = (batch[start : start + _PIECE] for start in range(0, len(batch), _PIECE))
+        return np.concatenate([self._encoded(piece) for piece in pieces])
+
+    def _encoded(self, batch: Sequence[object]) -> F32:
+        """What this caller's turn brings."""
         call = _Call(batch)
         with self._turn:
             self._waiting.append(call)
