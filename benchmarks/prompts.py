@@ -384,7 +384,6 @@ def main() -> None:
     arguments = parser.parse_args()
     need(datasets=("tuxpaint",), encoders=STARTER, packages=("sklearn",))
     out = Out()
-    how = {"aligner": "kernel-cca", "params": "first point of its grid", "languages": LANGUAGES}
     for name, run in tasks(range(arguments.seeds)):
         if arguments.task and name not in arguments.task:
             continue
@@ -393,9 +392,19 @@ def main() -> None:
         for row in out.summary()[before:]:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         if arguments.json:
-            _machine.write(
-                arguments.json, {"space": how, "summary": out.summary(), "rows": out.rows}
-            )
+            keep(arguments.json, out)
+
+
+def keep(path: Path, out: Out) -> None:
+    """Write the rows beside those of other tasks that are in the file."""
+    made = {"summary": out.summary(), "rows": out.rows}
+    if path.exists():
+        new = {row["task"] for row in out.rows}
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for name, rows in made.items():
+            made[name] = [row for row in before[name] if row["task"] not in new] + rows
+    how = {"aligner": "kernel-cca", "params": "first point of its grid", "languages": LANGUAGES}
+    _machine.write(path, {"space": how, **made})
 
 
 if __name__ == "__main__":
