@@ -3,12 +3,13 @@
 Run ``python benchmarks/transfer.py --json FILE``. The stamps of Tux Paint below four folders make
 tasks: animals, food, vehicles and household; their classes are the deepest folders (without
 ``cartoon`` and ``toys``, which are styles) with four stamps or more. A task is transferred from
-animals to food, from vehicles to household, and the other way round. The space is a CCA (ridge 3,
-power 1) of the stamps that lie in neither of the two folders, so it has seen no stamp of source or
-target. Half of each target class, at least two stamps, is the test, by
-``numpy.random.default_rng(seed)``; shots come from the rest; the source is learned from all of its
-stamps. The scale of cosines is the one that calibrated spaces have at the median. Nothing was tuned
-on these tasks: hyper-parameters and defaults were tried on plants, town, seasonal and clothes.
+animals to food, from vehicles to household, and the other way round.
+
+By ``numpy.random.default_rng(seed)`` half of each target class, at least two stamps, is the test,
+and shots come from the rest; the source is learned from half of each of its classes. The space is
+a CCA (ridge 3, power 1) of all other stamps: it has learned from no test stamp, no shot and no
+stamp that the source was learned from. The scale of cosines is the median of calibrated spaces. Nothing was
+tuned on these tasks: defaults were tried on plants, town, seasonal and clothes.
 
 Rows have ``task``, ``shots``, ``method``, ``accuracy``, ``macro_recall``, ``macro_f1``, ``ece``,
 ``seed``; beside them ``pair``, the direction, or what was changed. ``isthmus`` is the method that
@@ -25,16 +26,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 import _machine
 from _needs import STARTER, need
+from _transfer_words import CHINESE, GLOSSES, SYNONYMS, spoken
 from isthmus.aligners import CCA
 from isthmus.aligners.base import Aligner
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64
 from isthmus.datasets import load
 from isthmus.encoders import load as load_encoder
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.pipeline import default_cache, prepare
+from isthmus.pipeline.encode import encode_items
 from isthmus.prompts.choice import choose
 from isthmus.prompts.figures import Figures
 from isthmus.prompts.generate import Captions, from_captions, from_glosses, judge
@@ -42,8 +46,10 @@ from isthmus.prompts.methods import method
 from isthmus.prompts.stability import Trials, stability
 from isthmus.prompts.support import Labels, Scorer, Support, prototype, softmax
 from isthmus.prompts.templates import load as load_templates
+from isthmus.prompts.templates import random_prompts
 from isthmus.prompts.transfer import STARTS, Source, transfer
-from isthmus.prompts.vectors import class_vectors, judge_unseen, learn_vectors
+from isthmus.prompts.vectors import CLOSED, TRAINED, class_vectors, judge_unseen, learn_vectors
+from isthmus.space.things import as_items
 from isthmus.tasks.zeroshot.words import SCALE
 
 PAIRS = (
@@ -54,66 +60,75 @@ PAIRS = (
 )
 STYLES = {"cartoon", "toys"}
 LEAST = 4
+"""Stamps of a class, and classes of a task that can be halved."""
 SHOTS = (2, 4)
 TEST_LEAST = 2
 Z95 = 1.96
-CHINESE = {
-    "fruit": "水果", "nuts": "坚果", "vegetables": "蔬菜", "household": "家居用品",
-    "arttools": "画具", "dishes": "餐具", "tools": "工具", "auto": "汽车",
-    "construction": "工程车", "locomotive": "火车", "ship": "船", "birds": "鸟",
-    "fish": "鱼", "insects": "昆虫", "mammals": "哺乳动物", "aquatic": "水生动物",
-    "bears": "熊", "bovines": "牛", "cats": "猫", "deer": "鹿", "rodents": "啮齿动物",
-    "marsupials": "有袋动物",
-}  # fmt: skip
-SYNONYMS = {
-    "fruit": "fruits", "nuts": "kernels", "vegetables": "greens", "household": "home items",
-    "arttools": "art supplies", "dishes": "tableware", "tools": "implements", "auto": "car",
-    "construction": "building machine", "locomotive": "railway engine", "ship": "boat",
-    "birds": "fowl", "fish": "fishes", "insects": "bugs", "mammals": "mammalian animals",
-    "aquatic": "sea animals", "bears": "grizzly", "bovines": "cattle", "cats": "felines",
-    "deer": "stag", "rodents": "mice and rats", "marsupials": "pouched animals",
-}  # fmt: skip
-SPOKEN = {"arttools": "art tools", "aquatic": "aquatic mammals"}
-GLOSSES = {
-    "fruit": "sweet and juicy, it grows on a tree", "nuts": "a hard shell with a kernel",
-    "vegetables": "a plant that is cooked or eaten as a salad",
-    "household": "a thing that stands in a home", "arttools": "for drawing and painting",
-    "dishes": "plates and cups to eat and drink from", "tools": "for work with the hands",
-    "auto": "a car on four wheels", "construction": "a heavy machine that digs and lifts",
-    "locomotive": "it pulls a train on rails", "ship": "it carries people over the sea",
-    "birds": "feathers, wings and a beak", "fish": "it swims and has fins and scales",
-    "insects": "six legs, small", "mammals": "an animal with fur", "aquatic": "a whale or a seal",
-    "bears": "a large furry animal with claws", "bovines": "a cow, an ox or a goat with horns",
-    "cats": "a cat, a lion or a tiger", "deer": "it has antlers and lives in the woods",
-    "rodents": "a small animal with long front teeth", "marsupials": "it carries its young in a pouch",
-}  # fmt: skip
-"""Written by hand from the names alone, before any figure was seen."""
+NULLS = 5
+RIVAL = {
+    "transfer": "none",
+    "generation": "random words",
+    "vectors": "words",
+    "unseen": "isthmus",
+    "stability": "no change",
+}
+"""The plain rival of each task."""
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """Classes with all of their stamps in one space."""
+class Folder:
+    """Classes below a folder, and the rows of their stamps."""
 
     classes: tuple[str, ...]
-    words: F64
-    items: F64
-    labels: Labels
     rows: Labels
+    labels: Labels
 
-    def support(self, rows: Labels) -> Support:
-        """Words and shots."""
-        return Support(self.words, self.items[rows], self.labels[rows], SCALE)
-
-    def split(self, shots: int, seed: int) -> tuple[Labels, Labels]:
-        """Rows of shots and of the test."""
+    def split(self, seed: int) -> tuple[Labels, Labels]:
+        """Places of the test, and of all others in the order in which they become shots."""
         rng = np.random.default_rng(seed)
-        known, asked = [], []
+        asked, rest = [], []
         for number in range(len(self.classes)):
             own = rng.permutation(np.flatnonzero(self.labels == number))
             half = max(TEST_LEAST, len(own) // 2)
             asked.append(own[:half])
-            known.append(own[half : half + shots])
-        return np.concatenate(known), np.concatenate(asked)
+            rest.append(own[half:])
+        return np.concatenate(asked), np.concatenate(rest)
+
+    def first(self, places: Labels, shots: int) -> Labels:
+        """The first of these of each class."""
+        own = self.labels[places]
+        kept = [places[own == number][:shots] for number in range(len(self.classes))]
+        return np.concatenate(kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A folder in a space, with its test and its shots; the space has learned from neither."""
+
+    folder: Folder
+    space: Aligner
+    words: F64
+    items: F64
+    asked: Labels
+    rest: Labels
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the classes are called."""
+        return self.folder.classes
+
+    def support(self, places: Labels) -> Support:
+        """Words and shots."""
+        return Support(self.words, self.items[places], self.folder.labels[places], SCALE)
+
+    def few(self, shots: int) -> Support:
+        """Words and so many shots a class."""
+        return self.support(self.folder.first(self.rest, shots))
+
+    @property
+    def test(self) -> tuple[F64, Labels]:
+        """Vectors and classes of the test."""
+        return self.items[self.asked], self.folder.labels[self.asked]
 
 
 class Stamps:
@@ -122,8 +137,8 @@ class Stamps:
     def __init__(self) -> None:
         data = load("tuxpaint")
         self.pairs = prepare(data, cache=default_cache()).pairs
-        captions = {each.id: each.items["text"].captions[0] for each in data.records}
-        self.captions = [captions[name] for name in self.pairs.ids]
+        self.records = {each.id: each for each in data.records}
+        self.captions = [self.records[n].items["text"].captions[0] for n in self.pairs.ids]
         assert self.pairs.groups is not None
         folders = [str(each).split("/") for each in self.pairs.groups]
         self.tops = np.array([each[0] for each in folders])
@@ -131,23 +146,33 @@ class Stamps:
         self.reader = load_encoder("universal")
         self.templates = load_templates()
 
-    def space(self, *without: str) -> Aligner:
-        """Of the stamps that lie in none of some folders."""
-        return CCA(3.0, 1.0).fit(self.pairs.take(~np.isin(self.tops, without)))
-
-    def task(self, space: Aligner, top: str) -> Task:
+    def folder(self, top: str) -> Folder:
         """The classes below a folder."""
         known, sizes = np.unique(self.leaves[self.tops == top], return_counts=True)
         leaves = known[sizes >= LEAST].tolist()
         rows = np.flatnonzero(np.isin(self.leaves, leaves))
-        labels = np.array([leaves.index(each) for each in self.leaves[rows]])
-        items = space.transform(self.pairs.vectors["image"][rows], "image").astype(np.float64)
-        names = tuple(each.rpartition("/")[2] for each in leaves)
+        labels = np.array([leaves.index(each) for each in self.leaves[rows]], dtype=np.intp)
+        return Folder(tuple(each.rpartition("/")[2] for each in leaves), rows, labels)
+
+    def tasks(self, target: str, source: str, seed: int) -> tuple[Task, Task]:
+        """The target and the source in a space that has not learned from what they use."""
+        new, old = self.folder(target), self.folder(source)
+        asked, rest = new.split(seed)
+        taught, left = old.split(seed)
+        unused = [new.rows[asked], new.rows[new.first(rest, max(SHOTS))], old.rows[taught]]
+        keep = np.ones(len(self.pairs), dtype=bool)
+        keep[np.concatenate(unused)] = False
+        space = CCA(3.0, 1.0).fit(self.pairs.take(keep))
+        return self._task(space, new, asked, rest), self._task(space, old, left, taught)
+
+    def _task(self, space: Aligner, folder: Folder, asked: Labels, rest: Labels) -> Task:
+        native = self.pairs.vectors["image"][folder.rows]
+        items = space.transform(native, "image").astype(np.float64)
         words = [
             prototype(self.embed(space, self.templates.prompts(spoken(each), "en", "image")))
-            for each in names
+            for each in folder.classes
         ]
-        return Task(names, np.vstack(words), items, labels, rows)
+        return Task(folder, space, np.vstack(words), items, asked, rest)
 
     def embed(self, space: Aligner, texts: Sequence[str]) -> F64:
         """Texts in a space."""
@@ -158,11 +183,6 @@ class Stamps:
     def native(self, text: str) -> Any:
         """What the encoder makes of a text."""
         return self.reader.encode([(text,)])
-
-
-def spoken(name: str) -> str:
-    """What a class is called."""
-    return SPOKEN.get(name, name)
 
 
 def row(task: str, shots: int, name: str, seed: int, logits: F64, labels: Labels) -> dict[str, Any]:
@@ -184,166 +204,131 @@ def row(task: str, shots: int, name: str, seed: int, logits: F64, labels: Labels
     }
 
 
-def transfers(stamps: Stamps, source: str, target: str, seeds: int) -> Iterator[dict[str, Any]]:
+def transfers(new: Task, old: Task, pair: str, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of task ``transfer``: each start, fine-tuned the same way, and the chosen one."""
-    space = stamps.space(source, target)
-    old, new = stamps.task(space, source), stamps.task(space, target)
-    learned = Source.learn(source, old.classes, old.support(np.arange(len(old.items))))
-    pair = f"{source} → {target}"
+    learned = Source.learn(pair.partition(" ")[0], old.classes, old.support(old.rest))
     for shots in SHOTS:
-        for seed in range(seeds):
-            known, asked = new.split(shots, seed)
-            support, x, labels = new.support(known), new.items[asked], new.labels[asked]
-            done = transfer(support, [learned])
-            plain = choose(support)
-            methods: dict[str, F64] = {
-                "none": plain.log_probabilities(x),
-                "isthmus": done.choice.log_probabilities(x),
-                "words": support.zero_shot(x),
-            }
-            for start in STARTS[1:]:
-                for params in start.grid:
-                    begun = start.begin(support, [learned], params).support
-                    label = f"{start.name} {params['amount']:g}"
-                    methods[label] = choose(begun, [method(plain.method)]).log_probabilities(x)
-            for name, logits in methods.items():
-                yield {
-                    **row("transfer", shots, name, seed, logits, labels),
-                    "pair": pair,
-                    "start": done.start if name == "isthmus" else None,
-                    "negative": [each.start for each in done.negative]
-                    if name == "isthmus"
-                    else None,
-                }
+        support, (x, labels) = new.few(shots), new.test
+        done = transfer(support, [learned])
+        plain = choose(support)
+        methods: dict[str, F64] = {
+            "none": plain.log_probabilities(x),
+            "isthmus": done.choice.log_probabilities(x),
+            "words": support.zero_shot(x),
+        }
+        for start in STARTS[1:]:
+            for params in start.grid:
+                begun = start.begin(support, [learned], params).support
+                label = f"{start.name} {params['amount']:g}"
+                methods[label] = choose(begun, [method(plain.method)]).log_probabilities(x)
+        for name, logits in methods.items():
+            told = {"start": done.start, "hurts": [each.start for each in done.negative]}
+            head = row("transfer", shots, name, seed, logits, labels)
+            yield {**head, "pair": pair, **(told if name == "isthmus" else {})}
 
 
-def generated(stamps: Stamps, target: str, seeds: int) -> Iterator[dict[str, Any]]:
+def generated(stamps: Stamps, new: Task, pair: str, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of task ``generation``: words alone, by prompts that were generated, beside the null."""
-    space = stamps.space(target)
-    new = stamps.task(space, target)
     names = [spoken(each) for each in new.classes]
     glosses = {spoken(each): (GLOSSES[each],) for each in new.classes}
-    outside = np.flatnonzero(stamps.tops != target)
-    memory = [stamps.captions[place] for place in outside]
-    captions = Captions(tuple(memory), stamps.embed(space, memory))
-    embed = lambda texts: stamps.embed(space, texts)  # noqa: E731
+    own = {new.folder.rows[place] for place in (*new.asked, *new.folder.first(new.rest, 99))}
+    memory = [text for place, text in enumerate(stamps.captions) if place not in own]
+    captions = Captions(tuple(memory), stamps.embed(new.space, memory))
+
+    def embed(texts: Sequence[str]) -> F64:
+        return stamps.embed(new.space, texts)
+
     makers: dict[str, Callable[[Support], Any]] = {
         "captions": lambda s: from_captions(
             names, s.items, s.labels, captions, stamps.templates, "image"
         ),
         "glosses": lambda _s: from_glosses(names, glosses, stamps.templates, "image"),
     }
-    for seed in range(seeds):
-        known, asked = new.split(SHOTS[-1], seed)
-        support, x, labels = new.support(known), new.items[asked], new.labels[asked]
-        bare = np.vstack([embed([name]) for name in names])
-        yield {**row("generation", 0, "name", seed, SCALE * x @ bare.T, labels), "pair": target}
-        yield {**row("generation", 0, "templates", seed, SCALE * x @ new.words.T, labels),
-               "pair": target}  # fmt: skip
-        for what, make in makers.items():
-            found = judge(names, support, make, embed, seed=seed)
-            made = make(support)
-            raw = np.vstack([prototype(embed([n, *made.get(n, ())])) for n in names])
-            for name, words in ((what, raw), (f"{what}, if kept", found.words)):
-                logits = SCALE * x @ words.T
-                yield {
-                    **row("generation", support.counts.max().astype(int).item(), name, seed,
-                          logits, labels),
-                    "pair": target,
-                    "kept": found.kept,
-                    "null_on_left_out_shots": found.null,
-                    "generated_on_left_out_shots": found.generated.accuracy,
-                }  # fmt: skip
-        nulls = [_null(names, embed, x, labels, seed * 100 + draw) for draw in range(5)]
-        yield {**row("generation", 0, "random words", seed, nulls[0], labels), "pair": target,
-               "accuracy": float(np.mean([(n.argmax(1) == labels).mean() for n in nulls]))}  # fmt: skip
+    support, (x, labels) = new.few(max(SHOTS)), new.test
+
+    def said(name: str, words: F64, **more: Any) -> dict[str, Any]:
+        shots = int(support.counts.max())
+        return {**row("generation", shots, name, seed, SCALE * x @ words.T, labels),
+                "pair": pair, **more}  # fmt: skip
+
+    yield said("name", np.vstack([embed([name]) for name in names]))
+    yield said("templates", new.words)
+    for what, make in makers.items():
+        found, made = judge(names, support, make, embed, seed=seed), make(support)
+        raw = np.vstack([prototype(embed([n, *made.get(n, ())])) for n in names])
+        yield said(what, raw, left_out=found.generated.accuracy, null_left_out=found.null)
+        yield said(f"{what}, if kept", found.words, kept=found.kept)
+    for draw in range(NULLS):
+        words = [
+            prototype(embed([n, *random_prompts(n, seed=NULLS * seed + draw, each=5)[:5]]))
+            for n in names
+        ]
+        yield said("random words", np.vstack(words))
 
 
-def _null(names: Sequence[str], embed: Callable[[Sequence[str]], F64], x: F64, labels: Labels,
-          seed: int) -> F64:  # fmt: skip
-    from isthmus.prompts.templates import random_prompts
-
-    words = [prototype(embed([n, *random_prompts(n, seed=seed, each=5)[:5]])) for n in names]
-    logits: F64 = SCALE * x @ np.vstack(words).T
-    return logits
-
-
-def vectors(stamps: Stamps, target: str, seeds: int) -> Iterator[dict[str, Any]]:
+def vectors(new: Task, pair: str, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of task ``vectors``: learned prompt vectors, and classes that they never saw."""
-    space = stamps.space(target)
-    new = stamps.task(space, target)
     for shots in SHOTS:
-        for seed in range(seeds):
-            known, asked = new.split(shots, seed)
-            support, x, labels = new.support(known), new.items[asked], new.labels[asked]
-            learned = learn_vectors(support)
-            from isthmus.prompts.vectors import CLOSED, TRAINED
-
-            said = {
-                "words": support.zero_shot(x),
-                "text+mean": SCALE * x @ class_vectors(CLOSED, support, CLOSED.prior).T,
-                "trained-vectors": SCALE * x @ class_vectors(TRAINED, support, TRAINED.prior).T,
-                "isthmus": SCALE * x @ learned.vectors.T / learned.temperature,
-            }
-            for name, logits in said.items():
-                kept = learned.method if name == "isthmus" else None
-                yield {**row("vectors", shots, name, seed, logits, labels), "pair": target,
-                       "kept": kept}  # fmt: skip
+        support, (x, labels) = new.few(shots), new.test
+        learned = learn_vectors(support)
+        said = {
+            "words": support.zero_shot(x),
+            CLOSED.name: SCALE * x @ class_vectors(CLOSED, support, CLOSED.prior).T,
+            TRAINED.name: SCALE * x @ class_vectors(TRAINED, support, TRAINED.prior).T,
+            "isthmus": SCALE * x @ learned.vectors.T / learned.temperature,
+        }
+        for name, logits in said.items():
+            kept = {"kept": learned.method} if name == "isthmus" else {}
+            yield {**row("vectors", shots, name, seed, logits, labels), "pair": pair, **kept}
     if len(new.classes) >= LEAST:
-        found = judge_unseen(new.support(np.arange(len(new.items))))
-        yield {"task": "unseen", "pair": target, "shots": None, "method": "isthmus", "seed": None,
+        found = judge_unseen(
+            new.support(np.concatenate([new.asked, new.folder.first(new.rest, 4)]))
+        )
+        yield {"task": "unseen", "pair": pair, "shots": None, "method": "isthmus", "seed": seed,
                "accuracy": found.learned, "words": found.words, "drop": found.drop,
                "joint": found.joint_learned, "joint_words": found.joint_words,
                "items": found.shots}  # fmt: skip
 
 
-def stabilities(stamps: Stamps, target: str, seeds: int) -> Iterator[dict[str, Any]]:
+def stabilities(stamps: Stamps, new: Task, pair: str, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of task ``stability``: by words alone, and with shots."""
-    space = stamps.space(target)
-    new = stamps.task(space, target)
-    names = [spoken(each) for each in new.classes]
-    embed = lambda texts: stamps.embed(space, texts)  # noqa: E731
-    for seed in range(seeds):
-        known, asked = new.split(SHOTS[0], seed)
-        support = new.support(known)
-        trials = Trials(
-            names,
-            new.items[asked],
-            new.labels[asked],
-            {"zh": [CHINESE[each] for each in new.classes]},
-            [[SYNONYMS[each] for each in new.classes]],
-            {"picture noise": _noisy_pictures(stamps, space, new.rows[asked])},
-        )
+    support, (x, labels) = new.few(SHOTS[0]), new.test
+    trials = Trials(
+        [spoken(each) for each in new.classes],
+        x,
+        labels,
+        {"zh": [CHINESE[each] for each in new.classes]},
+        [[SYNONYMS[each] for each in new.classes]],
+        {"picture noise": _noisy_pictures(stamps, new.space, new.folder.rows[new.asked])},
+    )
 
-        def with_shots(words: F64, support: Support = support) -> Scorer:
-            return choose(replace(support, words=l2_normalize(words))).scorer
+    def embed(texts: Sequence[str]) -> F64:
+        return stamps.embed(new.space, texts)
 
-        def zero(words: F64) -> Scorer:
-            return lambda x: SCALE * x @ words.T
+    def with_shots(words: F64, order: Labels) -> Scorer:
+        place = np.argsort(order)
+        return choose(replace(support, words=words, labels=place[support.labels])).scorer
 
-        for shots, learn in ((0, zero), (SHOTS[0], with_shots)):
-            found = stability(trials, learn, embed, stamps.templates, modality="image", seed=seed)
-            head = {"task": "stability", "shots": shots, "seed": seed, "pair": target}
-            yield {**head, "method": "no change", "accuracy": found.accuracy,
-                   "chance": found.chance, "items": found.items}  # fmt: skip
-            for each in found.rows:
-                yield {**head, "method": f"{each.change} {each.how}".strip(),
-                       "accuracy": each.accuracy, "worst": each.worst,
-                       "agreement": each.agreement}  # fmt: skip
+    def zero(words: F64, _order: Labels) -> Scorer:
+        return lambda items: SCALE * items @ words.T
+
+    for shots, learn in ((0, zero), (SHOTS[0], with_shots)):
+        found = stability(trials, learn, embed, stamps.templates, modality="image", seed=seed)
+        head = {"task": "stability", "shots": shots, "seed": seed, "pair": pair}
+        yield {**head, "method": "no change", "accuracy": found.accuracy,
+               "chance": found.chance, "items": found.items}  # fmt: skip
+        for each in found.rows:
+            yield {**head, "method": f"{each.change} {each.how}".strip(),
+                   "accuracy": each.accuracy, "worst": each.worst,
+                   "agreement": each.agreement}  # fmt: skip
 
 
 def _noisy_pictures(stamps: Stamps, space: Aligner, rows: Labels) -> F64:
     """Vectors of the stamps with noise of 10 % of the range on each pixel."""
-    from PIL import Image
-
-    from isthmus.pipeline.encode import encode_items
-    from isthmus.space.things import as_items
-
     rng = np.random.default_rng(0)
-    records = {each.id: each for each in load("tuxpaint").records}
     pictures = []
     for place in rows:
-        path = records[stamps.pairs.ids[place]].items["image"].source
+        path = stamps.records[stamps.pairs.ids[place]].items["image"].source
         pixels = np.asarray(Image.open(path).convert("RGBA"), dtype=np.float64)
         pixels[..., :3] += rng.normal(0.0, 25.5, pixels[..., :3].shape)
         pictures.append(Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGBA"))
@@ -353,26 +338,37 @@ def _noisy_pictures(stamps: Stamps, space: Aligner, rows: Labels) -> F64:
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Gain over none by method and shots, with its interval over pairs and seeds."""
+    """Means by task, shots and method over pairs and seeds, with the gain over the plain rival."""
     out: dict[str, Any] = {}
-    own = [each for each in rows if each["task"] == "transfer"]
-    for shots in sorted({each["shots"] for each in own}):
-        table = {(r["method"], r["pair"], r["seed"]): r["accuracy"] for r in own
-                 if r["shots"] == shots}  # fmt: skip
-        for name in dict.fromkeys(key[0] for key in table):
-            keys = [key[1:] for key in table if key[0] == name]
-            gains = np.array([table[(name, *key)] - table[("none", *key)] for key in keys])
-            pairs = {p: float(np.mean([g for g, k in zip(gains, keys, strict=True) if k[0] == p]))
-                     for p in dict.fromkeys(k[0] for k in keys)}  # fmt: skip
-            half = Z95 * float(gains.std(ddof=1)) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
-            out[f"{name}, {shots} shots"] = {
-                "accuracy": float(np.mean([table[(name, *key)] for key in keys])),
-                "gain": float(gains.mean()),
-                "interval95": [float(gains.mean() - half), float(gains.mean() + half)],
-                "worst_pair": min(pairs.values()),
-                "by_pair": pairs,
-                "runs": len(gains),
-            }
+    keys = dict.fromkeys((r["task"], r["shots"], r["method"]) for r in rows)
+    for task, shots, name in keys:
+        own = _by_run(rows, task, shots, name)
+        plain = _by_run(rows, task, shots, RIVAL[task])
+        gains = np.array([np.mean(own[run]) - np.mean(plain[run]) for run in own])
+        half = Z95 * float(gains.std(ddof=1)) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
+        of = np.array([run[0] for run in own])
+        out[f"{task}, {shots} shots, {name}"] = {
+            "accuracy": float(np.mean([np.mean(each) for each in own.values()])),
+            f"gain over {RIVAL[task]}": float(gains.mean()),
+            "interval95": [float(gains.mean() - half), float(gains.mean() + half)],
+            "gain by pair": {pair: float(gains[of == pair].mean()) for pair in dict.fromkeys(of)},
+            "runs": len(gains),
+        }
+    drops = [r["drop"] for r in rows if r["task"] == "unseen"]
+    joint = [r["joint_words"] - r["joint"] for r in rows if r["task"] == "unseen"]
+    if drops:
+        out["unseen"] = {"drop": float(np.mean(drops)), "joint drop": float(np.mean(joint))}
+    return out
+
+
+def _by_run(
+    rows: Sequence[dict[str, Any]], task: str, shots: int | None, name: str
+) -> dict[tuple[str, int], list[float]]:
+    """Accuracies by pair and seed; random words have several."""
+    out: dict[tuple[str, int], list[float]] = {}
+    for each in rows:
+        if (each["task"], each["method"]) == (task, name) and each["shots"] == shots:
+            out.setdefault((each["pair"], each["seed"]), []).append(each["accuracy"])
     return out
 
 
@@ -386,15 +382,17 @@ def main() -> None:
     stamps = Stamps()
     rows: list[dict[str, Any]] = []
     for source, target in PAIRS:
-        for part in (transfers(stamps, source, target, given.seeds),
-                     generated(stamps, target, given.seeds),
-                     vectors(stamps, target, given.seeds),
-                     stabilities(stamps, target, given.seeds)):  # fmt: skip
-            rows += part
-            print(rows[-1]["task"], target, len(rows), flush=True)
+        for seed in range(given.seeds):
+            pair = f"{source} → {target}"
+            new, old = stamps.tasks(target, source, seed)
+            rows += transfers(new, old, pair, seed)
+            rows += generated(stamps, new, pair, seed)
+            rows += vectors(new, pair, seed)
+            rows += stabilities(stamps, new, pair, seed)
+            print(pair, seed, flush=True)
         _machine.write(given.json, {"rows": rows, "summary": summary(rows)})
     for name, found in summary(rows).items():
-        print(f"{name:24} {found['accuracy']:.3f} {found['gain']:+.3f} {found['interval95']}")
+        print(name, {k: v for k, v in found.items() if k != "gain by pair"})
 
 
 if __name__ == "__main__":

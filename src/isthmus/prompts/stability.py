@@ -20,8 +20,9 @@ _ORDERS = 5
 
 Embed = Callable[[Sequence[str]], F64]
 """Texts to unit vectors ``(n, d)`` of the space."""
-Learn = Callable[[F64], Scorer]
-"""From class words ``(K, d)`` to what says the class of items: zero-shot, or with shots."""
+Learn = Callable[[F64, Labels], Scorer]
+"""From class words ``(K, d)``, and which class ``(K,)`` each of them is, to what says which of them
+an item is: zero-shot, or with shots."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,15 @@ def stability(
         >>> def embed(texts):
         ...     return np.vstack([names["a" if text.endswith("a") else "b"] for text in texts])
         >>> items, labels = np.eye(2), np.arange(2)
-        >>> learn = lambda words: lambda x: x @ words.T
+        >>> learn = lambda words, order: lambda x: x @ words.T
         >>> found = stability(Trials(["a", "b"], items, labels, {}), learn, embed, load(),
         ...                   modality="none")
         >>> found.accuracy, {row.change: row.agreement for row in found.rows}["order"]
         (1.0, 1.0)
     """
     words = _words(trials.names, embed, templates, modality)
-    scorer = learn(words)
+    usual = np.arange(len(words))
+    scorer = learn(words, usual)
     plain = scorer(trials.items).argmax(axis=1)
     rng = np.random.default_rng(seed)
 
@@ -143,7 +145,7 @@ def stability(
         return StabilityRow(change, how, float(np.mean(right)), min(right), same, len(answers))
 
     def by_words(vectors: F64) -> Labels:
-        return np.asarray(learn(vectors)(trials.items).argmax(axis=1), dtype=np.intp)
+        return np.asarray(learn(vectors, usual)(trials.items).argmax(axis=1), dtype=np.intp)
 
     rows = [
         row(
@@ -170,7 +172,7 @@ def stability(
         row(
             "order",
             "",
-            [order[learn(words[order])(trials.items).argmax(axis=1)] for order in orders],
+            [order[learn(words[order], order)(trials.items).argmax(axis=1)] for order in orders],
         )
     )
     accuracy = float((plain == trials.labels).mean())

@@ -2,6 +2,6 @@
 
 from isthmus.prompts.transfer.library import Library, Source
 from isthmus.prompts.transfer.starts import STARTS, Start
-from isthmus.prompts.transfer.transfer import Transfer, transfer
+from isthmus.prompts.transfer.transfer import Transfer, Trial, transfer
 
-__all__ = ["STARTS", "Library", "Source", "Start", "Transfer", "transfer"]
+__all__ = ["STARTS", "Library", "Source", "Start", "Transfer", "Trial", "transfer"]
