@@ -62,6 +62,8 @@ COUNTS = (0, 1, 2, 4, 8)
 LANGUAGES = ("en", "zh", "fr", "es")
 """Of the captions that heads learn from."""
 COVERAGE = 0.9
+SPOKEN = 4
+"""Most shots a class of stamps with a spoken caption."""
 NULLS = 5
 """Draws of random words."""
 RAW = 100.0
@@ -273,7 +275,10 @@ def sounds(out: Out, seed: int) -> None:
 
 
 def image_and_speech(out: Out, seed: int) -> None:
-    """Stamps with a French spoken caption: by the picture, by the speech, and by both."""
+    """Stamps with a French spoken caption: by the picture, by the speech, and by both.
+
+    Shots are new to the space, as views can only be weighed against one another by such.
+    """
     data = load("tuxpaint", part="image-text-speech", languages=LANGUAGES, pair_all=True)
     ready = prepare(data, cache=default_cache())
     both = ready.pairs.present["audio"] & ready.pairs.present["image"]
@@ -282,14 +287,14 @@ def image_and_speech(out: Out, seed: int) -> None:
     labels = np.array([kept.index(k) if k in kept else -1 for k in labels])
     names = [list(ENGLISH.values())[k] for k in kept]
     split = Split.of(labels, seed)
-    space = fitted(ready, split.test)
+    space = fitted(ready, np.concatenate([split.test, split.shots(SPOKEN)]))
     truth = split.truth()
-    for count in (0, 1, 2, 4):
+    for count in (0, 1, 2, SPOKEN):
         logs = {}
         for view in ("image", "audio"):
             x = space_vectors(space, ready, view)
             prototypes, scale = words(space, names, view)
-            made = choose(support((prototypes, scale), x, split, count))
+            made = choose(support((prototypes, scale), x, split, count, seen=False))
             logs[view] = made.log_probabilities(x[split.test])
             method = {"image": "image alone", "audio": "speech alone"}[view]
             out.add("image+speech", count, method, seed, np.exp(logs[view]), truth)

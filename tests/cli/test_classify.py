@@ -73,7 +73,7 @@ def test_labels_go_into_a_store_and_search_filters_by_them(home: Path) -> None:
     said = run(home, "annotate", "--store", "store", "--labels", "red", "--least", "0", "--json")
     assert len(json.loads(said.stdout)["items"]) == 8
     search = ("search", "red", "--store", "store", "--json", "--where")
-    assert len(json.loads(run(home, *search, "label:red").stdout)["hits"]) == 8
+    assert len(json.loads(run(home, *search, "label:red", code=5).stdout)["hits"]) == 8
     assert json.loads(run(home, *search, "label:blue", code=5).stdout)["hits"] == []
 
 
