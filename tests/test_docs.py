@@ -68,6 +68,12 @@ def test_the_examples_on_prompts_run(starter: None, tmp_path: Path) -> None:
     assert len(said) == 7 and said[-1] == "3"
 
 
+def test_the_example_on_classifying_runs(starter: None, tmp_path: Path) -> None:
+    _draw(tmp_path, 1, ".jpg")
+    (tmp_path / "0.jpg").rename(tmp_path / "photo.jpg")
+    _run(_blocks("docs/classify.md", "python")[0], tmp_path)
+
+
 QUICK = ["-e", "text=tfidf", "-e", "image=color-hog", "--aligner", "cca", "--no-cache"]
 """What the tutorial leaves to isthmus, which takes minutes."""
 

@@ -161,18 +161,14 @@ def annotate(
     names = _names(labels, labels_file, "--labels", needed=True)
     assert names is not None
     _check_out(output)
-    rest: list[Failure] = []
     given: dict[str, Any] = {"least": least, "most": most, "options": options}
+    rest: list[Failure] = []
     if store is not None:
         with open_store(store, trust=trust) as opened:
             done = annotate_store(opened, names, where=where, **given)
     else:
-        with _opened(space, items, trust, max_megapixels, cache, as_json) as (
-            known,
-            files,
-            more,
-            rest,
-        ):
+        with _opened(space, items, trust, max_megapixels, cache, as_json) as ready:
+            known, files, more, rest = ready
             done = run(known, files, names, **given, **more)
     left_out = rows_of([*rest, *done.failures])
     if output is not None:
