@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
@@ -172,3 +174,12 @@ def test_items_of_a_store_can_be_every_part(store: Store) -> None:
         assert store.search(prompt, SearchOptions(views=("image",)), words=False).hits
     with pytest.raises(InputError, match="holds no item 'nothing'"):
         store.search(Prompt("star", ignore=replace(term, stored="nothing")))
+
+
+def test_a_part_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> None:
+    broken = tmp_path / "half.png"
+    picture(broken, 1)
+    broken.write_bytes(broken.read_bytes()[:200])
+    for prompt in (Prompt("star", style=broken), Prompt("star", ignore=broken)):
+        with pytest.raises(InputError, match=r"half\.png cannot be searched by: "):
+            store.search(prompt)
