@@ -12,7 +12,9 @@ from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.prompts import LearnedPrompt, Prompt, Term
+from isthmus.core.record import Dataset
+from isthmus.datasets.shapes import ATTRIBUTES
+from isthmus.prompts import Guide, LearnedPrompt, Prompt, Term
 from isthmus.prompts.typed import PARTS
 from isthmus.space import Space
 from isthmus.store import Entry
@@ -183,3 +185,26 @@ def test_a_part_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> No
     for prompt in (Prompt("star", style=broken), Prompt("star", ignore=broken)):
         with pytest.raises(InputError, match=r"half\.png cannot be searched by: "):
             store.search(prompt)
+
+
+def test_what_is_ignored_no_longer_counts(space: Space, scenes: Dataset) -> None:
+    """A query with a colour finds pictures of its place if colours are ignored, and not by luck."""
+    held = list(scenes.records[80:])
+    pictures = space.embed([record.items["image"] for record in held], "image").vectors
+    captions = [record.items["text"].captions[0] for record in held]
+    places = [next(p for p in ATTRIBUTES["place"] if p in caption) for caption in captions]
+    nuisances = [w for name in ("shape", "colour", "size") for w in ATTRIBUTES[name]]
+    guide = EncodedPrompt.of(space, Prompt("x", ignore=nuisances)).guide
+    assert guide is not None
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(space.dim, guide.size)))[0]
+    queries = space.embed(captions, "text").vectors
+
+    def right(chosen: Guide | None) -> float:
+        q, x = (each if chosen is None else chosen.project(each) for each in (queries, pictures))
+        best = np.argsort(-(q @ x.T), axis=1)[:, :5]
+        return float(np.mean([places[i] == place for place, row in zip(places, best, strict=True)
+                              for i in row]))  # fmt: skip
+
+    plain, ignoring = right(None), right(guide)
+    random = right(Guide(basis.T.astype(np.float32), None))
+    assert ignoring >= plain + 0.05 and random <= plain + 0.05
