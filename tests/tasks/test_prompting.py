@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
-from isthmus.prompts import LearnedPrompt, Prompt, Term
+from isthmus.core.record import Dataset
+from isthmus.datasets.shapes import ATTRIBUTES
+from isthmus.prompts import Guide, LearnedPrompt, Prompt, Term
 from isthmus.prompts.typed import PARTS
 from isthmus.space import Space
 from isthmus.store import Entry
@@ -172,3 +176,35 @@ def test_items_of_a_store_can_be_every_part(store: Store) -> None:
         assert store.search(prompt, SearchOptions(views=("image",)), words=False).hits
     with pytest.raises(InputError, match="holds no item 'nothing'"):
         store.search(Prompt("star", ignore=replace(term, stored="nothing")))
+
+
+def test_a_part_that_cannot_be_read_is_named(store: Store, tmp_path: Path) -> None:
+    broken = tmp_path / "half.png"
+    picture(broken, 1)
+    broken.write_bytes(broken.read_bytes()[:200])
+    for prompt in (Prompt("star", style=broken), Prompt("star", ignore=broken)):
+        with pytest.raises(InputError, match=r"half\.png cannot be searched by: "):
+            store.search(prompt)
+
+
+def test_what_is_ignored_no_longer_counts(space: Space, scenes: Dataset) -> None:
+    """A query with a colour finds pictures of its place if colours are ignored, and not by luck."""
+    held = list(scenes.records[80:])
+    pictures = space.embed([record.items["image"] for record in held], "image").vectors
+    captions = [record.items["text"].captions[0] for record in held]
+    places = [next(p for p in ATTRIBUTES["place"] if p in caption) for caption in captions]
+    nuisances = [w for name in ("shape", "colour", "size") for w in ATTRIBUTES[name]]
+    guide = EncodedPrompt.of(space, Prompt("x", ignore=nuisances)).guide
+    assert guide is not None
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(space.dim, guide.size)))[0]
+    queries = space.embed(captions, "text").vectors
+
+    def right(chosen: Guide | None) -> float:
+        q, x = (each if chosen is None else chosen.project(each) for each in (queries, pictures))
+        best = np.argsort(-(q @ x.T), axis=1)[:, :5]
+        return float(np.mean([places[i] == place for place, row in zip(places, best, strict=True)
+                              for i in row]))  # fmt: skip
+
+    plain, ignoring = right(None), right(guide)
+    random = right(Guide(basis.T.astype(np.float32), None))
+    assert ignoring >= plain + 0.05 and random <= plain + 0.05

@@ -97,10 +97,11 @@ class Service:
     def save(self, saved: schemas.SavedSearch) -> None:
         """Keep a search, with all that is typed of it in its query, where the page shows it."""
         search = saved.search
-        terms = self._typed(search)
         beside = {each.name: () for each in fields(PromptParts)}
-        typed = schemas.SearchRequest.of(search, query=in_typed_form(terms), **beside)
-        self.saved.put(saved.model_copy(update={"search": typed}))
+        if any(getattr(search, name) for name in beside):
+            query = in_typed_form(self._typed(search))
+            search = schemas.SearchRequest.of(search, query=query, **beside)
+        self.saved.put(saved.model_copy(update={"search": search}))
 
     def _typed(self, asked: schemas.Asked) -> list[Term]:
         """What a request says in words."""
