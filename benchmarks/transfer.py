@@ -8,8 +8,8 @@ animals to food, from vehicles to household, and the other way round.
 By ``numpy.random.default_rng(seed)`` half of each target class, at least two stamps, is the test,
 and shots come from the rest; the source is learned from half of each of its classes. The space is
 a CCA (ridge 3, power 1) of all other stamps: it has learned from no test stamp, no shot and no
-stamp that the source was learned from. The scale of cosines is the median of calibrated spaces. Nothing was
-tuned on these tasks: defaults were tried on plants, town, seasonal and clothes.
+stamp that the source was learned from. The scale of cosines is the median of calibrated
+spaces. Nothing was tuned on these tasks: defaults were tried on plants, town, seasonal, clothes.
 
 Rows have ``task``, ``shots``, ``method``, ``accuracy``, ``macro_recall``, ``macro_f1``, ``ece``,
 ``seed``; beside them ``pair``, the direction, or what was changed. ``isthmus`` is the method that
