@@ -199,9 +199,9 @@ def test_a_key_does_not_follow_a_redirect() -> None:
 
 
 def test_a_slow_or_absent_language_model_is_an_error() -> None:
-    with server(says("late"), wait=30) as (address, _):
-        with pytest.raises(InputError, match=r"no answer in 0\.2 s"):
-            LanguageModel(address, "tiny", timeout=0.2).ask("?")
+    late = pytest.raises(InputError, match=r"no answer in 0\.2 s")
+    with server(says("late"), wait=30) as (address, _), late:
+        LanguageModel(address, "tiny", timeout=0.2).ask("?")
     with pytest.raises(InputError, match="cannot be reached"):
         LanguageModel(address, "tiny").ask("?")
 
