@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, recall_score
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
@@ -37,134 +34,38 @@ from _classes import (
 )
 from _classes import vectors as space_vectors
 from _needs import STARTER, need
+from _scored import Out, area, conformal
 from isthmus.datasets import load
-from isthmus.metrics import expected_calibration_error
 from isthmus.pipeline import Prepared, default_cache, prepare
-from isthmus.prompts.calibration import conformal_cut
 from isthmus.prompts.choice import choose
 from isthmus.prompts.hierarchy import levels
 from isthmus.prompts.methods import METHODS
 from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
 
-Row = dict[str, Any]
-Key = tuple[str, int, str]
-FIGURES = (
-    "accuracy",
-    "macro_recall",
-    "macro_f1",
-    "coverage",
-    "macro_coverage",
-    "set_size",
-    "auroc",
-)
 COUNTS = (0, 1, 2, 4, 8)
 LANGUAGES = ("en", "zh", "fr", "es")
 """Of the captions that heads learn from."""
-COVERAGE = 0.9
+SPOKEN = 4
+"""Most shots a class of stamps with a spoken caption."""
 NULLS = 5
 """Draws of random words."""
 RAW = 100.0
 """Inverse temperature of CLIP, for the softmax of raw cosines."""
 
 
-def scored(p: np.ndarray, truth: np.ndarray) -> Row:
-    """The figures of probabilities ``(n, K)``."""
-    said = p.argmax(axis=1)
-    right = said == truth
-    kinds = {"labels": np.unique(truth), "average": "macro", "zero_division": 0}
-    return {
-        "accuracy": round(float(right.mean()), 4),
-        "macro_recall": round(
-            float(recall_score(truth, said, average="macro", zero_division=0)), 4
-        ),
-        "macro_f1": round(float(f1_score(truth, said, average="macro", zero_division=0)), 4),
-        "ece": round(expected_calibration_error(p.max(axis=1), right), 4),
-    }
-
-
-def conformal(made: Any, p: np.ndarray, truth: np.ndarray) -> Row:
-    """How many sets hold the true class, over items and over classes, and how large they are."""
-    cut = conformal_cut(np.exp(made.left_out), made.labels, COVERAGE) if len(made.labels) else None
-    if cut is None:
-        return {}
-    inside = p >= cut
-    holds = inside[np.arange(len(truth)), truth]
-    by_class = [holds[truth == k].mean() for k in np.unique(truth)]
-    return {
-        "coverage": round(float(holds.mean()), 4),
-        "macro_coverage": round(float(np.mean(by_class)), 4),
-        "set_size": round(float(inside.sum(axis=1).mean()), 2),
-    }
-
-
-class Out:
-    """Rows, and the sure and right of each method, pooled over seeds for its calibration."""
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self._pooled: dict[tuple[str, int, str], list[tuple[np.ndarray, np.ndarray]]] = defaultdict(
-            list
-        )
-
-    def add(
-        self,
-        task: str,
-        shots: int,
-        method: str,
-        seed: int,
-        p: np.ndarray,
-        truth: np.ndarray,
-        **more: Any,
-    ) -> None:
-        """One row, of probabilities ``(n, K)`` and true classes ``(n,)``."""
-        head = {"task": task, "shots": shots, "method": method}
-        self.rows.append({**head, **scored(p, truth), "seed": seed, **more})
-        self._pooled[task, shots, method].append((p.max(axis=1), p.argmax(axis=1) == truth))
-
-    def summary(self) -> list[Row]:
-        """Mean and spread over seeds, and the ECE of all test items of all seeds."""
-        out = []
-        for (task, shots, method), parts in self._pooled.items():
-            own = [
-                r
-                for r in self.rows
-                if (r["task"], r["shots"], r["method"]) == (task, shots, method)
-            ]
-            figures = {}
-            for name in (
-                "accuracy",
-                "macro_recall",
-                "macro_f1",
-                "coverage",
-                "macro_coverage",
-                "auroc",
-            ):
-                known = [r[name] for r in own if r.get(name) is not None]
-                if known:
-                    figures[name] = round(float(np.mean(known)), 4)
-            sure, right = (np.concatenate(x) for x in zip(*parts, strict=True))
-            spread = float(np.std([r["accuracy"] for r in own], ddof=1)) if len(own) > 1 else 0.0
-            figures["accuracy_sd"] = round(spread, 4)
-            figures["pooled_ece"] = round(expected_calibration_error(sure, right), 4)
-            out.append({"task": task, "shots": shots, "method": method, **figures})
-        return out
-
-
 def every_method(
-    out: Out, task: str, count: int, seed: int, known: Support, x: np.ndarray, truth: np.ndarray
+    out: Out, task: str, count: int, seed: int, known: Support, split: Split, x: np.ndarray
 ) -> None:
     """The choice of the library, and each method with hyper-parameters chosen on its shots."""
+    asked, truth = x[split.test], split.truth()
     made = choose(known)
-    p = np.exp(made.log_probabilities(x))
+    p = np.exp(made.log_probabilities(asked))
     out.add(task, count, "isthmus", seed, p, truth, chosen=made.method, **conformal(made, p, truth))
     for each in METHODS:
-        if count == 0 and each.name not in ("zero-shot", "label-propagation"):
+        if each.least_shots > count or (task.endswith("-zh") and each.name != "zero-shot"):
             continue
-        if count and np.median(known.counts) < min(each.least_shots, count + 1):
-            continue
-        one = choose(known, (each,))
-        p = np.exp(one.log_probabilities(x))
+        p = np.exp(choose(known, (each,)).log_probabilities(asked))
         out.add(task, count, each.name, seed, p, truth)
 
 
@@ -188,7 +89,7 @@ def peers(
         }  # fmt: skip
         for name, (model, inputs, labels) in kinds.items():
             model.fit(inputs, labels)
-            if hasattr(model, "predict_proba"):
+            if name != "centroid":  # which divides by 0 with one shot a class
                 p = np.nan_to_num(model.predict_proba(x[split.test]))
             else:
                 p = np.eye(len(split.pools))[model.predict(x[split.test])]
@@ -212,7 +113,7 @@ def fifteen(out: Out, ready: Prepared, seed: int, *, new: bool) -> None:
         prototypes, scale = words(space, list(names.values()), "image", language=language)
         for count in COUNTS:
             known = support((prototypes, scale), x, split, count, seen=not new)
-            every_method(out, task + suffix, count, seed, known, x[split.test], truth)
+            every_method(out, task + suffix, count, seed, known, split, x)
         bare, _ = words(space, list(names.values()), "image", prompts="name")
         p = softmax(scale * (x[split.test] @ bare.T))
         out.add(task + suffix, 0, "bare name", seed, p, truth)
@@ -277,7 +178,10 @@ def sounds(out: Out, seed: int) -> None:
 
 
 def image_and_speech(out: Out, seed: int) -> None:
-    """Stamps with a French spoken caption: by the picture, by the speech, and by both."""
+    """Stamps with a French spoken caption: by the picture, by the speech, and by both.
+
+    Shots are new to the space, as views can only be weighed against one another by such.
+    """
     data = load("tuxpaint", part="image-text-speech", languages=LANGUAGES, pair_all=True)
     ready = prepare(data, cache=default_cache())
     both = ready.pairs.present["audio"] & ready.pairs.present["image"]
@@ -286,14 +190,14 @@ def image_and_speech(out: Out, seed: int) -> None:
     labels = np.array([kept.index(k) if k in kept else -1 for k in labels])
     names = [list(ENGLISH.values())[k] for k in kept]
     split = Split.of(labels, seed)
-    space = fitted(ready, split.test)
+    space = fitted(ready, np.concatenate([split.test, split.shots(SPOKEN)]))
     truth = split.truth()
-    for count in (0, 1, 2, 4):
+    for count in (0, 1, 2, SPOKEN):
         logs = {}
         for view in ("image", "audio"):
             x = space_vectors(space, ready, view)
             prototypes, scale = words(space, names, view)
-            made = choose(support((prototypes, scale), x, split, count))
+            made = choose(support((prototypes, scale), x, split, count, seen=False))
             logs[view] = made.log_probabilities(x[split.test])
             method = {"image": "image alone", "audio": "speech alone"}[view]
             out.add("image+speech", count, method, seed, np.exp(logs[view]), truth)
@@ -325,12 +229,6 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
             out.add("unseen", count, name, seed, p, own)
             among = p[:, other] / p[:, other].sum(axis=1, keepdims=True)
             out.add("unseen, among the unseen", count, name, seed, among, place)
-
-
-def area(inside: np.ndarray, outside: np.ndarray) -> float:
-    """AUROC of a score that should be higher inside."""
-    ranks = rankdata(np.concatenate([inside, outside]))[: len(inside)]
-    return float((ranks.sum() - len(inside) * (len(inside) + 1) / 2) / len(inside) / len(outside))
 
 
 def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
@@ -389,14 +287,26 @@ def main() -> None:
     need(datasets=("tuxpaint",), encoders=STARTER, packages=("sklearn",))
     out = Out()
     for name, run in tasks(range(arguments.seeds)):
-        if not arguments.task or name in arguments.task:
-            before = len(out.summary())
-            run(out)
-            for row in out.summary()[before:]:
-                print(json.dumps(row, ensure_ascii=False), flush=True)
-    if arguments.json:
-        how = {"aligner": "kernel-cca", "params": "first point of its grid", "languages": LANGUAGES}
-        _machine.write(arguments.json, {"space": how, "summary": out.summary(), "rows": out.rows})
+        if arguments.task and name not in arguments.task:
+            continue
+        before = len(out.summary())
+        run(out)
+        for row in out.summary()[before:]:
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+        if arguments.json:
+            keep(arguments.json, out)
+
+
+def keep(path: Path, out: Out) -> None:
+    """Write the rows beside those of other tasks that are in the file."""
+    made = {"summary": out.summary(), "rows": out.rows}
+    if path.exists():
+        new = {row["task"] for row in out.rows}
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for name, rows in made.items():
+            made[name] = [row for row in before[name] if row["task"] not in new] + rows
+    how = {"aligner": "kernel-cca", "params": "first point of its grid", "languages": LANGUAGES}
+    _machine.write(path, {"space": how, **made})
 
 
 if __name__ == "__main__":

@@ -60,6 +60,12 @@ def test_the_example_on_searching_runs(starter: None, tmp_path: Path) -> None:
     assert ".png" in _run(_blocks("docs/finding.md", "python")[0], tmp_path)
 
 
+def test_the_example_on_classifying_runs(starter: None, tmp_path: Path) -> None:
+    _draw(tmp_path, 1, ".jpg")
+    (tmp_path / "0.jpg").rename(tmp_path / "photo.jpg")
+    _run(_blocks("docs/classify.md", "python")[0], tmp_path)
+
+
 QUICK = ["-e", "text=tfidf", "-e", "image=color-hog", "--aligner", "cca", "--no-cache"]
 """What the tutorial leaves to isthmus, which takes minutes."""
 

@@ -18,11 +18,12 @@ if _typing.TYPE_CHECKING:
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import Query, SearchOptions, Store
+    from isthmus.tasks import ClassifyOptions, Query, SearchOptions, Store, annotate, classify
 
 __all__ = [
     "CCA",
     "Anchors",
+    "ClassifyOptions",
     "Dataset",
     "Direction",
     "IsthmusError",
@@ -37,6 +38,8 @@ __all__ = [
     "Space",
     "Store",
     "align",
+    "annotate",
+    "classify",
     "evaluate",
     "load_dataset",
     "load_encoder",
@@ -45,6 +48,7 @@ __all__ = [
 _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
+    "ClassifyOptions": "isthmus.tasks",
     "Dataset": "isthmus.core.record",
     "Direction": "isthmus.core.view",
     "IsthmusError": "isthmus.core.errors",
@@ -59,6 +63,8 @@ _HOMES = {
     "Space": "isthmus.space",
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",
+    "annotate": "isthmus.tasks",
+    "classify": "isthmus.tasks",
     "evaluate": "isthmus.space",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",

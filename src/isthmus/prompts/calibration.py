@@ -9,6 +9,8 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.support import Labels, log_softmax
 
+_ROUNDING = 1e-9
+"""Without it, 10 · (1 − 0.9) is less than 1."""
 _LOWEST, _HIGHEST = 0.02, 50.0
 PRIOR = 0.6
 """Temperature of zero-shot logits at the calibrated scale where nothing is left out. Classes are
@@ -80,7 +82,7 @@ def conformal_cut(probabilities: F64, labels: Labels, coverage: float) -> float 
     if not 0 < coverage < 1:
         raise InputError(f"coverage must lie between 0 and 1, got {coverage}")
     own = np.sort(probabilities[np.arange(len(labels)), labels])
-    place = int(np.floor((len(own) + 1) * (1 - coverage)))
+    place = int(np.floor((len(own) + 1) * (1 - coverage) + _ROUNDING))
     return float(own[place - 1]) if place > 0 else None
 
 
@@ -91,4 +93,4 @@ def needed_for(coverage: float) -> int:
         >>> needed_for(0.9)
         9
     """
-    return int(np.ceil(1 / (1 - coverage) - 1e-9)) - 1
+    return int(np.ceil(1 / (1 - coverage) - _ROUNDING)) - 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.methods import METHODS, FewShot, Fold, LeavesOut, Params, method
 from isthmus.prompts.support import Labels, Scorer, Support, log_softmax
@@ -76,8 +76,9 @@ class Choice:
     labels: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
     def log_probabilities(self, x: F64) -> F64:
-        """``(m, K)`` of unit vectors ``(m, d)``."""
-        return log_softmax(self.scorer(x) / self.temperature)
+        """``(m, K)`` of vectors ``(m, d)``, which are brought to unit length."""
+        unit = np.asarray(l2_normalize(x), dtype=np.float64)
+        return log_softmax(self.scorer(unit) / self.temperature)
 
 
 def folds_of(support: Support, rounds: int = ROUNDS) -> list[Fold]:

@@ -30,6 +30,9 @@ def offset_for_unseen(method: FewShot, params: Params, support: Support) -> floa
         method: That was chosen.
         params: Of it.
         support: With at least two classes that have shots and words.
+
+    Returns:
+        The offset; 0 where no class has two shots, as nothing then says how far is too far.
     """
     from scipy.optimize import minimize_scalar
 
@@ -38,6 +41,8 @@ def offset_for_unseen(method: FewShot, params: Params, support: Support) -> floa
         return 0.0
     at = np.arange(len(labels))
     novel = unseen[at, labels]
+    if novel.all():  # one shot a class: there is nothing to weigh the others against
+        return 0.0
     share = np.where(novel, 1 / max(novel.sum(), 1), 1 / max((~novel).sum(), 1))
 
     def loss(offset: float) -> float:

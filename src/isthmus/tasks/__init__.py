@@ -12,8 +12,16 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.query import Query, Term
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport
     from isthmus.tasks.retrieval.store import Store, StoreStatus, default_store
+    from isthmus.tasks.zeroshot.annotate import Annotation, annotate
+    from isthmus.tasks.zeroshot.classify import classifier, classify
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.results import Classification
+    from isthmus.tasks.zeroshot.stored import annotate_store
 
 __all__ = [
+    "Annotation",
+    "Classification",
+    "ClassifyOptions",
     "Forgotten",
     "Hit",
     "IndexReport",
@@ -23,12 +31,23 @@ __all__ = [
     "Store",
     "StoreStatus",
     "Term",
+    "annotate",
+    "annotate_store",
+    "classifier",
+    "classify",
     "default_store",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "Annotation": "isthmus.tasks.zeroshot.annotate",
+        "Classification": "isthmus.tasks.zeroshot.results",
+        "ClassifyOptions": "isthmus.tasks.zeroshot.options",
+        "annotate": "isthmus.tasks.zeroshot.annotate",
+        "annotate_store": "isthmus.tasks.zeroshot.stored",
+        "classifier": "isthmus.tasks.zeroshot.classify",
+        "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
         "IndexReport": "isthmus.tasks.retrieval.report",

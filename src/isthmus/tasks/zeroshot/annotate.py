@@ -121,8 +121,6 @@ def annotate(
         InputError: If there is no label, the space has no calibration from words to the items, or
             an option cannot be used.
     """
-    if not 0 <= least <= 1:
-        raise InputError(f"least must lie in 0 … 1, got {least}")
     chosen = ClassifyOptions.of(options, **changes)
     specs = label_specs(labels)
     words_view = view_meant(space, TEXT, named=chosen.asked_as or None, way_out=WORDS)
@@ -136,7 +134,7 @@ def annotate(
     out: dict[int, Annotated] = {}
     notes: list[str] = []
     for view in dict.fromkeys(view for _, view in found):
-        judge = _Judge(space, specs, words_view, view, chosen, cache)
+        judge = Judge(space, specs, words_view, view, chosen, cache)
         places = [place for place, (_, own) in enumerate(found) if own == view]
         things = [found[place][0] for place in places]
         done = space.embed(things, view, cache=cache, progress=progress)
@@ -144,9 +142,7 @@ def annotate(
         notes += judge.words.alike([spec.name for spec in specs])
         good = np.flatnonzero(done.ok).tolist()
         for at, row in zip(good, judge(done.vectors[good]), strict=True):
-            order = np.argsort(-row, kind="stable")[:most]
-            named = tuple(Label(specs[k].name, float(row[k])) for k in order if row[k] >= least)
-            item = things[at]
+            item, named = things[at], given_labels(specs, row, least, most)
             out[places[at]] = Annotated(item.source, view, item.id, named)
     if not out:
         first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
@@ -155,8 +151,39 @@ def annotate(
     return Annotation(names, [out[p] for p in sorted(out)], failures, tuple(dict.fromkeys(notes)))
 
 
-class _Judge:
-    """The probability of every label for items of one view."""
+def given_labels(
+    specs: Sequence[ClassSpec], row: F32, least: float, most: int | None
+) -> tuple[Label, ...]:
+    """Those of probabilities ``(K,)`` that are given, most probable first.
+
+    Raises:
+        InputError: If ``least`` is no probability.
+    """
+    if not 0 <= least <= 1:
+        raise InputError(f"least must lie in 0 … 1, got {least}")
+    order = np.argsort(-row, kind="stable")[:most]
+    return tuple(Label(specs[k].name, float(row[k])) for k in order if row[k] >= least)
+
+
+class Judge:
+    """The probability of every label for items of one view.
+
+    Args:
+        space: Whose calibration is used.
+        specs: The labels.
+        words_view: That reads them.
+        view: Of the items.
+        options: How.
+        cache: Of native vectors.
+
+    Raises:
+        InputError: If the space has no calibration between these views.
+    """
+
+    @staticmethod
+    def can(space: Space, words_view: str, view: str) -> bool:
+        """Whether there is a calibration between these views."""
+        return Direction(words_view, view) in space.calibration
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F64, l2_normalize
+from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
@@ -88,8 +88,8 @@ class Classifier:
                 views[own[at][0]].append(view)
             if done.ok.any():
                 places = np.array([place for place, _ in own])[done.ok]
-                unit = l2_normalize(done.vectors[done.ok]).astype(np.float64)
-                said[places] += self._choice(view).log_probabilities(unit)
+                own_vectors = done.vectors[done.ok].astype(np.float64)
+                said[places] += self._choice(view).log_probabilities(own_vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
@@ -189,9 +189,17 @@ class Classifier:
             for item in spec.items:
                 if item.modality == reads[view]:
                     seen.setdefault(view, []).append((number, item))
-                elif item.modality in reads.values():
+                elif item.modality not in reads.values():
+                    why = f"is {item.modality}, which no view of the space reads"
+                    self.failures.append(Failure(item.source, why))
+                else:
                     own_view = view_meant(self.space, item.modality, way_out=ITEMS)
                     seen.setdefault(own_view, []).append((number, item))
+        if strangers := sum(len(pairs) for known, pairs in seen.items() if known != view):
+            self.notes.append(
+                f"{count(strangers, 'example')} of other views only stand in for missing words of "
+                f"a class of {view}"
+            )
         for known, pairs in seen.items():
             done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
             if known == view:

@@ -59,11 +59,17 @@ class ClassWords:
         """A note for each pair of classes that nearly mean the same, the nearest first."""
         unit = l2_normalize(self.native)
         pairs: list[tuple[float, int, int]] = []
+        total = 0
         for start in range(0, len(unit), _BLOCK):
             near = unit[start : start + _BLOCK] @ unit.T
-            for a, b in np.argwhere(near >= NEARLY_ALIKE).tolist():
-                if start + a < b:
-                    pairs.append((float(near[a, b]), start + a, b))
+            own = np.arange(start, start + len(near))
+            near[np.arange(len(unit)) <= own[:, None]] = 0.0
+            total += int((near >= NEARLY_ALIKE).sum())
+            flat = near.ravel()
+            best = np.argpartition(flat, -min(_SHOWN, len(flat)))[-_SHOWN:]
+            for at in best[flat[best] >= NEARLY_ALIKE].tolist():
+                a, b = divmod(at, len(unit))
+                pairs.append((float(flat[at]), start + a, b))
         pairs.sort(reverse=True)
         notes = [
             f"{names[a]!r} and {names[b]!r} nearly mean the same (cosine {cosine:.2f}); items of "
