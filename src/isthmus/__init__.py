@@ -19,6 +19,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
     from isthmus.tasks import ClassifyOptions, Query, SearchOptions, Store, annotate, classify
+    from isthmus.tasks.transferring import transfer_to
 
 __all__ = [
     "CCA",
@@ -43,6 +44,7 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_encoder",
+    "transfer_to",
 ]
 
 _HOMES = {
@@ -68,6 +70,7 @@ _HOMES = {
     "evaluate": "isthmus.space",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
+    "transfer_to": "isthmus.tasks.transferring",
 }
 
 
