@@ -361,7 +361,7 @@ def test_a_store_without_its_tables_is_damaged_not_empty(tmp_path: Path) -> None
 
 
 def test_a_store_without_labels_gets_them_with_its_next_write(tmp_path: Path) -> None:
-    """As stores of earlier releases are: the items have no such column, and checksums without it."""
+    """As those of earlier releases are: no such column, and checksums without it."""
     import lancedb
 
     rng = np.random.default_rng(0)
