@@ -27,6 +27,7 @@ if _typing.TYPE_CHECKING:
         classify,
         learn_prompt,
     )
+    from isthmus.tasks.transferring import transfer_to
 
 __all__ = [
     "CCA",
@@ -52,6 +53,7 @@ __all__ = [
     "learn_prompt",
     "load_dataset",
     "load_encoder",
+    "transfer_to",
 ]
 
 _HOMES = {
@@ -78,6 +80,7 @@ _HOMES = {
     "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
+    "transfer_to": "isthmus.tasks.transferring",
 }
 
 

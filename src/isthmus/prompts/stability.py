@@ -134,49 +134,42 @@ def stability(
         (1.0, 1.0)
     """
     words = _words(trials.names, embed, templates, modality)
-    usual = np.arange(len(words))
+    usual, rng = np.arange(len(words)), np.random.default_rng(seed)
     scorer = learn(words, usual)
-    plain = scorer(trials.items).argmax(axis=1)
-    rng = np.random.default_rng(seed)
-
-    def row(change: str, how: str, answers: Sequence[Labels]) -> StabilityRow:
-        right = [float((each == trials.labels).mean()) for each in answers]
-        same = float(np.mean([(each == plain).mean() for each in answers]))
-        return StabilityRow(change, how, float(np.mean(right)), min(right), same, len(answers))
+    plain = _labels(scorer, trials.items)
 
     def by_words(vectors: F64) -> Labels:
-        return np.asarray(learn(vectors, usual)(trials.items).argmax(axis=1), dtype=np.intp)
+        return _labels(learn(vectors, usual), trials.items)
 
-    rows = [
-        row(
-            "paraphrase",
-            "",
-            [by_words(each) for each in _paraphrases(trials, embed, templates, modality)],
-        )
+    def by_names(names: Sequence[str], language: str = "") -> Labels:
+        return by_words(_words(names, embed, templates, modality, language))
+
+    said: list[tuple[str, str, list[Labels]]] = [
+        ("paraphrase", "", [by_words(x) for x in _paraphrases(trials, embed, templates, modality)])
     ]
-    rows += [
-        row("language", tag, [by_words(_words(names, embed, templates, modality, tag))])
-        for tag, names in trials.languages.items()
-    ]
+    said += [("language", tag, [by_names(n, tag)]) for tag, n in trials.languages.items()]
     if trials.synonyms:
-        others = [_words(names, embed, templates, modality) for names in trials.synonyms]
-        rows.append(row("synonyms", "", [by_words(each) for each in others]))
-    for length in NOISE:
-        noisy = _noisy(trials.items, length, rng)
-        rows.append(row("noise", f"{length:g}", [scorer(noisy).argmax(axis=1)]))
-    rows += [
-        row("item", how, [scorer(x).argmax(axis=1)]) for how, x in (trials.versions or {}).items()
-    ]
+        said.append(("synonyms", "", [by_names(names) for names in trials.synonyms]))
+    noisy = {f"{length:g}": _noisy(trials.items, length, rng) for length in NOISE}
+    said += [("noise", how, [_labels(scorer, x)]) for how, x in noisy.items()]
+    said += [("item", how, [_labels(scorer, x)]) for how, x in (trials.versions or {}).items()]
     orders = [rng.permutation(len(words)) for _ in range(_ORDERS)]
-    rows.append(
-        row(
-            "order",
-            "",
-            [order[learn(words[order], order)(trials.items).argmax(axis=1)] for order in orders],
-        )
-    )
-    accuracy = float((plain == trials.labels).mean())
-    return Stability(accuracy, 1 / len(words), len(plain), tuple(rows))
+    turned = [order[_labels(learn(words[order], order), trials.items)] for order in orders]
+    said.append(("order", "", turned))
+    rows = tuple(_row(*each, plain, trials.labels) for each in said)
+    return Stability(float((plain == trials.labels).mean()), 1 / len(words), len(plain), rows)
+
+
+def _row(
+    change: str, how: str, answers: Sequence[Labels], plain: Labels, labels: Labels
+) -> StabilityRow:
+    right = [float((each == labels).mean()) for each in answers]
+    same = float(np.mean([(each == plain).mean() for each in answers]))
+    return StabilityRow(change, how, float(np.mean(right)), min(right), same, len(answers))
+
+
+def _labels(scorer: Scorer, x: F64) -> Labels:
+    return np.asarray(scorer(x).argmax(axis=1), dtype=np.intp)
 
 
 def _paraphrases(

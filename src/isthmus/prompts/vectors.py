@@ -90,8 +90,8 @@ class LearnedVectors:
         params: Its hyper-parameters.
         reason: Why it and not the other.
         temperature: By which logits are divided.
-        figures: By learner, at its best hyper-parameters, on shots that were left out; beside
-            them ``words``, the words alone. Hyper-parameters were chosen on these shots.
+        figures: By learner, on shots that were left out, and ``words`` for the words alone. The
+            hyper-parameters of the trained one were chosen on these shots.
     """
 
     vectors: F64
@@ -105,8 +105,9 @@ class LearnedVectors:
 def learn_vectors(support: Support) -> LearnedVectors:
     """Learn prompt vectors, trained ones only where they surely beat the closed form.
 
-    Both are judged on shots that were left out, one of each class at a time; with one shot a class
-    the closed form is taken with its prior.
+    Both are judged on shots that were left out, one of each class at a time: the closed form with
+    its prior, the trained ones with what was best for them. With one shot a class nothing can be
+    left out, and the closed form is taken.
 
     Raises:
         InputError: If there are no shots.
@@ -121,7 +122,8 @@ def learn_vectors(support: Support) -> LearnedVectors:
         cooled = fit_temperature(said, labels)
         return LearnedVectors(vectors, CLOSED.name, CLOSED.prior, why, cooled, {})
     labels = support.labels[np.concatenate(folds)]
-    closed, trained = (_best(each, support, folds, labels) for each in (CLOSED, TRAINED))
+    closed = _best(CLOSED, [CLOSED.prior], support, folds, labels)
+    trained = _best(TRAINED, TRAINED.grid, support, folds, labels)
     gain = closed.losses - trained.losses
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
     shots = f"on {len(labels)} shots that were left out"
@@ -208,13 +210,15 @@ class _Judged:
     losses: F64
 
 
-def _best(learner: FewShot, support: Support, folds: Sequence[Labels], labels: Labels) -> _Judged:
-    points = [
-        _Judged(params, said, losses_of(said, labels))
-        for params, said in zip(
-            learner.grid, left_out(learner, support, learner.grid, folds), strict=True
-        )
-    ]
+def _best(
+    learner: FewShot,
+    grid: Sequence[Params],
+    support: Support,
+    folds: Sequence[Labels],
+    labels: Labels,
+) -> _Judged:
+    said = left_out(learner, support, grid, folds)
+    points = [_Judged(p, x, losses_of(x, labels)) for p, x in zip(grid, said, strict=True)]
     return min(points, key=lambda point: float(point.losses.mean()))
 
 

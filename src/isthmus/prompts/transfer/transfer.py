@@ -11,7 +11,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.choice import FAVOURITES, SURE, Choice, choose, folds_of
 from isthmus.prompts.figures import Figures, losses_of
-from isthmus.prompts.methods import Fold, Params, method
+from isthmus.prompts.methods import METHODS, FewShot, Fold, Params, method
 from isthmus.prompts.support import Support
 from isthmus.prompts.transfer.library import Source
 from isthmus.prompts.transfer.starts import STARTS, Plain, Start
@@ -127,6 +127,7 @@ def transfer(
     sources: Sequence[Source],
     *,
     starts: Sequence[Start] = STARTS,
+    methods: Sequence[FewShot] = METHODS,
     most: int = MOST_SOURCES,
 ) -> Transfer:
     """Start a task from the nearest source tasks if that helps, and fine-tune it.
@@ -140,6 +141,7 @@ def transfer(
         support: Words and shots of the new task.
         sources: What was learned before, in the same space; not from these shots.
         starts: Those that may be chosen.
+        methods: Few-shot methods that may fine-tune.
         most: Sources that take part, nearest first.
 
     Raises:
@@ -159,7 +161,7 @@ def transfer(
         begun.weights,
         tuple((source.name, cosine) for source, cosine in near),
         decided.trials,
-        choose(begun.support),
+        choose(begun.support, methods),
         _nested(support, chosen, starts),
     )
 
@@ -223,7 +225,7 @@ def _said(
 
 
 def _nested(support: Support, sources: Sequence[Source], starts: Sequence[Start]) -> Nested | None:
-    if support.counts.min(initial=0) < _NESTED:
+    if support.counts.min() < _NESTED:
         return None
     chosen, none, words, gains = [], [], [], []
     folds = folds_of(support)
