@@ -125,7 +125,7 @@ def language_of(name: str) -> str:
 @lru_cache(maxsize=8)
 def _tails(seed: int, each: int) -> tuple[str, ...]:
     rng = np.random.default_rng(seed)
-    words = (resources.files("isthmus.prompts") / _WORDS).read_text(encoding="utf-8").split()
+    words = (resources.files(__package__) / _WORDS).read_text(encoding="utf-8").split()
     tails = [" ".join(rng.choice(words, _WORDS_EACH)) for _ in range(each)]
     for _ in range(each):
         lengths = rng.integers(3, 8, _WORDS_EACH)
@@ -135,7 +135,7 @@ def _tails(seed: int, each: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, dict[str, tuple[str, ...]]]:
-    text = (resources.files("isthmus.prompts") / _FILE).read_text(encoding="utf-8")
+    text = (resources.files(__package__) / _FILE).read_text(encoding="utf-8")
     return _checked(tomllib.loads(text), _FILE)
 
 
