@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from isthmus.prompts.figures import Figures
+    from isthmus.prompts.transfer import Library
     from isthmus.tasks.transferring import Transferred
 
 
@@ -61,17 +62,11 @@ def command(
     from its own examples alone. Both are reported, and so is a start that hurts.
     """
     from isthmus.pipeline import default_cache
-    from isthmus.prompts.transfer import Library
-    from isthmus.prompts.transfer.library import KIND
     from isthmus.space import Space
     from isthmus.tasks.transferring import transfer_to
 
     allow_megapixels(max_megapixels)
-    known = None
-    if library is not None:
-        check_target(library, KIND)
-        if library.exists() and any(library.iterdir()):
-            known = Library.load(library)
+    known = None if library is None else _known(library)
     done = transfer_to(
         Space.load(space, trust=trust or ()),
         shots,
@@ -95,6 +90,17 @@ def command(
             out().print(f"{shown(str(library))} holds {tasks}.")
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _known(folder: Path) -> Library | None:
+    """The library in a folder; None where there is nothing yet."""
+    from isthmus.prompts.transfer import Library
+    from isthmus.prompts.transfer.library import KIND
+
+    check_target(folder, KIND)
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    return Library.load(folder)
 
 
 def _print(console: Console, done: Transferred) -> None:
