@@ -95,7 +95,7 @@ def folds_of(support: Support, rounds: int = ROUNDS) -> list[Fold]:
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     folds = []
     for turn in range(min(rounds, int(counts.max(initial=0)))):
-        if turn > 1 and sum(map(len, folds)) >= ENOUGH:
+        if turn > 1 and sum(len(fold) for fold in folds) >= ENOUGH:
             break
         holding = np.flatnonzero((counts > 1) & (turn < counts))
         if len(holding):
