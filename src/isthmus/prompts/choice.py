@@ -93,7 +93,7 @@ def folds_of(support: Support, rounds: int = ROUNDS) -> list[Fold]:
     order = np.argsort(support.labels, kind="stable")
     counts = support.counts.astype(np.intp)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    folds = []
+    folds: list[Fold] = []
     for turn in range(min(rounds, int(counts.max(initial=0)))):
         if turn > 1 and sum(len(fold) for fold in folds) >= ENOUGH:
             break
