@@ -23,6 +23,8 @@ one shot each, .52 are right with the first, .51 with the second and .45 by word
 method was better with 1 to 8 shots."""
 SURE = 2.0
 """Standard errors by which the loss of another must be lower than that of the favourite."""
+ENOUGH = 400
+"""Shots that are left out in all, from which on there are no further rounds; at least two."""
 _MOST_WORK = 5e10
 """Multiply-adds of all fits of one method, about two seconds; a slower one is not tried."""
 _MOST_HELD = 2000
@@ -93,6 +95,8 @@ def folds_of(support: Support, rounds: int = ROUNDS) -> list[Fold]:
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     folds = []
     for turn in range(min(rounds, int(counts.max(initial=0)))):
+        if turn > 1 and sum(map(len, folds)) >= ENOUGH:
+            break
         holding = np.flatnonzero((counts > 1) & (turn < counts))
         if len(holding):
             folds.append(order[starts[holding[:_MOST_HELD]] + turn])
