@@ -57,6 +57,7 @@ def test_a_task_is_transferred_measured_and_kept(shots: Path, saved: Path, tmp_p
         assert 0 <= each["macro_f1"] <= 1 and each["chance"] == 1 / len(said["classes"])
     if said["start"] == "none":
         assert said["tested"]["transfer"] == said["tested"]["none"]
+    assert said["learned_from"] == 0
     assert said["library"] == ["colours", "shapes"]
     assert [each.name for each in Library.load(library).sources] == ["colours", "shapes"]
     # The task itself is no source of itself, and the library serves without --from.
@@ -87,3 +88,16 @@ def test_a_library_of_another_space_is_refused(shots: Path, space: Space) -> Non
         transfer_to(space, shots / "shapes", sources=str(shots / "colours"))
     with pytest.raises(InputError, match="two source folders are called 'colours'"):
         transfer_to(space, shots / "shapes", sources=[shots / "colours", shots / "colours"])
+
+
+def test_examples_that_the_space_has_learned_from_are_told(
+    scenes: Dataset, space: Space, shots: Path, tmp_path: Path
+) -> None:
+    for record in scenes.records[:40]:
+        words = record.items["text"].captions[0].lower().split()
+        named = [each for each in COLOURS[:2] if each in words]
+        if len(named) == 1:
+            (tmp_path / named[0]).mkdir(exist_ok=True)
+            decode(record.items["image"]).save(tmp_path / named[0] / f"{record.id}.png")
+    done = transfer_to(space, tmp_path, sources=[shots / "shapes"])
+    assert done.seen == sum(1 for _ in tmp_path.glob("*/*.png")) > 3

@@ -122,6 +122,11 @@ def _print(console: Console, done: Transferred) -> None:
             table.add_row(start + verdict, *cells)
         console.print(table)
         console.print("gain: how much lower the cross-entropy is than with no transfer")
+    if done.seen:
+        console.print(
+            f"[yellow]The space has learned from {count(done.seen, 'example')} of this task, so "
+            "these figures are too good.[/]"
+        )
     if made.negative:
         names = ", ".join(dict.fromkeys(each.start for each in made.negative))
         console.print(f"Negative transfer: {names} surely hurt and are not used.")

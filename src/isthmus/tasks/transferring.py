@@ -41,6 +41,7 @@ class Transferred:
         transfer: Sources, starts, what was kept and why.
         tested: On items that nothing was learned from: with the transfer, without, and by words
             alone; None where none were given.
+        seen: How many of the examples the space has learned from; figures on these are too good.
         library: With the sources that were learned, and the new task where it was named.
         failures: Items that could not be used.
     """
@@ -49,6 +50,7 @@ class Transferred:
     classes: tuple[str, ...]
     transfer: Transfer
     tested: dict[str, Figures] | None
+    seen: int
     library: Library
     failures: tuple[Failure, ...]
 
@@ -76,6 +78,7 @@ class Transferred:
             "tested": None
             if self.tested is None
             else {name: to_object(each) for name, each in self.tested.items()},
+            "learned_from": self.seen,
             "library": [each.name for each in self.library.sources],
             "left_out": [to_object(each) for each in self.failures],
         }
@@ -132,7 +135,9 @@ def transfer_to(
         tested = _tested(task.support, done, asked.support)
     if keep:
         library = library.with_source(Source.learn(keep, task.classes, task.support))
-    return Transferred(task.view, task.classes, done, tested, library, tuple(failures))
+    assert task.support.seen is not None
+    seen = int(task.support.seen.sum())
+    return Transferred(task.view, task.classes, done, tested, seen, library, tuple(failures))
 
 
 @dataclass(frozen=True, eq=False)

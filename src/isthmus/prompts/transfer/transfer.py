@@ -202,7 +202,7 @@ def _decide(support: Support, sources: Sequence[Source], starts: Sequence[Start]
     shots = f"on {len(labels)} shots that were left out"
     helping = [place for place in order if trials[place].helps]
     if not helping:
-        return _Decided(Plain(), {}, f"no transfer surely helped {shots}", ranked)
+        return _Decided(Plain(), {}, f"no start surely helped {shots}", ranked)
     start, params = points[helping[0] - 1]
     return _Decided(start, params, f"it surely helped {shots}", ranked)
 
