@@ -48,6 +48,7 @@ _NEAREST = 3
 def save(
     name: str = NAME,
     more: list[Path] = typer.Argument(None, metavar="FILES", help="More files for --like."),
+    *,
     like: list[str] = typer.Option(
         ..., "--like", help="An example: a file, a folder of files, or words. Repeatable."
     ),
