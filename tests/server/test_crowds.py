@@ -157,7 +157,7 @@ def test_the_route_of_explanations_ends_with_its_connection(space: Space, tmp_pa
         service.store.explain = lambda *_, progress, **__: endless(
             lambda *step: (steps.append(step[0]), progress(*step))
         )
-        status = run(_leaving(client, {"term": {"text": "red"}, "item": entry.id}))
+        status = run(_leaving(client, {"query": "red", "item": entry.id}))
         assert status == 499 and steps
         until(lambda: service.explanations._admitted == 0)
 
