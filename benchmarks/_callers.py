@@ -103,9 +103,9 @@ async def explain_and_leave(
         text = ""
         while len(text) < LONGEST:
             text += f" {next(words)}"
-        term = {"text": text[:LONGEST]}
+        terms = [{"text": text[:LONGEST]}]
         reader, writer = await asyncio.open_connection(host, port)
-        writer.write(request("/api/explain", {"term": term, "item": item}))
+        writer.write(request("/api/explain", {"terms": terms, "item": item}))
         line = "left"
         with contextlib.suppress(TimeoutError):
             line = (await asyncio.wait_for(reader.readline(), seconds)).decode().strip()

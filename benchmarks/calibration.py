@@ -31,13 +31,13 @@ from isthmus.datasets import load
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.pipeline import Prepared, default_cache, prepare
+from isthmus.prompts import Prompt
 from isthmus.selection import align
 from isthmus.selection.calibrate import shown_hits
 from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 
 GALLERY, PAIRS, NONSENSE, COVERAGE = 130, 540, 200, 0.9
@@ -115,14 +115,14 @@ def gallery_of(space: Space, image: F32) -> MemoryBackend:
 def answered(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
     """Share of queries that a search finds a match for among pictures."""
     options = SearchOptions(views="image", words=False)
-    found = [search(space, backend, Query.text(text), options) for text in texts]
+    found = [search(space, backend, Prompt.text(text), options) for text in texts]
     return float(np.mean([not each.nothing for each in found]))
 
 
 def familiar(space: Space, texts: Sequence[str], backend: MemoryBackend) -> float:
     """Share of queries that are not out of the distribution of the space."""
     options = SearchOptions()
-    encoded = (EncodedQuery.of(space, backend, Query.text(text), options) for text in texts)
+    encoded = (EncodedQuery.of(space, backend, Prompt.text(text), options) for text in texts)
     return float(np.mean([not each.out_of_distribution for each in encoded]))
 
 
@@ -229,7 +229,7 @@ def merging(seed: int = 0) -> dict[str, Any]:
     places: dict[str, list[int]] = {m: [] for m in native}
     alone: dict[str, list[int]] = {m: [] for m in native}
     for name in names:
-        query, k = Query.text(english[name]), 3 * len(names)
+        query, k = Prompt.text(english[name]), 3 * len(names)
         found = search(space, backend, query, SearchOptions(views=tuple(native), k=k, words=False))
         place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
         for m in native:

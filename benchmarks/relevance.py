@@ -27,10 +27,10 @@ from isthmus.core.linalg import F32
 from isthmus.datasets import load
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.pipeline import default_cache
+from isthmus.prompts import Prompt
 from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 
 QUERIES = Path(__file__).with_name("relevance_queries.toml")
@@ -98,7 +98,7 @@ def asked(
     said, true, nothing = [], [], 0
     for rule in rules:
         meant = right(rule, items)
-        found = search(space, backend, Query.text(rule["text"]), options)
+        found = search(space, backend, Prompt.text(rule["text"]), options)
         said.append([hit.probability for hit in found.hits])
         true.append([hit.id in meant for hit in found.hits])
         nothing += found.nothing

@@ -60,6 +60,20 @@ def test_the_example_on_searching_runs(starter: None, tmp_path: Path) -> None:
     assert ".png" in _run(_blocks("docs/finding.md", "python")[0], tmp_path)
 
 
+def test_the_examples_on_prompts_run(starter: None, tmp_path: Path) -> None:
+    _draw(tmp_path / "photos", 6, ".png")
+    first, second = _blocks("docs/prompts.md", "python")
+    said = _run(first + second, tmp_path).splitlines()
+    assert said[0] == '"a star" + 0.8*style:"red" + 0.2*style:"黑色" - "circles"'
+    assert len(said) == 7 and said[-1] == "3"
+
+
+def test_the_example_on_classifying_runs(starter: None, tmp_path: Path) -> None:
+    _draw(tmp_path, 1, ".jpg")
+    (tmp_path / "0.jpg").rename(tmp_path / "photo.jpg")
+    _run(_blocks("docs/classify.md", "python")[0], tmp_path)
+
+
 QUICK = ["-e", "text=tfidf", "-e", "image=color-hog", "--aligner", "cca", "--no-cache"]
 """What the tutorial leaves to isthmus, which takes minutes."""
 

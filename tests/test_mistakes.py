@@ -196,7 +196,7 @@ IN_PYTHON = [
     ("isthmus.Store.open(space, 'my-store')", ["its folder first, got a Space"], ""),
     (
         "store.search(['a dog', 'a cat'])",
-        ["need words, a Path, a picture or a Query, got a list"],
+        ["need words, a Path, a picture or a Prompt, got a list"],
         "store.search(Path('photo.jpg'))",
     ),
     ("store.search(x)", ["got an array"], "store.search('a red kangaroo')"),
@@ -214,7 +214,11 @@ IN_PYTHON = [
         ["no item 'photo.jpg'", "Path('photo.jpg')"],
         "",
     ),
-    ("isthmus.Query('a dog')", ["Query.text('a dog')"], ""),
+    ("isthmus.Prompt('')", ["content is empty; give it words, or leave it out"], ""),
+    ("isthmus.Prompt('a dog', style=3)", ["style: need words, a Path", "got an int"], ""),
+    ("isthmus.Prompt('a dog', style=['ink', ' '])", ["style is empty"], ""),
+    ("isthmus.Prompt({'a dog': float('nan')})", ["a weight lies between", "got nan"], ""),
+    ("store.search('@ink')", ["no prompt is saved as @ink; there is none."], ""),
     # data
     ("isthmus.align(['a dog', 'a cat'])", ["got a list", "isthmus.align('pairs.csv')"], ""),
     ("isthmus.align(x, y)", ["got an array", "isthmus.align({'sensor': x, 'label': y})"], ""),

@@ -15,14 +15,24 @@ if _typing.TYPE_CHECKING:
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
     from isthmus.moments import Moments
+    from isthmus.prompts import Prompt
     from isthmus.selection.align import align
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
-    from isthmus.tasks import Query, SearchOptions, Store
+    from isthmus.tasks import (
+        ClassifyOptions,
+        SearchOptions,
+        Store,
+        annotate,
+        classify,
+        learn_prompt,
+    )
+    from isthmus.tasks.transferring import transfer_to
 
 __all__ = [
     "CCA",
     "Anchors",
+    "ClassifyOptions",
     "Dataset",
     "Direction",
     "IsthmusError",
@@ -30,21 +40,26 @@ __all__ = [
     "Moments",
     "PairedVectors",
     "Procrustes",
-    "Query",
+    "Prompt",
     "Record",
     "Ridge",
     "SearchOptions",
     "Space",
     "Store",
     "align",
+    "annotate",
+    "classify",
     "evaluate",
+    "learn_prompt",
     "load_dataset",
     "load_encoder",
+    "transfer_to",
 ]
 
 _HOMES = {
     "CCA": "isthmus.aligners",
     "Anchors": "isthmus.aligners",
+    "ClassifyOptions": "isthmus.tasks",
     "Dataset": "isthmus.core.record",
     "Direction": "isthmus.core.view",
     "IsthmusError": "isthmus.core.errors",
@@ -52,16 +67,20 @@ _HOMES = {
     "Moments": "isthmus.moments",
     "PairedVectors": "isthmus.core.paired",
     "Procrustes": "isthmus.aligners",
-    "Query": "isthmus.tasks",
+    "Prompt": "isthmus.prompts",
     "Record": "isthmus.core.record",
     "Ridge": "isthmus.aligners",
     "SearchOptions": "isthmus.tasks",
     "Space": "isthmus.space",
     "Store": "isthmus.tasks",
     "align": "isthmus.selection",
+    "annotate": "isthmus.tasks",
+    "classify": "isthmus.tasks",
     "evaluate": "isthmus.space",
+    "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
+    "transfer_to": "isthmus.tasks.transferring",
 }
 
 

@@ -88,7 +88,8 @@ def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
 @pytest.mark.parametrize(
     ("query", "options", "says"),
     [
-        ("  ", (), "the text is empty"),
+        ("  ", (), "the query is empty"),
+        ("  ", ("--as", "text"), "the text is empty"),
         ("nowhere.png", ("--as", "image"), "nowhere.png"),
         ("star", ("--out", "."), "is a folder"),
     ],

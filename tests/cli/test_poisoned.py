@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,38 @@ def shown() -> None:
     assert said("data", "show", "records")["records"] == 40
 
 
+def shots(folder: str, names: Sequence[str]) -> str:
+    """A folder with two examples of each class."""
+    for place, name in enumerate(names):
+        (Path(folder) / name).mkdir(parents=True)
+        for number in (2 * place, 2 * place + 1):
+            shutil.copy(f"records/{number}.png", Path(folder) / name)
+    return folder
+
+
+def classified() -> None:
+    given = ("records/7.png", "records/8.png", "--space", "space", "--no-cache")
+    known = shots("shots", ("red", "blue"))
+    assert len(said("classify", *given, "--shots", known)["items"]) == 2
+
+
+def annotated() -> None:
+    indexed()
+    run("annotate", "--store", "store", "--labels", "red,blue")
+    run("annotate", "records/7.png", "--space", "space", "--labels", "red", "--no-cache")
+
+
+def transferred() -> None:
+    new, old = shots("new", ("red", "blue")), shots("old", ("green", "black"))
+    run("transfer", new, "--from", old, "--space", "space", "--no-cache")
+
+
+def prompted(command: str = "") -> None:
+    run("prompt", "save", "mine", "--like", "records/1.png", "--space", "space")
+    if command:
+        run("prompt", command, *(() if command == "list" else ("mine",)), "--space", "space")
+
+
 def demonstrated() -> None:
     run("demo", "--data", "shapes", "--out", "demo", "--no-cache")
     assert "data:image/webp" in Path("demo/report.html").read_text(encoding="utf-8")
@@ -139,6 +172,11 @@ COMMANDS = {
     "forget": forgotten,
     "doctor": mended,
     "demo": demonstrated,
+    "classify": classified,
+    "annotate": annotated,
+    "transfer": transferred,
+    "prompt save": prompted,
+    **{f"prompt {each}": partial(prompted, each) for each in ("list", "show", "forget")},
     "data show": shown,
     "data list": partial(run, "data", "list"),
 }

@@ -20,7 +20,7 @@ from isthmus.media.formats import FORMATS, MEDIA_TYPES, SUFFIXES, Format, listed
 from isthmus.media.image import shown_size
 from isthmus.media.preview import aspect, thumbnail
 from isthmus.media.sniff import container, head_of
-from isthmus.tasks.retrieval.typed import looks_like_a_path
+from isthmus.prompts.typed import looks_like_a_path
 
 PICTURES = [*made.PICTURES, *made.UNTURNED]
 

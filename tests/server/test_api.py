@@ -14,6 +14,7 @@ from tests.tasks.conftest import picture
 from tests.waiting import until
 
 from isthmus.core.record import Dataset
+from isthmus.prompts import PromptParts
 from isthmus.space import Space
 from isthmus.tasks import SearchOptions, Store
 
@@ -84,7 +85,8 @@ def test_an_uploaded_picture_and_sound(client: TestClient, place: Place) -> None
     both = [{"upload": sound.json()["upload"]}, {"text": "red"}]
     assert len(find(client, terms=both, k=7)["hits"]) == 7
     made = client.post(
-        "/api/explain", json={"term": {"upload": upload["upload"]}, "item": found["hits"][0]["id"]}
+        "/api/explain",
+        json={"terms": [{"upload": upload["upload"]}], "item": found["hits"][0]["id"]},
     ).json()
     assert made["score"] == pytest.approx(1.0, abs=1e-3)
 
@@ -136,9 +138,41 @@ def test_uploads_unused_for_longest_make_room(
             assert found.status_code == (200 if there else 404)
 
 
+def test_parts_of_a_prompt_in_every_form_are_the_same(client: TestClient) -> None:
+    typed = find(client, query='circle + style:"red" - 0.7*large', k=5)
+    parts = find(client, query="circle", style=["red"], avoid=["0.7*large"], k=5)
+    terms = [
+        {"text": "circle"},
+        {"text": "red", "part": "style"},
+        {"text": "large", "weight": -0.7},
+    ]
+    third = find(client, terms=terms, k=5)
+    assert typed["hits"] == parts["hits"] == third["hits"]
+    assert typed["query"] == parts["query"] == third["query"]
+    for hit in typed["hits"]:
+        assert [share["part"] for share in hit["shares"]] == ["content", "style", "avoid"]
+        assert sum(share["value"] for share in hit["shares"]) == pytest.approx(
+            hit["score"], abs=1e-5
+        )
+    refused = client.post("/api/search", json={"query": "circle", "style": [""]})
+    assert refused.status_code == 422 and "style is empty" in refused.json()["message"]
+    lost = client.post("/api/search", json={"query": "circle", "style": ["@ink"]})
+    assert lost.status_code == 422 and "no prompt is saved as @ink" in lost.json()["message"]
+
+
+def test_an_explanation_names_the_shares_of_all_parts(client: TestClient) -> None:
+    asked = {"query": "a large green triangle - red", "context": ["on the left"]}
+    hit = find(client, **asked, k=1, views=["image"])["hits"][0]
+    made = client.post("/api/explain", json={**asked, "item": hit["id"]}).json()
+    assert made["ranked_by"] == pytest.approx(hit["score"], abs=1e-5)
+    assert [share["part"] for share in made["shares"]] == ["content", "avoid", "context"]
+    assert sum(s["value"] for s in made["shares"]) == pytest.approx(hit["score"], abs=1e-5)
+    assert any("ranked by" in said for said in made["said"])
+
+
 def test_an_explanation_sums_to_the_score(client: TestClient) -> None:
     hit = find(client, query="a large green triangle", k=1, views=["image"])["hits"][0]
-    body = {"term": {"text": "a large green triangle"}, "item": hit["id"]}
+    body = {"query": "a large green triangle", "item": hit["id"]}
     made = client.post("/api/explain", json=body).json()
     for side in ("query", "item"):
         total = made[side]["baseline"] + sum(part["value"] for part in made[side]["parts"])
@@ -336,20 +370,25 @@ def test_tools_for_language_models(client: TestClient, scenes: Dataset) -> None:
     assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
     (search,) = [tool for tool in tools if tool["name"] == "search"]
     taken = search["inputSchema"]["properties"]
-    assert set(taken) == {"query", *(each.name for each in fields(SearchOptions))}
+    options = {each.name for kind in (SearchOptions, PromptParts) for each in fields(kind)}
+    assert set(taken) == {"query", *options}
     assert taken["views"]["description"] and taken["k"]["maximum"] == 100
+    assert taken["style"]["description"] and taken["style"]["maxItems"] == 16
     found = call("tools/call", name="search", arguments={"query": "a red circle", "k": 2})
     hits = found["structuredContent"]["hits"]
     assert len(hits) == 2
     sounds = {"query": "a red circle", "k": 3, "views": ["audio"], "words": False}
     found = call("tools/call", name="search", arguments=sounds)["structuredContent"]["hits"]
     assert [hit["view"] for hit in found] == ["audio"] * 3
-    for wrong in ({"where": "colour:red"}, {"views": ["video"]}, {"k": 101}):
+    steered = {"query": "circle", "style": ["red"], "avoid": ["large"], "ignore": ["green"]}
+    found = call("tools/call", name="search", arguments=steered)["structuredContent"]
+    assert found["query"] == '"circle" + style:"red" - "large" + ignore:"green"'
+    for wrong in ({"where": "colour:red"}, {"views": ["video"]}, {"k": 101}, {"style": [" "]}):
         told = call("tools/call", name="search", arguments={"query": "red", **wrong})
         assert told["isError"], told
     one = call("tools/call", name="item", arguments={"item": hits[0]["id"]})
     assert one["structuredContent"]["source"] == hits[0]["source"]
-    why = {"query": "a red circle", "item": hits[0]["id"]}
+    why = {"query": "a red circle", "item": hits[0]["id"], "style": ["green"]}
     assert call("tools/call", name="explain", arguments=why)["structuredContent"]["said"]
     lost = call("tools/call", name="item", arguments={"item": "none"})
     assert lost["isError"] and "holds no item" in lost["content"][0]["text"]

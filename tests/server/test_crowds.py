@@ -157,7 +157,7 @@ def test_the_route_of_explanations_ends_with_its_connection(space: Space, tmp_pa
         service.store.explain = lambda *_, progress, **__: endless(
             lambda *step: (steps.append(step[0]), progress(*step))
         )
-        status = run(_leaving(client, {"term": {"text": "red"}, "item": entry.id}))
+        status = run(_leaving(client, {"query": "red", "item": entry.id}))
         assert status == 499 and steps
         until(lambda: service.explanations._admitted == 0)
 
@@ -203,7 +203,7 @@ def test_explanations_take_no_place_of_searches(space: Space) -> None:
         until(lambda: service.explanations._admitted)
         assert client.post("/api/search", json={"query": "red"}).status_code == 200
         service.explanations._admitted += service.settings.explanations_waiting
-        body = {"term": {"text": "red"}, "item": "none"}
+        body = {"query": "red", "item": "none"}
         refused = client.post("/api/explain", json=body)
         assert refused.status_code == 429 and refused.headers["retry-after"] == "1"
         assert "9 explanations are being made" in refused.json()["message"]

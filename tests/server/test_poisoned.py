@@ -79,7 +79,7 @@ def explain(server: Asked) -> None:
         {"item": server.ids["图2.png"]},
     ):
         for item in ("图3.png", "声3.wav", "词3.txt"):
-            made = server.post("/api/explain", term=term, item=server.ids[item]).json()
+            made = server.post("/api/explain", terms=[term], item=server.ids[item]).json()
             assert made["query"]["parts"] and made["item"]["parts"]
 
 

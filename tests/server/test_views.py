@@ -69,7 +69,7 @@ def test_an_upload_is_encoded_for_the_view_that_it_is_asked_as(
     assert set(kept.vectors) == {FRONT, BACK}
     assert best[FRONT]["source"] == str(folders[FRONT] / "3.png")
     assert best[FRONT]["cosine"] == pytest.approx(1.0, abs=1e-3) != best[BACK]["cosine"]
-    body = {"term": {**term, "view": BACK}, "item": best[FRONT]["id"]}
+    body = {"terms": [{**term, "view": BACK}], "item": best[FRONT]["id"]}
     made = answered(client, "/api/explain", **body)
     assert (made["query"]["view"], made["item"]["view"]) == (BACK, FRONT)
     assert made["query"]["modality"] == "image"

@@ -17,6 +17,7 @@ from isthmus.core.linalg import l2_normalize
 from isthmus.core.view import Direction
 from isthmus.encoders.classic import MfccEncoder, TfidfEncoder
 from isthmus.encoders.vectors import VectorEncoder
+from isthmus.prompts import LearnedPrompt
 from isthmus.space import EncoderRef, Space
 from isthmus.space.calibration import Calibration
 
@@ -62,6 +63,10 @@ def made() -> Space:
         bank_ids={view: [f"r{i}" for i in range(12)] for view in heads},
         calibration={both: learned, both.reverse: learned},
         native_banks={"text": l2_normalize(rng.normal(size=(6, 8))).astype(np.float32)},
+        prompts={
+            "ink": LearnedPrompt("style", "text", np.eye(1, DIM, dtype=np.float32), 3, 2),
+            "colours": LearnedPrompt("ignore", "audio", np.eye(2, DIM, dtype=np.float32), 5),
+        },
     )
 
 

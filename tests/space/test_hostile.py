@@ -74,6 +74,7 @@ def set_at(*path: Any) -> Callable[[Any], None]:
 
 HEAD = ("views", 0, "head")
 ENCODER = ("views", 0, "encoder")
+PROMPT = ("prompts", 0)
 LEARNED = ("calibration", 0, "learned")
 
 
@@ -107,6 +108,17 @@ LEARNED = ("calibration", 0, "learned")
         (set_at("calibration", 0, "direction", "query", "smell"), "not both are views"),
         (set_at("report", {"kind": "aligned", "report": {}}), "the key 'data' is missing"),
         (set_at("report", 3), "its kind is not known"),
+        (set_at("prompts", {}), "need list"),
+        (set_at(*PROMPT, "name", "../x"), r"the name of a prompt has 1 to 80 letters"),
+        (set_at(*PROMPT, "name", "a" * 81), r"the name of a prompt has 1 to 80 letters"),
+        (set_at(*PROMPT, "name", "colours"), "each of a name of its own"),
+        (set_at(*PROMPT, "part", "spell"), "need one of 'content', 'style'"),
+        (set_at(*PROMPT, "view", "smell"), "of the view 'smell', which the space has not"),
+        (set_at(*PROMPT, "examples", 0), "at least one example, got 0"),
+        (set_at(*PROMPT, "background", -1), "got 3 and -1"),
+        (set_at(*PROMPT, "examples", "3"), "need int"),
+        (set_at(*PROMPT, "more", 1), "the key 'more' is unknown"),
+        (set_at("prompts", 1, "part", "style"), "must be orthonormal, and one"),
     ],
 )
 def test_a_document_that_does_not_fit(space: Path, change: Any, says: str) -> None:
@@ -136,6 +148,14 @@ def test_a_document_that_does_not_fit(space: Path, change: Any, says: str) -> No
         ({"bank__0": np.ones((0, 4), "f4")}, r"got float32 \(0, 4\)"),
         ({"bank__0": np.full((12, 4), np.inf, "f4")}, "NaN or infinite"),
         ({"native__0": np.ones((6, 9), "f2")}, r"need floats \(rows, 8\)"),
+        ({"prompt__0": None}, r"the prompt 'ink': need floats \(rows, 4\), got nothing"),
+        ({"prompt__0": np.ones((1, 3), "f4")}, r"got float32 \(1, 3\)"),
+        ({"prompt__0": np.ones((1, 4), "i4")}, r"got int32 \(1, 4\)"),
+        ({"prompt__0": np.ones((1, 4), "f4")}, "must be orthonormal"),
+        ({"prompt__0": np.full((1, 4), np.nan, "f4")}, "must be orthonormal"),
+        ({"prompt__0": np.full((1, 4), 1e300)}, "must be orthonormal"),
+        ({"prompt__0": np.zeros((0, 4), "f4")}, "must be orthonormal"),
+        ({"prompt__1": np.eye(5, 4, dtype="f4")}, "must be orthonormal"),
     ],
 )
 def test_tensors_that_do_not_fit(space: Path, changes: dict[str, Any], says: str) -> None:

@@ -10,13 +10,13 @@ from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.metrics import retrieval_report
 from isthmus.pipeline import prepare
+from isthmus.prompts import Prompt
 from isthmus.selection import align
 from isthmus.space import Space, StarterReport
 from isthmus.space.starter import familiar, folder
 from isthmus.store import MemoryBackend
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 
 GALLERY = 130
 ENCODERS = {"text": "universal", "image": "efficientnet-lite0"}
@@ -91,7 +91,7 @@ def test_nonsense_is_out_of_distribution_and_what_people_type_is_not(
 
     def outside(text: str) -> bool:
         return EncodedQuery.of(
-            space, nothing, Query.text(text), SearchOptions()
+            space, nothing, Prompt.text(text), SearchOptions()
         ).out_of_distribution
 
     plain = ["a dog", "red car", "一只猫", "ein Haus", "un arbre", "sunset", "strawberry", "ship"]

@@ -20,8 +20,10 @@ from tests.store.making import DIM, VIEWS, rows
 from tests.waiting import PATIENCE
 
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
-from isthmus.store import FileRecord, open_backend
+from isthmus.store import Entry, FileRecord, open_backend
+from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
+from isthmus.store.tables import LABELS
 
 KILLS = int(os.environ.get("ISTHMUS_KILLS", "3"))
 WRITER = """
@@ -356,3 +358,24 @@ def test_a_store_without_its_tables_is_damaged_not_empty(tmp_path: Path) -> None
     found = store.check(repair=True)
     assert found[0].repaired == "made an empty one; index your files again"
     assert store.check() == [] and len(store) == 0
+
+
+def test_a_store_without_labels_gets_them_with_its_next_write(tmp_path: Path) -> None:
+    """As those of earlier releases are: no such column, and checksums without it."""
+    import lancedb
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3, 8)).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    entries = [Entry(f"{n}", "image", "image", f"/{n}.png") for n in range(3)]
+    with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as made:
+        made.add(entries, x, np.zeros((3, 1), dtype=np.float32))
+    lancedb.connect(str(tmp_path / "s" / "tables")).open_table("items").drop_columns([LABELS])
+    with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as old:
+        assert [e.labels for e in old.snapshot().entries()] == [()] * 3
+        assert old.check(deep=True) == []
+        old.amend([replace(entries[1], labels=(("cat", 0.75),))])
+    with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as again:
+        (found,) = again.snapshot().entries(parse("label:CAT"))
+        assert (found.id, found.labels) == ("1", (("cat", 0.75),))
+        assert again.check(deep=True) == []

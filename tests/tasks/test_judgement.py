@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from isthmus.core.view import Direction
+from isthmus.prompts import Prompt
 from isthmus.report.pages.explanation.words import sentences, short_id
 from isthmus.space import Space
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import LEAST_IF_WEAK, Background, Calibration
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks import Query, SearchOptions, Store
+from isthmus.tasks import SearchOptions, Store
 from isthmus.tasks.retrieval.hits import CLEAR, Hit, Standing
 from isthmus.tasks.retrieval.search import search
 
@@ -49,7 +50,7 @@ def test_a_search_and_a_judgement_of_one_item_agree(filled: Store, words: str) -
     options = SearchOptions(views="image", words=False, k=10)
     found = filled.search(words, options)
     rows = filled.backend.snapshot()
-    encoded = EncodedQuery.of(filled.space, rows, Query.text(words), SearchOptions())
+    encoded = EncodedQuery.of(filled.space, rows, Prompt.text(words), SearchOptions())
     for hit in found.hits:
         again = encoded.judged(filled.get(hit.id), rows.vectors([hit.id])[hit.id])
         assert (again.words, again.standing) == (hit.words, hit.standing)
@@ -124,11 +125,11 @@ def test_what_is_avoided_restrains_what_is_found_by_its_name(starter: Space) -> 
     vectors = starter.embed(list(texts.values()), "text").vectors
     entries = [Entry(name, "text", "text", name, text) for name, text in texts.items()]
     backend.add(entries, vectors, starter.hubness(vectors, "text"))
-    query = Query.parse("dog - food", files=False)
+    query = Prompt.parse("dog - food", files=False)
     found = search(starter, backend, query, SearchOptions())
     assert found.hits[0].id == "dog" and found.hits[0].named
     assert not any(hit.named for hit in found.hits if hit.id == "food")
-    plain = search(starter, backend, Query.parse("dog", files=False), SearchOptions())
+    plain = search(starter, backend, Prompt.parse("dog", files=False), SearchOptions())
     chance = {hit.id: hit.probability or 0.0 for hit in plain.hits}
     assert all((hit.probability or 0.0) < chance[hit.id] for hit in found.hits)
 

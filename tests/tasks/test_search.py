@@ -11,10 +11,11 @@ from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
 from isthmus.media.source import item_from_path
+from isthmus.prompts import Prompt, Term
 from isthmus.space import Space
 from isthmus.store import Entry
 from isthmus.store.snapshot import Snapshot
-from isthmus.tasks import Query, SearchOptions, Store, Term
+from isthmus.tasks import SearchOptions, Store
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, in_words
 from isthmus.tasks.retrieval.search import merged
@@ -37,7 +38,7 @@ def test_a_caption_finds_its_picture_and_its_sound(store: Store, library: Path) 
     for number in range(12):
         caption = (library / f"词{number}.txt").read_text(encoding="utf-8")
         for modality, stem, ending in (("image", "图", "png"), ("audio", "声", "wav")):
-            found = store.search(Query.text(caption), views=modality, k=12, words=False).hits
+            found = store.search(Prompt.text(caption), views=modality, k=12, words=False).hits
             ranks[modality].append([name(h) for h in found].index(f"{stem}{number}.{ending}"))
             assert {h.modality for h in found} == {modality}
             assert all(h.probability is not None and 0 <= h.probability <= 1 for h in found)
@@ -66,7 +67,7 @@ def test_a_picture_finds_sounds_it_was_never_told_of(store: Store, library: Path
 
 def test_more_like_an_item_leaves_the_item_out(store: Store, library: Path) -> None:
     first = store.search("red", views="image", k=1).hits[0]
-    like = store.search(Query.stored(first.id), views="image", k=12).hits
+    like = store.search(Prompt.stored(first.id), views="image", k=12).hits
     assert first.id not in {h.id for h in like} and len(like) == 11
     with pytest.raises(InputError, match="holds no item 'nobody'"):
         store.search("id:nobody")
@@ -84,7 +85,7 @@ def test_what_is_avoided_is_not_brought_back_by_its_words(store: Store, library:
     path = str(library / "词3.txt")
     item = next(e for e in store.backend.entries() if e.source == path)
     caption = Path(path).read_text(encoding="utf-8")
-    query = Query([*Query.text(caption).terms, Term(None, item.id, -0.5)])
+    query = Prompt([*Prompt.text(caption).terms, Term(None, item.id, -0.5)])
     assert item.id not in {hit.id for hit in store.search(query, k=40).hits}
 
 
@@ -138,11 +139,11 @@ def test_nothing_matches_in_an_empty_store(space: Space) -> None:
 
 def test_an_item_a_path_and_a_query_are_queries(store: Store, library: Path) -> None:
     path = library / "图3.png"
-    asked = (path, str(path), Query.file(path), item_from_path(path))
+    asked = (path, str(path), Prompt.file(path), item_from_path(path))
     found = [store.search(each, views="image", k=3).hits for each in asked]
     assert [[hit.id for hit in hits] for hits in found] == [[hit.id for hit in found[0]]] * 4
     with pytest.raises(InputError, match="holds no words"):
-        store.search(Query.text(" "))
+        store.search(Prompt.text(" "))
 
 
 def test_options_made_before_and_changed(store: Store) -> None:
@@ -191,7 +192,7 @@ def test_nothing_is_looked_up_again(
         monkeypatch.setattr(Snapshot, name, spied(name))
     assert store.search("图7 + a red circle - a triangle", k=20).hits
     assert asked == []
-    store.search(Query.stored(store.search("red", k=1).hits[0].id))
+    store.search(Prompt.stored(store.search("red", k=1).hits[0].id))
     assert asked == ["get", "vectors"]  # of the item that is searched by
 
 
@@ -226,8 +227,8 @@ def test_what_cannot_be_explained_says_why(space: Space, media: Path) -> None:
     store = Store.in_memory(space)
     store.add(media / "图3.png")
     hit = store.search("a large green triangle", views="image").hits[0]
-    with pytest.raises(InputError, match="one term"):
-        store.explain("a triangle + a circle", hit.id)
+    with pytest.raises(InputError, match="looks for saved prompts only"):
+        store.explain("@ink", hit.id)
     with pytest.raises(InputError, match="holds no item"):
         store.explain("a triangle", "nothing")
     picture(Path(hit.source), seed=5)
@@ -247,7 +248,7 @@ def test_what_is_out_of_distribution_can_still_be_like_an_item_of_its_own_view(
             names = [f"{modality}{i}" for i in range(len(rows))]
             entries = [Entry(each, modality, modality, each) for each in names]
             store.backend.add(entries, rows, space.hubness(rows, modality))
-        asked = EncodedQuery.of(space, store.backend, Query.text(note), SearchOptions())
+        asked = EncodedQuery.of(space, store.backend, Prompt.text(note), SearchOptions())
         assert asked.out_of_distribution
         assert store.search(note, views="image", words=False).nothing
         found = store.search(note, views="text", words=False)
@@ -258,7 +259,7 @@ def test_fewer_hits_are_the_first_of_more(space: Space, library: Path) -> None:
     found = Store.in_memory(space)
     found.add(library)
     caption = (library / "词3.txt").read_text(encoding="utf-8")
-    for query in (Query.text(caption), Query.text(caption.split()[0]), library / "图3.png"):
+    for query in (Prompt.text(caption), Prompt.text(caption.split()[0]), library / "图3.png"):
         ids = {k: [hit.id for hit in found.search(query, k=k).hits] for k in (1, 3, 5, 10, 30)}
         assert len(ids[10]) == 10
         for k, some in ids.items():

@@ -13,10 +13,11 @@ from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
 from isthmus.core.errors import InputError
 from isthmus.core.view import Direction
 from isthmus.core.wording import speaking
+from isthmus.prompts import Prompt
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.space import Space
 from isthmus.store import content_id, item_id
-from isthmus.tasks import Query, Store
+from isthmus.tasks import Store
 
 
 @pytest.fixture
@@ -47,15 +48,15 @@ def test_it_is_searched_by_view(store: Store, folders: dict[str, Path]) -> None:
         assert all(hit.probability is not None for hit in found)
         ranks.append([Path(hit.source).name for hit in found].index(f"{place}.png"))
     assert np.mean(ranks) < 5  # chance is 9.5
-    both = store.search(Query.file(folders[FRONT] / "3.png", view=FRONT), views=[FRONT, ANSWER])
+    both = store.search(Prompt.file(folders[FRONT] / "3.png", view=FRONT), views=[FRONT, ANSWER])
     assert {hit.view for hit in both.hits} == {FRONT, ANSWER}
     assert both.hits[0].source == str(folders[FRONT] / "3.png")
 
 
 def test_parts_of_one_query_are_of_several_views(store: Store, folders: dict[str, Path]) -> None:
     front, back = folders[FRONT] / "3.png", folders[BACK] / "3.png"
-    made = Query.file(front, view=FRONT) + Query.file(back, view=BACK)
-    typed = Query.parse(f'{FRONT}:file:"{front}" + "{BACK}":file:"{back}"', views=VIEWS)
+    made = Prompt.file(front, view=FRONT) + Prompt.file(back, view=BACK)
+    typed = Prompt.parse(f'{FRONT}:file:"{front}" + "{BACK}":file:"{back}"', views=VIEWS)
     assert typed == made
     hits = store.search(made, k=5).hits
     assert [hit.id for hit in store.search(str(made), k=5).hits] == [hit.id for hit in hits]
@@ -69,8 +70,8 @@ def test_parts_of_one_query_are_of_several_views(store: Store, folders: dict[str
         (lambda s, f: s.search(f[FRONT] / "1.png"), "photo – b and photo_a all read image"),
         (lambda s, f: s.search("red", asked_as=FRONT), "all read text"),
         (lambda s, f: s.search("red", asked_as=[CAPTION, ANSWER]), "all read text"),
-        (lambda s, f: s.search(Query.text("red", view=FRONT)), "reads image, but this is text"),
-        (lambda s, f: s.search(Query.text("red", view="x")), "no view 'x'; its views are"),
+        (lambda s, f: s.search(Prompt.text("red", view=FRONT)), "reads image, but this is text"),
+        (lambda s, f: s.search(Prompt.text("red", view="x")), "no view 'x'; its views are"),
         (lambda s, f: s.add(f[FRONT]), "belong to: views='photo – b'"),
         (lambda s, f: s.add(f[FRONT], views="x"), "no view 'x'"),
         (lambda s, f: s.explain("red", f[FRONT] / "1.png"), "asked_as="),
@@ -104,7 +105,7 @@ def test_the_same_content_is_in_each_of_its_views(
         assert content_id(first) == content_id(second) and first != second
         assert first == item_id(content_id(first), FRONT)
         assert [store.get(each).view for each in (first, second)] == [FRONT, BACK]
-        hits = store.search(Query.stored(first), views=BACK).hits
+        hits = store.search(Prompt.stored(first), views=BACK).hits
         assert [hit.id for hit in hits] == [second]
         assert store.item(second).id == content_id(first)
         assert len(store.forget(views=FRONT)) == 1
@@ -136,7 +137,7 @@ def test_an_explanation_names_its_views(store: Store, folders: dict[str, Path]) 
     assert made.score == pytest.approx(hit.cosine, abs=1e-4)
     assert made.probability == pytest.approx(hit.probability, abs=1e-3)
     assert made.item.baseline + made.item.values.sum() == pytest.approx(made.score, abs=1e-5)
-    asked = Query.text("a large red circle", view=ANSWER)
+    asked = Prompt.text("a large red circle", view=ANSWER)
     item = replace(store.item(hit.id))
     other = store.explain(asked, item, item_view=FRONT)
     assert (other.query.view, other.item.view) == (ANSWER, FRONT)

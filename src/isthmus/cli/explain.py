@@ -22,11 +22,13 @@ from isthmus.cli.console import (
     print_json,
 )
 from isthmus.cli.opening import open_store
+from isthmus.cli.options import with_prompt_parts
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT, no_view
 from isthmus.media.source import is_file, item_from_path
-from isthmus.tasks.retrieval.typed import STORED, looks_like_a_path, missing_file, unquote
+from isthmus.prompts import Prompt, PromptParts
+from isthmus.prompts.typed import STORED, looks_like_a_path, missing_file, unquote
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,10 +43,15 @@ _PAIRS = 6
 _BAR = 24
 
 
+@with_prompt_parts
 def command(
-    query: str = typer.Argument(help="Words, the path of a picture or sound, or id:… of an item."),
+    query: str = typer.Argument(
+        help="Words, the path of a picture or sound, or id:… of an item; or several with + and -, "
+        "as in a search."
+    ),
     item: str = typer.Argument(help="The item to compare with: words, a path, or id:…"),
     *,
+    parts: PromptParts,
     space: str | None = SPACE_OPTION,
     store: Path | None = STORE_OPTION,
     asked_as: str | None = typer.Option(
@@ -77,11 +84,10 @@ def command(
     records = _records(data)
     with _opened(store, space, stored=stored, trust=trust or ()) as opened:
         known = opened.space.modalities
-        asked, found = _thing(query, known, asked_as), _thing(item, known, item_view)
         made = opened.explain(
-            tasks.Query.stored(asked) if isinstance(asked, str) else asked,
-            found,
-            asked_as=asked_as,
+            _prompt(query, parts, known, asked_as),
+            _thing(item, known, item_view),
+            asked_as=asked_as or (),
             item_view=item_view,
             seed=seed,
         )
@@ -102,6 +108,18 @@ def _opened(
     if store is not None or stored:
         return open_store(store, trust=trust)
     return tasks.Store.in_memory(spaces.Space.load(space or "starter", trust=trust))
+
+
+def _prompt(
+    given: str, parts: PromptParts, known: Mapping[str, str], asked_as: str | None
+) -> Prompt:
+    """What is asked: as it is typed, or one thing of the view that was named."""
+    views = tuple(known)
+    if asked_as is None:
+        return parts.prompt(given, views=views)
+    content = _thing(given, known, asked_as)
+    made = Prompt.stored(content) if isinstance(content, str) else Prompt(content)
+    return Prompt([*made.terms, *parts.beside(views=views)])
 
 
 def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | MediaItem:

@@ -8,6 +8,7 @@ import typer
 
 from isthmus.cli import (
     align,
+    classify,
     data,
     demo,
     diagnose,
@@ -15,9 +16,11 @@ from isthmus.cli import (
     evaluate,
     explain,
     index,
+    prompt,
     search,
     serve,
     store,
+    transfer,
 )
 from isthmus.cli.console import guarded
 from isthmus.cli.usage import example
@@ -37,11 +40,15 @@ app.command("eval", epilog=example("eval"))(evaluate.command)
 app.command("embed", epilog=example("embed"))(embed.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
+app.command("classify", epilog=example("classify"))(classify.classify)
+app.command("annotate", epilog=example("annotate"))(classify.annotate)
 app.command("explain", epilog=example("explain"))(explain.command)
 app.command("serve", epilog=example("serve"))(serve.command)
+app.command("transfer", epilog=example("transfer"))(transfer.command)
 app.command("status", epilog=example("status"))(store.status)
 app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)
+app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
 
 

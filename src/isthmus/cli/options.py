@@ -10,6 +10,7 @@ from typing import Any, Literal, get_origin, get_type_hints
 
 import typer
 
+from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
 
 Command = Callable[..., None]
@@ -21,17 +22,31 @@ def with_search_options(command: Command) -> Command:
     Args:
         command: Has a keyword-only parameter ``options``, which gets all of them.
     """
+    return _with(command, "options", SearchOptions)
+
+
+def with_prompt_parts(command: Command) -> Command:
+    """Give a command one option for each field of :class:`PromptParts`.
+
+    Args:
+        command: Has a keyword-only parameter ``parts``, which gets all of them.
+    """
+    return _with(command, "parts", PromptParts)
+
+
+def _with(command: Command, name: str, settings: type[SearchOptions | PromptParts]) -> Command:
+    """A command with the fields of a settings class in place of one parameter."""
     own = inspect.signature(command, eval_str=True)
-    kept = [each for each in own.parameters.values() if each.name != "options"]
-    hints = get_type_hints(SearchOptions)
-    given = [_parameter(each, hints[each.name]) for each in fields(SearchOptions)]
-    place = next(i for i, each in enumerate(own.parameters) if each == "options")
+    kept = [each for each in own.parameters.values() if each.name != name]
+    hints = get_type_hints(settings)
+    given = [_parameter(each, hints[each.name]) for each in fields(settings)]
+    place = next(i for i, each in enumerate(own.parameters) if each == name)
 
     @wraps(command)
     def run(**arguments: Any) -> None:
         chosen = {each.name: arguments.pop(each.name) for each in given}
-        told = {name: value for name, value in chosen.items() if value is not None}
-        command(**arguments, options=SearchOptions(**told))
+        told = {key: value for key, value in chosen.items() if value is not None}
+        command(**arguments, **{name: settings(**told)})
 
     parameters = [*kept[:place], *given, *kept[place:]]
     everything = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]

@@ -23,10 +23,12 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.opening import open_store
-from isthmus.cli.options import with_search_options
+from isthmus.cli.options import with_prompt_parts, with_search_options
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.source import is_file
+from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
+from isthmus.tasks.retrieval.hits import said_shares
 
 if TYPE_CHECKING:
     from isthmus.tasks import Hit, Results
@@ -40,14 +42,16 @@ _THUMBNAIL = 24
 
 
 @with_search_options
+@with_prompt_parts
 def command(
     query: list[str] = typer.Argument(
         help="Words, or the path of a picture or sound. Combine several with + and -: "
-        "'\"red kangaroo\" + photo.jpg - cartoon'."
+        "'\"red kangaroo\" + photo.jpg - cartoon'. @NAME is a saved prompt."
     ),
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
     *,
+    parts: PromptParts,
     options: SearchOptions,
     nearest: bool = typer.Option(
         False, "--nearest", help="Show the nearest items even if nothing matches."
@@ -67,12 +71,13 @@ def command(
     """
     allow_megapixels(max_megapixels)
     _note_folder(query)
-    if any(map(is_file, query)):
+    if any(map(is_file, (*query, *parts.style, *parts.context, *parts.avoid))):
         from isthmus.pipeline import WORKERS
 
         WORKERS.warm_up_aside()
     with open_store(store, space, trust=trust) as opened:
-        results = opened.search(" ".join(query), options)
+        prompt = parts.prompt(" ".join(query), views=opened.space.views)
+        results = opened.search(prompt, options)
         empty = not len(opened)
     if as_json:
         print_json(results.to_json())
@@ -132,6 +137,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+    if len(hit.shares) > 1:
+        console.print(f"      [dim]{shown(said_shares(hit))}[/]")
     if thumbnail and hit.modality == IMAGE and not hit.gone:
         _show(Path(hit.source))
 

@@ -75,6 +75,13 @@ _TEMPLATES = {
     ),
 }
 LANGUAGES = tuple(_TEMPLATES)
+ATTRIBUTES = {
+    "shape": tuple(_SHAPES),
+    "colour": tuple(_COLOURS),
+    "size": tuple(_SIZES),
+    "place": tuple(_PLACES),
+}
+"""What a scene has of each field, by its English name."""
 
 
 @dataclass(frozen=True, slots=True)

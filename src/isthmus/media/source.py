@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure
+from isthmus.core.view import IMAGE
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_file
 from isthmus.media.sniff import sniff_path
@@ -78,6 +82,21 @@ def item_from_path(
     if modality is not None and found != modality:
         raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
     return MediaItem.from_path(path, found)
+
+
+def picture_item(picture: Any) -> MediaItem:
+    """A picture of Pillow as an item, with its pixels as they are."""
+    kept = io.BytesIO()
+    if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+        picture = picture.convert("RGB")
+    picture.save(kept, "PNG")
+    return MediaItem.from_bytes(kept.getvalue(), IMAGE, source="a picture of yours")
+
+
+def is_picture(thing: object) -> bool:
+    """Whether it is a picture of Pillow."""
+    pillow = sys.modules.get("PIL.Image")  # where it was not imported, nobody has a picture
+    return pillow is not None and isinstance(thing, pillow.Image)
 
 
 def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
-from typing import Annotated, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
+from isthmus.prompts import PromptParts
 from isthmus.server import schemas
 from isthmus.server.service import Service
 from isthmus.tasks import SearchOptions
@@ -37,24 +38,32 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         instructions="Search the pictures, sounds and texts of one store.",
     )
 
-    @_with_search_options
+    @_with(SearchOptions)
+    @_with(PromptParts)
     async def search(
         query: Annotated[
-            str, Field(description="Words in any language. Combine parts with + and -.")
+            str,
+            Field(
+                description="Words in any language. Combine parts with + and -. @NAME is a "
+                "saved prompt."
+            ),
         ],
         **options: object,
     ) -> schemas.SearchAnswer:
         """Find items. If `nothing_matches` is true, the hits are only the nearest items."""
         return await _threaded(lambda: service.search(_request(query, options)))
 
+    @_with(PromptParts)
     async def explain(
-        query: Annotated[str, Field(description="Words.")],
+        query: Annotated[str, Field(description="What search was asked.")],
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
         asked_as: Annotated[str, Field(description="View of the query; empty to tell it.")] = "",
+        **parts: Any,
     ) -> schemas.Explanation:
-        """Explain a score by the words of the query and the parts of the item."""
-        term = schemas.Term(text=query, view=asked_as or None)
-        request = schemas.ExplainRequest(term=term, item=item)
+        """Explain a score by the parts of the prompt, its words and the parts of the item."""
+        PromptParts(**parts)  # its errors say more than those of pydantic
+        views = [asked_as] if asked_as else []
+        request = schemas.ExplainRequest(query=query, item=item, asked_as=views, **parts)
         return await _answered(
             lambda: service.explanations.run(lambda told: service.explain(request, told))
         )
@@ -77,27 +86,34 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
     return server, app
 
 
-def _with_search_options(tool: Tool) -> Tool:
-    """Give a tool the fields of :class:`SearchOptions` as parameters, in place of ``**options``."""
-    own = inspect.signature(tool, eval_str=True)
-    kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    hints = get_type_hints(SearchOptions)
-    for each in fields(SearchOptions):
-        told = {name: value for name, value in each.metadata.items() if name != "flag"}
-        if each.name == "k":
-            told["le"] = _MOST
-        default = Field(each.default, **told)
-        kind = inspect.Parameter.KEYWORD_ONLY
-        kept.append(
-            inspect.Parameter(each.name, kind, default=default, annotation=hints[each.name])
-        )
-    vars(tool)["__signature__"] = own.replace(parameters=kept)
-    return tool
+def _with(settings: type[SearchOptions | PromptParts]) -> Callable[[Tool], Tool]:
+    """Give a tool the fields of a settings class as parameters, beside ``**options``."""
+
+    def give(tool: Tool) -> Tool:
+        own = inspect.signature(tool, eval_str=True)
+        kept = list(own.parameters.values())
+        hints, kind = get_type_hints(settings), inspect.Parameter.KEYWORD_ONLY
+        for each in fields(settings):
+            told = {name: value for name, value in each.metadata.items() if name != "flag"}
+            if each.name == "k":
+                told["le"] = _MOST
+            made = Field(each.default, **told)
+            kept.append(
+                inspect.Parameter(each.name, kind, default=made, annotation=hints[each.name])
+            )
+        kept = [each for each in kept if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        vars(tool)["__signature__"] = own.replace(parameters=kept)
+        return tool
+
+    return give
 
 
-def _request(query: str, options: Mapping[str, object]) -> schemas.SearchRequest:
+def _request(query: str, options: Mapping[str, Any]) -> schemas.SearchRequest:
     """What a tool was asked, as a request over HTTP would say it."""
-    SearchOptions.of(**options)  # its errors say more than those of pydantic
+    beside = {each.name for each in fields(PromptParts)}
+    # Their errors say more than those of pydantic.
+    SearchOptions.of(**{name: value for name, value in options.items() if name not in beside})
+    PromptParts(**{name: value for name, value in options.items() if name in beside})
     return schemas.SearchRequest.of(query=query, **options)
 
 

@@ -272,7 +272,7 @@ def save(service: ServiceDep, body: schemas.SavedSearch) -> schemas.SavedSearche
 
     It replaces a search of the same name. A search with uploads cannot be saved.
     """
-    service.saved.put(body)
+    service.save(body)
     return saved(service)
 
 

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from isthmus.core.errors import InputError
+from isthmus.prompts import PromptParts
+from isthmus.prompts.typed import PartName
 from isthmus.tasks import SearchOptions
 
 MOST_HITS = 1000
@@ -35,7 +37,7 @@ class Error(BaseModel):
 
 
 class Term(_Strict):
-    """One part of a query: words, an item of the store, or an upload."""
+    """One thing in a prompt: words, an item of the store, an upload, or a saved prompt."""
 
     text: Annotated[str | None, Field(min_length=1, max_length=10_000)] = None
     item: Id | None = None
@@ -43,6 +45,10 @@ class Term(_Strict):
         str | None,
         Field(min_length=1, max_length=200, description="Id that POST /api/uploads returned."),
     ] = None
+    saved: Annotated[
+        str | None, Field(min_length=1, max_length=80, description="Name of a saved prompt.")
+    ] = None
+    part: PartName = Field("content", description="What it says.")
     weight: Annotated[
         float,
         Field(
@@ -60,16 +66,17 @@ class Term(_Strict):
 
     @model_validator(mode="after")
     def _one(self) -> Term:
-        if sum(value is not None for value in (self.text, self.item, self.upload)) != 1:
-            raise ValueError("give one of text, item and upload")
-        if self.item is not None and self.view is not None:
+        given = (self.text, self.item, self.upload, self.saved)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give one of text, item, upload and saved")
+        if (self.item is not None or self.saved is not None) and self.view is not None:
             raise ValueError("an item of the store has a view already; leave view out")
         return self
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class SearchRequest(SearchOptions):
-    """What to look for, and how: every option of a search, and the query."""
+class Asked(PromptParts):
+    """What to look for: as people type it, in parts, or both."""
 
     query: str = Field(
         "",
@@ -78,10 +85,17 @@ class SearchRequest(SearchOptions):
         "a file that it names.",
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class SearchRequest(SearchOptions, Asked):
+    """What to look for, and how: every option of a search, and the prompt."""
+
     aspects: bool = Field(False, description="Whether to return the aspect ratio of pictures.")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        SearchOptions.__post_init__(self)
+        Asked.__post_init__(self)
         if self.k > MOST_HITS:
             raise InputError(f"k must be at most {MOST_HITS} here, got {self.k}")
 
@@ -108,6 +122,16 @@ class Standing(BaseModel):
     clear: bool = Field(description="Whether it is the first, by far.")
 
 
+class Share(BaseModel):
+    """What one part of the prompt adds to the score; the shares sum to it."""
+
+    prompt: str = Field(description="The part, as people type it.")
+    part: str = Field(description="content, style, context or avoid.")
+    weight: float
+    value: float
+    hubness: float = Field(description="Of the value, what the correction for hubness adds.")
+
+
 class FoundItem(BaseModel):
     """One item that was found."""
 
@@ -130,6 +154,7 @@ class FoundItem(BaseModel):
     said: str = Field(description="Why it is here, how likely it is and how it stands.")
     gone: bool = Field(description="Whether its file is gone.")
     span: tuple[float, float] | None
+    shares: list[Share]
     aspect: float | None = Field(None, description="Width over height of a picture.")
 
 
@@ -183,11 +208,16 @@ class Upload(BaseModel):
     name: str
 
 
-class ExplainRequest(_Strict):
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+class ExplainRequest(Asked):
     """Which score to explain."""
 
-    term: Term
     item: Id
+    asked_as: list[ViewName] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Views that the parts of the prompt belong to, as in a search.",
+    )
 
 
 class Part(BaseModel):
@@ -243,6 +273,8 @@ class Explanation(BaseModel):
     words: str = Field(description="The probability in words, as a search says it.")
     standing: Standing | None
     above: float | None = Field(description="Share of the training items that score less.")
+    ranked_by: float = Field(description="The score by which a search ranks the item.")
+    shares: list[Share] = Field(description="What each part of the prompt adds to it.")
     query: Side
     item: Side
     pairs: Pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
 from isthmus.pipeline import WORKERS
+from isthmus.prompts import Prompt, PromptParts, Term
+from isthmus.prompts.prompt import in_typed_form, typed_terms
 from isthmus.report.pages.explanation.words import sentences
 from isthmus.server import schemas
 from isthmus.server.explanations import Explanations, Searches
@@ -27,7 +29,7 @@ from isthmus.server.settings import Settings
 from isthmus.server.uploads import Uploads
 from isthmus.store import Entry, Reader
 from isthmus.store.filters import parse
-from isthmus.tasks import Hit, Query, Store, Term
+from isthmus.tasks import Hit, Store
 from isthmus.tasks.retrieval.views import view_meant
 
 _TEXT_SHOWN = 300
@@ -65,7 +67,7 @@ class Service:
         WORKERS.warm_up()
         for view in texts:
             for _ in range(3):
-                self.store.search(Query.text(_WARM, view=view))
+                self.store.search(Prompt.text(_WARM, view=view))
 
     def close(self) -> None:
         """End runs and children; the store stays open."""
@@ -77,7 +79,7 @@ class Service:
         """Find items."""
         started = time.perf_counter()
         with self.searches:
-            found = self.store.search(self.query(request), request)
+            found = self.store.search(self.prompt(request, request.asked_as), request)
         aspects: dict[str, float | None] = {}
         if request.aspects:
             entries = self.store.backend.get([hit.id for hit in found.hits])
@@ -92,41 +94,61 @@ class Service:
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 
-    def query(self, request: schemas.SearchRequest) -> Query:
+    def save(self, saved: schemas.SavedSearch) -> None:
+        """Keep a search, with all that is typed of it in its query, where the page shows it."""
+        search = saved.search
+        beside = {each.name: () for each in fields(PromptParts)}
+        if any(getattr(search, name) for name in beside):
+            query = in_typed_form(self._typed(search))
+            search = schemas.SearchRequest.of(search, query=query, **beside)
+        self.saved.put(saved.model_copy(update={"search": search}))
+
+    def _typed(self, asked: schemas.Asked) -> list[Term]:
+        """What a request says in words."""
+        views = self.store.space.views
+        found: list[Term] = []
+        if asked.query.strip():
+            found += typed_terms(asked.query, files=False, views=views)
+        return found + asked.beside(files=False, views=views)
+
+    def prompt(self, asked: schemas.Asked, asked_as: Sequence[str]) -> Prompt:
         """What a request looks for.
+
+        Args:
+            asked: The request.
+            asked_as: Views that terms may belong to, where they name none.
 
         Raises:
             InputError: If that is nothing.
             MissingDataError: If an item or an upload is not there.
         """
-        terms: list[Term] = []
-        if request.query.strip():
-            views = self.store.space.views
-            terms += Query.parse(request.query, files=False, views=views).terms
-        terms += [self.term(each, request.asked_as) for each in request.terms]
+        terms = [*self._typed(asked), *(self.term(each, asked_as) for each in asked.terms)]
         if not terms:
             raise InputError("the query is empty; give words in query, or terms")
         for term in terms:
             if term.stored:
                 self.entry(term.stored)
-        return Query(terms)
+        return Prompt(terms)
 
     def term(self, term: schemas.Term, asked_as: Sequence[str] = ()) -> Term:
-        """One part of a query.
+        """One thing in a prompt.
 
         Args:
             term: What was asked.
             asked_as: Views that it may belong to, where it names none.
         """
         if term.item is not None:
-            return Term(None, term.item, term.weight)
+            return Term(None, term.item, term.weight, part=term.part)
+        if term.saved is not None:
+            return Term(None, weight=term.weight, part=term.part, saved=term.saved)
         if term.upload is not None:
             item = self.uploads.get(term.upload).item
             view = view_meant(self.store.space, item.modality, asked_as, named=term.view)
             vectors = self.uploads.vectors(term.upload, view)
-            return Term(item, weight=term.weight, view=view, vectors=vectors)
+            return Term(item, "", term.weight, view, vectors, part=term.part)
         assert term.text is not None
-        return replace(Query.text(term.text).terms[0], weight=term.weight, view=term.view)
+        (words,) = Prompt.text(term.text, view=term.view).terms
+        return replace(words, weight=term.weight, part=term.part)
 
     def entry(self, item: str) -> Entry:
         """What is known of an item.
@@ -159,17 +181,17 @@ class Service:
     def explain(
         self, request: schemas.ExplainRequest, progress: Progress | None = None
     ) -> schemas.Explanation:
-        """Why an item scores as it does for one part of a query.
+        """Why an item scores as it does for a prompt.
 
         Args:
-            request: Which part, and which item.
+            request: Which prompt, and which item.
             progress: Told as parts are weighed; what it raises ends the explanation.
         """
         self.entry(request.item)
-        term = replace(self.term(request.term), weight=1.0)
-        if term.stored:
-            self.entry(term.stored)
-        made = self.store.explain(Query([term]), request.item, progress=progress)
+        prompt = self.prompt(request, request.asked_as)
+        made = self.store.explain(
+            prompt, request.item, asked_as=request.asked_as, progress=progress
+        )
         document = made.to_json()
         if not np.isfinite(made.above):
             document["above"] = None
@@ -268,5 +290,6 @@ def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
         said=hit.said,
         gone=hit.gone,
         span=hit.span,
+        shares=[schemas.Share(**asdict(share)) for share in hit.shares],
         aspect=aspect,
     )

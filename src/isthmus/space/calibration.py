@@ -148,6 +148,16 @@ class Calibration:
         out = np.asarray(1 / (1 + np.exp(-np.clip(logits, -50, 50))), dtype=np.float32)
         return out[0] if single else out
 
+    def slope(self, breadth: float = 0.0) -> float:
+        """By how much the log-odds of a hit rise with its cosine.
+
+        Args:
+            breadth: Of the queries, as in :class:`Background`; 0 for such as mean one item.
+        """
+        weights = np.zeros(INPUTS + BROAD_INPUTS)
+        weights[: len(self.weights)] = self.weights
+        return float(weights[:3].sum() + breadth * weights[5:7].sum())
+
     def is_out_of_distribution(self, background: Background) -> bool:
         """Whether a query is unlike anything the space was made from."""
         return bool(self.out_of_distribution(background)[0])

@@ -20,9 +20,11 @@ from isthmus.core.reading import reading
 from isthmus.core.validate import split_names
 from isthmus.core.view import Direction, View
 from isthmus.core.wording import way
+from isthmus.prompts.learned import LearnedPrompt
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Calibration, Learned
 from isthmus.space.encoder_ref import EncoderRef
+from isthmus.space.prompts import PromptRow, read
 from isthmus.space.report import AnyReport, read_report
 
 KIND = "space"
@@ -78,6 +80,7 @@ class SpaceDocument:
     csls_strength: float
     calibration: tuple[CalibrationRow, ...]
     fingerprint: str
+    prompts: tuple[PromptRow, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,7 @@ class SpaceParts:
     calibration: Mapping[Direction, Calibration]
     native_banks: Mapping[str, F32]
     breadths: Mapping[str, Breadth]
+    prompts: Mapping[str, LearnedPrompt]
 
 
 def _what_it_is(folder: Path) -> str:
@@ -168,10 +172,19 @@ def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
                 breadths[row.view] = Breadth.of_row(kept)
         if len({head.output_dim for head in heads.values()}) > 1:
             raise ArtifactError("the heads lead into spaces of different dimensions")
-    calibration = {row.direction: Calibration.of(row.learned) for row in document.calibration}
-    ids = {row.view: row.bank_ids for row in document.views}
-    strength = document.csls_strength
-    parts = SpaceParts(heads, banks, refs, report, strength, ids, calibration, natives, breadths)
+        prompts = read(document.prompts, tensors, heads, next(iter(heads.values())).output_dim)
+    parts = SpaceParts(
+        heads=heads,
+        banks=banks,
+        encoders=refs,
+        report=report,
+        csls_strength=document.csls_strength,
+        bank_ids={row.view: row.bank_ids for row in document.views},
+        calibration={row.direction: Calibration.of(row.learned) for row in document.calibration},
+        native_banks=natives,
+        breadths=breadths,
+        prompts=prompts,
+    )
     return parts, document.fingerprint
 
 

@@ -19,6 +19,8 @@ from isthmus.core.view import Direction, View, no_view
 from isthmus.core.wording import count, did_you_mean
 from isthmus.pipeline import cache as vector_cache
 from isthmus.pipeline.encode import EncodedItems, encode_items
+from isthmus.prompts.learned import LearnedPrompt
+from isthmus.space import prompts as saved_prompts
 from isthmus.space import starter
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
@@ -35,6 +37,8 @@ _ELSEWHERE = {
     "add": _STORE.format("add('photos/')"),
     "index": _STORE.format("add('photos/')"),
     "explain": _STORE.format("explain('a red kangaroo', item)"),
+    "classify": " Write: isthmus.classify(space, 'photo.jpg', ['cat', 'dog'])",
+    "annotate": " Write: isthmus.annotate(space, 'photo.jpg', ['cat', 'dog'])",
     "encode": " Write: space.embed(things, view)",
     "open": " Write: isthmus.Space.load('my-space')",
     "align": " Write: isthmus.align(data)",
@@ -58,6 +62,7 @@ class Space:
         native_banks: Native training vectors of unit length by view, ``(b, dim)``, by which
             queries that are unlike all of them are told; some views may have none.
         breadths: What tells broad queries from narrow ones, for views where it is known.
+        prompts: Learned prompts by name. They are no part of the fingerprint: vectors stay valid.
 
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
@@ -75,6 +80,7 @@ class Space:
         calibration: Mapping[Direction, Calibration] | None = None,
         native_banks: Mapping[str, F32] | None = None,
         breadths: Mapping[str, Breadth] | None = None,
+        prompts: Mapping[str, LearnedPrompt] | None = None,
     ) -> None:
         self.heads = dict(heads)
         self.banks = dict(banks)
@@ -92,6 +98,7 @@ class Space:
         self.calibration = dict(calibration or {})
         self.native_banks = dict(native_banks or {})
         self.breadths = dict(breadths or {})
+        self.prompts = dict(prompts or {})
         self._loaded: dict[str, Encoder] = {}
         self._bank_hubness: dict[str, F32] = {}
 
@@ -240,6 +247,12 @@ class Space:
         self._known(view)
         return np.column_stack([nearness(vectors, self.banks[m]) for m in self.views])
 
+    def typical(self, view: str) -> F32:
+        """``(k,)``, the mean of a view's bank; zeros where the bank is empty."""
+        self._known(view)
+        bank = self.banks[view]
+        return bank.mean(axis=0) if len(bank) else np.zeros(self.dim, dtype=np.float32)
+
     def bank_hubness(self, view: str) -> F32:
         """:meth:`hubness` of a view's own bank, ``(b, len(self.views))``; found once."""
         if view not in self._bank_hubness:
@@ -306,6 +319,9 @@ class Space:
                 tensors[f"native.{place}"] = self.native_banks[view].astype(np.float16)
             if view in self.breadths:
                 tensors[f"breadth.{place}"] = self.breadths[view].row()
+        if self.prompts:  # releases that know none can still read the others
+            document["prompts"], rows = saved_prompts.written(self.prompts, self.views, self.dim)
+            tensors |= rows
         card = model_card(self.report, self.views, self.fingerprint)
         save_artifact(Path(folder), KIND, document, tensors, {"README.md": card})
         return Path(folder)

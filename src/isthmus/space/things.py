@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,7 +14,7 @@ from isthmus.core.linalg import Array
 from isthmus.core.validate import as_matrix, check_vectors
 from isthmus.core.view import IMAGE, TEXT, VECTOR
 from isthmus.core.wording import kind_of
-from isthmus.media.source import item_from_path
+from isthmus.media.source import is_picture, item_from_path, picture_item
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -77,21 +75,6 @@ def as_item(thing: Thing, modality: str, dim: int | None = None) -> MediaItem:
         row = check_vectors(as_matrix(thing, name="vector"), name="vector", dim=dim)[0]
         return MediaItem.from_vector(row, source=_SOURCE.format("a vector"))
     raise InputError(f"the view reads {modality}: need {_NEED}, got {kind_of(thing)}")
-
-
-def picture_item(picture: Any) -> MediaItem:
-    """A picture of Pillow as an item, with its pixels as they are."""
-    kept = io.BytesIO()
-    if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
-        picture = picture.convert("RGB")
-    picture.save(kept, "PNG")
-    return MediaItem.from_bytes(kept.getvalue(), IMAGE, source=_SOURCE.format("a picture"))
-
-
-def is_picture(thing: object) -> bool:
-    """Whether it is a picture of Pillow."""
-    pillow = sys.modules.get("PIL.Image")  # where it was not imported, nobody has a picture
-    return pillow is not None and isinstance(thing, pillow.Image)
 
 
 def _numbers(thing: object) -> bool:

@@ -62,7 +62,11 @@ class Database:
     def table(self, name: str) -> Table:
         """The newest version of a table, made where it is not there; only under the lock."""
         self._newest(name)
-        return self._tables[name]
+        table = self._tables[name]
+        if name == tables.ITEMS and tables.LABELS not in table.schema.names:
+            with self._opening(name):  # of an earlier release
+                table.add_columns({tables.LABELS: tables.NO_LABELS})
+        return table
 
     def _opened(self, name: str) -> Table:
         """A table as it was last seen."""
@@ -77,7 +81,8 @@ class Database:
             with self._opening(name):
                 if self.made(name):
                     found = database.open_table(name)
-                    if not found.schema.equals(schema):
+                    known = (schema, tables.without_labels(schema))
+                    if not any(map(found.schema.equals, known)):
                         raise ValueError("its columns are not those of a store")
                     self._tables[name] = found
                 else:

@@ -19,7 +19,7 @@ from isthmus.core.wording import did_you_mean
 from isthmus.store.patterns import folded, has_wildcard, path_matcher, text_matcher
 from isthmus.store.records import Entry
 
-FIELDS = ("view", "modality", "path", "text", "added", "size", "gone")
+FIELDS = ("view", "modality", "path", "text", "label", "added", "size", "gone")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
         |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
@@ -54,7 +54,8 @@ class Filter:
 def parse(text: str) -> Filter:
     """Read a filter; equal texts give the same one, so what passes it is looked up once.
 
-    Fields are ``view``, ``modality``, ``path``, ``text``, ``added``, ``size`` and ``gone``.
+    Fields are ``view``, ``modality``, ``path``, ``text``, ``label``, ``added``, ``size`` and
+    ``gone``; ``label`` passes if one of the labels of an item does.
     ``:`` and ``=`` compare. ``~`` matches a pattern anywhere in a text, case aside; a path with
     ``*``, ``?`` or ``**`` is matched as by :func:`isthmus.store.patterns.path_matcher`.
     ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
@@ -160,6 +161,8 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     if field == "gone":
         wanted = _yes(value)
         return Filter(text, lambda entry: entry.gone == wanted)
+    if field == "label":
+        return Filter(text, _labelled(op, value))
     get = {"view": _view, "modality": _modality, "path": _path, "text": _words}[field]
     if op == "~":
         return Filter(text, _pattern(get, value))
@@ -189,6 +192,17 @@ def _pattern(get: Callable[[Entry], str], pattern: str) -> Callable[[Entry], boo
     by_name = get is _path and has_wildcard(pattern)
     match = path_matcher(pattern) if by_name else text_matcher(pattern)
     return lambda entry: match(get(entry))
+
+
+def _labelled(op: str, value: str) -> Callable[[Entry], bool]:
+    """Whether one of the labels is this one, or holds it."""
+    same, holds = folded(value), text_matcher(value)
+
+    def test(entry: Entry) -> bool:
+        names = (name for name, _ in entry.labels)
+        return any(holds(name) if op == "~" else folded(name) == same for name in names)
+
+    return test
 
 
 def _ordered(field: str, op: str, value: str) -> Callable[[Entry], bool]:

@@ -41,6 +41,7 @@ class Entry:
         added: When it entered the store, in seconds since 1970, UTC.
         size: Bytes of the file; 0 where there is none.
         gone: Whether no file holds it any more.
+        labels: What it was annotated with, and how probable each is.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Entry:
     added: float = 0.0
     size: int = 0
     gone: bool = False
+    labels: tuple[tuple[str, float], ...] = ()
 
 
 class FileStatus(StrEnum):

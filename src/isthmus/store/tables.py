@@ -28,6 +28,9 @@ _FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
 _MAY_BE_EMPTY = {"start", "stop", "item"}
 _LONGEST = 4.0
 """Squared length that no vector of a space has; what is longer may overflow a score."""
+LABELS = "labels"
+"""Column that stores of earlier releases lack; the first write adds it."""
+NO_LABELS = "cast('' as string)"
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -54,6 +57,7 @@ def schemas(dim: int, columns: int) -> dict[str, pa.Schema]:
         pa.field("vector", pa.list_(pa.float32(), dim)),
         pa.field("hubness", pa.list_(pa.float32(), columns)),
         pa.field("crc", pa.int64()),
+        pa.field(LABELS, pa.string(), nullable=False),
     ]
     files = [
         pa.field("path", pa.string(), nullable=False, metadata=_KEY),
@@ -92,6 +96,7 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> pa.Table
         flat = pa.array(np.ascontiguousarray(block, dtype=np.float32).ravel())
         arrays.append(pa.FixedSizeListArray.from_arrays(flat, block.shape[1]))
     arrays.append(pa.array(crcs, pa.int64()))
+    arrays.append(pa.array([_written(e.labels) for e in entries], pa.string()))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -116,10 +121,12 @@ def read_items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64
 def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     names = ("id", "view", "modality", "source", "text", "start", "stop", "added", "size", "gone")
     columns = [table[name].to_pylist() for name in names]
+    known = LABELS in table.column_names
+    labels = table[LABELS].to_pylist() if known else [""] * len(table)
     entries = [
-        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone)
-        for id_, view, modality, source, text, start, stop, added, size, gone in zip(
-            *columns, strict=True
+        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone, _labels(x))
+        for id_, view, modality, source, text, start, stop, added, size, gone, x in zip(
+            *columns, labels, strict=True
         )
     ]
     crcs = table["crc"].to_numpy().astype(np.int64)
@@ -209,6 +216,37 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def without_labels(schema: pa.Schema) -> pa.Schema:
+    """The schema of items as earlier releases wrote it."""
+    return schema.remove(schema.get_field_index(LABELS)) if LABELS in schema.names else schema
+
+
+def _written(labels: tuple[tuple[str, float], ...]) -> str:
+    """Labels as one text; empty where there are none."""
+    return json.dumps([[name, p] for name, p in labels], ensure_ascii=False) if labels else ""
+
+
+def _labels(written: str) -> tuple[tuple[str, float], ...]:
+    """What :func:`_written` wrote.
+
+    Raises:
+        ValueError: If it did not.
+    """
+    if not written:
+        return ()
+    found = json.loads(written)
+    if not isinstance(found, list) or not all(_is_label(each) for each in found):
+        raise ValueError(f"labels are {written!r:.80}")
+    return tuple((name, float(p)) for name, p in found)
+
+
+def _is_label(given: object) -> bool:
+    match given:
+        case [str(), int() | float() as p]:
+            return 0 <= p <= 1
+    return False
+
+
 def _span(start: float | None, stop: float | None) -> tuple[float, float] | None:
     return None if start is None or stop is None else (start, stop)
 
@@ -226,7 +264,9 @@ def _block(table: pa.Table, name: str) -> F32:
 
 
 def _plain(entry: Entry) -> list[object]:
+    """What the checksum is of; without labels, that of earlier releases."""
     span = None if entry.span is None else list(entry.span)
+    labels = [[list(each) for each in entry.labels]] if entry.labels else []
     return [
         entry.id,
         entry.view,
@@ -237,6 +277,7 @@ def _plain(entry: Entry) -> list[object]:
         entry.added,
         entry.size,
         entry.gone,
+        *labels,
     ]
 
 

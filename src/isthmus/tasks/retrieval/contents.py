@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from isthmus.core.artifact import file_content_hash
+from isthmus.core.errors import MediaError
+from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
 from isthmus.core.wording import count
-from isthmus.store import Backend, Damage, content_id
+from isthmus.media.source import item_from_path
+from isthmus.store import Backend, Damage, Entry, content_id
+
+
+def content_of(entry: Entry) -> MediaItem:
+    """An item with its content.
+
+    Args:
+        entry: What a store knows of it.
+
+    Raises:
+        MediaError: If its file is gone or now holds something else.
+    """
+    found = item_from_path(Path(entry.source), entry.modality)
+    if found.id != content_id(entry.id):
+        raise MediaError(
+            entry.source,
+            "has changed since it was indexed; index it again with: "
+            f"isthmus index {shlex.quote(entry.source)}",
+        )
+    return replace(found, span=entry.span)
 
 
 def changed_files(backend: Backend, *, repair: bool = False) -> list[Damage]:

@@ -1,4 +1,4 @@
-"""A query as vectors of a space, and what items score for it."""
+"""A prompt as vectors of a space, and what the items of a store score for it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import Direction
+from isthmus.prompts.prompt import Prompt
+from isthmus.prompts.term import Term
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
 from isthmus.store import Entry, FoundRows, HubnessCorrection, NearestRows, Reader
-from isthmus.tasks.retrieval.hits import CLEAR, Hit, Standing
+from isthmus.tasks.prompting import EncodedPrompt
+from isthmus.tasks.retrieval.hits import CLEAR, Hit, Share, Standing
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query, Term
-from isthmus.tasks.retrieval.views import view_meant
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
+GUIDED_CANDIDATES = 1000
+"""The same where differences are ignored: then the order of the store says less."""
 FUSED = 10
 """Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
 wanted: so the best five are the first five of the best ten. It is the default number of hits."""
@@ -35,54 +37,59 @@ other things, the nearest to a picture in the starter space reaches it once in t
 
 @dataclass(frozen=True, eq=False)
 class EncodedQuery:
-    """A query as vectors of the space.
+    """A prompt as vectors of the space, and where it is looked for.
 
     Attributes:
         space: Of the vectors.
         rows: Where to look: a store as it is at one moment.
-        terms: Those of the query.
-        vectors: ``(t, dim)``, one unit vector a term.
-        views: Of the terms.
-        natives: What the encoder gave for each term, ``(1, dim)``; None for items of the store.
+        prompt: What is looked for.
         options: How to search.
         sizes: Among how many items of each view is sought.
     """
 
     space: Space
     rows: Reader
-    terms: Sequence[Term]
-    vectors: F32
-    views: Sequence[str]
-    natives: Sequence[F32 | None]
+    prompt: EncodedPrompt
     options: SearchOptions
     sizes: Mapping[str, int]
     _known: dict[int, dict[str, Background]] = field(default_factory=dict)
     _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, rows: Reader, query: Query, options: SearchOptions) -> EncodedQuery:
+    def of(cls, space: Space, rows: Reader, prompt: Prompt, options: SearchOptions) -> EncodedQuery:
         """Encode every term.
 
         Args:
             space: Of the vectors.
             rows: Where to look: a store as it is at one moment.
-            query: What is looked for.
+            prompt: What is looked for.
             options: How to search.
 
         Raises:
-            InputError: If an item is not in the store, cannot be encoded, or may belong to
-                several views.
+            InputError: As :meth:`isthmus.tasks.prompting.EncodedPrompt.of`.
         """
-        encoded = [_encoded(space, rows, term, options.asked_as) for term in query.terms]
-        vectors = np.stack([vector for vector, _, _ in encoded])
-        views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
-        return cls(space, rows, query.terms, vectors, views, natives, options, dict(rows.count()))
+        encoded = EncodedPrompt.of(space, prompt, rows=rows, asked_as=options.asked_as)
+        return cls(space, rows, encoded, options, dict(rows.count()))
 
-    @cached_property
+    @property
+    def terms(self) -> Sequence[Term]:
+        """What is looked for and what is avoided."""
+        return self.prompt.terms
+
+    @property
+    def vectors(self) -> F32:
+        """``(t, dim)``, one unit vector a term."""
+        return self.prompt.vectors
+
+    @property
+    def views(self) -> Sequence[str]:
+        """Of the terms."""
+        return self.prompt.views
+
+    @property
     def weights(self) -> F32:
-        """Of the terms, scaled so that the positive ones sum to 1."""
-        weights = np.array([term.weight for term in self.terms], dtype=np.float32)
-        return np.asarray(weights / weights[weights > 0].sum(), dtype=np.float32)
+        """``(t,)``, of the terms."""
+        return self.prompt.weights
 
     @property
     def own(self) -> set[str]:
@@ -94,9 +101,10 @@ class EncodedQuery:
         options, own = self.options, self.own
         k = max(options.k, FUSED)
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
+        several = GUIDED_CANDIDATES if self._changes_items else CANDIDATES
         rows = self.rows.search(
             direction,
-            k + 1 + len(own) if self._single else max(k + 1, CANDIDATES),
+            k + 1 + len(own) if self._single else max(k + 1, several),
             view=view,
             where=options.filter,
             correction=self._correction(),
@@ -104,7 +112,7 @@ class EncodedQuery:
         )
         if own:
             rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
-        hits = self.hits(rows, view)
+        hits = self.hits(rows, view, most=k + 1)
         among = self._among.get(view, 0)
         lead = hits[0].prominence - hits[1].prominence if len(hits) > 1 else 0.0
         return [
@@ -132,13 +140,13 @@ class EncodedQuery:
         shown = {each.id: each.standing for each in self.nearest(entry.view)}
         return replace(hit, standing=shown.get(entry.id))
 
-    def hits(self, rows: FoundRows, view: str) -> list[Hit]:
-        """Rows of one view, scored by every term; best first."""
+    def hits(self, rows: FoundRows, view: str, *, most: int | None = None) -> list[Hit]:
+        """Rows of one view, scored by every term; best first, and no more than ``most``."""
         if not len(rows):
             return []
         known = rows.cosine[:, None] if self._single and isinstance(rows, NearestRows) else None
-        cosine: F32 = rows.vectors @ self.vectors.T if known is None else known
-        hubness, score = self._scores(cosine, rows.hubness, view)
+        cosine = self.prompt.cosines(rows.vectors) if known is None else known
+        hubness, correction, score = self._scores(cosine, rows.hubness, view)
         judged = self._judged(cosine, hubness, view)
         typical, spread = self._reference(view)
         return [
@@ -156,25 +164,49 @@ class EncodedQuery:
                 gone=rows.entries[i].gone,
                 span=rows.entries[i].span,
                 text=rows.entries[i].text,
+                shares=self._shares(cosine[i], correction[i]),
             )
-            for i in np.argsort(-score, kind="stable").tolist()
+            for i in np.argsort(-score, kind="stable")[:most].tolist()
         ]
+
+    def _shares(self, cosine: F32, correction: F32) -> tuple[Share, ...]:
+        """What each term adds to a score, by its cosine ``(t,)`` and its correction ``(t,)``."""
+        alike, less = 2 * cosine * self.weights, -correction * self.weights
+        return tuple(
+            Share(term.said, said, weight, value + hubness, hubness)
+            for term, said, weight, value, hubness in zip(
+                self.terms,
+                self._said,
+                self.weights.tolist(),
+                alike.tolist(),
+                less.tolist(),
+                strict=True,
+            )
+        )
+
+    @cached_property
+    def _said(self) -> list[str]:
+        return ["avoid" if term.weight < 0 else term.part for term in self.terms]
 
     def uncalibrated(self, view: str) -> list[Direction]:
         """Directions of this search whose scores have no calibrated probability."""
         directions = dict.fromkeys(Direction(m, view) for m in self.views)
-        return [each for each in directions if each not in self.space.calibration]
+        known = self.space.calibration if self.prompt.is_calibrated else ()
+        return [each for each in directions if each not in known]
 
     @cached_property
     def out_of_distribution(self) -> bool:
-        """Whether something that is sought is unlike all that the space was made from.
+        """Whether content that is sought is unlike all that the space was made from.
 
         How familiar a query is does not depend on what it is compared with, so one direction from
         its view that takes it for familiar is enough: others were learned from less.
         """
-        return any(self._unlike(i) for i in self._sought)
+        content = [i for i in self._sought if self.terms[i].part == "content"]
+        return any(self._unlike(i) for i in content or self._sought)
 
     def _unlike(self, term: int) -> bool:
+        if self.terms[term].saved:
+            return False  # it is made of items, and is none
         told = [
             calibration.is_out_of_distribution(self._background(term, direction.gallery))
             for direction, calibration in self.space.calibration.items()
@@ -217,10 +249,18 @@ class EncodedQuery:
 
     @property
     def _single(self) -> bool:
-        return len(self.terms) == 1
+        """Whether the store ranks as the query does."""
+        return len(self.terms) == 1 and not self._changes_items
+
+    @property
+    def _changes_items(self) -> bool:
+        return self.prompt.guide is not None and self.prompt.guide.changes_items
 
     @property
     def _strength(self) -> float:
+        """Of the correction for hubness, which was measured in the whole space."""
+        if self.prompt.guide is not None:
+            return 0.0
         return self.space.csls_strength if self.options.readout == "instance" else 0.0
 
     def _correction(self) -> HubnessCorrection | None:
@@ -228,8 +268,11 @@ class EncodedQuery:
             return None
         return HubnessCorrection(self.views[0], self._strength)
 
-    def _scores(self, cosine: F32, near_banks: F32, view: str) -> tuple[F32, F32]:
-        """Hubness ``(n, t)`` of items for each term, and the score ``(n,)`` by all of them.
+    def _scores(self, cosine: F32, near_banks: F32, view: str) -> tuple[F32, F32, F32]:
+        """Hubness and correction ``(n, t)`` of items for each term, and their scores ``(n,)``.
+
+        A score is ``(2·cosine − correction) @ weights``, and the correction the strength times
+        the hubness of the item and that of the term.
 
         Args:
             cosine: ``(n, t)`` of items to each term.
@@ -241,20 +284,21 @@ class EncodedQuery:
             [self._background(i, view).nearest[0] for i in range(len(self.terms))],
             dtype=np.float32,
         )
-        score = (2 * cosine - np.float32(self._strength) * (hubness + near)) @ self.weights
-        return hubness, score
+        correction = (np.float32(self._strength) * (hubness + near)).astype(np.float32)
+        score = (2 * cosine - correction) @ self.weights
+        return hubness, correction, np.asarray(score, dtype=np.float32)
 
     def _reference(self, view: str) -> tuple[float, float]:
         """Mean and deviation of the scores of the space's own items of a view."""
         if view not in self._typical:
             bank, near_banks = self.space.banks[view], self.space.bank_hubness(view)
-            _, score = self._scores(bank @ self.vectors.T, near_banks, view)
+            _, _, score = self._scores(self.prompt.cosines(bank), near_banks, view)
             self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
         return self._typical[view]
 
     def _background(self, term: int, view: str) -> Background:
         if term not in self._known:
-            query, native = self.vectors[term][None], self.natives[term]
+            query, native = self.prompt.unguided[term][None], self.prompt.natives[term]
             self._known[term] = self.space.backgrounds(query, self.views[term], native)
         return self._known[term][view]
 
@@ -296,34 +340,18 @@ class _Judged(NamedTuple):
     avoided: NDArray[np.bool_]
 
 
-def _encoded(
-    space: Space, rows: Reader, term: Term, asked_as: Sequence[str]
-) -> tuple[F32, str, F32 | None]:
-    """A term as a vector ``(dim,)``, its view, and what its encoder gave, ``(1, dim)``."""
-    if term.item is None:
-        entry = rows.get([term.stored]).get(term.stored)
-        if entry is None:
-            raise InputError(f"the store holds no item {term.stored!r}")
-        return rows.vectors([term.stored])[term.stored], entry.view, None
-    view = view_meant(space, term.item.modality, asked_as, named=term.view)
-    if term.vectors is not None:
-        vector, native = term.vectors
-        return vector, view, native
-    done = space.embed([term.item], view)
-    if not done.ok[0]:
-        raise InputError(f"{term.item.source} cannot be searched by: {done.failures[0].reason}")
-    return done.vectors[0], view, done.native
-
-
-def judging(space: Space, rows: Reader, term: Term, entry: Entry) -> Callable[[F32], Hit]:
-    """What judges one item for one term as a search does.
+def judging(
+    space: Space, rows: Reader, prompt: Prompt, entry: Entry, asked_as: Sequence[str] = ()
+) -> Callable[[F32], Hit]:
+    """What judges one item for a prompt as a search does.
 
     Args:
         space: Of the store.
         rows: Of the store.
-        term: What is sought.
+        prompt: What is sought.
         entry: The item; where the store holds it, its own vector counts.
+        asked_as: Views of the parts that name none.
     """
-    encoded = EncodedQuery.of(space, rows, Query([replace(term, weight=1.0)]), SearchOptions())
+    encoded = EncodedQuery.of(space, rows, prompt, SearchOptions(asked_as=asked_as))
     held = rows.vectors([entry.id])
     return lambda vector: encoded.judged(entry, held.get(entry.id, vector))

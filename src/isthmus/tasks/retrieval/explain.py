@@ -24,6 +24,8 @@ from isthmus.encoders.parts import (
     parts_of,
 )
 from isthmus.pipeline import WORKERS
+from isthmus.prompts.prompt import Prompt
+from isthmus.prompts.term import Term
 from isthmus.space import Space
 from isthmus.space.things import as_item
 from isthmus.store import Entry, MemoryBackend
@@ -31,7 +33,6 @@ from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribu
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query, Term
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
 Thing = str | Path | MediaItem | NDArray[np.floating]
@@ -92,8 +93,9 @@ class Explanation:
     """A score and what it is made of.
 
     Attributes:
-        score: The cosine in the space.
-        judgement: What a search says of the item: how likely it is, and how it stands.
+        score: The cosine in the space, of the part of the prompt that is explained.
+        judgement: What a search says of the item: how likely it is, how it stands, and what each
+            part of the prompt adds to the score by which items are ranked.
         above: Share of the training items of the item's view that score less.
         query: Parts of the query given the item.
         item: Parts of the item given the query.
@@ -128,6 +130,8 @@ class Explanation:
             if self.judgement.standing is None
             else asdict(self.judgement.standing),
             "above": self.above,
+            "ranked_by": self.judgement.score,
+            "shares": [asdict(share) for share in self.judgement.shares],
             "query": self.query.to_json(),
             "item": self.item.to_json(),
             "pairs": {
@@ -137,6 +141,20 @@ class Explanation:
                 "count": len(self.pairs.ids),
             },
         }
+
+
+def explained(prompt: Prompt) -> Term:
+    """The part of a prompt that is explained: the first item that is looked for.
+
+    Raises:
+        InputError: If there is none, but saved prompts.
+    """
+    for term in prompt.terms:
+        if term.weight > 0 and not term.guides and not term.saved:
+            return term
+    raise InputError(
+        f"{prompt} looks for saved prompts only, and an explanation needs words or an item; add one"
+    )
 
 
 def explain(
@@ -231,8 +249,8 @@ class _Seen:
         found = Attribution(score, none, none, self.reason)
         places: list[Place] = []
         if self.parts is not None:
-            head, bank = space.heads[self.view], space.banks[self.view]
-            typical = bank.mean(axis=0, dtype=np.float64) if len(bank) else np.zeros_like(other)
+            head = space.heads[self.view]
+            typical = space.typical(self.view).astype(np.float64)
             found = attribute(head, self.parts, other, typical, seed=seed, progress=progress)
             places = list(self.parts.places)
             if isinstance(self.parts, RemovableParts) and self.parts.rest is not None:
@@ -265,7 +283,7 @@ def _few(parts: Parts) -> Parts:
 def _alone(space: Space, query: _Seen, item: _Seen, vector: F32) -> Hit:
     """What a search says of an item where there is no store."""
     rows = MemoryBackend(space.dim, space.views).snapshot()
-    asked = Query([Term(query.item, view=query.view)])
+    asked = Prompt(Term(query.item, view=query.view))
     encoded = EncodedQuery.of(space, rows, asked, SearchOptions())
     entry = Entry(item.item.id, item.view, item.item.modality, item.item.source)
     return encoded.judged(entry, vector)

@@ -13,9 +13,9 @@ from isthmus.core.item import MediaItem
 from isthmus.core.paths import why_missing
 from isthmus.core.validate import check_kind, several
 from isthmus.core.wording import way
-from isthmus.space.things import is_picture, picture_item
-from isthmus.tasks.retrieval.query import Query, Term
-from isthmus.tasks.retrieval.typed import looks_like_a_path
+from isthmus.media.source import is_picture
+from isthmus.prompts.prompt import Prompt
+from isthmus.prompts.typed import looks_like_a_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,8 +36,8 @@ def paths_given(given: str | Path | Iterable[str | Path]) -> list[str | Path]:
     return list(paths)
 
 
-def query_given(query: str | Path | MediaItem | Query | Image, views: Iterable[str]) -> Query:
-    """What a user handed in as a query.
+def prompt_given(query: str | Path | MediaItem | Prompt | Image, views: Iterable[str]) -> Prompt:
+    """What a user handed in to search by, as a prompt.
 
     Args:
         query: As for :meth:`isthmus.Store.search`.
@@ -46,22 +46,19 @@ def query_given(query: str | Path | MediaItem | Query | Image, views: Iterable[s
     Raises:
         InputError: If it is of another kind, or cannot be read.
     """
-    if is_picture(query):
-        query = picture_item(query)
-    check_kind(
-        query,
-        (str, Path, MediaItem, Query),
-        "a query",
-        need="words, a Path, a picture or a Query",
-        example="store.search('a red kangaroo'), or store.search(Path('photo.jpg'))",
-    )
-    if isinstance(query, Query):
+    if isinstance(query, Prompt):
         return query
-    if isinstance(query, MediaItem):
-        return Query([Term(query)])
-    if isinstance(query, Path):
-        return Query.file(query)
-    return Query.parse(str(query), views=tuple(views))
+    if not is_picture(query):
+        check_kind(
+            query,
+            (str, Path, MediaItem),
+            "a query",
+            need="words, a Path, a picture or a Prompt",
+            example="store.search('a red kangaroo'), or store.search(Path('photo.jpg'))",
+        )
+    if isinstance(query, str):
+        return Prompt.parse(query, views=tuple(views))
+    return Prompt(query)
 
 
 def no_store(folder: Path, *, default: bool = False) -> ArtifactError:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from isthmus.core.view import Direction
-from isthmus.tasks.retrieval.query import Query
+from isthmus.prompts.prompt import Prompt
 
 CLEAR = 0.75
 """Lead over the next hit, in standard deviations of scores, from which the first is clearly best.
@@ -36,6 +36,25 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one part of a prompt adds to the score of a hit; the shares sum to the score.
+
+    Attributes:
+        prompt: The part, as it is typed, without its weight.
+        part: What it says: ``"content"``, ``"style"``, ``"context"`` or ``"avoid"``.
+        weight: How much it counts, where those that are sought sum to 1.
+        value: What it adds: ``weight · (2·cosine − hubness correction)``.
+        hubness: Of this, what the correction for hubness takes off or adds.
+    """
+
+    prompt: str
+    part: str
+    weight: float
+    value: float
+    hubness: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One item that a search found.
 
@@ -60,6 +79,7 @@ class Hit:
         gone: Whether no file holds it any more.
         span: Start and end in seconds where it is a part of a recording.
         text: Its words, or those of its name.
+        shares: What each part of the prompt adds to the score.
     """
 
     id: str
@@ -78,6 +98,7 @@ class Hit:
     gone: bool = False
     span: tuple[float, float] | None = None
     text: str = ""
+    shares: Sequence[Share] = ()
 
     @property
     def words(self) -> str:
@@ -112,7 +133,7 @@ class Results:
         advice: What to do about the directions without probabilities, if anything.
     """
 
-    query: Query
+    query: Prompt
     hits: Sequence[Hit]
     nothing: bool
     uncalibrated: Sequence[Direction] = ()
@@ -130,6 +151,19 @@ class Results:
             "advice": self.advice,
             "hits": hits,
         }
+
+
+def said_shares(hit: Hit) -> str:
+    """A score as the sum of what each part of the prompt adds, on one line."""
+    sums = " ".join(
+        f"{'−' if share.value < 0 else '+'} {abs(share.value):.2f} {_marked(share)}"
+        for share in hit.shares
+    )
+    return f"{hit.score:.2f} = {sums.removeprefix('+ ')}".replace("-0", "−0")
+
+
+def _marked(share: Share) -> str:
+    return f"avoid {share.prompt}" if share.part == "avoid" else share.prompt
 
 
 def in_words(probability: float | None, *, passes: bool = True) -> str:

@@ -98,3 +98,22 @@ class Forgotten:
         """For machines."""
         kept = [{"path": path, "same_as": other} for path, other in self.kept]
         return {"removed": len(self.items), "files": list(self.files), "kept": kept}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How much of what a store holds.
+
+    Attributes:
+        items: By view.
+        files: That were looked at.
+        failed: Of these, could not be used.
+        gone: Of these, are no longer there.
+        space: Fingerprint of the space.
+    """
+
+    items: dict[str, int]
+    files: int
+    failed: int
+    gone: int
+    space: str

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from isthmus.core.view import TEXT, Direction
+from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space, SpaceReport
 from isthmus.store import Backend, Entry
 from isthmus.store.patterns import folded
@@ -13,7 +14,6 @@ from isthmus.store.words import words
 from isthmus.tasks.retrieval.encoded_query import FUSED, EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, Results
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 
 _FUSION = 60
 """k of reciprocal rank fusion, as in the paper."""
@@ -23,7 +23,7 @@ _NAMED = 2.0
 """How much the list of those that hold the words counts against the list by meaning."""
 
 
-def search(space: Space, backend: Backend, query: Query, options: SearchOptions) -> Results:
+def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions) -> Results:
     """Find the items of a store that match a query; see :meth:`isthmus.tasks.Store.search`.
 
     Raises:
@@ -53,15 +53,17 @@ def search(space: Space, backend: Backend, query: Query, options: SearchOptions)
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
     hits = hits[: options.k]
     nothing = not hits or not (sure or any(hit.named for hit in hits))
-    return Results(query, hits, nothing, uncalibrated, weak, _advice(space, uncalibrated))
+    return Results(query, hits, nothing, uncalibrated, weak, _advice(encoded, uncalibrated))
 
 
-def _advice(space: Space, uncalibrated: Sequence[Direction]) -> str:
+def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     """How the space could get probabilities for some directions, as far as it says."""
-    report = space.report
+    report = encoded.space.report
+    if not encoded.prompt.is_calibrated:
+        return "probabilities were learned for prompts without saved prompts and guides"
     if not uncalibrated or not isinstance(report, SpaceReport):
         return ""
-    if report.settings.budget is not None and not space.calibration:
+    if report.settings.budget is not None and not encoded.space.calibration:
         return "the budget ended before they were learned: make the space again with a larger one"
     return "probabilities need held-out records that have both views: make the space from more"
 
@@ -121,11 +123,12 @@ def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]
 
 
 def _texts(encoded: EncodedQuery, *, sought: bool) -> list[str]:
-    """The wordings of the texts that a query looks for, or of those that it avoids."""
+    """The wordings of the content that a prompt looks for in words, or of what it avoids."""
     return [
         text
         for term in encoded.terms
         if term.item is not None and term.item.modality == TEXT and (term.weight > 0) == sought
+        if term.part == "content" or not sought
         for text in term.item.captions
     ]
 

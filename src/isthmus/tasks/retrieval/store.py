@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError, InputError, MediaError
+from isthmus.core.errors import FingerprintError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
+from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
+from isthmus.space.prompts import changed
 from isthmus.store import (
     Backend,
     Damage,
     Entry,
     FileRecord,
     MemoryBackend,
-    content_id,
     open_backend,
 )
-from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, query_given
+from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
-from isthmus.tasks.retrieval.query import Query
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from isthmus.prompts.learned import LearnedPrompt
     from isthmus.tasks.retrieval.explain import Explanation
     from isthmus.tasks.retrieval.plan import Plan
-    from isthmus.tasks.retrieval.report import Forgotten, IndexReport
+    from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
 
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
@@ -51,25 +50,6 @@ def default_store() -> Path:
     """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
     chosen = os.environ.get("ISTHMUS_STORE")
     return Path(chosen).expanduser() if chosen else data_dir() / "store"
-
-
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """How much of what a store holds.
-
-    Attributes:
-        items: By view.
-        files: That were looked at.
-        failed: Of these, could not be used.
-        gone: Of these, are no longer there.
-        space: Fingerprint of the space.
-    """
-
-    items: dict[str, int]
-    files: int
-    failed: int
-    gone: int
-    space: str
 
 
 class Store:
@@ -96,7 +76,8 @@ class Store:
     ) -> Store:
         """Open a store, or make one.
 
-        A store keeps a copy of its space, so that it can be searched with nothing else.
+        A store keeps a copy of its space, so that it can be searched with nothing else; a space
+        that is given gets the prompts that the store keeps.
 
         Args:
             folder: Of the store.
@@ -123,6 +104,8 @@ class Store:
                     f"{space.fingerprint[:12]}; open it without a space, or index into another "
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
+            if space is not None:
+                space.prompts = {**kept.prompts, **space.prompts}
             space = space or kept
         elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
             raise no_store(folder)
@@ -212,15 +195,15 @@ class Store:
 
     def search(
         self,
-        query: str | Path | MediaItem | Query | Image,
+        query: str | Path | MediaItem | Prompt | Image,
         options: SearchOptions | None = None,
         **changes: object,
     ) -> Results:
         """Find items by anything.
 
         Args:
-            query: As typed, see :meth:`Query.parse`; a path; a picture of Pillow; an item; or a
-                query made before.
+            query: As typed, see :meth:`Prompt.parse`; a path; a picture of Pillow; an item; or a
+                :class:`isthmus.Prompt`.
             options: How to search.
             **changes: Fields of :class:`SearchOptions`, which count instead of those of
                 ``options``: ``k=5, views="image", where="size>1MB"``.
@@ -232,7 +215,7 @@ class Store:
             InputError: If the query, an option or a view cannot be used.
         """
         chosen = SearchOptions.of(options, **changes)
-        return search(self.space, self.backend, query_given(query, self.space.views), chosen)
+        return search(self.space, self.backend, prompt_given(query, self.space.views), chosen)
 
     def forget(
         self,
@@ -284,72 +267,88 @@ class Store:
             InputError: If the store does not hold it.
             MediaError: If its file is gone or now holds something else.
         """
-        entry = self.get(item)
-        found = item_from_path(Path(entry.source), entry.modality)
-        if found.id != content_id(entry.id):
-            raise MediaError(
-                entry.source,
-                "has changed since it was indexed; index it again with: "
-                f"isthmus index {shlex.quote(entry.source)}",
-            )
-        return replace(found, span=entry.span)
+        from isthmus.tasks.retrieval.contents import content_of
+
+        return content_of(self.get(item))
 
     def explain(
         self,
-        query: str | Path | MediaItem | Query | Image,
+        query: str | Path | MediaItem | Prompt | Image,
         item: str | Path | MediaItem,
         *,
-        asked_as: str | None = None,
+        asked_as: str | Sequence[str] = (),
         item_view: str | None = None,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> Explanation:
-        """Why an item scores as it does for a query of one term, among those of the store.
+        """Why an item scores as it does for a prompt, among those of the store.
+
+        The accounts are of the first part that is looked for; the shares are of all.
 
         Args:
             query: As in :meth:`search`.
             item: Id of an item of the store; or a path or an item, which need not be in it.
-            asked_as: View of the query; needed where several views read its modality.
+            asked_as: Views of the prompt; needed where several views read its modality.
             item_view: Of the item, likewise; an item of the store has its own.
             seed: See :func:`isthmus.tasks.retrieval.explain.explain`.
             progress: Told as parts are weighed; what it raises ends the explanation.
 
         Raises:
-            InputError: If the query has several terms, or one of the two cannot be used.
+            InputError: If one of the two cannot be used, or no part is an item.
         """
         from isthmus.tasks.retrieval.encoded_query import judging
-        from isthmus.tasks.retrieval.explain import explain
+        from isthmus.tasks.retrieval.explain import explain, explained
 
-        terms = query_given(query, self.space.views).terms
-        if len(terms) > 1:
-            raise InputError("only one term can be explained at a time; explain each on its own")
-        asked, query_view = self._side(
-            terms[0].item or terms[0].stored, asked_as or terms[0].view, ASK
-        )
+        prompt = prompt_given(query, self.space.views)
+        term = explained(prompt)
+        among = several(asked_as, str)
+        asked, query_view = self._side(term.item or term.stored, term.view, ASK, among)
         found, view = self._side(item, item_view, ITEM)
-        term = replace(terms[0], view=None if terms[0].stored else query_view)
         own = self.get(item) if isinstance(item, str) else None
         entry = own or Entry(found.id, view, found.modality, found.source)
+        judge = judging(self.space, self.backend.snapshot(), prompt, entry, among)
         return explain(
             self.space,
             asked,
             query_view,
             found,
             view,
-            judge=judging(self.space, self.backend.snapshot(), term, entry),
+            judge=judge,
             seed=seed,
             progress=progress,
         )
 
     def _side(
-        self, thing: str | Path | MediaItem, view: str | None, way_out: WayOut
+        self,
+        thing: str | Path | MediaItem,
+        view: str | None,
+        way_out: WayOut,
+        among: Sequence[str] = (),
     ) -> tuple[MediaItem, str]:
         """An item, by its id where it is of the store, with its view."""
         if isinstance(thing, Path):
             thing = item_from_path(thing.expanduser())
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
-        return thing, view_meant(self.space, thing.modality, named=view, way_out=way_out)
+        return thing, view_meant(self.space, thing.modality, among, named=view, way_out=way_out)
+
+    def save_prompts(self, prompts: Mapping[str, LearnedPrompt | None]) -> None:
+        """Save learned prompts in the store's space, or forget them; its vectors stay valid.
+
+        Args:
+            prompts: By name; None forgets one. What another process saved is kept.
+
+        Raises:
+            InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
+        """
+        if self.folder is None:
+            self.space.prompts = changed(self.space.prompts, prompts)
+            return
+        with self.backend.exclusive():
+            kept = Space.load(self.folder / _SPACE)
+            kept.prompts = changed(kept.prompts, prompts)
+            kept.save(self.folder / _SPACE)
+        self.space.prompts = kept.prompts
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``repair`` mends what can be mended.
@@ -366,6 +365,8 @@ class Store:
 
     def status(self) -> StoreStatus:
         """How much of what there is."""
+        from isthmus.tasks.retrieval.report import StoreStatus
+
         records = self.backend.files().values()
         return StoreStatus(
             dict(self.backend.count()),

@@ -11,6 +11,7 @@ from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
+from isthmus.tasks.retrieval.hits import said_shares
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""
@@ -26,7 +27,7 @@ def sentences(explanation: Explanation) -> list[str]:
     Returns:
         How well they match, what counts on each side, and which training pairs count.
     """
-    said = [_match(explanation)]
+    said = [_match(explanation), *_shares(explanation)]
     for name, side in (("query", explanation.query), ("item", explanation.item)):
         said += _side(name, side, abs(explanation.score))
     return [*said, _pairs(explanation)]
@@ -102,18 +103,18 @@ def where(places: Sequence[Place], values: Sequence[float]) -> str:
 
 
 def _match(explanation: Explanation) -> str:
-    score = f"{explanation.score:.2f}".replace("-", "−")
-    said = f"The score is {score}"
+    number = f"{explanation.score:.2f}".replace("-", "−")
+    several = len(explanation.judgement.shares) > 1
+    score = (
+        f"score of {name_of(explanation.query)} is {number}" if several else f"score is {number}"
+    )
+    said = f"The {score}"
     if explanation.probability is not None:
         likely = explanation.judgement.words
         match = "to match" if likely == "unlikely" else "a match"
         said = f"{likely[0].upper()}{likely[1:]} {match} ({explanation.probability:.0%}"
         standing = explanation.judgement.standing
-        said += (
-            f"): the score is {score}"
-            if standing is None
-            else f", {standing}): the score is {score}"
-        )
+        said += f"): the {score}" if standing is None else f", {standing}): the {score}"
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view
@@ -124,6 +125,14 @@ def _match(explanation: Explanation) -> str:
     if explanation.above >= 1:
         return f"{said}, higher than for any of the {things}."
     return f"{said}, higher than for {hundredths(explanation.above)} of 100 {things}."
+
+
+def _shares(explanation: Explanation) -> list[str]:
+    """What each part of a prompt of several adds."""
+    judged = explanation.judgement
+    if len(judged.shares) < 2:
+        return []
+    return [f"By part, the item is ranked by {said_shares(judged)}."]
 
 
 def _side(name: str, side: Side, score: float) -> list[str]:

@@ -34,7 +34,7 @@ const body = (value, signal, method = "POST") => ({
 
 export const status = () => json("/api/status");
 export const search = (request, signal) => json("/api/search", body(request, signal));
-export const explain = (term, item, signal) => json("/api/explain", body({ term, item }, signal));
+export const explain = (asked, item, signal) => json("/api/explain", body({ ...asked, item }, signal));
 export const item = (id) => json(`/api/items/${encodeURIComponent(id)}`);
 export const items = (query) => json(`/api/items?${new URLSearchParams(query)}`);
 export const map = (limit) => json(`/api/map?limit=${limit}`);

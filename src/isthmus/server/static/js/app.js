@@ -7,7 +7,7 @@ import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openSaved } from "./panels.js";
-import { addTerm, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf } from "./query.js";
+import { addTerm, askedFor, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf } from "./query.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -200,17 +200,12 @@ function openAt(place) {
       grid.rove(grid.tiles[Math.min(Math.max(place + step, 0), grid.tiles.length - 1)]);
     },
     steer: (action, chosen) => act(action, chosen, place),
-    term: explained(),
+    asked: explained(),
   });
 }
 
-// What is explained: the words, else the first thing that is sought.
-function explained() {
-  if (query.text.trim()) return { text: query.text.trim(), view: viewOf(query, "text") };
-  const term = query.terms.find((each) => each.weight > 0);
-  if (!term) return null;
-  return { [term.key]: term.id, view: term.key === "item" ? null : viewOf(query, term.modality) };
-}
+// What is explained; null where nothing is sought.
+const explained = () => (asks(query) ? askedFor(query) : null);
 
 // ---- files and sounds that are brought along
 
@@ -258,7 +253,7 @@ async function toggleMap() {
     open: async (id) => {
       const item = await api.item(id);
       const hit = grid.hits.find((each) => each.id === id) ?? item;
-      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, term: explained() });
+      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained() });
     },
     list: (ids) => showListed(ids),
   });

@@ -17,11 +17,11 @@ dialog.addEventListener("close", () => {
 });
 
 // `around` says what stands before and after, `steer` takes "more" and "not",
-// `term` is what the query sends to be explained, or null where there is none.
-export function open(hit, { around, steer, term }) {
+// `asked` is the prompt that is sent to be explained, or null where there is none.
+export function open(hit, { around, steer, asked }) {
   running?.abort();
   stop();
-  shown = { hit, around, steer, term };
+  shown = { hit, around, steer, asked };
   const canvas = h("div", { class: `thing ${hit.modality}` }, thing(hit));
   const why = h("div", { class: "why", "aria-live": "polite" });
   const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
@@ -43,7 +43,8 @@ export function open(hit, { around, steer, term }) {
         h("div", { class: "actions" },
           h("button", { type: "button", onclick: act("more") }, t("more")),
           h("button", { type: "button", onclick: act("not") }, t("not")),
-          term && explainButton),
+          asked && explainButton),
+        shares(hit),
         why,
         facts(hit),
         h("div", { class: "actions quiet" },
@@ -102,12 +103,12 @@ async function explain(canvas, why, button) {
     button.textContent = t("explain");
     return;
   }
-  const { hit, term } = shown;
+  const { hit, asked } = shown;
   running = new AbortController();
   button.disabled = true;
   why.replaceChildren(h("p", { class: "quiet" }, t("explaining")));
   try {
-    const made = await api.explain(term, hit.id, running.signal);
+    const made = await api.explain(asked, hit.id, running.signal);
     if (shown.hit !== hit) return;
     why.replaceChildren(...[
       h("p", { class: "reason" }, language === "zh" ? t("score_said", signed(made.score), Math.floor(100 * (made.above ?? 0))) : made.said[0]),
@@ -119,6 +120,18 @@ async function explain(canvas, why, button) {
   } finally {
     button.disabled = false;
   }
+}
+
+// What each part of a prompt of several adds to the score by which results are ranked.
+function shares(hit) {
+  if (!(hit.shares?.length > 1)) return null;
+  const largest = Math.max(1e-9, ...hit.shares.map((share) => Math.abs(share.value)));
+  return h("div", { class: "account shares" }, h("h3", {}, t("of_parts")),
+    h("ul", { class: "pairs" }, ...hit.shares.map((share) => h("li", {},
+      h("span", { class: "pair-name", dir: "auto" }, share.part === "avoid" ? `${t("avoid")} ${share.prompt}` : share.prompt),
+      h("span", { class: `bar ${share.value < 0 ? "against" : "for"}`, vars: { "--p": Math.abs(share.value) / largest }, "aria-hidden": "true" }),
+      h("b", {}, signed(share.value))))),
+    h("p", { class: "quiet" }, t("ranked_by", signed(hit.score))));
 }
 
 const signs = () => h("p", { class: "quiet key" }, h("span", { class: "swatch for" }), t("speaks_for"), h("span", { class: "swatch against" }), t("speaks_against"));

@@ -25,12 +25,18 @@ export const viewOf = (query, modality) =>
   (shared[modality] ? query.asked[modality] ?? shared[modality][0] : null);
 
 // A term: {key: "item" | "upload", id, name, modality, weight}
-export function request(query, k) {
+export function askedFor(query) {
   return {
     query: query.text,
     terms: query.terms.map((term) => ({ [term.key]: term.id, weight: term.weight })),
-    views: query.views,
     asked_as: Object.keys(shared).map((modality) => viewOf(query, modality)),
+  };
+}
+
+export function request(query, k) {
+  return {
+    ...askedFor(query),
+    views: query.views,
     where: query.where,
     min_probability: query.least === "" ? null : Number(query.least),
     readout: query.readout,

@@ -1,4 +1,4 @@
-"""The form in which queries are typed: read by a scanner whose time is linear in the text."""
+"""The form in which prompts are typed: read by a scanner whose time is linear in the text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from isthmus.core.errors import InputError
 from isthmus.core.paths import why_missing
@@ -18,7 +18,18 @@ STORED = "id:"
 """What the id of an item of the store is written behind."""
 FILE = "file:"
 """What a path may be written behind."""
-Kind = Literal["words", "file", "stored"]
+SAVED = "@"
+"""What the name of a saved prompt is written behind."""
+PartName = Literal["content", "style", "context", "ignore", "only"]
+"""What a part says: what is looked for; how it looks; where or when it is; which differences do
+not count; which alone do."""
+PARTS: tuple[PartName, ...] = get_args(PartName)
+GUIDES: tuple[PartName, ...] = ("ignore", "only")
+"""Parts that say how to compare, and not what to look for."""
+Kind = Literal["words", "file", "stored", "saved"]
+_SAID = PARTS[1:]
+_RESERVED = {STORED, FILE, *(f"{name}:" for name in _SAID)}
+_NAME = re.compile(r"[\w.-]{1,80}")
 _OPERATOR = re.compile(r"(?<=\s)[+-](?=\s)")
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*\*\s*")
 _BLANKS = re.compile(r"\s*")
@@ -27,11 +38,11 @@ _STRING = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a query, as it was typed.
+    """One part of a prompt, as it was typed.
 
     Attributes:
         kind: What it is.
-        content: Words, one for each wording; or a path; or an id.
+        content: Words, one for each wording; or a path; or an id; or the name of a saved prompt.
         avoided: Whether it stands behind a minus.
         weight: Before it; None where there is none.
         view: Named before it; None where there is none.
@@ -42,6 +53,17 @@ class Part:
     avoided: bool = False
     weight: float | None = None
     view: str | None = None
+    part: PartName = "content"
+
+
+def is_name(text: str) -> bool:
+    """Whether a prompt can be saved under a name: letters, digits, ``_``, ``.`` and ``-``.
+
+    Example:
+        >>> is_name("ink-2"), is_name("水彩"), is_name("two words")
+        (True, True, False)
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 def quote(text: str) -> str:
@@ -71,11 +93,11 @@ def quote_view(name: str) -> str:
         >>> print(quote_view("photo_a"), quote_view("a→b"))
         photo_a "a→b"
     """
-    return name if re.fullmatch(r"\w+", name) and f"{name}:" not in (STORED, FILE) else quote(name)
+    return name if re.fullmatch(r"\w+", name) and f"{name}:" not in _RESERVED else quote(name)
 
 
 def parts(text: str, *, files: bool, views: Collection[str]) -> Iterator[Part]:
-    """The parts of a query; see :meth:`isthmus.tasks.Query.parse`.
+    """The parts of a prompt; see :meth:`isthmus.Prompt.parse`.
 
     Args:
         text: Not blank.
@@ -117,6 +139,7 @@ class _Scanner:
         found = _WEIGHT.match(self._text, start, stop)
         if found is not None and found.end() < stop:
             weight, body = float(found[1]), found.end()
+        part, body = self._named(body, stop)
         view, inner = self._view(body)
         kind, content, end = self._quoted(inner)
         if end is None and view is not None and self._files and self._begins(FILE, inner, stop):
@@ -124,13 +147,22 @@ class _Scanner:
         if end is None or (view is not None and kind == "stored"):
             view, end = None, stop
             kind, content = self._plain(body, stop)
-        return Part(kind, content, avoided, weight, view), end
+        return Part(kind, content, avoided, weight, view, part), end
+
+    def _named(self, start: int, stop: int) -> tuple[PartName, int]:
+        """What is said before a part of what it says, and where the part goes on."""
+        for name in _SAID:
+            if self._begins(f"{name}:", start, stop):
+                return name, start + len(name) + 1
+        return "content", start
 
     def _plain(self, start: int, stop: int) -> tuple[Kind, tuple[str, ...]]:
         """A part without quotes."""
         bare = self._bare(start, stop)
         if self._begins(STORED, start, stop):
             return "stored", (bare.removeprefix(STORED),)
+        if bare.startswith(SAVED) and is_name(bare.removeprefix(SAVED)):
+            return "saved", (bare.removeprefix(SAVED),)
         if self._files and self._begins(FILE, start, stop):
             return "file", (bare.removeprefix(FILE),)
         if self._files and is_file(bare):
@@ -146,7 +178,7 @@ class _Scanner:
             name = self._content(start, found)
             return (name, found + 1) if name in self._views else (None, start)
         for view in self._views:
-            if self._text.startswith(f"{view}:", start) and f"{view}:" not in (STORED, FILE):
+            if self._text.startswith(f"{view}:", start) and f"{view}:" not in _RESERVED:
                 return view, start + len(view) + 1
         return None, start
 

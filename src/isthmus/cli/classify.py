@@ -1,0 +1,289 @@
+"""``isthmus classify`` and ``isthmus annotate``: what files are."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from isthmus import space as spaces
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    EXIT_PARTLY,
+    JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    TRUST_OPTION,
+    allow_megapixels,
+    check_output,
+    err,
+    list_left_out,
+    out,
+    print_json,
+    progress_bar,
+    rows_of,
+    shown,
+)
+from isthmus.cli.opening import open_store
+from isthmus.core.errors import InputError
+from isthmus.core.record import Failure
+from isthmus.media.source import walk
+
+if TYPE_CHECKING:
+    from isthmus.tasks.zeroshot.annotate import Annotation
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.results import Classification
+
+ITEMS = typer.Argument(help="Files and folders.")
+SPACE = typer.Option("starter", "--space", metavar="DIR", help="Folder of a space.")
+CLASSES = typer.Option(
+    None, "--classes", metavar="A,B,C", help="Names of classes, in any language."
+)
+CLASSES_FILE = typer.Option(None, "--classes-file", metavar="FILE", help="Names, one a line.")
+LABELS = typer.Option(None, "--labels", metavar="A,B,C", help="Labels, in any language.")
+LABELS_FILE = typer.Option(None, "--labels-file", metavar="FILE", help="Labels, one a line.")
+SHOTS = typer.Option(
+    None, "--shots", metavar="DIR", help="Folder with examples: a folder in it for each class."
+)
+LANGUAGE = typer.Option(
+    "", "--language", metavar="TAG", help="Language of the names. Default: told by their script."
+)
+TEMPLATES = typer.Option(
+    None, "--templates", metavar="FILE", help="TOML file with sentences of your own for the names."
+)
+VIEW = typer.Option(
+    "", "--view", help="View that the items belong to, where several views read one modality."
+)
+ASKED_AS = typer.Option(
+    "", "--as", help="View that reads the names, where several views read text."
+)
+OUT = typer.Option(
+    None, "--out", "-o", metavar="FILE", help="Write a row for each item to this .csv or .jsonl."
+)
+_SHOWN = 3
+_ROWS = 50
+
+
+def classify(
+    items: list[str] = ITEMS,
+    classes: str = CLASSES,
+    classes_file: Path | None = CLASSES_FILE,
+    shots: Path | None = SHOTS,
+    space: str = SPACE,
+    *,
+    output: Path | None = OUT,
+    method: str = typer.Option("auto", "--method", help="Few-shot method, or auto."),
+    coverage: float = typer.Option(
+        0.9, "--coverage", help="Share of items whose likely labels hold the true one."
+    ),
+    least: float = typer.Option(
+        0.0, "--least", help="Items whose best probability is lower are none of these."
+    ),
+    language: str = LANGUAGE,
+    templates: Path | None = TEMPLATES,
+    view: str = VIEW,
+    asked_as: str = ASKED_AS,
+    cache: bool = CACHE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Say which of some classes each of ITEMS is.
+
+    A class is its name, or a folder of examples, or both. Probabilities are calibrated on examples
+    that are left out in turn. If some items cannot be used, the command classifies the others and
+    ends with exit code 4.
+    """
+    from isthmus.tasks.zeroshot.classify import classify as run
+
+    options = _options(
+        method=method, coverage=coverage, least=least, language=language,
+        templates=templates or "", view=view, asked_as=asked_as,
+    )  # fmt: skip
+    names = _names(classes, classes_file, "--classes", shots is None)
+    _check_out(output)
+    with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
+        done = run(known, files, names, shots=shots, options=options, **more)
+    left_out = rows_of([*rest, *done.failures])
+    if output is not None:
+        _write(output, [done.row(item, _SHOWN) for item in done.items])
+    if as_json:
+        print_json({**done.to_json(), "left_out": left_out})
+    else:
+        _say(done, output)
+        list_left_out(left_out)
+    if left_out:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def annotate(
+    items: list[str] = typer.Argument(None, help="Files and folders; none with --store."),
+    labels: str = LABELS,
+    labels_file: Path | None = LABELS_FILE,
+    space: str = SPACE,
+    store: Path | None = typer.Option(
+        None,
+        "--store",
+        "-s",
+        metavar="DIR",
+        help="Annotate what this store holds, and keep the labels there for search --where.",
+    ),
+    *,
+    where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
+    output: Path | None = OUT,
+    least: float = typer.Option(0.5, "--least", help="Give labels at least this probable."),
+    most: int | None = typer.Option(None, "--most", min=1, help="At most so many labels an item."),
+    language: str = LANGUAGE,
+    templates: Path | None = TEMPLATES,
+    view: str = VIEW,
+    asked_as: str = ASKED_AS,
+    cache: bool = CACHE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Give each of ITEMS every label that fits it, with its probability.
+
+    Several labels may fit an item, or none. With --store, the items of a store get labels in place
+    of those that they had, and isthmus search --where label:cat finds them. If some items cannot be
+    used, the command annotates the others and ends with exit code 4.
+    """
+    from isthmus.tasks.zeroshot.annotate import annotate as run
+    from isthmus.tasks.zeroshot.stored import annotate_store
+
+    if bool(items) == (store is not None):
+        raise InputError("name files and folders, or a store with --store, and not both")
+    options = _options(language=language, templates=templates or "", view=view, asked_as=asked_as)
+    names = _names(labels, labels_file, "--labels", needed=True)
+    assert names is not None
+    _check_out(output)
+    given: dict[str, Any] = {"least": least, "most": most, "options": options}
+    rest: list[Failure] = []
+    if store is not None:
+        with open_store(store, trust=trust) as opened:
+            done = annotate_store(opened, names, where=where, **given)
+    else:
+        with _opened(space, items, trust, max_megapixels, cache, as_json) as ready:
+            known, files, more, rest = ready
+            done = run(known, files, names, **given, **more)
+    left_out = rows_of([*rest, *done.failures])
+    if output is not None:
+        _write(output, [item.to_json() for item in done.items])
+    if as_json:
+        print_json({**done.to_json(), "left_out": left_out})
+    else:
+        _say_labels(done, output)
+        list_left_out(left_out)
+    if left_out:
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def _options(**given: Any) -> ClassifyOptions:
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+
+    return ClassifyOptions(**given)
+
+
+def _names(typed: str | None, file: Path | None, flag: str, needed: bool) -> list[str] | None:
+    """Names as typed and from a file; None where neither was given and none is needed."""
+    from isthmus.tasks.zeroshot.annotate import read_labels
+
+    names = [name.strip() for name in (typed or "").split(",") if name.strip()]
+    if file is not None:
+        names += read_labels(file)
+    if names or not (needed or typed is not None or file is not None):
+        return names or None
+    raise InputError(f"no names were given; write, for example: {flag} cat,dog")
+
+
+@contextmanager
+def _opened(
+    space: str,
+    items: Sequence[str],
+    trust: Sequence[str] | None,
+    max_megapixels: float | None,
+    cache: bool,
+    quiet: bool,
+) -> Iterator[tuple[spaces.Space, list[Path], dict[str, Any], list[Failure]]]:
+    """The space, the files, what else the tasks take, and what was passed over."""
+    from isthmus.pipeline import default_cache
+
+    allow_megapixels(max_megapixels)
+    known = spaces.Space.load(space, trust=trust or ())
+    passed_over: list[Failure] = []
+    files = [path for root in items for path in walk(Path(root).expanduser(), skipped=passed_over)]
+    if not files:
+        why = f"; {passed_over[0].source}: {passed_over[0].reason}" if passed_over else ""
+        raise InputError(f"there are no files in {', '.join(items)}{why}")
+    with progress_bar(quiet=quiet) as progress:
+        more = {"cache": default_cache() if cache else None, "progress": progress}
+        yield known, files, more, passed_over
+
+
+def _check_out(path: Path | None) -> None:
+    if path is not None and path.suffix.lower() not in (".csv", ".jsonl"):
+        raise InputError(f"{path}: give a name that ends with .csv or .jsonl")
+    check_output(path)
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a row."""
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        if path.suffix.lower() == ".jsonl":
+            _write_lines(handle, rows)
+            return
+        names = list(rows[0]) if rows else ["source"]
+        table = csv.DictWriter(handle, names)
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _cell(row[name]) for name in names})
+
+
+def _write_lines(handle: TextIO, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _say(done: Classification, output: Path | None) -> None:
+    console = out()
+    for item in done.items[:_ROWS]:
+        label = "none of these" if item.label is None else shown(item.label)
+        row = done.row(item, _SHOWN)
+        others = [f"{shown(x['label'])} {x['probability']:.2f}" for x in row["probabilities"]]
+        console.print(f"{shown(item.source)}  [bold]{label}[/]  [dim]{', '.join(others)}[/]")
+    _more(len(done), output)
+    for each in done.learned:
+        best = "" if not each.tried else f", {each.reason}"
+        err().print(
+            f"[dim]{shown(each.view)}: {each.method} from {each.shots} examples{shown(best)}. "
+            f"Guessing gets {done.chance:.2f}.[/]"
+        )
+    _notes(done.notes)
+
+
+def _say_labels(done: Annotation, output: Path | None) -> None:
+    console = out()
+    for item in done.items[:_ROWS]:
+        named = [f"{shown(x.name)} {x.probability:.2f}" for x in item.labels]
+        console.print(f"{shown(item.source)}  {', '.join(named) or '[dim]no label fits[/]'}")
+    _more(len(done.items), output)
+    _notes(done.notes)
+
+
+def _more(count: int, output: Path | None) -> None:
+    if count > _ROWS:
+        rest = f"all are in {output}" if output else "write all with --out FILE.csv"
+        out().print(f"… and {count - _ROWS} more; {shown(rest)}")
+
+
+def _notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")

@@ -1,0 +1,236 @@
+"""``isthmus prompt``: learn prompts from examples, and save, list, show and forget them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus import space as spaces
+from isthmus import tasks
+from isthmus.cli.console import (
+    JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    SPACE_OPTION,
+    STORE_OPTION,
+    TRUST_OPTION,
+    allow_megapixels,
+    out,
+    print_json,
+    shown,
+)
+from isthmus.cli.opening import open_store
+from isthmus.cli.usage import example
+from isthmus.core.errors import InputError
+from isthmus.core.wording import count
+from isthmus.prompts import Prompt, Term
+from isthmus.prompts.prompt import typed_terms
+from isthmus.prompts.typed import SAVED, PartName
+from isthmus.space.prompts import changed
+from isthmus.space.starter import NAME as STARTER
+
+if TYPE_CHECKING:
+    from isthmus.prompts import LearnedPrompt
+    from isthmus.store import Reader
+
+app = typer.Typer(
+    no_args_is_help=True, help="Learn prompts from examples, and use them again as @NAME."
+)
+NAME = typer.Argument(help="Of the prompt: letters, digits, _ . and -, without @.")
+_NEAREST = 3
+
+
+@app.command(epilog=example("prompt save"))
+def save(
+    name: str = NAME,
+    more: list[Path] = typer.Argument(None, metavar="FILES", help="More files for --like."),
+    *,
+    like: list[str] = typer.Option(
+        ..., "--like", help="An example: a file, a folder of files, or words. Repeatable."
+    ),
+    unlike: list[str] = typer.Option(
+        None, help="Something that is not meant, as in --like. Repeatable."
+    ),
+    part: PartName = typer.Option(
+        "style",
+        help="What the prompt says. style, context and content are looked for; ignore and only say "
+        "which differences count.",
+    ),
+    view: str | None = typer.Option(
+        None, "--as", help="View of the examples, if several views have the same modality."
+    ),
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Learn a prompt from examples, and save it in the space of a store.
+
+    It is the mean of the examples, less the mean of what --unlike names. Use it in a search as
+    @NAME or with an option such as --style @NAME.
+    """
+    allow_megapixels(max_megapixels)
+    with _opened(store, space, trust or ()) as place:
+        views = place.space.views
+        learned = tasks.learn_prompt(
+            place.space,
+            _things([*like, *map(str, more or ())], views),
+            part=part,
+            unlike=_things(unlike, views) if unlike else None,
+            view=view,
+            rows=place.rows,
+        )
+        place.save({name: learned})
+    if as_json:
+        print_json(_row(name, learned))
+        return
+    use = f"{SAVED}{name}" if part == "content" else f"QUERY --{part} {SAVED}{name}"
+    made = count(learned.examples, "example")
+    out().print(f"Saved {SAVED}{name} from {made}. Use it: isthmus search {use}", markup=False)
+
+
+@app.command("list")
+def list_(
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """List the saved prompts."""
+    with _opened(store, space, trust or ()) as place:
+        known = dict(place.space.prompts)
+    if as_json:
+        print_json({"prompts": [_row(name, each) for name, each in known.items()]})
+        return
+    for name, each in known.items():
+        out().print(f"{SAVED}{name}  {_said(each)}", markup=False)
+    if not known:
+        out().print("No prompt is saved. Save one with: isthmus prompt save NAME --like FILES")
+
+
+@app.command(epilog=example("prompt show"))
+def show(
+    name: str = NAME,
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show a saved prompt: from what it was learned, and which training records are most like it.
+
+    For a prompt that guides, these are the records that differ most in what it speaks of.
+    """
+    from isthmus.tasks.prompting import nearest_records, saved_prompt
+
+    with _opened(store, space, trust or ()) as place:
+        learned = saved_prompt(place.space, name.removeprefix(SAVED))
+        near = nearest_records(place.space, learned, _NEAREST)
+    if as_json:
+        print_json({**_row(name.removeprefix(SAVED), learned), "nearest": near})
+        return
+    out().print(f"{SAVED}{name.removeprefix(SAVED)}  {_said(learned)}", markup=False)
+    for view, names in near.items():
+        out().print(f"  {shown(view)}: {shown('; '.join(names))}")
+
+
+@app.command(epilog=example("prompt forget"))
+def forget(
+    name: str = NAME,
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Remove a saved prompt."""
+    plain = name.removeprefix(SAVED)
+    with _opened(store, space, trust or ()) as place:
+        place.save({plain: None})
+    if as_json:
+        print_json({"forgotten": plain})
+        return
+    out().print(f"Removed {SAVED}{plain}.", markup=False)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where prompts are: a store's space, or a space on its own.
+
+    Attributes:
+        space: The space.
+        store: The store; None for a space on its own.
+        folder: Of a space on its own.
+    """
+
+    space: spaces.Space
+    store: tasks.Store | None
+    folder: Path | None = None
+
+    @property
+    def rows(self) -> Reader | None:
+        """The store's items."""
+        return None if self.store is None else self.store.backend.snapshot()
+
+    def save(self, changes: Mapping[str, LearnedPrompt | None]) -> None:
+        """Put prompts in, or take them out."""
+        if self.store is not None:
+            self.store.save_prompts(changes)
+            return
+        assert self.folder is not None
+        self.space.prompts = changed(self.space.prompts, changes)
+        self.space.save(self.folder)
+
+
+@contextmanager
+def _opened(store: Path | None, space: str | None, trust: Sequence[str]) -> Iterator[_Place]:
+    if space is None:
+        with open_store(store, trust=trust) as opened:
+            yield _Place(opened.space, opened)
+        return
+    if store is not None:
+        raise InputError("a store has its own space; give --store or --space, not both")
+    if space == STARTER and not Path(space).is_dir():
+        raise InputError(
+            "the starter space comes with the package and is not changed; save the prompt in a "
+            "store: leave out --space"
+        )
+    yield _Place(spaces.Space.load(space, trust=trust), None, Path(space).expanduser())
+
+
+def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:
+    """Examples as they are typed: words, files, items of the store, or all files of a folder."""
+    from isthmus.media.source import walk
+
+    found: list[Term] = []
+    for text in given:
+        folder = Path(text).expanduser()
+        if folder.is_dir():
+            files = list(walk(folder))
+            if not files:
+                raise InputError(f"the folder {text!r} holds no files")
+            found += [term for path in files for term in Prompt.file(path).terms]
+        else:
+            found += typed_terms(text, views=views)
+    return found
+
+
+def _row(name: str, learned: LearnedPrompt) -> dict[str, object]:
+    return {
+        "name": name,
+        "part": learned.part,
+        "view": learned.view,
+        "examples": learned.examples,
+        "background": learned.background,
+        "directions": len(learned.rows),
+    }
+
+
+def _said(learned: LearnedPrompt) -> str:
+    apart = f", set apart from {learned.background:,}" if learned.background else ""
+    size = f", {count(len(learned.rows), 'direction')}" if learned.guides else ""
+    made = count(learned.examples, "example")
+    return f"{learned.part}{size}, from {made} of {learned.view}{apart}"

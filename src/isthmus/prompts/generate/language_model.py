@@ -1,0 +1,204 @@
+"""Descriptions of classes by a language model behind an OpenAI-compatible address."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from isthmus.core.errors import InputError
+from isthmus.core.record import Failure
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+
+QUESTIONS = {
+    IMAGE: ("Describe what {} looks like.", "How can you identify {} in a picture?"),
+    AUDIO: ("Describe what {} sounds like.", "How can you identify {} in a recording?"),
+    VIDEO: ("Describe what {} looks like in a video.", "How can you identify {} in a video?"),
+    TEXT: ("Describe what a text about {} says.", "What does {} mean?"),
+}
+"""Pratt et al., "What does a platypus look like? (CuPL)", ICCV 2023."""
+_ASKED = "Answer in {n} short sentences, one a line, each of them about {name}. No other text."
+MOST = 5
+"""Sentences of each answer that are kept."""
+_LARGEST = 1_000_000
+"""Bytes of an answer that are read."""
+_SHORTEST, _LONGEST = 8, 300
+"""Characters of a sentence that is kept."""
+_BULLET = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.)])\s*")
+_REFUSAL = re.compile(
+    r"\b(?:i['\u2019]m sorry|i (?:cannot|can['\u2019]t|am unable)|as an ai|language model)\b",
+    re.IGNORECASE,
+)
+_LETTERS = 0.6
+"""Share of letters and spaces from which a line reads as a sentence."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A key is for the address that the user named, and for no other."""
+
+    def redirect_request(self, *_args: Any, **_named: Any) -> None:
+        """Refuse."""
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A language model behind an address that speaks ``/v1/chat/completions``.
+
+    Attributes:
+        address: Such as ``http://localhost:11434/v1``.
+        model: Its name there.
+        key: Sent as a bearer token if there is one.
+        timeout: Seconds that an answer may take.
+
+    Raises:
+        InputError: If the address is no http address, or the time is none.
+    """
+
+    address: str
+    model: str
+    key: str = ""
+    timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.address)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise InputError(
+                f"{self.address!r:.120} is no address of a language model; write "
+                "http://localhost:11434/v1"
+            )
+        if not 0 < self.timeout < float("inf"):
+            raise InputError(f"timeout must be a number of seconds, got {self.timeout}")
+        if not self.model.strip() or "\n" in self.key or "\r" in self.key:
+            raise InputError("a language model needs a name, and a key of one line")
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"LanguageModel({self.address!r}, {self.model!r})"
+
+    def ask(self, question: str) -> str:
+        """One answer.
+
+        Raises:
+            InputError: If there is none, or it is not of the protocol.
+        """
+        body = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": question}],
+            "temperature": 0,
+        }
+        headers = {"Content-Type": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(
+            f"{self.address.rstrip('/')}/chat/completions",
+            json.dumps(body).encode(),
+            headers,
+            method="POST",
+        )
+        return self._content(self._sent(request))
+
+    def _sent(self, request: urllib.request.Request) -> bytes:
+        where = f"the language model at {self.address}"
+        try:
+            with urllib.request.build_opener(_NoRedirects).open(
+                request, timeout=self.timeout
+            ) as answer:
+                data: bytes = answer.read(_LARGEST + 1)
+        except urllib.error.HTTPError as error:
+            told = error.read(200).decode("utf-8", "replace").strip()
+            raise InputError(
+                f"{where} answers {error.code} {error.reason}: {told or 'nothing'}; check the "
+                "address, the model and the key"
+            ) from error
+        except TimeoutError as error:
+            raise self._late(where) from error
+        except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, TimeoutError):
+                raise self._late(where) from error
+            raise InputError(f"{where} cannot be reached ({reason}); check the address") from error
+        if len(data) > _LARGEST:
+            raise InputError(f"{where} answers more than {_LARGEST:,} bytes; ask another one")
+        return data
+
+    def _late(self, where: str) -> InputError:
+        return InputError(f"{where} gave no answer in {self.timeout:g} s; allow more with timeout")
+
+    def _content(self, data: bytes) -> str:
+        try:
+            content = json.loads(data)["choices"][0]["message"]["content"]
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+            said = data[:80].decode("utf-8", "replace")
+            raise InputError(
+                f"the language model at {self.address} does not speak /chat/completions: it "
+                f"answers {said!r}"
+            ) from error
+        return content if isinstance(content, str) else ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a language model said of classes.
+
+    Attributes:
+        prompts: Sentences by class name; none for a class that it said nothing useful of.
+        dropped: What was not kept of its answers, and why.
+    """
+
+    prompts: dict[str, tuple[str, ...]]
+    dropped: tuple[Failure, ...]
+
+
+def ask_about(names: Sequence[str], model: LanguageModel, modality: str) -> Asked:
+    """Have a language model describe classes.
+
+    Args:
+        names: Of the classes.
+        model: Which.
+        modality: Of the items that are classified.
+
+    Returns:
+        Sentences; refusals, empty answers and what does not read as a sentence are dropped.
+
+    Raises:
+        InputError: If the model cannot be reached or does not speak the protocol.
+    """
+    prompts: dict[str, tuple[str, ...]] = {}
+    dropped: list[Failure] = []
+    for name in names:
+        kept: dict[str, None] = {}
+        for question in QUESTIONS.get(modality, QUESTIONS[TEXT]):
+            asked = f"{question.format(name)} {_ASKED.format(n=MOST, name=name)}"
+            lines = model.ask(asked).splitlines()
+            told = [_BULLET.sub("", line).strip() for line in lines if line.strip()]
+            dropped += [
+                Failure(name, f"{why}: {line[:80]!r}") for line in told if (why := _nonsense(line))
+            ]
+            if not told:
+                dropped.append(Failure(name, "the language model answered nothing"))
+            good = [_about(name, line) for line in told if not _nonsense(line)]
+            kept.update(dict.fromkeys(good[:MOST]))
+        prompts[name] = tuple(kept)
+    return Asked(prompts, tuple(dropped))
+
+
+def _nonsense(line: str) -> str:
+    """Why a line is no description; empty if it may be one."""
+    if _REFUSAL.search(line):
+        return "a refusal"
+    if not _SHORTEST <= len(line) <= _LONGEST:
+        return f"{len(line)} characters"
+    if sum(c.isalpha() or c.isspace() for c in line) < _LETTERS * len(line):
+        return "no sentence"
+    return ""
+
+
+def _about(name: str, line: str) -> str:
+    """A sentence that names its class."""
+    return line if name.casefold() in line.casefold() else f"{name}: {line}"

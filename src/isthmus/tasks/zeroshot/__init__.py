@@ -1,0 +1,1 @@
+"""Classes and labels from words, from a few examples, or from both."""

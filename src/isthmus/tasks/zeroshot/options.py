@@ -1,0 +1,75 @@
+"""How to classify: every option once, for Python and the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from isthmus.core.errors import InputError
+from isthmus.core.wording import did_you_mean
+from isthmus.prompts.methods import METHODS
+
+AUTO = "auto"
+Prompts = Literal["templates", "name", "random"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyOptions:
+    """How to classify.
+
+    Attributes:
+        prompts: What class words are put into: the sentences of the language; nothing; or random
+            words and characters, which are the null of the sentences.
+        language: Of class words, as a BCP 47 tag; empty to tell it from their script.
+        templates: A TOML file with sentences of your own; empty for none.
+        method: Id of a few-shot method, or ``"auto"``.
+        view: That the items belong to; needed where several views read their modality.
+        asked_as: View that reads the words; needed where several views read text.
+        coverage: Share of items whose set of labels shall hold the true one.
+        none: Share of items of the classes that may be told to be none of these.
+        least: An item whose best probability is below it is none of these.
+
+    Raises:
+        InputError: If one of them cannot be used.
+    """
+
+    prompts: Prompts = "templates"
+    language: str = ""
+    templates: str | Path = ""
+    method: str = AUTO
+    view: str = ""
+    asked_as: str = ""
+    coverage: float = 0.9
+    none: float = 0.05
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        names = [AUTO, *(each.name for each in METHODS)]
+        for name, given, known in (
+            ("prompts", self.prompts, list(get_args(Prompts))),
+            ("method", self.method, names),
+        ):
+            if given not in known:
+                hint = did_you_mean(given, known)
+                raise InputError(f"{name} must be one of {', '.join(known)}, got {given!r}.{hint}")
+        for name, share in (("coverage", self.coverage), ("none", self.none)):
+            if not 0 < share < 1:
+                raise InputError(f"{name} must lie between 0 and 1, got {share}")
+        if not 0 <= self.least <= 1:
+            raise InputError(f"least must lie in 0 … 1, got {self.least}")
+
+    @classmethod
+    def of(cls, options: Self | None = None, /, **changes: Any) -> Self:
+        """Options, some of them changed by name.
+
+        Raises:
+            InputError: If there is no option of a name.
+        """
+        known = list(cls.__dataclass_fields__)
+        if unknown := [name for name in changes if name not in known]:
+            hint = did_you_mean(unknown[0], known)
+            raise InputError(
+                f"classify has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
+            )
+        return cls(**changes) if options is None else replace(options, **changes)

@@ -1,0 +1,95 @@
+"""classify and annotate, as typed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli import running
+
+from isthmus.core.record import Dataset
+from isthmus.media import decode
+from isthmus.space import Space
+
+
+@pytest.fixture(scope="module")
+def home(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space, pictures, and examples in folders."""
+    root = tmp_path_factory.mktemp("classify")
+    space.save(root / "space")
+    (root / "pictures").mkdir()
+    for number, record in enumerate(scenes.records[100:108]):
+        decode(record.items["image"]).save(root / "pictures" / f"{number}.png")
+    for number, record in enumerate(scenes.records[80:100]):
+        place = root / "shots" / str(record.group).split()[0]
+        place.mkdir(parents=True, exist_ok=True)
+        decode(record.items["image"]).save(place / f"{number}.png")
+    (root / "names.txt").write_text("# colours\nred\n\n黄色\n", encoding="utf-8")
+    return root
+
+
+def run(home: Path, *arguments: str, code: int = 0) -> running.Done:
+    done = running.run(*arguments, cwd=home, COLUMNS="200", ISTHMUS_CACHE=str(home / "cache"))
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+def test_classes_as_typed_from_a_file_and_from_examples(home: Path) -> None:
+    typed = ("classify", "pictures", "--space", "space", "--json")
+    said = json.loads(run(home, *typed, "--classes", "red,blue").stdout)
+    assert said["classes"] == ["red", "blue"] and said["chance"] == 0.5
+    assert len(said["items"]) == 8 and said["items"][0]["label"] in ("red", "blue")
+    listed = json.loads(run(home, *typed, "--classes-file", "names.txt").stdout)
+    assert listed["classes"] == ["red", "黄色"]
+    taught = json.loads(run(home, *typed, "--shots", "shots").stdout)
+    assert taught["learned"][0]["shots"] == 20 and taught["learned"][0]["tried"]
+    assert all(item["likely"] for item in taught["items"])
+
+
+def test_rows_are_written_and_what_was_left_out_is_told(home: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes((home / "pictures/0.png").read_bytes()[:40])
+    out = tmp_path / "rows.csv"
+    done = run(
+        home, "classify", "pictures", str(broken), "--space", "space", "--classes", "red,blue",
+        "--out", str(out), code=4,
+    )  # fmt: skip
+    assert "broken.png" in done.stderr and "Guessing gets 0.50" in done.stderr
+    rows = list(csv.DictReader(out.open(encoding="utf-8")))
+    assert len(rows) == 8 and rows[0]["label"] in ("red", "blue")
+    lines = tmp_path / "labels.jsonl"
+    run(
+        home, "annotate", "pictures", "--space", "space", "--labels", "red,黄色", "--least", "0",
+        "--out", str(lines),
+    )  # fmt: skip
+    said = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    assert {x["label"] for x in said[0]["labels"]} == {"red", "黄色"}
+
+
+def test_labels_go_into_a_store_and_search_filters_by_them(home: Path) -> None:
+    run(home, "index", "pictures", "--store", "store", "--space", "space")
+    said = run(home, "annotate", "--store", "store", "--labels", "red", "--least", "0", "--json")
+    assert len(json.loads(said.stdout)["items"]) == 8
+    search = ("search", "red", "--store", "store", "--json", "--where")
+    for label, found in (("red", 8), ("blue", 0)):
+        done = running.run(*search, f"label:{label}", cwd=home)  # whether any matches is no matter
+        assert len(json.loads(done.stdout)["hits"]) == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("classify", "pictures"), "no names were given; write, for example: --classes cat,dog"),
+        (("classify", "pictures", "--classes", "red"), "isthmus classify photo.jpg --classes"),
+        (("classify", "none", "--classes", "red,blue"), "none: does not exist"),
+        (("classify", "pictures", "--classes", "red,blue", "--out", "a.txt"), ".csv or .jsonl"),
+        (("classify", "pictures", "--classes-file", "no.txt"), "no.txt cannot be read"),
+        (("annotate", "--labels", "red"), "name files and folders, or a store"),
+        (("annotate", "pictures", "--labels", "red", "--least", "2"), "least must lie in 0 … 1"),
+    ],
+)
+def test_mistakes_get_one_line(home: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run(home, *arguments, "--space", "space", code=1)
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,154 @@
+"""isthmus prompt, and the parts of a prompt as options of search and explain, as typed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli import running
+
+from isthmus.space import Space
+from isthmus.tasks import Store
+
+NOTHING = 5
+"""How a search ends that finds nothing that is likely enough."""
+
+
+@pytest.fixture(scope="module")
+def filled(space: Space, library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a space, media and a store of these."""
+    root = tmp_path_factory.mktemp("prompts")
+    space.save(root / "space")
+    shutil.copytree(library, root / "media")
+    with Store.open(root / "store", root / "space") as store:
+        assert store.add(root / "media").failures == []
+    return root
+
+
+@pytest.fixture
+def home(filled: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return Path(shutil.copytree(filled, tmp_path / "home"))
+
+
+def run(home: Path, *arguments: str) -> str:
+    done = running.run(*arguments, cwd=home, ISTHMUS_STORE=str(home / "store"), COLUMNS="200")
+    assert done.returncode in (0, NOTHING), done.stderr + done.stdout
+    return done.stdout
+
+
+def answer(home: Path, *arguments: str) -> Any:
+    return json.loads(run(home, *arguments, "--json"))
+
+
+def test_the_parts_of_a_prompt_are_options(home: Path) -> None:
+    options = ("--style", "red", "--context", "on the left", "--avoid", "large + 2*blue")
+    found = answer(home, "search", "circle", *options, "--ignore", "green", "--view", "image")
+    typed = '"circle" + style:"red" + context:"on the left" - "large" - 2*"blue" + ignore:"green"'
+    assert found["query"] == typed
+    assert answer(home, "search", typed, "--view", "image")["hits"] == found["hits"]
+    hit = found["hits"][0]
+    assert [share["part"] for share in hit["shares"]] == [
+        *("content", "style", "context"),
+        *("avoid", "avoid"),
+    ]
+    assert sum(s["value"] for s in hit["shares"]) == pytest.approx(hit["score"], abs=1e-5)
+    steered = ("--style", "red", "--avoid", "small", "--nearest")
+    said = run(home, "search", "a large circle", *steered)
+    assert ' avoid "small"' in said and 'style:"red"' in said
+    assert "style" not in run(home, "search", "a large circle", "--nearest")
+
+
+def test_a_prompt_is_saved_used_shown_and_forgotten(home: Path) -> None:
+    pictures = sorted((home / "media").glob("*.png"))
+    like = [str(path) for path in pictures[:3]]
+    said = run(home, "prompt", "save", "ink", "--like", *like, "--unlike", str(pictures[5]))
+    assert said == "Saved @ink from 3 examples. Use it: isthmus search QUERY --style @ink\n"
+    (row,) = answer(home, "prompt", "list")["prompts"]
+    assert row == {
+        **{"name": "ink", "part": "style", "view": "image"},
+        **{"examples": 3, "background": 1, "directions": 1},
+    }
+    for query in (("circle", "--style", "@ink"), ("circle + @ink",)):
+        found = answer(home, "search", *query, "--view", "image", "--no-words")
+        assert [s["prompt"] for s in found["hits"][0]["shares"]] == ['"circle"', "style:@ink"]
+    alone = answer(home, "search", "@ink", "--view", "image", "-k", "3")
+    names = {Path(hit["source"]).name for hit in alone["hits"]}
+    assert len(names & {path.name for path in pictures[:3]}) >= 2
+    with Store.open(home / "store") as store:
+        vectors = [store.space.embed(path, "image").vectors[0] for path in pictures[:3]]
+        less = store.space.embed(pictures[5], "image").vectors[0]
+        row = store.space.prompts["ink"].rows[0]
+    mean = sum(vectors) / 3 - less
+    assert row == pytest.approx(mean / (mean @ mean) ** 0.5, abs=1e-5)
+    shown = answer(home, "prompt", "show", "@ink")
+    assert set(shown["nearest"]) == {"text", "image", "audio"}
+    assert "style, from 3 examples of image, set apart from 1" in run(home, "prompt", "show", "ink")
+    assert run(home, "prompt", "forget", "ink") == "Removed @ink.\n"
+    assert "No prompt is saved" in run(home, "prompt", "list")
+
+
+def test_folders_words_and_items_are_examples_too(home: Path) -> None:
+    (home / "some").mkdir()
+    for path in sorted((home / "media").glob("*.wav"))[:2]:
+        shutil.copy(path, home / "some")
+    sounds = answer(home, "prompt", "save", "two", "--like", "some", "--part", "content")
+    assert (sounds["view"], sounds["examples"], sounds["part"]) == ("audio", 2, "content")
+    colours = ("--like", "red + green", "--like", "blue", "--part", "ignore")
+    guide = answer(home, "prompt", "save", "colours", *colours)
+    assert guide["examples"] == 3 and 1 <= guide["directions"] <= 3
+    found = answer(home, "search", "a red circle + @colours", "--view", "image")
+    plain = answer(home, "search", 'a red circle + ignore:"red" + ignore:"green" + ignore:"blue"',
+                   "--view", "image")  # fmt: skip
+    assert [hit["id"] for hit in found["hits"]] == [hit["id"] for hit in plain["hits"]]
+    name = found["hits"][0]["id"]
+    assert answer(home, "prompt", "save", "one", "--like", f"id:{name}")["view"] == "image"
+
+
+def test_a_prompt_is_saved_in_a_space_of_its_own(home: Path) -> None:
+    run(home, "prompt", "save", "reds", "--like", "red", "--space", "space")
+    assert list(Space.load(home / "space").prompts) == ["reds"]
+    assert "@reds  style, from 1 example of text" in run(home, "prompt", "list", "--space", "space")
+    assert "No prompt is saved" in run(home, "prompt", "list")
+
+
+def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:
+    picture = str(next((home / "media").glob("*.png")))
+    made = answer(home, "explain", "a red circle - blue", picture, "--style", "large")
+    assert [share["part"] for share in made["shares"]] == ["content", "avoid", "style"]
+    assert sum(s["value"] for s in made["shares"]) == pytest.approx(made["ranked_by"], abs=1e-5)
+    assert any("By part" in said for said in made["said"])
+    total = made["query"]["baseline"] + sum(part["value"] for part in made["query"]["parts"])
+    assert total == pytest.approx(made["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (("search", "x", "--style", " "), "style is empty; give words"),
+        (("search", "x", "--avoid", ""), "avoid is empty; give words"),
+        (("search", "x", "--avoid", "a - b"), "what is avoided is given without -"),
+        (("search", "x", "--style", "only:b"), "only: cannot stand in style"),
+        (("search", "x", "--ignore", "2*b"), "ignore takes no weight and no minus"),
+        (("search", "x", "--style", "@in"), "no prompt is saved as @in; there is none."),
+        (("search", "x", "--style", "nowhere.png"), "there is no file 'nowhere.png'"),
+        (("search", "red", "--avoid", "1*red"), "cancel each other"),
+        (("prompt", "save", "a b", "--like", "red"), "has 1 to 80 letters"),
+        (("prompt", "save", "a", "--like", "red - blue"), "examples are things without a minus"),
+        (("prompt", "save", "a", "--like", "red", "--like", "media"), "examples are of one view"),
+        (("prompt", "save", "a", "--like", "red", "--unlike", "red"), "no different from"),
+        (("prompt", "save", "a", "--like", "red", "--space", "starter"), "is not changed"),
+        (("prompt", "save", "a", "--part", "spell", "--like", "x"), "'spell' is not one of"),
+        (("prompt", "save", "a"), "missing option '--like'"),
+        (("prompt", "forget", "ink"), "no prompt is saved as 'ink'."),
+        (("prompt", "show", "ink"), "no prompt is saved as @ink; there is none."),
+        (("explain", "@ink", "red"), "looks for saved prompts only"),
+    ],
+)
+def test_mistakes(filled: Path, typed: tuple[str, ...], says: str) -> None:
+    done = running.run(*typed, cwd=filled, ISTHMUS_STORE=str(filled / "store"))
+    assert done.returncode in (1, 2) and says in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,103 @@
+"""``isthmus transfer``: from folders of examples to a report and a library."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.running import run
+
+from isthmus.core.errors import FingerprintError, InputError
+from isthmus.core.record import Dataset
+from isthmus.media import decode
+from isthmus.prompts.transfer import Library
+from isthmus.space import Space
+from isthmus.tasks.transferring import transfer_to
+
+COLOURS, SHAPES = ("red", "blue", "green", "yellow"), ("circle", "square", "triangle", "star")
+
+
+@pytest.fixture(scope="module")
+def shots(scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Scenes that the space has not seen, by colour and by shape."""
+    root = tmp_path_factory.mktemp("shots")
+    for number, record in enumerate(scenes.records[80:]):
+        words = record.items["text"].captions[0].lower().split()
+        picture = decode(record.items["image"])
+        for task, classes in (("colours", COLOURS), ("shapes", SHAPES)):
+            named = [each for each in classes if each in words]
+            if len(named) == 1:
+                folder = root / task / named[0]
+                folder.mkdir(parents=True, exist_ok=True)
+                picture.save(folder / f"{number}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def saved(space: Space, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The space in a folder."""
+    return space.save(tmp_path_factory.mktemp("space") / "space")
+
+
+def test_a_task_is_transferred_measured_and_kept(shots: Path, saved: Path, tmp_path: Path) -> None:
+    library = tmp_path / "prompts"
+    done = run(
+        "transfer", shots / "shapes", "--from", shots / "colours", "--library", library,
+        "--keep", "shapes", "--test", shots / "shapes", "--space", saved, "--no-cache", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = json.loads(done.stdout)
+    assert said["view"] == "image" and len(said["classes"]) >= 2
+    assert [each["name"] for each in said["sources"]] == ["colours"]
+    starts = {each["start"] for each in said["trials"]}
+    assert starts == {"none", "nearest", "mixture", "rank-one"}
+    assert set(said["tested"]) == {"transfer", "none", "words"}
+    for each in said["tested"].values():
+        assert 0 <= each["macro_f1"] <= 1 and each["chance"] == 1 / len(said["classes"])
+    if said["start"] == "none":
+        assert said["tested"]["transfer"] == said["tested"]["none"]
+    assert said["learned_from"] == 0
+    assert said["library"] == ["colours", "shapes"]
+    assert [each.name for each in Library.load(library).sources] == ["colours", "shapes"]
+    # The task itself is no source of itself, and the library serves without --from.
+    again = run("transfer", shots / "shapes", "--library", library, "--keep", "shapes",
+                "--space", saved, "--no-cache")  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert "Nearest source tasks, by class names: colours" in again.stdout
+    assert "holds 2 tasks" in again.stdout and "chance" not in again.stderr
+
+
+def test_what_is_missing_is_said(shots: Path, saved: Path, tmp_path: Path) -> None:
+    none = run("transfer", shots / "shapes", "--space", saved, "--no-cache")
+    assert none.returncode == 1 and "no source task to transfer from" in none.stderr
+    away = run("transfer", tmp_path / "nothing", "--space", saved)
+    assert away.returncode == 1 and "is no folder" in away.stderr
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("mine")
+    kept = run("transfer", shots / "shapes", "--from", shots / "colours", "--library",
+               tmp_path / "mine", "--space", saved)  # fmt: skip
+    assert kept.returncode == 1 and "is not a saved prompt library" in kept.stderr
+
+
+def test_a_library_of_another_space_is_refused(shots: Path, space: Space) -> None:
+    other = Library("0" * 32, "image", space.dim)
+    with pytest.raises(FingerprintError, match="learn its sources again"):
+        transfer_to(space, shots / "shapes", sources=[shots / "colours"], library=other)
+    with pytest.raises(InputError, match="single path"):
+        transfer_to(space, shots / "shapes", sources=str(shots / "colours"))
+    with pytest.raises(InputError, match="two source folders are called 'colours'"):
+        transfer_to(space, shots / "shapes", sources=[shots / "colours", shots / "colours"])
+
+
+def test_examples_that_the_space_has_learned_from_are_told(
+    scenes: Dataset, space: Space, shots: Path, tmp_path: Path
+) -> None:
+    for record in scenes.records[:40]:
+        words = record.items["text"].captions[0].lower().split()
+        named = [each for each in COLOURS[:2] if each in words]
+        if len(named) == 1:
+            (tmp_path / named[0]).mkdir(exist_ok=True)
+            decode(record.items["image"]).save(tmp_path / named[0] / f"{record.id}.png")
+    done = transfer_to(space, tmp_path, sources=[shots / "shapes"])
+    assert done.seen == sum(1 for _ in tmp_path.glob("*/*.png")) > 3
