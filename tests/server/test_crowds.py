@@ -305,54 +305,47 @@ def test_what_is_larger_than_the_room_is_let_in_alone() -> None:
     room.take("b", Work(1, search=True))
 
 
+class Slow:
+    """An encoder that waits in its first batch until it is released."""
+
+    def __init__(self) -> None:
+        self.begun, self.release = threading.Event(), threading.Event()
+        self.batches: list[list[int]] = []
+
+    def encode(self, batch: list[int]) -> Any:
+        import numpy as np
+
+        self.batches.append(list(batch))
+        if len(self.batches) == 1:
+            self.begun.set()
+            assert self.release.wait(PATIENCE)
+        return np.array([[float(each)] for each in batch], dtype=np.float32)
+
+
 def test_who_was_served_by_another_waits_for_no_further_batch() -> None:
     """The second caller's text is encoded with the third's while the first encodes nothing."""
-    begun, release = threading.Event(), threading.Event()
-    batches: list[int] = []
-
-    class Slow:
-        def encode(self, batch: Any) -> Any:
-            import numpy as np
-
-            batches.append(len(batch))
-            if len(batches) == 1:
-                begun.set()
-                assert release.wait(PATIENCE)
-            return np.array([[float(each)] for each in batch], dtype=np.float32)
-
-    batcher = MicroBatcher(Slow())  # type: ignore[arg-type]
+    slow = Slow()
+    batcher = MicroBatcher(slow)  # type: ignore[arg-type]
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(batcher.encode, [0])
-        assert begun.wait(PATIENCE)
+        assert slow.begun.wait(PATIENCE)
         others = [pool.submit(batcher.encode, [n, n]) for n in range(1, 9)]
         until(lambda: len(batcher._waiting) == 8)
-        release.set()
+        slow.release.set()
         assert [each.result()[0, 0] for each in (first, *others)] == list(range(9))
-    assert batches == [1, 16]
+    assert [len(batch) for batch in slow.batches] == [1, 16]
 
 
 def test_a_question_waits_for_a_piece_of_a_large_batch_and_not_for_all_of_it() -> None:
-    batches: list[list[int]] = []
-    begun, release = threading.Event(), threading.Event()
-
-    class Slow:
-        def encode(self, batch: list[int]) -> Any:
-            import numpy as np
-
-            batches.append(list(batch))
-            if len(batches) == 1:
-                begun.set()
-                assert release.wait(PATIENCE)
-            return np.array([[float(each)] for each in batch], dtype=np.float32)
-
-    batcher = MicroBatcher(Slow())  # type: ignore[arg-type]
+    slow = Slow()
+    batcher = MicroBatcher(slow)  # type: ignore[arg-type]
     with ThreadPoolExecutor(2) as pool:
         large = pool.submit(batcher.encode, list(range(100)))
-        assert begun.wait(PATIENCE)
+        assert slow.begun.wait(PATIENCE)
         question = pool.submit(batcher.encode, [-1])
         until(lambda: len(batcher._waiting) == 1)
-        release.set()
+        slow.release.set()
         assert question.result()[:, 0].tolist() == [-1]
         assert large.result()[:, 0].tolist() == list(range(100))
-    assert -1 in batches[1] and len(batches[1]) <= 17
-    assert sum(map(len, batches)) == 101
+    assert -1 in slow.batches[1] and len(slow.batches[1]) <= 17
+    assert sum(map(len, slow.batches)) == 101

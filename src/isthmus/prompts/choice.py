@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
+from isthmus.prompts.figures import losses_of, mean_and_error
 from isthmus.prompts.methods import METHODS, FewShot, Fold, LeavesOut, Params, method
 from isthmus.prompts.support import Labels, Scorer, Support, log_softmax
 from isthmus.prompts.unseen import offset_for_unseen, with_offset
@@ -204,9 +205,7 @@ class _Point:
     ) -> _Point:
         """Judged at its own best temperature."""
         temperature = fit_temperature(said, labels, seen)
-        sure = log_softmax(said / temperature)
-        share = 1 / np.bincount(labels)[labels]
-        losses = -sure[np.arange(len(labels)), labels] * share / share.mean()
+        losses = losses_of(said, labels, temperature)
         right = float((said.argmax(axis=1) == labels).mean())
         return cls(method, params, said, losses, right, temperature)
 
@@ -226,9 +225,8 @@ def _chosen(points: Sequence[_Point]) -> tuple[_Point, str]:
     for name in FAVOURITES:
         for point in points:
             if point.method.name == name and point.params == point.method.prior:
-                gain = point.losses - best.losses
-                error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
-                if gain.mean() <= SURE * error:
+                gain, error = mean_and_error(point.losses - best.losses)
+                if gain <= SURE * error:
                     return point, "no method was surely better"
                 return best, "surely the lowest loss"
     return best, "lowest loss"

@@ -58,12 +58,20 @@ class Figures:
         )
 
 
-def losses_of(said: F64, labels: Labels) -> F64:
-    """Cross-entropy ``(n,)`` of logits ``(n, K)`` at their best temperature.
+def losses_of(said: F64, labels: Labels, temperature: float | None = None) -> F64:
+    """Cross-entropy ``(n,)`` of logits ``(n, K)`` at a temperature, or else at their best one.
 
     They are so weighted that all classes count the same in their mean.
     """
-    sure = log_softmax(said / fit_temperature(said, labels))
+    if temperature is None:
+        temperature = fit_temperature(said, labels)
+    sure = log_softmax(said / temperature)
     share = 1 / np.bincount(labels)[labels]
     out: F64 = -sure[np.arange(len(labels)), labels] * share / share.mean()
     return out
+
+
+def mean_and_error(gain: F64) -> tuple[float, float]:
+    """The mean of gains ``(n,)`` and its standard error, which is infinite for a single one."""
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+    return float(gain.mean()), float(error)

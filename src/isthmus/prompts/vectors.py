@@ -12,7 +12,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.choice import SURE, folds_of, left_out
-from isthmus.prompts.figures import Figures, losses_of
+from isthmus.prompts.figures import Figures, losses_of, mean_and_error
 from isthmus.prompts.methods import FewShot, Params, method
 from isthmus.prompts.methods.plain import linear
 from isthmus.prompts.support import Labels, Scorer, Support, softmax
@@ -124,10 +124,9 @@ def learn_vectors(support: Support) -> LearnedVectors:
     labels = support.labels[np.concatenate(folds)]
     closed = _best(CLOSED, [CLOSED.prior], support, folds, labels)
     trained = _best(TRAINED, TRAINED.grid, support, folds, labels)
-    gain = closed.losses - trained.losses
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.inf
+    gain, error = mean_and_error(closed.losses - trained.losses)
     shots = f"on {len(labels)} shots that were left out"
-    kept = bool(gain.mean() > SURE * error)
+    kept = gain > SURE * error
     best = trained if kept else closed
     learner = TRAINED if kept else CLOSED
     words = support.zero_shot(support.items[np.concatenate(folds)])

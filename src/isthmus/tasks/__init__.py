@@ -8,10 +8,11 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
+    from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
-    from isthmus.tasks.retrieval.store import Store, default_store
+    from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Annotation, annotate
     from isthmus.tasks.zeroshot.classify import classifier, classify
     from isthmus.tasks.zeroshot.options import ClassifyOptions
@@ -56,7 +57,7 @@ __getattr__ = lazy_names(
         "Share": "isthmus.tasks.retrieval.hits",
         "Store": "isthmus.tasks.retrieval.store",
         "StoreStatus": "isthmus.tasks.retrieval.report",
-        "default_store": "isthmus.tasks.retrieval.store",
+        "default_store": "isthmus.tasks.retrieval.given",
         "learn_prompt": "isthmus.tasks.prompting",
     },
 )

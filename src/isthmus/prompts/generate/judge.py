@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.choice import SURE, folds_of
-from isthmus.prompts.figures import Figures, losses_of
+from isthmus.prompts.figures import Figures, losses_of, mean_and_error
 from isthmus.prompts.support import Labels, Support, prototype
 from isthmus.prompts.templates import random_prompts
 
@@ -90,11 +90,10 @@ def judge(
             rows.append(x @ _words(names, _random(names, made, seed + draw), embed).T)
     own = losses_of(np.vstack(said), labels)
     against = np.mean([losses_of(np.vstack(rows), labels) for rows in nulls], axis=0)
-    gain = against - own
-    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("inf")
+    gain, error = mean_and_error(against - own)
     whole = {name: tuple(texts) for name, texts in generate(support).items()}
     number = sum(map(len, whole.values()))
-    kept = bool(number and gain.mean() > SURE * error)
+    kept = bool(number and gain > SURE * error)
     verb = "surely beat" if kept else "did not surely beat"
     why = f"{number} generated prompts {verb} as many random words on {len(labels)} left-out shots"
     prompts = {name: (name, *(whole.get(name, ()) if kept else ())) for name in names}
@@ -106,7 +105,7 @@ def judge(
         Figures.of(np.vstack(said), labels),
         float(np.mean([_right(np.vstack(rows), labels) for rows in nulls])),
         Figures.of(np.vstack(plain), labels),
-        float(gain.mean()),
+        gain,
         error,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.choice import FAVOURITES, SURE, Choice, choose, folds_of
-from isthmus.prompts.figures import Figures, losses_of
+from isthmus.prompts.figures import Figures, losses_of, mean_and_error
 from isthmus.prompts.methods import METHODS, FewShot, Fold, Params, method
 from isthmus.prompts.support import Support
 from isthmus.prompts.transfer.library import Source
@@ -193,10 +193,8 @@ def _decide(support: Support, sources: Sequence[Source], starts: Sequence[Start]
     trials = [Trial("none", {}, Figures.of(plain, labels), 0.0, 0.0)]
     for start, params in points:
         said = _said(start, params, support, sources, folds)
-        gain = losses - losses_of(said, labels)
-        error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else np.inf
-        figures = Figures.of(said, labels)
-        trials.append(Trial(start.name, params, figures, float(gain.mean()), error))
+        lead = mean_and_error(losses - losses_of(said, labels))
+        trials.append(Trial(start.name, params, Figures.of(said, labels), *lead))
     order = sorted(range(len(trials)), key=lambda place: -trials[place].gain)
     ranked = tuple(trials[place] for place in order)
     shots = f"on {len(labels)} shots that were left out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.paths import why_missing
+from isthmus.core.paths import data_dir, why_missing
 from isthmus.core.validate import check_kind, several
 from isthmus.core.wording import way
 from isthmus.media.source import is_picture
@@ -19,6 +20,12 @@ from isthmus.prompts.typed import looks_like_a_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+
+def default_store() -> Path:
+    """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
+    chosen = os.environ.get("ISTHMUS_STORE")
+    return Path(chosen).expanduser() if chosen else data_dir() / "store"
 
 
 def paths_given(given: str | Path | Iterable[str | Path]) -> list[str | Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,6 @@ from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import FingerprintError
 from isthmus.core.item import MediaItem
-from isthmus.core.paths import data_dir
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
@@ -44,12 +42,6 @@ if TYPE_CHECKING:
 _SPACE = "space"
 NEARLY_ALIKE = 0.995
 """Cosine from which two items are reported as near-duplicates."""
-
-
-def default_store() -> Path:
-    """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
-    chosen = os.environ.get("ISTHMUS_STORE")
-    return Path(chosen).expanduser() if chosen else data_dir() / "store"
 
 
 class Store:

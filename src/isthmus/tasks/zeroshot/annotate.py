@@ -19,7 +19,7 @@ from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec, label_specs
-from isthmus.tasks.zeroshot.learn import WORDS, item_and_view, listed
+from isthmus.tasks.zeroshot.learn import WORDS, item_and_view, listed, none_usable
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 from isthmus.tasks.zeroshot.words import ClassWords, class_words
 
@@ -145,8 +145,7 @@ def annotate(
             item, named = things[at], given_labels(specs, row, least, most)
             out[places[at]] = Annotated(item.source, view, item.id, named)
     if not out:
-        first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
-        raise InputError(f"none of the items can be used; {first}")
+        raise none_usable(failures)
     names = tuple(spec.name for spec in specs)
     return Annotation(names, [out[p] for p in sorted(out)], failures, tuple(dict.fromkeys(notes)))
 

@@ -65,6 +65,7 @@ class Classifier:
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
         self._learned: dict[str, Learned] = {}
+        self._held: dict[str, tuple[F64, float | None]] = {}
         self._words_view = ""
         if any(spec.words for spec in specs):
             self._words_view = view_meant(
@@ -92,8 +93,7 @@ class Classifier:
                 said[places] += self._choice(view).log_probabilities(own_vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
-            first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
-            raise InputError(f"none of the items can be used; {first}")
+            raise none_usable(failures)
         probabilities = np.exp(log_softmax(said[usable]))
         made = [
             self._said(sources[place], row, views[place])
@@ -253,11 +253,10 @@ class Classifier:
         best, options = int(row.argmax()), self.options
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
-            made = self._choices[views[0]]
-            sure = np.exp(made.left_out.max(axis=1)) if len(made.labels) else np.zeros(0)
+            sure, cut = self._left_out(views[0])
             if len(sure) >= needed_for(1 - options.none):
                 unlike = float((1 + (sure <= row[best]).sum()) / (1 + len(sure)))
-            likely = self._likely(made, row)
+            likely = None if cut is None else self._likely(cut, row)
         none = row[best] < options.least or (unlike is not None and unlike < options.none)
         return Classified(
             source,
@@ -270,13 +269,20 @@ class Classifier:
             tuple(views),
         )
 
-    def _likely(self, made: Choice, row: F64) -> tuple[str, ...] | None:
+    def _left_out(self, view: str) -> tuple[F64, float | None]:
+        """The best probability of each left-out shot ``(h,)``, and the cut of conformal sets."""
+        if view not in self._held:
+            made = self._choices[view]
+            held: tuple[F64, float | None] = np.zeros(0), None
+            if len(made.labels):
+                said = np.exp(made.left_out)
+                cut = conformal_cut(said, made.labels, self.options.coverage)
+                held = said.max(axis=1), cut
+            self._held[view] = held
+        return self._held[view]
+
+    def _likely(self, cut: float, row: F64) -> tuple[str, ...]:
         """The conformal set of one item; its best class where that is empty."""
-        if not len(made.labels):
-            return None
-        cut = conformal_cut(np.exp(made.left_out), made.labels, self.options.coverage)
-        if cut is None:
-            return None
         order = np.argsort(-row, kind="stable")
         inside = [k for k in order if row[k] >= cut] or [order[0]]
         return tuple(self.specs[k].name for k in inside)
@@ -289,6 +295,12 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
+
+
+def none_usable(failures: Sequence[Failure]) -> InputError:
+    """What is said where no item is left, with the first reason."""
+    first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
+    return InputError(f"none of the items can be used; {first}")
 
 
 def listed(items: Any) -> list[Any]:
