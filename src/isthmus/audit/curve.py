@@ -144,7 +144,7 @@ def learning_curve(
 def sizes_for(most: int) -> tuple[int, ...]:
     """A geometric grid of training sizes up to ``most``; empty if that is too few.
 
-    Example:
+    Examples:
         >>> sizes_for(540)
         (34, 46, 62, 85, 116, 157, 214, 292, 397, 540)
     """
@@ -276,7 +276,7 @@ def power_law(n: F64, means: F64, exponents: F64) -> tuple[F64, F64, F64]:
     Returns:
         ``a``, ``b`` and ``c``, ``(r,)`` each.
 
-    Example:
+    Examples:
         >>> n = np.array([50.0, 100.0, 200.0, 400.0])
         >>> a, b, c = power_law(n, (0.8 - 2 * n**-0.5)[None], np.array([0.25, 0.5, 1.0]))
         >>> [round(float(v[0]), 6) for v in (a, b, c)]

@@ -161,7 +161,7 @@ def calibrated(distance: F64) -> tuple[float, float]:
         ``exp(median − 3·s)`` of the logarithms, with ``s`` from median and lower quartile,
         and ``exp(median)``; zeros for fewer than 20 items, of which no distribution is known.
 
-    Example:
+    Examples:
         >>> logs = np.linspace(-1, 1, 201)  # quartile half below the median
         >>> low, middle = calibrated(np.exp(logs))
         >>> round(float(np.log(low)), 3), round(middle, 3)

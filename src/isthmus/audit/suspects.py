@@ -165,7 +165,7 @@ def partner_p_values(galleries: Sequence[tuple[NDArray[np.intp], F32]], n: int) 
 def false_discovery_limit(p_values: F64, share: float) -> float:
     """Largest p-value that Benjamini and Hochberg's procedure accepts; −1 if none.
 
-    Example:
+    Examples:
         >>> false_discovery_limit(np.array([0.001, 0.008, 0.2, 0.9]), 0.1)
         0.008
     """

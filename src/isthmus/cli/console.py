@@ -157,7 +157,7 @@ def shown(text: str, *, lines: bool = False) -> str:
         text: Of the user's files, or of a stranger's.
         lines: Whether line breaks stay what they are.
 
-    Example:
+    Examples:
         >>> print(shown("a\x1b[31m[red].png"))
         a\x1b[31m\[red].png
     """

@@ -39,7 +39,7 @@ def to_document(value: object) -> Json:
     Raises:
         ArtifactError: For any other value.
 
-    Example:
+    Examples:
         >>> to_document({Direction("text", "image"): 0.5})
         [{'direction': {'query': 'text', 'gallery': 'image'}, 'value': 0.5}]
     """
@@ -66,7 +66,7 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
         ArtifactError: If a key is unknown, one without a default is missing, or a value is of
             another type.
 
-    Example:
+    Examples:
         >>> from_document(Direction, {"query": "text"}, "a row")
         Traceback (most recent call last):
         isthmus.core.errors.ArtifactError: a row: the key 'gallery' is missing

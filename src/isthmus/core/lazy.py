@@ -20,7 +20,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
     Returns:
         A function that imports a name from its home and keeps it in the package.
 
-    Example:
+    Examples:
         >>> lazy_names(__name__, {"View": "isthmus.core.view"})("View").__name__
         'View'
     """

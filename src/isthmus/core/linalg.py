@@ -31,7 +31,7 @@ def l2_normalize(x: Floats) -> Floats:
     Returns:
         Same shape and dtype.
 
-    Example:
+    Examples:
         >>> l2_normalize(np.array([[3.0, 4.0]]))
         array([[0.6, 0.8]])
     """

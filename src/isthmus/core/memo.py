@@ -11,7 +11,7 @@ T = TypeVar("T")
 class Memo:
     """Keeps what was computed, by a key; it belongs to one object that does not change.
 
-    Example:
+    Examples:
         >>> memo = Memo()
         >>> memo.get("sum", lambda: 1 + 1), memo.get("sum", lambda: 0)
         (2, 2)

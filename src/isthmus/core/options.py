@@ -23,7 +23,7 @@ def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
     Raises:
         InputError: If a text is not of that form.
 
-    Example:
+    Examples:
         >>> parse_options(["n=3", "languages=en,zh", "pair-all=true"], "shapes")
         {'n': 3, 'languages': 'en,zh', 'pair_all': True}
     """
@@ -55,7 +55,7 @@ def parse_named(
     Raises:
         InputError: If a text is not of that form.
 
-    Example:
+    Examples:
         >>> parse_named(["EEG–left=mfcc"], "--encoder", "VIEW=ID")
         [('EEG–left', 'mfcc')]
     """
@@ -79,7 +79,7 @@ def parse_seconds(text: str, what: str) -> float:
     Raises:
         InputError: If it is no positive duration.
 
-    Example:
+    Examples:
         >>> parse_seconds("1.5m", "--budget"), parse_seconds("5 minutes", "--budget")
         (90.0, 300.0)
     """

@@ -28,7 +28,7 @@ class Registry(Generic[T]):
         contract: What a class that is not registered must declare before it may be called: a
             protocol, whose members it needs, or a base class.
 
-    Example:
+    Examples:
         >>> shapes: Registry[type] = Registry("shape")
         >>> shapes.add("list", "builtins:list")
         >>> shapes.get("list")
@@ -149,7 +149,7 @@ def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         InputError: If one of them is no name of a package.
 
-    Example:
+    Examples:
         >>> check_trust("my_package")
         ('my_package',)
     """
@@ -170,7 +170,7 @@ def lacking(kind: type, contract: type) -> list[str]:
         contract: A protocol, of which every member must be in the class, annotated there or set
             by its ``__init__``; or a base class.
 
-    Example:
+    Examples:
         >>> from collections.abc import Sized
         >>> lacking(dict, Sized), lacking(int, Sized)
         ([], ['the base class Sized'])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def thin(rows: NDArray[np.intp], limit: int) -> NDArray[np.intp]:
     """At most ``limit`` of these rows, evenly spread over them.
 
-    Example:
+    Examples:
         >>> thin(np.arange(9), 3)
         array([0, 4, 8])
     """
@@ -29,7 +29,7 @@ def families(keys: Sequence[Iterable[Hashable]]) -> list[int]:
     Returns:
         For each row the first row of its family.
 
-    Example:
+    Examples:
         >>> families([["a"], ["b"], ["a", "c"], ["c"]])
         [0, 1, 0, 0]
     """

@@ -44,7 +44,7 @@ def check_kind(
     Raises:
         InputError: If it is of none of these kinds.
 
-    Example:
+    Examples:
         >>> check_kind([3], str, "a space", need="its folder", example="load('a')")
         Traceback (most recent call last):
         isthmus.core.errors.InputError: a space: need its folder, got a list. Write: load('a')
@@ -56,7 +56,7 @@ def check_kind(
 def several(given: T | Iterable[T], single: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
     """One or several of a kind as a tuple; a text is one thing, and not its letters.
 
-    Example:
+    Examples:
         >>> several("*.jpg", str), several(["a", "b"], str)
         (('*.jpg',), ('a', 'b'))
     """
@@ -162,7 +162,7 @@ def fitting(tensors: Mapping[str, Array], **shapes: str) -> dict[str, F32]:
     Raises:
         ArtifactError: If one is missing or unknown, is of another shape, or is not finite.
 
-    Example:
+    Examples:
         >>> fitting({"mean": np.zeros(3), "weight": np.zeros((4, 2))}, mean="d", weight="dk")
         Traceback (most recent call last):
         isthmus.core.errors.ArtifactError: weight: need the shape (d=3, k), got (4, 2)
@@ -194,7 +194,7 @@ def fitting(tensors: Mapping[str, Array], **shapes: str) -> dict[str, F32]:
 def split_names(tensors: Mapping[str, T]) -> dict[str, dict[str, T]]:
     """What is called ``"a.b"``, by ``"a"`` and then ``"b"``.
 
-    Example:
+    Examples:
         >>> split_names({"0.mean": 1, "0.weights.1": 2, "1.mean": 3})
         {'0': {'mean': 1, 'weights.1': 2}, '1': {'mean': 3}}
     """

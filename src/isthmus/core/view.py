@@ -43,7 +43,7 @@ class View:
     Raises:
         InputError: If the name is blank or there is no such modality.
 
-    Example:
+    Examples:
         >>> View.parse("answer:text"), View.parse("image")
         (View(name='answer', modality='text'), View(name='image', modality='image'))
     """
@@ -78,7 +78,7 @@ class Direction:
         query: View of the queries.
         gallery: View of the items among which is sought.
 
-    Example:
+    Examples:
         >>> print(Direction("text", "image"), Direction("text", "image").reverse)
         text→image image→text
     """
@@ -113,7 +113,7 @@ class Direction:
 class ViewPair:
     """Two views whose order does not matter; it is kept for printing.
 
-    Example:
+    Examples:
         >>> ViewPair("text", "image") == ViewPair("image", "text"), str(ViewPair("a", "b"))
         (True, 'a–b')
     """
@@ -153,7 +153,7 @@ def all_directions(views: Iterable[str]) -> list[Direction]:
 def meant(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'image'?"``; empty if none of the known names is near.
 
-    Example:
+    Examples:
         >>> meant("picture", ["text", "image"]), meant("texts", ["text", "image"])
         (" Did you mean 'image'?", " Did you mean 'text'?")
     """

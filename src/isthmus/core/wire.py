@@ -25,7 +25,7 @@ def pack(value: Any) -> bytes:
     Raises:
         InputError: For anything else.
 
-    Example:
+    Examples:
         >>> unpack(pack([(np.arange(3), 7)]))
         [(array([0, 1, 2]), 7)]
     """

@@ -29,7 +29,7 @@ def speaking(surface: Surface) -> Iterator[None]:
 def way(*, python: str, shell: str) -> str:
     """What to type, in the form of where the user is.
 
-    Example:
+    Examples:
         >>> way(python="k=5", shell="-k 5")
         'k=5'
         >>> with speaking("shell"):
@@ -42,7 +42,7 @@ def way(*, python: str, shell: str) -> str:
 def nearest(name: object, known: Iterable[str]) -> str | None:
     """The known name that is most like a given one, whatever its case; None if none is.
 
-    Example:
+    Examples:
         >>> nearest("CCA", ["cca", "ridge"]), nearest("rigde", ["cca", "ridge"]), nearest("x", [])
         ('cca', 'ridge', None)
     """
@@ -60,7 +60,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 def count(n: int, noun: str, plural: str | None = None) -> str:
     """A number and its noun.
 
-    Example:
+    Examples:
         >>> count(1, "copy", "copies"), count(2, "copy", "copies"), count(1200, "item")
         ('1 copy', '2 copies', '1,200 items')
     """
@@ -70,7 +70,7 @@ def count(n: int, noun: str, plural: str | None = None) -> str:
 def kind_of(thing: object) -> str:
     """What a thing is, for messages: ``"a list"``, ``"None"``.
 
-    Example:
+    Examples:
         >>> kind_of([1]), kind_of(None), kind_of("x"), kind_of(3)
         ('a list', 'None', 'a text', 'an int')
     """

@@ -62,7 +62,7 @@ def load(spec: str | Path, **options: Any) -> Dataset:
             says how to get it.
         DataError: If there is no such data set or option, or nothing usable is in it.
 
-    Example:
+    Examples:
         >>> len(load("shapes", n=12))
         12
     """

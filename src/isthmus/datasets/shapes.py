@@ -96,7 +96,7 @@ class Scene:
     def caption(self, language: str, template: int) -> str:
         """The scene in words, in one of several ways.
 
-        Example:
+        Examples:
             >>> Scene("star", "red", "small", "on the left").caption("en", 0)
             'a small red star on the left'
         """

@@ -129,7 +129,7 @@ def _add_pictures(
 def normal_tag(tag: str) -> str:
     """The BCP 47 tag for a locale name: ``"pt_BR"`` becomes ``"pt-BR"``.
 
-    Example:
+    Examples:
         >>> normal_tag("sr@latin")
         'sr-Latn'
     """

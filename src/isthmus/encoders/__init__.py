@@ -116,7 +116,7 @@ def load(spec: str, **options: Any) -> Encoder:
     Raises:
         InputError: If the id, the scheme or an option is unknown.
 
-    Example:
+    Examples:
         >>> load("color-hog").dim
         512
     """

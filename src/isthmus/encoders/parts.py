@@ -222,7 +222,7 @@ def deviation_parts(frames: Array, mean: Array, deviation: Array) -> F64:
     Returns:
         ``(t, d)``, whose rows sum to ``deviation``.
 
-    Example:
+    Examples:
         >>> x = np.array([[1.0], [3.0], [2.0], [6.0]])
         >>> deviation_parts(x, x.mean(axis=0), x.std(axis=0)).sum(axis=0) == x.std(axis=0)
         array([ True])
@@ -247,7 +247,7 @@ def spans(
     Returns:
         The spans, and the first frame of each.
 
-    Example:
+    Examples:
         >>> spans(50, 50.0)[1]
         [0, 12, 25, 38]
     """

@@ -104,7 +104,7 @@ def _beginning(text: str) -> int:
 def joined(text: str, words: Sequence[Word], kept: NDArray[np.bool_]) -> str:
     """The text without the words that are not kept.
 
-    Example:
+    Examples:
         >>> joined("a red kangaroo", split("a red kangaroo"), np.array([True, False, True]))
         'a kangaroo'
     """
@@ -127,7 +127,7 @@ def split(text: str, cut: Cut | None = None, *, most: int = MOST) -> list[Word]:
     Returns:
         At least one.
 
-    Example:
+    Examples:
         >>> [word.text for word in split("Don't eat 红苹果, please!")]
         ["Don't", 'eat', '红', '苹', '果', 'please']
     """

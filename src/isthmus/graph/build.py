@@ -228,7 +228,7 @@ def group_edges(groups: Rows, keep: Mask, *, k: int, weight: float) -> Sparse:
     Returns:
         ``(N, N)`` symmetric.
 
-    Example:
+    Examples:
         >>> found = group_edges(np.array([0, 0, 1, -1]), np.ones(4, bool), k=10, weight=2.0)
         >>> found.toarray()[0]
         array([0., 2., 0., 0.], dtype=float32)

@@ -129,7 +129,7 @@ def travel(matrix: Sparse, start: F32, *, restart: float, hops: int) -> F32:
         restart: In 0…1.
         hops: How often; 0 gives ``H₀``.
 
-    Example:
+    Examples:
         >>> pair = sparse.csr_matrix([[0.0, 1.0], [1.0, 0.0]])
         >>> travel(pair, np.array([[1.0], [0.0]], np.float32), restart=0.5, hops=1).ravel()
         array([0.5, 0.5], dtype=float32)

@@ -41,7 +41,7 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
     Raises:
         MediaError: One of its subclasses, naming the item and what is wrong with it.
 
-    Example:
+    Examples:
         >>> decode(MediaItem.from_text(" a red kangaroo "))
         ('a red kangaroo',)
     """

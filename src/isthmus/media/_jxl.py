@@ -12,7 +12,7 @@ _WIDTHS = (9, 13, 18, 30)  # bits of a side, by a selector of two
 def declared_size(data: bytes) -> tuple[int, int] | None:
     r"""Width and height from the header of a JPEG XL; None where there is none.
 
-    Example:
+    Examples:
         >>> declared_size(b"\xff\x0a" + (0b11 | 0b001 << 6).to_bytes(8, "little"))
         (16, 16)
     """

@@ -86,7 +86,7 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
         waveform: What to convert; handed back as it is where the rate already fits.
         rate: Samples a second.
 
-    Example:
+    Examples:
         >>> tone = Waveform(np.ones(8000, dtype=np.float32), 8000)
         >>> len(resample(tone, 16000).samples)
         16000

@@ -104,7 +104,7 @@ def unavailable() -> list[Format]:
 def listed(formats: Iterable[Format] = _FORMATS) -> str:
     """The titles of those formats that isthmus reads, as a sentence names them.
 
-    Example:
+    Examples:
         >>> listed([FORMATS["png"], FORMATS["wav"], FORMATS["mp4"], FORMATS["text"]])
         'PNG, WAV and text'
     """

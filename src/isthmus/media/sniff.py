@@ -92,7 +92,7 @@ def sniff(head: bytes, *, source: str) -> str:
         UnsupportedMediaError: If it is of another kind; the message names the kind.
         CorruptMediaError: If it is text in another encoding than UTF-8, which its owner can mend.
 
-    Example:
+    Examples:
         >>> sniff("一只红袋鼠".encode(), source="caption.txt")
         'text'
     """

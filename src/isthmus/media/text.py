@@ -51,7 +51,7 @@ def _length(text: str) -> int:
 def clean(text: str) -> str:
     r"""Drop control characters and lone surrogates and trim; nothing visible, nothing left.
 
-    Example:
+    Examples:
         >>> clean("  a\x00 red\x1b kangaroo\n")
         'a red kangaroo'
         >>> clean("\u200b\u3000")

@@ -65,7 +65,7 @@ def top_k_membership(scores: Floats, k: int) -> F64:
     Returns:
         ``(n, m)`` float64.
 
-    Example:
+    Examples:
         >>> top_k_membership(np.array([[3.0, 1.0, 1.0, 0.0]]), 2)
         array([[1. , 0.5, 0.5, 0. ]])
     """

@@ -44,7 +44,7 @@ def expected_calibration_error(
     Naeini, Cooper & Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian
     Binning", 2015; here with bins of equal count, which no empty bin can flatter.
 
-    Example:
+    Examples:
         >>> said, true = [0.2] * 5 + [0.9] * 5, [1, 0, 0, 0, 0] + [1] * 5
         >>> round(expected_calibration_error(said, true, bins=2), 3)
         0.05
@@ -56,7 +56,7 @@ def expected_calibration_error(
 def brier_score(probabilities: ArrayLike, truth: ArrayLike) -> float:
     """Mean squared difference of probability and truth (Brier 1950); 0 is perfect.
 
-    Example:
+    Examples:
         >>> brier_score([1.0, 0.5], [True, False])
         0.125
     """

@@ -43,7 +43,7 @@ def ranks(scores: Array, targets: Array) -> F64:
         VectorError: For NaN, targets of another shape or out of range, or a query to
             which nothing is relevant.
 
-    Example:
+    Examples:
         >>> ranks(np.array([[0.9, 0.5, 0.1], [0.5, 0.5, 0.5]]), np.array([1, 0]))
         array([2., 2.])
     """

@@ -63,7 +63,7 @@ class Moments:
     Raises:
         InputError: For other products.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> rows = PairedVectors({"a": rng.normal(size=(9, 3)), "b": rng.normal(size=(9, 2))})
         >>> whole = Moments.of(rows)

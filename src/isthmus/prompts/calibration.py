@@ -37,7 +37,7 @@ def fit_temperature(logits: F64, labels: Labels, seen: NDArray[np.bool_] | None 
         seen: ``(n,)``, which of them the space has learned from. As far as they are such, the
             result lies half way (of its logarithm) back to the prior.
 
-    Example:
+    Examples:
         >>> fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=np.intp))
         0.6
     """
@@ -74,7 +74,7 @@ def conformal_cut(probabilities: F64, labels: Labels, coverage: float) -> float 
     Raises:
         InputError: If ``coverage`` is no share.
 
-    Example:
+    Examples:
         >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
         >>> conformal_cut(p, np.array([0, 0, 1]), 0.5), conformal_cut(p, np.array([0, 0, 1]), 0.9)
         (0.8, None)
@@ -89,7 +89,7 @@ def conformal_cut(probabilities: F64, labels: Labels, coverage: float) -> float 
 def needed_for(coverage: float) -> int:
     """How many left-out shots a conformal set of this coverage needs.
 
-    Example:
+    Examples:
         >>> needed_for(0.9)
         9
     """

@@ -35,7 +35,7 @@ class Figures:
     def of(cls, logits: F64, labels: Labels) -> Figures:
         """Judge logits ``(n, K)`` by the classes ``(n,)`` of their items, one item at least.
 
-        Example:
+        Examples:
             >>> said = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
             >>> found = Figures.of(said, np.array([0, 1, 1]))
             >>> round(found.accuracy, 3), found.macro_recall, round(found.macro_f1, 3)

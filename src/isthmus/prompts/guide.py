@@ -29,7 +29,7 @@ def subspace(examples: F32, typical: F32) -> F32:
     Raises:
         InputError: If the examples are all like the typical item, or span the whole space.
 
-    Example:
+    Examples:
         >>> subspace(np.eye(3, 8, dtype=np.float32), np.zeros(8, dtype=np.float32)).shape
         (3, 8)
     """

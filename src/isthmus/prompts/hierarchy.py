@@ -34,7 +34,7 @@ class Level:
 def levels(names: Sequence[str]) -> list[Level]:
     """Every level of a tree of classes, the top first; one level where no name has a parent.
 
-    Example:
+    Examples:
         >>> [level.names for level in levels(["animals/birds", "animals/fish", "clothes"])]
         [('animals', 'clothes'), ('animals/birds', 'animals/fish', 'clothes')]
     """

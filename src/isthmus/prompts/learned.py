@@ -87,7 +87,7 @@ class LearnedPrompt:
         Raises:
             InputError: If the examples are no different from the background, or cannot guide.
 
-        Example:
+        Examples:
             >>> rows = np.eye(2, dtype=np.float32)
             >>> zero = np.zeros(2, dtype=np.float32)
             >>> made = LearnedPrompt.learn(rows[:1], "image", typical=zero, background=rows[1:])

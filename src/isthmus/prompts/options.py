@@ -34,7 +34,7 @@ class PromptParts:
     Raises:
         InputError: If one of them is no text.
 
-    Example:
+    Examples:
         >>> print(PromptParts(style="watercolour", avoid=["people", "cars"]).prompt("a garden"))
         "a garden" + style:"watercolour" - "people" - "cars"
     """

@@ -50,7 +50,7 @@ class Prompt:
     Raises:
         InputError: If there is nothing to look for, or a part is blank or cannot be read.
 
-    Example:
+    Examples:
         >>> print(Prompt("a garden", style="watercolour", avoid="people"))
         "a garden" + style:"watercolour" - "people"
         >>> print(Prompt(["dog", "snow"], ignore="night", avoid={"people": 0.7}))
@@ -134,7 +134,7 @@ class Prompt:
         Raises:
             InputError: If it holds nothing to look for, or a file that cannot be used.
 
-        Example:
+        Examples:
             >>> print(Prompt.parse('red kangaroo + style:0 + 2*the sea - night'))
             "red kangaroo" + style:"0" + 2*"the sea" - "night"
         """

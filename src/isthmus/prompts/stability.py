@@ -121,7 +121,7 @@ def stability(
         modality: Of the items.
         seed: Of noise and orders.
 
-    Example:
+    Examples:
         >>> from isthmus.prompts.templates import load
         >>> names = {"a": np.array([1.0, 0.0]), "b": np.array([0.0, 1.0])}
         >>> def embed(texts):

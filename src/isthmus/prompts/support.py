@@ -137,7 +137,7 @@ def prototype(vectors: Array) -> F64:
     Radford et al., "Learning transferable visual models from natural language supervision", 2021,
     section 3.1.4: prompts are ensembled in the embedding space.
 
-    Example:
+    Examples:
         >>> prototype(np.array([[2.0, 0.0], [0.0, 1.0]])).round(3)
         array([0.707, 0.707])
     """

@@ -50,7 +50,7 @@ class Templates:
         Raises:
             InputError: If there are none in this language.
 
-        Example:
+        Examples:
             >>> load().of("zh", "image")[1]
             '一张{}的图片'
         """
@@ -68,7 +68,7 @@ class Templates:
     def prompts(self, name: str, language: str, modality: str) -> tuple[str, ...]:
         """A name in every sentence of a language; a name that is a sentence stays as it is.
 
-        Example:
+        Examples:
             >>> load().prompts("cats", "en", "text")[1]
             'a text about cats'
         """
@@ -111,7 +111,7 @@ def random_prompts(name: str, *, seed: int = 0, each: int = _RANDOM) -> tuple[st
 def language_of(name: str) -> str:
     """The language of a name as far as its script tells it, else ``"en"``.
 
-    Example:
+    Examples:
         >>> language_of("猫"), language_of("いぬ"), language_of("кошка"), language_of("Katze")
         ('zh', 'ja', 'ru', 'en')
     """

@@ -23,7 +23,7 @@ LARGEST_WEIGHT = 1_000.0
 def usual_weight(*, avoided: bool) -> float:
     """What a thing weighs where nothing is said.
 
-    Example:
+    Examples:
         >>> usual_weight(avoided=False), usual_weight(avoided=True)
         (1.0, -0.5)
     """

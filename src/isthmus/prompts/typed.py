@@ -59,7 +59,7 @@ class Part:
 def is_name(text: str) -> bool:
     """Whether a prompt can be saved under a name: letters, digits, ``_``, ``.`` and ``-``.
 
-    Example:
+    Examples:
         >>> is_name("ink-2"), is_name("水彩"), is_name("two words")
         (True, True, False)
     """
@@ -69,7 +69,7 @@ def is_name(text: str) -> bool:
 def quote(text: str) -> str:
     """A text in quotes, as :func:`parts` reads it.
 
-    Example:
+    Examples:
         >>> print(quote('5" pipe'))
         "5"" pipe"
     """
@@ -79,7 +79,7 @@ def quote(text: str) -> str:
 def unquote(text: str) -> str | None:
     """What :func:`quote` made, undone; None for a text that is not one part in quotes.
 
-    Example:
+    Examples:
         >>> unquote('"5"" pipe"'), unquote("pipe")
         ('5" pipe', None)
     """
@@ -89,7 +89,7 @@ def unquote(text: str) -> str | None:
 def quote_view(name: str) -> str:
     """The name of a view as it stands before a part.
 
-    Example:
+    Examples:
         >>> print(quote_view("photo_a"), quote_view("a→b"))
         photo_a "a→b"
     """

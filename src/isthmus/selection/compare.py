@@ -36,7 +36,7 @@ def difference(ours: F64, theirs: F64, held: float) -> Difference | None:
     Returns:
         None if there is no split that both ran on.
 
-    Example:
+    Examples:
         >>> difference(np.array([0.5, 0.7]), np.array([0.4, 0.6]), 0.25).mean.__round__(3)
         0.1
     """

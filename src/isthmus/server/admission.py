@@ -52,7 +52,7 @@ _WORK: tuple[tuple[str, re.Pattern[str], Work], ...] = (
 def work_of(scope: Scope) -> Work:
     """How much room a request takes.
 
-    Example:
+    Examples:
         >>> work_of({"method": "HEAD", "path": "/api/map"})
         Work(weight=8, search=False)
     """

@@ -140,7 +140,7 @@ class Settings:
 def address(host: str) -> str:
     """A host as it stands in a URL: IPv6 in brackets, and IPv4 that came by IPv6 as IPv4.
 
-    Example:
+    Examples:
         >>> address("::1"), address("::ffff:10.0.0.7"), address("localhost")
         ('[::1]', '10.0.0.7', 'localhost')
     """

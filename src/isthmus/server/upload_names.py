@@ -54,7 +54,7 @@ class _Named(Request):
 def plainly_named(body: bytes) -> bytes:
     r"""The beginning of a form, with the name of its first file in the usual form.
 
-    Example:
+    Examples:
         >>> head = b"--x\r\nContent-Disposition: form-data; filename*=UTF-8''a%20b.png"
         >>> plainly_named(head + b"\r\n\r\n").partition(b"; ")[2]
         b'filename="a b.png"\r\n\r\n'

@@ -133,7 +133,7 @@ def share_learned(
 def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
     """95 % interval of a share that was counted on ``n`` queries (Wilson 1927).
 
-    Example:
+    Examples:
         >>> low, high = wilson_interval(0.3, 130)
         >>> round(low, 3), round(high, 3)
         (0.228, 0.384)

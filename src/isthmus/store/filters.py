@@ -64,7 +64,7 @@ def parse(text: str) -> Filter:
     Raises:
         InputError: If it is none; the message says where.
 
-    Example:
+    Examples:
         >>> entry = Entry("a", "photo", "image", "/a.png", size=10)
         >>> parse("view:photo and size<1MB").matches(entry)
         True

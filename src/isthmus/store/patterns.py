@@ -22,7 +22,7 @@ def folded(text: str) -> str:
     Case, the width of letters and the two ways of writing an accent make no difference (Unicode
     NFKC and case folding), nor do the Turkish i with and without a dot.
 
-    Example:
+    Examples:
         >>> folded("İSTANBUL") == folded("istanbul"), folded("A\u0308") == folded("ä")
         (True, True)
     """
@@ -61,7 +61,7 @@ def path_matcher(pattern: str) -> Callable[[str], bool]:
     Args:
         pattern: Such as ``*.jpg``, ``holiday/*`` or ``2024/**/red?.png``.
 
-    Example:
+    Examples:
         >>> hit = path_matcher("animals/*")
         >>> hit("/home/me/animals/zoo/roo.png"), hit("/home/me/animals.png")
         (True, False)

@@ -15,7 +15,7 @@ def item_id(content: str, view: str = "") -> str:
         view: Its view, where several views of the space read its modality: the same content
             may then be in each of them.
 
-    Example:
+    Examples:
         >>> item_id("0a1b@2-3"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
         ('0a1b@2-3', '0a1b~photo%20b', '0a1b')
     """

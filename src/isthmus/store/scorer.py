@@ -29,7 +29,7 @@ def best(scores: F32, k: int) -> NDArray[np.intp]:
     Returns:
         At most ``k`` places.
 
-    Example:
+    Examples:
         >>> best(np.array([0.1, 0.9, -np.inf, 0.5], dtype=np.float32), 3)
         array([1, 3, 0])
     """

@@ -130,7 +130,7 @@ class WordIndex:
 def words(text: str) -> list[str]:
     """Runs of letters and digits, with the marks that belong to them.
 
-    Example:
+    Examples:
         >>> words("red_kangaroo-2"), words("किताब")
         (['red', 'kangaroo', '2'], ['किताब'])
     """

@@ -138,7 +138,7 @@ def learn_prompt(
     Raises:
         InputError: If there is no example, one cannot be used, or they are of several views.
 
-    Example:
+    Examples:
         >>> learn_prompt(space, [Path("a.png"), Path("b.png")])  # doctest: +SKIP
     """
     source = _Source(space, rows, () if view is None else (view,))

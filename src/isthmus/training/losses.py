@@ -138,7 +138,7 @@ def parse_loss(text: str) -> Loss:
     Raises:
         InputError: If a name is unknown or a weight is not positive.
 
-    Example:
+    Examples:
         >>> parse_loss("info_nce + 0.5*kl").terms
         ((1.0, 'info_nce'), (0.5, 'kl'))
     """

@@ -32,7 +32,7 @@ def check_aligner(factory: Factory) -> None:
     Raises:
         AssertionError: Naming the first check that fails.
 
-    Example:
+    Examples:
         >>> from isthmus.aligners import CCA
         >>> check_aligner(CCA)
     """

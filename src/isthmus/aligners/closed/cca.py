@@ -60,7 +60,7 @@ class CCA(MomentsAligner):
         components: Directions kept; None keeps all that carry something.
         scale: Standardise the columns of native vectors first.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> z = rng.normal(size=(200, 2))
         >>> views = {"a": z @ rng.normal(size=(2, 5)), "b": z @ rng.normal(size=(2, 4))}

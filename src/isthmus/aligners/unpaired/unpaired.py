@@ -76,7 +76,7 @@ class Unpaired(Aligner):
         weight_: The weight of matches that was used.
         matches_: Records of the first and of the second view that were matched.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> x = rng.exponential(size=(300, 6)) * [6, 5, 4, 3, 2, 1]
         >>> turned = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0]

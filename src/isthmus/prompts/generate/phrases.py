@@ -72,7 +72,7 @@ def telling_words(own: Sequence[str], others: Sequence[str], most: int = WORDS) 
     References:
         Monroe, Colaresi & Quinn, "Fightin' words", Political Analysis, 2008, section 3.3.
 
-    Example:
+    Examples:
         >>> telling_words(["a red bird", "a small bird"], ["a red car", "a small car"])
         ('bird',)
     """

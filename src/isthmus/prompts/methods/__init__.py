@@ -34,7 +34,7 @@ def method(name: str) -> FewShot:
     Raises:
         InputError: If there is none.
 
-    Example:
+    Examples:
         >>> method("proker").least_shots
         1
     """

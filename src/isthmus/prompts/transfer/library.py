@@ -69,7 +69,7 @@ class Source:
         Raises:
             InputError: If no class has both words and a shot.
 
-        Example:
+        Examples:
             >>> support = Support(np.eye(3)[:2], np.eye(3)[[0, 2]], np.array([0, 1]))
             >>> Source.learn("shapes", ["disc", "ring"], support).displacements[1].round(2)
             array([ 0.  , -0.03,  0.24])

@@ -22,7 +22,7 @@ class Markup(str):
 def text(value: object) -> Markup:
     """Anything as a text node; what cannot be shown (control characters) is dropped.
 
-    Example:
+    Examples:
         >>> text("a < b")
         'a &lt; b'
     """
@@ -45,7 +45,7 @@ def el(name: str, /, *children: object, **attributes: object) -> Markup:
         **attributes: ``class_`` and ``for_`` lose their underscore, any other underscore
             becomes a hyphen; True stands alone, None and False are left out.
 
-    Example:
+    Examples:
         >>> el("p", "1 < 2", class_="small", data_n=3)
         '<p class="small" data-n="3">1 &lt; 2</p>'
     """

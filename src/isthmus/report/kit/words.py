@@ -46,7 +46,7 @@ def thing(modality: str) -> str:
 def language_name(tag: str) -> str:
     """What a language calls itself; its tag where that is not known here.
 
-    Example:
+    Examples:
         >>> language_name("fr"), language_name("shs")
         ('français', 'shs')
     """
@@ -56,7 +56,7 @@ def language_name(tag: str) -> str:
 def language_of(words: str, known: str | None = None) -> str | None:
     """The language to mark words with: the known one, else what their script gives away.
 
-    Example:
+    Examples:
         >>> language_of("一只红袋鼠"), language_of("a kangaroo"), language_of("a 猫")
         ('zh', None, 'zh')
     """
@@ -105,7 +105,7 @@ def short_source(item: MediaItem) -> str:
 def of_hundred(share: float) -> str:
     """A share in whole hundredths: ``"42 of 100"``; small ones keep a digit.
 
-    Example:
+    Examples:
         >>> of_hundred(0.424), of_hundred(0.0074), of_hundred(1.0)
         ('42 of 100', '0.7 of 100', '100 of 100')
     """
@@ -120,7 +120,7 @@ def hundredths(share: float) -> str:
 def signed(value: float, digits: int = 2) -> str:
     """Few digits after the point, with a true minus, and no minus before zero.
 
-    Example:
+    Examples:
         >>> signed(-0.5), signed(-0.001)
         ('−0.50', '0.00')
     """

@@ -33,7 +33,7 @@ class Spread:
     def of(cls, values: Sequence[float]) -> Spread:
         """Of one value or more.
 
-        Example:
+        Examples:
             >>> Spread.of([0.1, 0.3]).mean
             0.2
         """
@@ -100,7 +100,7 @@ class Quality(Generic[N]):
         directions: Every one that was measured, with both read-outs.
         geometry: By pair of views.
 
-    Example:
+    Examples:
         ``quality[Direction("text", "image")].instance.r10``
     """
 

@@ -133,7 +133,7 @@ def shapley(
         batch: How many sets to ask ``value`` for at a time.
         progress: Told between batches; what it raises ends the work.
 
-    Example:
+    Examples:
         >>> found = shapley(lambda kept: kept.sum(axis=1) ** 2.0, 2)
         >>> found.values.tolist(), found.baseline
         ([2.0, 2.0], 0.0)

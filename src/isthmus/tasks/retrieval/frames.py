@@ -128,7 +128,7 @@ def pooled(scores: F32 | F64, pool: Pool = "soft") -> float:
     ``Σ wᵢ sᵢ`` with ``w = softmax(20 s)``, so that several good frames count for more than
     a lucky one.
 
-    Example:
+    Examples:
         >>> round(pooled(np.array([0.9, 0.1]), "mean"), 3)
         0.5
     """

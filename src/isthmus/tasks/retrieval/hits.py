@@ -169,7 +169,7 @@ def _marked(share: Share) -> str:
 def in_words(probability: float | None, *, passes: bool = True) -> str:
     """A probability as people say it; what does not pass for a match is unlikely.
 
-    Example:
+    Examples:
         >>> in_words(0.95), in_words(0.4), in_words(None)
         ('very likely', 'maybe', 'uncalibrated')
     """

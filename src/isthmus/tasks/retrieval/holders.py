@@ -94,7 +94,7 @@ def renamed(entry: Entry, path: str) -> Entry:
 def words_of_name(source: str) -> str:
     """The words of a file's name and of its folder.
 
-    Example:
+    Examples:
         >>> words_of_name("/home/me/zoo/red_kangaroo-2.jpg")
         'zoo red kangaroo 2'
     """

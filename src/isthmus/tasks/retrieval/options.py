@@ -40,7 +40,7 @@ class SearchOptions:
     Raises:
         InputError: If one of them cannot be used.
 
-    Example:
+    Examples:
         >>> SearchOptions(views="image", k=3).views
         ('image',)
     """

@@ -154,7 +154,7 @@ class Roots:
     Args:
         paths: Absolute.
 
-    Example:
+    Examples:
         >>> roots = Roots([Path("/a/b"), Path("/c")])
         >>> roots.hold("/a/b/d.png"), roots.hold("/a/bc")
         (True, False)

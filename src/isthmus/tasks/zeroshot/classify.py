@@ -71,7 +71,7 @@ def classify(
     Raises:
         InputError: If classes, items or options cannot be used.
 
-    Example:
+    Examples:
         ``isthmus.classify(space, "photo.jpg", ["cat", "dog", "一只红袋鼠"])[0].label``
     """
     learned = classifier(

@@ -211,7 +211,7 @@ def called(fit: EncoderFit) -> str:
 def points(share: float) -> str:
     """A difference of shares in hundredths, with its sign.
 
-    Example:
+    Examples:
         >>> points(0.0123), points(-0.004), points(0.12)
         ('+1.2', '−0.4', '+12')
     """

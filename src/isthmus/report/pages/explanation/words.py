@@ -59,7 +59,7 @@ def kind_of(side: Side) -> str:
 def short_id(name: str) -> str:
     """What to call a record: its caption where its id is "caption (path)", else the last of a path.
 
-    Example:
+    Examples:
         >>> short_id("A red kangaroo. (animals/kangaroo)"), short_id("zoo/red_fox")
         ('A red kangaroo', 'red_fox')
     """
@@ -72,7 +72,7 @@ def short_id(name: str) -> str:
 def signed(value: float) -> str:
     """With its sign and no more digits than it is worth.
 
-    Example:
+    Examples:
         >>> signed(0.7041), signed(-0.0312), signed(-0.0001)
         ('+0.70', '−0.03', '0.00')
     """
