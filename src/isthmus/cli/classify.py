@@ -49,6 +49,13 @@ LABELS_FILE = typer.Option(None, "--labels-file", metavar="FILE", help="Labels, 
 SHOTS = typer.Option(
     None, "--shots", metavar="DIR", help="Folder with examples: a folder in it for each class."
 )
+LABEL_SHOTS = typer.Option(
+    None,
+    "--shots",
+    metavar="DIR",
+    help="Folder with examples: a folder in it for each label. With --labels, its other folders "
+    "are labels by their examples alone.",
+)
 LANGUAGE = typer.Option(
     "", "--language", metavar="TAG", help="Language of the names. Default: told by their script."
 )
@@ -124,6 +131,7 @@ def annotate(
     items: list[str] = typer.Argument(None, help="Files and folders; none with --store."),
     labels: str = LABELS,
     labels_file: Path | None = LABELS_FILE,
+    shots: Path | None = LABEL_SHOTS,
     space: str = SPACE,
     store: Path | None = typer.Option(
         None,
@@ -134,6 +142,9 @@ def annotate(
     ),
     *,
     where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
+    keep: bool = typer.Option(
+        False, "--keep", help="With --store: keep the other labels that items have."
+    ),
     output: Path | None = OUT,
     least: float = typer.Option(0.5, "--least", help="Give labels at least this probable."),
     most: int | None = typer.Option(None, "--most", min=1, help="At most so many labels an item."),
@@ -148,24 +159,30 @@ def annotate(
 ) -> None:
     """Give each of ITEMS every label that fits it, with its probability.
 
-    Several labels may fit an item, or none. With --store, the items of a store get labels in place
-    of those that they had, and isthmus search --where label:cat finds them. If some items cannot be
-    used, the command annotates the others and ends with exit code 4.
+    A label is words, or a folder of examples, or both. Several labels may fit an item, or none.
+    With --store, the items of a store get labels in place of those that they had, and isthmus
+    search --where label:cat finds them. If some items cannot be used, the command annotates the
+    others and ends with exit code 4.
     """
+    from isthmus.pipeline import default_cache
     from isthmus.tasks.zeroshot.annotate import annotate as run
     from isthmus.tasks.zeroshot.stored import annotate_store
 
     if bool(items) == (store is not None):
         raise InputError("name files and folders, or a store with --store, and not both")
     options = _options(language=language, templates=templates or "", view=view, asked_as=asked_as)
-    names = _names(labels, labels_file, "--labels", needed=True)
-    assert names is not None
+    if keep and store is None:
+        raise InputError("--keep is about the labels that a store has; name it with --store")
+    names = _names(labels, labels_file, "--labels", needed=shots is None)
     _check_out(output)
-    given: dict[str, Any] = {"least": least, "most": most, "options": options}
+    given: dict[str, Any] = {"shots": shots, "least": least, "most": most, "options": options}
     rest: list[Failure] = []
     if store is not None:
-        with open_store(store, trust=trust) as opened:
-            done = annotate_store(opened, names, where=where, **given)
+        allow_megapixels(max_megapixels)
+        kept = default_cache() if cache else None
+        with open_store(store, trust=trust) as opened, progress_bar(quiet=as_json) as progress:
+            given |= {"cache": kept, "progress": progress}
+            done = annotate_store(opened, names, where=where, keep=keep, **given)
     else:
         with _opened(space, items, trust, max_megapixels, cache, as_json) as ready:
             known, files, more, rest = ready
@@ -275,6 +292,11 @@ def _say_labels(done: Annotation, output: Path | None) -> None:
         named = [f"{shown(x.name)} {x.probability:.2f}" for x in item.labels]
         console.print(f"{shown(item.source)}  {', '.join(named) or '[dim]no label fits[/]'}")
     _more(len(done.items), output)
+    for each in done.checks:
+        err().print(
+            f"[dim]{shown(each.label)}: of {each.examples} examples, one that is left out ranks "
+            f"above {each.above:.0%} of the training items. Guessing gets 50 %.[/]"
+        )
     _notes(done.notes)
 
 

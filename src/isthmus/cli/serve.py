@@ -36,6 +36,12 @@ def command(
     allow: list[Path] = typer.Option(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
+    allow_labels: bool | None = typer.Option(
+        None,
+        "--allow-labels/--no-labels",
+        help="Whether the page can give labels to items. Default: if only this machine can reach "
+        "the server.",
+    ),
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
     trust: list[str] = TRUST_OPTION,
@@ -44,8 +50,8 @@ def command(
 
     By default, only this machine can reach the server. With --host or --name, other machines can,
     too; you must then set a token in ISTHMUS_TOKEN. The page can index the folders that you name
-    with --allow. If only this machine can reach the server and there is no --allow, it can index
-    your home folder. Press Ctrl-C to stop.
+    with --allow. If only this machine can reach the server, the page can also give labels to items,
+    and without --allow it can index your home folder. Press Ctrl-C to stop.
     """
     from isthmus.cli.opening import has_store, open_store
     from isthmus.core.extras import require
@@ -62,9 +68,11 @@ def command(
         token=token_from_environment(),
         names=tuple(name or ()),
         roots=tuple(allow or ()),
+        label=bool(allow_labels),
     )
-    if not settings.exposed and not settings.roots:
-        settings = replace(settings, roots=(Path.home(),))
+    if not settings.exposed:
+        roots, label = settings.roots or (Path.home(),), allow_labels is not False
+        settings = replace(settings, roots=roots, label=label)
 
     def ready(address: str) -> None:
         out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")

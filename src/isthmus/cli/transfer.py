@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     list_left_out,
     out,
     print_json,
+    progress_bar,
     rows_of,
     shown,
 )
@@ -59,7 +60,8 @@ def command(
 
     The command finds the nearest source tasks, tries ways to start from them, and judges each on
     examples that it left out. A start is used only if it surely helps; else the task is learned
-    from its own examples alone. Both are reported, and so is a start that hurts.
+    from its own examples alone. Both are reported, and so is a start that hurts. The library is
+    written at the end, so Ctrl-C leaves it as it was.
     """
     from isthmus.pipeline import default_cache
     from isthmus.space import Space
@@ -67,16 +69,18 @@ def command(
 
     allow_megapixels(max_megapixels)
     known = None if library is None else _known(library)
-    done = transfer_to(
-        Space.load(space, trust=trust or ()),
-        shots,
-        sources=source or (),
-        library=known,
-        keep=keep,
-        test=test,
-        view=view,
-        cache=default_cache() if cache else None,
-    )
+    with progress_bar(quiet=as_json) as progress:
+        done = transfer_to(
+            Space.load(space, trust=trust or ()),
+            shots,
+            sources=source or (),
+            library=known,
+            keep=keep,
+            test=test,
+            view=view,
+            cache=default_cache() if cache else None,
+            progress=progress,
+        )
     if library is not None:
         done.library.save(library)
     left_out = rows_of(done.failures)
