@@ -34,6 +34,7 @@ from isthmus.core.record import Failure
 from isthmus.media.source import walk
 
 if TYPE_CHECKING:
+    from isthmus.prompts.generate import Captions
     from isthmus.tasks.zeroshot.annotate import Annotation
     from isthmus.tasks.zeroshot.options import ClassifyOptions
     from isthmus.tasks.zeroshot.results import Classification
@@ -71,6 +72,31 @@ ASKED_AS = typer.Option(
 OUT = typer.Option(
     None, "--out", "-o", metavar="FILE", help="Write a row for each item to this .csv or .jsonl."
 )
+GLOSSES = typer.Option(
+    None,
+    "--glosses",
+    metavar="FILE",
+    help="Glosses of the classes (.toml, .json or .csv), to make prompts from.",
+)
+LLM = typer.Option(
+    "",
+    "--llm",
+    metavar="URL",
+    help="Have a language model describe the classes, at an OpenAI-compatible address. Its key "
+    "comes from ISTHMUS_LLM_KEY.",
+)
+LLM_MODEL = typer.Option("", "--llm-model", metavar="NAME", help="Name of the language model.")
+CAPTIONS = typer.Option(
+    None,
+    "--captions",
+    metavar="STORE",
+    help="Make prompts from the texts of this store that are near your examples.",
+)
+KEEP_GENERATED = typer.Option(
+    False,
+    "--keep-generated",
+    help="Use generated prompts even if they do not beat random words on your examples.",
+)
 _SHOWN = 3
 _ROWS = 50
 
@@ -92,6 +118,11 @@ def classify(
     ),
     language: str = LANGUAGE,
     templates: Path | None = TEMPLATES,
+    glosses: Path | None = GLOSSES,
+    llm: str = LLM,
+    llm_model: str = LLM_MODEL,
+    captions: Path | None = CAPTIONS,
+    keep_generated: bool = KEEP_GENERATED,
     view: str = VIEW,
     asked_as: str = ASKED_AS,
     cache: bool = CACHE_OPTION,
@@ -102,14 +133,17 @@ def classify(
     """Say which of some classes each of ITEMS is.
 
     A class is its name, or a folder of examples, or both. Probabilities are calibrated on examples
-    that are left out in turn. If some items cannot be used, the command classifies the others and
-    ends with exit code 4.
+    that are left out in turn. Prompts from --glosses, --llm and --captions are used only if they
+    surely beat random words on these. If some items cannot be used, the command classifies the
+    others and ends with exit code 4.
     """
     from isthmus.tasks.zeroshot.classify import classify as run
 
+    near = None if captions is None else _captions(captions, space, trust)
     options = _options(
         method=method, coverage=coverage, least=least, language=language,
-        templates=templates or "", view=view, asked_as=asked_as,
+        templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
+        llm_model=llm_model, captions=near, keep_generated=keep_generated,
     )  # fmt: skip
     names = _names(classes, classes_file, "--classes", shots is None)
     _check_out(output)
@@ -205,6 +239,14 @@ def _options(**given: Any) -> ClassifyOptions:
     return ClassifyOptions(**given)
 
 
+def _captions(folder: Path, space: str, trust: Sequence[str] | None) -> Captions:
+    """Texts of a store, which must be of the space."""
+    from isthmus.tasks.zeroshot.generated import captions_of
+
+    with open_store(folder, space, trust=trust) as store:
+        return captions_of(store)
+
+
 def _names(typed: str | None, file: Path | None, flag: str, needed: bool) -> list[str] | None:
     """Names as typed and from a file; None where neither was given and none is needed."""
     from isthmus.tasks.zeroshot.annotate import read_labels
@@ -283,6 +325,8 @@ def _say(done: Classification, output: Path | None) -> None:
             f"[dim]{shown(each.view)}: {each.method} from {each.shots} examples{shown(best)}. "
             f"Guessing gets {done.chance:.2f}.[/]"
         )
+        if (made := each.generated) is not None:
+            err().print(f"[dim]{shown(each.view)}: generated prompts: {shown(made.reason)}.[/]")
     _notes(done.notes)
 
 

@@ -100,7 +100,7 @@ def label_specs(
         specs += [ClassSpec(name, ()) for name in examples if name not in known]
     if not specs:
         raise InputError("need at least one label, got none")
-    _check_twice([spec.name for spec in specs])
+    _check_twice([spec.name for spec in specs], "labels", "label")
     return _exemplified(specs, examples, "label"), failures
 
 
@@ -124,12 +124,12 @@ def _check_names(names: Sequence[str]) -> None:
     _check_twice(names)
 
 
-def _check_twice(names: Sequence[str]) -> None:
+def _check_twice(names: Sequence[str], several: str = "classes", one: str = "class") -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise InputError(f"two classes are called {twice[0]!r}; give each a name of its own")
+        raise InputError(f"two {several} are called {twice[0]!r}; give each a name of its own")
     if any(not name.strip() for name in names):
-        raise InputError("a class has a blank name; leave it out or name it")
+        raise InputError(f"a {one} has a blank name; leave it out or name it")
 
 
 def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) -> list[ClassSpec]:

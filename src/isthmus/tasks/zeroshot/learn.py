@@ -24,9 +24,16 @@ from isthmus.space import Space
 from isthmus.space.things import Thing
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.generated import Generator
 from isthmus.tasks.zeroshot.items import ITEMS, WORDS, ItemsByView
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
-from isthmus.tasks.zeroshot.results import Classification, Classified, Learned, Node
+from isthmus.tasks.zeroshot.results import (
+    Classification,
+    Classified,
+    GeneratedPrompts,
+    Learned,
+    Node,
+)
 from isthmus.tasks.zeroshot.words import SCALE, class_words
 
 _SAME = 0.9999
@@ -62,6 +69,7 @@ class Classifier:
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
         self._learned: dict[str, Learned] = {}
+        self._generated: dict[str, GeneratedPrompts] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
         self._words_view = ""
         if any(spec.words for spec in specs):
@@ -122,10 +130,23 @@ class Classifier:
         return Support(prototypes, np.array(items), where, scale, known)
 
     def _learn(self, view: str) -> Choice:
-        support, chosen = self.support(view), self.options.method
+        support, chosen = self._generate(view, self.support(view)), self.options.method
         made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
         self._told(view, support, made)
         return made
+
+    def _generate(self, view: str, support: Support) -> Support:
+        """The same by generated prompts, where those were asked for and are kept."""
+        if not self.options.sources or not self._words_view:
+            return support
+        modality = self.space.modalities[view]
+        made = Generator.of(
+            self.space, self.specs, self._words_view, modality, self.options, self.cache,
+            self.progress,
+        )  # fmt: skip
+        self.notes += made.notes
+        support, self._generated[view] = made.improved(support)
+        return support
 
     def _words(self, view: str) -> tuple[F64, float]:
         """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
@@ -187,6 +208,7 @@ class Classifier:
             made.tried,
             made.not_tried,
             len(made.labels),
+            self._generated.get(view),
         )
         if not len(support.items):
             return
