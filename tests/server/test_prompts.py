@@ -69,7 +69,7 @@ def test_a_running_server_sees_prompts_that_another_process_saves_and_forgets(
         saved = run(*typed)
         assert saved.returncode == 0, saved.stderr
         found = search().json()
-        assert found["hits"] and "@ink" in [s["prompt"] for s in found["hits"][0]["shares"]]
+        assert found["hits"] and "style:@ink" in [s["prompt"] for s in found["hits"][0]["shares"]]
         item = found["hits"][0]["id"]
         told = client.post("/api/explain", json={"query": views["query"], "item": item})
         assert told.status_code == 200 and "@ink" in str(told.json()["shares"])

@@ -160,7 +160,7 @@ class Judges:
         space, reads = self.space, self.space.modalities
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         for number, spec in enumerate(self.specs):
-            for item in spec.items:
+            for item in {item.id: item for item in spec.items}.values():  # each content once
                 if item.modality not in reads.values():
                     why = f"is {item.modality}, which no view of the space reads"
                     self.failures.append(Failure(item.source, why))
@@ -197,13 +197,12 @@ class Judges:
 
     def _checks(self, judge: Judge, sums: F64) -> Iterable[LabelCheck]:
         """Each label by the examples of the judged view, left out in turn."""
-        bank = self.space.banks[judge.view]
-        examples = self._examples
+        examples, trained = self._examples, len(self.space.banks[judge.view])
         labels = np.array(examples.labels, dtype=np.intp)
         own = np.array([view == judge.view for view in examples.views], dtype=bool)
         for number in np.unique(labels[own]).tolist():
             rows = np.flatnonzero(own & (labels == number))
-            if len(rows) < 2 or not len(bank):
+            if len(rows) < 2 or not trained:
                 continue
             without = sums[number] - examples.asked[rows]
             left = replace(
@@ -213,7 +212,7 @@ class Judges:
                 spoken=np.repeat(judge.spoken[number], len(rows)),
             )
             items = examples.vectors[rows].astype(np.float32)
-            mine, others = np.diagonal(left(items)), left(bank)
+            mine, others = np.diagonal(left(items)), left.of_bank
             above = (others < mine).mean() + 0.5 * (others == mine).mean()
             yield LabelCheck(self.names[number], judge.view, len(rows), float(above))
 
@@ -242,8 +241,15 @@ class Judge:
 
     def __call__(self, x: F32) -> F32:
         """``(n, K)`` of unit vectors ``(n, d)``."""
-        column = self.space.views.index(self.words_view)
-        hubness = self.space.hubness(x, self.view)[:, column]
+        return self._said(x, self.space.hubness(x, self.view))
+
+    @property
+    def of_bank(self) -> F32:
+        """``(b, K)`` of the training items of the view."""
+        return self._said(self.space.banks[self.view], self.space.bank_hubness(self.view))
+
+    def _said(self, x: F32, near: F32) -> F32:
+        hubness = near[:, self.space.views.index(self.words_view)]
         known = self.space.calibration[Direction(self.words_view, self.view)]
         said = known.probability(self.vectors @ x.T, hubness, self._background)
         return np.asarray(said.T, dtype=np.float32)
