@@ -88,7 +88,7 @@ def test_without_examples_nothing_is_kept_unless_asked(
     forced = classify(space, item, NAMES, glosses=good, keep_generated=True)
     assert forced[0].label == "alpha"
     assert forced.learned[0].generated is not None
-    assert "unjudged" in forced.learned[0].generated.reason
+    assert forced.learned[0].generated.reason == "kept as you asked, without examples"
 
 
 def test_a_language_model_describes_classes(

@@ -13,6 +13,7 @@ import numpy as np
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
+from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
@@ -119,26 +120,25 @@ class Generator:
         Args:
             support: Words and examples of one view.
         """
-        keep, sources = self.options.keep_generated, self.options.sources
-        if not len(support.items):
-            why = (
-                "kept unjudged, as there are no examples"
-                if keep
-                else "not kept: there are no examples to judge them by"
-            )
-            told = GeneratedPrompts(sources, keep, why, self._made(support) if keep else {})
-            return (self._with(support, told.prompts) if keep else support), told
-        judged = judge(self.names, support, self._made, self._embed)
-        sentences = Figures.of(support.zero_shot(support.items), support.labels).accuracy
-        good = judged.kept and judged.generated.accuracy >= sentences
-        why = judged.reason
-        if judged.kept and not good:
-            why = f"{why}, but sentences with the names are right more often"
+        keep, judged, sentences = self.options.keep_generated, None, None
+        good, why = False, "not kept: there are no examples to judge them by"
+        if len(support.items):
+            judged = judge(self.names, support, self._made, self._embed)
+            sentences = Figures.of(support.zero_shot(support.items), support.labels).accuracy
+            good, why = judged.kept, judged.reason
+            if good and judged.generated.accuracy < sentences:
+                good, why = False, f"{why}, but sentences with the names are right more often"
         if keep and not good:
-            why = f"{why}; kept as you asked"
+            why = f"{why}; kept as you asked" if judged else "kept as you asked, without examples"
         used = self._made(support) if good or keep else {}
         told = GeneratedPrompts(
-            sources, good or keep, why, used, judged.generated.accuracy, judged.null, sentences
+            self.options.sources,
+            good or keep,
+            why,
+            used,
+            judged and judged.generated.accuracy,
+            judged and judged.null,
+            sentences,
         )
         return (self._with(support, used) if told.kept else support), told
 
@@ -155,7 +155,7 @@ class Generator:
         if not self.options.llm:
             return
         model = LanguageModel(self.options.llm, self.options.llm_model, os.environ.get(LLM_KEY, ""))
-        dropped = []
+        dropped: list[Failure] = []
         for done, name in enumerate(names, 1):
             asked = ask_about([name], model, self.modality)
             self._extend(asked.prompts)
