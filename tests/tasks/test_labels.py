@@ -174,3 +174,14 @@ def test_records_of_several_views_are_annotated_view_by_view(
     sounds = [None, *(record.items["audio"] for record in new[1:3])]
     said = annotate(space, {"image": images, "audio": sounds}, ["red"], least=0.0)
     assert [item.view for item in said.items] == ["image", "image", "audio", "image", "audio"]
+
+
+def test_views_without_a_calibration_are_passed_over_and_told(
+    space: Space, new: list[Record], tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a red circle", encoding="utf-8")
+    said = annotate(space, [tmp_path / "a.txt", new[0].items["image"]], ["red"], least=0.0)
+    assert [item.view for item in said.items] == ["image"]
+    assert "1 item of text got no label: the space has no calibration" in said.notes[0]
+    with pytest.raises(InputError, match="no calibration from text to text"):
+        annotate(space, tmp_path / "a.txt", ["red"])

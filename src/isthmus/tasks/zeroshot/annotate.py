@@ -72,7 +72,8 @@ class Annotation:
         names: All labels that were looked for.
         items: One an item.
         failures: Items that could not be used.
-        notes: Labels that nearly mean the same, or whose examples have little in common.
+        notes: Labels that nearly mean the same, or whose examples have little in common; items
+            that got no label.
         checks: How well labels by examples know one that was left out.
     """
 
@@ -130,14 +131,18 @@ def annotate(
         **changes: Fields of :class:`ClassifyOptions`.
 
     Raises:
-        InputError: If there is no label, the space has no calibration from words to the items, or
-            an option cannot be used.
+        InputError: If there is no label, the space has no calibration from words to any of the
+            items, or an option cannot be used. Views without one are named in the notes.
     """
     judges = Judges.of(space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     given = ItemsByView.of(space, items, judges.options.view)
     found: list[tuple[int, Annotated]] = []
     checks: list[LabelCheck] = []
+    some = any(map(judges.can, given.rows))
     for own in given.embedded(cache, progress):
+        if some and not judges.can(own.view):
+            judges.pass_over(own.view, len(own.items))
+            continue
         judge = judges.judge(own.view)
         checks += judge.checks
         for place, item, row in zip(own.places, own.items, judge(own.vectors), strict=True):

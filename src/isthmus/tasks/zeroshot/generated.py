@@ -136,8 +136,8 @@ class Generator:
             good or keep,
             why,
             used,
-            judged and judged.generated.accuracy,
-            judged and judged.null,
+            None if judged is None else judged.generated.accuracy,
+            None if judged is None else judged.null,
             sentences,
         )
         return (self._with(support, used) if told.kept else support), told

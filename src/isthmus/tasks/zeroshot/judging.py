@@ -121,8 +121,11 @@ class Judges:
         """Whether there is a calibration from words to items of a view."""
         return Direction(self.words_view, view) in self.space.calibration
 
-    def why_not(self, view: str) -> str:
-        """Why labels of a view have no probability."""
+    def pass_over(self, view: str, items: int) -> None:
+        """Note that items of a view get no label."""
+        self.notes.append(f"{count(items, 'item')} of {view} got no label: {self._why_not(view)}")
+
+    def _why_not(self, view: str) -> str:
         return f"the space has no calibration from {self.words_view} to {view}"
 
     def judge(self, view: str) -> Judge:
@@ -134,7 +137,7 @@ class Judges:
         """
         if not self.can(view):
             raise InputError(
-                f"{self.why_not(view)}, so it cannot say how probable a label is; use classify, "
+                f"{self._why_not(view)}, so it cannot say how probable a label is; use classify, "
                 "which chooses one of several"
             )
         space, examples = self.space, self._examples

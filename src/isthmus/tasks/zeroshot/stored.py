@@ -10,7 +10,6 @@ import numpy as np
 
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
-from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
 from isthmus.store.filters import parse
 from isthmus.tasks.zeroshot.annotate import (
@@ -85,9 +84,7 @@ def annotate_store(
     for view in dict.fromkeys(entry.view for entry in entries):
         own = [entry.id for entry in entries if entry.view == view]
         if not judges.can(view):
-            judges.notes.append(
-                f"{count(len(own), 'item')} of {view} got no label: {judges.why_not(view)}"
-            )
+            judges.pass_over(view, len(own))
             done += len(own)
             continue
         judge = judges.judge(view)
