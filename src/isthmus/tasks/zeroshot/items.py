@@ -22,6 +22,8 @@ from isthmus.tasks.retrieval.views import WayOut, view_meant
 
 WORDS = WayOut("reads the words", "asked_as", "--as")
 ITEMS = WayOut("the items belong to", "view", "--view")
+SAME = 0.9999
+"""Cosine from which an example is one that the space has learned from."""
 
 
 @dataclass(frozen=True, eq=False)

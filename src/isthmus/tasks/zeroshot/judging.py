@@ -21,15 +21,12 @@ from isthmus.space import Space
 from isthmus.space.calibration import Background
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec, label_specs
-from isthmus.tasks.zeroshot.items import ITEMS, WORDS
+from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 from isthmus.tasks.zeroshot.words import class_words
 
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.classes import Given
-
-SAME = 0.9999
-"""Cosine from which an example is one that the space has learned from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from isthmus.space.things import Thing
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.generated import Generator
-from isthmus.tasks.zeroshot.items import ITEMS, WORDS, ItemsByView
+from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS, ItemsByView
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
 from isthmus.tasks.zeroshot.results import (
     Classification,
@@ -35,9 +35,6 @@ from isthmus.tasks.zeroshot.results import (
     Node,
 )
 from isthmus.tasks.zeroshot.words import SCALE, class_words
-
-_SAME = 0.9999
-"""Cosine from which a shot is one that the space has learned from."""
 
 
 class Classifier:
@@ -125,7 +122,7 @@ class Classifier:
         known = np.zeros(0, dtype=bool)
         if items:
             bank = self.space.banks[view]
-            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
+            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > SAME
         where = np.array(labels, dtype=np.intp)
         return Support(prototypes, np.array(items), where, scale, known)
 
@@ -137,7 +134,7 @@ class Classifier:
 
     def _generate(self, view: str, support: Support) -> Support:
         """The same by generated prompts, where those were asked for and are kept."""
-        if not self.options.sources or not self._words_view:
+        if not self.options.sources:
             return support
         modality = self.space.modalities[view]
         made = Generator.of(
