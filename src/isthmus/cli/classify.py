@@ -213,15 +213,20 @@ def annotate(
     rest: list[Failure] = []
     if store is not None:
         allow_megapixels(max_megapixels)
-        kept = default_cache() if cache else None
         with open_store(store, trust=trust) as opened, progress_bar(quiet=as_json) as progress:
-            given |= {"cache": kept, "progress": progress}
+            given |= {"cache": default_cache() if cache else None, "progress": progress}
             done = annotate_store(opened, names, where=where, keep=keep, **given)
     else:
         with _opened(space, items, trust, max_megapixels, cache, as_json) as ready:
             known, files, more, rest = ready
             done = run(known, files, names, **given, **more)
-    left_out = rows_of([*rest, *done.failures])
+    _report_labels(done, rows_of([*rest, *done.failures]), output, as_json)
+
+
+def _report_labels(
+    done: Annotation, left_out: Sequence[Mapping[str, str]], output: Path | None, as_json: bool
+) -> None:
+    """Write and print labels; leaves with an exit code of its own where items were left out."""
     if output is not None:
         _write(output, [item.to_json() for item in done.items])
     if as_json:

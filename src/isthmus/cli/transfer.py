@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from isthmus.prompts.transfer import Library
     from isthmus.tasks.transferring import Transferred
 
+SPACE = typer.Option(
+    "starter", metavar="DIR", help="Folder of a space. Default: the starter space."
+)
+VIEW = typer.Option("", help="View of the examples, if several views have the same modality.")
+
 
 def command(
     shots: Path = typer.Argument(help="Examples of the new task: a folder for each class."),
@@ -45,12 +50,8 @@ def command(
     test: Path | None = typer.Option(
         None, help="More items of the new task, a folder for each class, to measure on."
     ),
-    space: str = typer.Option(
-        "starter", metavar="DIR", help="Folder of a space. Default: the starter space."
-    ),
-    view: str = typer.Option(
-        "", help="View of the examples, if several views have the same modality."
-    ),
+    space: str = SPACE,
+    view: str = VIEW,
     cache: bool = CACHE_OPTION,
     trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,

@@ -72,7 +72,6 @@ def annotate_store(
     Raises:
         InputError: If no item passes, or an option cannot be used.
     """
-    told = progress or untold
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
     entries = list(snapshot.entries(parse(where) if where.strip() else None))
@@ -80,28 +79,29 @@ def annotate_store(
         raise InputError("the store holds no such item; fill it with: isthmus index PATHS")
     found: dict[str, tuple[Label, ...]] = {}
     checks: list[LabelCheck] = []
-    done = 0
-    for view in dict.fromkeys(entry.view for entry in entries):
-        own = [entry.id for entry in entries if entry.view == view]
-        if not judges.can(view):
-            judges.pass_over(view, len(own))
-            done += len(own)
-            continue
+    by_view = _by_view(judges, entries)
+    total = sum(map(len, by_view.values()))
+    for view, own in by_view.items():
         judge = judges.judge(view)
         checks += judge.checks
         for start in range(0, len(own), _CHUNK):
             known = snapshot.vectors(own[start : start + _CHUNK])
             for name, row in zip(known, judge(np.stack(list(known.values()))), strict=True):
                 found[name] = given_labels(judges.specs, row, least, most)
-            done += len(own[start : start + _CHUNK])
-            told("label items", done, len(entries))
+            (progress or untold)("label items", len(found), total)
     _keep(store, found, judges.names if keep else None)
-    items = [
-        Annotated(entry.source, entry.view, entry.id, found[entry.id])
-        for entry in entries
-        if entry.id in found
-    ]
-    return annotation(judges, items, checks)
+    said = (Annotated(e.source, e.view, e.id, found[e.id]) for e in entries if e.id in found)
+    return annotation(judges, list(said), checks)
+
+
+def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
+    """Ids of items by view; those of which nothing can be said are passed over."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry.view, []).append(entry.id)
+    for view in [view for view in found if not judges.can(view)]:
+        judges.pass_over(view, len(found.pop(view)))
+    return found
 
 
 def _keep(store: Store, found: Mapping[str, Sequence[Label]], judged: Sequence[str] | None) -> None:
