@@ -31,6 +31,11 @@ from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.tasks import Store
 
+# Where bytecode is not kept, each of the hundreds of processes that tests start would compile the
+# package anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 CLASSIC = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}

@@ -110,11 +110,11 @@ def test_only_the_first_complete_records_are_used_as_pairs() -> None:
     assert np.abs(first - second).max() < 1e-5
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_unrelated_clouds_are_refused(seed) -> None:
     rng = np.random.default_rng(seed)
     scale = np.arange(1, 31) ** -0.6
-    views = {m: rng.normal(size=(120, 30)) * scale for m in ("a", "b")}
+    views = {m: rng.normal(size=(80, 30)) * scale for m in ("a", "b")}
     with pytest.raises(NoSignalError, match=r"a and b cannot be .*gain .* agree to .*check=False"):
         Unpaired(seeds=0).fit(views)
 

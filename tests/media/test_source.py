@@ -1,7 +1,10 @@
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from isthmus.core.errors import (
     EmptyMediaError,
@@ -11,7 +14,7 @@ from isthmus.core.errors import (
 )
 from isthmus.core.record import Failure
 from isthmus.media.limits import Limits
-from isthmus.media.source import item_from_path, walk
+from isthmus.media.source import is_picture, item_from_path, walk
 
 
 def touch(path: Path, data: bytes = b"words") -> Path:
@@ -82,3 +85,13 @@ def test_items(tmp_path: Path) -> None:
         item_from_path(tmp_path / "none.png")
     with pytest.raises(MediaError, match="does not exist"):
         list(walk(tmp_path / "none"))
+
+
+def test_a_picture_is_told_also_while_another_thread_imports_pillow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert is_picture(Image.new("L", (1, 1))) and not is_picture("a.png")
+    monkeypatch.setitem(sys.modules, "PIL.Image", ModuleType("PIL.Image"))
+    assert not is_picture("a.png")
+    monkeypatch.delitem(sys.modules, "PIL.Image")
+    assert not is_picture("a.png")

@@ -332,7 +332,7 @@ def test_what_is_no_schedule(wrong: dict[str, float], message: str) -> None:
         train(Line(), 0, PLAN)
 
 
-KILLS = 30
+KILLS = int(os.environ.get("ISTHMUS_KILLS", "12"))
 DRIVER = """
 import os, random, signal, sys, time
 from pathlib import Path
@@ -383,7 +383,7 @@ print(3 * places[-1][0] + places[-1][1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_training_killed_at_thirty_moments_ends_in_the_same_weights(tmp_path: Path) -> None:
+def test_training_killed_at_many_moments_ends_in_the_same_weights(tmp_path: Path) -> None:
     command = [sys.executable, "-c", DRIVER, str(Path(__file__).parent), str(tmp_path), str(KILLS)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

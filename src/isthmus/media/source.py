@@ -95,8 +95,9 @@ def picture_item(picture: Any) -> MediaItem:
 
 def is_picture(thing: object) -> bool:
     """Whether it is a picture of Pillow."""
-    pillow = sys.modules.get("PIL.Image")  # where it was not imported, nobody has a picture
-    return pillow is not None and isinstance(thing, pillow.Image)
+    # Nobody has a picture where Pillow was not imported, or while another thread still does.
+    known = getattr(sys.modules.get("PIL.Image"), "Image", None)
+    return known is not None and isinstance(thing, known)
 
 
 def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:

@@ -23,7 +23,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 
-_BAG = 200
+_BAG = 120
 """Rows of a view that is aligned without pairs."""
 
 
