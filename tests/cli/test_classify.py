@@ -93,3 +93,43 @@ def test_labels_go_into_a_store_and_search_filters_by_them(home: Path) -> None:
 def test_mistakes_get_one_line(home: Path, arguments: tuple[str, ...], message: str) -> None:
     done = run(home, *arguments, "--space", "space", code=1)
     assert message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_labels_by_examples_by_words_and_by_both(home: Path, tmp_path: Path) -> None:
+    typed = ("annotate", "pictures", "--space", "space", "--least", "0", "--shots", "shots")
+    done = run(home, *typed, "--labels", "red,star", "--json")
+    said = json.loads(done.stdout)
+    assert said["labels"][:2] == ["red", "star"] and len(said["labels"]) > 3
+    assert {len(item["labels"]) for item in said["items"]} == {len(said["labels"])}
+    assert all(0 <= check["above"] <= 1 and check["chance"] == 0.5 for check in said["checks"])
+    told = run(home, *typed)
+    assert "one that is left out ranks above" in told.stderr and "Guessing gets 50" in told.stderr
+    lost = run(home, *typed, "--keep", code=1)
+    assert "--keep is about the labels that a store has" in lost.stderr
+
+
+def test_search_prints_the_labels_of_a_store(home: Path) -> None:
+    run(home, "index", "pictures", "--store", "labelled", "--space", "space")
+    for label, more in (("red", ()), ("黄色", ("--keep",))):
+        run(home, "annotate", "--store", "labelled", "--labels", label, "--least", "0", *more)
+    done = running.run("search", "red", "--store", "labelled", "--nearest", cwd=home)
+    lines = [line for line in done.stdout.splitlines() if "labels: " in line]
+    assert len(lines) == 8 and all("red" in line and "黄色" in line for line in lines)
+    found = running.run("search", "red", "--store", "labelled", "--json", cwd=home)
+    for hit in json.loads(found.stdout)["hits"]:
+        assert {each["label"] for each in hit["labels"]} == {"red", "黄色"}
+
+
+def test_glosses_are_judged_and_it_is_said(home: Path, tmp_path: Path) -> None:
+    glosses = tmp_path / "glosses.csv"
+    glosses.write_text("red,qwrtzp\nblue,lkjhgf\n", encoding="utf-8")
+    typed = ("classify", "pictures", "--space", "space", "--glosses", str(glosses))
+    done = run(home, *typed, "--classes", "red,blue")
+    assert "not kept: there are no examples to judge them by" in done.stderr
+    kept = run(home, *typed, "--classes", "red,blue", "--keep-generated", "--json")
+    made = json.loads(kept.stdout)["learned"][0]["generated"]
+    assert made["kept"] and made["accuracy"] is None and set(made["prompts"]) == {"red", "blue"}
+    wrong = run(home, *typed, "--classes", "green,blue", code=1)
+    assert "'red', which is none of the classes" in wrong.stderr
+    lone = run(home, *typed, "--classes", "red,blue", "--llm", "http://localhost:1/v1", code=1)
+    assert "--llm-model" in lone.stderr

@@ -136,12 +136,20 @@ def classified() -> None:
     given = ("records/7.png", "records/8.png", "--space", "space", "--no-cache")
     known = shots("shots", ("red", "blue"))
     assert len(said("classify", *given, "--shots", known)["items"]) == 2
+    indexed()
+    Path("glosses.csv").write_text("red,the colour of blood\n", encoding="utf-8")
+    more = ("--glosses", "glosses.csv", "--captions", "store", "--keep-generated")
+    made = said("classify", *given, "--shots", known, *more)["learned"][0]["generated"]
+    assert made["kept"] and made["sources"] == ["glosses", "captions"]
 
 
 def annotated() -> None:
     indexed()
     run("annotate", "--store", "store", "--labels", "red,blue")
     run("annotate", "records/7.png", "--space", "space", "--labels", "red", "--no-cache")
+    known = shots("labels", ("mine",))
+    made = said("annotate", "--store", "store", "--shots", known, "--keep", "--least", "0")
+    assert made["labels"] == ["mine"] and made["checks"][0]["examples"] == 2
 
 
 def transferred() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -101,3 +102,48 @@ def test_examples_that_the_space_has_learned_from_are_told(
             decode(record.items["image"]).save(tmp_path / named[0] / f"{record.id}.png")
     done = transfer_to(space, tmp_path, sources=[shots / "shapes"])
     assert done.seen == sum(1 for _ in tmp_path.glob("*/*.png")) > 3
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "moment", ["isthmus.prompts.transfer.transfer:_nested", "isthmus.core.artifact:_swap"]
+)
+def test_ctrl_c_leaves_the_library_as_it_was(
+    shots: Path, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    module, _, name = moment.partition(":")
+    home = importlib.import_module(module)
+    library = tmp_path / "prompts"
+    typed = ("transfer", shots / "shapes", "--from", shots / "colours", "--library", library)
+    more = ("--keep", "shapes", "--space", saved, "--no-cache")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(home, name, stop)
+        done = run(*typed, *more)
+        assert done.returncode == 130 and "Interrupted" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+    assert run(*typed, *more).returncode == 0
+    before = contents(library)
+    with monkeypatch.context() as patch:
+        patch.setattr(home, name, stop)
+        assert run(*typed, *more, "--json").returncode == 130
+    assert contents(library) == before and list(tmp_path.iterdir()) == [library]
+
+
+def test_progress_is_told_to_its_end(shots: Path, saved: Path) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(phase: str, done: int, total: int) -> None:
+        told.setdefault(phase, []).append((done, total))
+
+    transfer_to(Space.load(saved), shots / "shapes", sources=[shots / "colours"], progress=progress)
+    assert set(told) >= {"encode image", "try starts"}
+    tried = told["try starts"]
+    assert [done for done, _ in tried] == list(range(1, len(tried) + 1))
+    assert tried[-1][0] == tried[-1][1]

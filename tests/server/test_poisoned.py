@@ -50,7 +50,10 @@ class Asked:
         return done["structuredContent"]
 
     def run(self) -> str:
-        job = str(self.post("/api/jobs", paths=[str(self.media)]).json()["id"])
+        return self.ended(self.post("/api/jobs", paths=[str(self.media)]))
+
+    def ended(self, started: Any) -> str:
+        job = str(started.json()["id"])
         until(lambda: self.get(f"/api/jobs/{job}").json()["state"] != "running")
         assert self.get(f"/api/jobs/{job}").json()["state"] == "done"
         return job
@@ -130,6 +133,12 @@ def unsaved(server: Asked) -> None:
     assert server.client.delete("/api/searches", params={"name": "other"}).status_code == 200
 
 
+def labelled(server: Asked) -> None:
+    job = server.ended(server.post("/api/labels", labels=["red", "a circle"], least=0))
+    assert server.get(f"/api/jobs/{job}").json()["labelled"] == 24
+    assert server.get("/api/labels").json()["total"] == 2
+
+
 def indexed(server: Asked) -> None:
     """A file that is new, one that is broken, and a drawing."""
     whole = (server.media / "图1.png").read_bytes()
@@ -162,6 +171,8 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
     ("GET", "/api/searches"): saved,
     ("POST", "/api/searches"): saved,
     ("DELETE", "/api/searches"): unsaved,
+    ("POST", "/api/labels"): labelled,
+    ("GET", "/api/labels"): labelled,
     ("POST", "/api/jobs"): indexed,
     ("GET", "/api/jobs"): lambda server: server.get("/api/jobs"),
     ("GET", "/api/jobs/{job}"): lambda server: server.get(f"/api/jobs/{server.run()}"),
@@ -176,7 +187,7 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
 def server(space: Space, media: Path, poison: list[str]) -> Iterator[Asked]:
     store = Store.in_memory(space)
     store.add(media)
-    with asked(store, roots=(media,)) as client:
+    with asked(store, roots=(media,), label=True) as client:
         entries = store.backend.entries()
         yield Asked(client, media, {Path(entry.source).name: entry.id for entry in entries})
 

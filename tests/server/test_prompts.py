@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
+from tests.cli.running import run
+from tests.server.conftest import Place, asked
 from tests.server.test_page import opened, search, violations
+
+from isthmus.tasks import Store
 
 TYPED = "a large green triangle + style:red - small"
 
@@ -46,3 +52,31 @@ def test_a_saved_search_has_all_parts_in_its_query(client: TestClient) -> None:
     found = client.post("/api/search", json=kept["search"]).json()
     assert found["query"] == typed == client.post("/api/search", json=asked).json()["query"]
     client.delete("/api/searches", params={"name": "parts"})
+
+
+def test_a_running_server_sees_prompts_that_another_process_saves_and_forgets(
+    place: Place, tmp_path: Path
+) -> None:
+    shutil.copytree(place.store, tmp_path / "store")
+    with Store.open(tmp_path / "store") as store, asked(store) as client:
+        views = {"query": "a circle + @ink", "views": ["image"], "k": 3}
+
+        def search() -> Any:
+            return client.post("/api/search", json=views)
+
+        assert search().status_code == 422 and "no prompt is saved as @ink" in search().text
+        typed = ("prompt", "save", "ink", "--like", "red", "--store", str(tmp_path / "store"))
+        saved = run(*typed)
+        assert saved.returncode == 0, saved.stderr
+        found = search().json()
+        assert found["hits"] and "style:@ink" in [s["prompt"] for s in found["hits"][0]["shares"]]
+        item = found["hits"][0]["id"]
+        told = client.post("/api/explain", json={"query": views["query"], "item": item})
+        assert told.status_code == 200 and "@ink" in str(told.json()["shares"])
+        run(*("blue" if word == "red" else word for word in typed))  # in its place
+        again = search().json()
+        values = [[hit["shares"][1]["value"] for hit in each["hits"]] for each in (found, again)]
+        assert values[0] != values[1]
+        gone = run("prompt", "forget", "ink", "--store", str(tmp_path / "store"))
+        assert gone.returncode == 0, gone.stderr
+        assert search().status_code == 422

@@ -16,7 +16,7 @@ from tests.server.conftest import served
 from isthmus.core.record import Dataset
 from isthmus.media import decode
 from isthmus.space import Space
-from isthmus.tasks import Store
+from isthmus.tasks import Store, annotate_store
 
 pytestmark = pytest.mark.browser
 WANTED = {"search", "explanation", "map", "nothing", "phone"}
@@ -43,6 +43,7 @@ def gallery(
             (media / f"{name}.txt").write_text(caption, encoding="utf-8")
     with Store.open(root / "store", space) as store:
         store.add(media)
+        annotate_store(store, ["green triangle", "red"], least=0.2)
     with served(root / "store", "--allow", str(media)) as (address, _):
         yield address
 
@@ -54,6 +55,7 @@ def test_the_tour(browser: Any, gallery: str, tmp_path: Path) -> None:
     page = context.new_page()
 
     def shoot(name: str) -> None:
+        page.wait_for_load_state("networkidle")
         page.wait_for_timeout(400)
         page.screenshot(path=kept / f"{name}.png")
 

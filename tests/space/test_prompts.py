@@ -123,3 +123,45 @@ def test_examples_that_say_nothing() -> None:
         LearnedPrompt.learn(rows[:1], "v", part="ignore", typical=rows[0])
     with pytest.raises(InputError, match="differ in all 4 dimensions"):
         LearnedPrompt.learn(np.eye(4, dtype=np.float32), "v", part="only", typical=zero)
+
+
+def test_an_open_store_sees_what_others_save_and_forget(tmp_path: Path) -> None:
+    mine = LearnedPrompt("style", "text", ROW, 1)
+    with Store.open(tmp_path / "store", made()) as one, Store.open(tmp_path / "store") as other:
+        other.space.prompts["mine"] = mine  # put into memory only
+        one.save_prompts({"first": mine, "ink": None})
+        other._prompts.look()
+        assert set(other.space.prompts) == {"colours", "first", "mine"}
+        assert np.array_equal(other.space.prompts["first"].rows, ROW)
+        one.save_prompts({"first": None, "mine": LearnedPrompt("context", "text", ROW, 1)})
+        other._prompts.look()
+        assert set(other.space.prompts) == {"colours", "mine"}
+        assert other.space.prompts["mine"] is mine  # its own counts before that of others
+        other.save_prompts({"mine": None})
+        one._prompts.look()
+        assert set(one.space.prompts) == set(other.space.prompts) == {"colours"}
+
+
+def test_a_folder_is_read_once_a_change_and_never_fails_a_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "store" / "space"
+    with Store.open(tmp_path / "store", made()) as store, Store.open(tmp_path / "store") as other:
+        read: list[Path] = []
+        load = Space.load
+
+        def counted(path: Path, **more: object) -> Space:
+            read.append(path)
+            return load(path, **more)
+
+        other.save_prompts({"first": LearnedPrompt("style", "text", ROW, 1)})
+        monkeypatch.setattr(Space, "load", counted)
+        for _ in range(3):
+            store._prompts.look()
+        assert read == [folder] and "first" in store.space.prompts
+        folder.rename(folder.with_name("away"))  # as in the moment of being replaced
+        store._prompts.look()
+        folder.mkdir()
+        (folder / DOCUMENT).write_text("{")
+        store._prompts.look()
+        assert set(store.space.prompts) == {"ink", "colours", "first"}

@@ -34,6 +34,7 @@ from isthmus.core.record import Failure
 from isthmus.media.source import walk
 
 if TYPE_CHECKING:
+    from isthmus.prompts.generate import Captions
     from isthmus.tasks.zeroshot.annotate import Annotation
     from isthmus.tasks.zeroshot.options import ClassifyOptions
     from isthmus.tasks.zeroshot.results import Classification
@@ -49,6 +50,13 @@ LABELS_FILE = typer.Option(None, "--labels-file", metavar="FILE", help="Labels, 
 SHOTS = typer.Option(
     None, "--shots", metavar="DIR", help="Folder with examples: a folder in it for each class."
 )
+LABEL_SHOTS = typer.Option(
+    None,
+    "--shots",
+    metavar="DIR",
+    help="Folder with examples: a folder in it for each label. With --labels, its other folders "
+    "are labels by their examples alone.",
+)
 LANGUAGE = typer.Option(
     "", "--language", metavar="TAG", help="Language of the names. Default: told by their script."
 )
@@ -63,6 +71,31 @@ ASKED_AS = typer.Option(
 )
 OUT = typer.Option(
     None, "--out", "-o", metavar="FILE", help="Write a row for each item to this .csv or .jsonl."
+)
+GLOSSES = typer.Option(
+    None,
+    "--glosses",
+    metavar="FILE",
+    help="Glosses of the classes (.toml, .json or .csv), to make prompts from.",
+)
+LLM = typer.Option(
+    "",
+    "--llm",
+    metavar="URL",
+    help="Have a language model describe the classes, at an OpenAI-compatible address. Its key "
+    "comes from ISTHMUS_LLM_KEY.",
+)
+LLM_MODEL = typer.Option("", "--llm-model", metavar="NAME", help="Name of the language model.")
+CAPTIONS = typer.Option(
+    None,
+    "--captions",
+    metavar="STORE",
+    help="Make prompts from the texts of this store that are near your examples.",
+)
+KEEP_GENERATED = typer.Option(
+    False,
+    "--keep-generated",
+    help="Use generated prompts even if they do not beat random words on your examples.",
 )
 _SHOWN = 3
 _ROWS = 50
@@ -85,6 +118,11 @@ def classify(
     ),
     language: str = LANGUAGE,
     templates: Path | None = TEMPLATES,
+    glosses: Path | None = GLOSSES,
+    llm: str = LLM,
+    llm_model: str = LLM_MODEL,
+    captions: Path | None = CAPTIONS,
+    keep_generated: bool = KEEP_GENERATED,
     view: str = VIEW,
     asked_as: str = ASKED_AS,
     cache: bool = CACHE_OPTION,
@@ -95,14 +133,17 @@ def classify(
     """Say which of some classes each of ITEMS is.
 
     A class is its name, or a folder of examples, or both. Probabilities are calibrated on examples
-    that are left out in turn. If some items cannot be used, the command classifies the others and
-    ends with exit code 4.
+    that are left out in turn. Prompts from --glosses, --llm and --captions are used only if they
+    surely beat random words on these. If some items cannot be used, the command classifies the
+    others and ends with exit code 4.
     """
     from isthmus.tasks.zeroshot.classify import classify as run
 
+    near = None if captions is None else _captions(captions, space, trust)
     options = _options(
         method=method, coverage=coverage, least=least, language=language,
-        templates=templates or "", view=view, asked_as=asked_as,
+        templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
+        llm_model=llm_model, captions=near, keep_generated=keep_generated,
     )  # fmt: skip
     names = _names(classes, classes_file, "--classes", shots is None)
     _check_out(output)
@@ -124,6 +165,7 @@ def annotate(
     items: list[str] = typer.Argument(None, help="Files and folders; none with --store."),
     labels: str = LABELS,
     labels_file: Path | None = LABELS_FILE,
+    shots: Path | None = LABEL_SHOTS,
     space: str = SPACE,
     store: Path | None = typer.Option(
         None,
@@ -134,6 +176,9 @@ def annotate(
     ),
     *,
     where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
+    keep: bool = typer.Option(
+        False, "--keep", help="With --store: keep the other labels that items have."
+    ),
     output: Path | None = OUT,
     least: float = typer.Option(0.5, "--least", help="Give labels at least this probable."),
     most: int | None = typer.Option(None, "--most", min=1, help="At most so many labels an item."),
@@ -148,29 +193,40 @@ def annotate(
 ) -> None:
     """Give each of ITEMS every label that fits it, with its probability.
 
-    Several labels may fit an item, or none. With --store, the items of a store get labels in place
-    of those that they had, and isthmus search --where label:cat finds them. If some items cannot be
-    used, the command annotates the others and ends with exit code 4.
+    A label is words, or a folder of examples, or both. Several labels may fit an item, or none.
+    With --store, the items of a store get labels in place of those that they had, and isthmus
+    search --where label:cat finds them. If some items cannot be used, the command annotates the
+    others and ends with exit code 4.
     """
+    from isthmus.pipeline import default_cache
     from isthmus.tasks.zeroshot.annotate import annotate as run
     from isthmus.tasks.zeroshot.stored import annotate_store
 
     if bool(items) == (store is not None):
         raise InputError("name files and folders, or a store with --store, and not both")
     options = _options(language=language, templates=templates or "", view=view, asked_as=asked_as)
-    names = _names(labels, labels_file, "--labels", needed=True)
-    assert names is not None
+    if keep and store is None:
+        raise InputError("--keep is about the labels that a store has; name it with --store")
+    names = _names(labels, labels_file, "--labels", needed=shots is None)
     _check_out(output)
-    given: dict[str, Any] = {"least": least, "most": most, "options": options}
+    given: dict[str, Any] = {"shots": shots, "least": least, "most": most, "options": options}
     rest: list[Failure] = []
     if store is not None:
-        with open_store(store, trust=trust) as opened:
-            done = annotate_store(opened, names, where=where, **given)
+        allow_megapixels(max_megapixels)
+        with open_store(store, trust=trust) as opened, progress_bar(quiet=as_json) as progress:
+            given |= {"cache": default_cache() if cache else None, "progress": progress}
+            done = annotate_store(opened, names, where=where, keep=keep, **given)
     else:
         with _opened(space, items, trust, max_megapixels, cache, as_json) as ready:
             known, files, more, rest = ready
             done = run(known, files, names, **given, **more)
-    left_out = rows_of([*rest, *done.failures])
+    _report_labels(done, rows_of([*rest, *done.failures]), output, as_json)
+
+
+def _report_labels(
+    done: Annotation, left_out: Sequence[Mapping[str, str]], output: Path | None, as_json: bool
+) -> None:
+    """Write and print labels; leaves with an exit code of its own where items were left out."""
     if output is not None:
         _write(output, [item.to_json() for item in done.items])
     if as_json:
@@ -186,6 +242,14 @@ def _options(**given: Any) -> ClassifyOptions:
     from isthmus.tasks.zeroshot.options import ClassifyOptions
 
     return ClassifyOptions(**given)
+
+
+def _captions(folder: Path, space: str, trust: Sequence[str] | None) -> Captions:
+    """Texts of a store, which must be of the space."""
+    from isthmus.tasks.zeroshot.generated import captions_of
+
+    with open_store(folder, space, trust=trust) as store:
+        return captions_of(store)
 
 
 def _names(typed: str | None, file: Path | None, flag: str, needed: bool) -> list[str] | None:
@@ -266,6 +330,8 @@ def _say(done: Classification, output: Path | None) -> None:
             f"[dim]{shown(each.view)}: {each.method} from {each.shots} examples{shown(best)}. "
             f"Guessing gets {done.chance:.2f}.[/]"
         )
+        if (made := each.generated) is not None:
+            err().print(f"[dim]{shown(each.view)}: generated prompts: {shown(made.reason)}.[/]")
     _notes(done.notes)
 
 
@@ -275,6 +341,11 @@ def _say_labels(done: Annotation, output: Path | None) -> None:
         named = [f"{shown(x.name)} {x.probability:.2f}" for x in item.labels]
         console.print(f"{shown(item.source)}  {', '.join(named) or '[dim]no label fits[/]'}")
     _more(len(done.items), output)
+    for each in done.checks:
+        err().print(
+            f"[dim]{shown(each.label)}: of {each.examples} examples, one that is left out ranks "
+            f"above {each.above:.0%} of the training items. Guessing gets 50 %.[/]"
+        )
     _notes(done.notes)
 
 

@@ -34,7 +34,17 @@ EXIT_PARTLY = 4
 """Done, except for items that are listed."""
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 80
-_KEEP = ("align", "demo", "diagnose", "embed", "eval", "index")
+_KEEP = (
+    "align",
+    "annotate",
+    "classify",
+    "demo",
+    "diagnose",
+    "embed",
+    "eval",
+    "index",
+    "transfer",
+)
 """Commands that keep vectors as they go."""
 _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Signs that change the direction in which what follows is shown."""

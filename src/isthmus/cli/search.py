@@ -28,7 +28,7 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.source import is_file
 from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
-from isthmus.tasks.retrieval.hits import said_shares
+from isthmus.tasks.retrieval.hits import said_labels, said_shares
 
 if TYPE_CHECKING:
     from isthmus.tasks import Hit, Results
@@ -137,6 +137,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+    if hit.labels:
+        console.print(f"      [dim]labels: {shown(said_labels(hit.labels))}[/]")
     if len(hit.shares) > 1:
         console.print(f"      [dim]{shown(said_shares(hit))}[/]")
     if thumbnail and hit.modality == IMAGE and not hit.gone:

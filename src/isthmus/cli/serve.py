@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,6 +21,15 @@ from isthmus.cli.console import (
 )
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count, speaking
+
+if TYPE_CHECKING:
+    from isthmus.server.settings import Settings
+
+LABELS = typer.Option(
+    None,
+    "--allow-labels/--no-labels",
+    help="Let the page give labels to items. Default: if only this machine can reach it.",
+)
 
 
 def command(
@@ -36,6 +46,7 @@ def command(
     allow: list[Path] = typer.Option(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
+    allow_labels: bool | None = LABELS,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
     trust: list[str] = TRUST_OPTION,
@@ -44,8 +55,8 @@ def command(
 
     By default, only this machine can reach the server. With --host or --name, other machines can,
     too; you must then set a token in ISTHMUS_TOKEN. The page can index the folders that you name
-    with --allow. If only this machine can reach the server and there is no --allow, it can index
-    your home folder. Press Ctrl-C to stop.
+    with --allow. If only this machine can reach the server, the page can also give labels to items,
+    and without --allow it can index your home folder. Press Ctrl-C to stop.
     """
     from isthmus.cli.opening import has_store, open_store
     from isthmus.core.extras import require
@@ -57,14 +68,11 @@ def command(
 
     _check_folders(allow or ())
     settings = Settings(
-        host=host,
-        port=port,
-        token=token_from_environment(),
-        names=tuple(name or ()),
-        roots=tuple(allow or ()),
-    )
-    if not settings.exposed and not settings.roots:
-        settings = replace(settings, roots=(Path.home(),))
+        host=host, port=port, token=token_from_environment(), names=tuple(name or ()),
+        roots=tuple(allow or ()), label=bool(allow_labels),
+    )  # fmt: skip
+    if not settings.exposed:
+        settings = _for_this_machine(settings, allow_labels)
 
     def ready(address: str) -> None:
         out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")
@@ -82,6 +90,12 @@ def command(
             opened.space.encoder(view)
         with speaking("python"):  # its callers use the names of the API, which are those of Python
             serve(opened, settings, ready=ready)
+
+
+def _for_this_machine(settings: Settings, allow_labels: bool | None) -> Settings:
+    """The same where nobody else can ask: what was not said is allowed."""
+    roots = settings.roots or (Path.home(),)
+    return replace(settings, roots=roots, label=allow_labels is not False)
 
 
 def _check_folders(folders: Iterable[Path]) -> None:

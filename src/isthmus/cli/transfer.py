@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     list_left_out,
     out,
     print_json,
+    progress_bar,
     rows_of,
     shown,
 )
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from isthmus.prompts.figures import Figures
     from isthmus.prompts.transfer import Library
     from isthmus.tasks.transferring import Transferred
+
+SPACE = typer.Option(
+    "starter", metavar="DIR", help="Folder of a space. Default: the starter space."
+)
+VIEW = typer.Option("", help="View of the examples, if several views have the same modality.")
 
 
 def command(
@@ -44,12 +50,8 @@ def command(
     test: Path | None = typer.Option(
         None, help="More items of the new task, a folder for each class, to measure on."
     ),
-    space: str = typer.Option(
-        "starter", metavar="DIR", help="Folder of a space. Default: the starter space."
-    ),
-    view: str = typer.Option(
-        "", help="View of the examples, if several views have the same modality."
-    ),
+    space: str = SPACE,
+    view: str = VIEW,
     cache: bool = CACHE_OPTION,
     trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
@@ -59,7 +61,8 @@ def command(
 
     The command finds the nearest source tasks, tries ways to start from them, and judges each on
     examples that it left out. A start is used only if it surely helps; else the task is learned
-    from its own examples alone. Both are reported, and so is a start that hurts.
+    from its own examples alone. Both are reported, and so is a start that hurts. The library is
+    written at the end, so Ctrl-C leaves it as it was.
     """
     from isthmus.pipeline import default_cache
     from isthmus.space import Space
@@ -67,16 +70,18 @@ def command(
 
     allow_megapixels(max_megapixels)
     known = None if library is None else _known(library)
-    done = transfer_to(
-        Space.load(space, trust=trust or ()),
-        shots,
-        sources=source or (),
-        library=known,
-        keep=keep,
-        test=test,
-        view=view,
-        cache=default_cache() if cache else None,
-    )
+    with progress_bar(quiet=as_json) as progress:
+        done = transfer_to(
+            Space.load(space, trust=trust or ()),
+            shots,
+            sources=source or (),
+            library=known,
+            keep=keep,
+            test=test,
+            view=view,
+            cache=default_cache() if cache else None,
+            progress=progress,
+        )
     if library is not None:
         done.library.save(library)
     left_out = rows_of(done.failures)

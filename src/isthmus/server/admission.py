@@ -43,6 +43,8 @@ _WORK: tuple[tuple[str, re.Pattern[str], Work], ...] = (
     ("GET", re.compile("/api/jobs/[^/]+/events"), _OWN_PLACE),
     ("POST", re.compile("/api/uploads"), Work(4)),
     ("POST", re.compile("/api/jobs"), Work(4)),
+    ("POST", re.compile("/api/labels"), Work(4)),
+    ("GET", re.compile("/api/labels"), Work(2)),
     ("GET", re.compile("/api/items"), Work(2)),
     ("GET", re.compile("/api/map"), Work(8)),
 )

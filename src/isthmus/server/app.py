@@ -30,13 +30,15 @@ from isthmus.server.jobs import BusyError
 from isthmus.server.mcp import tools
 from isthmus.server.metrics import Metrics
 from isthmus.server.originals import ChangedError, GoneError
-from isthmus.server.service import Service
+from isthmus.server.routing import REFUSALS
+from isthmus.server.service import NotAllowedError, Service
 from isthmus.server.settings import PAGE, Settings
 from isthmus.tasks import Store
 
 _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (CrowdedError, 429),
     (BusyError, 409),
+    (NotAllowedError, 403),
     (ChangedError, 409),
     (GoneError, 410),
     (MissingDataError, 404),
@@ -84,7 +86,7 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # their pages are fetched from the network
         redoc_url=None,
-        responses=routes.REFUSALS,
+        responses=REFUSALS,
     )
     app.state.service = service
     app.state.stopping = lambda: False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from isthmus.server import schemas
+from isthmus.server import job_schemas as schemas
 from isthmus.server.admission import CrowdedError
 from isthmus.server.jobs import Run, problems
 
@@ -22,13 +22,16 @@ def described(run: Run) -> schemas.Job:
     eta = run.eta
     return schemas.Job(
         id=run.id,
+        kind=run.kind,
         paths=run.paths,
+        labels=run.labels,
         state=run.state,
         phase=run.phase,
         done=run.done,
         total=run.total,
         eta_seconds=None if eta is None else round(eta, 1),
         added=len(run.report.added) if run.report else 0,
+        labelled=run.labelled,
         broken=[schemas.Problem(source=s, reason=r) for s, r in problems(run)],
         message=run.message,
     )

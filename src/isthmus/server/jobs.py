@@ -1,4 +1,4 @@
-"""Indexing runs that are started over HTTP, one at a time.
+"""Runs that are started over HTTP, one at a time: they index files, or give labels.
 
 This is own code because queues such as Celery and RQ need a broker that runs beside the server.
 """
@@ -8,16 +8,22 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.wording import count
-from isthmus.tasks import IndexReport, SearchOptions, Store
+from isthmus.store.filters import parse
+from isthmus.tasks import IndexReport, SearchOptions, Store, annotate_store
+from isthmus.tasks.zeroshot.annotate import LEAST
+from isthmus.tasks.zeroshot.classes import label_specs
 
+Kind = Literal["index", "label"]
 State = Literal["running", "done", "failed", "cancelled"]
+_COUNTED = ("index", "label items")
+"""Phases of items, whose end can be told by how long they took so far."""
 _KEPT = 20
 _LISTED = 100
 
@@ -38,6 +44,9 @@ class Run:
         id: Names it.
         paths: What is indexed.
         views: That the files may belong to; empty for all.
+        kind: What it does.
+        labels: That are given.
+        labelled: How many items got one, once it is done.
         state: How it stands.
         phase: What is being done.
         done: Of the phase.
@@ -50,6 +59,9 @@ class Run:
     id: str
     paths: list[str]
     views: list[str] = field(default_factory=list)
+    kind: Kind = "index"
+    labels: list[str] = field(default_factory=list)
+    labelled: int = 0
     state: State = "running"
     phase: str = "look at files"
     done: int = 0
@@ -63,7 +75,7 @@ class Run:
     @property
     def eta(self) -> float | None:
         """Seconds that are left, by what the phase took so far; None before it is known."""
-        if self.state != "running" or not self.done or self.phase != "index":
+        if self.state != "running" or not self.done or self.phase not in _COUNTED:
             return None
         return (time.monotonic() - self.phase_started) / self.done * (self.total - self.done)
 
@@ -97,7 +109,7 @@ class Jobs:
         return [str(root) for root in self._roots]
 
     def start(self, paths: Sequence[str], views: Sequence[str] = ()) -> Run:
-        """Begin a run.
+        """Begin to index.
 
         Args:
             paths: Files and folders.
@@ -109,17 +121,32 @@ class Jobs:
             BusyError: If one is under way.
         """
         SearchOptions(views=views).check_views(self._store.space.views)
-        found = [str(self._inside(path)) for path in paths]
-        with self._lock:
-            if any(run.state == "running" for run in self._runs.values()):
-                raise BusyError("an indexing run is in progress; wait until it ends, or cancel it")
-            run = Run(secrets.token_hex(8), found, list(views))
-            self._runs[run.id] = run
-            while len(self._runs) > _KEPT:
-                self._runs.pop(next(iter(self._runs)))
-            self._thread = threading.Thread(target=self._work, args=(run,), name="isthmus-index")
-            self._thread.start()
-        return run
+        run = Run(_name(), [str(self._inside(path)) for path in paths], list(views))
+        return self._begin(run, lambda: self._index(run))
+
+    def label(
+        self, labels: Sequence[str], *, where: str = "", least: float = LEAST, keep: bool = False
+    ) -> Run:
+        """Begin to give labels; arguments as of :func:`isthmus.annotate_store`.
+
+        Raises:
+            InputError: If a label or the filter cannot be used.
+            BusyError: If a run is under way.
+        """
+        label_specs(labels)
+        if where.strip():
+            parse(where)
+        run = Run(_name(), [], kind="label", labels=list(labels), phase="read labels")
+
+        def work() -> None:
+            done = annotate_store(
+                self._store, labels, where=where, least=least, keep=keep, progress=run.progress
+            )
+            run.labelled = sum(bool(each.labels) for each in done.items)
+            said = f"{run.labelled:,} of {count(len(done.items), 'item')} got a label"
+            run.message = "; ".join([said, *done.notes])
+
+        return self._begin(run, work)
 
     def get(self, name: str) -> Run | None:
         """A run by its id."""
@@ -149,22 +176,45 @@ class Jobs:
             f"{path!r} does not exist, or is outside of the folders that can be indexed: {allowed}"
         )
 
-    def _work(self, run: Run) -> None:
-        try:
-            run.report = self._store.add(run.paths, views=run.views, progress=run.progress)
-            added, broken = len(run.report.added), len(run.report.broken)
-            run.message = (
-                f"{count(added, 'item')} added, {count(run.report.unchanged, 'file')} unchanged"
+    def _begin(self, run: Run, work: Callable[[], None]) -> Run:
+        with self._lock:
+            if any(each.state == "running" for each in self._runs.values()):
+                raise BusyError("a run is in progress; wait until it ends, or cancel it")
+            self._runs[run.id] = run
+            while len(self._runs) > _KEPT:
+                self._runs.pop(next(iter(self._runs)))
+            self._thread = threading.Thread(
+                target=_work, args=(run, work), name=f"isthmus-{run.kind}"
             )
-            run.message += f", {broken} could not be used" if broken else ""
-            run.state = "done"
-        except _CancelledError:
-            run.message, run.state = "cancelled; what was added stays", "cancelled"
-        except (IsthmusError, OSError) as error:
-            run.message, run.state = str(error), "failed"
-        except Exception:
-            run.message, run.state = "failed; the log of the server says why", "failed"
-            raise
+            self._thread.start()
+        return run
+
+    def _index(self, run: Run) -> None:
+        run.report = self._store.add(run.paths, views=run.views, progress=run.progress)
+        added, broken = len(run.report.added), len(run.report.broken)
+        run.message = (
+            f"{count(added, 'item')} added, {count(run.report.unchanged, 'file')} unchanged"
+        )
+        run.message += f", {broken} could not be used" if broken else ""
+
+
+def _name() -> str:
+    return secrets.token_hex(8)
+
+
+def _work(run: Run, work: Callable[[], None]) -> None:
+    """Do it, and say how it ended."""
+    try:
+        work()
+        run.state = "done"
+    except _CancelledError:
+        stays = {"index": "what was added stays", "label": "labels stay as they were"}
+        run.message, run.state = f"cancelled; {stays[run.kind]}", "cancelled"
+    except (IsthmusError, OSError) as error:
+        run.message, run.state = str(error), "failed"
+    except Exception:
+        run.message, run.state = "failed; the log of the server says why", "failed"
+        raise
 
 
 def problems(run: Run) -> list[tuple[str, str]]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Path, Query, Request, UploadFile
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi import APIRouter, File, Path, Query, Request, UploadFile
+from fastapi.responses import FileResponse, Response
 from fastapi.routing import APIRoute
 
 from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
-from isthmus.server import schemas
-from isthmus.server.events import described
-from isthmus.server.jobs import Run
+from isthmus.server import job_routes, schemas
 from isthmus.server.originals import OriginalResponse
 from isthmus.server.previews import THUMBNAIL_SIDES
-from isthmus.server.service import Service
+from isthmus.server.routing import BAD, ItemId, Refusals, ServiceDep, refusal
 from isthmus.server.settings import PAGE
 from isthmus.server.upload_names import UploadRoute
 
@@ -24,41 +22,13 @@ _ALWAYS_ASK = {"cache-control": "no-cache"}
 _SANDBOX = {"content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"}
 
 
-Refusals = dict[int | str, dict[str, Any]]
-
-
-def _refusal(what: str) -> dict[str, object]:
-    return {"model": schemas.Error, "description": what}
-
-
-REFUSALS: Refusals = {
-    401: _refusal("No token, or a wrong one."),
-    403: _refusal("The request used an unknown host name, or came from a page of another site."),
-    404: _refusal("Not found."),
-    408: _refusal("The body did not come in time."),
-    413: _refusal("The body is too large."),
-    422: _refusal("The request cannot be used; the message says why."),
-    429: _refusal("Too many requests at once; Retry-After says when to come back."),
-    503: _refusal("The store cannot be read."),
-}
-_BAD: Refusals = {400: _refusal("The request cannot be read.")}
 _UNCHANGED: Refusals = {304: {"description": "The caller has it: If-None-Match names it."}}
 _OTHER_FILE: Refusals = {
-    409: _refusal("The file has changed since it was indexed."),
-    410: _refusal("The file is no longer there."),
+    409: refusal("The file has changed since it was indexed."),
+    410: refusal("The file is no longer there."),
 }
-_EVENTS = "text/event-stream"
 
 router = APIRouter()
-
-
-async def _service(request: Request) -> Service:  # a plain function would take a thread
-    found: Service = request.app.state.service
-    return found
-
-
-ServiceDep = Annotated[Service, Depends(_service)]
-ItemId = Annotated[str, Path(min_length=1, max_length=200, description="Id of an item.")]
 
 
 @router.get("/", include_in_schema=False)
@@ -91,7 +61,7 @@ def metrics(request: Request) -> Response:
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.post("/api/search", tags=["search"], responses=_BAD)
+@router.post("/api/search", tags=["search"], responses=BAD)
 def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAnswer:
     """Find items by words, items of the store, uploads, or several of them."""
     return service.search(body)
@@ -117,12 +87,12 @@ router.add_api_route(
     methods=["POST"],
     tags=["search"],
     status_code=201,
-    responses=_BAD,
+    responses=BAD,
     route_class_override=UploadRoute,
 )
 
 
-@router.post("/api/explain", tags=["search"], responses={**_BAD, **_OTHER_FILE})
+@router.post("/api/explain", tags=["search"], responses={**BAD, **_OTHER_FILE})
 async def explain(
     request: Request, service: ServiceDep, body: schemas.ExplainRequest
 ) -> schemas.Explanation:
@@ -266,7 +236,7 @@ def saved(service: ServiceDep) -> schemas.SavedSearches:
     return schemas.SavedSearches(searches=service.saved.all())
 
 
-@router.post("/api/searches", tags=["saved"], responses=_BAD)
+@router.post("/api/searches", tags=["saved"], responses=BAD)
 def save(service: ServiceDep, body: schemas.SavedSearch) -> schemas.SavedSearches:
     """Save a search.
 
@@ -286,58 +256,7 @@ def unsave(
     return saved(service)
 
 
-@router.post(
-    "/api/jobs",
-    tags=["indexing"],
-    status_code=202,
-    responses={**_BAD, 409: _refusal("Another run is in progress.")},
-)
-def start(service: ServiceDep, body: schemas.IndexRequest) -> schemas.Job:
-    """Index files or folders on the machine of the server, inside the folders that it allows."""
-    return described(service.jobs.start(body.paths, body.views))
-
-
-@router.get("/api/jobs", tags=["indexing"])
-def jobs(service: ServiceDep) -> list[schemas.Job]:
-    """The last runs, oldest first."""
-    return [described(run) for run in service.jobs.listed()]
-
-
-@router.get("/api/jobs/{job}", tags=["indexing"])
-def job(service: ServiceDep, job: ItemId) -> schemas.Job:
-    """The progress of a run."""
-    return described(_run(service, job))
-
-
-@router.delete("/api/jobs/{job}", tags=["indexing"])
-def cancel(service: ServiceDep, job: ItemId) -> schemas.Job:
-    """End a run after its batch; what was added stays."""
-    run = _run(service, job)
-    run.cancel.set()
-    return described(run)
-
-
-@router.get(
-    "/api/jobs/{job}/events",
-    tags=["indexing"],
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            "description": "A `Job` as JSON whenever it changes; ends with the run.",
-        }
-    },
-)
-async def events(request: Request, service: ServiceDep, job: ItemId) -> Response:
-    """Follow a run.
-
-    The more callers follow, the more seldom each of them is told.
-    """
-    run, headers = _run(service, job), {"cache-control": "no-store"}
-    if request.method == "HEAD":  # it would end with the run
-        return Response(media_type=_EVENTS, headers=headers)
-    follow = request.app.state.events.follow
-    return StreamingResponse(follow(run), media_type=_EVENTS, headers=headers)
+router.routes.extend(job_routes.router.routes)
 
 
 def heads() -> APIRouter:
@@ -354,13 +273,6 @@ def heads() -> APIRouter:
                 response_model=route.response_model,
             )
     return made
-
-
-def _run(service: Service, name: str) -> Run:
-    run = service.jobs.get(name)
-    if run is None:
-        raise MissingDataError(f"there is no indexing run {name[:40]!r}")
-    return run
 
 
 def _tag(*names: str) -> dict[str, str]:

@@ -25,7 +25,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What has no fields but those that are named."""
+
     model_config = ConfigDict(extra="forbid")
 
 
@@ -36,7 +38,7 @@ class Error(BaseModel):
     message: str = Field(description="What is wrong and what to do.")
 
 
-class Term(_Strict):
+class Term(Strict):
     """One thing in a prompt: words, an item of the store, an upload, or a saved prompt."""
 
     text: Annotated[str | None, Field(min_length=1, max_length=10_000)] = None
@@ -132,6 +134,13 @@ class Share(BaseModel):
     hubness: float = Field(description="Of the value, what the correction for hubness adds.")
 
 
+class Label(BaseModel):
+    """A label that an item was given."""
+
+    label: str
+    probability: Probability
+
+
 class FoundItem(BaseModel):
     """One item that was found."""
 
@@ -155,6 +164,7 @@ class FoundItem(BaseModel):
     gone: bool = Field(description="Whether its file is gone.")
     span: tuple[float, float] | None
     shares: list[Share]
+    labels: list[Label] = Field(description="Most probable first.")
     aspect: float | None = Field(None, description="Width over height of a picture.")
 
 
@@ -189,6 +199,7 @@ class Item(BaseModel):
     size: int
     gone: bool
     span: tuple[float, float] | None
+    labels: list[Label] = Field(description="Most probable first.")
     aspect: float | None = None
 
 
@@ -296,7 +307,7 @@ class Map(BaseModel):
     method: str
 
 
-class SavedSearch(_Strict):
+class SavedSearch(Strict):
     """A search under a name."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
@@ -307,41 +318,6 @@ class SavedSearches(BaseModel):
     """All of them, by name."""
 
     searches: list[SavedSearch]
-
-
-class IndexRequest(_Strict):
-    """Files and folders of the server to index."""
-
-    paths: list[Annotated[str, Field(min_length=1, max_length=4000)]] = Field(
-        min_length=1, max_length=100
-    )
-    views: list[ViewName] = Field(
-        default_factory=list,
-        max_length=64,
-        description="Views that the files may belong to; empty for all.",
-    )
-
-
-class Problem(BaseModel):
-    """A file that could not be used."""
-
-    source: str
-    reason: str
-
-
-class Job(BaseModel):
-    """An indexing run."""
-
-    id: str
-    paths: list[str]
-    state: Literal["running", "done", "failed", "cancelled"]
-    phase: str
-    done: int
-    total: int
-    eta_seconds: float | None
-    added: int
-    broken: list[Problem]
-    message: str
 
 
 class Health(BaseModel):
@@ -364,4 +340,5 @@ class Status(BaseModel):
     calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that the page can index.")
+    may_label: bool = Field(description="Whether callers may give labels to items.")
     max_body: int

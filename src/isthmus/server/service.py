@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -11,16 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, MissingDataError
+from isthmus.core.errors import InputError, IsthmusError, MissingDataError
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import TEXT
 from isthmus.pipeline import WORKERS
 from isthmus.prompts import Prompt, PromptParts, Term
 from isthmus.prompts.prompt import in_typed_form, typed_terms
 from isthmus.report.pages.explanation.words import sentences
-from isthmus.server import schemas
+from isthmus.server import job_schemas, schemas
 from isthmus.server.explanations import Explanations, Searches
-from isthmus.server.jobs import Jobs
+from isthmus.server.jobs import Jobs, Run
 from isthmus.server.micro_batcher import MicroBatcher
 from isthmus.server.originals import Originals
 from isthmus.server.previews import Previews
@@ -34,6 +35,10 @@ from isthmus.tasks.retrieval.views import view_meant
 
 _TEXT_SHOWN = 300
 _WARM = "a first question"
+
+
+class NotAllowedError(IsthmusError):
+    """The owner of the server did not allow it."""
 
 
 class Service:
@@ -54,6 +59,8 @@ class Service:
         self.saved = Saved(store.folder)
         self._map: tuple[tuple[int, int], schemas.Map] | None = None
         self._map_lock = threading.Lock()
+        self._labels: tuple[int, Counter[str]] | None = None
+        self._labels_lock = threading.Lock()
 
     def warm_up(self) -> None:
         """Load models and tables, so that the first question waits for nothing."""
@@ -178,6 +185,33 @@ class Service:
         some = [self._item(entry) for entry in entries[offset : offset + limit]]
         return schemas.Items(total=len(entries), items=some)
 
+    def label(self, request: job_schemas.LabelRequest) -> Run:
+        """Begin to give labels to items.
+
+        Raises:
+            NotAllowedError: If callers may not.
+            InputError: If a label or the filter cannot be used.
+        """
+        if not self.settings.label:
+            raise NotAllowedError(
+                "this server lets nobody change labels; allow it with: isthmus serve --allow-labels"
+            )
+        return self.jobs.label(
+            request.labels, where=request.where, least=request.least, keep=request.keep
+        )
+
+    def labels(self, limit: int) -> job_schemas.Labels:
+        """The labels of the store, the most frequent first; counted once a revision."""
+        rows = self.store.backend.snapshot()
+        with self._labels_lock:
+            if self._labels is None or self._labels[0] != rows.revision:
+                names = Counter(name for entry in rows.entries() for name, _ in entry.labels)
+                self._labels = (rows.revision, names)
+            counts = self._labels[1]
+        found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+        rows_of = [job_schemas.LabelCount(label=name, items=number) for name, number in found]
+        return job_schemas.Labels(labels=rows_of, total=len(counts))
+
     def explain(
         self, request: schemas.ExplainRequest, progress: Progress | None = None
     ) -> schemas.Explanation:
@@ -218,6 +252,7 @@ class Service:
             calibrated=[schemas.Direction(**each.to_json()) for each in sorted(space.calibration)],
             languages=list(languages),
             roots=self.jobs.roots,
+            may_label=self.settings.label,
             max_body=self.settings.max_body,
         )
 
@@ -233,6 +268,7 @@ class Service:
             size=entry.size,
             gone=entry.gone,
             span=entry.span,
+            labels=_labels(entry.labels),
             aspect=self.previews.aspect(entry),
         )
 
@@ -291,5 +327,10 @@ def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
         gone=hit.gone,
         span=hit.span,
         shares=[schemas.Share(**asdict(share)) for share in hit.shares],
+        labels=_labels(hit.labels),
         aspect=aspect,
     )
+
+
+def _labels(given: Sequence[tuple[str, float]]) -> list[schemas.Label]:
+    return [schemas.Label(label=name, probability=probability) for name, probability in given]

@@ -27,6 +27,7 @@ class Settings:
         token: What callers must show; needed wherever other machines may ask.
         names: Host names under which the server may be asked, beside its address: by a proxy.
         roots: Folders whose files may be indexed from the page.
+        label: Whether callers may give labels to the items of the store.
         max_body: Bytes of an upload beyond which it is refused.
         max_json: The same for every other request.
         header_seconds: How long the head of a request may take.
@@ -51,6 +52,7 @@ class Settings:
     token: str | None = None
     names: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
+    label: bool = False
     max_body: int = 64 * 2**20
     max_json: int = 2**20
     header_seconds: float = 10.0

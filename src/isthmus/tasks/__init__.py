@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Annotation, annotate
     from isthmus.tasks.zeroshot.classify import classifier, classify
+    from isthmus.tasks.zeroshot.generated import captions_of
     from isthmus.tasks.zeroshot.options import ClassifyOptions
     from isthmus.tasks.zeroshot.results import Classification
     from isthmus.tasks.zeroshot.stored import annotate_store
@@ -33,6 +34,7 @@ __all__ = [
     "StoreStatus",
     "annotate",
     "annotate_store",
+    "captions_of",
     "classifier",
     "classify",
     "default_store",
@@ -47,6 +49,7 @@ __getattr__ = lazy_names(
         "ClassifyOptions": "isthmus.tasks.zeroshot.options",
         "annotate": "isthmus.tasks.zeroshot.annotate",
         "annotate_store": "isthmus.tasks.zeroshot.stored",
+        "captions_of": "isthmus.tasks.zeroshot.generated",
         "classifier": "isthmus.tasks.zeroshot.classify",
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.core.contracts import Progress
 from isthmus.core.document import to_object
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
@@ -21,7 +23,7 @@ from isthmus.prompts.transfer import Library, Source, Transfer, Trial, transfer
 from isthmus.space import Space
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classify import classifier
-from isthmus.tasks.zeroshot.learn import ITEMS
+from isthmus.tasks.zeroshot.items import ITEMS
 
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.classes import Given
@@ -94,6 +96,7 @@ def transfer_to(
     test: Shots | None = None,
     view: str = "",
     cache: VectorCache | None = None,
+    progress: Progress | None = None,
 ) -> Transferred:
     """Learn source tasks, transfer them to a new task, fine-tune, and evaluate.
 
@@ -106,6 +109,8 @@ def transfer_to(
         test: Items of the new task that nothing is learned from, in the same form.
         view: Of the examples; needed where several views read their modality.
         cache: Of native vectors.
+        progress: Told as examples are encoded and starts are tried; what it raises ends the
+            transfer, which changes nothing before its end.
 
     Returns:
         The transfer, kept only where it surely helps on shots that were left out; and the library.
@@ -115,22 +120,23 @@ def transfer_to(
         FingerprintError: If the library is of another space.
     """
     named = _named(sources)
-    task = _task(space, shots, view, cache)
+    learned = partial(_task, space, cache=cache, progress=progress)
+    task = learned(shots, view)
     if library is None:
         library = Library(space.fingerprint, task.view, space.dim)
     library.check_space(space.fingerprint, task.view)
     failures = list(task.failures)
     for name, given in named.items():
-        old = _task(space, given, task.view, cache)
+        old = learned(given, task.view)
         failures += old.failures
         library = library.with_source(Source.learn(name, old.classes, old.support))
     others = [each for each in library.sources if each.name != keep]
     if not others:
         raise InputError(f"there is no source task to transfer from. Write: {_EXAMPLE}")
-    done = transfer(task.support, others)
+    done = transfer(task.support, others, progress=progress)
     tested = None
     if test is not None:
-        asked = _task(space, test, task.view, cache, classes=task.classes)
+        asked = learned(test, task.view, classes=task.classes)
         failures += asked.failures
         tested = _tested(task.support, done, asked.support)
     if keep:
@@ -169,11 +175,13 @@ def _task(
     space: Space,
     shots: Shots,
     view: str,
+    *,
     cache: VectorCache | None,
+    progress: Progress | None,
     classes: Sequence[str] | None = None,
 ) -> _Task:
     """Examples as vectors of one view."""
-    learner = classifier(space, classes, shots=shots, cache=cache, view=view)
+    learner = classifier(space, classes, shots=shots, cache=cache, progress=progress, view=view)
     names = tuple(spec.name for spec in learner.specs)
     held = Counter(item.modality for spec in learner.specs for item in spec.items)
     most = held.most_common(1)[0][0]

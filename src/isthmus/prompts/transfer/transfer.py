@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.prompts.choice import FAVOURITES, SURE, Choice, choose, folds_of
@@ -129,6 +130,7 @@ def transfer(
     starts: Sequence[Start] = STARTS,
     methods: Sequence[FewShot] = METHODS,
     most: int = MOST_SOURCES,
+    progress: Progress | None = None,
 ) -> Transfer:
     """Start a task from the nearest source tasks if that helps, and fine-tune it.
 
@@ -143,6 +145,7 @@ def transfer(
         starts: Those that may be chosen.
         methods: Few-shot methods that may fine-tune.
         most: Sources that take part, nearest first.
+        progress: Told as starts are tried.
 
     Raises:
         InputError: If there are no sources, they are of another space, or no class has words.
@@ -152,7 +155,9 @@ def transfer(
     """
     near = _nearest(support, sources, most)
     chosen = [source for source, _ in near]
-    decided = _decide(support, chosen, starts)
+    rounds = 1 + (len(folds_of(support)) if _can_be_nested(support) else 0)
+    told = _Told(progress or untold, rounds * len(_points(starts)))
+    decided = _decide(support, chosen, starts, told)
     begun = decided.start.begin(support, chosen, decided.params)
     return Transfer(
         decided.start.name,
@@ -162,8 +167,28 @@ def transfer(
         tuple((source.name, cosine) for source, cosine in near),
         decided.trials,
         choose(begun.support, methods),
-        _nested(support, chosen, starts),
+        _nested(support, chosen, starts, told),
     )
+
+
+@dataclass
+class _Told:
+    """Progress over the starts of all rounds.
+
+    Attributes:
+        progress: Who is told.
+        total: Trials of starts in all.
+        done: Of these.
+    """
+
+    progress: Progress
+    total: int
+    done: int = 0
+
+    def step(self) -> None:
+        """One trial more."""
+        self.done += 1
+        self.progress("try starts", min(self.done, self.total), self.total)
 
 
 def _nearest(support: Support, sources: Sequence[Source], most: int) -> list[tuple[Source, float]]:
@@ -181,7 +206,19 @@ def _nearest(support: Support, sources: Sequence[Source], most: int) -> list[tup
     return sorted(found, key=lambda pair: -pair[1])[:most]
 
 
-def _decide(support: Support, sources: Sequence[Source], starts: Sequence[Start]) -> _Decided:
+def _points(starts: Sequence[Start]) -> list[tuple[Start, Params]]:
+    """Starts other than the plain one, with each of their hyper-parameters."""
+    return [(each, params) for each in starts for params in each.grid if each.name != "none"]
+
+
+def _can_be_nested(support: Support) -> bool:
+    """Whether there are shots enough to judge the whole procedure."""
+    return bool(support.counts.min() >= _NESTED)
+
+
+def _decide(
+    support: Support, sources: Sequence[Source], starts: Sequence[Start], told: _Told
+) -> _Decided:
     folds = folds_of(support)
     if not folds:
         why = "no class has two shots, so that none can be left out to judge a transfer by"
@@ -189,12 +226,13 @@ def _decide(support: Support, sources: Sequence[Source], starts: Sequence[Start]
     labels = support.labels[np.concatenate(folds)]
     plain = _said(Plain(), {}, support, sources, folds)
     losses = losses_of(plain, labels)
-    points = [(each, params) for each in starts for params in each.grid if each.name != "none"]
+    points = _points(starts)
     trials = [Trial("none", {}, Figures.of(plain, labels), 0.0, 0.0)]
     for start, params in points:
         said = _said(start, params, support, sources, folds)
         lead = mean_and_error(losses - losses_of(said, labels))
         trials.append(Trial(start.name, params, Figures.of(said, labels), *lead))
+        told.step()
     order = sorted(range(len(trials)), key=lambda place: -trials[place].gain)
     ranked = tuple(trials[place] for place in order)
     shots = f"on {len(labels)} shots that were left out"
@@ -222,8 +260,10 @@ def _said(
     return np.vstack(rows)
 
 
-def _nested(support: Support, sources: Sequence[Source], starts: Sequence[Start]) -> Nested | None:
-    if support.counts.min() < _NESTED:
+def _nested(
+    support: Support, sources: Sequence[Source], starts: Sequence[Start], told: _Told
+) -> Nested | None:
+    if not _can_be_nested(support):
         return None
     chosen, none, words, gains = [], [], [], []
     folds = folds_of(support)
@@ -231,7 +271,7 @@ def _nested(support: Support, sources: Sequence[Source], starts: Sequence[Start]
         rest = np.ones(len(support.items), dtype=bool)
         rest[fold] = False
         known, asked = support.take(rest), support.items[fold]
-        decided = _decide(known, sources, starts)
+        decided = _decide(known, sources, starts, told)
         begun = decided.start.begin(known, sources, decided.params).support
         chosen.append(_TUNED.fit(begun, _TUNED.prior)(asked))
         none.append(_TUNED.fit(known, _TUNED.prior)(asked))

@@ -165,6 +165,7 @@ class EncodedQuery:
                 span=rows.entries[i].span,
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
+                labels=rows.entries[i].labels,
             )
             for i in np.argsort(-score, kind="stable")[:most].tolist()
         ]

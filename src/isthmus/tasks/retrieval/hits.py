@@ -80,6 +80,7 @@ class Hit:
         span: Start and end in seconds where it is a part of a recording.
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
+        labels: What it was annotated with, and how probable each is, most probable first.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Hit:
     span: tuple[float, float] | None = None
     text: str = ""
     shares: Sequence[Share] = ()
+    labels: Sequence[tuple[str, float]] = ()
 
     @property
     def words(self) -> str:
@@ -142,7 +144,10 @@ class Results:
 
     def to_json(self) -> dict[str, object]:
         """For machines."""
-        hits = [{**asdict(hit), "words": hit.words, "said": hit.said} for hit in self.hits]
+        hits = [
+            {**asdict(hit), "words": hit.words, "said": hit.said, "labels": labels_json(hit.labels)}
+            for hit in self.hits
+        ]
         return {
             "query": str(self.query),
             "nothing_matches": self.nothing,
@@ -151,6 +156,21 @@ class Results:
             "advice": self.advice,
             "hits": hits,
         }
+
+
+def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:
+    """Labels of an item for machines."""
+    return [{"label": name, "probability": probability} for name, probability in labels]
+
+
+def said_labels(labels: Sequence[tuple[str, float]]) -> str:
+    """Labels of an item on one line.
+
+    Examples:
+        >>> said_labels([("cat", 0.834), ("night", 0.5)])
+        'cat 83 %, night 50 %'
+    """
+    return ", ".join(f"{name} {100 * probability:.0f} %" for name, probability in labels)
 
 
 def said_shares(hit: Hit) -> str:

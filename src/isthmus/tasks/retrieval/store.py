@@ -16,7 +16,6 @@ from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
-from isthmus.space.prompts import changed
 from isthmus.store import (
     Backend,
     Damage,
@@ -28,6 +27,7 @@ from isthmus.store import (
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.saved_prompts import SavedPrompts, mark_of
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
 
@@ -57,6 +57,7 @@ class Store:
 
     def __init__(self, space: Space, backend: Backend, folder: Path | None = None) -> None:
         self.space, self.backend, self.folder = space, backend, folder
+        self._prompts = SavedPrompts(space, None if folder is None else folder / _SPACE)
 
     @classmethod
     def open(
@@ -88,7 +89,9 @@ class Store:
         folder = Path(folder).expanduser()
         own = folder / _SPACE
         check_own(own)
+        prompts: SavedPrompts | None = None
         if own.is_dir():
+            mark = mark_of(own)
             kept = Space.load(own, trust=trust)
             if space is not None and space.fingerprint != kept.fingerprint:
                 raise FingerprintError(
@@ -96,9 +99,8 @@ class Store:
                     f"{space.fingerprint[:12]}; open it without a space, or index into another "
                     "folder: isthmus index PATHS --store OTHER --space SPACE"
                 )
-            if space is not None:
-                space.prompts = {**kept.prompts, **space.prompts}
             space = space or kept
+            prompts = SavedPrompts(space, own, kept.prompts, mark)
         elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
             raise no_store(folder)
         backend = open_backend(folder, space.dim, space.views, space.fingerprint)
@@ -106,7 +108,9 @@ class Store:
             with backend.exclusive():
                 if not own.is_dir():
                     space.save(own)
-        return cls(space, backend, folder)
+        made = cls(space, backend, folder)
+        made._prompts = prompts or made._prompts
+        return made
 
     @classmethod
     def in_memory(cls, space: Space) -> Store:
@@ -207,6 +211,7 @@ class Store:
             InputError: If the query, an option or a view cannot be used.
         """
         chosen = SearchOptions.of(options, **changes)
+        self._prompts.look()
         return search(self.space, self.backend, prompt_given(query, self.space.views), chosen)
 
     def forget(
@@ -291,6 +296,7 @@ class Store:
         from isthmus.tasks.retrieval.encoded_query import judging
         from isthmus.tasks.retrieval.explain import explain, explained
 
+        self._prompts.look()
         prompt = prompt_given(query, self.space.views)
         term = explained(prompt)
         among = several(asked_as, str)
@@ -333,14 +339,7 @@ class Store:
         Raises:
             InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
         """
-        if self.folder is None:
-            self.space.prompts = changed(self.space.prompts, prompts)
-            return
-        with self.backend.exclusive():
-            kept = Space.load(self.folder / _SPACE)
-            kept.prompts = changed(kept.prompts, prompts)
-            kept.save(self.folder / _SPACE)
-        self.space.prompts = kept.prompts
+        self._prompts.save(prompts, self.backend.exclusive())
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``repair`` mends what can be mended.

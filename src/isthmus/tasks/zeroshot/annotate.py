@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, MediaError
-from isthmus.core.item import MediaItem
+from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.core.record import Failure
-from isthmus.core.view import TEXT, Direction
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
-from isthmus.tasks.retrieval.views import view_meant
-from isthmus.tasks.zeroshot.classes import ClassSpec, label_specs
-from isthmus.tasks.zeroshot.learn import WORDS, item_and_view, listed, none_usable
+from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.items import ItemsByView
+from isthmus.tasks.zeroshot.judging import Judges, LabelCheck
 from isthmus.tasks.zeroshot.options import ClassifyOptions
-from isthmus.tasks.zeroshot.words import ClassWords, class_words
 
 if TYPE_CHECKING:
     from isthmus.space.things import Thing
+    from isthmus.tasks.zeroshot.classes import Given
 
 LEAST = 0.5
 """Probability from which on a label is given: it is then more likely right than wrong."""
+_ALIKE = 0.75
+"""Share of training items above which an example that is left out ranks, below which its label is
+told to be doubtful: half way from a guess to no mistake."""
 _DIGITS = 4
 
 
@@ -71,19 +72,26 @@ class Annotation:
         names: All labels that were looked for.
         items: One an item.
         failures: Items that could not be used.
-        notes: Labels that nearly mean the same.
+        notes: Labels that nearly mean the same, or whose examples have little in common; items
+            that got no label.
+        checks: How well labels by examples know one that was left out.
     """
 
     names: tuple[str, ...]
     items: Sequence[Annotated]
     failures: Sequence[Failure]
     notes: Sequence[str]
+    checks: Sequence[LabelCheck] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
             "labels": list(self.names),
             "items": [item.to_json() for item in self.items],
+            "checks": [
+                {**asdict(each), "above": round(each.above, _DIGITS), "chance": 0.5}
+                for each in self.checks
+            ],
             "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
             "notes": list(self.notes),
         }
@@ -91,9 +99,10 @@ class Annotation:
 
 def annotate(
     space: Space,
-    items: Thing | Iterable[Thing],
-    labels: Iterable[str] | Mapping[str, str | Sequence[str]],
+    items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]],
+    labels: Iterable[str] | Mapping[str, Given] | None = None,
     *,
+    shots: str | Path | Mapping[str, Given] | None = None,
     least: float = LEAST,
     most: int | None = None,
     options: ClassifyOptions | None = None,
@@ -104,12 +113,16 @@ def annotate(
     """Give each item every label that fits it.
 
     A label is judged by itself: what is told is the calibrated probability of a search for its
-    words that the item is a match, so several labels may fit, or none.
+    words that the item is a match, so several labels may fit, or none. Examples are taken for
+    words that say what they show, see :class:`isthmus.tasks.zeroshot.judging.Judges`.
 
     Args:
         space: Whose encoders, heads and calibration are used.
         items: As for :func:`isthmus.classify`.
-        labels: Names; or by name, other words for it in any language.
+        labels: Names; or by name, what a label is: words in any language, and examples as
+            :class:`Path`, items or pictures. None for the labels of ``shots``.
+        shots: Examples: a folder with a folder for each label, or a mapping by label. If there
+            are ``labels``, those that are not among them are known by their examples alone.
         least: Labels that are less probable are left out.
         most: At most so many labels an item; None for all.
         options: How; methods that learn from examples have no part in it.
@@ -118,36 +131,56 @@ def annotate(
         **changes: Fields of :class:`ClassifyOptions`.
 
     Raises:
-        InputError: If there is no label, the space has no calibration from words to the items, or
-            an option cannot be used.
+        InputError: If there is no label, the space has no calibration from words to any of the
+            items, or an option cannot be used. Views without one are named in the notes.
     """
-    chosen = ClassifyOptions.of(options, **changes)
-    specs = label_specs(labels)
-    words_view = view_meant(space, TEXT, named=chosen.asked_as or None, way_out=WORDS)
-    failures: list[Failure] = []
-    found: list[tuple[MediaItem, str]] = []
-    for thing in listed(items):
-        try:
-            found.append(item_and_view(space, thing, chosen.view or None))
-        except MediaError as error:
-            failures.append(Failure(error.source, error.reason))
-    out: dict[int, Annotated] = {}
-    notes: list[str] = []
-    for view in dict.fromkeys(view for _, view in found):
-        judge = Judge(space, specs, words_view, view, chosen, cache)
-        places = [place for place, (_, own) in enumerate(found) if own == view]
-        things = [found[place][0] for place in places]
-        done = space.embed(things, view, cache=cache, progress=progress)
-        failures += [*judge.words.failures, *done.failures]
-        notes += judge.words.alike([spec.name for spec in specs])
-        good = np.flatnonzero(done.ok).tolist()
-        for at, row in zip(good, judge(done.vectors[good]), strict=True):
-            item, named = things[at], given_labels(specs, row, least, most)
-            out[places[at]] = Annotated(item.source, view, item.id, named)
-    if not out:
-        raise none_usable(failures)
-    names = tuple(spec.name for spec in specs)
-    return Annotation(names, [out[p] for p in sorted(out)], failures, tuple(dict.fromkeys(notes)))
+    judges = Judges.of(space, labels, shots, ClassifyOptions.of(options, **changes), cache)
+    given = ItemsByView.of(space, items, judges.options.view)
+    found: list[tuple[int, Annotated]] = []
+    checks: list[LabelCheck] = []
+    some = any(map(judges.can, given.rows))
+    for own in given.embedded(cache, progress):
+        if some and not judges.can(own.view):
+            judges.pass_over(own.view, len(own.items))
+            continue
+        judge = judges.judge(own.view)
+        checks += judge.checks
+        for place, item, row in zip(own.places, own.items, judge(own.vectors), strict=True):
+            named = given_labels(judges.specs, row, least, most)
+            found.append((place, Annotated(item.source, own.view, item.id, named)))
+    if not found:
+        raise given.none_usable()
+    found.sort(key=lambda pair: pair[0])
+    return annotation(judges, [each for _, each in found], checks, given.failures)
+
+
+def annotation(
+    judges: Judges,
+    items: Sequence[Annotated],
+    checks: Sequence[LabelCheck],
+    failures: Sequence[Failure] = (),
+) -> Annotation:
+    """What is told of items.
+
+    Args:
+        judges: The labels.
+        items: With their labels.
+        checks: Of labels by examples.
+        failures: Items that could not be used.
+    """
+    notes = dict.fromkeys([*judges.notes, *filter(None, map(_doubt, checks))])
+    left_out = [*judges.failures, *failures]
+    return Annotation(judges.names, items, left_out, tuple(notes), tuple(checks))
+
+
+def _doubt(check: LabelCheck) -> str:
+    """What is said of a label whose examples have too little in common; empty if they have it."""
+    if check.above >= _ALIKE:
+        return ""
+    return (
+        f"the examples of {check.label!r} have little in common: one that is left out ranks above "
+        f"{check.above:.0%} of the training items, and guessing gets 50 %"
+    )
 
 
 def given_labels(
@@ -162,55 +195,6 @@ def given_labels(
         raise InputError(f"least must lie in 0 … 1, got {least}")
     order = np.argsort(-row, kind="stable")[:most]
     return tuple(Label(specs[k].name, float(row[k])) for k in order if row[k] >= least)
-
-
-class Judge:
-    """The probability of every label for items of one view.
-
-    Args:
-        space: Whose calibration is used.
-        specs: The labels.
-        words_view: That reads them.
-        view: Of the items.
-        options: How.
-        cache: Of native vectors.
-
-    Raises:
-        InputError: If the space has no calibration between these views.
-    """
-
-    @staticmethod
-    def can(space: Space, words_view: str, view: str) -> bool:
-        """Whether there is a calibration between these views."""
-        return Direction(words_view, view) in space.calibration
-
-    def __init__(
-        self,
-        space: Space,
-        specs: Sequence[ClassSpec],
-        words_view: str,
-        view: str,
-        options: ClassifyOptions,
-        cache: VectorCache | None,
-    ) -> None:
-        known = space.calibration.get(Direction(words_view, view))
-        if known is None:
-            raise InputError(
-                f"the space has no calibration from {words_view} to {view}, so it cannot say how "
-                "probable a label is; use classify, which chooses one of several"
-            )
-        self.space, self.view, self.column = space, view, space.views.index(words_view)
-        self.calibration = known
-        modality = space.modalities[view]
-        self.words: ClassWords = class_words(space, specs, modality, words_view, options, cache)
-        self.vectors = self.words.vectors.astype(np.float32)
-        self.background = space.backgrounds(self.vectors, words_view, self.words.native)[view]
-
-    def __call__(self, x: F32) -> F32:
-        """``(n, K)`` of unit vectors ``(n, d)``."""
-        hubness = self.space.hubness(x, self.view)[:, self.column]
-        said = self.calibration.probability(self.vectors @ x.T, hubness, self.background)
-        return np.asarray(said.T, dtype=np.float32)
 
 
 def read_labels(path: str | Path) -> list[str]:

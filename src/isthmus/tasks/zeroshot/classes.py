@@ -70,28 +70,50 @@ def classes_of(
             f"there are examples of {strange[0]!r}, which is none of the classes "
             f"{', '.join(known[:10])}.{did_you_mean(strange[0], known)}"
         )
-    specs = [replace(s, items=(*s.items, *examples.get(s.name, ()))) for s in specs]
-    for spec in specs:
-        if not spec.words and not spec.items:
-            raise InputError(
-                f"the class {spec.name!r} has neither words nor an example that can be read"
-            )
-    return specs, failures
+    return _exemplified(specs, examples, "class"), failures
 
 
-def label_specs(given: Iterable[str] | Mapping[str, Given]) -> list[ClassSpec]:
+def label_specs(
+    given: Iterable[str] | Mapping[str, Given] | None,
+    shots: str | Path | Mapping[str, Given] | None = None,
+) -> tuple[list[ClassSpec], list[Failure]]:
     """Labels as a user gives them; a single one will do.
+
+    Args:
+        given: As for :func:`classes_of`.
+        shots: Examples: a folder with a folder for each label, or a mapping by label. Labels that
+            are not among ``given`` are added, by their examples alone.
+
+    Returns:
+        The labels, and what of the examples could not be read.
 
     Raises:
         InputError: If there is none, or two have one name.
     """
-    specs = _specs(given, [])
+    failures: list[Failure] = []
+    examples = _examples(shots, failures)
+    if given is None:
+        specs = [ClassSpec(name, (_spoken(name),)) for name in examples]
+    else:
+        specs = _specs(given, failures)
+        known = {spec.name for spec in specs}
+        specs += [ClassSpec(name, ()) for name in examples if name not in known]
     if not specs:
         raise InputError("need at least one label, got none")
-    _check_twice([spec.name for spec in specs])
-    if bare := [spec.name for spec in specs if not spec.words]:
-        raise InputError(f"the label {bare[0]!r} has no words")
-    return specs
+    _check_twice([spec.name for spec in specs], "labels", "label")
+    return _exemplified(specs, examples, "label"), failures
+
+
+def _exemplified(
+    specs: Sequence[ClassSpec], examples: Mapping[str, tuple[MediaItem, ...]], kind: str
+) -> list[ClassSpec]:
+    """The same with their examples."""
+    made = [replace(s, items=(*s.items, *examples.get(s.name, ()))) for s in specs]
+    if bare := [spec.name for spec in made if not spec.words and not spec.items]:
+        raise InputError(
+            f"the {kind} {bare[0]!r} has neither words nor an example that can be read"
+        )
+    return made
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -102,12 +124,12 @@ def _check_names(names: Sequence[str]) -> None:
     _check_twice(names)
 
 
-def _check_twice(names: Sequence[str]) -> None:
+def _check_twice(names: Sequence[str], several: str = "classes", one: str = "class") -> None:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
-        raise InputError(f"two classes are called {twice[0]!r}; give each a name of its own")
+        raise InputError(f"two {several} are called {twice[0]!r}; give each a name of its own")
     if any(not name.strip() for name in names):
-        raise InputError("a class has a blank name; leave it out or name it")
+        raise InputError(f"a {one} has a blank name; leave it out or name it")
 
 
 def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) -> list[ClassSpec]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, MediaError
+from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
@@ -23,17 +21,20 @@ from isthmus.prompts.hierarchy import levels
 from isthmus.prompts.methods import METHODS, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
-from isthmus.space.things import Thing, as_item
-from isthmus.tasks.retrieval.views import WayOut, view_meant
+from isthmus.space.things import Thing
+from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.generated import Generator
+from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS, ItemsByView
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
-from isthmus.tasks.zeroshot.results import Classification, Classified, Learned, Node
+from isthmus.tasks.zeroshot.results import (
+    Classification,
+    Classified,
+    GeneratedPrompts,
+    Learned,
+    Node,
+)
 from isthmus.tasks.zeroshot.words import SCALE, class_words
-
-WORDS = WayOut("reads the words", "asked_as", "--as")
-ITEMS = WayOut("the items belong to", "view", "--view")
-_SAME = 0.9999
-"""Cosine from which a shot is one that the space has learned from."""
 
 
 class Classifier:
@@ -65,6 +66,7 @@ class Classifier:
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
         self._learned: dict[str, Learned] = {}
+        self._generated: dict[str, GeneratedPrompts] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
         self._words_view = ""
         if any(spec.words for spec in specs):
@@ -76,24 +78,18 @@ class Classifier:
         self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
     ) -> Classification:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
-        failures: list[Failure] = []
-        rows, sources = self._rows(items, failures)
+        given = ItemsByView.of(self.space, items, self.options.view)
+        sources = given.sources
         said = np.zeros((len(sources), len(self.specs)))
         views: list[list[str]] = [[] for _ in sources]
-        for view in dict.fromkeys(view for _, view, _ in rows):
-            own = [(place, item) for place, known, item in rows if known == view]
-            things = [item for _, item in own]
-            done = self.space.embed(things, view, cache=self.cache, progress=self.progress)
-            failures += done.failures
-            for at in np.flatnonzero(done.ok).tolist():
-                views[own[at][0]].append(view)
-            if done.ok.any():
-                places = np.array([place for place, _ in own])[done.ok]
-                own_vectors = done.vectors[done.ok].astype(np.float64)
-                said[places] += self._choice(view).log_probabilities(own_vectors)
+        for own in given.embedded(self.cache, self.progress):
+            for place in own.places:
+                views[place].append(own.view)
+            vectors = own.vectors.astype(np.float64)
+            said[list(own.places)] += self._choice(own.view).log_probabilities(vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
-            raise none_usable(failures)
+            raise given.none_usable()
         probabilities = np.exp(log_softmax(said[usable]))
         made = [
             self._said(sources[place], row, views[place])
@@ -103,39 +99,9 @@ class Classifier:
             tuple(spec.name for spec in self.specs),
             made,
             list(self._learned.values()),
-            [*self.failures, *failures],
+            [*self.failures, *given.failures],
             tuple(dict.fromkeys(self.notes)),
         )
-
-    def _rows(
-        self, items: Any, failures: list[Failure]
-    ) -> tuple[list[tuple[int, str, MediaItem]], list[str]]:
-        """Place, view and item of everything that there is, and what each place is called."""
-        rows: list[tuple[int, str, MediaItem]] = []
-        if isinstance(items, Mapping):
-            columns = {view: list(column) for view, column in items.items()}
-            if not columns:
-                raise InputError("items: the mapping names no view; write: {'image': ['a.jpg']}")
-            if len({len(column) for column in columns.values()}) != 1:
-                sizes = ", ".join(f"{v} has {len(column)}" for v, column in columns.items())
-                raise InputError(f"place i of every view must be one record, but {sizes}")
-        else:
-            columns = {"": listed(items)}
-        size = len(next(iter(columns.values())))
-        sources = [""] * size
-        for view, column in columns.items():
-            named = view or self.options.view or None
-            for place, thing in enumerate(column):
-                if thing is None:
-                    continue
-                try:
-                    item, known = item_and_view(self.space, thing, named)
-                except MediaError as error:
-                    failures.append(Failure(error.source, error.reason))
-                    continue
-                rows.append((place, known, item))
-                sources[place] = sources[place] or item.source
-        return rows, sources
 
     def _choice(self, view: str) -> Choice:
         if view not in self._choices:
@@ -156,15 +122,28 @@ class Classifier:
         known = np.zeros(0, dtype=bool)
         if items:
             bank = self.space.banks[view]
-            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
+            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > SAME
         where = np.array(labels, dtype=np.intp)
         return Support(prototypes, np.array(items), where, scale, known)
 
     def _learn(self, view: str) -> Choice:
-        support, chosen = self.support(view), self.options.method
+        support, chosen = self._generate(view, self.support(view)), self.options.method
         made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
         self._told(view, support, made)
         return made
+
+    def _generate(self, view: str, support: Support) -> Support:
+        """The same by generated prompts, where those were asked for and are kept."""
+        if not self.options.sources:
+            return support
+        modality = self.space.modalities[view]
+        made = Generator.of(
+            self.space, self.specs, self._words_view, modality, self.options, self.cache,
+            self.progress,
+        )  # fmt: skip
+        self.notes += made.notes
+        support, self._generated[view] = made.improved(support)
+        return support
 
     def _words(self, view: str) -> tuple[F64, float]:
         """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
@@ -201,7 +180,9 @@ class Classifier:
                 f"a class of {view}"
             )
         for known, pairs in seen.items():
-            done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
+            done = self.space.embed(
+                [item for _, item in pairs], known, cache=self.cache, progress=self.progress
+            )
             if known == view:
                 self.failures += done.failures
             for (number, _), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
@@ -224,6 +205,7 @@ class Classifier:
             made.tried,
             made.not_tried,
             len(made.labels),
+            self._generated.get(view),
         )
         if not len(support.items):
             return
@@ -295,38 +277,3 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
-
-
-def none_usable(failures: Sequence[Failure]) -> InputError:
-    """What is said where no item is left, with the first reason."""
-    first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
-    return InputError(f"none of the items can be used; {first}")
-
-
-def listed(items: Any) -> list[Any]:
-    """One thing or several, as a list."""
-    one = isinstance(items, str | Path | bytes | MediaItem) or is_picture(items)
-    return [items] if one else list(items)
-
-
-def item_and_view(space: Space, thing: Any, named: str | None) -> tuple[MediaItem, str]:
-    """A thing of a user's as an item, and the view that it belongs to.
-
-    Args:
-        space: Whose views there are.
-        thing: A path, a picture or an item; where a view is named, whatever that reads.
-        named: The view, where the user said it.
-
-    Raises:
-        InputError: If it is of another kind.
-        MediaError: If the file cannot be read.
-    """
-    if named is not None and named in space.views:
-        return as_item(thing, space.modalities[named]), named
-    if is_picture(thing):
-        thing = picture_item(thing)
-    elif not isinstance(thing, MediaItem):
-        if not isinstance(thing, str | Path):
-            raise InputError("name the view of vectors and bytes: view='…'")
-        thing = item_from_path(Path(thing).expanduser())
-    return thing, view_meant(space, thing.modality, named=named, way_out=ITEMS)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from isthmus.core.errors import InputError
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, way
 from isthmus.prompts.methods import METHODS
+
+if TYPE_CHECKING:
+    from isthmus.prompts.generate import Captions
 
 AUTO = "auto"
 Prompts = Literal["templates", "name", "random"]
@@ -29,6 +32,15 @@ class ClassifyOptions:
         coverage: Share of items whose set of labels shall hold the true one.
         none: Share of items of the classes that may be told to be none of these.
         least: An item whose best probability is below it is none of these.
+        glosses: A file with glosses of the classes, from which prompts are made; see
+            :func:`isthmus.prompts.read_glosses`. Empty for none.
+        llm: Address of a language model that describes the classes, such as
+            ``http://localhost:11434/v1``; empty for none. Its key is taken from the environment
+            variable ``ISTHMUS_LLM_KEY``.
+        llm_model: Its name there.
+        captions: Texts near the examples, from which prompts are made; see
+            :func:`isthmus.tasks.captions_of`.
+        keep_generated: Whether generated prompts are used even if nothing says that they help.
 
     Raises:
         InputError: If one of them cannot be used.
@@ -43,6 +55,11 @@ class ClassifyOptions:
     coverage: float = 0.9
     none: float = 0.05
     least: float = 0.0
+    glosses: str | Path = ""
+    llm: str = ""
+    llm_model: str = ""
+    captions: Captions | None = None
+    keep_generated: bool = False
 
     def __post_init__(self) -> None:
         names = [AUTO, *(each.name for each in METHODS)]
@@ -58,6 +75,25 @@ class ClassifyOptions:
                 raise InputError(f"{name} must lie between 0 and 1, got {share}")
         if not 0 <= self.least <= 1:
             raise InputError(f"least must lie in 0 … 1, got {self.least}")
+        if bool(self.llm) != bool(self.llm_model):
+            own = way(
+                python="llm='http://localhost:11434/v1', llm_model='llama3.2'",
+                shell="--llm http://localhost:11434/v1 --llm-model llama3.2",
+            )
+            raise InputError(f"a language model has an address and a name; give both: {own}")
+        if self.keep_generated and not self.sources:
+            own = way(python="glosses='glosses.toml'", shell="--glosses glosses.toml")
+            raise InputError(f"there are no generated prompts to keep; give a source: {own}")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where generated prompts come from."""
+        given = {
+            "glosses": bool(self.glosses),
+            "language model": bool(self.llm),
+            "captions": self.captions is not None,
+        }
+        return tuple(name for name, there in given.items() if there)
 
     @classmethod
     def of(cls, options: Self | None = None, /, **changes: Any) -> Self:

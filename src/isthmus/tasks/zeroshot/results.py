@@ -52,6 +52,40 @@ class Classified:
 
 
 @dataclass(frozen=True, slots=True)
+class GeneratedPrompts:
+    """Prompts that nobody typed, and whether they are used.
+
+    Attributes:
+        sources: Where they come from.
+        kept: Whether they are used.
+        reason: Why, or why not.
+        prompts: By class in words; empty where they are not kept.
+        accuracy: Share of left-out examples that are right by them alone; None without examples.
+        null: The same by as many random words, mean over draws.
+        sentences: The same by the sentences that are used otherwise.
+    """
+
+    sources: tuple[str, ...]
+    kept: bool
+    reason: str
+    prompts: Mapping[str, tuple[str, ...]]
+    accuracy: float | None = None
+    null: float | None = None
+    sentences: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        shares = {n: getattr(self, n) for n in ("accuracy", "null", "sentences")}
+        return {
+            "sources": list(self.sources),
+            "kept": self.kept,
+            "reason": self.reason,
+            "prompts": {name: list(texts) for name, texts in self.prompts.items()},
+            **{n: None if x is None else round(x, _DIGITS) for n, x in shares.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """How the classes were learned for one view.
 
@@ -65,6 +99,7 @@ class Learned:
         tried: Methods by how they did on shots that were left out, best first.
         not_tried: Why a method took no part, by its id.
         left_out: How many shots that was.
+        generated: Prompts that were generated; None where none were asked for.
     """
 
     view: str
@@ -76,6 +111,7 @@ class Learned:
     tried: tuple[Tried, ...]
     not_tried: Mapping[str, str]
     left_out: int
+    generated: GeneratedPrompts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -96,6 +132,7 @@ class Learned:
                 for each in self.tried
             ],
             "not_tried": dict(self.not_tried),
+            "generated": None if self.generated is None else self.generated.to_json(),
         }
 
 

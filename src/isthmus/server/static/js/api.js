@@ -43,6 +43,8 @@ export const save = (saved) => json("/api/searches", body(saved));
 export const unsave = (name) =>
   json(`/api/searches?name=${encodeURIComponent(name)}`, { method: "DELETE" });
 export const index = (paths, views) => json("/api/jobs", body({ paths, views }));
+export const labels = () => json("/api/labels");
+export const label = (request) => json("/api/labels", body(request));
 export const jobs = () => json("/api/jobs");
 export const cancel = (job) => json(`/api/jobs/${job}`, { method: "DELETE" });
 

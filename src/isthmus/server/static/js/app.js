@@ -6,8 +6,8 @@ import * as api from "./api.js";
 import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
 import { SpaceMap } from "./map.js";
-import { adder, openHelp, openIndex, openSaved } from "./panels.js";
-import { addTerm, askedFor, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf } from "./query.js";
+import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
+import { addTerm, askedFor, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf, withLabel } from "./query.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -25,6 +25,7 @@ let known = false; // whether the server has said which views there are
 const grid = new Grid($("grid"), {
   more: () => more(),
   chosen: (action, hit, tile) => act(action, hit, Number(tile.dataset.place)),
+  labelled: (label) => byLabel(label),
 });
 
 // ---- asking
@@ -201,7 +202,13 @@ function openAt(place) {
     },
     steer: (action, chosen) => act(action, chosen, place),
     asked: explained(),
+    labelled: byLabel,
   });
+}
+
+function byLabel(label) {
+  closeMap();
+  change(withLabel(query, label));
 }
 
 // What is explained; null where nothing is sought.
@@ -253,7 +260,7 @@ async function toggleMap() {
     open: async (id) => {
       const item = await api.item(id);
       const hit = grid.hits.find((each) => each.id === id) ?? item;
-      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained() });
+      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained(), labelled: byLabel });
     },
     list: (ids) => showListed(ids),
   });
@@ -330,6 +337,7 @@ $("record").addEventListener("click", record);
 $("open-map").addEventListener("click", toggleMap);
 $("open-saved").addEventListener("click", () => openSaved(query, change));
 $("open-index").addEventListener("click", () => status && openIndex(status, refresh));
+$("open-labels").addEventListener("click", () => status && openLabels(status, query, refresh, byLabel));
 $("language").addEventListener("click", () => {
   switchLanguage();
   named();

@@ -2,7 +2,7 @@
 
 import { $, h, s, glyph, modal } from "./dom.js";
 import { t, kind, language } from "./words.js";
-import { bodyOf, likely } from "./grid.js";
+import { bodyOf, likely, tag } from "./grid.js";
 import { curve, playButton, stop } from "./player.js";
 import * as api from "./api.js";
 
@@ -17,8 +17,9 @@ dialog.addEventListener("close", () => {
 });
 
 // `around` says what stands before and after, `steer` takes "more" and "not",
-// `asked` is the prompt that is sent to be explained, or null where there is none.
-export function open(hit, { around, steer, asked }) {
+// `asked` is the prompt that is sent to be explained, or null where there is none,
+// `labelled` takes a label to filter by.
+export function open(hit, { around, steer, asked, labelled }) {
   running?.abort();
   stop();
   shown = { hit, around, steer, asked };
@@ -44,6 +45,8 @@ export function open(hit, { around, steer, asked }) {
           h("button", { type: "button", onclick: act("more") }, t("more")),
           h("button", { type: "button", onclick: act("not") }, t("not")),
           asked && explainButton),
+        hit.labels?.length > 0 && h("ul", { class: "tags", "aria-label": t("labels") }, ...hit.labels.map((each) => h("li", {},
+          tag(each, { onclick: () => { dialog.close(); labelled(each.label); } }), h("small", {}, `${Math.round(100 * each.probability)} %`)))),
         shares(hit),
         why,
         facts(hit),

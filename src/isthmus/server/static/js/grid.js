@@ -5,7 +5,7 @@ import { t, kind, likelihood } from "./words.js";
 import { curve, playButton } from "./player.js";
 import * as api from "./api.js";
 
-const GAP = 16, FOOT = 44, AT_ONCE = 16, SHARE = 0.006;
+const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16, SHARE = 0.006;
 const ASPECTS = { audio: 1.7, text: 1.45 };
 
 const seen = new IntersectionObserver((entries) => {
@@ -17,9 +17,10 @@ const seen = new IntersectionObserver((entries) => {
 }, { rootMargin: "600px" });
 
 export class Grid {
-  // `more` is asked for when the end comes near, `chosen` when a tile is opened or steered by.
-  constructor(root, { more, chosen }) {
-    Object.assign(this, { root, more, chosen, hits: [], tiles: [], run: 0 });
+  // `more` is asked for when the end comes near, `chosen` when a tile is opened or steered by,
+  // `labelled` when a label is clicked.
+  constructor(root, { more, chosen, labelled }) {
+    Object.assign(this, { root, more, chosen, labelled, hits: [], tiles: [], run: 0 });
     this.end = h("div", { class: "end", "aria-hidden": "true" });
     root.after(this.end);
     new IntersectionObserver((entries) => {
@@ -76,17 +77,18 @@ export class Grid {
   place(tile, into = this.root) {
     if (!this.open) {
       this.open = h("div", { class: "row", role: "presentation" });
-      this.open.aspects = 0;
+      Object.assign(this.open, { aspects: 0, foot: FOOT });
       into.append(this.open);
     }
     const row = this.open;
     row.append(tile);
     row.aspects += tile.aspect;
+    if (tile.querySelector(".tags")) row.foot = FOOT + TAGS;
     const room = this.width - GAP * (row.childElementCount - 1);
     const full = room / row.aspects;
     const high = Math.min(this.high, full);
     for (const each of row.children) this.size(each, full <= this.high ? full : high);
-    row.style.setProperty("--high", `${(full <= this.high ? full : high) + FOOT}px`);
+    row.style.setProperty("--high", `${(full <= this.high ? full : high) + row.foot}px`);
     if (full <= this.high) this.open = null;
   }
 
@@ -107,6 +109,7 @@ export class Grid {
     if (hit.modality === "audio") tile.append(playButton(hit, -1));
     tile.append(foot(hit), h("div", { class: "steer" },
       steer("more", "+", hit), steer("not", "−", hit), steer("explain", "?", hit)));
+    if (hit.labels?.length) tile.append(someTags(hit));
     return tile;
   }
 
@@ -130,7 +133,9 @@ export class Grid {
     if (!tile) return;
     const hit = this.hits[tile.dataset.place];
     const action = event.target.closest("[data-action]")?.dataset.action;
+    const label = event.target.closest("[data-label]")?.dataset.label;
     if (action) this.chosen(action, hit, tile);
+    else if (label !== undefined) this.labelled(label);
     else if (event.target.closest(".open, .foot")) this.chosen("open", hit, tile);
   }
 
@@ -166,6 +171,16 @@ export class Grid {
   }
 }
 
+// The first labels of an item; the keyboard finds all of them where the item is open.
+const someTags = (hit) => h("div", { class: "tags" },
+  ...hit.labels.slice(0, SHOWN_TAGS).map((each) => tag(each, { tabindex: -1 })),
+  hit.labels.length > SHOWN_TAGS && h("small", {}, `+${hit.labels.length - SHOWN_TAGS}`));
+
+export const tag = ({ label, probability }, more = {}) => h("button", {
+  type: "button", class: "tag", "data-label": label, dir: "auto", "aria-label": t("filter_label", label),
+  title: probability === undefined ? label : `${label} ${Math.round(100 * probability)} %`, ...more,
+}, label);
+
 function steer(action, sign, hit) {
   return h("button", { type: "button", tabindex: -1, "data-action": action, title: t(action), "aria-label": `${t(action)}: ${hit.name}` }, sign);
 }
@@ -198,5 +213,6 @@ export function likely(hit) {
 
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
-  return `${kind(hit.view)}: ${hit.name}${said}`;
+  const labels = hit.labels?.length ? `, ${t("labels")}: ${hit.labels.map((each) => each.label).join(", ")}` : "";
+  return `${kind(hit.view)}: ${hit.name}${said}${labels}`;
 }

@@ -1,6 +1,7 @@
 // Small dialogs: saved searches, adding folders, the list of keys.
 
 import { $, h, modal } from "./dom.js";
+import { tag } from "./grid.js";
 import { duration, kind, t } from "./words.js";
 import * as api from "./api.js";
 import { asks, fromRequest, request } from "./query.js";
@@ -40,22 +41,8 @@ export async function openSaved(query, change) {
 
 let following = null;
 
-// The form, and below it the run that is under way; also what an empty store shows.
-export function adder(status, done) {
-  const told = h("div", { class: "run", "aria-live": "polite" });
-  const field = h("input", { id: "add-path", type: "text", required: true, maxlength: 4000, spellcheck: false, value: status.roots[0] ?? "" });
-  const several = status.views.length > new Set(status.views.map(({ modality }) => modality)).size;
-  const chosen = h("select", {}, h("option", { value: "" }, t("any")), ...status.views.map(({ name }) => h("option", { value: name }, kind(name))));
-  const form = status.roots.length
-    ? h("form", {
-      class: "add-form", onsubmit: (event) => {
-        event.preventDefault();
-        api.index([field.value], chosen.value ? [chosen.value] : []).then(follow, (error) => told.replaceChildren(problem(error)));
-      },
-    }, h("label", { for: "add-path" }, t("add_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("add"))),
-    several && h("label", { class: "pick" }, h("span", {}, t("add_as")), chosen),
-    h("p", { class: "quiet", dir: "auto" }, t("add_roots", status.roots.join(", "))))
-    : h("p", { class: "quiet" }, t("add_none"));
+// Shows a run and follows it to its end, wherever runs are shown; `done` is told then.
+function follower(told, done) {
   const follow = (job) => {
     running(told, job);
     if (following === job.id) return;
@@ -74,16 +61,73 @@ export function adder(status, done) {
     if (last.state === "running") follow(last);
     else running(told, last);
   }, () => {});
+  return follow;
+}
+
+// The form, and below it the run that is under way; also what an empty store shows.
+export function adder(status, done) {
+  const told = h("div", { class: "run", "aria-live": "polite" });
+  const field = h("input", { id: "add-path", type: "text", required: true, maxlength: 4000, spellcheck: false, value: status.roots[0] ?? "" });
+  const several = status.views.length > new Set(status.views.map(({ modality }) => modality)).size;
+  const chosen = h("select", {}, h("option", { value: "" }, t("any")), ...status.views.map(({ name }) => h("option", { value: name }, kind(name))));
+  const follow = follower(told, done);
+  const form = status.roots.length
+    ? h("form", {
+      class: "add-form", onsubmit: (event) => {
+        event.preventDefault();
+        api.index([field.value], chosen.value ? [chosen.value] : []).then(follow, (error) => told.replaceChildren(problem(error)));
+      },
+    }, h("label", { for: "add-path" }, t("add_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("add"))),
+    several && h("label", { class: "pick" }, h("span", {}, t("add_as")), chosen),
+    h("p", { class: "quiet", dir: "auto" }, t("add_roots", status.roots.join(", "))))
+    : h("p", { class: "quiet" }, t("add_none"));
   return h("div", {}, form, told);
 }
 
+const split = (text) => [...new Set(text.split(/[,，、;；\n]/).map((each) => each.trim()).filter(Boolean))];
+
+// Which labels there are, to filter by; and a form that gives labels to items.
+export function openLabels(status, query, done, labelled) {
+  const dialog = $("labels");
+  const told = h("div", { class: "run", "aria-live": "polite" });
+  const list = h("ul", { class: "tags" });
+  const show = () => api.labels().then(({ labels, total }) => list.replaceChildren(...(labels.length
+    ? [...labels.map((each) => h("li", {}, tag(each, { onclick: () => { dialog.close(); labelled(each.label); } }), h("small", {}, each.items.toLocaleString()))),
+      total > labels.length && h("li", {}, h("small", {}, `+${(total - labels.length).toLocaleString()}`))].filter(Boolean)
+    : [h("li", { class: "quiet" }, t("no_labels"))])), (error) => list.replaceChildren(h("li", {}, problem(error))));
+  const follow = follower(told, (job) => { done(job); show(); });
+  dialog.replaceChildren(head(dialog, "labels-title", t("labels")),
+    status.may_label ? labeller(query, told, follow) : h("p", { class: "quiet" }, t("label_none")),
+    told, h("h3", { class: "tags-title" }, t("labels_there")), list);
+  modal(dialog);
+  show();
+}
+
+function labeller(query, told, follow) {
+  const field = h("input", { id: "label-names", type: "text", required: true, maxlength: 4000, dir: "auto", placeholder: t("label_hint") });
+  const least = h("select", {}, ...[["0.2", "maybe"], ["0.5", "likely"], ["0.8", "very_likely"]].map(([value, name]) => h("option", { value, selected: value === "0.5" }, t(name))));
+  const keep = h("input", { type: "checkbox", checked: true });
+  const some = query.where.trim() ? h("input", { type: "checkbox", checked: true }) : null;
+  return h("form", {
+    class: "add-form", onsubmit: (event) => {
+      event.preventDefault();
+      api.label({ labels: split(field.value), least: Number(least.value), keep: keep.checked, where: some?.checked ? query.where : "" })
+        .then(follow, (error) => told.replaceChildren(problem(error)));
+    },
+  }, h("label", { for: "label-names" }, t("label_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("label_give"))),
+  h("label", { class: "pick" }, h("span", {}, t("label_least")), least),
+  h("label", { class: "check" }, keep, h("span", {}, t("label_keep"))),
+  some && h("label", { class: "check" }, some, h("span", { dir: "auto" }, t("label_where", query.where))));
+}
+
 function running(place, job) {
+  const doing = job.kind === "label" ? "judging" : "working";
   const share = job.total ? job.done / job.total : 0;
   const left = job.eta_seconds === null ? "" : t("left", duration(job.eta_seconds));
   const list = job.broken.slice(0, 20).map((each) => h("li", { dir: "auto" }, h("b", {}, each.source), ` ${each.reason}`));
   place.replaceChildren(...[
-    job.state === "running" && h("p", {}, `${t("working")}: ${job.done} / ${job.total} ${left}`),
-    job.state === "running" && h("progress", { max: 1, value: share, "aria-label": t("working") }),
+    job.state === "running" && h("p", {}, `${t(doing)}: ${job.done} / ${job.total} ${left}`),
+    job.state === "running" && h("progress", { max: 1, value: share, "aria-label": t(doing) }),
     job.state === "running" && h("button", { type: "button", onclick: () => api.cancel(job.id) }, t("cancel")),
     job.message && h("p", { class: job.state === "failed" ? "problem" : "" }, job.message),
     job.broken.length && h("details", {}, h("summary", {}, t("broken", job.broken.length)), h("ul", {}, ...list)),

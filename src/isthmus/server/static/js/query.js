@@ -99,6 +99,15 @@ export async function fromRequest(saved) {
 const asked = (views) => Object.fromEntries(
   Object.entries(shared).flatMap(([modality, names]) => names.filter((name) => views.includes(name)).map((name) => [modality, name])));
 
+// The filter that an item with a label passes, too; a filter has no sign for a quote in a name.
+export function withLabel(query, label) {
+  const longest = label.split('"').reduce((a, b) => (b.length > a.length ? b : a));
+  const part = label.includes('"') ? `label~"${longest}"` : `label:"${label}"`;
+  const before = query.where.trim();
+  if (before.includes(part)) return query;
+  return { ...query, where: before ? `(${before}) and ${part}` : part };
+}
+
 export function addTerm(query, term) {
   const terms = query.terms.filter((each) => each.id !== term.id);
   return { ...query, terms: [...terms, { weight: 1, ...term }], nearest: false };
