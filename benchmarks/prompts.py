@@ -33,6 +33,7 @@ from _classes import (
     words,
 )
 from _classes import vectors as space_vectors
+from _few_shot import PAPERS
 from _needs import STARTER, need
 from _scored import Out, area, conformal
 from isthmus.datasets import load
@@ -96,6 +97,15 @@ def peers(
             out.add(task, count, f"{name} ({where})", seed, p, truth)
 
 
+def papers(
+    out: Out, task: str, count: int, seed: int, known: Support, split: Split, x: np.ndarray
+) -> None:
+    """Methods straight from their papers, on the same words and shots."""
+    for name, learn in PAPERS.items():
+        said = learn(known.items, known.labels, known.words, known.scale)(x[split.test])
+        out.add(task, count, f"paper: {name}", seed, softmax(said), split.truth())
+
+
 def tuxpaint() -> Prepared:
     """Pictures with captions in four languages."""
     return prepare(load("tuxpaint", languages=LANGUAGES), cache=default_cache())
@@ -124,6 +134,9 @@ def fifteen(out: Out, ready: Prepared, seed: int, *, new: bool) -> None:
         out.add(task, 0, f"random words {draw}", seed, p, truth)
     for count in COUNTS[1:]:
         peers(out, task, count, seed, split, {"space": x, "raw": raw})
+        prototypes, scale = words(space, list(ENGLISH.values()), "image")
+        known = support((prototypes, scale), x, split, count, seen=not new)
+        papers(out, task, count, seed, known, split, x)
 
 
 def tree(out: Out, ready: Prepared, seed: int) -> None:
