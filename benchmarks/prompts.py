@@ -39,10 +39,12 @@ from _scored import Out, area, conformal
 from isthmus.datasets import load
 from isthmus.pipeline import Prepared, default_cache, prepare
 from isthmus.prompts.choice import choose
-from isthmus.prompts.hierarchy import levels
+from isthmus.prompts.hierarchy import levels, node_weight
 from isthmus.prompts.methods import METHODS
 from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
+from isthmus.space import Space
+from isthmus.tasks.zeroshot.fuse import added, shared_weights
 
 COUNTS = (0, 1, 2, 4, 8)
 LANGUAGES = ("en", "zh", "fr", "es")
@@ -153,15 +155,17 @@ def tree(out: Out, ready: Prepared, seed: int) -> None:
     flat, scale = words(space, list(top.names), "image")
     prototypes, scale = words(space, spoken, "image")
     for count in (0, 1, 4):
-        made = choose(support((prototypes, scale), x, split, count))
-        p = np.exp(made.log_probabilities(x[split.test]))
-        out.add("tuxpaint-tree", count, "isthmus", seed, p, truth)
-        above = top.probabilities(p)
-        out.add("tuxpaint-tree, top level", count, "isthmus", seed, above, top.member[truth])
-        rows = split.shots(count)
-        seen = np.ones(len(rows), dtype=bool)
-        known = Support(flat, x[rows], top.member[split.labels[rows]], scale, seen)
-        p = np.exp(choose(known).log_probabilities(x[split.test]))
+        known = support((prototypes, scale), x, split, count)
+        alone, nodes = choose(known), choose(known.above(flat, top.member))
+        made, weight = alone, node_weight(known.counts)
+        if weight:
+            made = alone.beneath([(top, nodes)], weight)
+        for name, each in (("isthmus", made), ("leaves alone", alone)):
+            p = np.exp(each.log_probabilities(x[split.test]))
+            out.add("tuxpaint-tree", count, name, seed, p, truth)
+            above = top.probabilities(p)
+            out.add("tuxpaint-tree, top level", count, name, seed, above, top.member[truth])
+        p = np.exp(nodes.log_probabilities(x[split.test]))
         out.add("tuxpaint-tree, top level", count, "flat classes", seed, p, top.member[truth])
 
 
@@ -206,16 +210,24 @@ def image_and_speech(out: Out, seed: int) -> None:
     space = fitted(ready, np.concatenate([split.test, split.shots(SPOKEN)]))
     truth = split.truth()
     for count in (0, 1, 2, SPOKEN):
-        logs = {}
+        logs, choices = {}, {}
         for view in ("image", "audio"):
             x = space_vectors(space, ready, view)
             prototypes, scale = words(space, names, view)
-            made = choose(support((prototypes, scale), x, split, count, seen=False))
+            made = choices[view] = choose(support((prototypes, scale), x, split, count, seen=False))
             logs[view] = made.log_probabilities(x[split.test])
             method = {"image": "image alone", "audio": "speech alone"}[view]
             out.add("image+speech", count, method, seed, np.exp(logs[view]), truth)
+        records = [str(row) for row in split.shots(count)]
+        p = np.exp(log_softmax(added(logs, choices, dict.fromkeys(logs, records))))
+        weights = shared_weights(choices, dict.fromkeys(logs, records))
+        out.add("image+speech", count, "isthmus", seed, p, truth, weights=weights)
         p = np.exp(log_softmax(logs["image"] + logs["audio"]))
-        out.add("image+speech", count, "isthmus", seed, p, truth)
+        out.add("image+speech", count, "sum of both", seed, p, truth)
+        other = np.random.default_rng(seed).permutation(len(truth))
+        mixed = {"image": logs["image"], "audio": logs["audio"][other]}
+        p = np.exp(log_softmax(added(mixed, choices, dict.fromkeys(logs, records))))
+        out.add("image+speech", count, "speech of others", seed, p, truth)
 
 
 def unseen(out: Out, ready: Prepared, seed: int) -> None:
@@ -226,7 +238,7 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
     prototypes, scale = words(space, list(ENGLISH.values()), "image")
     order = np.random.default_rng(100 + seed).permutation(len(prototypes))
     taught, other = order[:8], np.sort(order[8:])
-    rows = split.test[np.isin(truth, other)]
+    rows, others = split.test[np.isin(truth, other)], split.test[np.isin(truth, taught)]
     own = split.labels[rows]
     place = np.searchsorted(other, own)
     for count in (1, 4, 8):
@@ -240,6 +252,8 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
         ):
             p = np.exp(made.log_probabilities(x[rows]))
             out.add("unseen", count, name, seed, p, own)
+            sure = np.exp(made.log_probabilities(x[others]))
+            out.add("unseen, those with shots", count, name, seed, sure, split.labels[others])
             among = p[:, other] / p[:, other].sum(axis=1, keepdims=True)
             out.add("unseen, among the unseen", count, name, seed, among, place)
 
@@ -256,13 +270,21 @@ def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
     bare, _ = words(space, list(ENGLISH.values()), "image", prompts="name")
     for count in COUNTS:
         made = choose(support((prototypes, scale), x, split, count))
-        for name, score in (
-            ("isthmus", lambda rows, made=made: np.exp(made.log_probabilities(x[rows]))),
-            ("softmax of raw cosines", lambda rows: softmax(RAW * (x[rows] @ bare.T))),
+        sure, new = (made.log_probabilities(x[rows]) for rows in (split.test, others))
+        raw, far = (RAW * (x[rows] @ bare.T) for rows in (split.test, others))
+        margins = [made.margin(x[rows], hubness(space, x[rows])) for rows in (split.test, others)]
+        for name, said, (inside, outside) in (
+            ("isthmus", sure, margins),
+            ("highest probability", sure, (sure.max(axis=1), new.max(axis=1))),
+            ("softmax of raw cosines", raw, (softmax(raw).max(axis=1), softmax(far).max(axis=1))),
         ):
-            inside, outside = score(split.test), score(others)
-            auroc = round(area(inside.max(axis=1), outside.max(axis=1)), 4)
-            out.add("none-of-these", count, name, seed, inside, truth, auroc=auroc)
+            auroc = round(area(inside, outside), 4)
+            out.add("none-of-these", count, name, seed, softmax(said), truth, auroc=auroc)
+
+
+def hubness(space: Space, x: np.ndarray) -> np.ndarray:
+    """Mean cosine of pictures to the nearest captions of the space."""
+    return space.hubness(x.astype(np.float32), "image")[:, space.views.index("text")]
 
 
 def per_seed(seeds: Sequence[int], *parts: Callable[[Out, int], None]) -> Callable[[Out], None]:

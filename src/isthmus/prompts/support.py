@@ -33,6 +33,8 @@ class Support:
             inverse temperature of the space.
         seen: ``(N,)``, which shots the space has learned from; it is too sure of these, so what it
             says of them when they are left out counts for less. None for none of them.
+        hubness: ``(N,)``, mean cosine of each shot to the nearest of all words that the space
+            knows; None where that is not known.
 
     Raises:
         DataError: If shots and labels differ in number, a label names no class, or a class has
@@ -45,6 +47,7 @@ class Support:
     labels: Labels
     scale: float = 1.0
     seen: NDArray[np.bool_] | None = None
+    hubness: F64 | None = None
 
     def __post_init__(self) -> None:
         words = check_vectors(self.words, name="words", allow_zero=True).astype(np.float64)
@@ -65,6 +68,12 @@ class Support:
                 f"{count(len(seen), 'mark')} of seen shots for {count(len(labels), 'shot')}"
             )
         object.__setattr__(self, "seen", seen)
+        hubness = np.zeros(len(labels)) if self.hubness is None else np.asarray(self.hubness)
+        if hubness.shape != labels.shape:
+            raise DataError(
+                f"{count(len(hubness), 'hubness value')} for {count(len(labels), 'shot')}"
+            )
+        object.__setattr__(self, "hubness", hubness)
         if (bare := np.flatnonzero((self.counts == 0) & ~self.worded)).size:
             raise DataError(f"class {bare[0]} has neither words nor a shot; give it either")
 
@@ -125,10 +134,25 @@ class Support:
         logits: F64 = self.scale * (x @ self.prototypes.T)
         return logits
 
+    def above(self, words: F64, member: Labels) -> Support:
+        """The same shots with the nodes of a tree for classes.
+
+        Args:
+            words: ``(L, d)`` unit prototypes of the nodes.
+            member: ``(K,)``, the node of each class.
+        """
+        return replace(self, words=words, labels=member[self.labels])
+
     def take(self, rows: Array) -> Support:
         """The same classes with some of the shots (indices or a mask)."""
-        assert self.seen is not None
-        return replace(self, items=self.items[rows], labels=self.labels[rows], seen=self.seen[rows])
+        assert self.seen is not None and self.hubness is not None
+        return replace(
+            self,
+            items=self.items[rows],
+            labels=self.labels[rows],
+            seen=self.seen[rows],
+            hubness=self.hubness[rows],
+        )
 
 
 def prototype(vectors: Array) -> F64:

@@ -41,7 +41,8 @@ def offset_for_unseen(method: FewShot, params: Params, support: Support) -> floa
         learned = method.fit(known, params)(asked)
         others = known.counts > 0
         lead, before = (
-            said[:, left] - said[:, others].max(axis=1) for said in (learned, known.zero_shot(asked))
+            said[:, left] - said[:, others].max(axis=1)
+            for said in (learned, known.zero_shot(asked))
         )
         lost.append(float((before - lead).mean()))
     return float(np.mean(lost)) if lost else 0.0

@@ -54,9 +54,7 @@ def class_scale(
     return round(float(np.exp(found.x)), 4)
 
 
-def _cosines(
-    aligner: Transforms, held: PairedVectors, a: str, b: str
-) -> tuple[F64, F64] | None:
+def _cosines(aligner: Transforms, held: PairedVectors, a: str, b: str) -> tuple[F64, F64] | None:
     """``(n,)`` to the own class of items, and ``(n, G)`` to all classes; None without two."""
     if held.groups is None:
         return None

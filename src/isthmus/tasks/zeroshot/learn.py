@@ -19,13 +19,14 @@ from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
-from isthmus.prompts.hierarchy import levels
+from isthmus.prompts.hierarchy import Level, levels, node_weight
 from isthmus.prompts.methods import METHODS, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
 from isthmus.space.things import Thing, as_item
 from isthmus.tasks.retrieval.views import WayOut, view_meant
-from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.classes import ClassSpec, spoken
+from isthmus.tasks.zeroshot.fuse import added
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
 from isthmus.tasks.zeroshot.results import Classification, Classified, Learned, Node
 from isthmus.tasks.zeroshot.words import SCALE, class_words
@@ -66,6 +67,7 @@ class Classifier:
         self._choices: dict[str, Choice] = {}
         self._learned: dict[str, Learned] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
+        self._examples: dict[str, list[str]] = {}
         self._words_view = ""
         if any(spec.words for spec in specs):
             self._words_view = view_meant(
@@ -78,7 +80,8 @@ class Classifier:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
         failures: list[Failure] = []
         rows, sources = self._rows(items, failures)
-        said = np.zeros((len(sources), len(self.specs)))
+        said: dict[str, F64] = {}
+        margins = np.zeros(len(sources))
         views: list[list[str]] = [[] for _ in sources]
         for view in dict.fromkeys(view for _, view, _ in rows):
             own = [(place, item) for place, known, item in rows if known == view]
@@ -90,13 +93,17 @@ class Classifier:
             if done.ok.any():
                 places = np.array([place for place, _ in own])[done.ok]
                 own_vectors = done.vectors[done.ok].astype(np.float64)
-                said[places] += self._choice(view).log_probabilities(own_vectors)
+                said[view] = np.zeros((len(sources), len(self.specs)))
+                said[view][places] = self._choice(view).log_probabilities(own_vectors)
+                margins[places] = self._choice(view).margin(
+                    own_vectors, self._hubness(own_vectors, view)
+                )
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             raise none_usable(failures)
-        probabilities = np.exp(log_softmax(said[usable]))
+        probabilities = np.exp(log_softmax(added(said, self._choices, self._examples)[usable]))
         made = [
-            self._said(sources[place], row, views[place])
+            self._said(sources[place], row, views[place], float(margins[place]))
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
@@ -157,14 +164,47 @@ class Classifier:
         if items:
             bank = self.space.banks[view]
             known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
-        where = np.array(labels, dtype=np.intp)
-        return Support(prototypes, np.array(items), where, scale, known)
+        where, x = np.array(labels, dtype=np.intp), np.array(items)
+        return Support(prototypes, x, where, scale, known, self._hubness(x, view))
+
+    def _hubness(self, x: F64, view: str) -> F64:
+        """``(n,)`` mean cosine of vectors of a view to the nearest of all words."""
+        if not self._words_view or not len(x):
+            return np.zeros(len(x))
+        column = self.space.views.index(self._words_view)
+        return self.space.hubness(x.astype(np.float32), view)[:, column].astype(np.float64)
 
     def _learn(self, view: str) -> Choice:
         support, chosen = self.support(view), self.options.method
-        made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
+        methods = METHODS if chosen == AUTO else (method(chosen),)
+        made = choose(support, methods)
+        weight = node_weight(support.counts)
+        if weight and len(self._levels) > 1:
+            above = [
+                (level, choose(self._nodes_support(view, level, support), methods))
+                for level in self._levels[:-1]
+            ]
+            made = made.beneath(above, weight)
         self._told(view, support, made)
         return made
+
+    def _nodes_support(self, view: str, level: Level, support: Support) -> Support:
+        """The nodes of a level by their own names and the shots of all their classes."""
+        words = np.zeros((len(level.names), self.space.dim))
+        if self._words_view:
+            given = {spec.name: spec.words for spec in self.specs}
+            specs = [
+                ClassSpec(name, given.get(name, ()) or (spoken(name),)) for name in level.names
+            ]
+            words = class_words(
+                self.space,
+                specs,
+                self.space.modalities[view],
+                self._words_view,
+                self.options,
+                self.cache,
+            ).vectors
+        return support.above(words, level.member)
 
     def _words(self, view: str) -> tuple[F64, float]:
         """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
@@ -185,6 +225,7 @@ class Classifier:
         others: dict[int, list[F64]] = {}
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         reads = self.space.modalities
+        self._examples[view] = []
         for number, spec in enumerate(self.specs):
             for item in spec.items:
                 if item.modality == reads[view]:
@@ -204,8 +245,9 @@ class Classifier:
             done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
             if known == view:
                 self.failures += done.failures
-            for (number, _), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
+            for (number, item), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
                 if ok and known == view:
+                    self._examples[view].append(_record(number, item))
                     own.append(vector.astype(np.float64))
                     labels.append(number)
                 elif ok:
@@ -248,14 +290,14 @@ class Classifier:
                 f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(self, source: str, row: F64, views: Sequence[str]) -> Classified:
+    def _said(self, source: str, row: F64, views: Sequence[str], margin: float) -> Classified:
         """One item; what only left-out shots can tell is told where a single view had a say."""
         best, options = int(row.argmax()), self.options
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
-            sure, cut = self._left_out(views[0])
-            if len(sure) >= needed_for(1 - options.none):
-                unlike = float((1 + (sure <= row[best]).sum()) / (1 + len(sure)))
+            known, cut = self._left_out(views[0])
+            if len(known) >= needed_for(1 - options.none):
+                unlike = float((1 + (known <= margin).sum()) / (1 + len(known)))
             likely = None if cut is None else self._likely(cut, row)
         none = row[best] < options.least or (unlike is not None and unlike < options.none)
         return Classified(
@@ -270,14 +312,13 @@ class Classifier:
         )
 
     def _left_out(self, view: str) -> tuple[F64, float | None]:
-        """The best probability of each left-out shot ``(h,)``, and the cut of conformal sets."""
+        """The margin of each left-out shot ``(h,)``, and the cut of conformal sets."""
         if view not in self._held:
             made = self._choices[view]
             held: tuple[F64, float | None] = np.zeros(0), None
             if len(made.labels):
-                said = np.exp(made.left_out)
-                cut = conformal_cut(said, made.labels, self.options.coverage)
-                held = said.max(axis=1), cut
+                cut = conformal_cut(np.exp(made.left_out), made.labels, self.options.coverage)
+                held = made.margins, cut
             self._held[view] = held
         return self._held[view]
 
@@ -295,6 +336,11 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
+
+
+def _record(number: int, item: MediaItem) -> str:
+    """What names the record of an example: files of a class that share a stem are one."""
+    return f"{number}/{Path(item.source).with_suffix('')}"
 
 
 def none_usable(failures: Sequence[Failure]) -> InputError:

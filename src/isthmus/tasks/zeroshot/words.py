@@ -12,7 +12,6 @@ from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction
 from isthmus.pipeline import VectorCache
-from isthmus.prompts.calibration import PRIOR
 from isthmus.prompts.support import prototype
 from isthmus.prompts.templates import language_of, load, random_prompts
 from isthmus.space import Space
@@ -47,14 +46,13 @@ class ClassWords:
     def scale(self, space: Space, words_view: str, view: str) -> float:
         """What a cosine between these words and items of a view is worth in log-odds.
 
-        Where the space has measured how well held-out groups are told apart, it is so chosen that
-        the temperature :data:`isthmus.prompts.calibration.PRIOR` makes what was measured of it.
+        It is what the space has measured of held-out groups, or else of held-out pairs.
         """
         known = space.calibration.get(Direction(words_view, view))
         if known is None:
             return SCALE
         if known.class_scale is not None:
-            return PRIOR * known.class_scale
+            return known.class_scale
         spoken = self.vectors.any(axis=1)
         breadth = space.backgrounds(
             self.vectors[spoken].astype(np.float32), words_view, self.native[spoken]
