@@ -23,9 +23,8 @@ ITEMS, LABELS = 10_000, 200
 CLASSES, SHOTS, DIM = 100, 16, 768
 TIMES = 3
 WORDS = (
-    "red blue green small large old new wooden happy sleepy".split(),
-    "cat dog bird fish tree house car boat star flower apple clock shoe drum moon ball cup hat"
-    " key train".split(),
+    ["red", "blue", "green", "small", "large", "old", "new", "wooden", "happy", "sleepy"],
+    ["cat", "dog", "bird", "fish", "tree", "house", "car", "boat", "star", "flower", "apple", "clock", "shoe", "drum", "moon", "ball", "cup", "hat", "key", "train"],
 )
 """Ten times twenty labels."""
 
