@@ -22,10 +22,11 @@ from isthmus.tasks import Store, annotate_store
 ITEMS, LABELS = 10_000, 200
 CLASSES, SHOTS, DIM = 100, 16, 768
 TIMES = 3
-WORDS = (
-    ["red", "blue", "green", "small", "large", "old", "new", "wooden", "happy", "sleepy"],
-    ["cat", "dog", "bird", "fish", "tree", "house", "car", "boat", "star", "flower", "apple", "clock", "shoe", "drum", "moon", "ball", "cup", "hat", "key", "train"],
-)
+KINDS = ("red", "blue", "green", "small", "large", "old", "new", "wooden", "happy", "sleepy")
+THINGS = (
+    "cat", "dog", "bird", "fish", "tree", "house", "car", "boat", "star", "flower",
+    "apple", "clock", "shoe", "drum", "moon", "ball", "cup", "hat", "key", "train",
+)  # fmt: skip
 """Ten times twenty labels."""
 
 
@@ -47,7 +48,7 @@ def speed(space: Space) -> dict[str, Any]:
     jitter = rng.normal(size=(ITEMS, space.dim)) / np.sqrt(space.dim)
     x = unit(bank[rng.integers(len(bank), size=ITEMS)] + 0.5 * jitter).astype(np.float32)
     entries = [Entry(f"{i:064x}", "image", "image", f"/{i}.png") for i in range(ITEMS)]
-    labels = [f"{how} {what}" for how in WORDS[0] for what in WORDS[1]]
+    labels = [f"{how} {what}" for how in KINDS for what in THINGS]
     out: dict[str, Any] = {"items": ITEMS, "labels": LABELS}
     with tempfile.TemporaryDirectory() as folder:
         cache = VectorCache(Path(folder) / "vectors.sqlite")

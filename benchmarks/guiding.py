@@ -11,6 +11,7 @@ and place. One is asked for; the other three are nuisances. Is what is found rig
 Beside each guide stands its null: a random subspace of the same size. Heads are fitted on 400
 scenes of one seed, galleries and queries are scenes of others; nothing is chosen on them. Rows of
 the task ``weight`` are made on scenes of a further seed: how style and what is avoided count.
+Rows of the task ``style of stamps`` are drawings and photographs, see ``_guiding_styles.py``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from _guiding_styles import stamps, styles
 from _machine import write
 from _needs import need
 from isthmus.core.errors import InputError
@@ -182,13 +184,19 @@ def main() -> None:
     parser.add_argument("--json", help="where to write the rows")
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
     given = parser.parse_args()
-    need(encoders=[spec for name in given.encoders for spec in ENCODERS[name].values()])
+    need(
+        datasets=("tuxpaint",),
+        encoders=[spec for name in given.encoders for spec in ENCODERS[name].values()],
+    )
     rows: list[dict[str, Any]] = []
     for name in given.encoders:
         space = space_of(ENCODERS[name])
         for seed in range(SEEDS):
             rows += measured(space, name, seed)
             rows += weighed(space, name, SEED + 1 + seed)
+    if "starter" in given.encoders:
+        ready = stamps()
+        rows += [row for seed in range(SEEDS) for row in styles(ready, seed)]
     for line in summary(rows):
         print(line)
     if given.json:
