@@ -22,6 +22,7 @@ from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.tasks.prompting import EncodedPrompt
 
+TASK = "style of stamps"
 STYLE = "cartoon"
 LEAST = 2
 WORDS = ("cartoon", "drawing", "photo", "photograph")
@@ -73,7 +74,7 @@ def styles(ready: Prepared, seed: int) -> Iterator[dict[str, Any]]:
         ):
             if values:
                 yield {
-                    "task": "style of stamps",
+                    "task": TASK,
                     "asked": "class",
                     "method": label,
                     "accuracy": float(np.mean([right for right, _ in values])),
