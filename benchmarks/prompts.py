@@ -45,7 +45,6 @@ from isthmus.prompts.hierarchy import levels, node_weight
 from isthmus.prompts.methods import METHODS
 from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
-from isthmus.space import Space
 from isthmus.tasks.zeroshot.fuse import added, shared_weights
 
 COUNTS = (0, 1, 2, 4, 8)
@@ -274,19 +273,14 @@ def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
         made = choose(support((prototypes, scale), x, split, count))
         sure, new = (made.log_probabilities(x[rows]) for rows in (split.test, others))
         raw, far = (RAW * (x[rows] @ bare.T) for rows in (split.test, others))
-        margins = [made.margin(x[rows], hubness(space, x[rows])) for rows in (split.test, others)]
+        best = [made.familiarity(x[rows]) for rows in (split.test, others)]
         for name, said, (inside, outside) in (
-            ("isthmus", sure, margins),
+            ("isthmus", sure, best),
             ("highest probability", sure, (sure.max(axis=1), new.max(axis=1))),
             ("softmax of raw cosines", raw, (softmax(raw).max(axis=1), softmax(far).max(axis=1))),
         ):
             auroc = round(area(inside, outside), 4)
             out.add("none-of-these", count, name, seed, softmax(said), truth, auroc=auroc)
-
-
-def hubness(space: Space, x: np.ndarray) -> np.ndarray:
-    """Mean cosine of pictures to the nearest captions of the space."""
-    return space.hubness(x.astype(np.float32), "image")[:, space.views.index("text")]
 
 
 def per_seed(seeds: Sequence[int], *parts: Callable[[Out, int], None]) -> Callable[[Out], None]:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from tests.prompts.making import problem
 
-from isthmus.core.errors import DataError, InputError
+from isthmus.core.errors import InputError
 from isthmus.core.linalg import l2_normalize
 from isthmus.prompts.calibration import PRIOR, conformal_cut, fit_temperature, needed_for
 from isthmus.prompts.choice import FAVOURITES, ROUNDS, choose, folds_of
@@ -180,13 +178,18 @@ def test_nodes_correct_the_sums_of_their_classes() -> None:
     np.testing.assert_allclose(none.log_probabilities(x), leaves.log_probabilities(x), atol=1e-9)
 
 
-def test_a_margin_is_what_the_best_class_has_over_all_words_that_are_near() -> None:
+def test_familiarity_is_the_highest_logit() -> None:
     support, x, _ = problem(shots=3)
-    hubness = np.random.default_rng(0).uniform(0.1, 0.4, len(support.items))
-    plain = choose(support, (method("proker"),))
-    made = choose(replace(support, hubness=hubness), (method("proker"),))
-    np.testing.assert_allclose(made.margins, plain.margins - 8.0 * hubness[made.rows])
-    logits = plain.scorer(np.asarray(l2_normalize(x), dtype=np.float64)).max(axis=1)
-    np.testing.assert_allclose(made.margin(x, np.full(len(x), 0.25)), logits - 2.0)
-    with pytest.raises(DataError, match="1 hubness value for 15 shots"):
-        replace(support, hubness=np.zeros(1))
+    made = choose(support, (method("proker"),))
+    logits = made.scorer(np.asarray(l2_normalize(x), dtype=np.float64))
+    np.testing.assert_allclose(made.familiarity(3 * x), logits.max(axis=1))
+    said = made.left_out * made.temperature  # up to a constant a row
+    assert len(made.familiar) == 15 and np.corrcoef(made.familiar, said.max(axis=1))[0, 1] > 0
+
+
+def test_classes_without_shots_need_a_method_that_reads_words() -> None:
+    support, _, _ = problem(classes=5, shots=8)
+    words = [method(name) for name in ("linear-probe", "text+mean")]
+    assert "linear-probe" in {each.method for each in choose(support, words).tried}
+    made = choose(support.take(support.labels < 3), words)
+    assert made.not_tried["linear-probe"] == "says nothing of classes without examples"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F64, Floats, l2_normalize
+from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.figures import losses_of, mean_and_error
 from isthmus.prompts.hierarchy import Level, blended
@@ -70,8 +70,7 @@ class Choice:
             not learned from.
         labels: ``(h,)``, their classes.
         rows: ``(h,)``, which shots of the support they are.
-        margins: ``(h,)``, by how far the best class of each is ahead of what is near it anyway.
-        scale: Of the support.
+        familiar: ``(h,)``, their :meth:`familiarity`.
         above: What was learned of the nodes of a tree, by level, the top first.
         weight: Of what was learned of nodes.
     """
@@ -86,24 +85,19 @@ class Choice:
     left_out: F64 = field(default_factory=lambda: np.zeros((0, 0)))
     labels: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     rows: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    margins: F64 = field(default_factory=lambda: np.zeros(0))
-    scale: float = 1.0
+    familiar: F64 = field(default_factory=lambda: np.zeros(0))
     above: tuple[tuple[Level, Choice], ...] = ()
     weight: float = 0.0
 
-    def margin(self, x: F64, hubness: Floats) -> F64:
-        """``(m,)``, by how far the best class of vectors is ahead of what is near anyway.
+    def familiarity(self, x: F64) -> F64:
+        """``(m,)``, the highest logit of vectors ``(m, d)``, which are brought to unit length.
 
-        Items of no class have words near them, too, but these are not the words of a class: the
-        cosines to the nearest of all words that the space knows are the background of an item, as
-        in cross-domain similarity local scaling (Conneau et al., 2018).
-
-        Args:
-            x: Vectors ``(m, d)``, which are brought to unit length.
-            hubness: ``(m,)``, their mean cosine to the nearest in the bank of the words' view.
+        It tells items of the classes from others better than the highest probability, which is
+        high for whatever is unlike all classes but one (Hendrycks et al., "Scaling
+        out-of-distribution detection for real-world settings", 2022).
         """
         unit = np.asarray(l2_normalize(x), dtype=np.float64)
-        best: F64 = self.scorer(unit).max(axis=1) - self.scale * np.asarray(hubness)
+        best: F64 = self.scorer(unit).max(axis=1)
         return best
 
     def log_probabilities(self, x: F64) -> F64:
@@ -143,7 +137,7 @@ class Choice:
             left_out=log_softmax(np.log(np.maximum(said, _NOTHING))),
             labels=self.labels[own],
             rows=rows,
-            margins=self.margins[own],
+            familiar=self.familiar[own],
         )
 
     def _of(self, rows: Labels) -> Labels:
@@ -238,7 +232,6 @@ def choose(support: Support, methods: Sequence[FewShot] = METHODS) -> Choice:
         tuple(point.tried() for point in sorted(best, key=_loss)),
         not_tried,
         **_left_out(support, chosen.said, held, chosen.temperature),
-        scale=support.scale,
     )
 
 
@@ -317,20 +310,19 @@ def _settled(support: Support, prior: FewShot, reason: str) -> Choice:
         temperature,
         scorer,
         **_left_out(support, said, np.flatnonzero(judged), temperature),
-        scale=support.scale,
     )
 
 
 def _left_out(support: Support, said: F64, held: Labels, temperature: float) -> dict[str, Any]:
     """What a choice keeps of shots ``held`` with logits ``said``, of those that are new."""
-    assert support.seen is not None and support.hubness is not None
+    assert support.seen is not None
     fresh = ~support.seen[held]
     new, logits = held[fresh], said[fresh]
     return {
         "left_out": log_softmax(logits / temperature),
         "labels": support.labels[new],
         "rows": new,
-        "margins": logits.max(axis=1) - support.scale * support.hubness[new],
+        "familiar": logits.max(axis=1),
     }
 
 
@@ -346,6 +338,8 @@ def _refusal(each: FewShot, support: Support, folds: int, *, alone: bool) -> str
         return ""
     if each.transductive:
         return "what it says of an item depends on the others"
+    if not each.reads_words and (support.counts == 0).any():
+        return "says nothing of classes without examples"
     some = support.counts[support.counts > 0]
     if np.median(some) < each.least_shots:
         return f"makes sense from {each.least_shots} shots a class"

@@ -33,8 +33,6 @@ class Support:
             inverse temperature of the space.
         seen: ``(N,)``, which shots the space has learned from; it is too sure of these, so what it
             says of them when they are left out counts for less. None for none of them.
-        hubness: ``(N,)``, mean cosine of each shot to the nearest of all words that the space
-            knows; None where that is not known.
 
     Raises:
         DataError: If shots and labels differ in number, a label names no class, or a class has
@@ -47,7 +45,6 @@ class Support:
     labels: Labels
     scale: float = 1.0
     seen: NDArray[np.bool_] | None = None
-    hubness: F64 | None = None
 
     def __post_init__(self) -> None:
         words = check_vectors(self.words, name="words", allow_zero=True).astype(np.float64)
@@ -68,12 +65,6 @@ class Support:
                 f"{count(len(seen), 'mark')} of seen shots for {count(len(labels), 'shot')}"
             )
         object.__setattr__(self, "seen", seen)
-        hubness = np.zeros(len(labels)) if self.hubness is None else np.asarray(self.hubness)
-        if hubness.shape != labels.shape:
-            raise DataError(
-                f"{count(len(hubness), 'hubness value')} for {count(len(labels), 'shot')}"
-            )
-        object.__setattr__(self, "hubness", hubness)
         if (bare := np.flatnonzero((self.counts == 0) & ~self.worded)).size:
             raise DataError(f"class {bare[0]} has neither words nor a shot; give it either")
 
@@ -145,14 +136,8 @@ class Support:
 
     def take(self, rows: Array) -> Support:
         """The same classes with some of the shots (indices or a mask)."""
-        assert self.seen is not None and self.hubness is not None
-        return replace(
-            self,
-            items=self.items[rows],
-            labels=self.labels[rows],
-            seen=self.seen[rows],
-            hubness=self.hubness[rows],
-        )
+        assert self.seen is not None
+        return replace(self, items=self.items[rows], labels=self.labels[rows], seen=self.seen[rows])
 
 
 def prototype(vectors: Array) -> F64:

@@ -26,6 +26,7 @@ class FewShot(Protocol):
         least_shots: Shots a class from which it makes sense; with fewer it does not take part.
         grid: Hyper-parameters that are tried.
         prior: Those that are used where nothing can be left out, at one shot a class.
+        reads_words: Whether it has something to say of a class that has words alone.
         transductive: Whether what it says of an item depends on the others that are asked about.
     """
 
@@ -34,6 +35,7 @@ class FewShot(Protocol):
     least_shots: int
     grid: ClassVar[tuple[Params, ...]]
     prior: ClassVar[Params]
+    reads_words: bool
     transductive: bool
 
     def work(self, support: Support) -> float:

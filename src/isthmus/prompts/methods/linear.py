@@ -55,6 +55,7 @@ def softmax_regression(
 class _Regression:
     """What the three share."""
 
+    reads_words = True
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -66,6 +67,7 @@ class LinearProbe(_Regression):
     """Logistic regression on the shots, without words."""
 
     name = "linear-probe"
+    reads_words = False
     paper = "Radford et al., 2021, section 3.2"
     least_shots = 2
     grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.01, 0.1))

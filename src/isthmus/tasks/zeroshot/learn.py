@@ -81,7 +81,7 @@ class Classifier:
         failures: list[Failure] = []
         rows, sources = self._rows(items, failures)
         said: dict[str, F64] = {}
-        margins = np.zeros(len(sources))
+        familiar = np.zeros(len(sources))
         views: list[list[str]] = [[] for _ in sources]
         for view in dict.fromkeys(view for _, view, _ in rows):
             own = [(place, item) for place, known, item in rows if known == view]
@@ -95,15 +95,13 @@ class Classifier:
                 own_vectors = done.vectors[done.ok].astype(np.float64)
                 said[view] = np.zeros((len(sources), len(self.specs)))
                 said[view][places] = self._choice(view).log_probabilities(own_vectors)
-                margins[places] = self._choice(view).margin(
-                    own_vectors, self._hubness(own_vectors, view)
-                )
+                familiar[places] = self._choice(view).familiarity(own_vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             raise none_usable(failures)
         probabilities = np.exp(log_softmax(added(said, self._choices, self._examples)[usable]))
         made = [
-            self._said(sources[place], row, views[place], float(margins[place]))
+            self._said(sources[place], row, views[place], float(familiar[place]))
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
@@ -164,15 +162,8 @@ class Classifier:
         if items:
             bank = self.space.banks[view]
             known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > _SAME
-        where, x = np.array(labels, dtype=np.intp), np.array(items)
-        return Support(prototypes, x, where, scale, known, self._hubness(x, view))
-
-    def _hubness(self, x: F64, view: str) -> F64:
-        """``(n,)`` mean cosine of vectors of a view to the nearest of all words."""
-        if not self._words_view or not len(x):
-            return np.zeros(len(x))
-        column = self.space.views.index(self._words_view)
-        return self.space.hubness(x.astype(np.float32), view)[:, column].astype(np.float64)
+        where = np.array(labels, dtype=np.intp)
+        return Support(prototypes, np.array(items), where, scale, known)
 
     def _learn(self, view: str) -> Choice:
         support, chosen = self.support(view), self.options.method
@@ -290,14 +281,14 @@ class Classifier:
                 f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(self, source: str, row: F64, views: Sequence[str], margin: float) -> Classified:
+    def _said(self, source: str, row: F64, views: Sequence[str], familiar: float) -> Classified:
         """One item; what only left-out shots can tell is told where a single view had a say."""
         best, options = int(row.argmax()), self.options
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
             known, cut = self._left_out(views[0])
             if len(known) >= needed_for(1 - options.none):
-                unlike = float((1 + (known <= margin).sum()) / (1 + len(known)))
+                unlike = float((1 + (known <= familiar).sum()) / (1 + len(known)))
             likely = None if cut is None else self._likely(cut, row)
         none = row[best] < options.least or (unlike is not None and unlike < options.none)
         return Classified(
@@ -312,13 +303,13 @@ class Classifier:
         )
 
     def _left_out(self, view: str) -> tuple[F64, float | None]:
-        """The margin of each left-out shot ``(h,)``, and the cut of conformal sets."""
+        """The familiarity of each left-out shot ``(h,)``, and the cut of conformal sets."""
         if view not in self._held:
             made = self._choices[view]
             held: tuple[F64, float | None] = np.zeros(0), None
             if len(made.labels):
                 cut = conformal_cut(np.exp(made.left_out), made.labels, self.options.coverage)
-                held = made.margins, cut
+                held = made.familiar, cut
             self._held[view] = held
         return self._held[view]
 
