@@ -187,9 +187,9 @@ def test_familiarity_is_the_highest_logit() -> None:
     assert len(made.familiar) == 15 and np.corrcoef(made.familiar, said.max(axis=1))[0, 1] > 0
 
 
-def test_classes_without_shots_need_a_method_that_reads_words() -> None:
+def test_classes_without_shots_need_a_method_that_serves_unseen() -> None:
     support, _, _ = problem(classes=5, shots=8)
     words = [method(name) for name in ("linear-probe", "text+mean")]
     assert "linear-probe" in {each.method for each in choose(support, words).tried}
     made = choose(support.take(support.labels < 3), words)
-    assert made.not_tried["linear-probe"] == "says nothing of classes without examples"
+    assert made.not_tried["linear-probe"] == "does not serve classes without examples"

@@ -338,8 +338,8 @@ def _refusal(each: FewShot, support: Support, folds: int, *, alone: bool) -> str
         return ""
     if each.transductive:
         return "what it says of an item depends on the others"
-    if not each.reads_words and (support.counts == 0).any():
-        return "says nothing of classes without examples"
+    if not each.serves_unseen and (support.counts == 0).any():
+        return "does not serve classes without examples"
     some = support.counts[support.counts > 0]
     if np.median(some) < each.least_shots:
         return f"makes sense from {each.least_shots} shots a class"

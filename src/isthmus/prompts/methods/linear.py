@@ -55,7 +55,7 @@ def softmax_regression(
 class _Regression:
     """What the three share."""
 
-    reads_words = True
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -67,7 +67,7 @@ class LinearProbe(_Regression):
     """Logistic regression on the shots, without words."""
 
     name = "linear-probe"
-    reads_words = False
+    serves_unseen = False
     paper = "Radford et al., 2021, section 3.2"
     least_shots = 2
     grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.01, 0.1))
@@ -91,6 +91,7 @@ class LinearProbePlus(_Regression):
     """
 
     name = "lp++"
+    serves_unseen = False
     paper = "Huang et al., LP++: a surprisingly strong linear probe, 2024"
     least_shots = 1
     grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.03, 0.3))
