@@ -45,6 +45,7 @@ from isthmus.prompts.hierarchy import levels, node_weight
 from isthmus.prompts.methods import METHODS
 from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
+from isthmus.space.calibration import nearness
 from isthmus.tasks.zeroshot.fuse import added, shared_weights
 
 COUNTS = (0, 1, 2, 4, 8)
@@ -273,10 +274,13 @@ def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
         made = choose(support((prototypes, scale), x, split, count))
         sure, new = (made.log_probabilities(x[rows]) for rows in (split.test, others))
         raw, far = (RAW * (x[rows] @ bare.T) for rows in (split.test, others))
-        best = [made.familiarity(x[rows]) for rows in (split.test, others)]
+        pictures = [unit(x[rows]) for rows in (split.test, others)]
+        best = [made.scorer(each).max(axis=1) for each in pictures]
+        near = [scale * nearness(each.astype(np.float32), space.banks["text"]) for each in pictures]
         for name, said, (inside, outside) in (
-            ("isthmus", sure, best),
-            ("highest probability", sure, (sure.max(axis=1), new.max(axis=1))),
+            ("isthmus", sure, (sure.max(axis=1), new.max(axis=1))),
+            ("highest logit", sure, best),
+            ("margin over captions", sure, [a - b for a, b in zip(best, near, strict=True)]),
             ("softmax of raw cosines", raw, (softmax(raw).max(axis=1), softmax(far).max(axis=1))),
         ):
             auroc = round(area(inside, outside), 4)

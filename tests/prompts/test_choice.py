@@ -5,7 +5,6 @@ import pytest
 from tests.prompts.making import problem
 
 from isthmus.core.errors import InputError
-from isthmus.core.linalg import l2_normalize
 from isthmus.prompts.calibration import PRIOR, conformal_cut, fit_temperature, needed_for
 from isthmus.prompts.choice import FAVOURITES, ROUNDS, choose, folds_of
 from isthmus.prompts.hierarchy import levels, node_weight
@@ -176,15 +175,6 @@ def test_nodes_correct_the_sums_of_their_classes() -> None:
     assert made.labels.tolist() == support.labels[shared].tolist()
     none = leaves.beneath([(top, nodes)], 0.0)
     np.testing.assert_allclose(none.log_probabilities(x), leaves.log_probabilities(x), atol=1e-9)
-
-
-def test_familiarity_is_the_highest_logit() -> None:
-    support, x, _ = problem(shots=3)
-    made = choose(support, (method("proker"),))
-    logits = made.scorer(np.asarray(l2_normalize(x), dtype=np.float64))
-    np.testing.assert_allclose(made.familiarity(3 * x), logits.max(axis=1))
-    said = made.left_out * made.temperature  # up to a constant a row
-    assert len(made.familiar) == 15 and np.corrcoef(made.familiar, said.max(axis=1))[0, 1] > 0
 
 
 def test_classes_without_shots_need_a_method_that_serves_unseen() -> None:

@@ -70,7 +70,6 @@ class Choice:
             not learned from.
         labels: ``(h,)``, their classes.
         rows: ``(h,)``, which shots of the support they are.
-        familiar: ``(h,)``, their :meth:`familiarity`.
         above: What was learned of the nodes of a tree, by level, the top first.
         weight: Of what was learned of nodes.
     """
@@ -85,20 +84,8 @@ class Choice:
     left_out: F64 = field(default_factory=lambda: np.zeros((0, 0)))
     labels: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     rows: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
-    familiar: F64 = field(default_factory=lambda: np.zeros(0))
     above: tuple[tuple[Level, Choice], ...] = ()
     weight: float = 0.0
-
-    def familiarity(self, x: F64) -> F64:
-        """``(m,)``, the highest logit of vectors ``(m, d)``, which are brought to unit length.
-
-        It tells items of the classes from others better than the highest probability, which is
-        high for whatever is unlike all classes but one (Hendrycks et al., "Scaling
-        out-of-distribution detection for real-world settings", 2022).
-        """
-        unit = np.asarray(l2_normalize(x), dtype=np.float64)
-        best: F64 = self.scorer(unit).max(axis=1)
-        return best
 
     def log_probabilities(self, x: F64) -> F64:
         """``(m, K)`` of vectors ``(m, d)``, which are brought to unit length."""
@@ -137,7 +124,6 @@ class Choice:
             left_out=log_softmax(np.log(np.maximum(said, _NOTHING))),
             labels=self.labels[own],
             rows=rows,
-            familiar=self.familiar[own],
         )
 
     def _of(self, rows: Labels) -> Labels:
@@ -322,7 +308,6 @@ def _left_out(support: Support, said: F64, held: Labels, temperature: float) -> 
         "left_out": log_softmax(logits / temperature),
         "labels": support.labels[new],
         "rows": new,
-        "familiar": logits.max(axis=1),
     }
 
 

@@ -81,7 +81,6 @@ class Classifier:
         failures: list[Failure] = []
         rows, sources = self._rows(items, failures)
         said: dict[str, F64] = {}
-        familiar = np.zeros(len(sources))
         views: list[list[str]] = [[] for _ in sources]
         for view in dict.fromkeys(view for _, view, _ in rows):
             own = [(place, item) for place, known, item in rows if known == view]
@@ -95,13 +94,12 @@ class Classifier:
                 own_vectors = done.vectors[done.ok].astype(np.float64)
                 said[view] = np.zeros((len(sources), len(self.specs)))
                 said[view][places] = self._choice(view).log_probabilities(own_vectors)
-                familiar[places] = self._choice(view).familiarity(own_vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             raise none_usable(failures)
         probabilities = np.exp(log_softmax(added(said, self._choices, self._examples)[usable]))
         made = [
-            self._said(sources[place], row, views[place], float(familiar[place]))
+            self._said(sources[place], row, views[place])
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
@@ -281,14 +279,14 @@ class Classifier:
                 f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(self, source: str, row: F64, views: Sequence[str], familiar: float) -> Classified:
+    def _said(self, source: str, row: F64, views: Sequence[str]) -> Classified:
         """One item; what only left-out shots can tell is told where a single view had a say."""
         best, options = int(row.argmax()), self.options
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
-            known, cut = self._left_out(views[0])
-            if len(known) >= needed_for(1 - options.none):
-                unlike = float((1 + (known <= familiar).sum()) / (1 + len(known)))
+            sure, cut = self._left_out(views[0])
+            if len(sure) >= needed_for(1 - options.none):
+                unlike = float((1 + (sure <= row[best]).sum()) / (1 + len(sure)))
             likely = None if cut is None else self._likely(cut, row)
         none = row[best] < options.least or (unlike is not None and unlike < options.none)
         return Classified(
@@ -303,13 +301,14 @@ class Classifier:
         )
 
     def _left_out(self, view: str) -> tuple[F64, float | None]:
-        """The familiarity of each left-out shot ``(h,)``, and the cut of conformal sets."""
+        """The best probability of each left-out shot ``(h,)``, and the cut of conformal sets."""
         if view not in self._held:
             made = self._choices[view]
             held: tuple[F64, float | None] = np.zeros(0), None
             if len(made.labels):
-                cut = conformal_cut(np.exp(made.left_out), made.labels, self.options.coverage)
-                held = made.familiar, cut
+                said = np.exp(made.left_out)
+                cut = conformal_cut(said, made.labels, self.options.coverage)
+                held = said.max(axis=1), cut
             self._held[view] = held
         return self._held[view]
 
