@@ -53,9 +53,9 @@ def softmax_regression(
 
 
 class _Regression:
-    """What the three share."""
+    """What the three share; cross-entropy pushes classes without shots away from all shots."""
 
-    serves_unseen = True
+    serves_unseen = False
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -67,7 +67,6 @@ class LinearProbe(_Regression):
     """Logistic regression on the shots, without words."""
 
     name = "linear-probe"
-    serves_unseen = False
     paper = "Radford et al., 2021, section 3.2"
     least_shots = 2
     grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.01, 0.1))
@@ -91,7 +90,6 @@ class LinearProbePlus(_Regression):
     """
 
     name = "lp++"
-    serves_unseen = False
     paper = "Huang et al., LP++: a surprisingly strong linear probe, 2024"
     least_shots = 1
     grid: ClassVar[tuple[Params, ...]] = tuple({"ridge": r} for r in (0.03, 0.3))
