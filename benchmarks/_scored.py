@@ -102,6 +102,9 @@ class Out:
             sure, right = (np.concatenate(x) for x in zip(*parts, strict=True))
             spread = float(np.std([r["accuracy"] for r in own], ddof=1)) if len(own) > 1 else 0.0
             figures["accuracy_sd"] = round(spread, 4)
+            recalls = [r["macro_recall"] for r in own]
+            spread = float(np.std(recalls, ddof=1)) if len(own) > 1 else 0.0
+            figures["macro_recall_sd"] = round(spread, 4)
             figures["pooled_ece"] = round(expected_calibration_error(sure, right), 4)
             out.append({"task": task, "shots": shots, "method": method, **figures})
         return out

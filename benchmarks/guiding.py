@@ -11,17 +11,22 @@ and place. One is asked for; the other three are nuisances. Is what is found rig
 Beside each guide stands its null: a random subspace of the same size. Heads are fitted on 400
 scenes of one seed, galleries and queries are scenes of others; nothing is chosen on them. Rows of
 the task ``weight`` are made on scenes of a further seed: how style and what is avoided count.
+Rows of the task ``style of stamps`` are drawings and photographs, see ``_guiding_styles.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from _guiding_styles import TASK as STAMPS
+from _guiding_styles import stamps, styles
 from _machine import write
 from _needs import need
 from isthmus.core.errors import InputError
@@ -181,17 +186,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", help="where to write the rows")
     parser.add_argument("--encoders", nargs="+", choices=list(ENCODERS), default=list(ENCODERS))
+    parser.add_argument("--stamps", action="store_true", help="only stamps; keep rows of scenes")
     given = parser.parse_args()
-    need(encoders=[spec for name in given.encoders for spec in ENCODERS[name].values()])
+    names = [] if given.stamps else given.encoders
+    need(datasets=("tuxpaint",), encoders=[s for n in names for s in ENCODERS[n].values()])
     rows: list[dict[str, Any]] = []
-    for name in given.encoders:
+    for name in names:
         space = space_of(ENCODERS[name])
         for seed in range(SEEDS):
             rows += measured(space, name, seed)
             rows += weighed(space, name, SEED + 1 + seed)
+    ready = stamps()
+    rows += [row for seed in range(SEEDS) for row in styles(ready, seed)]
     for line in summary(rows):
         print(line)
     if given.json:
+        if given.stamps:
+            before = json.loads(Path(given.json).read_text(encoding="utf-8"))["rows"]
+            rows = [row for row in before if row["task"] != STAMPS] + rows
         settings = {"training": TRAINING, "gallery": GALLERY, "queries": QUERIES, "seeds": SEEDS}
         write(given.json, {"settings": {**settings, "aligner": "cca", **FIXED}, "rows": rows})
 

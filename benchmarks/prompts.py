@@ -4,6 +4,7 @@ Run ``python benchmarks/prompts.py [TASK …] --json FILE``. For each of five se
 class is the test. The space is kernel CCA with the first point of its grid, fitted on the other
 stamps; ``tuxpaint-15-new`` also keeps the shots from it, as they are new to the space of a user.
 Rows called ``isthmus`` are what the library chooses by itself. Nothing is chosen on test stamps.
+Rows ``paper: …`` are methods of papers, ``… (space)`` and ``… (raw)`` scikit-learn's.
 """
 
 from __future__ import annotations
@@ -33,15 +34,19 @@ from _classes import (
     words,
 )
 from _classes import vectors as space_vectors
+from _classes_speed import speed
+from _few_shot import PAPERS
 from _needs import STARTER, need
 from _scored import Out, area, conformal
 from isthmus.datasets import load
 from isthmus.pipeline import Prepared, default_cache, prepare
 from isthmus.prompts.choice import choose
-from isthmus.prompts.hierarchy import levels
+from isthmus.prompts.hierarchy import levels, node_weight
 from isthmus.prompts.methods import METHODS
 from isthmus.prompts.support import Support, log_softmax, prototype, softmax
 from isthmus.prompts.templates import random_prompts
+from isthmus.space.calibration import nearness
+from isthmus.tasks.zeroshot.fuse import added, shared_weights
 
 COUNTS = (0, 1, 2, 4, 8)
 LANGUAGES = ("en", "zh", "fr", "es")
@@ -96,6 +101,15 @@ def peers(
             out.add(task, count, f"{name} ({where})", seed, p, truth)
 
 
+def papers(
+    out: Out, task: str, count: int, seed: int, known: Support, split: Split, x: np.ndarray
+) -> None:
+    """Methods straight from their papers, on the same words and shots."""
+    for name, learn in PAPERS.items():
+        said = learn(known.items, known.labels, known.words, known.scale)(x[split.test])
+        out.add(task, count, f"paper: {name}", seed, softmax(said), split.truth())
+
+
 def tuxpaint() -> Prepared:
     """Pictures with captions in four languages."""
     return prepare(load("tuxpaint", languages=LANGUAGES), cache=default_cache())
@@ -124,6 +138,9 @@ def fifteen(out: Out, ready: Prepared, seed: int, *, new: bool) -> None:
         out.add(task, 0, f"random words {draw}", seed, p, truth)
     for count in COUNTS[1:]:
         peers(out, task, count, seed, split, {"space": x, "raw": raw})
+        prototypes, scale = words(space, list(ENGLISH.values()), "image")
+        known = support((prototypes, scale), x, split, count, seen=not new)
+        papers(out, task, count, seed, known, split, x)
 
 
 def tree(out: Out, ready: Prepared, seed: int) -> None:
@@ -140,15 +157,17 @@ def tree(out: Out, ready: Prepared, seed: int) -> None:
     flat, scale = words(space, list(top.names), "image")
     prototypes, scale = words(space, spoken, "image")
     for count in (0, 1, 4):
-        made = choose(support((prototypes, scale), x, split, count))
-        p = np.exp(made.log_probabilities(x[split.test]))
-        out.add("tuxpaint-tree", count, "isthmus", seed, p, truth)
-        above = top.probabilities(p)
-        out.add("tuxpaint-tree, top level", count, "isthmus", seed, above, top.member[truth])
-        rows = split.shots(count)
-        seen = np.ones(len(rows), dtype=bool)
-        known = Support(flat, x[rows], top.member[split.labels[rows]], scale, seen)
-        p = np.exp(choose(known).log_probabilities(x[split.test]))
+        known = support((prototypes, scale), x, split, count)
+        alone, nodes = choose(known), choose(known.above(flat, top.member))
+        made, weight = alone, node_weight(known.counts)
+        if weight:
+            made = alone.beneath([(top, nodes)], weight)
+        for name, each in (("isthmus", made), ("leaves alone", alone)):
+            p = np.exp(each.log_probabilities(x[split.test]))
+            out.add("tuxpaint-tree", count, name, seed, p, truth)
+            above = top.probabilities(p)
+            out.add("tuxpaint-tree, top level", count, name, seed, above, top.member[truth])
+        p = np.exp(nodes.log_probabilities(x[split.test]))
         out.add("tuxpaint-tree, top level", count, "flat classes", seed, p, top.member[truth])
 
 
@@ -193,16 +212,24 @@ def image_and_speech(out: Out, seed: int) -> None:
     space = fitted(ready, np.concatenate([split.test, split.shots(SPOKEN)]))
     truth = split.truth()
     for count in (0, 1, 2, SPOKEN):
-        logs = {}
+        logs, choices = {}, {}
         for view in ("image", "audio"):
             x = space_vectors(space, ready, view)
             prototypes, scale = words(space, names, view)
-            made = choose(support((prototypes, scale), x, split, count, seen=False))
+            made = choices[view] = choose(support((prototypes, scale), x, split, count, seen=False))
             logs[view] = made.log_probabilities(x[split.test])
             method = {"image": "image alone", "audio": "speech alone"}[view]
             out.add("image+speech", count, method, seed, np.exp(logs[view]), truth)
+        records = [str(row) for row in split.shots(count)]
+        p = np.exp(log_softmax(added(logs, choices, dict.fromkeys(logs, records))))
+        weights = shared_weights(choices, dict.fromkeys(logs, records))
+        out.add("image+speech", count, "isthmus", seed, p, truth, weights=weights)
         p = np.exp(log_softmax(logs["image"] + logs["audio"]))
-        out.add("image+speech", count, "isthmus", seed, p, truth)
+        out.add("image+speech", count, "sum of both", seed, p, truth)
+        other = np.random.default_rng(seed).permutation(len(truth))
+        mixed = {"image": logs["image"], "audio": logs["audio"][other]}
+        p = np.exp(log_softmax(added(mixed, choices, dict.fromkeys(logs, records))))
+        out.add("image+speech", count, "speech of others", seed, p, truth)
 
 
 def unseen(out: Out, ready: Prepared, seed: int) -> None:
@@ -213,7 +240,7 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
     prototypes, scale = words(space, list(ENGLISH.values()), "image")
     order = np.random.default_rng(100 + seed).permutation(len(prototypes))
     taught, other = order[:8], np.sort(order[8:])
-    rows = split.test[np.isin(truth, other)]
+    rows, others = split.test[np.isin(truth, other)], split.test[np.isin(truth, taught)]
     own = split.labels[rows]
     place = np.searchsorted(other, own)
     for count in (1, 4, 8):
@@ -227,6 +254,8 @@ def unseen(out: Out, ready: Prepared, seed: int) -> None:
         ):
             p = np.exp(made.log_probabilities(x[rows]))
             out.add("unseen", count, name, seed, p, own)
+            sure = np.exp(made.log_probabilities(x[others]))
+            out.add("unseen, those with shots", count, name, seed, sure, split.labels[others])
             among = p[:, other] / p[:, other].sum(axis=1, keepdims=True)
             out.add("unseen, among the unseen", count, name, seed, among, place)
 
@@ -243,13 +272,19 @@ def none_of_these(out: Out, ready: Prepared, seed: int) -> None:
     bare, _ = words(space, list(ENGLISH.values()), "image", prompts="name")
     for count in COUNTS:
         made = choose(support((prototypes, scale), x, split, count))
-        for name, score in (
-            ("isthmus", lambda rows, made=made: np.exp(made.log_probabilities(x[rows]))),
-            ("softmax of raw cosines", lambda rows: softmax(RAW * (x[rows] @ bare.T))),
+        sure, new = (made.log_probabilities(x[rows]) for rows in (split.test, others))
+        raw, far = (RAW * (x[rows] @ bare.T) for rows in (split.test, others))
+        pictures = [unit(x[rows]) for rows in (split.test, others)]
+        best = [made.scorer(each).max(axis=1) for each in pictures]
+        near = [scale * nearness(each.astype(np.float32), space.banks["text"]) for each in pictures]
+        for name, said, (inside, outside) in (
+            ("isthmus", sure, (sure.max(axis=1), new.max(axis=1))),
+            ("highest logit", sure, best),
+            ("margin over captions", sure, [a - b for a, b in zip(best, near, strict=True)]),
+            ("softmax of raw cosines", raw, (softmax(raw).max(axis=1), softmax(far).max(axis=1))),
         ):
-            inside, outside = score(split.test), score(others)
-            auroc = round(area(inside.max(axis=1), outside.max(axis=1)), 4)
-            out.add("none-of-these", count, name, seed, inside, truth, auroc=auroc)
+            auroc = round(area(inside, outside), 4)
+            out.add("none-of-these", count, name, seed, softmax(said), truth, auroc=auroc)
 
 
 def per_seed(seeds: Sequence[int], *parts: Callable[[Out, int], None]) -> Callable[[Out], None]:
@@ -273,6 +308,7 @@ def tasks(seeds: Sequence[int]) -> Iterator[tuple[str, Callable[[Out], None]]]:
     yield "image+speech", per_seed(seeds, image_and_speech)
 
 
+SPEED = "speed"
 NAMES = ("tuxpaint-15", "tuxpaint-15-new", "tuxpaint-tree", "unseen", "none-of-these", "sounds",
          "image+speech")  # fmt: skip
 
@@ -280,7 +316,9 @@ NAMES = ("tuxpaint-15", "tuxpaint-15-new", "tuxpaint-tree", "unseen", "none-of-t
 def main() -> None:
     """Print a summary and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("task", nargs="*", choices=[*NAMES, []], help="all, if none is named")
+    parser.add_argument(
+        "task", nargs="*", choices=[*NAMES, SPEED, []], help="all, if none is named"
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
@@ -295,18 +333,24 @@ def main() -> None:
             print(json.dumps(row, ensure_ascii=False), flush=True)
         if arguments.json:
             keep(arguments.json, out)
+    if not arguments.task or SPEED in arguments.task:
+        taken = {SPEED: speed(fitted(tuxpaint(), np.zeros(0, dtype=np.intp)))}
+        print(json.dumps(taken))
+        if arguments.json:
+            keep(arguments.json, out, **taken)
 
 
-def keep(path: Path, out: Out) -> None:
+def keep(path: Path, out: Out, **more: Any) -> None:
     """Write the rows beside those of other tasks that are in the file."""
-    made = {"summary": out.summary(), "rows": out.rows}
+    made: dict[str, Any] = {"summary": out.summary(), "rows": out.rows}
     if path.exists():
         new = {row["task"] for row in out.rows}
         before = json.loads(path.read_text(encoding="utf-8"))
         for name, rows in made.items():
             made[name] = [row for row in before[name] if row["task"] not in new] + rows
+        made["speed"] = before.get("speed")
     how = {"aligner": "kernel-cca", "params": "first point of its grid", "languages": LANGUAGES}
-    _machine.write(path, {"space": how, **made})
+    _machine.write(path, {"space": how, **made, **more})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from tests.prompts.making import problem
 from isthmus.core.errors import InputError
 from isthmus.prompts.calibration import PRIOR, conformal_cut, fit_temperature, needed_for
 from isthmus.prompts.choice import FAVOURITES, ROUNDS, choose, folds_of
-from isthmus.prompts.hierarchy import levels
+from isthmus.prompts.hierarchy import levels, node_weight
 from isthmus.prompts.methods import METHODS, method
 from isthmus.prompts.support import Support, log_softmax, softmax
 from isthmus.prompts.unseen import offset_for_unseen
@@ -93,6 +93,20 @@ def test_classes_without_shots_are_not_pushed_aside() -> None:
     assert (made.log_probabilities(x)[new].argmax(axis=1) == truth[new]).mean() > before
 
 
+def test_one_shot_a_class_gives_back_what_learning_takes_from_other_classes() -> None:
+    support, _, _ = problem(classes=8, shots=1, noise=0.7, words=1.2)
+    known, proker = support.take(support.labels < 6), method("proker")
+    lost = []
+    for left in range(6):
+        rest, asked = known.take(known.labels != left), known.items[known.labels == left]
+        others = [k for k in range(6) if k != left]
+        for sign, said in ((1, rest.zero_shot(asked)), (-1, proker.fit(rest, proker.prior)(asked))):
+            lost.append(sign * float(said[0, left] - said[0, others].max()))
+    offset = offset_for_unseen(proker, proker.prior, known)
+    assert offset == pytest.approx(sum(lost) / 6) and offset > 0
+    assert offset_for_unseen(proker, proker.prior, known.take(known.labels == 0)) == 0.0
+
+
 def test_shots_that_the_space_has_learned_from_move_the_temperature_back() -> None:
     support, _, _ = problem(shots=8, noise=0.4)
     fresh = choose(support, (method("proker"),))
@@ -139,3 +153,33 @@ def test_a_level_adds_up_what_lies_below() -> None:
     np.testing.assert_allclose(top.probabilities(p), [[0.55, 0.45]])
     np.testing.assert_allclose(leaves.probabilities(p), p)
     assert len(levels(["cat", "dog"])) == 1
+
+
+def test_nodes_correct_the_sums_of_their_classes() -> None:
+    support, x, truth = problem(classes=6, shots=3)
+    top = levels([f"{'ab'[k // 3]}/{k}" for k in range(6)])[0]
+    leaves = choose(support)
+    nodes = choose(support.above(np.eye(2, support.words.shape[1]), top.member))
+    weight = node_weight(support.counts)
+    made = leaves.beneath([(top, nodes)], weight)
+    p = np.exp(made.log_probabilities(x))
+    np.testing.assert_allclose(p.sum(axis=1), 1.0)
+    sums, said = top.probabilities(np.exp(leaves.log_probabilities(x))), nodes.log_probabilities(x)
+    mixed = np.exp(0.75 * np.log(sums) + 0.25 * said)
+    np.testing.assert_allclose(
+        top.probabilities(p), mixed / mixed.sum(axis=1, keepdims=True), rtol=1e-6
+    )
+    assert weight == 0.25 and accuracy(made, x, truth) > 0.5
+    shared = sorted(set(leaves.rows.tolist()) & set(nodes.rows.tolist()))
+    assert made.rows.tolist() == shared and len(made.left_out) == len(shared) > 0
+    assert made.labels.tolist() == support.labels[shared].tolist()
+    none = leaves.beneath([(top, nodes)], 0.0)
+    np.testing.assert_allclose(none.log_probabilities(x), leaves.log_probabilities(x), atol=1e-9)
+
+
+def test_classes_without_shots_need_a_method_that_serves_unseen() -> None:
+    support, _, _ = problem(classes=5, shots=8)
+    words = [method(name) for name in ("linear-probe", "text+mean")]
+    assert "linear-probe" in {each.method for each in choose(support, words).tried}
+    made = choose(support.take(support.labels < 3), words)
+    assert made.not_tried["linear-probe"] == "does not serve classes without examples"

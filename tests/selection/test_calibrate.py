@@ -192,3 +192,13 @@ def test_among_more_items_the_odds_fall_by_the_root_of_how_many_more(learned: Ca
     assert (p >= learned.conformal(0.9, 5000)) == (plain >= learned.conformal(0.9))
     ratio = learned.threshold_among(1 + 79 * 4) / (1 - learned.threshold_among(1 + 79 * 4))
     assert ratio == pytest.approx(learned.threshold / (1 - learned.threshold) / 2)
+
+
+def test_the_scale_of_classes_is_kept_and_older_documents_have_none(learned: Calibration) -> None:
+    known = replace(learned, class_scale=12.5)
+    document = known.to_json()
+    assert Calibration.from_json(document).class_scale == 12.5
+    del document["class_scale"]
+    assert Calibration.from_json(document).class_scale is None
+    with pytest.raises(ArtifactError, match="class_scale"):
+        Calibration.from_json({**document, "class_scale": -1.0})

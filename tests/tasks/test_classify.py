@@ -115,6 +115,29 @@ def test_views_add_up_and_a_missing_view_is_left_out(space: Space, new: list[Rec
         classify(space, {"image": images[:1], "audio": sounds}, COLOURS)
 
 
+def test_examples_of_one_stem_say_how_much_each_view_counts(
+    space: Space, new: list[Record]
+) -> None:
+    """Sounds of the scenes do not tell their colour, and examples that are one record show it."""
+    taught, rest = new[:24], new[24:]
+    items = {view: [r.items[view] for r in rest] for view in ("image", "audio")}
+    said = {}
+    for name, stem in (("paired", "{}"), ("strangers", "{}-{}")):
+        shots: dict[str, list[MediaItem]] = {}
+        for number, record in enumerate(taught):
+            for view in ("image", "audio"):
+                source = stem.format(number, view) + "." + view
+                shots.setdefault(colour(record), []).append(
+                    replace(record.items[view], source=source)
+                )
+        said[name] = classify(space, items, COLOURS, shots=shots)
+    alone = classify(space, items["image"], COLOURS, shots=shots)
+    truth = [COLOURS.index(colour(r)) for r in rest]
+    own = {k: np.log(x.probabilities[np.arange(len(truth)), truth]).mean() for k, x in said.items()}
+    assert own["paired"] > own["strangers"]
+    assert share(said["paired"].labels, rest) >= share(alone.labels, rest) - 0.05
+
+
 def test_a_tree_has_a_probability_at_each_level(space: Space, asked: list[MediaItem]) -> None:
     said = classify(space, asked[:5], ["warm/red", "warm/yellow", "cold/blue"])
     for item in said.items:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.figures import losses_of, mean_and_error
+from isthmus.prompts.hierarchy import Level, blended
 from isthmus.prompts.methods import METHODS, FewShot, Fold, LeavesOut, Params, method
 from isthmus.prompts.support import Labels, Scorer, Support, log_softmax
 from isthmus.prompts.unseen import offset_for_unseen, with_offset
@@ -28,6 +30,7 @@ ENOUGH = 400
 """Shots that are left out in all, from which on there are no further rounds; at least two."""
 _MOST_WORK = 5e10
 """Multiply-adds of all fits of one method, about two seconds; a slower one is not tried."""
+_NOTHING = 1e-300
 _MOST_HELD = 2000
 """Shots that are left out in one round; more say little more and fill the memory."""
 
@@ -66,6 +69,9 @@ class Choice:
         left_out: ``(h, K)`` log-probabilities of shots that were left out and that the space has
             not learned from.
         labels: ``(h,)``, their classes.
+        rows: ``(h,)``, which shots of the support they are.
+        above: What was learned of the nodes of a tree, by level, the top first.
+        weight: Of what was learned of nodes.
     """
 
     method: str
@@ -77,11 +83,53 @@ class Choice:
     not_tried: dict[str, str] = field(default_factory=dict)
     left_out: F64 = field(default_factory=lambda: np.zeros((0, 0)))
     labels: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    rows: Labels = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    above: tuple[tuple[Level, Choice], ...] = ()
+    weight: float = 0.0
 
     def log_probabilities(self, x: F64) -> F64:
         """``(m, K)`` of vectors ``(m, d)``, which are brought to unit length."""
         unit = np.asarray(l2_normalize(x), dtype=np.float64)
-        return log_softmax(self.scorer(unit) / self.temperature)
+        said = log_softmax(self.scorer(unit) / self.temperature)
+        if not self.above:
+            return said
+        higher = [(level, np.exp(made.log_probabilities(x))) for level, made in self.above]
+        return log_softmax(np.log(np.maximum(blended(np.exp(said), higher, self.weight), _NOTHING)))
+
+    def beneath(self, above: Sequence[tuple[Level, Choice]], weight: float) -> Choice:
+        """The same classes, corrected by what was learned of the nodes above them.
+
+        Args:
+            above: Levels of the tree, the top first, and the choice for the nodes of each, from
+                the same shots. What was left out of all of them is what counts as left out.
+            weight: Of what was learned of nodes, as :func:`isthmus.prompts.hierarchy.node_weight`
+                says.
+        """
+        rows = self.rows
+        for _, made in above:
+            rows = np.intersect1d(rows, made.rows)
+        own, higher = self._of(rows), [(level, made._of(rows)) for level, made in above]
+        said = blended(
+            np.exp(self.left_out[own]),
+            [
+                (level, np.exp(m.left_out[p]))
+                for (level, m), (_, p) in zip(above, higher, strict=True)
+            ],
+            weight,
+        )
+        return replace(
+            self,
+            above=tuple(above),
+            weight=weight,
+            left_out=log_softmax(np.log(np.maximum(said, _NOTHING))),
+            labels=self.labels[own],
+            rows=rows,
+        )
+
+    def _of(self, rows: Labels) -> Labels:
+        """Places of shots among those that were left out."""
+        order = np.argsort(self.rows)
+        return np.asarray(order[np.searchsorted(self.rows, rows, sorter=order)], dtype=np.intp)
 
 
 def folds_of(support: Support, rounds: int = ROUNDS) -> list[Fold]:
@@ -169,8 +217,7 @@ def choose(support: Support, methods: Sequence[FewShot] = METHODS) -> Choice:
         scorer,
         tuple(point.tried() for point in sorted(best, key=_loss)),
         not_tried,
-        log_softmax(chosen.said[~seen] / chosen.temperature),
-        labels[~seen],
+        **_left_out(support, chosen.said, held, chosen.temperature),
     )
 
 
@@ -248,9 +295,20 @@ def _settled(support: Support, prior: FewShot, reason: str) -> Choice:
         reason,
         temperature,
         scorer,
-        left_out=log_softmax(said[~seen] / temperature),
-        labels=labels[~seen],
+        **_left_out(support, said, np.flatnonzero(judged), temperature),
     )
+
+
+def _left_out(support: Support, said: F64, held: Labels, temperature: float) -> dict[str, Any]:
+    """What a choice keeps of shots ``held`` with logits ``said``, of those that are new."""
+    assert support.seen is not None
+    fresh = ~support.seen[held]
+    new, logits = held[fresh], said[fresh]
+    return {
+        "left_out": log_softmax(logits / temperature),
+        "labels": support.labels[new],
+        "rows": new,
+    }
 
 
 def _favourite(support: Support) -> str:
@@ -265,6 +323,8 @@ def _refusal(each: FewShot, support: Support, folds: int, *, alone: bool) -> str
         return ""
     if each.transductive:
         return "what it says of an item depends on the others"
+    if not each.serves_unseen and (support.counts == 0).any():
+        return "does not serve classes without examples"
     some = support.counts[support.counts > 0]
     if np.median(some) < each.least_shots:
         return f"makes sense from {each.least_shots} shots a class"

@@ -125,6 +125,15 @@ class Support:
         logits: F64 = self.scale * (x @ self.prototypes.T)
         return logits
 
+    def above(self, words: F64, member: Labels) -> Support:
+        """The same shots with the nodes of a tree for classes.
+
+        Args:
+            words: ``(L, d)`` unit prototypes of the nodes.
+            member: ``(K,)``, the node of each class.
+        """
+        return replace(self, words=words, labels=member[self.labels])
+
     def take(self, rows: Array) -> Support:
         """The same classes with some of the shots (indices or a mask)."""
         assert self.seen is not None

@@ -39,6 +39,7 @@ class TrainedVectors:
     least_shots = 1
     grid: ClassVar[tuple[Params, ...]] = ({"pull": 2.0}, {"pull": 8.0}, {"pull": 32.0})
     prior: ClassVar[Params] = grid[1]
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.metrics.calibration import expected_calibration_error
 from isthmus.selection.folds import bank
+from isthmus.selection.kinds import class_scale
 from isthmus.selection.logistic import fit_logistic
 from isthmus.selection.measure import Transforms, direct_pairs
 from isthmus.selection.parallel import side_by_side
@@ -143,7 +144,8 @@ def calibrate(
         ]
         if sum(len(each.cosine) for each in seen) < MIN_PAIRS or len(seen) < 2:
             return None
-        return fit_calibration(seen, most_native=math.inf if known is None else known.least)
+        made = fit_calibration(seen, most_native=math.inf if known is None else known.least)
+        return replace(made, class_scale=class_scale(folds, a, b))
 
     names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
     ways = [each for pair in names for each in (pair, pair[::-1])]

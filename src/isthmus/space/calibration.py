@@ -64,6 +64,7 @@ class Learned:
     pairs: int
     ece: Mapping[str, float]
     least_native: float | None
+    class_scale: float | None = None
 
     def check(self) -> None:
         """Refuse numbers that no calibration has.
@@ -78,6 +79,7 @@ class Learned:
                 abs(each) <= _LARGEST for each in (*self.weights, self.intercept)
             ),
             "threshold or true_probabilities": all(0 <= each <= 1 for each in probabilities),
+            "class_scale": self.class_scale is None or 0 < self.class_scale <= _LARGEST,
             "gallery or pairs": self.gallery >= 1 and self.pairs >= 0,
         }.items():
             if not good:
@@ -109,6 +111,8 @@ class Calibration:
             known of their native vectors.
         least_native: Queries whose native vectors are less familiar than this are; None where
             the space has no native bank.
+        class_scale: Inverse temperature at which items are classified by words of this direction,
+            from groups that were held out as a whole; None where there were too few.
         true_probabilities: Of held-out true pairs, ascending; what conformal sets are cut by.
         gallery: Among how many items a partner was looked for.
         pairs: How many held-out pairs it was learned from.
@@ -125,6 +129,7 @@ class Calibration:
     pairs: int
     ece: Mapping[str, float] = field(default_factory=dict)
     least_native: float | None = None
+    class_scale: float | None = None
 
     def probability(
         self, cosine: F32, hubness: F32, background: Background, size: int | None = None
@@ -248,6 +253,7 @@ class Calibration:
                 self.pairs,
                 dict(self.ece),
                 self.least_native,
+                self.class_scale,
             )
         )
 

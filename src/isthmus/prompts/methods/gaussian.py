@@ -46,6 +46,7 @@ class GDA:
     least_shots = 4
     grid: ClassVar[tuple[Params, ...]] = tuple({"weight": a} for a in (0.01, 0.03, 0.1, 0.3))
     prior: ClassVar[Params] = {"weight": 0.1}
+    serves_unseen = False
     transductive = False
 
     def work(self, support: Support) -> float:

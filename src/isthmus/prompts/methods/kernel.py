@@ -27,6 +27,7 @@ class TipAdapter:
         {"weight": a, "sharpness": b} for b in (3.0, 8.0) for a in (1.0, 3.0, 10.0)
     )
     prior: ClassVar[Params] = {"weight": 3.0, "sharpness": 5.0}
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -77,6 +78,7 @@ class ProKeR:
         {"ridge": r, "sharpness": b} for b in (1.0, 3.0) for r in (0.1, 0.3, 1.0)
     )
     prior: ClassVar[Params] = {"ridge": 0.3, "sharpness": 3.0}
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:

@@ -53,8 +53,9 @@ def softmax_regression(
 
 
 class _Regression:
-    """What the three share."""
+    """What the three share; cross-entropy pushes classes without shots away from all shots."""
 
+    serves_unseen = False
     transductive = False
 
     def work(self, support: Support) -> float:

@@ -30,6 +30,7 @@ class ZeroShot:
     least_shots = 0
     grid: ClassVar[tuple[Params, ...]] = ({},)
     prior: ClassVar[Params] = {}
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -52,6 +53,7 @@ class TextAndMean:
     least_shots = 1
     grid: ClassVar[tuple[Params, ...]] = tuple({"words": c} for c in (1.0, 2.0, 4.0, 8.0, 16.0))
     prior: ClassVar[Params] = {"words": 4.0}
+    serves_unseen = True
     transductive = False
 
     def work(self, support: Support) -> float:
@@ -77,6 +79,7 @@ class SSText:
     least_shots = 1
     grid: ClassVar[tuple[Params, ...]] = tuple({"pull": b} for b in (0.1, 0.3, 1.0))
     prior: ClassVar[Params] = {"pull": 0.3}
+    serves_unseen = True
     transductive = False
     most = 4.0
     """Weight of shots against words; beyond it words no longer matter."""

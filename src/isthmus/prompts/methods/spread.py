@@ -24,6 +24,7 @@ class LabelPropagation:
     least_shots = 0
     grid: ClassVar[tuple[Params, ...]] = ({"neighbours": 8, "gamma": 10.0, "alpha": 0.5},)
     prior: ClassVar[Params] = grid[0]
+    serves_unseen = True
     transductive = True
 
     def work(self, support: Support) -> float:

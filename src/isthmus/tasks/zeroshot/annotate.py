@@ -193,8 +193,9 @@ def given_labels(
     """
     if not 0 <= least <= 1:
         raise InputError(f"least must lie in 0 … 1, got {least}")
-    order = np.argsort(-row, kind="stable")[:most]
-    return tuple(Label(specs[k].name, float(row[k])) for k in order if row[k] >= least)
+    good = np.flatnonzero(row >= least)
+    order = good[np.argsort(-row[good], kind="stable")[:most]]
+    return tuple(Label(specs[k].name, float(row[k])) for k in order)
 
 
 def read_labels(path: str | Path) -> list[str]:

@@ -60,7 +60,7 @@ def classes_of(
     failures: list[Failure] = []
     examples = _examples(shots, failures)
     if given is None:
-        specs = [ClassSpec(name, (_spoken(name),)) for name in examples]
+        specs = [ClassSpec(name, (spoken(name),)) for name in examples]
     else:
         specs = _specs(given, failures)
     _check_names([spec.name for spec in specs])
@@ -93,7 +93,7 @@ def label_specs(
     failures: list[Failure] = []
     examples = _examples(shots, failures)
     if given is None:
-        specs = [ClassSpec(name, (_spoken(name),)) for name in examples]
+        specs = [ClassSpec(name, (spoken(name),)) for name in examples]
     else:
         specs = _specs(given, failures)
         known = {spec.name for spec in specs}
@@ -141,7 +141,7 @@ def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) 
     names = list(given)
     for name in names:
         check_kind(name, str, "a class", need="its name as text", example=_EXAMPLE)
-    return [ClassSpec(name, (_spoken(name),)) for name in names]
+    return [ClassSpec(name, (spoken(name),)) for name in names]
 
 
 def _spec(name: str, given: Given, failures: list[Failure]) -> ClassSpec:
@@ -215,6 +215,6 @@ def _of_folder(root: Path, failures: list[Failure]) -> dict[str, list[Any]]:
     return found
 
 
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
     """What a class of this name is called: the last part of a path, without underscores."""
     return name.rpartition(SEPARATOR)[2].replace("_", " ").strip() or name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
-from isthmus.prompts.hierarchy import levels
+from isthmus.prompts.hierarchy import Level, levels, node_weight
 from isthmus.prompts.methods import METHODS, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
 from isthmus.space.things import Thing
 from isthmus.tasks.retrieval.views import view_meant
-from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.classes import ClassSpec, spoken
+from isthmus.tasks.zeroshot.fuse import added
 from isthmus.tasks.zeroshot.generated import Generator
 from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS, ItemsByView
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
@@ -68,6 +70,7 @@ class Classifier:
         self._learned: dict[str, Learned] = {}
         self._generated: dict[str, GeneratedPrompts] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
+        self._examples: dict[str, list[str]] = {}
         self._words_view = ""
         if any(spec.words for spec in specs):
             self._words_view = view_meant(
@@ -80,17 +83,18 @@ class Classifier:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
         given = ItemsByView.of(self.space, items, self.options.view)
         sources = given.sources
-        said = np.zeros((len(sources), len(self.specs)))
+        said: dict[str, F64] = {}
         views: list[list[str]] = [[] for _ in sources]
         for own in given.embedded(self.cache, self.progress):
             for place in own.places:
                 views[place].append(own.view)
             vectors = own.vectors.astype(np.float64)
-            said[list(own.places)] += self._choice(own.view).log_probabilities(vectors)
+            said[own.view] = np.zeros((len(sources), len(self.specs)))
+            said[own.view][list(own.places)] = self._choice(own.view).log_probabilities(vectors)
         usable = [place for place in range(len(sources)) if views[place]]
         if not usable:
             raise given.none_usable()
-        probabilities = np.exp(log_softmax(said[usable]))
+        probabilities = np.exp(log_softmax(added(said, self._choices, self._examples)[usable]))
         made = [
             self._said(sources[place], row, views[place])
             for place, row in zip(usable, probabilities, strict=True)
@@ -128,9 +132,35 @@ class Classifier:
 
     def _learn(self, view: str) -> Choice:
         support, chosen = self._generate(view, self.support(view)), self.options.method
-        made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
+        methods = METHODS if chosen == AUTO else (method(chosen),)
+        made = choose(support, methods)
+        weight = node_weight(support.counts)
+        if weight and len(self._levels) > 1:
+            above = [
+                (level, choose(self._nodes_support(view, level, support), methods))
+                for level in self._levels[:-1]
+            ]
+            made = made.beneath(above, weight)
         self._told(view, support, made)
         return made
+
+    def _nodes_support(self, view: str, level: Level, support: Support) -> Support:
+        """The nodes of a level by their own names and the shots of all their classes."""
+        words = np.zeros((len(level.names), self.space.dim))
+        if self._words_view:
+            given = {spec.name: spec.words for spec in self.specs}
+            specs = [
+                ClassSpec(name, given.get(name, ()) or (spoken(name),)) for name in level.names
+            ]
+            words = class_words(
+                self.space,
+                specs,
+                self.space.modalities[view],
+                self._words_view,
+                self.options,
+                self.cache,
+            ).vectors
+        return support.above(words, level.member)
 
     def _generate(self, view: str, support: Support) -> Support:
         """The same by generated prompts, where those were asked for and are kept."""
@@ -164,6 +194,7 @@ class Classifier:
         others: dict[int, list[F64]] = {}
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         reads = self.space.modalities
+        self._examples[view] = []
         for number, spec in enumerate(self.specs):
             for item in spec.items:
                 if item.modality == reads[view]:
@@ -185,8 +216,9 @@ class Classifier:
             )
             if known == view:
                 self.failures += done.failures
-            for (number, _), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
+            for (number, item), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
                 if ok and known == view:
+                    self._examples[view].append(_record(number, item))
                     own.append(vector.astype(np.float64))
                     labels.append(number)
                 elif ok:
@@ -277,3 +309,8 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
+
+
+def _record(number: int, item: MediaItem) -> str:
+    """What names the record of an example: files of a class that share a stem are one."""
+    return f"{number}/{Path(item.source).with_suffix('')}"

@@ -44,10 +44,15 @@ class ClassWords:
     failures: tuple[Failure, ...]
 
     def scale(self, space: Space, words_view: str, view: str) -> float:
-        """The calibrated inverse temperature between these words and items of a view."""
+        """What a cosine between these words and items of a view is worth in log-odds.
+
+        It is what the space has measured of held-out groups, or else of held-out pairs.
+        """
         known = space.calibration.get(Direction(words_view, view))
         if known is None:
             return SCALE
+        if known.class_scale is not None:
+            return known.class_scale
         spoken = self.vectors.any(axis=1)
         breadth = space.backgrounds(
             self.vectors[spoken].astype(np.float32), words_view, self.native[spoken]
