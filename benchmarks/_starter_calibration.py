@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,13 @@ from _starter_fit import (
 )
 from _starter_words import meanings, narrowed, wordings
 from isthmus.core.linalg import F32, F64
+from isthmus.core.paired import PairedVectors
 from isthmus.core.view import Direction
 from isthmus.pipeline import default_cache
+from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.breadth import fit_breadth
 from isthmus.selection.calibrate import HeldOut, fit_calibration
+from isthmus.selection.kinds import class_scale
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Calibration
 from isthmus.space.report import StarterSettings
@@ -119,6 +123,46 @@ def asked(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A model, asked as an aligner is."""
+
+    model: Model
+
+    def transform(self, x: F32, view: str) -> F32:
+        return self.model.heads[view](x)
+
+
+def class_scales(
+    data: Corpus, without: set[str], settings: StarterSettings
+) -> dict[Direction, float | None]:
+    """How sharply words classify, learned on folders of stamps that are left out whole."""
+    names = np.array(data.stamps.ids)
+    groups = np.asarray(data.stamps.groups)
+    row = {name: i for i, name in enumerate(names.tolist())}
+    left = np.flatnonzero(~np.isin(names, list(without)))
+    labels = fold_labels(np.unique(groups[left].astype(str), return_inverse=True)[1], folds=FOLDS)
+    folds: dict[str, list[tuple[Any, PairedVectors, PairedVectors]]] = {"image": [], "audio": []}
+    for fold in range(FOLDS):
+        held = left[labels == fold]
+        families = families_for(data, 900 + fold, len(held))
+        fitted = _Fitted(fit(data, without | set(names[held].tolist()), families, settings))
+        clips = np.flatnonzero(np.isin(data.sound_keys, names[held]))
+        of_clips = np.array([row[name] for name in data.sound_keys[clips].tolist()], dtype=np.intp)
+        items = {
+            "image": (held, data.stamps.vectors["image"][held]),
+            "audio": (of_clips, data.sounds.vectors["audio"][clips]),
+        }
+        for view, (stamps, vectors) in items.items():
+            told = ~np.isnan(data.single["en"][stamps, 0])
+            pairs = {"text": data.single["en"][stamps][told], view: vectors[told]}
+            rows = PairedVectors(pairs, groups=groups[stamps][told])
+            folds[view].append((fitted, rows, rows))
+    return {
+        Direction("text", view): class_scale(parts, "text", view) for view, parts in folds.items()
+    }
+
+
 def calibrations(
     data: Corpus, without: set[str], settings: StarterSettings
 ) -> tuple[dict[Direction, Calibration], Breadth]:
@@ -141,7 +185,11 @@ def calibrations(
         folds[TEXT_TO_IMAGE].append(replace(art, fold=fold))
         for direction, some in asked(data, model, words, lines, held, fold).items():
             others.setdefault(direction, []).extend(some)
+    scales = class_scales(data, without, settings)
     made = {
-        name: fit_calibration(found, others=others.get(name, ())) for name, found in folds.items()
+        name: replace(
+            fit_calibration(found, others=others.get(name, ())), class_scale=scales.get(name)
+        )
+        for name, found in folds.items()
     }
     return made, breadth(data, words, known, None)
