@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.annotate import Annotation, annotate
     from isthmus.tasks.zeroshot.classify import classifier, classify
     from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.reporting.build import classification_report
+    from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
     from isthmus.tasks.zeroshot.stored import annotate_store
 
 __all__ = [
     "Annotation",
     "Classification",
+    "ClassificationReport",
     "ClassifyOptions",
     "Forgotten",
     "Hit",
@@ -33,6 +36,7 @@ __all__ = [
     "StoreStatus",
     "annotate",
     "annotate_store",
+    "classification_report",
     "classifier",
     "classify",
     "default_store",
@@ -44,9 +48,11 @@ __getattr__ = lazy_names(
     {
         "Annotation": "isthmus.tasks.zeroshot.annotate",
         "Classification": "isthmus.tasks.zeroshot.results",
+        "ClassificationReport": "isthmus.tasks.zeroshot.reporting.model",
         "ClassifyOptions": "isthmus.tasks.zeroshot.options",
         "annotate": "isthmus.tasks.zeroshot.annotate",
         "annotate_store": "isthmus.tasks.zeroshot.stored",
+        "classification_report": "isthmus.tasks.zeroshot.reporting.build",
         "classifier": "isthmus.tasks.zeroshot.classify",
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",

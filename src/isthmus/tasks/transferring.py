@@ -21,7 +21,7 @@ from isthmus.prompts.transfer import Library, Source, Transfer, Trial, transfer
 from isthmus.space import Space
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classify import classifier
-from isthmus.tasks.zeroshot.learn import ITEMS
+from isthmus.tasks.zeroshot.embedded import ITEMS
 
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.classes import Given

@@ -19,7 +19,8 @@ from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec, label_specs
-from isthmus.tasks.zeroshot.learn import WORDS, item_and_view, listed, none_usable
+from isthmus.tasks.zeroshot.embedded import item_and_view, listed, none_usable
+from isthmus.tasks.zeroshot.learn import WORDS
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 from isthmus.tasks.zeroshot.words import ClassWords, class_words
 

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, MediaError
+from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
 from isthmus.prompts.hierarchy import levels
-from isthmus.prompts.methods import METHODS, method
+from isthmus.prompts.methods import METHODS, FewShot, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
-from isthmus.space.things import Thing, as_item
+from isthmus.space.things import Thing
 from isthmus.tasks.retrieval.views import WayOut, view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec
+from isthmus.tasks.zeroshot.embedded import ITEMS, EmbeddedItems, none_usable
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
 from isthmus.tasks.zeroshot.results import Classification, Classified, Learned, Node
 from isthmus.tasks.zeroshot.words import SCALE, class_words
 
 WORDS = WayOut("reads the words", "asked_as", "--as")
-ITEMS = WayOut("the items belong to", "view", "--view")
 _SAME = 0.9999
 """Cosine from which a shot is one that the space has learned from."""
 
@@ -64,86 +62,63 @@ class Classifier:
         self.notes: list[str] = []
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
+        self._supports: dict[str, Support] = {}
+        self._examples: dict[str, list[MediaItem]] = {}
         self._learned: dict[str, Learned] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
-        self._words_view = ""
+        self.words_view = ""
         if any(spec.words for spec in specs):
-            self._words_view = view_meant(
-                space, TEXT, named=options.asked_as or None, way_out=WORDS
-            )
+            self.words_view = view_meant(space, TEXT, named=options.asked_as or None, way_out=WORDS)
 
     def __call__(
         self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
     ) -> Classification:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
-        failures: list[Failure] = []
-        rows, sources = self._rows(items, failures)
-        said = np.zeros((len(sources), len(self.specs)))
-        views: list[list[str]] = [[] for _ in sources]
-        for view in dict.fromkeys(view for _, view, _ in rows):
-            own = [(place, item) for place, known, item in rows if known == view]
-            things = [item for _, item in own]
-            done = self.space.embed(things, view, cache=self.cache, progress=self.progress)
-            failures += done.failures
-            for at in np.flatnonzero(done.ok).tolist():
-                views[own[at][0]].append(view)
-            if done.ok.any():
-                places = np.array([place for place, _ in own])[done.ok]
-                own_vectors = done.vectors[done.ok].astype(np.float64)
-                said[places] += self._choice(view).log_probabilities(own_vectors)
-        usable = [place for place in range(len(sources)) if views[place]]
+        return self.say(self.embed(items))
+
+    def embed(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> EmbeddedItems:
+        """Items as vectors, for :meth:`say`."""
+        named = self.options.view or None
+        return EmbeddedItems.of(self.space, items, named, cache=self.cache, progress=self.progress)
+
+    def say(self, given: EmbeddedItems) -> Classification:
+        """What embedded items are.
+
+        Raises:
+            InputError: If none of them can be used.
+        """
+        said = np.zeros((len(given.sources), len(self.specs)))
+        for view, rows in given.rows.items():
+            said[rows.places] += self.choice(view).log_probabilities(rows.vectors)
+        usable = given.usable
         if not usable:
-            raise none_usable(failures)
+            raise none_usable(given.failures)
         probabilities = np.exp(log_softmax(said[usable]))
         made = [
-            self._said(sources[place], row, views[place])
+            self._said(given.sources[place], row, given.items[place])
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
             tuple(spec.name for spec in self.specs),
             made,
             list(self._learned.values()),
-            [*self.failures, *failures],
+            [*self.failures, *given.failures],
             tuple(dict.fromkeys(self.notes)),
         )
 
-    def _rows(
-        self, items: Any, failures: list[Failure]
-    ) -> tuple[list[tuple[int, str, MediaItem]], list[str]]:
-        """Place, view and item of everything that there is, and what each place is called."""
-        rows: list[tuple[int, str, MediaItem]] = []
-        if isinstance(items, Mapping):
-            columns = {view: list(column) for view, column in items.items()}
-            if not columns:
-                raise InputError("items: the mapping names no view; write: {'image': ['a.jpg']}")
-            if len({len(column) for column in columns.values()}) != 1:
-                sizes = ", ".join(f"{v} has {len(column)}" for v, column in columns.items())
-                raise InputError(f"place i of every view must be one record, but {sizes}")
-        else:
-            columns = {"": listed(items)}
-        size = len(next(iter(columns.values())))
-        sources = [""] * size
-        for view, column in columns.items():
-            named = view or self.options.view or None
-            for place, thing in enumerate(column):
-                if thing is None:
-                    continue
-                try:
-                    item, known = item_and_view(self.space, thing, named)
-                except MediaError as error:
-                    failures.append(Failure(error.source, error.reason))
-                    continue
-                rows.append((place, known, item))
-                sources[place] = sources[place] or item.source
-        return rows, sources
-
-    def _choice(self, view: str) -> Choice:
+    def choice(self, view: str) -> Choice:
+        """What was learned for a view, once it was asked for."""
         if view not in self._choices:
             self._choices[view] = self._learn(view)
         return self._choices[view]
 
     def support(self, view: str) -> Support:
-        """Words and examples of a view, as vectors of the space."""
+        """Words and examples of a view, as vectors of the space; found once."""
+        if view not in self._supports:
+            self._supports[view] = self._support(view)
+        return self._supports[view]
+
+    def _support(self, view: str) -> Support:
         prototypes, scale = self._words(view)
         items, labels, others = self._shots(view)
         for number, spec in enumerate(self.specs):
@@ -160,28 +135,40 @@ class Classifier:
         where = np.array(labels, dtype=np.intp)
         return Support(prototypes, np.array(items), where, scale, known)
 
+    def examples(self, view: str) -> Sequence[MediaItem]:
+        """The items of a view's shots, in their order."""
+        self.support(view)
+        return self._examples[view]
+
+    @property
+    def methods(self) -> tuple[FewShot, ...]:
+        """Those that may be chosen."""
+        chosen = self.options.method
+        return METHODS if chosen == AUTO else (method(chosen),)
+
     def _learn(self, view: str) -> Choice:
-        support, chosen = self.support(view), self.options.method
-        made = choose(support, METHODS if chosen == AUTO else (method(chosen),))
+        support = self.support(view)
+        made = choose(support, self.methods)
         self._told(view, support, made)
         return made
 
     def _words(self, view: str) -> tuple[F64, float]:
         """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
-        if not self._words_view:
+        if not self.words_view:
             return np.zeros((len(self.specs), self.space.dim)), SCALE
         modality = self.space.modalities[view]
         words = class_words(
-            self.space, self.specs, modality, self._words_view, self.options, self.cache
+            self.space, self.specs, modality, self.words_view, self.options, self.cache
         )
         self.notes += words.alike([spec.name for spec in self.specs])
         self.failures += words.failures
-        return words.vectors, words.scale(self.space, self._words_view, view)
+        return words.vectors, words.scale(self.space, self.words_view, view)
 
     def _shots(self, view: str) -> tuple[list[F64], list[int], dict[int, list[F64]]]:
         """Vectors and classes of the examples of a view; those of other views by class."""
         own: list[F64] = []
         labels: list[int] = []
+        self._examples[view] = []
         others: dict[int, list[F64]] = {}
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         reads = self.space.modalities
@@ -204,10 +191,11 @@ class Classifier:
             done = self.space.embed([item for _, item in pairs], known, cache=self.cache)
             if known == view:
                 self.failures += done.failures
-            for (number, _), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
+            for (number, item), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
                 if ok and known == view:
                     own.append(vector.astype(np.float64))
                     labels.append(number)
+                    self._examples[view].append(item)
                 elif ok:
                     others.setdefault(number, []).append(vector.astype(np.float64))
         return own, labels, others
@@ -248,9 +236,9 @@ class Classifier:
                 f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(self, source: str, row: F64, views: Sequence[str]) -> Classified:
+    def _said(self, source: str, row: F64, items: Mapping[str, MediaItem]) -> Classified:
         """One item; what only left-out shots can tell is told where a single view had a say."""
-        best, options = int(row.argmax()), self.options
+        best, options, views = int(row.argmax()), self.options, tuple(items)
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
             sure, cut = self._left_out(views[0])
@@ -266,7 +254,7 @@ class Classifier:
             likely,
             unlike,
             self._nodes(row),
-            tuple(views),
+            items,
         )
 
     def _left_out(self, view: str) -> tuple[F64, float | None]:
@@ -295,38 +283,3 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
-
-
-def none_usable(failures: Sequence[Failure]) -> InputError:
-    """What is said where no item is left, with the first reason."""
-    first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
-    return InputError(f"none of the items can be used; {first}")
-
-
-def listed(items: Any) -> list[Any]:
-    """One thing or several, as a list."""
-    one = isinstance(items, str | Path | bytes | MediaItem) or is_picture(items)
-    return [items] if one else list(items)
-
-
-def item_and_view(space: Space, thing: Any, named: str | None) -> tuple[MediaItem, str]:
-    """A thing of a user's as an item, and the view that it belongs to.
-
-    Args:
-        space: Whose views there are.
-        thing: A path, a picture or an item; where a view is named, whatever that reads.
-        named: The view, where the user said it.
-
-    Raises:
-        InputError: If it is of another kind.
-        MediaError: If the file cannot be read.
-    """
-    if named is not None and named in space.views:
-        return as_item(thing, space.modalities[named]), named
-    if is_picture(thing):
-        thing = picture_item(thing)
-    elif not isinstance(thing, MediaItem):
-        if not isinstance(thing, str | Path):
-            raise InputError("name the view of vectors and bytes: view='…'")
-        thing = item_from_path(Path(thing).expanduser())
-    return thing, view_meant(space, thing.modality, named=named, way_out=ITEMS)
