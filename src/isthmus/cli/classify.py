@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -17,6 +18,7 @@ from isthmus.cli.console import (
     EXIT_PARTLY,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
+    SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
     check_output,
@@ -36,6 +38,7 @@ from isthmus.media.source import walk
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.annotate import Annotation
     from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
 
 ITEMS = typer.Argument(help="Files and folders.")
@@ -76,6 +79,16 @@ def classify(
     space: str = SPACE,
     *,
     output: Path | None = OUT,
+    report: Path | None = typer.Option(
+        None, "--report", metavar="FILE", help="Write an HTML report to this file, too."
+    ),
+    truth: str = typer.Option(
+        "",
+        "--truth",
+        metavar="FOLDERS|FILE",
+        help="True classes, to measure on: 'folders' where each item lies in a folder of the name "
+        "of its class, or a .csv file with the columns source and label.",
+    ),
     method: str = typer.Option("auto", "--method", help="Few-shot method, or auto."),
     coverage: float = typer.Option(
         0.9, "--coverage", help="Share of items whose likely labels hold the true one."
@@ -87,6 +100,7 @@ def classify(
     templates: Path | None = TEMPLATES,
     view: str = VIEW,
     asked_as: str = ASKED_AS,
+    seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
@@ -98,7 +112,8 @@ def classify(
     that are left out in turn. If some items cannot be used, the command classifies the others and
     ends with exit code 4.
     """
-    from isthmus.tasks.zeroshot.classify import classify as run
+    from isthmus.tasks import classification_report
+    from isthmus.tasks import classify as run
 
     options = _options(
         method=method, coverage=coverage, least=least, language=language,
@@ -106,15 +121,27 @@ def classify(
     )  # fmt: skip
     names = _names(classes, classes_file, "--classes", shots is None)
     _check_out(output)
+    check_output(report)
+    found: ClassificationReport | None = None
     with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
-        done = run(known, files, names, shots=shots, options=options, **more)
+        given: dict[str, Any] = {"shots": shots, "options": options, **more}
+        if report is not None or truth:
+            found = classification_report(
+                known, files, names, truth=truth or None, seed=seed, **given
+            )
+        done = found.said if found else run(known, files, names, **given)
     left_out = rows_of([*rest, *done.failures])
+    if found is not None and report is not None:
+        _write_page(report, found, rest)
     if output is not None:
         _write(output, [done.row(item, _SHOWN) for item in done.items])
     if as_json:
-        print_json({**done.to_json(), "left_out": left_out})
+        measured = {} if found is None else {"report": found.to_json()}
+        print_json({**done.to_json(), "left_out": left_out, **measured})
     else:
         _say(done, output)
+        if found is not None:
+            _say_figures(found, report)
         list_left_out(left_out)
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
@@ -267,6 +294,34 @@ def _say(done: Classification, output: Path | None) -> None:
             f"Guessing gets {done.chance:.2f}.[/]"
         )
     _notes(done.notes)
+
+
+def _write_page(path: Path, found: ClassificationReport, passed_over: Sequence[Failure]) -> None:
+    """The page, with the files that were passed over among those left out."""
+    from isthmus.report import write_classification
+
+    failures = [*passed_over, *found.said.failures]
+    write_classification(path, replace(found, said=replace(found.said, failures=failures)))
+
+
+def _say_figures(found: ClassificationReport, page: Path | None) -> None:
+    """Figures beside chance, for items with true classes and for examples left out."""
+    for name, each in (
+        ("Items with known classes", found.evaluated),
+        ("Examples, each left out once", found.left_out),
+    ):
+        if each is None:
+            continue
+        figures = each.figures
+        low, high = figures.accuracy.low, figures.accuracy.high
+        out().print(
+            f"[bold]{name}[/] ({figures.items:,}): accuracy {figures.accuracy.value:.2f} "
+            f"(95 %: {low:.2f} to {high:.2f}), macro recall {figures.macro_recall.value:.2f}, "
+            f"macro F1 {figures.macro_f1.value:.2f}, calibration error {figures.ece.value:.2f}; "
+            f"chance {figures.chance:.2f}, most frequent class {figures.majority:.2f}"
+        )
+    if page is not None:
+        out().print(f"Report in {shown(str(page))}")
 
 
 def _say_labels(done: Annotation, output: Path | None) -> None:

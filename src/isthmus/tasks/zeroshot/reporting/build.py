@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
@@ -34,6 +34,7 @@ from isthmus.tasks.zeroshot.reporting.judging import (
 from isthmus.tasks.zeroshot.reporting.model import (
     ClassificationReport,
     Evaluated,
+    Rivals,
     Skipped,
 )
 from isthmus.tasks.zeroshot.reporting.rivals import Bench, rivals
@@ -44,6 +45,9 @@ from isthmus.tasks.zeroshot.truth import Truth, true_classes
 if TYPE_CHECKING:
     from isthmus.space.things import Thing
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_MEASURE, _STEPS = "measure", 6
 _NO_TRUTH = (
     "nobody says the true classes of the items, and no class has two examples, of which one could "
     "be left out"
@@ -97,10 +101,15 @@ def classification_report(
     given = learner.embed(items)
     said = learner.say(given)
     asked = _Asked.of(learner, given, said, truth)
-    known = cross_validated(learner.support(asked.view), learner.methods)
+    told = _Told(progress or untold)
+    known = told(cross_validated, learner.support(asked.view), learner.methods)
     bench = asked.bench(learner, given, known)
+    left_out = told(_left_out, learner, asked.view, known, seed)
+    evaluated = told(asked.evaluated, said, learner, seed)
+    others = told(_rivals, bench, seed)
+    curve = told(_curve, learner, asked.view, seed)
+    steady = told(_stability, bench, seed)
     own = given.rows[asked.view].vectors
-    prompts = class_prompts(learner, asked.view, own, asked.answers)
     picked = examples(said.items, asked.true)
     return ClassificationReport(
         said,
@@ -109,13 +118,13 @@ def classification_report(
         {view: space.encoders[view].spec for view in given.rows},
         space.modalities,
         asked.view,
-        asked.evaluated(said, learner, seed),
-        _left_out(learner, asked.view, known, seed),
+        evaluated,
+        left_out,
         strangers(*asked.strangers(said)),
-        Skipped(_NO_TRUTH) if bench is None else rivals(bench, seed=seed),
-        _curve(learner, asked.view, seed),
-        _stability(bench, seed),
-        prompts,
+        others,
+        curve,
+        steady,
+        class_prompts(learner, asked.view, own, asked.answers),
         margin(learner.choice(asked.view), learner.support(asked.view), own),
         picked.sure,
         picked.unsure,
@@ -124,6 +133,21 @@ def classification_report(
         seed,
         time.monotonic() - began,
     )
+
+
+@dataclass
+class _Told:
+    """Calls functions one after the other, and tells how many are done."""
+
+    progress: Progress
+    done: int = 0
+
+    def __call__(self, measure: Callable[_P, _R], *args: _P.args, **options: _P.kwargs) -> _R:
+        self.progress(_MEASURE, self.done, _STEPS)
+        found = measure(*args, **options)
+        self.done += 1
+        self.progress(_MEASURE, self.done, _STEPS)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +231,10 @@ class _Asked:
         both = zip(said.items, self.true, strict=True)
         rows = [(item, name) for item, name in both if name is not None and name not in known]
         return [item for item, _ in rows], [name for _, name in rows]
+
+
+def _rivals(bench: Bench | None, seed: int) -> Rivals | Skipped:
+    return Skipped(_NO_TRUTH) if bench is None else rivals(bench, seed=seed)
 
 
 def _curve(learner: Classifier, view: str, seed: int) -> ShotCurve | Skipped:

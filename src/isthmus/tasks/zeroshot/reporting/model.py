@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,25 +94,28 @@ class Strangers:
     names: tuple[str, ...]
 
 
+RivalKind = Literal["words", "names", "sentences", "random-words", "shuffled", "majority"]
+"""Words alone without the examples, bare names, sentences; random words, shuffled labels of the
+examples (or answers, where there are none), always the most frequent class."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rival:
     """Something plainer, or a null, on the same items.
 
     Attributes:
-        name: What it is.
+        kind: What it is.
         accuracy: Share that is right.
         macro_recall: Mean over classes.
         macro_f1: Mean over classes.
         lead: Accuracy of the classifier less that of the rival, item by item.
-        null: Whether it says what luck would give.
     """
 
-    name: str
+    kind: RivalKind
     accuracy: Interval
     macro_recall: float
     macro_f1: float
     lead: Interval
-    null: bool
 
     @property
     def beaten(self) -> bool:

@@ -15,7 +15,7 @@ from isthmus.prompts.figures import Figures
 from isthmus.prompts.support import Labels, Support
 from isthmus.tasks.zeroshot.learn import Classifier
 from isthmus.tasks.zeroshot.options import Prompts
-from isthmus.tasks.zeroshot.reporting.model import Rival, Rivals
+from isthmus.tasks.zeroshot.reporting.model import Rival, RivalKind, Rivals
 from isthmus.tasks.zeroshot.words import class_words
 
 _DRAWS = 3
@@ -69,24 +69,23 @@ def rivals(bench: Bench, *, seed: int) -> Rivals:
     right = (said == bench.labels).astype(np.float64)
     figures = Figures.of(bench.probabilities, bench.labels)
 
-    def rival(name: str, answers: Sequence[Labels], *, null: bool) -> Rival:
+    def rival(kind: RivalKind, answers: Sequence[Labels]) -> Rival:
         judged = [_judged(each, bench) for each in answers]
         own = np.mean([each == bench.labels for each in answers], axis=0)
         return Rival(
-            name,
+            kind,
             Interval.of_mean(own),
             float(np.mean([each.macro_recall for each in judged])),
             float(np.mean([each.macro_f1 for each in judged])),
             Interval.of_difference(right - own),
-            null,
         )
 
-    rows = [rival(name, answers, null=False) for name, answers in _by_words(bench)]
+    rows = [rival(kind, answers) for kind, answers in _by_words(bench)]
     if random := _random_words(bench):
-        rows.append(rival("random words", random, null=True))
-    rows.append(rival("shuffled labels", _shuffled(bench, said, rng), null=True))
+        rows.append(rival("random-words", random))
+    rows.append(rival("shuffled", _shuffled(bench, said, rng)))
     frequent = np.bincount(bench.labels).argmax()
-    rows.append(rival("the most frequent class", [np.full_like(bench.labels, frequent)], null=True))
+    rows.append(rival("majority", [np.full_like(bench.labels, frequent)]))
     return Rivals(
         bench.view,
         len(bench.labels),
@@ -103,15 +102,15 @@ def _judged(answers: Labels, bench: Bench) -> Figures:
     return Figures.of(np.eye(bench.support.classes)[answers], bench.labels)
 
 
-def _by_words(bench: Bench) -> Iterator[tuple[str, list[Labels]]]:
+def _by_words(bench: Bench) -> Iterator[tuple[RivalKind, list[Labels]]]:
     """The words of the classes alone, as they were put, and bare."""
     if not bench.learner.words_view:
         return
     options = bench.learner.options
     if len(bench.support.items):
-        yield "words alone, no examples", [bench.support.zero_shot(bench.x).argmax(axis=1)]
+        yield "words", [bench.support.zero_shot(bench.x).argmax(axis=1)]
     if options.prompts != "name":
-        yield "bare names", [_said(bench, "name")]
+        yield "names", [_said(bench, "name")]
     if options.prompts == "random":
         yield "sentences", [_said(bench, "templates")]
 
