@@ -67,6 +67,22 @@ ASKED_AS = typer.Option(
 OUT = typer.Option(
     None, "--out", "-o", metavar="FILE", help="Write a row for each item to this .csv or .jsonl."
 )
+REPORT = typer.Option(
+    None, "--report", metavar="FILE", help="Write an HTML report to this file, too."
+)
+TRUTH = typer.Option(
+    "",
+    "--truth",
+    metavar="folders|FILE",
+    help="True classes, to measure on: 'folders' where each item lies in a folder of the name of "
+    "its class, or a .csv file with the columns source and label.",
+)
+COVERAGE = typer.Option(
+    0.9, "--coverage", help="Share of items whose likely labels hold the true one."
+)
+LEAST = typer.Option(
+    0.0, "--least", help="Items whose best probability is lower are none of these."
+)
 _SHOWN = 3
 _ROWS = 50
 
@@ -79,23 +95,11 @@ def classify(
     space: str = SPACE,
     *,
     output: Path | None = OUT,
-    report: Path | None = typer.Option(
-        None, "--report", metavar="FILE", help="Write an HTML report to this file, too."
-    ),
-    truth: str = typer.Option(
-        "",
-        "--truth",
-        metavar="FOLDERS|FILE",
-        help="True classes, to measure on: 'folders' where each item lies in a folder of the name "
-        "of its class, or a .csv file with the columns source and label.",
-    ),
+    report: Path | None = REPORT,
+    truth: str = TRUTH,
     method: str = typer.Option("auto", "--method", help="Few-shot method, or auto."),
-    coverage: float = typer.Option(
-        0.9, "--coverage", help="Share of items whose likely labels hold the true one."
-    ),
-    least: float = typer.Option(
-        0.0, "--least", help="Items whose best probability is lower are none of these."
-    ),
+    coverage: float = COVERAGE,
+    least: float = LEAST,
     language: str = LANGUAGE,
     templates: Path | None = TEMPLATES,
     view: str = VIEW,
@@ -131,17 +135,16 @@ def classify(
             )
         done = found.said if found else run(known, files, names, **given)
     left_out = rows_of([*rest, *done.failures])
-    if found is not None and report is not None:
-        _write_page(report, found, rest)
     if output is not None:
         _write(output, [done.row(item, _SHOWN) for item in done.items])
+    if found is not None and report is not None:
+        _write_page(report, found, rest)
     if as_json:
         measured = {} if found is None else {"report": found.to_json()}
         print_json({**done.to_json(), "left_out": left_out, **measured})
     else:
         _say(done, output)
-        if found is not None:
-            _say_figures(found, report)
+        _say_figures(found, report)
         list_left_out(left_out)
     if left_out:
         raise typer.Exit(EXIT_PARTLY)
@@ -304,8 +307,10 @@ def _write_page(path: Path, found: ClassificationReport, passed_over: Sequence[F
     write_classification(path, replace(found, said=replace(found.said, failures=failures)))
 
 
-def _say_figures(found: ClassificationReport, page: Path | None) -> None:
+def _say_figures(found: ClassificationReport | None, page: Path | None) -> None:
     """Figures beside chance, for items with true classes and for examples left out."""
+    if found is None:
+        return
     for name, each in (
         ("Items with known classes", found.evaluated),
         ("Examples, each left out once", found.left_out),

@@ -36,8 +36,14 @@ from isthmus.report.pages.classification.words import (
     title,
     verdict,
 )
+from isthmus.tasks.zeroshot.options import Prompts
 from isthmus.tasks.zeroshot.reporting.model import ClassificationReport, Rivals, Skipped
 
+_PUT: dict[Prompts, str] = {
+    "templates": "sentences of their language",
+    "name": "nothing",
+    "random": "random words",
+}
 _CLASSES = 60
 """Names of classes that are listed."""
 
@@ -116,8 +122,8 @@ class _Page:
             for each in report.rivals.rows:
                 if each.kind in ("random-words", "words"):
                     lead, interval = gap(each.lead)
-                    says = f"of 100 more are right than by {called(each)} (95 %: {interval})."
-                    cards.append(headline_card(f"Beside {called(each)}", lead, "", says))
+                    says = f"of 100 more are right (95 %: {interval})."
+                    cards.append(headline_card(f"Ahead of {called(each)}", lead, "", says))
         says = (
             f"of 100: how far probabilities are from the share that is right. True probabilities "
             f"would get {hundredths(found.ece_null)}."
@@ -295,7 +301,7 @@ class _Page:
         more = len(report.said.classes) - len(names)
         rows: list[tuple[object, object]] = [
             ("Classes", ", ".join([*names, *([f"{more:,} more"] if more > 0 else [])])),
-            ("Words are put into", options.prompts),
+            ("Names are put into", _PUT[options.prompts]),
             ("Method", options.method),
             ("Coverage asked for", f"{hundredths(options.coverage)} %"),
             ("Space", el("code", report.fingerprint[:12])),

@@ -17,7 +17,7 @@ from isthmus.tasks.zeroshot.reporting.model import (
 
 _NAMED = 3
 _RIVALS: dict[RivalKind, str] = {
-    "words": "words alone, no examples",
+    "words": "words without the examples",
     "names": "bare names",
     "sentences": "sentences",
     "random-words": "random words",

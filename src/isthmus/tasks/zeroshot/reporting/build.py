@@ -94,14 +94,20 @@ def classification_report(
     Raises:
         InputError: If items, classes, the truth or options cannot be used.
     """
-    began = time.monotonic()
     learner = classifier(
         space, classes, shots=shots, options=options, cache=cache, progress=progress, **changes
     )
+    return _report(learner, items, truth, seed)
+
+
+def _report(
+    learner: Classifier, items: Any, truth: Truth | None, seed: int
+) -> ClassificationReport:
+    began, space = time.monotonic(), learner.space
     given = learner.embed(items)
     said = learner.say(given)
     asked = _Asked.of(learner, given, said, truth)
-    told = _Told(progress or untold)
+    told = _Told(learner.progress or untold)
     known = told(cross_validated, learner.support(asked.view), learner.methods)
     bench = asked.bench(learner, given, known)
     left_out = told(_left_out, learner, asked.view, known, seed)
@@ -110,7 +116,7 @@ def classification_report(
     curve = told(_curve, learner, asked.view, seed)
     steady = told(_stability, bench, seed)
     own = given.rows[asked.view].vectors
-    picked = examples(said.items, asked.true)
+    picked = examples(said.items, asked.true, asked.taught)
     return ClassificationReport(
         said,
         learner.options,
@@ -160,6 +166,7 @@ class _Asked:
         labels: ``(n,)``, its number; −1 where it is not known, is of no class, or the item is one
             of the examples.
         places: ``(m,)``, which of the items the vectors of the view belong to.
+        taught: Places of items that are examples as well.
         answers: ``(m,)``, the most probable class of these, by this view alone.
         notes: What limits the figures.
     """
@@ -168,6 +175,7 @@ class _Asked:
     true: Sequence[str | None]
     labels: Labels
     places: NDArray[np.intp]
+    taught: frozenset[int]
     answers: Labels
     notes: tuple[str, ...]
 
@@ -182,23 +190,26 @@ class _Asked:
             every = true_classes(truth, given.sources, names)
             true = [every[place] for place in usable]
         shots = {item.id for spec in learner.specs for item in spec.items}
-        twice = [any(x.id in shots for x in each.items.values()) for each in said.items]
+        taught = [
+            place
+            for place, each in enumerate(said.items)
+            if any(item.id in shots for item in each.items.values())
+        ]
         labels = np.array(
             [-1 if name not in names else names.index(name) for name in true], dtype=np.intp
         )
-        taught = np.array(twice) & (labels >= 0)
         labels[taught] = -1
         notes = []
-        if taught.any():
+        if taught:
             notes.append(
-                f"{count(int(taught.sum()), 'item')} of those asked about are examples as well; "
-                "no figure counts them"
+                f"no figure counts {count(len(taught), 'item')} that you gave as examples as well"
             )
         view = max(given.rows, key=lambda name: len(given.rows[name].places))
         rows, number = given.rows[view], {place: at for at, place in enumerate(usable)}
         places = np.array([number[int(place)] for place in rows.places], dtype=np.intp)
         answers = learner.choice(view).log_probabilities(rows.vectors).argmax(axis=1)
-        return cls(view, true, labels, places, np.asarray(answers, np.intp), tuple(notes))
+        answers = np.asarray(answers, dtype=np.intp)
+        return cls(view, true, labels, places, frozenset(taught), answers, tuple(notes))
 
     def bench(
         self, learner: Classifier, given: EmbeddedItems, known: CrossValidated | None

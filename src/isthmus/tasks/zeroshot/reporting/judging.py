@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from isthmus.tasks.zeroshot.reporting.model import (
 )
 from isthmus.tasks.zeroshot.results import Classified
 
-_SHOWN = 6
+_SHOWN = 8
 """Items of each kind."""
 _EACH = 2
 """Sure items of one class, so that not all are of the easiest."""
@@ -101,10 +101,19 @@ class Examples:
     refused: tuple[Shown, ...]
 
 
-def examples(said: Sequence[Classified], true: Sequence[str | None]) -> Examples:
-    """Choose them among items that were classified, with their true classes as far as known."""
-    answered = [row for row, each in enumerate(said) if each.label is not None]
-    refused = [row for row, each in enumerate(said) if each.label is None]
+def examples(
+    said: Sequence[Classified], true: Sequence[str | None], known: Collection[int]
+) -> Examples:
+    """Choose them among items that were classified.
+
+    Args:
+        said: What is said of each item.
+        true: Its true class, as far as it is known.
+        known: Places of items that the classes were learned from, which show nothing.
+    """
+    rows = [row for row in range(len(said)) if row not in known]
+    answered = [row for row in rows if said[row].label is not None]
+    refused = [row for row in rows if said[row].label is None]
     answered.sort(key=lambda row: _margin(said[row].probabilities))
     middle = len(answered) // 2
     sure: list[int] = []
