@@ -33,6 +33,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
+from isthmus.core.wording import count
 from isthmus.media.source import walk
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ TRUTH = typer.Option(
     help="True classes, to measure on: 'folders' where each item lies in a folder of the name of "
     "its class, or a .csv file with the columns source and label.",
 )
+KEEP = typer.Option(
+    None, "--store", "-s", metavar="DIR", help="Keep the labels in this store, for items it holds."
+)
 COVERAGE = typer.Option(
     0.9, "--coverage", help="Share of items whose likely labels hold the true one."
 )
@@ -97,6 +101,7 @@ def classify(
     output: Path | None = OUT,
     report: Path | None = REPORT,
     truth: str = TRUTH,
+    store: Path | None = KEEP,
     method: str = typer.Option("auto", "--method", help="Few-shot method, or auto."),
     coverage: float = COVERAGE,
     least: float = LEAST,
@@ -124,29 +129,28 @@ def classify(
         templates=templates or "", view=view, asked_as=asked_as,
     )  # fmt: skip
     names = _names(classes, classes_file, "--classes", shots is None)
-    _check_out(output)
-    check_output(report)
+    _check_out(output, report)
     found: ClassificationReport | None = None
     with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
         given: dict[str, Any] = {"shots": shots, "options": options, **more}
         if report is not None or truth:
-            found = classification_report(
-                known, files, names, truth=truth or None, seed=seed, **given
-            )
+            given |= {"truth": truth or None, "seed": seed}
+            found = classification_report(known, files, names, **given)
         done = found.said if found else run(known, files, names, **given)
-    left_out = rows_of([*rest, *done.failures])
+    failures = [*rest, *done.failures]
     if output is not None:
         _write(output, [done.row(item, _SHOWN) for item in done.items])
-    if found is not None and report is not None:
-        _write_page(report, found, rest)
+    _write_page(report, found, failures)
+    kept = _keep(store, done, trust)
     if as_json:
-        measured = {} if found is None else {"report": found.to_json()}
-        print_json({**done.to_json(), "left_out": left_out, **measured})
+        measured = {"kept": kept, "report": None if found is None else found.to_json()}
+        print_json({**done.to_json(), "left_out": rows_of(failures), **measured})
     else:
         _say(done, output)
         _say_figures(found, report)
-        list_left_out(left_out)
-    if left_out:
+        _say_kept(kept, store)
+        list_left_out(rows_of(failures))
+    if failures:
         raise typer.Exit(EXIT_PARTLY)
 
 
@@ -254,7 +258,8 @@ def _opened(
         yield known, files, more, passed_over
 
 
-def _check_out(path: Path | None) -> None:
+def _check_out(path: Path | None, page: Path | None = None) -> None:
+    check_output(page)
     if path is not None and path.suffix.lower() not in (".csv", ".jsonl"):
         raise InputError(f"{path}: give a name that ends with .csv or .jsonl")
     check_output(path)
@@ -299,12 +304,31 @@ def _say(done: Classification, output: Path | None) -> None:
     _notes(done.notes)
 
 
-def _write_page(path: Path, found: ClassificationReport, passed_over: Sequence[Failure]) -> None:
-    """The page, with the files that were passed over among those left out."""
-    from isthmus.report import write_classification
+def _write_page(
+    path: Path | None, found: ClassificationReport | None, failures: Sequence[Failure]
+) -> None:
+    """The page, with all files that were passed over among those left out."""
+    if path is not None and found is not None:
+        from isthmus.report import write_classification
 
-    failures = [*passed_over, *found.said.failures]
-    write_classification(path, replace(found, said=replace(found.said, failures=failures)))
+        write_classification(path, replace(found, said=replace(found.said, failures=failures)))
+
+
+def _keep(folder: Path | None, done: Classification, trust: Sequence[str] | None) -> int | None:
+    """Keep labels in a store, if there is to be one, and say of how many of its items."""
+    from isthmus.tasks import keep_labels
+
+    if folder is None:
+        return None
+    with open_store(folder, trust=trust) as store:
+        return keep_labels(store, done)
+
+
+def _say_kept(kept: int | None, folder: Path | None) -> None:
+    if kept is not None:
+        out().print(f"Labels of {count(kept, 'item')} are kept in {shown(str(folder))}.")
+    if kept == 0:
+        err().print("[yellow]Note:[/] it holds none of these items; fill it with isthmus index")
 
 
 def _say_figures(found: ClassificationReport | None, page: Path | None) -> None:
@@ -338,10 +362,10 @@ def _say_labels(done: Annotation, output: Path | None) -> None:
     _notes(done.notes)
 
 
-def _more(count: int, output: Path | None) -> None:
-    if count > _ROWS:
+def _more(rows: int, output: Path | None) -> None:
+    if rows > _ROWS:
         rest = f"all are in {output}" if output else "write all with --out FILE.csv"
-        out().print(f"… and {count - _ROWS} more; {shown(rest)}")
+        out().print(f"… and {rows - _ROWS} more; {shown(rest)}")
 
 
 def _notes(notes: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.reporting.build import classification_report
     from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
-    from isthmus.tasks.zeroshot.stored import annotate_store
+    from isthmus.tasks.zeroshot.stored import annotate_store, keep_labels
 
 __all__ = [
     "Annotation",
@@ -40,6 +40,7 @@ __all__ = [
     "classifier",
     "classify",
     "default_store",
+    "keep_labels",
     "learn_prompt",
 ]
 
@@ -64,6 +65,7 @@ __getattr__ = lazy_names(
         "Store": "isthmus.tasks.retrieval.store",
         "StoreStatus": "isthmus.tasks.retrieval.report",
         "default_store": "isthmus.tasks.retrieval.given",
+        "keep_labels": "isthmus.tasks.zeroshot.stored",
         "learn_prompt": "isthmus.tasks.prompting",
     },
 )

@@ -12,6 +12,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
+from isthmus.store import item_id
 from isthmus.store.filters import parse
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.annotate import LEAST, Annotated, Annotation, Judge, given_labels
@@ -22,6 +23,7 @@ from isthmus.tasks.zeroshot.options import ClassifyOptions
 if TYPE_CHECKING:
     from isthmus.store import Entry
     from isthmus.tasks.retrieval.store import Store
+    from isthmus.tasks.zeroshot.results import Classification, Classified
 
 
 def annotate_store(
@@ -84,3 +86,29 @@ def annotate_store(
     store.backend.amend(amended)
     names = tuple(spec.name for spec in specs)
     return Annotation(names, items, [], tuple(dict.fromkeys(notes)))
+
+
+def keep_labels(store: Store, said: Classification) -> int:
+    """Keep what items were said to be as their labels, in place of those that they had.
+
+    Afterwards a search can ask for ``where="label:cat"``. An item that is none of the classes
+    loses its labels.
+
+    Args:
+        store: That holds the items; of any space, as only names and probabilities are kept.
+        said: What :func:`isthmus.classify` returned.
+
+    Returns:
+        How many items of the store that was; those that it does not hold are passed over.
+    """
+    ids: dict[str, Classified] = {}
+    for each in said.items:
+        for view, item in each.items.items():
+            ids |= {item_id(item.id): each, item_id(item.id, view): each}
+    amended = []
+    for name, entry in store.backend.snapshot().get(list(ids)).items():
+        each = ids[name]
+        kept = () if each.label is None else ((each.label, round(each.probability, 4)),)
+        amended.append(replace(entry, labels=kept))
+    store.backend.amend(amended)
+    return len(amended)
