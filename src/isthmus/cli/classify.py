@@ -118,8 +118,8 @@ def classify(
     """Say which of some classes each of ITEMS is.
 
     A class is its name, or a folder of examples, or both. Probabilities are calibrated on examples
-    that are left out in turn. If some items cannot be used, the command classifies the others and
-    ends with exit code 4.
+    left out in turn. --truth and --report measure the answers, beside what luck would give. If some
+    items cannot be used, the command classifies the others and ends with exit code 4.
     """
     from isthmus.tasks import classification_report
     from isthmus.tasks import classify as run
@@ -128,9 +128,8 @@ def classify(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as,
     )  # fmt: skip
-    names = _names(classes, classes_file, "--classes", shots is None)
     _check_out(output, report)
-    found: ClassificationReport | None = None
+    names, found = _names(classes, classes_file, "--classes", shots is None), None
     with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
         given: dict[str, Any] = {"shots": shots, "options": options, **more}
         if report is not None or truth:
