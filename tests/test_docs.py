@@ -116,7 +116,7 @@ def test_the_tutorial_on_labels_runs(starter: None, tmp_path: Path) -> None:
         (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         for name in ("names", "examples", "checked")
     )
-    assert "Nobody knows yet" in first and "12 examples, each left out once" in second
+    assert "Nobody knows yet" in first and "12 left-out examples" in second
     assert "48 items with known classes" in third
     assert "Labels of 60 items are kept in my-store" in said[4]
     assert len((tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()) == 61

@@ -129,7 +129,8 @@ def classify(
         templates=templates or "", view=view, asked_as=asked_as,
     )  # fmt: skip
     _check_out(output, report)
-    names, found = _names(classes, classes_file, "--classes", shots is None), None
+    names = _names(classes, classes_file, "--classes", shots is None)
+    found = None
     with _opened(space, items, trust, max_megapixels, cache, as_json) as (known, files, more, rest):
         given: dict[str, Any] = {"shots": shots, "options": options, **more}
         if report is not None or truth:
@@ -137,8 +138,7 @@ def classify(
             found = classification_report(known, files, names, **given)
         done = found.said if found else run(known, files, names, **given)
     failures = [*rest, *done.failures]
-    if output is not None:
-        _write(output, [done.row(item, _SHOWN) for item in done.items])
+    _write(output, [done.row(item, _SHOWN) for item in done.items])
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
@@ -204,8 +204,7 @@ def annotate(
             known, files, more, rest = ready
             done = run(known, files, names, **given, **more)
     left_out = rows_of([*rest, *done.failures])
-    if output is not None:
-        _write(output, [item.to_json() for item in done.items])
+    _write(output, [item.to_json() for item in done.items])
     if as_json:
         print_json({**done.to_json(), "left_out": left_out})
     else:
@@ -264,8 +263,10 @@ def _check_out(path: Path | None, page: Path | None = None) -> None:
     check_output(path)
 
 
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """One line a row."""
+def _write(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a row, where a file is wanted."""
+    if path is None:
+        return
     with path.open("w", encoding="utf-8", newline="") as handle:
         if path.suffix.lower() == ".jsonl":
             _write_lines(handle, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from isthmus.core.wording import count
 from isthmus.metrics import Interval
 from isthmus.prompts.stability import Stability
 from isthmus.report.kit.markup import Markup, el, join
@@ -92,7 +93,8 @@ def _sentences(found: ClassPrompts) -> Markup:
         share = el("td", signed(each.share, 3), class_="share")
         rows.append(el("tr", label, el("td", bar, class_="drawn"), share))
     head = f"{found.name}: cosine {signed(found.cosine)}"
-    caption = f"{head}, mean over {found.items:,} items said to be of it"
+    whose = "said to be of it" if found.said else "(none is said to be of it)"
+    caption = f"{head}, mean over {count(found.items, 'item')} {whose}"
     return table(caption, ("Sentence", None, "Share"), el("tbody", *rows), class_="found sentences")
 
 

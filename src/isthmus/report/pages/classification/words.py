@@ -48,10 +48,10 @@ def lede(report: ClassificationReport) -> str:
 
 
 def source_of(found: Evaluated, *, left_out: bool) -> str:
-    """Where figures come from: ``"of 80 items with true classes"``."""
+    """Where figures come from: ``"of 80 items with known classes"``."""
     items = found.figures.items
     if left_out:
-        return f"of {count(items, 'example')}, each left out once"
+        return f"of {count(items, 'left-out example')}"
     return f"of {count(items, 'item')} with known classes"
 
 

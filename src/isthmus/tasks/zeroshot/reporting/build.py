@@ -200,7 +200,7 @@ class _Asked:
         )
         labels[taught] = -1
         notes = []
-        if taught:
+        if taught and truth is not None:
             notes.append(
                 f"no figure counts {count(len(taught), 'item')} that you gave as examples as well"
             )

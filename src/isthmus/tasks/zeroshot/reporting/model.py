@@ -167,14 +167,15 @@ class ClassPrompts:
 
     Attributes:
         name: Of the class.
-        items: Over how many items shares are a mean: those that were said to be of the class, or
-            all where none was.
+        items: Over how many items shares are a mean.
+        said: Whether these are the ones that were said to be of the class; all where none was.
         cosine: Mean cosine of these with the class; the shares add up to it.
         sentences: Largest share first.
     """
 
     name: str
     items: int
+    said: bool
     cosine: float
     sentences: tuple[SentenceShare, ...]
 

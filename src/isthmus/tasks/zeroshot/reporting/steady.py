@@ -113,7 +113,8 @@ def class_prompts(learner: Classifier, view: str, x: F64, said: Labels) -> tuple
         shares = known.shares(number, asked).mean(axis=0)
         order = np.argsort(-shares, kind="stable")
         parts = tuple(SentenceShare(known.texts[rows[i]], float(shares[i])) for i in order)
-        out.append(ClassPrompts(spec.name, len(asked), float(shares.sum()), parts))
+        cosine = float(shares.sum())
+        out.append(ClassPrompts(spec.name, len(asked), len(own) > 0, cosine, parts))
     return tuple(out)
 
 
