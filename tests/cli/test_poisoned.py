@@ -136,6 +136,8 @@ def classified() -> None:
     given = ("records/7.png", "records/8.png", "--space", "space", "--no-cache")
     known = shots("shots", ("red", "blue"))
     assert len(said("classify", *given, "--shots", known)["items"]) == 2
+    run("classify", *given, "--shots", known, "--method", "text+mean", "--report", "page.html")
+    assert "data:image/webp" in Path("page.html").read_text(encoding="utf-8")
 
 
 def annotated() -> None:
