@@ -245,6 +245,14 @@ def test_tables_that_say_nothing(tmp_path: Path, content: str | None, message: s
         true_classes(table, ["1.png"], ["cat"])
 
 
+def test_true_classes_from_folders() -> None:
+    classes = ["cat", "birds", "birds/owl"]
+    sources = [f"/home/cat/photos/{name}/1.png" for name in ("cat", "birds/owl", "birds/old", "x")]
+    assert true_classes("folders", sources, classes) == ["cat", "birds/owl", "birds", "x"]
+    assert true_classes("folders", ["/a/birds/owl/1.png"], classes) == ["birds/owl"]
+    assert true_classes("folders", ["1.png"], classes) == [None]
+
+
 def test_a_list_of_another_length_is_refused() -> None:
     with pytest.raises(InputError, match="truth: 1 label for 2 items"):
         true_classes(["cat"], ["1.png", "2.png"], ["cat"])

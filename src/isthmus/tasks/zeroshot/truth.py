@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count, did_you_mean, way
+from isthmus.prompts.hierarchy import SEPARATOR
 
 FOLDERS = "folders"
 """What a user says where the folder of an item names its class."""
@@ -21,7 +23,7 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
     """The true class of each item; None where nobody knows it.
 
     Args:
-        truth: ``"folders"`` where each item lies in a folder of the name of its class; a CSV file
+        truth: ``"folders"`` where each item lies below a folder of the name of its class; a CSV file
             with the columns ``source`` and ``label``, such as ``isthmus classify --out`` writes,
             whose paths may be relative to it; a mapping from source; or a list, one an item.
         sources: Of the items.
@@ -31,13 +33,13 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
         InputError: If the truth cannot be read, or says nothing of any item.
 
     Examples:
-        >>> true_classes("folders", ["a/cat/1.png", "a/birds/owl/2.png"], ["cat", "birds/owl"])
-        ['cat', 'birds/owl']
+        >>> true_classes("folders", ["a/cat/1.png", "a/birds/owl/2.png"], ["cat", "birds"])
+        ['cat', 'birds']
         >>> true_classes({"1.png": "cat"}, ["1.png", "2.png"], ["cat", "dog"])
         ['cat', None]
     """
     if isinstance(truth, str | Path) and str(truth) == FOLDERS:
-        return [_of_folder(source, classes) for source in sources]
+        return _of_folders(sources, classes)
     if isinstance(truth, str | Path):
         table = _read(Path(truth).expanduser())
         found = [table.get(source, table.get(_whole(source))) for source in sources]
@@ -59,11 +61,25 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
     return found
 
 
-def _of_folder(source: str, classes: Sequence[str]) -> str | None:
-    """The longest end of the path of its folder that is a class, or else the name of the folder."""
-    parts = PurePath(source).parent.parts
-    ends = ["/".join(parts[start:]) for start in range(len(parts))]
-    return next((end for end in ends if end in classes), ends[-1] if ends else None)
+def _of_folders(sources: Sequence[str], classes: Sequence[str]) -> list[str | None]:
+    """The nearest folder about each that is a class, or else the name of its folder.
+
+    Folders far above all items, such as the home of somebody who is called like a class, do not
+    count.
+    """
+    parts = [PurePath(source).parent.parts for source in sources]
+    shared = len(os.path.commonprefix(parts))
+    deepest = max(name.count(SEPARATOR) + 1 for name in classes)
+    first = max(0, shared - deepest)
+    return [_of_folder(each[first:], frozenset(classes)) for each in parts]
+
+
+def _of_folder(parts: Sequence[str], classes: Collection[str]) -> str | None:
+    for end in range(len(parts), 0, -1):
+        for start in range(end):
+            if (name := SEPARATOR.join(parts[start:end])) in classes:
+                return name
+    return parts[-1] if parts else None
 
 
 def _whole(path: str | Path) -> str:

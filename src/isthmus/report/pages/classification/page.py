@@ -257,7 +257,12 @@ class _Page:
             f"Without a change, {hundredths(found.accuracy)} of 100 are right; chance "
             f"{hundredths(found.chance)}."
         )
-        return section(name, "stability", el("p", says), tables.stability(found))
+        halves = (
+            " Every second example was learned from, and the others were asked about."
+            if isinstance(self.report.rivals, Rivals) and self.report.rivals.left_out
+            else ""
+        )
+        return section(name, "stability", el("p", says, halves), tables.stability(found))
 
     def prompts(self) -> Markup | None:
         report = self.report

@@ -36,14 +36,13 @@ def title(report: ClassificationReport) -> str:
 
 def lede(report: ClassificationReport) -> str:
     """What was asked of what, and how it was learned."""
-    said, views = report.said, report.modalities
+    said = report.said
     items = f"{count(len(said), 'item')} of {listed(list(report.encoders))}"
     learned = next(each for each in said.learned if each.view == report.view)
     how = "by their words alone"
     if learned.shots:
         examples = count(learned.shots, "example")
         how = f"by {'words and ' if report.prompts else ''}{examples} ({learned.method})"
-    assert report.view in views
     return f"{items}, each one of {count(len(said.classes), 'class', 'classes')}, {how}."
 
 
@@ -148,7 +147,7 @@ READ = (
     ),
     (
         "Shuffled labels",
-        "The same procedure on examples with shuffled classes. Without examples: the answers, "
-        "shuffled.",
+        "The same procedure on examples with shuffled classes. The words keep their meaning, so it "
+        "can be better than chance. Without examples: the answers, shuffled.",
     ),
 )

@@ -205,6 +205,11 @@ class _Asked:
                 f"no figure counts {count(len(taught), 'item')} that you gave as examples as well"
             )
         view = max(given.rows, key=lambda name: len(given.rows[name].places))
+        if len(given.rows) > 1:
+            notes.append(
+                f"rivals, curve, stability and sentences are measured by {view} alone, as most "
+                "items have it"
+            )
         rows, number = given.rows[view], {place: at for at, place in enumerate(usable)}
         places = np.array([number[int(place)] for place in rows.places], dtype=np.intp)
         answers = learner.choice(view).log_probabilities(rows.vectors).argmax(axis=1)
