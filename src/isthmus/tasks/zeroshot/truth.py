@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -23,8 +22,8 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
     """The true class of each item; None where nobody knows it.
 
     Args:
-        truth: ``"folders"`` where each item lies below a folder of the name of its class; a CSV file
-            with the columns ``source`` and ``label``, such as ``isthmus classify --out`` writes,
+        truth: ``"folders"`` where each item lies below a folder of the name of its class; a CSV
+            file with the columns ``source`` and ``label``, such as ``isthmus classify --out`` writes,
             whose paths may be relative to it; a mapping from source; or a list, one an item.
         sources: Of the items.
         classes: That are asked about. An item may be of none of them.
@@ -64,14 +63,19 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
 def _of_folders(sources: Sequence[str], classes: Sequence[str]) -> list[str | None]:
     """The nearest folder about each that is a class, or else the name of its folder.
 
-    Folders far above all items, such as the home of somebody who is called like a class, do not
-    count.
+    Folders that all items share count only where none below is a class, and no further up than a
+    class has parts: the home of somebody may be called like a class.
     """
     parts = [PurePath(source).parent.parts for source in sources]
-    shared = len(os.path.commonprefix(parts))
-    deepest = max(name.count(SEPARATOR) + 1 for name in classes)
-    first = max(0, shared - deepest)
-    return [_of_folder(each[first:], frozenset(classes)) for each in parts]
+    columns = list(zip(*parts, strict=False))
+    differ = (place for place, names in enumerate(columns) if len(set(names)) > 1)
+    shared = next(differ, len(columns))
+    known = frozenset(classes)
+    found = [_of_folder(each[shared:], known) for each in parts]
+    if not any(found):
+        deepest = max(name.count(SEPARATOR) + 1 for name in classes)
+        found = [_of_folder(each[max(0, shared - deepest) :], known) for each in parts]
+    return [name or (each[-1] if each else None) for name, each in zip(found, parts, strict=True)]
 
 
 def _of_folder(parts: Sequence[str], classes: Collection[str]) -> str | None:
@@ -79,7 +83,7 @@ def _of_folder(parts: Sequence[str], classes: Collection[str]) -> str | None:
         for start in range(end):
             if (name := SEPARATOR.join(parts[start:end])) in classes:
                 return name
-    return parts[-1] if parts else None
+    return None
 
 
 def _whole(path: str | Path) -> str:

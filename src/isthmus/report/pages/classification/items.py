@@ -10,6 +10,7 @@ from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown, words
 from isthmus.report.kit.words import hundredths, listed, short_source
+from isthmus.report.pages.classification.words import breakable
 from isthmus.tasks.zeroshot.reporting.model import ClassificationReport, Shown
 
 _TOP = 3
@@ -52,7 +53,7 @@ def _card(each: Shown, report: ClassificationReport, assets: Assets) -> Markup:
     return el(
         "li",
         shown(each.item, short_source(each.item), None, assets),
-        el("div", words(label, None), _mark(each), class_="said"),
+        el("div", words(breakable(label), None), _mark(each), class_="said"),
         _bars(each, report.said.classes),
         _likely(each, report.options.coverage),
         class_="card",
@@ -75,7 +76,9 @@ def _bars(each: Shown, classes: Sequence[str]) -> Markup:
     for k in np.argsort(-row, kind="stable")[:_TOP].tolist():
         bar = el("rect", width=f"{100 * row[k]:.1f}%", height=6, rx=2)
         drawn = el("svg", bar, width="100%", height=6, class_="bar", aria_hidden="true")
-        lines.append(join((el("dt", words(classes[k], None)), el("dd", drawn, f"{row[k]:.2f}"))))
+        lines.append(
+            join((el("dt", words(breakable(classes[k]), None)), el("dd", drawn, f"{row[k]:.2f}")))
+        )
     return el("dl", *lines, class_="top")
 
 

@@ -15,6 +15,7 @@ from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import words
 from isthmus.report.kit.parts import table
 from isthmus.report.kit.words import caption_of, short_source
+from isthmus.report.pages.classification.words import breakable
 from isthmus.tasks.zeroshot.reporting.model import Confused, Confusion
 
 _MOST = 12
@@ -25,12 +26,12 @@ _LEVELS = 8
 def matrix(found: Confusion, classes: Sequence[str], assets: Assets) -> Markup:
     """True classes as rows, said classes as columns; the classes that are mixed up most."""
     picked = _picked(found, len(classes))
-    heads = [None, *(classes[k] for k in picked)]
+    heads = [None, *(breakable(classes[k]) for k in picked)]
     rows = []
     for true in picked:
         whole = int(found.counts[true].sum())
         cells = [_cell(found, true, said, whole, classes, assets) for said in picked]
-        label = el("th", classes[true], " ", el("small", f"{whole:,}"), scope="row")
+        label = el("th", breakable(classes[true]), " ", el("small", f"{whole:,}"), scope="row")
         rows.append(el("tr", label, *cells))
     said = f"Rows: true classes. Columns: what was said. {count(int(found.counts.sum()), 'item')}"
     left = len(classes) - len(picked)

@@ -74,6 +74,11 @@ def as_figure(found: Interval) -> Figure:
     return Figure(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
+def breakable(name: str) -> str:
+    """A name that may break behind a slash."""
+    return name.replace("/", "/\u200b")
+
+
 def called(rival: Rival) -> str:
     """What a rival is called."""
     return _RIVALS[rival.kind]
@@ -109,7 +114,7 @@ def _hundredths(share: float) -> str:
 
 
 def _signed(share: float) -> str:
-    return true_minus(f"{100 * share:+.0f}")
+    return true_minus(f"{round(100 * share):+d}") if round(100 * share) else "0"
 
 
 READ = (
