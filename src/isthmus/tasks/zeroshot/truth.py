@@ -23,7 +23,7 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
 
     Args:
         truth: ``"folders"`` where each item lies below a folder of the name of its class; a CSV
-            file with the columns ``source`` and ``label``, such as ``isthmus classify --out`` writes,
+            file with the columns ``source`` and ``label``, as ``isthmus classify --out`` writes it,
             whose paths may be relative to it; a mapping from source; or a list, one an item.
         sources: Of the items.
         classes: That are asked about. An item may be of none of them.

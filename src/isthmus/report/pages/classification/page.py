@@ -122,7 +122,7 @@ class _Page:
             for each in report.rivals.rows:
                 if each.kind in ("random-words", "words"):
                     lead, interval = gap(each.lead)
-                    says = f"of 100 more are right (95 %: {interval})."
+                    says = f"of 100 more are right (95\u00a0%: {interval})."
                     cards.append(headline_card(f"Ahead of {called(each)}", lead, "", says))
         says = (
             f"of 100: how far probabilities are from the share that is right. True probabilities "

@@ -55,8 +55,8 @@ def source_of(found: Evaluated, *, left_out: bool) -> str:
 
 
 def between(found: Interval) -> str:
-    """``"95 %: 70 to 87"``, in hundredths."""
-    return f"95 %: {_hundredths(found.low)} to {_hundredths(found.high)}"
+    """``"95 %: 70 to 87"``, in hundredths, with a space that does not break."""
+    return f"95\u00a0%: {_hundredths(found.low)} to {_hundredths(found.high)}"
 
 
 def cell(found: Interval) -> tuple[str, str]:
