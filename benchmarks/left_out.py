@@ -4,7 +4,8 @@ Run ``python benchmarks/left_out.py --json FILE``. The fifteen classes and the s
 ``benchmarks/prompts.py``: half of each class is the test, the space has seen neither the test nor
 the examples. With each number of examples, the report's figures come from the examples alone (each
 left out, the choice made anew; the curve over draws); beside them stand the figures of the test,
-and how often it lies in their 95 % intervals. Nothing is chosen on test stamps.
+and how often they lie in their 95 % intervals. Of the examples, all classes have as many, of the
+test they do not, so macro recall is what compares. Nothing is chosen on test stamps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from isthmus.metrics import Interval
 from isthmus.pipeline import Prepared, default_cache, prepare
 from isthmus.prompts.choice import choose
 from isthmus.prompts.curve import cross_validated, shot_curve
+from isthmus.prompts.figures import Figures
 from isthmus.prompts.judged import Judged
 
 COUNTS = (2, 4, 8)
@@ -51,7 +53,8 @@ def rows_of(ready: Prepared, seed: int) -> list[dict[str, Any]]:
         assert whole is not None and curve is not None
         said = Judged.of(whole.probabilities, whole.labels)
         fewer = choose(support(known, x, split, curve.shots[-1], seen=False))
-        hits = fewer.log_probabilities(x[split.test]).argmax(axis=1) == split.truth()
+        asked = np.exp(fewer.log_probabilities(x[split.test]))
+        recall = Figures.of(asked, split.truth()).macro_recall
         rows.append({
             "seed": seed, "examples": count, "left_out": said.items, "test_items": test.items,
             "accuracy": said.accuracy.value, "test_accuracy": test.accuracy.value,
@@ -62,8 +65,8 @@ def rows_of(ready: Prepared, seed: int) -> list[dict[str, Any]]:
             "ece": said.ece.value, "ece_null": said.ece_null,
             "test_ece": test.ece.value, "test_ece_null": test.ece_null,
             "curve_examples": curve.shots[-1], "curve": curve.accuracy[-1].value,
-            "curve_test": float(hits.mean()),
-            "curve_inside": _inside(curve.accuracy[-1], float(hits.mean())),
+            "curve_test_macro_recall": recall,
+            "curve_inside": _inside(curve.accuracy[-1], recall),
             "seconds_left_out": middle - began, "seconds_curve": end - middle,
         })  # fmt: skip
     return rows

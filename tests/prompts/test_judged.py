@@ -8,7 +8,7 @@ import pytest
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.metrics import Interval, expected_calibration_error
 from isthmus.prompts.curve import cross_validated, shot_curve
-from isthmus.prompts.judged import Judged
+from isthmus.prompts.judged import Judged, _errors
 from isthmus.prompts.methods import method
 from isthmus.prompts.support import Support
 
@@ -63,6 +63,31 @@ def test_the_calibration_error_of_true_probabilities_is_that_of_its_null() -> No
     p, labels = calibrated(100, np.random.default_rng(9))
     sure = p**4 / (p**4).sum(axis=1, keepdims=True)
     assert Judged.of(sure, labels).ece.value > 2 * null
+
+
+def test_errors_of_macro_recall_are_those_of_the_mean_of_independent_classes() -> None:
+    """Within a class, s²/n is the unbiased variance of a share."""
+    rng = np.random.default_rng(4)
+    labels = np.repeat(np.arange(4), [2, 3, 10, 30])
+    said = np.where(rng.random(45) < 0.6, labels, (labels + 1) % 4)
+    right = (said == labels).astype(float)
+    shares = [right[labels == k].var(ddof=1) / (labels == k).sum() for k in range(4)]
+    found = Judged.of(np.eye(4)[said], labels).macro_recall
+    half = 1.96 * np.sqrt(np.sum(shares)) / 4
+    assert (found.high - found.low) / 2 == pytest.approx(half)
+
+
+def test_errors_of_macro_recall_are_large_enough_with_few_items_a_class() -> None:
+    """Two items of each of fifteen classes, of which each has another skill."""
+    rng = np.random.default_rng(5)
+    labels, skill = np.repeat(np.arange(15), 2), rng.uniform(0.4, 0.95, 15)
+    inside = []
+    for _ in range(400):
+        right = rng.random(len(labels)) < skill[labels]
+        said = np.where(right, labels, (labels + rng.integers(1, 15, len(labels))) % 15)
+        error, _ = _errors(said, labels, 15)
+        inside.append(abs(right.mean() - skill.mean()) <= 1.96 * error)
+    assert 0.91 <= np.mean(inside) <= 0.97
 
 
 def test_all_right_is_no_certainty() -> None:

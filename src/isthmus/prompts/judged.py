@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
 from isthmus.metrics import Interval, expected_calibration_error
 from isthmus.metrics.calibration import BINS
+from isthmus.metrics.intervals import NORMAL
 from isthmus.prompts.figures import Figures
 from isthmus.prompts.support import Labels
 
 _DRAWS = 1000
 """Resamples of the items; the ends of a 95 % interval then rest on 25 each."""
+_NULLS = 100
+"""Draws of labels from probabilities, whose mean is told."""
 _PER_BIN = 10
 """Items a bin of the calibration error: with fewer, a perfect classifier seems badly calibrated."""
 _TAIL = 0.025
@@ -27,10 +30,11 @@ class Judged:
     Attributes:
         items: How many items.
         accuracy: Share whose most probable class is right; Wilson's interval.
-        macro_recall: Mean over the classes that occur of the share that is right. The intervals of
-            this and the next two are the middle 95 % of 1,000 resamples of the items (bootstrap).
+        macro_recall: Mean over the classes that occur of the share that is right; its interval and
+            the next are those of a jackknife within each class.
         macro_f1: Mean over those classes of the harmonic mean of precision and recall.
-        ece: Calibration error of the most probable class, in bins of ten items or more.
+        ece: Calibration error of the most probable class, in bins of ten items or more; the middle
+            95 % of 1,000 resamples of the items.
         ece_null: What it would be if the probabilities were true: the mean over labels that are
             drawn from them (Bröcker & Smith, "Increasing the reliability of reliability diagrams",
             2007). With few items it is far from 0.
@@ -61,34 +65,63 @@ class Judged:
         top, said = probabilities.max(axis=1), probabilities.argmax(axis=1)
         right = said == labels
         plain = Figures.of(probabilities, labels)
-        draws = rng.integers(0, len(labels), (_DRAWS, len(labels)))
-        again = [Figures.of(probabilities[rows], labels[rows]) for rows in draws]
         accuracy = Interval.of_mean(right.astype(np.float64))
-
-        def over(value: float, get: Callable[[int], float]) -> Interval:
-            return _middle(value, np.array([get(turn) for turn in range(_DRAWS)]), accuracy)
-
+        recall_error, f1_error = _errors(said, labels, probabilities.shape[1])
+        draws = rng.integers(0, len(labels), (_DRAWS, len(labels)))
+        drawn = np.array([_ece(top[rows], right[rows]) for rows in draws])
+        ece, (low, high) = _ece(top, right), np.quantile(drawn, [_TAIL, 1 - _TAIL])
         return cls(
             len(labels),
             accuracy,
-            over(plain.macro_recall, lambda turn: again[turn].macro_recall),
-            over(plain.macro_f1, lambda turn: again[turn].macro_f1),
-            over(_ece(top, right), lambda turn: _ece(top[draws[turn]], right[draws[turn]])),
-            float(np.mean([_ece(top, rng.random(len(top)) < top) for _ in range(_DRAWS // 10)])),
+            _about(plain.macro_recall, recall_error, accuracy),
+            _about(plain.macro_f1, f1_error, accuracy),
+            Interval(ece, min(float(low), ece), max(float(high), ece)),
+            float(np.mean([_ece(top, rng.random(len(top)) < top) for _ in range(_NULLS)])),
             plain.chance,
             plain.majority,
         )
 
 
-def _middle(value: float, drawn: F64, accuracy: Interval) -> Interval:
-    """The middle 95 % of resamples; where they are all one, as wide as that of the accuracy."""
-    low, high = np.quantile(drawn, [_TAIL, 1 - _TAIL])
-    if low == high:
+def _errors(said: Labels, labels: Labels, classes: int) -> tuple[float, float]:
+    """Standard errors of macro recall and macro F1, by a jackknife within each true class.
+
+    Without it, two items a class that are both right would seem to be certain. A class of one item
+    gets the variance of the share that is right of all.
+    """
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (labels, said), 1)
+    sizes = counts.sum(axis=1)
+    there = int((sizes > 0).sum())
+    share = counts.trace() / len(labels)
+    variance = np.full(2, (sizes == 1).sum() * share * (1 - share) / there**2)
+    for true in np.flatnonzero(sizes > 1).tolist():
+        own = np.flatnonzero(counts[true])
+        without = np.array([_macro(counts, true, other) for other in own.tolist()])
+        times, size = counts[true, own][:, None], sizes[true]
+        middle = (times * without).sum(axis=0) / size
+        variance += (size - 1) / size * (times * (without - middle) ** 2).sum(axis=0)
+    recall, f1 = np.sqrt(variance).tolist()
+    return recall, f1
+
+
+def _macro(counts: F64, true: int, said: int) -> tuple[float, float]:
+    """Macro recall and macro F1 without one item."""
+    rest = counts.copy()
+    rest[true, said] -= 1
+    sizes, claimed, right = rest.sum(axis=1), rest.sum(axis=0), rest.diagonal()
+    there = sizes > 0
+    f1 = 2 * right[there] / (sizes + claimed)[there]
+    return float((right[there] / sizes[there]).mean()), float(f1.mean())
+
+
+def _about(value: float, error: float, accuracy: Interval) -> Interval:
+    """Normal about a figure; as wide as that of the accuracy where nothing varies."""
+    below = above = NORMAL * error
+    if error == 0:
         below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
-        return Interval(value, max(value - below, 0.0), min(value + above, 1.0))
-    return Interval(value, min(float(low), value), max(float(high), value))
+    return Interval(value, max(value - below, 0.0), min(value + above, 1.0))
 
 
-def _ece(top: F64, right: np.typing.NDArray[np.bool_]) -> float:
+def _ece(top: F64, right: NDArray[np.bool_]) -> float:
     bins = max(1, min(BINS, len(top) // _PER_BIN))
     return expected_calibration_error(top, right, bins=bins)

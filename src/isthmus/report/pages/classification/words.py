@@ -132,13 +132,15 @@ READ = (
     ),
     (
         "95 %",
-        "Accuracy: Wilson's interval. Recall, F1 and calibration error: 1,000 resamples of the "
-        "items. Differences: paired, item by item. Curve: over draws, corrected for shared "
-        "examples.",
+        "Accuracy: Wilson's interval. Recall and F1: leaving out items within each class "
+        "(jackknife). Calibration error: 1,000 resamples of the items. Differences: paired, item "
+        "by item. Curve: over draws, corrected for shared examples.",
     ),
     (
         "Left out",
-        "An example is judged by a classifier that was chosen and learned without it.",
+        "An example is judged by a classifier that was chosen and learned without it, so from "
+        "fewer examples than you gave: with two a class, from one. All classes count about the "
+        "same there. Compare it with the macro recall of new items, not with their accuracy.",
     ),
     (
         "Likely",
