@@ -71,7 +71,7 @@ def test_everything_is_on_the_page(html: str, report: ClassificationReport) -> N
         "shuffled labels",
         "the most frequent class",
         "What more examples bring",
-        "one sentence for all (7 tried)",
+        "one sentence in place of all (7 tried)",
         "noise on the vectors, length 0.5",
         "a picture of black",
         "How it was learned",

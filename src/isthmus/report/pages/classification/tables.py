@@ -70,16 +70,10 @@ def stability(found: Stability) -> Markup:
 
 def prompts(found: Sequence[ClassPrompts]) -> list[Markup]:
     """The sentences of each class with their shares, the first classes open."""
-    return [_sentences(each) for each in found[:_OPEN]] + (
-        [
-            folded(
-                f"The other {len(found) - _OPEN} classes",
-                *(_sentences(each) for each in found[_OPEN:]),
-            )
-        ]
-        if len(found) > _OPEN
-        else []
-    )
+    first, rest = ([_sentences(each) for each in some] for some in (found[:_OPEN], found[_OPEN:]))
+    if rest:
+        first.append(folded(count(len(rest), "more class", "more classes"), *rest))
+    return first
 
 
 def _sentences(found: ClassPrompts) -> Markup:

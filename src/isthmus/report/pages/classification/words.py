@@ -99,7 +99,7 @@ def verdict(found: Rivals) -> str:
 def change(row: StabilityRow) -> str:
     """What was changed, in words."""
     names = {
-        "paraphrase": f"one sentence for all ({row.variants} tried)",
+        "paraphrase": f"one sentence in place of all ({row.variants} tried)",
         "language": f"names in {language_name(row.how)}",
         "synonyms": f"other words ({row.variants} tried)",
         "noise": f"noise on the vectors, length {row.how}",
