@@ -159,6 +159,11 @@ class _Page:
         """What sets and refusals are worth, and what makes figures too good."""
         report, said = self.report, []
         found, strange = report.evaluated, report.strangers
+        if report.left_out is not None:
+            said.append(
+                "Each example is judged by what was learned from fewer of them, so new items often "
+                "do better; all classes count about the same."
+            )
         if report.left_out is not None and report.left_out.seen:
             said.append(
                 f"The space has learned from {count(report.left_out.seen, 'example')}, so the "

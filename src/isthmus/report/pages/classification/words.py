@@ -139,8 +139,8 @@ READ = (
     (
         "Left out",
         "An example is judged by a classifier that was chosen and learned without it, so from "
-        "fewer examples than you gave: with two a class, from one. All classes count about the "
-        "same there. Compare it with the macro recall of new items, not with their accuracy.",
+        "fewer examples than you gave: with two a class, from one. Compare it with the macro "
+        "recall of new items, not with their accuracy.",
     ),
     (
         "Likely",
