@@ -31,7 +31,8 @@ class Judged:
         items: How many items.
         accuracy: Share whose most probable class is right; Wilson's interval.
         macro_recall: Mean over the classes that occur of the share that is right; its interval and
-            the next are those of a jackknife within each class.
+            the next are those of a jackknife within each class, or that of the accuracy if it is
+            wider.
         macro_f1: Mean over those classes of the harmonic mean of precision and recall.
         ece: Calibration error of the most probable class, in bins of ten items or more; the middle
             95 % of 1,000 resamples of the items.
@@ -115,10 +116,13 @@ def _macro(counts: F64, true: int, said: int) -> tuple[float, float]:
 
 
 def _about(value: float, error: float, accuracy: Interval) -> Interval:
-    """Normal about a figure; as wide as that of the accuracy where nothing varies."""
-    below = above = NORMAL * error
-    if error == 0:
-        below, above = accuracy.value - accuracy.low, accuracy.high - accuracy.value
+    """Normal about a figure, and no narrower than the interval of the accuracy.
+
+    The items of a class stand and fall together with what was learned of it, so what varies within
+    a class says too little where each has a few items.
+    """
+    below = max(NORMAL * error, accuracy.value - accuracy.low)
+    above = max(NORMAL * error, accuracy.high - accuracy.value)
     return Interval(value, max(value - below, 0.0), min(value + above, 1.0))
 
 
