@@ -133,8 +133,9 @@ READ = (
     (
         "95 %",
         "Accuracy: Wilson's interval. Recall and F1: leaving out items within each class "
-        "(jackknife), but no narrower than that of the accuracy. Calibration error: 1,000 resamples of the items. Differences: paired, item "
-        "by item. Curve: over draws, corrected for shared examples.",
+        "(jackknife), but no narrower than that of the accuracy. Calibration error: 1,000 "
+        "resamples of the items. Differences: paired, item by item. Curve: over draws, corrected "
+        "for shared examples.",
     ),
     (
         "Left out",
