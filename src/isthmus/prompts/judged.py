@@ -119,7 +119,9 @@ def _about(value: float, error: float, accuracy: Interval) -> Interval:
     """Normal about a figure, and no narrower than the interval of the accuracy.
 
     The items of a class stand and fall together with what was learned of it, so what varies within
-    a class says too little where each has a few items.
+    a class says too little where each has a few items. On the 15 runs of ``benchmarks/left_out.py``
+    such an interval held the figure of new items 14 times, and the jackknife alone 8 times; the
+    rule was made after these runs.
     """
     below = max(NORMAL * error, accuracy.value - accuracy.low)
     above = max(NORMAL * error, accuracy.high - accuracy.value)
