@@ -96,6 +96,32 @@ def test_the_tutorial_runs(starter: None, tmp_path: Path) -> None:
     assert len(_run(search, tmp_path).splitlines()) == 5
 
 
+def test_the_tutorial_on_labels_runs(starter: None, tmp_path: Path) -> None:
+    """Every command in its order, between the examples that draw and sort."""
+    draw, sort, python = _blocks("docs/label.md", "python")
+    names, examples, checked, kept = _blocks("docs/label.md", "sh")
+    said = []
+    for step in (draw, names, sort, examples, checked, kept):
+        if step in (draw, sort):
+            _run(step, tmp_path)
+            continue
+        for line in step.splitlines():
+            done = isthmus(*shlex.split(line)[1:], cwd=tmp_path)
+            assert done.returncode == 0, f"{line}: {done.stderr}"
+            said.append(done.stdout)
+    first, second, third = (
+        (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        for name in ("names", "examples", "checked")
+    )
+    assert "Nobody knows yet" in first and "12 left-out examples" in second
+    assert "48 items with known classes" in third
+    assert "Labels of 60 items are kept in my-store" in said[4]
+    assert len((tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()) == 61
+    accuracy, labelled, label = _run(python, tmp_path).splitlines()
+    assert float(re.findall(r"value=([\d.]+)", accuracy)[0]) > 0.8 and labelled == "60"
+    assert label in ("circle", "cross", "hexagon", "square", "star", "triangle")
+
+
 def test_the_example_on_columns_runs(tmp_path: Path) -> None:
     (tmp_path / "faq.csv").write_text("ask,reply\nWho?,Me.\nWhen?,Now.\n", encoding="utf-8")
     shown = _run(_blocks("docs/how-to-data.md", "python")[0], tmp_path)

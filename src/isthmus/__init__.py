@@ -2,6 +2,7 @@
 
 import typing as _typing
 
+from isthmus.core.lazy import bring as _bring
 from isthmus.core.lazy import lazy_names as _lazy_names
 from isthmus.core.version import __version__ as __version__
 
@@ -82,9 +83,11 @@ _HOMES = {
     "load_encoder": "isthmus.encoders:load",
     "transfer_to": "isthmus.tasks.transferring",
 }
-
+_ASKED_OF_A_SPACE = ("annotate", "classify")
+"""Tasks that are methods of a space as well; what is above all layers tells the space of them."""
 
 __getattr__ = _lazy_names(__name__, _HOMES)
+_bring("Space", {name: _HOMES[name] for name in _ASKED_OF_A_SPACE})
 
 
 def __dir__() -> list[str]:

@@ -78,6 +78,33 @@ def test_labels_go_into_a_store_and_search_filters_by_them(home: Path) -> None:
         assert len(json.loads(done.stdout)["hits"]) == found
 
 
+def test_a_report_with_true_classes_from_folders_or_a_table(home: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    quick = ("--space", "space", "--shots", "shots", "--method", "text+mean")
+    done = run(home, "classify", "shots", *quick, "--truth", "folders", "--report", str(page))
+    assert "Examples, each left out once" in done.stdout and f"Report in {page}" in done.stdout
+    assert "Items with known classes" not in done.stdout  # all of them are examples
+    assert "data:image/webp" in page.read_text(encoding="utf-8")
+    rows = ["source,label", "../pictures/0.png,red", f"{home / 'pictures/1.png'},blue"]
+    (home / "tables").mkdir(exist_ok=True)
+    (home / "tables" / "truth.csv").write_text("\n".join(rows), encoding="utf-8")
+    typed = ("classify", "pictures", *quick, "--truth", "tables/truth.csv", "--json")
+    said = json.loads(run(home, *typed).stdout)
+    assert said["report"]["evaluated"]["items"] == 2 and said["kept"] is None
+    assert [row["kind"] for row in said["report"]["rivals"]["rows"]][:2] == ["words", "names"]
+
+
+def test_classes_go_into_a_store(home: Path) -> None:
+    run(home, "index", "pictures", "--store", "kept", "--space", "space")
+    typed = ("classify", "pictures", "--space", "space", "--classes", "red,blue")
+    assert "Labels of 8 items are kept in kept" in run(home, *typed, "--store", "kept").stdout
+    found = 0
+    for label in ("red", "blue"):
+        search = ("search", label, "--store", "kept", "--json", "--where", f"label:{label}")
+        found += len(json.loads(running.run(*search, cwd=home).stdout)["hits"])
+    assert found == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -86,6 +113,11 @@ def test_labels_go_into_a_store_and_search_filters_by_them(home: Path) -> None:
         (("classify", "none", "--classes", "red,blue"), "none: does not exist"),
         (("classify", "pictures", "--classes", "red,blue", "--out", "a.txt"), ".csv or .jsonl"),
         (("classify", "pictures", "--classes-file", "no.txt"), "no.txt cannot be read"),
+        (
+            ("classify", "pictures", "--classes", "red,blue", "--truth", "no.csv"),
+            "no.csv cannot be read (No such file or directory); give a CSV file, or --truth",
+        ),
+        (("classify", "pictures", "--classes", "red,blue", "--report", "shots"), "is a folder"),
         (("annotate", "--labels", "red"), "name files and folders, or a store"),
         (("annotate", "pictures", "--labels", "red", "--least", "2"), "least must lie in 0 … 1"),
     ],

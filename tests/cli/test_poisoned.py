@@ -141,6 +141,8 @@ def classified() -> None:
     more = ("--glosses", "glosses.csv", "--captions", "store", "--keep-generated")
     made = said("classify", *given, "--shots", known, *more)["learned"][0]["generated"]
     assert made["kept"] and made["sources"] == ["glosses", "captions"]
+    run("classify", *given, "--shots", known, "--method", "text+mean", "--report", "page.html")
+    assert "data:image/webp" in Path("page.html").read_text(encoding="utf-8")
 
 
 def annotated() -> None:

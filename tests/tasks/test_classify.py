@@ -246,8 +246,6 @@ def test_bad_shots_items_and_options(space: Space, asked: list[MediaItem], tmp_p
         classify(space, asked[0], COLOURS, method="gad")
     with pytest.raises(InputError, match="coverage must lie between 0 and 1, got 90"):
         classify(space, asked[0], COLOURS, coverage=90)
-    with pytest.raises(AttributeError, match=r"isthmus\.classify"):
-        space.classify  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_ten_thousand_classes(space: Space, asked: list[MediaItem]) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from isthmus.cli import (
     align,
+    annotate,
     classify,
     data,
     demo,
@@ -40,8 +41,8 @@ app.command("eval", epilog=example("eval"))(evaluate.command)
 app.command("embed", epilog=example("embed"))(embed.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
-app.command("classify", epilog=example("classify"))(classify.classify)
-app.command("annotate", epilog=example("annotate"))(classify.annotate)
+app.command("classify", epilog=example("classify"))(classify.command)
+app.command("annotate", epilog=example("annotate"))(annotate.command)
 app.command("explain", epilog=example("explain"))(explain.command)
 app.command("serve", epilog=example("serve"))(serve.command)
 app.command("transfer", epilog=example("transfer"))(transfer.command)

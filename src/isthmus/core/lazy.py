@@ -1,10 +1,12 @@
-"""Packages whose names are imported when they are first used, so that a start stays quick."""
+"""Names and methods that are imported when they are first used, so that a start stays quick."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import MethodType
+from typing import Any
 
 from isthmus.core.wording import did_you_mean
 
@@ -35,3 +37,44 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
         return value
 
     return get
+
+
+_BROUGHT: dict[tuple[str, str], str] = {}
+"""By class and method, the module that brings it."""
+
+
+def bring(owner: str, methods: Mapping[str, str]) -> None:
+    """Give a class of a layer below its methods, without an import of either.
+
+    Args:
+        owner: Name of the class, which holds a :class:`Brought` for each of them.
+        methods: By name, the module with the function of this name.
+    """
+    _BROUGHT.update({(owner, name): module for name, module in methods.items()})
+
+
+class Brought:
+    """A method whose function, which takes the object first, a layer above brings.
+
+    So ``space.classify(items, names)`` is ``classify(space, items, names)``, with its docstring and
+    its signature, and the class imports nothing from above. :func:`bring` says where it is; it is
+    imported at the first use.
+
+    Examples:
+        >>> bring("Greeter", {"capwords": "string"})
+        >>> class Greeter(str):
+        ...     capwords = Brought()
+        >>> Greeter("good day").capwords()
+        'Good Day'
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._key = owner.__name__, name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
+        """The function, or bound to an object the method."""
+        owner_name, name = self._key
+        if self._key not in _BROUGHT:
+            raise AttributeError(f"no module brings {owner_name}.{name}; import isthmus first")
+        function: Callable[..., Any] = getattr(import_module(_BROUGHT[self._key]), name)
+        return function if instance is None else MethodType(function, instance)

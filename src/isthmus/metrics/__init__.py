@@ -10,6 +10,7 @@ from isthmus.metrics.geometry import (
     mutual_knn,
     uniformity,
 )
+from isthmus.metrics.intervals import Interval, wilson_interval
 from isthmus.metrics.report import RetrievalReport, retrieval_report
 from isthmus.metrics.retrieval import (
     foscttm,
@@ -22,6 +23,7 @@ from isthmus.metrics.retrieval import (
 )
 
 __all__ = [
+    "Interval",
     "RetrievalReport",
     "alignment",
     "brier_score",
@@ -41,4 +43,5 @@ __all__ = [
     "reliability",
     "retrieval_report",
     "uniformity",
+    "wilson_interval",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isthmus.core.lazy import lazy_names
-from isthmus.space.evaluate import evaluate, wilson_interval
+from isthmus.space.evaluate import evaluate
 from isthmus.space.readout import Readout
 from isthmus.space.report import Evaluation, SpaceReport, StarterReport
 
@@ -21,7 +21,6 @@ __all__ = [
     "SpaceReport",
     "StarterReport",
     "evaluate",
-    "wilson_interval",
 ]
 
 __getattr__ = lazy_names(

@@ -130,19 +130,6 @@ def share_learned(
     return float(known.mean()) if len(rows) else 0.0
 
 
-def wilson_interval(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share that was counted on ``n`` queries (Wilson 1927).
-
-    Examples:
-        >>> low, high = wilson_interval(0.3, 130)
-        >>> round(low, 3), round(high, 3)
-        (0.228, 0.384)
-    """
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def _measure(scores: F32, groups: Array | None) -> RetrievalFigures[float]:
     known = groups is not None and all(group is not None for group in groups)
     found = retrieval_report(

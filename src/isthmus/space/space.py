@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.core.artifact import DOCUMENT, fingerprint, save_artifact
 from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
+from isthmus.core.lazy import Brought
 from isthmus.core.linalg import F32, Array
 from isthmus.core.reading import reading
 from isthmus.core.registry import check_trust
@@ -37,8 +38,6 @@ _ELSEWHERE = {
     "add": _STORE.format("add('photos/')"),
     "index": _STORE.format("add('photos/')"),
     "explain": _STORE.format("explain('a red kangaroo', item)"),
-    "classify": " Write: isthmus.classify(space, 'photo.jpg', ['cat', 'dog'])",
-    "annotate": " Write: isthmus.annotate(space, 'photo.jpg', ['cat', 'dog'])",
     "encode": " Write: space.embed(things, view)",
     "open": " Write: isthmus.Space.load('my-space')",
     "align": " Write: isthmus.align(data)",
@@ -67,6 +66,13 @@ class Space:
     Raises:
         DataError: If the ids of a bank are not as many as its rows.
     """
+
+    classify = Brought()
+    """Say which of some classes items are: ``space.classify("photo.jpg", ["cat", "dog"])`` is
+    :func:`isthmus.classify` of this space."""
+    annotate = Brought()
+    """Give items every label that fits: ``space.annotate("photo.jpg", ["cat", "night"])`` is
+    :func:`isthmus.annotate` of this space."""
 
     def __init__(
         self,

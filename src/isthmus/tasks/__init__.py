@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.classify import classifier, classify
     from isthmus.tasks.zeroshot.generated import captions_of
     from isthmus.tasks.zeroshot.options import ClassifyOptions
+    from isthmus.tasks.zeroshot.reporting.build import classification_report
+    from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
-    from isthmus.tasks.zeroshot.stored import annotate_store
+    from isthmus.tasks.zeroshot.stored import annotate_store, keep_labels
 
 __all__ = [
     "Annotation",
     "Classification",
+    "ClassificationReport",
     "ClassifyOptions",
     "Forgotten",
     "Hit",
@@ -35,9 +38,11 @@ __all__ = [
     "annotate",
     "annotate_store",
     "captions_of",
+    "classification_report",
     "classifier",
     "classify",
     "default_store",
+    "keep_labels",
     "learn_prompt",
 ]
 
@@ -46,10 +51,12 @@ __getattr__ = lazy_names(
     {
         "Annotation": "isthmus.tasks.zeroshot.annotate",
         "Classification": "isthmus.tasks.zeroshot.results",
+        "ClassificationReport": "isthmus.tasks.zeroshot.reporting.model",
         "ClassifyOptions": "isthmus.tasks.zeroshot.options",
         "annotate": "isthmus.tasks.zeroshot.annotate",
         "annotate_store": "isthmus.tasks.zeroshot.stored",
         "captions_of": "isthmus.tasks.zeroshot.generated",
+        "classification_report": "isthmus.tasks.zeroshot.reporting.build",
         "classifier": "isthmus.tasks.zeroshot.classify",
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",
@@ -61,6 +68,7 @@ __getattr__ = lazy_names(
         "Store": "isthmus.tasks.retrieval.store",
         "StoreStatus": "isthmus.tasks.retrieval.report",
         "default_store": "isthmus.tasks.retrieval.given",
+        "keep_labels": "isthmus.tasks.zeroshot.stored",
         "learn_prompt": "isthmus.tasks.prompting",
     },
 )

@@ -16,7 +16,7 @@ from isthmus.core.record import Failure
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.zeroshot.classes import ClassSpec
-from isthmus.tasks.zeroshot.items import ItemsByView
+from isthmus.tasks.zeroshot.items import ItemsByView, none_usable
 from isthmus.tasks.zeroshot.judging import Judges, LabelCheck
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 
@@ -145,11 +145,12 @@ def annotate(
             continue
         judge = judges.judge(own.view)
         checks += judge.checks
-        for place, item, row in zip(own.places, own.items, judge(own.vectors), strict=True):
+        said = judge(own.vectors.astype(np.float32))
+        for place, item, row in zip(own.places, own.items, said, strict=True):
             named = given_labels(judges.specs, row, least, most)
             found.append((place, Annotated(item.source, own.view, item.id, named)))
     if not found:
-        raise given.none_usable()
+        raise none_usable(given.failures)
     found.sort(key=lambda pair: pair[0])
     return annotation(judges, [each for _, each in found], checks, given.failures)
 

@@ -12,7 +12,7 @@ import numpy as np
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
@@ -40,7 +40,7 @@ class Embedded:
     view: str
     places: Sequence[int]
     items: Sequence[MediaItem]
-    vectors: F32
+    vectors: F64
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +112,53 @@ class ItemsByView:
             good = np.flatnonzero(done.ok).tolist()
             if good:
                 places, items = zip(*(own[at] for at in good), strict=True)
-                yield Embedded(view, places, items, done.vectors[good])
+                yield Embedded(view, places, items, done.vectors[good].astype(np.float64))
 
-    def none_usable(self) -> InputError:
-        """What is said where no item is left, with the first reason."""
-        first = "there is none"
-        if self.failures:
-            first = f"{self.failures[0].source}: {self.failures[0].reason}"
-        return InputError(f"none of the items can be used; {first}")
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedItems:
+    """Items, or records of several views, as vectors of a space.
+
+    Attributes:
+        sources: What the user knows each by, in the order in which they were given.
+        items: Of each, by view, those that could be embedded.
+        rows: By view.
+        failures: Items that could not be used.
+    """
+
+    sources: Sequence[str]
+    items: Sequence[Mapping[str, MediaItem]]
+    rows: Mapping[str, Embedded]
+    failures: Sequence[Failure]
+
+    @property
+    def usable(self) -> list[int]:
+        """Places of which something could be embedded."""
+        return [place for place, held in enumerate(self.items) if held]
+
+    @classmethod
+    def of(
+        cls, given: ItemsByView, cache: VectorCache | None = None, progress: Progress | None = None
+    ) -> EmbeddedItems:
+        """Embed all views.
+
+        Args:
+            given: What a user gave, by view.
+            cache: Of native vectors.
+            progress: Told as items are encoded.
+        """
+        rows = {each.view: each for each in given.embedded(cache, progress)}
+        items: list[dict[str, MediaItem]] = [{} for _ in given.sources]
+        for view, own in rows.items():
+            for place, item in zip(own.places, own.items, strict=True):
+                items[place][view] = item
+        return cls(given.sources, items, rows, given.failures)
+
+
+def none_usable(failures: Sequence[Failure]) -> InputError:
+    """What is said where no item is left, with the first reason."""
+    first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"
+    return InputError(f"none of the items can be used; {first}")
 
 
 def _listed(items: Any) -> list[Any]:

@@ -19,7 +19,7 @@ from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
 from isthmus.prompts.hierarchy import Level, levels, node_weight
-from isthmus.prompts.methods import METHODS, method
+from isthmus.prompts.methods import METHODS, FewShot, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
 from isthmus.space.things import Thing
@@ -27,7 +27,14 @@ from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec, spoken
 from isthmus.tasks.zeroshot.fuse import added
 from isthmus.tasks.zeroshot.generated import Generator
-from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS, ItemsByView
+from isthmus.tasks.zeroshot.items import (
+    ITEMS,
+    SAME,
+    WORDS,
+    EmbeddedItems,
+    ItemsByView,
+    none_usable,
+)
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
 from isthmus.tasks.zeroshot.results import (
     Classification,
@@ -67,36 +74,43 @@ class Classifier:
         self.notes: list[str] = []
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
+        self._supports: dict[str, Support] = {}
+        self._examples: dict[str, list[MediaItem]] = {}
+        self._records: dict[str, list[str]] = {}
         self._learned: dict[str, Learned] = {}
         self._generated: dict[str, GeneratedPrompts] = {}
         self._held: dict[str, tuple[F64, float | None]] = {}
-        self._examples: dict[str, list[str]] = {}
-        self._words_view = ""
+        self.words_view = ""
         if any(spec.words for spec in specs):
-            self._words_view = view_meant(
-                space, TEXT, named=options.asked_as or None, way_out=WORDS
-            )
+            self.words_view = view_meant(space, TEXT, named=options.asked_as or None, way_out=WORDS)
 
     def __call__(
         self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
     ) -> Classification:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
+        return self.say(self.embed(items))
+
+    def embed(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> EmbeddedItems:
+        """Items as vectors, for :meth:`say`."""
         given = ItemsByView.of(self.space, items, self.options.view)
-        sources = given.sources
+        return EmbeddedItems.of(given, self.cache, self.progress)
+
+    def say(self, given: EmbeddedItems) -> Classification:
+        """What embedded items are.
+
+        Raises:
+            InputError: If none of them can be used.
+        """
         said: dict[str, F64] = {}
-        views: list[list[str]] = [[] for _ in sources]
-        for own in given.embedded(self.cache, self.progress):
-            for place in own.places:
-                views[place].append(own.view)
-            vectors = own.vectors.astype(np.float64)
-            said[own.view] = np.zeros((len(sources), len(self.specs)))
-            said[own.view][list(own.places)] = self._choice(own.view).log_probabilities(vectors)
-        usable = [place for place in range(len(sources)) if views[place]]
+        for view, rows in given.rows.items():
+            said[view] = np.zeros((len(given.sources), len(self.specs)))
+            said[view][list(rows.places)] = self.choice(view).log_probabilities(rows.vectors)
+        usable = given.usable
         if not usable:
-            raise given.none_usable()
-        probabilities = np.exp(log_softmax(added(said, self._choices, self._examples)[usable]))
+            raise none_usable(given.failures)
+        probabilities = np.exp(log_softmax(added(said, self._choices, self._records)[usable]))
         made = [
-            self._said(sources[place], row, views[place])
+            self._said(given.sources[place], row, given.items[place])
             for place, row in zip(usable, probabilities, strict=True)
         ]
         return Classification(
@@ -107,13 +121,19 @@ class Classifier:
             tuple(dict.fromkeys(self.notes)),
         )
 
-    def _choice(self, view: str) -> Choice:
+    def choice(self, view: str) -> Choice:
+        """What was learned for a view, once it was asked for."""
         if view not in self._choices:
             self._choices[view] = self._learn(view)
         return self._choices[view]
 
     def support(self, view: str) -> Support:
-        """Words and examples of a view, as vectors of the space."""
+        """Words and examples of a view, as vectors of the space; found once."""
+        if view not in self._supports:
+            self._supports[view] = self._generate(view, self._support(view))
+        return self._supports[view]
+
+    def _support(self, view: str) -> Support:
         prototypes, scale = self._words(view)
         items, labels, others = self._shots(view)
         for number, spec in enumerate(self.specs):
@@ -130,14 +150,24 @@ class Classifier:
         where = np.array(labels, dtype=np.intp)
         return Support(prototypes, np.array(items), where, scale, known)
 
+    def examples(self, view: str) -> Sequence[MediaItem]:
+        """The items of a view's shots, in their order."""
+        self.support(view)
+        return self._examples[view]
+
+    @property
+    def methods(self) -> tuple[FewShot, ...]:
+        """Those that may be chosen."""
+        chosen = self.options.method
+        return METHODS if chosen == AUTO else (method(chosen),)
+
     def _learn(self, view: str) -> Choice:
-        support, chosen = self._generate(view, self.support(view)), self.options.method
-        methods = METHODS if chosen == AUTO else (method(chosen),)
-        made = choose(support, methods)
+        support = self.support(view)
+        made = choose(support, self.methods)
         weight = node_weight(support.counts)
         if weight and len(self._levels) > 1:
             above = [
-                (level, choose(self._nodes_support(view, level, support), methods))
+                (level, choose(self._nodes_support(view, level, support), self.methods))
                 for level in self._levels[:-1]
             ]
             made = made.beneath(above, weight)
@@ -147,7 +177,7 @@ class Classifier:
     def _nodes_support(self, view: str, level: Level, support: Support) -> Support:
         """The nodes of a level by their own names and the shots of all their classes."""
         words = np.zeros((len(level.names), self.space.dim))
-        if self._words_view:
+        if self.words_view:
             given = {spec.name: spec.words for spec in self.specs}
             specs = [
                 ClassSpec(name, given.get(name, ()) or (spoken(name),)) for name in level.names
@@ -156,7 +186,7 @@ class Classifier:
                 self.space,
                 specs,
                 self.space.modalities[view],
-                self._words_view,
+                self.words_view,
                 self.options,
                 self.cache,
             ).vectors
@@ -168,7 +198,7 @@ class Classifier:
             return support
         modality = self.space.modalities[view]
         made = Generator.of(
-            self.space, self.specs, self._words_view, modality, self.options, self.cache,
+            self.space, self.specs, self.words_view, modality, self.options, self.cache,
             self.progress,
         )  # fmt: skip
         self.notes += made.notes
@@ -177,15 +207,15 @@ class Classifier:
 
     def _words(self, view: str) -> tuple[F64, float]:
         """Prototypes ``(K, d)`` by words, zeros where a class has none, and their scale."""
-        if not self._words_view:
+        if not self.words_view:
             return np.zeros((len(self.specs), self.space.dim)), SCALE
         modality = self.space.modalities[view]
         words = class_words(
-            self.space, self.specs, modality, self._words_view, self.options, self.cache
+            self.space, self.specs, modality, self.words_view, self.options, self.cache
         )
         self.notes += words.alike([spec.name for spec in self.specs])
         self.failures += words.failures
-        return words.vectors, words.scale(self.space, self._words_view, view)
+        return words.vectors, words.scale(self.space, self.words_view, view)
 
     def _shots(self, view: str) -> tuple[list[F64], list[int], dict[int, list[F64]]]:
         """Vectors and classes of the examples of a view; those of other views by class."""
@@ -194,7 +224,7 @@ class Classifier:
         others: dict[int, list[F64]] = {}
         seen: dict[str, list[tuple[int, MediaItem]]] = {}
         reads = self.space.modalities
-        self._examples[view] = []
+        self._examples[view], self._records[view] = [], []
         for number, spec in enumerate(self.specs):
             for item in spec.items:
                 if item.modality == reads[view]:
@@ -218,9 +248,10 @@ class Classifier:
                 self.failures += done.failures
             for (number, item), vector, ok in zip(pairs, done.vectors, done.ok, strict=True):
                 if ok and known == view:
-                    self._examples[view].append(_record(number, item))
+                    self._records[view].append(_record(number, item))
                     own.append(vector.astype(np.float64))
                     labels.append(number)
+                    self._examples[view].append(item)
                 elif ok:
                     others.setdefault(number, []).append(vector.astype(np.float64))
         return own, labels, others
@@ -262,9 +293,9 @@ class Classifier:
                 f"{view}, so probabilities are too sure; give examples that are new to it"
             )
 
-    def _said(self, source: str, row: F64, views: Sequence[str]) -> Classified:
+    def _said(self, source: str, row: F64, items: Mapping[str, MediaItem]) -> Classified:
         """One item; what only left-out shots can tell is told where a single view had a say."""
-        best, options = int(row.argmax()), self.options
+        best, options, views = int(row.argmax()), self.options, tuple(items)
         likely, unlike = None, None
         if len(views) == 1 and self._learned[views[0]].shots:
             sure, cut = self._left_out(views[0])
@@ -280,7 +311,7 @@ class Classifier:
             likely,
             unlike,
             self._nodes(row),
-            tuple(views),
+            items,
         )
 
     def _left_out(self, view: str) -> tuple[F64, float | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.record import Failure
 from isthmus.prompts.choice import Tried
@@ -38,7 +39,7 @@ class Classified:
             None where too few shots were left out.
         levels: The most probable node at each level of a tree of classes, the top first; empty
             where the classes are no tree.
-        views: That had a say.
+        items: That had a say, by view.
     """
 
     source: str
@@ -48,7 +49,12 @@ class Classified:
     likely: tuple[str, ...] | None
     unlike: float | None
     levels: tuple[Node, ...]
-    views: tuple[str, ...]
+    items: Mapping[str, MediaItem]
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """That had a say."""
+        return tuple(self.items)
 
 
 @dataclass(frozen=True, slots=True)

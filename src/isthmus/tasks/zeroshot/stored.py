@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.pipeline import VectorCache
+from isthmus.store import item_id
 from isthmus.store.filters import parse
 from isthmus.tasks.zeroshot.annotate import (
     LEAST,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Label
     from isthmus.tasks.zeroshot.classes import Given
+    from isthmus.tasks.zeroshot.results import Classification, Classified
 
 _CHUNK = 4096
 """Items that are judged at a time."""
@@ -121,3 +123,29 @@ def _keep(store: Store, found: Mapping[str, Sequence[Label]], judged: Sequence[s
                 labels.sort(key=lambda label: -label[1])
             amended.append(replace(entry, labels=tuple(labels)))
         store.backend.amend(amended)
+
+
+def keep_labels(store: Store, said: Classification) -> int:
+    """Keep what items were said to be as their labels, in place of those that they had.
+
+    Afterwards a search can ask for ``where="label:cat"``. An item that is none of the classes
+    loses its labels.
+
+    Args:
+        store: That holds the items; of any space, as only names and probabilities are kept.
+        said: What :func:`isthmus.classify` returned.
+
+    Returns:
+        How many items of the store that was; those that it does not hold are passed over.
+    """
+    ids: dict[str, Classified] = {}
+    for each in said.items:
+        for view, item in each.items.items():
+            ids |= {item_id(item.id): each, item_id(item.id, view): each}
+    amended = []
+    for name, entry in store.backend.snapshot().get(list(ids)).items():
+        each = ids[name]
+        kept = () if each.label is None else ((each.label, round(each.probability, 4)),)
+        amended.append(replace(entry, labels=kept))
+    store.backend.amend(amended)
+    return len(amended)

@@ -94,6 +94,8 @@ def class_words(
     words_view: str,
     options: ClassifyOptions,
     cache: VectorCache | None = None,
+    *,
+    seed: int = 0,
 ) -> ClassWords:
     """Embed the words of classes, each in the sentences of its language.
 
@@ -104,30 +106,99 @@ def class_words(
         words_view: That reads the words.
         options: How.
         cache: Of native vectors.
+        seed: Of random words.
 
     Raises:
         InputError: If there are no sentences in a language.
     """
-    texts, owners, bare = _sentences(specs, modality, options)
+    said = sentences(space, specs, modality, words_view, options, cache, seed=seed)
     dim = space.encoder(words_view).dim
     vectors, native = np.zeros((len(specs), space.dim)), np.zeros((len(specs), dim), np.float32)
+    for number in range(len(specs)):
+        rows = said.rows(number)
+        if len(rows):
+            vectors[number] = prototype(said.vectors[rows])
+            plain = rows[said.bare[rows]]
+            native[number] = prototype(said.native[plain if len(plain) else rows])
+    return ClassWords(vectors, native, said.failures)
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """What the names of classes are put into, and how the space reads it.
+
+    Attributes:
+        texts: ``m`` of them, class by class.
+        owners: ``(m,)``, the class of each.
+        bare: ``(m,)``, which of them are words without a sentence.
+        ok: ``(m,)``, which of them could be read.
+        vectors: ``(m, d)`` unit vectors of the space.
+        native: ``(m, dim)`` what the encoder gave.
+        failures: Texts that could not be read.
+    """
+
+    texts: Sequence[str]
+    owners: NDArray[np.intp]
+    bare: NDArray[np.bool_]
+    ok: NDArray[np.bool_]
+    vectors: F32
+    native: F32
+    failures: tuple[Failure, ...]
+
+    def rows(self, number: int) -> NDArray[np.intp]:
+        """Those of one class that could be read."""
+        start, end = np.searchsorted(self.owners, [number, number + 1])
+        rows = np.arange(start, end)
+        return rows[self.ok[rows]]
+
+    def shares(self, number: int, items: F64) -> F64:
+        """What each sentence of a class adds to the cosine of its prototype with items.
+
+        The prototype is the unit mean of the unit vectors of the sentences, so that its cosine is
+        a sum over them.
+
+        Args:
+            number: Of the class.
+            items: ``(n, d)`` unit vectors.
+
+        Returns:
+            ``(n, s)``, in the order of :meth:`rows`; rows add up to the cosines.
+        """
+        unit = l2_normalize(self.vectors[self.rows(number)].astype(np.float64))
+        length = float(np.linalg.norm(unit.mean(axis=0)))
+        out: F64 = items @ unit.T / (len(unit) * length)
+        return out
+
+
+def sentences(
+    space: Space,
+    specs: Sequence[ClassSpec],
+    modality: str,
+    words_view: str,
+    options: ClassifyOptions,
+    cache: VectorCache | None = None,
+    *,
+    seed: int = 0,
+) -> Sentences:
+    """The words of classes in sentences of their languages; arguments as of :func:`class_words`.
+
+    Raises:
+        InputError: If there are no sentences in a language.
+    """
+    texts, owners, bare = _sentences(specs, modality, options, seed)
+    dim = space.encoder(words_view).dim
     if not texts:
-        return ClassWords(vectors, native, ())
+        none = np.zeros(0, dtype=bool)
+        vectors, native = np.zeros((0, space.dim), np.float32), np.zeros((0, dim), np.float32)
+        return Sentences([], owners, bare, none, vectors, native, ())
     done = space.embed(texts, words_view, cache=cache)
     assert done.native is not None
-    starts = np.searchsorted(owners, np.arange(len(specs) + 1))
-    for number in range(len(specs)):
-        rows = np.arange(starts[number], starts[number + 1])
-        rows = rows[done.ok[rows]]
-        if len(rows):
-            vectors[number] = prototype(done.vectors[rows])
-            plain = rows[bare[rows]]
-            native[number] = prototype(done.native[plain if len(plain) else rows])
-    return ClassWords(vectors, native, tuple(done.failures))
+    ok = np.asarray(done.ok, dtype=bool)
+    return Sentences(texts, owners, bare, ok, done.vectors, done.native, tuple(done.failures))
 
 
 def _sentences(
-    specs: Sequence[ClassSpec], modality: str, options: ClassifyOptions
+    specs: Sequence[ClassSpec], modality: str, options: ClassifyOptions, seed: int
 ) -> tuple[list[str], NDArray[np.intp], NDArray[np.bool_]]:
     """All texts, the class of each, and which of them are words without a sentence."""
     templates = load(options.templates or None)
@@ -136,13 +207,13 @@ def _sentences(
     bare: list[bool] = []
     for number, spec in enumerate(specs):
         for word in spec.words:
-            sentences: tuple[str, ...] = (word,)
+            own_sentences: tuple[str, ...] = (word,)
             if options.prompts == "templates":
                 language = options.language or language_of(word)
-                sentences = templates.prompts(word, language, modality)
+                own_sentences = templates.prompts(word, language, modality)
             elif options.prompts == "random":
-                sentences = random_prompts(word)
-            own = dict.fromkeys((word, *sentences))
+                own_sentences = random_prompts(word, seed=seed)
+            own = dict.fromkeys((word, *own_sentences))
             texts += own
             owners += [number] * len(own)
             bare += [text == word for text in own]

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isthmus.core.view import TEXT, Direction
+from isthmus.metrics import wilson_interval
 from isthmus.report.kit.plot import Figure
 from isthmus.report.kit.views import Views
-from isthmus.space import Evaluation, Readout, wilson_interval
+from isthmus.space import Evaluation, Readout
 from isthmus.space.report import Null, Readouts, RetrievalFigures, Spread, Summary
 
 CHANCE = "pure chance"

@@ -1,0 +1,136 @@
+"""What ``isthmus classify`` and ``isthmus annotate`` share: options, names, items, rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+from isthmus import space as spaces
+from isthmus.cli.console import (
+    allow_megapixels,
+    check_output,
+    err,
+    out,
+    progress_bar,
+    shown,
+)
+from isthmus.core.errors import InputError
+from isthmus.core.record import Failure
+from isthmus.media.source import walk
+
+if TYPE_CHECKING:
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+
+ITEMS = typer.Argument(help="Files and folders.")
+SPACE = typer.Option("starter", "--space", metavar="DIR", help="Folder of a space.")
+LANGUAGE = typer.Option(
+    "", "--language", metavar="TAG", help="Language of the names. Default: told by their script."
+)
+TEMPLATES = typer.Option(
+    None, "--templates", metavar="FILE", help="TOML file with sentences of your own for the names."
+)
+VIEW = typer.Option(
+    "", "--view", help="View that the items belong to, where several views read one modality."
+)
+ASKED_AS = typer.Option(
+    "", "--as", help="View that reads the names, where several views read text."
+)
+OUT = typer.Option(
+    None, "--out", "-o", metavar="FILE", help="Write a row for each item to this .csv or .jsonl."
+)
+ROWS = 50
+"""Items that are shown without --out."""
+
+
+def options_of(**given: Any) -> ClassifyOptions:
+    """Options as typed."""
+    from isthmus.tasks.zeroshot.options import ClassifyOptions
+
+    return ClassifyOptions(**given)
+
+
+def names_of(typed: str | None, file: Path | None, flag: str, needed: bool) -> list[str] | None:
+    """Names as typed and from a file; None where neither was given and none is needed."""
+    from isthmus.tasks.zeroshot.annotate import read_labels
+
+    names = [name.strip() for name in (typed or "").split(",") if name.strip()]
+    if file is not None:
+        names += read_labels(file)
+    if names or not (needed or typed is not None or file is not None):
+        return names or None
+    raise InputError(f"no names were given; write, for example: {flag} cat,dog")
+
+
+@contextmanager
+def asked_of(
+    space: str,
+    items: Sequence[str],
+    trust: Sequence[str] | None,
+    max_megapixels: float | None,
+    cache: bool,
+    quiet: bool,
+) -> Iterator[tuple[spaces.Space, list[Path], dict[str, Any], list[Failure]]]:
+    """The space, the files, what else the tasks take, and what was passed over."""
+    from isthmus.pipeline import default_cache
+
+    allow_megapixels(max_megapixels)
+    known = spaces.Space.load(space, trust=trust or ())
+    passed_over: list[Failure] = []
+    files = [path for root in items for path in walk(Path(root).expanduser(), skipped=passed_over)]
+    if not files:
+        why = f"; {passed_over[0].source}: {passed_over[0].reason}" if passed_over else ""
+        raise InputError(f"there are no files in {', '.join(items)}{why}")
+    with progress_bar(quiet=quiet) as progress:
+        more = {"cache": default_cache() if cache else None, "progress": progress}
+        yield known, files, more, passed_over
+
+
+def check_out(path: Path | None, page: Path | None = None) -> None:
+    """Refuse files that cannot be written, before anything is computed."""
+    check_output(page)
+    if path is not None and path.suffix.lower() not in (".csv", ".jsonl"):
+        raise InputError(f"{path}: give a name that ends with .csv or .jsonl")
+    check_output(path)
+
+
+def write_rows(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
+    """One line a row, where a file is wanted."""
+    if path is None:
+        return
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        if path.suffix.lower() == ".jsonl":
+            _write_lines(handle, rows)
+            return
+        names = list(rows[0]) if rows else ["source"]
+        table = csv.DictWriter(handle, names)
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _cell(row[name]) for name in names})
+
+
+def _write_lines(handle: TextIO, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def say_rest(rows: int, output: Path | None) -> None:
+    """Say where the rows are that were not shown."""
+    if rows > ROWS:
+        rest = f"all are in {output}" if output else "write all with --out FILE.csv"
+        out().print(f"… and {rows - ROWS} more; {shown(rest)}")
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Print what a reader should know."""
+    for note in notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")

@@ -1,0 +1,1 @@
+"""What a classification is worth: figures, confusions, rivals, curve and stability."""
