@@ -33,6 +33,7 @@ from isthmus.cli.zeroshot import (
     SPACE,
     TEMPLATES,
     VIEW,
+    Asked,
     asked_of,
     check_out,
     names_of,
@@ -140,9 +141,6 @@ def command(
     would give. If some items cannot be used, the command classifies the others and ends with exit
     code 4.
     """
-    from isthmus.tasks import classification_report
-    from isthmus.tasks import classify as run
-
     near = None if captions is None else _captions(captions, space, trust)
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
@@ -151,25 +149,15 @@ def command(
     )  # fmt: skip
     check_out(output, report)
     names = names_of(classes, classes_file, "--classes", shots is None)
-    found = None
-    with asked_of(space, items, trust, max_megapixels, cache, as_json) as (
-        known,
-        files,
-        more,
-        rest,
-    ):
-        given: dict[str, Any] = {"shots": shots, "options": options, **more}
-        if report is not None or truth:
-            given |= {"truth": truth or None, "seed": seed}
-            found = classification_report(known, files, names, **given)
-        done = found.said if found else run(known, files, names, **given)
-    failures = [*rest, *done.failures]
+    measured = {"truth": truth or None, "seed": seed} if report is not None or truth else None
+    with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:
+        done, found, failures = _classified(ready, names, measured, shots=shots, options=options)
     write_rows(output, [done.row(item, _SHOWN) for item in done.items])
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        measured = {"kept": kept, "report": None if found is None else found.to_json()}
-        print_json({**done.to_json(), "left_out": rows_of(failures), **measured})
+        figures = {"kept": kept, "report": None if found is None else found.to_json()}
+        print_json({**done.to_json(), "left_out": rows_of(failures), **figures})
     else:
         _say(done, output)
         _say_figures(found, report)
@@ -177,6 +165,20 @@ def command(
         list_left_out(rows_of(failures))
     if failures:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _classified(
+    ready: Asked, names: Sequence[str] | None, measured: Mapping[str, Any] | None, **given: Any
+) -> tuple[Classification, ClassificationReport | None, list[Failure]]:
+    """What items are, how good that is where it is measured, and what was left out."""
+    from isthmus.tasks import classification_report, classify
+
+    known, files, more, rest = ready
+    found = None
+    if measured is not None:
+        found = classification_report(known, files, names, **given, **more, **measured)
+    done = classify(known, files, names, **given, **more) if found is None else found.said
+    return done, found, [*rest, *done.failures]
 
 
 def _captions(folder: Path, space: str, trust: Sequence[str] | None) -> Captions:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import typer
 
@@ -27,6 +27,8 @@ from isthmus.media.source import walk
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.options import ClassifyOptions
 
+Asked: TypeAlias = tuple[spaces.Space, list[Path], dict[str, Any], list[Failure]]
+"""The space, the files, what else the tasks take, and what was passed over."""
 ITEMS = typer.Argument(help="Files and folders.")
 SPACE = typer.Option("starter", "--space", metavar="DIR", help="Folder of a space.")
 LANGUAGE = typer.Option(
@@ -75,7 +77,7 @@ def asked_of(
     max_megapixels: float | None,
     cache: bool,
     quiet: bool,
-) -> Iterator[tuple[spaces.Space, list[Path], dict[str, Any], list[Failure]]]:
+) -> Iterator[Asked]:
     """The space, the files, what else the tasks take, and what was passed over."""
     from isthmus.pipeline import default_cache
 
