@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,12 +156,12 @@ def command(
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        figures = {"kept": kept, "report": None if found is None else found.to_json()}
-        print_json({**done.to_json(), "left_out": rows_of(failures), **figures})
+        measured = None if found is None else found.to_json()
+        said = {"left_out": rows_of(failures), "kept": kept, "report": measured}
+        print_json({**done.to_json(), **said})
     else:
         _say(done, output)
-        _say_figures(found, report)
-        _say_kept(kept, store)
+        _say_measured(found, report, kept, store)
         list_left_out(rows_of(failures))
     if failures:
         raise typer.Exit(EXIT_PARTLY)
@@ -226,6 +226,13 @@ def _keep(folder: Path | None, done: Classification, trust: Sequence[str] | None
         return None
     with open_store(folder, trust=trust) as store:
         return keep_labels(store, done)
+
+
+def _say_measured(
+    found: ClassificationReport | None, page: Path | None, kept: int | None, store: Path | None
+) -> None:
+    _say_figures(found, page)
+    _say_kept(kept, store)
 
 
 def _say_kept(kept: int | None, folder: Path | None) -> None:
