@@ -141,11 +141,10 @@ def command(
     would give. If some items cannot be used, the command classifies the others and ends with exit
     code 4.
     """
-    near = None if captions is None else _captions(captions, space, trust)
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
-        llm_model=llm_model, captions=near, keep_generated=keep_generated,
+        llm_model=llm_model, captions=_captions(captions, space, trust), keep_generated=keep_generated,
     )  # fmt: skip
     check_out(output, report)
     names = names_of(classes, classes_file, "--classes", shots is None)
@@ -157,8 +156,8 @@ def command(
     kept = _keep(store, done, trust)
     if as_json:
         measured = None if found is None else found.to_json()
-        said = {"left_out": rows_of(failures), "kept": kept, "report": measured}
-        print_json({**done.to_json(), **said})
+        said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept}
+        print_json({**said, "report": measured})
     else:
         _say(done, output)
         _say_measured(found, report, kept, store)
@@ -181,8 +180,10 @@ def _classified(
     return done, found, [*rest, *done.failures]
 
 
-def _captions(folder: Path, space: str, trust: Sequence[str] | None) -> Captions:
-    """Texts of a store, which must be of the space."""
+def _captions(folder: Path | None, space: str, trust: Sequence[str] | None) -> Captions | None:
+    """Texts of a store, which must be of the space; None without a store."""
+    if folder is None:
+        return None
     from isthmus.tasks.zeroshot.generated import captions_of
 
     with open_store(folder, space, trust=trust) as store:
