@@ -138,13 +138,13 @@ def command(
     A class is its name, or a folder of examples, or both. Probabilities are calibrated on examples
     that are left out in turn. Prompts from --glosses, --llm and --captions are used only if they
     surely beat random words on these. --truth and --report measure the answers, beside what luck
-    would give. If some items cannot be used, the command classifies the others and ends with exit
-    code 4.
+    would give. If some items cannot be used, the others are classified, and the exit code is 4.
     """
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
-        llm_model=llm_model, captions=_captions(captions, space, trust), keep_generated=keep_generated,
+        llm_model=llm_model, keep_generated=keep_generated,
+        captions=_captions(captions, space, trust),
     )  # fmt: skip
     check_out(output, report)
     names = names_of(classes, classes_file, "--classes", shots is None)
