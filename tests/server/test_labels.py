@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.server.conftest import Place, asked, served
+from tests.server.conftest import Place, asked, beside
 from tests.server.test_page import opened, search, settled, violations
 from tests.waiting import until
 
@@ -144,13 +144,10 @@ def test_one_run_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.browser
-def test_labels_on_the_page(browser: Any, place: Place, tmp_path: Path) -> None:
-    copy = tmp_path / "store"
-    shutil.copytree(place.store, copy)
+def test_labels_on_the_page(browser: Any, store: Store) -> None:
     hostile = '<img src=x onerror="window.attacked=30">'
-    with Store.open(copy) as store:
-        annotate_store(store, {"red": "red", hostile: "blue"}, least=0.0, where="view:image")
-    with served(copy) as (address, _), opened(browser, address) as page:
+    annotate_store(store, {"red": "red", hostile: "blue"}, least=0.0, where="view:image")
+    with beside(store) as address, opened(browser, address) as page:
         search(page, "a large green triangle")
         first = page.locator(".tile.image").first
         assert set(first.locator(".tag").all_text_contents()) == {"red", hostile}
@@ -169,12 +166,8 @@ def test_labels_on_the_page(browser: Any, place: Place, tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_labels_are_given_from_the_page_by_the_keyboard(
-    browser: Any, place: Place, tmp_path: Path
-) -> None:
-    copy = tmp_path / "store"
-    shutil.copytree(place.store, copy)
-    with served(copy) as (address, _), opened(browser, address) as page:
+def test_labels_are_given_from_the_page_by_the_keyboard(browser: Any, store: Store) -> None:
+    with beside(store, label=True) as address, opened(browser, address) as page:
         page.focus("#open-labels")
         page.keyboard.press("Enter")
         page.wait_for_selector("#labels[open]")
@@ -194,18 +187,13 @@ def test_labels_are_given_from_the_page_by_the_keyboard(
         assert page.locator("#labels[open]").count() == 0
         assert page.input_value("#where").startswith('label:"')
         assert page.locator(".tile .tag").count() >= page.locator(".tile").count() > 0
-    with Store.open(copy) as store:
-        known = {name for entry in store.backend.entries() for name, _ in entry.labels}
-        assert known and known <= {"red", "黄色"}
+    known = {name for entry in store.backend.entries() for name, _ in entry.labels}
+    assert known and known <= {"red", "黄色"}
 
 
 @pytest.mark.browser
-def test_a_page_that_may_not_give_labels_says_so(
-    browser: Any, place: Place, tmp_path: Path
-) -> None:
-    copy = tmp_path / "store"
-    shutil.copytree(place.store, copy)
-    with served(copy, "--no-labels") as (address, _), opened(browser, address) as page:
+def test_a_page_that_may_not_give_labels_says_so(browser: Any, store: Store) -> None:
+    with beside(store) as address, opened(browser, address) as page:
         page.click("#open-labels")
         page.wait_for_selector("#labels[open] .tags li")
         assert "--allow-labels" in page.inner_text("#labels")

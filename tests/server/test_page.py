@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.conftest import HOSTILE, Place, served
+from tests.server.conftest import HOSTILE, Place, beside
 
 from isthmus.server.settings import PAGE
+from isthmus.space import Space
+from isthmus.tasks import Store
 
 pytestmark = pytest.mark.browser
 
@@ -366,9 +368,10 @@ def test_an_empty_store_says_what_to_do_and_does_it(
     media.mkdir()
     for source in sorted(place.media.iterdir())[:12]:
         shutil.copy(source, media / source.name)
-    space = str(place.store / "space")
-    store = tmp_path / "store"
-    with served(store, "--space", space, "--allow", str(media)) as (address, _):
+    with (
+        Store.open(tmp_path / "store", Space.load(place.store / "space")) as store,
+        beside(store, roots=(media,)) as address,
+    ):
         context = browser.new_context(locale="zh-CN")
         page = context.new_page()
         page.goto(address)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from tests.conftest import ANSWER, BACK, CAPTION, FRONT, VIEWS
-from tests.server.conftest import asked, served
+from tests.server.conftest import asked, beside
 from tests.server.test_page import opened, settled, violations
 from tests.waiting import until
 
@@ -111,9 +111,9 @@ def test_the_page_asks_which_view_is_meant(
     folders: dict[str, Path],
     tmp_path: Path,
 ) -> None:
-    store = shutil.copytree(stored_views, tmp_path / "store")
     with (
-        served(store, "--allow", str(tmp_path)) as (address, _),
+        Store.open(shutil.copytree(stored_views, tmp_path / "store")) as store,
+        beside(store, roots=(tmp_path,)) as address,
         opened(browser, address) as page,
     ):
         chips = page.locator("#views button").all_inner_texts()
