@@ -82,6 +82,13 @@ def test_a_report_that_does_not_fit_names_the_key(space: Space) -> None:
         read_report({"kind": "other", "report": {}})
 
 
+def test_a_direction_without_its_null_is_refused(space: Space) -> None:
+    document = json.loads(json.dumps(write_report(space.report)))
+    del document["report"]["estimate"]["null"]["shuffled"][0]
+    with pytest.raises(ArtifactError, match=r"estimate: .* not with partners dealt at random"):
+        read_report(document)
+
+
 def test_held_out_quality_that_was_not_estimated_says_how_to_get_it() -> None:
     report = align(signal(), aligner="ridge", nested=False).report
     assert isinstance(report, SpaceReport) and report.estimate is None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isthmus.core.document import Json, from_document, to_object
-from isthmus.core.errors import ArtifactError, DataError
+from isthmus.core.errors import ArtifactError, DataError, InputError
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction, ViewPair
 from isthmus.space.readout import Readout
@@ -135,6 +135,11 @@ class Estimate:
     null: Null
     p_values: Mapping[ViewPair, float]
     ungrouped: Ungrouped | None = None
+
+    def __post_init__(self) -> None:
+        for direction in self.held_out.directions:
+            if direction not in self.null.shuffled:
+                raise InputError(f"{direction} was measured, but not with partners dealt at random")
 
 
 @dataclass(frozen=True, slots=True)
