@@ -26,7 +26,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
-from isthmus.core.paths import why_missing
+from isthmus.core.paths import expanded, why_missing
 from isthmus.core.view import TEXT, no_view
 from isthmus.core.wording import count
 from isthmus.media.sniff import sniff_path
@@ -134,7 +134,7 @@ def _files(inputs: Sequence[str], modality: str) -> list[Path]:
 
     files: list[Path] = []
     for text in inputs:
-        path = Path(text).expanduser()
+        path = expanded(text)
         if not path.exists():
             raise InputError(f"there is no file or folder {text!r}.{why_missing(text)}")
         files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]

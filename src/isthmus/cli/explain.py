@@ -25,6 +25,7 @@ from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
+from isthmus.core.paths import expanded
 from isthmus.core.view import TEXT, no_view
 from isthmus.media.source import is_file, item_from_path
 from isthmus.prompts import Prompt, PromptParts
@@ -143,7 +144,7 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
         if modality is None and looks_like_a_path(given):
             raise missing_file(given)
         return MediaItem.from_text(words)
-    return item_from_path(Path(given).expanduser(), modality)
+    return item_from_path(expanded(given), modality)
 
 
 def _records(data: str | None) -> dict[str, Record]:

@@ -26,6 +26,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.cli.usage import example
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
@@ -198,7 +199,7 @@ def _opened(store: Path | None, space: str | None, trust: Sequence[str]) -> Iter
             "the starter space comes with the package and is not changed; save the prompt in a "
             "store: leave out --space"
         )
-    yield _Place(spaces.Space.load(space, trust=trust), None, Path(space).expanduser())
+    yield _Place(spaces.Space.load(space, trust=trust), None, expanded(space))
 
 
 def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:
@@ -207,7 +208,7 @@ def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:
 
     found: list[Term] = []
     for text in given:
-        folder = Path(text).expanduser()
+        folder = expanded(text)
         if folder.is_dir():
             files = list(walk(folder))
             if not files:

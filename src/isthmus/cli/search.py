@@ -24,6 +24,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
+from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.source import is_file
 from isthmus.prompts import PromptParts
@@ -90,7 +91,7 @@ def command(
 def _note_folder(query: Sequence[str]) -> None:
     """Tell who typed a folder that its name is read as words."""
     typed = " ".join(query)
-    if len(typed) < os.pathconf("/", "PC_PATH_MAX") and Path(typed).expanduser().is_dir():
+    if len(typed) < os.pathconf("/", "PC_PATH_MAX") and expanded(typed).is_dir():
         err().print(
             f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "
             f"read as words. To make a folder searchable: isthmus index {shown(shlex.quote(typed))}"

@@ -21,6 +21,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.media.source import walk
 
@@ -84,7 +85,7 @@ def asked_of(
     allow_megapixels(max_megapixels)
     known = spaces.Space.load(space, trust=trust or ())
     passed_over: list[Failure] = []
-    files = [path for root in items for path in walk(Path(root).expanduser(), skipped=passed_over)]
+    files = [path for root in items for path in walk(expanded(root), skipped=passed_over)]
     if not files:
         why = f"; {passed_over[0].source}: {passed_over[0].reason}" if passed_over else ""
         raise InputError(f"there are no files in {', '.join(items)}{why}")

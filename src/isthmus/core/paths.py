@@ -20,11 +20,16 @@ def data_dir() -> Path:
 
 def _folder(variable: str, function: str) -> Path:
     if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     import platformdirs
 
     path: Path = getattr(platformdirs, function)("isthmus", appauthor=False)
     return path
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with ``~`` and ``~name`` resolved; as a shell does, that of nobody stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser fails for nobody
 
 
 def why_missing(path: str | Path) -> str:
@@ -36,9 +41,11 @@ def why_missing(path: str | Path) -> str:
     text = str(path)
     if text.startswith(("http:/", "https:/", "ftp:/", "s3:/")):
         return " isthmus reads only files on this machine, so download it first."
-    wanted = Path(text).expanduser()
     try:
+        wanted = expanded(text)
         near = [each.name for each in wanted.parent.iterdir()]
+    except ValueError:  # a zero byte
+        return ""
     except OSError:
         return f" There is no folder {str(wanted.parent)!r} either."
     hint = did_you_mean(wanted.name, near)

@@ -12,7 +12,7 @@ from typing import Any
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import DataError, MissingDataError
-from isthmus.core.paths import why_missing
+from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
 from isthmus.core.validate import check_kind
@@ -90,7 +90,7 @@ def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, 
         need="a name, or the path of a folder, a table or a tar",
         example="load_dataset('shapes'), or load_dataset('my-folder')",
     )
-    path = Path(spec).expanduser()
+    path = expanded(spec)
     if not path.exists():
         raise _unknown(spec)
     if what := _no_data(path):

@@ -14,6 +14,7 @@ from typing import Any
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.core.view import IMAGE
 from isthmus.media.limits import DEFAULT, Limits
@@ -57,7 +58,7 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
 def is_file(text: str | Path) -> bool:
     """Whether something a user typed names a file; what cannot be a path is none."""
     try:
-        return Path(text).expanduser().is_file()
+        return expanded(text).is_file()
     except (OSError, ValueError, RuntimeError):  # too long, a null byte, a home of nobody
         return False
 

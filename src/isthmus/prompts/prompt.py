@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import MediaItem, quoted
+from isthmus.core.paths import expanded
 from isthmus.core.validate import check_kind
 from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.media.text import clean
@@ -252,7 +253,7 @@ def _one(given: Any, name: str) -> Term:
 
 def _in_file(path: str | Path) -> MediaItem:
     try:
-        return item_from_path(Path(path).expanduser())
+        return item_from_path(expanded(path))
     except IsthmusError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # a null byte, a home of nobody

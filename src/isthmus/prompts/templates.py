@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.wording import did_you_mean, way
 
 ANY = "any"
@@ -87,7 +88,7 @@ def load(own: str | Path | None = None) -> Templates:
     """
     known = {language: dict(kinds) for language, kinds in _shipped().items()}
     if own is not None:
-        for language, kinds in _read(Path(own).expanduser()).items():
+        for language, kinds in _read(expanded(own)).items():
             known.setdefault(language, {}).update(kinds)
     return Templates(known)
 

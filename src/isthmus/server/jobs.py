@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from isthmus.core.errors import InputError, IsthmusError
+from isthmus.core.paths import expanded
 from isthmus.core.wording import count
 from isthmus.store.filters import parse
 from isthmus.tasks import IndexReport, SearchOptions, Store, annotate_store
@@ -98,7 +99,7 @@ class Jobs:
 
     def __init__(self, store: Store, roots: Sequence[Path]) -> None:
         self._store = store
-        self._roots = [Path(root).expanduser().resolve() for root in roots]
+        self._roots = [expanded(root).resolve() for root in roots]
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -165,7 +166,7 @@ class Jobs:
 
     def _inside(self, path: str) -> Path:
         try:
-            real = Path(path).expanduser().resolve()
+            real = expanded(path).resolve()
             there = real.exists()
         except (OSError, ValueError, RuntimeError):
             there, real = False, Path()

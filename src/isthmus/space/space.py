@@ -13,6 +13,7 @@ from isthmus.core.contracts import Encoder, Head, Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.lazy import Brought
 from isthmus.core.linalg import F32, Array
+from isthmus.core.paths import expanded
 from isthmus.core.reading import reading
 from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_kind, check_vectors
@@ -351,7 +352,7 @@ class Space:
             folder, (str, Path), "a space", need="its folder", example="Space.load('my-space')"
         )
         trusted = check_trust(trust)
-        folder = Path(folder).expanduser()
+        folder = expanded(folder)
         if str(folder) == starter.NAME and not (Path(folder) / DOCUMENT).is_file():
             folder = starter.folder()
         with reading(folder):

@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import Array
+from isthmus.core.paths import expanded
 from isthmus.core.validate import as_matrix, check_vectors
 from isthmus.core.view import IMAGE, TEXT, VECTOR
 from isthmus.core.wording import kind_of
@@ -63,7 +64,7 @@ def as_item(thing: Thing, modality: str, dim: int | None = None) -> MediaItem:
     if isinstance(thing, bytes):
         return MediaItem.from_bytes(thing, modality, source=_SOURCE.format("a file"))
     if isinstance(thing, str | Path):
-        return item_from_path(Path(thing).expanduser(), modality)
+        return item_from_path(expanded(thing), modality)
     if is_picture(thing) and modality == IMAGE:
         return picture_item(thing)
     if _numbers(thing):

@@ -14,6 +14,7 @@ import numpy as np
 from isthmus.core.contracts import Progress
 from isthmus.core.document import to_object
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.choice import choose
@@ -162,7 +163,7 @@ def _named(sources: Mapping[str, Shots] | Sequence[str | Path]) -> dict[str, Sho
         raise InputError(f"sources: need a list of folders, got a single path. Write: {_EXAMPLE}")
     out: dict[str, Shots] = {}
     for each in sources:
-        name = Path(each).expanduser().resolve().name
+        name = expanded(each).resolve().name
         if name in out:
             raise InputError(
                 f"two source folders are called {name!r:.80}; name them: sources={{'a': …, 'b': …}}"

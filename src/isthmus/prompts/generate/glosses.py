@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.wording import did_you_mean
 from isthmus.prompts.templates import PLACE, Templates, language_of
 
@@ -28,7 +29,7 @@ def read_glosses(path: str | Path) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: If the file cannot be read, or something in it is no gloss.
     """
-    where = Path(path).expanduser()
+    where = expanded(path)
     kind = where.suffix.lower()
     if kind not in _READERS:
         raise InputError(f"{where}: glosses are a .toml, .json, .csv or .tsv file")

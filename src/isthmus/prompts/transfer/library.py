@@ -12,6 +12,7 @@ from isthmus.core.artifact import load_artifact, save_artifact
 from isthmus.core.document import from_document, to_object
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError
 from isthmus.core.linalg import F64, Array, l2_normalize
+from isthmus.core.paths import expanded
 from isthmus.core.validate import check_vectors
 from isthmus.core.wording import count, did_you_mean
 from isthmus.prompts.methods import method
@@ -145,7 +146,7 @@ class Library:
 
     def save(self, folder: str | Path) -> Path:
         """Write a folder of JSON and safetensors; vectors as float32."""
-        target = Path(folder).expanduser()
+        target = expanded(folder)
         rows = tuple(_Row(each.name, each.classes, each.shots) for each in self.sources)
         tensors: dict[str, Array] = {}
         for place, each in enumerate(self.sources):
@@ -163,7 +164,7 @@ class Library:
         Raises:
             ArtifactError: If there is none, it is damaged, or its parts do not fit.
         """
-        where = Path(folder).expanduser()
+        where = expanded(folder)
         document, tensors = load_artifact(where, KIND)
         read = from_document(_Document, document, str(where))
         try:

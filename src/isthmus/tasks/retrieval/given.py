@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.paths import data_dir, why_missing
+from isthmus.core.paths import data_dir, expanded, why_missing
 from isthmus.core.validate import check_kind, several
 from isthmus.core.wording import way
 from isthmus.media.source import is_picture
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def default_store() -> Path:
     """Where the store is unless told otherwise: ``$ISTHMUS_STORE``, else the data folder."""
     chosen = os.environ.get("ISTHMUS_STORE")
-    return Path(chosen).expanduser() if chosen else data_dir() / "store"
+    return expanded(chosen) if chosen else data_dir() / "store"
 
 
 def paths_given(given: str | Path | Iterable[str | Path]) -> list[str | Path]:

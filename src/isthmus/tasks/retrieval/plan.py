@@ -11,7 +11,7 @@ from pathlib import Path
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
-from isthmus.core.paths import why_missing
+from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Failure
 from isthmus.media.source import Unreadable, walk
 from isthmus.store import FileRecord, FileStatus
@@ -177,7 +177,7 @@ def _roots(paths: Sequence[str | Path], skipped: list[FileFailure]) -> list[Path
     """Absolute paths of what is there; what cannot be looked at now is passed over."""
     roots = []
     for path in paths:
-        root = Path(path).expanduser().resolve()
+        root = expanded(path).resolve()
         try:
             root.stat()
         except (FileNotFoundError, NotADirectoryError):

@@ -11,6 +11,7 @@ from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import FingerprintError
 from isthmus.core.item import MediaItem
+from isthmus.core.paths import expanded
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
@@ -86,7 +87,7 @@ class Store:
         check_kind(folder, (str, Path), "a store", need="its folder first", example=example)
         if isinstance(space, str | Path):
             space = Space.load(space, trust=trust)
-        folder = Path(folder).expanduser()
+        folder = expanded(folder)
         own = folder / _SPACE
         check_own(own)
         prompts: SavedPrompts | None = None
@@ -238,7 +239,7 @@ class Store:
         """
         from isthmus.tasks.retrieval.forget import forget
 
-        roots = [Path(path).expanduser().resolve() for path in paths_given(paths)]
+        roots = [expanded(path).resolve() for path in paths_given(paths)]
         wanted = self._views(views) if views else ()
         return forget(self.backend, roots, set(several(ids, str)), wanted)
 
@@ -325,7 +326,7 @@ class Store:
     ) -> tuple[MediaItem, str]:
         """An item, by its id where it is of the store, with its view."""
         if isinstance(thing, Path):
-            thing = item_from_path(thing.expanduser())
+            thing = item_from_path(expanded(thing))
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
         return thing, view_meant(self.space, thing.modality, among, named=view, way_out=way_out)

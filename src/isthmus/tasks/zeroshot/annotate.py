@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
@@ -205,7 +206,7 @@ def read_labels(path: str | Path) -> list[str]:
     Raises:
         InputError: If it cannot be read.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     try:
         lines = place.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean, kind_of, way
@@ -169,7 +170,7 @@ def _item(thing: Any, failures: list[Failure]) -> MediaItem | None:
         return picture_item(thing)
     check_kind(thing, Path, "an example", need="a Path, an item or a picture", example=_EXAMPLE)
     try:
-        return item_from_path(thing.expanduser())
+        return item_from_path(expanded(thing))
     except MediaError as error:
         failures.append(Failure(error.source, error.reason))
         return None
@@ -187,7 +188,7 @@ def _examples(
         }
     else:
         check_kind(shots, (str, Path), "shots", need="a folder or a mapping", example=_EXAMPLE)
-        found = _of_folder(Path(shots).expanduser(), failures)
+        found = _of_folder(expanded(shots), failures)
     out = {
         name: tuple(filter(None, (_item(x, failures) for x in xs))) for name, xs in found.items()
     }

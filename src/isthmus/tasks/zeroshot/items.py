@@ -13,6 +13,7 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
+from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
 from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
@@ -176,5 +177,5 @@ def _item_and_view(space: Space, thing: Any, named: str | None) -> tuple[MediaIt
     elif not isinstance(thing, MediaItem):
         if not isinstance(thing, str | Path):
             raise InputError("name the view of vectors and bytes: view='…'")
-        thing = item_from_path(Path(thing).expanduser())
+        thing = item_from_path(expanded(thing))
     return thing, view_meant(space, thing.modality, named=named, way_out=ITEMS)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from isthmus.core.errors import InputError
+from isthmus.core.paths import expanded
 from isthmus.core.wording import count, did_you_mean, way
 from isthmus.prompts.hierarchy import SEPARATOR
 
@@ -40,7 +41,7 @@ def true_classes(truth: Truth, sources: Sequence[str], classes: Sequence[str]) -
     if isinstance(truth, str | Path) and str(truth) == FOLDERS:
         return _of_folders(sources, classes)
     if isinstance(truth, str | Path):
-        table = _read(Path(truth).expanduser())
+        table = _read(expanded(truth))
         found = [table.get(source, table.get(_whole(source))) for source in sources]
         where = str(truth)
     elif isinstance(truth, Mapping):
@@ -87,7 +88,7 @@ def _of_folder(parts: Sequence[str], classes: Collection[str]) -> str | None:
 
 
 def _whole(path: str | Path) -> str:
-    return str(Path(path).expanduser().resolve())
+    return str(expanded(path).resolve())
 
 
 def _read(path: Path) -> dict[str, str]:
