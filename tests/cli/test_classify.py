@@ -41,6 +41,10 @@ def test_classes_as_typed_from_a_file_and_from_examples(home: Path) -> None:
     said = json.loads(run(home, *typed, "--classes", "red,blue").stdout)
     assert said["classes"] == ["red", "blue"] and said["chance"] == 0.5
     assert len(said["items"]) == 8 and said["items"][0]["label"] in ("red", "blue")
+    again = run(home, *typed, "--classes", 'red,"Paris, France"', "--classes", "blue")
+    assert json.loads(again.stdout)["classes"] == ["red", "Paris, France", "blue"]
+    refused = run(home, *typed, "--classes", "a\rb", code=1)
+    assert "--classes-file" in refused.stdout
     listed = json.loads(run(home, *typed, "--classes-file", "names.txt").stdout)
     assert listed["classes"] == ["red", "黄色"]
     taught = json.loads(run(home, *typed, "--shots", "shots").stdout)

@@ -153,3 +153,8 @@ def test_ids_may_be_an_array() -> None:
 def test_what_cannot_be_paired(changes, error, message) -> None:
     with pytest.raises(error, match=message):
         paired(**changes)
+
+
+def test_an_item_is_printed_without_what_it_holds() -> None:
+    item = MediaItem.from_bytes(b"x" * 9000, "image", source="a.png")
+    assert "a.png" in repr(item) and len(repr(item)) < 300

@@ -138,6 +138,11 @@ def test_examples_of_one_stem_say_how_much_each_view_counts(
     assert share(said["paired"].labels, rest) >= share(alone.labels, rest) - 0.05
 
 
+def test_a_class_above_others_is_named(space: Space, asked: list[MediaItem]) -> None:
+    said = classify(space, asked[:1], ["red", "red/circle", "blue"])
+    assert any("'red' is a class beside 'red/circle'" in note for note in said.notes)
+
+
 def test_a_tree_has_a_probability_at_each_level(space: Space, asked: list[MediaItem]) -> None:
     said = classify(space, asked[:5], ["warm/red", "warm/yellow", "cold/blue"])
     for item in said.items:

@@ -46,7 +46,7 @@ from isthmus.core.record import Failure
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.annotate import Annotation
 
-LABELS = typer.Option(None, "--labels", metavar="A,B,C", help="Labels, in any language.")
+LABELS = typer.Option([], "--labels", metavar="A,B,C", help="Labels, in any language. Repeatable.")
 LABELS_FILE = typer.Option(None, "--labels-file", metavar="FILE", help="Labels, one a line.")
 LABEL_SHOTS = typer.Option(
     None,
@@ -59,7 +59,7 @@ LABEL_SHOTS = typer.Option(
 
 def command(
     items: list[str] = typer.Argument(None, help="Files and folders; none with --store."),
-    labels: str = LABELS,
+    labels: list[str] = LABELS,
     labels_file: Path | None = LABELS_FILE,
     shots: Path | None = LABEL_SHOTS,
     space: str = SPACE,

@@ -51,7 +51,10 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.results import Classification
 
 CLASSES = typer.Option(
-    None, "--classes", metavar="A,B,C", help="Names of classes, in any language."
+    [],
+    "--classes",
+    metavar="A,B,C",
+    help="Names of classes, in any language. Repeatable.",
 )
 CLASSES_FILE = typer.Option(None, "--classes-file", metavar="FILE", help="Names, one a line.")
 SHOTS = typer.Option(
@@ -106,7 +109,7 @@ _SHOWN = 3
 
 def command(
     items: list[str] = ITEMS,
-    classes: str = CLASSES,
+    classes: list[str] = CLASSES,
     classes_file: Path | None = CLASSES_FILE,
     shots: Path | None = SHOTS,
     space: str = SPACE,

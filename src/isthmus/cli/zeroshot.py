@@ -58,14 +58,24 @@ def options_of(**given: Any) -> ClassifyOptions:
     return ClassifyOptions(**given)
 
 
-def names_of(typed: str | None, file: Path | None, flag: str, needed: bool) -> list[str] | None:
-    """Names as typed and from a file; None where neither was given and none is needed."""
+def names_of(typed: Sequence[str], file: Path | None, flag: str, needed: bool) -> list[str] | None:
+    """Names as typed and from a file; None where neither was given and none is needed.
+
+    A name that holds a comma stands in quotes, as in a table.
+    """
     from isthmus.tasks.zeroshot.annotate import read_labels
 
-    names = [name.strip() for name in (typed or "").split(",") if name.strip()]
+    try:
+        rows = [row for each in typed for row in csv.reader([each], skipinitialspace=True)]
+    except csv.Error as error:
+        raise InputError(
+            f"{flag} holds a line break or is too long; write one name a line into a file, and "
+            f"name it with {flag}-file"
+        ) from error
+    names = [name.strip() for row in rows for name in row if name.strip()]
     if file is not None:
         names += read_labels(file)
-    if names or not (needed or typed is not None or file is not None):
+    if names or not (needed or typed or file is not None):
         return names or None
     raise InputError(f"no names were given; write, for example: {flag} cat,dog")
 

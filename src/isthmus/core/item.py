@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ class MediaItem:
     id: str
     modality: str
     source: str
-    payload: Payload
+    payload: Payload = field(repr=False)
     span: tuple[float, float] | None = None
 
     @classmethod

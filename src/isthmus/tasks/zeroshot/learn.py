@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
 from isthmus.prompts.calibration import conformal_cut, needed_for
 from isthmus.prompts.choice import Choice, choose
-from isthmus.prompts.hierarchy import Level, levels, node_weight
+from isthmus.prompts.hierarchy import SEPARATOR, Level, levels, node_weight
 from isthmus.prompts.methods import METHODS, FewShot, method
 from isthmus.prompts.support import Support, log_softmax, prototype
 from isthmus.space import Space
@@ -71,7 +71,7 @@ class Classifier:
         self.space, self.specs, self.options = space, list(specs), options
         self.cache, self.progress = cache, progress
         self.failures = list(failures)
-        self.notes: list[str] = []
+        self.notes = list(_both([spec.name for spec in specs]))
         self._levels = levels([spec.name for spec in specs])
         self._choices: dict[str, Choice] = {}
         self._supports: dict[str, Support] = {}
@@ -340,6 +340,17 @@ class Classifier:
             top = int(share.argmax())
             nodes.append(Node(level.names[top], float(share[top])))
         return tuple(nodes)
+
+
+def _both(names: Sequence[str]) -> Iterator[str]:
+    """Notes on classes that stand above other classes of a tree."""
+    for name in names:
+        below = [each for each in names if each.startswith(name + SEPARATOR)]
+        if below:
+            yield (
+                f"{name!r} is a class beside {below[0]!r}, so it competes with it; leave it out, "
+                f"or call it {name + SEPARATOR}other"
+            )
 
 
 def _record(number: int, item: MediaItem) -> str:
