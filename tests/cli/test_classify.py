@@ -52,6 +52,26 @@ def test_classes_as_typed_from_a_file_and_from_examples(home: Path) -> None:
     assert all(item["likely"] for item in taught["items"])
 
 
+def test_nothing_that_is_read_or_is_of_another_kind_is_overwritten(home: Path) -> None:
+    truth = home / "truth.csv"
+    truth.write_text("source,label\npictures/0.png,red\n", encoding="utf-8")
+    typed = ("classify", "pictures", "--space", "space", "--classes", "red,blue")
+
+    def kept() -> dict[Path, bytes]:
+        files = [path for path in home.rglob("*.*") if path.is_file() and "cache" not in path.parts]
+        return {path: path.read_bytes() for path in files}
+
+    before = kept()
+    for more, said in (
+        (("--report", "pictures/0.png"), "is no HTML page"),
+        (("--report", "space/isthmus.json"), "is no HTML page"),
+        (("--truth", "truth.csv", "--out", "truth.csv"), "is read, so it is not written"),
+        (("--report", "new.csv", "--out", "new.csv"), "a file each"),
+    ):
+        assert said in " ".join(run(home, *typed, *more, code=1).stderr.split())
+        assert before == kept()
+
+
 def test_rows_are_written_and_what_was_left_out_is_told(home: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes((home / "pictures/0.png").read_bytes()[:40])

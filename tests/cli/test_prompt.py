@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +116,15 @@ def test_a_prompt_is_saved_in_a_space_of_its_own(home: Path) -> None:
     assert list(Space.load(home / "space").prompts) == ["reds"]
     assert "@reds  style, from 1 example of text" in run(home, "prompt", "list", "--space", "space")
     assert "No prompt is saved" in run(home, "prompt", "list")
+
+
+def test_prompts_that_are_saved_in_a_space_at_once_are_all_kept(home: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        save = ("-m", "isthmus", "prompt", "save", "--space", str(home / "space"), "--like", "red")
+        command = [sys.executable, *save]
+        done = list(pool.map(lambda n: subprocess.run([*command, n], check=False), "abc"))
+    assert [each.returncode for each in done] == [0, 0, 0]
+    assert sorted(Space.load(home / "space").prompts) == ["a", "b", "c"]
 
 
 def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:

@@ -96,7 +96,9 @@ Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 
 
 @contextmanager
-def server(answer: Answer, *, wait: float = 0.0, location: str = "") -> Iterator[tuple[str, list]]:
+def server(
+    answer: Answer, *, wait: float = 0.0, location: str = "", drip: int = 0
+) -> Iterator[tuple[str, list]]:
     """An address that speaks ``/v1/chat/completions``, and what it was asked."""
     seen: list[tuple[str, dict[str, Any], str | None]] = []
     stop = threading.Event()
@@ -111,9 +113,12 @@ def server(answer: Answer, *, wait: float = 0.0, location: str = "") -> Iterator
             self.send_response(code)
             if location:
                 self.send_header("Location", location)
-            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Content-Length", str(len(data) + 1000 * drip))
             self.end_headers()
             self.wfile.write(data)
+            for _ in range(drip):  # a part now and then, and never the end
+                self.wfile.write(b" ")
+                stop.wait(0.05)
 
         def log_message(self, *args: Any) -> None:
             pass
@@ -206,7 +211,35 @@ def test_a_slow_or_absent_language_model_is_an_error() -> None:
         LanguageModel(address, "tiny").ask("?")
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "localhost:11434", "ftp://x/v1", ""])
+@pytest.mark.parametrize("code", [200, 500])
+def test_an_answer_that_never_ends_is_given_up(code: int) -> None:
+    with server(lambda _body: (code, b" "), drip=400) as (address, _), pytest.raises(InputError):
+        LanguageModel(address, "tiny", timeout=0.3).ask("?")
+
+
+def test_half_characters_of_an_answer_are_replaced() -> None:
+    with server(says("A cat \ud800 purrs.")) as (address, _):
+        assert LanguageModel(address, "tiny").ask("?") == "A cat ? purrs."
+
+
+@pytest.mark.parametrize("key", ["sk-“ü”", "a\nb", "a\x00"])
+def test_a_key_that_no_header_holds_is_refused(key: str) -> None:
+    with pytest.raises(InputError, match="copy it again"):
+        LanguageModel("http://h/v1", "m", key=key)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/passwd",
+        "localhost:11434",
+        "ftp://x/v1",
+        "",
+        "http://[::1",
+        "http://h/ü",
+        "http://a b",
+    ],
+)
 def test_only_http_addresses_are_asked(address: str) -> None:
     with pytest.raises(InputError, match="no address of a language model"):
         LanguageModel(address, "tiny")
@@ -214,7 +247,7 @@ def test_only_http_addresses_are_asked(address: str) -> None:
 
 def test_the_key_is_not_shown() -> None:
     assert "s3cret" not in repr(LanguageModel("http://h/v1", "m", key="s3cret"))
-    with pytest.raises(InputError, match="key of one line"):
+    with pytest.raises(InputError, match="copy it again"):
         LanguageModel("http://h/v1", "m", key="a\r\nX: y")
 
 

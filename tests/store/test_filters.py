@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -60,6 +61,12 @@ CAT = Entry(
 )
 def test_what_a_filter_lets_pass(text: str, passes: bool) -> None:
     assert parse(text).matches(CAT) is passes
+
+
+def test_a_quote_in_a_value_stands_behind_a_backslash() -> None:
+    entry = replace(CAT, labels=(('red "circle"', 0.9),))
+    assert parse(r'label:"red \"circle\"" and gone:no').matches(entry)
+    assert not parse(r'label:"red circle"').matches(entry)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isthmus
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.media import decode
@@ -136,6 +137,37 @@ def test_examples_of_one_stem_say_how_much_each_view_counts(
     own = {k: np.log(x.probabilities[np.arange(len(truth)), truth]).mean() for k, x in said.items()}
     assert own["paired"] > own["strangers"]
     assert share(said["paired"].labels, rest) >= share(alone.labels, rest) - 0.05
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a//b", "c"], "an empty part"),
+        (["/a", "c"], "an empty part"),
+        (["é", "e\u0301"], "two classes are called"),
+        (["x" * 501, "c"], "501 characters"),
+        (["/".join("a" * 17), "c"], "17 parts"),
+        (["\ud800", "c"], "half of a character"),
+    ],
+)
+def test_names_that_cannot_be_used(
+    space: Space, asked: list[MediaItem], names: list[str], said: str
+) -> None:
+    with pytest.raises(IsthmusError, match=said):
+        classify(space, asked[:1], names)
+
+
+@pytest.mark.parametrize("most", [0, -1, 1.5, "x"])
+def test_most_labels_is_a_whole_number(space: Space, asked: list[MediaItem], most: Any) -> None:
+    with pytest.raises(InputError, match="most must be a whole number"):
+        annotate(space, asked[:1], ["red"], most=most)
+
+
+def test_arguments_of_another_kind_are_named(space: Space) -> None:
+    with pytest.raises(InputError, match="items: need a file"):
+        classify(space, None, ["red", "blue"])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="least must be a number"):
+        classify(space, [], ["red", "blue"], least="0.5")
 
 
 def test_a_class_above_others_is_named(space: Space, asked: list[MediaItem]) -> None:

@@ -16,7 +16,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
     allow_megapixels,
-    check_output,
+    check_page,
     list_left_out,
     out,
     print_json,
@@ -155,7 +155,7 @@ def _seconds(budget: str) -> float | None:
 def _check_places(space: Path, report: Path | None, *, overwrite: bool) -> None:
     """Refuse places that cannot be written to, before any work."""
     check_target(space, "space", replace=overwrite)
-    check_output(report)
+    check_page(report)
 
 
 def _print_json(made: Space, folder: Path) -> None:

@@ -104,7 +104,7 @@ def command(
     if keep and store is None:
         raise InputError("--keep is about the labels that a store has; name it with --store")
     names = names_of(labels, labels_file, "--labels", needed=shots is None)
-    check_out(output)
+    check_out(output, None, [*(items or ()), labels_file, templates])
     given: dict[str, Any] = {"shots": shots, "least": least, "most": most, "options": options}
     rest: list[Failure] = []
     if store is not None:

@@ -149,7 +149,7 @@ def command(
         llm_model=llm_model, keep_generated=keep_generated,
         captions=_captions(captions, space, trust),
     )  # fmt: skip
-    check_out(output, report)
+    check_out(output, report, [*items, truth, classes_file, glosses, templates])
     names = names_of(classes, classes_file, "--classes", shots is None)
     measured = {"truth": truth or None, "seed": seed} if report is not None or truth else None
     with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:

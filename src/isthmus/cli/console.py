@@ -50,7 +50,7 @@ _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 """Signs that change the direction in which what follows is shown."""
 
 JSON_OPTION = typer.Option(False, "--json", help="Print the results as one JSON document.")
-SEED_OPTION = typer.Option(0, "--seed", help="Seed for all random choices.")
+SEED_OPTION = typer.Option(0, "--seed", min=0, help="Seed for all random choices.")
 DATA_OPTION = typer.Option(
     None,
     "--data-option",
@@ -230,6 +230,17 @@ def check_output(path: Path | None) -> None:
         raise InputError(f"{path} is a folder; give the name of a file")
     check_writable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_page(path: Path | None) -> None:
+    """The same for an HTML page, which takes the place of no file of another kind."""
+    check_output(path)
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as handle:
+        begins = handle.read(512).lstrip().lower()
+    if begins and not begins.startswith((b"<!doctype html", b"<html")):
+        raise InputError(f"{path} is there and is no HTML page; give the report another name")
 
 
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:

@@ -16,7 +16,7 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
     allow_megapixels,
-    check_output,
+    check_page,
     list_left_out,
     out,
     print_json,
@@ -76,7 +76,7 @@ def command(
     from isthmus.pipeline import default_cache
     from isthmus.report import findings, write_diagnosis
 
-    check_output(report)
+    check_page(report)
     allow_megapixels(max_megapixels)
     named = parse_encoders(encoder)
     dataset = load_data(data, data_option, column, modalities_of(named))

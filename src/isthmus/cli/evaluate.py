@@ -16,7 +16,7 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_output,
+    check_page,
     err,
     list_left_out,
     out,
@@ -57,7 +57,7 @@ def command(
     from isthmus.space.evaluate import share_learned
 
     check_order(space, [data])
-    check_output(report)
+    check_page(report)
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())
     dataset = load_data(data, data_option, column, loaded.modalities)

@@ -17,7 +17,7 @@ from isthmus.cli.console import (
     STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_output,
+    check_page,
     out,
     print_json,
 )
@@ -77,7 +77,7 @@ def command(
     from isthmus.report.pages.explanation.page import write_explanation
     from isthmus.report.pages.explanation.words import sentences
 
-    check_output(output)
+    check_page(output)
     allow_megapixels(max_megapixels)
     stored = any(text.startswith(STORED) for text in (query, item))
     if space is not None and (store is not None or stored):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.cli.usage import example
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded
+from isthmus.core.paths import expanded, lock_for
 from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
@@ -76,7 +76,7 @@ def save(
     @NAME or with an option such as --style @NAME.
     """
     allow_megapixels(max_megapixels)
-    with _opened(store, space, trust or ()) as place:
+    with _opened(store, space, trust or (), changing=True) as place:
         views = place.space.views
         learned = tasks.learn_prompt(
             place.space,
@@ -149,7 +149,7 @@ def forget(
 ) -> None:
     """Remove a saved prompt."""
     plain = name.removeprefix(SAVED)
-    with _opened(store, space, trust or ()) as place:
+    with _opened(store, space, trust or (), changing=True) as place:
         place.save({plain: None})
     if as_json:
         print_json({"forgotten": plain})
@@ -187,7 +187,9 @@ class _Place:
 
 
 @contextmanager
-def _opened(store: Path | None, space: str | None, trust: Sequence[str]) -> Iterator[_Place]:
+def _opened(
+    store: Path | None, space: str | None, trust: Sequence[str], *, changing: bool = False
+) -> Iterator[_Place]:
     if space is None:
         with open_store(store, trust=trust) as opened:
             yield _Place(opened.space, opened)
@@ -199,7 +201,9 @@ def _opened(store: Path | None, space: str | None, trust: Sequence[str]) -> Iter
             "the starter space comes with the package and is not changed; save the prompt in a "
             "store: leave out --space"
         )
-    yield _Place(spaces.Space.load(space, trust=trust), None, expanded(space))
+    folder = expanded(space)
+    with lock_for(folder) if changing else nullcontext():
+        yield _Place(spaces.Space.load(space, trust=trust), None, folder)
 
 
 def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:

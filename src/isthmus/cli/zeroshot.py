@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -15,11 +16,13 @@ from isthmus import space as spaces
 from isthmus.cli.console import (
     allow_megapixels,
     check_output,
+    check_page,
     err,
     out,
     progress_bar,
     shown,
 )
+from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
@@ -104,9 +107,23 @@ def asked_of(
         yield known, files, more, passed_over
 
 
-def check_out(path: Path | None, page: Path | None = None) -> None:
-    """Refuse files that cannot be written, before anything is computed."""
-    check_output(page)
+def check_out(
+    path: Path | None, page: Path | None = None, inputs: Iterable[str | Path | None] = ()
+) -> None:
+    """Refuse files that cannot be written, before anything is computed.
+
+    Args:
+        path: For rows.
+        page: For a report.
+        inputs: Files that are read, which neither may be.
+    """
+    check_page(page)
+    read = {expanded(each).resolve() for each in inputs if each}
+    if path is not None and page is not None and path.resolve() == page.resolve():
+        raise InputError(f"{path}: rows and report need a file each")
+    for each in (path, page):
+        if each is not None and each.resolve() in read:
+            raise InputError(f"{each} is read, so it is not written; give another name")
     if path is not None and path.suffix.lower() not in (".csv", ".jsonl"):
         raise InputError(f"{path}: give a name that ends with .csv or .jsonl")
     check_output(path)
@@ -116,15 +133,16 @@ def write_rows(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
     """One line a row, where a file is wanted."""
     if path is None:
         return
-    with path.open("w", encoding="utf-8", newline="") as handle:
-        if path.suffix.lower() == ".jsonl":
-            _write_lines(handle, rows)
-            return
+    handle = io.StringIO(newline="")
+    if path.suffix.lower() == ".jsonl":
+        _write_lines(handle, rows)
+    else:
         names = list(rows[0]) if rows else ["source"]
         table = csv.DictWriter(handle, names)
         table.writeheader()
         for row in rows:
             table.writerow({name: _cell(row[name]) for name in names})
+    write_atomically(path, handle.getvalue().encode())
 
 
 def _write_lines(handle: TextIO, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -47,7 +47,11 @@ class MediaItem:
         if not parts:
             raise DataError(f"{source or 'text'}: needs at least one caption, got none")
         name = source if source is not None else quoted(parts[0])
-        return cls(content_hash("\0".join(parts).encode()), TEXT, name, parts)
+        try:
+            content = "\0".join(parts).encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{name!r:.80}: holds half of a character; mend the text") from error
+        return cls(content_hash(content), TEXT, name, parts)
 
     @classmethod
     def from_path(cls, path: Path, modality: str) -> MediaItem:

@@ -53,6 +53,17 @@ def check_kind(
         raise InputError(f"{name}: need {need}, got {kind_of(thing)}. Write: {example}")
 
 
+def check_number(value: object, name: str) -> float:
+    """Refuse what is no number, such as ``"0.5"``.
+
+    Raises:
+        InputError: Names the value.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise InputError(f"{name} must be a number, got {kind_of(value)}")
+    return float(value)
+
+
 def several(given: T | Iterable[T], single: type[T] | tuple[type[T], ...]) -> tuple[T, ...]:
     """One or several of a kind as a tuple; a text is one thing, and not its letters.
 

@@ -29,7 +29,7 @@ GUIDES: tuple[PartName, ...] = ("ignore", "only")
 Kind = Literal["words", "file", "stored", "saved"]
 _SAID = PARTS[1:]
 _RESERVED = {STORED, FILE, *(f"{name}:" for name in _SAID)}
-_NAME = re.compile(r"[\w.-]{1,80}")
+_NAME = re.compile(r"\w[\w.-]{0,79}")
 _OPERATOR = re.compile(r"(?<=\s)[+-](?=\s)")
 _WEIGHT = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*\*\s*")
 _BLANKS = re.compile(r"\s*")

@@ -37,7 +37,8 @@ def check_name(name: str) -> str:
     """
     if not is_name(name):
         raise InputError(
-            f"the name of a prompt has 1 to 80 letters, digits, _ . and -, got {name!r:.90}"
+            "the name of a prompt has 1 to 80 letters, digits, _ . and -, and does not begin with "
+            f". or -, got {name!r:.90}"
         )
     return name
 

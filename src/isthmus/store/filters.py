@@ -23,7 +23,7 @@ FIELDS = ("view", "modality", "path", "text", "label", "added", "size", "gone")
 _TOKEN = re.compile(
     r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
         |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
-         (?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s()"]+)))""",
+         (?:"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^\s()"]+)))""",
     re.VERBOSE | re.IGNORECASE,
 )
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
@@ -149,7 +149,8 @@ def _either(text: str, parts: Sequence[Filter]) -> Filter:
 
 def _comparison(text: str, token: re.Match[str]) -> Filter:
     field, op = token["field"].lower(), token["op"]
-    value = token["quoted"] if token["quoted"] is not None else token["bare"]
+    quoted = token["quoted"]
+    value = token["bare"] if quoted is None else quoted.replace('\\"', '"')
     if field not in FIELDS:
         hint = did_you_mean(field, FIELDS)
         raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}.{hint}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ MOST = 5
 """Sentences of each answer that are kept."""
 _LARGEST = 1_000_000
 """Bytes of an answer that are read."""
+
+_CHUNK = 65_536
+"""Bytes that are read at a time."""
 _SHORTEST, _LONGEST = 8, 300
 """Characters of a sentence that is kept."""
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.)])\s*")
@@ -66,16 +70,25 @@ class LanguageModel:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
+        try:
+            parts = urlsplit(self.address)
+        except ValueError:  # a bracket without its pair
+            parts = urlsplit("")
+        plain = self.address.isascii() and self.address.isprintable() and " " not in self.address
+        if not plain or parts.scheme not in ("http", "https") or not parts.netloc:
             raise InputError(
                 f"{self.address!r:.120} is no address of a language model; write "
                 "http://localhost:11434/v1"
             )
         if not 0 < self.timeout < float("inf"):
             raise InputError(f"timeout must be a number of seconds, got {self.timeout}")
-        if not self.model.strip() or "\n" in self.key or "\r" in self.key:
-            raise InputError("a language model needs a name, and a key of one line")
+        if not self.model.strip():
+            raise InputError("a language model needs a name")
+        if not (self.key.isascii() and (self.key.isprintable() or not self.key)):
+            raise InputError(
+                "the key of the language model holds a character that no key has, such as a curly "
+                "quote or a line break; copy it again"
+            )
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -109,9 +122,12 @@ class LanguageModel:
             with urllib.request.build_opener(_NoRedirects).open(
                 request, timeout=self.timeout
             ) as answer:
-                data: bytes = answer.read(_LARGEST + 1)
+                data = self._read(answer)
         except urllib.error.HTTPError as error:
-            told = error.read(200).decode("utf-8", "replace").strip()
+            try:
+                told = error.read(200).decode("utf-8", "replace").strip()
+            except (OSError, http.client.HTTPException):  # a body that does not come
+                told = ""
             raise InputError(
                 f"{where} answers {error.code} {error.reason}: {told or 'nothing'}; check the "
                 "address, the model and the key"
@@ -127,6 +143,15 @@ class LanguageModel:
             raise InputError(f"{where} answers more than {_LARGEST:,} bytes; ask another one")
         return data
 
+    def _read(self, answer: Any) -> bytes:
+        """All of an answer, in the time that there is: a socket's own limit is for each part."""
+        ends, data = time.monotonic() + self.timeout, b""
+        while len(data) <= _LARGEST and (part := answer.read1(_CHUNK)):
+            data += part
+            if time.monotonic() > ends:
+                raise TimeoutError
+        return data
+
     def _late(self, where: str) -> InputError:
         return InputError(f"{where} gave no answer in {self.timeout:g} s; allow more with timeout")
 
@@ -139,7 +164,9 @@ class LanguageModel:
                 f"the language model at {self.address} does not speak /chat/completions: it "
                 f"answers {said!r}"
             ) from error
-        return content if isinstance(content, str) else ""
+        if not isinstance(content, str):
+            return ""
+        return content.encode("utf-8", "replace").decode("utf-8")  # without half characters
 
 
 @dataclass(frozen=True)

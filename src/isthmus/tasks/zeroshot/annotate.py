@@ -14,6 +14,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
+from isthmus.core.validate import check_number
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.zeroshot.classes import ClassSpec
@@ -191,10 +192,12 @@ def given_labels(
     """Those of probabilities ``(K,)`` that are given, most probable first.
 
     Raises:
-        InputError: If ``least`` is no probability.
+        InputError: If ``least`` is no probability, or ``most`` no number of labels.
     """
-    if not 0 <= least <= 1:
+    if not 0 <= check_number(least, "least") <= 1:
         raise InputError(f"least must lie in 0 … 1, got {least}")
+    if most is not None and (not isinstance(most, int) or most < 1):
+        raise InputError(f"most must be a whole number from 1 on, or None, got {most!r:.40}")
     good = np.flatnonzero(row >= least)
     order = good[np.argsort(-row[good], kind="stable")[:most]]
     return tuple(Label(specs[k].name, float(row[k])) for k in order)

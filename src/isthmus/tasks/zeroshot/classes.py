@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Example: TypeAlias = "Path | MediaItem | Image"
 Given: TypeAlias = "str | Example | Sequence[str | Example]"
+_LONGEST, _DEEPEST = 500, 16
+"""Characters of a name, and levels that it stands for."""
 _EXAMPLE = "isthmus.classify(space, 'photo.jpg', ['cat', 'dog'])"
 
 
@@ -119,18 +122,31 @@ def _exemplified(
 
 def _check_names(names: Sequence[str]) -> None:
     if len(names) < 2:
-        what = f"only {names[0]!r}" if names else "none"
+        what = f"only {names[0]!r:.80}" if names else "none"
         way_out = way(python=_EXAMPLE, shell="isthmus classify photo.jpg --classes cat,dog")
         raise InputError(f"need two classes or more to choose from, got {what}. Write: {way_out}")
     _check_twice(names)
 
 
 def _check_twice(names: Sequence[str], several: str = "classes", one: str = "class") -> None:
-    twice = [name for name, times in Counter(names).items() if times > 1]
+    alike = Counter(unicodedata.normalize("NFC", name) for name in names)
+    twice = [name for name, times in alike.items() if times > 1]
     if twice:
-        raise InputError(f"two {several} are called {twice[0]!r}; give each a name of its own")
+        raise InputError(f"two {several} are called {twice[0]!r:.80}; give each a name of its own")
     if any(not name.strip() for name in names):
         raise InputError(f"a {one} has a blank name; leave it out or name it")
+    for name in names:
+        parts = name.split(SEPARATOR)
+        if len(name) > _LONGEST or len(parts) > _DEEPEST:
+            raise InputError(
+                f"the {one} {name!r:.80} has a name of {len(name):,} characters in {len(parts):,} "
+                f"parts; at most {_LONGEST} in {_DEEPEST} are read"
+            )
+        if len(parts) > 1 and not all(part.strip() for part in parts):
+            raise InputError(
+                f"the {one} {name!r} has an empty part: '/' stands between the levels of a tree, "
+                "as in animals/birds"
+            )
 
 
 def _specs(given: Iterable[str] | Mapping[str, Given], failures: list[Failure]) -> list[ClassSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F64
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
+from isthmus.core.validate import check_kind
 from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
@@ -165,6 +166,9 @@ def none_usable(failures: Sequence[Failure]) -> InputError:
 def _listed(items: Any) -> list[Any]:
     """One thing or several, as a list."""
     one = isinstance(items, str | Path | bytes | MediaItem) or is_picture(items)
+    if not one:
+        need, write = "a file, a picture, or several", "isthmus.classify(space, 'a.jpg', names)"
+        check_kind(items, Iterable, "items", need=need, example=write)
     return [items] if one else list(items)
 
 

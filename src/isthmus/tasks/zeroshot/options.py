@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from isthmus.core.errors import InputError
+from isthmus.core.validate import check_number
 from isthmus.core.wording import did_you_mean, way
 from isthmus.prompts.methods import METHODS
 
@@ -70,6 +71,8 @@ class ClassifyOptions:
             if given not in known:
                 hint = did_you_mean(given, known)
                 raise InputError(f"{name} must be one of {', '.join(known)}, got {given!r}.{hint}")
+        for name in ("coverage", "none", "least"):
+            check_number(getattr(self, name), name)
         for name, share in (("coverage", self.coverage), ("none", self.none)):
             if not 0 < share < 1:
                 raise InputError(f"{name} must lie between 0 and 1, got {share}")

@@ -101,10 +101,9 @@ const asked = (views) => Object.fromEntries(
 
 // The filter that an item with a label passes, too; a filter has no sign for a quote in a name.
 export function withLabel(query, label) {
-  const longest = label.split('"').reduce((a, b) => (b.length > a.length ? b : a));
-  const part = label.includes('"') ? `label~"${longest}"` : `label:"${label}"`;
+  const part = `label:"${label.replaceAll('"', '\\"')}"`;
   const before = query.where.trim();
-  if (before.includes(part)) return query;
+  if (before === part || before.endsWith(` and ${part}`)) return query;
   return { ...query, where: before ? `(${before}) and ${part}` : part };
 }
 
