@@ -189,6 +189,7 @@ class Classifier:
                 self.words_view,
                 self.options,
                 self.cache,
+                progress=self.progress,
             ).vectors
         return support.above(words, level.member)
 
@@ -211,8 +212,9 @@ class Classifier:
             return np.zeros((len(self.specs), self.space.dim)), SCALE
         modality = self.space.modalities[view]
         words = class_words(
-            self.space, self.specs, modality, self.words_view, self.options, self.cache
-        )
+            self.space, self.specs, modality, self.words_view, self.options, self.cache,
+            progress=self.progress,
+        )  # fmt: skip
         self.notes += words.alike([spec.name for spec in self.specs])
         self.failures += words.failures
         return words.vectors, words.scale(self.space, self.words_view, view)

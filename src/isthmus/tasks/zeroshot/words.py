@@ -95,6 +95,7 @@ def class_words(
     options: ClassifyOptions,
     cache: VectorCache | None = None,
     *,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> ClassWords:
     """Embed the words of classes, each in the sentences of its language.
@@ -106,12 +107,15 @@ def class_words(
         words_view: That reads the words.
         options: How.
         cache: Of native vectors.
+        progress: Told as sentences are encoded.
         seed: Of random words.
 
     Raises:
         InputError: If there are no sentences in a language.
     """
-    said = sentences(space, specs, modality, words_view, options, cache, seed=seed)
+    said = sentences(
+        space, specs, modality, words_view, options, cache, progress=progress, seed=seed
+    )
     dim = space.encoder(words_view).dim
     vectors, native = np.zeros((len(specs), space.dim)), np.zeros((len(specs), dim), np.float32)
     for number in range(len(specs)):
@@ -178,6 +182,7 @@ def sentences(
     options: ClassifyOptions,
     cache: VectorCache | None = None,
     *,
+    progress: Progress | None = None,
     seed: int = 0,
 ) -> Sentences:
     """The words of classes in sentences of their languages; arguments as of :func:`class_words`.
@@ -191,7 +196,7 @@ def sentences(
         none = np.zeros(0, dtype=bool)
         vectors, native = np.zeros((0, space.dim), np.float32), np.zeros((0, dim), np.float32)
         return Sentences([], owners, bare, none, vectors, native, ())
-    done = space.embed(texts, words_view, cache=cache)
+    done = space.embed(texts, words_view, cache=cache, progress=progress)
     assert done.native is not None
     ok = np.asarray(done.ok, dtype=bool)
     return Sentences(texts, owners, bare, ok, done.vectors, done.native, tuple(done.failures))
