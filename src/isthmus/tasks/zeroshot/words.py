@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import Progress
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction
