@@ -21,6 +21,7 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
+from isthmus.cli.zeroshot import say_notes
 from isthmus.core.artifact import check_target
 from isthmus.core.wording import count
 
@@ -66,10 +67,12 @@ def command(
     """
     from isthmus.pipeline import default_cache
     from isthmus.space import Space
-    from isthmus.tasks.transferring import transfer_to
+    from isthmus.tasks.transferring import no_sources, transfer_to
 
     allow_megapixels(max_megapixels)
     known = None if library is None else _known(library)
+    if known is None and not source:
+        raise no_sources(library)
     with progress_bar(quiet=as_json) as progress:
         done = transfer_to(
             Space.load(space, trust=trust or ()),
@@ -89,6 +92,7 @@ def command(
         print_json(done.to_json())
     else:
         _print(out(), done)
+        say_notes(done.notes)
         list_left_out(left_out)
         if library is not None:
             tasks = count(len(done.library.sources), "task")
