@@ -96,8 +96,10 @@ def command(
     """
     from isthmus.pipeline import default_cache
     from isthmus.tasks.zeroshot.annotate import annotate as run
+    from isthmus.tasks.zeroshot.options import check_least
     from isthmus.tasks.zeroshot.stored import annotate_store
 
+    check_least(least)
     if bool(items) == (store is not None):
         raise InputError("name files and folders, or a store with --store, and not both")
     options = options_of(language=language, templates=templates or "", view=view, asked_as=asked_as)

@@ -23,7 +23,7 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
-from isthmus.cli.opening import open_store
+from isthmus.cli.opening import check_store, open_store
 from isthmus.cli.zeroshot import (
     ASKED_AS,
     ITEMS,
@@ -140,6 +140,8 @@ def command(
     surely beat random words on these. --truth and --report measure the answers, beside what luck
     would give. If some items cannot be used, the others are classified, and the exit code is 4.
     """
+    from isthmus.tasks.zeroshot.truth import TrueClasses
+
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
@@ -148,6 +150,9 @@ def command(
     )  # fmt: skip
     check_out(output, report)
     names = names_of(classes, classes_file, "--classes", shots is None)
+    check_store(store)
+    if truth:
+        TrueClasses.read(truth)  # before the space is opened
     measured = {"truth": truth or None, "seed": seed} if report is not None or truth else None
     with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:
         done, found, failures = _classified(ready, names, measured, shots=shots, options=options)
@@ -247,6 +252,7 @@ def _say_figures(found: ClassificationReport | None, page: Path | None) -> None:
     """Figures beside chance, for items with true classes and for examples left out."""
     if found is None:
         return
+    say_notes(found.notes)
     for name, each in (
         ("Items with known classes", found.evaluated),
         ("Examples, each left out once", found.left_out),

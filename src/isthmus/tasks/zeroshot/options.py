@@ -17,6 +17,16 @@ AUTO = "auto"
 Prompts = Literal["templates", "name", "random"]
 
 
+def check_least(least: float) -> None:
+    """Refuse a least probability that is none.
+
+    Raises:
+        InputError: If it does not lie in 0 … 1.
+    """
+    if not 0 <= least <= 1:
+        raise InputError(f"least must lie in 0 … 1, got {least}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassifyOptions:
     """How to classify.
@@ -73,8 +83,7 @@ class ClassifyOptions:
         for name, share in (("coverage", self.coverage), ("none", self.none)):
             if not 0 < share < 1:
                 raise InputError(f"{name} must lie between 0 and 1, got {share}")
-        if not 0 <= self.least <= 1:
-            raise InputError(f"least must lie in 0 … 1, got {self.least}")
+        check_least(self.least)
         if bool(self.llm) != bool(self.llm_model):
             own = way(
                 python="llm='http://localhost:11434/v1', llm_model='llama3.2'",
