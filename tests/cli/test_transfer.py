@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,9 @@ def test_only_new_test_items_count(shots: Path, space: Space, tmp_path: Path) ->
         transfer_to(space, shots / "shapes", sources=[shots / "colours"], test=shots / "shapes")
 
 
-def test_a_library_without_content_ids_still_loads(space: Space, tmp_path: Path) -> None:
+def test_a_library_without_content_ids_still_serves_with_a_note(
+    shots: Path, space: Space, tmp_path: Path
+) -> None:
     words = np.eye(space.dim)[:2]
     source = Source("old", ("a", "b"), words, np.zeros_like(words), 4, frozenset({"x"}))
     folder = Library("0" * 32, "image", space.dim, (source,)).save(tmp_path / "prompts")
@@ -157,7 +160,11 @@ def test_a_library_without_content_ids_still_loads(space: Space, tmp_path: Path)
     document, tensors = load_artifact(folder, KIND)
     del document["sources"][0]["items"]
     save_artifact(folder, KIND, document, tensors)
-    assert Library.load(folder).sources[0].items == frozenset()
+    older = Library.load(folder)
+    assert older.sources[0].items == frozenset()
+    older = replace(older, space=space.fingerprint)
+    done = transfer_to(space, shots / "shapes", library=older)
+    assert "source old does not tell which examples it was learned from" in done.notes[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

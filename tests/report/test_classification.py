@@ -88,8 +88,8 @@ def test_unsure_items_are_named_for_what_they_are(report: ClassificationReport) 
     assert report.unsure
     said = Page(render(report)).text
     assert "least ahead of the next class, of those less probable than 90 %" in said
-    sure = replace(report, unsure=(), options=replace(report.options, coverage=0.01))
-    assert "None: each answer is at least 1 % probable." in Page(render(sure)).text
+    sure = replace(report, unsure=(), options=replace(report.options, coverage=0.1))
+    assert "None: each answer is at least 10 % probable." in Page(render(sure)).text
 
 
 def test_each_cell_of_the_matrix_has_its_number_and_a_picture(

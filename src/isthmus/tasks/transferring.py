@@ -188,13 +188,19 @@ class _Task:
 
 
 def _others(task: _Task, sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
-    """Sources that know no example of the task, and a note for each of the others."""
+    """Sources that know no example of the task as far as they tell, and notes on the others."""
     shared = {each.name: len(each.items.intersection(task.items)) for each in sources}
     notes = [
         f"the source {name} was learned from {count(shots, 'example')} of this task, so it is "
         "left out"
         for name, shots in shared.items()
         if shots
+    ]
+    notes += [
+        f"the source {each.name} does not tell which examples it was learned from; if some are of "
+        "this task, the figures are too good: learn it again"
+        for each in sources
+        if not each.items
     ]
     others = [each for each in sources if not shared[each.name]]
     if not others:

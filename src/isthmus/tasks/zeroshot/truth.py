@@ -99,17 +99,17 @@ class TrueClasses:
         notes = []
         if self.answers:
             notes.append(
-                f"all labels of {self.where} are what isthmus said when it wrote the file, so the "
-                "figures compare isthmus with itself; check the labels and correct them first"
+                f"all labels of {self.where} are what isthmus said when it wrote the file. Unless "
+                "you have checked each, the figures compare isthmus with itself: correct the file first"
             )
         told = sum(label in classes for label in found)
         if told < len(found):
             items = count(len(found), "item")
             notes.append(f"only {told:,} of {items} have one of the classes as their true class")
         strange = Counter(label for label in found if label and label not in classes)
-        for label, items in strange.most_common(_NAMED):
+        for label, often in strange.most_common(_NAMED):
             notes.append(
-                f"{label!r:.80} is the label of {count(items, 'item')} and none of the classes."
+                f"{label!r:.80} is the label of {count(often, 'item')} and none of the classes."
                 f"{did_you_mean(label, classes)}"
             )
         if len(strange) > _NAMED:
