@@ -140,8 +140,6 @@ def command(
     surely beat random words on these. --truth and --report measure the answers, beside what luck
     would give. If some items cannot be used, the others are classified, and the exit code is 4.
     """
-    from isthmus.tasks.zeroshot.truth import TrueClasses
-
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,
@@ -151,24 +149,32 @@ def command(
     check_out(output, report)
     names = names_of(classes, classes_file, "--classes", shots is None)
     check_store(store)
-    if truth:
-        TrueClasses.read(truth)  # before the space is opened
-    measured = {"truth": truth or None, "seed": seed} if report is not None or truth else None
+    measured = _measured(report, truth, seed)
     with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:
         done, found, failures = _classified(ready, names, measured, shots=shots, options=options)
     write_rows(output, [done.row(item, _SHOWN) for item in done.items])
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        measured = None if found is None else found.to_json()
         said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept}
-        print_json({**said, "report": measured})
+        print_json({**said, "report": None if found is None else found.to_json()})
     else:
         _say(done, output)
         _say_measured(found, report, kept, store)
         list_left_out(rows_of(failures))
     if failures:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _measured(report: Path | None, truth: str, seed: int) -> dict[str, Any] | None:
+    """What a report takes, if one is wanted; refuses a truth that cannot be read."""
+    from isthmus.tasks.zeroshot.truth import TrueClasses
+
+    if truth:
+        TrueClasses.read(truth)
+    elif report is None:
+        return None
+    return {"truth": truth or None, "seed": seed}
 
 
 def _classified(

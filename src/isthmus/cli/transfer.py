@@ -67,12 +67,10 @@ def command(
     """
     from isthmus.pipeline import default_cache
     from isthmus.space import Space
-    from isthmus.tasks.transferring import no_sources, transfer_to
+    from isthmus.tasks.transferring import transfer_to
 
     allow_megapixels(max_megapixels)
-    known = None if library is None else _known(library)
-    if known is None and not source:
-        raise no_sources(library)
+    known = _known(library, needed=not source)
     with progress_bar(quiet=as_json) as progress:
         done = transfer_to(
             Space.load(space, trust=trust or ()),
@@ -101,15 +99,19 @@ def command(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _known(folder: Path) -> Library | None:
-    """The library in a folder; None where there is nothing yet."""
+def _known(folder: Path | None, *, needed: bool) -> Library | None:
+    """The library in a folder; None where there is none yet, refused if it is needed."""
     from isthmus.prompts.transfer import Library
     from isthmus.prompts.transfer.library import KIND
+    from isthmus.tasks.transferring import no_sources
 
-    check_target(folder, KIND)
-    if not folder.exists() or not any(folder.iterdir()):
-        return None
-    return Library.load(folder)
+    if folder is not None:
+        check_target(folder, KIND)
+        if folder.exists() and any(folder.iterdir()):
+            return Library.load(folder)
+    if needed:
+        raise no_sources(folder)
+    return None
 
 
 def _print(console: Console, done: Transferred) -> None:

@@ -127,9 +127,7 @@ def transfer_to(
         FingerprintError: If the library is of another space.
     """
     named = _named(sources)
-    known = () if library is None else library.sources
-    if not any(name != keep for name in (*named, *(each.name for each in known))):
-        raise no_sources()
+    _check_sources(named, library, keep)
     learned = partial(_task, space, cache=cache, progress=progress)
     task = learned(shots, view)
     if library is None:
@@ -151,11 +149,7 @@ def transfer_to(
     tested = None if asked is None else _tested(task.support, done, asked.support)
     if keep:
         library = library.with_source(task.source(keep))
-    assert task.support.seen is not None
-    seen = int(task.support.seen.sum())
-    return Transferred(
-        task.view, task.classes, done, tested, seen, library, tuple(failures), tuple(notes)
-    )
+    return task.transferred(done, tested, library, failures, notes)
 
 
 def no_sources(missing: Path | None = None) -> InputError:
@@ -182,9 +176,30 @@ class _Task:
     items: tuple[str, ...]
     failures: tuple[Failure, ...]
 
+    def transferred(
+        self,
+        done: Transfer,
+        tested: dict[str, Figures] | None,
+        library: Library,
+        failures: Sequence[Failure],
+        notes: Sequence[str],
+    ) -> Transferred:
+        """What became of it."""
+        assert self.support.seen is not None
+        seen = int(self.support.seen.sum())
+        return Transferred(
+            self.view, self.classes, done, tested, seen, library, tuple(failures), tuple(notes)
+        )
+
     def source(self, name: str) -> Source:
         """What is learned of it for other tasks."""
         return Source.learn(name, self.classes, self.support, self.items)
+
+
+def _check_sources(named: Mapping[str, Shots], library: Library | None, keep: str) -> None:
+    known = () if library is None else library.sources
+    if not any(name != keep for name in (*named, *(each.name for each in known))):
+        raise no_sources()
 
 
 def _others(task: _Task, sources: Sequence[Source]) -> tuple[list[Source], list[str]]:

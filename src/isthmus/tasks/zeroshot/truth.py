@@ -100,7 +100,7 @@ class TrueClasses:
         if self.answers:
             notes.append(
                 f"all labels of {self.where} are what isthmus said when it wrote the file. Unless "
-                "you have checked each, the figures compare isthmus with itself: correct the file first"
+                "you have checked each, the figures compare isthmus with itself: correct it first"
             )
         told = sum(label in classes for label in found)
         if told < len(found):
