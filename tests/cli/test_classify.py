@@ -118,6 +118,74 @@ def test_a_report_with_true_classes_from_folders_or_a_table(home: Path, tmp_path
     assert [row["kind"] for row in said["report"]["rivals"]["rows"]][:2] == ["words", "names"]
 
 
+def test_its_own_answers_are_no_true_classes(home: Path, tmp_path: Path) -> None:
+    table, page = tmp_path / "rows.csv", tmp_path / "page.html"
+    quick = (
+        "classify",
+        "pictures",
+        "--space",
+        "space",
+        "--shots",
+        "shots",
+        "--method",
+        "text+mean",
+    )
+    run(home, *quick, "--out", str(table))
+    measured = (*quick, "--truth", str(table))
+    done = run(home, *measured, "--report", str(page))
+    own = "are what isthmus said when it wrote the file"
+    assert "accuracy 1.00" in done.stdout and own in " ".join(done.stderr.split())
+    assert own in page.read_text(encoding="utf-8")
+    assert own in json.loads(run(home, *measured, "--json").stdout)["report"]["notes"][0]
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    rows[0]["label"] = "green" if rows[0]["label"] == "red" else "red"
+    with table.open("w", encoding="utf-8", newline="") as handle:
+        corrected = csv.DictWriter(handle, list(rows[0]))
+        corrected.writeheader()
+        corrected.writerows(rows)
+    assert own not in " ".join(run(home, *measured).stderr.split())
+
+
+def test_true_classes_that_match_nothing_or_only_some(home: Path, tmp_path: Path) -> None:
+    quick = ("classify", "pictures", "--space", "space", "--classes", "red,blue", "--truth")
+    flat = run(home, *quick, "folders", code=1)
+    assert "no item lies in a folder of the name of a class: items look like" in flat.stderr
+    assert "the classes are red, blue" in flat.stderr and "--truth truth.csv" in flat.stderr
+    table = tmp_path / "truth.csv"
+
+    def write(*rows: tuple[int, str]) -> str:
+        lines = [f"{home / 'pictures'}/{number}.png,{label}" for number, label in rows]
+        table.write_text("\n".join(["source,label", *lines]), encoding="utf-8")
+        return str(table)
+
+    wrong = run(home, *quick, write((0, "reed"), (1, "bleu")), code=1)
+    assert "labels look like reed, bleu, and the classes are red, blue" in wrong.stderr
+    assert "Did you mean 'red'?" in wrong.stderr
+    away = run(home, *quick, write((90, "red")), code=1)
+    assert "true class of none of the items" in away.stderr and "90.png" in away.stderr
+    some = " ".join(run(home, *quick, write((0, "red"), (1, "bleu"))).stderr.split())
+    assert "only 1 of 8 items have one of the classes as their true class" in some
+    assert "'bleu' is the label of 1 item and none of the classes. Did you mean 'blue'?" in some
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("classify", "--classes", "red,blue", "--truth", "no.csv"), "no.csv cannot be read"),
+        (("classify", "--classes", "red,blue", "--store", "nostore"), "nostore holds no store"),
+        (("classify", "--classes", "red,blue", "--least", "20"), "least must lie in 0 … 1"),
+        (("classify", "--classes", "red,blue", "--coverage", "5"), "coverage must lie between"),
+        (("annotate", "--labels", "red", "--least", "20"), "least must lie in 0 … 1"),
+    ],
+)
+def test_mistakes_are_found_before_the_space_is_opened(
+    home: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    command, *options = arguments
+    done = run(home, command, "pictures", *options, "--space", "nospace", code=1)
+    assert message in done.stderr
+
+
 def test_classes_go_into_a_store(home: Path) -> None:
     run(home, "index", "pictures", "--store", "kept", "--space", "space")
     typed = ("classify", "pictures", "--space", "space", "--classes", "red,blue")

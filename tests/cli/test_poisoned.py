@@ -123,9 +123,9 @@ def shown() -> None:
     assert said("data", "show", "records")["records"] == 40
 
 
-def shots(folder: str, names: Sequence[str]) -> str:
-    """A folder with two examples of each class."""
-    for place, name in enumerate(names):
+def shots(folder: str, names: Sequence[str], *, start: int = 0) -> str:
+    """A folder with two examples of each class, from one of the records on."""
+    for place, name in enumerate(names, start):
         (Path(folder) / name).mkdir(parents=True)
         for number in (2 * place, 2 * place + 1):
             shutil.copy(f"records/{number}.png", Path(folder) / name)
@@ -155,7 +155,7 @@ def annotated() -> None:
 
 
 def transferred() -> None:
-    new, old = shots("new", ("red", "blue")), shots("old", ("green", "black"))
+    new, old = shots("new", ("red", "blue")), shots("old", ("green", "black"), start=2)
     run("transfer", new, "--from", old, "--space", "space", "--no-cache")
 
 

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.cli.running import run
 
+from isthmus.core.artifact import load_artifact, save_artifact
 from isthmus.core.errors import FingerprintError, InputError
 from isthmus.core.record import Dataset
 from isthmus.media import decode
-from isthmus.prompts.transfer import Library
+from isthmus.prompts.transfer import Library, Source
+from isthmus.prompts.transfer.library import KIND
 from isthmus.space import Space
 from isthmus.tasks.transferring import transfer_to
 
-COLOURS, SHAPES = ("red", "blue", "green", "yellow"), ("circle", "square", "triangle", "star")
+COLOURS, SHAPES = ("red", "blue", "green", "yellow"), ("circle", "square", "triangle")
 
 
 @pytest.fixture(scope="module")
 def shots(scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scenes that the space has not seen, by colour and by shape."""
+    """Scenes that the space has not seen: some by colour, some by shape, some by shape to test."""
     root = tmp_path_factory.mktemp("shots")
     for number, record in enumerate(scenes.records[80:]):
         words = record.items["text"].captions[0].lower().split()
         picture = decode(record.items["image"])
-        for task, classes in (("colours", COLOURS), ("shapes", SHAPES)):
-            named = [each for each in classes if each in words]
-            if len(named) == 1:
-                folder = root / task / named[0]
-                folder.mkdir(parents=True, exist_ok=True)
-                picture.save(folder / f"{number}.png")
+        task = ("colours", "shapes", "test")[number % 3]
+        classes = COLOURS if task == "colours" else SHAPES
+        named = [each for each in classes if each in words]
+        if len(named) == 1:
+            folder = root / task / named[0]
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / f"{number}.png")
     return root
 
 
@@ -45,7 +51,7 @@ def test_a_task_is_transferred_measured_and_kept(shots: Path, saved: Path, tmp_p
     library = tmp_path / "prompts"
     done = run(
         "transfer", shots / "shapes", "--from", shots / "colours", "--library", library,
-        "--keep", "shapes", "--test", shots / "shapes", "--space", saved, "--no-cache", "--json",
+        "--keep", "shapes", "--test", shots / "test", "--space", saved, "--no-cache", "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     said = json.loads(done.stdout)
@@ -71,8 +77,12 @@ def test_a_task_is_transferred_measured_and_kept(shots: Path, saved: Path, tmp_p
 
 def test_what_is_missing_is_said(shots: Path, saved: Path, tmp_path: Path) -> None:
     none = run("transfer", shots / "shapes", "--space", saved, "--no-cache")
-    assert none.returncode == 1 and "no source task to transfer from" in none.stderr
-    away = run("transfer", tmp_path / "nothing", "--space", saved)
+    assert none.returncode == 1 and "no source task was given" in none.stderr
+    assert "isthmus transfer shots/food --from shots/animals" in none.stderr
+    lost = run("transfer", shots / "shapes", "--library", tmp_path / "nolib", "--space", saved)
+    assert lost.returncode == 1 and f"no library in {tmp_path / 'nolib'}" in lost.stderr
+    assert "isthmus.transfer_to" not in lost.stderr + none.stderr
+    away = run("transfer", tmp_path / "nothing", "--from", shots / "colours", "--space", saved)
     assert away.returncode == 1 and "is no folder" in away.stderr
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("mine")
@@ -102,6 +112,59 @@ def test_examples_that_the_space_has_learned_from_are_told(
             decode(record.items["image"]).save(tmp_path / named[0] / f"{record.id}.png")
     done = transfer_to(space, tmp_path, sources=[shots / "shapes"])
     assert done.seen == sum(1 for _ in tmp_path.glob("*/*.png")) > 3
+
+
+def test_what_was_learned_from_the_same_examples_takes_no_part(
+    shots: Path, space: Space, tmp_path: Path
+) -> None:
+    # A copy has another name and the same content.
+    shutil.copytree(shots / "shapes", tmp_path / "copy")
+    both = {"copy": tmp_path / "copy", "colours": shots / "colours"}
+    done = transfer_to(space, shots / "shapes", sources=both, test=shots / "test")
+    assert [name for name, _ in done.transfer.sources] == ["colours"]
+    files = sum(1 for _ in (shots / "shapes").glob("*/*.png"))
+    assert done.notes == (
+        f"the source copy was learned from {files} examples of this task, so it is left out",
+    )
+    kept = Library.load(done.library.save(tmp_path / "prompts"))
+    assert [len(each.items) for each in kept.sources if each.name == "copy"] == [files]
+    with pytest.raises(InputError, match=r"every source \(copy\) was learned from examples of"):
+        transfer_to(space, shots / "shapes", sources={"copy": tmp_path / "copy"})
+    typed = ("transfer", shots / "shapes", "--from", shots / "shapes", "--no-cache")
+    assert "every source (shapes)" in run(*typed, "--space", space.save(tmp_path / "space")).stderr
+
+
+def test_only_new_test_items_count(shots: Path, space: Space, tmp_path: Path) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(shots / "test", mixed)
+    old = next((shots / "shapes").glob("*/*.png"))
+    shutil.copy(old, mixed / old.parent.name / "old.png")
+    made = [
+        transfer_to(space, shots / "shapes", sources=[shots / "colours"], test=test)
+        for test in (shots / "test", mixed)
+    ]
+    total = 1 + sum(1 for _ in (shots / "test").glob("*/*.png"))
+    assert made[0].tested == made[1].tested and made[0].notes == ()
+    assert made[1].notes[0].startswith(f"1 test item of {total} do")
+    with pytest.raises(InputError, match="each test item is an example"):
+        transfer_to(space, shots / "shapes", sources=[shots / "colours"], test=shots / "shapes")
+
+
+def test_a_library_without_content_ids_still_serves_with_a_note(
+    shots: Path, space: Space, tmp_path: Path
+) -> None:
+    words = np.eye(space.dim)[:2]
+    source = Source("old", ("a", "b"), words, np.zeros_like(words), 4, frozenset({"x"}))
+    folder = Library("0" * 32, "image", space.dim, (source,)).save(tmp_path / "prompts")
+    assert Library.load(folder).sources[0].items == {"x"}
+    document, tensors = load_artifact(folder, KIND)
+    del document["sources"][0]["items"]
+    save_artifact(folder, KIND, document, tensors)
+    older = Library.load(folder)
+    assert older.sources[0].items == frozenset()
+    older = replace(older, space=space.fingerprint)
+    done = transfer_to(space, shots / "shapes", library=older)
+    assert "source old does not tell which examples it was learned from" in done.notes[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -81,6 +82,14 @@ def test_everything_is_on_the_page(html: str, report: ClassificationReport) -> N
     assert report.evaluated is not None
     accuracy = 100 * report.evaluated.figures.accuracy.value
     assert f"Accuracy {accuracy:.0f} of 100" in said
+
+
+def test_unsure_items_are_named_for_what_they_are(report: ClassificationReport) -> None:
+    assert report.unsure
+    said = Page(render(report)).text
+    assert "least ahead of the next class, of those less probable than 90 %" in said
+    sure = replace(report, unsure=(), options=replace(report.options, coverage=0.1))
+    assert "None: each answer is at least 10 % probable." in Page(render(sure)).text
 
 
 def test_each_cell_of_the_matrix_has_its_number_and_a_picture(

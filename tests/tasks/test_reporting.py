@@ -19,13 +19,15 @@ from isthmus.space import Space
 from isthmus.tasks import (
     ClassificationReport,
     Store,
+    annotate,
     classification_report,
     classifier,
     classify,
     keep_labels,
 )
 from isthmus.tasks.zeroshot.reporting.model import Rivals, Skipped
-from isthmus.tasks.zeroshot.truth import true_classes
+from isthmus.tasks.zeroshot.reporting.rivals import worse_than_words
+from isthmus.tasks.zeroshot.truth import TrueClasses
 from isthmus.tasks.zeroshot.words import sentences
 
 COLOURS = ["black", "blue", "green", "orange", "purple", "red", "yellow"]
@@ -165,6 +167,51 @@ def test_sure_items_are_surer_and_no_example_is_shown(
         assert least >= min(each.said.probability for each in report.unsure)
 
 
+def test_an_answer_as_probable_as_was_asked_for_is_not_unsure(
+    report: ClassificationReport, space: Space, asked: list[Record]
+) -> None:
+    assert all(each.said.probability < report.options.coverage for each in report.unsure)
+    items = [r.items["image"] for r in asked[:6]]
+    least = [
+        len(classification_report(space, items, COLOURS, coverage=share).unsure)
+        for share in (0.01, 0.99)
+    ]
+    assert least == [0, 3]
+
+
+def test_examples_that_do_harm_are_told(
+    space: Space, asked: list[Record], shots: Mapping[str, list[MediaItem]]
+) -> None:
+    turned = dict(zip(shots, [*list(shots.values())[1:], next(iter(shots.values()))], strict=True))
+    own = asked[5:]
+    items, truth = [r.items["image"] for r in own], [colour(r) for r in own]
+    found = classification_report(space, items, COLOURS, shots=turned, truth=truth, **QUICK)
+    assert isinstance(found.rivals, Rivals)
+    words = next(row for row in found.rivals.rows if row.kind == "words")
+    assert words.lead.value < 0
+    right = [round(20 * share.value) for share in (words.accuracy, found.rivals.accuracy)]
+    told = f"by words alone {right[0]} of 20 items are right, with the examples {right[1]}"
+    assert [note for note in found.notes if note.startswith(told)]
+    better = Rivals("image", 20, False, words.accuracy, 0.5, 0.5, (), 0.1)
+    assert worse_than_words(better) == worse_than_words(Skipped("")) == []
+
+
+def test_mistakes_are_found_before_anything_is_encoded(space: Space, asked: list[Record]) -> None:
+    def encoded(*_: object) -> None:
+        raise AssertionError
+
+    items = [asked[0].items["image"]]
+    for truth, message in (
+        ("no.csv", "no.csv cannot be read"),
+        (["rde"], "no label of the list is one of the classes.*Did you mean 'red'"),
+        ({"x.png": "red"}, "the mapping says the true class of none.*it names x.png. Give their"),
+    ):
+        with pytest.raises(InputError, match=message):
+            classification_report(space, items, COLOURS, truth=truth, progress=encoded)
+    with pytest.raises(InputError, match="least must lie in 0"):
+        annotate(space, items, ["red"], least=2, progress=encoded)
+
+
 def test_other_languages_and_words_are_tried_where_each_class_has_them(
     space: Space, asked: list[Record]
 ) -> None:
@@ -225,7 +272,7 @@ def test_true_classes_from_a_table_beside_its_files(tmp_path: Path) -> None:
     table = tmp_path / "truth.csv"
     table.write_text("\ufefflabel,source,rest\ncat,a/1.png,x\n ,a/2.png,\ndog,a/3.png,\n", "utf-8")
     sources = [str(tmp_path / f"a/{n}.png") for n in (1, 2, 3)]
-    assert true_classes(table, sources, ["cat", "dog"]) == ["cat", None, "dog"]
+    assert TrueClasses.read(table).of(sources, ["cat", "dog"]) == ["cat", None, "dog"]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +280,10 @@ def test_true_classes_from_a_table_beside_its_files(tmp_path: Path) -> None:
     [
         ("path,label\na,b\n", r"has no column 'source'; it has path, label"),
         ("source,lable\na,b\n", r"no column 'label'.*Did you mean 'lable'"),
-        ("source,label\nx.png,cat\n", "says the true class of none of the items, such as 1.png"),
+        (
+            "source,label\nx.png,cat\n",
+            "none of the items: items look like 1.png, and it names x.png",
+        ),
         (None, r"cannot be read .*or truth='folders'"),
     ],
 )
@@ -242,20 +292,21 @@ def test_tables_that_say_nothing(tmp_path: Path, content: str | None, message: s
     if content is not None:
         table.write_text(content, "utf-8")
     with pytest.raises(InputError, match=message):
-        true_classes(table, ["1.png"], ["cat"])
+        TrueClasses.read(table).of(["1.png"], ["cat"])
 
 
 def test_true_classes_from_folders() -> None:
     classes = ["cat", "birds", "birds/owl"]
     sources = [f"/home/cat/photos/{name}/1.png" for name in ("cat", "birds/owl", "birds/old", "x")]
-    assert true_classes("folders", sources, classes) == ["cat", "birds/owl", "birds", "x"]
-    assert true_classes("folders", ["/a/birds/owl/1.png"], classes) == ["birds/owl"]
-    assert true_classes("folders", ["1.png"], classes) == [None]
+    assert TrueClasses.read("folders").of(sources, classes) == ["cat", "birds/owl", "birds", "x"]
+    assert TrueClasses.read("folders").of(["/a/birds/owl/1.png"], classes) == ["birds/owl"]
+    with pytest.raises(InputError, match=r"look like 1.png, and the classes are cat, birds"):
+        TrueClasses.read("folders").of(["1.png"], classes)
 
 
 def test_a_list_of_another_length_is_refused() -> None:
     with pytest.raises(InputError, match="truth: 1 label for 2 items"):
-        true_classes(["cat"], ["1.png", "2.png"], ["cat"])
+        TrueClasses.read(["cat"]).of(["1.png", "2.png"], ["cat"])
 
 
 def test_a_store_keeps_what_items_were_said_to_be(

@@ -98,11 +98,8 @@ def command(
     from isthmus.tasks.zeroshot.annotate import annotate as run
     from isthmus.tasks.zeroshot.stored import annotate_store
 
-    if bool(items) == (store is not None):
-        raise InputError("name files and folders, or a store with --store, and not both")
+    _check(items, store, least, keep=keep)
     options = options_of(language=language, templates=templates or "", view=view, asked_as=asked_as)
-    if keep and store is None:
-        raise InputError("--keep is about the labels that a store has; name it with --store")
     names = names_of(labels, labels_file, "--labels", needed=shots is None)
     check_out(output, None, [*(items or ()), labels_file, templates])
     given: dict[str, Any] = {"shots": shots, "least": least, "most": most, "options": options}
@@ -117,6 +114,17 @@ def command(
             known, files, more, rest = ready
             done = run(known, files, names, **given, **more)
     _report_labels(done, rows_of([*rest, *done.failures]), output, as_json)
+
+
+def _check(items: Sequence[str] | None, store: Path | None, least: float, *, keep: bool) -> None:
+    """Refuse what does not go together, before anything is opened."""
+    from isthmus.tasks.zeroshot.options import check_least
+
+    check_least(least)
+    if bool(items) == (store is not None):
+        raise InputError("name files and folders, or a store with --store, and not both")
+    if keep and store is None:
+        raise InputError("--keep is about the labels that a store has; name it with --store")
 
 
 def _report_labels(

@@ -23,7 +23,7 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
-from isthmus.cli.opening import open_store
+from isthmus.cli.opening import check_store, open_store
 from isthmus.cli.zeroshot import (
     ASKED_AS,
     ITEMS,
@@ -151,22 +151,33 @@ def command(
     )  # fmt: skip
     check_out(output, report, [*items, truth, classes_file, glosses, templates])
     names = names_of(classes, classes_file, "--classes", shots is None)
-    measured = {"truth": truth or None, "seed": seed} if report is not None or truth else None
+    check_store(store)
+    measured = _measured(report, truth, seed)
     with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:
         done, found, failures = _classified(ready, names, measured, shots=shots, options=options)
     write_rows(output, [done.row(item, _SHOWN) for item in done.items])
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        measured = None if found is None else found.to_json()
         said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept}
-        print_json({**said, "report": measured})
+        print_json({**said, "report": None if found is None else found.to_json()})
     else:
         _say(done, output)
         _say_measured(found, report, kept, store)
         list_left_out(rows_of(failures))
     if failures:
         raise typer.Exit(EXIT_PARTLY)
+
+
+def _measured(report: Path | None, truth: str, seed: int) -> dict[str, Any] | None:
+    """What a report takes, if one is wanted; refuses a truth that cannot be read."""
+    from isthmus.tasks.zeroshot.truth import TrueClasses
+
+    if truth:
+        TrueClasses.read(truth)
+    elif report is None:
+        return None
+    return {"truth": truth or None, "seed": seed}
 
 
 def _classified(
@@ -250,6 +261,7 @@ def _say_figures(found: ClassificationReport | None, page: Path | None) -> None:
     """Figures beside chance, for items with true classes and for examples left out."""
     if found is None:
         return
+    say_notes(found.notes)
     for name, each in (
         ("Items with known classes", found.evaluated),
         ("Examples, each left out once", found.left_out),

@@ -19,6 +19,16 @@ def has_store(folder: Path | None) -> bool:
     return ((folder or tasks.default_store()) / "space").is_dir()
 
 
+def check_store(folder: Path | None) -> None:
+    """Refuse a folder without a store, before anything is computed; None is no store.
+
+    Raises:
+        ArtifactError: If there is none.
+    """
+    if folder is not None and not has_store(folder):
+        raise no_store(folder)
+
+
 def open_store(
     folder: Path | None,
     space: str | None = None,

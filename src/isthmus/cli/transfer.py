@@ -21,6 +21,7 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
+from isthmus.cli.zeroshot import say_notes
 from isthmus.core.artifact import check_target
 from isthmus.core.wording import count
 
@@ -69,7 +70,7 @@ def command(
     from isthmus.tasks.transferring import transfer_to
 
     allow_megapixels(max_megapixels)
-    known = None if library is None else _known(library)
+    known = _known(library, needed=not source)
     with progress_bar(quiet=as_json) as progress:
         done = transfer_to(
             Space.load(space, trust=trust or ()),
@@ -89,6 +90,7 @@ def command(
         print_json(done.to_json())
     else:
         _print(out(), done)
+        say_notes(done.notes)
         list_left_out(left_out)
         if library is not None:
             tasks = count(len(done.library.sources), "task")
@@ -97,15 +99,19 @@ def command(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _known(folder: Path) -> Library | None:
-    """The library in a folder; None where there is nothing yet."""
+def _known(folder: Path | None, *, needed: bool) -> Library | None:
+    """The library in a folder; None where there is none yet, refused if it is needed."""
     from isthmus.prompts.transfer import Library
     from isthmus.prompts.transfer.library import KIND
+    from isthmus.tasks.transferring import no_sources
 
-    check_target(folder, KIND)
-    if not folder.exists() or not any(folder.iterdir()):
-        return None
-    return Library.load(folder)
+    if folder is not None:
+        check_target(folder, KIND)
+        if folder.exists() and any(folder.iterdir()):
+            return Library.load(folder)
+    if needed:
+        raise no_sources(folder)
+    return None
 
 
 def _print(console: Console, done: Transferred) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Source:
         words: ``(K, d)`` unit prototypes of the names.
         displacements: ``(K, d)``: learned class vectors minus words.
         shots: How many it learned from.
+        items: Content ids of these; empty where an older library does not tell them.
 
     Raises:
         InputError: If the parts do not fit one another.
@@ -46,6 +47,7 @@ class Source:
     words: F64
     displacements: F64
     shots: int
+    items: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         shape = self.words.shape
@@ -61,11 +63,19 @@ class Source:
             raise InputError(f"{self.name!r:.80} was learned from {self.shots} shots, need 1")
 
     @classmethod
-    def learn(cls, name: str, classes: Sequence[str], support: Support) -> Source:
+    def learn(
+        cls, name: str, classes: Sequence[str], support: Support, items: Iterable[str] = ()
+    ) -> Source:
         """A source from words and shots, in closed form.
 
         The class vectors are those of :class:`isthmus.prompts.methods.plain.TextAndMean` with its
         prior, ``l2(c·t_k + n_k·mean_k)``. A class without words or without a shot is left out.
+
+        Args:
+            name: Of the task.
+            classes: What its ``K`` classes are called.
+            support: Words ``(K, d)`` and shots.
+            items: Content ids of the shots.
 
         Raises:
             InputError: If no class has both words and a shot.
@@ -85,6 +95,7 @@ class Source:
             support.words[both],
             (learned - support.words)[both],
             len(support.items),
+            frozenset(items),
         )
 
 
@@ -147,7 +158,10 @@ class Library:
     def save(self, folder: str | Path) -> Path:
         """Write a folder of JSON and safetensors; vectors as float32."""
         target = expanded(folder)
-        rows = tuple(_Row(each.name, each.classes, each.shots) for each in self.sources)
+        rows = tuple(
+            _Row(each.name, each.classes, each.shots, tuple(sorted(each.items)))
+            for each in self.sources
+        )
         tensors: dict[str, Array] = {}
         for place, each in enumerate(self.sources):
             for part in _PARTS:
@@ -184,6 +198,7 @@ class _Row:
     name: str
     classes: tuple[str, ...]
     shots: int
+    items: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,4 +226,6 @@ def _source(row: _Row, place: int, tensors: dict[str, Array], dim: int, where: P
             raise ArtifactError(f"{where}: {part}.{place} holds numbers that are not finite")
     words = check_vectors(parts["words"], name="words").astype(np.float64)
     unit = np.asarray(l2_normalize(words), dtype=np.float64)
-    return Source(row.name, row.classes, unit, parts["displacements"], row.shots)
+    return Source(
+        row.name, row.classes, unit, parts["displacements"], row.shots, frozenset(row.items)
+    )

@@ -14,13 +14,12 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
-from isthmus.core.validate import check_number
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.items import ItemsByView, none_usable
 from isthmus.tasks.zeroshot.judging import Judges, LabelCheck
-from isthmus.tasks.zeroshot.options import ClassifyOptions
+from isthmus.tasks.zeroshot.options import ClassifyOptions, check_least, check_most
 
 if TYPE_CHECKING:
     from isthmus.space.things import Thing
@@ -136,6 +135,8 @@ def annotate(
         InputError: If there is no label, the space has no calibration from words to any of the
             items, or an option cannot be used. Views without one are named in the notes.
     """
+    check_least(least)
+    check_most(most)
     judges = Judges.of(space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     given = ItemsByView.of(space, items, judges.options.view)
     found: list[tuple[int, Annotated]] = []
@@ -189,15 +190,7 @@ def _doubt(check: LabelCheck) -> str:
 def given_labels(
     specs: Sequence[ClassSpec], row: F32, least: float, most: int | None
 ) -> tuple[Label, ...]:
-    """Those of probabilities ``(K,)`` that are given, most probable first.
-
-    Raises:
-        InputError: If ``least`` is no probability, or ``most`` no number of labels.
-    """
-    if not 0 <= check_number(least, "least") <= 1:
-        raise InputError(f"least must lie in 0 … 1, got {least}")
-    if most is not None and (not isinstance(most, int) or most < 1):
-        raise InputError(f"most must be a whole number from 1 on, or None, got {most!r:.40}")
+    """Those of probabilities ``(K,)`` that are given, most probable first."""
     good = np.flatnonzero(row >= least)
     order = good[np.argsort(-row[good], kind="stable")[:most]]
     return tuple(Label(specs[k].name, float(row[k])) for k in order)

@@ -90,9 +90,15 @@ class Classifier:
         """Classify items, or records of several views; arguments as of :func:`classify`."""
         return self.say(self.embed(items))
 
-    def embed(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> EmbeddedItems:
+    def named(self, items: Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]) -> ItemsByView:
+        """Items by view, not encoded yet, for :meth:`embed`."""
+        return ItemsByView.of(self.space, items, self.options.view)
+
+    def embed(
+        self, items: ItemsByView | Thing | Iterable[Thing] | Mapping[str, Sequence[Any]]
+    ) -> EmbeddedItems:
         """Items as vectors, for :meth:`say`."""
-        given = ItemsByView.of(self.space, items, self.options.view)
+        given = items if isinstance(items, ItemsByView) else self.named(items)
         return EmbeddedItems.of(given, self.cache, self.progress)
 
     def say(self, given: EmbeddedItems) -> Classification:

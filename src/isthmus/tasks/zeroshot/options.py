@@ -18,6 +18,26 @@ AUTO = "auto"
 Prompts = Literal["templates", "name", "random"]
 
 
+def check_least(least: float) -> None:
+    """Refuse a least probability that is none.
+
+    Raises:
+        InputError: If it does not lie in 0 … 1.
+    """
+    if not 0 <= check_number(least, "least") <= 1:
+        raise InputError(f"least must lie in 0 … 1, got {least}")
+
+
+def check_most(most: int | None) -> None:
+    """Refuse a number of labels that is none.
+
+    Raises:
+        InputError: If it is neither None nor a whole number from 1 on.
+    """
+    if most is not None and (not isinstance(most, int) or most < 1):
+        raise InputError(f"most must be a whole number from 1 on, or None, got {most!r:.40}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassifyOptions:
     """How to classify.
@@ -71,13 +91,12 @@ class ClassifyOptions:
             if given not in known:
                 hint = did_you_mean(given, known)
                 raise InputError(f"{name} must be one of {', '.join(known)}, got {given!r}.{hint}")
-        for name in ("coverage", "none", "least"):
+        for name in ("coverage", "none"):
             check_number(getattr(self, name), name)
         for name, share in (("coverage", self.coverage), ("none", self.none)):
             if not 0 < share < 1:
                 raise InputError(f"{name} must lie between 0 and 1, got {share}")
-        if not 0 <= self.least <= 1:
-            raise InputError(f"least must lie in 0 … 1, got {self.least}")
+        check_least(self.least)
         if bool(self.llm) != bool(self.llm_model):
             own = way(
                 python="llm='http://localhost:11434/v1', llm_model='llama3.2'",

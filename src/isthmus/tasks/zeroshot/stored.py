@@ -21,7 +21,7 @@ from isthmus.tasks.zeroshot.annotate import (
     given_labels,
 )
 from isthmus.tasks.zeroshot.judging import Judges, LabelCheck
-from isthmus.tasks.zeroshot.options import ClassifyOptions
+from isthmus.tasks.zeroshot.options import ClassifyOptions, check_least, check_most
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,8 @@ def annotate_store(
     Raises:
         InputError: If no item passes, or an option cannot be used.
     """
+    check_least(least)
+    check_most(most)
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
     entries = list(snapshot.entries(parse(where) if where.strip() else None))

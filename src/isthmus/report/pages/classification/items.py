@@ -24,15 +24,29 @@ def groups(report: ClassificationReport, assets: Assets) -> list[Markup]:
     parts = []
     for name, says, rows in (
         ("Sure", "The most probable answers, at most two of a class.", report.sure),
-        ("Unsure", "The answer is hardly ahead of the next class.", report.unsure),
+        ("Unsure", _unsure(report), report.unsure),
         ("Refused", _refusing(report), report.refused),
     ):
         cards = [_card(each, report, assets) for each in rows]
         grid = el("ul", *cards, class_="items") if cards else None
-        if grid is None and name != "Refused":
+        if not says or (grid is None and name == "Sure"):
             continue
         parts += [el("h3", name), el("p", says, class_="small"), grid or Markup("")]
     return parts
+
+
+def _unsure(report: ClassificationReport) -> str:
+    """What unsure items are; empty where none is shown though some answers are less probable."""
+    bound = report.options.coverage
+    if report.unsure:
+        return (
+            "The answers that are least ahead of the next class, of those less probable than "
+            f"{hundredths(bound)} %."
+        )
+    answers = [each.probability for each in report.said.items if each.label is not None]
+    if answers and min(answers) >= bound:
+        return f"None: each answer is at least {hundredths(bound)} % probable."
+    return ""
 
 
 def _refusing(report: ClassificationReport) -> str:

@@ -37,10 +37,10 @@ from isthmus.tasks.zeroshot.reporting.model import (
     Rivals,
     Skipped,
 )
-from isthmus.tasks.zeroshot.reporting.rivals import Bench, rivals
+from isthmus.tasks.zeroshot.reporting.rivals import Bench, rivals, worse_than_words
 from isthmus.tasks.zeroshot.reporting.steady import class_prompts, halved, margin, steadiness
 from isthmus.tasks.zeroshot.results import Classification
-from isthmus.tasks.zeroshot.truth import Truth, true_classes
+from isthmus.tasks.zeroshot.truth import TrueClasses, Truth
 
 if TYPE_CHECKING:
     from isthmus.space.things import Thing
@@ -94,19 +94,24 @@ def classification_report(
     Raises:
         InputError: If items, classes, the truth or options cannot be used.
     """
+    known = None if truth is None else TrueClasses.read(truth)
     learner = classifier(
         space, classes, shots=shots, options=options, cache=cache, progress=progress, **changes
     )
-    return _report(learner, items, truth, seed)
+    return _report(learner, items, known, seed)
 
 
 def _report(
-    learner: Classifier, items: Any, truth: Truth | None, seed: int
+    learner: Classifier, items: Any, truth: TrueClasses | None, seed: int
 ) -> ClassificationReport:
     began, space = time.monotonic(), learner.space
-    given = learner.embed(items)
+    named = learner.named(items)
+    classes = [spec.name for spec in learner.specs]
+    # Before anything is encoded, as there may be nothing to measure on.
+    true = None if truth is None else truth.of(named.sources, classes)
+    given = learner.embed(named)
     said = learner.say(given)
-    asked = _Asked.of(learner, given, said, truth)
+    asked = _Asked.of(learner, given, said, true)
     told = _Told(learner.progress or untold)
     known = told(cross_validated, learner.support(asked.view), learner.methods)
     bench = asked.bench(learner, given, known)
@@ -116,7 +121,8 @@ def _report(
     curve = told(_curve, learner, asked.view, seed)
     steady = told(_stability, bench, seed)
     own = given.rows[asked.view].vectors
-    picked = examples(said.items, asked.true, asked.taught)
+    bound = learner.options.coverage
+    picked = examples(said.items, asked.true, asked.taught, bound=bound)
     return ClassificationReport(
         said,
         learner.options,
@@ -135,7 +141,7 @@ def _report(
         picked.sure,
         picked.unsure,
         picked.refused,
-        asked.notes,
+        (*asked.notes, *_truth_notes(truth, asked.true, said.classes), *worse_than_words(others)),
         seed,
         time.monotonic() - began,
     )
@@ -181,14 +187,15 @@ class _Asked:
 
     @classmethod
     def of(
-        cls, learner: Classifier, given: EmbeddedItems, said: Classification, truth: Truth | None
+        cls,
+        learner: Classifier,
+        given: EmbeddedItems,
+        said: Classification,
+        every: Sequence[str | None] | None,
     ) -> _Asked:
         usable = given.usable
         names = list(said.classes)
-        true: list[str | None] = [None] * len(usable)
-        if truth is not None:
-            every = true_classes(truth, given.sources, names)
-            true = [every[place] for place in usable]
+        true = [None if every is None else every[place] for place in usable]
         shots = {item.id for spec in learner.specs for item in spec.items}
         taught = [
             place
@@ -200,7 +207,7 @@ class _Asked:
         )
         labels[taught] = -1
         notes = []
-        if taught and truth is not None:
+        if taught and every is not None:
             notes.append(
                 f"no figure counts {count(len(taught), 'item')} that you gave as examples as well"
             )
@@ -247,6 +254,12 @@ class _Asked:
         both = zip(said.items, self.true, strict=True)
         rows = [(item, name) for item, name in both if name is not None and name not in known]
         return [item for item, _ in rows], [name for _, name in rows]
+
+
+def _truth_notes(
+    truth: TrueClasses | None, true: Sequence[str | None], classes: Sequence[str]
+) -> list[str]:
+    return [] if truth is None else truth.notes(true, classes)
 
 
 def _rivals(bench: Bench | None, seed: int) -> Rivals | Skipped:

@@ -92,7 +92,8 @@ class Examples:
 
     Attributes:
         sure: The most probable answers, a few of each class.
-        unsure: Those that were least ahead of the next class, from the less sure half.
+        unsure: Those that were least ahead of the next class, from the less sure half; none that is
+            as probable as was asked for.
         refused: Those told to be none of the classes, the least sure first.
     """
 
@@ -102,7 +103,11 @@ class Examples:
 
 
 def examples(
-    said: Sequence[Classified], true: Sequence[str | None], known: Collection[int]
+    said: Sequence[Classified],
+    true: Sequence[str | None],
+    known: Collection[int],
+    *,
+    bound: float,
 ) -> Examples:
     """Choose them among items that were classified.
 
@@ -110,6 +115,7 @@ def examples(
         said: What is said of each item.
         true: Its true class, as far as it is known.
         known: Places of items that the classes were learned from, which show nothing.
+        bound: An answer of at least this probability is not unsure.
     """
     rows = [row for row in range(len(said)) if row not in known]
     answered = [row for row in rows if said[row].label is not None]
@@ -124,11 +130,13 @@ def examples(
             sure.append(row)
     refused.sort(key=lambda row: said[row].probability)
 
+    unsure = [row for row in answered[:middle] if said[row].probability < bound]
+
     def shown(rows: Sequence[int]) -> tuple[Shown, ...]:
         some = rows[:_SHOWN]
         return tuple(Shown(next(iter(said[r].items.values())), said[r], true[r]) for r in some)
 
-    return Examples(shown(sure), shown(answered[:middle]), shown(refused))
+    return Examples(shown(sure), shown(unsure), shown(refused))
 
 
 def _margin(row: NDArray[np.float64]) -> float:

@@ -228,7 +228,8 @@ class ClassificationReport:
         prompts: The sentences of each class that has words.
         margin: Where examples had a say.
         sure: Items with the most probable answers.
-        unsure: Those that were hardest to decide.
+        unsure: Those that were hardest to decide, of answers less probable than
+            ``options.coverage``.
         refused: Those that were told to be none of the classes.
         notes: What a reader should know of the figures.
         seed: Of all random choices.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from isthmus.core.linalg import F64
+from isthmus.core.wording import way
 from isthmus.metrics import Interval
 from isthmus.prompts.choice import choose
 from isthmus.prompts.curve import cross_validated
@@ -15,7 +16,7 @@ from isthmus.prompts.figures import Figures
 from isthmus.prompts.support import Labels, Support
 from isthmus.tasks.zeroshot.learn import Classifier
 from isthmus.tasks.zeroshot.options import Prompts
-from isthmus.tasks.zeroshot.reporting.model import Rival, RivalKind, Rivals
+from isthmus.tasks.zeroshot.reporting.model import Rival, RivalKind, Rivals, Skipped
 from isthmus.tasks.zeroshot.words import class_words
 
 _DRAWS = 3
@@ -96,6 +97,21 @@ def rivals(bench: Bench, *, seed: int) -> Rivals:
         tuple(rows),
         1 / bench.support.classes,
     )
+
+
+def worse_than_words(found: Rivals | Skipped) -> list[str]:
+    """A note if the examples do harm: if fewer answers are right than by the words alone."""
+    if isinstance(found, Skipped):
+        return []
+    rows = [row for row in found.rows if row.kind == "words" and row.lead.value < 0]
+    out = way(python="leave shots out", shell="leave --shots out and name --classes")
+    return [
+        f"by words alone {round(row.accuracy.value * found.items):,} of {found.items:,} "
+        f"{'left-out examples' if found.left_out else 'items'} are right, with the examples "
+        f"{round(found.accuracy.value * found.items):,}"
+        f"{'' if row.lead.high < 0 else ', which may be chance'}: {out}, or give more examples"
+        for row in rows
+    ]
 
 
 def _judged(answers: Labels, bench: Bench) -> Figures:
