@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from isthmus.media import decode
 from isthmus.prompts.transfer import Library, Source
 from isthmus.prompts.transfer.library import KIND
 from isthmus.space import Space
+from isthmus.tasks import transferring
 from isthmus.tasks.transferring import transfer_to
 
 COLOURS, SHAPES = ("red", "blue", "green", "yellow"), ("circle", "square", "triangle")
@@ -210,3 +212,29 @@ def test_progress_is_told_to_its_end(shots: Path, saved: Path) -> None:
     tried = told["try starts"]
     assert [done for done, _ in tried] == list(range(1, len(tried) + 1))
     assert tried[-1][0] == tried[-1][1]
+
+
+def test_what_another_process_keeps_meanwhile_stays(
+    shots: Path, saved: Path, space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, whole = tmp_path / "prompts", transferring.transfer_to
+    words = np.eye(space.dim)[:2]
+    other = Source("other", ("a", "b"), words, np.zeros_like(words), 4)
+
+    def slow(*given: Any, **named: Any) -> Any:
+        done = whole(*given, **named)
+        replace(done.library, sources=(other,)).save(library)
+        return done
+
+    monkeypatch.setattr(transferring, "transfer_to", slow)
+    typed = ("transfer", shots / "shapes", "--from", shots / "colours", "--library", library)
+    assert run(*typed, "--keep", "mine", "--space", saved).returncode == 0
+    assert {each.name for each in Library.load(library).sources} >= {"other", "mine"}
+
+
+def test_what_cannot_be_kept_is_refused(shots: Path, saved: Path, tmp_path: Path) -> None:
+    typed = ("transfer", shots / "shapes", "--from", shots / "colours", "--space", saved)
+    lone = run(*typed, "--keep", "mine")
+    assert lone.returncode == 1 and "--library DIR" in lone.stderr
+    long = run(*typed, "--library", tmp_path / "new", "--keep", "n" * 201)
+    assert long.returncode == 1 and "1 to 200" in long.stderr and not (tmp_path / "new").exists()

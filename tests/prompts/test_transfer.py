@@ -98,7 +98,7 @@ def test_sources_are_replaced_removed_and_of_one_space() -> None:
         (lambda d: d.update(dim=DIM + 1), "need floats"),
         (lambda d: d["sources"][0].update(classes=["a"]), "1 class, words"),
         (lambda d: d["sources"][0].update(name="task 2"), "one name"),
-        (lambda d: d["sources"][0].update(name="x" * 999), "too many"),
+        (lambda d: d["sources"][0].update(name="x" * 999), "at most 10,000 classes"),
         (lambda d: d["sources"][0].update(shots=-1), "learned from -1"),
         (lambda d: d["sources"].append(d["sources"][0]), "got nothing"),
         (lambda d: d.update(more=1), "unknown"),

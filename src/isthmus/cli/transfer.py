@@ -23,6 +23,8 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.zeroshot import say_notes
 from isthmus.core.artifact import check_target
+from isthmus.core.errors import InputError
+from isthmus.core.paths import lock_for
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def command(
     from isthmus.tasks.transferring import transfer_to
 
     allow_megapixels(max_megapixels)
+    if keep and library is None:
+        raise InputError("--keep puts the task into a library; name one with --library DIR")
     known = _known(library, needed=not source)
     with progress_bar(quiet=as_json) as progress:
         done = transfer_to(
@@ -84,7 +88,7 @@ def command(
             progress=progress,
         )
     if library is not None:
-        done.library.save(library)
+        _keep(library, known, done.library)
     left_out = rows_of(done.failures)
     if as_json:
         print_json(done.to_json())
@@ -112,6 +116,20 @@ def _known(folder: Path | None, *, needed: bool) -> Library | None:
     if needed:
         raise no_sources(folder)
     return None
+
+
+def _keep(folder: Path, known: Library | None, made: Library) -> None:
+    """Write what was learned beside what the library holds by now: others may write, too."""
+    with lock_for(folder):
+        now = _known(folder, needed=False)
+        if now is not None:
+            now.check_space(made.space, made.view)
+            before = set() if known is None else set(map(id, known.sources))
+            for source in made.sources:
+                if id(source) not in before:
+                    now = now.with_source(source)
+            made = now
+        made.save(folder)
 
 
 def _print(console: Console, done: Transferred) -> None:

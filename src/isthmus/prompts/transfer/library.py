@@ -59,6 +59,11 @@ class Source:
             raise InputError(
                 f"{self.name!r:.80}: displacements {self.displacements.shape}, words {shape}"
             )
+        if not 1 <= len(self.name) <= _NAME or len(self.classes) > _CLASSES:
+            raise InputError(
+                f"a source needs a name of 1 to {_NAME} characters and at most {_CLASSES:,} "
+                f"classes, got {self.name!r:.40} with {len(self.classes):,}"
+            )
         if self.shots < 1:
             raise InputError(f"{self.name!r:.80} was learned from {self.shots} shots, need 1")
 
@@ -213,8 +218,6 @@ _PARTS = ("words", "displacements")
 
 
 def _source(row: _Row, place: int, tensors: dict[str, Array], dim: int, where: Path) -> Source:
-    if not 1 <= len(row.name) <= _NAME or len(row.classes) > _CLASSES:
-        raise ArtifactError(f"{where}: the name {row.name!r:.40} or its classes are too many")
     parts = {}
     for part in _PARTS:
         x = tensors.get(f"{part}.{place}")

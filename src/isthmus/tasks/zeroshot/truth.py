@@ -184,7 +184,10 @@ def _of_folder(parts: Sequence[str], classes: Collection[str]) -> str | None:
 
 
 def _whole(path: str | Path) -> str:
-    return str(expanded(path).resolve())
+    try:
+        return str(expanded(path).resolve())
+    except ValueError:  # a zero byte
+        return str(path)
 
 
 def _some(names: Sequence[str]) -> str:
