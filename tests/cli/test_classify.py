@@ -136,14 +136,20 @@ def test_labels_by_examples_by_words_and_by_both(home: Path, tmp_path: Path) -> 
     assert all(0 <= check["above"] <= 1 and check["chance"] == 0.5 for check in said["checks"])
     told = run(home, *typed)
     assert "one that is left out ranks above" in told.stderr and "Guessing gets 50" in told.stderr
-    lost = run(home, *typed, "--keep", code=1)
-    assert "--keep is about the labels that a store has" in lost.stderr
+    lost = run(home, *typed, "--replace", code=1)
+    assert "--replace is about the labels that a store has" in lost.stderr
 
 
 def test_search_prints_the_labels_of_a_store(home: Path) -> None:
     run(home, "index", "pictures", "--store", "labelled", "--space", "space")
-    for label, more in (("red", ()), ("黄色", ("--keep",))):
-        run(home, "annotate", "--store", "labelled", "--labels", label, "--least", "0", *more)
+    for label, more in (("orange", ()), ("red", ("--replace",)), ("黄色", ())):
+        asked = ("annotate", "--store", "labelled", "--labels", label, "--least", "0", *more)
+        lost = "; 8 other labels were removed" if more else ""
+        assert f"8 of 8 items got a label{lost}." in run(home, *asked).stdout
+    none = run(
+        home, "annotate", "--store", "labelled", "--labels", "x", "--least", "1", "--replace"
+    )
+    assert "0 of 8 items got a label, so no other label was removed." in none.stdout
     done = running.run("search", "red", "--store", "labelled", "--nearest", cwd=home)
     lines = [line for line in done.stdout.splitlines() if "labels: " in line]
     assert len(lines) == 8 and all("red" in line and "黄色" in line for line in lines)
