@@ -102,7 +102,7 @@ def test_who_may_not_give_labels_is_told_so(store: Store) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"labels": []}, "labels"),
+        ({"labels": []}, "labels: name at least one"),
         ({"labels": [" "]}, "blank name"),
         ({"labels": ["a", "a"]}, "'a'"),
         ({"labels": ["x" * (LONGEST_LABEL + 1)]}, "labels"),
@@ -218,12 +218,11 @@ def test_the_page_asks_before_it_removes_labels(browser: Any, store: Store) -> N
         page.select_option("#labels select", "0.2")
         page.check("#label-replace")
         page.once("dialog", lambda box: (asked_for.append(box.message), box.dismiss()))
-        with settled(page):
-            page.click("#labels button[type=submit]")
+        with page.expect_event("dialog"):
+            page.click("#labels form button[type=submit]")
         assert "have 24 labels with 1 different name" in asked_for[0] and names() == {"star"}
         page.once("dialog", lambda box: box.accept())
-        with settled(page):
-            page.click("#labels button[type=submit]")
+        page.click("#labels form button[type=submit]")
         page.wait_for_selector("#labels .run p:has-text('got a label')", timeout=20_000)
         assert "24 other labels were removed" in page.inner_text("#labels .run")
     assert names() <= {"red", "黄色"}
