@@ -156,6 +156,12 @@ def test_search_prints_the_labels_of_a_store(home: Path) -> None:
     found = running.run("search", "red", "--store", "labelled", "--json", cwd=home)
     for hit in json.loads(found.stdout)["hits"]:
         assert {each["label"] for each in hit["labels"]} == {"red", "黄色"}
+    for more, said in (
+        (("--view", "audio"), "The store holds no item of audio; it holds: image 8.\n"),
+        (("--where", "label:reds"), "no item has the label 'reds'. Did you mean 'red'?\n"),
+    ):
+        lost = running.run("search", "red", "--store", "labelled", *more, cwd=home, COLUMNS="200")
+        assert lost.returncode == 5 and said in lost.stdout
 
 
 def test_glosses_are_judged_and_it_is_said(home: Path, tmp_path: Path) -> None:

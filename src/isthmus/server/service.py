@@ -97,6 +97,7 @@ class Service:
             uncalibrated=[schemas.Direction(**each.to_json()) for each in found.uncalibrated],
             weak=[schemas.Direction(**each.to_json()) for each in found.weak],
             advice=found.advice,
+            reason=found.reason,
             hits=[_found(hit, aspects.get(hit.id)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )

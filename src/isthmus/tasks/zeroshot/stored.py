@@ -14,6 +14,7 @@ from isthmus.core.errors import InputError
 from isthmus.pipeline import VectorCache
 from isthmus.store import item_id
 from isthmus.store.filters import parse
+from isthmus.tasks.retrieval.reasons import nothing_there
 from isthmus.tasks.zeroshot.annotate import (
     LEAST,
     Annotated,
@@ -82,9 +83,10 @@ def annotate_store(
     """
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
-    entries = list(snapshot.entries(parse(where) if where.strip() else None))
+    asked = parse(where) if where.strip() else None
+    entries = list(snapshot.entries(asked))
     if not entries:
-        raise InputError("the store holds no such item; fill it with: isthmus index PATHS")
+        raise InputError(nothing_there(snapshot, (), asked))
     found: dict[str, tuple[Label, ...]] = {}
     checks: list[LabelCheck] = []
     by_view = _by_view(judges, entries)
