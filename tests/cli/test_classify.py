@@ -103,6 +103,18 @@ def test_classes_go_into_a_store(home: Path) -> None:
         search = ("search", label, "--store", "kept", "--json", "--where", f"label:{label}")
         found += len(json.loads(running.run(*search, cwd=home).stdout)["hits"])
     assert found == 8
+    many = ("--classes", "red,blue,green,black,orange,purple,yellow,star,cross,square")
+    for more in ((), ("--least", "0.9")):
+        told = run(home, *typed[:-2], *many, *more, "--store", "kept")
+        said = run(home, *typed[:-2], *many, *more, "--store", "kept", "--json")
+        items, kept = json.loads(said.stdout)["items"], json.loads(said.stdout)["kept"]
+        sure = [each for each in items if each["label"] and each["probability"] >= 0.5]
+        none = [each for each in items if each["label"] is None]
+        unsure = len(items) - len(sure) - len(none)
+        assert (kept["labelled"], kept["unsure"]) == (len(sure), unsure)
+        assert kept["none_of_these"] == len(none) and len(sure) < 8
+        assert ("not kept: less than 50 % probable" in told.stderr) == (unsure > 0)
+        assert ("none of the classes is probable enough" in told.stderr) == bool(none)
 
 
 @pytest.mark.parametrize(

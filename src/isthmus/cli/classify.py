@@ -255,7 +255,7 @@ def _say_kept(kept: KeptLabels | None, folder: Path | None) -> None:
         say_notes(["it holds none of these items; fill it with isthmus index"])
     if kept.unsure:
         unsure = count(kept.unsure, "label")
-        say_notes([f"{unsure} not kept: less than {kept.least:.0%} probable"])
+        say_notes([f"{unsure} not kept: less than {100 * kept.least:.0f} % probable"])
     if kept.none_of_these:
         none = count(kept.none_of_these, "item")
         say_notes([f"{none} got no label: none of the classes is probable enough"])
