@@ -29,7 +29,7 @@ from isthmus.tasks.zeroshot.options import ClassifyOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from isthmus.store import Entry
+    from isthmus.store import Entry, Reader
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Label
     from isthmus.tasks.zeroshot.classes import Given
@@ -83,10 +83,7 @@ def annotate_store(
     """
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
-    asked = parse(where) if where.strip() else None
-    entries = list(snapshot.entries(asked))
-    if not entries:
-        raise InputError(nothing_there(snapshot, (), asked))
+    entries = _entries(snapshot, where)
     found: dict[str, tuple[Label, ...]] = {}
     checks: list[LabelCheck] = []
     by_view = _by_view(judges, entries)
@@ -104,6 +101,15 @@ def annotate_store(
     _, lost = _amend(store, named, judges.names, others=others)
     items = [Annotated(e.source, e.view, e.id, found[e.id]) for e in entries if e.id in found]
     return with_fields(annotation(judges, items, checks), removed=lost if replace else None)
+
+
+def _entries(rows: Reader, where: str) -> Sequence[Entry]:
+    """Those that pass a filter; there must be some."""
+    wanted = parse(where) if where.strip() else None
+    entries = rows.entries(wanted)
+    if not entries:
+        raise InputError(nothing_there(rows, (), wanted))
+    return entries
 
 
 def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
