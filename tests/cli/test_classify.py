@@ -195,6 +195,18 @@ def test_classes_go_into_a_store(home: Path) -> None:
         search = ("search", label, "--store", "kept", "--json", "--where", f"label:{label}")
         found += len(json.loads(running.run(*search, cwd=home).stdout)["hits"])
     assert found == 8
+    many = ("--classes", "red,blue,green,black,orange,purple,yellow,star,cross,square")
+    for more in ((), ("--least", "0.9")):
+        told = run(home, *typed[:-2], *many, *more, "--store", "kept")
+        said = run(home, *typed[:-2], *many, *more, "--store", "kept", "--json")
+        items, kept = json.loads(said.stdout)["items"], json.loads(said.stdout)["kept"]
+        sure = [each for each in items if each["label"] and each["probability"] >= 0.5]
+        none = [each for each in items if each["label"] is None]
+        unsure = len(items) - len(sure) - len(none)
+        assert (kept["labelled"], kept["unsure"]) == (len(sure), unsure)
+        assert kept["none_of_these"] == len(none) and len(sure) < 8
+        assert ("not kept: less than 50 % probable" in told.stderr) == (unsure > 0)
+        assert ("none of the classes is probable enough" in told.stderr) == bool(none)
 
 
 @pytest.mark.parametrize(
@@ -228,20 +240,32 @@ def test_labels_by_examples_by_words_and_by_both(home: Path, tmp_path: Path) -> 
     assert all(0 <= check["above"] <= 1 and check["chance"] == 0.5 for check in said["checks"])
     told = run(home, *typed)
     assert "one that is left out ranks above" in told.stderr and "Guessing gets 50" in told.stderr
-    lost = run(home, *typed, "--keep", code=1)
-    assert "--keep is about the labels that a store has" in lost.stderr
+    lost = run(home, *typed, "--replace", code=1)
+    assert "--replace is about the labels that a store has" in lost.stderr
 
 
 def test_search_prints_the_labels_of_a_store(home: Path) -> None:
     run(home, "index", "pictures", "--store", "labelled", "--space", "space")
-    for label, more in (("red", ()), ("黄色", ("--keep",))):
-        run(home, "annotate", "--store", "labelled", "--labels", label, "--least", "0", *more)
+    for label, more in (("orange", ()), ("red", ("--replace",)), ("黄色", ())):
+        asked = ("annotate", "--store", "labelled", "--labels", label, "--least", "0", *more)
+        lost = "; 8 other labels were removed" if more else ""
+        assert f"8 of 8 items got a label{lost}." in run(home, *asked).stdout
+    none = run(
+        home, "annotate", "--store", "labelled", "--labels", "x", "--least", "1", "--replace"
+    )
+    assert "0 of 8 items got a label, so no other label was removed." in none.stdout
     done = running.run("search", "red", "--store", "labelled", "--nearest", cwd=home)
     lines = [line for line in done.stdout.splitlines() if "labels: " in line]
     assert len(lines) == 8 and all("red" in line and "黄色" in line for line in lines)
     found = running.run("search", "red", "--store", "labelled", "--json", cwd=home)
     for hit in json.loads(found.stdout)["hits"]:
         assert {each["label"] for each in hit["labels"]} == {"red", "黄色"}
+    for more, said in (
+        (("--view", "audio"), "The store holds no item of audio; it holds: image 8.\n"),
+        (("--where", "label:reds"), "no item has the label 'reds'. Did you mean 'red'?\n"),
+    ):
+        lost = running.run("search", "red", "--store", "labelled", *more, cwd=home, COLUMNS="200")
+        assert lost.returncode == 5 and said in lost.stdout
 
 
 def test_glosses_are_judged_and_it_is_said(home: Path, tmp_path: Path) -> None:

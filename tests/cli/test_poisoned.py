@@ -150,7 +150,7 @@ def annotated() -> None:
     run("annotate", "--store", "store", "--labels", "red,blue")
     run("annotate", "records/7.png", "--space", "space", "--labels", "red", "--no-cache")
     known = shots("labels", ("mine",))
-    made = said("annotate", "--store", "store", "--shots", known, "--keep", "--least", "0")
+    made = said("annotate", "--store", "store", "--shots", known, "--least", "0")
     assert made["labels"] == ["mine"] and made["checks"][0]["examples"] == 2
 
 

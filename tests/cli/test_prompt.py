@@ -153,7 +153,10 @@ def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:
         (("prompt", "save", "a", "--like", "red", "--like", "media"), "examples are of one view"),
         (("prompt", "save", "a", "--like", "red", "--unlike", "red"), "no different from"),
         (("prompt", "save", "a", "--like", "red", "--space", "starter"), "is not changed"),
-        (("prompt", "save", "a", "--part", "spell", "--like", "x"), "'spell' is not one of"),
+        (
+            ("prompt", "save", "a", "--part", "spell", "--like", "x"),
+            "'--part': 'spell' is not one of",
+        ),
         (("prompt", "save", "a"), "missing option '--like'"),
         (("prompt", "forget", "ink"), "no prompt is saved as 'ink'."),
         (("prompt", "show", "ink"), "no prompt is saved as @ink; there is none."),

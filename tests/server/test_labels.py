@@ -41,7 +41,7 @@ def ended(client: TestClient, job: dict[str, Any], **more: Any) -> dict[str, Any
 def test_labels_are_given_listed_shown_and_filtered_by(store: Store) -> None:
     with asked(store, label=True) as client:
         assert client.get("/api/status").json()["may_label"] is True
-        assert client.get("/api/labels").json() == {"labels": [], "total": 0}
+        assert client.get("/api/labels").json() == {"labels": [], "total": 0, "given": 0}
         body = {"labels": ["red", "圆形"], "least": 0.0, "where": "view:image"}
         made = client.post("/api/labels", json=body)
         assert made.status_code == 202 and made.json()["labels"] == body["labels"]
@@ -49,7 +49,8 @@ def test_labels_are_given_listed_shown_and_filtered_by(store: Store) -> None:
         assert (job["kind"], job["state"], job["labelled"]) == ("label", "done", 24), job
         listed = client.get("/api/labels").json()
         assert listed["labels"] == [{"label": x, "items": 24} for x in ("red", "圆形")]
-        assert client.get("/api/labels?limit=1").json()["total"] == 2
+        few = client.get("/api/labels?limit=1").json()
+        assert (few["total"], few["given"]) == (2, 48)
         found = client.post("/api/search", json={"query": "red", "where": "label:圆形", "k": 50})
         hits = found.json()["hits"]
         assert len(hits) == 24 and {hit["view"] for hit in hits} == {"image"}
@@ -62,20 +63,26 @@ def test_labels_are_given_listed_shown_and_filtered_by(store: Store) -> None:
         assert [each["labels"] for each in sounds] == [[]] * 24
 
 
-def test_other_labels_are_kept_where_that_is_asked(store: Store) -> None:
+def test_other_labels_are_kept_unless_their_removal_is_asked_for(store: Store) -> None:
     def names() -> set[str]:
         return {name for entry in store.backend.entries() for name, _ in entry.labels}
 
     with asked(store, label=True) as client:
-        for body, there in (
-            ({"labels": ["red"]}, {"red"}),
-            ({"labels": ["blue"], "keep": True}, {"red", "blue"}),
-            ({"labels": ["blue"], "keep": True, "least": 1.0}, {"red"}),
-            ({"labels": ["star"]}, {"star"}),
-        ):
-            made = client.post("/api/labels", json={"least": 0.0, **body})
-            assert ended(client, made.json())["state"] == "done"
-            assert names() == there
+        got, none = "24 of 24 items got a label", "0 of 24 items got a label"
+        for body, there, removed, told in (
+            ({"labels": ["red"]}, {"red"}, 0, got),
+            ({"labels": ["blue"]}, {"red", "blue"}, 0, got),
+            ({"labels": ["blue"], "least": 1.0}, {"red"}, 0, none),
+            ({"labels": ["star"], "least": 1.0, "replace": True}, {"red"}, 0,
+             f"{none}, so no other label was removed"),
+            ({"labels": ["star"], "replace": True}, {"star"}, 24,
+             f"{got}; 24 other labels were removed"),
+        ):  # fmt: skip
+            made = client.post("/api/labels", json={"least": 0.0, "where": "view:image", **body})
+            job = ended(client, made.json())
+            assert (job["state"], job["removed"]) == ("done", removed)
+            assert job["message"].startswith(told) and names() == there
+        assert client.post("/api/labels", json={"labels": ["a"], "keep": True}).status_code == 422
 
 
 def test_who_may_not_give_labels_is_told_so(store: Store) -> None:
@@ -95,7 +102,7 @@ def test_who_may_not_give_labels_is_told_so(store: Store) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({"labels": []}, "labels"),
+        ({"labels": []}, "labels: name at least one"),
         ({"labels": [" "]}, "blank name"),
         ({"labels": ["a", "a"]}, "'a'"),
         ({"labels": ["x" * (LONGEST_LABEL + 1)]}, "labels"),
@@ -189,6 +196,36 @@ def test_labels_are_given_from_the_page_by_the_keyboard(browser: Any, store: Sto
         assert page.locator(".tile .tag").count() >= page.locator(".tile").count() > 0
     known = {name for entry in store.backend.entries() for name, _ in entry.labels}
     assert known and known <= {"red", "黄色"}
+
+
+@pytest.mark.browser
+def test_the_page_asks_before_it_removes_labels(browser: Any, store: Store) -> None:
+    annotate_store(store, ["star"], least=0.0, where="view:image")
+    asked_for: list[str] = []
+
+    def names() -> set[str]:
+        return {name for entry in store.backend.entries() for name, _ in entry.labels}
+
+    with beside(store, label=True) as address, opened(browser, address) as page:
+        page.click("#open-labels")
+        page.wait_for_selector("#labels[open] .tag")
+        assert not page.is_checked("#label-replace")
+        page.fill("#label-names", " , ")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#labels .problem")
+        assert page.inner_text("#labels .problem") == "Name at least one label."
+        page.fill("#label-names", "red, 黄色")
+        page.select_option("#labels select", "0.2")
+        page.check("#label-replace")
+        page.once("dialog", lambda box: (asked_for.append(box.message), box.dismiss()))
+        with page.expect_event("dialog"):
+            page.click("#labels form button[type=submit]")
+        assert "have 24 labels with 1 different name" in asked_for[0] and names() == {"star"}
+        page.once("dialog", lambda box: box.accept())
+        page.click("#labels form button[type=submit]")
+        page.wait_for_selector("#labels .run p:has-text('got a label')", timeout=20_000)
+        assert "24 other labels were removed" in page.inner_text("#labels .run")
+    assert names() <= {"red", "黄色"}
 
 
 @pytest.mark.browser

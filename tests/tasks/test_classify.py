@@ -324,7 +324,7 @@ def test_a_store_keeps_labels_and_searches_filter_by_them(
         assert found.hits and all(labels[hit.id][0][0] == "red" for hit in found.hits)
         more = list(again.backend.snapshot().entries(parse("label~TRIANGLE and view:image")))
         assert more and all(each.labels[0][0] == "yellow triangle" for each in more)
-        annotate_store(again, ["blue"], least=0.0, where="label:red")
+        annotate_store(again, ["red"], least=1.0, where="label:red")
         assert not list(again.backend.snapshot().entries(parse("label:red")))
         assert again.check(deep=True) == []
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.tasks.test_classify import colour
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import l2_normalize
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import Direction
 from isthmus.media import decode
 from isthmus.space import Space
+from isthmus.store._database import Database
 from isthmus.tasks import Annotation, Store, annotate, annotate_store
 from isthmus.tasks.zeroshot.judging import Judges
 from isthmus.tasks.zeroshot.options import ClassifyOptions
@@ -35,6 +40,17 @@ def shots(new: list[Record]) -> dict[str, list[MediaItem]]:
     for record in new[:20]:
         made.setdefault(colour(record), []).append(record.items["image"])
     return {name: some for name, some in made.items() if len(some) > 1}
+
+
+KILLED = """
+import os, signal, sys
+from isthmus.store._database import Database
+from isthmus.tasks import Store, annotate_store
+Database.merge = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+with Store.open(sys.argv[1]) as store:
+    annotate_store(store, ["blue"], least=0.0, replace=True)
+"""
+"""Is killed as it is about to write."""
 
 
 def table(said: Annotation) -> np.ndarray:
@@ -136,6 +152,36 @@ def test_a_store_is_annotated_by_examples_of_its_own_kind(
     with pytest.raises(KeyboardInterrupt):
         annotate_store(store, ["blue"], least=0.0, progress=stop)
     assert {entry.id: entry.labels for entry in store.backend.entries()} == before
+
+
+@pytest.mark.parametrize("where", ["judging", "writing", "killed while writing"])
+def test_a_run_that_ends_early_leaves_the_labels_of_a_store_on_disk(
+    space: Space, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    with Store.open(tmp_path / "store", space) as store:
+        store.add(sorted(library.glob("*.png"))[:4])
+        annotate_store(store, ["red"], least=0.0)
+        before = {entry.id: entry.labels for entry in store.backend.entries()}
+        assert len(before) == 4 and all(before.values())
+
+        def fail(*_: object, **__: object) -> None:
+            raise OSError("the disk is full")
+
+        if where == "killed while writing":
+            child = subprocess.run([sys.executable, "-c", KILLED, store.folder], check=False)
+            assert child.returncode == -signal.SIGKILL
+        else:
+            given: dict[str, Any] = {"progress": fail} if where == "judging" else {}
+            if where == "writing":
+                monkeypatch.setattr(Database, "merge", fail)
+            with pytest.raises((OSError, ArtifactError), match="the disk is full"):
+                annotate_store(store, ["blue"], least=0.0, replace=True, **given)
+            monkeypatch.undo()
+    with Store.open(tmp_path / "store") as again:
+        assert {entry.id: entry.labels for entry in again.backend.entries()} == before
+        assert again.check(deep=True) == []
+        annotate_store(again, ["blue"], least=0.0, replace=True)  # nothing is locked
+        assert {n for e in again.backend.entries() for n, _ in e.labels} == {"blue"}
 
 
 def test_labels_that_cannot_be_judged_are_refused(

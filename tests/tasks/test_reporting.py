@@ -317,10 +317,40 @@ def test_a_store_keeps_what_items_were_said_to_be(
     none = replace(said.items[0], label=None)
     said = replace(said, items=[none, *said.items[1:]])
     with Store.open(tmp_path / "store", space) as store:
-        assert keep_labels(store, said) == 0
+        assert keep_labels(store, said).items == 0
         store.add(library)
-        assert keep_labels(store, said) == 12
+        kept = keep_labels(store, said)
+        assert (kept.items, kept.labelled, kept.unsure, kept.none_of_these) == (12, 11, 0, 1)
         found = {e.source: e.labels for e in store.backend.snapshot().entries() if e.labels}
     assert len(found) == 11
     kept = found[str(pictures[1])]
     assert kept == ((said.items[1].label, round(said.items[1].probability, 4)),)
+
+
+def test_labels_that_are_less_probable_are_not_kept_and_labels_of_other_names_are(
+    space: Space, library: Path
+) -> None:
+    pictures = sorted(library.glob("*.png"))[:3]
+    said = classify(space, pictures, ["red", "blue", "green"])
+    sure, unsure, none = said.items
+    rows = [
+        replace(sure, label="red", probability=0.5),
+        replace(unsure, label="blue", probability=0.36),
+        replace(none, label=None),
+    ]
+    said = replace(said, items=rows)
+    store = Store.in_memory(space)
+    store.add(pictures)
+    old = (("garden", 0.9), ("blue", 0.8))
+    store.backend.amend([replace(each, labels=old) for each in store.backend.entries()])
+    kept = keep_labels(store, said)
+    assert kept.to_json() == {
+        "items": 3, "labelled": 1, "unsure": 1, "none_of_these": 1, "least": 0.5,
+    }  # fmt: skip
+    labels = {e.source: dict(e.labels) for e in store.backend.entries()}
+    others = {"garden": 0.9}
+    assert labels[str(pictures[0])] == {"red": 0.5, **others}
+    assert labels[str(pictures[1])] == labels[str(pictures[2])] == others
+    assert keep_labels(store, said, least=0.3).labelled == 2
+    with pytest.raises(InputError, match="least must lie in 0 … 1, got 2"):
+        keep_labels(store, said, least=2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from isthmus.prompts import Prompt, Term
 from isthmus.space import Space
 from isthmus.store import Entry
 from isthmus.store.snapshot import Snapshot
-from isthmus.tasks import SearchOptions, Store
+from isthmus.tasks import SearchOptions, Store, annotate_store
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, in_words
 from isthmus.tasks.retrieval.search import merged
@@ -135,6 +137,30 @@ def test_unlikely_hits_are_left_out(store: Store) -> None:
 def test_nothing_matches_in_an_empty_store(space: Space) -> None:
     found = Store.in_memory(space).search("a red circle")
     assert found.nothing and found.hits == []
+
+
+def test_it_is_said_why_there_is_nothing_to_look_among(space: Space, library: Path) -> None:
+    store = Store.in_memory(space)
+    assert store.search("red").reason == "the store is empty; fill it with: isthmus index PATHS"
+    store.add(sorted(library.glob("*.png"))[:3])
+    entries = store.backend.entries()
+    store.backend.amend([replace(entry, labels=(("cat", 0.9),)) for entry in entries])
+    no_sound = store.search("red", views="audio")
+    assert no_sound.nothing and no_sound.to_json()["reason"] == no_sound.reason
+    assert no_sound.reason == "the store holds no item of audio; it holds: image 3"
+    for where, said in (
+        ("label:kat", ": no item has the label 'kat'"),
+        ("label:cats", ": no item has the label 'cats'. Did you mean 'cat'?"),
+        ("view:image and (label:cta or label:CAT) and size>1GB",
+         ": no item has the label 'cta'. Did you mean 'cat'?"),
+        ("label:CAT and size>1GB", ""),
+    ):  # fmt: skip
+        reason = f"no item passes the filter {where!r}{said}"
+        assert store.search("red", where=where).reason.startswith(reason)
+        with pytest.raises(InputError, match=re.escape(reason)):
+            annotate_store(store, ["red"], where=where)
+    for where in ("label:cat", "label~ca", "not label:kat", "label:kat or label:cat"):
+        assert store.search("red", where=where).hits and not store.search("red", where=where).reason
 
 
 def test_an_item_a_path_and_a_query_are_queries(store: Store, library: Path) -> None:

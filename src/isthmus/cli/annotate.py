@@ -72,8 +72,8 @@ def command(
     ),
     *,
     where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
-    keep: bool = typer.Option(
-        False, "--keep", help="With --store: keep the other labels that items have."
+    replace: bool = typer.Option(
+        False, "--replace", help="With --store: remove the other labels that the items have."
     ),
     output: Path | None = OUT,
     least: float = typer.Option(0.5, "--least", help="Give labels at least this probable."),
@@ -90,15 +90,15 @@ def command(
     """Give each of ITEMS every label that fits it, with its probability.
 
     A label is words, or a folder of examples, or both. Several labels may fit an item, or none.
-    With --store, the items of a store get labels in place of those that they had, and isthmus
-    search --where label:cat finds them. If some items cannot be used, the command annotates the
-    others and ends with exit code 4.
+    With --store, the items of a store get labels beside the other labels that they have, and
+    isthmus search --where label:cat finds them. If some items cannot be used, the command annotates
+    the others and ends with exit code 4.
     """
     from isthmus.pipeline import default_cache
     from isthmus.tasks.zeroshot.annotate import annotate as run
     from isthmus.tasks.zeroshot.stored import annotate_store
 
-    _check(items, store, least, keep=keep)
+    _check(items, store, least, replace=replace)
     options = options_of(language=language, templates=templates or "", view=view, asked_as=asked_as)
     names = names_of(labels, labels_file, "--labels", needed=shots is None)
     check_out(output, None, [*(items or ()), labels_file, templates])
@@ -108,7 +108,7 @@ def command(
         allow_megapixels(max_megapixels)
         with open_store(store, trust=trust) as opened, progress_bar(quiet=as_json) as progress:
             given |= {"cache": default_cache() if cache else None, "progress": progress}
-            done = annotate_store(opened, names, where=where, keep=keep, **given)
+            done = annotate_store(opened, names, where=where, replace=replace, **given)
     else:
         with asked_of(space, items, trust, max_megapixels, cache, as_json) as ready:
             known, files, more, rest = ready
@@ -116,15 +116,15 @@ def command(
     _report_labels(done, rows_of([*rest, *done.failures]), output, as_json)
 
 
-def _check(items: Sequence[str] | None, store: Path | None, least: float, *, keep: bool) -> None:
+def _check(items: Sequence[str] | None, store: Path | None, least: float, *, replace: bool) -> None:
     """Refuse what does not go together, before anything is opened."""
     from isthmus.tasks.zeroshot.options import check_least
 
     check_least(least)
     if bool(items) == (store is not None):
         raise InputError("name files and folders, or a store with --store, and not both")
-    if keep and store is None:
-        raise InputError("--keep is about the labels that a store has; name it with --store")
+    if replace and store is None:
+        raise InputError("--replace is about the labels that a store has; name it with --store")
 
 
 def _report_labels(
@@ -147,6 +147,7 @@ def _say_labels(done: Annotation, output: Path | None) -> None:
         named = [f"{shown(x.name)} {x.probability:.2f}" for x in item.labels]
         console.print(f"{shown(item.source)}  {', '.join(named) or '[dim]no label fits[/]'}")
     say_rest(len(done.items), output)
+    console.print(done.said + ".")
     for each in done.checks:
         err().print(
             f"[dim]{shown(each.label)}: of {each.examples} examples, one that is left out ranks "

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from isthmus.prompts.generate import Captions
     from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
+    from isthmus.tasks.zeroshot.stored import KeptLabels
 
 CLASSES = typer.Option(
     [],
@@ -96,7 +97,11 @@ TRUTH = typer.Option(
     "its class, or a .csv file with the columns source and label.",
 )
 KEEP = typer.Option(
-    None, "--store", "-s", metavar="DIR", help="Keep the labels in this store, for items it holds."
+    None,
+    "--store",
+    "-s",
+    metavar="DIR",
+    help="Keep labels that are at least 50 % probable in this store, for items it holds.",
 )
 COVERAGE = typer.Option(
     0.9, "--coverage", help="Share of items whose likely labels hold the true one."
@@ -159,8 +164,9 @@ def command(
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept}
-        print_json({**said, "report": None if found is None else found.to_json()})
+        measured = None if found is None else found.to_json()
+        said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept and kept.to_json()}
+        print_json({**said, "report": measured})
     else:
         _say(done, output)
         _say_measured(found, report, kept, store)
@@ -233,8 +239,10 @@ def _write_page(
         write_classification(path, replace(found, said=replace(found.said, failures=failures)))
 
 
-def _keep(folder: Path | None, done: Classification, trust: Sequence[str] | None) -> int | None:
-    """Keep labels in a store, if there is to be one, and say of how many of its items."""
+def _keep(
+    folder: Path | None, done: Classification, trust: Sequence[str] | None
+) -> KeptLabels | None:
+    """Keep labels in a store, if there is to be one, and say how many."""
     from isthmus.tasks import keep_labels
 
     if folder is None:
@@ -244,17 +252,28 @@ def _keep(folder: Path | None, done: Classification, trust: Sequence[str] | None
 
 
 def _say_measured(
-    found: ClassificationReport | None, page: Path | None, kept: int | None, store: Path | None
+    found: ClassificationReport | None,
+    page: Path | None,
+    kept: KeptLabels | None,
+    store: Path | None,
 ) -> None:
     _say_figures(found, page)
     _say_kept(kept, store)
 
 
-def _say_kept(kept: int | None, folder: Path | None) -> None:
-    if kept is not None:
-        out().print(f"Labels of {count(kept, 'item')} are kept in {shown(str(folder))}.")
-    if kept == 0:
-        err().print("[yellow]Note:[/] it holds none of these items; fill it with isthmus index")
+def _say_kept(kept: KeptLabels | None, folder: Path | None) -> None:
+    """How many labels a store keeps, and why it keeps no more."""
+    if kept is None:
+        return
+    out().print(f"Labels of {count(kept.labelled, 'item')} are kept in {shown(str(folder))}.")
+    if not kept.items:
+        say_notes(["it holds none of these items; fill it with isthmus index"])
+    if kept.unsure:
+        unsure = count(kept.unsure, "label")
+        say_notes([f"{unsure} not kept: less than {100 * kept.least:.0f} % probable"])
+    if kept.none_of_these:
+        none = count(kept.none_of_these, "item")
+        say_notes([f"{none} got no label: none of the classes is probable enough"])
 
 
 def _say_figures(found: ClassificationReport | None, page: Path | None) -> None:

@@ -103,7 +103,10 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
     if empty:
         console.print("The store is empty. Fill it with: isthmus index PATHS")
         return
-    if results.nothing:
+    if results.reason:
+        why = f"{results.reason[:1].upper()}{results.reason[1:]}"
+        console.print(shown(why if why.endswith("?") else f"{why}."))
+    elif results.nothing:
         more = "" if nearest or not results.hits else " To see the nearest items, add --nearest."
         console.print(f"Nothing matches.{more}")
     if not results.nothing or nearest:

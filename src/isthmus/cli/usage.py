@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, without_preamble
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__base__  # type: ignore[assignment]
 """What typer raises for every mistake of usage; it has no public name there."""
@@ -69,7 +69,7 @@ def sentence(error: Any) -> str:
     """
     context = error.ctx
     command = None if context is None else context.command
-    said = str(error.format_message()).removesuffix(".")
+    said = without_preamble(str(error.format_message())).removesuffix(".")
     wrong = getattr(error, "option_name", None)
     if wrong is not None and command is not None:
         said = f"there is no option {wrong}"

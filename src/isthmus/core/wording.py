@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 Surface = Literal["python", "shell"]
 _surface: Surface = "python"
+_PREAMBLE = re.compile(r"\b(?:Value error|Assertion failed), ")
 
 
 @contextmanager
@@ -55,6 +57,16 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     """``" Did you mean 'ridge'?"``, to put behind a sentence; empty if no name is near."""
     near = nearest(name, known)
     return f" Did you mean {near!r}?" if near is not None else ""
+
+
+def without_preamble(said: str) -> str:
+    """What a check says, without what pydantic puts before it.
+
+    Examples:
+        >>> without_preamble("invalid value for '--part': Value error, 'x' is not one of 'y'")
+        "invalid value for '--part': 'x' is not one of 'y'"
+    """
+    return _PREAMBLE.sub("", said)
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:

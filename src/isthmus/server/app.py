@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import anyio.to_thread
 from fastapi import FastAPI, Request
@@ -21,6 +22,7 @@ from isthmus.core.errors import (
     MissingExtraError,
 )
 from isthmus.core.version import __version__
+from isthmus.core.wording import without_preamble
 from isthmus.server import routes
 from isthmus.server.admission import RETRY_SECONDS, CrowdedError
 from isthmus.server.events import Events
@@ -128,8 +130,15 @@ async def _invalid(_: Request, error: Exception) -> Response:
         if each["type"] == "value_error" and each["loc"] == ("body", "file"):
             own = InputError(_NO_FILE)
         where = ".".join(map(str, each["loc"][1:])) or each["loc"][0]
-        told.append(str(own) if isinstance(own, InputError) else f"{where}: {each['msg']}")
+        told.append(str(own) if isinstance(own, InputError) else f"{where}: {_plain(each)}")
     return _error("InputError", "; ".join(told[:5]), 422)
+
+
+def _plain(error: Mapping[str, Any]) -> str:
+    """What pydantic says of a value, in words for who typed it."""
+    if error["type"] == "too_short" and error["ctx"]["actual_length"] == 0:
+        return "name at least one"
+    return without_preamble(str(error["msg"]))
 
 
 async def _http(_: Request, error: Exception) -> Response:

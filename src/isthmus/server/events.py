@@ -32,6 +32,7 @@ def described(run: Run) -> schemas.Job:
         eta_seconds=None if eta is None else round(eta, 1),
         added=len(run.report.added) if run.report else 0,
         labelled=run.labelled,
+        removed=run.removed,
         broken=[schemas.Problem(source=s, reason=r) for s, r in problems(run)],
         message=run.message,
     )

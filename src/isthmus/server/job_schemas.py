@@ -20,9 +20,9 @@ class LabelRequest(Strict):
     )
     where: Filter = ""
     least: Probability = Field(0.5, description="Labels that are less probable are not given.")
-    keep: bool = Field(
+    replace: bool = Field(
         False,
-        description="Whether items keep other labels. If not, these take the place of all.",
+        description="Whether the items lose all other labels. If no item gets a label, none do.",
     )
 
 
@@ -38,6 +38,7 @@ class Labels(BaseModel):
 
     labels: list[LabelCount]
     total: int = Field(description="How many different labels there are.")
+    given: int = Field(description="How many labels all items have together.")
 
 
 class IndexRequest(Strict):
@@ -74,5 +75,6 @@ class Job(BaseModel):
     eta_seconds: float | None
     added: int
     labelled: int = Field(description="Items that got a label.")
+    removed: int = Field(description="Other labels that items lost.")
     broken: list[Problem]
     message: str

@@ -48,6 +48,7 @@ class Run:
         kind: What it does.
         labels: That are given.
         labelled: How many items got one, once it is done.
+        removed: How many other labels items lost, once it is done.
         state: How it stands.
         phase: What is being done.
         done: Of the phase.
@@ -63,6 +64,7 @@ class Run:
     kind: Kind = "index"
     labels: list[str] = field(default_factory=list)
     labelled: int = 0
+    removed: int = 0
     state: State = "running"
     phase: str = "look at files"
     done: int = 0
@@ -126,7 +128,7 @@ class Jobs:
         return self._begin(run, lambda: self._index(run))
 
     def label(
-        self, labels: Sequence[str], *, where: str = "", least: float = LEAST, keep: bool = False
+        self, labels: Sequence[str], *, where: str = "", least: float = LEAST, replace: bool = False
     ) -> Run:
         """Begin to give labels; arguments as of :func:`isthmus.annotate_store`.
 
@@ -141,11 +143,15 @@ class Jobs:
 
         def work() -> None:
             done = annotate_store(
-                self._store, labels, where=where, least=least, keep=keep, progress=run.progress
+                self._store,
+                labels,
+                where=where,
+                least=least,
+                replace=replace,
+                progress=run.progress,
             )
-            run.labelled = sum(bool(each.labels) for each in done.items)
-            said = f"{run.labelled:,} of {count(len(done.items), 'item')} got a label"
-            run.message = "; ".join([said, *done.notes])
+            run.labelled, run.removed = done.labelled, done.removed or 0
+            run.message = "; ".join([done.said, *done.notes])
 
         return self._begin(run, work)
 

@@ -182,6 +182,10 @@ class SearchAnswer(BaseModel):
         description="Directions in which the space seldom finds what belongs together."
     )
     advice: str = Field(description="How to get the probabilities that are missing, if known.")
+    reason: str = Field(
+        description="Why there is nothing to look among: no item of these views, or none that "
+        "passes the filter. Empty where there is."
+    )
     hits: list[FoundItem]
     took_ms: float
 

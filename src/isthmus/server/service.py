@@ -97,6 +97,7 @@ class Service:
             uncalibrated=[schemas.Direction(**each.to_json()) for each in found.uncalibrated],
             weak=[schemas.Direction(**each.to_json()) for each in found.weak],
             advice=found.advice,
+            reason=found.reason,
             hits=[_found(hit, aspects.get(hit.id)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
@@ -197,7 +198,7 @@ class Service:
                 "this server lets nobody change labels; allow it with: isthmus serve --allow-labels"
             )
         return self.jobs.label(
-            request.labels, where=request.where, least=request.least, keep=request.keep
+            request.labels, where=request.where, least=request.least, replace=request.replace
         )
 
     def labels(self, limit: int) -> job_schemas.Labels:
@@ -210,7 +211,7 @@ class Service:
             counts = self._labels[1]
         found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         rows_of = [job_schemas.LabelCount(label=name, items=number) for name, number in found]
-        return job_schemas.Labels(labels=rows_of, total=len(counts))
+        return job_schemas.Labels(labels=rows_of, total=len(counts), given=counts.total())
 
     def explain(
         self, request: schemas.ExplainRequest, progress: Progress | None = None

@@ -60,7 +60,7 @@ class Space:
             not known, as in spaces of older releases.
         calibration: What scores mean, by direction.
         native_banks: Native training vectors of unit length by view, ``(b, dim)``, by which
-            queries that are unlike all of them are told; some views may have none.
+            queries unlike all of them are told; some views may have none.
         breadths: What tells broad queries from narrow ones, for views where it is known.
         prompts: Learned prompts by name. They are no part of the fingerprint: vectors stay valid.
 
@@ -69,8 +69,7 @@ class Space:
     """
 
     classify = Brought()
-    """Say which of some classes items are: ``space.classify("photo.jpg", ["cat", "dog"])`` is
-    :func:`isthmus.classify` of this space."""
+    """:func:`isthmus.classify` of this space: ``space.classify("photo.jpg", ["cat", "dog"])``."""
     annotate = Brought()
     """Give items every label that fits: ``space.annotate("photo.jpg", ["cat", "night"])`` is
     :func:`isthmus.annotate` of this space."""

@@ -39,11 +39,13 @@ class Filter:
         text: As it was typed.
         test: Whether an entry passes.
         view: The one view that can pass, where the filter says so by itself.
+        labels: That it asks for by name.
     """
 
     text: str
     test: Callable[[Entry], bool]
     view: str | None = None
+    labels: tuple[str, ...] = ()
 
     def matches(self, entry: Entry) -> bool:
         """Whether an entry passes."""
@@ -140,11 +142,16 @@ class _Parser:
 def _both(text: str, parts: Sequence[Filter]) -> Filter:
     named = {part.view for part in parts if part.view is not None}
     only = named.pop() if len(named) == 1 else None
-    return Filter(text, lambda entry: all(part.test(entry) for part in parts), only)
+    return Filter(text, lambda entry: all(part.test(entry) for part in parts), only, _labels(parts))
 
 
 def _either(text: str, parts: Sequence[Filter]) -> Filter:
-    return Filter(text, lambda entry: any(part.test(entry) for part in parts))
+    labels = _labels(parts)
+    return Filter(text, lambda entry: any(part.test(entry) for part in parts), labels=labels)
+
+
+def _labels(parts: Sequence[Filter]) -> tuple[str, ...]:
+    return tuple(name for part in parts for name in part.labels)
 
 
 def _comparison(text: str, token: re.Match[str]) -> Filter:
@@ -163,7 +170,7 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
         wanted = _yes(value)
         return Filter(text, lambda entry: entry.gone == wanted)
     if field == "label":
-        return Filter(text, _labelled(op, value))
+        return Filter(text, _labelled(op, value), labels=() if op == "~" else (value,))
     get = {"view": _view, "modality": _modality, "path": _path, "text": _words}[field]
     if op == "~":
         return Filter(text, _pattern(get, value))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.reporting.build import classification_report
     from isthmus.tasks.zeroshot.reporting.model import ClassificationReport
     from isthmus.tasks.zeroshot.results import Classification
-    from isthmus.tasks.zeroshot.stored import annotate_store, keep_labels
+    from isthmus.tasks.zeroshot.stored import KeptLabels, annotate_store, keep_labels
 
 __all__ = [
     "Annotation",
@@ -30,6 +30,7 @@ __all__ = [
     "Forgotten",
     "Hit",
     "IndexReport",
+    "KeptLabels",
     "Results",
     "SearchOptions",
     "Share",
@@ -62,6 +63,7 @@ __getattr__ = lazy_names(
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
         "IndexReport": "isthmus.tasks.retrieval.report",
+        "KeptLabels": "isthmus.tasks.zeroshot.stored",
         "Results": "isthmus.tasks.retrieval.hits",
         "SearchOptions": "isthmus.tasks.retrieval.options",
         "Share": "isthmus.tasks.retrieval.hits",

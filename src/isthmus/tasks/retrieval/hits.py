@@ -133,6 +133,8 @@ class Results:
         uncalibrated: Directions without calibrated probabilities.
         weak: Directions in which even held-out partners are seldom found.
         advice: What to do about the directions without probabilities, if anything.
+        reason: Why there is nothing to look among: no item of these views, or none that passes
+            the filter; empty where there is.
     """
 
     query: Prompt
@@ -141,6 +143,7 @@ class Results:
     uncalibrated: Sequence[Direction] = ()
     weak: Sequence[Direction] = ()
     advice: str = ""
+    reason: str = ""
 
     def to_json(self) -> dict[str, object]:
         """For machines."""
@@ -154,6 +157,7 @@ class Results:
             "uncalibrated": [direction.to_json() for direction in self.uncalibrated],
             "weak": [direction.to_json() for direction in self.weak],
             "advice": self.advice,
+            "reason": self.reason,
             "hits": hits,
         }
 

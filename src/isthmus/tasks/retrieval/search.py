@@ -14,6 +14,7 @@ from isthmus.store.words import words
 from isthmus.tasks.retrieval.encoded_query import FUSED, EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit, Results
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.reasons import nothing_there
 
 _FUSION = 60
 """k of reciprocal rank fusion, as in the paper."""
@@ -53,7 +54,9 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
     hits = hits[: options.k]
     nothing = not hits or not (sure or any(hit.named for hit in hits))
-    return Results(query, hits, nothing, uncalibrated, weak, _advice(encoded, uncalibrated))
+    reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter)
+    advice = _advice(encoded, uncalibrated)
+    return Results(query, hits, nothing, uncalibrated, weak, advice, reason)
 
 
 def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:

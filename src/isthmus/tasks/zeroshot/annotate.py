@@ -14,6 +14,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
+from isthmus.core.wording import count
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.tasks.zeroshot.classes import ClassSpec
@@ -76,6 +77,8 @@ class Annotation:
         notes: Labels that nearly mean the same, or whose examples have little in common; items
             that got no label.
         checks: How well labels by examples know one that was left out.
+        removed: How many other labels of the items a store lost; None where none were to be
+            removed.
     """
 
     names: tuple[str, ...]
@@ -83,12 +86,31 @@ class Annotation:
     failures: Sequence[Failure]
     notes: Sequence[str]
     checks: Sequence[LabelCheck] = ()
+    removed: int | None = None
+
+    @property
+    def labelled(self) -> int:
+        """How many items got a label."""
+        return sum(bool(item.labels) for item in self.items)
+
+    @property
+    def said(self) -> str:
+        """On one line: ``"12 of 329 items got a label; 206 other labels were removed"``."""
+        got = f"{self.labelled:,} of {count(len(self.items), 'item')} got a label"
+        if self.removed is None:
+            return got
+        if not self.labelled:
+            return f"{got}, so no other label was removed"
+        were = "was" if self.removed == 1 else "were"
+        return f"{got}; {count(self.removed, 'other label')} {were} removed"
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
             "labels": list(self.names),
             "items": [item.to_json() for item in self.items],
+            "labelled": self.labelled,
+            "removed": self.removed,
             "checks": [
                 {**asdict(each), "above": round(each.above, _DIGITS), "chance": 0.5}
                 for each in self.checks

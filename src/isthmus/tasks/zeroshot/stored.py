@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass
+from dataclasses import replace as with_fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from isthmus.core.errors import InputError
 from isthmus.pipeline import VectorCache
 from isthmus.store import item_id
 from isthmus.store.filters import parse
+from isthmus.tasks.retrieval.reasons import nothing_there
 from isthmus.tasks.zeroshot.annotate import (
     LEAST,
     Annotated,
@@ -26,7 +28,7 @@ from isthmus.tasks.zeroshot.options import ClassifyOptions, check_least, check_m
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from isthmus.store import Entry
+    from isthmus.store import Entry, Reader
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Label
     from isthmus.tasks.zeroshot.classes import Given
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 """Items that are judged at a time."""
+_DIGITS = 4
+"""Of a probability that is kept."""
 
 
 def annotate_store(
@@ -44,16 +48,17 @@ def annotate_store(
     where: str = "",
     least: float = LEAST,
     most: int | None = None,
-    keep: bool = False,
+    replace: bool = False,
     options: ClassifyOptions | None = None,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
     **changes: Any,
 ) -> Annotation:
-    """Give the items of a store labels, in place of those that they had.
+    """Give the items of a store labels, beside those of other names that they have.
 
     Nothing is encoded but the labels. Afterwards a search can ask for ``where="label:cat"``. The
-    labels of all items are written at once, at the end.
+    labels of all items are written at once, at the end: a run that is stopped or fails changes
+    nothing. What items had of the names that are judged now is replaced.
 
     Args:
         store: Whose items are annotated.
@@ -62,7 +67,8 @@ def annotate_store(
         where: A filter; empty for all items.
         least: Labels that are less probable are left out.
         most: At most so many labels an item; None for all.
-        keep: Whether items keep labels of other names.
+        replace: Whether the items lose their labels of other names; nothing is removed if no item
+            gets a label.
         options: How.
         cache: Of native vectors of labels.
         progress: Told as items are judged; what it raises ends the work, and changes nothing.
@@ -78,9 +84,7 @@ def annotate_store(
     check_most(most)
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
-    entries = list(snapshot.entries(parse(where) if where.strip() else None))
-    if not entries:
-        raise InputError("the store holds no such item; fill it with: isthmus index PATHS")
+    entries = _entries(snapshot, where)
     found: dict[str, tuple[Label, ...]] = {}
     checks: list[LabelCheck] = []
     by_view = _by_view(judges, entries)
@@ -93,9 +97,20 @@ def annotate_store(
             for name, row in zip(known, judge(np.stack(list(known.values()))), strict=True):
                 found[name] = given_labels(judges.specs, row, least, most)
             (progress or untold)("label items", len(found), total)
-    _keep(store, found, judges.names if keep else None)
-    said = (Annotated(e.source, e.view, e.id, found[e.id]) for e in entries if e.id in found)
-    return annotation(judges, list(said), checks)
+    named = {n: [(each.name, each.probability) for each in some] for n, some in found.items()}
+    others = replace and any(found.values())
+    _, lost = _amend(store, named, judges.names, others=others)
+    items = [Annotated(e.source, e.view, e.id, found[e.id]) for e in entries if e.id in found]
+    return with_fields(annotation(judges, items, checks), removed=lost if replace else None)
+
+
+def _entries(rows: Reader, where: str) -> Sequence[Entry]:
+    """Those that pass a filter; there must be some."""
+    wanted = parse(where) if where.strip() else None
+    entries = rows.entries(wanted)
+    if not entries:
+        raise InputError(nothing_there(rows, (), wanted))
+    return entries
 
 
 def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
@@ -108,46 +123,95 @@ def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
     return found
 
 
-def _keep(store: Store, found: Mapping[str, Sequence[Label]], judged: Sequence[str] | None) -> None:
-    """Write labels beside what the store knows of items by now.
+def _amend(
+    store: Store,
+    found: Mapping[str, Sequence[tuple[str, float]]],
+    judged: Sequence[str],
+    *,
+    others: bool,
+) -> tuple[int, int]:
+    """Write labels beside what the store knows of items by now, all at once.
 
     Args:
         store: Whose items.
-        found: Labels by item.
-        judged: Names whose old labels are replaced; None for all.
+        found: Names and probabilities by item.
+        judged: Names whose old labels are replaced.
+        others: Whether labels of other names are removed.
+
+    Returns:
+        How many items were amended, and how many labels of other names they lost.
     """
+    lost = 0
     with store.backend.exclusive():
         amended: list[Entry] = []
         for name, entry in store.backend.get(list(found)).items():
-            labels = [(each.name, round(each.probability, 4)) for each in found[name]]
-            if judged is not None:
-                labels += [old for old in entry.labels if old[0] not in judged]
-                labels.sort(key=lambda label: -label[1])
-            amended.append(replace(entry, labels=tuple(labels)))
+            labels = [(label, round(probability, _DIGITS)) for label, probability in found[name]]
+            old = [label for label in entry.labels if label[0] not in judged]
+            if others:
+                lost += len(old)
+            else:
+                labels = sorted([*labels, *old], key=lambda label: -label[1])
+            amended.append(with_fields(entry, labels=tuple(labels)))
         store.backend.amend(amended)
+    return len(amended), lost
 
 
-def keep_labels(store: Store, said: Classification) -> int:
-    """Keep what items were said to be as their labels, in place of those that they had.
+@dataclass(frozen=True, slots=True)
+class KeptLabels:
+    """What a store keeps of a classification.
 
-    Afterwards a search can ask for ``where="label:cat"``. An item that is none of the classes
-    loses its labels.
+    Attributes:
+        items: Items of the classification that the store holds.
+        labelled: Of these, how many have the label that they were said to be.
+        unsure: How many have none because it is less probable than that.
+        none_of_these: How many have none because they are none of the classes.
+        least: Probability from which on labels are kept.
+    """
+
+    items: int
+    labelled: int
+    unsure: int
+    none_of_these: int
+    least: float
+
+    def to_json(self) -> dict[str, int | float]:
+        """As plain values."""
+        return asdict(self)
+
+
+def keep_labels(store: Store, said: Classification, *, least: float = LEAST) -> KeptLabels:
+    """Keep what items were said to be as their labels, beside labels that are no such class.
+
+    Afterwards a search can ask for ``where="label:cat"``. An item that is none of the classes, or
+    not surely enough one of them, loses its labels of these classes.
 
     Args:
         store: That holds the items; of any space, as only names and probabilities are kept.
         said: What :func:`isthmus.classify` returned.
+        least: Labels that are less probable are not kept.
 
     Returns:
-        How many items of the store that was; those that it does not hold are passed over.
+        How many were kept, and why others were not. Items that the store does not hold are passed
+        over.
+
+    Raises:
+        InputError: If ``least`` is no probability.
     """
+    check_least(least)
     ids: dict[str, Classified] = {}
     for each in said.items:
         for view, item in each.items.items():
             ids |= {item_id(item.id): each, item_id(item.id, view): each}
-    amended = []
-    for name, entry in store.backend.snapshot().get(list(ids)).items():
-        each = ids[name]
-        kept = () if each.label is None else ((each.label, round(each.probability, 4)),)
-        amended.append(replace(entry, labels=kept))
-    store.backend.amend(amended)
-    return len(amended)
+    there = {name: ids[name] for name in store.backend.snapshot().get(list(ids))}
+    found: dict[str, list[tuple[str, float]]] = {}
+    unsure = none = 0
+    for name, each in there.items():
+        found[name] = []
+        if each.label is None:
+            none += 1
+        elif each.probability < least:
+            unsure += 1
+        else:
+            found[name].append((each.label, each.probability))
+    amended, _ = _amend(store, found, said.classes, others=False)
+    return KeptLabels(amended, amended - unsure - none, unsure, none, least)

@@ -136,7 +136,8 @@ const tell = (text) => { $("said").textContent = text; };
 
 function nothing(some) {
   const nearest = h("button", { type: "button", class: "first", onclick: () => { query.nearest = true; show(); } }, t("nearest"));
-  $("state").replaceChildren(h("div", { class: "state" }, h("h2", {}, t("nothing")), h("p", {}, t("nothing_more")), some && nearest));
+  $("state").replaceChildren(h("div", { class: "state" }, h("h2", {}, t("nothing")),
+    h("p", { dir: "auto" }, answer.reason ? answer.reason[0].toUpperCase() + answer.reason.slice(1) : t("nothing_more")), some && nearest));
 }
 
 function empty() {

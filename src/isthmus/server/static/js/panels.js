@@ -103,20 +103,32 @@ export function openLabels(status, query, done, labelled) {
   show();
 }
 
+// Asks before labels are removed, and says how many there are.
+async function mayReplace() {
+  const { given, total } = await api.labels();
+  return !given || window.confirm(t("label_sure", given, total));
+}
+
 function labeller(query, told, follow) {
   const field = h("input", { id: "label-names", type: "text", required: true, maxlength: 4000, dir: "auto", placeholder: t("label_hint") });
   const least = h("select", {}, ...[["0.2", "maybe"], ["0.5", "likely"], ["0.8", "very_likely"]].map(([value, name]) => h("option", { value, selected: value === "0.5" }, t(name))));
-  const keep = h("input", { type: "checkbox", checked: true });
+  const replace = h("input", { id: "label-replace", type: "checkbox" });
   const some = query.where.trim() ? h("input", { type: "checkbox", checked: true }) : null;
   return h("form", {
-    class: "add-form", onsubmit: (event) => {
+    class: "add-form", onsubmit: async (event) => {
       event.preventDefault();
-      api.label({ labels: split(field.value), least: Number(least.value), keep: keep.checked, where: some?.checked ? query.where : "" })
-        .then(follow, (error) => told.replaceChildren(problem(error)));
+      const labels = split(field.value);
+      if (!labels.length) return told.replaceChildren(problem(new Error(t("label_one"))));
+      try {
+        if (replace.checked && !(await mayReplace())) return undefined;
+        return follow(await api.label({ labels, least: Number(least.value), replace: replace.checked, where: some?.checked ? query.where : "" }));
+      } catch (error) {
+        return told.replaceChildren(problem(error));
+      }
     },
   }, h("label", { for: "label-names" }, t("label_label")), h("div", { class: "inline" }, field, h("button", { type: "submit", class: "first" }, t("label_give"))),
   h("label", { class: "pick" }, h("span", {}, t("label_least")), least),
-  h("label", { class: "check" }, keep, h("span", {}, t("label_keep"))),
+  h("label", { class: "check" }, replace, h("span", {}, t("label_replace"))),
   some && h("label", { class: "check" }, some, h("span", { dir: "auto" }, t("label_where", query.where))));
 }
 
