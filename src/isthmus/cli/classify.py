@@ -164,9 +164,8 @@ def command(
     _write_page(report, found, failures)
     kept = _keep(store, done, trust)
     if as_json:
-        measured = None if found is None else found.to_json()
         said = {**done.to_json(), "left_out": rows_of(failures), "kept": kept and kept.to_json()}
-        print_json({**said, "report": measured})
+        print_json({**said, "report": None if found is None else found.to_json()})
     else:
         _say(done, output)
         _say_measured(found, report, kept, store)

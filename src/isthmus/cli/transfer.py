@@ -72,9 +72,7 @@ def command(
     from isthmus.tasks.transferring import transfer_to
 
     allow_megapixels(max_megapixels)
-    if keep and library is None:
-        raise InputError("--keep puts the task into a library; name one with --library DIR")
-    known = _known(library, needed=not source)
+    known = _known(library, needed=not source, keep=keep)
     with progress_bar(quiet=as_json) as progress:
         done = transfer_to(
             Space.load(space, trust=trust or ()),
@@ -103,8 +101,10 @@ def command(
         raise typer.Exit(EXIT_PARTLY)
 
 
-def _known(folder: Path | None, *, needed: bool) -> Library | None:
+def _known(folder: Path | None, *, needed: bool, keep: str = "") -> Library | None:
     """The library in a folder; None where there is none yet, refused if it is needed."""
+    if keep and folder is None:
+        raise InputError("--keep puts the task into a library; name one with --library DIR")
     from isthmus.prompts.transfer import Library
     from isthmus.prompts.transfer.library import KIND
     from isthmus.tasks.transferring import no_sources

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import replace as with_fields
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
+from isthmus.core.linalg import F32
 from isthmus.pipeline import VectorCache
 from isthmus.store import item_id
 from isthmus.store.filters import parse
@@ -85,18 +86,11 @@ def annotate_store(
     judges = Judges.of(store.space, labels, shots, ClassifyOptions.of(options, **changes), cache)
     snapshot = store.backend.snapshot()
     entries = _entries(snapshot, where)
-    found: dict[str, tuple[Label, ...]] = {}
-    checks: list[LabelCheck] = []
-    by_view = _by_view(judges, entries)
-    total = sum(map(len, by_view.values()))
-    for view, own in by_view.items():
-        judge = judges.judge(view)
-        checks += judge.checks
-        for start in range(0, len(own), _CHUNK):
-            known = snapshot.vectors(own[start : start + _CHUNK])
-            for name, row in zip(known, judge(np.stack(list(known.values()))), strict=True):
-                found[name] = given_labels(judges.specs, row, least, most)
-            (progress or untold)("label items", len(found), total)
+
+    def given(row: F32) -> tuple[Label, ...]:
+        return given_labels(judges.specs, row, least, most)
+
+    found, checks = _judged(judges, snapshot, entries, given, progress or untold)
     named = {n: [(each.name, each.probability) for each in some] for n, some in found.items()}
     others = replace and any(found.values())
     _, lost = _amend(store, named, judges.names, others=others)
@@ -111,6 +105,29 @@ def _entries(rows: Reader, where: str) -> Sequence[Entry]:
     if not entries:
         raise InputError(nothing_there(rows, (), wanted))
     return entries
+
+
+def _judged(
+    judges: Judges,
+    snapshot: Reader,
+    entries: Sequence[Entry],
+    given: Callable[[F32], tuple[Label, ...]],
+    progress: Progress,
+) -> tuple[dict[str, tuple[Label, ...]], list[LabelCheck]]:
+    """The labels of items by id, and how well labels by examples know these."""
+    found: dict[str, tuple[Label, ...]] = {}
+    checks: list[LabelCheck] = []
+    by_view = _by_view(judges, entries)
+    total = sum(map(len, by_view.values()))
+    for view, own in by_view.items():
+        judge = judges.judge(view)
+        checks += judge.checks
+        for start in range(0, len(own), _CHUNK):
+            known = snapshot.vectors(own[start : start + _CHUNK])
+            rows = judge(np.stack(list(known.values())))
+            found.update({name: given(row) for name, row in zip(known, rows, strict=True)})
+            progress("label items", len(found), total)
+    return found, checks
 
 
 def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
