@@ -125,7 +125,7 @@ class LanguageModel:
                 data = self._read(answer)
         except urllib.error.HTTPError as error:
             try:
-                told = error.read(200).decode("utf-8", "replace").strip()
+                told = self._read(error)[:200].decode("utf-8", "replace").strip()
             except (OSError, http.client.HTTPException):  # a body that does not come
                 told = ""
             raise InputError(

@@ -352,12 +352,16 @@ class Classifier:
 
 def _both(names: Sequence[str]) -> Iterator[str]:
     """Notes on classes that stand above other classes of a tree."""
+    below: dict[str, str] = {}
     for name in names:
-        below = [each for each in names if each.startswith(name + SEPARATOR)]
-        if below:
+        parts = name.split(SEPARATOR)
+        for end in range(1, len(parts)):
+            below.setdefault(SEPARATOR.join(parts[:end]), name)
+    for name in names:
+        if name in below:
             yield (
-                f"{name!r} is a class beside {below[0]!r}, so it competes with it; leave it out, "
-                f"or call it {name + SEPARATOR}other"
+                f"{name!r} is a class beside {below[name]!r}, so it competes with it; leave it "
+                f"out, or call it {name + SEPARATOR}other"
             )
 
 
