@@ -91,9 +91,9 @@ class Support:
     @cached_property
     def _means(self) -> F64:
         """Unit means of the shots of each class; zeros where there is none."""
-        sums = np.zeros_like(self.words)
-        np.add.at(sums, self.labels, self.items)
-        return np.asarray(l2_normalize(sums), dtype=np.float64)
+        if not len(self.items):
+            return np.zeros_like(self.words)
+        return np.asarray(l2_normalize(self.onehot.T @ self.items), dtype=np.float64)
 
     @cached_property
     def _gap(self) -> F64:

@@ -50,10 +50,9 @@ class TipAdapter:
     ) -> list[F64]:
         """The votes of a fold are taken out; kernels are made once for each sharpness."""
         known = support.zero_shot(support.items)
-        kernels = {
-            each["sharpness"]: gaussian(support.items, support.items, each["sharpness"])
-            for each in grid
-        }
+        apart = 1.0 - support.items @ support.items.T
+        sharpness = dict.fromkeys(each["sharpness"] for each in grid)
+        kernels = {each: np.exp(-each * apart) for each in sharpness}
         said: list[list[F64]] = [[] for _ in grid]
         for fold in folds:
             votes = support.onehot.copy()
@@ -135,5 +134,6 @@ def _inverse(system: F64) -> F64:
     if failed or singular:  # a ridge keeps it from that, but for rounding
         return np.asarray(np.linalg.pinv(system), dtype=np.float64)
     half = np.tril(lower)
-    whole: F64 = half + np.tril(half, -1).T
+    whole: F64 = half + half.T
+    whole[np.diag_indices_from(whole)] *= 0.5
     return whole
