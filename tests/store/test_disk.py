@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from isthmus.store._disk import writers_lock
+from isthmus.core.locking import writers_lock
 
 filelock = pytest.importorskip("filelock")
 HOLDER = """
 import sys, time
 from pathlib import Path
-from isthmus.store._disk import writers_lock
+from isthmus.core.locking import writers_lock
 
 with writers_lock(Path(sys.argv[1])):
     print("held", flush=True)

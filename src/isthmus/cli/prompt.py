@@ -26,7 +26,8 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.cli.usage import example
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded, lock_for
+from isthmus.core.locking import lock_for
+from isthmus.core.paths import expanded
 from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms

@@ -24,7 +24,7 @@ from isthmus.cli.console import (
 from isthmus.cli.zeroshot import say_notes
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
-from isthmus.core.paths import lock_for
+from isthmus.core.locking import lock_for
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:

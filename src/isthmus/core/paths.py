@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from isthmus.core.wording import did_you_mean
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 
 def cache_dir() -> Path:
@@ -30,16 +25,6 @@ def _folder(variable: str, function: str) -> Path:
 
     path: Path = getattr(platformdirs, function)("isthmus", appauthor=False)
     return path
-
-
-def lock_for(folder: Path) -> BaseFileLock:
-    """A lock that all processes share, for who reads, changes and writes a folder."""
-    import filelock
-
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-    place = cache_dir() / "locks"
-    place.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(place / f"{name}.lock")
 
 
 def expanded(path: str | Path) -> Path:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.prompts.calibration import fit_temperature
 from isthmus.prompts.figures import losses_of, mean_and_error
-from isthmus.prompts.hierarchy import Level, blended
+from isthmus.prompts.hierarchy import Level, log_blended
 from isthmus.prompts.methods import METHODS, FewShot, Fold, LeavesOut, Params, method
 from isthmus.prompts.support import Labels, Scorer, Support, log_softmax
 from isthmus.prompts.unseen import offset_for_unseen, with_offset
@@ -30,7 +30,6 @@ ENOUGH = 400
 """Shots that are left out in all, from which on there are no further rounds; at least two."""
 _MOST_WORK = 5e10
 """Multiply-adds of all fits of one method, about two seconds; a slower one is not tried."""
-_NOTHING = 1e-300
 _MOST_HELD = 2000
 """Shots that are left out in one round; more say little more and fill the memory."""
 
@@ -93,8 +92,8 @@ class Choice:
         said = log_softmax(self.scorer(unit) / self.temperature)
         if not self.above:
             return said
-        higher = [(level, np.exp(made.log_probabilities(x))) for level, made in self.above]
-        return log_softmax(np.log(np.maximum(blended(np.exp(said), higher, self.weight), _NOTHING)))
+        higher = [(level, made.log_probabilities(x)) for level, made in self.above]
+        return log_blended(said, higher, self.weight)
 
     def beneath(self, above: Sequence[tuple[Level, Choice]], weight: float) -> Choice:
         """The same classes, corrected by what was learned of the nodes above them.
@@ -108,20 +107,13 @@ class Choice:
         rows = self.rows
         for _, made in above:
             rows = np.intersect1d(rows, made.rows)
-        own, higher = self._of(rows), [(level, made._of(rows)) for level, made in above]
-        said = blended(
-            np.exp(self.left_out[own]),
-            [
-                (level, np.exp(m.left_out[p]))
-                for (level, m), (_, p) in zip(above, higher, strict=True)
-            ],
-            weight,
-        )
+        own = self._of(rows)
+        higher = [(level, made.left_out[made._of(rows)]) for level, made in above]
         return replace(
             self,
             above=tuple(above),
             weight=weight,
-            left_out=log_softmax(np.log(np.maximum(said, _NOTHING))),
+            left_out=log_blended(self.left_out[own], higher, weight),
             labels=self.labels[own],
             rows=rows,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
+from isthmus.prompts.support import log_softmax
 
 SEPARATOR = "/"
 
@@ -95,3 +96,9 @@ def blended(leaves: F64, above: Sequence[tuple[Level, F64]], weight: float) -> F
         mixed /= mixed.sum(axis=1, keepdims=True)
         leaves = leaves * (mixed / sums)[:, level.member]
     return leaves
+
+
+def log_blended(leaves: F64, above: Sequence[tuple[Level, F64]], weight: float) -> F64:
+    """:func:`blended` from log-probabilities to log-probabilities."""
+    higher = [(level, np.exp(said)) for level, said in above]
+    return log_softmax(np.log(np.maximum(blended(np.exp(leaves), higher, weight), _NOTHING)))

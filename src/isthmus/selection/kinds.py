@@ -56,18 +56,18 @@ def class_scale(
 
 def _cosines(aligner: Transforms, held: PairedVectors, a: str, b: str) -> tuple[F64, F64] | None:
     """``(n,)`` to the own class of items, and ``(n, G)`` to all classes; None without two."""
-    if held.groups is None:
-        return None
     rows = held.rows(a, b)
+    if held.groups is None or not len(rows):
+        return None
     groups = np.array([str(group) for group in np.asarray(held.groups)[rows]])
     known = np.array([group is not None for group in np.asarray(held.groups)[rows]], dtype=bool)
     native = held.vectors[a][rows]
-    text = np.unique(native, axis=0, return_inverse=True)[1].ravel() if len(rows) else rows
-    labels = np.unique(groups, return_inverse=True)[1].ravel() if len(rows) else rows
+    text = np.unique(native, axis=0, return_inverse=True)[1].ravel()
+    labels = np.unique(groups, return_inverse=True)[1].ravel()
     first = np.unique(np.column_stack([labels, text]), axis=0, return_index=True)[1]
     first = first[known[first]]
     different = np.bincount(labels[first], minlength=len(rows))
-    good = known & (different[labels] >= _LEAST) if len(rows) else known
+    good = known & (different[labels] >= _LEAST)
     kept = np.unique(labels[good])
     if len(kept) < 2:
         return None

@@ -71,8 +71,7 @@ class Space:
     classify = Brought()
     """:func:`isthmus.classify` of this space: ``space.classify("photo.jpg", ["cat", "dog"])``."""
     annotate = Brought()
-    """Give items every label that fits: ``space.annotate("photo.jpg", ["cat", "night"])`` is
-    :func:`isthmus.annotate` of this space."""
+    """:func:`isthmus.annotate` of this space: ``space.annotate("photo.jpg", ["cat", "night"])``."""
 
     def __init__(
         self,

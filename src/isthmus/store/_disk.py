@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from isthmus.core.artifact import flush, write_atomically
 from isthmus.core.errors import ArtifactError, IntegrityError
-from isthmus.core.extras import require
 from isthmus.core.reading import check_own, read_file
 
 if TYPE_CHECKING:
@@ -20,22 +19,6 @@ if TYPE_CHECKING:
 
 _CHECKSUM = 4
 """Bytes of it, before the data of a file."""
-_POLL = 0.01
-"""Seconds between two tries for a lock that another writer holds; a commit takes as long."""
-
-
-def writers_lock(path: Path) -> BaseFileLock:
-    """A lock for one writer at a time, over threads and processes.
-
-    It is held for a ``with`` block, which may nest. If the process dies, the system frees it.
-
-    Args:
-        path: Of the file that is locked; made where it is not there.
-    """
-    # Without flock, filelock would only mark the file, and a killed process leaves its mark behind.
-    filelock = require("filelock", extra="store", purpose="a store on disk")
-    lock: BaseFileLock = filelock.FileLock(path, poll_interval=_POLL, fallback_to_soft=False)
-    return lock
 
 
 @contextmanager

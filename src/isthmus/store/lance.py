@@ -10,11 +10,12 @@ from pathlib import Path
 
 from isthmus.core.errors import ArtifactError, IntegrityError
 from isthmus.core.linalg import F32
+from isthmus.core.locking import writers_lock
 from isthmus.core.wording import count
 from isthmus.store import tables
 from isthmus.store._copy import Copy
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import held, short, writers_lock
+from isthmus.store._disk import held, short
 from isthmus.store._faiss import available
 from isthmus.store._notice import Notice
 from isthmus.store._repair import newest_damaged, set_aside

@@ -84,7 +84,7 @@ class LanguageModel:
             raise InputError(f"timeout must be a number of seconds, got {self.timeout}")
         if not self.model.strip():
             raise InputError("a language model needs a name")
-        if not (self.key.isascii() and (self.key.isprintable() or not self.key)):
+        if not (self.key.isascii() and self.key.isprintable()):
             raise InputError(
                 "the key of the language model holds a character that no key has, such as a curly "
                 "quote or a line break; copy it again"

@@ -157,6 +157,31 @@ class EmbeddedItems:
         return cls(given.sources, items, rows, given.failures)
 
 
+def examples_by_view(
+    space: Space, examples: Iterable[tuple[int, MediaItem]], view: str, failures: list[Failure]
+) -> dict[str, list[tuple[int, MediaItem]]]:
+    """Numbered examples, sorted by the view that they belong to.
+
+    Args:
+        space: Whose views there are.
+        examples: Number of a class, and an example of it.
+        view: Takes what it can read; empty for none.
+        failures: Told of examples that no view reads.
+    """
+    reads = space.modalities
+    found: dict[str, list[tuple[int, MediaItem]]] = {}
+    for number, item in examples:
+        if item.modality not in reads.values():
+            why = f"is {item.modality}, which no view of the space reads"
+            failures.append(Failure(item.source, why))
+            continue
+        own = view
+        if reads.get(view) != item.modality:
+            own = view_meant(space, item.modality, way_out=ITEMS)
+        found.setdefault(own, []).append((number, item))
+    return found
+
+
 def none_usable(failures: Sequence[Failure]) -> InputError:
     """What is said where no item is left, with the first reason."""
     first = f"{failures[0].source}: {failures[0].reason}" if failures else "there is none"

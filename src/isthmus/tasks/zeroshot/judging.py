@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from isthmus.core.errors import InputError
-from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.record import Failure
 from isthmus.core.view import TEXT, Direction
@@ -21,7 +20,7 @@ from isthmus.space import Space
 from isthmus.space.calibration import Background
 from isthmus.tasks.retrieval.views import view_meant
 from isthmus.tasks.zeroshot.classes import ClassSpec, label_specs
-from isthmus.tasks.zeroshot.items import ITEMS, SAME, WORDS
+from isthmus.tasks.zeroshot.items import SAME, WORDS, examples_by_view
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 from isthmus.tasks.zeroshot.words import class_words
 
@@ -157,18 +156,13 @@ class Judges:
 
     @cached_property
     def _examples(self) -> _Examples:
-        space, reads = self.space, self.space.modalities
-        seen: dict[str, list[tuple[int, MediaItem]]] = {}
-        for number, spec in enumerate(self.specs):
-            for item in {item.id: item for item in spec.items}.values():  # each content once
-                if item.modality not in reads.values():
-                    why = f"is {item.modality}, which no view of the space reads"
-                    self.failures.append(Failure(item.source, why))
-                    continue
-                own = self.options.view
-                if reads.get(own) != item.modality:
-                    own = view_meant(space, item.modality, way_out=ITEMS)
-                seen.setdefault(own, []).append((number, item))
+        space = self.space
+        once = (
+            (number, item)
+            for number, spec in enumerate(self.specs)
+            for item in {item.id: item for item in spec.items}.values()  # each content once
+        )
+        seen = examples_by_view(space, once, self.options.view, self.failures)
         labels: list[int] = []
         views: list[str] = []
         rows, asked = [np.zeros((0, space.dim))], [np.zeros((0, space.dim))]

@@ -28,11 +28,11 @@ from isthmus.tasks.zeroshot.classes import ClassSpec, spoken
 from isthmus.tasks.zeroshot.fuse import added
 from isthmus.tasks.zeroshot.generated import Generator
 from isthmus.tasks.zeroshot.items import (
-    ITEMS,
     SAME,
     WORDS,
     EmbeddedItems,
     ItemsByView,
+    examples_by_view,
     none_usable,
 )
 from isthmus.tasks.zeroshot.options import AUTO, ClassifyOptions
@@ -230,19 +230,9 @@ class Classifier:
         own: list[F64] = []
         labels: list[int] = []
         others: dict[int, list[F64]] = {}
-        seen: dict[str, list[tuple[int, MediaItem]]] = {}
-        reads = self.space.modalities
         self._examples[view], self._records[view] = [], []
-        for number, spec in enumerate(self.specs):
-            for item in spec.items:
-                if item.modality == reads[view]:
-                    seen.setdefault(view, []).append((number, item))
-                elif item.modality not in reads.values():
-                    why = f"is {item.modality}, which no view of the space reads"
-                    self.failures.append(Failure(item.source, why))
-                else:
-                    own_view = view_meant(self.space, item.modality, way_out=ITEMS)
-                    seen.setdefault(own_view, []).append((number, item))
+        given = ((number, item) for number, spec in enumerate(self.specs) for item in spec.items)
+        seen = examples_by_view(self.space, given, view, self.failures)
         if strangers := sum(len(pairs) for known, pairs in seen.items() if known != view):
             self.notes.append(
                 f"{count(strangers, 'example')} of other views only stand in for missing words of "
