@@ -109,6 +109,27 @@ class Configured(Protocol):
         ...
 
 
+@runtime_checkable
+class Joint(Protocol):
+    """An encoder of a model whose vectors of several modalities lie in one space, like CLIP's.
+
+    Attributes:
+        joint: Names that space; encoders of equal ``joint`` can be compared by their cosines.
+            Empty where the vectors lie in none, as those of a middle layer.
+        logit_scale: By what the model multiplies cosines before softmax or sigmoid.
+        logit_bias: What it then adds; 0 where it knows none.
+    """
+
+    joint: str
+    logit_scale: float
+    logit_bias: float
+
+
+def joint_of(encoder: Encoder) -> str:
+    """Names the space in which an encoder's vectors lie with those of others; empty for none."""
+    return encoder.joint if isinstance(encoder, Joint) else ""
+
+
 def batch_size_of(encoder: Encoder, default: int = 32) -> int:
     """Items a batch that an encoder prefers."""
     return encoder.batch_size if isinstance(encoder, Batched) else default

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from types import FunctionType
 from typing import Any, Generic, TypeVar, cast, get_type_hints
@@ -15,6 +16,7 @@ from isthmus.core.errors import InputError, UntrustedError
 from isthmus.core.wording import did_you_mean, way
 
 T = TypeVar("T")
+_ORIGIN = re.compile(r"https?://[^/?#\s]+")
 
 
 class Registry(Generic[T]):
@@ -144,10 +146,10 @@ class Registry(Generic[T]):
 
 
 def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of packages whose code may be loaded.
+    """Names of packages whose code may be loaded, and servers that may be sent what is encoded.
 
     Raises:
-        InputError: If one of them is no name of a package.
+        InputError: If one of them is neither the name of a package nor ``http(s)://host:port``.
 
     Examples:
         >>> check_trust("my_package")
@@ -155,9 +157,12 @@ def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
     """
     names = (trust,) if isinstance(trust, str) else tuple(trust)
     for name in names:
-        if not all(part.isidentifier() for part in name.split(".")):
+        if _ORIGIN.fullmatch(name) is None and not all(
+            part.isidentifier() for part in name.split(".")
+        ):
             raise InputError(
-                f"need the name of a package to trust, such as my_package, got {name!r}"
+                "need the name of a package to trust, such as my_package, or a server, such as "
+                f"http://localhost:8080, got {name!r}"
             )
     return names
 

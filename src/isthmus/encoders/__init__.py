@@ -8,15 +8,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
 from isthmus.core.document import from_document
-from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.errors import ArtifactError, InputError, UntrustedError
 from isthmus.core.options import parse_options
-from isthmus.core.registry import Registry
+from isthmus.core.registry import Registry, check_trust
 from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.core.wording import way
@@ -27,10 +28,12 @@ __all__ = [
     "DEFAULTS",
     "ENCODERS",
     "PACKAGES",
+    "SCHEMES",
     "Recipe",
     "default_for",
     "load",
     "missing_packages",
+    "modalities",
     "recipe_of",
     "resolve",
 ]
@@ -45,6 +48,21 @@ ENCODERS.add("tfidf", "isthmus.encoders.classic:TfidfEncoder")
 ENCODERS.add("color-hog", "isthmus.encoders.classic:ColorHogEncoder")
 ENCODERS.add("mfcc", "isthmus.encoders.classic:MfccEncoder")
 ENCODERS.add("vectors", "isthmus.encoders.vectors:VectorEncoder")
+
+SCHEMES: Registry[Callable[..., Any]] = Registry("encoder scheme")
+"""What stands before the colon of ``"hf:openai/clip-vit-base-patch32"``, and functions that make
+encoders of what stands behind it. Beside each in its module is ``modalities(name, **options)``."""
+
+for _scheme, _module in {
+    "hf": "hf",
+    "st": "sentence",
+    "openclip": "openclip",
+    "timm": "timm",
+    "onnx": "onnx_file",
+    "http": "remote",
+    "https": "remote",
+}.items():
+    SCHEMES.add(_scheme, f"isthmus.encoders.{_module}:load")
 
 DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite0", AUDIO: "whisper-tiny"}
 """The encoder of each modality where the starter packages are installed."""
@@ -92,7 +110,6 @@ class Recipe:
 
 
 _RECIPES: WeakKeyDictionary[Encoder, Recipe] = WeakKeyDictionary()
-_SCHEMES = ("hf", "st", "onnx")
 _MOST_PARTS = 16
 _STATEFUL = ("tfidf",)
 
@@ -124,8 +141,59 @@ def load(spec: str, **options: Any) -> Encoder:
     return resolve(spec, options)
 
 
+def modalities(spec: str) -> tuple[str, ...]:
+    """What the encoders that a name gives can read: several where one model has several towers.
+
+    Args:
+        spec: As for :func:`load`.
+
+    Raises:
+        InputError: As :func:`load`.
+    """
+    part = split_spec(spec)[0]
+    name, _, query = part.partition("?")
+    scheme, rest = _scheme_of(name)
+    if scheme is None:
+        return (load(spec).modality,)
+    options = parse_options(filter(None, query.split("&")), f"encoder {spec!r}")
+    if modality := options.pop("modality", None):
+        return (str(modality),)
+    module = importlib.import_module(SCHEMES.get(scheme).__module__)
+    found: tuple[str, ...] = module.modalities(rest, **options)
+    return found
+
+
+def split_spec(spec: str) -> list[str]:
+    """The parts of a name that are joined by ``+``; in a path or an address it is a letter.
+
+    Examples:
+        >>> split_spec("mfcc+whisper-tiny"), split_spec("onnx:a+b/model.onnx")
+        (['mfcc', 'whisper-tiny'], ['onnx:a+b/model.onnx'])
+    """
+    parts: list[str] = []
+    for piece in spec.split("+"):
+        inside = parts and _scheme_of(parts[-1])[0] is not None
+        if inside and piece.partition("?")[0] not in ENCODERS and ":" not in piece:
+            parts[-1] += f"+{piece}"
+        else:
+            parts.append(piece)
+    return parts
+
+
+def _scheme_of(name: str) -> tuple[str | None, str]:
+    """A known scheme and what stands behind it; an address is its own name."""
+    scheme, colon, rest = name.partition(":")
+    if not colon or scheme not in SCHEMES or name in ENCODERS:
+        return None, name
+    return scheme, name if rest.startswith("//") else rest
+
+
 def resolve(
-    spec: str, options: Mapping[str, Any], *, trust: Sequence[str] | None = None
+    spec: str,
+    options: Mapping[str, Any],
+    *,
+    trust: Sequence[str] | None = None,
+    modality: str | None = None,
 ) -> Encoder:
     """:func:`load` for names that stand in an artefact, too.
 
@@ -136,22 +204,27 @@ def resolve(
         options: As for :func:`load`.
         trust: Packages whose classes a name may stand for, besides the registered ids; None where
             the user typed the name.
+        modality: What it shall read, where a model reads several and neither ``spec`` nor
+            ``options`` say which.
 
     Raises:
         InputError: If the id, the scheme or an option is unknown, or a class does not declare
             the members of :class:`isthmus.core.contracts.Encoder`.
         UntrustedError: If a part is code of a package that is not trusted.
     """
-    parts = spec.split("+")
+    parts = split_spec(spec)
     if len(parts) > _MOST_PARTS:
         raise InputError(f"encoder {spec!r:.80}: at most {_MOST_PARTS} can be joined by '+'")
     for part in parts:
-        _check_name(part, trust)
+        _check_name(part, options, trust)
     if len(parts) > 1:
         if options:
             raise InputError(f"encoder {spec!r}: write the options of each part after its own '?'")
-        made: Encoder = JoinedEncoder([resolve(part, {}, trust=trust) for part in parts])
+        made: Encoder = JoinedEncoder(
+            [resolve(part, {}, trust=trust, modality=modality) for part in parts]
+        )
     else:
+        options = _with_modality(spec, options, modality)
         made = _load_one(spec, options, trust)
     with suppress(TypeError):  # options that are no JSON, or an object that is no key
         known = None if trust is None else tuple(trust)
@@ -167,9 +240,9 @@ def recipe_of(encoder: Encoder) -> Recipe | None:
         return None
 
 
-def _check_name(part: str, trust: Sequence[str] | None) -> None:
+def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> None:
     """Refuse a name that must not be imported, before anything is."""
-    name = part.partition("?")[0]
+    name, _, query = part.partition("?")
     if name in DEFAULTS:
         known = ", ".join(dict.fromkeys((DEFAULTS[name], CLASSICAL[name])))
         raise InputError(
@@ -177,13 +250,41 @@ def _check_name(part: str, trust: Sequence[str] | None) -> None:
             "Name the view first: "
             + way(python=f"{{{name!r}: {DEFAULTS[name]!r}}}", shell=f"-e {name}={DEFAULTS[name]}")
         )
-    scheme, colon, _ = name.partition(":")
-    if colon and scheme in _SCHEMES:
-        raise InputError(
-            f"encoder {part!r}: this release does not know the scheme {scheme + ':'!r}; "
-            f"known ids: {', '.join(ENCODERS)}; or name your own class as 'package.module:Class'"
-        )
+    scheme, rest = _scheme_of(name)
+    if scheme is not None:
+        if trust is not None:
+            _check_scheme(scheme, rest, f"{query}&{'&'.join(options)}", trust)
+        return
     ENCODERS.check(name, trust)
+
+
+def _check_scheme(scheme: str, name: str, options: str, trust: Sequence[str]) -> None:
+    """Refuse what a name from an artefact may not ask for: a stranger's code or server."""
+    if "trust_remote_code" in options.replace("-", "_"):
+        raise UntrustedError(
+            f"encoder '{scheme}:{name:.80}' asks to run code that comes with the model, so nothing "
+            "was loaded. If you know the model, make the encoder yourself: space.attach(encoder)"
+        )
+    if scheme in ("http", "https"):
+        parts = urlsplit(name)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in check_trust(trust):
+            raise UntrustedError(
+                f"the space sends what it encodes to {origin}, which you have not trusted, so "
+                "nothing was sent. If you know that server, say so: "
+                + way(python=f"trust=[{origin!r}]", shell=f"--trust {origin}")
+            )
+
+
+def _with_modality(
+    spec: str, options: Mapping[str, Any], modality: str | None
+) -> Mapping[str, Any]:
+    """The options with what the encoder shall read, where its name leaves that open."""
+    name, _, query = spec.partition("?")
+    said = "modality" in options or any(each.startswith("modality=") for each in query.split("&"))
+    if modality is None or said or _scheme_of(name)[0] is None:
+        return options
+    return {**options, "modality": modality}
 
 
 def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
@@ -230,14 +331,18 @@ def _build_once(
 
 
 def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) -> Encoder:
-    maker = ENCODERS.get(name, trust=trust)
+    scheme, rest = _scheme_of(name)
+    if scheme is None:
+        maker = ENCODERS.get(name, trust=trust)
+    else:
+        maker = partial(SCHEMES.get(scheme), rest)
     signature = inspect.signature(maker)
     try:
         signature.bind(**options)
     except TypeError as error:
         takes = ", ".join(signature.parameters) or "none"
         raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
-    if name in ENCODERS:
+    if name in ENCODERS or scheme is not None:
         _check_options(name, maker, options)
     made = maker(**options)
     if not isinstance(made, Encoder):

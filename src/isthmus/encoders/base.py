@@ -15,7 +15,17 @@ from isthmus.core.errors import InputError, IntegrityError, MissingDataError
 from isthmus.core.item import Waveform
 from isthmus.core.linalg import F32, l2_normalize
 
+OFFLINE = "ISTHMUS_OFFLINE"
+"""Environment variable that forbids to fetch anything; the command line sets it by --offline."""
 _MOST_THREADS = 256
+
+
+def offline() -> bool:
+    """Whether nothing may be fetched, by this variable or by that of the Hugging Face hub."""
+    return any(
+        os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "on")
+        for name in (OFFLINE, "HF_HUB_OFFLINE")
+    )
 
 
 def usable_cores() -> int:

@@ -17,10 +17,10 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
-from isthmus.core.view import VECTOR, View, meant
+from isthmus.core.view import MEDIA_MODALITIES, VECTOR, View, meant
 from isthmus.datasets import has_columns
 from isthmus.datasets import load as load_dataset
-from isthmus.encoders import default_for
+from isthmus.encoders import default_for, resolve
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.pipeline.cache import VectorCache
@@ -88,7 +88,10 @@ def prepare(
         data = vectors_of(data)
     if isinstance(data, PairedVectors):
         return _prepare_vectors(data, by_group=by_group)
-    given = {view: _loaded(named) for view, named in (encoders or {}).items()}
+    known = data.modalities if isinstance(data, Dataset) else {}
+    given = {
+        view: _loaded(named, known.get(view, view)) for view, named in (encoders or {}).items()
+    }
     read = {view: encoder.modality for view, encoder in given.items()}
     dataset = data if isinstance(data, Dataset) else load_for(data, read)
     chosen, specs = _encoders(dataset, given, encoders or {})
@@ -104,8 +107,11 @@ def prepare(
     return Prepared(dataset.name, pairs, links, chosen, specs, [*dataset.skipped, *failures])
 
 
-def _loaded(named: str | Encoder) -> Encoder:
-    return load_encoder(named) if isinstance(named, str) else named
+def _loaded(named: str | Encoder, modality: str) -> Encoder:
+    """An encoder; where its model reads several modalities, that of the view if it is known."""
+    if not isinstance(named, str):
+        return named
+    return resolve(named, {}, modality=modality if modality in MEDIA_MODALITIES else None)
 
 
 def load_for(data: str | Path, modalities: Mapping[str, str], **options: Any) -> Dataset:

@@ -71,7 +71,7 @@ class EncoderRef:
 
     def _loaded(self) -> Encoder:
         try:
-            encoder = resolve(self.spec, self.options, trust=self.trust)
+            encoder = resolve(self.spec, self.options, trust=self.trust, modality=self.modality)
         except UntrustedError as error:
             raise UntrustedError(
                 f"{error}; or make the encoder yourself: space.attach(encoder)"
