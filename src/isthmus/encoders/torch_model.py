@@ -36,7 +36,7 @@ _MOST = {"cpu": 32, "mps": 64, "cuda": 256}
 _SHARE = 4
 """A batch may take one part in so many of the memory that is free: others need some, too."""
 _LEAST_BYTES = 2**26
-"""It may take so many in any case: a machine that looks full mostly holds files that it can drop."""
+"""It may take so many in any case, since a machine that looks full can often drop files."""
 _TORCH = threading.RLock()
 """One model runs on the CPU at a time: it uses all cores, and torch's count of threads belongs to
 the whole process."""
