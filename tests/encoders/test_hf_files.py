@@ -215,9 +215,7 @@ def test_damaged_weights_are_one_line(copy: Path) -> None:
 
 def test_weights_of_another_model_are_refused(copy: Path) -> None:
     change(copy, num_hidden_layers=5)
-    with pytest.raises(
-        IntegrityError, match=r"weights lack .*layer.* more, so they are of another"
-    ):
+    with pytest.raises(IntegrityError, match=r"weights lack .*layer.* more, so they are of"):
         hf.load(str(copy)).encode([("a dog",)])
 
 
@@ -333,7 +331,7 @@ def test_pictures_that_only_torchvision_prepares(tmp_path: Path) -> None:
     path = folder / "preprocessor_config.json"
     settings = json.loads(path.read_text()) | {"image_processor_type": "OwlViTImageProcessor"}
     path.write_text(json.dumps(settings))
-    with pytest.raises(InputError, match="prepared by OwlViTImageProcessor, which .* torchvision"):
+    with pytest.raises(InputError, match=r"prepared by OwlViTImageProcessor, which .*torchvis"):
         hf.load(str(folder))
     with pytest.raises(InputError, match="reads image, so it takes no prompt"):
         hf.load(str(tiny.dinov3(tmp_path / "dinov3")), prompt="a ")
@@ -389,7 +387,8 @@ def test_a_caption_is_always_text(
     clip: Path, bert: Path, caption: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It opens no file and makes no connection, whatever it looks like."""
-    made = [hf.load(str(bert)), hf.load(str(clip), modality="text")]
+    # With a batch size, it need not look up how much memory there is.
+    made = [hf.load(str(bert), batch_size=8), hf.load(str(clip), modality="text", batch_size=8)]
     for encoder in made:
         encoder.encode([("a dog",)])  # the model's own files are read
     opened: list[Any] = []
