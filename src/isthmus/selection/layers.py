@@ -16,10 +16,10 @@ from isthmus.core.contracts import Encoder, Layered, Progress
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.record import Dataset
-from isthmus.encoders import default_for, resolve, split_spec
+from isthmus.encoders import resolve, split_spec
 from isthmus.metrics import mutual_knn
 from isthmus.pipeline.cache import VectorCache
-from isthmus.pipeline.encode import encode_items
+from isthmus.pipeline.prepared import prepare
 
 AUTO = "layer=auto"
 """What asks for it, among the options behind an encoder's name."""
@@ -116,40 +116,30 @@ def best_layer(
     encoder = resolve(bare, {}, modality=pairs.modalities.get(view))
     if not isinstance(encoder, Layered):
         raise InputError(f"{encoder.id}: has no layers to choose from; leave out {AUTO}")
-    rows = [row for row, record in enumerate(pairs.records) if view in record.items]
-    rows = [row for row in rows if len(pairs.records[row].items) > 1]
-    rng = np.random.default_rng(seed)
-    rows = sorted(rng.permutation(rows)[:RECORDS].tolist())
-    sample = pairs.take(rows)
     wrapped = _AllLayers(encoder)
-    vectors, here = _encoded(sample, view, wrapped, cache, progress)
-    found: list[list[float]] = []
-    null: list[list[float]] = []
-    most = 0
-    for other in pairs.views:
-        if other == view:
+    rng = np.random.default_rng(seed)
+    sample = _sample(pairs, view, rng)
+    named = {
+        other: _without(each) if isinstance(each, str) else each
+        for other, each in (others or {}).items()
+    }
+    ready = prepare(sample, {**named, view: wrapped}, cache=cache, progress=progress)
+    found, null, counts = [], [], []
+    for other in ready.pairs.views:
+        rows = ready.pairs.rows(view, other)
+        if other == view or len(rows) < LEAST:
             continue
-        named = (others or {}).get(other) or default_for(pairs.modalities[other])
-        if isinstance(named, str):
-            named = resolve(_without(named), {}, modality=pairs.modalities[other])
-        partner, there = _encoded(sample, other, named, cache, progress)
-        both = here & there
-        if (count := int(both.sum())) < LEAST:
-            continue
-        layers = wrapped.apart(vectors[both])
-        shuffle = rng.permutation(count)
-        found.append(_agreement(layers, partner[both], seed))
-        null.append(_agreement(layers, partner[both][shuffle], seed))
-        most = max(most, count)
+        layers = wrapped.apart(ready.pairs.vectors[view][rows])
+        partner = ready.pairs.vectors[other][rows]
+        found.append(_agreement(layers, partner))
+        null.append(_agreement(layers, rng.permutation(partner)))
+        counts.append(len(rows))
     if not found:
-        raise DataError(
-            f"{pairs.name}: {AUTO} for {view} needs {LEAST} records with another view, too; name "
-            "a layer, or leave it out"
-        )
+        raise _too_few(pairs, view)
     scores = np.mean(found, axis=0)
     layer = int(scores.argmax())
     shuffled = float(np.mean(null, axis=0).max())
-    return LayerChoice(_with(bare, layer), layer, tuple(scores.tolist()), shuffled, most)
+    return LayerChoice(_with(bare, layer), layer, tuple(scores.tolist()), shuffled, max(counts))
 
 
 def choose_layers(
@@ -208,24 +198,26 @@ def _with(spec: str, layer: int) -> str:
     return f"{spec}{'&' if '?' in spec else '?'}layer={layer}"
 
 
-def _encoded(
-    sample: Dataset,
-    view: str,
-    encoder: Encoder,
-    cache: VectorCache | None,
-    progress: Progress | None,
-) -> tuple[F32, Any]:
-    """Vectors of a view ``(n, d)``, zero where there are none, and where there are some."""
-    rows = [row for row, record in enumerate(sample.records) if view in record.items]
-    items = [sample.records[row].items[view] for row in rows]
-    done = encode_items(items, encoder, cache=cache, progress=progress, name=view)
-    vectors = np.zeros((len(sample), encoder.dim), dtype=np.float32)
-    here = np.zeros(len(sample), dtype=bool)
-    vectors[rows], here[rows] = done.vectors, done.ok
-    return vectors, here
+def _sample(pairs: Dataset, view: str, rng: np.random.Generator) -> Dataset:
+    """At most :data:`RECORDS` of the records that have the view and another one."""
+    rows = [
+        row
+        for row, record in enumerate(pairs.records)
+        if view in record.items and len(record.items) > 1
+    ]
+    if len(rows) < LEAST:
+        raise _too_few(pairs, view)
+    return pairs.take(sorted(rng.permutation(rows)[:RECORDS].tolist()))
 
 
-def _agreement(layers: F32, partner: F32, seed: int) -> list[float]:
+def _too_few(pairs: Dataset, view: str) -> DataError:
+    return DataError(
+        f"{pairs.name}: {AUTO} for {view} needs {LEAST} records that have another view, too; "
+        "name a layer, or leave it out"
+    )
+
+
+def _agreement(layers: F32, partner: F32) -> list[float]:
     """Mutual k-NN of each layer with the vectors of another view."""
     k = max(1, min(NEIGHBOURS, (len(partner) - 1) // 3))
-    return [mutual_knn(layer, partner, k, max_rows=None, seed=seed) for layer in layers]
+    return [mutual_knn(layer, partner, k, max_rows=None) for layer in layers]
