@@ -28,6 +28,7 @@ from isthmus.core.errors import (
 )
 from isthmus.encoders import hf
 from isthmus.encoders.hf import files
+from isthmus.encoders.hf.families import FAMILIES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -263,6 +264,17 @@ def test_a_strangers_code_is_not_run(copy: Path) -> None:
     assert (copy / "ran").exists()
 
 
+def test_code_of_a_known_type_is_run_only_with_the_flag(copy: Path) -> None:
+    """A known type is read by the library's own class; whoever sets the flag means the code."""
+    change(copy, auto_map=_STRANGE)
+    (copy / "strange.py").write_text(_CODE.format(mark=str(copy / "ran")))
+    assert hf.load(str(copy)).encode([("a dog",)]).shape == (1, 32)
+    assert "trust_remote_code" not in hf.load(str(copy)).options()
+    assert not (copy / "ran").exists()
+    hf.load(str(copy), trust_remote_code=True).encode([("a dog",)])
+    assert (copy / "ran").exists()
+
+
 _STRANGE = {"AutoConfig": "strange.Config", "AutoModel": "strange.Model"}
 _CODE = """
 from pathlib import Path
@@ -335,6 +347,51 @@ def test_pictures_that_only_torchvision_prepares(tmp_path: Path) -> None:
         hf.load(str(folder))
     with pytest.raises(InputError, match="reads image, so it takes no prompt"):
         hf.load(str(tiny.dinov3(tmp_path / "dinov3")), prompt="a ")
+
+
+def test_settings_of_pictures_are_found_where_later_releases_write_them(
+    clip: Path, tmp_path: Path
+) -> None:
+    """In one file for all processors of a model."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    for path in clip.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    whole = {"image_processor": settings, "processor_class": "CLIPProcessor"}
+    (folder / "processor_config.json").write_text(json.dumps(whole))
+    image = tiny.picture(90, 60)
+    before, after = (hf.load(str(each), modality="image") for each in (clip, folder))
+    np.testing.assert_array_equal(after.prepare(image), before.prepare(image))
+
+
+def test_old_configurations_say_sizes_in_two_places(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for path in clip.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    sizes = config["text_config"]
+    change(folder, text_config={"model_type": "clip_text_model"}, text_config_dict=sizes)
+    made = hf.load(str(folder), modality="text", layer=1)
+    assert (made.depth, made.dim) == (3, 32)
+
+
+def test_defaults_are_those_of_the_library() -> None:
+    """A configuration leaves out what equals them."""
+    import transformers
+
+    for kind, towers in FAMILIES.items():
+        whole = transformers.AutoConfig.for_model(kind)
+        for tower in towers:
+            part = getattr(whole, tower.section) if tower.section else whole
+            for size in (tower.width, tower.depth, tower.positions[0]):
+                if tower.modality == "text" or size is not tower.positions[0]:
+                    if not (kind == "clap" and tower.modality == "audio"):
+                        assert size.default == getattr(part, size.key), (kind, size)
+            own = getattr(whole, tower.size.key, None) or getattr(part, tower.size.key, None)
+            assert (tower.size.default or tower.width.default) == own, (kind, tower.size)
 
 
 def test_a_missing_package_names_the_extra(bert: Path, monkeypatch: Any) -> None:
