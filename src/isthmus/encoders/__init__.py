@@ -255,6 +255,13 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
         if trust is not None:
             _check_scheme(scheme, rest, f"{query}&{'&'.join(options)}", trust)
         return
+    before, colon, behind = name.partition(":")
+    if colon and name not in ENCODERS and not behind.isidentifier():
+        raise InputError(
+            f"encoder {part!r:.200}: there is no scheme {before + ':'!r:.80}; there are "
+            f"{' '.join(f'{each}:' for each in SCHEMES)}; or name your own class as "
+            "'package.module:Class'"
+        )
     ENCODERS.check(name, trust)
 
 
