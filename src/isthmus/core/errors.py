@@ -16,6 +16,7 @@ catches all of them and nothing else::
     ├── NoSignalError                  the pairs do not carry an alignment
     ├── MissingExtraError (ImportError)  an optional dependency is not installed
     ├── MissingDataError (LookupError)   a data set or model file is not there
+    ├── ServiceError                   a server that was named does not do what it is asked
     └── ArtifactError                  a saved folder cannot be read
         ├── FormatVersionError         written by another format version
         ├── IntegrityError             checksum does not match
@@ -90,6 +91,23 @@ class MissingExtraError(IsthmusError, ImportError):
 
 class MissingDataError(IsthmusError, LookupError):
     """A data set or a model file is not on this machine."""
+
+
+class ServiceError(IsthmusError):
+    """A server that the user named cannot be reached, refuses, or does not speak the protocol.
+
+    Args:
+        message: What happened, and what to do.
+        status: Of its answer; None where there was none.
+        wait: Seconds after which it may be asked again, where it says so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, wait: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.wait = wait
 
 
 class ArtifactError(IsthmusError):
