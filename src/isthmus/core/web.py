@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus.core.document import Json
-from isthmus.core.errors import InputError, ServiceError
+from isthmus.core.errors import InputError, RemoteError
 
 LARGEST = 1_000_000
 """Bytes of an answer that are read where nobody says otherwise."""
@@ -38,7 +38,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 @dataclass(frozen=True)
-class Service:
+class Endpoint:
     """A server that answers JSON with JSON.
 
     Attributes:
@@ -106,7 +106,7 @@ class Service:
             body: Sent as JSON by POST; None asks by GET.
 
         Raises:
-            ServiceError: If there is no answer, it is a refusal, or it is too large.
+            RemoteError: If there is no answer, it is a refusal, or it is too large.
         """
         headers = {"Accept": "application/json"}
         if body is not None:
@@ -129,12 +129,13 @@ class Service:
             reason = getattr(error, "reason", error)
             if isinstance(reason, TimeoutError):
                 raise self._late() from error
-            raise ServiceError(
+            raise RemoteError(
                 f"{self.where} cannot be reached ({reason}); check the address"
             ) from error
         if len(data) > self.largest:
-            raise ServiceError(
-                f"{self.where} answers more than {self.largest:,} bytes; ask another one", status=200
+            raise RemoteError(
+                f"{self.where} answers more than {self.largest:,} bytes; ask another one",
+                status=200,
             )
         return data
 
@@ -156,7 +157,7 @@ class Service:
             raise http.client.IncompleteRead(b"", answer.length)
         return b"".join(parts)
 
-    def _refused(self, error: urllib.error.HTTPError) -> ServiceError:
+    def _refused(self, error: urllib.error.HTTPError) -> RemoteError:
         try:
             told = self._read(error)[:_QUOTED].decode("utf-8", "replace").strip()
         except (OSError, http.client.HTTPException):  # a body that does not come
@@ -165,14 +166,14 @@ class Service:
         hint = "check the address, the model and the key"
         if 300 <= error.code < 400:
             hint = "another address is not followed, since the key is for this one; name the other"
-        return ServiceError(
+        return RemoteError(
             f"{self.where} answers {error.code} {error.reason}: {said or 'nothing'}; {hint}",
             status=error.code,
             wait=_seconds(error.headers.get("Retry-After")),
         )
 
-    def _late(self) -> ServiceError:
-        return ServiceError(
+    def _late(self) -> RemoteError:
+        return RemoteError(
             f"{self.where} gave no answer in {self.timeout:g} s; allow more with timeout"
         )
 

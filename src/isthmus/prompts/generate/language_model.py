@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from isthmus.core.document import Json
-from isthmus.core.errors import InputError, ServiceError
+from isthmus.core.errors import InputError, RemoteError
 from isthmus.core.record import Failure
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
-from isthmus.core.web import Service
+from isthmus.core.web import Endpoint
 
 QUESTIONS = {
     IMAGE: ("Describe what {} looks like.", "How can you identify {} in a picture?"),
@@ -54,7 +54,7 @@ class LanguageModel:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        self._service()
+        self._endpoint()
         if not self.model.strip():
             raise InputError("a language model needs a name")
 
@@ -73,14 +73,14 @@ class LanguageModel:
             "messages": [{"role": "user", "content": question}],
             "temperature": 0,
         }
-        service = self._service()
+        endpoint = self._endpoint()
         try:
-            return self._content(service.ask("/chat/completions", body))
-        except ServiceError as error:
+            return self._content(endpoint.ask("/chat/completions", body))
+        except RemoteError as error:
             raise InputError(str(error)) from error
 
-    def _service(self) -> Service:
-        return Service(self.address, "language model", self.key, self.timeout)
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(self.address, "language model", self.key, self.timeout)
 
     def _content(self, data: bytes) -> str:
         try:
