@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
+from operator import not_
 from typing import Any
 
 import numpy as np
@@ -235,10 +237,9 @@ class _Run:
             raw = self.encoder.encode([made for _, made in batch])
         except PartlyEncodedError as error:
             rows = self._checked(error.vectors, len(batch))
-            there = np.isfinite(rows).all(axis=1)
-            pairs = list(zip(batch, rows, there, strict=True))
-            self._keep([pair for pair, _, ok in pairs if ok], rows[there])
-            self._retry([pair for pair, _, ok in pairs if not ok], error.cause or error)
+            there = [bool(np.isfinite(row).all()) for row in rows]
+            self._keep(list(compress(batch, there)), rows[there])
+            self._retry(list(compress(batch, map(not_, there))), error.cause or error)
         except InputError as error:
             self._retry(batch, error)
         else:
