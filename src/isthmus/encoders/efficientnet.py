@@ -23,6 +23,7 @@ from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image, check_threads, verified
 from isthmus.encoders.export import exported, with_grid
+from isthmus.encoders.onnx_session import open_session
 from isthmus.encoders.parts import AdditiveParts, Cell
 
 Pixels = NDArray[np.uint8]
@@ -174,15 +175,7 @@ class EfficientNetEncoder:
         )
 
     def _run_time(self, model: str | bytes) -> Any:
-        purpose = f"the encoder {self.id!r}"
-        onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        # Spinning threads would take the cores from those that decode images.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        return open_session(model, who=self.id, extra="starter", threads=self._threads)
 
 
 def lite0(
@@ -230,12 +223,13 @@ def _fitted(picture: tuple[int, int], size: int) -> tuple[tuple[int, int], tuple
     return (width, height), ((size - width) // 2, (size - height) // 2)
 
 
-def pad_to_square(image: Any, size: int) -> Pixels:
-    """Scale an RGB image to fit a white square.
+def pad_to_square(image: Any, size: int, fill: int = 255) -> Pixels:
+    """Scale an RGB image to fit a square, white where nobody says otherwise.
 
     Args:
         image: ``PIL.Image.Image`` in RGB.
         size: Pixels a side of the square.
+        fill: Grey level beside the picture.
 
     Returns:
         ``(size, size, 3)`` uint8.
@@ -247,6 +241,6 @@ def pad_to_square(image: Any, size: int) -> Pixels:
         # A gap of 3 shrinks large images by whole steps first; the result is the same
         # to within a grey level.
         image = image.resize(fitted, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    canvas = np.full((size, size, 3), 255, dtype=np.uint8)
+    canvas = np.full((size, size, 3), fill, dtype=np.uint8)
     canvas[top : top + fitted[1], left : left + fitted[0]] = np.asarray(image)
     return canvas
