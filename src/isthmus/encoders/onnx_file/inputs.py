@@ -15,10 +15,10 @@ from isthmus.core.errors import ArtifactError, MissingDataError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array
 from isthmus.encoders.base import check_captions, check_image, check_sound
-from isthmus.encoders.efficientnet import pad_to_square
 from isthmus.encoders.hf.pixels import PixelSettings
 from isthmus.encoders.onnx_file.description import AudioInput, Description, ImageInput, TextInput
 from isthmus.encoders.onnx_file.sound import log_mel
+from isthmus.encoders.square import pad_to_square
 
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 """As PIL numbers them."""
