@@ -125,6 +125,23 @@ class Joint(Protocol):
     logit_bias: float
 
 
+@runtime_checkable
+class Layered(Protocol):
+    """An encoder whose hidden layers can be told apart.
+
+    Attributes:
+        depth: How many layers there are behind the embeddings.
+        width: Length of the vectors of each.
+    """
+
+    depth: int
+    width: int
+
+    def encode_layers(self, batch: Sequence[Any]) -> F32:
+        """Vectors of prepared items by each layer, ``(depth + 1, len(batch), width)`` float32."""
+        ...
+
+
 def joint_of(encoder: Encoder) -> str:
     """Names the space in which an encoder's vectors lie with those of others; empty for none."""
     return encoder.joint if isinstance(encoder, Joint) else ""

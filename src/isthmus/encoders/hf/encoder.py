@@ -111,9 +111,9 @@ class HfEncoder:
         self._prompt = prompt
         part = config.get(tower.section, {}) if tower.section else config
         self.depth = tower.depth.of(part)
-        self._width = tower.width.of(part)
-        size = tower.size.of(config, part) or self._width
-        self.dim = size if choice.own and tower.output else self._width
+        self.width = tower.width.of(part)
+        size = tower.size.of(config, part) or self.width
+        self.dim = size if choice.own and tower.output else self.width
         self.batch_size = inputs.batch_size
         if (side := getattr(inputs, "image_side", None)) is not None:
             self.image_side = side
@@ -121,7 +121,7 @@ class HfEncoder:
         self._model = TorchModel(
             self.id, lambda: read_model(folder, tower, remote=remote, overrides=overrides), running
         )
-        self._memory = transformer_memory(self._width, tower.heads.of(part))
+        self._memory = transformer_memory(self.width, tower.heads.of(part))
         self.fingerprint = fingerprint(self._described())
 
     def options(self) -> dict[str, Any]:
@@ -180,7 +180,7 @@ class HfEncoder:
             check_choice(self.id, self.tower, self.depth, self._choice.pool, layer)
             for layer in range(self.depth + 1)
         ]
-        return self._encoded(batch, choices, self._width)
+        return self._encoded(batch, choices, self.width)
 
     def split(self, decoded: Any) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
