@@ -24,7 +24,6 @@ from _needs import need
 
 SEED = 0
 BATCH = 32
-PICTURES, TEXTS = 64, 256
 WORDS = ("a", "red", "kangaroo", "jumps", "over", "the", "lazy", "dog", "and", "sings", "to", "me")
 Run = Callable[[Sequence[Any]], Any]
 
@@ -180,6 +179,8 @@ def main() -> None:
     parser.add_argument("--json", default="benchmarks/results/runtime.json")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--texts", type=int, default=256)
     args = parser.parse_args()
     need(packages=["torch", "transformers", "tokenizers", "onnx", "onnxscript", "onnxruntime"])
     import torch
@@ -193,8 +194,8 @@ def main() -> None:
         image, text = picture_tower(Path(place) / "image"), text_tower(Path(place) / "text")
         results = {
             "threads": args.threads,
-            "image": compare(pictures(PICTURES), plain_pictures(image), image, "image", args),
-            "text": compare(texts(TEXTS), plain_texts(text), text, "text", args),
+            "image": compare(pictures(args.pictures), plain_pictures(image), image, "image", args),
+            "text": compare(texts(args.texts), plain_texts(text), text, "text", args),
         }
     write(args.json, results)
     for name in ("image", "text"):
