@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 from isthmus.core.linalg import F32, Array
@@ -123,6 +124,30 @@ class Joint(Protocol):
     joint: str
     logit_scale: float
     logit_bias: float
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """An encoder that runs where and as precisely as its owner chose.
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``, never ``"auto"``.
+        dtype: Of its weights: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
+    """
+
+    device: str
+    dtype: str
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """An encoder whose model lies in files.
+
+    Attributes:
+        folder: Where they are; None if they are not on this machine yet.
+    """
+
+    folder: Path | None
 
 
 def joint_of(encoder: Encoder) -> str:
