@@ -87,7 +87,7 @@ def test_nothing_is_fetched_while_offline(
     home: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ISTHMUS_OFFLINE", "1")
-    with pytest.raises(MissingDataError, match="'tuxpaint' is not on this machine.*ISTHMUS_OFFLI"):
+    with pytest.raises(MissingDataError, match=r"'tuxpaint' is not on this machine.*ISTHMUS_OFF"):
         datasets.get("tuxpaint")
     assert not mirror.exists() and not home.exists()
     monkeypatch.setenv("ISTHMUS_OFFLINE", "0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,7 @@ def _tower(encoder: Encoder, given: Sequence[MediaItem], seconds: float) -> Towe
         names = [f"made-up {encoder.modality} {row}" for row in range(len(decoded))]
     if isinstance(encoder, Fitted):
         encoder = encoder.fit([text for captions in decoded for text in captions])
-    first_ms = 1000 * _elapsed(lambda: encoder.encode([encoder.prepare(decoded[0])]))
+    first_ms = 1000 * _elapsed(partial(_encoded, encoder, decoded[:1]))
     prepared = [encoder.prepare(each) for each in decoded[:BATCH]]
     alone = np.concatenate([encoder.encode([each]) for each in prepared])
     together = encoder.encode(prepared)
@@ -280,14 +281,16 @@ def _speed(encoder: Encoder, decoded: Sequence[Any], size: int, seconds: float) 
     while not times or (sum(times) < seconds and len(times) < _MOST):
         calls = [list(islice(supply, size)) for _ in range(_ROUND if size == 1 else 1)]
         for batch in calls:
-            times.append(
-                _elapsed(lambda b=batch: encoder.encode([encoder.prepare(each) for each in b]))
-            )
+            times.append(_elapsed(partial(_encoded, encoder, batch)))
             counted += len(batch)
             sounds += [each.seconds for each in batch if isinstance(each, Waveform)]
     total = sum(times)
     sound = sum(sounds) / total if encoder.modality == AUDIO else None
     return Speed(size, counted / total, sound, len(times))
+
+
+def _encoded(encoder: Encoder, decoded: Sequence[Any]) -> F32:
+    return encoder.encode([encoder.prepare(each) for each in decoded])
 
 
 def _elapsed(work: Callable[[], object]) -> float:

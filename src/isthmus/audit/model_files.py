@@ -55,7 +55,7 @@ def _licence(folder: Path) -> str:
     head = _FRONT.match(_start(folder / _CARD))
     said = _LICENCE.findall(head[1]) if head else []
     if said:
-        return max(said)[1].strip()  # "license: other" stands beside its "license_name"
+        return str(max(said)[1]).strip()  # "license: other" stands beside its "license_name"
     for name in _LICENCE_FILES:
         if lines := _start(folder / name).strip().splitlines():
             return lines[0].strip()
