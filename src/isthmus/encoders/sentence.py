@@ -7,8 +7,9 @@ always handed to it as a text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.extras import require
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.hf.files import Folder, open_folder
-from isthmus.encoders.sentence_folder import MODULES, SentenceFolder
+from isthmus.encoders.hf.library import quiet
+from isthmus.encoders.hf.weights import scalar
+from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder, untrusted
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
 
 EXTRA = "st"
@@ -121,8 +124,8 @@ def load(
 class SentenceEncoder:
     """One modality of a model of sentence-transformers; :func:`load` makes it.
 
-    A text becomes a unit vector, and several captions of one thing the unit mean of theirs; of
-    other modalities the vector is as the library gives it. Sound is heard in windows of what the
+    A text becomes a unit vector, and several captions of one thing the unit mean of theirs. Where
+    the model reads one modality, other vectors are as the library gives them. Sound is heard in windows of what the
     model takes, at most ten, whose vectors are averaged by length.
     """
 
@@ -158,7 +161,16 @@ class SentenceEncoder:
         )
         width = described.dim(modality, self._chosen.get("dim"))
         self.dim = width or self._measured()
-        self.logit_scale, self.logit_bias = _scales(described, modality) if several else (1.0, 0.0)
+
+    @cached_property
+    def logit_scale(self) -> float:
+        """By what the model multiplies cosines; 1 where it reads one modality."""
+        return self._scales[0]
+
+    @cached_property
+    def logit_bias(self) -> float:
+        """What the model then adds."""
+        return self._scales[1]
 
     @property
     def device(self) -> str:
@@ -190,13 +202,16 @@ class SentenceEncoder:
         return _check_frames(decoded, self.id)
 
     def encode(self, batch: Sequence[Any]) -> F32:
-        """Vectors ``(len(batch), dim)`` float32; those of texts are of unit length."""
+        """Vectors ``(len(batch), dim)`` float32; of texts and joint models of unit length."""
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
         if self.modality == TEXT:
             return pool_captions(batch, self._texts)
-        if self.modality != AUDIO:
-            return self._run(list(batch))
+        found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
+        return l2_normalize(found) if self.joint else found
+
+    def _heard(self, batch: Sequence[list[F32]]) -> F32:
+        """Vectors of sounds: means over their windows, weighted by length."""
         pieces = [piece for item in batch for piece in item]
         found = self._run(pieces)
         lengths = np.array([len(piece) for piece in pieces], dtype=np.float32)
@@ -205,9 +220,7 @@ class SentenceEncoder:
         return np.asarray(sums / np.add.reduceat(lengths, starts)[:, None], dtype=np.float32)
 
     def _texts(self, texts: list[str]) -> F32:
-        found = self._run(texts)
-        length = np.linalg.norm(found, axis=1, keepdims=True)
-        return np.asarray(found / np.maximum(length, np.finfo(np.float32).tiny))
+        return l2_normalize(self._run(texts))
 
     def _run(self, items: list[Any]) -> F32:
         """What the library makes of items that it is handed one kind at a time."""
@@ -273,12 +286,16 @@ class SentenceEncoder:
         parts = [samples[i : i + size] for i in range(0, min(len(samples), _WINDOWS * size), size)]
         return [np.ascontiguousarray(part) for part in parts if len(part) >= least]
 
+    @cached_property
+    def _scales(self) -> tuple[float, float]:
+        return _scales(self._described, self.modality) if self.joint else (1.0, 0.0)
+
     def _measured(self) -> int:
         """The length of its vectors, asked of the model where its files do not tell."""
         found = self._model.module().get_embedding_dimension()
         if not isinstance(found, int):
             raise InputError(f"{self.id} does not tell how long its vectors are")
-        return min(found, self._chosen.get("dim", found))
+        return min(found, int(self._chosen.get("dim", found)))
 
 
 @lru_cache(maxsize=8)
@@ -286,16 +303,19 @@ def _shared(folder: Folder, running: Running, trust: bool) -> TorchModel:
     """The model of a folder, once for all modalities that it reads."""
 
     def read() -> Any:
-        library = require("sentence_transformers", extra=EXTRA, purpose=f"the encoder {folder.name!r}")
+        library = require(
+            "sentence_transformers", extra=EXTRA, purpose=f"the encoder {folder.name!r}"
+        )
         torch = require("torch", extra=EXTRA, purpose=f"the encoder {folder.name!r}")
         try:
-            return library.SentenceTransformer(
-                str(folder.path),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=trust,
-                model_kwargs={"dtype": torch.float32},
-            )
+            with quiet():
+                return library.SentenceTransformer(
+                    str(folder.path),
+                    device="cpu",
+                    local_files_only=True,
+                    trust_remote_code=trust,
+                    model_kwargs={"dtype": torch.float32},
+                )
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             raise _unreadable(folder, error) from error
 
@@ -305,10 +325,7 @@ def _shared(folder: Folder, running: Running, trust: bool) -> TorchModel:
 def _unreadable(folder: Folder, error: Exception) -> Exception:
     said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if "trust_remote_code" in str(error):
-        return InputError(
-            f"{folder.name} runs code that comes with it. If you have read and trust it, add "
-            "?trust_remote_code=true"
-        )
+        return untrusted(folder.name, said)
     if isinstance(error, ImportError):
         return InputError(f"{folder.name} needs a package that is not installed: {said:.300}")
     return ArtifactError(f"{folder.name} cannot be read from {folder.path}: {said:.300}")
@@ -316,8 +333,10 @@ def _unreadable(folder: Folder, error: Exception) -> Exception:
 
 def _open(name: str, revision: str, *, weights: bool = True) -> Folder:
     local = Path(name).expanduser().is_dir()
-    whole = name if local or "/" in name or name.startswith(("~", ".")) else f"{_ORGANISATION}/{name}"
-    return open_folder("st", whole, revision, weights=weights, config=(MODULES, "config.json"))
+    whole = (
+        name if local or "/" in name or name.startswith(("~", ".")) else f"{_ORGANISATION}/{name}"
+    )
+    return open_folder("st", whole, revision, weights=weights, kind=SentenceFiles)
 
 
 def _back_end(modality: str) -> str:
@@ -335,17 +354,12 @@ def _back_end(modality: str) -> str:
 
 def _scales(described: SentenceFolder, modality: str) -> tuple[float, float]:
     """What the model learned to multiply cosines with and to add, read without the rest."""
-    from safetensors import safe_open
-
-    place = described.folder.path / described.weights_beside(modality) / "model.safetensors"
-    if not place.is_file():
+    place = described.folder.path / described.weights_beside(modality)
+    if not (place / "model.safetensors").is_file():
         return _SCALE, 0.0
-    with safe_open(place.resolve(), framework="numpy") as tensors:
-        names = set(tensors.keys())
-        scale = tensors.get_tensor("logit_scale") if "logit_scale" in names else None
-        bias = tensors.get_tensor("logit_bias") if "logit_bias" in names else None
-    found = _SCALE if scale is None else float(np.exp(np.asarray(scale, np.float64)).ravel()[0])
-    return found, 0.0 if bias is None else float(np.asarray(bias, np.float64).ravel()[0])
+    beside = Folder(described.folder.name, place)
+    scale, bias = scalar(beside, "logit_scale", "logit_scale_t"), scalar(beside, "logit_bias")
+    return _SCALE if scale is None else math.exp(scale), bias or 0.0
 
 
 def _check_frames(decoded: Any, encoder: str) -> NDArray[np.uint8]:

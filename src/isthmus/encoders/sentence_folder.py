@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
-from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.errors import ArtifactError, InputError, MissingDataError, UntrustedError
+from isthmus.core.reading import read_json
 from isthmus.core.view import AUDIO, IMAGE, MEDIA_MODALITIES, TEXT, VIDEO
 from isthmus.encoders.hf.files import Folder
 
 MODULES = "modules.json"
+_EXPORTS = {"onnx", "openvino"}
 SETTINGS = "config_sentence_transformers.json"
 _OWN = "sentence_transformers."
 _TRANSFORMERS = ("Transformer", "CLIPModel")
@@ -37,6 +40,39 @@ class _Module:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class SentenceFiles(Folder):
+    """Where a model of sentence-transformers lies: each of its modules may have a folder."""
+
+    CONFIGS: ClassVar[tuple[str, ...]] = (MODULES, "config.json")
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("*.safetensors", "*pytorch_model.bin")
+
+    def weights(self) -> list[Path]:
+        """Files of weights in any folder: safetensors, and ``.bin`` where a folder has no other.
+
+        Raises:
+            MissingDataError: If there are none.
+        """
+        found = [path for path in self.files() if path.suffix == ".safetensors"]
+        covered = {path.parent for path in found}
+        found += [
+            path
+            for path in self.files()
+            if path.name == "pytorch_model.bin" and path.parent not in covered
+        ]
+        if not found:
+            raise MissingDataError(f"{self.name}: there are no weights in {self.path}")
+        return found
+
+    def files(self) -> list[Path]:
+        """All files but those of exports to other run times."""
+        return [
+            path
+            for path in self.path.rglob("*")
+            if path.is_file() and not _EXPORTS & set(path.relative_to(self.path).parts)
+        ]
+
+
 class SentenceFolder:
     """The modules of a model, what they read and how wide their vectors are.
 
@@ -46,8 +82,8 @@ class SentenceFolder:
 
     Raises:
         ArtifactError: If a file is damaged.
-        InputError: If it needs code of its own and that is not trusted, or it is a model of
-            another kind, such as a cross-encoder.
+        UntrustedError: If it needs code of its own and that is not trusted.
+        InputError: If it is a model of another kind, such as a cross-encoder.
     """
 
     def __init__(self, folder: Folder, *, trust: bool) -> None:
@@ -102,8 +138,6 @@ class SentenceFolder:
     def _listed(self) -> Sequence[Mapping[str, Any]]:
         if not self.folder.has(MODULES):  # a plain transformer, which gets a mean of its tokens
             return [{"type": f"{_OWN}Transformer", "path": ""}]
-        from isthmus.core.reading import read_json
-
         found = read_json((self.folder.path / MODULES).resolve())
         whole = isinstance(found, list) and all(isinstance(each, dict) for each in found)
         if not whole or not found:
@@ -113,10 +147,7 @@ class SentenceFolder:
     def _module(self, given: Mapping[str, Any], trust: bool) -> _Module:
         kind, path = str(given.get("type", "")), str(given.get("path", ""))
         if not kind.startswith(_OWN) and not trust:
-            raise InputError(
-                f"{self.folder.name} runs code that comes with it ({kind:.80}). If you have read "
-                "and trust it, add ?trust_remote_code=true"
-            )
+            raise untrusted(self.folder.name, kind)
         return _Module(kind.rpartition(".")[2], path)
 
     def _reads(self, module: _Module) -> set[str]:
@@ -209,6 +240,14 @@ class SentenceFolder:
 
     def _own(self, module: _Module) -> dict[str, Any]:
         return self.folder.json(_inside(module.path, "sentence_bert_config.json"))
+
+
+def untrusted(name: str, code: str) -> UntrustedError:
+    """What to say of a model that needs code of its own."""
+    return UntrustedError(
+        f"{name}: runs code that comes with it ({code:.80}), so nothing was loaded. If you have "
+        "read that code and trust it, add ?trust_remote_code=true"
+    )
 
 
 def _pooled(config: Mapping[str, Any]) -> int | None:

@@ -1,4 +1,4 @@
-"""``timm:``: image models of timm, of a folder or of the Hugging Face hub, without their classifier.
+"""``timm:``: image models of timm, of a folder or of the Hugging Face hub, before the classifier.
 
 Wightman, "PyTorch Image Models", 2019. All pretrained models of timm are on the hub under
 ``timm/NAME``, each with a ``config.json`` that says how pictures are prepared.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
-from isthmus.encoders.framing import Framing, reduced
+from isthmus.encoders.framing import Framing, Mode, reduced
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
 from isthmus.encoders.vision import require_vision
@@ -151,8 +151,8 @@ class TimmEncoder:
         found = model(pixels)
         if found.ndim != 2 or found.shape[1] != self.dim:
             raise InputError(
-                f"{self.id} gives vectors of shape {tuple(found.shape[1:])}, and not of {self.dim}; "
-                f"add ?dim={found.shape[1]}"
+                f"{self.id} gives vectors of {tuple(found.shape[1:])} numbers, and not of "
+                f"{self.dim}; add ?dim={found.shape[1]}"
             )
         return found
 
@@ -188,7 +188,7 @@ def _framing(own: Mapping[str, Any], size: int | None, called: str) -> Framing:
         return Framing(
             size=sides,
             scale=reduced(sides, float(own.get("crop_pct") or _CROP)),
-            mode=own.get("crop_mode") or _MODE,
+            mode=cast(Mode, own.get("crop_mode") or _MODE),
             resample=own.get("interpolation") or _FILTER,
             mean=tuple(map(float, mean)),
             std=tuple(map(float, std)),
