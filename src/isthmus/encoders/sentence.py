@@ -124,9 +124,10 @@ def load(
 class SentenceEncoder:
     """One modality of a model of sentence-transformers; :func:`load` makes it.
 
-    A text becomes a unit vector, and several captions of one thing the unit mean of theirs. Where
-    the model reads one modality, other vectors are as the library gives them. Sound is heard in windows of what the
-    model takes, at most ten, whose vectors are averaged by length.
+    A text becomes a unit vector, and several captions of one thing the unit mean of theirs. Other
+    vectors are as the library gives them, and of unit length where the model reads several
+    modalities. Sound is heard in windows of what the model takes, at most ten, whose vectors are
+    averaged by length.
     """
 
     languages: tuple[str, ...] = ()
