@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -224,7 +225,10 @@ class HfEncoder:
         def forward(module: Any, batch: list[Any]) -> Any:
             import torch
 
-            called = self._model.on_device(inputs.arrays(batch))
+            arrays = inputs.arrays(batch)
+            if "token_type_ids" not in inspect.signature(module.forward).parameters:
+                arrays.pop("token_type_ids", None)  # some tokenizers make them for any model
+            called = self._model.on_device(arrays)
             counts = inputs.counts(batch)
             if counts is not None:
                 counts = self._model.on_device({"counts": counts})["counts"]

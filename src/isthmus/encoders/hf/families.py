@@ -101,11 +101,9 @@ _DISTILBERT = replace(
 )
 _WAVE = Tower(AUDIO, "AutoModel")
 _PROJECTED = Size("projection_dim", 512)
-_SIXTY_FOUR = (Size("max_position_embeddings", 64), 0)
 
 
 def _siglip(prefix: str) -> tuple[Tower, ...]:
-    common = {"output": "pooler_output", "joint": True}
     return (
         Tower(
             TEXT,
@@ -113,10 +111,13 @@ def _siglip(prefix: str) -> tuple[Tower, ...]:
             "text_config",
             pool=LAST,
             size=Size("projection_size", 0),
-            positions=_SIXTY_FOUR,
-            **common,
+            positions=(Size("max_position_embeddings", 64), 0),
+            output="pooler_output",
+            joint=True,
         ),
-        Tower(IMAGE, f"{prefix}VisionModel", "vision_config", **common),
+        Tower(
+            IMAGE, f"{prefix}VisionModel", "vision_config", output="pooler_output", joint=True
+        ),
     )
 
 
