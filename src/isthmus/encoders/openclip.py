@@ -162,7 +162,7 @@ class OpenClipEncoder:
         pixels = {"pixels": self._framing.describe(), "side": self.image_side}
         inputs = pixels if modality == IMAGE else {"prompt": prompt}
         self.fingerprint = fingerprint({**whole, "modality": modality, **inputs, "version": 1})
-        self._model = _shared(folder, running)
+        self._model = _shared(folder, whole["files"], running)
         self._tokenizer: Any = None
 
     @property
@@ -239,8 +239,8 @@ class OpenClipEncoder:
 
 
 @lru_cache(maxsize=8)
-def _shared(folder: Folder, running: Running) -> TorchModel:
-    """The model of a folder, once for both of its towers."""
+def _shared(folder: Folder, identity: str, running: Running) -> TorchModel:
+    """The model of a folder of this content, once for both of its towers."""
 
     def read() -> Any:
         require_vision(folder.name, EXTRA, "open_clip")

@@ -148,10 +148,10 @@ class SentenceEncoder:
         self.batch_size = running.batch_size or 32
         self._described, self._running, self._trust = described, running, trust
         self._chosen = {name: value for name, value in chosen.items() if value is not None}
-        self._model = _shared(described.folder, running, trust)
         self._sound = described.sound() if modality == AUDIO else {}
         self.image_side = None
         whole = {"scheme": "st", "files": folder.identity(), "dtype": running.dtype}
+        self._model = _shared(folder, whole["files"], running, trust)
         several = len(described.modalities) > 1
         cut = {"dim": self._chosen.get("dim")}
         self.joint = fingerprint({**whole, **cut}) if several else ""
@@ -298,8 +298,8 @@ class SentenceEncoder:
 
 
 @lru_cache(maxsize=8)
-def _shared(folder: Folder, running: Running, trust: bool) -> TorchModel:
-    """The model of a folder, once for all modalities that it reads."""
+def _shared(folder: Folder, identity: str, running: Running, trust: bool) -> TorchModel:
+    """The model of a folder of this content, once for all modalities that it reads."""
     return TorchModel(folder.name, lambda: read_model(folder, trust=trust), running, extra=EXTRA)
 
 

@@ -57,8 +57,8 @@ class Tower:
         width: Channels of a token.
         depth: How many layers it has.
         heads: Of attention.
-        prefix: Tokens before those of the picture.
-        registers: Further ones, which say nothing of a place.
+        prefix: Tokens before those of the picture or sound.
+        registers: How many more the configuration says there are.
         joint: Whether its ``output`` can be compared with that of the model's other towers.
         positions: Tokens of a text it can read, and how many of them no text uses.
         layers: Whether its hidden layers are all of one width, so that one can be chosen.
@@ -115,7 +115,9 @@ def _siglip(prefix: str) -> tuple[Tower, ...]:
             output="pooler_output",
             joint=True,
         ),
-        Tower(IMAGE, f"{prefix}VisionModel", "vision_config", output="pooler_output", joint=True),
+        Tower(
+            IMAGE, f"{prefix}VisionModel", "vision_config", output="pooler_output", joint=True
+        ),
     )
 
 
