@@ -253,9 +253,10 @@ def test_files_of_older_releases_are_understood(models: Path, tmp_path: Path) ->
     pooling = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
     pooling |= {"pooling_mode_cls_token": False, "pooling_mode_max_tokens": True}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
-    kinds = [{"type": f"sentence_transformers.models.{each}"} for each in ("Transformer", "Pooling")]
-    kinds[0]["path"], kinds[1]["path"] = "", "1_Pooling"
-    listed = [{"idx": i, "name": str(i), **each} for i, each in enumerate(kinds)]
+    listed = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (kind, path) in enumerate({"Transformer": "", "Pooling": "1_Pooling"}.items())
+    ]
     (folder / "modules.json").write_text(json.dumps(listed))
     made = encoders.load(f"st:{folder}")
     assert made.modality == "text" and made.dim == 64

@@ -95,9 +95,7 @@ def test_a_configuration_that_says_too_little_is_told(
         ({"device": "tpu"}, "device must be one of"),
     ],
 )
-def test_options_that_do_not_fit_are_told(
-    folder: Path, options: dict[str, Any], says: str
-) -> None:
+def test_options_that_do_not_fit_are_told(folder: Path, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         encoders.load(f"timm:{folder}", **options)
 
@@ -130,7 +128,7 @@ def test_a_torchvision_that_does_not_fit_torch_is_told(monkeypatch: pytest.Monke
             raise RuntimeError("operator torchvision::nms does not exist")
 
     monkeypatch.setattr(vision, "require", broken)
-    with pytest.raises(MissingExtraError, match="torchvision.* does not fit torch"):
+    with pytest.raises(MissingExtraError, match=r"torchvision.* does not fit torch"):
         vision.require_vision("timm:x", "timm", "timm")
 
 
