@@ -9,7 +9,20 @@ from typing import Any
 
 import numpy as np
 
-WORDS = "a red kangaroo jumps over the lazy dog and sings to an old blue boat in rain".split()
+WORDS = [
+    "a",
+    "red",
+    "kangaroo",
+    "jumps",
+    "over",
+    "the",
+    "lazy",
+    "dog",
+    "and",
+    "sings",
+    "to",
+    "boat",
+]
 TINY = {
     "hidden_size": 32,
     "intermediate_size": 48,

@@ -31,7 +31,7 @@ def test_what_is_told_of_an_id_is_so() -> None:
 def test_extras_that_are_named_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {each.extra for each in catalogue.catalogue()} - {""}
-    assert named - {"hf", "onnx"} <= set(project["optional-dependencies"])
+    assert named - {"onnx"} <= set(project["optional-dependencies"])
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

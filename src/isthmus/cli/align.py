@@ -114,7 +114,7 @@ def command(
     """
     from isthmus.datasets import load
     from isthmus.pipeline import default_cache, prepare
-    from isthmus.selection import align, candidates
+    from isthmus.selection import align, candidates, choose_layers
     from isthmus.space.readout import check_readout
 
     _check_places(space, report, overwrite=overwrite)
@@ -126,7 +126,8 @@ def command(
     dataset = load_data(data, data_option, column, modalities_of(named))
     sources, store = {name: load(name) for name in also or ()}, default_cache() if cache else None
     with progress_bar(quiet=as_json) as progress:
-        ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
+        used, layers = choose_layers(dataset, encoders, cache=store, progress=progress, seed=seed)
+        ready = prepare(dataset, used, by_group=groups, cache=store, progress=progress)
         made = align(
             ready,
             aligner=aligner,
@@ -145,6 +146,8 @@ def command(
     if as_json:
         _print_json(made, space)
         return
+    for view, choice in layers.items():
+        out().print(f"{view}: {choice.told}", markup=False, highlight=False)
     _print(made, f"Saved to {space}{f', report in {report}' if report else ''}")
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "missing_packages",
     "modalities",
+    "modality_of",
     "recipe_of",
     "resolve",
 ]
@@ -161,6 +162,16 @@ def modalities(spec: str) -> tuple[str, ...]:
     module = importlib.import_module(SCHEMES.get(scheme).__module__)
     found: tuple[str, ...] = module.modalities(rest, **options)
     return found
+
+
+def modality_of(spec: str) -> str:
+    """The one modality that the encoders of a name read; no weights are read.
+
+    Raises:
+        InputError: As :func:`load`, and if a model reads several and the name does not say which.
+    """
+    found = modalities(spec)
+    return found[0] if len(found) == 1 else load(spec).modality
 
 
 def split_spec(spec: str) -> list[str]:

@@ -2,5 +2,6 @@
 
 from isthmus.selection.align import align
 from isthmus.selection.candidates import Candidate, candidates
+from isthmus.selection.layers import LayerChoice, best_layer, choose_layers
 
-__all__ = ["Candidate", "align", "candidates"]
+__all__ = ["Candidate", "LayerChoice", "align", "best_layer", "candidates", "choose_layers"]

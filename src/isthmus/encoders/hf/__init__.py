@@ -75,8 +75,9 @@ def load(
     config = folder.json("config.json")
     trusted = bool(trust_remote_code)
     tower = _tower(folder, config, modality, trusted=trusted)
-    tower = replace(tower, pool=own_pool(folder, tower))
     part = config.get(tower.section, {}) if tower.section else config
+    marks = tower.prefix + tower.registers.of(part)
+    tower = replace(tower, pool=own_pool(folder, tower), prefix=marks)
     if prompt is not None and tower.modality != TEXT:
         raise InputError(f"{folder.name}: reads {tower.modality}, so it takes no prompt")
     return HfEncoder(

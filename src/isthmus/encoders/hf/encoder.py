@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -100,9 +101,9 @@ class HfEncoder:
         self._prompt = prompt
         part = config.get(tower.section, {}) if tower.section else config
         self.depth = tower.depth.of(part)
-        self._width = tower.width.of(part)
-        size = tower.size.of(config, part) or self._width
-        self.dim = size if choice.own and tower.output else self._width
+        self.width = tower.width.of(part)
+        size = tower.size.of(config, part) or self.width
+        self.dim = size if choice.own and tower.output else self.width
         self.batch_size = inputs.batch_size
         if (side := getattr(inputs, "image_side", None)) is not None:
             self.image_side = side
@@ -110,7 +111,7 @@ class HfEncoder:
         self._model = TorchModel(
             self.id, lambda: read_model(folder, tower, remote=remote, overrides=overrides), running
         )
-        self._memory = transformer_memory(self._width, tower.heads.of(part))
+        self._memory = transformer_memory(self.width, tower.heads.of(part))
         self.fingerprint = fingerprint(self._described())
 
     def options(self) -> dict[str, Any]:
@@ -126,6 +127,21 @@ class HfEncoder:
         if self._remote:
             named["trust_remote_code"] = True
         return {name: value for name, value in named.items() if value not in ("", None)}
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder.path
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._model.device
+
+    @property
+    def dtype(self) -> str:
+        """Of its weights."""
+        return self._running.dtype
 
     @property
     def joint(self) -> str:
@@ -169,7 +185,7 @@ class HfEncoder:
             check_choice(self.id, self.tower, self.depth, self._choice.pool, layer)
             for layer in range(self.depth + 1)
         ]
-        return self._encoded(batch, choices, self._width)
+        return self._encoded(batch, choices, self.width)
 
     def split(self, decoded: Any) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
