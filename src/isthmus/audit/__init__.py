@@ -3,15 +3,18 @@
 from isthmus.audit.curve import Gain, LearningCurve
 from isthmus.audit.diagnose import Diagnosis, diagnose
 from isthmus.audit.duplicates import Duplicates, Twin
+from isthmus.audit.encoder_check import EncoderCheck, Speed, TowerCheck, check_encoder
 from isthmus.audit.fit import EncoderFit, Likeness, Share
 from isthmus.audit.hubs import Gap, Hub, Hubs
 from isthmus.audit.kinds import Kind, Kinds
+from isthmus.audit.model_files import ModelFiles
 from isthmus.audit.suspects import Suspect, Suspects
 from isthmus.audit.ungrouped import Ungrouped
 
 __all__ = [
     "Diagnosis",
     "Duplicates",
+    "EncoderCheck",
     "EncoderFit",
     "Gain",
     "Gap",
@@ -21,10 +24,14 @@ __all__ = [
     "Kinds",
     "LearningCurve",
     "Likeness",
+    "ModelFiles",
     "Share",
+    "Speed",
     "Suspect",
     "Suspects",
+    "TowerCheck",
     "Twin",
     "Ungrouped",
+    "check_encoder",
     "diagnose",
 ]

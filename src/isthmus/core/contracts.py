@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 from isthmus.core.linalg import F32, Array
@@ -123,6 +124,31 @@ class Joint(Protocol):
     joint: str
     logit_scale: float
     logit_bias: float
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """An encoder that runs where and as precisely as its owner chose."""
+
+    @property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda"`` or ``"mps"``, never ``"auto"``."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """Of its weights: ``"float32"``, ``"float16"`` or ``"bfloat16"``."""
+        ...
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """An encoder whose model lies in files."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where they are; None if they are not on this machine yet."""
+        ...
 
 
 @runtime_checkable
