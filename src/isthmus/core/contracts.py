@@ -79,6 +79,17 @@ class Sized(Protocol):
 
 
 @runtime_checkable
+class Weighed(Protocol):
+    """An encoder that knows how much memory its weights take.
+
+    Attributes:
+        weights_bytes: Of its weights; None as long as that is not known.
+    """
+
+    weights_bytes: int | None
+
+
+@runtime_checkable
 class Fitted(Protocol):
     """An encoder that learns from the texts of a data set before it encodes."""
 
@@ -138,6 +149,11 @@ def batch_size_of(encoder: Encoder, default: int = 32) -> int:
 def image_side_of(encoder: Encoder) -> int | None:
     """The shorter side in pixels that an encoder needs; None for all there are."""
     return encoder.image_side if isinstance(encoder, Sized) else None
+
+
+def weights_bytes_of(encoder: Encoder) -> int | None:
+    """How much memory an encoder's weights take; None where that is not known."""
+    return encoder.weights_bytes if isinstance(encoder, Weighed) else None
 
 
 @runtime_checkable
