@@ -80,13 +80,12 @@ class Sized(Protocol):
 
 @runtime_checkable
 class Weighed(Protocol):
-    """An encoder that knows how much memory its weights take.
+    """An encoder that knows how large its weights are."""
 
-    Attributes:
-        weights_bytes: Of its weights; None as long as that is not known.
-    """
-
-    weights_bytes: int | None
+    @property
+    def weights_bytes(self) -> int | None:
+        """Bytes of its weights, as files or in memory; None as long as that is not known."""
+        ...
 
 
 @runtime_checkable
@@ -152,7 +151,7 @@ def image_side_of(encoder: Encoder) -> int | None:
 
 
 def weights_bytes_of(encoder: Encoder) -> int | None:
-    """How much memory an encoder's weights take; None where that is not known."""
+    """How many bytes an encoder's weights are; None where that is not known."""
     return encoder.weights_bytes if isinstance(encoder, Weighed) else None
 
 

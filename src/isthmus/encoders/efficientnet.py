@@ -117,6 +117,11 @@ class EfficientNetEncoder:
         self._grid_session: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the file of weights."""
+        return self.variant.weights().stat().st_size
+
     def prepare(self, decoded: Any) -> Pixels:
         """Pixels ``(size, size, 3)`` uint8: aspect ratio kept, the rest white."""
         return pad_to_square(check_image(decoded, self.id), self.size)

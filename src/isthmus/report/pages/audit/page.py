@@ -296,9 +296,6 @@ class _Page:
             (f"Encoders of {m}", ", ".join(self.encoded.encoders(m)))
             for m in self.encoded.pairs.views
         ]
-        rows += [
-            (f"{name} was not compared", reason) for name, reason in self.encoded.unusable.items()
-        ]
         return section("Settings", "settings", facts(rows), left_out(found.failures))
 
     def _shown(self, row: int, view: str, *, captioned: bool = True) -> Markup:
