@@ -170,9 +170,7 @@ def _with_race(
             fitting = [view for view in views if dataset.modalities[view] in reads]
             if not fitting:
                 has = ", ".join(f"{view} ({dataset.modalities[view]})" for view in views)
-                raise DataError(
-                    f"{name_of(one)} reads {', '.join(reads)}, but {dataset.name} has {has}"
-                )
+                raise DataError(f"it reads {', '.join(reads)}, but {dataset.name} has {has}")
         except Exception as error:  # noqa: BLE001  code of strangers; it is listed with this
             errors.append(error)
             lost.append(Unusable(name_of(one), reason_of(error)))

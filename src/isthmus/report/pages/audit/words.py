@@ -39,8 +39,8 @@ def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
     fits = groupby(diagnosis.fits, key=lambda fit: (fit.a, fit.b))
     return {
         "encoders": [
-            *(said for _, some in fits for said in encoders(list(some))),
             *(recommended(each, diagnosis.fits) for each in diagnosis.recommended),
+            *(said for _, some in fits for said in encoders(list(some))),
             *(said for each in diagnosis.ungrouped if (said := ungrouped(each, diagnosis.fits))),
             *left_out_encoders(diagnosis.encoded.unusable),
         ],
@@ -218,7 +218,7 @@ def _both(a: str, b: str, fitted: bool) -> str:
 
 def recommended(found: Recommendation, fits: Sequence[EncoderFit]) -> str:
     """Which encoders to take, and why."""
-    fit = next(each for each in fits if called(each) == called(found) and each.a == found.a)
+    fit = next(each for each in fits if is_choice(each, found))
     lead = f"{ViewPair(found.a, found.b)}: take {called(found)}"
     if found.compared == 1:
         return f"{lead}; nothing else was compared."
@@ -239,6 +239,11 @@ def recommended(found: Recommendation, fits: Sequence[EncoderFit]) -> str:
         f"{hundredths(found.chosen.value)} of 100 {found_among(fit.k, fit.gallery)} "
         f"(95 %: {hundredths(found.chosen.low)} to {hundredths(found.chosen.high)})."
     )
+
+
+def is_choice(fit: EncoderFit, found: Recommendation) -> bool:
+    """Whether a combination is the recommended one."""
+    return (fit.a, fit.b, called(fit)) == (found.a, found.b, called(found))
 
 
 def milliseconds(value: float) -> str:
