@@ -70,7 +70,8 @@ def cost_of(view: str, name: str, encoder: Encoder, items: Sequence[MediaItem]) 
         DataError: If none of the first few can be encoded, with the reason.
         IsthmusError: Whatever else the encoder refuses with.
     """
-    chosen = [items[i] for i in thin(np.arange(len(items)), ITEMS)]
+    distinct = list({(item.id, item.span): item for item in items}.values())
+    chosen = [distinct[i] for i in thin(np.arange(len(distinct)), ITEMS)]
     if encoder.modality not in PLAIN:
         WORKERS.warm_up()  # its time is no encoder's
     first, readable = _first(name, encoder, chosen)

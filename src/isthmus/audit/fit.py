@@ -73,20 +73,20 @@ class EncoderFit:
         cka: Linear CKA, debiased; None where it could not be measured, as are the next.
         knn: Share of the nearest neighbours that both encoders agree on.
         neighbours: How many nearest neighbours.
-        fitted: Whether the held-out pairs were found by the cheap closed form; if not, by the
-            cosines of the vectors as they are, which a model of several towers has aligned.
         recall: R@k of held-out pairs, both directions.
-        first: R@1 of the same.
         k: First places that count as found: 10, or 1 where the gallery is small.
-        shuffled: R@k if partners are shuffled: its mean and standard deviation.
         mrr: Mean reciprocal rank of the same.
         chance: What a random order gets.
         gallery: Among how many.
         p_value: Of the permutation test on the held-out pairs.
         tied: Whether it is not clearly worse than the best of its views.
+        reason: Why nothing could be measured, or empty.
+        first: R@1 of the same pairs.
+        shuffled: R@k with its mean and standard deviation if partners are shuffled.
+        fitted: Whether the pairs were found by the cheap closed form; if not, by the cosines of
+            the vectors as they are, which a model of several towers has aligned.
         record_ms: Milliseconds that both encoders need for one record here; None where neither
             was timed.
-        reason: Why nothing could be measured, or empty.
     """
 
     a: str
@@ -97,18 +97,18 @@ class EncoderFit:
     cka: Likeness | None = None
     knn: Likeness | None = None
     neighbours: int = NEIGHBOURS
-    fitted: bool = True
     recall: Share | None = None
-    first: Share | None = None
     k: int = 10
-    shuffled: Likeness | None = None
     mrr: Share | None = None
     chance: float = 0.0
     gallery: float = 0.0
     p_value: float = 1.0
     tied: bool = False
-    record_ms: float | None = None
     reason: str = ""
+    first: Share | None = None
+    shuffled: Likeness | None = None
+    fitted: bool = True
+    record_ms: float | None = None
 
     @property
     def fits(self) -> bool:
