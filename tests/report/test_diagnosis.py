@@ -177,18 +177,19 @@ def test_plots_put_figures_where_they_belong(browser, path: Path, diagnosis: Dia
         assert slope[0] < 0
         np.testing.assert_allclose(np.polyval(slope, values), down, atol=1.0)
         found = sorted(diagnosis.fits, key=lambda fit: fit.record_ms)
-        dots = [dot.bounding_box() for dot in page.locator(".ahead, .behind").all()]
+        dots = sorted(_middle(dot) for dot in page.locator(".ahead, .behind").all())
         assert len(dots) == len(found) == 2
-        right, left = sorted(dots, key=lambda box: box["x"], reverse=True)  # the faster one
-        rise = (left["y"] + left["height"] / 2) - (right["y"] + right["height"] / 2)
+        rise = dots[0][1] - dots[1][1]  # of the faster one, which is on the right
         better = found[0].recall.value - found[1].recall.value
         assert np.sign(rise) == np.sign(better)
-        chosen = page.locator(".ring").bounding_box()
-        taken = diagnosis.recommended[0]
-        place = [fit.encoder_a for fit in found].index(taken.encoder_a)
-        assert chosen["x"] + chosen["width"] / 2 == pytest.approx(
-            (right, left)[place]["x"] + (right, left)[place]["width"] / 2, abs=1
-        )
+        taken = [fit.encoder_a for fit in found].index(diagnosis.recommended[0].encoder_a)
+        ring = _middle(page.locator(".ring"))
+        assert ring == pytest.approx(dots[1 - taken], abs=1)
+
+
+def _middle(dot: Any) -> tuple[float, float]:
+    box = dot.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
 def test_an_encoder_plot_has_a_front_and_places_by_the_logarithm() -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.core.contracts import Encoder, batch_size_of, weights_bytes_of
+from isthmus.audit.model_files import model_files
+from isthmus.core.contracts import Encoder, Filed, batch_size_of
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
 from isthmus.core.rows import thin
+from isthmus.encoders.joined import JoinedEncoder
 from isthmus.media import PLAIN
 from isthmus.pipeline.decoding import WORKERS
 from isthmus.pipeline.encode import encode_items
@@ -92,7 +94,7 @@ def cost_of(view: str, name: str, encoder: Encoder, items: Sequence[MediaItem]) 
         item_ms=float(np.median(rounds)),
         low_ms=min(rounds),
         high_ms=max(rounds),
-        weights_bytes=weights_bytes_of(encoder),
+        weights_bytes=_weights(encoder),
     )
 
 
@@ -112,3 +114,13 @@ def _seconds(encoder: Encoder, items: Sequence[MediaItem]) -> float:
     started = time.perf_counter()
     encode_items(items, encoder)
     return time.perf_counter() - started
+
+
+def _weights(encoder: Encoder) -> int | None:
+    """Bytes of the files of weights, of all parts that tell; None where none does."""
+    if isinstance(encoder, JoinedEncoder):
+        known = [size for part in encoder.parts if (size := _weights(part)) is not None]
+        return sum(known) if known else None
+    if not isinstance(encoder, Filed) or encoder.folder is None:
+        return None
+    return model_files(encoder.folder).weight_bytes or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 from isthmus.core.linalg import F32, Array
@@ -79,16 +80,6 @@ class Sized(Protocol):
 
 
 @runtime_checkable
-class Weighed(Protocol):
-    """An encoder that knows how large its weights are."""
-
-    @property
-    def weights_bytes(self) -> int | None:
-        """Bytes of its weights, as files or in memory; None as long as that is not known."""
-        ...
-
-
-@runtime_checkable
 class Fitted(Protocol):
     """An encoder that learns from the texts of a data set before it encodes."""
 
@@ -135,6 +126,30 @@ class Joint(Protocol):
     logit_bias: float
 
 
+@runtime_checkable
+class Placed(Protocol):
+    """An encoder that runs where and as precisely as its owner chose.
+
+    Attributes:
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``, never ``"auto"``.
+        dtype: Of its weights: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
+    """
+
+    device: str
+    dtype: str
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """An encoder whose model lies in files.
+
+    Attributes:
+        folder: Where they are, or the one file; None if they are not on this machine yet.
+    """
+
+    folder: Path | None
+
+
 def joint_of(encoder: Encoder) -> str:
     """Names the space in which an encoder's vectors lie with those of others; empty for none."""
     return encoder.joint if isinstance(encoder, Joint) else ""
@@ -148,11 +163,6 @@ def batch_size_of(encoder: Encoder, default: int = 32) -> int:
 def image_side_of(encoder: Encoder) -> int | None:
     """The shorter side in pixels that an encoder needs; None for all there are."""
     return encoder.image_side if isinstance(encoder, Sized) else None
-
-
-def weights_bytes_of(encoder: Encoder) -> int | None:
-    """How many bytes an encoder's weights are; None where that is not known."""
-    return encoder.weights_bytes if isinstance(encoder, Weighed) else None
 
 
 @runtime_checkable

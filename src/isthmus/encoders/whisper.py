@@ -87,9 +87,9 @@ class WhisperEncoder:
         self._lock, self._loading = threading.Lock(), threading.Lock()
 
     @property
-    def weights_bytes(self) -> int:
-        """Size of the file of weights, those of the decoder included."""
-        return (model_folder() / "model.bin").stat().st_size
+    def folder(self) -> Path:
+        """The file of weights, those of the decoder included."""
+        return model_folder() / "model.bin"
 
     def prepare(self, decoded: Any) -> list[Window]:
         """Log-mel spectrograms of the clip's windows."""
