@@ -6,7 +6,8 @@ import inspect
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.torch_model import Running, TorchModel, transformer_memory
 from isthmus.encoders.words import caption_parts
+
+if TYPE_CHECKING:
+    from isthmus.encoders.onnx_file import Description
 
 _REVISION = 1
 """Raise it when vectors change by what is written here."""
@@ -183,6 +187,34 @@ class HfEncoder:
                 "one that can, such as efficientnet-lite0 or whisper-tiny"
             )
         return caption_parts(self.prepare(decoded), self.encode, self._inputs.cut)
+
+    def to_onnx(self, folder: Path) -> Description:
+        """Write the tower as an ONNX graph; see :class:`isthmus.encoders.exporting.Exportable`."""
+        from isthmus.encoders.hf.graph import described, write_graph
+
+        if self._running.dtype != "float32":
+            raise InputError(f"{self.id}: is exported in float32; leave out dtype")
+        names = write_graph(
+            self.id,
+            self._model.module().cpu(),
+            self._inputs,
+            tower=self.tower,
+            choice=self._choice,
+            depth=self.depth,
+            folder=folder,
+        )
+        return described(
+            self.id,
+            self._inputs,
+            names,
+            folder,
+            dim=self.dim,
+            unit=bool(self.joint) and self.modality != TEXT,
+            source=self.id,
+            joint=self.joint,
+            logit_scale=self.logit_scale,
+            logit_bias=self.logit_bias,
+        )
 
     @cached_property
     def _identity(self) -> str:
