@@ -147,7 +147,7 @@ class Filed(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Where they are; None if they are not on this machine yet."""
+        """Where they are, or the one file; None if they are not on this machine yet."""
         ...
 
 
