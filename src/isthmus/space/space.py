@@ -298,7 +298,7 @@ class Space:
 
     def emergent(self, directions: Iterable[Direction]) -> list[Direction]:
         """Those of some directions whose views shared no record in training."""
-        paired = () if self.report is None else self.report.data.pairs
+        paired = () if self.report is None else self.report.paired
         return [each for each in directions if each.pair not in paired]
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
