@@ -157,6 +157,11 @@ class Space:
             self._loaded[view] = self.encoders[view].load()
         return self._loaded[view]
 
+    @property
+    def loaded(self) -> Mapping[str, Encoder]:
+        """Encoders that were loaded or attached, by view."""
+        return dict(self._loaded)
+
     def attach(self, encoder: Encoder, view: str | None = None) -> None:
         """Use an encoder object of the user's, if it is the one the space was made for.
 
