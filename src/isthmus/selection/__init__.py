@@ -2,5 +2,6 @@
 
 from isthmus.selection.align import align
 from isthmus.selection.candidates import Candidate, candidates
+from isthmus.selection.pretrained import from_pretrained
 
-__all__ = ["Candidate", "align", "candidates"]
+__all__ = ["Candidate", "align", "candidates", "from_pretrained"]
