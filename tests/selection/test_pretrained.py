@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 import pytest
 from tests.selection.joint import Tower, clap, clip, truth_of
 
-from isthmus.aligners import ChainHead, UnitHead
+from isthmus.aligners import ChainHead, UnitHead, onto
 from isthmus.core.contracts import Encoder
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.record import Dataset
@@ -17,7 +19,17 @@ from isthmus.pipeline import prepare
 from isthmus.selection import align, from_pretrained
 from isthmus.space import PretrainedReport, Space, SpaceReport, evaluate
 
+candidates_module = importlib.import_module("isthmus.selection.candidates")
 LEARNED, HELD = 120, 80
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Deal the records into folds once and leave kernels out, which saves most of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.import_module("isthmus.selection.select"), "_MAX_DEALS", 1)
+        patch.setattr(candidates_module, "ONTO", onto.LINEAR_ONTO)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +136,11 @@ def test_pairs_that_a_model_does_not_know_are_refused(
 
 @pytest.fixture(scope="module")
 def joined(truth: dict[str, str], learned: Dataset) -> Space:
-    return from_pretrained(clip(truth), learned, {AUDIO: "mfcc"}, fix=[TEXT, IMAGE], by_group=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidates_module, "ONTO", onto.ONTO)
+        return from_pretrained(
+            clip(truth), learned, {AUDIO: "mfcc"}, fix=[TEXT, IMAGE], by_group=False
+        )
 
 
 def test_sound_is_joined_by_few_pairs_and_nothing_else_moves(
@@ -236,7 +252,7 @@ def test_several_views_are_joined_at_once_and_columns_have_names_of_their_own(
     space = from_pretrained(
         clip(truth), renamed, {"sound": "mfcc", "thumbnail": "color-hog"}, by_group=False
     )
-    assert space.views == (TEXT, IMAGE, "sound", "thumbnail")
+    assert space.views == (TEXT, IMAGE, "thumbnail", "sound")
     report = space.report
     assert isinstance(report, SpaceReport) and report.origin is not None
     assert report.origin.fixed == (TEXT, IMAGE)

@@ -14,7 +14,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.validate import several
-from isthmus.core.view import Direction, no_view
+from isthmus.core.view import Direction, ViewPair, no_view
 from isthmus.core.wording import way
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.prepared import Data, Encoders, Prepared
@@ -34,7 +34,7 @@ from isthmus.selection.records import read_records
 from isthmus.selection.unlearned import measured
 from isthmus.space import EncoderRef, PretrainedReport, Space, SpaceReport
 from isthmus.space.calibration import Calibration
-from isthmus.space.report import CalibrationError, EncoderFacts, Settings
+from isthmus.space.report import CalibrationError, EncoderFacts, Estimate, Settings
 from isthmus.space.starter import Familiar
 
 _FOR_THE_CHOICE = 0.8
@@ -187,7 +187,7 @@ def _as_it_is(run: _Run, ready: Prepared | None) -> Space:
         pairs = ready.pairs.select([v for v in ready.pairs.views if v in base.space.views])
         facts, estimate = data_facts(ready, pairs), measured(base.space, pairs, run.seed)
         if estimate is not None:
-            refuse_without_signal(ready.name, estimate, facts.pairs)
+            _refuse_unmatched(ready.name, base, estimate, facts.pairs)
             learned = _calibrated(run, base.space, pairs, ready)
             _remember(builder, base.space, pairs)
     report = PretrainedReport(
@@ -201,6 +201,25 @@ def _as_it_is(run: _Run, ready: Prepared | None) -> Space:
     )
     builder.calibrate(learned)
     return builder.space(report)
+
+
+def _refuse_unmatched(
+    name: str, base: Base, estimate: Estimate, counts: Mapping[ViewPair, int]
+) -> None:
+    """Refuse a model that finds no pairs of the user's, and a bridge that no pair crosses.
+
+    Raises:
+        NoSignalError: With the p-values.
+    """
+    refuse_without_signal(name, estimate, counts)
+    for model in base.origin.models[1:]:
+        across = {
+            pair: p
+            for pair, p in estimate.p_values.items()
+            if (pair.a in model.views) != (pair.b in model.views)
+        }
+        if across:
+            refuse_without_signal(name, replace(estimate, p_values=across), counts)
 
 
 def _joined(run: _Run, ready: Prepared, fixed: tuple[str, ...]) -> Space:
