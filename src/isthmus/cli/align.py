@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from isthmus.cli.align_pretrained import (
+    Made,
+    Models,
+    check_learned,
+    check_pretrained,
+    join_models,
+)
 from isthmus.cli.align_report import print_made, print_made_json
 from isthmus.cli.console import (
     CACHE_OPTION,
@@ -16,26 +23,20 @@ from isthmus.cli.console import (
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     check_page,
-    list_left_out,
-    out,
-    print_json,
     progress_bar,
-    rows_of,
-    shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
-from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from isthmus.core.contracts import Progress
     from isthmus.core.record import Dataset
-    from isthmus.pipeline import Prepared
-    from isthmus.space import Space, SpaceReport
-    from isthmus.space.report import Estimate
+    from isthmus.pipeline import VectorCache
 
 _SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
 _ENCODER = typer.Option(
@@ -133,67 +134,71 @@ def command(
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Make a space from DATA.
+    """Make a space from DATA, or from models that others have joined.
 
     The command compares methods, keeps the best one, and measures it on held-out pairs. If
     held-out pairs match no better than shuffled pairs, it writes nothing and ends with exit code 3.
     """
-    from isthmus.datasets import load
-    from isthmus.pipeline import default_cache, prepare
-    from isthmus.selection import align, candidates
+    from isthmus.pipeline import default_cache
+    from isthmus.selection import candidates
     from isthmus.space.readout import check_readout
 
     _check_places(space, report, overwrite=overwrite)
     allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
-    seconds = _seconds(budget)
     encoders = _one_a_view(named := parse_encoders(encoder))
-    store = default_cache() if cache else None
-    if pretrained:
-        _check_alone(aligner, param, also, readout)
-    else:
-        _check_learned(data, fix, texts)
+    common: dict[str, Any] = {
+        "budget": _seconds(budget),
+        "seed": seed,
+        "by_group": groups,
+        "cache": default_cache() if cache else None,
+    }
     dataset = None
+    if pretrained:
+        told = {"--aligner": aligner != "auto", "--param": bool(param), "--also": bool(also)}
+        check_pretrained(told, data, report, readout)
+    else:
+        check_learned(data, fix, texts)
     if data is not None:
         dataset = load_data(data, data_option, column, modalities_of(named))
-    sources = {name: load(name) for name in also or ()}
     with progress_bar(quiet=as_json) as progress:
         if pretrained or dataset is None:
-            made = from_pretrained(
-                pretrained,
-                dataset,
-                encoders,
-                fix=_views(fix),
-                texts=texts,
-                by_group=groups,
-                budget=seconds,
-                seed=seed,
-                trust=trust or (),
-                cache=store,
-                progress=progress,
-            )
+            models = Models(pretrained, fix or (), texts, trust or (), shown=report is not None)
+            made = join_models(models, dataset, encoders, progress=progress, **common)
         else:
-            ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
-            made = align(
-                ready,
-                aligner=aligner,
-                params=fixed,
-                sources=sources,
-                readout=wanted,
-                starter=starter,
-                budget=seconds,
-                seed=seed,
-                cache=store,
-                progress=progress,
-            )
-    made.save(space)
+            made = _learn(
+                dataset, encoders, aligner=aligner, params=fixed, also=also or (), readout=wanted,
+                starter=starter, progress=progress, **common,
+            )  # fmt: skip
+    made.space.save(space)
     if report is not None:
-        _write(report, made, ready, dataset, seed)
+        _write(report, made, seed)
     if as_json:
-        print_made_json(made, space)
+        print_made_json(made.space, space)
         return
-    print_made(made, f"Saved to {space}{f', report in {report}' if report else ''}")
+    print_made(made.space, f"Saved to {space}{f', report in {report}' if report else ''}")
+
+
+def _learn(
+    dataset: Dataset,
+    encoders: Mapping[str, str],
+    *,
+    also: Sequence[str],
+    by_group: bool,
+    cache: VectorCache | None,
+    progress: Progress,
+    **asked: Any,
+) -> Made:
+    """A space whose heads are all learned from the records."""
+    from isthmus.datasets import load
+    from isthmus.pipeline import prepare
+    from isthmus.selection import align
+
+    sources = {name: load(name) for name in also}
+    ready = prepare(dataset, encoders, by_group=by_group, cache=cache, progress=progress)
+    space = align(ready, sources=sources, cache=cache, progress=progress, **asked)
+    return Made(space, ready.pairs, dataset)
 
 
 def _seconds(budget: str) -> float | None:
@@ -213,9 +218,9 @@ def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {view: names[0] for view, names in encoders.items()}
 
 
-def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int) -> None:
+def _write(path: Path, made: Made, seed: int) -> None:
     from isthmus.report import report_on
 
-    note = "The map and the examples show records that the space learned from."
-    title = f"Space from {dataset.name}"
-    report_on(path, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
+    assert made.pairs is not None and made.dataset is not None  # it was checked
+    notes, title = [made.note] if made.note else [], f"Space from {made.dataset.name}"
+    report_on(path, made.space, made.pairs, made.dataset, title=title, notes=notes, seed=seed)

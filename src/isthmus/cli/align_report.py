@@ -17,6 +17,7 @@ _DIFFERS = 0.05
 
 
 def print_made_json(made: Space, folder: Path) -> None:
+    """The report of a space, as one JSON document."""
     document = {} if made.report is None else made.report.to_json()
     print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
 
