@@ -195,10 +195,12 @@ def onto(fixed: Fixed, *, linear: bool = False, csls_strength: float = 0.0) -> l
         linear: Whether the map must do for vectors that lie off those it is learned from.
         csls_strength: How strongly the space corrects for hubness.
     """
-    kinds = LINEAR_ONTO if linear else ONTO
+    kinds = sorted(LINEAR_ONTO if linear else ONTO, key=lambda kind: kind.search.place)
+    targets = (None, *(fixed.views if len(fixed.views) > 1 else ()))
     return [
-        Candidate(kind.name, point, known=fixed, csls_strength=csls_strength)
-        for kind in sorted(kinds, key=lambda kind: kind.search.place)
+        Candidate(kind.name, {**point, "target": target}, known=fixed, csls_strength=csls_strength)
+        for target in targets
+        for kind in kinds
         for point in kind.search.grid
     ]
 

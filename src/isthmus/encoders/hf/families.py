@@ -115,9 +115,7 @@ def _siglip(prefix: str) -> tuple[Tower, ...]:
             output="pooler_output",
             joint=True,
         ),
-        Tower(
-            IMAGE, f"{prefix}VisionModel", "vision_config", output="pooler_output", joint=True
-        ),
+        Tower(IMAGE, f"{prefix}VisionModel", "vision_config", output="pooler_output", joint=True),
     )
 
 
