@@ -168,6 +168,22 @@ class Layered(Protocol):
         ...
 
 
+@runtime_checkable
+class Licensed(Protocol):
+    """An encoder that knows the licence of its weights.
+
+    Attributes:
+        licence: As an SPDX id or in words; empty where it is not known.
+    """
+
+    licence: str
+
+
+def licence_of(encoder: Encoder) -> str:
+    """Of an encoder's weights; empty where it is not known."""
+    return encoder.licence if isinstance(encoder, Licensed) else ""
+
+
 def joint_of(encoder: Encoder) -> str:
     """Names the space in which an encoder's vectors lie with those of others; empty for none."""
     return encoder.joint if isinstance(encoder, Joint) else ""
