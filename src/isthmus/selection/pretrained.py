@@ -282,7 +282,8 @@ def _calibration_of(
     ]
     run.progress("calibrate", 0, 1)
     banks = {view: base.banks[view] for view in heads if len(base.banks[view])}
-    learned = calibrate(folds, _familiar(base, ready, heads), banks)
+    known = _familiar(base, ready, heads)
+    learned = calibrate(folds, known, banks, csls_strength=base.csls_strength)
     run.progress("calibrate", 1, 1)
     return learned
 
@@ -305,7 +306,8 @@ def _calibrated(
         for fold in range(int(labels.max()) + 1)
     ]
     banks = {view: rows for view, rows in space.banks.items() if len(rows)}
-    learned = calibrate(folds, _familiar(space, ready, space.views), banks)
+    known = _familiar(space, ready, space.views)
+    learned = calibrate(folds, known, banks, csls_strength=space.csls_strength)
     run.progress("calibrate", 1, 1)
     return learned
 
