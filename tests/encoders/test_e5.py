@@ -95,7 +95,8 @@ def test_it_reads_kana_and_hangul(encoder: e5.E5Encoder) -> None:
     known = encoder.encode([(text,) for text in english])
     for texts in others.values():
         cosine = encoder.encode([(text,) for text in texts]) @ known.T
-        assert (cosine.argmax(axis=1) == np.arange(5)).sum() >= 4  # one by chance
+        above = cosine - cosine.mean(axis=0)  # all cosines of this model lie between .7 and 1
+        assert (above.argmax(axis=1) == np.arange(5)).sum() >= 4  # one by chance
 
 
 def test_captions_are_pooled_and_words_taken_out(encoder: e5.E5Encoder) -> None:
