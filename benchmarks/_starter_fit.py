@@ -188,6 +188,13 @@ def directions(data: Corpus, model: Model, held: set[str]) -> dict[Kind, HeldOut
             "audio", audio, "text", text, names
         )
         drawn = np.array([i for i, c in enumerate(clips) if data.sound_keys[c] in place], int)
+        told = drawn[~np.isnan(one[[place[name] for name in names[drawn]], 0])]
+        if language not in ("en", "effects") and len(told) >= GALLERY // 10:
+            # People ask in their language for what is said in another.
+            asked = one[[place[name] for name in names[told]]]
+            found[Kind(Direction("text", "audio"), f"en→{language}")] = between(
+                "text", asked, "audio", audio[told], names[told]
+            )
         if len(drawn) < GALLERY // 10:
             continue
         pictures = image[[place[data.sound_keys[clips[i]]] for i in drawn]]

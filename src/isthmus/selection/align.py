@@ -196,7 +196,8 @@ def _fitted(
     calibration = {}
     if clock.left > 0:
         known.progress("calibrate", 0, 1)
-        calibration = calibrate(chosen.folds_of_best(pairs), familiar)
+        folds, strength = chosen.folds_of_best(pairs), chosen.best.csls_strength
+        calibration = calibrate(folds, familiar, csls_strength=strength)
         known.progress("calibrate", 1, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
     natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}

@@ -221,6 +221,14 @@ class EncodedQuery:
         known = self.space.calibration
         return [each for each in directions if each in known and known[each].is_weak]
 
+    def depth(self, view: str) -> float | None:
+        """At which place of a view a held-out partner stood on average; None if not known."""
+        if self.uncalibrated(view):
+            return None
+        known = [self._calibration(i, view).depth for i in self._sought]
+        depths = [each for each in known if each is not None]
+        return float(np.mean(depths)) if known and len(depths) == len(known) else None
+
     def _passing(self, cosine: F32, probability: F32 | None, view: str) -> NDArray[np.bool_]:
         """Which hits pass for a match, by what the space was calibrated on.
 
