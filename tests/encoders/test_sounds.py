@@ -33,7 +33,9 @@ def test_bands_of_a_spectrogram_sum_to_one_and_follow_the_tone():
     np.testing.assert_allclose(filters.sum(axis=1), 1, atol=1e-5)
     assert (filters >= 0).all()
     t = np.arange(44_100) / 44_100
-    low, high = (aisfx.log_mel(np.sin(2 * np.pi * f * t)).mean(axis=0).argmax() for f in (440, 4400))
+    low, high = (
+        aisfx.log_mel(np.sin(2 * np.pi * f * t)).mean(axis=0).argmax() for f in (440, 4400)
+    )
     centre = 2595 * np.log10(1 + np.array([440, 4400]) / 700) / 2595 / np.log10(1 + 22_050 / 700)
     np.testing.assert_allclose([low, high], 97 * centre - 1, atol=1.0)
     assert aisfx.log_mel(np.zeros(5000)).max() == 0

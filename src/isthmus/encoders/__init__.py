@@ -67,7 +67,7 @@ for _scheme, _module in {
 }.items():
     SCHEMES.add(_scheme, f"isthmus.encoders.{_module}:load")
 
-DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite0", AUDIO: "whisper-tiny"}
+DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite2", AUDIO: "whisper-tiny"}
 """The encoder of each modality where the starter packages are installed."""
 
 CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
