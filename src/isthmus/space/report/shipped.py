@@ -21,12 +21,14 @@ class StarterSettings:
         power: How much its well-correlated directions count.
         clip_art: Weight of Open Clip Art beside the stamps.
         sound_ridge: Penalty of the regression of sounds onto their captions.
+        csls_strength: Of the space.
     """
 
     ridge: float
     power: float
     clip_art: float
     sound_ridge: float
+    csls_strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
