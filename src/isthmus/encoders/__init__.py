@@ -281,7 +281,8 @@ def _check_scheme(scheme: str, name: str, options: str, trust: Sequence[str]) ->
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in check_trust(trust):
             keys = [f"${each[4:]:.40}" for each in options.split("&") if each.startswith("key=")]
-            secret = f", and what {' and '.join(keys)} holds," if keys else ""
+            named = " and ".join(dict.fromkeys(keys))
+            secret = f", and what {named} holds," if keys else ""
             raise UntrustedError(
                 f"the space sends what it encodes{secret} to {origin}, which you have not trusted, "
                 "so nothing was sent. If you know that server, say so: "
