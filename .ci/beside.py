@@ -1,6 +1,6 @@
 """Let an environment see the packages of the one that runs this; its own come first.
 
-    .venv/bin/python .ci/beside.py OTHER
+.venv/bin/python .ci/beside.py OTHER
 """
 
 from __future__ import annotations

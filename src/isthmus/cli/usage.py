@@ -34,6 +34,7 @@ EXAMPLES = {
     "status": "isthmus status --store my-store",
     "forget": "isthmus forget ~/Pictures/private",
     "doctor": "isthmus doctor --store my-store",
+    "encoders check": "isthmus encoders check universal",
     "show": "isthmus data show my-folder",
     "get": "isthmus data get tuxpaint",
 }

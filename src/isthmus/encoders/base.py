@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,21 @@ def offline() -> bool:
         os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "on")
         for name in (OFFLINE, "HF_HUB_OFFLINE")
     )
+
+
+@contextmanager
+def stay_offline() -> Iterator[None]:
+    """Fetch nothing until the block ends, here and in processes that start meanwhile."""
+    names = (OFFLINE, "HF_HUB_OFFLINE")  # the hub's own reads its variable when it is imported
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def usable_cores() -> int:

@@ -122,6 +122,11 @@ class EfficientNetEncoder:
         self._grid_session: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def folder(self) -> Path:
+        """The file of weights."""
+        return self.variant.weights()
+
     def prepare(self, decoded: Any) -> Pixels:
         """Pixels ``(size, size, 3)`` uint8: aspect ratio kept, the rest white."""
         return pad_to_square(check_image(decoded, self.id), self.size)

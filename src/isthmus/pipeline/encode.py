@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
 from operator import not_
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import VECTOR
+from isthmus.core.view import AUDIO, TEXT, VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
@@ -102,6 +104,16 @@ def encode_items(
     with prepared_ahead(todo, make, threads, ahead=2 * size) as prepared:
         run.encode_all(prepared, size)
     return run.finish()
+
+
+def left_to_encode(
+    items: Sequence[MediaItem], encoder: Encoder, cache: VectorCache | None
+) -> list[MediaItem]:
+    """Items whose vectors the cache does not know, one of each content."""
+    if cache is None or not isinstance(encoder, JoinedEncoder):
+        return _Run(list(items), encoder, cache, None, "").start()
+    left = [item for part in encoder.parts for item in left_to_encode(items, part, cache)]
+    return list({_key(item): item for item in left}.values())
 
 
 def _threads(encoder: Encoder, todo: int, decoders: DecodeWorkers, workers: int | None) -> int:
@@ -196,7 +208,11 @@ class _Run:
     done: int = 0
 
     def start(self) -> list[MediaItem]:
-        """Look up what is known; returns the first item of each content that is not."""
+        """Look up what is known; returns the first item of each content that is not.
+
+        Texts and sounds come by their length, the longest first: items of a batch are padded to
+        the longest of it, so a batch of like lengths computes little that is thrown away.
+        """
         unique: dict[str, MediaItem] = {}
         for item in self.items:
             if item.modality != self.encoder.modality:
@@ -213,7 +229,8 @@ class _Run:
                 if vector.shape == (self.encoder.dim,) and _usable(vector):
                     self.vectors[key] = vector
         self._advance(self.vectors)
-        return [item for key, item in unique.items() if key not in self.vectors]
+        left = [item for key, item in unique.items() if key not in self.vectors]
+        return sorted(left, key=_length, reverse=True)
 
     def encode_all(self, prepared: Iterable[tuple[MediaItem, Any]], size: int) -> None:
         """Encode prepared items in batches; what could not be prepared fails."""
@@ -319,6 +336,23 @@ class _Run:
 def _key(item: MediaItem) -> str:
     """Content and, for a part of a recording, which part."""
     return item.id if item.span is None else f"{item.id}@{item.span[0]}-{item.span[1]}"
+
+
+def _length(item: MediaItem) -> float:
+    """How long a text or a sound is, without decoding it; 0 where all items are of one size."""
+    if item.modality not in (TEXT, AUDIO):
+        return 0
+    if item.captions:
+        return max(map(len, item.captions))
+    if item.span is not None:
+        return item.span[1] - item.span[0]
+    match item.payload:
+        case Path() as path:
+            with suppress(OSError):  # decoding it says what is wrong
+                return path.stat().st_size
+        case bytes() as data:
+            return len(data)
+    return 0
 
 
 def _usable(row: F32) -> bool:

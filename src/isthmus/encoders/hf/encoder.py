@@ -139,6 +139,21 @@ class HfEncoder:
         return {name: value for name, value in named.items() if value not in ("", None)}
 
     @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder.path
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._model.device
+
+    @property
+    def dtype(self) -> str:
+        """Of its weights."""
+        return self._running.dtype
+
+    @property
     def joint(self) -> str:
         """Names the space of the model's towers; empty for a layer or a pooling of one's own."""
         if not (self.tower.joint and self._choice.own):

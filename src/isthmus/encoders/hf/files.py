@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import ArtifactError, InputError, MissingDataError
@@ -26,8 +26,9 @@ _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SMALL = ("*.json", "*.txt", "*.model", "*.py")
 _ELSEWHERE = ("onnx/*", "openvino/*", "*/onnx/*", "original/*")
-_READ = (".json", ".txt", ".model", ".py", ".safetensors", ".bin")
+READ = (".json", ".txt", ".model", ".py", ".safetensors", ".bin")
 """Endings of the files that change what a model does."""
+_HEAVY = (".safetensors", ".bin")
 _INDEX = ".index.json"
 
 
@@ -41,9 +42,19 @@ class Folder:
         commit: The revision of the hub that it holds; empty for a folder of the user's.
     """
 
+    CONFIGS: ClassVar[tuple[str, ...]] = (CONFIG,)
+    """One of these files each such model has."""
+    WEIGHTS: ClassVar[tuple[str, ...]] = ("*.safetensors", "pytorch_model*.bin")
+    """What is fetched of its weights: these, or where that does not make it whole, the next."""
+
     name: str
     path: Path
     commit: str = ""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether one of :data:`CONFIGS` is there."""
+        return any(map(self.has, self.CONFIGS))
 
     def json(self, file: str) -> dict[str, Any]:
         """What a file of the model's holds; empty where there is none.
@@ -85,19 +96,28 @@ class Folder:
         """Names the content: the commit, or hashes of the files that the model is read from."""
         if self.commit:
             return self.commit
-        used = {path.name for path in self.weights()}
-        files = [*self.path.iterdir(), *self.path.glob("*_Pooling/config.json")]
+        used = set(self.weights())
         hashes = {
             str(path.relative_to(self.path)): file_hash(path)
-            for path in sorted(files)
+            for path in sorted({*self.files(), *used})
             if path.is_file()
-            and path.suffix in _READ
-            and (path.suffix not in (".safetensors", ".bin") or path.name in used)
+            and (path in used or (path.suffix in READ and path.suffix not in _HEAVY))
         }
         return fingerprint({"files": hashes})
 
+    def files(self) -> list[Path]:
+        """What may lie beside the weights and change what the model does."""
+        return [*self.path.iterdir(), *self.path.glob("*_Pooling/config.json")]
 
-def open_folder(scheme: str, name: str, revision: str = "", *, weights: bool = True) -> Folder:
+
+def open_folder(
+    scheme: str,
+    name: str,
+    revision: str = "",
+    *,
+    weights: bool = True,
+    kind: type[Folder] = Folder,
+) -> Folder:
     """Find a model on this machine; fetch it if it is not there and may be fetched.
 
     Args:
@@ -105,6 +125,7 @@ def open_folder(scheme: str, name: str, revision: str = "", *, weights: bool = T
         name: A folder, or ``ORG/NAME`` on the hub.
         revision: Of the hub: a branch, a tag or a commit; default: ``main``.
         weights: Whether the weights are needed, too.
+        kind: What files the models of the scheme have.
 
     Raises:
         InputError: If it is neither.
@@ -113,24 +134,26 @@ def open_folder(scheme: str, name: str, revision: str = "", *, weights: bool = T
     """
     called = f"{scheme}:{name}"
     folder = expanded(name)
-    if _is_path(name) or (folder / CONFIG).is_file():
+    if _is_path(name) or kind(called, folder).is_model:
         if not folder.is_dir():
             raise MissingDataError(f"{called}: there is no such folder.{why_missing(name)}")
         if revision:
             raise InputError(f"{called}: a folder has no revision; leave out revision={revision}")
-        found = Folder(called, folder)
+        found = kind(called, folder)
     else:
         if not _REPOSITORY.fullmatch(name):
             raise InputError(
                 f"{called}: need a folder, or a name on the Hugging Face hub such as "
                 f"{scheme}:openai/clip-vit-base-patch32"
             )
-        cached = _cached(called, name, revision or "main")
+        cached = _cached(called, name, revision or "main", kind)
         if cached is None or (weights and not _complete(cached)):
-            cached = _fetched(called, name, cached.commit if cached else revision, weights=weights)
+            wanted = cached.commit if cached else revision
+            cached = _fetched(called, name, wanted, kind, weights=weights)
         found = cached
-    if not found.has(CONFIG):
-        raise MissingDataError(f"{called}: there is no {CONFIG} in {found.path}")
+    if not found.is_model:
+        need = " and no ".join(kind.CONFIGS)
+        raise MissingDataError(f"{called}: there is no {need} in {found.path}")
     if weights:
         found.weights()
     return found
@@ -153,7 +176,7 @@ def hub_cache() -> Path:
     return expanded("~/.cache/huggingface/hub")
 
 
-def _cached(called: str, name: str, revision: str) -> Folder | None:
+def _cached(called: str, name: str, revision: str, kind: type[Folder]) -> Folder | None:
     """What the hub's cache holds of a model; None if it is not there."""
     place = hub_cache() / f"models--{name.replace('/', '--')}"
     commit = revision
@@ -162,8 +185,8 @@ def _cached(called: str, name: str, revision: str) -> Folder | None:
         if not reference.is_file():
             return None
         commit = reference.read_text().strip()
-    found = Folder(called, place / "snapshots" / commit, commit)
-    return found if found.has(CONFIG) else None
+    found = kind(called, place / "snapshots" / commit, commit)
+    return found if found.is_model else None
 
 
 def _complete(folder: Folder) -> bool:
@@ -174,7 +197,7 @@ def _complete(folder: Folder) -> bool:
     return True
 
 
-def _fetched(called: str, name: str, revision: str, *, weights: bool) -> Folder:
+def _fetched(called: str, name: str, revision: str, kind: type[Folder], *, weights: bool) -> Folder:
     """Fetch a model: its small files and, if they are needed, its weights."""
     if offline():
         raise MissingDataError(
@@ -193,14 +216,13 @@ def _fetched(called: str, name: str, revision: str, *, weights: bool) -> Folder:
                 ignore_patterns=list(_ELSEWHERE),
             )
         )
-        return Folder(called, path, path.name)
+        return kind(called, path, path.name)
 
     try:
         found = snapshot(*_SMALL)
-        if weights and not _complete(found):
-            found = snapshot(*_SMALL, "*.safetensors")
-        if weights and not _complete(found):
-            found = snapshot(*_SMALL, "pytorch_model*.bin")
+        for pattern in kind.WEIGHTS if weights else ():
+            if not _complete(found):
+                found = snapshot(*_SMALL, pattern)
     except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise MissingDataError(
