@@ -332,7 +332,7 @@ def test_half_a_batch_or_vectors_of_two_lengths_cost_only_the_items_concerned() 
 
     texts = ["a", "b", "c", "odd", "d", "e"]
     with server(halves) as (address, _):
-        done = encode_items(items(*texts), load(spec(address, dim=DIM)))
+        done = encode_items(items(*texts), load(spec(address)))
     assert done.ok.tolist() == [text != "odd" for text in texts]
     np.testing.assert_allclose(done.vectors[0], unit("a"), atol=1e-6)
 
@@ -352,7 +352,7 @@ def test_nan_costs_the_item_and_is_not_kept(hole: str, tmp_path: Any) -> None:
         again = encode_items(items("a", "hole", "b"), load(spec(address, dim=DIM)), cache=cache)
     assert done.ok.tolist() == [True, False, True] == again.ok.tolist()
     assert "NaN or infinity" in done.failures[0].reason
-    assert log.contents == ["a", "hole", "b", "hole"]
+    assert sorted(map(str, log.contents)) == ["a", "b", "hole", "hole"]
 
 
 def test_requests_that_are_too_large_become_smaller_and_stay_so() -> None:
