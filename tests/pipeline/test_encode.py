@@ -261,7 +261,7 @@ def test_what_a_batch_has_before_it_stops_is_kept(tmp_path, cause):
             raise PartlyEncodedError(str(cause), vectors=vectors, cause=cause)
 
     stops, cache = Stops(), VectorCache(tmp_path / "vectors.sqlite")
-    items = texts("a", "b", "c", "bad", "d", "e")
+    items = texts("one", "two", "six", "bad", "ten", "red")  # of one length: in this order
     if isinstance(cause, RemoteError):
         with pytest.raises(RemoteError, match="gone"):
             encode_items(items, stops, cache=cache)
