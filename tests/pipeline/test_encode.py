@@ -8,7 +8,14 @@ from PIL import Image
 from tests.waiting import PATIENCE
 
 from isthmus import encoders
-from isthmus.core.errors import DataError, InputError, MissingExtraError, VectorError
+from isthmus.core.errors import (
+    DataError,
+    InputError,
+    MissingExtraError,
+    PartlyEncodedError,
+    RemoteError,
+    VectorError,
+)
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.encoders.classic import ColorHogEncoder
@@ -218,6 +225,53 @@ def test_a_batch_that_is_refused_is_tried_one_by_one():
     assert done.ok.tolist() == [True, False, True, True, True]
     assert done.failures[0].reason == "cannot encode bad"
     assert seen[-1] == ("encode text", 5, 5)
+
+
+def test_a_batch_that_is_refused_is_halved_until_the_item_is_known():
+    class Picky(Lengths):
+        batch_size = 64
+
+        def encode(self, batch):
+            vectors = super().encode(batch)
+            if any("bad" in parts[0] for parts in batch):
+                raise InputError("cannot encode bad")
+            return vectors
+
+    picky = Picky()
+    names = [f"text {i}" for i in range(64)]
+    names[41] = "bad"
+    done = encode_items(texts(*names), picky)
+    assert done.ok.sum() == 63 and done.failures[0].reason == "cannot encode bad"
+    assert len(picky.batches) == 13  # 64, then two of 32, of 16, of 8, of 4, of 2, of 1
+
+
+@pytest.mark.parametrize("cause", [InputError("one is refused"), RemoteError("gone")])
+def test_what_a_batch_has_before_it_stops_is_kept(tmp_path, cause):
+    class Stops(Lengths):
+        batch_size = 8
+
+        def encode(self, batch):
+            vectors = super().encode(batch)
+            bad = [i for i, parts in enumerate(batch) if "bad" in parts[0]]
+            if not bad:
+                return vectors
+            if len(batch) == 1:
+                raise cause
+            vectors[bad[0] :] = np.nan
+            raise PartlyEncodedError(str(cause), vectors=vectors, cause=cause)
+
+    stops, cache = Stops(), VectorCache(tmp_path / "vectors.sqlite")
+    items = texts("one", "two", "six", "bad", "ten", "red")  # of one length: in this order
+    if isinstance(cause, RemoteError):
+        with pytest.raises(RemoteError, match="gone"):
+            encode_items(items, stops, cache=cache)
+        kept = cache.get("lengths-1", [item.id for item in items])
+        assert sorted(kept) == sorted(item.id for item in items[:3])
+    else:
+        done = encode_items(items, stops, cache=cache)
+        assert done.ok.tolist() == [True, True, True, False, True, True]
+        assert done.failures[0].reason == "one is refused"
+        assert stops.batches == [6, 1, 2]  # the first three are not encoded again
 
 
 def test_an_encoder_of_wrong_shape_is_an_error_not_a_failure():
