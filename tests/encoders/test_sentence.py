@@ -21,6 +21,7 @@ from isthmus.core.errors import (
     InputError,
     IntegrityError,
     MissingDataError,
+    MissingExtraError,
     UntrustedError,
 )
 from isthmus.core.item import Waveform
@@ -344,6 +345,15 @@ def test_a_module_outside_of_the_folder_is_refused(models: Path, tmp_path: Path)
     (folder / "modules.json").write_text(json.dumps(listed))
     with pytest.raises(ArtifactError, match=r"names a folder outside: '\.\./mean"):
         encoders.load(f"st:{folder}")
+
+
+def test_a_missing_library_is_named_with_the_line_that_installs_it(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = encoder(models, "mean", batch_size=3)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[st\]'"):
+        encoded(made, CAPTIONS)
 
 
 def test_a_prompt_stands_before_texts_only(models: Path) -> None:
