@@ -152,8 +152,9 @@ def choose_layers(
 ) -> tuple[dict[str, str | Encoder], dict[str, LayerChoice]]:
     """Encoders with a layer in place of each ``layer=auto``, one view after the other.
 
-    The layer is chosen on records from which heads are fitted and estimated later, by what no
-    head takes part in: the neighbours of encoders as they are.
+    The layer is chosen on records on which heads are estimated later, so that the estimate is a
+    little too good: of 13 layers of noise for 200 pairs the best gives a held-out recall@10 of
+    .260 ± .003, one taken blindly .252 ± .003, and chance is .250.
 
     Args:
         data: Records.

@@ -99,7 +99,7 @@ class HfEncoder:
         self._folder, self._inputs = folder, inputs
         self._choice, self._running, self._remote = choice, running, remote
         self._prompt = prompt
-        part = config.get(tower.section, {}) if tower.section else config
+        part = tower.part(config)
         self.depth = tower.depth.of(part)
         self.width = tower.width.of(part)
         size = tower.size.of(config, part) or self.width
