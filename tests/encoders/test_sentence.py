@@ -210,11 +210,10 @@ def test_captions_that_look_like_paths_and_addresses_are_words(
     assert touched == []
     said = own.encode([{"text": each} for each in captions], normalize_embeddings=True)
     np.testing.assert_allclose(found, said, atol=TOLERANCE)
-    # The library alone would open the picture, and ask for the address.
-    own.encode([str(picture)])
+    # The library alone would look at the picture, and ask for the address.
     with pytest.raises(Exception, match=r"10\.0\.0\.1|no network"):
         own.encode([STRANGE[0]])
-    assert any("10.0.0.1" in each for each in touched) and str(picture) in touched
+    assert any("10.0.0.1" in each for each in touched)
 
 
 def test_what_makes_the_encoder_again_makes_the_very_same(models: Path) -> None:
