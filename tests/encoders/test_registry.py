@@ -94,7 +94,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
     ("spec", "says"),
     [
         ("univrsal", "Did you mean 'universal'"),
-        ("hff:google/siglip2", "there is no module 'hff'"),
+        ("huggingface:google/siglip2", "no scheme 'huggingface:'; there are hf: .*onnx:.*timm:"),
         ("efficientnet-lite0?sise=260", "'sise'; its options: size, mirror, threads"),
         ("efficientnet-lite0?size", "needs NAME=VALUE, got 'size'"),
         ("efficientnet-lite0?size=5", "64 to 1024 pixels, got 5"),

@@ -1,13 +1,16 @@
 """What ails the pairs: encoders that fit, learning curves, hubs, mismatches, near-duplicates."""
 
+from isthmus.audit.cost import EncoderCost
 from isthmus.audit.curve import Gain, LearningCurve
 from isthmus.audit.diagnose import Diagnosis, diagnose
 from isthmus.audit.duplicates import Duplicates, Twin
 from isthmus.audit.encoder_check import EncoderCheck, Speed, TowerCheck, check_encoder
+from isthmus.audit.entrants import Unusable
 from isthmus.audit.fit import EncoderFit, Likeness, Share
 from isthmus.audit.hubs import Gap, Hub, Hubs
 from isthmus.audit.kinds import Kind, Kinds
 from isthmus.audit.model_files import ModelFiles
+from isthmus.audit.recommend import Recommendation
 from isthmus.audit.suspects import Suspect, Suspects
 from isthmus.audit.ungrouped import Ungrouped
 
@@ -15,6 +18,7 @@ __all__ = [
     "Diagnosis",
     "Duplicates",
     "EncoderCheck",
+    "EncoderCost",
     "EncoderFit",
     "Gain",
     "Gap",
@@ -25,6 +29,7 @@ __all__ = [
     "LearningCurve",
     "Likeness",
     "ModelFiles",
+    "Recommendation",
     "Share",
     "Speed",
     "Suspect",
@@ -32,6 +37,7 @@ __all__ = [
     "TowerCheck",
     "Twin",
     "Ungrouped",
+    "Unusable",
     "check_encoder",
     "diagnose",
 ]

@@ -147,7 +147,7 @@ class Filed(Protocol):
 
     @property
     def folder(self) -> Path | None:
-        """Where they are; None if they are not on this machine yet."""
+        """Where they are, or the one file; None if they are not on this machine yet."""
         ...
 
 
@@ -166,6 +166,22 @@ class Layered(Protocol):
     def encode_layers(self, batch: Sequence[Any]) -> F32:
         """Vectors of prepared items by each layer, ``(depth + 1, len(batch), width)`` float32."""
         ...
+
+
+@runtime_checkable
+class Licensed(Protocol):
+    """An encoder that knows the licence of its weights.
+
+    Attributes:
+        licence: As an SPDX id or in words; empty where it is not known.
+    """
+
+    licence: str
+
+
+def licence_of(encoder: Encoder) -> str:
+    """Of an encoder's weights; empty where it is not known."""
+    return encoder.licence if isinstance(encoder, Licensed) else ""
 
 
 def joint_of(encoder: Encoder) -> str:

@@ -88,7 +88,7 @@ def align(
         DataError: If the records do not suffice.
         MissingDataError: If the data set is not on this machine.
     """
-    _check_asked(aligner, params, budget, seed)
+    check_asked(aligner, params, budget, seed)
     choices = candidates(aligner, readout=check_readout(readout), **dict(params or {}))
     if not isinstance(data, Prepared) and any(map(asks, (encoders or {}).values())):
         data, encoders = _with_layers(data, encoders or {}, cache, progress, seed)
@@ -138,7 +138,7 @@ def _ready(
     return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
 
 
-def _check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
+def check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
     """Refuse settings of another kind before any work."""
     example = "aligner='cca', params={'ridge': 3.0}"
     check_kind(aligner, str, "aligner", need="the short id of one", example=example)
@@ -177,7 +177,7 @@ def _made(
     it is None where one aligner is named.
     """
     clock = Clock(asked.budget)
-    pairs, links = _joinable(ready)
+    pairs, links = joinable(ready)
     chosen = select(
         pairs,
         choices,
@@ -219,11 +219,12 @@ def _fitted(
     known.progress("fit on all pairs", 0, 1)
     final = fit(chosen.best, chosen.training)
     known.progress("fit on all pairs", 1, 1)
-    familiar = _familiar(ready)
+    familiar = familiar_of(ready)
     calibration = {}
     if clock.left > 0:
         known.progress("calibrate", 0, 1)
-        calibration = calibrate(chosen.folds_of_best(pairs), familiar)
+        folds, strength = chosen.folds_of_best(pairs), chosen.best.csls_strength
+        calibration = calibrate(folds, familiar, csls_strength=strength)
         known.progress("calibrate", 1, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
     natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}
@@ -249,13 +250,13 @@ def _fitted(
     )
 
 
-def _familiar(ready: Prepared) -> dict[str, shipped.Familiar]:
+def familiar_of(ready: Prepared) -> dict[str, shipped.Familiar]:
     """What comes with the package about the native vectors of the encoders that are used."""
     found = {m: shipped.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
     return {m: each for m, each in found.items() if each is not None}
 
 
-def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
+def joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
     """The views that share records with another, and the rows that have one of them."""
     pairs = ready.pairs
     joined = {m for pair in direct_pairs(pairs) for m in pair}

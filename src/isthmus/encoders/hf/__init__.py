@@ -41,6 +41,7 @@ def load(
     dtype: str = "float32",
     threads: int | None = None,
     batch_size: int = 0,
+    runtime: str = "auto",
     trust_remote_code: bool = False,
 ) -> HfEncoder:
     """An encoder that transformers runs; its weights are read when something is first encoded.
@@ -61,6 +62,8 @@ def load(
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch on the CPU; default: as torch has it.
         batch_size: Items a batch; 0 for as many as the memory has room for.
+        runtime: ``torch``; ``onnx``, which exports the model once, compares vectors, and runs the
+            graph on the CPU; or ``auto``, which runs such a graph where there is one.
         trust_remote_code: Run code that comes with the model. It may do anything on your machine.
             Such a model reads text or images, as the files beside it say.
 
@@ -91,6 +94,7 @@ def load(
         running=check_running(
             folder.name, device=device, dtype=dtype, threads=threads, batch_size=batch_size
         ),
+        runtime=runtime,
         remote=trusted and _brings_code(config),
         prompt=prompt,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,11 +20,15 @@ from isthmus.encoders.base import pool_captions
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.pooling import Choice, check_choice, pooled
+from isthmus.encoders.hf.runtime import Graph, check_runtime, graph_for
 from isthmus.encoders.hf.texts import TextInputs
 from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.torch_model import Running, TorchModel, transformer_memory
 from isthmus.encoders.words import caption_parts
+
+if TYPE_CHECKING:
+    from isthmus.encoders.onnx_file import Description
 
 _REVISION = 1
 """Raise it when vectors change by what is written here."""
@@ -76,6 +81,7 @@ class HfEncoder:
         choice: What vectors are made of.
         running: How the model is run.
         remote: Whether code that comes with the model may be run.
+        runtime: See :data:`isthmus.encoders.hf.runtime.RUNTIMES`.
         prompt: As the user gave it.
     """
 
@@ -91,6 +97,7 @@ class HfEncoder:
         choice: Choice,
         running: Running,
         remote: bool = False,
+        runtime: str = "torch",
         prompt: str | None = None,
     ) -> None:
         self.id = folder.name
@@ -98,6 +105,9 @@ class HfEncoder:
         self.tower = tower
         self._folder, self._inputs = folder, inputs
         self._choice, self._running, self._remote = choice, running, remote
+        self._runtime = check_runtime(folder.name, runtime, running)
+        self._loading = threading.Lock()
+        self._found: Graph | None = None
         self._prompt = prompt
         part = tower.part(config)
         self.depth = tower.depth.of(part)
@@ -200,6 +210,51 @@ class HfEncoder:
             )
         return caption_parts(self.prepare(decoded), self.encode, self._inputs.cut)
 
+    def to_onnx(self, folder: Path) -> Description:
+        """Write the tower as an ONNX graph; see :class:`isthmus.encoders.exporting.Exportable`."""
+        from isthmus.encoders.hf.graph import described, write_graph
+
+        if self._running.dtype != "float32":
+            raise InputError(f"{self.id}: is exported in float32; leave out dtype")
+        names = write_graph(
+            self.id,
+            self._model.module().cpu(),
+            self._inputs,
+            tower=self.tower,
+            choice=self._choice,
+            depth=self.depth,
+            folder=folder,
+        )
+        return described(
+            self.id,
+            self._inputs,
+            names,
+            folder,
+            dim=self.dim,
+            unit=bool(self.joint) and self.modality != TEXT,
+            source=self.id,
+            joint=self.joint,
+            logit_scale=self.logit_scale,
+            logit_bias=self.logit_bias,
+        )
+
+    @property
+    def _graph(self) -> Graph | None:
+        """What runs it in place of torch."""
+        with self._loading:
+            if self._runtime != "torch" and self._found is None:
+                self._found = graph_for(
+                    self.id,
+                    self.fingerprint,
+                    self.options(),
+                    runtime=self._runtime,
+                    running=self._running,
+                    device=lambda: self._model.device,
+                )
+                if self._found is None:
+                    self._runtime = "torch"
+            return self._found
+
     @cached_property
     def _identity(self) -> str:
         return self._folder.identity()
@@ -236,6 +291,8 @@ class HfEncoder:
     def _run(self, pieces: Sequence[Any], choices: Sequence[Choice], width: int) -> F32:
         """Vectors of pieces: texts, pictures, windows; ``(len(choices), len(pieces), width)``."""
         inputs: Inputs = self._inputs
+        if list(choices) == [self._choice] and (graph := self._graph) is not None:
+            return graph.vectors(inputs, pieces, width)[None]
         hidden = any(choice.layer not in (None, self.depth) for choice in choices)
 
         def forward(module: Any, batch: list[Any]) -> Any:
