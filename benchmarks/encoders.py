@@ -196,7 +196,8 @@ def large(root: Path, count: int, rounds: int, chosen: Sequence[Entry]) -> list[
             last = found[-1]
             print(
                 f"{megapixels} megapixels, {entry.label}: {last['per_second']:.1f} a second, "
-                f"{last['times']['median']:.1f} x, by processors {last['times_cpu']['median']:.1f}, "
+                f"{last['times']['median']:.1f} x, "
+                f"by processors {last['times_cpu']['median']:.1f}, "
                 f"cosine distance {apart.max():.1e} at most, of others {others.min():.1e} at least",
                 flush=True,
             )
