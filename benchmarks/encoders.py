@@ -169,7 +169,7 @@ def large(root: Path, count: int, rounds: int, chosen: Sequence[Entry]) -> list[
         paths = media.photographs(root / f"photos-{megapixels}", count, width, height)
         items = [MediaItem.from_path(path, IMAGE) for path in paths]
         for entry in chosen:
-            both = [encoders.load("_encoder_full:Full", spec=entry.spec), encoders.load(entry.spec)]
+            both = [encoders.load("_encoder_full:Full", of=entry.spec), encoders.load(entry.spec)]
             full, reduced = (unit(encode_items(items, each).vectors) for each in both)
             took: list[list[Took]] = [[], []]
             for _ in range(rounds):
@@ -196,7 +196,7 @@ def large(root: Path, count: int, rounds: int, chosen: Sequence[Entry]) -> list[
             last = found[-1]
             print(
                 f"{megapixels} megapixels, {entry.label}: {last['per_second']:.1f} a second, "
-                f"{last['times']['median']:.1f} x, by processors {last['times_cpu']['median']:.1f}, "
+                f"{last['times']['median']:.1f} x, processors {last['times_cpu']['median']:.1f} x, "
                 f"cosine distance {apart.max():.1e} at most, of others {others.min():.1e} at least",
                 flush=True,
             )
@@ -230,6 +230,18 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(options.threads)
     load = os.getloadavg()[0]
+
+    def keep(rows: Sequence[Any], photographs: Sequence[Any]) -> None:
+        if options.json:
+            results = {
+                "seed": media.SEED,
+                "threads": options.threads,
+                "unit": {TEXT: "texts", IMAGE: "pictures", AUDIO: "seconds of sound"},
+                "rows": rows,
+                "large_photographs": photographs,
+            }
+            write(options.json, results, load_1min=load)
+
     with tempfile.TemporaryDirectory(prefix="isthmus-encoders-") as folder:
         root = Path(folder)
         pictures = media.photographs(root / "pictures", options.pictures, 640, 480)
@@ -246,17 +258,10 @@ def main() -> None:
             chosen.append(entry)
             rows.append(row(entry, items[m], amounts[m], options.rounds))
             print(told(rows[-1]), flush=True)
+            keep(rows, [])
         pictured = [each for each in chosen if each.modality == IMAGE]
         photographs = large(root, options.large, max(2, options.rounds // 2), pictured)
-    if options.json:
-        results = {
-            "seed": media.SEED,
-            "threads": options.threads,
-            "unit": {TEXT: "texts", IMAGE: "pictures", AUDIO: "seconds of sound"},
-            "rows": rows,
-            "large_photographs": photographs,
-        }
-        write(options.json, results, load_1min=load)
+        keep(rows, photographs)
 
 
 def told(found: dict[str, Any]) -> str:
