@@ -95,6 +95,18 @@ def qabcs(folder: Path, space: Space, sounds: str, cache: VectorCache) -> Things
     return Things(asked, {m: each.vectors[ok] for m, each in done.items()})
 
 
+def noises(folder: Path) -> list[tuple[str, MediaItem]]:
+    """English names of things, and the noise that each makes; one thing a noise."""
+    root = folder / "abcs"
+    known = _noises(root / "en")
+    found: dict[Path, str] = {}
+    for picture, name in _names(root / "en").items():
+        path = root / "all/noises" / f"{known[picture]}.ogg"
+        if path.is_file():
+            found.setdefault(path, name)
+    return [(name, MediaItem.from_path(path, "audio")) for path, name in found.items()]
+
+
 def _lines(folder: Path) -> list[list[str]]:
     """``category:letter=name=…=picture=noise`` as parts, of every alphabet of a language."""
     found = []
