@@ -191,12 +191,12 @@ def calibrations(
         folds[TEXT_TO_IMAGE].append(replace(art, fold=fold))
         for direction, some in asked(data, model, words, lines, held, fold).items():
             others.setdefault(direction, []).extend(some)
-    scales = class_scales(data, without, settings)
+    scales, strength = class_scales(data, without, settings), settings.csls_strength
     made = {
         name: replace(
-            fit_calibration(found, others=others.get(name, ())),
+            fit_calibration(found, others=others.get(name, ()), csls_strength=strength),
             class_scale=scales.get(name),
-            depth=partner_depth(english.get(name, found)),
+            depth=partner_depth(english.get(name, found), strength),
         )
         for name, found in folds.items()
     }

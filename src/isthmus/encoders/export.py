@@ -119,9 +119,9 @@ def _run_child(architecture: str, weights: Path, sha256: str, size: int, target:
 
 
 def write_onnx(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:
-    """Export a network to features ``(b, dim)`` float32.
+    """Export a network of pictures ``(b, size, size, 3)`` uint8, or of sounds.
 
-    It takes pictures ``(b, size, size, 3)`` uint8, or sounds ``(b, 100, size)`` float32.
+    Sounds are ``(b, 100, size)`` float32. Its output is ``(b, dim)`` float32.
     """
     import torch
 
