@@ -27,6 +27,7 @@ from _needs import STARTER, need
 from _starter_corpus import captions
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
+from isthmus.core.paired import PairedVectors
 from isthmus.datasets import load
 from isthmus.pipeline import default_cache, encode_items, prepare
 from isthmus.pipeline.cache import VectorCache
@@ -49,12 +50,16 @@ class Things:
     native: Mapping[str, F32]
 
 
-def stamps(seed: int = 0) -> Things:
-    """The stamps that the space was made without."""
+def stamps(space: Space, seed: int = 0) -> Things:
+    """The stamps that the space was made without, by its own encoders."""
     cache = default_cache()
-    pictures = prepare(load("tuxpaint"), cache=cache).pairs
-    chinese = prepare(load("tuxpaint", languages="zh"), cache=cache).pairs
-    spoken = prepare(load("tuxpaint", part="speech-text", limit=None), cache=cache).pairs
+
+    def ready(view: str, **options: Any) -> PairedVectors:
+        data = load("tuxpaint", **options).select([view])
+        return prepare(data, {view: space.encoder(view)}, cache=cache).pairs
+
+    pictures, chinese = ready("image"), ready("text", languages="zh")
+    spoken = ready("audio", part="speech-text", limit=None)
     row = {name: i for i, name in enumerate(pictures.ids)}
     row_zh = {name: i for i, name in enumerate(chinese.ids)}
     row_fr = {name.partition("#")[0]: i for i, name in enumerate(spoken.ids)}
@@ -93,6 +98,18 @@ def qabcs(folder: Path, space: Space, sounds: str, cache: VectorCache) -> Things
     ok = np.logical_and.reduce([each.ok for each in done.values()])
     asked = [name for (name, *_), kept in zip(rows, ok, strict=True) if kept]
     return Things(asked, {m: each.vectors[ok] for m, each in done.items()})
+
+
+def noises(folder: Path) -> list[tuple[str, MediaItem]]:
+    """English names of things, and the noise that each makes; one thing a noise."""
+    root = folder / "abcs"
+    known = _noises(root / "en")
+    found: dict[Path, str] = {}
+    for picture, name in _names(root / "en").items():
+        path = root / "all/noises" / f"{known[picture]}.ogg"
+        if path.is_file():
+            found.setdefault(path, name)
+    return [(name, MediaItem.from_path(path, "audio")) for path, name in found.items()]
 
 
 def _lines(folder: Path) -> list[list[str]]:
@@ -211,7 +228,7 @@ def main() -> None:
         spaces = {"before": Space.load(arguments.before), **spaces}
     found: dict[str, Any] = {}
     for when, space in spaces.items():
-        galleries = {"stamps": stamps()}
+        galleries = {"stamps": stamps(space)}
         for sounds in ("speech", "noises") if arguments.qabcs else ():
             galleries[f"qabcs {sounds}"] = qabcs(arguments.qabcs, space, sounds, default_cache())
         for name, things in galleries.items():
