@@ -8,6 +8,7 @@ import pytest
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.view import Direction
 from isthmus.datasets import load
+from isthmus.encoders import DEFAULTS
 from isthmus.metrics import retrieval_report
 from isthmus.pipeline import prepare
 from isthmus.prompts import Prompt
@@ -19,7 +20,7 @@ from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.options import SearchOptions
 
 GALLERY = 130
-ENCODERS = {"text": "universal", "image": "efficientnet-lite0"}
+ENCODERS = {m: DEFAULTS[m] for m in ("text", "image")}
 
 
 @pytest.fixture(scope="module")
