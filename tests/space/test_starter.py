@@ -38,7 +38,7 @@ def test_it_is_small_linear_and_complete(space: Space) -> None:
         assert len(names) == len(space.banks[m]) > 500
         assert not any(Path(name).is_absolute() for name in names)
     assert isinstance(space.report, StarterReport)
-    assert len(space.report.rows) == 59 and set(space.report.calibration) == set(space.calibration)
+    assert len(space.report.rows) == 63 and set(space.report.calibration) == set(space.calibration)
     unpaired = [Direction("image", "audio"), Direction("audio", "image")]
     assert set(unpaired) <= set(space.emergent(space.calibration))
     assert Direction("text", "image") not in space.emergent(space.calibration)
