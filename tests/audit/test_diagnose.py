@@ -493,7 +493,11 @@ def test_wrong_encoders_are_refused() -> None:
     with pytest.raises(DataError, match="given for smell, but shapes has text, image, audio"):
         diagnose(scenes, {"smell": ["tfidf"]})
     with pytest.raises(DataError, match="color-hog reads image, but the view 'text' holds text"):
-        diagnose(scenes, {**CLASSICAL, "text": ["tfidf", "color-hog"]})
+        diagnose(scenes, {**CLASSICAL, "text": ["color-hog"]})
+    found = diagnose(scenes, {**CLASSICAL, "text": ["color-hog", "tfidf"]})
+    (lost,) = found.encoded.unusable
+    assert (lost.encoder, lost.view) == ("color-hog", "text") and "reads image" in lost.reason
+    assert found.to_json()["encoders"]["text"] == ["tfidf"]
 
 
 def test_vectors_in_a_data_set_need_no_encoder_and_take_none() -> None:

@@ -61,6 +61,24 @@ def test_groups_can_be_ignored(folder: Path) -> None:
     assert found["seed"] == 1
 
 
+def test_many_encoders_race(folder: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    ids = "tfidf, tfidf?dim=24,color-hog,mfcc,hm"
+    told = isthmus("diagnose", folder, "--encoders", ids, "--most", "40", "--report", page)
+    assert told.returncode == 0, told.stderr
+    assert "40 records, drawn from " in told.stdout and "try encoders: 3 of 3" in told.stderr
+    said = " ".join(told.stdout.split())
+    for words in ("text–image: take tfidf", "mfcc was not compared: it reads audio",
+                  "hm was not compared: unknown encoder 'hm'", "cost here"):  # fmt: skip
+        assert words in said
+    assert 'class="ring"' in page.read_text(encoding="utf-8")
+    found = json.loads(isthmus("diagnose", folder, "--encoders", ids, "--json").stdout)
+    assert found["recommended"][0]["encoder_b"] == "color-hog"
+    assert {each["encoder"] for each in found["encoders_left_out"]} == {"mfcc", "hm"}
+    impatient = isthmus("diagnose", folder, "--encoders", ids, "--patience", "0")
+    assert impatient.returncode == 2 and "--patience" in impatient.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -63,3 +63,8 @@ def test_selecting_modalities_drops_what_has_none() -> None:
     cut = pets.select(["image", "text"])
     assert [r.id for r in cut.records] == ["cat"] and cut.views == ("image",)
     assert pets.views == ("image", "audio")
+
+
+def test_words_for_no_number_stay_words():
+    found = parse_options(["dialect=infinity", "a=nan", "b=-inf", "c=1e3"], "x")
+    assert found == {"dialect": "infinity", "a": "nan", "b": "-inf", "c": 1000.0}

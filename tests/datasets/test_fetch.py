@@ -81,3 +81,16 @@ def test_the_way_out(home: Path) -> None:
         datasets.load("tuxpaint")
     with pytest.raises(DataError, match="'shapes' cannot be fetched; these can: tuxpaint"):
         datasets.get("shapes")
+
+
+def test_nothing_is_fetched_while_offline(
+    home: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISTHMUS_OFFLINE", "1")
+    with pytest.raises(MissingDataError, match=r"'tuxpaint' is not on this machine.*ISTHMUS_OFF"):
+        datasets.get("tuxpaint")
+    assert not mirror.exists() and not home.exists()
+    monkeypatch.setenv("ISTHMUS_OFFLINE", "0")
+    folder = datasets.get("tuxpaint")
+    monkeypatch.setenv("ISTHMUS_OFFLINE", "yes")
+    assert datasets.get("tuxpaint") == folder  # what is there may be used

@@ -94,9 +94,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
     ("spec", "says"),
     [
         ("univrsal", "Did you mean 'universal'"),
-        ("hf:google/siglip2", "does not know the scheme 'hf:'.*known ids: color-hog"),
-        ("st:intfloat/e5", "scheme 'st:'"),
-        ("onnx:model.onnx", "scheme 'onnx:'"),
+        ("huggingface:google/siglip2", "no scheme 'huggingface:'; there are hf: .*onnx:.*timm:"),
         ("efficientnet-lite0?sise=260", "'sise'; its options: size, mirror, threads"),
         ("efficientnet-lite0?size", "needs NAME=VALUE, got 'size'"),
         ("efficientnet-lite0?size=5", "64 to 1024 pixels, got 5"),

@@ -176,10 +176,38 @@ def test_plots_put_figures_where_they_belong(browser, path: Path, diagnosis: Dia
         slope = np.polyfit(values, down, 1)
         assert slope[0] < 0
         np.testing.assert_allclose(np.polyval(slope, values), down, atol=1.0)
-        strip = page.locator(".plot .strip .dot").first.bounding_box()
-        axis = page.locator(".plot .strip svg").first.bounding_box()
-        share = (strip["x"] + strip["width"] / 2 - axis["x"]) / axis["width"]
-        assert share == pytest.approx(diagnosis.fits[0].recall.value, abs=0.01)
+        found = sorted(diagnosis.fits, key=lambda fit: fit.record_ms)
+        dots = sorted(_middle(dot) for dot in page.locator(".ahead, .behind").all())
+        assert len(dots) == len(found) == 2
+        rise = dots[0][1] - dots[1][1]  # of the faster one, which is on the right
+        better = found[0].recall.value - found[1].recall.value
+        assert np.sign(rise) == np.sign(better)
+        taken = [fit.encoder_a for fit in found].index(diagnosis.recommended[0].encoder_a)
+        ring = _middle(page.locator(".ring"))
+        assert ring == pytest.approx(dots[1 - taken], abs=1)
+
+
+def _middle(dot: Any) -> tuple[float, float]:
+    box = dot.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_an_encoder_plot_has_a_front_and_places_by_the_logarithm() -> None:
+    from isthmus.report.kit.plot import Figure
+    from isthmus.report.kit.scatter import ScatterPoint, pareto, scatter_figure
+
+    assert pareto([1, 10, 100, 10], [0.9, 0.8, 0.5, 0.4]) == [True, True, True, False]
+    assert pareto([2, 2], [0.5, 0.5]) == [True, True]  # neither beats the other
+    points = [
+        ScatterPoint(i + 1, f"<{i}>", at, Figure(share, share - 0.05, share + 0.05), front=i < 3)
+        for i, (at, share) in enumerate([(1.0, 0.9), (10.0, 0.8), (100.0, 0.5), (10.0, 0.4)])
+    ]
+    html = scatter_figure(points, 0.1, "items", "spoken", "caption")
+    places = [float(x) for x in re.findall(r'<circle cx="([\d.]+)%"[^>]*class="ahead"', html)]
+    assert len(places) == 3
+    first, second, third = sorted(places)
+    assert second - first == pytest.approx(third - second, abs=0.02)
+    assert html.count('class="behind"') == 1 and "&lt;0&gt;" in html and "<0>" not in html
 
 
 @contextmanager

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from isthmus.audit.curve import LearningCurve, learning_curve
 from isthmus.audit.duplicates import Duplicates, duplicates
-from isthmus.audit.encoded import EncodedViews, Named, encoded_views, joinable
+from isthmus.audit.encoded import EncodedViews, encoded_views, joinable
+from isthmus.audit.entrants import PATIENCE, Named
 from isthmus.audit.fit import EncoderFit, Fitted, encoder_fits
 from isthmus.audit.hubs import Gap, Hubs, gap, hubs
 from isthmus.audit.kinds import Kinds, kinds
+from isthmus.audit.recommend import Recommendation, recommend
 from isthmus.audit.suspects import Suspects, suspects
 from isthmus.audit.ungrouped import Ungrouped, ungrouped
-from isthmus.core.contracts import Progress
+from isthmus.core.contracts import Encoder, Progress
 from isthmus.core.errors import DataError
 from isthmus.core.record import Failure
 from isthmus.core.version import __version__
@@ -37,6 +39,7 @@ class Diagnosis:
     Attributes:
         encoded: The records as the encoders see them.
         fits: By two views, every combination of encoders, best first.
+        recommended: Which encoders to take, for every two views where some are better than chance.
         curves: One for every two views with enough pairs.
         kinds: Groups by how well they are found, where there are groups.
         hubs: Hubness of every direction.
@@ -52,6 +55,7 @@ class Diagnosis:
 
     encoded: EncodedViews
     fits: Sequence[EncoderFit]
+    recommended: Sequence[Recommendation]
     curves: Sequence[LearningCurve]
     kinds: Sequence[Kinds]
     hubs: Sequence[Hubs]
@@ -80,14 +84,17 @@ class Diagnosis:
             "data": {
                 "name": self.name,
                 "records": len(encoded.pairs),
+                "drawn_from": encoded.total,
                 "items": {m: len(encoded.pairs.rows(m)) for m in encoded.pairs.views},
                 "groups": len(np.unique(encoded.ready.links)),
                 "by_group": self.by_group,
                 "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
             },
             "encoders": {m: encoded.encoders(m) for m in encoded.pairs.views},
-            "encoders_left_out": dict(encoded.unusable),
+            "encoders_left_out": [asdict(each) for each in encoded.unusable],
+            "costs": [asdict(each) for each in encoded.costs],
             "fits": [asdict(fit) for fit in self.fits],
+            "recommended": [{**asdict(each), "cheaper": each.cheaper} for each in self.recommended],
             "curves": [asdict(curve) for curve in self.curves],
             "kinds": [asdict(each) for each in self.kinds],
             "hubs": self._named(self.hubs),
@@ -121,6 +128,9 @@ def diagnose(
     data: Data | Prepared,
     encoders: Named | None = None,
     *,
+    race: Sequence[str | Encoder] = (),
+    most: int | None = None,
+    patience: float = PATIENCE,
     by_group: bool = True,
     seed: int = 0,
     cache: VectorCache | None = None,
@@ -136,8 +146,12 @@ def diagnose(
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
         encoders: By view, several each, as ids or objects; views that are not named
             get all the known ones that are installed.
+        race: Further encoders, for every view that they can read. One that cannot be used is left
+            out with its reason, as long as its view has another.
+        most: Records that are encoded, drawn at random; None for all.
+        patience: Seconds that one encoder may need for them before it is left out.
         by_group: Whether records of one group must stay on one side of a split.
-        seed: Of splits and shuffles.
+        seed: Of draws, splits and shuffles.
         cache: Of native vectors; None computes all anew.
         progress: Told as work is done.
 
@@ -150,7 +164,17 @@ def diagnose(
         MissingDataError: If the data set is not on this machine.
     """
     started = time.monotonic()
-    encoded = encoded_views(data, encoders, by_group=by_group, cache=cache, progress=progress)
+    encoded = encoded_views(
+        data,
+        encoders,
+        race=race,
+        most=most,
+        patience=patience,
+        by_group=by_group,
+        seed=seed,
+        cache=cache,
+        progress=progress,
+    )
     pairs: list[_Pair] = []
     for a, b in joinable(
         encoded.ready.name, encoded.pairs.views, lambda a, b: len(encoded.rows(a, b))
@@ -163,6 +187,7 @@ def diagnose(
     return Diagnosis(
         encoded=encoded,
         fits=[fit for pair in pairs for fit in pair.fits],
+        recommended=[pair.recommended for pair in pairs if pair.recommended],
         curves=[pair.curve for pair in pairs if pair.curve],
         kinds=[pair.kinds for pair in pairs if pair.kinds],
         hubs=[each for pair in pairs for each in pair.hubs],
@@ -181,6 +206,7 @@ class _Pair:
     """What was found of two views."""
 
     fits: list[EncoderFit]
+    recommended: Recommendation | None = None
     curve: LearningCurve | None = None
     kinds: Kinds | None = None
     hubs: tuple[Hubs, ...] = ()
@@ -199,8 +225,9 @@ def _pair(
     progress: Progress | None,
 ) -> _Pair:
     joint, folds = fitted.joint, fitted.folds
+    recommended = recommend(fitted.fits, fitted.by_fold)
     if joint is None or not folds:
-        return _Pair(fitted.fits)
+        return _Pair(fitted.fits, recommended)
     links = encoded.ready.links[rows]
     groups = encoded.pairs.groups
     judged = None if groups is None else kinds(a, b, np.asarray(groups, dtype=object)[rows], folds)
@@ -209,6 +236,7 @@ def _pair(
     found = suspects(joint, own, seed=seed, progress=progress)
     return _Pair(
         fitted.fits,
+        recommended,
         learning_curve(joint, links, seed=seed, progress=progress),
         judged,
         tuple(

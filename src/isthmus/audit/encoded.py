@@ -9,27 +9,21 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Encoder, Progress
-from isthmus.core.errors import DataError, IsthmusError
+from isthmus.audit.cost import EncoderCost
+from isthmus.audit.entrants import PATIENCE, Named, Unusable, entrants, name_of, reason_of
+from isthmus.core.contracts import Encoder, Progress, joint_of
+from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.datasets import load as load_dataset
-from isthmus.encoders import default_for, missing_packages
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.prepared import Data, Prepared, prepare
 from isthmus.selection.select import MIN_RECORDS
 
-CANDIDATES: Mapping[str, tuple[str, ...]] = {
-    TEXT: ("universal", "tfidf"),
-    IMAGE: ("efficientnet-lite0", "efficientnet-lite2", "color-hog"),
-    AUDIO: ("whisper-tiny", "mfcc"),
-}
-"""What is compared where the user names no encoder and it is installed."""
-
-Named = Mapping[str, Sequence[str | Encoder]]
+_READABLE = 0.5
+"""Share of the items that an encoder must be able to read: rows are those that all can read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +37,19 @@ class EncodedViews:
         present: By view ``(n,)`` bool, rows that all of its encoders could read.
         unusable: Encoders that could not be compared, and why.
         dataset: The records, for showing them; None for vectors of the user's.
+        loaded: The encoders by view and name.
+        costs: What each costs here; empty where no view has a choice of encoders.
+        total: Records of the data set, of which these may be a sample.
     """
 
     ready: Prepared
     vectors: Mapping[str, Mapping[str, F32]]
     present: Mapping[str, NDArray[np.bool_]]
-    unusable: Mapping[str, str] = field(default_factory=dict)
+    unusable: Sequence[Unusable] = ()
     dataset: Dataset | None = None
+    loaded: Mapping[str, Mapping[str, Encoder]] = field(default_factory=dict)
+    costs: Sequence[EncoderCost] = ()
+    total: int = 0
 
     @property
     def pairs(self) -> PairedVectors:
@@ -63,6 +63,18 @@ class EncodedViews:
     def rows(self, a: str, b: str) -> NDArray[np.intp]:
         """Rows that every encoder of both views could read."""
         return np.flatnonzero(self.present[a] & self.present[b])
+
+    def record_ms(self, *sides: tuple[str, str]) -> float | None:
+        """Milliseconds that encoders, named by view and id, need for one record; None if untold."""
+        times = {(cost.view, cost.encoder): cost.item_ms for cost in self.costs}
+        known = [times[side] for side in sides if side in times]
+        return sum(known) if known else None
+
+    def aligned(self, one: tuple[str, str], other: tuple[str, str]) -> bool:
+        """Whether two encoders, by view and name, are towers of one model that share a space."""
+        loaded = [self.loaded.get(view, {}).get(name) for view, name in (one, other)]
+        joints = [joint_of(encoder) for encoder in loaded if encoder is not None]
+        return len(joints) == 2 and joints[0] == joints[1] != ""
 
     def item(self, row: int, view: str) -> MediaItem | None:
         """What stands behind a vector, where it is known."""
@@ -84,54 +96,73 @@ def encoded_views(
     data: Data | Prepared,
     encoders: Named | None = None,
     *,
+    race: Sequence[str | Encoder] = (),
+    most: int | None = None,
+    patience: float = PATIENCE,
     by_group: bool = True,
+    seed: int = 0,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
 ) -> EncodedViews:
     """Load a data set and encode it with every encoder that is to be compared.
 
+    An encoder that cannot be used is left out with its reason, as long as its view has another.
+
     Args:
         data: As for :func:`isthmus.pipeline.prepare`, or what that returned.
-        encoders: By view, several each; views that are not named get those of
-            :data:`CANDIDATES` that are installed.
+        encoders: By view, several each.
+        race: Further ones, for every view that they can read; see :func:`entrants`.
+        most: Records that are encoded, drawn at random; None for all.
+        patience: Seconds that one encoder may need before it is left out.
         by_group: Whether records of one group must stay on one side of a split.
+        seed: Of the draw.
         cache: Of native vectors.
         progress: Told as work is done.
 
     Raises:
-        DataError: If an encoder is given for what the data do not have, or reads
-            something else.
+        DataError: If an encoder is given for what the data do not have.
     """
     if isinstance(data, Prepared):
         return _single(data)
     if isinstance(data, PairedVectors | Mapping):
         return _single(prepare(data, by_group=by_group))
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    _refuse_unknown(dataset, encoders or {})
+    total = len(dataset)
     joinable(dataset.name, dataset.views, lambda a, b: _shared(dataset, a, b))
-    wanted = {m: _wanted(dataset, m, encoders or {}) for m in dataset.views}
-    first = {m: names[0] for m, names in wanted.items() if names}
+    dataset = _sample(dataset, most, seed)
+    entered = entrants(
+        dataset, encoders or {}, race, cache=cache, patience=patience, progress=progress
+    )
+    first = {m: names[0] for m, names in entered.named.items()}
     ready = prepare(dataset, first, by_group=by_group, cache=cache, progress=progress)
-    vectors = {
-        m: {_name(first[m]) if m in first else "vectors": x} for m, x in ready.pairs.vectors.items()
-    }
+    called = {m: name_of(first[m]) if m in first else "vectors" for m in ready.pairs.views}
+    vectors = {m: {called[m]: x} for m, x in ready.pairs.vectors.items()}
+    loaded = {m: {called[m]: ready.encoders[m]} for m in vectors}
     present = dict(ready.pairs.present)
-    unusable: dict[str, str] = {}
-    for m, names in wanted.items():
-        named = m in (encoders or {})
-        for encoder in names[1:] if m in vectors else ():
+    unusable = list(entered.unusable)
+    for m, names in entered.named.items():
+        for named in names[1:] if m in vectors else ():
             try:
-                x, here = _further(dataset, ready.pairs, m, encoder, cache, progress)
-            except IsthmusError as error:
-                if named:
-                    raise
-                unusable[_name(encoder)] = str(error)
+                x, here, encoder = _further(dataset, ready.pairs, m, named, cache, progress)
+            except Exception as error:  # noqa: BLE001  code of strangers; it is listed with this
+                unusable.append(Unusable(name_of(named), reason_of(error), m))
                 continue
-            vectors[m][_name(encoder)] = x
+            vectors[m][name_of(named)], loaded[m][name_of(named)] = x, encoder
             present[m] = present[m] & here
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
     shown = dataset.take(row_of[name] for name in ready.pairs.ids)
-    return EncodedViews(ready, vectors, present, unusable, shown)
+    return EncodedViews(
+        ready, vectors, present, unusable, shown, loaded=loaded, costs=entered.costs, total=total
+    )
+
+
+def _sample(dataset: Dataset, most: int | None, seed: int) -> Dataset:
+    """At most so many records with two views or more, drawn at random, in their order."""
+    if most is None or len(dataset) <= most:
+        return dataset
+    joint = [row for row, record in enumerate(dataset.records) if len(record.items) > 1]
+    drawn = np.random.default_rng(seed).permutation(joint)[:most]
+    return dataset.take(int(row) for row in sorted(drawn))
 
 
 def joinable(
@@ -169,21 +200,9 @@ def _shared(dataset: Dataset, a: str, b: str) -> int:
 
 def _single(ready: Prepared) -> EncodedViews:
     vectors = {m: {ready.encoders[m].id: x} for m, x in ready.pairs.vectors.items()}
-    return EncodedViews(ready, vectors, dict(ready.pairs.present))
-
-
-def _wanted(dataset: Dataset, view: str, given: Named) -> list[str | Encoder]:
-    """Encoders to compare, the first of which the rest of the diagnosis uses."""
-    first = next(r.items[view] for r in dataset.records if view in r.items)
-    vectors = isinstance(first.payload, np.ndarray)
-    if vectors and view in given:
-        raise DataError(f"{view} of {dataset.name} are vectors already; give no encoder for it")
-    if vectors:
-        return []
-    if given.get(view):
-        return list(dict.fromkeys(given[view]))
-    ids = [name for name in CANDIDATES.get(view, ()) if not missing_packages(name)]
-    return list(dict.fromkeys([default_for(view), *ids]))
+    loaded = {m: {ready.encoders[m].id: ready.encoders[m]} for m in vectors}
+    present = dict(ready.pairs.present)
+    return EncodedViews(ready, vectors, present, loaded=loaded, total=len(ready.pairs))
 
 
 def _further(
@@ -193,12 +212,16 @@ def _further(
     encoder: str | Encoder,
     cache: VectorCache | None,
     progress: Progress | None,
-) -> tuple[F32, NDArray[np.bool_]]:
-    """Vectors of one more encoder, in the rows of ``pairs``, and which rows have one."""
+) -> tuple[F32, NDArray[np.bool_], Encoder]:
+    """Vectors of one more encoder in the rows of ``pairs``, which rows have one, and itself.
+
+    Raises:
+        DataError: If it can read less than half of what the first encoder of the view can.
+    """
 
     def told(phase: str, done: int, total: int) -> None:
         if progress is not None:
-            progress(f"{phase} ({_name(encoder)})", done, total)
+            progress(f"{phase} ({name_of(encoder)})", done, total)
 
     found = prepare(dataset.select([view]), {view: encoder}, cache=cache, progress=told)
     row_of = {name: row for row, name in enumerate(pairs.ids)}
@@ -209,17 +232,8 @@ def _further(
     x[target] = native[source]
     here = np.zeros(len(pairs), dtype=bool)
     here[target] = found.pairs.present[view][source]
-    return x, here
-
-
-def _refuse_unknown(dataset: Dataset, given: Named) -> None:
-    unknown = [m for m in given if m not in dataset.views]
-    if unknown:
-        raise DataError(
-            f"an encoder was given for {unknown[0]}, but {dataset.name} has "
-            f"{', '.join(dataset.views)}"
-        )
-
-
-def _name(encoder: str | Encoder) -> str:
-    return encoder if isinstance(encoder, str) else encoder.id
+    able, of = int(here.sum()), int(pairs.present[view].sum())
+    if able < _READABLE * of:
+        said = found.failures[0].reason if found.failures else "no reason given"
+        raise DataError(f"it could encode only {able:,} of {of:,} items: {said}")
+    return x, here, found.encoders[view]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.audit.encoded import EncodedViews
-from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds
+from isthmus.audit.heldout import Joint, Scored, cutoff, scored_folds, unfitted
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32, F64, Array, l2_normalize
@@ -73,7 +73,7 @@ class EncoderFit:
         cka: Linear CKA, debiased; None where it could not be measured, as are the next.
         knn: Share of the nearest neighbours that both encoders agree on.
         neighbours: How many nearest neighbours.
-        recall: R@k of held-out pairs after the cheap closed form, both directions.
+        recall: R@k of held-out pairs, both directions.
         k: First places that count as found: 10, or 1 where the gallery is small.
         mrr: Mean reciprocal rank of the same.
         chance: What a random order gets.
@@ -81,6 +81,12 @@ class EncoderFit:
         p_value: Of the permutation test on the held-out pairs.
         tied: Whether it is not clearly worse than the best of its views.
         reason: Why nothing could be measured, or empty.
+        first: R@1 of the same pairs.
+        shuffled: R@k with its mean and standard deviation if partners are shuffled.
+        fitted: Whether the pairs were found by the cheap closed form; if not, by the cosines of
+            the vectors as they are, which a model of several towers has aligned.
+        record_ms: Milliseconds that both encoders need for one record here; None where neither
+            was timed.
     """
 
     a: str
@@ -99,6 +105,10 @@ class EncoderFit:
     p_value: float = 1.0
     tied: bool = False
     reason: str = ""
+    first: Share | None = None
+    shuffled: Likeness | None = None
+    fitted: bool = True
+    record_ms: float | None = None
 
     @property
     def fits(self) -> bool:
@@ -108,11 +118,20 @@ class EncoderFit:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Fits of two views; the folds are those of the first encoder of each."""
+    """Fits of two views; the folds are those of the first encoder of each.
+
+    Attributes:
+        fits: Best first.
+        joint: What the fits of the first encoders are made from.
+        folds: The held-out folds of the same.
+        by_fold: Of every fit, in the order of ``fits``, MRR and R@k ``(2, f)`` by fold; empty
+            where it could not be measured.
+    """
 
     fits: list[EncoderFit]
     joint: Joint | None
     folds: list[Scored]
+    by_fold: list[F64]
 
 
 def encoder_fits(
@@ -125,6 +144,8 @@ def encoder_fits(
     progress: Progress | None,
 ) -> Fitted:
     """Compare every encoder of ``a`` with every encoder of ``b`` on the same rows and folds.
+
+    Two towers of one model are compared twice: after a fit, and as they are.
 
     Args:
         encoded: Vectors by encoder.
@@ -140,23 +161,38 @@ def encoder_fits(
     }
     links = encoded.ready.links[rows]
 
-    def measure(names: tuple[str, str]) -> tuple[EncoderFit, F64, Joint | None, list[Scored]]:
+    def measure(names: tuple[str, str]) -> tuple[list[_Measured], Joint | None, list[Scored]]:
         x, y = encoded.vectors[a][names[0]][rows], encoded.vectors[b][names[1]][rows]
-        plain = EncoderFit(a, b, *names, len(rows))
+        plain = EncoderFit(
+            a, b, *names, len(rows), record_ms=encoded.record_ms((a, names[0]), (b, names[1]))
+        )
         try:
             joint = Joint.of(a, b, x, y)
             folds = scored_folds(joint, links, deals=DEALS, seed=seed)
         except (DataError, NoSignalError) as error:
-            return replace(plain, reason=str(error)), np.zeros(0), None, []
-        likeness = _likeness(sides[a, names[0]], sides[b, names[1]], seed)
-        found, by_fold = _held_out(plain, folds, seed)
+            return [_Measured(replace(plain, reason=str(error)))], None, []
+        plain = replace(plain, **_likeness(sides[a, names[0]], sides[b, names[1]], seed))
+        found = [_held_out(plain, folds, seed)]
+        if encoded.aligned((a, names[0]), (b, names[1])):
+            as_it_is = replace(plain, fitted=False)
+            found.append(_held_out(as_it_is, unfitted(x, y, folds), seed))
         first = names == (encoded.encoders(a)[0], encoded.encoders(b)[0])
-        return replace(found, **likeness), by_fold, joint, folds if first else []
+        return found, joint, folds if first else []
 
     jobs = list(product(encoded.encoders(a), encoded.encoders(b)))
     done = side_by_side(measure, jobs, progress=progress, phase=f"fit {a} and {b}")
-    fits = _mark_ties([one for one, *_ in done], [by_fold for _, by_fold, *_ in done])
-    return Fitted(fits, done[0][2], done[0][3])
+    measured = _mark_ties([one for found, *_ in done for one in found])
+    return Fitted(
+        [one.fit for one in measured], done[0][1], done[0][2], [one.by_fold for one in measured]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """A fit, and MRR and R@k of every fold, ``(2, f)``."""
+
+    fit: EncoderFit
+    by_fold: F64 = field(default_factory=lambda: np.zeros((2, 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,38 +286,74 @@ def _nearest(x: F32, k: int) -> NDArray[np.intp]:
     return np.argpartition(-cosine, k - 1, axis=1)[:, :k]
 
 
-def _held_out(plain: EncoderFit, folds: Sequence[Scored], seed: int) -> tuple[EncoderFit, F64]:
-    """Figures on the held-out rows, and the mean reciprocal rank of every fold."""
+def _held_out(plain: EncoderFit, folds: Sequence[Scored], seed: int) -> _Measured:
+    """What held-out pairs say, beside their shuffled selves."""
     places = [fold.ranks() for fold in folds]
     sizes = np.array([len(fold.rows) for fold in folds])
     k = cutoff(float(sizes.mean()))
     recall = np.array([np.mean(place <= k) for place in places])
+    first = np.array([np.mean(place <= 1) for place in places])
     mrr = np.array([np.mean(1 / place) for place in places])
     per_deal = max(1, len(folds) // DEALS)
+    null = _shuffled_recall(folds[:per_deal], k, seed)
     found = replace(
         plain,
         recall=Share.of(recall, per_deal),
+        first=Share.of(first, per_deal),
         mrr=Share.of(mrr, per_deal),
         k=k,
         chance=float(np.mean(np.minimum(1.0, k / sizes))),
+        shuffled=Likeness(
+            float(recall[:per_deal].mean()), float(null.mean()), float(null.std(ddof=1))
+        ),
         gallery=float(sizes.mean()),
         # one deal, so that every row counts once, as the test supposes
         p_value=permutation_p([fold.instance for fold in folds[:per_deal]], seed=seed),
     )
-    return found, mrr
+    return _Measured(found, np.stack([mrr, recall]))
 
 
-def _mark_ties(fits: list[EncoderFit], by_fold: list[F64]) -> list[EncoderFit]:
+def _shuffled_recall(folds: Sequence[Scored], k: int, seed: int) -> F64:
+    """R@k of shuffled partners, the mean over folds, once a shuffle: ``(99,)``."""
+    rng = np.random.default_rng(seed)
+    found = np.zeros((len(folds), SHUFFLES))
+    for i, fold in enumerate(folds):
+        rows = np.arange(len(fold.rows))
+        near = _among_first(fold.instance, k) + _among_first(fold.instance.T, k).T
+        for j in range(SHUFFLES):
+            found[i, j] = near[rows, rng.permutation(len(rows))].mean() / 2
+    return np.asarray(found.mean(axis=0))
+
+
+def _among_first(scores: F32, k: int) -> NDArray[np.int_]:
+    """Whether a column is among the first ``k`` of its row, 0 or 1."""
+    places = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    near = np.zeros(scores.shape, dtype=np.int_)
+    np.put_along_axis(near, places, 1, axis=1)
+    return near
+
+
+def _mark_ties(measured: Sequence[_Measured]) -> list[_Measured]:
     """Best first, with a mark on those that are not clearly worse, fold by fold."""
-    means = [-1.0 if fit.mrr is None else fit.mrr.value for fit in fits]
-    best = by_fold[int(np.argmax(means))]
-    marked = []
-    for fit, folds in zip(fits, by_fold, strict=True):
-        tied = False
-        if len(folds) == len(best) and len(folds):
-            behind = best - folds
-            error = behind.std(ddof=1) / np.sqrt(len(folds) / DEALS) if len(folds) > 1 else 0.0
-            tied = bool(behind.mean() <= _SURE * error)
-        marked.append(replace(fit, tied=tied))
-    order = np.argsort([-mean for mean in means], kind="stable")
-    return [marked[i] for i in order]
+    means = [-1.0 if one.fit.mrr is None else one.fit.mrr.value for one in measured]
+    best = measured[int(np.argmax(means))].by_fold[0]
+    marked = [
+        replace(one, fit=replace(one.fit, tied=not_clearly_worse(one.by_fold[0], best)))
+        for one in measured
+    ]
+    return [marked[i] for i in np.argsort([-mean for mean in means], kind="stable")]
+
+
+def not_clearly_worse(folds: F64, best: F64, deals: int = DEALS) -> bool:
+    """Whether what lies between two fits could be noise, by two standard errors of it.
+
+    Args:
+        folds: ``(f,)`` a measure by fold.
+        best: The same of the better one, on the same folds.
+        deals: How often the same rows were dealt; only the folds of one are independent.
+    """
+    if not len(folds) or len(folds) != len(best):
+        return False
+    behind = best - folds
+    error = behind.std(ddof=1) / np.sqrt(len(folds) / deals) if len(folds) > 1 else 0.0
+    return bool(behind.mean() <= _SURE * error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.aligners import CCA
 from isthmus.core.errors import DataError
-from isthmus.core.linalg import F32, F64, symmetric_eigen
+from isthmus.core.linalg import F32, F64, l2_normalize, symmetric_eigen
 from isthmus.core.paired import PairedVectors
 from isthmus.metrics import ranks
 from isthmus.moments import Moments
@@ -109,6 +110,22 @@ def scored_folds(joint: Joint, links: NDArray[np.intp], *, deals: int, seed: int
             train = folds.without(fold)
             if len(rows := folds.held(fold)) > 1:
                 found.append(scored(joint, joint.fit(train.moments), train.rows, rows))
+    return found
+
+
+def unfitted(x: F32, y: F32, folds: Sequence[Scored]) -> list[Scored]:
+    """The same folds scored by the cosines of vectors of one space, without a fit.
+
+    Args:
+        x: ``(n, d)`` native vectors of the first view.
+        y: ``(n, d)`` of the second.
+        folds: Whose rows are scored.
+    """
+    found = []
+    for fold in folds:
+        u, v = (np.asarray(l2_normalize(z[fold.rows]), dtype=np.float32) for z in (x, y))
+        cosine = u @ v.T
+        found.append(Scored(fold.rows, cosine, cosine, u, v))
     return found
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from isthmus.audit import Diagnosis
 
+RACE_RECORDS = 1000
+"""Records that a race draws: likeness is measured on as many, see audit/fit.py."""
 _SHOWN = 10
 _TWINS = 4
 _HEADS = {
@@ -55,6 +57,22 @@ def command(
         metavar="VIEW=ID",
         help="Encoder of a view, for example text=universal. Repeatable, also for the same view; "
         "the first one of a view is used for all other checks. Default: all installed encoders.",
+    ),
+    encoders: list[str] = typer.Option(
+        None,
+        "--encoders",
+        metavar="ID,ID,…",
+        help="Encoders to race, each for every view that it can read. One that cannot be used is "
+        "listed with its reason.",
+    ),
+    most: int | None = typer.Option(
+        None,
+        min=1,
+        help="Use only so many records, drawn at random. "
+        f"Default: all, and {RACE_RECORDS} with --encoders.",
+    ),
+    patience: float = typer.Option(
+        10.0, metavar="MINUTES", min=0.01, help="Leave out an encoder that would need longer."
     ),
     groups: bool = typer.Option(
         True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
@@ -79,11 +97,15 @@ def command(
     check_page(report)
     allow_megapixels(max_megapixels)
     named = parse_encoders(encoder)
+    raced = [each.strip() for text in encoders or () for each in text.split(",") if each.strip()]
     dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:
         found = diagnose(
             dataset,
             named,
+            race=raced,
+            most=most or (RACE_RECORDS if raced else None),
+            patience=60 * patience,
             by_group=groups,
             seed=seed,
             cache=default_cache() if cache else None,
@@ -101,7 +123,9 @@ def command(
 
 def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
     console = out()
-    console.print(f"[bold]{shown(found.name)}[/]: {count(len(found.encoded.pairs), 'record')}")
+    records, total = len(found.encoded.pairs), found.encoded.total
+    drawn = f", drawn from {total:,}" if records < total else ""
+    console.print(f"[bold]{shown(found.name)}[/]: {count(records, 'record')}{drawn}")
     details = {"mismatches": _suspects(found), "duplicates": _twins(found)}
     for part, head in _HEADS.items():
         if not said[part]:
@@ -111,10 +135,10 @@ def _print(found: Diagnosis, said: Mapping[str, Sequence[str]]) -> None:
             console.print(shown(sentence))
         if part == "encoders":
             console.print(_fits(found))
+            if found.encoded.costs:
+                console.print(_costs(found))
         for line in details.get(part, ()):
             console.print(f"  {shown(line)}")
-    for name, reason in found.encoded.unusable.items():
-        console.print(f"\n{shown(name)} was not compared: {shown(reason)}")
     list_left_out(rows_of(found.failures))
 
 
@@ -124,15 +148,33 @@ def _fits(found: Diagnosis) -> Table:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("encoders", no_wrap=True)
-    for column in ("k", "R@k", "MRR", "CKA", "shuffled", "k-NN", "shuffled"):
+    for column in ("k", "R@k", "R@1", "ms", "CKA", "shuffled", "k-NN", "shuffled"):
         table.add_column(column, justify="right", no_wrap=True)
     for fit in found.fits:
-        cells = ["–"] * 7
-        if fit.recall and fit.mrr and fit.cka and fit.knn:
-            cells = [str(fit.k), _short(fit.recall.value), _short(fit.mrr.value)]
+        cells = ["–"] * 8
+        if fit.recall and fit.first and fit.cka and fit.knn:
+            cells = [str(fit.k), _short(fit.recall.value), _short(fit.first.value)]
+            cells.append("–" if fit.record_ms is None else _digits(fit.record_ms))
             for each in (fit.cka, fit.knn):
                 cells += [_short(each.value), f"{_short(each.null_mean)}±{_short(each.null_sd, 3)}"]
-        table.add_row(f"{fit.encoder_a} + {fit.encoder_b}", *cells)
+        both = f"{fit.encoder_a} + {fit.encoder_b}{'' if fit.fitted else ', as is'}"
+        table.add_row(both, *cells)
+    return table
+
+
+def _costs(found: Diagnosis) -> Table:
+    """What every encoder costs on this machine."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("cost here", no_wrap=True)
+    for column in ("view", "dim", "MB", "first ms", "ms an item", "range"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for cost in found.encoded.costs:
+        size = "–" if cost.weights_bytes is None else f"{cost.weights_bytes / 1e6:,.0f}"
+        times = (_digits(cost.first_ms), _digits(cost.item_ms))
+        between = f"{_digits(cost.low_ms)}–{_digits(cost.high_ms)}"
+        table.add_row(cost.encoder, cost.view, str(cost.dim), size, *times, between)
     return table
 
 
@@ -167,3 +209,8 @@ def _short(value: float, digits: int = 2) -> str:
     rounded = round(value, digits) + 0.0
     text = f"{rounded:.{digits}f}"
     return text.replace("0.", ".", 1) if abs(rounded) < 1 else text
+
+
+def _digits(value: float) -> str:
+    """A time with two digits or more: ``.12``, ``4.5``, ``1,234``."""
+    return _short(value) if value < 1 else f"{value:.1f}" if value < 10 else f"{value:,.0f}"

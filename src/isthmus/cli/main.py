@@ -14,8 +14,10 @@ from isthmus.cli import (
     demo,
     diagnose,
     embed,
+    encoders,
     evaluate,
     explain,
+    export,
     index,
     prompt,
     search,
@@ -39,6 +41,7 @@ app.command("diagnose", epilog=example("diagnose"))(diagnose.command)
 app.command("align", epilog=example("align"))(align.command)
 app.command("eval", epilog=example("eval"))(evaluate.command)
 app.command("embed", epilog=example("embed"))(embed.command)
+app.command("export", epilog=example("export"))(export.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
 app.command("classify", epilog=example("classify"))(classify.command)
@@ -51,6 +54,7 @@ app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
+app.add_typer(encoders.app, name="encoders")
 
 
 def _version(value: bool) -> None:
@@ -61,11 +65,23 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def main(
+    context: typer.Context,
+    *,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
+    offline: bool = typer.Option(
+        False,
+        "--offline",
+        help="Fetch nothing: use only models and data that are on this machine. The environment "
+        "variable ISTHMUS_OFFLINE=1 does the same.",
+    ),
 ) -> None:
     """Search pictures, sounds and texts by one another, and make spaces from your own data."""
+    from isthmus.encoders.base import stay_offline
+
+    if offline:
+        context.with_resource(stay_offline())
 
 
 def run() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar, get_args, get_origin
@@ -103,8 +104,13 @@ def _read(kind: object, document: Json, where: str) -> object:
     if kind is object:
         return document
     if origin in (typing.Union, types.UnionType):
-        (inner,) = (each for each in args if each is not type(None))
-        return None if document is None else _read(inner, document, where)
+        if document is None and type(None) in args:
+            return None
+        *others, last = (each for each in args if each is not type(None))
+        for each in others:
+            with suppress(ArtifactError):
+                return _read(each, document, where)
+        return _read(last, document, where)
     if origin is typing.Literal:
         if document not in args:
             raise _unfit(where, f"one of {', '.join(map(repr, args))}", document)

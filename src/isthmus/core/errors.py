@@ -12,10 +12,12 @@ catches all of them and nothing else::
     │   │   └── MediaTooLargeError     past a cap on pixels, seconds, characters
     │   ├── DataError                  a data set: columns, rows, ids, pairs
     │   └── VectorError                an array: shape, dtype, NaN, zero rows
+    ├── PartlyEncodedError              some items of a batch have vectors, then it stopped
     ├── NotFittedError                 an aligner used before ``fit``
     ├── NoSignalError                  the pairs do not carry an alignment
     ├── MissingExtraError (ImportError)  an optional dependency is not installed
     ├── MissingDataError (LookupError)   a data set or model file is not there
+    ├── RemoteError                     a server that was named does not do what it is asked
     └── ArtifactError                  a saved folder cannot be read
         ├── FormatVersionError         written by another format version
         ├── IntegrityError             checksum does not match
@@ -24,6 +26,12 @@ catches all of them and nothing else::
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class IsthmusError(Exception):
@@ -76,6 +84,27 @@ class VectorError(InputError):
     """An array of vectors cannot be used: shape, dtype, NaN, zero rows."""
 
 
+class PartlyEncodedError(IsthmusError):
+    """An encoder has vectors of some items of a batch only; those need not be made again.
+
+    Args:
+        message: Why it has no others.
+        vectors: ``(n, dim)`` float32 in the order of the batch; rows that are missing are NaN.
+        cause: What stopped it: an :class:`InputError` where other items may go on.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        vectors: NDArray[np.float32] | None = None,
+        cause: IsthmusError | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.vectors = vectors
+        self.cause = cause
+
+
 class NotFittedError(IsthmusError):
     """An aligner was asked for its result before ``fit``."""
 
@@ -90,6 +119,23 @@ class MissingExtraError(IsthmusError, ImportError):
 
 class MissingDataError(IsthmusError, LookupError):
     """A data set or a model file is not on this machine."""
+
+
+class RemoteError(IsthmusError):
+    """A server that the user named cannot be reached, refuses, or does not speak the protocol.
+
+    Args:
+        message: What happened, and what to do.
+        status: Of its answer; None where there was none.
+        wait: Seconds after which it may be asked again, where it says so.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, wait: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.wait = wait
 
 
 class ArtifactError(IsthmusError):

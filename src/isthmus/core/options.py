@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from isthmus.core.errors import InputError
 
@@ -13,12 +13,15 @@ _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
+def parse_options(
+    pairs: Iterable[str], what: str, *, texts: Collection[str] = ()
+) -> dict[str, Scalar]:
     """``NAME=VALUE`` texts as a mapping; numbers, true and false become such.
 
     Args:
         pairs: The texts.
         what: Who takes them, for the message.
+        texts: Names of options that stay as they are: a revision may look like a number.
 
     Raises:
         InputError: If a text is not of that form.
@@ -33,7 +36,7 @@ def parse_options(pairs: Iterable[str], what: str) -> dict[str, Scalar]:
         name = name.replace("-", "_")
         if not equals or not name.isidentifier():
             raise InputError(f"{what} needs NAME=VALUE, got {pair!r}")
-        options[name] = _scalar(text)
+        options[name] = text if name in texts else _scalar(text)
     return options
 
 
@@ -95,7 +98,9 @@ def _scalar(text: str) -> Scalar:
         return text.lower() == "true"
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
         except ValueError:
             continue
+        if math.isfinite(number):  # "infinity" and "nan" are words, too
+            return number
     return text

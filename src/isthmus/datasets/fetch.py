@@ -17,7 +17,8 @@ from pathlib import Path
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import data_dir
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, way
+from isthmus.encoders.base import OFFLINE, offline
 
 _POLL_SECONDS = 0.2
 
@@ -88,12 +89,20 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
         Its folder.
 
     Raises:
-        MissingDataError: If the programs are missing or the download fails; the message
-            carries what the program said.
+        MissingDataError: If the programs are missing, the download fails (the message carries what
+            the program said), or nothing may be fetched, see :func:`isthmus.encoders.base.offline`.
     """
     if found := find(name):
         return found
     source = SOURCES[name]
+    if offline():
+        raise MissingDataError(
+            f"the data set {name!r} is not on this machine, and nothing is fetched while offline; "
+            + way(
+                python=f"unset {OFFLINE}",
+                shell=f"run isthmus data get {name} without --offline and {OFFLINE}",
+            )
+        )
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
             raise MissingDataError(

@@ -34,6 +34,7 @@ __all__ = [
     "load",
     "missing_packages",
     "modalities",
+    "modality_of",
     "recipe_of",
     "resolve",
 ]
@@ -162,16 +163,25 @@ def modalities(spec: str) -> tuple[str, ...]:
         InputError: As :func:`load`.
     """
     part = split_spec(spec)[0]
-    name, _, query = part.partition("?")
-    scheme, rest = _scheme_of(name)
+    scheme, rest = _scheme_of(part.partition("?")[0])
     if scheme is None:
         return (load(spec).modality,)
-    options = parse_options(filter(None, query.split("&")), f"encoder {spec!r}")
+    options = _options_in(part)
     if modality := options.pop("modality", None):
         return (str(modality),)
     module = importlib.import_module(SCHEMES.get(scheme).__module__)
     found: tuple[str, ...] = module.modalities(rest, **options)
     return found
+
+
+def modality_of(spec: str) -> str:
+    """The one modality that the encoders of a name read; no weights are read.
+
+    Raises:
+        InputError: As :func:`load`, and if a model reads several and the name does not say which.
+    """
+    found = modalities(spec)
+    return found[0] if len(found) == 1 else load(spec).modality
 
 
 def split_spec(spec: str) -> list[str]:
@@ -264,8 +274,16 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
     scheme, rest = _scheme_of(name)
     if scheme is not None:
         if trust is not None:
-            _check_scheme(scheme, rest, f"{query}&{'&'.join(options)}", trust)
+            given = [query, *(f"{name}={value}" for name, value in options.items())]
+            _check_scheme(scheme, rest, "&".join(given), trust)
         return
+    before, colon, behind = name.partition(":")
+    if colon and name not in ENCODERS and not behind.isidentifier():
+        raise InputError(
+            f"encoder {part!r:.200}: there is no scheme {before + ':'!r:.80}; there are "
+            f"{' '.join(f'{each}:' for each in SCHEMES)}; or name your own class as "
+            "'package.module:Class'"
+        )
     ENCODERS.check(name, trust)
 
 
@@ -280,9 +298,11 @@ def _check_scheme(scheme: str, name: str, options: str, trust: Sequence[str]) ->
         parts = urlsplit(name)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in check_trust(trust):
+            keys = [f"${each[4:]:.40}" for each in options.split("&") if each.startswith("key=")]
+            secret = f", and what {' and '.join(keys)} holds," if keys else ""
             raise UntrustedError(
-                f"the space sends what it encodes to {origin}, which you have not trusted, so "
-                "nothing was sent. If you know that server, say so: "
+                f"the space sends what it encodes{secret} to {origin}, which you have not trusted, "
+                "so nothing was sent. If you know that server, say so: "
                 + way(python=f"trust=[{origin!r}]", shell=f"--trust {origin}")
             )
 
@@ -298,9 +318,20 @@ def _with_modality(
     return {**options, "modality": modality}
 
 
-def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
+def _options_in(spec: str) -> dict[str, Any]:
+    """The options in a name; what a scheme takes as a text stays one, such as ``revision=007``."""
     name, _, query = spec.partition("?")
-    merged = {**parse_options(filter(None, query.split("&")), f"encoder {spec!r}"), **options}
+    scheme, _ = _scheme_of(name)
+    texts: list[str] = []
+    if query and scheme is not None:
+        parameters = inspect.signature(SCHEMES.get(scheme), eval_str=True).parameters.values()
+        texts = [each.name for each in parameters if each.annotation in (str, str | None)]
+    return dict(parse_options(filter(None, query.split("&")), f"encoder {spec!r}", texts=texts))
+
+
+def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
+    name = spec.partition("?")[0]
+    merged = {**_options_in(spec), **options}
     known = None if trust is None or name in ENCODERS else tuple(trust)
     if name in _STATEFUL:
         return _build(name, merged, known)
@@ -355,11 +386,12 @@ def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) ->
         raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
     if name in ENCODERS or scheme is not None:
         _check_options(name, maker, options)
-    made = maker(**options)
-    if not isinstance(made, Encoder):
-        need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
-        lacks = ", ".join(part for part in need if not hasattr(made, part))
-        raise InputError(f"encoder {name!r}: {type(made).__name__} lacks {lacks}")
+    made: Encoder = maker(**options)
+    # Not by isinstance, which would ask a server for the length of its vectors.
+    need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
+    lacks = [part for part in need if inspect.getattr_static(made, part, None) is None]
+    if lacks:
+        raise InputError(f"encoder {name!r}: {type(made).__name__} lacks {', '.join(lacks)}")
     return made
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isthmus.core.artifact import file_sha256
+from isthmus.core.artifact import content_hash, file_sha256
 from isthmus.core.errors import InputError, IntegrityError, MissingDataError
 from isthmus.core.item import Waveform
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.paths import cache_dir
 
 OFFLINE = "ISTHMUS_OFFLINE"
 """Environment variable that forbids to fetch anything; the command line sets it by --offline."""
 _MOST_THREADS = 256
+_HEX = 64
+_WORTH_KEEPING = 2**24
+"""Bytes of a file whose hash is kept: reading so many takes longer than looking it up."""
 
 
 def offline() -> bool:
@@ -26,6 +31,21 @@ def offline() -> bool:
         os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "on")
         for name in (OFFLINE, "HF_HUB_OFFLINE")
     )
+
+
+@contextmanager
+def stay_offline() -> Iterator[None]:
+    """Fetch nothing until the block ends, here and in processes that start meanwhile."""
+    names = (OFFLINE, "HF_HUB_OFFLINE")  # the hub's own reads its variable when it is imported
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def usable_cores() -> int:
@@ -80,6 +100,23 @@ def verified(path: Path, sha256: str) -> Path:
 @lru_cache(maxsize=64)
 def _sha256(path: Path, mtime_ns: int, size: int) -> str:
     return file_sha256(path)
+
+
+def file_hash(path: Path) -> str:
+    """Hex SHA-256 of a file; of a large one kept between processes, until the file changes."""
+    stat = path.stat()
+    if stat.st_size < _WORTH_KEEPING:
+        return _sha256(path, stat.st_mtime_ns, stat.st_size)
+    named = f"{path.resolve()}|{stat.st_ino}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    kept = cache_dir() / "hashes" / content_hash(named.encode())
+    with suppress(OSError):
+        if len(known := kept.read_text()) == _HEX:
+            return known
+    found = file_sha256(path)
+    with suppress(OSError):  # a cache that cannot be written
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(found)
+    return found
 
 
 def pool_captions(batch: Sequence[tuple[str, ...]], encode: Callable[[list[str]], F32]) -> F32:

@@ -7,6 +7,7 @@ ONNX once, since onnxruntime runs it several times faster than the original.
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image, check_threads, verified
 from isthmus.encoders.export import exported, with_grid
+from isthmus.encoders.onnx_file import MODEL
+from isthmus.encoders.onnx_file.description import Description, ImageInput
+from isthmus.encoders.onnx_session import open_session
 from isthmus.encoders.parts import AdditiveParts, Cell
+from isthmus.encoders.square import fitted_size, pad_to_square
 
 Pixels = NDArray[np.uint8]
 
@@ -117,6 +122,11 @@ class EfficientNetEncoder:
         self._grid_session: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def folder(self) -> Path:
+        """The file of weights."""
+        return self.variant.weights()
+
     def prepare(self, decoded: Any) -> Pixels:
         """Pixels ``(size, size, 3)`` uint8: aspect ratio kept, the rest white."""
         return pad_to_square(check_image(decoded, self.id), self.size)
@@ -154,6 +164,21 @@ class EfficientNetEncoder:
         places = _cells(image.size, self.size, rows, columns)
         return AdditiveParts(places, vectors, np.full_like(vectors, 1 / len(vectors)))
 
+    def to_onnx(self, folder: Path) -> Description:
+        """Write the graph; see :class:`isthmus.encoders.exporting.Exportable`."""
+        if self.mirror:
+            raise InputError(
+                f"{self.id}: mirror=1 encodes each picture twice, and a graph does so once; leave "
+                "it out"
+            )
+        shutil.copyfile(self._model(), folder / MODEL)
+        pixels = ImageInput(
+            (self.size, self.size), fit="pad", dtype="uint8", layout="nhwc", input="x"
+        )
+        return Description(
+            1, "image", self.dim, image=pixels, output="y", name=self.id, source=self.id
+        )
+
     def _features(self, pixels: Pixels) -> F32:
         found: F32 = self._grid_session.run(None, {"x": pixels})[1][0]
         return found
@@ -174,15 +199,7 @@ class EfficientNetEncoder:
         )
 
     def _run_time(self, model: str | bytes) -> Any:
-        purpose = f"the encoder {self.id!r}"
-        onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = self._threads
-        settings.inter_op_num_threads = 1
-        settings.log_severity_level = 3
-        # Spinning threads would take the cores from those that decode images.
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        return open_session(model, who=self.id, extra="starter", threads=self._threads)
 
 
 def lite0(
@@ -201,7 +218,7 @@ def lite2(
 
 def _cells(picture: tuple[int, int], size: int, rows: int, columns: int) -> list[Cell]:
     """Where the cells of a grid over the padded square lie on the picture."""
-    (width, height), (left, top) = _fitted(picture, size)
+    (width, height), (left, top) = fitted_size(picture, size)
 
     def edge(i: int, count: int, before: int, length: int) -> float:
         return min(max((i * size / count - before) / length, 0.0), 1.0)
@@ -221,32 +238,3 @@ def _cells(picture: tuple[int, int], size: int, rows: int, columns: int) -> list
         for row in range(rows)
         for column in range(columns)
     ]
-
-
-def _fitted(picture: tuple[int, int], size: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Width and height of a picture in the square, and where its corner comes to lie."""
-    scale = size / max(picture)
-    width, height = (max(1, round(side * scale)) for side in picture)
-    return (width, height), ((size - width) // 2, (size - height) // 2)
-
-
-def pad_to_square(image: Any, size: int) -> Pixels:
-    """Scale an RGB image to fit a white square.
-
-    Args:
-        image: ``PIL.Image.Image`` in RGB.
-        size: Pixels a side of the square.
-
-    Returns:
-        ``(size, size, 3)`` uint8.
-    """
-    from PIL import Image
-
-    fitted, (left, top) = _fitted(image.size, size)
-    if fitted != image.size:
-        # A gap of 3 shrinks large images by whole steps first; the result is the same
-        # to within a grey level.
-        image = image.resize(fitted, Image.Resampling.BICUBIC, reducing_gap=3.0)
-    canvas = np.full((size, size, 3), 255, dtype=np.uint8)
-    canvas[top : top + fitted[1], left : left + fitted[0]] = np.asarray(image)
-    return canvas

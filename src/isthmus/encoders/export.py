@@ -164,27 +164,26 @@ def _of_sounds(torch: Any, weights: Path) -> Any:
     """Four blocks of two convolutions; the mean over bands, then the maximum over time."""
     import numpy as np
 
-    nn = torch.nn
     # The counts of classes beside the weights are NumPy's.
-    scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
+    scalar = (np.int64(0).__reduce__()[0], "numpy.core.multiarray.scalar")
     safe = [scalar, np.dtype, type(np.dtype("int64"))]
     with torch.serialization.safe_globals(safe):
         known, _ = torch.load(weights, map_location="cpu", weights_only=True)
     widths = (1, 64, 128, 256, 512)
 
-    class Block(nn.Module):  # type: ignore[misc]
+    class Block(torch.nn.Module):  # type: ignore[misc]
         def __init__(self, before: int, after: int, pool: int) -> None:
             super().__init__()
-            self.conv1 = nn.Conv2d(before, after, 3, padding=1, bias=False)
-            self.conv2 = nn.Conv2d(after, after, 3, padding=1, bias=False)
-            self.bn1, self.bn2 = nn.BatchNorm2d(after), nn.BatchNorm2d(after)
+            self.conv1 = torch.nn.Conv2d(before, after, 3, padding=1, bias=False)
+            self.conv2 = torch.nn.Conv2d(after, after, 3, padding=1, bias=False)
+            self.bn1, self.bn2 = torch.nn.BatchNorm2d(after), torch.nn.BatchNorm2d(after)
             self.pool = pool
 
         def forward(self, x: Any) -> Any:
             x = self.bn1(self.conv1(x)).relu()
-            return nn.functional.max_pool2d(self.bn2(self.conv2(x)).relu(), self.pool)
+            return torch.nn.functional.max_pool2d(self.bn2(self.conv2(x)).relu(), self.pool)
 
-    class Features(nn.Module):  # type: ignore[misc]
+    class Features(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             for i in range(1, 5):

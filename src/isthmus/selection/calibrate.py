@@ -83,6 +83,7 @@ def held_out(
     a: str,
     b: str,
     native: F32 | None = None,
+    banks: Mapping[str, F32] | None = None,
 ) -> HeldOut:
     """What a search from ``a`` to ``b`` sees of held-out rows that have both.
 
@@ -96,10 +97,13 @@ def held_out(
         a: View of the queries.
         b: View of the items.
         native: Native bank of the queries; default: that of ``train``.
+        banks: Vectors of the space by view, where it has learned from others than ``train``.
     """
     x, y = held.pair(a, b)
     queries, items = aligner.transform(x, a), aligner.transform(y, b)
-    own, other = (aligner.transform(bank(train, m), m) for m in (a, b))
+    own, other = (
+        banks[m] if banks and m in banks else aligner.transform(bank(train, m), m) for m in (a, b)
+    )
     known = native_bank(train, a) if native is None else native
     return HeldOut(
         queries @ items.T,
@@ -123,6 +127,7 @@ def native_bank(pairs: PairedVectors, view: str) -> F32:
 def calibrate(
     folds: Sequence[tuple[Transforms, PairedVectors, PairedVectors]],
     familiar: Mapping[str, Familiar] | None = None,
+    banks: Mapping[str, F32] | None = None,
     *,
     csls_strength: float = 1.0,
 ) -> dict[Direction, Calibration]:
@@ -131,6 +136,7 @@ def calibrate(
     Args:
         folds: An aligner, the rows it was fitted on, and rows it has not seen.
         familiar: What is known of native vectors by view; else the rows themselves say it.
+        banks: Vectors of the space by view, where it has learned from others than these rows.
         csls_strength: Of the space.
 
     Returns:
@@ -141,7 +147,7 @@ def calibrate(
         a, b = way
         known = (familiar or {}).get(a)
         seen = [
-            held_out(aligner, train, held, a, b, None if known is None else known.bank)
+            held_out(aligner, train, held, a, b, None if known is None else known.bank, banks)
             for aligner, train, held in folds
             if len(held.rows(a, b)) > SHOWN
         ]

@@ -20,6 +20,7 @@ from isthmus.core.errors import (
     IsthmusError,
     MissingDataError,
     MissingExtraError,
+    RemoteError,
 )
 from isthmus.core.version import __version__
 from isthmus.core.wording import without_preamble
@@ -46,6 +47,7 @@ _STATUS: tuple[tuple[type[IsthmusError], int], ...] = (
     (MissingDataError, 404),
     (MissingExtraError, 501),
     (ArtifactError, 503),
+    (RemoteError, 503),
     (InputError, 422),
 )
 _NO_FILE = 'file: need a file with a name; send multipart/form-data with filename="NAME"'

@@ -28,7 +28,7 @@ REFUSALS: Refusals = {
     413: refusal("The body is too large."),
     422: refusal("The request cannot be used; the message says why."),
     429: refusal("Too many requests at once; Retry-After says when to come back."),
-    503: refusal("The store cannot be read."),
+    503: refusal("The store, or a server that encodes for it, cannot be read."),
 }
 BAD: Refusals = {400: refusal("The request cannot be read.")}
 

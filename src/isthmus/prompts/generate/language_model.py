@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
 
-from isthmus.core.errors import InputError
+from isthmus.core.document import Json
+from isthmus.core.errors import InputError, RemoteError
 from isthmus.core.record import Failure
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.web import Endpoint
 
 QUESTIONS = {
     IMAGE: ("Describe what {} looks like.", "How can you identify {} in a picture?"),
@@ -27,11 +23,6 @@ QUESTIONS = {
 _ASKED = "Answer in {n} short sentences, one a line, each of them about {name}. No other text."
 MOST = 5
 """Sentences of each answer that are kept."""
-_LARGEST = 1_000_000
-"""Bytes of an answer that are read."""
-
-_CHUNK = 65_536
-"""Bytes that are read at a time."""
 _SHORTEST, _LONGEST = 8, 300
 """Characters of a sentence that is kept."""
 _BULLET = re.compile(r"^\s*(?:[-*•·]|\(?\d{1,2}[.)])\s*")
@@ -41,13 +32,6 @@ _REFUSAL = re.compile(
 )
 _LETTERS = 0.6
 """Share of letters and spaces from which a line reads as a sentence."""
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A key is for the address that the user named, and for no other."""
-
-    def redirect_request(self, *_args: Any, **_named: Any) -> None:
-        """Refuse."""
 
 
 @dataclass(frozen=True)
@@ -70,25 +54,9 @@ class LanguageModel:
     timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.address)
-        except ValueError:  # a bracket without its pair
-            parts = urlsplit("")
-        plain = self.address.isascii() and self.address.isprintable() and " " not in self.address
-        if not plain or parts.scheme not in ("http", "https") or not parts.netloc:
-            raise InputError(
-                f"{self.address!r:.120} is no address of a language model; write "
-                "http://localhost:11434/v1"
-            )
-        if not 0 < self.timeout < float("inf"):
-            raise InputError(f"timeout must be a number of seconds, got {self.timeout}")
+        self._endpoint()
         if not self.model.strip():
             raise InputError("a language model needs a name")
-        if not (self.key.isascii() and self.key.isprintable()):
-            raise InputError(
-                "the key of the language model holds a character that no key has, such as a curly "
-                "quote or a line break; copy it again"
-            )
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -100,60 +68,19 @@ class LanguageModel:
         Raises:
             InputError: If there is none, or it is not of the protocol.
         """
-        body = {
+        body: dict[str, Json] = {
             "model": self.model,
             "messages": [{"role": "user", "content": question}],
             "temperature": 0,
         }
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        request = urllib.request.Request(
-            f"{self.address.rstrip('/')}/chat/completions",
-            json.dumps(body).encode(),
-            headers,
-            method="POST",
-        )
-        return self._content(self._sent(request))
-
-    def _sent(self, request: urllib.request.Request) -> bytes:
-        where = f"the language model at {self.address}"
+        endpoint = self._endpoint()
         try:
-            with urllib.request.build_opener(_NoRedirects).open(
-                request, timeout=self.timeout
-            ) as answer:
-                data = self._read(answer)
-        except urllib.error.HTTPError as error:
-            try:
-                told = self._read(error)[:200].decode("utf-8", "replace").strip()
-            except (OSError, http.client.HTTPException):  # a body that does not come
-                told = ""
-            raise InputError(
-                f"{where} answers {error.code} {error.reason}: {told or 'nothing'}; check the "
-                "address, the model and the key"
-            ) from error
-        except TimeoutError as error:
-            raise self._late(where) from error
-        except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, TimeoutError):
-                raise self._late(where) from error
-            raise InputError(f"{where} cannot be reached ({reason}); check the address") from error
-        if len(data) > _LARGEST:
-            raise InputError(f"{where} answers more than {_LARGEST:,} bytes; ask another one")
-        return data
+            return self._content(endpoint.ask("/chat/completions", body))
+        except RemoteError as error:
+            raise InputError(str(error)) from error
 
-    def _read(self, answer: Any) -> bytes:
-        """All of an answer, in the time that there is: a socket's own limit is for each part."""
-        ends, data = time.monotonic() + self.timeout, b""
-        while len(data) <= _LARGEST and (part := answer.read1(_CHUNK)):
-            data += part
-            if time.monotonic() > ends:
-                raise TimeoutError
-        return data
-
-    def _late(self, where: str) -> InputError:
-        return InputError(f"{where} gave no answer in {self.timeout:g} s; allow more with timeout")
+    def _endpoint(self) -> Endpoint:
+        return Endpoint(self.address, "language model", self.key, self.timeout)
 
     def _content(self, data: bytes) -> str:
         try:

@@ -8,8 +8,8 @@ from typing import Generic
 
 from isthmus.core.document import Json, from_document, to_object
 from isthmus.core.view import Direction, ViewPair
-from isthmus.space.report.aligned import CalibrationError
 from isthmus.space.report.figures import N, Spread
+from isthmus.space.report.measured import CalibrationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ class StarterReport:
     data: StarterData
     rows: tuple[StarterRow, ...]
     calibration: Mapping[Direction, CalibrationError]
+
+    @property
+    def paired(self) -> tuple[ViewPair, ...]:
+        """Pairs of views that some training record had together."""
+        return tuple(self.data.pairs)
 
     def row(self, direction: Direction, kind: str) -> StarterRow:
         """The figures of a direction for one kind.

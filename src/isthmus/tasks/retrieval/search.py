@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from isthmus.core.view import TEXT, Direction
+from isthmus.core.wording import way
 from isthmus.prompts.prompt import Prompt
-from isthmus.space import Space, SpaceReport
+from isthmus.space import PretrainedReport, Space, SpaceReport
 from isthmus.store import Backend, Entry
 from isthmus.store.patterns import folded
 from isthmus.store.words import words
@@ -67,6 +68,10 @@ def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     report = encoded.space.report
     if not encoded.prompt.is_calibrated:
         return "probabilities were learned for prompts without saved prompts and guides"
+    if uncalibrated and isinstance(report, PretrainedReport):
+        return "this space has seen no pairs of these views: make it again with some, " + way(
+            python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …"
+        )
     if not uncalibrated or not isinstance(report, SpaceReport):
         return ""
     if report.settings.budget is not None and not encoded.space.calibration:

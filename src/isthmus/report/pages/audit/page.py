@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.audit import Duplicates, Hubs, LearningCurve, Suspect, Suspects, Twin
+from isthmus.audit import Duplicates, EncoderFit, Hubs, LearningCurve, Suspect, Suspects, Twin
 from isthmus.core.artifact import write_atomically
 from isthmus.core.view import TEXT, Direction
 from isthmus.core.wording import count
@@ -19,13 +19,20 @@ from isthmus.report.kit.media import shown
 from isthmus.report.kit.parts import facts, headline_card, how_to_read, left_out, section
 from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import hundredths, language_of, listed, record_caption
-from isthmus.report.pages.audit.plot import curve_plot, strips
-from isthmus.report.pages.audit.tables import fit_table, gap_table, hub_table, kinds_table
+from isthmus.report.pages.audit.plot import curve_plot, race_plot, strips
+from isthmus.report.pages.audit.tables import (
+    cost_table,
+    fit_table,
+    gap_table,
+    hub_table,
+    kinds_table,
+)
 from isthmus.report.pages.audit.words import (
     called,
     elsewhere,
     findings,
     found_among,
+    is_choice,
     points,
 )
 
@@ -87,8 +94,10 @@ class _Page:
         found = self.diagnosis
         views = self.encoded.pairs.views
         splits = "keep groups together" if found.by_group else "ignore groups"
+        records, total = len(self.encoded.pairs), self.encoded.total
+        drawn = f", drawn from {total:,}," if records < total else ""
         lede = (
-            f"{count(len(self.encoded.pairs), 'record')} of {listed(views)}, checked before making "
+            f"{count(records, 'record')}{drawn} of {listed(views)}, checked before making "
             f"a space. Splits {splits}. All numbers come from pairs that the fit did not use."
         )
         return el(
@@ -102,10 +111,12 @@ class _Page:
         found = self.diagnosis
         cards = []
         best = found.fits[0]
+        if found.recommended:
+            best = next(fit for fit in found.fits if is_choice(fit, found.recommended[0]))
         if best.recall is not None:
             says = f"held-out pairs {found_among(best.k, best.gallery)}, by {called(best)}."
             cards.append(
-                headline_card("Best encoders", hundredths(best.recall.value), " of 100", says)
+                headline_card("Encoders to take", hundredths(best.recall.value), " of 100", says)
             )
         if found.curves and (gain := found.curves[0].recall_gain):
             says = (
@@ -134,19 +145,32 @@ class _Page:
             if len(self.encoded.pairs.views) > 2:
                 parts.append(el("h3", self.views.label(a), " with ", self.views.label(b)))
             if any(fit.recall for fit in fits):
-                caption = (
-                    f"R@{fits[0].k} of held-out pairs after one fast fit, both directions: how "
-                    "many of 100 queries have their partner "
-                    f"{found_among(fits[0].k, fits[0].gallery)}. Bars: 95 % intervals."
-                )
-                parts.append(strips(fits, self.views, caption))
+                parts.append(self._measured(fits))
             parts.append(fit_table(fits, f"{a} and {b}, every combination"))
+        if self.encoded.costs:
+            parts.append(cost_table(self.encoded.costs, self.views))
         explained = (
             "CKA and mutual k-NN compare two encoders without a fit. Beside them are their values "
             "for shuffled partners, and the result of a fast fit."
         )
         title = "Which encoders fit together"
         return _section(title, "encoders", self.said["encoders"], explained, *parts)
+
+    def _measured(self, fits: Sequence[EncoderFit]) -> Markup:
+        """Quality against speed, or quality alone where no encoder was timed."""
+        best = fits[0]
+        what = (
+            f"R@{best.k} of held-out pairs, both directions: how many of 100 queries have their "
+            f"partner {found_among(best.k, best.gallery)}. Bars: 95 % intervals."
+        )
+        recommended = self.diagnosis.recommended
+        taken = next((each for each in recommended if (each.a, each.b) == (best.a, best.b)), None)
+        against = (
+            f"{what} Dashed: chance. Filled and joined: no other finds as much and is as fast. "
+            "Ring: recommended. The numbers are those of the table."
+        )
+        drawn = race_plot(fits, taken, against)
+        return drawn or strips(fits, self.views, f"{what} After one fast fit.")
 
     def pairs(self) -> Markup | None:
         if not self.diagnosis.curves and not self.diagnosis.kinds:
@@ -295,9 +319,6 @@ class _Page:
         rows += [
             (f"Encoders of {m}", ", ".join(self.encoded.encoders(m)))
             for m in self.encoded.pairs.views
-        ]
-        rows += [
-            (f"{name} was not compared", reason) for name, reason in self.encoded.unusable.items()
         ]
         return section("Settings", "settings", facts(rows), left_out(found.failures))
 

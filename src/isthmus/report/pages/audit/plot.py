@@ -1,4 +1,4 @@
-"""Plots of a diagnosis: strips of encoder combinations, and a learning curve.
+"""Plots of a diagnosis: combinations of encoders, alone and against speed; a learning curve.
 
 They are own code for the reason that :mod:`isthmus.report.kit.plot` gives.
 """
@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from isthmus.audit import EncoderFit, LearningCurve, Share
+from isthmus.audit import EncoderFit, LearningCurve, Recommendation, Share
 from isthmus.report.kit.curve import CurvePoint, curve_figure
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.plot import Figure, Strip, share_plot
+from isthmus.report.kit.scatter import ScatterPoint, pareto, scatter_figure
 from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import hundredths
-from isthmus.report.pages.audit.words import called
+from isthmus.report.pages.audit.words import called, is_choice
 
 _APART = 0.09  # of the width, so that two labels do not touch
 
@@ -32,6 +33,37 @@ def _strip(fit: EncoderFit, found: Share, views: Views) -> Strip:
     sides = ((fit.a, fit.encoder_a), (fit.b, fit.encoder_b))
     label = join(el("span", views.glyph(m), name, class_="encoder") for m, name in sides)
     return Strip(label, called(fit), Figure(found.value, found.low, found.high), fit.chance)
+
+
+def race_plot(
+    fits: Sequence[EncoderFit], taken: Recommendation | None, caption: str
+) -> Markup | None:
+    """R@k of every combination against records a second; None where nothing was timed."""
+    timed = [
+        (number, fit, 1e3 / fit.record_ms, fit.recall)
+        for number, fit in enumerate(fits, start=1)
+        if fit.recall is not None and fit.record_ms
+    ]
+    if len(timed) < 2:
+        return None
+    front = pareto([rate for *_, rate, _ in timed], [share.value for *_, share in timed])
+    points = [
+        ScatterPoint(
+            number,
+            called(fit),
+            rate,
+            Figure(share.value, share.low, share.high),
+            front=ahead,
+            chosen=taken is not None and is_choice(fit, taken),
+        )
+        for (number, fit, rate, share), ahead in zip(timed, front, strict=True)
+    ]
+    spoken = "; ".join(
+        f"{p.name}: {hundredths(p.found.value)} of 100, {p.at:,.1f} records a second"
+        for p in points
+    )
+    axis = "records a second on this machine, both encoders, on a logarithmic scale"
+    return scatter_figure(points, timed[0][1].chance, axis, spoken, caption)
 
 
 def curve_plot(curve: LearningCurve, chance: float, caption: str) -> Markup:

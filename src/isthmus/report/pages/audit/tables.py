@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from isthmus.audit import EncoderFit, Gap, Hubs, Kinds, Likeness, Share
+from isthmus.audit import EncoderCost, EncoderFit, Gap, Hubs, Kinds, Likeness, Share
 from isthmus.core.view import Direction, ViewPair
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.parts import table
 from isthmus.report.kit.views import Views
 from isthmus.report.kit.words import hundredths, signed
-from isthmus.report.pages.audit.words import called
+from isthmus.report.pages.audit.words import called, milliseconds
 
 _KINDS = 10
 
@@ -18,25 +18,71 @@ _KINDS = 10
 def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
     """Every combination of encoders: before a fit, after it, and beside shuffled pairs."""
     rows = []
-    for fit in fits:
-        label = el("th", called(fit), scope="row")
+    for number, fit in enumerate(fits, start=1):
+        label = el("th", f"{number}. ", called(fit), scope="row")
         if fit.reason:
-            rows.append(el("tr", label, el("td", fit.reason, colspan=5, class_="words")))
+            rows.append(el("tr", label, el("td", fit.reason, colspan=8, class_="words")))
             continue
         rows.append(
             el(
                 "tr",
                 label,
                 _share_cell(fit.recall),
+                _null_cell(fit.shuffled),
+                _share_cell(fit.first),
                 el("td", f"{fit.mrr.value:.2f}" if fit.mrr else "–"),
+                el("td", "–" if fit.record_ms is None else milliseconds(fit.record_ms)),
                 _likeness_cell(fit.cka),
                 _likeness_cell(fit.knn),
                 el("td", "better" if fit.fits else f"no better, p = {fit.p_value:.2g}"),
             )
         )
-    found = f"R@{fits[0].k}"
-    heads = ("Encoders", found, "MRR", "CKA (shuffled)", "Mutual k-NN (shuffled)", "Than shuffled")
+    heads = (
+        "Encoders",
+        f"R@{fits[0].k}",
+        "Shuffled",
+        "R@1",
+        "MRR",
+        "A record",
+        "CKA (shuffled)",
+        "Mutual k-NN (shuffled)",
+        "Than shuffled",
+    )
     return _found(caption, heads, rows)
+
+
+def cost_table(costs: Sequence[EncoderCost], views: Views) -> Markup:
+    """What every encoder costs on this machine."""
+    rows = [
+        el(
+            "tr",
+            el("th", views.label(cost.view), " ", cost.encoder, scope="row"),
+            el("td", f"{cost.dim:,}"),
+            el("td", "–" if cost.weights_bytes is None else f"{cost.weights_bytes / 1e6:,.0f} MB"),
+            el("td", milliseconds(cost.first_ms)),
+            el(
+                "td",
+                milliseconds(cost.item_ms),
+                " ",
+                el("small", f"{milliseconds(cost.low_ms)} to {milliseconds(cost.high_ms)}"),
+            ),
+            el("td", f"{1e3 / cost.item_ms:,.0f}" if cost.item_ms < 100 else _few(cost.item_ms)),
+        )
+        for cost in costs
+    ]
+    heads = ("Encoder", "Numbers a vector", "Weights", "First item", "An item", "Items a second")
+    return _found("What every encoder costs here, from file to vector", heads, rows)
+
+
+def _few(item_ms: float) -> str:
+    """Less than ten items a second, with two digits."""
+    return f"{1e3 / item_ms:.2g}"
+
+
+def _null_cell(found: Likeness | None) -> Markup:
+    if found is None:
+        return el("td", "–")
+    return el("td", hundredths(found.null_mean), " ", el("small", f"± {100 * found.null_sd:.1f}"))
 
 
 def _share_cell(share: Share | None) -> Markup:

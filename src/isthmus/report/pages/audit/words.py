@@ -15,8 +15,10 @@ from isthmus.audit import (
     Hubs,
     Kinds,
     LearningCurve,
+    Recommendation,
     Suspects,
     Ungrouped,
+    Unusable,
 )
 from isthmus.core.view import Direction, ViewPair
 from isthmus.core.wording import count, way
@@ -37,8 +39,10 @@ def findings(diagnosis: Diagnosis) -> dict[str, list[str]]:
     fits = groupby(diagnosis.fits, key=lambda fit: (fit.a, fit.b))
     return {
         "encoders": [
+            *(recommended(each, diagnosis.fits) for each in diagnosis.recommended),
             *(said for _, some in fits for said in encoders(list(some))),
             *(said for each in diagnosis.ungrouped if (said := ungrouped(each, diagnosis.fits))),
+            *left_out_encoders(diagnosis.encoded.unusable),
         ],
         "pairs": [curve(each) for each in diagnosis.curves],
         "kinds": [said for each in diagnosis.kinds if (said := kinds(each))],
@@ -203,9 +207,65 @@ def found_among(k: int, gallery: float) -> str:
     return f"{'among the first ten' if k > 1 else 'first'} of {gallery:,.0f}"
 
 
-def called(fit: EncoderFit) -> str:
-    """``"universal with efficientnet-lite0"``."""
-    return f"{fit.encoder_a} with {fit.encoder_b}"
+def called(fit: EncoderFit | Recommendation) -> str:
+    """``"universal with efficientnet-lite0"``; towers of one model may be taken as they are."""
+    return _both(fit.encoder_a, fit.encoder_b, fit.fitted)
+
+
+def _both(a: str, b: str, fitted: bool) -> str:
+    return f"{a} with {b}{'' if fitted else ' as they are'}"
+
+
+def recommended(found: Recommendation, fits: Sequence[EncoderFit]) -> str:
+    """Which encoders to take, and why."""
+    fit = next(each for each in fits if is_choice(each, found))
+    lead = f"{ViewPair(found.a, found.b)}: take {called(found)}"
+    if found.compared == 1:
+        return f"{lead}; nothing else was compared."
+    if found.cheaper and found.record_ms is not None and found.best_record_ms is not None:
+        best = _both(found.best_a, found.best_b, found.best_fitted)
+        reason = (
+            f"it is not clearly worse than {best} and takes {milliseconds(found.record_ms)} a "
+            f"record in place of {milliseconds(found.best_record_ms)}"
+        )
+    elif found.equals == 1:
+        reason = "it is clearly the best"
+    elif found.record_ms is not None:
+        reason = f"no other of the {found.equals} best costs less"
+    else:
+        reason = f"it is the first of {found.equals} that are as good"
+    return (
+        f"{lead}: {reason}. On pairs that the choice was not made with, such a choice finds "
+        f"{hundredths(found.chosen.value)} of 100 {found_among(fit.k, fit.gallery)} "
+        f"(95 %: {hundredths(found.chosen.low)} to {hundredths(found.chosen.high)})."
+    )
+
+
+def is_choice(fit: EncoderFit, found: Recommendation) -> bool:
+    """Whether a combination is the recommended one."""
+    return (fit.a, fit.b, called(fit)) == (found.a, found.b, called(found))
+
+
+def milliseconds(value: float) -> str:
+    """A time with two digits, in seconds from one on.
+
+    Examples:
+        >>> milliseconds(0.123), milliseconds(45.6), milliseconds(1234.0)
+        ('0.12 ms', '46 ms', '1.2 s')
+    """
+    if value >= 1e3:
+        return f"{value / 1e3:,.1f} s" if value < 1e4 else f"{value / 1e3:,.0f} s"
+    digits = 2 if value < 1 else 1 if value < 10 else 0
+    return f"{value:.{digits}f} ms"
+
+
+def left_out_encoders(found: Sequence[Unusable]) -> list[str]:
+    """Which encoders were not compared, and why."""
+    return [
+        f"{each.encoder} was not compared{f' for {each.view}' if each.view else ''}: "
+        f"{each.reason.rstrip('.')}."
+        for each in found
+    ]
 
 
 def points(share: float) -> str:

@@ -1,0 +1,147 @@
+"""Weights of a model: read whole, of the right shapes, and never by running what they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.errors import ArtifactError, InputError, IntegrityError, UntrustedError
+from isthmus.encoders.hf.families import Tower
+from isthmus.encoders.hf.files import Folder
+from isthmus.encoders.hf.library import quiet, transformers
+
+_UNUSED = ("pooler.", "position_ids", "masked_spec_embed", "decoder.")
+"""Parts whose weights may be missing, since nothing of ours reads what they make: poolers that
+only a classifier trained, a mask for training, a decoder."""
+
+
+def read_model(
+    folder: Folder, tower: Tower, *, remote: bool = False, overrides: dict[str, Any] | None = None
+) -> Any:
+    """Read the part of a model that reads one modality.
+
+    Args:
+        folder: Of its files.
+        tower: Which part.
+        remote: Whether code that comes with the model may be run.
+        overrides: Numbers of the configuration that this part does not find in its section.
+
+    Returns:
+        A ``torch.nn.Module`` in float32 on the CPU.
+
+    Raises:
+        IntegrityError: If the weights are damaged, or not those of this model.
+    """
+    library = transformers(folder.name)
+    import torch
+
+    files = folder.weights()
+    maker = getattr(library, tower.model, None)
+    if maker is None:
+        raise InputError(
+            f"{folder.name}: transformers {library.__version__} has no {tower.model}; "
+            "run: pip install -U transformers"
+        )
+    try:
+        with quiet():
+            model, told = maker.from_pretrained(
+                str(folder.path),
+                dtype=torch.float32,  # else releases differ in what they make of half precision
+                local_files_only=True,
+                trust_remote_code=remote,
+                use_safetensors=files[0].suffix == ".safetensors",
+                weights_only=True,
+                output_loading_info=True,
+                **(overrides or {}),
+            )
+    except ImportError as error:
+        raise InputError(f"{folder.name}: its code needs a package: {_first(error)}") from error
+    except Exception as error:  # a file of any content: each library has its own
+        raise IntegrityError(
+            f"{folder.name}: its weights {files[0]} cannot be read ({_first(error)}); fetch the "
+            "model again"
+        ) from error
+    missing = [key for key in told["missing_keys"] if _matters(key, tower)]
+    wrong = [str(key[0]) for key in told.get("mismatched_keys", ())]
+    if missing or wrong:
+        what = f"lack {missing[0]}" if missing else f"have another shape for {wrong[0]}"
+        more = len(missing) + len(wrong) - 1
+        raise IntegrityError(
+            f"{folder.name}: its weights {what}{f' and {more} more' if more else ''}, so they are "
+            f"of another model than {folder.path / 'config.json'} says{_hint(folder)}"
+        )
+    return getattr(model, tower.keep) if tower.keep else model
+
+
+def scalar(folder: Folder, *names: str) -> float | None:
+    """A weight that is one number; None if there is none of these names.
+
+    Args:
+        folder: Of the files.
+        *names: The first that is there is read.
+    """
+    for path in folder.weights():
+        for name in names:
+            found = _one(path, name)
+            if found is not None:
+                return found
+    return None
+
+
+def _one(path: Path, name: str) -> float | None:
+    import torch
+
+    try:
+        if path.suffix == ".bin":
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return float(state[name].reshape(-1)[0]) if name in state else None
+        from safetensors import safe_open
+
+        with safe_open(path, framework="pt") as file:
+            if name not in file.keys():  # noqa: SIM118 - it is no mapping
+                return None
+            return float(file.get_tensor(name).reshape(-1)[0])
+    except Exception as error:  # as in read_model
+        raise IntegrityError(
+            f"{path} cannot be read ({_first(error)}); fetch the model again"
+        ) from error
+
+
+def check_code(folder: Folder, *, trusted: bool) -> None:
+    """Refuse a model that needs code of its own, unless the user trusts it.
+
+    Raises:
+        UntrustedError: If it does, and the user did not say so.
+        ArtifactError: If it brings none.
+    """
+    code = folder.json("config.json").get("auto_map") or {}
+    if not code:
+        raise ArtifactError(f"{folder.name}: its config.json names no model that isthmus knows")
+    if not trusted:
+        raise UntrustedError(
+            f"{folder.name}: runs code that comes with it ({_code(code)}), so nothing was loaded. "
+            "If you have read that code and trust it, add ?trust_remote_code=true"
+        )
+
+
+def _code(code: Any) -> str:
+    named = code.get("AutoModel") or next(iter(code.values()))
+    return str(named[0] if isinstance(named, list) else named)
+
+
+def _hint(folder: Folder) -> str:
+    if folder.json("config.json").get("auto_map"):
+        return "; it brings code of its own, which ?trust_remote_code=true would run"
+    return "; fetch it again"
+
+
+def _matters(key: str, tower: Tower) -> bool:
+    unused = any(part in key for part in _UNUSED)
+    return not unused or (tower.output != "" and "pooler." in key)
+
+
+def _first(error: BaseException) -> str:
+    return (
+        next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        or type(error).__name__
+    )

@@ -1,0 +1,367 @@
+"""What encoders that run on torch share: device, precision, threads, batches, and one lock.
+
+A loader checks its options by :func:`check_running`, which imports nothing, and hands a function
+that reads the weights to :class:`TorchModel`. That reads them when something is first encoded and
+runs them in batches whose size fits the memory.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import InputError
+from isthmus.core.extras import require
+from isthmus.core.linalg import F32, Array
+from isthmus.encoders.base import check_threads
+
+T = TypeVar("T")
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Where a model runs; ``auto`` takes the first of cuda, mps and cpu that is here."""
+DTYPES = ("float32", "float16", "bfloat16", "auto")
+"""In which precision; ``auto`` is bfloat16 on a CUDA device that computes in it, as it has the
+range of float32 and so never overflows, and float32 elsewhere."""
+
+_MOST = {"cpu": 32, "mps": 64, "cuda": 256}
+"""Items a batch where ``batch_size`` is 0, on each device, if the memory has room for them."""
+_SHARE = 4
+"""A batch may take one part in so many of the memory that is free: others need some, too."""
+_LEAST_BYTES = 2**26
+"""It may take so many in any case, since a machine that looks full can often drop files."""
+_TORCH = threading.RLock()
+"""One model runs on the CPU at a time: it uses all cores, and torch's count of threads belongs to
+the whole process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a model is run; :func:`check_running` makes it.
+
+    Attributes:
+        device: One of :data:`DEVICES`, a CUDA device by number among them: ``"cuda:1"``.
+        dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
+        threads: Of torch on the CPU; None leaves them as they are.
+        batch_size: Items a batch; 0 for as many as the memory has room for.
+    """
+
+    device: str = "auto"
+    dtype: str = "float32"
+    threads: int | None = None
+    batch_size: int = 0
+
+    def options(self) -> dict[str, Any]:
+        """What changes vectors: the precision, unless it is float32."""
+        return {} if self.dtype == "float32" else {"dtype": self.dtype}
+
+
+def check_running(
+    encoder: str,
+    *,
+    device: str = "auto",
+    dtype: str = "float32",
+    threads: int | None = None,
+    batch_size: int = 0,
+    extra: str = "hf",
+) -> Running:
+    """Check the options that every encoder on torch has.
+
+    torch is imported only for ``dtype="auto"`` on a device other than the CPU.
+
+    Args:
+        encoder: Who has them, for the message.
+        device: See :data:`DEVICES`.
+        dtype: See :data:`DTYPES`.
+        threads: 1 to 256.
+        batch_size: 0 or more.
+        extra: The extra of isthmus that installs torch.
+
+    Raises:
+        InputError: If one is unknown, or the device is asked for and not here.
+    """
+    if device.partition(":")[0] not in DEVICES:
+        raise InputError(f"{encoder}: device must be one of {', '.join(DEVICES)}, got {device!r}")
+    if dtype not in DTYPES:
+        raise InputError(f"{encoder}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
+    if batch_size < 0:
+        raise InputError(
+            f"{encoder}: batch_size must be 1 or more, or 0 for as many as fit; got {batch_size}"
+        )
+    if threads is not None:
+        check_threads(threads, encoder)
+    if dtype == "auto":
+        dtype = _safe_dtype(encoder, device, extra)
+    return Running(device, dtype, threads, batch_size)
+
+
+class TorchModel:
+    """A torch model that is read once, when it is first needed, and run by one thread at a time.
+
+    Args:
+        encoder: Whose it is, for messages.
+        read: Reads the weights and returns a ``torch.nn.Module`` in float32 on the CPU; torch can
+            be imported when it is called. It raises the errors of a file that cannot be used.
+        running: How to run it.
+        extra: The extra of isthmus that installs torch.
+    """
+
+    def __init__(
+        self, encoder: str, read: Callable[[], Any], running: Running, *, extra: str = "hf"
+    ) -> None:
+        self.encoder = encoder
+        self.running = running
+        self._read, self._extra = read, extra
+        self._module: Any = None
+        self._device = ""
+        self._loading = threading.RLock()
+        self._lock = threading.RLock()
+
+    @property
+    def device(self) -> str:
+        """Where it runs: ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+
+        Raises:
+            InputError: If the device that was asked for is not here.
+        """
+        if not self._device:
+            self._device = _present(self.encoder, self.running.device, self._extra)
+        return self._device
+
+    def module(self) -> Any:
+        """The module on its device, in its precision, ready to be run but not under a lock."""
+        with self._loading:
+            if self._module is None:
+                torch = _torch(self.encoder, self._extra)
+                module = self._read().to(device=self.device, dtype=_dtype(torch, self.running))
+                self._module = module.eval().requires_grad_(requires_grad=False)
+            return self._module
+
+    def on_device(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+        """Arrays as tensors on the device; those of floats in the model's precision."""
+        torch = _torch(self.encoder, self._extra)
+        found = {}
+        for name, array in arrays.items():
+            tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+            floats = tensor.is_floating_point()
+            found[name] = tensor.to(_dtype(torch, self.running)) if floats else tensor
+        return found
+
+    def vectors(
+        self,
+        items: Sequence[T],
+        forward: Callable[[Any, list[T]], Any],
+        *,
+        dim: int,
+        length: Callable[[T], int] = lambda item: 1,
+        memory: Callable[[int], int] = lambda length: 0,
+        alike: Callable[[T], Hashable] = lambda item: 0,
+    ) -> F32:
+        """Encode items in batches of similar length, the longest first.
+
+        Args:
+            items: What ``forward`` takes.
+            forward: The module and the items of a batch to a tensor ``(b, dim)``; it runs without
+                gradients.
+            dim: Length of the vectors.
+            length: Of an item, such as its tokens; items of a batch are filled up to the longest.
+            memory: Bytes that one item of such a length takes while it is run.
+            alike: Only items of equal keys share a batch. Give the length itself where a model
+                makes other vectors of what is filled up.
+
+        Returns:
+            ``(len(items), dim)`` float32, in the order of ``items``.
+
+        Raises:
+            InputError: If even one item needs more memory than the device has.
+        """
+        out = np.zeros((len(items), dim), dtype=np.float32)
+        if not items:
+            return out
+        module = self.module()
+        rows_of = batches(
+            [length(item) for item in items],
+            [alike(item) for item in items],
+            most=self.running.batch_size or _MOST[self.device.partition(":")[0]],
+            room=0 if self.running.batch_size else _room(self.device),
+            memory=memory,
+        )
+        with self._running():
+            for rows in rows_of:
+                out[rows] = self._forward(module, [items[row] for row in rows], forward)
+        return out
+
+    def _forward(self, module: Any, batch: list[T], forward: Callable[[Any, list[T]], Any]) -> F32:
+        """One batch; halved as often as the device's memory runs out."""
+        torch = _torch(self.encoder, self._extra)
+        try:
+            found: F32 = forward(module, batch).float().cpu().numpy()
+            return found
+        except torch.OutOfMemoryError as error:
+            if len(batch) == 1:
+                raise InputError(
+                    f"{self.encoder}: {self.device} has not enough memory for one item; use "
+                    "device=cpu, or a smaller model"
+                ) from error
+        torch.cuda.empty_cache()
+        half = len(batch) // 2
+        parts = (batch[:half], batch[half:])
+        return np.concatenate([self._forward(module, part, forward) for part in parts])
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """For one thread: no gradients, the model's own count of threads, and full float32."""
+        torch = _torch(self.encoder, self._extra)
+        lock = _TORCH if self.device == "cpu" else self._lock
+        with lock, torch.inference_mode(), _exact(torch):
+            before = torch.get_num_threads()
+            if self.running.threads is not None:
+                torch.set_num_threads(self.running.threads)
+            try:
+                yield
+            finally:
+                if self.running.threads is not None:
+                    torch.set_num_threads(before)
+
+
+def batches(
+    lengths: Sequence[int],
+    keys: Sequence[Hashable] | None = None,
+    *,
+    most: int,
+    room: int = 0,
+    memory: Callable[[int], int] = lambda length: 0,
+) -> list[NDArray[np.intp]]:
+    """Rows of items sorted by length and cut into batches, the longest first.
+
+    Args:
+        lengths: Of every item.
+        keys: Only items of equal keys share a batch; None for one key.
+        most: Items a batch.
+        room: Bytes a batch; 0 for no bound. One item is always a batch.
+        memory: Bytes that one item of a length takes.
+
+    Returns:
+        Each row once.
+
+    Examples:
+        >>> [rows.tolist() for rows in batches([2, 9, 3, 8], most=2)]
+        [[1, 3], [2, 0]]
+        >>> [rows.tolist() for rows in batches([4, 4, 4], most=8, room=8, memory=lambda n: n)]
+        [[0, 1], [2]]
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for row, key in enumerate(keys or [0] * len(lengths)):
+        groups.setdefault(key, []).append(row)
+    found = []
+    for rows in groups.values():
+        rows.sort(key=lambda row: -lengths[row])
+        while rows:
+            each = memory(lengths[rows[0]])
+            count = min(most, max(1, room // each)) if room and each else most
+            found.append(np.array(rows[:count], dtype=np.intp))
+            rows = rows[count:]
+    return found
+
+
+def transformer_memory(width: int, heads: int) -> Callable[[int], int]:
+    """Bytes that a transformer takes for one item, by its length in tokens.
+
+    A layer holds about 16 numbers a token and channel (input, queries, keys, values, output, and
+    twice the four-fold hidden layer) and a square of attention a head.
+
+    Args:
+        width: Channels.
+        heads: Of attention.
+    """
+
+    def bytes_of(length: int) -> int:
+        return 4 * length * (16 * width + heads * length)
+
+    return bytes_of
+
+
+def _torch(encoder: str, extra: str) -> Any:
+    return require("torch", extra=extra, purpose=f"the encoder {encoder!r}")
+
+
+def _dtype(torch: Any, running: Running) -> Any:
+    return getattr(torch, running.dtype)
+
+
+def _safe_dtype(encoder: str, device: str, extra: str) -> str:
+    """Half precision where it cannot overflow and is faster."""
+    if device == "cpu":
+        return "float32"
+    torch = _torch(encoder, extra)
+    on_cuda = _present(encoder, device, extra).startswith("cuda")
+    return "bfloat16" if on_cuda and torch.cuda.is_bf16_supported() else "float32"
+
+
+def _present(encoder: str, device: str, extra: str) -> str:
+    """The device to use; one that was asked for must be here."""
+    torch = _torch(encoder, extra)
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(name for name, usable in here.items() if usable)
+    kind, _, number = device.partition(":")
+    if not here[kind]:
+        raise InputError(
+            f"{encoder}: torch {torch.__version__} finds no {kind} device here; use device=auto"
+        )
+    if number and not (number.isdecimal() and int(number) < torch.cuda.device_count()):
+        raise InputError(
+            f"{encoder}: there is no device {device!r}; torch finds {torch.cuda.device_count()} "
+            "of that kind, counted from 0"
+        )
+    return device
+
+
+def _exact(torch: Any) -> Any:
+    """Convolutions on a GPU in full float32, the same each time; nothing changes on the CPU."""
+    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+
+
+def _room(device: str) -> int:
+    """Bytes that a batch may take: a share of what is free on the device."""
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0]) // _SHARE
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    limit = _number(Path("/sys/fs/cgroup/memory.max"))  # of a container
+    if (found := _field(Path("/proc/meminfo"), "MemAvailable:")) is not None:
+        free = found * 1024
+    if limit is not None:
+        used = _number(Path("/sys/fs/cgroup/memory.current")) or 0
+        cached = _field(Path("/sys/fs/cgroup/memory.stat"), "file") or 0
+        free = min(free, limit - used + cached)
+    return max(free // _SHARE, _LEAST_BYTES)
+
+
+def _field(path: Path, name: str) -> int | None:
+    """A number behind its name in a file of such lines."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return None
+    return next((int(line[1]) for line in lines if line[:1] == [name]), None)
+
+
+def _number(path: Path) -> int | None:
+    """A number in a file; None where there is no such file, or it says ``max``."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
