@@ -11,11 +11,11 @@ import pytest
 
 from isthmus.audit import check_encoder
 from isthmus.audit.encoder_check import TOLERANCE, made_up
-from isthmus.audit.model_files import model_files
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import load, modalities
+from isthmus.encoders.model_files import model_files
 
 
 class Lengths:

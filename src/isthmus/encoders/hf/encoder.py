@@ -154,11 +154,6 @@ class HfEncoder:
         return self._running.dtype
 
     @property
-    def licence(self) -> str:
-        """Of the weights, by the model's card; empty where that says nothing."""
-        return self._folder.licence()
-
-    @property
     def joint(self) -> str:
         """Names the space of the model's towers; empty for a layer or a pooling of one's own."""
         if not (self.tower.joint and self._choice.own):

@@ -24,9 +24,7 @@ from isthmus.encoders.base import file_hash, offline
 CONFIG = "config.json"
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CARD = "README.md"
-_LICENCE = re.compile(r"^license:[ \t]*(\S[^\n]{0,99})$", re.MULTILINE)
-_SMALL = (_CARD, "*.json", "*.txt", "*.model", "*.py")
+_SMALL = ("README.md", "*.json", "*.txt", "*.model", "*.py")
 _ELSEWHERE = ("onnx/*", "openvino/*", "*/onnx/*", "original/*")
 READ = (".json", ".txt", ".model", ".py", ".safetensors", ".bin")
 """Endings of the files that change what a model does."""
@@ -75,16 +73,6 @@ class Folder:
     def has(self, file: str) -> bool:
         """Whether there is such a file."""
         return (self.path / file).is_file()
-
-    def licence(self) -> str:
-        """What the model's card says of its licence; empty where it says nothing."""
-        try:
-            card = (self.path / _CARD).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-        head = card.split("---", 2)[1] if card.startswith("---") else ""
-        found = _LICENCE.search(head)
-        return found[1].strip("'\" ") if found else ""
 
     def weights(self) -> list[Path]:
         """Files of weights: safetensors, or where there are none, ``.bin``.
