@@ -37,6 +37,7 @@ __all__ = [
     "modality_of",
     "recipe_of",
     "resolve",
+    "split_spec",
 ]
 
 ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
