@@ -4,6 +4,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
+HF4 := .venv-hf4
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(BIN)/python .ci/install.py $(VENV)/pip.log --constraint constraints.txt --editable
@@ -16,10 +17,10 @@ BENCHMARKS := structure quality encode moments auto refusal graph unpaired match
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test coverage lint docs bench starter peers clean
+.PHONY: help setup demo test test-hf4 coverage lint docs bench starter peers clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.starter ## join pictures, words and sounds, and say how well it went
 	$(BIN)/isthmus demo
@@ -28,6 +29,9 @@ PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: setup ## run all tests
 	$(PYTEST)
+
+test-hf4: $(HF4)/.ready ## run the tests of the loader of hf: with transformers 4.57
+	$(ONE_THREAD) $(HF4)/bin/python -m pytest tests/encoders/test_hf_*.py
 
 coverage: setup ## run all tests and count what they run, 40 % slower; fails under 90 %
 	$(PYTEST) --cov --cov-report=term --cov-fail-under=90
@@ -60,11 +64,18 @@ peers: setup ## measure isthmus beside other packages, which this installs
 	$(BIN)/python benchmarks/peers.py --json benchmarks/results/peers.json --resume
 
 clean: ## remove what was built and measured; .venv stays
-	rm -rf build dist site htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(HF4) build dist site htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache \
 		.hypothesis .import_linter_cache
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(VENV)/.dev ## create .venv with all that work on isthmus needs
+
+# All but transformers and what it needs is that of $(VENV), torch among it.
+$(HF4)/.ready: $(VENV)/.dev .ci/hf4.txt
+	@$(PYTHON) -m venv $(HF4)
+	@$(BIN)/python .ci/beside.py $(HF4)
+	@$(HF4)/bin/python .ci/install.py $(HF4)/pip.log -r .ci/hf4.txt
+	@touch $@
 
 # The stamps are renewed when the interpreter's folder, the requirements or the pins change.
 $(VENV)/.created:

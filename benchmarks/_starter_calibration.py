@@ -32,7 +32,7 @@ from isthmus.core.view import Direction
 from isthmus.pipeline import default_cache
 from isthmus.pipeline.splits import fold_labels
 from isthmus.selection.breadth import fit_breadth
-from isthmus.selection.calibrate import HeldOut, fit_calibration
+from isthmus.selection.calibrate import HeldOut, fit_calibration, partner_depth
 from isthmus.selection.kinds import class_scale
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Calibration
@@ -41,6 +41,9 @@ from isthmus.space.report import StarterSettings
 FOLDS = 5
 BROAD = 3
 """Stamps of a fold that a word must mean to be broad there."""
+
+IN_ENGLISH = ("en", "effects")
+"""Queries by which the depths of views are told: they compare only where queries are the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +177,7 @@ def calibrations(
     lines = [breadth(data, words, known, fold) for fold in range(FOLDS)]
     folds: dict[Direction, list[HeldOut]] = {}
     others: dict[Direction, list[HeldOut]] = {}
+    english: dict[Direction, list[HeldOut]] = {}
     for fold in range(FOLDS):
         held = left[labels == fold].tolist()
         families = families_for(data, 900 + fold, len(held))
@@ -181,14 +185,18 @@ def calibrations(
         model = replace(model, breadth=lines[fold])
         for kind, one in directions(data, model, set(held)).items():
             folds.setdefault(kind.direction, []).append(replace(one, fold=fold))
+            if kind.name in IN_ENGLISH or kind.name.startswith("en→"):
+                english.setdefault(kind.direction, []).append(one)
         art = clip_art_pairs(data, model, families, len(held))
         folds[TEXT_TO_IMAGE].append(replace(art, fold=fold))
         for direction, some in asked(data, model, words, lines, held, fold).items():
             others.setdefault(direction, []).extend(some)
-    scales = class_scales(data, without, settings)
+    scales, strength = class_scales(data, without, settings), settings.csls_strength
     made = {
         name: replace(
-            fit_calibration(found, others=others.get(name, ())), class_scale=scales.get(name)
+            fit_calibration(found, others=others.get(name, ()), csls_strength=strength),
+            class_scale=scales.get(name),
+            depth=partner_depth(english.get(name, found), strength),
         )
         for name, found in folds.items()
     }

@@ -21,7 +21,9 @@ from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
+from isthmus.core.view import IMAGE
 from isthmus.datasets import load
+from isthmus.encoders import DEFAULTS
 from isthmus.encoders.universal import LANGUAGES
 from isthmus.pipeline import Prepared, default_cache, encode_items, prepare
 from isthmus.pipeline.cache import VectorCache
@@ -60,10 +62,14 @@ class Corpus:
     audio: Prepared
 
 
-def corpus() -> Corpus:
-    """Encode everything, from the cache where known."""
+def corpus(image: str = DEFAULTS[IMAGE]) -> Corpus:
+    """Encode everything, from the cache where known.
+
+    Args:
+        image: Encoder of pictures.
+    """
     cache = default_cache()
-    stamps = prepare(load("tuxpaint", languages=LANGUAGES), cache=cache)
+    stamps = prepare(load("tuxpaint", languages=LANGUAGES), {"image": image}, cache=cache)
     row = {name: i for i, name in enumerate(stamps.pairs.ids)}
     single: dict[str, F32] = {}
     for language in LANGUAGES:
@@ -83,7 +89,7 @@ def corpus() -> Corpus:
     tags.append("effects")
     sounds = [p.pairs.take(p.pairs.rows("text", "audio")) for p in parts]
     told = sentences(captions)
-    clip_art, titles, links = _clip_art(stamps.encoders["text"], cache)
+    clip_art, titles, links = _clip_art(stamps.encoders, cache)
     return Corpus(
         stamps.pairs,
         single,
@@ -125,18 +131,30 @@ def captions(language: str) -> dict[str, str]:
     return {record.id: record.items["text"].captions[0] for record in records}
 
 
-def _clip_art(encoder: Encoder, cache: VectorCache) -> tuple[PairedVectors, F32, NDArray[np.intp]]:
-    """Open Clip Art, its titles alone, and its families."""
-    ready = prepare(load("openclipart"), cache=cache)
+def _clip_art(
+    encoders: Mapping[str, Encoder], cache: VectorCache
+) -> tuple[PairedVectors, F32, NDArray[np.intp]]:
+    """Open Clip Art, its titles alone, and its families; without pictures that show nothing."""
+    loaded = load("openclipart")
+    ready = prepare(loaded, encoders, cache=cache)
+    known = {r.id: r.items["text"].captions[0] for r in loaded.records if "text" in r.items}
+    image = ready.pairs.vectors["image"]
     rows = ready.pairs.rows("text", "image")
-    pairs = ready.pairs.take(rows)
-    known = {r.id: r.items["text"].captions[0] for r in load("openclipart").records}
-    whole = [known[name] for name in pairs.ids]
+    rows = rows[~np.isclose(image[rows], _nothing(encoders["image"]), atol=1e-4).all(axis=1)]
+    names = [ready.pairs.ids[row] for row in rows]
+    whole = [known[name] for name in names]
     titles = [caption.split(", ")[0] for caption in whole]
-    both = texts(list(zip(titles, whole, strict=True)), encoder, cache)
-    names = [f"{title} ({name})" for title, name in zip(titles, pairs.ids, strict=True)]
-    made = PairedVectors({"text": both, "image": pairs.vectors["image"]}, {}, names)
-    return made, texts(titles, encoder, cache), ready.links[rows]
+    both = texts(list(zip(titles, whole, strict=True)), encoders["text"], cache)
+    ids = [f"{title} ({name})" for title, name in zip(titles, names, strict=True)]
+    made = PairedVectors({"text": both, "image": image[rows]}, {}, ids)
+    return made, texts(titles, encoders["text"], cache), ready.links[rows]
+
+
+def _nothing(encoder: Encoder) -> F32:
+    """What a picture looks like that is transparent all over."""
+    from PIL import Image
+
+    return encoder.encode([encoder.prepare(Image.new("RGB", (64, 64), "white"))])[0]
 
 
 def texts(asked: Sequence[Any], encoder: Encoder, cache: VectorCache) -> F32:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from _starter_nonsense import direction
 from _starter_words import same_kind
 from isthmus.aligners import CCA
 from isthmus.aligners.heads import LinearHead
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.view import Direction
@@ -64,17 +65,15 @@ def fit(
     stamps = data.stamps.take(np.array([name not in without for name in data.stamps.ids]))
     art = data.clip_art.take(~np.isin(data.families, list(families)))
     kept = ~np.isin(data.sound_keys, list(without))
-    text, audio = data.sounds.vectors["text"][kept], data.sounds.vectors["audio"][kept]
-    own = Moments.of(_by_language(data, without))
-    other = {"clip art": Moments.of(art)}
-    whole = Training(stamps, own, other).weighted((("clip art", settings.clip_art),))
+    whole = _moments(data, frozenset(without), frozenset(families), settings.clip_art)
     cca = CCA(ridge=settings.ridge, power=settings.power, components=DIM).fit_moments(whole)
     heads: dict[str, LinearHead] = {}
     for m in ("text", "image"):
         head = cca.heads_[m]
         assert isinstance(head, LinearHead)
         heads[m] = head
-    heads["audio"] = _onto(heads["text"], text, audio, settings.sound_ridge)
+    audio = data.sounds.vectors["audio"][kept]
+    heads["audio"] = _onto(heads["text"], _meant(data)[kept], audio, settings.sound_ridge)
     sound_ids = [name for name, keep in zip(data.sounds.ids, kept, strict=True) if keep]
     half = BANK // 2
     some_art = thin(np.arange(len(art)), BANK - min(len(stamps), half))
@@ -104,6 +103,40 @@ def _direction(data: Corpus, without: set[str], families: set[Any]) -> F32:
     captions = [_by_language(data, without).vectors["text"], *art]
     captions += [data.sentences[known]] * SENTENCES
     return direction(np.concatenate(captions), data.nonsense)
+
+
+@lru_cache(maxsize=1)
+def _whole(data: Corpus) -> tuple[Moments, Moments]:
+    """Of all stamps, and of all clip art."""
+    return Moments.of(_by_language(data, set())), Moments.of(data.clip_art)
+
+
+@lru_cache(maxsize=4)
+def _moments(
+    data: Corpus, without: frozenset[str], families: frozenset[Any], weight: float
+) -> Moments:
+    """All moments but those of some stamps and families of clip art, which has a weight.
+
+    What is left out is subtracted: moments are sums.
+    """
+    stamps, art = _whole(data)
+    if without:
+        stamps -= Moments.of(_by_language(data, set(data.stamps.ids) - without))
+    if families:
+        art -= Moments.of(data.clip_art.take(np.isin(data.families, list(families))))
+    return Training(data.stamps, stamps, {"clip art": art}).weighted((("clip art", weight),))
+
+
+@lru_cache(maxsize=1)
+def _meant(data: Corpus) -> F32:
+    """What each clip is mapped onto: its own caption, and as much what all languages say of it."""
+    own = l2_normalize(data.sounds.vectors["text"])
+    place = {name: i for i, name in enumerate(data.stamps.ids)}
+    known = np.flatnonzero(np.isin(data.sound_keys, data.stamps.ids))
+    stamps = [place[name] for name in data.sound_keys[known].tolist()]
+    meant = own.copy()
+    meant[known] += l2_normalize(data.stamps.vectors["text"][stamps])
+    return np.asarray(l2_normalize(meant), dtype=np.float32)
 
 
 def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
@@ -188,6 +221,13 @@ def directions(data: Corpus, model: Model, held: set[str]) -> dict[Kind, HeldOut
             "audio", audio, "text", text, names
         )
         drawn = np.array([i for i, c in enumerate(clips) if data.sound_keys[c] in place], int)
+        told = drawn[~np.isnan(one[[place[name] for name in names[drawn]], 0])]
+        if language not in ("en", "effects") and len(told) >= GALLERY // 10:
+            # People ask in their language for what is said in another.
+            asked = one[[place[name] for name in names[told]]]
+            found[Kind(Direction("text", "audio"), f"en→{language}")] = between(
+                "text", asked, "audio", audio[told], names[told]
+            )
         if len(drawn) < GALLERY // 10:
             continue
         pictures = image[[place[data.sound_keys[clips[i]]] for i in drawn]]

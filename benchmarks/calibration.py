@@ -5,9 +5,7 @@ sees 540 pairs and calibrates itself on folds of them; the gallery of 130 is onl
 is over the ten best hits of every query, in 15 bins of equal count. Galleries of other sizes are
 parts of that one, or that one hidden among clip art. Nonsense queries come from a
 generator that nothing was fitted to; what tells them comes with the package and was learned from
-the captions of all stamps but the gallery of seed 0. Merging is measured with the shipped space
-on the stamps it has not seen: each query's true match is in the gallery once as a picture, as a
-French spoken word and as a Chinese caption.
+the captions of all stamps but the gallery of seed 0.
 """
 
 from __future__ import annotations
@@ -204,52 +202,6 @@ def starter() -> dict[str, Any]:
     return found
 
 
-def merging(seed: int = 0) -> dict[str, Any]:
-    """Mean place of the true match of each modality, and how far they lie apart."""
-    space, cache = Space.load("starter"), default_cache()
-    stamps = prepare(load("tuxpaint"), cache=cache).pairs
-    chinese = prepare(load("tuxpaint", languages="zh"), cache=cache).pairs
-    spoken = prepare(load("tuxpaint", part="speech-text", limit=None), cache=cache).pairs
-    order = np.random.default_rng(seed).permutation(len(stamps.ids))[:GALLERY]
-    row_zh = {name: i for i, name in enumerate(chinese.ids)}
-    row_fr = {name.partition("#")[0]: i for i, name in enumerate(spoken.ids)}
-    names = [stamps.ids[i] for i in order if stamps.ids[i] in row_zh and stamps.ids[i] in row_fr]
-    row = {name: i for i, name in enumerate(stamps.ids)}
-    native = {
-        "image": stamps.vectors["image"][[row[name] for name in names]],
-        "text": chinese.vectors["text"][[row_zh[name] for name in names]],
-        "audio": spoken.vectors["audio"][[row_fr[name] for name in names]],
-    }
-    backend = MemoryBackend(space.dim, space.views)
-    for m, x in native.items():
-        vectors = space.transform(x, m)
-        entries = [Entry(f"{m}:{name}", m, m, name) for name in names]
-        backend.add(entries, vectors, space.hubness(vectors, m))
-    english = captions("en")
-    places: dict[str, list[int]] = {m: [] for m in native}
-    alone: dict[str, list[int]] = {m: [] for m in native}
-    for name in names:
-        query, k = Prompt.text(english[name]), 3 * len(names)
-        found = search(space, backend, query, SearchOptions(views=tuple(native), k=k, words=False))
-        place = {hit.id: rank for rank, hit in enumerate(found.hits, 1)}
-        for m in native:
-            places[m].append(place[f"{m}:{name}"])
-            options = SearchOptions(views=m, k=k, words=False)
-            own = search(space, backend, query, options).hits
-            alone[m].append([hit.id for hit in own].index(f"{m}:{name}") + 1)
-    mean = {m: float(np.mean(found)) for m, found in places.items()}
-    # No merging that keeps the order within a modality and gives each its turn can do better.
-    mean_alone = {m: float(np.mean(found)) for m, found in alone.items()}
-    return {
-        "mean_rank_alone": mean_alone,
-        "ratio_alone": max(mean_alone.values()) / min(mean_alone.values()),
-        "queries": len(names),
-        "mean_rank": mean,
-        "median_rank": {m: float(np.median(found)) for m, found in places.items()},
-        "ratio": max(mean.values()) / min(mean.values()),
-    }
-
-
 def summary(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Means and deviations over the galleries; both directions together where there are two."""
 
@@ -293,8 +245,6 @@ def main() -> None:
     found = summary(runs)
     for name, value in found.items():
         print(f"{name:28} {value}")
-    merged = merging()
-    print("merging", merged)
     shipped = starter()
     for language, row in shipped.items():
         print(language, {key: value for key, value in row.items() if "kind" not in key})
@@ -302,7 +252,7 @@ def main() -> None:
         result = {
             key: found[key]["mean"] for key in ("ece", "coverage", "nonsense_refused", "true_kept")
         }
-        result |= {"spread": found, "merging": merged, "starter": shipped, "runs": runs}
+        result |= {"spread": found, "starter": shipped, "runs": runs}
         _machine.write(arguments.json, result)
 
 

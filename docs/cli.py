@@ -22,6 +22,8 @@ def page() -> str:
         "This page is made from the `--help` texts. Every command that prints results takes "
         "`--json`.",
     ]
+    parts += ["", "These options stand before the command.", "", "| | |", "|---|---|"]
+    parts += _options(root)
     context = typer.Context(root, info_name="isthmus")
     for path, command in _walk(root, ("isthmus",)):
         if getattr(command, "commands", None):
@@ -42,6 +44,13 @@ def _help(command: object, context: object, path: tuple[str, ...]) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     usage = " ".join([*path, *(p.name.upper() for p in arguments), "[OPTIONS]"])
     lines += ["```sh", usage, "```", "", "| | |", "|---|---|"]
+    return [*lines, *_options(command)]
+
+
+def _options(command: object) -> list[str]:
+    """A row for each argument and option."""
+    lines = []
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
     for param in command.params:
         if param.name in ("help", "install_completion", "show_completion"):
             continue

@@ -137,6 +137,10 @@ def test_the_example_on_diagnosis_runs(tmp_path: Path) -> None:
     assert (tmp_path / "diagnosis.html").stat().st_size > 10_000
 
 
+def test_the_example_on_encoders_runs(tmp_path: Path) -> None:
+    assert _run(_blocks("docs/encoders.md", "python")[0], tmp_path) == "True 26\n"
+
+
 def test_the_example_on_joining_without_pairs_runs(tmp_path: Path) -> None:
     rows = """
 import numpy as np

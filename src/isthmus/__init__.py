@@ -18,6 +18,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.moments import Moments
     from isthmus.prompts import Prompt
     from isthmus.selection.align import align
+    from isthmus.selection.pretrained import from_pretrained
     from isthmus.space import Space
     from isthmus.space.evaluate import evaluate
     from isthmus.tasks import (
@@ -51,6 +52,7 @@ __all__ = [
     "annotate",
     "classify",
     "evaluate",
+    "from_pretrained",
     "learn_prompt",
     "load_dataset",
     "load_encoder",
@@ -78,6 +80,7 @@ _HOMES = {
     "annotate": "isthmus.tasks",
     "classify": "isthmus.tasks",
     "evaluate": "isthmus.space",
+    "from_pretrained": "isthmus.selection",
     "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",

@@ -165,6 +165,13 @@ def prompted(command: str = "") -> None:
         run("prompt", command, *(() if command == "list" else ("mine",)), "--space", "space")
 
 
+def checked() -> None:
+    for name, ending in (("color-hog", "png"), ("mfcc", "wav")):
+        files = [f"records/{number}.{ending}" for number in range(3)]
+        for given in ([], files):
+            assert said("encoders", "check", name, *given, "--seconds", "0")["steady"]
+
+
 def demonstrated() -> None:
     run("demo", "--data", "shapes", "--out", "demo", "--no-cache")
     assert "data:image/webp" in Path("demo/report.html").read_text(encoding="utf-8")
@@ -189,10 +196,13 @@ COMMANDS = {
     **{f"prompt {each}": partial(prompted, each) for each in ("list", "show", "forget")},
     "data show": shown,
     "data list": partial(run, "data", "list"),
+    "encoders check": checked,
+    "encoders list": partial(run, "encoders", "list"),
 }
 """How each command is run, so that it does all that it can."""
 ELSEWHERE = {
     "serve": "its routes are asked in tests/server/test_poisoned.py",
+    "export": "it reads weights, and no media",
     "data get": "it downloads files, and reads none of them",
 }
 

@@ -452,3 +452,43 @@ def test_half_precision_is_another_encoder(model: Any) -> None:
     cosines = (whole.encode(batch) * half.encode(batch)).sum(axis=1)
     assert 0.99 < cosines.min() < 1 - 1e-7
     assert encoder(folder, dtype="auto", device="cpu").fingerprint == whole.fingerprint
+
+
+def test_pictures_are_prepared_in_children_and_encoded_by_many_threads(
+    model: Any, tmp_path: Path
+) -> None:
+    """The way of an item: from a file, by a child that makes the encoder, too."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from isthmus import encoders
+    from isthmus.core.item import MediaItem
+    from isthmus.pipeline.decoding import WORKERS
+    from isthmus.pipeline.encode import encode_items
+
+    made = encoders.load(f"hf:{model('clip')}?modality=image")
+    items = []
+    for row, image in enumerate(PICTURES[:6]):
+        image.save(tmp_path / f"{row}.png")
+        items.append(MediaItem.from_path(tmp_path / f"{row}.png", "image"))
+    expected = made.encode([made.prepare(image) for image in PICTURES[:6]])
+    WORKERS._unprepared.clear()
+    done = encode_items(items, made)
+    assert WORKERS._unprepared == set()
+    assert done.failures == []
+    assert_allclose(done.vectors, expected, atol=TOLERANCE)
+    prepared = [made.prepare(image) for image in PICTURES[:6]]
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: made.encode(prepared), range(8)):
+            assert_allclose(found, expected, atol=TOLERANCE)
+
+
+def test_texts_are_encoded_by_many_threads(model: Any) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    made = encoder(model("bert"))
+    batches = [[(text,) for text in CAPTIONS[i : i + 4]] for i in range(0, 32, 4)]
+    expected = [made.encode(batch) for batch in batches]
+    again = encoder(model("bert"))
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(again.encode, batches), expected, strict=True):
+            assert_allclose(found, wanted, atol=TOLERANCE)

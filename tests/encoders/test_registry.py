@@ -78,7 +78,7 @@ def test_fingerprints_of_all_ids_and_variants_differ():
     found = {spec: encoders.load(spec).fingerprint for spec in specs}
     found["vectors a"] = encoders.load("vectors", dim=3, name="a").fingerprint
     found["vectors b"] = encoders.load("vectors", dim=3, name="b").fingerprint
-    assert len(set(found.values())) == len(found) == 13
+    assert len(set(found.values())) == len(found) == 16
 
 
 def test_threads_are_no_part_of_the_fingerprint():
@@ -94,9 +94,7 @@ def test_tfidf_is_made_anew_since_it_is_fitted():
     ("spec", "says"),
     [
         ("univrsal", "Did you mean 'universal'"),
-        ("hf:google/siglip2", "does not know the scheme 'hf:'.*known ids: color-hog"),
-        ("st:intfloat/e5", "scheme 'st:'"),
-        ("onnx:model.onnx", "scheme 'onnx:'"),
+        ("huggingface:google/siglip2", "no scheme 'huggingface:'; there are hf: .*onnx:.*timm:"),
         ("efficientnet-lite0?sise=260", "'sise'; its options: size, mirror, threads"),
         ("efficientnet-lite0?size", "needs NAME=VALUE, got 'size'"),
         ("efficientnet-lite0?size=5", "64 to 1024 pixels, got 5"),

@@ -132,6 +132,38 @@ def test_half_transparent_black_becomes_grey() -> None:
     assert decode(item(saved(half))).getpixel((0, 0)) == (127, 127, 127)
 
 
+def outline(colour: tuple[int, int, int], ground: tuple[int, int, int, int]) -> bytes:
+    drawn = Image.new("RGBA", (64, 64), ground)
+    drawn.paste((*colour, 255), (8, 8, 56, 56))
+    return saved(drawn)
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (248, 250, 240)])
+def test_a_white_drawing_on_transparency_can_be_seen(colour: tuple[int, int, int]) -> None:
+    picture = decode(item(outline(colour, (255, 255, 255, 0))))
+    assert picture.getpixel((20, 20)) == colour
+    assert max(picture.getpixel((2, 2))) < 128
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 0), (200, 200, 200), (0, 0, 0)])
+def test_what_shows_on_white_stays_on_white(colour: tuple[int, int, int]) -> None:
+    picture = decode(item(outline(colour, (255, 255, 255, 0))))
+    assert picture.getpixel((20, 20)) == colour
+    assert picture.getpixel((2, 2)) == (255, 255, 255)
+
+
+def test_a_white_drawing_with_a_dark_rim_stays_on_white() -> None:
+    drawn = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    drawn.paste((0, 0, 0, 255), (8, 8, 56, 56))
+    drawn.paste((255, 255, 255, 255), (10, 10, 54, 54))
+    assert decode(item(saved(drawn))).getpixel((2, 2)) == (255, 255, 255)
+
+
+def test_a_white_page_without_transparency_stays_white() -> None:
+    page = decode(item(outline((250, 250, 250), (255, 255, 255, 255))))
+    assert page.getpixel((2, 2)) == (255, 255, 255)
+
+
 def test_palette_with_a_transparent_colour() -> None:
     palette = Image.new("P", (4, 4), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])

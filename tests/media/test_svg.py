@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
+from isthmus.core.errors import CorruptMediaError, MediaTooLargeError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.media import DEFAULT, Limits, decode
+from isthmus.media import DEFAULT, Limits, decode, svg
 from isthmus.media.svg import sanitize
 
 NS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -26,6 +26,33 @@ def test_a_drawing_on_white() -> None:
     assert picture.getpixel((10, 10)) == (255, 0, 0)
     assert picture.getpixel((500, 10)) == (255, 255, 255)
     assert draw(gzip.compress(GOOD.encode())).tobytes() == picture.tobytes()
+
+
+def test_a_white_drawing_gets_a_dark_ground() -> None:
+    picture = draw(f'<svg {NS} viewBox="0 0 9 9"><circle cx="4" cy="4" r="3" fill="#fff"/></svg>')
+    assert picture.getpixel((228, 228)) == (255, 255, 255)
+    assert max(picture.getpixel((2, 2))) < 128
+
+
+def written(family: str) -> str:
+    letters = f'<text x="5" y="25" font-family="{family}">Hello</text>'
+    return f'<svg {NS} viewBox="0 0 60 40">{letters}</svg>'
+
+
+@pytest.mark.parametrize("family", ["Arial", "A Family That Nobody Has", "serif", "monospace"])
+def test_text_is_drawn_in_a_font_that_is_here(family: str) -> None:
+    if not svg.fonts():
+        pytest.skip("this machine has no fonts")
+    ink = (np.asarray(draw(written(family)))[..., 0] < 128).mean()
+    assert 0.02 < ink < 0.3
+
+
+def test_text_alone_without_fonts_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "fonts", lambda: {"skip_system_fonts": True})
+    with pytest.raises(UnsupportedMediaError, match=r"no font here.*fonts-dejavu-core"):
+        draw(written("Arial"))
+    both = written("Arial").replace("<text", '<rect width="30" height="40" fill="red"/><text')
+    assert draw(both).getpixel((10, 10)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from isthmus.selection.calibrate import (
     HeldOut,
     calibrate,
     fit_calibration,
+    partner_depth,
     shown_hits,
 )
 from isthmus.selection.folds import Folds
@@ -59,9 +60,8 @@ def test_the_regression_agrees_with_scikit_learn() -> None:
     cosine = seen.cosine.ravel()
     inputs = np.column_stack(
         [
-            cosine,
-            cosine - np.repeat(seen.background.nearest, 60),
-            cosine - np.tile(seen.hubness, 60),
+            2 * cosine - np.repeat(seen.background.nearest, 60) - np.tile(seen.hubness, 60),
+            np.repeat(seen.background.nearest, 60),
             np.repeat(seen.background.familiar, 60),
         ]
     )
@@ -72,6 +72,40 @@ def test_the_regression_agrees_with_scikit_learn() -> None:
     expected = model.fit(standard, truth).predict_proba(standard[:3600])[:, 1].reshape(60, 60)
     found = made.probability(seen.cosine, seen.hubness, seen.background)
     assert np.abs(found - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("broad", [False, True])
+def test_no_hit_is_likelier_than_one_of_a_higher_score(strength: float, broad: bool) -> None:
+    """Broad queries mean hubs and what is least alike: free weights would put these first."""
+    rng = np.random.default_rng(7)
+    folds = []
+    for seed in range(3):
+        one = fold(seed=seed)
+        hubness = rng.uniform(0, 1, size=80).astype(np.float32)
+        breadth = np.repeat([0.0, 3.0], [60, 20]).astype(np.float32)
+        relevant = (breadth[:, None] > 0) & (hubness[None] > 0.8) & (one.cosine < 0)
+        relevant[np.diag_indices(60)] = True
+        background = replace(one.background, breadth=breadth if broad else None)
+        folds.append(replace(one, hubness=hubness, background=background, relevant=relevant))
+    made = fit_calibration(folds, csls_strength=strength)
+    new = folds[0]
+    p = made.probability(new.cosine, new.hubness, new.background)
+    order = np.argsort(-(2 * new.cosine - strength * new.hubness), axis=1)
+    assert np.diff(np.take_along_axis(p, order, axis=1), axis=1).max() < 1e-5
+    slopes = made.slope(), made.slope(3.0)
+    assert min(slopes) > -1e-6
+    assert slopes[0] > 10 if broad else slopes[0] < 1  # without breadth, nothing fits both kinds
+
+
+def test_depth_is_the_mean_place_of_partners() -> None:
+    nothing = Background(np.zeros(3, np.float32), np.zeros(3, np.float32))
+    cosine = np.array([[0.9, 0.1, 0.2], [0.5, 0.1, 0.4], [0.3, 0.3, 0.3]], dtype=np.float32)
+    one = HeldOut(cosine, np.zeros(3, np.float32), nothing)
+    assert partner_depth([one]) == 2.0  # places 1, 3, and 2 among three that are alike
+    hubs = replace(one, hubness=np.array([0.9, 0.0, 0.0], dtype=np.float32))
+    assert partner_depth([hubs]) == pytest.approx((1 + 2 + 1.5) / 3, abs=0.01)
+    assert partner_depth([hubs], csls_strength=0.0) == 2.0
 
 
 def test_it_is_pointwise(learned: Calibration) -> None:

@@ -19,7 +19,7 @@ from isthmus.store import Entry
 from isthmus.store.snapshot import Snapshot
 from isthmus.tasks import SearchOptions, Store, annotate_store
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
-from isthmus.tasks.retrieval.hits import Hit, in_words
+from isthmus.tasks.retrieval.hits import FAINT, Hit, in_percent, in_words
 from isthmus.tasks.retrieval.search import merged
 
 
@@ -232,6 +232,36 @@ def test_merged_lists_order_by_probability_where_all_have_one() -> None:
     assert [h.probability for h in merged([images, sounds])] == [0.9, 0.6, 0.2]
     texts = [hit("text", 9.0, None, 2.0)]
     assert [h.prominence for h in merged([images, texts])] == [2.0, 1.0, 0.5]
+
+
+def test_views_take_turns_by_the_depth_of_their_partners_where_hits_are_faint() -> None:
+    def hits(view: str, *probabilities: float) -> list[Hit]:
+        return [
+            Hit(f"{view}{place}", view, view, "", 0.5, -place, p, -place)
+            for place, p in enumerate(probabilities, 1)
+        ]
+
+    texts = hits("text", 0.9, 0.09, 0.08, 0.07)
+    sounds = hits("audio", 0.05, 0.04, 0.03, 0.02, 0.01)
+    plain = [hit.id for hit in merged([texts, sounds])]
+    assert plain == ["text1", "text2", "text3", "text4", *(f"audio{i}" for i in range(1, 6))]
+    # Places over depths: texts 2/2, 3/2, 4/2; sounds 1/4, 2/4, 3/4, 4/4, 5/4.
+    fair = [hit.id for hit in merged([texts, sounds], [2.0, 4.0])]
+    assert fair == [
+        *("text1", "audio1", "audio2", "audio3"),
+        *("text2", "audio4", "audio5", "text3", "text4"),
+    ]
+    assert [hit.id for hit in merged([texts, sounds], [2.0, None])] == plain
+    assert [hit.id for hit in merged([texts], [2.0])] == [hit.id for hit in texts]
+    shown = [max(hit.probability or 0, FAINT) for hit in merged([texts, sounds], [2.0, 4.0])]
+    assert shown == sorted(shown, reverse=True)
+
+
+def test_what_is_faint_is_told_as_one() -> None:
+    assert [in_percent(p) for p in (0.834, 0.1, 0.0999, 0.0)] == [
+        *("83%", "10%"),
+        *("under 10%", "under 10%"),
+    ]
 
 
 def test_probabilities_in_words() -> None:

@@ -9,6 +9,7 @@ from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
 
 if TYPE_CHECKING:
+    from isthmus.aligners.affine import AffineHead, LinearHead, UnitHead
     from isthmus.aligners.base import MomentsAligner
     from isthmus.aligners.checks import check_aligner
     from isthmus.aligners.closed.anchors import Anchors
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from isthmus.aligners.closed.procrustes import Procrustes
     from isthmus.aligners.closed.ridge import Ridge
     from isthmus.aligners.ensemble import Ensemble
-    from isthmus.aligners.heads import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
+    from isthmus.aligners.heads import (
+        AnchorHead,
+        ChainHead,
+        ConcatHead,
+        MLPHead,
+        head_from_state,
+    )
     from isthmus.aligners.kernel import KernelCCA
     from isthmus.aligners.learned.adversarial import Adversarial
     from isthmus.aligners.learned.contrastive import Contrastive
@@ -29,9 +36,11 @@ __all__ = [
     "CCA",
     "Abilities",
     "Adversarial",
+    "AffineHead",
     "Aligner",
     "AnchorHead",
     "Anchors",
+    "ChainHead",
     "ConcatHead",
     "Condition",
     "Contrastive",
@@ -47,6 +56,7 @@ __all__ = [
     "Ridge",
     "Search",
     "Setting",
+    "UnitHead",
     "Unpaired",
     "check_aligner",
     "head_from_state",
@@ -58,16 +68,18 @@ __getattr__ = lazy_names(
     {
         "Abilities": "isthmus.aligners.traits",
         "Adversarial": "isthmus.aligners.learned.adversarial",
+        "AffineHead": "isthmus.aligners.affine",
         "AnchorHead": "isthmus.aligners.heads",
         "Anchors": "isthmus.aligners.closed.anchors",
         "CCA": "isthmus.aligners.closed.cca",
+        "ChainHead": "isthmus.aligners.heads",
         "ConcatHead": "isthmus.aligners.heads",
         "Condition": "isthmus.aligners.traits",
         "Contrastive": "isthmus.aligners.learned.contrastive",
         "Ensemble": "isthmus.aligners.ensemble",
         "Growth": "isthmus.aligners.traits",
         "KernelCCA": "isthmus.aligners.kernel",
-        "LinearHead": "isthmus.aligners.heads",
+        "LinearHead": "isthmus.aligners.affine",
         "MLPHead": "isthmus.aligners.heads",
         "Moments": "isthmus.moments.moments",
         "MomentsAligner": "isthmus.aligners.base",
@@ -76,6 +88,7 @@ __getattr__ = lazy_names(
         "Ridge": "isthmus.aligners.closed.ridge",
         "Search": "isthmus.aligners.traits",
         "Setting": "isthmus.aligners.traits",
+        "UnitHead": "isthmus.aligners.affine",
         "Unpaired": "isthmus.aligners.unpaired.unpaired",
         "check_aligner": "isthmus.aligners.checks",
         "head_from_state": "isthmus.aligners.heads",

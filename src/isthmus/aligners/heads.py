@@ -4,56 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from isthmus.aligners.affine import AffineHead, UnitHead
+from isthmus.aligners.affine import LinearHead as LinearHead
 from isthmus.aligners.graphhead import GraphHead
-from isthmus.aligners.state import Arrays, Document, State, numbers, require, with_direction
+from isthmus.aligners.state import Arrays, Document, State, numbers, require
+from isthmus.aligners.state import unit_rows as unit_rows
 from isthmus.core.artifact import Tensors
 from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F32, Array, Floats, l2_normalize
 from isthmus.core.validate import check_vectors, fitting, split_names
-
-
-class LinearHead:
-    """``x ↦ l2((x − mean) W)``.
-
-    Args:
-        mean: ``(d,)``.
-        weight: ``(d, k)``.
-    """
-
-    kind = "linear"
-
-    def __init__(self, mean: Array, weight: Array) -> None:
-        self.mean = np.asarray(mean, dtype=np.float32)
-        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
-
-    @property
-    def input_dim(self) -> int:
-        """Dimension of native vectors."""
-        return int(self.weight.shape[0])
-
-    @property
-    def output_dim(self) -> int:
-        """Dimension of the space."""
-        return int(self.weight.shape[1])
-
-    def __call__(self, x: Array) -> F32:
-        """Native ``(n, d)`` to unit vectors ``(n, k)``."""
-        rows = check_vectors(x, name="vectors", dim=self.input_dim)
-        return unit_rows((rows - self.mean) @ self.weight)
-
-    def state(self) -> State:
-        """Parameters: nothing as JSON; ``mean`` and ``weight`` as arrays."""
-        return {}, {"mean": self.mean, "weight": self.weight}
-
-    @classmethod
-    def from_state(cls, document: Document, tensors: Arrays) -> LinearHead:
-        """The head that :meth:`state` described."""
-        numbers(_Nothing, document)
-        return cls(**fitting(tensors, mean="d", weight="dk"))
 
 
 class AnchorHead:
@@ -238,24 +202,14 @@ class ConcatHead:
 
     def state(self) -> State:
         """Parameters of every part, under numbered names."""
-        parts: list[dict[str, object]] = []
-        tensors: dict[str, Array] = {}
-        for index, part in enumerate(self.parts):
-            inner, arrays = part.state()
-            parts.append({"kind": part.kind, "state": inner})
-            tensors.update({f"{index}.{name}": array for name, array in arrays.items()})
+        parts, tensors = _parts_state(self.parts)
         return {"weights": self.weights, "parts": parts}, tensors
 
     @classmethod
     def from_state(cls, document: Document, tensors: Arrays) -> ConcatHead:
         """The head that :meth:`state` described."""
         own = numbers(_ConcatNumbers, document)
-        arrays = split_names(tensors)
-        parts = [
-            head_from_state(part.kind, part.state, arrays.pop(str(place), {}))
-            for place, part in enumerate(own.parts)
-        ]
-        require(not arrays, "it has arrays of no part")
+        parts = _parts_from(own.parts, tensors)
         require(
             len(own.weights) == len(parts) > 0 and all(0 < w <= 1 for w in own.weights),
             "need a weight for each part, in 0 to 1",
@@ -283,11 +237,6 @@ def concatenated(parts: Sequence[F32], weights: Sequence[float]) -> F32:
 
 
 @dataclass(frozen=True)
-class _Nothing:
-    """A head that keeps no numbers as JSON."""
-
-
-@dataclass(frozen=True)
 class _AnchorNumbers:
     k: int
     power: float
@@ -306,14 +255,100 @@ class _Part:
 
 
 @dataclass(frozen=True)
+class _ChainNumbers:
+    parts: tuple[_Part, ...]
+
+
+@dataclass(frozen=True)
 class _ConcatNumbers:
     weights: tuple[float, ...]
     parts: tuple[_Part, ...]
 
 
-_Kind = type[LinearHead | AnchorHead | MLPHead | ConcatHead | GraphHead]
-_KINDS: dict[str, _Kind] = {
-    head.kind: head for head in (LinearHead, AnchorHead, MLPHead, ConcatHead, GraphHead)
+class ChainHead:
+    """One head after another: ``x ↦ last(… first(x))``.
+
+    Args:
+        parts: Two heads or more, of which each takes what the one before gives.
+    """
+
+    kind = "chain"
+
+    def __init__(self, parts: Sequence[Head]) -> None:
+        self.parts = list(parts)
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return self.parts[0].input_dim
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space."""
+        return self.parts[-1].output_dim
+
+    def __call__(self, x: Array) -> F32:
+        """Native ``(n, d)`` to unit vectors ``(n, k)``."""
+        first, *others = self.parts
+        out = first(x)
+        for part in others:
+            out = part(out)
+        return out
+
+    def state(self) -> State:
+        """Parameters of every part, under numbered names."""
+        parts, tensors = _parts_state(self.parts)
+        return {"parts": parts}, tensors
+
+    @classmethod
+    def from_state(cls, document: Document, tensors: Arrays) -> ChainHead:
+        """The head that :meth:`state` described."""
+        parts = _parts_from(numbers(_ChainNumbers, document).parts, tensors)
+        require(len(parts) > 1, "need two parts or more")
+        dims = [(a.output_dim, b.input_dim) for a, b in pairwise(parts)]
+        require(all(a == b for a, b in dims), "a part does not take what the one before gives")
+        return cls(parts)
+
+
+def _parts_state(heads: Sequence[Head]) -> tuple[list[dict[str, object]], dict[str, Array]]:
+    """Kinds and documents of several heads, and their arrays under numbered names."""
+    parts: list[dict[str, object]] = []
+    tensors: dict[str, Array] = {}
+    for index, part in enumerate(heads):
+        inner, arrays = part.state()
+        parts.append({"kind": part.kind, "state": inner})
+        tensors.update({f"{index}.{name}": array for name, array in arrays.items()})
+    return parts, tensors
+
+
+def _parts_from(rows: Sequence[_Part], tensors: Arrays) -> list[Head]:
+    """What :func:`_parts_state` described.
+
+    Raises:
+        ArtifactError: If an array belongs to no part.
+    """
+    arrays = split_names(tensors)
+    parts = [
+        head_from_state(part.kind, part.state, arrays.pop(str(place), {}))
+        for place, part in enumerate(rows)
+    ]
+    require(not arrays, "it has arrays of no part")
+    return parts
+
+
+_Linear = LinearHead | UnitHead | AffineHead
+_KINDS: dict[str, type[_Linear | AnchorHead | MLPHead | GraphHead | ConcatHead | ChainHead]] = {
+    head.kind: head
+    for head in (
+        LinearHead,
+        AnchorHead,
+        MLPHead,
+        ConcatHead,
+        GraphHead,
+        UnitHead,
+        AffineHead,
+        ChainHead,
+    )
 }
 
 
@@ -328,8 +363,3 @@ def head_from_state(kind: str, document: Document, tensors: Tensors) -> Head:
             f"unknown kind of head {kind!r:.80}; this release knows {sorted(_KINDS)}"
         )
     return _KINDS[kind].from_state(document, tensors)
-
-
-def unit_rows(x: Floats) -> F32:
-    """Rows of unit length, as every head returns them."""
-    return with_direction(l2_normalize(x).astype(np.float32, copy=False))

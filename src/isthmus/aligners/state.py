@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError, VectorError
-from isthmus.core.linalg import F32, Array
+from isthmus.core.linalg import F32, Array, Floats, l2_normalize
 
 Document = Mapping[str, Any]
 """Parameters of a head as JSON; each kind of head knows its own."""
@@ -58,3 +58,8 @@ def with_direction(unit: F32) -> F32:
     if lost.any():
         unit[lost] = 1.0 / np.sqrt(unit.shape[1])
     return unit
+
+
+def unit_rows(x: Floats) -> F32:
+    """Rows of unit length, as every head returns them."""
+    return with_direction(l2_normalize(x).astype(np.float32, copy=False))

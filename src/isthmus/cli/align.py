@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from isthmus.cli.align_pretrained import (
+    Made,
+    Models,
+    check_learned,
+    check_pretrained,
+    join_models,
+)
+from isthmus.cli.align_report import print_made, print_made_json
 from isthmus.cli.console import (
     CACHE_OPTION,
     COLUMN_OPTION,
@@ -15,26 +23,21 @@ from isthmus.cli.console import (
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
+    TRUST_OPTION,
     allow_megapixels,
     check_page,
-    list_left_out,
     out,
-    print_json,
     progress_bar,
-    rows_of,
-    shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
-from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from isthmus.core.contracts import Progress
     from isthmus.core.record import Dataset
-    from isthmus.pipeline import Prepared
-    from isthmus.space import Space, SpaceReport
-    from isthmus.space.report import Estimate
+    from isthmus.pipeline import VectorCache
 
 _SPACE = typer.Option(..., "--out", "-o", help="Folder to write the space to.")
 _ENCODER = typer.Option(
@@ -75,9 +78,26 @@ _READOUT = typer.Option(
     help="What to choose the method for. instance: find the one true partner. semantic: find "
     "things of the same kind (needs groups).",
 )
+_PRETRAINED = typer.Option(
+    None,
+    metavar="ID",
+    help="Start from a model whose modalities are joined already (hf:openai/clip-vit-base-patch32) "
+    "or from the folder of a space. Its heads stay. DATA measures and calibrates it, and joins its "
+    "other views. Given twice, the two are joined through a modality that both read. Repeatable.",
+)
+_FIX = typer.Option(
+    None,
+    metavar="VIEWS",
+    help="With --pretrained: the views whose heads stay, for example image,text. Default: all. "
+    "Other views of DATA are learned.",
+)
+_TEXTS = typer.Option(
+    None,
+    metavar="FILE",
+    help="With two --pretrained: texts to join them through, one in each line. Default: those of "
+    "DATA, or words that come with isthmus.",
+)
 _NO_LIMIT = "none"
-_DIFFERS = 0.05
-"""R@10 that is worth a sentence."""
 _BUDGET = typer.Option(
     "2m",
     metavar="TIME",
@@ -87,7 +107,11 @@ _BUDGET = typer.Option(
 
 
 def command(
-    data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    data: str | None = typer.Argument(
+        None,
+        help="A name (tuxpaint), a folder, a table or a WebDataset tar. With --pretrained it can "
+        "be left out.",
+    ),
     *,
     space: Path = _SPACE,
     encoder: list[str] = _ENCODER,
@@ -100,6 +124,10 @@ def command(
     readout: str = _READOUT,
     starter: bool = _STARTER,
     budget: str = _BUDGET,
+    pretrained: list[str] = _PRETRAINED,
+    fix: list[str] = _FIX,
+    texts: Path | None = _TEXTS,
+    trust: list[str] = TRUST_OPTION,
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing space."),
     seed: int = SEED_OPTION,
@@ -107,45 +135,77 @@ def command(
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Make a space from DATA.
+    """Make a space from DATA, or from models that others have joined.
 
     The command compares methods, keeps the best one, and measures it on held-out pairs. If
     held-out pairs match no better than shuffled pairs, it writes nothing and ends with exit code 3.
     """
-    from isthmus.datasets import load
-    from isthmus.pipeline import default_cache, prepare
-    from isthmus.selection import align, candidates
+    from isthmus.pipeline import default_cache
+    from isthmus.selection import candidates
     from isthmus.space.readout import check_readout
 
     _check_places(space, report, overwrite=overwrite)
     allow_megapixels(max_megapixels)
     wanted, fixed = check_readout(readout), parse_options(param or (), "--param")
     candidates(aligner, readout=wanted, **fixed)  # mistakes are told before any work
-    seconds = _seconds(budget)
     encoders = _one_a_view(named := parse_encoders(encoder))
-    dataset = load_data(data, data_option, column, modalities_of(named))
-    sources, store = {name: load(name) for name in also or ()}, default_cache() if cache else None
+    common: dict[str, Any] = {
+        "budget": _seconds(budget),
+        "seed": seed,
+        "by_group": groups,
+        "cache": default_cache() if cache else None,
+    }
+    dataset = None
+    if pretrained:
+        told = {"--aligner": aligner != "auto", "--param": bool(param), "--also": bool(also)}
+        check_pretrained(told, data, report, readout)
+    else:
+        check_learned(data, fix, texts)
+    if data is not None:
+        dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:
-        ready = prepare(dataset, encoders, by_group=groups, cache=store, progress=progress)
-        made = align(
-            ready,
-            aligner=aligner,
-            params=fixed,
-            sources=sources,
-            readout=wanted,
-            starter=starter,
-            budget=seconds,
-            seed=seed,
-            cache=store,
-            progress=progress,
-        )
-    made.save(space)
+        if pretrained or dataset is None:
+            models = Models(pretrained, fix or (), texts, trust or (), shown=report is not None)
+            made = join_models(models, dataset, encoders, progress=progress, **common)
+        else:
+            made = _learn(
+                dataset, encoders, aligner=aligner, params=fixed, also=also or (), readout=wanted,
+                starter=starter, progress=progress, **common,
+            )  # fmt: skip
+    made.space.save(space)
     if report is not None:
-        _write(report, made, ready, dataset, seed)
+        _write(report, made, seed)
     if as_json:
-        _print_json(made, space)
+        print_made_json(made.space, space)
         return
-    _print(made, f"Saved to {space}{f', report in {report}' if report else ''}")
+    for line in made.told:
+        out().print(line, markup=False, highlight=False)
+    print_made(made.space, f"Saved to {space}{f', report in {report}' if report else ''}")
+
+
+def _learn(
+    dataset: Dataset,
+    encoders: Mapping[str, str],
+    *,
+    also: Sequence[str],
+    by_group: bool,
+    cache: VectorCache | None,
+    progress: Progress,
+    **asked: Any,
+) -> Made:
+    """A space whose heads are all learned from the records."""
+    from isthmus.datasets import load
+    from isthmus.pipeline import prepare
+    from isthmus.selection import align, choose_layers
+
+    sources = {name: load(name) for name in also}
+    used, layers = choose_layers(
+        dataset, encoders, cache=cache, progress=progress, seed=asked["seed"]
+    )
+    ready = prepare(dataset, used, by_group=by_group, cache=cache, progress=progress)
+    space = align(ready, sources=sources, cache=cache, progress=progress, **asked)
+    told = [f"{view}: {choice.told}" for view, choice in layers.items()]
+    return Made(space, ready.pairs, dataset, told=told)
 
 
 def _seconds(budget: str) -> float | None:
@@ -158,11 +218,6 @@ def _check_places(space: Path, report: Path | None, *, overwrite: bool) -> None:
     check_page(report)
 
 
-def _print_json(made: Space, folder: Path) -> None:
-    document = {} if made.report is None else made.report.to_json()
-    print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
-
-
 def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
     for view, names in encoders.items():
         if len(names) > 1:
@@ -170,90 +225,9 @@ def _one_a_view(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {view: names[0] for view, names in encoders.items()}
 
 
-def _write(path: Path, made: Space, ready: Prepared, dataset: Dataset, seed: int) -> None:
+def _write(path: Path, made: Made, seed: int) -> None:
     from isthmus.report import report_on
 
-    note = "The map and the examples show records that the space learned from."
-    title = f"Space from {dataset.name}"
-    report_on(path, made, ready.pairs, dataset, title=title, notes=[note], seed=seed)
-
-
-def _print(space: Space, saved: str) -> None:
-    """What was chosen, how good it is, and where it is saved."""
-    from isthmus.cli.tables import directions_table, note
-    from isthmus.space import SpaceReport
-
-    console, report = out(), space.report
-    if not isinstance(report, SpaceReport):
-        console.print(saved)
-        return
-    console.print(f"Chosen: [bold]{report.chosen.label}[/]")
-    if lead := _lead(report):
-        console.print(lead)
-    found = report.estimate
-    if found is not None:
-        title = f"Held-out pairs, mean ± sd over {found.folds} folds"
-        console.print(directions_table(title, found.held_out, found.null.shuffled))
-        console.print(note(shuffled=True))
-        _print_groups(found)
-    else:
-        console.print("The quality was not measured: this needs records of at least three groups.")
-    _print_late(report)
-    list_left_out(rows_of(report.data.left_out))
-    console.print(saved)
-
-
-def _lead(report: SpaceReport) -> str:
-    """By how much what was chosen leads before the best of another kind."""
-    from isthmus.report.kit.words import signed
-
-    behind = [each for each in report.choice.standings if each.ahead is not None]
-    if not behind:
-        return ""
-    following = behind[0]
-    lead = following.ahead
-    assert lead is not None
-    known = lead.low is not None and lead.high is not None
-    ends = [signed(end) for end in (lead.low, lead.high) if end is not None]
-    spread = f" (95 % interval {' to '.join(ends)})" if known else ""
-    semantic = report.settings.readout == "semantic"
-    measure = "mean average precision" if semantic else "mean reciprocal rank"
-    if lead.mean < 0:
-        return (
-            f"{following.candidate} scored higher by {signed(-lead.mean)} in {measure}, but not "
-            "surely enough to be chosen: see 'How the methods compete' in docs/choosing.md."
-        )
-    return (
-        f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
-        f"{measure}{spread}."
-    )
-
-
-def _print_groups(found: Estimate) -> None:
-    """What keeping groups whole costs, where it costs much."""
-    from isthmus.space.report import mean_recall
-
-    plain = found.ungrouped
-    if plain is not None and abs(plain.r10 - (kept := mean_recall(found.held_out)[1])) >= _DIFFERS:
-        out().print(
-            shown(
-                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, "
-                f"it is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
-            )
-        )
-
-
-def _print_late(report: SpaceReport) -> None:
-    """What a time budget left no room for."""
-    from isthmus.selection.race import LATE
-
-    late = sum(row.reason == LATE for row in report.choice.tried)
-    run, planned = (0, 0)
-    if report.estimate is not None:
-        run, planned = report.estimate.folds, report.estimate.planned
-    if late or run < planned:
-        skipped = count(late, "candidate was", "candidates were")
-        out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
-            f"{run} of {planned} outer folds were run. To try more: --budget 10m, or --budget none."
-        )
+    assert made.pairs is not None and made.dataset is not None  # it was checked
+    notes, title = [made.note] if made.note else [], f"Space from {made.dataset.name}"
+    report_on(path, made.space, made.pairs, made.dataset, title=title, notes=notes, seed=seed)

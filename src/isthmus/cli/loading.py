@@ -46,8 +46,8 @@ def parse_encoders(given: Sequence[str] | None) -> dict[str, list[str]]:
 
 def modalities_of(encoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """What the views with a name of their own read: what their encoders do."""
-    from isthmus.encoders import load
+    from isthmus.encoders import modality_of
 
     return {
-        view: load(names[0]).modality for view, names in encoders.items() if view not in MODALITIES
+        view: modality_of(names[0]) for view, names in encoders.items() if view not in MODALITIES
     }

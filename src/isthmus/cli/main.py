@@ -17,6 +17,7 @@ from isthmus.cli import (
     encoders,
     evaluate,
     explain,
+    export,
     index,
     prompt,
     search,
@@ -40,6 +41,7 @@ app.command("diagnose", epilog=example("diagnose"))(diagnose.command)
 app.command("align", epilog=example("align"))(align.command)
 app.command("eval", epilog=example("eval"))(evaluate.command)
 app.command("embed", epilog=example("embed"))(embed.command)
+app.command("export", epilog=example("export"))(export.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
 app.command("classify", epilog=example("classify"))(classify.command)

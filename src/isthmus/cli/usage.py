@@ -20,6 +20,7 @@ EXAMPLES = {
     "align": "isthmus align my-folder --out my-space",
     "eval": "isthmus eval my-space new-folder",
     "embed": 'isthmus embed my-space "a red kangaroo" --out vectors.npz',
+    "export": "isthmus export efficientnet-lite0 my-encoder",
     "index": "isthmus index ~/Pictures",
     "search": 'isthmus search "a red kangaroo" --view image',
     "classify": "isthmus classify photo.jpg --classes cat,dog",

@@ -128,26 +128,60 @@ class Joint(Protocol):
 
 @runtime_checkable
 class Placed(Protocol):
-    """An encoder that runs where and as precisely as its owner chose.
+    """An encoder that runs where and as precisely as its owner chose."""
 
-    Attributes:
-        device: ``"cpu"``, ``"cuda"`` or ``"mps"``, never ``"auto"``.
-        dtype: Of its weights: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
-    """
+    @property
+    def device(self) -> str:
+        """``"cpu"``, ``"cuda"`` or ``"mps"``, never ``"auto"``."""
+        ...
 
-    device: str
-    dtype: str
+    @property
+    def dtype(self) -> str:
+        """Of its weights: ``"float32"``, ``"float16"`` or ``"bfloat16"``."""
+        ...
 
 
 @runtime_checkable
 class Filed(Protocol):
-    """An encoder whose model lies in files.
+    """An encoder whose model lies in files."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where they are, or the one file; None if they are not on this machine yet."""
+        ...
+
+
+@runtime_checkable
+class Layered(Protocol):
+    """An encoder whose hidden layers can be told apart.
 
     Attributes:
-        folder: Where they are, or the one file; None if they are not on this machine yet.
+        depth: How many layers there are behind the embeddings.
+        width: Length of the vectors of each.
     """
 
-    folder: Path | None
+    depth: int
+    width: int
+
+    def encode_layers(self, batch: Sequence[Any]) -> F32:
+        """Vectors of prepared items by each layer, ``(depth + 1, len(batch), width)`` float32."""
+        ...
+
+
+@runtime_checkable
+class Licensed(Protocol):
+    """An encoder that knows the licence of its weights.
+
+    Attributes:
+        licence: As an SPDX id or in words; empty where it is not known.
+    """
+
+    licence: str
+
+
+def licence_of(encoder: Encoder) -> str:
+    """Of an encoder's weights; empty where it is not known."""
+    return encoder.licence if isinstance(encoder, Licensed) else ""
 
 
 def joint_of(encoder: Encoder) -> str:

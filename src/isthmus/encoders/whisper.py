@@ -67,6 +67,7 @@ class WhisperEncoder:
     dim = 1152
     languages: tuple[str, ...] = ()
     batch_size = 64
+    weights = MODEL_SHA256
 
     def __init__(self, *, window: str = "cut", threads: int | None = None) -> None:
         if window not in ("cut", "full"):
@@ -75,7 +76,7 @@ class WhisperEncoder:
         self.fingerprint = fingerprint(
             {
                 "encoder": self.id,
-                "weights": MODEL_SHA256,
+                "weights": self.weights,
                 "window": [window, SHORTEST_SECONDS, STEP_SECONDS, WINDOW_SECONDS, MAX_WINDOWS],
                 "pool": "mean and std over real frames, mean over the window, 2",
                 "compute": "float32",
@@ -166,8 +167,8 @@ class WhisperEncoder:
         ctranslate2 = require("ctranslate2", extra="starter", purpose=f"the encoder {self.id!r}")
         with self._loading:
             if self._model is None:
-                folder = model_folder()
-                verified(folder / "model.bin", MODEL_SHA256)
+                folder = self._folder()
+                verified(folder / "model.bin", self.weights)
                 self._model = ctranslate2.models.Whisper(
                     str(folder),
                     device="cpu",
@@ -177,6 +178,9 @@ class WhisperEncoder:
                 )
         view = ctranslate2.StorageView.from_array(mel)
         return np.array(self._model.encode(view, to_cpu=True))
+
+    def _folder(self) -> Path:
+        return model_folder()
 
     def _extractor(self) -> Any:
         if self._features is None:

@@ -16,9 +16,10 @@ from isthmus.media.limits import DEFAULT, Limits
 
 __all__ = ["DEFAULT", "PLAIN", "REVISION", "Limits", "decode"]
 
-REVISION = 2
+REVISION = 3
 """Of what decoding yields. It goes up when pixels or samples change, so that vectors which were
-kept are computed anew. 2: colour profiles, reduced pictures, and all recordings of a file."""
+kept are computed anew. 2: colour profiles, reduced pictures, and all recordings of a file;
+3: white drawings on a dark ground, and text in SVG."""
 
 PLAIN = frozenset({TEXT, VECTOR})
 """Modalities without a decoder that could be attacked. A text file is read by Python's own UTF-8

@@ -46,6 +46,13 @@ _ADOBE_RGB = (
     (0.14919, 0.06322, 0.74457),
 )
 _D50 = (0.9642, 1.0, 0.82491)
+_WHITE, _DARK = (255, 255, 255), (64, 64, 64)
+_VISIBLE, _SEEN, _SHOWN = 16, 32, 0.01
+"""Of 255, the opacity from which a pixel is visible, and how far from white it must come to be
+seen on white; and the share of the visible that must be. Of the 8,398 transparent pictures of Tux
+Paint and Open Clip Art two show less than this share, a flash and a pitch, and both show none."""
+_LOOKED_AT = 256
+"""Pixels a side of the grid that is looked at."""
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 
 
@@ -79,10 +86,11 @@ class Stored:
 
 
 def to_rgb(picture: Picture, stored: Stored) -> Picture:
-    """A loaded picture in sRGB on white, 8 bits a channel.
+    """A loaded picture in sRGB on a ground that it shows on, 8 bits a channel.
 
-    A colour profile is applied. One that is damaged, larger than :data:`MAX_PROFILE` or of
-    another colour space than the pixels is passed over.
+    The ground of what is transparent is :func:`on_ground`'s. A colour profile is applied. One that
+    is damaged, larger than :data:`MAX_PROFILE` or of another colour space than the pixels is
+    passed over.
 
     Args:
         picture: Of any mode of Pillow.
@@ -99,9 +107,34 @@ def to_rgb(picture: Picture, stored: Stored) -> Picture:
     rgb = _srgb(colours, stored.profile)
     if opaque is None:
         return rgb
-    white = Image.new("RGB", rgb.size, "white")
-    white.paste(rgb, mask=opaque)
-    return white
+    return on_ground(rgb, opaque)
+
+
+def on_ground(rgb: Picture, opaque: Picture) -> Picture:
+    """A picture on white; on dark grey, if on white there would be nothing to see.
+
+    That is so for white letters, signs and outlines that were made for a dark page.
+
+    Args:
+        rgb: Of mode ``"RGB"``.
+        opaque: Of mode ``"L"`` and of the same size, 255 where nothing shines through.
+
+    Returns:
+        Of mode ``"RGB"``.
+    """
+    white = _laid(rgb, opaque, _WHITE)
+    step = max(1, max(rgb.size) // _LOOKED_AT)
+    visible = np.asarray(opaque)[::step, ::step] >= _VISIBLE
+    if visible.all() or not visible.any():
+        return white
+    shade = 255 - np.asarray(white)[::step, ::step].min(axis=2)
+    return _laid(rgb, opaque, _DARK) if (shade[visible] >= _SEEN).mean() < _SHOWN else white
+
+
+def _laid(rgb: Picture, opaque: Picture, ground: tuple[int, int, int]) -> Picture:
+    page = Image.new("RGB", rgb.size, ground)
+    page.paste(rgb, mask=opaque)
+    return page
 
 
 def _opacity(picture: Picture, stored: Stored) -> Picture | None:

@@ -11,11 +11,14 @@ import io
 import os
 import re
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from isthmus.core.errors import CorruptMediaError, MediaTooLargeError
+from isthmus.core.errors import CorruptMediaError, MediaTooLargeError, UnsupportedMediaError
 from isthmus.media.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
@@ -27,13 +30,27 @@ SIDE = 512
 _URL = re.compile(r"url\s*\(\s*(['\"]?)(.*?)\1\s*\)", re.IGNORECASE | re.DOTALL)
 _IMPORT = re.compile(r"@import[^;]*;?", re.IGNORECASE)
 _DATA = re.compile(r"data:image/(png|jpe?g)[;,]", re.IGNORECASE)
+_FAMILIES = {
+    "sans_serif": ("DejaVu Sans", "Liberation Sans", "Noto Sans", "Arial", "Helvetica"),
+    "serif": ("DejaVu Serif", "Liberation Serif", "Noto Serif", "Times New Roman", "Times"),
+    "monospace": ("DejaVu Sans Mono", "Liberation Mono", "Noto Sans Mono", "Courier New", "Menlo"),
+    "cursive": ("Comic Sans MS", "URW Chancery L"),
+    "fantasy": ("Impact",),
+}
+"""Families of fonts in whose place others may stand, and those that systems come with."""
+_NOBODY = "a family that no font has"
+INSTALL_FONTS = "install fonts, such as the Debian package fonts-dejavu-core"
 _DROPPED = {"script", "foreignObject", "metadata", "iframe", "audio", "video", "handler"}
 _FOREIGN = {"sodipodi", "inkscape", "rdf", "cc", "dc", "i", "a", "x"}
 _MAX_ENTITIES, _MAX_ENTITY = 100, 4096
 
 
 def render_svg(data: bytes, *, source: str, limits: Limits = DEFAULT) -> Picture:
-    """Draw an SVG or SVGZ on white, its longer side :data:`SIDE` pixels.
+    """Draw an SVG or SVGZ, its longer side :data:`SIDE` pixels.
+
+    The ground is white; dark for a white drawing (:func:`isthmus.media.colour.on_ground`). Text is
+    set in the fonts of the system, in another family where the one that is named is missing, and
+    left out where there are none.
 
     Args:
         data: The file.
@@ -45,32 +62,73 @@ def render_svg(data: bytes, *, source: str, limits: Limits = DEFAULT) -> Picture
 
     Raises:
         CorruptMediaError: If it is no SVG, or cannot be drawn.
+        UnsupportedMediaError: If it is text alone, and no font here has its letters.
         MediaTooLargeError: If it is too large, as it is or after decompression.
     """
     from PIL import Image
 
+    from isthmus.media.colour import on_ground
+
     markup = sanitize(_inflate(data, source, limits), source=source, limits=limits)
-    return Image.open(io.BytesIO(_drawn(markup, source)), formats=("PNG",)).convert("RGB")
+    markup = markup.encode("utf-8", "replace").decode("utf-8", "replace")
+    told = "<text" in markup or ":text" in markup
+    png = _drawn(markup, source, fonts() if told else {"skip_system_fonts": True})
+    drawn = Image.open(io.BytesIO(png), formats=("PNG",)).convert("RGBA")
+    opaque = drawn.getchannel("A")
+    if told and opaque.getbbox() is None:
+        raise UnsupportedMediaError(
+            source, f"shows nothing but text, and no font here has its letters; {INSTALL_FONTS}"
+        )
+    return on_ground(drawn.convert("RGB"), opaque)
 
 
-def _drawn(markup: str, source: str) -> bytes:
-    """PNG of a drawing that fits a square, on white."""
+def _drawn(markup: str, source: str, fonts: Mapping[str, Any]) -> bytes:
+    """PNG of a drawing that fits a square, on nothing."""
     import resvg_py
 
-    text = markup.encode("utf-8", "replace").decode("utf-8", "replace")
     try:
         png: bytes = resvg_py.svg_to_bytes(
-            svg_string=text,
+            svg_string=markup,
             width=SIDE,
             height=SIDE,
             dpi=96.0,  # without it, sizes in points count as invalid
-            background="#ffffff",
-            skip_system_fonts="<text" not in text and ":text" not in text,  # loading is slow
             resources_dir=os.devnull,
+            **fonts,
         )
     except ValueError as error:
         raise CorruptMediaError(source, f"cannot be drawn ({error})") from error
     return png
+
+
+@lru_cache(maxsize=1)
+def fonts() -> Mapping[str, Any]:
+    """How text is set: a family that is here in place of each that is not; empty without fonts.
+
+    resvg looks for the family that a drawing names and then for its serif one, by default Times New
+    Roman, and leaves the text out if neither is there.
+    """
+    known = _here(list(dict.fromkeys(chain(*_FAMILIES.values()))))
+    if not known:
+        return {}
+    return {
+        f"{generic}_family": next((name for name in families if name in known), known[0])
+        for generic, families in _FAMILIES.items()
+    }
+
+
+def _here(families: Sequence[str]) -> list[str]:
+    """Those that the system has: in which a letter is drawn."""
+    from PIL import Image
+
+    letters = [
+        f"<text x='{10 * i}' y='9' font-family='{name}'>A</text>" for i, name in enumerate(families)
+    ]
+    box = f"viewBox='0 0 {10 * len(families)} 10'"
+    probe = f"<svg xmlns='http://www.w3.org/2000/svg' {box}>{''.join(letters)}</svg>"
+    drawn = Image.open(io.BytesIO(_drawn(probe, "fonts", {"serif_family": _NOBODY})))
+    side = drawn.width / len(families)
+    cells = [(round(i * side), 0, round((i + 1) * side), drawn.height) for i in range(len(letters))]
+    return [name for name, cell in zip(families, cells, strict=True) if drawn.crop(cell).getbbox()]
 
 
 def sanitize(data: bytes, *, source: str, limits: Limits = DEFAULT) -> str:

@@ -123,11 +123,16 @@ def language_of(name: str) -> str:
     return "en"
 
 
+@lru_cache(maxsize=1)
+def words() -> tuple[str, ...]:
+    """Common English words of many kinds that come with isthmus, in the order of the alphabet."""
+    return tuple((resources.files(__package__) / _WORDS).read_text(encoding="utf-8").split())
+
+
 @lru_cache(maxsize=8)
 def _tails(seed: int, each: int) -> tuple[str, ...]:
     rng = np.random.default_rng(seed)
-    words = (resources.files(__package__) / _WORDS).read_text(encoding="utf-8").split()
-    tails = [" ".join(rng.choice(words, _WORDS_EACH)) for _ in range(each)]
+    tails = [" ".join(rng.choice(words(), _WORDS_EACH)) for _ in range(each)]
     for _ in range(each):
         lengths = rng.integers(3, 8, _WORDS_EACH)
         tails.append(" ".join("".join(rng.choice(list(_LETTERS), n)) for n in lengths))

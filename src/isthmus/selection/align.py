@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress, untold
+from isthmus.core.contracts import Encoder, Progress, untold
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset
 from isthmus.core.validate import check_kind
+from isthmus.core.view import MEDIA_MODALITIES
+from isthmus.encoders import modality_of
 from isthmus.moments import Moments
 from isthmus.pipeline.cache import VectorCache
-from isthmus.pipeline.prepared import VECTORS, Data, Encoders, Prepared, prepare
+from isthmus.pipeline.prepared import VECTORS, Data, Encoders, Prepared, load_for, prepare
 from isthmus.selection.calibrate import calibrate, native_bank
 from isthmus.selection.candidates import STARTER, Candidate, candidates, continued
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
 from isthmus.selection.estimate import banks, estimate, refuse_without_signal, ungrouped
 from isthmus.selection.folds import bank_ids
 from isthmus.selection.known import known_of
+from isthmus.selection.layers import asks, choose_layers
 from isthmus.selection.measure import direct_pairs
 from isthmus.selection.race import Clock, fit
 from isthmus.selection.remember import Remembered
@@ -61,7 +66,9 @@ def align(
 
     Args:
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
-        encoders: By view, as ids or objects; what is missing gets the default.
+        encoders: By view, as ids or objects; what is missing gets the default. For a name with
+            ``layer=auto``, the hidden layer is chosen on these records first, see
+            :func:`isthmus.selection.layers.best_layer`.
         aligner: ``"auto"`` or the short id of one aligner.
         params: Hyper-parameters that are fixed, for a named aligner.
         sources: Other data of the same kind by name, for the same encoders. Each counts as much
@@ -81,8 +88,10 @@ def align(
         DataError: If the records do not suffice.
         MissingDataError: If the data set is not on this machine.
     """
-    _check_asked(aligner, params, budget, seed)
+    check_asked(aligner, params, budget, seed)
     choices = candidates(aligner, readout=check_readout(readout), **dict(params or {}))
+    if not isinstance(data, Prepared) and any(map(asks, (encoders or {}).values())):
+        data, encoders = _with_layers(data, encoders or {}, cache, progress, seed)
     ready = _ready(data, encoders, by_group, cache, progress)
     others = moments_of_sources(ready, sources or {}, cache, progress)
     known, absent = known_of(ready) if starter and aligner == "auto" else (None, "not wanted")
@@ -99,6 +108,24 @@ def align(
     return space
 
 
+def _with_layers(
+    data: Data, encoders: Encoders, cache: VectorCache | None, progress: Progress | None, seed: int
+) -> tuple[Dataset, Encoders]:
+    """The data set, and its encoders with a layer for each that leaves it to be chosen."""
+    if not isinstance(data, str | Path | Dataset):
+        raise InputError("layer=auto is chosen on items, and vectors have none; name the layer")
+    read = {view: _reads(view, named) for view, named in encoders.items()}
+    dataset = data if isinstance(data, Dataset) else load_for(data, read)
+    chosen, _ = choose_layers(dataset, encoders, cache=cache, progress=progress, seed=seed)
+    return dataset, chosen
+
+
+def _reads(view: str, named: str | Encoder) -> str:
+    if view in MEDIA_MODALITIES:
+        return view
+    return modality_of(named) if isinstance(named, str) else named.modality
+
+
 def _ready(
     data: Data | Prepared,
     encoders: Encoders | None,
@@ -111,7 +138,7 @@ def _ready(
     return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
 
 
-def _check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
+def check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
     """Refuse settings of another kind before any work."""
     example = "aligner='cca', params={'ridge': 3.0}"
     check_kind(aligner, str, "aligner", need="the short id of one", example=example)
@@ -150,7 +177,7 @@ def _made(
     it is None where one aligner is named.
     """
     clock = Clock(asked.budget)
-    pairs, links = _joinable(ready)
+    pairs, links = joinable(ready)
     chosen = select(
         pairs,
         choices,
@@ -192,11 +219,12 @@ def _fitted(
     known.progress("fit on all pairs", 0, 1)
     final = fit(chosen.best, chosen.training)
     known.progress("fit on all pairs", 1, 1)
-    familiar = _familiar(ready)
+    familiar = familiar_of(ready)
     calibration = {}
     if clock.left > 0:
         known.progress("calibrate", 0, 1)
-        calibration = calibrate(chosen.folds_of_best(pairs), familiar)
+        folds, strength = chosen.folds_of_best(pairs), chosen.best.csls_strength
+        calibration = calibrate(folds, familiar, csls_strength=strength)
         known.progress("calibrate", 1, 1)
     refs = {m: EncoderRef.of(ready.encoders[m], ready.specs[m]) for m in pairs.views}
     natives = {m: familiar[m].bank if m in familiar else native_bank(pairs, m) for m in pairs.views}
@@ -222,13 +250,13 @@ def _fitted(
     )
 
 
-def _familiar(ready: Prepared) -> dict[str, shipped.Familiar]:
+def familiar_of(ready: Prepared) -> dict[str, shipped.Familiar]:
     """What comes with the package about the native vectors of the encoders that are used."""
     found = {m: shipped.familiar(encoder.fingerprint) for m, encoder in ready.encoders.items()}
     return {m: each for m, each in found.items() if each is not None}
 
 
-def _joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
+def joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
     """The views that share records with another, and the rows that have one of them."""
     pairs = ready.pairs
     joined = {m for pair in direct_pairs(pairs) for m in pair}

@@ -83,6 +83,7 @@ def held_out(
     a: str,
     b: str,
     native: F32 | None = None,
+    banks: Mapping[str, F32] | None = None,
 ) -> HeldOut:
     """What a search from ``a`` to ``b`` sees of held-out rows that have both.
 
@@ -96,10 +97,13 @@ def held_out(
         a: View of the queries.
         b: View of the items.
         native: Native bank of the queries; default: that of ``train``.
+        banks: Vectors of the space by view, where it has learned from others than ``train``.
     """
     x, y = held.pair(a, b)
     queries, items = aligner.transform(x, a), aligner.transform(y, b)
-    own, other = (aligner.transform(bank(train, m), m) for m in (a, b))
+    own, other = (
+        banks[m] if banks and m in banks else aligner.transform(bank(train, m), m) for m in (a, b)
+    )
     known = native_bank(train, a) if native is None else native
     return HeldOut(
         queries @ items.T,
@@ -123,12 +127,17 @@ def native_bank(pairs: PairedVectors, view: str) -> F32:
 def calibrate(
     folds: Sequence[tuple[Transforms, PairedVectors, PairedVectors]],
     familiar: Mapping[str, Familiar] | None = None,
+    banks: Mapping[str, F32] | None = None,
+    *,
+    csls_strength: float = 1.0,
 ) -> dict[Direction, Calibration]:
     """Calibrations of every direction that has enough held-out pairs.
 
     Args:
         folds: An aligner, the rows it was fitted on, and rows it has not seen.
         familiar: What is known of native vectors by view; else the rows themselves say it.
+        banks: Vectors of the space by view, where it has learned from others than these rows.
+        csls_strength: Of the space.
 
     Returns:
         By direction.
@@ -138,13 +147,14 @@ def calibrate(
         a, b = way
         known = (familiar or {}).get(a)
         seen = [
-            held_out(aligner, train, held, a, b, None if known is None else known.bank)
+            held_out(aligner, train, held, a, b, None if known is None else known.bank, banks)
             for aligner, train, held in folds
             if len(held.rows(a, b)) > SHOWN
         ]
         if sum(len(each.cosine) for each in seen) < MIN_PAIRS or len(seen) < 2:
             return None
-        made = fit_calibration(seen, most_native=math.inf if known is None else known.least)
+        most = math.inf if known is None else known.least
+        made = fit_calibration(seen, most_native=most, csls_strength=csls_strength)
         return replace(made, class_scale=class_scale(folds, a, b))
 
     names = dict.fromkeys(pair for _, train, _ in folds for pair in direct_pairs(train))
@@ -158,15 +168,19 @@ def fit_calibration(
     *,
     others: Sequence[HeldOut] = (),
     most_native: float = math.inf,
+    csls_strength: float = 1.0,
 ) -> Calibration:
     """Learn a calibration from held-out scores, and measure it on folds left out in turn.
+
+    Within a query, a hit of a higher score is never less likely: items enter by their score alone.
 
     Args:
         folds: What was left out of the aligners, where row ``i`` has column ``i`` for a partner.
         others: Queries without a partner, such as names of groups, with what they mean.
         most_native: ``least_native`` is no higher: captions alone do not say what else people ask.
+        csls_strength: How strongly the scores are corrected for hubness.
     """
-    weights, intercept = _logistic([*folds, *others])
+    weights, intercept = _logistic([*folds, *others], csls_strength)
     draft = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     best, true, familiar, native = [], [], [], []
     for fold in folds:
@@ -185,9 +199,21 @@ def fit_calibration(
         np.sort(np.concatenate(true).astype(np.float64)),
         round(float(np.mean(sizes))),
         sum(sizes),
-        _errors(folds, others, (weights, intercept)),
+        _errors(folds, others, (weights, intercept), csls_strength),
         _least(native, most_native) if len(native) == len(folds) else None,
+        depth=partner_depth(folds, csls_strength),
     )
+
+
+def partner_depth(folds: Sequence[HeldOut], csls_strength: float = 1.0) -> float:
+    """Mean place, from 1, of the partners of queries by score; of equal scores the mean place."""
+    places = []
+    for fold in folds:
+        score = 2 * fold.cosine - csls_strength * fold.hubness
+        own = np.diagonal(score)[:, None]
+        above, same = (score > own).sum(axis=1), (score == own).sum(axis=1)
+        places.append(1 + above + (same - 1) / 2)
+    return round(float(np.mean(np.concatenate(places))), 2)
 
 
 def _least(native: Sequence[F32], most: float) -> float:
@@ -215,14 +241,15 @@ def shown_hits(
 
 
 def _errors(
-    folds: Sequence[HeldOut], others: Sequence[HeldOut], near: tuple[F64, float]
+    folds: Sequence[HeldOut], others: Sequence[HeldOut], near: tuple[F64, float], strength: float
 ) -> dict[str, float]:
     """ECE of what people see, each fold by a regression on the others."""
     numbers = [place if fold.fold is None else fold.fold for place, fold in enumerate(folds)]
     drafts: dict[int, Calibration] = {}
     for number in dict.fromkeys(numbers):
         known = [f for f, own in zip(folds, numbers, strict=True) if own != number]
-        weights, intercept = _logistic([*known, *(o for o in others if o.fold != number)], near)
+        rest = [*known, *(o for o in others if o.fold != number)]
+        weights, intercept = _logistic(rest, strength, near)
         drafts[number] = Calibration(weights, intercept, 0.0, -1.0, np.zeros(0), 0, 0)
     said: dict[str, list[F32]] = {"before": [], "after": []}
     truth: dict[str, list[F32]] = {"before": [], "after": []}
@@ -240,11 +267,13 @@ def _errors(
     }
 
 
-def _logistic(folds: Sequence[HeldOut], near: tuple[F64, float] | None = None) -> tuple[F64, float]:
+def _logistic(
+    folds: Sequence[HeldOut], strength: float, near: tuple[F64, float] | None = None
+) -> tuple[F64, float]:
     """Weights and intercept that tell what is relevant from the rest by a calibration's inputs."""
     broad = all(fold.background.breadth is not None for fold in folds)
     count = INPUTS + BROAD_INPUTS if broad else INPUTS
-    parts = [_rows(fold, count, best=BEST if broad else None) for fold in folds]
+    parts = [_rows(fold, count, strength, best=BEST if broad else None) for fold in folds]
     kinds = [fold.kind for fold in folds]
     totals = dict.fromkeys(kinds, 0)
     for fold in folds:
@@ -254,21 +283,52 @@ def _logistic(folds: Sequence[HeldOut], near: tuple[F64, float] | None = None) -
         np.full(len(truth), 1 / (share * totals[kind]))
         for kind, (_, truth) in zip(kinds, parts, strict=True)
     ]
-    return fit_logistic(
-        np.concatenate([x for x, _ in parts]),
-        np.concatenate([truth for _, truth in parts]),
-        penalty=_PENALTY,
-        weights=np.concatenate(weights),
-        near=near,
-    )
+    inputs, truth = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    broadest = inputs[:, INPUTS].max() if broad else 0.0
+    found = (np.zeros(count), 0.0)
+    for tied in _ties(count, strength, broadest):
+        start = None if near is None else (np.linalg.pinv(tied) @ near[0], near[1])
+        slopes, intercept = fit_logistic(
+            inputs @ tied, truth, penalty=_PENALTY, weights=np.concatenate(weights), near=start
+        )
+        found = tied @ slopes, intercept
+        if _least_slope(found[0], broadest) >= 0:
+            break
+    return found
 
 
-def _rows(fold: HeldOut, count: int, *, best: int | None) -> tuple[F64, F64]:
+def _ties(count: int, strength: float, broadest: float) -> list[F64]:
+    """Maps ``(count, k)`` from weights of tied inputs to those of a calibration.
+
+    Free weights of its margins over the query's background and over the item's would let a
+    probability fall where the score rises; tied ones add up to the score and to what only the
+    query decides. Where even the tied ones fall, the next map is taken: with the second the score
+    says nothing to the broadest queries, with the last to none.
+    """
+    first = np.zeros((INPUTS + BROAD_INPUTS, 6))
+    first[1:3, 0] = first[5:7, 4] = 2 - strength, strength
+    first[:2, 1] = 1, -1
+    first[(3, 4, 7), (2, 3, 5)] = 1
+    if count == INPUTS:
+        return [first[:INPUTS, :3], first[:INPUTS, 1:3]]
+    second = np.delete(first, 4, axis=1)
+    second[5:7, 0] = -first[1:3, 0] / max(broadest, 1e-9)
+    return [first, second, second[:, 1:]]
+
+
+def _least_slope(weights: F64, broadest: float) -> float:
+    """The lowest rise of the log-odds with a score among narrow and broad queries."""
+    narrow = weights[:3].sum()
+    return float(min(narrow, narrow + broadest * weights[5:7].sum())) + 1e-9
+
+
+def _rows(fold: HeldOut, count: int, strength: float, *, best: int | None) -> tuple[F64, F64]:
     """Inputs ``(m, count)`` and truth ``(m,)`` of the best hits of each query, or of all."""
     x = calibration_inputs(fold.cosine, fold.hubness, fold.background)[..., :count]
     truth = fold.truth
     if best is not None and best < truth.shape[1]:
-        order = np.argsort(fold.hubness - 2 * fold.cosine, axis=1, kind="stable")[:, :best]
+        score = 2 * fold.cosine - strength * fold.hubness
+        order = np.argsort(-score, axis=1, kind="stable")[:, :best]
         x = np.take_along_axis(x, order[..., None], axis=1)
         truth = np.take_along_axis(truth, order, axis=1)
     return x.reshape(-1, count), truth.ravel().astype(np.float64)

@@ -10,6 +10,7 @@ from typing import Any
 import isthmus.graph  # noqa: F401  registers the aligners of that layer
 from isthmus.aligners import ALIGNERS, Aligner, Ensemble, Search, Setting, make
 from isthmus.aligners.continued import Continued, Known
+from isthmus.aligners.onto import LINEAR_ONTO, ONTO, Fixed
 from isthmus.aligners.traits import Params, Value
 from isthmus.core.errors import InputError
 from isthmus.core.wording import way
@@ -30,6 +31,12 @@ _LEADERS = 2
 """Ensembles are built around so many of the best; more would multiply the candidates."""
 STARTER, STARTER_UPDATED = "starter", "starter-updated"
 """The space that comes with the package, as it is and carried on with own pairs."""
+_FROM_KNOWN: Mapping[str, Any] = {
+    STARTER: Continued,
+    STARTER_UPDATED: Continued,
+    **{kind.name: kind for kind in ONTO},
+}
+"""Aligners that begin with a space that is there, which they take first."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Candidate:
         weights: Of an ensemble.
         sources: Other sources whose moments are added, with their weight.
         csls_strength: How strongly the instance read-out corrects for hubness.
-        known: The space that it takes over or carries on, if any.
+        known: The space that it takes over, carries on, or leads into, if any.
     """
 
     aligner: str
@@ -52,14 +59,15 @@ class Candidate:
     weights: tuple[float, ...] = ()
     sources: Weights = ()
     csls_strength: float = 1.0
-    known: Known | None = None
+    known: Known | Fixed | None = None
 
     def build(self) -> Aligner:
         """A new, unfitted aligner."""
         if self.members:
             return Ensemble([member.build() for member in self.members], self.weights)
         if self.known is not None:
-            return Continued(self.known, **self.params)  # type: ignore[arg-type]
+            made: Aligner = _FROM_KNOWN[self.aligner](self.known, **self.params)
+            return made
         return make(self.aligner, **self.params)
 
     @property
@@ -133,8 +141,9 @@ def search_of(aligner: str) -> Search:
     Args:
         aligner: Its id, or that of ensembles.
     """
-    if aligner in (STARTER, STARTER_UPDATED):
-        return Continued.search
+    if aligner in _FROM_KNOWN:
+        search: Search = _FROM_KNOWN[aligner].search
+        return search
     return Ensemble.search if aligner == Ensemble.name else ALIGNERS.get(aligner).search
 
 
@@ -175,6 +184,24 @@ def continued(known: Known) -> list[Candidate]:
     return [
         Candidate(STARTER_UPDATED if point else STARTER, point, known=known)
         for point in Continued.search.grid
+    ]
+
+
+def onto(fixed: Fixed, *, linear: bool = False, csls_strength: float = 0.0) -> list[Candidate]:
+    """What maps new views into a space that stays as it is; the first is the favourite.
+
+    Args:
+        fixed: What stays.
+        linear: Whether the map must do for vectors that lie off those it is learned from.
+        csls_strength: How strongly the space corrects for hubness.
+    """
+    kinds = sorted(LINEAR_ONTO if linear else ONTO, key=lambda kind: kind.search.place)
+    targets = (None, *(fixed.views if len(fixed.views) > 1 else ()))
+    return [
+        Candidate(kind.name, {**point, "target": target}, known=fixed, csls_strength=csls_strength)
+        for target in targets
+        for kind in kinds
+        for point in kind.search.grid
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from isthmus.core.lazy import lazy_names
 from isthmus.space.evaluate import evaluate
 from isthmus.space.readout import Readout
-from isthmus.space.report import Evaluation, SpaceReport, StarterReport
+from isthmus.space.report import Evaluation, PretrainedReport, SpaceReport, StarterReport
 
 if TYPE_CHECKING:
     from isthmus.space.encoder_ref import EncoderRef
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EncoderRef",
     "Evaluation",
+    "PretrainedReport",
     "Readout",
     "Space",
     "SpaceReport",

@@ -65,6 +65,7 @@ class Learned:
     ece: Mapping[str, float]
     least_native: float | None
     class_scale: float | None = None
+    depth: float | None = None
 
     def check(self) -> None:
         """Refuse numbers that no calibration has.
@@ -80,6 +81,7 @@ class Learned:
             ),
             "threshold or true_probabilities": all(0 <= each <= 1 for each in probabilities),
             "class_scale": self.class_scale is None or 0 < self.class_scale <= _LARGEST,
+            "depth": self.depth is None or 1 <= self.depth <= _LARGEST,
             "gallery or pairs": self.gallery >= 1 and self.pairs >= 0,
         }.items():
             if not good:
@@ -113,6 +115,8 @@ class Calibration:
             the space has no native bank.
         class_scale: Inverse temperature at which items are classified by words of this direction,
             from groups that were held out as a whole; None where there were too few.
+        depth: Mean place, from 1, of held-out partners among the items of a fold by their score;
+            None where it was not measured.
         true_probabilities: Of held-out true pairs, ascending; what conformal sets are cut by.
         gallery: Among how many items a partner was looked for.
         pairs: How many held-out pairs it was learned from.
@@ -130,6 +134,7 @@ class Calibration:
     ece: Mapping[str, float] = field(default_factory=dict)
     least_native: float | None = None
     class_scale: float | None = None
+    depth: float | None = None
 
     def probability(
         self, cosine: F32, hubness: F32, background: Background, size: int | None = None
@@ -254,6 +259,7 @@ class Calibration:
                 dict(self.ece),
                 self.least_native,
                 self.class_scale,
+                self.depth,
             )
         )
 
@@ -279,7 +285,9 @@ class Calibration:
 
 
 def nearness(x: F32, bank_rows: F32) -> F32:
-    """``(n,)`` mean cosine of rows to their ten nearest in a bank."""
+    """``(n,)`` mean cosine of rows to their ten nearest in a bank; 0 where the bank is empty."""
+    if not len(bank_rows):
+        return np.zeros(len(x), dtype=np.float32)
     return np.asarray(top_k_mean(x @ bank_rows.T, NEIGHBOURS), dtype=np.float32)
 
 

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
 from isthmus.space.evaluate import LEVEL
-from isthmus.space.report import AnyReport, Estimate, SpaceReport, StarterReport, StarterRow
+from isthmus.space.report import (
+    AnyReport,
+    Bridge,
+    Estimate,
+    Origin,
+    PretrainedReport,
+    SpaceReport,
+    StarterReport,
+    StarterRow,
+)
 
 
 def model_card(report: AnyReport | None, views: Sequence[str], fingerprint: str) -> str:
@@ -36,7 +45,57 @@ def _sections(report: AnyReport | None) -> list[list[str]]:
         return [_starter(report)]
     if report is None:
         return [_quality(None), _limits(None)]
-    return [_made_from(report), _head(report), _quality(report.estimate), _limits(report.estimate)]
+    if isinstance(report, PretrainedReport):
+        return [
+            [*_origin(report.origin), *_encoders(report)],
+            _quality(report.estimate, learned=False),
+            [*_limits(report.estimate), *_unmeasured(report)],
+        ]
+    origin = [] if report.origin is None else [_origin(report.origin)]
+    return [
+        *origin,
+        _made_from(report),
+        _head(report),
+        _quality(report.estimate),
+        _limits(report.estimate),
+    ]
+
+
+def _origin(origin: Origin) -> list[str]:
+    """The models, whose heads stay, and how several were joined."""
+    lines = ["## Pretrained", ""]
+    for model in origin.models:
+        licence = model.licence or "not known, see the model"
+        lines.append(f"- `{model.name}`: {', '.join(model.views)}. Licence: {licence}")
+    lines.append(f"- Heads that are as they were: {', '.join(origin.fixed)}")
+    return [*lines, *map(_bridge, origin.bridges)]
+
+
+def _bridge(bridge: Bridge) -> str:
+    r10 = ", ".join(
+        f"{way} R@10 {row.instance.r10} (shuffled "
+        f"{bridge.estimate.null.shuffled[way].instance.r10})"
+        for way, row in bridge.estimate.held_out.directions.items()
+    )
+    return (
+        f"- `{bridge.model}` was joined through {bridge.through} by "
+        f"{count(bridge.items.records, 'item')} of {bridge.items.name}, without pairs: "
+        f"`{bridge.choice.chosen.label}`. Held-out items: {r10}"
+    )
+
+
+def _encoders(report: PretrainedReport) -> list[str]:
+    return [f"- {m}: `{e.id}`, {count(e.dim, 'dimension')}" for m, e in report.encoders.items()]
+
+
+def _unmeasured(report: PretrainedReport) -> list[str]:
+    """What a space says less well than one that was learned from pairs."""
+    lines = []
+    if not report.calibration:
+        lines.append("- It was not calibrated: search shows an order, and no probabilities.")
+    if report.origin.bridges and report.estimate is None:
+        lines.append("- Directions between views of two models were not measured: no pairs.")
+    return lines
 
 
 def _made_from(report: SpaceReport) -> list[str]:
@@ -58,13 +117,15 @@ def _head(report: SpaceReport) -> list[str]:
     return ["## Head", "", f"`{report.chosen.label}`, the best of {tried} by cross-validation."]
 
 
-def _quality(estimate: Estimate | None) -> list[str]:
+def _quality(estimate: Estimate | None, *, learned: bool = True) -> list[str]:
     if estimate is None:
         return ["## Quality", "", "Not measured: no pairs were held out."]
     lines = [
         "## Quality on held-out pairs",
         "",
-        f"Mean ± standard deviation over {estimate.folds} outer folds, `instance` read-out.",
+        f"Mean ± standard deviation over {estimate.folds} outer folds, `instance` read-out."
+        if learned
+        else "Nothing was learned from these pairs, so all are held out. `instance` read-out.",
         "",
         "| direction | R@1 | R@10 | median rank | gallery | chance R@10 | shuffled R@10 |",
         "|---|---|---|---|---|---|---|",

@@ -162,7 +162,8 @@ def read_parts(folder: Path, trust: Sequence[str]) -> tuple[SpaceParts, str]:
             ref = replace(ref, trust=trust, folder=folder)
             heads[row.view], refs[row.view] = head, ref
             name = f"the bank of {row.view!r:.40}"
-            banks[row.view] = _rows(tensors.get(f"bank.{place}"), head.output_dim, name)
+            kept = tensors.get(f"bank.{place}")
+            banks[row.view] = _rows(kept, head.output_dim, name, least=_least_rows(document, row))
             if f"native.{place}" in tensors:
                 name = f"the native bank of {row.view!r:.40}"
                 natives[row.view] = _rows(tensors[f"native.{place}"], head.input_dim, name)
@@ -233,9 +234,17 @@ def _view(
     )
 
 
-def _rows(x: Array | None, dim: int, name: str) -> F32:
-    """Rows ``(n, dim)`` of a bank, at least one."""
-    if x is None or x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != dim or not len(x):
+def _least_rows(document: SpaceDocument, row: ViewRow) -> int:
+    """A bank may be empty where nothing looks at it: a pretrained space knows no records."""
+    used = any(
+        row.view in (each.direction.query, each.direction.gallery) for each in document.calibration
+    )
+    return int(used or document.csls_strength > 0)
+
+
+def _rows(x: Array | None, dim: int, name: str, *, least: int = 1) -> F32:
+    """Rows ``(n, dim)`` of a bank; none where a space has learned from no records."""
+    if x is None or x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != dim or len(x) < least:
         found = "nothing" if x is None else f"{x.dtype} {x.shape}"
         raise ArtifactError(f"{name}: need floats (rows, {dim}), got {found}")
     with np.errstate(over="ignore"):

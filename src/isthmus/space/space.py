@@ -31,19 +31,7 @@ from isthmus.space.document import KIND, read_parts
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
 from isthmus.space.report import AnyReport, write_report
-from isthmus.space.things import Thing, as_items
-
-_STORE = " A store searches: isthmus.Store.open('my-store', space), then store.{}"
-_ELSEWHERE = {
-    "search": _STORE.format("search('a red kangaroo')"),
-    "add": _STORE.format("add('photos/')"),
-    "index": _STORE.format("add('photos/')"),
-    "explain": _STORE.format("explain('a red kangaroo', item)"),
-    "encode": " Write: space.embed(things, view)",
-    "open": " Write: isthmus.Space.load('my-space')",
-    "align": " Write: isthmus.align(data)",
-}
-"""What people look for in a space, and where it is."""
+from isthmus.space.things import ELSEWHERE, Thing, as_items
 
 
 class Space:
@@ -156,6 +144,11 @@ class Space:
         if view not in self._loaded:
             self._loaded[view] = self.encoders[view].load()
         return self._loaded[view]
+
+    @property
+    def loaded(self) -> Mapping[str, Encoder]:
+        """Encoders that were loaded or attached, by view."""
+        return dict(self._loaded)
 
     def attach(self, encoder: Encoder, view: str | None = None) -> None:
         """Use an encoder object of the user's, if it is the one the space was made for.
@@ -298,7 +291,7 @@ class Space:
 
     def emergent(self, directions: Iterable[Direction]) -> list[Direction]:
         """Those of some directions whose views shared no record in training."""
-        paired = () if self.report is None else self.report.data.pairs
+        paired = () if self.report is None else self.report.paired
         return [each for each in directions if each.pair not in paired]
 
     def save(self, folder: str | Path, *, compact: bool = False) -> Path:
@@ -367,7 +360,7 @@ class Space:
 
         def __getattr__(self, name: str) -> Any:
             """Say where to find what people look for here."""
-            hint = _ELSEWHERE.get(name) or did_you_mean(name, dir(type(self)))
+            hint = ELSEWHERE.get(name) or did_you_mean(name, dir(type(self)))
             raise AttributeError(f"a Space has no {name!r}.{hint}")
 
     def __repr__(self) -> str:

@@ -20,6 +20,18 @@ from isthmus.media.source import is_picture, item_from_path, picture_item
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_STORE = " A store searches: isthmus.Store.open('my-store', space), then store.{}"
+ELSEWHERE = {
+    "search": _STORE.format("search('a red kangaroo')"),
+    "add": _STORE.format("add('photos/')"),
+    "index": _STORE.format("add('photos/')"),
+    "explain": _STORE.format("explain('a red kangaroo', item)"),
+    "encode": " Write: space.embed(things, view)",
+    "open": " Write: isthmus.Space.load('my-space')",
+    "align": " Write: isthmus.align(data)",
+}
+"""What people look for in a space, and where it is."""
+
 Thing: TypeAlias = "str | Path | bytes | MediaItem | Array | Image"
 """A text or a path; the bytes of a file; an item; a vector; a picture of Pillow."""
 _NEED = "texts, paths, the bytes of files, pictures of Pillow, vectors or items"

@@ -41,6 +41,7 @@ def load(
     dtype: str = "float32",
     threads: int | None = None,
     batch_size: int = 0,
+    runtime: str = "auto",
     trust_remote_code: bool = False,
 ) -> HfEncoder:
     """An encoder that transformers runs; its weights are read when something is first encoded.
@@ -49,7 +50,8 @@ def load(
         name: ``ORG/NAME`` on the hub, or a folder. What is in the hub's cache is not fetched.
         modality: What it shall read, where the model reads several: CLIP ``text`` or ``image``.
         pool: How tokens become one vector: ``mean``, ``cls``, ``last`` or ``max``; default: the
-            model's own way.
+            model's own way. What sentence-transformers puts behind the pooling, such as a dense
+            layer, is not applied: load such a model by ``st:``.
         layer: The hidden layer to take instead of the output: 0 is that of the embeddings, −1
             the last. ``"auto"`` is chosen by ``isthmus align`` on the pairs.
         prompt: What to put before every text, or the name of one of the model's own prompts. E5
@@ -60,7 +62,10 @@ def load(
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch on the CPU; default: as torch has it.
         batch_size: Items a batch; 0 for as many as the memory has room for.
+        runtime: ``torch``; ``onnx``, which exports the model once, compares vectors, and runs the
+            graph on the CPU; or ``auto``, which runs such a graph where there is one.
         trust_remote_code: Run code that comes with the model. It may do anything on your machine.
+            Such a model reads text or images, as the files beside it say.
 
     Returns:
         The encoder. Vectors of CLIP, SigLIP and CLAP, and those of texts, have unit length.
@@ -75,7 +80,7 @@ def load(
     config = folder.json("config.json")
     trusted = bool(trust_remote_code)
     tower = _tower(folder, config, modality, trusted=trusted)
-    part = config.get(tower.section, {}) if tower.section else config
+    part = tower.part(config)
     marks = tower.prefix + tower.registers.of(part)
     tower = replace(tower, pool=own_pool(folder, tower), prefix=marks)
     if prompt is not None and tower.modality != TEXT:
@@ -84,12 +89,13 @@ def load(
         folder,
         tower,
         config,
-        _inputs(folder, tower, config, part, prompt, remote=trusted),
+        _inputs(folder, tower, config, prompt, remote=trusted and _brings_code(config)),
         choice=check_choice(folder.name, tower, tower.depth.of(part), pool, _layer(folder, layer)),
         running=check_running(
             folder.name, device=device, dtype=dtype, threads=threads, batch_size=batch_size
         ),
-        remote=trusted and str(config.get("model_type")) not in FAMILIES,
+        runtime=runtime,
+        remote=trusted and _brings_code(config),
         prompt=prompt,
     )
 
@@ -116,9 +122,9 @@ def modalities(
 
 def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tuple[Tower, ...]:
     kind = config.get("model_type", "")
-    if kind in FAMILIES:
+    if kind in FAMILIES and not (trusted and _brings_code(config)):
         return FAMILIES[kind]
-    if config.get("auto_map"):
+    if _brings_code(config):
         check_code(folder, trusted=trusted)
         reads = IMAGE if image_settings(folder) else TEXT
         return (REMOTE[reads],)
@@ -126,6 +132,11 @@ def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tupl
         f"{folder.name}: models of the type {kind or 'of none'!r} are not known; those that are: "
         f"{', '.join(sorted(FAMILIES))}"
     )
+
+
+def _brings_code(config: Mapping[str, Any]) -> bool:
+    """Whether code comes with a model; it is run if the user says so, even for a known type."""
+    return "AutoModel" in (config.get("auto_map") or {})
 
 
 def _tower(
@@ -144,13 +155,12 @@ def _inputs(
     folder: Folder,
     tower: Tower,
     config: Mapping[str, Any],
-    part: Mapping[str, Any],
     prompt: str | None,
     *,
     remote: bool,
 ) -> Any:
     """What prepares the items of a tower."""
-    kind = str(config.get("model_type", ""))
+    kind, part = str(config.get("model_type", "")), tower.part(config)
     if tower.modality == TEXT:
         settings = TextSettings.of(folder, tower, {"model_type": kind, **part}, prompt)
         return TextInputs(folder, settings, remote=remote)

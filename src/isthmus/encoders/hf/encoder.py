@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from isthmus.encoders.base import pool_captions
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.pooling import Choice, check_choice, pooled
+from isthmus.encoders.hf.runtime import Graph, check_runtime, graph_for
 from isthmus.encoders.hf.texts import TextInputs
 from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
@@ -79,6 +81,7 @@ class HfEncoder:
         choice: What vectors are made of.
         running: How the model is run.
         remote: Whether code that comes with the model may be run.
+        runtime: See :data:`isthmus.encoders.hf.runtime.RUNTIMES`.
         prompt: As the user gave it.
     """
 
@@ -94,6 +97,7 @@ class HfEncoder:
         choice: Choice,
         running: Running,
         remote: bool = False,
+        runtime: str = "torch",
         prompt: str | None = None,
     ) -> None:
         self.id = folder.name
@@ -101,12 +105,15 @@ class HfEncoder:
         self.tower = tower
         self._folder, self._inputs = folder, inputs
         self._choice, self._running, self._remote = choice, running, remote
+        self._runtime = check_runtime(folder.name, runtime, running)
+        self._loading = threading.Lock()
+        self._found: Graph | None = None
         self._prompt = prompt
-        part = config.get(tower.section, {}) if tower.section else config
+        part = tower.part(config)
         self.depth = tower.depth.of(part)
-        self._width = tower.width.of(part)
-        size = tower.size.of(config, part) or self._width
-        self.dim = size if choice.own and tower.output else self._width
+        self.width = tower.width.of(part)
+        size = tower.size.of(config, part) or self.width
+        self.dim = size if choice.own and tower.output else self.width
         self.batch_size = inputs.batch_size
         if (side := getattr(inputs, "image_side", None)) is not None:
             self.image_side = side
@@ -114,7 +121,7 @@ class HfEncoder:
         self._model = TorchModel(
             self.id, lambda: read_model(folder, tower, remote=remote, overrides=overrides), running
         )
-        self._memory = transformer_memory(self._width, tower.heads.of(part))
+        self._memory = transformer_memory(self.width, tower.heads.of(part))
         self.fingerprint = fingerprint(self._described())
 
     def options(self) -> dict[str, Any]:
@@ -130,6 +137,21 @@ class HfEncoder:
         if self._remote:
             named["trust_remote_code"] = True
         return {name: value for name, value in named.items() if value not in ("", None)}
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder.path
+
+    @property
+    def device(self) -> str:
+        """Where it runs."""
+        return self._model.device
+
+    @property
+    def dtype(self) -> str:
+        """Of its weights."""
+        return self._running.dtype
 
     @property
     def joint(self) -> str:
@@ -173,7 +195,7 @@ class HfEncoder:
             check_choice(self.id, self.tower, self.depth, self._choice.pool, layer)
             for layer in range(self.depth + 1)
         ]
-        return self._encoded(batch, choices, self._width)
+        return self._encoded(batch, choices, self.width)
 
     def split(self, decoded: Any) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
@@ -216,6 +238,23 @@ class HfEncoder:
             logit_bias=self.logit_bias,
         )
 
+    @property
+    def _graph(self) -> Graph | None:
+        """What runs it in place of torch."""
+        with self._loading:
+            if self._runtime != "torch" and self._found is None:
+                self._found = graph_for(
+                    self.id,
+                    self.fingerprint,
+                    self.options(),
+                    runtime=self._runtime,
+                    running=self._running,
+                    device=lambda: self._model.device,
+                )
+                if self._found is None:
+                    self._runtime = "torch"
+            return self._found
+
     @cached_property
     def _identity(self) -> str:
         return self._folder.identity()
@@ -252,6 +291,8 @@ class HfEncoder:
     def _run(self, pieces: Sequence[Any], choices: Sequence[Choice], width: int) -> F32:
         """Vectors of pieces: texts, pictures, windows; ``(len(choices), len(pieces), width)``."""
         inputs: Inputs = self._inputs
+        if list(choices) == [self._choice] and (graph := self._graph) is not None:
+            return graph.vectors(inputs, pieces, width)[None]
         hidden = any(choice.layer not in (None, self.depth) for choice in choices)
 
         def forward(module: Any, batch: list[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The typed report of a space: of one that ``align`` made, or of the one that is shipped."""
+"""The typed report of a space: learned, pretrained by others, or the one that is shipped."""
 
 from __future__ import annotations
 
@@ -7,16 +7,7 @@ from typing import TypeAlias
 
 from isthmus.core.document import Json
 from isthmus.core.errors import ArtifactError
-from isthmus.space.report.aligned import (
-    CalibrationError,
-    DataFacts,
-    EncoderFacts,
-    Estimate,
-    Null,
-    Settings,
-    SpaceReport,
-    Ungrouped,
-)
+from isthmus.space.report.aligned import Settings, SpaceReport
 from isthmus.space.report.choice import (
     Choice,
     ChosenAligner,
@@ -36,6 +27,15 @@ from isthmus.space.report.figures import (
     mean_recall,
     summarise,
 )
+from isthmus.space.report.measured import (
+    CalibrationError,
+    DataFacts,
+    EncoderFacts,
+    Estimate,
+    Null,
+    Ungrouped,
+)
+from isthmus.space.report.pretrained import Bridge, Origin, PretrainedModel, PretrainedReport
 from isthmus.space.report.shipped import (
     GalleryFigures,
     StarterData,
@@ -44,10 +44,11 @@ from isthmus.space.report.shipped import (
     StarterSettings,
 )
 
-AnyReport: TypeAlias = SpaceReport | StarterReport
+AnyReport: TypeAlias = SpaceReport | PretrainedReport | StarterReport
 
-_KINDS: Mapping[str, type[SpaceReport] | type[StarterReport]] = {
+_KINDS: Mapping[str, type[AnyReport]] = {
     "aligned": SpaceReport,
+    "pretrained": PretrainedReport,
     "starter": StarterReport,
 }
 
@@ -75,6 +76,7 @@ def read_report(document: Json) -> AnyReport | None:
 
 __all__ = [
     "AnyReport",
+    "Bridge",
     "CalibrationError",
     "Choice",
     "ChosenAligner",
@@ -86,6 +88,9 @@ __all__ = [
     "GalleryFigures",
     "Geometry",
     "Null",
+    "Origin",
+    "PretrainedModel",
+    "PretrainedReport",
     "Quality",
     "Readouts",
     "RetrievalFigures",

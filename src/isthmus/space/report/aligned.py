@@ -6,48 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from isthmus.core.document import Json, from_document, to_object
-from isthmus.core.errors import ArtifactError, DataError, InputError
-from isthmus.core.record import Failure
+from isthmus.core.errors import ArtifactError, DataError
 from isthmus.core.view import Direction, ViewPair
 from isthmus.space.readout import Readout
 from isthmus.space.report.choice import Choice, ChosenAligner
-from isthmus.space.report.figures import Readouts, Spread, Summary, mean_recall
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFacts:
-    """What a space was made from.
-
-    Attributes:
-        name: Of the data set.
-        records: How many have at least one of the joined views.
-        items: How many by view.
-        pairs: Records that have both, by pair of views.
-        groups: How many were kept whole by splits.
-        left_out: What could not be used, and why.
-    """
-
-    name: str
-    records: int
-    items: Mapping[str, int]
-    pairs: Mapping[ViewPair, int]
-    groups: int
-    left_out: tuple[Failure, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderFacts:
-    """The encoder of a view.
-
-    Attributes:
-        id: Its name.
-        modality: What it reads.
-        dim: Length of its vectors.
-    """
-
-    id: str
-    modality: str
-    dim: int
+from isthmus.space.report.figures import Summary
+from isthmus.space.report.measured import CalibrationError, DataFacts, EncoderFacts, Estimate
+from isthmus.space.report.pretrained import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,92 +34,6 @@ class Settings:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
-    """What no signal gives under the same procedure, by direction.
-
-    Attributes:
-        shuffled: Partners dealt at random.
-        random: Noise in place of the encoders' vectors.
-    """
-
-    shuffled: Mapping[Direction, Readouts[Spread]]
-    random: Mapping[Direction, Readouts[Spread]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ungrouped:
-    """What was chosen, on folds that do not keep groups whole.
-
-    Attributes:
-        groups: How many there are.
-        names: Of some of them.
-        held_out: What was found. The choice has seen these records.
-        p_values: Of a permutation test against shuffled partners, by pair of views.
-    """
-
-    groups: int
-    names: tuple[str, ...]
-    held_out: Summary
-    p_values: Mapping[ViewPair, float]
-
-    @property
-    def r10(self) -> float:
-        """Mean R@10 of all directions under the ``instance`` read-out."""
-        return mean_recall(self.held_out)[1]
-
-    @property
-    def chance(self) -> float:
-        """What chance would give."""
-        rows = [each.instance.chance_r10.mean for each in self.held_out.directions.values()]
-        return sum(rows) / len(rows)
-
-    def __str__(self) -> str:
-        """``"5 groups (animals, food, misc, …)"``."""
-        more = ", …" if self.groups > len(self.names) else ""
-        named = f" ({', '.join(self.names)}{more})" if self.names else ""
-        return f"{self.groups} groups{named}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """Quality on outer folds that neither the fit nor the choice had seen.
-
-    Attributes:
-        folds: Outer folds that were run.
-        planned: Outer folds there would be without a time budget.
-        held_out: What was found.
-        null: The same without signal.
-        p_values: Of a permutation test against shuffled partners, by pair of views.
-        ungrouped: The same without keeping groups whole; None where they kept nothing together.
-    """
-
-    folds: int
-    planned: int
-    held_out: Summary
-    null: Null
-    p_values: Mapping[ViewPair, float]
-    ungrouped: Ungrouped | None = None
-
-    def __post_init__(self) -> None:
-        for direction in self.held_out.directions:
-            if direction not in self.null.shuffled:
-                raise InputError(f"{direction} was measured, but not with partners dealt at random")
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationError:
-    """Expected calibration error on folds that were not learned from.
-
-    Attributes:
-        before: Of cosines taken for probabilities.
-        after: Of the calibrated probabilities.
-    """
-
-    before: float
-    after: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceReport:
     """How a space was made and how good it is.
@@ -168,6 +47,7 @@ class SpaceReport:
         calibration: Error of the probabilities, by direction that is calibrated.
         seconds: How long it took without encoding.
         versions: Of the packages that made it.
+        origin: What is kept of models that were trained before; None where there is nothing.
     """
 
     data: DataFacts
@@ -178,6 +58,13 @@ class SpaceReport:
     calibration: Mapping[Direction, CalibrationError]
     seconds: float
     versions: Mapping[str, str]
+    origin: Origin | None = None
+
+    @property
+    def paired(self) -> tuple[ViewPair, ...]:
+        """Pairs of views that some training record had together."""
+        before = () if self.origin is None else self.origin.pairs
+        return tuple(dict.fromkeys((*self.data.pairs, *before)))
 
     @property
     def chosen(self) -> ChosenAligner:

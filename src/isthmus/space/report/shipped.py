@@ -8,8 +8,8 @@ from typing import Generic
 
 from isthmus.core.document import Json, from_document, to_object
 from isthmus.core.view import Direction, ViewPair
-from isthmus.space.report.aligned import CalibrationError
 from isthmus.space.report.figures import N, Spread
+from isthmus.space.report.measured import CalibrationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,14 @@ class StarterSettings:
         power: How much its well-correlated directions count.
         clip_art: Weight of Open Clip Art beside the stamps.
         sound_ridge: Penalty of the regression of sounds onto their captions.
+        csls_strength: Of the space.
     """
 
     ridge: float
     power: float
     clip_art: float
     sound_ridge: float
+    csls_strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,11 @@ class StarterReport:
     data: StarterData
     rows: tuple[StarterRow, ...]
     calibration: Mapping[Direction, CalibrationError]
+
+    @property
+    def paired(self) -> tuple[ViewPair, ...]:
+        """Pairs of views that some training record had together."""
+        return tuple(self.data.pairs)
 
     def row(self, direction: Direction, kind: str) -> StarterRow:
         """The figures of a direction for one kind.

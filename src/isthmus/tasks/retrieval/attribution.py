@@ -9,7 +9,8 @@ from math import factorial
 
 import numpy as np
 
-from isthmus.aligners.heads import ConcatHead, LinearHead
+from isthmus.aligners.affine import LinearHead, UnitHead
+from isthmus.aligners.heads import ConcatHead
 from isthmus.core.contracts import Head, Progress
 from isthmus.core.linalg import F64
 from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts
@@ -71,7 +72,8 @@ def attribute(
 ) -> Attribution:
     """Split the cosine of an item and a fixed vector over the parts of the item.
 
-    Where parts add up and the head is linear, ``x ↦ l2((x − mean) W)``, a part carries
+    Where parts add up and the head is linear, ``x ↦ l2((x − mean) W)``, or only scales, which is
+    the same without a mean, a part carries
     ``⟨other, (part − share · mean) W⟩ / ‖(x − mean) W‖``: what makes it unlike the average, with
     the length of the item as a constant. The average itself scores 0.
 
@@ -94,6 +96,8 @@ def attribute(
     if isinstance(parts, AdditiveParts):
         if isinstance(head, LinearHead):
             return _linear(head, parts, other, typical)
+        if isinstance(head, UnitHead):
+            return _summed(parts, other)
         if isinstance(head, ConcatHead):
             return _concatenated(head, parts, other, typical, seed, progress)
     mean = np.asarray(getattr(head, "mean", np.zeros(head.input_dim)), dtype=np.float64)
@@ -195,6 +199,13 @@ def _linear(head: LinearHead, parts: AdditiveParts, other: F64, typical: F64) ->
     toward = weight @ other / length
     values = (parts.vectors - parts.shares * head.mean) @ toward
     return Attribution(0.0, values, none, "closed form")
+
+
+def _summed(parts: AdditiveParts, other: F64) -> Attribution:
+    """Parts of a sum that is only scaled to unit length."""
+    length = max(float(np.linalg.norm(parts.total)), 1e-12)
+    none = np.zeros(len(parts.places))
+    return Attribution(0.0, parts.vectors @ other / length, none, "closed form")
 
 
 def _concatenated(

@@ -20,6 +20,7 @@ from isthmus.store import Entry, FoundRows, HubnessCorrection, NearestRows, Read
 from isthmus.tasks.prompting import EncodedPrompt
 from isthmus.tasks.retrieval.hits import CLEAR, Hit, Share, Standing
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.sampled import sample
 
 CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
@@ -221,6 +222,14 @@ class EncodedQuery:
         known = self.space.calibration
         return [each for each in directions if each in known and known[each].is_weak]
 
+    def depth(self, view: str) -> float | None:
+        """At which place of a view a held-out partner stood on average; None if not known."""
+        if self.uncalibrated(view):
+            return None
+        known = [self._calibration(i, view).depth for i in self._sought]
+        depths = [each for each in known if each is not None]
+        return float(np.mean(depths)) if known and len(depths) == len(known) else None
+
     def _passing(self, cosine: F32, probability: F32 | None, view: str) -> NDArray[np.bool_]:
         """Which hits pass for a match, by what the space was calibrated on.
 
@@ -290,9 +299,19 @@ class EncodedQuery:
         return hubness, correction, np.asarray(score, dtype=np.float32)
 
     def _reference(self, view: str) -> tuple[float, float]:
-        """Mean and deviation of the scores of the space's own items of a view."""
+        """Mean and deviation of the scores of the space's own items of a view.
+
+        A space without any takes those of the store.
+        """
         if view not in self._typical:
-            bank, near_banks = self.space.banks[view], self.space.bank_hubness(view)
+            bank = self.space.banks[view]
+            if len(bank):
+                near_banks = self.space.bank_hubness(view)
+            else:
+                bank = sample(self.rows, view, self.space.dim)
+                near_banks = self.space.hubness(bank, view)
+            if not len(bank):
+                return 0.0, 1.0
             _, _, score = self._scores(self.prompt.cosines(bank), near_banks, view)
             self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
         return self._typical[view]

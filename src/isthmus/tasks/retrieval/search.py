@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from isthmus.core.view import TEXT, Direction
+from isthmus.core.wording import way
 from isthmus.prompts.prompt import Prompt
-from isthmus.space import Space, SpaceReport
+from isthmus.space import PretrainedReport, Space, SpaceReport
 from isthmus.store import Backend, Entry
 from isthmus.store.patterns import folded
 from isthmus.store.words import words
 from isthmus.tasks.retrieval.encoded_query import FUSED, EncodedQuery
-from isthmus.tasks.retrieval.hits import Hit, Results
+from isthmus.tasks.retrieval.hits import FAINT, Hit, Results
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.reasons import nothing_there
 
@@ -34,6 +35,7 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
     options.check_views(space.views)
     encoded = EncodedQuery.of(space, backend.snapshot(), query, options)
     ranked: list[list[Hit]] = []
+    depths: list[float | None] = []
     uncalibrated: list[Direction] = []
     weak: list[Direction] = []
     sure = False
@@ -44,11 +46,13 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
         weak += encoded.weak(view)
         sure = sure or any(hit.passes for hit in hits[: options.k])
         ranked.append(hits)
-    fused = merged([some[:FUSED] for some in ranked])
+        depths.append(encoded.depth(view))
+    hits = merged(ranked, depths)
     if texts:
-        fused = _with_named(fused, encoded, texts)
-    first = {hit.id for hit in fused}
-    hits = [*fused, *(hit for hit in merged(ranked) if hit.id not in first)]
+        best = {hit.id for some in ranked for hit in some[:FUSED]}
+        fused = _with_named([hit for hit in hits if hit.id in best], encoded, texts)
+        first = {hit.id for hit in fused}
+        hits = [*fused, *(hit for hit in hits if hit.id not in first)]
     least = options.min_probability
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
@@ -64,6 +68,10 @@ def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     report = encoded.space.report
     if not encoded.prompt.is_calibrated:
         return "probabilities were learned for prompts without saved prompts and guides"
+    if uncalibrated and isinstance(report, PretrainedReport):
+        return "this space has seen no pairs of these views: make it again with some, " + way(
+            python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …"
+        )
     if not uncalibrated or not isinstance(report, SpaceReport):
         return ""
     if report.settings.budget is not None and not encoded.space.calibration:
@@ -71,17 +79,39 @@ def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     return "probabilities need held-out records that have both views: make the space from more"
 
 
-def merged(ranked: Sequence[Sequence[Hit]]) -> list[Hit]:
+def merged(
+    ranked: Sequence[Sequence[Hit]], depths: Sequence[float | None] | None = None
+) -> list[Hit]:
     """Hits of several views as one list, so that none wins because its scores run higher.
 
-    Where every hit has a calibrated probability, that is what they are ordered by. Else the hit
-    comes first whose score stands out most among the scores that the same query gives the
-    space's own items of that view; a view keeps its own order then.
+    Where every hit has a calibrated probability, that is what they are ordered by. It is not sure
+    enough to order what is hardly likely, and partners of some views stand deeper than those of
+    others: a picture is seldom the first of its view. So views take turns below :data:`FAINT`, and
+    each gets as many as its held-out partners stand deep: a hit comes by its place in its view,
+    divided by the mean place of partners there.
+
+    Where a probability is missing, the hit comes first whose score stands out most among the scores
+    that the same query gives the space's own items of that view; a view keeps its own order then.
+
+    Args:
+        ranked: Hits of each view, best first.
+        depths: Of each view, the mean place of held-out partners; where one is not known, the
+            probability orders what is faint, too.
     """
     hits = [hit for some in ranked for hit in some]
-    if len(ranked) > 1 and all(hit.probability is not None for hit in hits):
-        return sorted(hits, key=lambda hit: -(hit.probability or 0.0))
-    return sorted(hits, key=lambda hit: -hit.prominence)
+    if len(ranked) < 2 or any(hit.probability is None for hit in hits):
+        return sorted(hits, key=lambda hit: -hit.prominence)
+    known = [depth for depth in depths or () if depth is not None]
+    turns: dict[str, float] = {}
+    if len(known) == len(ranked):
+        for some, depth in zip(ranked, known, strict=True):
+            turns |= {hit.id: place / depth for place, hit in enumerate(some, 1)}
+
+    def key(hit: Hit) -> tuple[float, float, float]:
+        p = hit.probability or 0.0
+        return (0.0, turns[hit.id], -p) if turns and p < FAINT else (-p, 0.0, 0.0)
+
+    return sorted(hits, key=key)
 
 
 def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]) -> list[Hit]:

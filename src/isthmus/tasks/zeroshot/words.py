@@ -16,6 +16,7 @@ from isthmus.pipeline import VectorCache
 from isthmus.prompts.support import prototype
 from isthmus.prompts.templates import language_of, load, random_prompts
 from isthmus.space import Space
+from isthmus.space.temperature import logit_scale
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 
@@ -47,11 +48,12 @@ class ClassWords:
     def scale(self, space: Space, words_view: str, view: str) -> float:
         """What a cosine between these words and items of a view is worth in log-odds.
 
-        It is what the space has measured of held-out groups, or else of held-out pairs.
+        It is what the space has measured of held-out groups, or else of held-out pairs. Where it
+        has measured nothing and a model compares the two itself, it is what that multiplies by.
         """
         known = space.calibration.get(Direction(words_view, view))
         if known is None:
-            return SCALE
+            return logit_scale(space, words_view, view) or SCALE
         if known.class_scale is not None:
             return known.class_scale
         spoken = self.vectors.any(axis=1)

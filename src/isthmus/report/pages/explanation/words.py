@@ -11,7 +11,7 @@ from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
-from isthmus.tasks.retrieval.hits import said_shares
+from isthmus.tasks.retrieval.hits import in_percent, said_shares
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""
@@ -112,7 +112,7 @@ def _match(explanation: Explanation) -> str:
     if explanation.probability is not None:
         likely = explanation.judgement.words
         match = "to match" if likely == "unlikely" else "a match"
-        said = f"{likely[0].upper()}{likely[1:]} {match} ({explanation.probability:.0%}"
+        said = f"{likely[0].upper()}{likely[1:]} {match} ({in_percent(explanation.probability)}"
         standing = explanation.judgement.standing
         said += f"): the {score}" if standing is None else f", {standing}): the {score}"
     if np.isnan(explanation.above):

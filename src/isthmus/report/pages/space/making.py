@@ -9,7 +9,7 @@ from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import facts, left_out, section
 from isthmus.report.kit.views import Views
-from isthmus.space.report import SpaceReport, StarterReport
+from isthmus.space.report import Bridge, Origin, PretrainedReport, SpaceReport, StarterReport
 
 READ = (
     (
@@ -58,6 +58,49 @@ def data(report: SpaceReport, views: Views) -> Markup:
         what = f", {count(encoder.dim, 'dimension')}; {count(of.items[view], 'item')}"
         rows.append((views.label(view), join((el("code", encoder.id), what))))
     return section("Data and encoders", "data", facts(rows), left_out(of.left_out))
+
+
+def pretrained(origin: Origin, views: Views) -> Markup:
+    """Models that were joined before, what is kept of them, and how several were joined."""
+    rows: list[tuple[object, object]] = []
+    for model in origin.models:
+        licence = f"licence: {model.licence}" if model.licence else "licence not known"
+        rows.append(("Model", join((el("code", model.name), f", {licence}"))))
+    kept = join([views.label(view) for view in origin.fixed], between=", ")
+    rows.append(("Heads that stay", kept))
+    rows += [("Bridge", _bridge(bridge)) for bridge in origin.bridges]
+    return section("Pretrained", "pretrained", facts(rows))
+
+
+def _bridge(bridge: Bridge) -> str:
+    found = bridge.estimate.held_out.directions
+    r10 = ", ".join(
+        f"{row.instance.r10} (shuffled: {bridge.estimate.null.shuffled[way].instance.r10})"
+        for way, row in found.items()
+    )
+    return (
+        f"{bridge.model} was joined through {bridge.through}, without pairs: both models read "
+        f"{count(bridge.items.records, 'item')} of {bridge.items.name}. The map is "
+        f"{bridge.choice.chosen.label}. R@10 of held-out items: {r10}. This says nothing of the "
+        "other views."
+    )
+
+
+def measured(report: PretrainedReport, views: Views) -> Markup:
+    """What a space was measured on that has learned from none of it."""
+    rows: list[tuple[object, object]] = []
+    if report.data is not None:
+        rows += [
+            ("Measured on", f"{report.data.name}, {count(report.data.records, 'record')}"),
+            ("Pairs", _pairs(report.data.pairs, views)),
+        ]
+    calibrated = ", ".join(map(str, report.calibration))
+    rows += [
+        ("Calibrated", calibrated or "nothing: search shows an order, and no probabilities"),
+        ("Versions", ", ".join(f"{k} {v}" for k, v in report.versions.items())),
+    ]
+    missing = left_out(report.data.left_out) if report.data is not None else None
+    return section("Data and settings", "data", facts(rows), missing)
 
 
 def settings(report: SpaceReport) -> Markup:

@@ -19,7 +19,7 @@ from isthmus.report.pages.space.mapview import space_map
 from isthmus.report.pages.space.model import Report
 from isthmus.report.pages.space.quality import Measured
 from isthmus.report.pages.space.selection import selection
-from isthmus.space.report import SpaceReport, StarterReport
+from isthmus.space.report import PretrainedReport, SpaceReport, StarterReport
 
 
 def write_report(path: str | Path, report: Report) -> Path:
@@ -56,8 +56,8 @@ def render(report: Report) -> str:
     return document(report.title, body, assets)
 
 
-def _aligned(report: Report) -> SpaceReport | None:
-    return report.space_report if isinstance(report.space_report, SpaceReport) else None
+def _made(report: Report) -> SpaceReport | PretrainedReport | None:
+    return None if isinstance(report.space_report, StarterReport) else report.space_report
 
 
 def _header(report: Report, views: Views) -> Markup:
@@ -66,25 +66,28 @@ def _header(report: Report, views: Views) -> Markup:
     return el(
         "header",
         el("h1", report.title),
-        el("p", _lede(_aligned(report)), class_="lede"),
+        el("p", _lede(_made(report)), class_="lede"),
         None if measured is None else quality.headline(measured),
         notes if report.notes else None,
     )
 
 
-def _lede(made: SpaceReport | None) -> str:
+def _lede(made: SpaceReport | PretrainedReport | None) -> str:
     if made is None:
         return "How well this space works."
     order = {modality: place for place, modality in enumerate(MODALITIES)}
     encoders = sorted(made.encoders.items(), key=lambda pair: order[pair[1].modality])
     joined = listed([f"{view} ({encoder.id})" for view, encoder in encoders])
+    if isinstance(made, PretrainedReport):
+        names = listed([model.name for model in made.origin.models])
+        return f"This space joins {joined}, as {names} does. It learned from no records of yours."
     learned = f"It learned from {count(made.data.records, 'record')} of {made.data.name}."
     return f"This space joins {joined}. {learned} The encoders were not trained."
 
 
 def _measured(report: Report, views: Views) -> list[Measured]:
     """An evaluation if there is one, then the outer folds if there are any."""
-    made, found = _aligned(report), []
+    made, found = _made(report), []
     if report.evaluation is not None:
         found.append(Measured(report.evaluation, views, report.emergent))
     if made is not None and made.estimate is not None:
@@ -94,7 +97,7 @@ def _measured(report: Report, views: Views) -> list[Measured]:
 
 
 def _quality(report: Report, views: Views) -> Sequence[Markup]:
-    parts, made = [], _aligned(report)
+    parts, made = [], _made(report)
     for measured in _measured(report, views):
         title = "How well it finds things"
         if measured.null is None:
@@ -103,8 +106,10 @@ def _quality(report: Report, views: Views) -> Sequence[Markup]:
         elif made is not None and made.estimate is not None:
             title = "Estimated when the space was made" if report.evaluation else title
             says = (
-                f"Means over {made.estimate.folds} outer folds. The method was neither fitted nor "
-                "chosen on the pairs that it is measured on. Records of one group are never on "
+                "Nothing was learned from these pairs, so all of them are held out."
+                if isinstance(made, PretrainedReport)
+                else f"Means over {made.estimate.folds} outer folds. The method was neither fitted "
+                "nor chosen on the pairs that it is measured on. Records of one group are never on "
                 "both sides."
             )
             tested = quality.p_values(made.estimate, views)
@@ -125,4 +130,7 @@ def _making(report: Report, views: Views) -> list[Markup | None]:
         return [making.shipped(made, views)]
     if made is None:
         return []
-    return [selection(made), making.data(made, views), making.settings(made)]
+    if isinstance(made, PretrainedReport):
+        return [making.pretrained(made.origin, views), making.measured(made, views)]
+    before = None if made.origin is None else making.pretrained(made.origin, views)
+    return [before, selection(made), making.data(made, views), making.settings(made)]

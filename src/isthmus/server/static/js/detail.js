@@ -2,7 +2,7 @@
 
 import { $, h, s, glyph, modal } from "./dom.js";
 import { t, kind, language } from "./words.js";
-import { bodyOf, likely, tag } from "./grid.js";
+import { bodyOf, likely, percent, tag } from "./grid.js";
 import { curve, playButton, stop } from "./player.js";
 import * as api from "./api.js";
 
@@ -40,7 +40,7 @@ export function open(hit, { around, steer, asked, labelled }) {
     h("div", { class: "detail-body" }, canvas,
       h("div", { class: "side" },
         hit.words !== undefined && h("div", { class: "verdict" }, likely(hit),
-          hit.probability !== null && h("span", { class: "number" }, `${Math.round(100 * hit.probability)} %`)),
+          hit.probability !== null && h("span", { class: "number" }, percent(hit.probability))),
         h("div", { class: "actions" },
           h("button", { type: "button", onclick: act("more") }, t("more")),
           h("button", { type: "button", onclick: act("not") }, t("not")),

@@ -5,7 +5,7 @@ import { t, kind, likelihood } from "./words.js";
 import { curve, playButton } from "./player.js";
 import * as api from "./api.js";
 
-const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16, SHARE = 0.006;
+const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16;
 const ASPECTS = { audio: 1.7, text: 1.45 };
 
 const seen = new IntersectionObserver((entries) => {
@@ -200,15 +200,19 @@ function foot(hit) {
 
 const standing = ({ rank, among, clear }) => (rank > 1 ? t("rank_of", rank, among) : t(clear ? "clear_best_of" : "best_of", among));
 
+// What is fainter is told as one, and views take turns there.
+const FAINT = 0.1;
+export const percent = (probability) => (probability < FAINT ? `< ${100 * FAINT} %` : `${Math.round(100 * probability)} %`);
+
 // In words first; the number on hover, and as a thin bar.
 export function likely(hit) {
   const known = hit.probability !== null;
-  const number = known ? `${Math.round(100 * hit.probability)} %` : "";
+  const number = known ? percent(hit.probability) : "";
   const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
   const said = [name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
-    known && h("span", { class: "bar", vars: { "--p": Math.max(SHARE, hit.probability) }, "aria-hidden": "true" }));
+    known && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
 }
 
 function label(hit) {

@@ -1,0 +1,152 @@
+"""What ``isthmus align`` says of the space that it made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isthmus.cli.console import list_left_out, out, print_json, rows_of, shown
+from isthmus.core.wording import count
+
+if TYPE_CHECKING:
+    from isthmus.space import PretrainedReport, Space, SpaceReport
+    from isthmus.space.report import Bridge, Estimate, Origin
+
+_DIFFERS = 0.05
+"""R@10 that is worth a sentence."""
+
+
+def print_made_json(made: Space, folder: Path) -> None:
+    """The report of a space, as one JSON document."""
+    document = {} if made.report is None else made.report.to_json()
+    print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
+
+
+def print_made(space: Space, saved: str) -> None:
+    """What was chosen, how good it is, and where it is saved."""
+    from isthmus.cli.tables import directions_table, note
+    from isthmus.space import PretrainedReport, SpaceReport
+
+    console, report = out(), space.report
+    if isinstance(report, PretrainedReport):
+        _print_pretrained(report)
+    if not isinstance(report, SpaceReport):
+        console.print(saved)
+        return
+    if report.origin is not None:
+        _print_origin(report.origin)
+    console.print(f"Chosen: [bold]{report.chosen.label}[/]")
+    if lead := _lead(report):
+        console.print(lead)
+    found = report.estimate
+    if found is not None:
+        title = f"Held-out pairs, mean ± sd over {found.folds} folds"
+        console.print(directions_table(title, found.held_out, found.null.shuffled))
+        console.print(note(shuffled=True))
+        _print_groups(found)
+    else:
+        console.print("The quality was not measured: this needs records of at least three groups.")
+    _print_late(report)
+    list_left_out(rows_of(report.data.left_out))
+    console.print(saved)
+
+
+def _print_pretrained(report: PretrainedReport) -> None:
+    """What the models join, how well they find the user's pairs, and what is missing."""
+    from isthmus.cli.tables import directions_table, note
+
+    _print_origin(report.origin)
+    found, data = report.estimate, report.data
+    if found is not None and data is not None:
+        title = f"Pairs of {data.name}, none of which was learned from"
+        out().print(directions_table(title, found.held_out, found.null.shuffled))
+        out().print(note(shuffled=True))
+        list_left_out(rows_of(data.left_out))
+    elif report.origin.bridges:
+        out().print(
+            "Directions between views of different models were not measured: there are no pairs. "
+            "To measure them, give DATA that has some."
+        )
+    if not report.calibration:
+        out().print(
+            "There are no probabilities: search shows an order. To get them, give DATA with pairs."
+        )
+
+
+def _print_origin(origin: Origin) -> None:
+    """The models, and which heads stay as they were."""
+    for model in origin.models:
+        licence = f"licence: {model.licence}" if model.licence else "licence: not known"
+        out().print(shown(f"Pretrained: {model.name} ({', '.join(model.views)}; {licence})"))
+    out().print(shown(f"Heads that stay as they were: {', '.join(origin.fixed)}"))
+    for bridge in origin.bridges:
+        _print_bridge(bridge)
+
+
+def _print_bridge(bridge: Bridge) -> None:
+    from isthmus.cli.tables import directions_table, note
+
+    items = count(bridge.items.records, "item")
+    title = (
+        f"{bridge.model} joined through {bridge.through}, without pairs: {items} of "
+        f"{bridge.items.name}, by {bridge.choice.chosen.label}"
+    )
+    found = bridge.estimate
+    out().print(directions_table(title, found.held_out, found.null.shuffled))
+    out().print(note(shuffled=True))
+
+
+def _lead(report: SpaceReport) -> str:
+    """By how much what was chosen leads before the best of another kind."""
+    from isthmus.report.kit.words import signed
+
+    behind = [each for each in report.choice.standings if each.ahead is not None]
+    if not behind:
+        return ""
+    following = behind[0]
+    lead = following.ahead
+    assert lead is not None
+    known = lead.low is not None and lead.high is not None
+    ends = [signed(end) for end in (lead.low, lead.high) if end is not None]
+    spread = f" (95 % interval {' to '.join(ends)})" if known else ""
+    semantic = report.settings.readout == "semantic"
+    measure = "mean average precision" if semantic else "mean reciprocal rank"
+    if lead.mean < 0:
+        return (
+            f"{following.candidate} scored higher by {signed(-lead.mean)} in {measure}, but not "
+            "surely enough to be chosen: see 'How the methods compete' in docs/choosing.md."
+        )
+    return (
+        f"Next best: {following.candidate}. What was chosen leads by {signed(lead.mean)} in "
+        f"{measure}{spread}."
+    )
+
+
+def _print_groups(found: Estimate) -> None:
+    """What keeping groups whole costs, where it costs much."""
+    from isthmus.space.report import mean_recall
+
+    plain = found.ungrouped
+    if plain is not None and abs(plain.r10 - (kept := mean_recall(found.held_out)[1])) >= _DIFFERS:
+        out().print(
+            shown(
+                f"Your {plain} were held out whole: R@10 {kept:.2f}. If they are not kept whole, "
+                f"it is {plain.r10:.2f}. If new things come from the same groups, add --no-groups."
+            )
+        )
+
+
+def _print_late(report: SpaceReport) -> None:
+    """What a time budget left no room for."""
+    from isthmus.selection.race import LATE
+
+    late = sum(row.reason == LATE for row in report.choice.tried)
+    run, planned = (0, 0)
+    if report.estimate is not None:
+        run, planned = report.estimate.folds, report.estimate.planned
+    if late or run < planned:
+        skipped = count(late, "candidate was", "candidates were")
+        out().print(
+            f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
+            f"{run} of {planned} outer folds were run. To try more: --budget 10m, or --budget none."
+        )
