@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -113,7 +114,7 @@ class SentenceFolder:
         """Whether its first step takes texts only as they are: none of them opens a file."""
         return self.modalities == (TEXT,)
 
-    @property
+    @cached_property  # it is asked for with every text
     def modalities(self) -> tuple[str, ...]:
         """What it reads, in the order text, image, audio, video."""
         found = self._reads(self._modules[0])
