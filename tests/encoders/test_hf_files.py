@@ -333,7 +333,7 @@ def test_pictures_that_only_torchvision_prepares(tmp_path: Path) -> None:
     path = folder / "preprocessor_config.json"
     settings = json.loads(path.read_text()) | {"image_processor_type": "OwlViTImageProcessor"}
     path.write_text(json.dumps(settings))
-    with pytest.raises(InputError, match="prepared by OwlViTImageProcessor, which .* torchvision"):
+    with pytest.raises(InputError, match=r"prepared by OwlViTImageProcessor, which .* torchvision"):
         hf.load(str(folder))
     with pytest.raises(InputError, match="reads image, so it takes no prompt"):
         hf.load(str(tiny.dinov3(tmp_path / "dinov3")), prompt="a ")
