@@ -100,6 +100,18 @@ def test_classes_are_weighed_with_the_temperature_of_the_model(
     assert np.median(sure) > 0.5  # with the scale of other spaces it is about .2
 
 
+def test_classes_by_examples_need_no_bank(
+    space: Space, folder: Path, scenes: shapes.Dataset
+) -> None:
+    shots: dict[str, list[Path]] = {}
+    for record in scenes.records:
+        colour = str(record.group).split()[0]
+        shots.setdefault(colour, []).append(folder / f"{record.id}.png")
+    shots = {colour: files[:2] for colour, files in shots.items() if colour in ("red", "blue")}
+    found = classify(space, [shots["red"][0]], shots=shots)
+    assert found.items[0].label == "red"
+
+
 def test_labels_need_probabilities_and_say_so(space: Space, folder: Path) -> None:
     with pytest.raises(InputError, match="no calibration from text to image"):
         annotate(space, sorted(folder.glob("*.png"))[:3], ["a red star", "a blue circle"])
