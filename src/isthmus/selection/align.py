@@ -66,12 +66,11 @@ def align(
 
     Args:
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
-        encoders: By view, as ids or objects; what is missing gets the default. The layer of one
-            with ``layer=auto`` is chosen first, see :func:`isthmus.selection.best_layer`.
+        encoders: By view, as ids or objects; default: by modality. For ``layer=auto`` see
+            :func:`isthmus.selection.best_layer`.
         aligner: ``"auto"`` or the short id of one aligner.
         params: Hyper-parameters that are fixed, for a named aligner.
-        sources: Other data of the same kind by name, for the same encoders. Each counts as much
-            as held-out records of ``data`` say, nothing included.
+        sources: Other data of the same kind by name. Each counts as held-out records say.
         readout: What the choice is made for: ``"instance"``, to find the one that belongs, or
             ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.

@@ -95,8 +95,7 @@ def bridged(
     source, named = _items(base.space.modalities[a], a, seen, settings.texts)
     records = [replace(each, items={a: each.items[a], asked: each.items[a]}) for each in source]
     encoders = {a: base.space.encoder(a), asked: other.space.encoder(b)}
-    dataset = Dataset(named, records)
-    ready = prepare(dataset, encoders, cache=cache, progress=progress)
+    ready = prepare(Dataset(named, records), encoders, cache=cache, progress=progress)
     pairs = within(ready.pairs, {a: base.space.heads[a], asked: other.space.heads[b]})
     landed = land(
         pairs,
@@ -109,7 +108,7 @@ def bridged(
         budget=settings.budget,
         progress=progress or untold,
     )
-    beside = seen if seen is not None and dataset.name == seen.dataset.name else None
+    beside = seen if seen is not None and named == seen.dataset.name else None
     space, centred = _extended(base, other, new, landed.aligner.heads_[asked], beside)
     bridge = Bridge(
         model=other.name,
@@ -119,14 +118,17 @@ def bridged(
         estimate=landed.estimate,
         centred=tuple(centred),
     )
+    return Base(space, _origin(base, other, tuple(new), bridge))
+
+
+def _origin(base: Base, other: Base, new: tuple[str, ...], bridge: Bridge) -> Origin:
+    """Where the views of both come from."""
     licence = ", ".join(model.licence for model in other.origin.models if model.licence)
-    added = PretrainedModel.of(other.name, tuple(new), licence)
-    origin = Origin(
-        models=(*base.origin.models, added),
+    return Origin(
+        models=(*base.origin.models, PretrainedModel.of(other.name, new, licence)),
         fixed=(*base.origin.fixed, *new),
         bridges=(*base.origin.bridges, bridge),
     )
-    return Base(space, origin)
 
 
 def _extended(

@@ -54,17 +54,15 @@ def load(
         layer: The hidden layer to take instead of the output: 0 is that of the embeddings, −1
             the last. ``"auto"`` is chosen by ``isthmus align`` on the pairs.
         prompt: What to put before every text, or the name of one of the model's own prompts. E5
-            needs ``prompt=query: `` for what is asked and ``prompt=passage: `` for what is found,
-            each with its blank.
+            needs ``query: `` for what is asked and ``passage: `` for what is found.
         revision: Of the hub: a branch, a tag or a commit.
         device: See :data:`isthmus.encoders.torch_model.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch on the CPU; default: as torch has it.
         batch_size: Items a batch; 0 for as many as the memory has room for.
-        runtime: ``torch``; ``onnx``, which exports the model once, compares vectors, and runs the
-            graph on the CPU; or ``auto``, which runs such a graph where there is one.
-        trust_remote_code: Run code that comes with a model of texts or images. It may do anything
-            on your machine.
+        runtime: ``torch``; ``onnx``, a graph that is exported once and checked; or ``auto``: such
+            a graph on the CPU where there is one.
+        trust_remote_code: Run code that comes with a model of texts or images.
 
     Returns:
         The encoder. Vectors of CLIP, SigLIP and CLAP, and those of texts, have unit length.
@@ -72,14 +70,12 @@ def load(
     Raises:
         InputError: If an option does not fit the model, or its type is unknown.
         MissingDataError: If the model is not on this machine and cannot be fetched.
-        ArtifactError: If one of its files is damaged.
-        UntrustedError: If it needs code of its own, and ``trust_remote_code`` is off.
+        ArtifactError, UntrustedError: If a file is damaged, or it needs code that is not trusted.
     """
     folder = open_folder("hf", name, revision)
     config = folder.json("config.json")
-    trusted = bool(trust_remote_code)
-    tower = _tower(folder, config, modality, trusted=trusted)
-    depth, remote = tower.depth.of(tower.part(config)), trusted and _brings_code(config)
+    tower = _tower(folder, config, modality, trusted=bool(trust_remote_code))
+    depth, remote = tower.depth.of(tower.part(config)), trust_remote_code and _brings_code(config)
     return HfEncoder(
         folder,
         tower,

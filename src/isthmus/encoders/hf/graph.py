@@ -25,6 +25,7 @@ from isthmus.encoders.onnx_file.description import (
     ImageInput,
     TextInput,
 )
+from isthmus.encoders.torch_model import Module, Tensor
 
 OUTPUT, COUNTS = "vector", "counts"
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
@@ -40,7 +41,7 @@ def needs_counts(tower: Tower, choice: Choice) -> bool:
 
 def write_graph(
     name: str,
-    module: Any,
+    module: Module,
     inputs: Any,
     *,
     tower: Tower,
@@ -92,8 +93,8 @@ def write_graph(
 
 
 def _graph(
-    torch: Any, module: Any, names: Sequence[str], *, tower: Tower, choice: Choice, depth: int
-) -> Any:
+    torch: Module, module: Module, names: Sequence[str], *, tower: Tower, choice: Choice, depth: int
+) -> Module:
     """A module that takes tensors in the order of their names, and gives vectors."""
     hidden = choice.layer not in (None, depth)
 
@@ -102,7 +103,7 @@ def _graph(
             super().__init__()
             self.module = module
 
-        def forward(self, *tensors: Any) -> Any:
+        def forward(self, *tensors: Tensor) -> Tensor:
             given = dict(zip(names, tensors, strict=True))
             real = given.pop(COUNTS, None)
             output = self.module(**given, output_hidden_states=hidden, return_dict=True)

@@ -9,6 +9,7 @@ from isthmus.core.errors import InputError, IntegrityError, UntrustedError
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
+from isthmus.encoders.torch_model import Module
 
 _UNUSED = ("pooler.", "position_ids", "masked_spec_embed", "decoder.")
 """Parts whose weights may be missing, since nothing of ours reads what they make: poolers that
@@ -17,7 +18,7 @@ only a classifier trained, a mask for training, a decoder."""
 
 def read_model(
     folder: Folder, tower: Tower, *, remote: bool = False, overrides: dict[str, Any] | None = None
-) -> Any:
+) -> Module:
     """Read the part of a model that reads one modality.
 
     Args:
