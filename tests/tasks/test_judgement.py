@@ -138,7 +138,7 @@ def test_a_hit_says_why_it_is_here_and_how_it_stands() -> None:
     hit = Hit("a", "image", "image", "", 0.5, 1.0, 0.84, standing=Standing(1, 569, clear=True))
     assert hit.said == "very likely 84%, clear best of 569"
     named = replace(hit, probability=0.0, named=True, standing=None)
-    assert named.said == "by its name; by its content: unlikely 0%"
+    assert named.said == "by its name; by its content: unlikely under 10%"
     assert replace(named, named=False, partly_named=True).said.startswith("in part by its name")
     assert replace(hit, passes=False).words == "unlikely"
     assert str(Standing(3, 1569)) == "number 3 of 1,569"

@@ -155,9 +155,8 @@ def command(
         "by_group": groups,
         "cache": default_cache() if cache else None,
     }
-    dataset = None
+    dataset, told = None, {"--aligner": aligner != "auto", "--param": param, "--also": also}
     if pretrained:
-        told = {"--aligner": aligner != "auto", "--param": bool(param), "--also": bool(also)}
         check_pretrained(told, data, report, readout)
     else:
         check_learned(data, fix, texts)

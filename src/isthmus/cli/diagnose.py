@@ -147,7 +147,7 @@ def _fits(found: Diagnosis) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("encoders", no_wrap=True)
+    table.add_column("encoders", overflow="fold")  # ids may be long; figures stay whole
     for column in ("k", "R@k", "R@1", "ms", "CKA", "shuffled", "k-NN", "shuffled"):
         table.add_column(column, justify="right", no_wrap=True)
     for fit in found.fits:
@@ -167,7 +167,7 @@ def _costs(found: Diagnosis) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("cost here", no_wrap=True)
+    table.add_column("cost here", overflow="fold")
     for column in ("view", "dim", "MB", "first ms", "ms an item", "range"):
         table.add_column(column, justify="right", no_wrap=True)
     for cost in found.encoded.costs:

@@ -29,8 +29,10 @@ from isthmus.encoders.base import check_captions, check_image, offline, pool_cap
 from isthmus.encoders.framing import Framing, Mode
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
+from isthmus.encoders.parts import Parts
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
 from isthmus.encoders.vision import require_vision
+from isthmus.encoders.words import text_parts
 
 EXTRA = "openclip"
 CONFIG = "open_clip_config.json"
@@ -207,6 +209,10 @@ class OpenClipEncoder:
         sizes = self._config.get("vision_cfg", {})
         patch = sizes.get("patch_size") or _PATCH
         return self._run(batch, self._images, height * width // patch**2, sizes)
+
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
 
     def _texts(self, texts: list[str]) -> F32:
         sizes = self._config.get("text_cfg", {})

@@ -23,9 +23,11 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
+from isthmus.encoders.parts import Parts
 from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder
 from isthmus.encoders.sentence_model import EXTRA, read_model
 from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
+from isthmus.encoders.words import text_parts
 
 _ORGANISATION = "sentence-transformers"
 """Where the hub has models whose names say no other, as in the library itself."""
@@ -208,6 +210,10 @@ class SentenceEncoder:
             return pool_captions(batch, self._texts)
         found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
         return l2_normalize(found) if self.joint else found
+
+    def split(self, decoded: Any) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
 
     def _heard(self, batch: Sequence[list[F32]]) -> F32:
         """Vectors of sounds: means over their windows, weighted by length."""

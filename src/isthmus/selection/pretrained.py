@@ -105,34 +105,21 @@ def from_pretrained(
     wanted = several(fix, str)
     records = None
     if data is not None:
-        known = _towers(bases)
-        fixed = _fixed(wanted, tuple(known))
+        towers = _towers(bases)
+        fixed = _fixed(wanted, tuple(towers))
         records = read_records(
-            data, known, encoders, fixed, by_group=by_group, cache=cache, progress=progress
+            data, towers, encoders, fixed, by_group=by_group, cache=cache, progress=progress
         )
     elif wanted or encoders:
         raise InputError(
             "there is no data from which other heads could be learned; give it: "
             + way(python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …")
         )
-    base = bases[0]
-    asked = BridgeSettings(texts, seed, budget)
+    base, seen = bases[0], None if records is None else records.seen
     for other in bases[1:]:
-        seen = None if records is None else records.seen
-        base = bridged(base, other, seen, asked, cache, progress)
+        base = bridged(base, other, seen, BridgeSettings(texts, seed, budget), cache, progress)
     run = _Run(base, clock, seed, budget, progress or untold)
-    if records is None:
-        return _as_it_is(run, None)
-    fixed = _fixed(wanted, base.space.views)
-    new = [view for view in records.ready.pairs.views if view not in fixed]
-    if not new and wanted:
-        has = ", ".join(records.ready.pairs.views)
-        raise DataError(
-            f"{records.ready.name} has {has}, whose heads all stay, so there is nothing to learn; "
-            "give records with another view, or leave it to calibrate the space: without "
-            + way(python="fix", shell="--fix")
-        )
-    return _joined(run, records.ready, fixed) if new else _as_it_is(run, records.ready)
+    return _as_it_is(run, None) if records is None else _with_records(run, records.ready, wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +163,21 @@ def _fixed(wanted: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
         if view not in views:
             raise no_view(view, views)
     return tuple(view for view in views if view in wanted) if wanted else tuple(views)
+
+
+def _with_records(run: _Run, ready: Prepared, wanted: Sequence[str]) -> Space:
+    """What the records are for: new views, or else to measure and calibrate those there are."""
+    fixed = _fixed(wanted, run.base.space.views)
+    if [view for view in ready.pairs.views if view not in fixed]:
+        return _joined(run, ready, fixed)
+    if wanted:
+        has = ", ".join(ready.pairs.views)
+        raise DataError(
+            f"{ready.name} has {has}, whose heads all stay, so there is nothing to learn; "
+            "give records with another view, or leave it to calibrate the space: without "
+            + way(python="fix", shell="--fix")
+        )
+    return _as_it_is(run, ready)
 
 
 def _as_it_is(run: _Run, ready: Prepared | None) -> Space:

@@ -69,8 +69,8 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     if found.space != fingerprint:
         raise FingerprintError(
             f"{folder} belongs to the space {found.space:.12}, not to {fingerprint[:12]}; vectors "
-            "of two spaces cannot be compared. Index into another folder: isthmus index PATHS "
-            "--store OTHER"
+            "of two spaces cannot be compared. A release may bring another starter space. Index "
+            "into another folder: isthmus index PATHS --store OTHER"
         )
     if (found.dim, found.views) != (dim, tuple(views)):
         raise IntegrityError(f"{path} is damaged: it does not have the views of its space")

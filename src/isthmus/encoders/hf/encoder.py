@@ -109,7 +109,7 @@ class HfEncoder:
         self._loading = threading.Lock()
         self._found: Graph | None = None
         self._prompt = prompt
-        part = config.get(tower.section, {}) if tower.section else config
+        part = tower.part(config)
         self.depth = tower.depth.of(part)
         self.width = tower.width.of(part)
         size = tower.size.of(config, part) or self.width

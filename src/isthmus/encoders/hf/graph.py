@@ -71,9 +71,33 @@ def write_graph(
     if counts is not None and needs_counts(tower, choice):
         called[COUNTS] = np.asarray(counts, dtype=np.int64)
     names = list(called)
+    graph = _graph(torch, module, names, tower=tower, choice=choice, depth=depth)
+    tensors = tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in called.values())
+    along = torch.export.Dim.DYNAMIC
+    more = {1: along} if _ragged(inputs) else {}
+    shapes = tuple({0: along, **(more if each.ndim > 1 else {})} for each in tensors)
+    with torch.inference_mode():
+        torch.onnx.export(
+            graph,
+            tensors,
+            str(folder / MODEL),
+            input_names=names,
+            output_names=[OUTPUT],
+            dynamic_shapes=(shapes,),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    return names
+
+
+def _graph(
+    torch: Any, module: Any, names: Sequence[str], *, tower: Tower, choice: Choice, depth: int
+) -> Any:
+    """A module that takes tensors in the order of their names, and gives vectors."""
     hidden = choice.layer not in (None, depth)
 
-    class Vectors(torch.nn.Module):  # type: ignore[misc, name-defined]
+    class Vectors(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.module = module
@@ -84,25 +108,7 @@ def write_graph(
             output = self.module(**given, output_hidden_states=hidden, return_dict=True)
             return pooled(output, tower, choice, depth, real)
 
-    dynamic = torch.export.Dim.DYNAMIC
-    along = 1 if _ragged(inputs) else 0
-    shapes = tuple(
-        {0: dynamic, 1: dynamic} if along and array.ndim > 1 else {0: dynamic}
-        for array in called.values()
-    )
-    with torch.inference_mode():
-        torch.onnx.export(
-            Vectors().eval(),
-            tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in called.values()),
-            str(folder / MODEL),
-            input_names=names,
-            output_names=[OUTPUT],
-            dynamic_shapes=(shapes,),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
-    return names
+    return Vectors().eval()
 
 
 def described(
