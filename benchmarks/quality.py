@@ -26,6 +26,8 @@ from isthmus.selection.null import random_encoders, shuffled
 from isthmus.space import Space
 
 ALIGNERS = ("cca", "ridge", "procrustes", "anchors")
+PLAIN = {"image": "efficientnet-lite0"}
+"""The protocols name their encoder of pictures: figures compare whatever the default is."""
 JOINED = {"image": "efficientnet-lite0?mirror=1+efficientnet-lite2?mirror=1"}
 
 
@@ -52,12 +54,12 @@ def protocols() -> list[Protocol]:
         found = prepare(load("tuxpaint", **options), encoders, by_group=False, cache=cache)
         return found.take(found.pairs.rows(*found.pairs.views))  # silent clips left out
 
-    english = ready()
+    english = ready(PLAIN)
     several = english.encoders["text"].languages
-    all_languages = ready(languages=several)
+    all_languages = ready(PLAIN, languages=several)
     joined = ready(JOINED)
     joined_languages = ready(JOINED, languages=several)
-    chinese = ready(languages=("zh",))
+    chinese = ready(PLAIN, languages=("zh",))
     speech = ready(part="speech-text", language="fr")
     padded = ready({"audio": "whisper-tiny?window=full"}, part="speech-text", language="fr")
     sound = ready(part="sound-text")
@@ -82,7 +84,7 @@ def protocols() -> list[Protocol]:
             "image",
             130,
             540,
-            {"openclipart": prepare(load("openclipart"), cache=cache)},
+            {"openclipart": prepare(load("openclipart"), PLAIN, cache=cache)},
         ),
     ]
 
