@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python .ci/install.py $(VENV)/pip.log --constraint constraints
 # Every worker of pytest would otherwise start as many BLAS threads as there are cores.
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-BENCHMARKS := structure quality encode moments auto refusal graph unpaired matching diagnose \
+BENCHMARKS := structure quality encode moments auto refusal graph unpaired matching diagnose encoders \
 	calibration search indexing prompts server
 
 .DEFAULT_GOAL := help

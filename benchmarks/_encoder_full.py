@@ -14,13 +14,13 @@ class Full:
     """Another encoder without the side that it declares.
 
     Args:
-        spec: Of the other encoder.
+        of: What names the other encoder.
     """
 
     languages: tuple[str, ...] = ()
 
-    def __init__(self, *, spec: str) -> None:
-        self._inner = encoders.load(spec)
+    def __init__(self, *, of: str) -> None:
+        self._inner = encoders.load(of)
         self.id = f"{self._inner.id} in full"
         self.modality, self.dim = self._inner.modality, self._inner.dim
         self.fingerprint = f"{self._inner.fingerprint}-full"

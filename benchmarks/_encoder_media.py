@@ -15,24 +15,30 @@ SEED = 0
 VOCABULARY = tuple(dict.fromkeys((*WORDS, *(f"word{i}" for i in range(2000)))))
 
 
+_COARSE = 4
+"""The picture is drawn at so many times a smaller side; what is finer is grain alone."""
+
+
 def photograph(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Detail at every scale, as photographs have it, and grain; edges from large shapes."""
-    picture = np.zeros((height, width, 3), dtype=np.float32)
-    size = 3
-    while size < min(width, height):
-        noise = rng.normal(size=(size, max(2, size * width // height), 3)).astype(np.float32)
+    """Detail at many scales, as photographs have it, with edges and grain."""
+    size = (max(1, width // _COARSE), max(1, height // _COARSE))
+    picture = np.zeros((size[1], size[0], 3), dtype=np.float32)
+    side = 3
+    while side < min(size):
+        noise = rng.normal(size=(side, side, 3)).astype(np.float32)
         planes = [
-            Image.fromarray(noise[..., c]).resize((width, height), Image.Resampling.BICUBIC)
-            for c in range(3)
+            Image.fromarray(noise[..., c]).resize(size, Image.Resampling.BICUBIC) for c in range(3)
         ]
-        picture += np.stack(planes, axis=-1) * 50 / np.sqrt(size)  # of 1/f amplitude
-        size *= 2
+        picture += np.stack(planes, axis=-1) * 50 / np.sqrt(side)
+        side *= 2
     for _ in range(12):
-        left, top = rng.integers(0, width), rng.integers(0, height)
-        wide, high = rng.integers(width // 20, width // 3), rng.integers(height // 20, height // 3)
+        left, top = rng.integers(0, size[0]), rng.integers(0, size[1])
+        wide, high = (int(rng.integers(each // 20 + 1, each // 3 + 2)) for each in size)
         picture[top : top + high, left : left + wide] += rng.normal(0, 40, 3)
-    picture += rng.normal(0, 3, size=(*picture.shape[:2], 1))
-    return Image.fromarray(np.clip(picture + 120, 0, 255).astype(np.uint8))
+    drawn = Image.fromarray(np.clip(picture + 120, 0, 255).astype(np.uint8))
+    large = np.asarray(drawn.resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)
+    grain = rng.integers(-6, 7, size=(height, width, 1), dtype=np.int16)
+    return Image.fromarray(np.clip(large + grain, 0, 255).astype(np.uint8))
 
 
 def photographs(folder: Path, count: int, width: int, height: int) -> list[Path]:

@@ -20,7 +20,7 @@ import _machine
 from _needs import STARTER, need
 from isthmus.audit import diagnose
 from isthmus.audit.curve import DEALS, curve_of_fold, extrapolate, sizes_for
-from isthmus.audit.heldout import Joint, cutoff, scored, scored_folds, side_by_side
+from isthmus.audit.heldout import Joint, cutoff, scored, scored_folds
 from isthmus.audit.kinds import kinds
 from isthmus.audit.suspects import suspects
 from isthmus.core.paired import PairedVectors
@@ -29,6 +29,7 @@ from isthmus.moments import Moments
 from isthmus.pipeline import Prepared, default_cache, prepare
 from isthmus.pipeline.splits import fold_labels
 from isthmus.report.pages.audit.words import rank_correlation
+from isthmus.selection.parallel import side_by_side
 
 LESS = 100
 WRONG = 0.05
@@ -71,7 +72,7 @@ def curves(joint: Joint, links: NDArray[np.intp], seeds: int) -> dict[str, Any]:
             order = np.random.default_rng([seed, deal, int(held[0])]).permutation(pool)
             return curve_of_fold(joint, order, held, sizes, k)
 
-        values = np.stack(side_by_side(measure, splits, None, ""))
+        values = np.stack(side_by_side(measure, splits))
         for kind, name in ((0, "recall"), (1, "mrr")):
             draws, noise = extrapolate(
                 values[:, :-1, kind], sizes[:-1], (most, most - LESS),

@@ -1,6 +1,6 @@
 """How fast every encoder runs here, beside the plain loop of its own library, in turns.
 
-python benchmarks/encoders.py --json FILE [--only WORDS] [--threads N]
+python benchmarks/encoders.py --json FILE [--only WORDS] [--resume] [--threads N]
 
 Each row is one encoder: pictures, texts or seconds of sound a second from files to vectors through
 ``encode_items``, and through the loop that the library's documentation shows, with the same
@@ -15,11 +15,12 @@ with the distance between the vectors of both.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,8 +70,8 @@ class Took:
     cpu: float
 
 
-def entries(root: Path, threads: int, only: str) -> Iterator[Entry]:
-    """All encoders that can run here and have a word in their names; each is made when asked."""
+def entries(root: Path, threads: int, wanted: Callable[[str], bool]) -> Iterator[Entry]:
+    """All encoders that can run here and whose names are wanted; each is made when asked."""
     known = [
         Entry("universal", "universal", TEXT, models.universal_loop),
         Entry("tfidf", "tfidf", TEXT),
@@ -81,9 +82,10 @@ def entries(root: Path, threads: int, only: str) -> Iterator[Entry]:
         Entry("whisper-tiny", f"whisper-tiny?threads={threads}", AUDIO, models.whisper_loop),
         Entry("mfcc", "mfcc", AUDIO),
     ]  # fmt: skip
-    yield from (entry for entry in known if only in entry.label)
+    yield from (entry for entry in known if wanted(entry.label))
     for name, make in models.MODELS.items():
-        if not any(only in f"{scheme}: {name}" for scheme in ("hf", "onnx", "st")):
+        towers = ("", " image", " text")
+        if not any(wanted(f"{s}: {name}{tower}") for s in ("hf", "onnx", "st") for tower in towers):
             continue
         made = make(root, media.VOCABULARY)
         for modality in made.modalities:
@@ -91,12 +93,12 @@ def entries(root: Path, threads: int, only: str) -> Iterator[Entry]:
             label = f"{name} {modality}" if several else name
             spec = f"hf:{made.folder}?threads={threads}{several}"
             plain = partial(models.plain_loop, made, modality)
-            if only in f"hf: {label}":
+            if wanted(f"hf: {label}"):
                 yield Entry(f"hf: {label}", spec, modality, plain)
             target = root / f"onnx-{made.folder.name}-{modality}"
-            if only in f"onnx: {label}" and exported(label, spec, target):
+            if wanted(f"onnx: {label}") and exported(label, spec, target):
                 yield Entry(f"onnx: {label}", f"onnx:{target}?threads={threads}", modality, plain)
-        if made.kind == "bert" and only in f"st: {name}":
+        if made.kind == "bert" and wanted(f"st: {name}"):
             folder = models.sentence_folder(made, root)
             spec = f"st:{folder}?threads={threads}"
             yield Entry(f"st: {name}", spec, TEXT, partial(models.sentence_loop, folder))
@@ -162,44 +164,43 @@ def row(entry: Entry, items: Sequence[MediaItem], amount: float, rounds: int) ->
     return found
 
 
-def large(root: Path, count: int, rounds: int, chosen: Sequence[Entry]) -> list[dict[str, Any]]:
+def large(
+    entry: Entry, photographs: Mapping[int, Sequence[MediaItem]], rounds: int
+) -> list[dict[str, Any]]:
     """Large photographs in full and at reduced scale: speed, and how far vectors move."""
     found = []
-    for megapixels, width, height in SIZES:
-        paths = media.photographs(root / f"photos-{megapixels}", count, width, height)
-        items = [MediaItem.from_path(path, IMAGE) for path in paths]
-        for entry in chosen:
-            both = [encoders.load("_encoder_full:Full", spec=entry.spec), encoders.load(entry.spec)]
-            full, reduced = (unit(encode_items(items, each).vectors) for each in both)
-            took: list[list[Took]] = [[], []]
-            for _ in range(rounds):
-                for times, encoder in zip(took, both, strict=True):
-                    times.append(timed(partial(encode_items, items, encoder)))
-            apart = 1 - np.sum(full * reduced, axis=1)
-            others = (1 - full @ full.T)[~np.eye(count, dtype=bool)]
-            pairs = list(zip(*took, strict=True))
-            found.append(
-                {
-                    "id": entry.label,
-                    "megapixels": megapixels,
-                    "photographs": count,
-                    "image_side": image_side_of(both[1]),
-                    "full_per_second": count / statistics.median(t.wall for t in took[0]),
-                    "per_second": count / statistics.median(t.wall for t in took[1]),
-                    "times": spread([a.wall / b.wall for a, b in pairs]),
-                    "times_cpu": spread([a.cpu / b.cpu for a, b in pairs]),
-                    "cosine_distance_median": float(np.median(apart)),
-                    "cosine_distance_max": float(apart.max()),
-                    "cosine_distance_to_nearest_other": float(others.min()),
-                }
-            )
-            last = found[-1]
-            print(
-                f"{megapixels} megapixels, {entry.label}: {last['per_second']:.1f} a second, "
-                f"{last['times']['median']:.1f} x, by processors {last['times_cpu']['median']:.1f}, "
-                f"cosine distance {apart.max():.1e} at most, of others {others.min():.1e} at least",
-                flush=True,
-            )
+    for megapixels, items in photographs.items():
+        both = [encoders.load("_encoder_full:Full", of=entry.spec), encoders.load(entry.spec)]
+        full, reduced = (unit(encode_items(items, each).vectors) for each in both)
+        took: list[list[Took]] = [[], []]
+        for _ in range(rounds):
+            for times, encoder in zip(took, both, strict=True):
+                times.append(timed(partial(encode_items, items, encoder)))
+        apart = 1 - np.sum(full * reduced, axis=1)
+        others = (1 - full @ full.T)[~np.eye(len(items), dtype=bool)]
+        pairs = list(zip(*took, strict=True))
+        found.append(
+            {
+                "id": entry.label,
+                "megapixels": megapixels,
+                "photographs": len(items),
+                "image_side": image_side_of(both[1]),
+                "full_per_second": len(items) / statistics.median(t.wall for t in took[0]),
+                "per_second": len(items) / statistics.median(t.wall for t in took[1]),
+                "times": spread([a.wall / b.wall for a, b in pairs]),
+                "times_cpu": spread([a.cpu / b.cpu for a, b in pairs]),
+                "cosine_distance_median": float(np.median(apart)),
+                "cosine_distance_max": float(apart.max()),
+                "cosine_distance_to_nearest_other": float(others.min()),
+            }
+        )
+        last = found[-1]
+        print(
+            f"{megapixels} megapixels, {entry.label}: {last['per_second']:.1f} a second, "
+            f"{last['times']['median']:.1f} x, processors {last['times_cpu']['median']:.1f} x, "
+            f"cosine distance {apart.max():.1e} at most, of others {others.min():.1e} at least",
+            flush=True,
+        )
     return found
 
 
@@ -207,10 +208,78 @@ def unit(vectors: Any) -> Any:
     return l2_normalize(vectors.astype(np.float64))
 
 
+class Results:
+    """What is known so far, on disk after every encoder.
+
+    Args:
+        path: Of the file; None for none.
+        threads: Of every model.
+        resume: Whether what is in the file is kept and not measured again.
+    """
+
+    def __init__(self, path: Path | None, threads: int, *, resume: bool) -> None:
+        self._path, self._threads = path, threads
+        self._load = os.getloadavg()[0]
+        known: dict[str, Any] = {}
+        if resume and path is not None and path.is_file():
+            known = json.loads(path.read_text(encoding="utf-8"))
+        self.rows: list[dict[str, Any]] = known.get("rows", [])
+        self.photographs: list[dict[str, Any]] = known.get("large_photographs", [])
+
+    def has(self, label: str) -> bool:
+        """Whether an encoder was measured."""
+        return any(each["id"] == label for each in self.rows)
+
+    def add(self, row: dict[str, Any], photographs: Sequence[dict[str, Any]]) -> None:
+        """Keep what was measured of one encoder."""
+        self.rows.append(row)
+        self.photographs.extend(photographs)
+        if self._path:
+            results = {
+                "seed": media.SEED,
+                "threads": self._threads,
+                "unit": {TEXT: "texts", IMAGE: "pictures", AUDIO: "seconds of sound"},
+                "rows": self.rows,
+                "large_photographs": self.photographs,
+            }
+            write(self._path, results, load_1min=self._load)
+
+
+def measure(options: argparse.Namespace, root: Path) -> None:
+    """Every encoder that is wanted and not known yet."""
+    results = Results(options.json, options.threads, resume=options.resume)
+    pictures = media.photographs(root / "pictures", options.pictures, 640, 480)
+    sounds, seconds = media.recordings(root / "sounds", options.sounds)
+    items = {
+        TEXT: [MediaItem.from_text(text) for text in media.captions(options.texts)],
+        IMAGE: [MediaItem.from_path(path, IMAGE) for path in pictures],
+        AUDIO: [MediaItem.from_path(path, AUDIO) for path in sounds],
+    }
+    amounts = {TEXT: options.texts, IMAGE: options.pictures, AUDIO: seconds}
+    photographs = {
+        megapixels: [
+            MediaItem.from_path(path, IMAGE)
+            for path in media.photographs(root / str(megapixels), options.large, width, height)
+        ]
+        for megapixels, width, height in SIZES
+    }
+
+    def wanted(label: str) -> bool:
+        return options.only in label and not results.has(label)
+
+    for entry in entries(root, options.threads, wanted):
+        m = entry.modality
+        found = row(entry, items[m], amounts[m], options.rounds)
+        print(told(found), flush=True)
+        reduced = large(entry, photographs, max(2, options.rounds // 2)) if m == IMAGE else []
+        results.add(found, reduced)
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--resume", action="store_true", help="keep what the file has")
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     parser.add_argument("--threads", type=int, default=usable_cores(), help="of every model")
     parser.add_argument("--rounds", type=int, default=5)
@@ -229,34 +298,8 @@ def main() -> None:
     transformers.logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(options.threads)
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="isthmus-encoders-") as folder:
-        root = Path(folder)
-        pictures = media.photographs(root / "pictures", options.pictures, 640, 480)
-        sounds, seconds = media.recordings(root / "sounds", options.sounds)
-        items = {
-            TEXT: [MediaItem.from_text(text) for text in media.captions(options.texts)],
-            IMAGE: [MediaItem.from_path(path, IMAGE) for path in pictures],
-            AUDIO: [MediaItem.from_path(path, AUDIO) for path in sounds],
-        }
-        amounts = {TEXT: options.texts, IMAGE: options.pictures, AUDIO: seconds}
-        chosen, rows = [], []
-        for entry in entries(root, options.threads, options.only):
-            m = entry.modality
-            chosen.append(entry)
-            rows.append(row(entry, items[m], amounts[m], options.rounds))
-            print(told(rows[-1]), flush=True)
-        pictured = [each for each in chosen if each.modality == IMAGE]
-        photographs = large(root, options.large, max(2, options.rounds // 2), pictured)
-    if options.json:
-        results = {
-            "seed": media.SEED,
-            "threads": options.threads,
-            "unit": {TEXT: "texts", IMAGE: "pictures", AUDIO: "seconds of sound"},
-            "rows": rows,
-            "large_photographs": photographs,
-        }
-        write(options.json, results, load_1min=load)
+        measure(options, Path(folder))
 
 
 def told(found: dict[str, Any]) -> str:

@@ -38,11 +38,9 @@ SPECS = (
     "whisper-tiny",
     "whisper-base",
     "aisfx",
-    "whisper-tiny+whisper-base",
     "whisper-tiny+aisfx",
-    "whisper-base+aisfx",
 )
-SEEDS = 20
+SEEDS = 5
 RIDGE = 1.0
 TIMED = 16
 
@@ -144,8 +142,8 @@ def main() -> None:
             row["qabcs noises"] = transferred(clips, names[heard.ok], heard.vectors[heard.ok])
         print(row, flush=True)
         rows.append(row)
-    if arguments.json:
-        _machine.write(arguments.json, {"rows": rows})
+        if arguments.json:
+            _machine.write(arguments.json, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from isthmus.aligners import AnchorHead, ConcatHead, LinearHead, MLPHead, head_from_state
+from isthmus.aligners import (
+    AffineHead,
+    AnchorHead,
+    ChainHead,
+    ConcatHead,
+    LinearHead,
+    MLPHead,
+    UnitHead,
+    head_from_state,
+)
 from isthmus.aligners.heads import gaussian_units
 from isthmus.core.contracts import Head
 from isthmus.core.errors import ArtifactError, VectorError
@@ -64,15 +73,42 @@ def test_a_concatenation_averages_cosines() -> None:
     assert (head.input_dim, head.output_dim) == (3, 6)
 
 
+def affine() -> AffineHead:
+    return AffineHead(np.array([1.0, 1.0, 0.0]), np.eye(3), np.array([0.0, 0.0, 5.0]))
+
+
+def test_a_unit_head_keeps_directions_and_an_affine_head_moves_the_mean() -> None:
+    found = UnitHead(2)(np.array([[3.0, 4.0], [0.0, -2.0]]))
+    assert np.allclose(found, [[0.6, 0.8], [0.0, -1.0]])
+    assert np.allclose(affine()(np.array([[1.0, 1.0, 0.0]])), [[0.0, 0.0, 1.0]])
+    assert np.allclose(affine()(np.array([[13.0, 1.0, 0.0]])), [[12 / 13, 0.0, 5 / 13]])
+
+
+def test_a_chain_applies_one_head_after_another() -> None:
+    first, second = linear(k=4, seed=1), linear(dim=4, k=2, seed=2)
+    x = np.random.default_rng(3).normal(size=(6, 3))
+    head = ChainHead([first, second])
+    assert np.array_equal(head(x), second(first(x)))
+    assert (head.input_dim, head.output_dim) == (3, 2)
+    document, tensors = ChainHead([second, first]).state()
+    with pytest.raises(ArtifactError, match="does not take what the one before gives"):
+        head_from_state("chain", document, tensors)
+    with pytest.raises(ArtifactError, match="dim must be 1 to"):
+        head_from_state("unit", {"dim": 0}, {})
+
+
 @pytest.mark.parametrize(
     "head",
     [
         linear(),
+        UnitHead(3),
+        affine(),
+        ChainHead([UnitHead(3), affine(), linear()]),
         anchors(),
         mlp(),
         ConcatHead([linear(), ConcatHead([anchors(), linear(k=5)], [1, 2])], [1, 9]),
     ],
-    ids=["linear", "anchors", "mlp", "nested"],
+    ids=["linear", "unit", "affine", "chain", "anchors", "mlp", "nested"],
 )
 def test_state_survives_json_and_safetensors(head: Head) -> None:
     document, tensors = head.state()

@@ -11,11 +11,11 @@ import pytest
 
 from isthmus.audit import check_encoder
 from isthmus.audit.encoder_check import TOLERANCE, made_up
-from isthmus.audit.model_files import model_files
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.datasets import load as load_dataset
-from isthmus.encoders import load
+from isthmus.encoders import load, modalities
+from isthmus.encoders.model_files import model_files
 
 
 class Lengths:
@@ -130,7 +130,9 @@ def test_files_of_the_users_are_encoded_in_place_of_made_up_items(tmp_path: Path
 
 
 def test_a_class_of_the_users_is_checked_by_its_name() -> None:
-    found = check_encoder("tests.audit.test_encoder_check:Lengths?leak=0.5", seconds=0)
+    name = "tests.audit.test_encoder_check:Lengths?leak=0.5"
+    assert modalities(name) == ("text",)
+    found = check_encoder(name, seconds=0)
     assert found.spec.endswith("leak=0.5") and found.towers[0].languages == ("en",)
     assert not found.steady
 

@@ -202,6 +202,7 @@ COMMANDS = {
 """How each command is run, so that it does all that it can."""
 ELSEWHERE = {
     "serve": "its routes are asked in tests/server/test_poisoned.py",
+    "export": "it reads weights, and no media",
     "data get": "it downloads files, and reads none of them",
 }
 

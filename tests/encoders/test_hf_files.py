@@ -28,6 +28,7 @@ from isthmus.core.errors import (
 )
 from isthmus.encoders import hf
 from isthmus.encoders.hf import files
+from isthmus.encoders.hf.families import FAMILIES
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -67,6 +68,18 @@ def hub(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("ISTHMUS_OFFLINE", "1")
     return place
+
+
+@pytest.fixture
+def strange(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model with code beside it that leaves a mark when it runs."""
+    from transformers import dynamic_module_utils
+
+    monkeypatch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    folder = copy.rename(tmp_path / f"strange_{abs(hash(tmp_path))}")  # modules are kept by name
+    (folder / "strange.py").write_text(_CODE.format(mark=str(folder / "ran")))
+    return folder
 
 
 def change(folder: Path, **values: Any) -> None:
@@ -250,17 +263,26 @@ def test_an_unknown_type_names_those_that_are_known(copy: Path) -> None:
         hf.load(str(copy))
 
 
-def test_a_strangers_code_is_not_run(copy: Path) -> None:
+def test_a_strangers_code_is_not_run(strange: Path) -> None:
     """Code beside the model runs with the flag, and never without."""
-    change(copy, model_type="strange", auto_map=_STRANGE)
-    (copy / "strange.py").write_text(_CODE.format(mark=str(copy / "ran")))
+    change(strange, model_type="strange", auto_map=_STRANGE)
     with pytest.raises(UntrustedError, match=r"code .*strange\.Model.* add \?trust_remote_code"):
-        hf.load(str(copy))
-    assert not (copy / "ran").exists()
-    made = hf.load(str(copy), trust_remote_code=True)
+        hf.load(str(strange))
+    assert not (strange / "ran").exists()
+    made = hf.load(str(strange), trust_remote_code=True)
     assert made.options()["trust_remote_code"] is True
     assert made.encode([("a dog",)]).shape == (1, 32)
-    assert (copy / "ran").exists()
+    assert (strange / "ran").exists()
+
+
+def test_code_of_a_known_type_is_run_only_with_the_flag(strange: Path) -> None:
+    """A known type is read by the library's own class; whoever sets the flag means the code."""
+    change(strange, auto_map=_STRANGE)
+    assert hf.load(str(strange)).encode([("a dog",)]).shape == (1, 32)
+    assert "trust_remote_code" not in hf.load(str(strange)).options()
+    assert not (strange / "ran").exists()
+    hf.load(str(strange), trust_remote_code=True).encode([("a dog",)])
+    assert (strange / "ran").exists()
 
 
 _STRANGE = {"AutoConfig": "strange.Config", "AutoModel": "strange.Model"}
@@ -337,6 +359,50 @@ def test_pictures_that_only_torchvision_prepares(tmp_path: Path) -> None:
         hf.load(str(tiny.dinov3(tmp_path / "dinov3")), prompt="a ")
 
 
+def test_settings_of_pictures_are_found_where_later_releases_write_them(
+    clip: Path, tmp_path: Path
+) -> None:
+    """In one file for all processors of a model."""
+    folder = tmp_path / "later"
+    folder.mkdir()
+    for path in clip.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    settings = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").unlink()
+    whole = {"image_processor": settings, "processor_class": "CLIPProcessor"}
+    (folder / "processor_config.json").write_text(json.dumps(whole))
+    image = tiny.picture(90, 60)
+    before, after = (hf.load(str(each), modality="image") for each in (clip, folder))
+    np.testing.assert_array_equal(after.prepare(image), before.prepare(image))
+
+
+def test_old_configurations_say_sizes_in_two_places(clip: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    for path in clip.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    sizes = config["text_config"]
+    change(folder, text_config={"model_type": "clip_text_model"}, text_config_dict=sizes)
+    made = hf.load(str(folder), modality="text", layer=1)
+    assert (made.depth, made.dim) == (3, 32)
+
+
+def test_defaults_are_those_of_the_library() -> None:
+    """A configuration leaves out what equals them."""
+    import transformers
+
+    for kind, towers in FAMILIES.items():
+        whole = transformers.AutoConfig.for_model(kind)
+        for tower in towers:
+            part = getattr(whole, tower.section) if tower.section else whole
+            sizes = [tower.width, tower.depth, tower.heads] if tower.layers else []
+            for size in [*sizes, *([tower.positions[0]] if tower.modality == "text" else [])]:
+                assert size.default == getattr(part, size.key), (kind, size)
+            own = getattr(whole, tower.size.key, None) or getattr(part, tower.size.key, None)
+            assert (tower.size.default or tower.width.default) == own, (kind, tower.size)
+
+
 def test_a_missing_package_names_the_extra(bert: Path, monkeypatch: Any) -> None:
     made = hf.load(str(bert))
     monkeypatch.setitem(sys.modules, "transformers", None)
@@ -374,18 +440,15 @@ def test_a_models_own_prompt_is_used_by_its_name(copy: Path) -> None:
     np.testing.assert_allclose(named, written, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "caption",
-    [
-        "http://10.0.0.1/x.png",
-        "/etc/hostname",
-        "file:///etc/hostname",
-        "data:image/png;base64,AAAA",
-    ],
+MEDIA_LIKE = (
+    "http://10.0.0.1/x.png",
+    "/etc/hostname",
+    "file:///etc/hostname",
+    "data:image/png;base64,AAAA",
 )
-def test_a_caption_is_always_text(
-    clip: Path, bert: Path, caption: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+
+
+def test_a_caption_is_always_text(clip: Path, bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It opens no file and makes no connection, whatever it looks like."""
     # With a batch size, it need not look up how much memory there is.
     made = [hf.load(str(bert), batch_size=8), hf.load(str(clip), modality="text", batch_size=8)]
@@ -405,7 +468,7 @@ def test_a_caption_is_always_text(
     monkeypatch.setattr(socket, "create_connection", _refuse)
     monkeypatch.setattr(socket, "getaddrinfo", _refuse)
     for encoder in made:
-        vectors = encoder.encode([encoder.prepare((caption,)), encoder.prepare("a dog")])
+        vectors = encoder.encode([encoder.prepare(caption) for caption in MEDIA_LIKE])
         assert np.isfinite(vectors).all()
     assert opened == []
 

@@ -462,6 +462,7 @@ def test_pictures_are_prepared_in_children_and_encoded_by_many_threads(
 
     from isthmus import encoders
     from isthmus.core.item import MediaItem
+    from isthmus.pipeline.decoding import WORKERS
     from isthmus.pipeline.encode import encode_items
 
     made = encoders.load(f"hf:{model('clip')}?modality=image")
@@ -470,7 +471,9 @@ def test_pictures_are_prepared_in_children_and_encoded_by_many_threads(
         image.save(tmp_path / f"{row}.png")
         items.append(MediaItem.from_path(tmp_path / f"{row}.png", "image"))
     expected = made.encode([made.prepare(image) for image in PICTURES[:6]])
+    WORKERS._unprepared.clear()
     done = encode_items(items, made)
+    assert WORKERS._unprepared == set()
     assert done.failures == []
     assert_allclose(done.vectors, expected, atol=TOLERANCE)
     prepared = [made.prepare(image) for image in PICTURES[:6]]

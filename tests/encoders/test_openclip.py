@@ -79,9 +79,7 @@ def test_towers_share_a_space_and_a_scale(folder: Path) -> None:
         ({"modality": "text", "pretrained": "openai"}, "has weights of its own"),
     ],
 )
-def test_options_that_do_not_fit_are_told(
-    folder: Path, options: dict[str, Any], says: str
-) -> None:
+def test_options_that_do_not_fit_are_told(folder: Path, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         encoders.load(f"openclip:{folder}", **options)
 

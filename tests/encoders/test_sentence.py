@@ -21,9 +21,11 @@ from isthmus.core.errors import (
     InputError,
     IntegrityError,
     MissingDataError,
+    MissingExtraError,
     UntrustedError,
 )
 from isthmus.core.item import Waveform
+from isthmus.encoders.parts import parts_of
 from isthmus.encoders.sentence import SentenceEncoder
 
 library = pytest.importorskip(
@@ -208,11 +210,10 @@ def test_captions_that_look_like_paths_and_addresses_are_words(
     assert touched == []
     said = own.encode([{"text": each} for each in captions], normalize_embeddings=True)
     np.testing.assert_allclose(found, said, atol=TOLERANCE)
-    # The library alone would open the picture, and ask for the address.
-    own.encode([str(picture)])
+    # The library alone would look at the picture, and ask for the address.
     with pytest.raises(Exception, match=r"10\.0\.0\.1|no network"):
         own.encode([STRANGE[0]])
-    assert any("10.0.0.1" in each for each in touched) and str(picture) in touched
+    assert any("10.0.0.1" in each for each in touched)
 
 
 def test_what_makes_the_encoder_again_makes_the_very_same(models: Path) -> None:
@@ -294,6 +295,23 @@ def test_weights_that_are_not_whole_are_refused(models: Path, tmp_path: Path) ->
         encoded(encoders.load(f"st:{folder}?dim=31"), CAPTIONS)
 
 
+def test_a_last_layer_needs_its_weights_and_may_be_of_an_older_kind(
+    models: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "half"
+    shutil.copytree(models / "dense", folder)
+    expected = encoded(encoder(models, "dense"), CAPTIONS)
+    new = next(folder.glob("2_Dense/model.safetensors"))
+    torch.save(load_file(new), new.with_name("pytorch_model.bin"))
+    new.unlink()
+    np.testing.assert_allclose(encoded(encoders.load(f"st:{folder}"), CAPTIONS), expected)
+    new.with_name("pytorch_model.bin").unlink()
+    with pytest.raises(MissingDataError, match=r"there are no weights in .*2_Dense"):
+        encoders.load(f"st:{folder}?threads=1")
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -308,6 +326,33 @@ def test_weights_that_are_not_whole_are_refused(models: Path, tmp_path: Path) ->
 def test_options_that_do_not_fit_are_told(models: Path, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
         encoder(models, "mean", **options)
+
+
+def test_words_of_a_caption_can_be_told_apart(models: Path) -> None:
+    made = encoder(models, "mean")
+    found = parts_of(made, ("a red kangaroo jumps",))
+    assert [each.text for each in found.places] == ["a", "red", "kangaroo", "jumps"]
+    with pytest.raises(InputError, match="cannot say which parts of image count"):
+        parts_of(encoder(models, "clip", modality="image"), hf_models.picture(40, 40))
+
+
+def test_a_module_outside_of_the_folder_is_refused(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(models / "mean", folder)
+    listed = json.loads((folder / "modules.json").read_text())
+    listed[1]["path"] = "../mean/1_Pooling"
+    (folder / "modules.json").write_text(json.dumps(listed))
+    with pytest.raises(ArtifactError, match=r"names a folder outside: '\.\./mean"):
+        encoders.load(f"st:{folder}")
+
+
+def test_a_missing_library_is_named_with_the_line_that_installs_it(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = encoder(models, "mean", batch_size=3)
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[st\]'"):
+        encoded(made, CAPTIONS)
 
 
 def test_a_prompt_stands_before_texts_only(models: Path) -> None:

@@ -4,17 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from tests.waiting import PATIENCE
 
 from isthmus import encoders
-from isthmus.core.errors import DataError, InputError, MissingExtraError, VectorError
+from isthmus.core.contracts import image_side_of
+from isthmus.core.errors import (
+    DataError,
+    InputError,
+    MissingExtraError,
+    PartlyEncodedError,
+    RemoteError,
+    VectorError,
+)
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.encoders.classic import ColorHogEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.pipeline.cache import VectorCache
-from isthmus.pipeline.encode import encode_items, encode_records
+from isthmus.pipeline.decoding import WORKERS
+from isthmus.pipeline.encode import encode_items, encode_records, left_to_encode
 
 
 class Lengths:
@@ -104,6 +114,70 @@ def test_rows_are_in_the_order_of_the_items():
     assert done.ok.all()
     assert done.failures == []
     assert encoder.batches == [4, 4, 3]
+
+
+def test_texts_and_sounds_of_like_lengths_share_a_batch(tmp_path):
+    said = ["a" * n for n in (3, 90, 5, 80, 1, 70, 2)]
+    seen = []
+
+    class Seeing(Lengths):
+        batch_size = 3
+
+        def encode(self, batch):
+            seen.append([len(parts[0]) for parts in batch])
+            return super().encode(batch)
+
+    done = encode_items(texts(*said), Seeing())
+    assert seen == [[90, 80, 70], [5, 3, 2], [1]]
+    np.testing.assert_array_equal(done.vectors[:, 0], [3, 90, 5, 80, 1, 70, 2])
+
+    class Hearing(Lengths):
+        modality = "audio"
+
+        def prepare(self, decoded):
+            return ("a" * round(10 * decoded.seconds),)
+
+    sounds = []
+    for tenths in (4, 9, 2):
+        tone = np.sin(np.arange(800 * tenths) / 9) / 2
+        path = tmp_path / f"{tenths}.wav"
+        soundfile.write(path, tone, 8000)
+        sounds.append(MediaItem.from_path(path, "audio"))
+    encoder = Hearing()
+    prepared = []
+    encoder.encode = lambda batch: (
+        prepared.extend(len(parts[0]) for parts in batch) or Lengths.encode(encoder, batch)
+    )
+    done = encode_items(sounds, encoder)
+    assert prepared == [9, 4, 2]
+    np.testing.assert_array_equal(done.vectors[:, 0], [4, 9, 2])
+
+
+def test_what_is_left_to_encode_is_what_the_cache_does_not_know(cache):
+    encoder = Lengths()
+    encode_items(texts("a", "b"), encoder, cache=cache)
+    left = left_to_encode(texts("a", "ccc", "b", "dd", "dd"), encoder, cache)
+    assert [item.captions for item in left] == [("ccc",), ("dd",)]
+    assert len(left_to_encode(texts("a", "b"), encoder, None)) == 2
+
+
+def test_large_photographs_need_no_full_decoding_and_keep_their_vectors(tmp_path):
+    """An encoder says how many pixels it needs; its vector is almost that of full decoding."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, size=(60, 80, 3), dtype=np.uint8)
+    photo = Image.fromarray(coarse).resize((2400, 1800), Image.Resampling.BICUBIC)
+    path = tmp_path / "photo.jpg"
+    photo.save(path, quality=90)
+    encoder = ColorHogEncoder()
+    item = MediaItem.from_path(path, "image")
+    small = WORKERS.decode(item, image_side=image_side_of(encoder))
+    assert small.size == (300, 225)  # an eighth, above twice the 64 pixels that it looks at
+    full, reduced = (
+        encoder.encode([encoder.prepare(picture)])[0] for picture in (WORKERS.decode(item), small)
+    )
+    cosine = full @ reduced / np.linalg.norm(full) / np.linalg.norm(reduced)
+    assert 1e-9 < 1 - cosine < 0.005
+    np.testing.assert_allclose(encode_items([item], encoder).vectors[0], reduced, atol=1e-6)
 
 
 def test_images_decoded_by_threads_are_in_order_too(tmp_path):
@@ -218,6 +292,53 @@ def test_a_batch_that_is_refused_is_tried_one_by_one():
     assert done.ok.tolist() == [True, False, True, True, True]
     assert done.failures[0].reason == "cannot encode bad"
     assert seen[-1] == ("encode text", 5, 5)
+
+
+def test_a_batch_that_is_refused_is_halved_until_the_item_is_known():
+    class Picky(Lengths):
+        batch_size = 64
+
+        def encode(self, batch):
+            vectors = super().encode(batch)
+            if any("bad" in parts[0] for parts in batch):
+                raise InputError("cannot encode bad")
+            return vectors
+
+    picky = Picky()
+    names = [f"text {i}" for i in range(64)]
+    names[41] = "bad"
+    done = encode_items(texts(*names), picky)
+    assert done.ok.sum() == 63 and done.failures[0].reason == "cannot encode bad"
+    assert len(picky.batches) == 13  # 64, then two of 32, of 16, of 8, of 4, of 2, of 1
+
+
+@pytest.mark.parametrize("cause", [InputError("one is refused"), RemoteError("gone")])
+def test_what_a_batch_has_before_it_stops_is_kept(tmp_path, cause):
+    class Stops(Lengths):
+        batch_size = 8
+
+        def encode(self, batch):
+            vectors = super().encode(batch)
+            bad = [i for i, parts in enumerate(batch) if "bad" in parts[0]]
+            if not bad:
+                return vectors
+            if len(batch) == 1:
+                raise cause
+            vectors[bad[0] :] = np.nan
+            raise PartlyEncodedError(str(cause), vectors=vectors, cause=cause)
+
+    stops, cache = Stops(), VectorCache(tmp_path / "vectors.sqlite")
+    items = texts("one", "two", "six", "bad", "ten", "red")  # of one length: in this order
+    if isinstance(cause, RemoteError):
+        with pytest.raises(RemoteError, match="gone"):
+            encode_items(items, stops, cache=cache)
+        kept = cache.get("lengths-1", [item.id for item in items])
+        assert sorted(kept) == sorted(item.id for item in items[:3])
+    else:
+        done = encode_items(items, stops, cache=cache)
+        assert done.ok.tolist() == [True, True, True, False, True, True]
+        assert done.failures[0].reason == "one is refused"
+        assert stops.batches == [6, 1, 2]  # the first three are not encoded again
 
 
 def test_an_encoder_of_wrong_shape_is_an_error_not_a_failure():

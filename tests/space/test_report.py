@@ -78,7 +78,7 @@ def test_a_report_that_does_not_fit_names_the_key(space: Space) -> None:
     del document["settings"]
     with pytest.raises(ArtifactError, match="report: the key 'settings' is missing"):
         SpaceReport.from_json(document)
-    with pytest.raises(ArtifactError, match="there are aligned, starter"):
+    with pytest.raises(ArtifactError, match="there are aligned, pretrained, starter"):
         read_report({"kind": "other", "report": {}})
 
 

@@ -9,10 +9,10 @@ from isthmus.audit.entrants import Unusable
 from isthmus.audit.fit import EncoderFit, Likeness, Share
 from isthmus.audit.hubs import Gap, Hub, Hubs
 from isthmus.audit.kinds import Kind, Kinds
-from isthmus.audit.model_files import ModelFiles
 from isthmus.audit.recommend import Recommendation
 from isthmus.audit.suspects import Suspect, Suspects
 from isthmus.audit.ungrouped import Ungrouped
+from isthmus.encoders.model_files import ModelFiles
 
 __all__ = [
     "Diagnosis",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.audit.model_files import model_files
 from isthmus.core.contracts import Encoder, Filed, batch_size_of
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
 from isthmus.core.rows import thin
 from isthmus.encoders.joined import JoinedEncoder
+from isthmus.encoders.model_files import model_files
 from isthmus.media import PLAIN
 from isthmus.pipeline.decoding import WORKERS
 from isthmus.pipeline.encode import encode_items

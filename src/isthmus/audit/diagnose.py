@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -164,26 +165,28 @@ def diagnose(
         MissingDataError: If the data set is not on this machine.
     """
     started = time.monotonic()
-    encoded = encoded_views(
-        data,
-        encoders,
-        race=race,
-        most=most,
-        patience=patience,
-        by_group=by_group,
-        seed=seed,
-        cache=cache,
-        progress=progress,
-    )
-    pairs: list[_Pair] = []
-    for a, b in joinable(
-        encoded.ready.name, encoded.pairs.views, lambda a, b: len(encoded.rows(a, b))
-    ):
+    read = partial(encoded_views, by_group=by_group, seed=seed, cache=cache, progress=progress)
+    encoded = read(data, encoders, race=race, most=most, patience=patience)
+    name, pairs = encoded.ready.name, list[_Pair]()
+    for a, b in joinable(name, encoded.pairs.views, lambda a, b: len(encoded.rows(a, b))):
         rows = encoded.rows(a, b)
         fitted = encoder_fits(encoded, a, b, rows, seed=seed, progress=progress)
         pairs.append(_pair(encoded, fitted, a, b, rows, seed, progress))
     if all(fit.reason for pair in pairs for fit in pair.fits):
-        raise DataError(f"{encoded.ready.name}: {pairs[0].fits[0].reason}")
+        raise DataError(f"{name}: {pairs[0].fits[0].reason}")
+    return _whole(encoded, pairs, started, seed, progress, by_group=by_group)
+
+
+def _whole(
+    encoded: EncodedViews,
+    pairs: Sequence[_Pair],
+    started: float,
+    seed: int,
+    progress: Progress | None,
+    *,
+    by_group: bool,
+) -> Diagnosis:
+    """What was found of all pairs of views."""
     return Diagnosis(
         encoded=encoded,
         fits=[fit for pair in pairs for fit in pair.fits],

@@ -106,8 +106,6 @@ def encoded_views(
 ) -> EncodedViews:
     """Load a data set and encode it with every encoder that is to be compared.
 
-    An encoder that cannot be used is left out with its reason, as long as its view has another.
-
     Args:
         data: As for :func:`isthmus.pipeline.prepare`, or what that returned.
         encoders: By view, several each.
@@ -127,9 +125,8 @@ def encoded_views(
     if isinstance(data, PairedVectors | Mapping):
         return _single(prepare(data, by_group=by_group))
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    total = len(dataset)
     joinable(dataset.name, dataset.views, lambda a, b: _shared(dataset, a, b))
-    dataset = _sample(dataset, most, seed)
+    total, dataset = len(dataset), _sample(dataset, most, seed)
     entered = entrants(
         dataset, encoders or {}, race, cache=cache, patience=patience, progress=progress
     )
@@ -140,15 +137,15 @@ def encoded_views(
     loaded = {m: {called[m]: ready.encoders[m]} for m in vectors}
     present = dict(ready.pairs.present)
     unusable = list(entered.unusable)
-    for m, names in entered.named.items():
-        for named in names[1:] if m in vectors else ():
-            try:
-                x, here, encoder = _further(dataset, ready.pairs, m, named, cache, progress)
-            except Exception as error:  # noqa: BLE001  code of strangers; it is listed with this
-                unusable.append(Unusable(name_of(named), reason_of(error), m))
-                continue
-            vectors[m][name_of(named)], loaded[m][name_of(named)] = x, encoder
-            present[m] = present[m] & here
+    more = [(m, each) for m, names in entered.named.items() if m in vectors for each in names[1:]]
+    for m, named in more:
+        try:
+            x, here, encoder = _further(dataset, ready.pairs, m, named, cache, progress)
+        except Exception as error:  # noqa: BLE001  code of strangers; it is listed with this
+            unusable.append(Unusable(name_of(named), reason_of(error), m))
+            continue
+        vectors[m][name_of(named)], loaded[m][name_of(named)] = x, encoder
+        present[m] = present[m] & here
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
     shown = dataset.take(row_of[name] for name in ready.pairs.ids)
     return EncodedViews(

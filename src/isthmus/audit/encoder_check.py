@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from isthmus.audit.model_files import ModelFiles, model_files
 from isthmus.core.contracts import (
     Encoder,
     Filed,
@@ -31,6 +30,7 @@ from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import modalities, resolve
+from isthmus.encoders.model_files import ModelFiles, model_files
 from isthmus.media.source import item_from_path
 from isthmus.pipeline import WORKERS
 

@@ -106,12 +106,15 @@ _BUDGET = typer.Option(
 )
 
 
+_DATA = typer.Argument(
+    None,
+    help="A name (tuxpaint), a folder, a table or a WebDataset tar. With --pretrained it can "
+    "be left out.",
+)
+
+
 def command(
-    data: str | None = typer.Argument(
-        None,
-        help="A name (tuxpaint), a folder, a table or a WebDataset tar. With --pretrained it can "
-        "be left out.",
-    ),
+    data: str | None = _DATA,
     *,
     space: Path = _SPACE,
     encoder: list[str] = _ENCODER,
@@ -155,12 +158,8 @@ def command(
         "by_group": groups,
         "cache": default_cache() if cache else None,
     }
-    dataset = None
-    if pretrained:
-        told = {"--aligner": aligner != "auto", "--param": bool(param), "--also": bool(also)}
-        check_pretrained(told, data, report, readout)
-    else:
-        check_learned(data, fix, texts)
+    dataset, told = None, {"--aligner": aligner != "auto", "--param": param, "--also": also}
+    check_pretrained(told, data, report, readout) if pretrained else check_learned(data, fix, texts)
     if data is not None:
         dataset = load_data(data, data_option, column, modalities_of(named))
     with progress_bar(quiet=as_json) as progress:
@@ -172,15 +171,20 @@ def command(
                 dataset, encoders, aligner=aligner, params=fixed, also=also or (), readout=wanted,
                 starter=starter, progress=progress, **common,
             )  # fmt: skip
-    made.space.save(space)
+    _finish(made, space, report, seed, as_json=as_json)
+
+
+def _finish(made: Made, folder: Path, report: Path | None, seed: int, *, as_json: bool) -> None:
+    """Write what was made, and tell people or machines of it."""
+    made.space.save(folder)
     if report is not None:
         _write(report, made, seed)
     if as_json:
-        print_made_json(made.space, space)
+        print_made_json(made.space, folder)
         return
     for line in made.told:
         out().print(line, markup=False, highlight=False)
-    print_made(made.space, f"Saved to {space}{f', report in {report}' if report else ''}")
+    print_made(made.space, f"Saved to {folder}{f', report in {report}' if report else ''}")
 
 
 def _learn(

@@ -64,7 +64,7 @@ class Models:
 
 
 def check_pretrained(
-    told: Mapping[str, bool], data: str | None, report: Path | None, readout: str
+    told: Mapping[str, object], data: str | None, report: Path | None, readout: str
 ) -> None:
     """Refuse options that say how all heads are learned, and a report on no records.
 

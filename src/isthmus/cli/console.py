@@ -93,7 +93,8 @@ TRUST_OPTION = typer.Option(
     None,
     "--trust",
     metavar="PACKAGE",
-    help="Package of yours whose encoders the space may use. Its code is run. Repeatable.",
+    help="Package of yours whose encoders the space may use; its code is run. Or a server that the "
+    "space may send items to: http://localhost:8080. Repeatable.",
 )
 
 

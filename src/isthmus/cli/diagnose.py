@@ -46,37 +46,43 @@ _HEADS = {
     "duplicates": "Near-duplicates",
 }
 
+_ENCODER = typer.Option(
+    None,
+    "--encoder",
+    "-e",
+    metavar="VIEW=ID",
+    help="Encoder of a view, for example text=universal. Repeatable, also for the same view; "
+    "the first one of a view is used for all other checks. Default: all installed encoders.",
+)
+_ENCODERS = typer.Option(
+    None,
+    "--encoders",
+    metavar="ID,ID,…",
+    help="Encoders to race, each for every view that it can read. One that cannot be used is "
+    "listed with its reason.",
+)
+_MOST = typer.Option(
+    None,
+    min=1,
+    help="Use only so many records, drawn at random. "
+    f"Default: all, and {RACE_RECORDS} with --encoders.",
+)
+_PATIENCE = typer.Option(
+    10.0, metavar="MINUTES", min=0.01, help="Leave out an encoder that would need longer."
+)
+_GROUPS = typer.Option(
+    True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
+)
+
 
 def command(
     data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
     *,
-    encoder: list[str] = typer.Option(
-        None,
-        "--encoder",
-        "-e",
-        metavar="VIEW=ID",
-        help="Encoder of a view, for example text=universal. Repeatable, also for the same view; "
-        "the first one of a view is used for all other checks. Default: all installed encoders.",
-    ),
-    encoders: list[str] = typer.Option(
-        None,
-        "--encoders",
-        metavar="ID,ID,…",
-        help="Encoders to race, each for every view that it can read. One that cannot be used is "
-        "listed with its reason.",
-    ),
-    most: int | None = typer.Option(
-        None,
-        min=1,
-        help="Use only so many records, drawn at random. "
-        f"Default: all, and {RACE_RECORDS} with --encoders.",
-    ),
-    patience: float = typer.Option(
-        10.0, metavar="MINUTES", min=0.01, help="Leave out an encoder that would need longer."
-    ),
-    groups: bool = typer.Option(
-        True, "--groups/--no-groups", help="Never learn from and test on records of the same group."
-    ),
+    encoder: list[str] = _ENCODER,
+    encoders: list[str] = _ENCODERS,
+    most: int | None = _MOST,
+    patience: float = _PATIENCE,
+    groups: bool = _GROUPS,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
@@ -147,7 +153,7 @@ def _fits(found: Diagnosis) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("encoders", no_wrap=True)
+    table.add_column("encoders", overflow="fold")  # ids may be long; figures stay whole
     for column in ("k", "R@k", "R@1", "ms", "CKA", "shuffled", "k-NN", "shuffled"):
         table.add_column(column, justify="right", no_wrap=True)
     for fit in found.fits:
@@ -167,7 +173,7 @@ def _costs(found: Diagnosis) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    table.add_column("cost here", no_wrap=True)
+    table.add_column("cost here", overflow="fold")
     for column in ("view", "dim", "MB", "first ms", "ms an item", "range"):
         table.add_column(column, justify="right", no_wrap=True)
     for cost in found.encoded.costs:

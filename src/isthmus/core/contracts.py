@@ -179,11 +179,6 @@ class Licensed(Protocol):
     licence: str
 
 
-def licence_of(encoder: Encoder) -> str:
-    """Of an encoder's weights; empty where it is not known."""
-    return encoder.licence if isinstance(encoder, Licensed) else ""
-
-
 def joint_of(encoder: Encoder) -> str:
     """Names the space in which an encoder's vectors lie with those of others; empty for none."""
     return encoder.joint if isinstance(encoder, Joint) else ""

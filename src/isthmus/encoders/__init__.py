@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
 from isthmus.core.document import from_document
-from isthmus.core.errors import ArtifactError, InputError, UntrustedError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.options import parse_options
-from isthmus.core.registry import Registry, check_trust
+from isthmus.core.registry import Registry
 from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.core.wording import way
+from isthmus.encoders._trust import check_scheme
 from isthmus.encoders.joined import JoinedEncoder
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "modality_of",
     "recipe_of",
     "resolve",
+    "split_spec",
 ]
 
 ENCODERS: Registry[Callable[..., Any]] = Registry("encoder", Encoder)
@@ -275,7 +276,7 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
     if scheme is not None:
         if trust is not None:
             given = [query, *(f"{name}={value}" for name, value in options.items())]
-            _check_scheme(scheme, rest, "&".join(given), trust)
+            check_scheme(scheme, rest, "&".join(given), trust)
         return
     before, colon, behind = name.partition(":")
     if colon and name not in ENCODERS and not behind.isidentifier():
@@ -285,26 +286,6 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
             "'package.module:Class'"
         )
     ENCODERS.check(name, trust)
-
-
-def _check_scheme(scheme: str, name: str, options: str, trust: Sequence[str]) -> None:
-    """Refuse what a name from an artefact may not ask for: a stranger's code or server."""
-    if "trust_remote_code" in options.replace("-", "_"):
-        raise UntrustedError(
-            f"encoder '{scheme}:{name:.80}' asks to run code that comes with the model, so nothing "
-            "was loaded. If you know the model, make the encoder yourself: space.attach(encoder)"
-        )
-    if scheme in ("http", "https"):
-        parts = urlsplit(name)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in check_trust(trust):
-            keys = [f"${each[4:]:.40}" for each in options.split("&") if each.startswith("key=")]
-            secret = f", and what {' and '.join(keys)} holds," if keys else ""
-            raise UntrustedError(
-                f"the space sends what it encodes{secret} to {origin}, which you have not trusted, "
-                "so nothing was sent. If you know that server, say so: "
-                + way(python=f"trust=[{origin!r}]", shell=f"--trust {origin}")
-            )
 
 
 def _with_modality(

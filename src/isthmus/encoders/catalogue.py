@@ -90,6 +90,8 @@ _SCHEMES = {
 """By what their names begin with; ``https:`` is ``http:``."""
 
 _STARTER = "starter"
+_OTHER_EXTRAS = {"e5-small": "e5", "whisper-base": "speech"}
+"""Of short ids that the starter extra does not bring."""
 
 
 def catalogue() -> list[Entry]:
@@ -104,7 +106,7 @@ def catalogue() -> list[Entry]:
 
 def _short(name: str) -> Entry:
     missing = _missing(PACKAGES.get(name, ()))
-    extra = _STARTER if name in PACKAGES else ""
+    extra = _OTHER_EXTRAS.get(name, _STARTER) if name in PACKAGES else ""
     try:
         encoder = load(name)
     except InputError:  # it needs options, as vectors do, which say what it is

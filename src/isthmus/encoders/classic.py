@@ -179,7 +179,9 @@ class ColorHogEncoder:
     _directions = 6
 
     def __init__(self) -> None:
-        self.fingerprint = fingerprint({"encoder": self.id, "version": 1})
+        # A JPEG may be decoded smaller than it is stored, down to twice what is needed.
+        self.image_side = 2 * self._side
+        self.fingerprint = fingerprint({"encoder": self.id, "version": 2})
 
     def prepare(self, decoded: Any) -> NDArray[np.uint8]:
         """RGB pixels ``(64, 64, 3)`` uint8."""

@@ -71,7 +71,7 @@ class E5Encoder:
         self._model: Any = None
         self._lock = threading.Lock()
 
-    def prepare(self, decoded: Any) -> tuple[str, ...]:
+    def prepare(self, decoded: object) -> tuple[str, ...]:
         """The captions without blank ones."""
         return check_captions(decoded, self.id)
 
@@ -85,7 +85,7 @@ class E5Encoder:
             model._lib.omp_set_num_threads(self._threads)
             return pool_captions(batch, lambda texts: l2_normalize(self._vectors(model, texts)))
 
-    def split(self, decoded: Any) -> Parts:
+    def split(self, decoded: object) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
 
         Attention mixes the words, so the vector is no sum over them.

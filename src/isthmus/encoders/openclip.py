@@ -29,8 +29,17 @@ from isthmus.encoders.base import check_captions, check_image, offline, pool_cap
 from isthmus.encoders.framing import Framing, Mode
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
-from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
+from isthmus.encoders.parts import Parts
+from isthmus.encoders.torch_model import (
+    Module,
+    Running,
+    Tensor,
+    TorchModel,
+    check_running,
+    transformer_memory,
+)
 from isthmus.encoders.vision import require_vision
+from isthmus.encoders.words import text_parts
 
 EXTRA = "openclip"
 CONFIG = "open_clip_config.json"
@@ -191,7 +200,7 @@ class OpenClipEncoder:
             **({"revision": self._files.commit} if self._files.commit else {}),
         }
 
-    def prepare(self, decoded: Any) -> Any:
+    def prepare(self, decoded: object) -> Any:
         """Captions, or pixels ``(height, width, 3)`` uint8."""
         if self.modality == TEXT:
             return check_captions(decoded, self.id)
@@ -207,6 +216,10 @@ class OpenClipEncoder:
         sizes = self._config.get("vision_cfg", {})
         patch = sizes.get("patch_size") or _PATCH
         return self._run(batch, self._images, height * width // patch**2, sizes)
+
+    def split(self, decoded: object) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
 
     def _texts(self, texts: list[str]) -> F32:
         sizes = self._config.get("text_cfg", {})
@@ -224,11 +237,11 @@ class OpenClipEncoder:
         )
         return l2_normalize(found)
 
-    def _images(self, model: Any, batch: list[NDArray[np.uint8]]) -> Any:
+    def _images(self, model: Module, batch: list[NDArray[np.uint8]]) -> Tensor:
         pixels = self._model.on_device({"x": self._framing.normalized(batch)})["x"]
         return model.encode_image(pixels)
 
-    def _captions(self, model: Any, batch: list[str]) -> Any:
+    def _captions(self, model: Module, batch: list[str]) -> Tensor:
         if self._tokenizer is None:
             with _reading(self._files):
                 import open_clip
@@ -242,7 +255,7 @@ class OpenClipEncoder:
 def _shared(folder: Folder, identity: str, running: Running) -> TorchModel:
     """The model of a folder of this content, once for both of its towers."""
 
-    def read() -> Any:
+    def read() -> Module:
         require_vision(folder.name, EXTRA, "open_clip")
         import open_clip
 

@@ -23,9 +23,18 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
+from isthmus.encoders.parts import Parts
 from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder
 from isthmus.encoders.sentence_model import EXTRA, read_model
-from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
+from isthmus.encoders.torch_model import (
+    Module,
+    Running,
+    Tensor,
+    TorchModel,
+    check_running,
+    transformer_memory,
+)
+from isthmus.encoders.words import text_parts
 
 _ORGANISATION = "sentence-transformers"
 """Where the hub has models whose names say no other, as in the library itself."""
@@ -187,7 +196,7 @@ class SentenceEncoder:
             **({"trust_remote_code": True} if self._trust else {}),
         }
 
-    def prepare(self, decoded: Any) -> Any:
+    def prepare(self, decoded: object) -> Any:
         """Captions, pixels ``(h, w, 3)`` uint8, windows of samples, or frames ``(t, h, w, 3)``.
 
         The library's own processors run in :meth:`encode`, not in a child that decodes.
@@ -208,6 +217,10 @@ class SentenceEncoder:
             return pool_captions(batch, self._texts)
         found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
         return l2_normalize(found) if self.joint else found
+
+    def split(self, decoded: object) -> Parts:
+        """Words of a caption; see :func:`isthmus.encoders.words.text_parts`."""
+        return text_parts(self, decoded)
 
     def _heard(self, batch: Sequence[list[F32]]) -> F32:
         """Vectors of sounds: means over their windows, weighted by length."""
@@ -239,7 +252,7 @@ class SentenceEncoder:
     def _tokens(self, item: Any) -> int:
         return len(item) // _LETTERS + 2 if self.modality == TEXT else _TOKENS[self.modality]
 
-    def _forward(self, model: Any, batch: list[Any]) -> Any:
+    def _forward(self, model: Module, batch: list[Any]) -> Tensor:
         task = self._chosen["task"]
         encode = {"query": model.encode_query, "document": model.encode_document}
         try:
@@ -334,7 +347,7 @@ def _scales(described: SentenceFolder, modality: str) -> tuple[float, float]:
     return _SCALE if scale is None else math.exp(scale), bias or 0.0
 
 
-def _check_frames(decoded: Any, encoder: str) -> NDArray[np.uint8]:
+def _check_frames(decoded: object, encoder: str) -> NDArray[np.uint8]:
     frames = np.asarray(decoded)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,8 @@ SETTINGS = "config_sentence_transformers.json"
 _OWN = "sentence_transformers."
 _TRANSFORMERS = ("Transformer", "CLIPModel")
 _ROUTERS = ("Router", "Asym")
+_WEIGHTY = (*_TRANSFORMERS, "Dense", "StaticEmbedding", "WordEmbeddings", "LSTM", "CNN")
+"""Modules that have weights of their own."""
 _KEEP_WIDTH = ("Normalize", "Dropout", "LayerNorm", "WeightedLayerPooling")
 """Modules whose output is as wide as their input."""
 _READERS = {
@@ -45,23 +48,32 @@ class SentenceFiles(Folder):
     """Where a model of sentence-transformers lies: each of its modules may have a folder."""
 
     CONFIGS: ClassVar[tuple[str, ...]] = (MODULES, "config.json")
-    WEIGHTS: ClassVar[tuple[str, ...]] = ("*.safetensors", "*pytorch_model.bin")
+    WEIGHTS: ClassVar[tuple[str, ...]] = (
+        "*.safetensors",
+        "*/pytorch_model.bin",  # of a last layer, in repositories that were converted by halves
+        "*pytorch_model*.bin",
+    )
 
     def weights(self) -> list[Path]:
         """Files of weights in any folder: safetensors, and ``.bin`` where a folder has no other.
 
         Raises:
-            MissingDataError: If there are none.
+            MissingDataError: If a module that needs weights has none.
         """
-        found = [path for path in self.files() if path.suffix == ".safetensors"]
+        every = self.files()
+        found = [path for path in every if path.suffix == ".safetensors"]
         covered = {path.parent for path in found}
         found += [
             path
-            for path in self.files()
-            if path.name == "pytorch_model.bin" and path.parent not in covered
+            for path in every
+            if path.name.startswith("pytorch_model")
+            and path.suffix == ".bin"
+            and path.parent not in covered
         ]
-        if not found:
-            raise MissingDataError(f"{self.name}: there are no weights in {self.path}")
+        covered = {path.parent for path in found}
+        for kind, path in listed_modules(self):
+            if kind in _WEIGHTY and self.path / path not in covered:
+                raise MissingDataError(f"{self.name}: there are no weights in {self.path / path}")
         return found
 
     def files(self) -> list[Path]:
@@ -95,14 +107,14 @@ class SentenceFolder:
                 f"{folder.name} is a {kind}, which gives no single vector; need a "
                 "SentenceTransformer"
             )
-        self._modules = [self._module(each, trust) for each in self._listed()]
+        self._modules = [_Module(kind, path) for kind, path in listed_modules(folder, trust=trust)]
 
     @property
     def plain(self) -> bool:
         """Whether its first step takes texts only as they are: none of them opens a file."""
         return self.modalities == (TEXT,)
 
-    @property
+    @cached_property  # it is asked for with every text
     def modalities(self) -> tuple[str, ...]:
         """What it reads, in the order text, image, audio, video."""
         found = self._reads(self._modules[0])
@@ -134,21 +146,6 @@ class SentenceFolder:
         """The folder, below that of the model, of the transformer that reads a modality."""
         first = self._first(modality)
         return first.path if first else ""
-
-    def _listed(self) -> Sequence[Mapping[str, Any]]:
-        if not self.folder.has(MODULES):  # a plain transformer, which gets a mean of its tokens
-            return [{"type": f"{_OWN}Transformer", "path": ""}]
-        found = read_json((self.folder.path / MODULES).resolve())
-        whole = isinstance(found, list) and all(isinstance(each, dict) for each in found)
-        if not whole or not found:
-            raise ArtifactError(f"{self.folder.name}: {MODULES} holds no list of modules")
-        return found  # type: ignore[return-value]
-
-    def _module(self, given: Mapping[str, Any], trust: bool) -> _Module:
-        kind, path = str(given.get("type", "")), str(given.get("path", ""))
-        if not kind.startswith(_OWN) and not trust:
-            raise untrusted(self.folder.name, kind)
-        return _Module(kind.rpartition(".")[2], path)
 
     def _reads(self, module: _Module) -> set[str]:
         if module.kind in _ROUTERS:
@@ -240,6 +237,33 @@ class SentenceFolder:
 
     def _own(self, module: _Module) -> dict[str, Any]:
         return self.folder.json(_inside(module.path, "sentence_bert_config.json"))
+
+
+def listed_modules(folder: Folder, *, trust: bool = True) -> list[tuple[str, str]]:
+    """The class and the folder of each module; those of a plain transformer where none is listed.
+
+    Args:
+        folder: Where the model is.
+        trust: Whether code that comes with it may run.
+
+    Raises:
+        ArtifactError: If the list is damaged.
+        UntrustedError: If a module is code of the model's and that is not trusted.
+    """
+    if not folder.has(MODULES):  # it gets the mean of its tokens
+        return [("Transformer", "")]
+    listed = read_json((folder.path / MODULES).resolve())
+    if not isinstance(listed, list) or not listed or not all(isinstance(m, dict) for m in listed):
+        raise ArtifactError(f"{folder.name}: {MODULES} holds no list of modules")
+    found = []
+    for each in listed:
+        kind, path = str(each.get("type", "")), str(each.get("path", ""))
+        if not kind.startswith(_OWN) and not trust:
+            raise untrusted(folder.name, kind)
+        if Path(path).is_absolute() or ".." in Path(path).parts:
+            raise ArtifactError(f"{folder.name}: {MODULES} names a folder outside: {path!r:.80}")
+        found.append((kind.rpartition(".")[2], path))
+    return found
 
 
 def untrusted(name: str, code: str) -> UntrustedError:

@@ -20,7 +20,14 @@ from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
 from isthmus.encoders.framing import Framing, Mode, reduced
 from isthmus.encoders.hf.files import Folder, open_folder
-from isthmus.encoders.torch_model import Running, TorchModel, check_running, transformer_memory
+from isthmus.encoders.torch_model import (
+    Module,
+    Running,
+    Tensor,
+    TorchModel,
+    check_running,
+    transformer_memory,
+)
 from isthmus.encoders.vision import require_vision
 
 EXTRA = "timm"
@@ -131,7 +138,7 @@ class TimmEncoder:
             **({"revision": self._commit} if self._commit else {}),
         }
 
-    def prepare(self, decoded: Any) -> NDArray[np.uint8]:
+    def prepare(self, decoded: object) -> NDArray[np.uint8]:
         """Pixels ``(height, width, 3)`` uint8."""
         return self._framing.prepare(check_image(decoded, self.id))
 
@@ -146,7 +153,7 @@ class TimmEncoder:
             memory=transformer_memory(self.dim, max(1, self.dim // 64)),
         )
 
-    def _forward(self, model: Any, batch: list[NDArray[np.uint8]]) -> Any:
+    def _forward(self, model: Module, batch: list[NDArray[np.uint8]]) -> Tensor:
         pixels = self._model.on_device({"x": self._framing.normalized(batch)})["x"]
         found = model(pixels)
         if found.ndim != 2 or found.shape[1] != self.dim:
@@ -157,7 +164,7 @@ class TimmEncoder:
         return found
 
 
-def _read(folder: Folder, size: int | None) -> Any:
+def _read(folder: Folder, size: int | None) -> Module:
     require_vision(folder.name, EXTRA, "timm")
     import timm
 

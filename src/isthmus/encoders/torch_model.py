@@ -24,6 +24,10 @@ from isthmus.core.linalg import F32, Array
 from isthmus.encoders.base import check_threads
 
 T = TypeVar("T")
+Module = Any
+"""``torch.nn.Module``, or the module torch; mypy does not follow them."""
+Tensor = Any
+"""``torch.Tensor``."""
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """Where a model runs; ``auto`` takes the first of cuda, mps and cpu that is here."""
@@ -114,12 +118,12 @@ class TorchModel:
     """
 
     def __init__(
-        self, encoder: str, read: Callable[[], Any], running: Running, *, extra: str = "hf"
+        self, encoder: str, read: Callable[[], Module], running: Running, *, extra: str = "hf"
     ) -> None:
         self.encoder = encoder
         self.running = running
         self._read, self._extra = read, extra
-        self._module: Any = None
+        self._module: Module = None
         self._device = ""
         self._loading = threading.RLock()
         self._lock = threading.RLock()
@@ -135,7 +139,7 @@ class TorchModel:
             self._device = _present(self.encoder, self.running.device, self._extra)
         return self._device
 
-    def module(self) -> Any:
+    def module(self) -> Module:
         """The module on its device, in its precision, ready to be run but not under a lock."""
         with self._loading:
             if self._module is None:
@@ -144,7 +148,7 @@ class TorchModel:
                 self._module = module.eval().requires_grad_(requires_grad=False)
             return self._module
 
-    def on_device(self, arrays: Mapping[str, Array]) -> dict[str, Any]:
+    def on_device(self, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         """Arrays as tensors on the device; those of floats in the model's precision."""
         torch = _torch(self.encoder, self._extra)
         found = {}
@@ -157,7 +161,7 @@ class TorchModel:
     def vectors(
         self,
         items: Sequence[T],
-        forward: Callable[[Any, list[T]], Any],
+        forward: Callable[[Module, list[T]], Tensor],
         *,
         dim: int,
         length: Callable[[T], int] = lambda item: 1,
@@ -198,7 +202,9 @@ class TorchModel:
                 out[rows] = self._forward(module, [items[row] for row in rows], forward)
         return out
 
-    def _forward(self, module: Any, batch: list[T], forward: Callable[[Any, list[T]], Any]) -> F32:
+    def _forward(
+        self, module: Module, batch: list[T], forward: Callable[[Module, list[T]], Tensor]
+    ) -> F32:
         """One batch; halved as often as the device's memory runs out."""
         torch = _torch(self.encoder, self._extra)
         try:
@@ -288,11 +294,11 @@ def transformer_memory(width: int, heads: int) -> Callable[[int], int]:
     return bytes_of
 
 
-def _torch(encoder: str, extra: str) -> Any:
+def _torch(encoder: str, extra: str) -> Module:
     return require("torch", extra=extra, purpose=f"the encoder {encoder!r}")
 
 
-def _dtype(torch: Any, running: Running) -> Any:
+def _dtype(torch: Module, running: Running) -> Any:
     return getattr(torch, running.dtype)
 
 
@@ -328,7 +334,7 @@ def _present(encoder: str, device: str, extra: str) -> str:
     return device
 
 
-def _exact(torch: Any) -> Any:
+def _exact(torch: Module) -> Any:
     """Convolutions on a GPU in full float32, the same each time; nothing changes on the CPU."""
     return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.contracts import Encoder
+from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.view import TEXT
 from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts, Word
 
 MOST = 40
@@ -42,6 +46,24 @@ _INNER = "'’-_."  # inside a word: don't, well-known, 3.5
 
 Cut = Callable[[str], Sequence[str]]
 """A run of an unspaced script to its words; what does not join up to the run is not used."""
+
+
+def text_parts(encoder: Encoder, decoded: Any) -> Parts:
+    """Words of a caption, which are taken out one by one; of several captions, each.
+
+    Args:
+        encoder: Of unit vectors, if it reads text.
+        decoded: An item of its modality.
+
+    Raises:
+        InputError: If it reads no text.
+    """
+    if encoder.modality != TEXT:
+        raise InputError(
+            f"the encoder {encoder.id!r} cannot say which parts of {encoder.modality} count; use "
+            "one that can, such as efficientnet-lite0 or whisper-tiny"
+        )
+    return caption_parts(encoder.prepare(decoded), encoder.encode)
 
 
 def caption_parts(

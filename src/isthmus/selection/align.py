@@ -66,13 +66,11 @@ def align(
 
     Args:
         data: A name, path or :class:`Dataset`; vectors; or what :func:`prepare` returned.
-        encoders: By view, as ids or objects; what is missing gets the default. For a name with
-            ``layer=auto``, the hidden layer is chosen on these records first, see
-            :func:`isthmus.selection.layers.best_layer`.
+        encoders: By view, as ids or objects; default: by modality. For ``layer=auto`` see
+            :func:`isthmus.selection.best_layer`.
         aligner: ``"auto"`` or the short id of one aligner.
         params: Hyper-parameters that are fixed, for a named aligner.
-        sources: Other data of the same kind by name, for the same encoders. Each counts as much
-            as held-out records of ``data`` say, nothing included.
+        sources: Other data of the same kind by name. Each counts as held-out records say.
         readout: What the choice is made for: ``"instance"``, to find the one that belongs, or
             ``"semantic"``, to find what is alike in kind (needs groups).
         by_group: Whether records of one group must stay on one side of a split.
@@ -90,9 +88,7 @@ def align(
     """
     check_asked(aligner, params, budget, seed)
     choices = candidates(aligner, readout=check_readout(readout), **dict(params or {}))
-    if not isinstance(data, Prepared) and any(map(asks, (encoders or {}).values())):
-        data, encoders = _with_layers(data, encoders or {}, cache, progress, seed)
-    ready = _ready(data, encoders, by_group, cache, progress)
+    ready = _ready(data, encoders, cache, progress, by_group=by_group, seed=seed)
     others = moments_of_sources(ready, sources or {}, cache, progress)
     known, absent = known_of(ready) if starter and aligner == "auto" else (None, "not wanted")
     choices = [*(continued(known) if known else ()), *choices]
@@ -129,12 +125,16 @@ def _reads(view: str, named: str | Encoder) -> str:
 def _ready(
     data: Data | Prepared,
     encoders: Encoders | None,
-    by_group: bool,
     cache: VectorCache | None,
     progress: Progress | None,
+    *,
+    by_group: bool,
+    seed: int,
 ) -> Prepared:
     if isinstance(data, Prepared):
         return data
+    if any(map(asks, (encoders or {}).values())):
+        data, encoders = _with_layers(data, encoders or {}, cache, progress, seed)
     return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
 
 

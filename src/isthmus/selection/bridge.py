@@ -22,6 +22,7 @@ from isthmus.selection.describe import choice_of, data_facts
 from isthmus.selection.landing import land, within
 from isthmus.selection.models import Base
 from isthmus.selection.parts import SpaceBuilder
+from isthmus.space import Space
 from isthmus.space.report import Bridge, Origin, PretrainedModel
 
 Texts = str | Path | Sequence[str]
@@ -94,8 +95,7 @@ def bridged(
     source, named = _items(base.space.modalities[a], a, seen, settings.texts)
     records = [replace(each, items={a: each.items[a], asked: each.items[a]}) for each in source]
     encoders = {a: base.space.encoder(a), asked: other.space.encoder(b)}
-    dataset = Dataset(named, records)
-    ready = prepare(dataset, encoders, cache=cache, progress=progress)
+    ready = prepare(Dataset(named, records), encoders, cache=cache, progress=progress)
     pairs = within(ready.pairs, {a: base.space.heads[a], asked: other.space.heads[b]})
     landed = land(
         pairs,
@@ -108,16 +108,8 @@ def bridged(
         budget=settings.budget,
         progress=progress or untold,
     )
-    head, own = landed.aligner.heads_[asked], seen is not None and dataset.name == seen.dataset.name
-    builder, centred = SpaceBuilder.of(base.space), []
-    for view in new:
-        inner, last = other.space.heads[view], head
-        rows = seen.native.get(view) if own and seen is not None else None
-        if rows is not None and len(rows) >= _CENTRED_FROM:
-            centred.append(view)
-            last = _moved(head, inner(rows).mean(axis=0))
-        builder.add(view, ChainHead([inner, last]), other.space.encoders[view])
-        builder.attach(view, other.space.encoder(view))
+    beside = seen if seen is not None and named == seen.dataset.name else None
+    space, centred = _extended(base, other, new, landed.aligner.heads_[asked], beside)
     bridge = Bridge(
         model=other.name,
         through=a,
@@ -126,14 +118,41 @@ def bridged(
         estimate=landed.estimate,
         centred=tuple(centred),
     )
+    return Base(space, _origin(base, other, tuple(new), bridge))
+
+
+def _origin(base: Base, other: Base, new: tuple[str, ...], bridge: Bridge) -> Origin:
+    """Where the views of both come from."""
     licence = ", ".join(model.licence for model in other.origin.models if model.licence)
-    added = PretrainedModel.of(other.name, tuple(new), licence)
-    origin = Origin(
-        models=(*base.origin.models, added),
+    return Origin(
+        models=(*base.origin.models, PretrainedModel.of(other.name, new, licence)),
         fixed=(*base.origin.fixed, *new),
         bridges=(*base.origin.bridges, bridge),
     )
-    return Base(builder.space(), origin)
+
+
+def _extended(
+    base: Base, other: Base, new: Sequence[str], head: Head, seen: Seen | None
+) -> tuple[Space, list[str]]:
+    """The first space with new views of the second model, and which of them were centred.
+
+    Args:
+        base: The first model.
+        other: The second model.
+        new: Its views that are joined.
+        head: From its space into the first one.
+        seen: Records that the head was learned from, if items of these views lie beside them.
+    """
+    builder, centred = SpaceBuilder.of(base.space), []
+    for view in new:
+        inner, last = other.space.heads[view], head
+        rows = None if seen is None else seen.native.get(view)
+        if rows is not None and len(rows) >= _CENTRED_FROM:
+            centred.append(view)
+            last = _moved(head, inner(rows).mean(axis=0))
+        builder.add(view, ChainHead([inner, last]), other.space.encoders[view])
+        builder.attach(view, other.space.encoder(view))
+    return builder.space(), centred
 
 
 def _shared(base: Base, other: Base, new: Sequence[str]) -> tuple[str, str]:

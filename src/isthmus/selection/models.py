@@ -10,13 +10,14 @@ import numpy as np
 
 from isthmus.aligners.affine import UnitHead
 from isthmus.core.artifact import DOCUMENT
-from isthmus.core.contracts import Encoder, joint_of, licence_of
+from isthmus.core.contracts import Encoder, joint_of
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
 from isthmus.core.validate import check_kind
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import way
 from isthmus.encoders import modalities, resolve
+from isthmus.encoders.model_files import licence_of
 from isthmus.space import EncoderRef, Space, starter
 from isthmus.space.report import Origin, PretrainedModel, StarterReport
 

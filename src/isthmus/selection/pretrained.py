@@ -64,14 +64,12 @@ def from_pretrained(
 
     Args:
         models: An id (``"hf:openai/clip-vit-base-patch32"``), the folder of a space, a
-            :class:`Space`, the encoders of one model by view, or several of these. The first one
-            keeps its vectors of what several read.
+            :class:`Space`, encoders by view, or several of these. The first keeps its vectors.
         data: As for :func:`align`; None for none.
         encoders: Of new views, as ids or objects; what is missing gets the default.
-        fix: Views whose heads stay; default: all that the models have. Others that ``data`` has
-            are learned anew.
-        texts: What two models are joined through: a file with a text in each line, or the texts.
-            Default: the texts of ``data``, else words that come with isthmus.
+        fix: Views whose heads stay; default: all of the models. Others of ``data`` are learned.
+        texts: What two models are joined through, or a file with one in each line. Default: the
+            texts of ``data``, else words that come with isthmus.
         by_group: Whether records of one group must stay on one side of a split.
         budget: Seconds for each choice; what does not fit in is named in the report.
         seed: Of splits and shuffles.
@@ -86,53 +84,23 @@ def from_pretrained(
     Raises:
         InputError: If a model reads one modality only, its towers share no space, two models have
             no modality in common, or ``fix`` names what is no view of them.
-        NoSignalError: If held-out pairs do no better than shuffled ones.
-        DataError: If the records do not suffice.
-
-    Examples:
-        >>> from_pretrained("color-hog")
-        Traceback (most recent call last):
-        isthmus.core.errors.InputError: color-hog reads image only, so there is nothing to join; ...
+        NoSignalError, DataError: If held-out pairs do no better than shuffled ones; too few.
     """
     check_asked("auto", None, budget, seed)
     bases = [opened(model, trust) for model in _each(models)]
-    if texts is not None and len(bases) < 2:
-        raise InputError(
-            "texts join two models, and there is one; add the other: "
-            + way(python="from_pretrained([first, second])", shell="--pretrained A --pretrained B")
-        )
-    clock = Clock(None)
-    wanted = several(fix, str)
-    records = None
+    clock, wanted, records = Clock(None), several(fix, str), None
+    _check_needed(len(bases), texts, data, wanted or encoders)
     if data is not None:
-        known = _towers(bases)
-        fixed = _fixed(wanted, tuple(known))
+        towers = _towers(bases)
+        fixed = _fixed(wanted, tuple(towers))
         records = read_records(
-            data, known, encoders, fixed, by_group=by_group, cache=cache, progress=progress
+            data, towers, encoders, fixed, by_group=by_group, cache=cache, progress=progress
         )
-    elif wanted or encoders:
-        raise InputError(
-            "there is no data from which other heads could be learned; give it: "
-            + way(python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …")
-        )
-    base = bases[0]
-    asked = BridgeSettings(texts, seed, budget)
+    base, seen = bases[0], None if records is None else records.seen
     for other in bases[1:]:
-        seen = None if records is None else records.seen
-        base = bridged(base, other, seen, asked, cache, progress)
+        base = bridged(base, other, seen, BridgeSettings(texts, seed, budget), cache, progress)
     run = _Run(base, clock, seed, budget, progress or untold)
-    if records is None:
-        return _as_it_is(run, None)
-    fixed = _fixed(wanted, base.space.views)
-    new = [view for view in records.ready.pairs.views if view not in fixed]
-    if not new and wanted:
-        has = ", ".join(records.ready.pairs.views)
-        raise DataError(
-            f"{records.ready.name} has {has}, whose heads all stay, so there is nothing to learn; "
-            "give records with another view, or leave it to calibrate the space: without "
-            + way(python="fix", shell="--fix")
-        )
-    return _joined(run, records.ready, fixed) if new else _as_it_is(run, records.ready)
+    return _as_it_is(run, None) if records is None else _with_records(run, records.ready, wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +112,20 @@ class _Run:
     seed: int
     budget: float | None
     progress: Progress
+
+
+def _check_needed(models: int, texts: object, data: object, learned: object) -> None:
+    """Refuse what serves nothing: texts beside one model, heads to learn without records."""
+    if texts is not None and models < 2:
+        raise InputError(
+            "texts join two models, and there is one; add the other: "
+            + way(python="from_pretrained([first, second])", shell="--pretrained A --pretrained B")
+        )
+    if data is None and learned:
+        raise InputError(
+            "there is no data from which other heads could be learned; give it: "
+            + way(python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …")
+        )
 
 
 def _each(models: Pretrained | Sequence[Pretrained]) -> Sequence[Pretrained]:
@@ -176,6 +158,21 @@ def _fixed(wanted: Sequence[str], views: Sequence[str]) -> tuple[str, ...]:
         if view not in views:
             raise no_view(view, views)
     return tuple(view for view in views if view in wanted) if wanted else tuple(views)
+
+
+def _with_records(run: _Run, ready: Prepared, wanted: Sequence[str]) -> Space:
+    """What the records are for: new views, or else to measure and calibrate those there are."""
+    fixed = _fixed(wanted, run.base.space.views)
+    if [view for view in ready.pairs.views if view not in fixed]:
+        return _joined(run, ready, fixed)
+    if wanted:
+        has = ", ".join(ready.pairs.views)
+        raise DataError(
+            f"{ready.name} has {has}, whose heads all stay, so there is nothing to learn; "
+            "give records with another view, or leave it to calibrate the space: without "
+            + way(python="fix", shell="--fix")
+        )
+    return _as_it_is(run, ready)
 
 
 def _as_it_is(run: _Run, ready: Prepared | None) -> Space:

@@ -50,50 +50,43 @@ def load(
         name: ``ORG/NAME`` on the hub, or a folder. What is in the hub's cache is not fetched.
         modality: What it shall read, where the model reads several: CLIP ``text`` or ``image``.
         pool: How tokens become one vector: ``mean``, ``cls``, ``last`` or ``max``; default: the
-            model's own way.
+            model's own way. Dense layers of sentence-transformers behind it are left to ``st:``.
         layer: The hidden layer to take instead of the output: 0 is that of the embeddings, −1
             the last. ``"auto"`` is chosen by ``isthmus align`` on the pairs.
         prompt: What to put before every text, or the name of one of the model's own prompts. E5
-            needs ``prompt=query: `` for what is asked and ``prompt=passage: `` for what is found,
-            each with its blank.
+            needs ``query: `` for what is asked and ``passage: `` for what is found.
         revision: Of the hub: a branch, a tag or a commit.
         device: See :data:`isthmus.encoders.torch_model.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch on the CPU; default: as torch has it.
         batch_size: Items a batch; 0 for as many as the memory has room for.
-        runtime: ``torch``; ``onnx``, which exports the model once, compares vectors, and runs the
-            graph on the CPU; or ``auto``, which runs such a graph where there is one.
-        trust_remote_code: Run code that comes with the model. It may do anything on your machine.
+        runtime: ``torch``; ``onnx``, a graph that is exported once and checked; or ``auto``: such
+            a graph on the CPU where there is one.
+        trust_remote_code: Run code that comes with a model of texts or images.
 
     Returns:
         The encoder. Vectors of CLIP, SigLIP and CLAP, and those of texts, have unit length.
 
     Raises:
-        InputError: If an option does not fit the model, or the model is of an unknown type.
+        InputError: If an option does not fit the model, or its type is unknown.
         MissingDataError: If the model is not on this machine and cannot be fetched.
-        ArtifactError: If one of its files is damaged.
-        UntrustedError: If it needs code of its own, and ``trust_remote_code`` is off.
+        ArtifactError, UntrustedError: If a file is damaged, or it needs code that is not trusted.
     """
     folder = open_folder("hf", name, revision)
     config = folder.json("config.json")
-    trusted = bool(trust_remote_code)
-    tower = _tower(folder, config, modality, trusted=trusted)
-    part = config.get(tower.section, {}) if tower.section else config
-    marks = tower.prefix + tower.registers.of(part)
-    tower = replace(tower, pool=own_pool(folder, tower), prefix=marks)
-    if prompt is not None and tower.modality != TEXT:
-        raise InputError(f"{folder.name}: reads {tower.modality}, so it takes no prompt")
+    tower = _tower(folder, config, modality, trusted=bool(trust_remote_code))
+    depth, remote = tower.depth.of(tower.part(config)), trust_remote_code and _brings_code(config)
     return HfEncoder(
         folder,
         tower,
         config,
-        _inputs(folder, tower, config, part, prompt, remote=trusted),
-        choice=check_choice(folder.name, tower, tower.depth.of(part), pool, _layer(folder, layer)),
+        _inputs(folder, tower, config, prompt, remote=remote),
+        choice=check_choice(folder.name, tower, depth, pool, _layer(folder, layer)),
         running=check_running(
             folder.name, device=device, dtype=dtype, threads=threads, batch_size=batch_size
         ),
         runtime=runtime,
-        remote=trusted and str(config.get("model_type")) not in FAMILIES,
+        remote=remote,
         prompt=prompt,
     )
 
@@ -120,9 +113,9 @@ def modalities(
 
 def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tuple[Tower, ...]:
     kind = config.get("model_type", "")
-    if kind in FAMILIES:
+    if kind in FAMILIES and not (trusted and _brings_code(config)):
         return FAMILIES[kind]
-    if config.get("auto_map"):
+    if _brings_code(config):
         check_code(folder, trusted=trusted)
         reads = IMAGE if image_settings(folder) else TEXT
         return (REMOTE[reads],)
@@ -130,6 +123,11 @@ def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tupl
         f"{folder.name}: models of the type {kind or 'of none'!r} are not known; those that are: "
         f"{', '.join(sorted(FAMILIES))}"
     )
+
+
+def _brings_code(config: Mapping[str, Any]) -> bool:
+    """Whether code comes with a model; it is run if the user says so, even for a known type."""
+    return "AutoModel" in (config.get("auto_map") or {})
 
 
 def _tower(
@@ -141,20 +139,23 @@ def _tower(
         raise InputError(f"{folder.name} reads {' and '.join(towers)}; add {ways} to its name")
     if modality is not None and modality not in towers:
         raise InputError(f"{folder.name} reads {' and '.join(towers)}, and not {modality}")
-    return towers[modality or next(iter(towers))]
+    tower = towers[modality or next(iter(towers))]
+    marks = tower.prefix + tower.registers.of(tower.part(config))
+    return replace(tower, pool=own_pool(folder, tower), prefix=marks)
 
 
 def _inputs(
     folder: Folder,
     tower: Tower,
     config: Mapping[str, Any],
-    part: Mapping[str, Any],
     prompt: str | None,
     *,
     remote: bool,
 ) -> Any:
     """What prepares the items of a tower."""
-    kind = str(config.get("model_type", ""))
+    kind, part = str(config.get("model_type", "")), tower.part(config)
+    if prompt is not None and tower.modality != TEXT:
+        raise InputError(f"{folder.name}: reads {tower.modality}, so it takes no prompt")
     if tower.modality == TEXT:
         settings = TextSettings.of(folder, tower, {"model_type": kind, **part}, prompt)
         return TextInputs(folder, settings, remote=remote)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,14 +17,14 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.view import TEXT
 from isthmus.encoders.base import pool_captions
-from isthmus.encoders.hf.families import Tower
+from isthmus.encoders.hf.families import Config, Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.pooling import Choice, check_choice, pooled
 from isthmus.encoders.hf.runtime import Graph, check_runtime, graph_for
 from isthmus.encoders.hf.texts import TextInputs
 from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
-from isthmus.encoders.torch_model import Running, TorchModel, transformer_memory
+from isthmus.encoders.torch_model import Module, Running, Tensor, TorchModel, transformer_memory
 from isthmus.encoders.words import caption_parts
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Inputs(Protocol):
         """All that changes what the model sees, JSON-serialisable."""
         ...
 
-    def prepare(self, decoded: Any) -> Any:
+    def prepare(self, decoded: object) -> Any:
         """What a child process hands over."""
         ...
 
@@ -91,7 +91,7 @@ class HfEncoder:
         self,
         folder: Folder,
         tower: Tower,
-        config: Mapping[str, Any],
+        config: Config,
         inputs: Any,
         *,
         choice: Choice,
@@ -109,7 +109,7 @@ class HfEncoder:
         self._loading = threading.Lock()
         self._found: Graph | None = None
         self._prompt = prompt
-        part = config.get(tower.section, {}) if tower.section else config
+        part = tower.part(config)
         self.depth = tower.depth.of(part)
         self.width = tower.width.of(part)
         size = tower.size.of(config, part) or self.width
@@ -174,7 +174,7 @@ class HfEncoder:
         """What the model then adds."""
         return (scalar(self._folder, "logit_bias") or 0.0) if self.joint else 0.0
 
-    def prepare(self, decoded: Any) -> Any:
+    def prepare(self, decoded: object) -> Any:
         """What :meth:`encode` takes: captions, pixels, or windows of sound."""
         return self._inputs.prepare(decoded)
 
@@ -197,7 +197,7 @@ class HfEncoder:
         ]
         return self._encoded(batch, choices, self.width)
 
-    def split(self, decoded: Any) -> Parts:
+    def split(self, decoded: object) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
 
         Raises:
@@ -295,7 +295,7 @@ class HfEncoder:
             return graph.vectors(inputs, pieces, width)[None]
         hidden = any(choice.layer not in (None, self.depth) for choice in choices)
 
-        def forward(module: Any, batch: list[Any]) -> Any:
+        def forward(module: Module, batch: list[Any]) -> Tensor:
             import torch
 
             arrays = inputs.arrays(batch)

@@ -81,6 +81,13 @@ class Tower:
     layers: bool = True
     keep: str = ""
 
+    def part(self, config: Config) -> Config:
+        """What a whole configuration says of this tower; old files say it in two places."""
+        if not self.section:
+            return config
+        old = config.get(f"{self.section}_dict") or {}
+        return {**(config.get(self.section) or {}), **old}
+
 
 def _text(model: str = "AutoModel", **sizes: Any) -> Tower:
     return Tower(TEXT, model, **sizes)

@@ -24,7 +24,7 @@ from isthmus.encoders.base import file_hash, offline
 CONFIG = "config.json"
 _REPOSITORY = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_SMALL = ("*.json", "*.txt", "*.model", "*.py")
+_SMALL = ("README.md", "*.json", "*.txt", "*.model", "*.py")
 _ELSEWHERE = ("onnx/*", "openvino/*", "*/onnx/*", "original/*")
 READ = (".json", ".txt", ".model", ".py", ".safetensors", ".bin")
 """Endings of the files that change what a model does."""

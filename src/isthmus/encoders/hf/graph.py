@@ -25,6 +25,7 @@ from isthmus.encoders.onnx_file.description import (
     ImageInput,
     TextInput,
 )
+from isthmus.encoders.torch_model import Module, Tensor
 
 OUTPUT, COUNTS = "vector", "counts"
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
@@ -40,7 +41,7 @@ def needs_counts(tower: Tower, choice: Choice) -> bool:
 
 def write_graph(
     name: str,
-    module: Any,
+    module: Module,
     inputs: Any,
     *,
     tower: Tower,
@@ -71,29 +72,15 @@ def write_graph(
     if counts is not None and needs_counts(tower, choice):
         called[COUNTS] = np.asarray(counts, dtype=np.int64)
     names = list(called)
-    hidden = choice.layer not in (None, depth)
-
-    class Vectors(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = module
-
-        def forward(self, *tensors: Any) -> Any:
-            given = dict(zip(names, tensors, strict=True))
-            real = given.pop(COUNTS, None)
-            output = self.module(**given, output_hidden_states=hidden, return_dict=True)
-            return pooled(output, tower, choice, depth, real)
-
-    dynamic = torch.export.Dim.DYNAMIC
-    along = 1 if _ragged(inputs) else 0
-    shapes = tuple(
-        {0: dynamic, 1: dynamic} if along and array.ndim > 1 else {0: dynamic}
-        for array in called.values()
-    )
+    graph = _graph(torch, module, names, tower=tower, choice=choice, depth=depth)
+    tensors = tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in called.values())
+    along = torch.export.Dim.DYNAMIC
+    more = {1: along} if _ragged(inputs) else {}
+    shapes = tuple({0: along, **(more if each.ndim > 1 else {})} for each in tensors)
     with torch.inference_mode():
         torch.onnx.export(
-            Vectors().eval(),
-            tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in called.values()),
+            graph,
+            tensors,
             str(folder / MODEL),
             input_names=names,
             output_names=[OUTPUT],
@@ -103,6 +90,26 @@ def write_graph(
             verbose=False,
         )
     return names
+
+
+def _graph(
+    torch: Module, module: Module, names: Sequence[str], *, tower: Tower, choice: Choice, depth: int
+) -> Module:
+    """A module that takes tensors in the order of their names, and gives vectors."""
+    hidden = choice.layer not in (None, depth)
+
+    class Vectors(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, *tensors: Tensor) -> Tensor:
+            given = dict(zip(names, tensors, strict=True))
+            real = given.pop(COUNTS, None)
+            output = self.module(**given, output_hidden_states=hidden, return_dict=True)
+            return pooled(output, tower, choice, depth, real)
+
+    return Vectors().eval()
 
 
 def described(

@@ -215,7 +215,7 @@ class PictureInputs:
         """What changes pixels."""
         return {"pixels": self.settings.describe(), "side": self.image_side}
 
-    def prepare(self, decoded: Any) -> Pixels:
+    def prepare(self, decoded: object) -> Pixels:
         """Pixels ``(height, width, 3)``."""
         return self.settings.prepare(check_image(decoded, self.name))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from isthmus.core.errors import InputError
 from isthmus.core.view import TEXT
 from isthmus.encoders.hf.families import CLS, LAST, MAX, MEAN, POOLS, Tower
 from isthmus.encoders.hf.files import Folder
+from isthmus.encoders.torch_model import Tensor
 
 _SAID = {
     "cls": CLS,
@@ -92,7 +92,7 @@ def own_pool(folder: Folder, tower: Tower) -> str:
     return _SAID[modes[0]]
 
 
-def pooled(output: Any, tower: Tower, choice: Choice, depth: int, counts: Any) -> Any:
+def pooled(output: Tensor, tower: Tower, choice: Choice, depth: int, counts: Tensor) -> Tensor:
     """Vectors ``(b, d)`` of what a model returned.
 
     Args:
@@ -119,7 +119,7 @@ def pooled(output: Any, tower: Tower, choice: Choice, depth: int, counts: Any) -
     return _pool(hidden, choice.pool or tower.pool, tower, counts)
 
 
-def _pool(hidden: Any, pool: str, tower: Tower, counts: Any) -> Any:
+def _pool(hidden: Tensor, pool: str, tower: Tower, counts: Tensor) -> Tensor:
     import torch
 
     if pool == CLS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.view import AUDIO
 from isthmus.encoders.base import check_sound
+from isthmus.encoders.hf.families import Config
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
 
@@ -53,7 +54,7 @@ class SoundSettings:
     shortest: int
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], config: Mapping[str, Any]) -> SoundSettings:
+    def of(cls, settings: Config, config: Config) -> SoundSettings:
         """Read the settings that come with a model.
 
         Args:
@@ -96,7 +97,7 @@ class SoundInputs:
         """What changes what the model hears."""
         return {"sound": asdict(self.settings), "windows": MOST_WINDOWS}
 
-    def prepare(self, decoded: Any) -> list[F32]:
+    def prepare(self, decoded: object) -> list[F32]:
         """Windows of samples at the model's rate."""
         settings = self.settings
         samples = check_sound(decoded, self.name, settings.rate)
@@ -160,7 +161,7 @@ class SoundInputs:
         return self._extractor
 
 
-def _shortest(kind: str, config: Mapping[str, Any]) -> int:
+def _shortest(kind: str, config: Config) -> int:
     """Samples of which a model makes one token."""
     if kind not in _WAVES:
         return _FRAME

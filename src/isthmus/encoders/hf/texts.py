@@ -96,7 +96,7 @@ class TextInputs:
             "captions": "unit mean",
         }
 
-    def prepare(self, decoded: Any) -> Captions:
+    def prepare(self, decoded: object) -> Captions:
         """The captions without blank ones."""
         return check_captions(decoded, self.name)
 

@@ -35,7 +35,7 @@ class FrameInputs:
         """What changes pixels."""
         return {"pixels": self.settings.describe(), "frames": [self._frames, "even"]}
 
-    def prepare(self, decoded: Any) -> Pixels:
+    def prepare(self, decoded: object) -> Pixels:
         """Pixels ``(frames, height, width, 3)``.
 
         Args:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from isthmus.core.errors import ArtifactError, InputError, IntegrityError, UntrustedError
+from isthmus.core.errors import InputError, IntegrityError, UntrustedError
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
+from isthmus.encoders.torch_model import Module
 
 _UNUSED = ("pooler.", "position_ids", "masked_spec_embed", "decoder.")
 """Parts whose weights may be missing, since nothing of ours reads what they make: poolers that
@@ -17,7 +18,7 @@ only a classifier trained, a mask for training, a decoder."""
 
 def read_model(
     folder: Folder, tower: Tower, *, remote: bool = False, overrides: dict[str, Any] | None = None
-) -> Any:
+) -> Module:
     """Read the part of a model that reads one modality.
 
     Args:
@@ -108,25 +109,21 @@ def _one(path: Path, name: str) -> float | None:
 
 
 def check_code(folder: Folder, *, trusted: bool) -> None:
-    """Refuse a model that needs code of its own, unless the user trusts it.
+    """Refuse to run the code that comes with a model, unless the user trusts it.
 
     Raises:
-        UntrustedError: If it does, and the user did not say so.
-        ArtifactError: If it brings none.
+        UntrustedError: If the user did not say so.
     """
-    code = folder.json("config.json").get("auto_map") or {}
-    if not code:
-        raise ArtifactError(f"{folder.name}: its config.json names no model that isthmus knows")
     if not trusted:
+        code = folder.json("config.json")["auto_map"]["AutoModel"]
         raise UntrustedError(
-            f"{folder.name}: runs code that comes with it ({_code(code)}), so nothing was loaded. "
+            f"{folder.name}: runs code that comes with it ({_named(code)}), so nothing was loaded. "
             "If you have read that code and trust it, add ?trust_remote_code=true"
         )
 
 
-def _code(code: Any) -> str:
-    named = code.get("AutoModel") or next(iter(code.values()))
-    return str(named[0] if isinstance(named, list) else named)
+def _named(code: Any) -> str:
+    return str(code[0] if isinstance(code, list) and code else code)
 
 
 def _hint(folder: Folder) -> str:

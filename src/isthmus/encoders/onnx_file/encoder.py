@@ -79,7 +79,7 @@ class OnnxEncoder:
         """What :func:`load` needs to make it again."""
         return {"modality": self.modality}
 
-    def prepare(self, decoded: Any) -> Any:
+    def prepare(self, decoded: object) -> Any:
         """What :meth:`encode` takes: captions, pixels, or windows of sound."""
         return self._inputs.prepare(decoded)
 

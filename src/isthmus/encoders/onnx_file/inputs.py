@@ -54,7 +54,7 @@ class Pictures:
         """Of the graph's inputs."""
         return {self.settings.input}
 
-    def prepare(self, decoded: Any) -> Pixels:
+    def prepare(self, decoded: object) -> Pixels:
         """Pixels ``(height, width, 3)``."""
         image = check_image(decoded, self.name)
         if self.settings.fit == "pad":
@@ -123,7 +123,7 @@ class Texts:
             raise MissingDataError(f"{self._path} is missing, and {self.name} needs it (tokenizer)")
         return [self._path]
 
-    def prepare(self, decoded: Any) -> tuple[str, ...]:
+    def prepare(self, decoded: object) -> tuple[str, ...]:
         """The captions without blank ones."""
         return check_captions(decoded, self.name)
 
@@ -189,7 +189,7 @@ class Sounds:
         """Of the graph's inputs."""
         return {self.settings.input}
 
-    def prepare(self, decoded: Any) -> list[F32]:
+    def prepare(self, decoded: object) -> list[F32]:
         """Windows of samples."""
         settings = self.settings
         samples = check_sound(decoded, self.name, settings.rate)

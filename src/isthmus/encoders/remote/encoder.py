@@ -133,7 +133,7 @@ class RemoteEncoder:
         asked = {name: value for name, value in asdict(self.query).items() if value}
         return {"dialect": self.dialect.name, **asked, "dim": self.dim, **own}
 
-    def prepare(self, decoded: Any) -> tuple[str, ...] | bytes:
+    def prepare(self, decoded: object) -> tuple[str, ...] | bytes:
         """What is sent: captions, the bytes of a PNG, or those of a WAV."""
         if self.modality == TEXT:
             return check_captions(decoded, self.id)

@@ -69,7 +69,7 @@ def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     if not encoded.prompt.is_calibrated:
         return "probabilities were learned for prompts without saved prompts and guides"
     if uncalibrated and isinstance(report, PretrainedReport):
-        return "this space has seen no pairs of these views: make it again with some, " + way(
+        return "this space has seen no pairs of these views: make it again with some: " + way(
             python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …"
         )
     if not uncalibrated or not isinstance(report, SpaceReport):

@@ -152,7 +152,8 @@ class Classifier:
         known = np.zeros(0, dtype=bool)
         if items:
             bank = self.space.banks[view]
-            known = (np.array(items, dtype=np.float32) @ bank.T).max(axis=1) > SAME
+            cosines = np.array(items, dtype=np.float32) @ bank.T
+            known = cosines.max(axis=1, initial=-1.0) > SAME
         where = np.array(labels, dtype=np.intp)
         return Support(prototypes, np.array(items), where, scale, known)
 

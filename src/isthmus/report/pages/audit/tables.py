@@ -17,7 +17,7 @@ _KINDS = 10
 
 def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
     """Every combination of encoders: before a fit, after it, and beside shuffled pairs."""
-    rows = []
+    rows, k = [], fits[0].k
     for number, fit in enumerate(fits, start=1):
         label = el("th", f"{number}. ", called(fit), scope="row")
         if fit.reason:
@@ -29,7 +29,7 @@ def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
                 label,
                 _share_cell(fit.recall),
                 _null_cell(fit.shuffled),
-                _share_cell(fit.first),
+                _share_cell(fit.first) if k > 1 else None,
                 el("td", f"{fit.mrr.value:.2f}" if fit.mrr else "–"),
                 el("td", "–" if fit.record_ms is None else milliseconds(fit.record_ms)),
                 _likeness_cell(fit.cka),
@@ -39,9 +39,9 @@ def fit_table(fits: Sequence[EncoderFit], caption: str) -> Markup:
         )
     heads = (
         "Encoders",
-        f"R@{fits[0].k}",
+        f"R@{k}",
         "Shuffled",
-        "R@1",
+        *(("R@1",) if k > 1 else ()),
         "MRR",
         "A record",
         "CKA (shuffled)",

@@ -28,6 +28,9 @@ _KINDS = {
     "cm-gnn": "graph network (CM-GNN)",
     "adversarial": "adversarial",
     "unpaired": "unpaired",
+    "ridge-onto": "ridge regression into the fixed space",
+    "procrustes-onto": "Procrustes into the fixed space",
+    "kernel-onto": "kernel ridge regression into the fixed space",
     "starter": "the starter space as it is",
     "starter-updated": "the starter space carried on with your pairs",
 }

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus.core.contracts import Encoder, Filed, Licensed
+
 _CARD = "README.md"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".onnx_data", ".npz", ".msgpack")
 _LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
@@ -68,3 +70,11 @@ def _start(path: Path) -> str:
         return ""
     with path.open("rb") as handle:
         return handle.read(_MOST_BYTES).decode("utf-8", "replace").replace("\r\n", "\n")
+
+
+def licence_of(encoder: Encoder) -> str:
+    """Of an encoder's weights, as it says or as its files do; empty where neither does."""
+    if isinstance(encoder, Licensed):
+        return encoder.licence
+    folder = encoder.folder if isinstance(encoder, Filed) else None
+    return "" if folder is None else model_files(folder).licence

@@ -1,0 +1,31 @@
+"""``isthmus export``: what it says, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.cli.running import run
+
+pytest.importorskip("onnx", reason="graphs are written by onnx")
+pytest.importorskip("onnxruntime", reason="onnxruntime runs them")
+
+HERE = "tests.encoders.exportable"
+
+
+def test_an_export_says_by_how_much_vectors_differ(tmp_path: Path) -> None:
+    done = run("export", f"{HERE}:Honest", "out", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["encoder"] == "onnx:out" and told["modality"] == "image" and told["dim"] == 3
+    assert 0 <= told["difference"] < told["tolerance"] == 1e-5
+    assert told["bytes"] == sum(each.stat().st_size for each in (tmp_path / "out").iterdir())
+
+
+def test_a_file_that_gives_other_vectors_ends_with_an_error(tmp_path: Path) -> None:
+    done = run("export", f"{HERE}:Liar", "out", cwd=tmp_path)
+    assert done.returncode == 1 and list(tmp_path.iterdir()) == []
+    assert "so nothing was written" in " ".join(done.stderr.split())
+    done = run("export", f"{HERE}:Liar", "out", "--tolerance", "0.01", cwd=tmp_path)
+    assert done.returncode == 0 and "Use it as onnx:out" in done.stdout
