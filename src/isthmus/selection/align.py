@@ -133,8 +133,8 @@ def _ready(
 ) -> Prepared:
     if isinstance(data, Prepared):
         return data
-    if any(map(asks, (encoders or {}).values())):
-        data, encoders = _with_layers(data, encoders or {}, cache, progress, seed)
+    if isinstance(encoders, Mapping) and any(map(asks, encoders.values())):
+        data, encoders = _with_layers(data, encoders, cache, progress, seed)
     return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
 
 
