@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.selection.joint import Tower, clap, clip, truth_of
 
 from isthmus.aligners import ChainHead, UnitHead, onto
 from isthmus.core.contracts import Encoder
-from isthmus.core.errors import DataError, InputError, NoSignalError
+from isthmus.core.errors import ArtifactError, DataError, InputError, NoSignalError
 from isthmus.core.record import Dataset
 from isthmus.core.view import AUDIO, IMAGE, TEXT, Direction, ViewPair
 from isthmus.datasets import shapes
@@ -325,6 +326,12 @@ def test_texts_of_a_file_and_those_that_come_with_the_package(
     assert (items.name, items.records) == ("texts.txt", len(set(lines)))
     with pytest.raises(InputError, match="cannot be read"):
         from_pretrained([clip(truth), clap(truth)], texts=tmp_path / "none.txt")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArtifactError, match="pipe"):
+        from_pretrained([clip(truth), clap(truth)], texts=tmp_path / "pipe")
+    (tmp_path / "blank.txt").write_text("\n  \n")
+    with pytest.raises(InputError, match=r"blank\.txt has no text"):
+        from_pretrained([clip(truth), clap(truth)], texts=tmp_path / "blank.txt")
     # Words of the list say nothing to towers that know but scenes.
     with pytest.raises(NoSignalError, match="joined through text"):
         from_pretrained([clip(truth), clap(truth)])

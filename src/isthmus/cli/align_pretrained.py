@@ -60,7 +60,10 @@ class Models:
     def fixed(self) -> list[str]:
         """Views whose heads stay."""
         parts = [part.strip() for text in self.fix for part in text.split(",")]
-        return [part for part in parts if part]
+        found = [part for part in parts if part]
+        if self.fix and not found:
+            raise InputError("--fix names no view; write, for example: --fix image,text")
+        return found
 
 
 def check_pretrained(

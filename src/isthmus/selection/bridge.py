@@ -13,6 +13,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
+from isthmus.core.reading import read_file
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.pipeline.cache import VectorCache
@@ -29,6 +30,10 @@ Texts = str | Path | Sequence[str]
 """A file with a text in each line, or the texts."""
 _CENTRED_FROM = 30
 """Items of a view whose mean is used: that of fewer is off by more than a fifth of their spread."""
+
+
+_MOST_BYTES = 2**26
+"""Of a file of texts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,12 +208,15 @@ def _texts_of(texts: Texts, view: str) -> tuple[list[Record], str]:
         return _records(((each, None) for each in texts), view), "your texts"
     path = expanded(texts)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_file(path.resolve(), most=_MOST_BYTES).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8; save it as such, a text in each line") from error
-    return _records(((line.strip(), None) for line in lines), view), path.name
+    found = _records(((line.strip(), None) for line in lines), view)
+    if not found:
+        raise InputError(f"{path} has no text; write one in each line")
+    return found, path.name
 
 
 def _shipped(view: str) -> list[Record]:
