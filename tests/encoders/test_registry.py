@@ -109,6 +109,12 @@ def test_messages_say_what_is_there(spec, says):
         encoders.load(spec)
 
 
+def test_a_folder_without_a_scheme_is_said_to_need_one(tmp_path):
+    (tmp_path / "my clip").mkdir()
+    with pytest.raises(InputError, match="a folder of that name; say what can read it: 'hf:"):
+        encoders.load(str(tmp_path / "my clip"))
+
+
 def test_a_users_class_by_its_path_with_options(importable):
     made = encoders.load("users_own:Doubling?factor=3")
     assert made.encode([[1.0, 2.0]]).tolist() == [[3.0, 6.0]]

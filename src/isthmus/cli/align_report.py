@@ -43,6 +43,7 @@ def print_made(space: Space, saved: str) -> None:
         title = f"Held-out pairs, mean ± sd over {found.folds} folds"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(note(shuffled=True))
+        _print_weak(found)
         _print_groups(found)
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
@@ -61,6 +62,7 @@ def _print_pretrained(report: PretrainedReport) -> None:
         title = f"Pairs of {data.name}, none of which was learned from"
         out().print(directions_table(title, found.held_out, found.null.shuffled))
         out().print(note(shuffled=True))
+        _print_weak(found)
         list_left_out(rows_of(data.left_out))
     elif report.origin.bridges:
         out().print(
@@ -71,6 +73,14 @@ def _print_pretrained(report: PretrainedReport) -> None:
         out().print(
             "There are no probabilities: search shows an order. To get them, give DATA with pairs."
         )
+
+
+def _print_weak(found: Estimate) -> None:
+    """Pairs of views that nobody should search between."""
+    from isthmus.space.evaluate import unmatched
+
+    for line in unmatched(found.p_values):
+        out().print(shown(line))
 
 
 def _print_origin(origin: Origin) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -59,4 +60,5 @@ def command(
         f"Its vectors differ from those of {shown(encoder)} by at most {done.difference:.1e} "
         f"(allowed: {done.tolerance:.0e}) on {done.items} made-up items."
     )
-    out().print(f"Use it as {shown(f'onnx:{folder}')}")
+    named = shlex.quote(f"onnx:{folder}")
+    out().print(f"Use it as {shown(named)}")

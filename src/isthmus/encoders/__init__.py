@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -284,6 +285,11 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
             f"encoder {part!r:.200}: there is no scheme {before + ':'!r:.80}; there are "
             f"{' '.join(f'{each}:' for each in SCHEMES)}; or name your own class as "
             "'package.module:Class'"
+        )
+    if trust is None and name not in ENCODERS and Path(name).expanduser().is_dir():
+        raise InputError(
+            f"encoder {part!r:.200}: there is a folder of that name; say what can read it: "
+            f"'hf:{name}' for a model of transformers, 'st:{name}' for one of sentence-transformers"
         )
     ENCODERS.check(name, trust)
 

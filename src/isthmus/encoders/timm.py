@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.errors import ArtifactError, InputError, MissingDataError
+from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
@@ -183,7 +184,11 @@ def _open(name: str, revision: str) -> Folder:
         name = name.removeprefix(prefix)
     local = Path(name).expanduser().is_dir()
     plain = not local and "/" not in name and not name.startswith(("~", "."))
-    return open_folder("timm", f"{_ORGANISATION}/{name}" if plain else name, revision)
+    try:
+        return open_folder("timm", f"{_ORGANISATION}/{name}" if plain else name, revision)
+    except MissingDataError:
+        require("timm", extra=EXTRA, purpose=f"the encoder 'timm:{name}'")
+        raise
 
 
 def _framing(own: Mapping[str, Any], size: int | None, called: str) -> Framing:

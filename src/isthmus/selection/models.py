@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def opened(model: Pretrained, trust: Sequence[str] = ()) -> Base:
             f"{spec} reads {one} only, so there is nothing to join; name two encoders: "
             + way(
                 python=f"isthmus.align(data, {{{one!r}: {spec!r}, 'other': …}})",
-                shell=f"isthmus align DATA -e {one}={spec} -e OTHER=…",
+                shell=f"isthmus align DATA -e {shlex.quote(f'{one}={spec}')} -e OTHER=…",
             )
         )
     return _of_encoders(spec, spec, {view: resolve(spec, {}, modality=view) for view in views})

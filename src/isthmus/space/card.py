@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
-from isthmus.space.evaluate import LEVEL
+from isthmus.space.evaluate import unmatched
 from isthmus.space.report import (
     AnyReport,
     Bridge,
@@ -155,9 +155,8 @@ def _limits(estimate: Estimate | None) -> list[str]:
         "- A vector can be turned back into something like its original, at least in part. Protect",
         "  vectors as you protect the originals.",
     ]
-    p_values = {} if estimate is None else estimate.p_values
-    weak = [pair for pair, p in p_values.items() if p > LEVEL]
-    lines += [f"- {pair}: not better than shuffled pairs. Do not use it." for pair in weak]
+    weak = unmatched({} if estimate is None else estimate.p_values)
+    lines += [f"- {line}" for line in weak]
     return lines
 
 

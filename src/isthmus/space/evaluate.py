@@ -35,6 +35,16 @@ change it by less than 1e-5."""
 MAX_GALLERY = 5000
 
 
+def unmatched(p_values: Mapping[ViewPair, float]) -> list[str]:
+    """What to say of pairs of views that do no better than shuffled partners.
+
+    Args:
+        p_values: Of a permutation test, by pair.
+    """
+    weak = [pair for pair, p in p_values.items() if p > LEVEL]
+    return [f"{pair}: not better than shuffled pairs. Do not use it." for pair in weak]
+
+
 def evaluate(
     heads: Mapping[str, Callable[[F32], F32]],
     banks: Mapping[str, F32],

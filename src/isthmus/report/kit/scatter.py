@@ -20,6 +20,7 @@ _RADIUS, _SMALL = 9, 4
 _WIDE, _NARROW = 950, 330  # pixels, for which names and numbers are placed; a phone drops names
 _LETTER, _LINE = 7.0, 16.0  # pixels of a letter of a label
 _MARGIN = 0.06  # of the logarithmic range, on either side
+_FINE = (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)
 _STEPS = (1, 2, 5)
 _FEW = 6
 
@@ -117,7 +118,7 @@ def _axis(places: Sequence[float]) -> tuple[_Scale, list[tuple[float, str]]]:
         return float(_LEFT + (_RIGHT - _LEFT) * (np.log10(at) - low) / (high - low))
 
     powers = range(int(np.floor(low)), int(np.ceil(high)) + 1)
-    for steps in (_STEPS, _STEPS[:1]):
+    for steps in (_FINE, _STEPS, _STEPS[:1]):
         marks = [step * 10.0**power for power in powers for step in steps]
         marks = [at for at in marks if low <= np.log10(at) <= high]
         if len(marks) <= 2 * _FEW:

@@ -19,6 +19,7 @@ from isthmus.report.pages.space.figures import (
     mean,
 )
 from isthmus.space import Evaluation
+from isthmus.space.evaluate import unmatched
 from isthmus.space.report import Estimate, Geometry, Null, Summary
 
 _HEADLINES = 4
@@ -94,7 +95,8 @@ def p_values(estimate: Estimate, views: Views) -> Markup:
     """What the permutation test said, in words."""
     said = [join((views.pair(pair), f": p = {p:.3g}")) for pair, p in estimate.p_values.items()]
     lead = "Permutation test against shuffled partners: "
-    return el("p", lead, join(said, between="; "), ".", class_="small")
+    weak = "".join(f" {line}" for line in unmatched(estimate.p_values))
+    return el("p", lead, join(said, between="; "), f".{weak}", class_="small")
 
 
 def _card(shown: DirectionFigures, measured: Measured) -> Markup:
