@@ -83,12 +83,16 @@ class Task:
         return self.items[self.asked], self.folder.labels[self.asked]
 
 
+ENCODERS = {"image": "efficientnet-lite0"}
+"""Named, so that figures can be compared with those of other releases."""
+
+
 class Stamps:
     """Native vectors, folders and captions of all stamps."""
 
     def __init__(self) -> None:
         data = load("tuxpaint")
-        self.pairs = prepare(data, cache=default_cache()).pairs
+        self.pairs = prepare(data, ENCODERS, cache=default_cache()).pairs
         self.records = {each.id: each for each in data.records}
         self.captions = [self.records[n].items["text"].captions[0] for n in self.pairs.ids]
         assert self.pairs.groups is not None

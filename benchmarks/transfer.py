@@ -30,7 +30,7 @@ from PIL import Image
 
 import _machine
 from _needs import STARTER, need
-from _transfer_tasks import LEAST, SHOTS, Stamps, Task
+from _transfer_tasks import ENCODERS, LEAST, SHOTS, Stamps, Task
 from _transfer_words import CHINESE, GLOSSES, SYNONYMS, spoken
 from isthmus.aligners.base import Aligner
 from isthmus.core.linalg import F64
@@ -221,7 +221,7 @@ def _noisy_pictures(stamps: Stamps, space: Aligner, rows: Labels) -> F64:
         pixels = np.asarray(Image.open(path).convert("RGBA"), dtype=np.float64)
         pixels[..., :3] += rng.normal(0.0, 25.5, pixels[..., :3].shape)
         pictures.append(Image.fromarray(pixels.clip(0, 255).astype(np.uint8), "RGBA"))
-    encoder = load_encoder("efficientnet-lite0")
+    encoder = load_encoder(ENCODERS["image"])
     done = encode_items(as_items(pictures, "image", None), encoder, cache=default_cache())
     return space.transform(done.vectors, "image").astype(np.float64)
 
