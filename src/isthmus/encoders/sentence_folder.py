@@ -15,6 +15,7 @@ from isthmus.encoders.hf.files import Folder
 
 MODULES = "modules.json"
 _EXPORTS = {"onnx", "openvino"}
+_INDEXES = (".safetensors.index.json", ".bin.index.json")
 SETTINGS = "config_sentence_transformers.json"
 _OWN = "sentence_transformers."
 _TRANSFORMERS = ("Transformer", "CLIPModel")
@@ -59,8 +60,12 @@ class SentenceFiles(Folder):
 
         Raises:
             MissingDataError: If a module that needs weights has none.
+            ArtifactError: If an index names files elsewhere, which the library would open.
         """
         every = self.files()
+        for path in every:
+            if path.name.endswith(_INDEXES):
+                self.shards(str(path.relative_to(self.path)))
         found = [path for path in every if path.suffix == ".safetensors"]
         covered = {path.parent for path in found}
         found += [

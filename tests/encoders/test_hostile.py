@@ -1,0 +1,75 @@
+"""Folders of models that are damaged, or made to harm: refused with an error that names them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="models of transformers run on torch")
+pytest.importorskip("transformers", reason="the loader of hf: needs the extra hf")
+
+from tests.encoders import hf_models as tiny
+
+from isthmus import encoders
+from isthmus.core.errors import ArtifactError
+
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.text_model("Bert")(tmp_path_factory.mktemp("models") / "bert")
+
+
+@pytest.fixture
+def copy(bert: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bert, tmp_path / "copy"))
+
+
+def change(path: Path, **values: Any) -> None:
+    """Set fields of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+
+@pytest.mark.parametrize("scheme", ["hf", "st"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        {"a": "../../etc/passwd"},
+        {"a": "/etc/passwd"},
+        {"a": "../other.safetensors"},
+        {"a": "part.safetensors", "b": 5},
+        {"a": None},
+        {"a": "x" * 5000 + ".safetensors"},
+        {"a": "x\0y.safetensors"},
+        ["part.safetensors"],
+        {},
+        None,
+    ],
+)
+def test_an_index_names_only_weights_beside_it(
+    copy: Path, scheme: str, names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copy / "model.safetensors").rename(copy / "part.safetensors")
+    (copy / INDEX).write_text(json.dumps({"weight_map": names}))
+    monkeypatch.setattr(
+        "isthmus.encoders.hf.files.file_hash", lambda path: pytest.fail(f"{path} was hashed")
+    )
+    with pytest.raises(ArtifactError, match=INDEX):
+        encoders.load(f"{scheme}:{copy}")
+
+
+def test_an_index_of_weights_beside_it_is_read(copy: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(copy / "model.safetensors", framework="pt") as file:
+        keys = list(file.keys())
+    (copy / "model.safetensors").rename(copy / "part-1.safetensors")
+    shards = dict.fromkeys(keys, "part-1.safetensors")
+    (copy / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+    made = encoders.load(f"hf:{copy}")
+    assert made.encode([made.prepare("a red dog")]).any()
