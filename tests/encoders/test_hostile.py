@@ -73,3 +73,11 @@ def test_an_index_of_weights_beside_it_is_read(copy: Path) -> None:
     (copy / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": shards}))
     made = encoders.load(f"hf:{copy}")
     assert made.encode([made.prepare("a red dog")]).any()
+
+
+@pytest.mark.parametrize("scheme", ["hf", "st"])
+def test_half_a_surrogate_pair_is_read_as_what_cannot_be(bert: Path, scheme: str) -> None:
+    made = encoders.load(f"{scheme}:{bert}")
+    broken, known = made.prepare("a dog \ud800"), made.prepare("a dog \ufffd")
+    assert broken == known
+    assert (made.encode([broken]) == made.encode([known])).all()
