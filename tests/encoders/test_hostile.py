@@ -15,7 +15,8 @@ pytest.importorskip("transformers", reason="the loader of hf: needs the extra hf
 from tests.encoders import hf_models as tiny
 
 from isthmus import encoders
-from isthmus.core.errors import ArtifactError
+from isthmus.audit.encoder_check import check_encoder
+from isthmus.core.errors import ArtifactError, InputError, IntegrityError
 
 INDEX = "model.safetensors.index.json"
 
@@ -28,6 +29,11 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(bert: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bert, tmp_path / "copy"))
+
+
+def vector(spec: str) -> Any:
+    made = encoders.load(spec)
+    return made.encode([made.prepare("a red dog")])
 
 
 def change(path: Path, **values: Any) -> None:
@@ -81,3 +87,27 @@ def test_half_a_surrogate_pair_is_read_as_what_cannot_be(bert: Path, scheme: str
     broken, known = made.prepare("a dog \ud800"), made.prepare("a dog \ufffd")
     assert broken == known
     assert (made.encode([broken]) == made.encode([known])).all()
+
+
+@pytest.mark.parametrize("scheme", ["hf", "st"])
+def test_weights_of_more_layers_than_the_configuration_says_are_refused(
+    copy: Path, scheme: str
+) -> None:
+    change(copy / "config.json", num_hidden_layers=1)
+    with pytest.raises(IntegrityError, match=r"weights hold encoder\.layer\..*of no layer"):
+        vector(f"{scheme}:{copy}")
+
+
+@pytest.mark.parametrize("scheme", ["hf", "st"])
+@pytest.mark.parametrize(("factor", "says"), [(0.0, "only zeros"), (float("nan"), "NaN")])
+def test_weights_that_give_no_vectors_are_damaged(
+    copy: Path, scheme: str, factor: float, says: str
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = {key: each * factor for key, each in load_file(copy / "model.safetensors").items()}
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=f"copy gives.*{says}.*damaged"):
+        vector(f"{scheme}:{copy}")
+    with pytest.raises(InputError, match="damaged"):
+        check_encoder(f"{scheme}:{copy}", seconds=0.01)

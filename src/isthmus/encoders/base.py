@@ -153,6 +153,26 @@ def check_captions(decoded: Any, encoder: str) -> tuple[str, ...]:
     return kept
 
 
+def check_vectors(vectors: F32, encoder: str) -> F32:
+    """Refuse what damaged weights give.
+
+    Args:
+        vectors: ``(n, dim)``, as the model made them.
+        encoder: Whose.
+
+    Raises:
+        InputError: If one holds NaN or infinity, or all hold only zeros.
+    """
+    if not np.isfinite(vectors).all():
+        raise InputError(
+            f"{encoder} gives vectors with NaN or infinity: its weights are damaged, or the "
+            "numbers of its dtype are too small for it"
+        )
+    if vectors.size and not vectors.any():
+        raise InputError(f"{encoder} gives only zeros: its weights are damaged; fetch it again")
+    return vectors
+
+
 def check_image(decoded: Any, encoder: str) -> Any:
     """The decoded image, in RGB.
 
