@@ -72,10 +72,10 @@ def read_model(folder: Folder, *, trust: bool) -> Any:
         )
     unused = [key for text in told for key in _MORE.findall(_COLOUR.sub("", text))]
     inner = [each for each in model.modules() if hasattr(each, "base_model_prefix")]
-    if more := [key for each in inner for key in surplus(each, unused)]:
+    if strays := [key for each in inner for key in surplus(each, unused)]:
         raise IntegrityError(
-            f"{folder.name}: its weights hold {more[0]}, which is of no layer that its config.json "
-            "knows; fetch it again"
+            f"{folder.name}: its weights hold {strays[0]}, which is of no layer that its "
+            "config.json knows; fetch it again"
         )
     return model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from isthmus.encoders.torch_model import Module
 
 _LAYER = re.compile(r"(?<=\.)(\d+|\{[^}]*\})(?=\.)")
 """The number of a layer in the name of a weight, or several numbers in a report."""
+_STEEPEST = 100.0
+"""The logarithm of a scale, or a bias, at most: those of models are about 5 and −17."""
 _UNUSED = ("pooler.", "position_ids", "masked_spec_embed", "decoder.")
 """Parts whose weights may be missing, since nothing of ours reads what they make: poolers that
 only a classifier trained, a mask for training, a decoder."""
@@ -66,9 +68,15 @@ def read_model(
             f"{folder.name}: its weights {files[0]} cannot be read ({_first(error)}); fetch the "
             "model again"
         ) from error
-    if more := surplus(model, told.get("unexpected_keys", ())):
+    _check_fit(folder, tower, model, told)
+    return getattr(model, tower.keep) if tower.keep else model
+
+
+def _check_fit(folder: Folder, tower: Tower, model: Module, told: Mapping[str, Any]) -> None:
+    """Refuse weights of another model than that of the configuration."""
+    if strays := surplus(model, told.get("unexpected_keys", ())):
         raise IntegrityError(
-            f"{folder.name}: its weights hold {more[0]}, which is of no layer that "
+            f"{folder.name}: its weights hold {strays[0]}, which is of no layer that "
             f"{folder.path / 'config.json'} knows{_hint(folder)}"
         )
     missing = [key for key in told["missing_keys"] if _matters(key, tower)]
@@ -80,7 +88,6 @@ def read_model(
             f"{folder.name}: its weights {what}{f' and {more} more' if more else ''}, so they are "
             f"of another model than {folder.path / 'config.json'} says{_hint(folder)}"
         )
-    return getattr(model, tower.keep) if tower.keep else model
 
 
 def surplus(model: Module, unexpected: Iterable[str]) -> list[str]:
@@ -106,8 +113,11 @@ def scalar(folder: Folder, *names: str) -> float | None:
     for path in folder.weights():
         for name in names:
             found = _one(path, name)
-            if found is not None:
-                return found
+            if found is None:
+                continue
+            if not abs(found) <= _STEEPEST:  # nor NaN
+                raise IntegrityError(f"{path} is damaged: its {name} is {found}")
+            return found
     return None
 
 
