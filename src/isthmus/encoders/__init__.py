@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.core.wording import way
 from isthmus.encoders._trust import check_scheme
 from isthmus.encoders.joined import JoinedEncoder
+from isthmus.encoders.strangers import strange
 
 __all__ = [
     "CLASSICAL",
@@ -172,7 +173,8 @@ def modalities(spec: str) -> tuple[str, ...]:
     if modality := options.pop("modality", None):
         return (str(modality),)
     module = importlib.import_module(SCHEMES.get(scheme).__module__)
-    found: tuple[str, ...] = module.modalities(rest, **options)
+    with strange(part):
+        found: tuple[str, ...] = module.modalities(rest, **options)
     return found
 
 
@@ -373,7 +375,9 @@ def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) ->
         raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
     if name in ENCODERS or scheme is not None:
         _check_options(name, maker, options)
-    made: Encoder = maker(**options)
+    local = scheme is not None and not rest.startswith(f"{scheme}://")
+    with strange(name) if local else nullcontext():
+        made: Encoder = maker(**options)
     # Not by isinstance, which would ask a server for the length of its vectors.
     need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
     lacks = [part for part in need if inspect.getattr_static(made, part, None) is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -21,6 +22,7 @@ OFFLINE = "ISTHMUS_OFFLINE"
 """Environment variable that forbids to fetch anything; the command line sets it by --offline."""
 _MOST_THREADS = 256
 _HEX = 64
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _WORTH_KEEPING = 2**24
 """Bytes of a file whose hash is kept: reading so many takes longer than looking it up."""
 
@@ -137,7 +139,7 @@ def pool_captions(batch: Sequence[tuple[str, ...]], encode: Callable[[list[str]]
 
 
 def check_captions(decoded: Any, encoder: str) -> tuple[str, ...]:
-    """The captions of a decoded text item.
+    """The captions of a decoded text item; half a surrogate pair, which is no text, is U+FFFD.
 
     Raises:
         InputError: If it is no text or every caption is blank.
@@ -145,10 +147,30 @@ def check_captions(decoded: Any, encoder: str) -> tuple[str, ...]:
     captions = (decoded,) if isinstance(decoded, str) else decoded
     if not isinstance(captions, tuple) or not all(isinstance(text, str) for text in captions):
         raise InputError(f"{encoder} reads text, got {type(decoded).__name__}")
-    kept = tuple(text for text in captions if text.strip())
+    kept = tuple(_HALF_PAIR.sub("\ufffd", text) for text in captions if text.strip())
     if not kept:
         raise InputError(f"{encoder} needs a caption, got only blanks")
     return kept
+
+
+def check_vectors(vectors: F32, encoder: str) -> F32:
+    """Refuse what damaged weights give.
+
+    Args:
+        vectors: ``(n, dim)``, as the model made them.
+        encoder: Whose.
+
+    Raises:
+        InputError: If one holds NaN or infinity, or all hold only zeros.
+    """
+    if not np.isfinite(vectors).all():
+        raise InputError(
+            f"{encoder} gives vectors with NaN or infinity: its weights are damaged, or the "
+            "numbers of its dtype are too small for it"
+        )
+    if vectors.size and not vectors.any():
+        raise InputError(f"{encoder} gives only zeros: its weights are damaged; fetch it again")
+    return vectors
 
 
 def check_image(decoded: Any, encoder: str) -> Any:

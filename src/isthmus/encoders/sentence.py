@@ -26,6 +26,7 @@ from isthmus.encoders.hf.weights import scalar
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.sentence_folder import SentenceFiles, SentenceFolder
 from isthmus.encoders.sentence_model import EXTRA, read_model
+from isthmus.encoders.strangers import strange
 from isthmus.encoders.torch_model import (
     Module,
     Running,
@@ -213,9 +214,10 @@ class SentenceEncoder:
         """Vectors ``(len(batch), dim)`` float32; of texts and joint models of unit length."""
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
-        if self.modality == TEXT:
-            return pool_captions(batch, self._texts)
-        found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
+        with strange(self.id):
+            if self.modality == TEXT:
+                return pool_captions(batch, self._texts)
+            found = self._run(list(batch)) if self.modality != AUDIO else self._heard(batch)
         return l2_normalize(found) if self.joint else found
 
     def split(self, decoded: object) -> Parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,15 @@ from isthmus.core.errors import ArtifactError, InputError, MissingDataError, Unt
 from isthmus.core.reading import read_json
 from isthmus.core.view import AUDIO, IMAGE, MEDIA_MODALITIES, TEXT, VIDEO
 from isthmus.encoders.hf.files import Folder
+from isthmus.encoders.strangers import check_config, check_whole
 
 MODULES = "modules.json"
 _EXPORTS = {"onnx", "openvino"}
+_INDEXES = (".safetensors.index.json", ".bin.index.json")
 SETTINGS = "config_sentence_transformers.json"
+_BERT = "sentence_bert_config.json"
+_METHOD = re.compile(r"forward|get_[a-z]+_features")
+"""What may be called of a transformer."""
 _OWN = "sentence_transformers."
 _TRANSFORMERS = ("Transformer", "CLIPModel")
 _ROUTERS = ("Router", "Asym")
@@ -59,8 +65,11 @@ class SentenceFiles(Folder):
 
         Raises:
             MissingDataError: If a module that needs weights has none.
+            ArtifactError: If an index names files elsewhere, which the library would open.
         """
         every = self.files()
+        for index in (each for each in every if each.name.endswith(_INDEXES)):
+            self.shards(str(index.relative_to(self.path)))
         found = [path for path in every if path.suffix == ".safetensors"]
         covered = {path.parent for path in found}
         found += [
@@ -108,6 +117,27 @@ class SentenceFolder:
                 "SentenceTransformer"
             )
         self._modules = [_Module(kind, path) for kind, path in listed_modules(folder, trust=trust)]
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse settings that no model can have, or that call more than a model of it."""
+        name, cut = self.folder.name, self.settings.get("truncate_dim")
+        if cut is not None:
+            check_whole(name, cut, 1, 2**20, f"{SETTINGS} says truncate_dim")
+        for path in sorted(self.folder.path.rglob("*.json")):
+            file = str(path.relative_to(self.folder.path))
+            if path.name == "config.json":
+                check_config(name, self.folder.json(file), file)
+            if path.name == _BERT:
+                ways = self.folder.json(file).get("modality_config") or {}
+                if not isinstance(ways, dict):
+                    raise ArtifactError(f"{name}: {file} has no object as modality_config")
+                for way in ways.values():
+                    method = way.get("method") if isinstance(way, dict) else way
+                    if not isinstance(method, str) or not _METHOD.fullmatch(method):
+                        raise ArtifactError(
+                            f"{name}: {file} calls {method!r:.60}, which makes no vectors"
+                        )
 
     @property
     def plain(self) -> bool:
@@ -199,14 +229,28 @@ class SentenceFolder:
     def _routes(self, module: _Module) -> list[list[_Module]]:
         config = self.folder.json(_inside(module.path, "router_config.json"))
         types, structure = config.get("types", {}), config.get("structure", {})
-        if not structure:
+        routes = list(structure.values()) if isinstance(structure, dict) else []
+        if not routes or not isinstance(types, dict):
             raise ArtifactError(f"{self.folder.name}: its router names no routes")
+        for steps in routes:
+            known = (
+                isinstance(steps, list)
+                and steps
+                and all(
+                    isinstance(step, str) and step in types and ".." not in step for step in steps
+                )
+            )
+            if not known:
+                raise ArtifactError(
+                    f"{self.folder.name}: a route of its router is {steps!r:.60}, which are no "
+                    "steps that have a type"
+                )
         return [
             [
                 _Module(str(types[step]).rpartition(".")[2], _inside(module.path, step))
                 for step in steps
             ]
-            for steps in structure.values()
+            for steps in routes
         ]
 
     def _width(self, modules: Sequence[_Module], modality: str) -> int | None:
@@ -236,7 +280,7 @@ class SentenceFolder:
         return _number(config.get("hidden_size")) if whole else None
 
     def _own(self, module: _Module) -> dict[str, Any]:
-        return self.folder.json(_inside(module.path, "sentence_bert_config.json"))
+        return self.folder.json(_inside(module.path, _BERT))
 
 
 def listed_modules(folder: Folder, *, trust: bool = True) -> list[tuple[str, str]]:

@@ -12,12 +12,15 @@ from isthmus.core.errors import ArtifactError, InputError, IntegrityError
 from isthmus.core.extras import require
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet
+from isthmus.encoders.hf.weights import surplus
 from isthmus.encoders.sentence_folder import untrusted
 
 EXTRA = "st"
 _LIBRARY = "transformers"
 _LOST = re.compile(r"^(\S+)\s*\|\s*(?:MISSING|MISMATCH)", re.MULTILINE)
 """A row of the report of transformers on weights that it made up."""
+_MORE = re.compile(r"^(\S.*?)\s*\|\s*UNEXPECTED", re.MULTILINE)
+"""A row on weights that it did not use; of several layers in one, as ``layer.{1, 2}.weight``."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _UNUSED = ("pooler.", "position_ids", "masked_spec_embed")
 """Weights that nothing reads: poolers of classifiers, and masks for training."""
@@ -66,6 +69,13 @@ def read_model(folder: Folder, *, trust: bool) -> Any:
         raise IntegrityError(
             f"{folder.name}: its weights lack {lost[0]}{more}, so they are of another model than "
             f"{folder.path / 'config.json'} says; fetch it again"
+        )
+    unused = [key for text in told for key in _MORE.findall(_COLOUR.sub("", text))]
+    inner = [each for each in model.modules() if hasattr(each, "base_model_prefix")]
+    if strays := [key for each in inner for key in surplus(each, unused)]:
+        raise IntegrityError(
+            f"{folder.name}: its weights hold {strays[0]}, which is of no layer that its "
+            "config.json knows; fetch it again"
         )
     return model
 

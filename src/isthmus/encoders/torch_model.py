@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array
-from isthmus.encoders.base import check_threads
+from isthmus.encoders.base import check_threads, check_vectors
 
 T = TypeVar("T")
 Module = Any
@@ -184,7 +184,8 @@ class TorchModel:
             ``(len(items), dim)`` float32, in the order of ``items``.
 
         Raises:
-            InputError: If even one item needs more memory than the device has.
+            InputError: If even one item needs more memory than the device has, or the vectors are
+                of no use.
         """
         out = np.zeros((len(items), dim), dtype=np.float32)
         if not items:
@@ -200,7 +201,7 @@ class TorchModel:
         with self._running():
             for rows in rows_of:
                 out[rows] = self._forward(module, [items[row] for row in rows], forward)
-        return out
+        return check_vectors(out, self.encoder)
 
     def _forward(
         self, module: Module, batch: list[T], forward: Callable[[Module, list[T]], Tensor]

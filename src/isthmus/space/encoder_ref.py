@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,15 @@ from typing import Any
 from isthmus.core.contracts import Configured, Encoder, Fitted
 from isthmus.core.errors import ArtifactError, FingerprintError, InputError, UntrustedError
 from isthmus.core.linalg import Array
+from isthmus.core.paths import expanded
 from isthmus.core.reading import reading
-from isthmus.encoders import resolve
+from isthmus.encoders import resolve, split_spec
+
+_PLACED = ("hf", "st", "timm", "openclip", "onnx")
+"""Schemes of encoders that may lie in a folder of this machine."""
+_MARKED = re.compile(r"(local-dir|hf-hub|hf_hub):")
+_OF_MODELS = ("config.json", "modules.json", "open_clip_config.json", "model.onnx")
+"""One of these files is in a folder that such an encoder takes for a model."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,10 @@ class EncoderRef:
 
     @classmethod
     def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
-        """Describe an encoder that is at hand."""
+        """Describe an encoder that is at hand; a folder or file is kept by its whole path."""
         state, tensors = encoder.state() if isinstance(encoder, Fitted) else (None, {})
         options = encoder.options() if isinstance(encoder, Configured) else {}
-        named = (spec, encoder.modality, encoder.fingerprint, encoder.dim)
+        named = (_placed(spec), encoder.modality, encoder.fingerprint, encoder.dim)
         return cls(*named, options if spec else {}, state, tensors, trust=None)
 
     def load(self) -> Encoder:
@@ -105,3 +113,25 @@ class EncoderRef:
             "options": dict(self.options),
             "state": self.state,
         }
+
+
+def _placed(spec: str) -> str:
+    """A name of encoders with whole paths, which mean the same wherever the space is read.
+
+    Read elsewhere, ``hf:models/clip`` would be another's model of the hub.
+    """
+    return "+".join(map(_placed_part, split_spec(spec)))
+
+
+def _placed_part(part: str) -> str:
+    name, mark, query = part.partition("?")
+    scheme, colon, rest = name.partition(":")
+    if scheme not in _PLACED or not colon:
+        return part
+    bare = rest[found.end() :] if (found := _MARKED.match(rest)) else rest
+    path = expanded(bare)
+    try:
+        here = path.is_file() or any((path / file).is_file() for file in _OF_MODELS)
+    except (OSError, ValueError):  # a name that is no path
+        return part
+    return f"{scheme}:{path.absolute()}{mark}{query}" if bare and here else part

@@ -21,6 +21,7 @@ from isthmus.encoders.hf.sounds import SoundInputs, SoundSettings
 from isthmus.encoders.hf.texts import TextInputs, TextSettings
 from isthmus.encoders.hf.videos import FrameInputs
 from isthmus.encoders.hf.weights import check_code
+from isthmus.encoders.strangers import check_config
 from isthmus.encoders.torch_model import check_running
 
 __all__ = ["HfEncoder", "load", "modalities"]
@@ -112,7 +113,8 @@ def modalities(
 
 
 def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tuple[Tower, ...]:
-    kind = config.get("model_type", "")
+    check_config(folder.name, config)
+    kind = config.get("model_type") or ""
     if kind in FAMILIES and not (trusted and _brings_code(config)):
         return FAMILIES[kind]
     if _brings_code(config):
@@ -127,7 +129,8 @@ def _towers(folder: Folder, config: Mapping[str, Any], *, trusted: bool) -> tupl
 
 def _brings_code(config: Mapping[str, Any]) -> bool:
     """Whether code comes with a model; it is run if the user says so, even for a known type."""
-    return "AutoModel" in (config.get("auto_map") or {})
+    brought = config.get("auto_map")
+    return isinstance(brought, dict) and "AutoModel" in brought
 
 
 def _tower(

@@ -24,6 +24,7 @@ from isthmus.encoders.hf.runtime import Graph, check_runtime, graph_for
 from isthmus.encoders.hf.texts import TextInputs
 from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
+from isthmus.encoders.strangers import strange
 from isthmus.encoders.torch_model import Module, Running, Tensor, TorchModel, transformer_memory
 from isthmus.encoders.words import caption_parts
 
@@ -180,7 +181,8 @@ class HfEncoder:
 
     def encode(self, batch: Sequence[Any]) -> F32:
         """Vectors ``(len(batch), dim)`` float32; of texts and joint models of unit length."""
-        found: F32 = self._encoded(batch, [self._choice], self.dim)[0]
+        with strange(self.id):
+            found: F32 = self._encoded(batch, [self._choice], self.dim)[0]
         return found
 
     def encode_layers(self, batch: Sequence[Any]) -> F32:
@@ -195,7 +197,8 @@ class HfEncoder:
             check_choice(self.id, self.tower, self.depth, self._choice.pool, layer)
             for layer in range(self.depth + 1)
         ]
-        return self._encoded(batch, choices, self.width)
+        with strange(self.id):
+            return self._encoded(batch, choices, self.width)
 
     def split(self, decoded: object) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.

@@ -29,7 +29,9 @@ _ELSEWHERE = ("onnx/*", "openvino/*", "*/onnx/*", "original/*")
 READ = (".json", ".txt", ".model", ".py", ".safetensors", ".bin")
 """Endings of the files that change what a model does."""
 _HEAVY = (".safetensors", ".bin")
-_INDEX = ".index.json"
+INDEX = ".index.json"
+"""Ending of a file that says which weights are in which of several files."""
+_SHARD = re.compile(r"[\w-][\w.-]{0,200}\.(safetensors|bin)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,31 @@ class Folder:
         for stem, ending in (("model", ".safetensors"), ("pytorch_model", ".bin")):
             if self.has(f"{stem}{ending}"):
                 return [self.path / f"{stem}{ending}"]
-            if index := self.json(f"{stem}{ending}{_INDEX}"):
-                names = sorted(set(index.get("weight_map", {}).values()))
+            if self.has(f"{stem}{ending}{INDEX}"):
+                names = self.shards(f"{stem}{ending}{INDEX}")
                 if missing := [name for name in names if not self.has(name)]:
                     raise MissingDataError(f"{self.name}: {self.path / missing[0]} is missing")
                 return [self.path / name for name in names]
         raise MissingDataError(
             f"{self.name}: there is no model.safetensors and no pytorch_model.bin in {self.path}"
         )
+
+    def shards(self, file: str) -> list[str]:
+        """The files of weights that an index names, all of them beside it.
+
+        Raises:
+            ArtifactError: If it names anything else; nothing of that is opened.
+        """
+        found = self.json(file).get("weight_map")
+        names = list(found.values()) if isinstance(found, dict) else []
+        if not names:
+            raise ArtifactError(f"{self.name}: {file} names no files of weights")
+        for name in names:
+            if not isinstance(name, str) or not _SHARD.fullmatch(name):
+                raise ArtifactError(
+                    f"{self.name}: {file} names {name!r:.80}, which is no file of weights beside it"
+                )
+        return sorted(set(names))
 
     def identity(self) -> str:
         """Names the content: the commit, or hashes of the files that the model is read from."""

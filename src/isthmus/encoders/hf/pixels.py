@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
+from isthmus.encoders.strangers import LARGEST, check_whole, strange
 
 Pixels = NDArray[Any]
 
@@ -99,7 +100,15 @@ class PixelSettings:
 
         Raises:
             InputError: If it is a processor that only torchvision can imitate.
+            ArtifactError: If a setting is no number of its range.
         """
+        with strange(f"{name}: how it prepares pictures"):
+            found = cls._read(settings, model_type, name)
+        _check(found, name)
+        return found
+
+    @classmethod
+    def _read(cls, settings: Mapping[str, Any], model_type: str, name: str) -> PixelSettings:
         known = _defaults(settings, model_type, name)
         mean, std = known["stats"]
         crop = settings.get("crop_size", known.get("crop_size"))
@@ -281,6 +290,25 @@ def _height_width(size: Any, name: str) -> tuple[int, int]:
         return int(size["height"]), int(size["width"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name}: pictures of the size {size!r} are not known") from error
+
+
+def _check(found: PixelSettings, name: str) -> None:
+    """Refuse settings that no picture can be prepared with."""
+    size = found.size if isinstance(found.size, tuple) else (found.size,)
+    for side in (*size, *(found.crop or ())):
+        if side is not None:
+            check_whole(name, side, 1, LARGEST, "its pictures have a side")
+    check_whole(name, found.resample, 0, 5, "its pictures have resample")
+    if found.patch:
+        check_whole(name, found.patch, 1, LARGEST, "its pictures have patch_size")
+        check_whole(name, found.patches, 1, LARGEST, "its pictures have max_num_patches")
+    for what, numbers in (("image_mean", found.mean), ("image_std", found.std)):
+        sound = all(type(each) in (int, float) and math.isfinite(each) for each in numbers)
+        if len(numbers) not in (1, 3) or not sound or (what == "image_std" and min(numbers) <= 0):
+            raise ArtifactError(
+                f"{name}: its pictures have {what}={numbers!r:.60}; need one number or three"
+                + (", all above 0" if what == "image_std" else "")
+            )
 
 
 def _resized(image: Any, target: tuple[int, int], resample: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paths import cache_dir
-from isthmus.encoders.base import usable_cores
+from isthmus.encoders.base import check_vectors, usable_cores
 from isthmus.encoders.onnx_session import open_session
 from isthmus.encoders.torch_model import Running, batches
 
@@ -46,6 +46,7 @@ class Graph:
         self._session = open_session(str(path), who=name, extra="onnx", threads=threads)
         self._names = {each.name for each in self._session.get_inputs()}
         self._most = running.batch_size or MOST
+        self._name = name
 
     def vectors(self, inputs: _Inputs, pieces: Sequence[Any], dim: int) -> F32:
         """Vectors of pieces, ``(len(pieces), dim)`` float32, as the model gives them."""
@@ -60,7 +61,7 @@ class Graph:
                 feed["counts"] = np.asarray(counts, dtype=np.int64)
             given = {name: each for name, each in feed.items() if name in self._names}
             (out[rows],) = self._session.run(None, given)
-        return out
+        return check_vectors(out, self._name)
 
 
 def check_runtime(name: str, runtime: str, running: Running) -> str:

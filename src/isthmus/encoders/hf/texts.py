@@ -16,6 +16,7 @@ from isthmus.encoders.base import check_captions
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
+from isthmus.encoders.strangers import strange
 
 Tokens = Mapping[str, Sequence[int]]
 Captions = tuple[str, ...]
@@ -35,12 +36,14 @@ class TextSettings:
         full: Whether every text is filled up to ``longest``, without a mask.
         lower: Whether letters are made small.
         prompt: What stands before every text.
+        known: How many tokens the model has; 0 where its configuration does not say.
     """
 
     longest: int
     full: bool
     lower: bool
     prompt: str
+    known: int = 0
 
     @classmethod
     def of(
@@ -66,7 +69,8 @@ class TextSettings:
         known = str(config.get("model_type", "")).partition("_")[0]
         own = folder.json("config_sentence_transformers.json").get("prompts", {})
         said = "" if prompt is None else str(own.get(prompt, prompt))
-        return cls(min(bounds), known in _UNMASKED, known in _LOWER, said)
+        tokens = config.get("vocab_size") or 0
+        return cls(min(bounds), known in _UNMASKED, known in _LOWER, said, tokens)
 
 
 class TextInputs:
@@ -136,6 +140,11 @@ class TextInputs:
             for row, piece in enumerate(pieces):
                 rows[row, : len(piece[name])] = piece[name]
             arrays[name] = rows
+        if (most := int(arrays["input_ids"].max())) >= (self.settings.known or most + 1):
+            raise ArtifactError(
+                f"{self.name}: its tokenizer makes the token {most}, but the model has only "
+                f"{self.settings.known}"
+            )
         return arrays
 
     def counts(self, pieces: list[Tokens]) -> Array | None:
@@ -153,21 +162,16 @@ class TextInputs:
         if self._tokenizer is None:
             library = transformers(self.name)
             try:
-                with quiet():
+                with strange(f"{self.name}: its tokenizer in {self._folder.path}"), quiet():
                     self._tokenizer = library.AutoTokenizer.from_pretrained(
                         str(self._folder.path),
                         local_files_only=True,
                         trust_remote_code=self._remote,
                     )
-            except ImportError as error:
-                raise InputError(f"{self.name}: its tokenizer needs a package: {error}") from error
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ArtifactError(
-                    f"{self.name}: its tokenizer in {self._folder.path} cannot be read "
-                    f"({_first(error)}); fetch the model again"
-                ) from error
+            except ArtifactError as error:
+                if isinstance(error.__cause__, ImportError):
+                    raise InputError(
+                        f"{self.name}: its tokenizer needs a package: {error.__cause__}"
+                    ) from error
+                raise
         return self._tokenizer
-
-
-def _first(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

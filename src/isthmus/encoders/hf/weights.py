@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
 from isthmus.encoders.torch_model import Module
 
+_LAYER = re.compile(r"(?<=\.)(\d+|\{[^}]*\})(?=\.)")
+"""The number of a layer in the name of a weight, or several numbers in a report."""
+_STEEPEST = 100.0
+"""The logarithm of a scale, or a bias, at most: those of models are about 5 and −17."""
 _UNUSED = ("pooler.", "position_ids", "masked_spec_embed", "decoder.")
 """Parts whose weights may be missing, since nothing of ours reads what they make: poolers that
 only a classifier trained, a mask for training, a decoder."""
@@ -62,6 +68,17 @@ def read_model(
             f"{folder.name}: its weights {files[0]} cannot be read ({_first(error)}); fetch the "
             "model again"
         ) from error
+    _check_fit(folder, tower, model, told)
+    return getattr(model, tower.keep) if tower.keep else model
+
+
+def _check_fit(folder: Folder, tower: Tower, model: Module, told: Mapping[str, Any]) -> None:
+    """Refuse weights of another model than that of the configuration."""
+    if strays := surplus(model, told.get("unexpected_keys", ())):
+        raise IntegrityError(
+            f"{folder.name}: its weights hold {strays[0]}, which is of no layer that "
+            f"{folder.path / 'config.json'} knows{_hint(folder)}"
+        )
     missing = [key for key in told["missing_keys"] if _matters(key, tower)]
     wrong = [str(key[0]) for key in told.get("mismatched_keys", ())]
     if missing or wrong:
@@ -71,7 +88,19 @@ def read_model(
             f"{folder.name}: its weights {what}{f' and {more} more' if more else ''}, so they are "
             f"of another model than {folder.path / 'config.json'} says{_hint(folder)}"
         )
-    return getattr(model, tower.keep) if tower.keep else model
+
+
+def surplus(model: Module, unexpected: Iterable[str]) -> list[str]:
+    """Weights that are named as those of a model's own layers, but of layers that it has not.
+
+    Args:
+        model: Of transformers.
+        unexpected: Names of weights in its files that it does not use.
+    """
+    own = {_LAYER.sub("N", key) for key in model.state_dict()}
+    before = f"{getattr(model, 'base_model_prefix', '')}."
+    plain = {key: _LAYER.sub("N", key) for key in unexpected}
+    return [key for key, name in plain.items() if {name, name.removeprefix(before)} & own]
 
 
 def scalar(folder: Folder, *names: str) -> float | None:
@@ -84,8 +113,11 @@ def scalar(folder: Folder, *names: str) -> float | None:
     for path in folder.weights():
         for name in names:
             found = _one(path, name)
-            if found is not None:
-                return found
+            if found is None:
+                continue
+            if not abs(found) <= _STEEPEST:  # nor NaN
+                raise IntegrityError(f"{path} is damaged: its {name} is {found}")
+            return found
     return None
 
 
