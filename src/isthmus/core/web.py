@@ -1,7 +1,7 @@
 """Requests to a server that the user named: no redirects, capped answers, one limit of time.
 
-Own code: what the standard library offers follows redirects with the key, reads answers without
-end, and limits the time of each part of an answer rather than of all of it.
+Own code: what the standard library offers follows redirects with the key, and reads answers
+without end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from isthmus.core.deadline import handlers
 from isthmus.core.document import Json
 from isthmus.core.errors import InputError, RemoteError
 
@@ -45,7 +46,7 @@ class Endpoint:
         address: Such as ``http://localhost:11434/v1``.
         what: What it is to the user: ``"language model"``.
         key: Sent as a bearer token if there is one.
-        timeout: Seconds that an answer may take.
+        timeout: Seconds that all of it may take, from the connection to the end of the answer.
         largest: Bytes that an answer may have.
 
     Raises:
@@ -119,7 +120,7 @@ class Endpoint:
 
     def _sent(self, request: urllib.request.Request) -> bytes:
         try:
-            with self._opener().open(request, timeout=self.timeout) as answer:
+            with self._opener().open(request) as answer:
                 data = self._read(answer)
         except urllib.error.HTTPError as error:
             raise self._refused(error) from error
@@ -141,18 +142,18 @@ class Endpoint:
 
     def _opener(self) -> urllib.request.OpenerDirector:
         """What sends; a proxy of the user's is for other machines than this one."""
+        own: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        own += handlers(time.monotonic() + self.timeout)
         if self.loopback:
-            return urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
-        return urllib.request.build_opener(_NoRedirects)
+            own.append(urllib.request.ProxyHandler({}))
+        return urllib.request.build_opener(*own)
 
     def _read(self, answer: Any) -> bytes:
-        """All of an answer, in the time that there is: a socket's own limit is for each part."""
-        ends, parts, size = time.monotonic() + self.timeout, [], 0
+        """All of an answer, up to the largest."""
+        parts, size = [], 0
         while size <= self.largest and (part := answer.read1(_CHUNK)):
             parts.append(part)
             size += len(part)
-            if time.monotonic() > ends:
-                raise TimeoutError
         if size <= self.largest and answer.length:
             raise http.client.IncompleteRead(b"", answer.length)
         return b"".join(parts)
