@@ -144,3 +144,21 @@ def test_a_server_that_reads_nothing_is_left_when_the_time_is_over() -> None:
         pytest.raises(RemoteError, match=r"gave no answer in 0\.5 s"),
     ):
         Endpoint(address, "oracle", timeout=0.5).ask("/a", {"q": "x" * 2**25})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 401 it was s3cr3t\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 No\r\nContent-Length: 205\r\n\r\n" + b"x" * 197 + b"s3cr3t..",
+        b"Bearer s3cr3t\r\n\r\n",
+        b"HTTP/1.1 2s3cr3t OK\r\n\r\n",
+    ],
+)
+def test_the_key_is_in_no_message_and_no_part_of_it_is(answer: bytes) -> None:
+    with (
+        saying(lambda connection, _: connection.sendall(answer)) as address,
+        pytest.raises(RemoteError) as caught,
+    ):
+        Endpoint(address, "oracle", key="s3cr3t", timeout=5).ask("/a")
+    assert "s3c" not in str(caught.value) and "…" in str(caught.value)

@@ -171,6 +171,17 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     assert not any("s3cr3t" in each for each in told)
 
 
+def test_an_answer_that_is_the_key_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "s3cr3t")
+    for before in ("Bearer ", "x" * 77):
+        with (
+            server(failing([(200, f"{before}s3cr3t".encode(), {})])) as (address, _),
+            pytest.raises(RemoteError, match="does not speak") as caught,
+        ):
+            load(spec(address, key="A_KEY", dim=DIM)).encode([("cat",)])
+        assert "s3c" not in str(caught.value)
+
+
 def test_a_key_does_not_follow_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "s3cr3t")
     with server() as (other, stolen):

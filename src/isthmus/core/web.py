@@ -118,6 +118,11 @@ class Endpoint:
         url = self.address.rstrip("/") + path
         return self._sent(urllib.request.Request(url, data, headers))
 
+    def quoted(self, said: bytes | str, most: int = _QUOTED) -> str:
+        """The first characters of what a server says, for messages: without the key."""
+        told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        return (told.replace(self.key, "…") if self.key else told).strip()[:most]
+
     def _sent(self, request: urllib.request.Request) -> bytes:
         try:
             with self._opener().open(request) as answer:
@@ -130,8 +135,9 @@ class Endpoint:
             reason = getattr(error, "reason", error)
             if isinstance(reason, TimeoutError):
                 raise self._late() from error
+            said = self.quoted(str(reason) or type(error).__name__)
             raise RemoteError(
-                f"{self.where} cannot be reached ({reason}); check the address"
+                f"{self.where} cannot be reached ({said}); check the address"
             ) from error
         if len(data) > self.largest:
             raise RemoteError(
@@ -160,15 +166,15 @@ class Endpoint:
 
     def _refused(self, error: urllib.error.HTTPError) -> RemoteError:
         try:
-            told = self._read(error)[:_QUOTED].decode("utf-8", "replace").strip()
+            said = self.quoted(self._read(error))
         except (OSError, http.client.HTTPException):  # a body that does not come
-            told = ""
-        said = told.replace(self.key, "…") if self.key else told
+            said = ""
         hint = "check the address, the model and the key"
         if 300 <= error.code < 400:
             hint = "another address is not followed, since the key is for this one; name the other"
+        state = f"{error.code} {self.quoted(str(error.reason))}"
         return RemoteError(
-            f"{self.where} answers {error.code} {error.reason}: {said or 'nothing'}; {hint}",
+            f"{self.where} answers {state}: {said or 'nothing'}; {hint}",
             status=error.code,
             wait=_seconds(error.headers.get("Retry-After")),
         )
