@@ -461,16 +461,35 @@ def test_a_proxy_does_not_see_what_goes_to_this_machine(monkeypatch: pytest.Monk
 
 def test_a_server_in_an_artefact_has_to_be_trusted_by_its_origin() -> None:
     name = "http://h:8080/v1?dialect=openai&model=m&key=AWS_SECRET"
-    with pytest.raises(UntrustedError, match=r"what \$AWS_SECRET holds, to http://h:8080"):
+    with pytest.raises(UntrustedError, match=r"that \$AWS_SECRET holds, to http://h:8080, which"):
         resolve(name, {}, trust=())
-    with pytest.raises(UntrustedError, match=r"what \$OTHER holds"):
+    with pytest.raises(UntrustedError, match=r"that \$OTHER holds"):
         resolve(name.partition("&key")[0], {"key": "OTHER"}, trust=("http://h",))
     for trusted in ("http://h:8081", "https://h:8080", "h"):
         with pytest.raises(UntrustedError, match="nothing was sent"):
             resolve(name, {}, trust=(trusted,))
-    assert resolve(name, {}, trust=("http://h:8080",)).modality == "text"
+    assert resolve(name.partition("&key")[0], {}, trust=("http://h:8080",)).modality == "text"
     with pytest.raises(UntrustedError, match="nothing was sent"):
         resolve(name.replace("//h", "//h:8080@evil"), {}, trust=("http://h:8080",))
+
+
+def test_a_server_in_an_artefact_gets_only_the_key_with_which_it_is_trusted() -> None:
+    bare = "http://h:8080/v1?dialect=openai&model=m"
+    name, whole = f"{bare}&key=AWS_SECRET", ("http://h:8080?key=AWS_SECRET",)
+    told = r"holds, to http://h:8080, with which .*'http://h:8080\?key=AWS_SECRET'"
+    with pytest.raises(UntrustedError, match=told):
+        resolve(name, {}, trust=("http://h:8080",))
+    with pytest.raises(UntrustedError, match="with which you have not"):
+        resolve(bare, {"key": "AWS_SECRET"}, trust=("http://h:8080",))
+    for other in ("http://h:8080?key=AWS_SECRET2", "http://g?key=AWS_SECRET", "AWS_SECRET"):
+        with pytest.raises(UntrustedError, match=r"\$AWS_SECRET holds"):
+            resolve(name, {}, trust=("http://h:8080", other))
+    with pytest.raises(UntrustedError, match=r"\$AWS_SECRET and \$OTHER"):
+        resolve(name, {"key": "OTHER"}, trust=whole)
+    for good in (name, bare):
+        assert resolve(good, {}, trust=whole).modality == "text"
+    with pytest.raises(InputError, match="to trust"):
+        resolve(name, {}, trust=("http://h:8080?key=sk-1",))
 
 
 def test_pictures_are_prepared_in_children_that_ask_nobody(tmp_path: Any) -> None:
@@ -493,9 +512,9 @@ def test_a_space_keeps_what_names_its_server_and_must_be_trusted_with_it(tmp_pat
         document = json.loads(json.dumps(EncoderRef.of(encoder, name).to_json()))
         fields = {part: document[part] for part in ("spec", "modality", "fingerprint", "dim")}
         saved = EncoderRef(**fields, options=document["options"], folder=tmp_path)
-        with pytest.raises(UntrustedError, match=r"what \$A_KEY holds"):
+        with pytest.raises(UntrustedError, match=r"that \$A_KEY holds"):
             saved.load()
-        again = replace(saved, trust=(address,)).load()
+        again = replace(saved, trust=(f"{address}?key=A_KEY",)).load()
     assert again.fingerprint == encoder.fingerprint and again.dim == DIM
     assert isinstance(again, RemoteEncoder) and again.settings == encoder.settings
     assert log == []
