@@ -82,6 +82,12 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         Endpoint(address, "oracle")
 
 
+def test_what_no_server_sees_of_an_address_is_refused() -> None:
+    for address in ("http://h/v1#frag", "http://h/v1#"):
+        with pytest.raises(InputError, match="holds a '#'"):
+            Endpoint(address, "oracle")
+
+
 def test_a_name_and_a_password_in_an_address_are_refused_and_not_repeated() -> None:
     with pytest.raises(InputError, match="a name or a password") as caught:
         Endpoint("http://me:s3cr3t@h", "oracle")

@@ -251,6 +251,9 @@ def test_a_date_to_come_back_is_read() -> None:
 
     assert _seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert _seconds("Fri, 31 Dec 9999 23:59:59 GMT") > asking.LONGEST_WAIT  # type: ignore[operator]
+    for far in ("Fri, 31 Dec 2027 23:59:59 +99999999999999", "Mon, 01 Jan 0001 00:00:00 +2359"):
+        assert _seconds(far) in (None, 0.0)
+    assert _seconds("9" * 400) == 1e9
     assert _seconds("soon") is None and _seconds(None) is None and _seconds("12") == 12.0
 
 
@@ -281,6 +284,11 @@ def rows(*vectors: object, first: int = 0) -> Reply:
         (reply({"data": [{"index": 0}]}), "no data with index and embedding"),
         (reply({"data": {"index": 0}}), "no data with index"),
         (rows([1.0] * DIM, first=5), "an index is missing"),
+        (reply(b'{"data": [{"index": Infinity, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": 1e400, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": 0.9, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": "0", "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": false, "embedding": [1]}]}'), "index is no whole number"),
         (rows("AAAA"), "no list of numbers"),
         (rows([True] * DIM), "no list of numbers"),
         (rows(["1"] * DIM), "no list of numbers"),

@@ -29,6 +29,8 @@ _CHUNK = 65_536
 """Bytes that are read at a time."""
 _QUOTED = 200
 """Characters of a refusal that are shown."""
+_LONGEST_WAIT = 1e9
+"""Seconds that a server may ask to wait; more digits than a number has mean as much."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -66,6 +68,11 @@ class Endpoint:
             named = bool(parts.hostname) and parts.port != 0
         except ValueError:  # a bracket without its pair, or a port that is no number
             parts, named = urlsplit(""), False
+        if parts.fragment or "#" in self.address:
+            raise InputError(
+                f"the address {self.address!r:.120} holds a '#', and no server sees what is behind "
+                "it; leave that out"
+            )
         plain = self.address.isascii() and self.address.isprintable() and " " not in self.address
         if not plain or not named or parts.scheme not in ("http", "https"):
             raise InputError(
@@ -194,11 +201,11 @@ def _seconds(header: str | None) -> float | None:
     if header is None:
         return None
     if header.strip().isdecimal():
-        return float(header)
+        return min(float(header), _LONGEST_WAIT)
     try:
         then = parsedate_to_datetime(header)
-    except ValueError:
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):  # no date, or one of a year or a zone that is none
         return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())
