@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +55,21 @@ def test_what_differs_or_fails_leaves_nothing_behind(tmp_path: Path, name: str, 
     with pytest.raises(IsthmusError, match=match):
         export(f"{HERE}:{name}", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+    code = f"""
+import os, signal
+from isthmus.encoders import exporting
+exporting._run_child = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+exporting.export("{HERE}:Honest", "out")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert [each.name[:13] for each in tmp_path.iterdir()] == [".out-staging-"]
+    export(f"{HERE}:Honest", tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_larger_tolerance_is_the_users_choice(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from isthmus.core.errors import ArtifactError, InputError, MissingDataError
-from isthmus.core.item import Waveform
+from isthmus.core.item import MediaItem, Waveform
 from isthmus.encoders import load, modalities
 from isthmus.encoders.onnx_file import Description
 from isthmus.encoders.onnx_file.sound import log_mel
 from isthmus.encoders.onnx_session import parts_of
+from isthmus.pipeline import encode_items
 
 onnx = pytest.importorskip("onnx", reason="the graphs are made by onnx")
 pytest.importorskip("onnxruntime", reason="onnxruntime runs them")
@@ -129,6 +130,31 @@ def test_padded_grey_levels_go_in_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(row, (np.array([100, 50, 0]) + 7) / 2, atol=1e-4)
 
 
+def test_a_text_that_the_tokenizer_cannot_cut_fails_alone(tmp_path: Path) -> None:
+    tokenizer(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    document = json.loads(file.read_text())
+    document["model"]["unk_token"] = "[NONE]"
+    file.write_text(json.dumps(document))
+    encoder = load(describe(embedding(tmp_path), modality="text", text={"longest": 9}))
+    with pytest.raises(InputError, match=r"tokenizer\.json cannot cut this text.*UNK"):
+        encoder.encode([("zebra",)])
+    done = encode_items([MediaItem.from_text(text) for text in ("cat", "zebra", "dog")], encoder)
+    assert done.ok.tolist() == [True, False, True] and "cannot cut" in done.failures[0].reason
+
+
+def test_a_panic_of_the_tokenizer_is_an_error_of_the_text(tmp_path: Path) -> None:
+    tokenizer(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    document = json.loads(file.read_text())
+    split = {"type": "Split", "pattern": {"Regex": "(a|a)*$"}, "behavior": "Isolated"}
+    document["pre_tokenizer"] = {**split, "invert": False}
+    file.write_text(json.dumps(document))
+    encoder = load(describe(embedding(tmp_path), modality="text", text={"longest": 9}))
+    with pytest.raises(InputError, match="cannot cut this text"):
+        encoder.encode([("a" * 40 + "b",)])
+
+
 @pytest.mark.parametrize("pool", ["none", "mean", "cls"])
 def test_texts_are_cut_filled_up_and_pooled(tmp_path: Path, pool: str) -> None:
     model = embedding(tmp_path, pooled=pool == "none")
@@ -204,6 +230,10 @@ PICTURE = {"size": [8, 8], "input": "x"}
         ({"modality": "image", "image": PICTURE, "dim": 0}, "dim must be 1 to 65,536"),
         ({"modality": "image", "image": PICTURE, "format": 2}, "format must be 1, got 2"),
         ({"modality": "text", "text": {"longest": 0}}, "longest must be 1 to"),
+        ({"modality": "text", "text": {"longest": 4, "pad": 10**15}}, "pad must be 0 to 9,999,999"),
+        ({"modality": "text", "text": {"longest": 4, "pad": -1}}, "pad must be 0 to 9,999,999"),
+        ({"modality": "image", "image": PICTURE, "logit_scale": -5.0}, "logit_scale must be a num"),
+        ({"modality": "image", "image": PICTURE, "logit_scale": 0.0}, "logit_scale must be a num"),
         (
             {"modality": "text", "text": {"longest": 4, "tokenizer": "../t.json"}},
             "a file in the same folder",
@@ -314,6 +344,12 @@ def test_tensors_in_other_files_count_and_must_lie_in_the_folder(tmp_path: Path)
     (tmp_path / "in" / "link.bin").symlink_to(tmp_path / "secret.bin")
     with pytest.raises(ArtifactError, match="outside of its folder"):
         parts_of(linked)
+
+
+@pytest.mark.parametrize("location", ["w\0b", "w" * 5000, "w/" * 5000 + "w"])
+def test_tensors_in_what_no_file_can_be_called_are_refused(tmp_path: Path, location: str) -> None:
+    with pytest.raises(ArtifactError, match="which no file can be called"):
+        parts_of(outside(tmp_path / "in", location))
 
 
 def test_tensors_of_nodes_are_looked_at_too(tmp_path: Path) -> None:

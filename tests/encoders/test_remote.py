@@ -171,6 +171,17 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(
     assert not any("s3cr3t" in each for each in told)
 
 
+def test_an_answer_that_is_the_key_is_told_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "s3cr3t")
+    for before in ("Bearer ", "x" * 77):
+        with (
+            server(failing([(200, f"{before}s3cr3t".encode(), {})])) as (address, _),
+            pytest.raises(RemoteError, match="does not speak") as caught,
+        ):
+            load(spec(address, key="A_KEY", dim=DIM)).encode([("cat",)])
+        assert "s3c" not in str(caught.value)
+
+
 def test_a_key_does_not_follow_a_redirect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "s3cr3t")
     with server() as (other, stolen):
@@ -240,6 +251,9 @@ def test_a_date_to_come_back_is_read() -> None:
 
     assert _seconds("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert _seconds("Fri, 31 Dec 9999 23:59:59 GMT") > asking.LONGEST_WAIT  # type: ignore[operator]
+    for far in ("Fri, 31 Dec 2027 23:59:59 +99999999999999", "Mon, 01 Jan 0001 00:00:00 +2359"):
+        assert _seconds(far) in (None, 0.0)
+    assert _seconds("9" * 400) == 1e9
     assert _seconds("soon") is None and _seconds(None) is None and _seconds("12") == 12.0
 
 
@@ -270,6 +284,11 @@ def rows(*vectors: object, first: int = 0) -> Reply:
         (reply({"data": [{"index": 0}]}), "no data with index and embedding"),
         (reply({"data": {"index": 0}}), "no data with index"),
         (rows([1.0] * DIM, first=5), "an index is missing"),
+        (reply(b'{"data": [{"index": Infinity, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": 1e400, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": 0.9, "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": "0", "embedding": [1]}]}'), "index is no whole number"),
+        (reply(b'{"data": [{"index": false, "embedding": [1]}]}'), "index is no whole number"),
         (rows("AAAA"), "no list of numbers"),
         (rows([True] * DIM), "no list of numbers"),
         (rows(["1"] * DIM), "no list of numbers"),
@@ -450,16 +469,35 @@ def test_a_proxy_does_not_see_what_goes_to_this_machine(monkeypatch: pytest.Monk
 
 def test_a_server_in_an_artefact_has_to_be_trusted_by_its_origin() -> None:
     name = "http://h:8080/v1?dialect=openai&model=m&key=AWS_SECRET"
-    with pytest.raises(UntrustedError, match=r"what \$AWS_SECRET holds, to http://h:8080"):
+    with pytest.raises(UntrustedError, match=r"that \$AWS_SECRET holds, to http://h:8080, which"):
         resolve(name, {}, trust=())
-    with pytest.raises(UntrustedError, match=r"what \$OTHER holds"):
+    with pytest.raises(UntrustedError, match=r"that \$OTHER holds"):
         resolve(name.partition("&key")[0], {"key": "OTHER"}, trust=("http://h",))
     for trusted in ("http://h:8081", "https://h:8080", "h"):
         with pytest.raises(UntrustedError, match="nothing was sent"):
             resolve(name, {}, trust=(trusted,))
-    assert resolve(name, {}, trust=("http://h:8080",)).modality == "text"
+    assert resolve(name.partition("&key")[0], {}, trust=("http://h:8080",)).modality == "text"
     with pytest.raises(UntrustedError, match="nothing was sent"):
         resolve(name.replace("//h", "//h:8080@evil"), {}, trust=("http://h:8080",))
+
+
+def test_a_server_in_an_artefact_gets_only_the_key_with_which_it_is_trusted() -> None:
+    bare = "http://h:8080/v1?dialect=openai&model=m"
+    name, whole = f"{bare}&key=AWS_SECRET", ("http://h:8080?key=AWS_SECRET",)
+    told = r"holds, to http://h:8080, with which .*'http://h:8080\?key=AWS_SECRET'"
+    with pytest.raises(UntrustedError, match=told):
+        resolve(name, {}, trust=("http://h:8080",))
+    with pytest.raises(UntrustedError, match="with which you have not"):
+        resolve(bare, {"key": "AWS_SECRET"}, trust=("http://h:8080",))
+    for other in ("http://h:8080?key=AWS_SECRET2", "http://g?key=AWS_SECRET", "AWS_SECRET"):
+        with pytest.raises(UntrustedError, match=r"\$AWS_SECRET holds"):
+            resolve(name, {}, trust=("http://h:8080", other))
+    with pytest.raises(UntrustedError, match=r"\$AWS_SECRET and \$OTHER"):
+        resolve(name, {"key": "OTHER"}, trust=whole)
+    for good in (name, bare):
+        assert resolve(good, {}, trust=whole).modality == "text"
+    with pytest.raises(InputError, match="to trust"):
+        resolve(name, {}, trust=("http://h:8080?key=sk-1",))
 
 
 def test_pictures_are_prepared_in_children_that_ask_nobody(tmp_path: Any) -> None:
@@ -482,9 +520,9 @@ def test_a_space_keeps_what_names_its_server_and_must_be_trusted_with_it(tmp_pat
         document = json.loads(json.dumps(EncoderRef.of(encoder, name).to_json()))
         fields = {part: document[part] for part in ("spec", "modality", "fingerprint", "dim")}
         saved = EncoderRef(**fields, options=document["options"], folder=tmp_path)
-        with pytest.raises(UntrustedError, match=r"what \$A_KEY holds"):
+        with pytest.raises(UntrustedError, match=r"that \$A_KEY holds"):
             saved.load()
-        again = replace(saved, trust=(address,)).load()
+        again = replace(saved, trust=(f"{address}?key=A_KEY",)).load()
     assert again.fingerprint == encoder.fingerprint and again.dim == DIM
     assert isinstance(again, RemoteEncoder) and again.settings == encoder.settings
     assert log == []

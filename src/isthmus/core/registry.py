@@ -16,7 +16,7 @@ from isthmus.core.errors import InputError, UntrustedError
 from isthmus.core.wording import did_you_mean, way
 
 T = TypeVar("T")
-_ORIGIN = re.compile(r"https?://[^/?#\s]+")
+_ORIGIN = re.compile(r"https?://[^/?#\s]+(\?key=[A-Z][A-Z0-9_]*)?")
 
 
 class Registry(Generic[T]):
@@ -148,6 +148,8 @@ class Registry(Generic[T]):
 def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
     """Names of packages whose code may be loaded, and servers that may be sent what is encoded.
 
+    A server gets no key, unless ``?key=NAME`` behind it names the environment variable.
+
     Raises:
         InputError: If one of them is neither the name of a package nor ``http(s)://host:port``.
 
@@ -162,7 +164,7 @@ def check_trust(trust: str | Sequence[str]) -> tuple[str, ...]:
         ):
             raise InputError(
                 "need the name of a package to trust, such as my_package, or a server, such as "
-                f"http://localhost:8080, got {name!r}"
+                f"http://localhost:8080 or https://api.example.com?key=API_KEY, got {name!r}"
             )
     return names
 

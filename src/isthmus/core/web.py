@@ -1,7 +1,7 @@
 """Requests to a server that the user named: no redirects, capped answers, one limit of time.
 
-Own code: what the standard library offers follows redirects with the key, reads answers without
-end, and limits the time of each part of an answer rather than of all of it.
+Own code: what the standard library offers follows redirects with the key, and reads answers
+without end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from isthmus.core.deadline import handlers
 from isthmus.core.document import Json
 from isthmus.core.errors import InputError, RemoteError
 
@@ -28,6 +29,8 @@ _CHUNK = 65_536
 """Bytes that are read at a time."""
 _QUOTED = 200
 """Characters of a refusal that are shown."""
+_LONGEST_WAIT = 1e9
+"""Seconds that a server may ask to wait; more digits than a number has mean as much."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -45,7 +48,7 @@ class Endpoint:
         address: Such as ``http://localhost:11434/v1``.
         what: What it is to the user: ``"language model"``.
         key: Sent as a bearer token if there is one.
-        timeout: Seconds that an answer may take.
+        timeout: Seconds that all of it may take, from the connection to the end of the answer.
         largest: Bytes that an answer may have.
 
     Raises:
@@ -65,6 +68,11 @@ class Endpoint:
             named = bool(parts.hostname) and parts.port != 0
         except ValueError:  # a bracket without its pair, or a port that is no number
             parts, named = urlsplit(""), False
+        if parts.fragment or "#" in self.address:
+            raise InputError(
+                f"the address {self.address!r:.120} holds a '#', and no server sees what is behind "
+                "it; leave that out"
+            )
         plain = self.address.isascii() and self.address.isprintable() and " " not in self.address
         if not plain or not named or parts.scheme not in ("http", "https"):
             raise InputError(
@@ -117,9 +125,14 @@ class Endpoint:
         url = self.address.rstrip("/") + path
         return self._sent(urllib.request.Request(url, data, headers))
 
+    def quoted(self, said: bytes | str, most: int = _QUOTED) -> str:
+        """The first characters of what a server says, for messages: without the key."""
+        told = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        return (told.replace(self.key, "…") if self.key else told).strip()[:most]
+
     def _sent(self, request: urllib.request.Request) -> bytes:
         try:
-            with self._opener().open(request, timeout=self.timeout) as answer:
+            with self._opener().open(request) as answer:
                 data = self._read(answer)
         except urllib.error.HTTPError as error:
             raise self._refused(error) from error
@@ -129,8 +142,9 @@ class Endpoint:
             reason = getattr(error, "reason", error)
             if isinstance(reason, TimeoutError):
                 raise self._late() from error
+            said = self.quoted(str(reason) or type(error).__name__)
             raise RemoteError(
-                f"{self.where} cannot be reached ({reason}); check the address"
+                f"{self.where} cannot be reached ({said}); check the address"
             ) from error
         if len(data) > self.largest:
             raise RemoteError(
@@ -141,33 +155,33 @@ class Endpoint:
 
     def _opener(self) -> urllib.request.OpenerDirector:
         """What sends; a proxy of the user's is for other machines than this one."""
+        own: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        own += handlers(time.monotonic() + self.timeout)
         if self.loopback:
-            return urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
-        return urllib.request.build_opener(_NoRedirects)
+            own.append(urllib.request.ProxyHandler({}))
+        return urllib.request.build_opener(*own)
 
     def _read(self, answer: Any) -> bytes:
-        """All of an answer, in the time that there is: a socket's own limit is for each part."""
-        ends, parts, size = time.monotonic() + self.timeout, [], 0
+        """All of an answer, up to the largest."""
+        parts, size = [], 0
         while size <= self.largest and (part := answer.read1(_CHUNK)):
             parts.append(part)
             size += len(part)
-            if time.monotonic() > ends:
-                raise TimeoutError
         if size <= self.largest and answer.length:
             raise http.client.IncompleteRead(b"", answer.length)
         return b"".join(parts)
 
     def _refused(self, error: urllib.error.HTTPError) -> RemoteError:
         try:
-            told = self._read(error)[:_QUOTED].decode("utf-8", "replace").strip()
+            said = self.quoted(self._read(error))
         except (OSError, http.client.HTTPException):  # a body that does not come
-            told = ""
-        said = told.replace(self.key, "…") if self.key else told
+            said = ""
         hint = "check the address, the model and the key"
         if 300 <= error.code < 400:
             hint = "another address is not followed, since the key is for this one; name the other"
+        state = f"{error.code} {self.quoted(str(error.reason))}"
         return RemoteError(
-            f"{self.where} answers {error.code} {error.reason}: {said or 'nothing'}; {hint}",
+            f"{self.where} answers {state}: {said or 'nothing'}; {hint}",
             status=error.code,
             wait=_seconds(error.headers.get("Retry-After")),
         )
@@ -187,11 +201,11 @@ def _seconds(header: str | None) -> float | None:
     if header is None:
         return None
     if header.strip().isdecimal():
-        return float(header)
+        return min(float(header), _LONGEST_WAIT)
     try:
         then = parsedate_to_datetime(header)
-    except ValueError:
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        return max(0.0, (then - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):  # no date, or one of a year or a zone that is none
         return None
-    if then.tzinfo is None:
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - datetime.now(UTC)).total_seconds())

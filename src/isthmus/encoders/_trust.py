@@ -28,14 +28,32 @@ def check_scheme(scheme: str, name: str, options: str, trust: Sequence[str]) -> 
             "was loaded. If you know the model, make the encoder yourself: space.attach(encoder)"
         )
     if scheme in ("http", "https"):
-        parts = urlsplit(name)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in check_trust(trust):
-            keys = [f"${each[4:]:.40}" for each in options.split("&") if each.startswith("key=")]
-            named = " and ".join(dict.fromkeys(keys))
-            secret = f", and what {named} holds," if keys else ""
-            raise UntrustedError(
-                f"the space sends what it encodes{secret} to {origin}, which you have not trusted, "
-                "so nothing was sent. If you know that server, say so: "
-                + way(python=f"trust=[{origin!r}]", shell=f"--trust {origin}")
-            )
+        _check_server(name, options, check_trust(trust))
+
+
+def _check_server(address: str, options: str, trusted: Sequence[str]) -> None:
+    """Refuse a server that is not trusted, or not with the keys that it would get."""
+    parts = urlsplit(address)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    given = [each.partition("=") for each in options.split("&")]
+    keys = dict.fromkeys(value.strip() for option, _, value in given if option.strip() == "key")
+    need = [f"{origin}?key={key}" for key in keys if key] or [origin]
+    if all(each in trusted for each in need):
+        return
+    if need == [origin] and any(each.startswith(f"{origin}?key=") for each in trusted):
+        return  # who may have a key may have the items, too
+    named = " and ".join(f"${key:.80}" for key in keys if key)
+    secret = f", and the key that {named} holds," if named else ""
+    which = (
+        "with which you have not trusted it" if origin in trusted else "which you have not trusted"
+    )
+    raise UntrustedError(
+        f"the space sends what it encodes{secret} to {origin}, {which}, so nothing was sent. If "
+        "you know that server, say so: "
+        + way(
+            python=f"trust={need!r}",
+            shell=" ".join(
+                f"--trust '{each}'" if "?" in each else f"--trust {each}" for each in need
+            ),
+        )
+    )

@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import Waveform
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paths import expanded
+from isthmus.core.staging import staging
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders import load
 from isthmus.encoders.onnx_file import MODEL, Description
@@ -116,8 +116,8 @@ def export(
             "efficientnet-lite2, and those by hf: can"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as staging:
-        made = Path(staging) / "made"
+    with staging(target) as place:
+        made = place / "made"
         made.mkdir()
         _run_child(spec, options or {}, made)
         difference = _difference(encoder, made)

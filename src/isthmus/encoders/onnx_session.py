@@ -63,19 +63,29 @@ def parts_of(path: Path) -> list[Path]:
     """
     if not path.is_file():
         raise MissingDataError(f"{path} is missing; write it again by isthmus export")
-    found = [path]
-    for location in sorted(_locations(path)):
-        part = path.parent / location
-        inside = not Path(location).is_absolute() and ".." not in Path(location).parts
-        if not inside or path.parent.resolve() not in part.resolve().parents:
-            raise ArtifactError(
-                f"{path} keeps tensors in {location!r:.120}, outside of its folder; such a file is "
-                "not opened. Save the model again as one file"
-            )
-        if not part.is_file():
-            raise MissingDataError(f"{part} is missing, and {path} keeps tensors in it")
-        found.append(part)
-    return found
+    return [path, *(_part(path, location) for location in sorted(_locations(path)))]
+
+
+def _part(path: Path, location: str) -> Path:
+    """A file that another keeps tensors in."""
+    part = path.parent / location
+    inside = not Path(location).is_absolute() and ".." not in Path(location).parts
+    try:
+        inside = inside and path.parent.resolve() in part.resolve().parents
+        there = part.is_file()
+    except (OSError, ValueError) as error:  # longer than a path can be, or with a NUL
+        raise ArtifactError(
+            f"{path} keeps tensors in {location!r:.120}, which no file can be called; write it "
+            "again by isthmus export"
+        ) from error
+    if not inside:
+        raise ArtifactError(
+            f"{path} keeps tensors in {location!r:.120}, outside of its folder; such a file is "
+            "not opened. Save the model again as one file"
+        )
+    if not there:
+        raise MissingDataError(f"{str(part)!r:.300} is missing, and {path} keeps tensors in it")
+    return part
 
 
 def _locations(path: Path) -> set[str]:

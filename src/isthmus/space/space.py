@@ -333,6 +333,8 @@ class Space:
                 a space lies in a folder of that name.
             trust: Packages whose classes its encoders may be, besides those that come with
                 isthmus: ``["my_package"]``. Loading such an encoder runs code of the package.
+                And servers that it may send items to: ``["http://localhost:8080"]``, with a key
+                of yours ``["https://api.example.com?key=API_KEY"]``.
 
         Raises:
             ArtifactError: If there is none, it is damaged, or of another format version.

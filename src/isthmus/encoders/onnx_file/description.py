@@ -14,6 +14,7 @@ writes it, or a person does::
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,7 @@ ENDING = ".isthmus.json"
 _MOST_SIDE = 4096
 _MOST_TOKENS = 65_536
 _MOST_DIM = 65_536
+_LAST_TOKEN = 9_999_999
 _RATES = (1000, 192_000)
 _MOST_SAMPLES = 60_000_000
 
@@ -105,6 +107,7 @@ class TextInput:
 
     def __post_init__(self) -> None:
         _check("longest", self.longest, 1, _MOST_TOKENS)
+        _check("pad", self.pad, 0, _LAST_TOKEN)
         if Path(self.tokenizer).name != self.tokenizer:
             raise InputError(f"tokenizer must be a file in the same folder, got {self.tokenizer!r}")
 
@@ -194,6 +197,10 @@ class Description:
         if self.format != FORMAT:
             raise InputError(f"format must be {FORMAT}, got {self.format}; use another release")
         _check("dim", self.dim, 1, _MOST_DIM)
+        if not 0 < self.logit_scale < math.inf:
+            raise InputError(f"logit_scale must be a number above 0, got {self.logit_scale}")
+        if not math.isfinite(self.logit_bias):
+            raise InputError(f"logit_bias must be a number, got {self.logit_bias}")
         given = {IMAGE: self.image, TEXT: self.text, AUDIO: self.audio}
         if given[self.modality] is None:
             raise InputError(f"it reads {self.modality}, so it needs the section {self.modality!r}")

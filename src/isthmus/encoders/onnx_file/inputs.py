@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import ArtifactError, MissingDataError
+from isthmus.core.errors import ArtifactError, InputError, MissingDataError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array
 from isthmus.encoders.base import check_captions, check_image, check_sound
@@ -132,7 +132,13 @@ class Texts:
         said = [self.settings.prompt + text for text in texts]
         if self.settings.lower:
             said = [text.lower() for text in said]
-        found = self._loaded().encode_batch(said)
+        made = self._loaded()
+        try:
+            found = made.encode_batch(said)
+        except BaseException as error:
+            if not _of_library(error):
+                raise
+            raise InputError(f"{self._path} cannot cut this text: {error!s:.200}") from error
         return [(tuple(each.ids), tuple(each.type_ids)) for each in found]
 
     def length(self, piece: Tokens) -> int:
@@ -168,12 +174,29 @@ class Texts:
                 (path,) = self.files
                 try:
                     made = library.Tokenizer.from_file(str(path))
-                except Exception as error:  # the library raises nothing more precise
+                except BaseException as error:
+                    if not _of_library(error):
+                        raise
                     raise ArtifactError(f"{path} is no tokenizer: {error!s:.200}") from error
-                made.enable_truncation(self.settings.longest)
-                made.no_padding()
+                _cut_only(made, self.settings.longest, self._path)
                 self._tokenizer = made
         return self._tokenizer
+
+
+def _of_library(error: BaseException) -> bool:
+    """Whether ``tokenizers`` raised it: nothing more precise, and panics of Rust, no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def _cut_only(tokenizer: Any, longest: int, path: Path) -> None:
+    """Let a tokenizer cut texts, and fill none up."""
+    try:
+        tokenizer.enable_truncation(longest)
+        tokenizer.no_padding()
+    except BaseException as error:
+        if not _of_library(error):
+            raise
+        raise ArtifactError(f"{path} cannot cut to {longest} tokens: {error!s:.200}") from error
 
 
 class Sounds:

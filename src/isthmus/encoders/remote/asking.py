@@ -120,10 +120,9 @@ class Asker:
         try:
             rows = rows_of(data, self.dialect)
         except ValueError as error:
-            said = data[:80].decode("utf-8", "replace")
             raise RemoteError(
                 f"{endpoint.where} does not speak the dialect {self.dialect.name!r} ({error}): it "
-                f"answers {said!r}"
+                f"answers {endpoint.quoted(data, 80)!r}"
             ) from error
         if len(rows) != count:
             raise self._about_items(

@@ -210,13 +210,19 @@ def rows_of(data: bytes, dialect: Dialect) -> list[F32]:
 
 def _in_order(document: Any) -> list[Any]:
     try:
-        by_index = {int(each["index"]): each["embedding"] for each in document["data"]}
+        by_index = {_whole(each["index"]): each["embedding"] for each in document["data"]}
         count = len(document["data"])
     except (LookupError, TypeError) as error:
         raise ValueError("no data with index and embedding") from error
     if sorted(by_index) != list(range(count)):
         raise ValueError("an index is missing or there twice")
     return [by_index[i] for i in range(count)]
+
+
+def _whole(index: Any) -> int:
+    if type(index) is not int:
+        raise ValueError("an index is no whole number")
+    return index
 
 
 def _row(vector: Any) -> F32:
