@@ -203,6 +203,15 @@ def test_a_key_does_not_follow_a_redirect() -> None:
     assert stolen == []
 
 
+def test_an_answer_that_is_the_key_is_told_without_it() -> None:
+    with (
+        server(lambda _: (200, b"Bearer s3cr3t")) as (address, _),
+        pytest.raises(InputError, match=r"does not speak.*Bearer …") as caught,
+    ):
+        LanguageModel(address, "tiny", key="s3cr3t").ask("what?")
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_a_slow_or_absent_language_model_is_an_error() -> None:
     late = pytest.raises(InputError, match=r"no answer in 0\.2 s")
     with server(says("late"), wait=30) as (address, _), late:

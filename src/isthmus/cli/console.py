@@ -94,7 +94,8 @@ TRUST_OPTION = typer.Option(
     "--trust",
     metavar="PACKAGE",
     help="Package of yours whose encoders the space may use; its code is run. Or a server that the "
-    "space may send items to: http://localhost:8080. Repeatable.",
+    "space may send items to: http://localhost:8080; with a key of yours: https://HOST?key=NAME. "
+    "Repeatable.",
 )
 
 

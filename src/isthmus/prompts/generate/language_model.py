@@ -86,7 +86,7 @@ class LanguageModel:
         try:
             content = json.loads(data)["choices"][0]["message"]["content"]
         except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
-            said = data[:80].decode("utf-8", "replace")
+            said = self._endpoint().quoted(data, 80)
             raise InputError(
                 f"the language model at {self.address} does not speak /chat/completions: it "
                 f"answers {said!r}"
