@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isthmus.aligners.state import Arrays, Document, State, numbers, require, unit_rows
+from isthmus.aligners.state import Arrays, Document, Mapped, State, numbers, require, unit_rows
 from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import check_vectors, fitting
 
 _LARGEST_DIM = 1 << 20
 
 
-class LinearHead:
+class LinearHead(Mapped):
     """``x ↦ l2((x − mean) W)``.
 
     Args:
@@ -22,20 +22,6 @@ class LinearHead:
     """
 
     kind = "linear"
-
-    def __init__(self, mean: Array, weight: Array) -> None:
-        self.mean = np.asarray(mean, dtype=np.float32)
-        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
-
-    @property
-    def input_dim(self) -> int:
-        """Dimension of native vectors."""
-        return int(self.weight.shape[0])
-
-    @property
-    def output_dim(self) -> int:
-        """Dimension of the space."""
-        return int(self.weight.shape[1])
 
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""
@@ -92,7 +78,7 @@ class UnitHead:
         return cls(own.dim)
 
 
-class AffineHead:
+class AffineHead(Mapped):
     """``x ↦ l2((x − mean) W + bias)``.
 
     Args:
@@ -104,19 +90,8 @@ class AffineHead:
     kind = "affine"
 
     def __init__(self, mean: Array, weight: Array, bias: Array) -> None:
-        self.mean = np.asarray(mean, dtype=np.float32)
-        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+        super().__init__(mean, weight)
         self.bias = np.asarray(bias, dtype=np.float32)
-
-    @property
-    def input_dim(self) -> int:
-        """Dimension of native vectors."""
-        return int(self.weight.shape[0])
-
-    @property
-    def output_dim(self) -> int:
-        """Dimension of the space."""
-        return int(self.weight.shape[1])
 
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""

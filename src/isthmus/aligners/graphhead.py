@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.neighbours import edge_weights, nearest
-from isthmus.aligners.state import Arrays, Document, State, numbers, require, with_direction
+from isthmus.aligners.state import Arrays, Document, Mapped, State, numbers, require, with_direction
 from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.core.validate import check_vectors, fitting
 
@@ -73,7 +73,7 @@ class _Numbers:
         require(0 <= self.layers <= _MOST_LAYERS, f"at most {_MOST_LAYERS} layers")
 
 
-class GraphHead:
+class GraphHead(Mapped):
     """Joins an item to the training items of its view and reads off its place.
 
     With ``h⁰ = l2((x − mean) W)``, the closed form, and edges to the ``k`` nearest training
@@ -111,22 +111,11 @@ class GraphHead:
         restart: float,
         correction: Correction | None = None,
     ) -> None:
-        self.mean = np.asarray(mean, dtype=np.float32)
-        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+        super().__init__(mean, weight)
         self.joint = joint
         self.bank_state = np.ascontiguousarray(state, dtype=np.float32)
         self.restart = float(restart)
         self.correction = correction
-
-    @property
-    def input_dim(self) -> int:
-        """Dimension of native vectors."""
-        return int(self.weight.shape[0])
-
-    @property
-    def output_dim(self) -> int:
-        """Dimension of the space."""
-        return int(self.weight.shape[1])
 
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, c)``."""

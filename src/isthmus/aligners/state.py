@@ -20,6 +20,29 @@ Arrays = Mapping[str, Array]
 _Numbers = TypeVar("_Numbers")
 
 
+class Mapped:
+    """A head that begins with ``(x − mean) W``.
+
+    Args:
+        mean: ``(d,)``.
+        weight: ``(d, k)``.
+    """
+
+    def __init__(self, mean: Array, weight: Array) -> None:
+        self.mean = np.asarray(mean, dtype=np.float32)
+        self.weight = np.ascontiguousarray(weight, dtype=np.float32)
+
+    @property
+    def input_dim(self) -> int:
+        """Dimension of native vectors."""
+        return int(self.weight.shape[0])
+
+    @property
+    def output_dim(self) -> int:
+        """Dimension of the space."""
+        return int(self.weight.shape[1])
+
+
 def numbers(kind: type[_Numbers], document: Document) -> _Numbers:
     """What a head keeps as JSON, with types.
 

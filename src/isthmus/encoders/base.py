@@ -50,6 +50,25 @@ def stay_offline() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def modality_among(encoder: str, reads: Sequence[str], asked: str | None) -> str:
+    """What a model shall read, of all that it can.
+
+    Args:
+        encoder: Who asks, for the message.
+        reads: At least one modality.
+        asked: One of them; None where there is no choice.
+
+    Raises:
+        InputError: If there is a choice and none was made, or it is none of them.
+    """
+    if asked is None and len(reads) > 1:
+        ways = " or ".join(f"?modality={each}" for each in reads)
+        raise InputError(f"{encoder} reads {', '.join(reads)}; say which: {encoder}{ways}")
+    if asked is not None and asked not in reads:
+        raise InputError(f"{encoder} reads {', '.join(reads)}, and not {asked!r}")
+    return asked or reads[0]
+
+
 def usable_cores() -> int:
     """Cores that this process may run on, at least 1."""
     if hasattr(os, "sched_getaffinity"):

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,9 @@ from isthmus.core.errors import ArtifactError, IsthmusError
 from isthmus.core.extras import require
 from isthmus.core.paths import cache_dir
 from isthmus.core.reading import read_json
+from isthmus.core.staging import staging
 from isthmus.encoders.base import verified
+from isthmus.encoders.child import run_child
 
 SOUND_EFFECTS = "aisfx"
 """The architecture of :mod:`isthmus.encoders.aisfx`."""
@@ -64,13 +63,13 @@ def exported(name: str, *, architecture: str, weights: Path, sha256: str, size: 
             require(module, extra="starter", purpose=f"exporting {architecture}")
     verified(weights, sha256)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as staging:
-        made = Path(staging) / "model.onnx"
+    with staging(model) as place:
+        made = place / "model.onnx"
         _run_child(architecture, weights, sha256, size, made)
         document = asdict(_Note(file_sha256(made), architecture, size))
-        (Path(staging) / "note.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
+        (place / "note.json").write_text(json.dumps(document) + "\n", encoding="utf-8")
         made.replace(model)
-        (Path(staging) / "note.json").replace(note)
+        (place / "note.json").replace(note)
     return model
 
 
@@ -108,14 +107,8 @@ def _intact(model: Path, note: Path) -> bool:
 
 
 def _run_child(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:
-    command = [sys.executable, "-m", __name__, architecture, str(weights), sha256, str(size)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [*command, str(target)], capture_output=True, text=True, env=environment, check=False
-    )
-    if done.returncode != 0 or not target.is_file():
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise IsthmusError(f"exporting {architecture} to ONNX failed: {said}")
+    asked = [architecture, str(weights), sha256, str(size), str(target)]
+    run_child(__name__, asked, target, f"exporting {architecture} to ONNX")
 
 
 def write_onnx(architecture: str, weights: Path, sha256: str, size: int, target: Path) -> None:

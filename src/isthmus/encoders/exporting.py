@@ -8,9 +8,7 @@ and together.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from isthmus.core.paths import expanded
 from isthmus.core.staging import staging
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders import load
+from isthmus.encoders.child import run_child
 from isthmus.encoders.onnx_file import MODEL, Description
 from isthmus.encoders.onnx_file import load as load_file
 from isthmus.encoders.onnx_file.description import ENDING
@@ -224,18 +223,7 @@ def _check_target(folder: Path) -> None:
 
 def _run_child(spec: str, options: Mapping[str, Any], folder: Path) -> None:
     asked = json.dumps({"spec": spec, "options": dict(options), "folder": str(folder.resolve())})
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-m", __name__, asked],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if done.returncode != 0 or not (folder / MODEL).is_file():
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = (lines or ["it said nothing"])[-1]
-        raise IsthmusError(f"exporting {spec} to ONNX failed: {said}")
+    run_child(__name__, [asked], folder / MODEL, f"exporting {spec} to ONNX")
 
 
 def _main(asked: str) -> None:

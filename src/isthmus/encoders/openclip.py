@@ -25,7 +25,13 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paths import cache_dir
 from isthmus.core.view import IMAGE, TEXT
 from isthmus.core.wording import did_you_mean
-from isthmus.encoders.base import check_captions, check_image, offline, pool_captions
+from isthmus.encoders.base import (
+    check_captions,
+    check_image,
+    modality_among,
+    offline,
+    pool_captions,
+)
 from isthmus.encoders.framing import Framing, Mode
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
@@ -124,17 +130,11 @@ def load(
     running = check_running(
         called, device=device, dtype=dtype, threads=threads, batch_size=batch_size, extra=EXTRA
     )
-    if modality is None:
-        raise InputError(
-            f"{called} reads text, image; say which: add modality=text or modality=image to its "
-            "options"
-        )
-    if modality not in (TEXT, IMAGE):
-        raise InputError(f"{called} reads text, image, and not {modality!r}")
-    if prompt is not None and modality != TEXT:
-        raise InputError(f"{called}: a prompt stands before texts, and this reads {modality}")
+    reads = modality_among(called, (TEXT, IMAGE), modality)
+    if prompt is not None and reads != TEXT:
+        raise InputError(f"{called}: a prompt stands before texts, and this reads {reads}")
     folder = _open(name, pretrained, revision)
-    return OpenClipEncoder(called, folder, modality, running, pretrained, prompt or "")
+    return OpenClipEncoder(called, folder, reads, running, pretrained, prompt or "")
 
 
 class OpenClipEncoder:

@@ -20,7 +20,13 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
-from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
+from isthmus.encoders.base import (
+    check_captions,
+    check_image,
+    check_sound,
+    modality_among,
+    pool_captions,
+)
 from isthmus.encoders.hf.files import Folder, open_folder
 from isthmus.encoders.hf.weights import scalar
 from isthmus.encoders.parts import Parts
@@ -115,18 +121,13 @@ def load(
     )
     trust = bool(trust_remote_code)
     described = SentenceFolder(_open(name, revision), trust=trust)
-    reads = described.modalities
-    if modality is None and len(reads) > 1:
-        ways = " or ".join(f"?modality={each}" for each in reads)
-        raise InputError(f"{called} reads {', '.join(reads)}; say which: {called}{ways}")
-    if modality is not None and modality not in reads:
-        raise InputError(f"{called} reads {', '.join(reads)}, and not {modality!r}")
+    reads = modality_among(called, described.modalities, modality)
     if dim is not None and dim < 1:
         raise InputError(f"{called}: dim must be 1 or more, got {dim}")
-    if prompt is not None and (modality or reads[0]) != TEXT:
-        raise InputError(f"{called}: a prompt stands before texts, and this reads {modality}")
+    if prompt is not None and reads != TEXT:
+        raise InputError(f"{called}: a prompt stands before texts, and this reads {reads}")
     chosen = {"task": task, "prompt": prompt, "dim": dim}
-    return SentenceEncoder(called, described, modality or reads[0], running, chosen, trust=trust)
+    return SentenceEncoder(called, described, reads, running, chosen, trust=trust)
 
 
 class SentenceEncoder:

