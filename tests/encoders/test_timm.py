@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,7 @@ def test_offline_nothing_is_fetched(
 ) -> None:
     monkeypatch.setenv("ISTHMUS_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))  # told of first, if it is missing
     with pytest.raises(MissingDataError, match=r"timm/resnet18\.a1_in1k is not in .* offline"):
         encoders.load(f"timm:{name}")
 
