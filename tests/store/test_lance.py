@@ -23,7 +23,7 @@ from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
 from isthmus.store import Entry, FileRecord, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
-from isthmus.store.tables import LABELS
+from isthmus.store.tables import LABELS, MORE
 
 KILLS = int(os.environ.get("ISTHMUS_KILLS", "3"))
 WRITER = """
@@ -360,7 +360,10 @@ def test_a_store_without_its_tables_is_damaged_not_empty(tmp_path: Path) -> None
     assert store.check() == [] and len(store) == 0
 
 
-def test_a_store_without_labels_gets_them_with_its_next_write(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lacking", [[MORE], [LABELS, MORE]])
+def test_a_store_of_an_earlier_release_gets_columns_with_its_next_write(
+    lacking: list[str], tmp_path: Path
+) -> None:
     """As those of earlier releases are: no such column, and checksums without it."""
     import lancedb
 
@@ -370,12 +373,14 @@ def test_a_store_without_labels_gets_them_with_its_next_write(tmp_path: Path) ->
     entries = [Entry(f"{n}", "image", "image", f"/{n}.png") for n in range(3)]
     with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as made:
         made.add(entries, x, np.zeros((3, 1), dtype=np.float32))
-    lancedb.connect(str(tmp_path / "s" / "tables")).open_table("items").drop_columns([LABELS])
+    lancedb.connect(str(tmp_path / "s" / "tables")).open_table("items").drop_columns(lacking)
     with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as old:
         assert [e.labels for e in old.snapshot().entries()] == [()] * 3
         assert old.check(deep=True) == []
-        old.amend([replace(entries[1], labels=(("cat", 0.75),))])
+        fields = (("taken", "2026-01-31"), ("width", 640.0))
+        mended = replace(entries[1], labels=(("cat", 0.75),), origin="ocr", fields=fields)
+        old.amend([mended])
     with closing(LanceBackend(tmp_path / "s", 8, ("image",))) as again:
         (found,) = again.snapshot().entries(parse("label:CAT"))
-        assert (found.id, found.labels) == ("1", (("cat", 0.75),))
+        assert found == mended
         assert again.check(deep=True) == []

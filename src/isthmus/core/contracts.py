@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from isthmus.core.linalg import F32, Array
 
@@ -44,8 +45,8 @@ class Encoder(Protocol):
 
         Args:
             decoded: What ``isthmus.media.decode`` yields for this modality: captions as
-                ``tuple[str, ...]``, a ``PIL.Image.Image`` in RGB, a :class:`Waveform`, or
-                a vector ``(dim,)``.
+                ``tuple[str, ...]``, a ``PIL.Image.Image`` in RGB, a :class:`Waveform`, a
+                :class:`Clip`, or a vector ``(dim,)``.
 
         Raises:
             InputError: If nothing can be made of it.
@@ -77,6 +78,44 @@ class Sized(Protocol):
     """
 
     image_side: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which frames of a video are decoded.
+
+    Attributes:
+        frames: At most how many.
+        by: ``"uniform"``: evenly over the video; ``"shots"``: the middle of every shot first.
+        rate: Frames a second, where a video is so short that this gives fewer; 0 for all it has.
+    """
+
+    frames: int = 16
+    by: Literal["uniform", "shots"] = "uniform"
+    rate: float = 0.0
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """An encoder of videos that says which frames it looks at.
+
+    Attributes:
+        sampling: Which.
+    """
+
+    sampling: Sampling
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """An encoder whose vector is of so much of an item, and no more.
+
+    Attributes:
+        window: Seconds of a recording or a video, characters of a text; infinite where it takes
+            all there is.
+    """
+
+    window: float
 
 
 @runtime_checkable
@@ -192,6 +231,16 @@ def batch_size_of(encoder: Encoder, default: int = 32) -> int:
 def image_side_of(encoder: Encoder) -> int | None:
     """The shorter side in pixels that an encoder needs; None for all there are."""
     return encoder.image_side if isinstance(encoder, Sized) else None
+
+
+def sampling_of(encoder: Encoder) -> Sampling:
+    """Which frames of a video an encoder looks at."""
+    return encoder.sampling if isinstance(encoder, Sampled) else Sampling()
+
+
+def window_of(encoder: Encoder) -> float:
+    """How much of an item one vector of an encoder is of; infinite where that is all of it."""
+    return encoder.window if isinstance(encoder, Windowed) else float("inf")
 
 
 @runtime_checkable

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.artifact import content_hash
+from isthmus.core.artifact import content_hash, file_content_hash
 from isthmus.core.errors import DataError, MediaError
-from isthmus.core.linalg import F32, Array
+from isthmus.core.linalg import F32, F64, Array
 from isthmus.core.validate import check_vectors
 from isthmus.core.view import TEXT, VECTOR
 
@@ -27,7 +27,8 @@ class MediaItem:
         modality: How its bytes are read: one of :data:`isthmus.core.view.MODALITIES`.
         source: What the user knows it by: a path, a table row, a caption.
         payload: A path, the bytes, one or several captions of one thing, or a vector.
-        span: Start and end in seconds where the item is a part of a recording.
+        span: Where the item is a part of a longer one: its start and end, in seconds of a
+            recording or a video, in characters of a text.
     """
 
     id: str
@@ -57,7 +58,8 @@ class MediaItem:
     def from_path(cls, path: Path, modality: str) -> MediaItem:
         """An item in a file, identified by a hash of the bytes of that file."""
         try:
-            return cls(content_hash(path.read_bytes()), modality, str(path), path)
+            with path.open("rb") as handle:
+                return cls(file_content_hash(handle), modality, str(path), path)
         except OSError as error:
             raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
 
@@ -105,6 +107,21 @@ class Waveform:
     def seconds(self) -> float:
         """Duration."""
         return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """Decoded video: some of its frames, in order.
+
+    Attributes:
+        frames: ``(n, height, width, 3)`` uint8, in RGB.
+        times: ``(n,)`` float64, when each is shown, in seconds from the beginning of the video.
+        seconds: Duration of the video, or of the span of it that was asked for.
+    """
+
+    frames: NDArray[np.uint8]
+    times: F64
+    seconds: float
 
 
 def quoted(text: str, *, limit: int = 40) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from isthmus.core.contracts import Sampling
 from isthmus.core.errors import UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
@@ -26,18 +27,27 @@ PLAIN = frozenset({TEXT, VECTOR})
 codec, under a cap, in one function: :func:`isthmus.media.text.decode_text`."""
 
 
-def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None = None) -> Any:
+def decode(
+    item: MediaItem,
+    limits: Limits = DEFAULT,
+    *,
+    image_side: int | None = None,
+    sampling: Sampling | None = None,
+) -> Any:
     """Decode one item into what encoders take.
 
     Args:
         item: What to decode; a vector is handed back as it is.
         limits: Caps past which an item is refused.
         image_side: The shorter side, in pixels, that the caller needs at least; a picture may
-            then come smaller than it is stored, which is faster. ``None``: full size.
+            then come smaller than it is stored, which is faster. ``None``: full size. The same
+            of the frames of a video.
+        sampling: Which frames of a video; the default is the default of :class:`Sampling`.
 
     Returns:
         ``tuple[str, ...]`` for text, a ``PIL.Image.Image`` in RGB for an image, a
-        :class:`~isthmus.core.item.Waveform` for audio, ``(dim,)`` float32 for a vector.
+        :class:`~isthmus.core.item.Waveform` for audio, a :class:`~isthmus.core.item.Clip` for
+        video, ``(dim,)`` float32 for a vector.
 
     Raises:
         MediaError: One of its subclasses, naming the item and what is wrong with it.
@@ -61,9 +71,9 @@ def decode(item: MediaItem, limits: Limits = DEFAULT, *, image_side: int | None 
 
         return decode_audio(item, limits)
     if item.modality == VIDEO:
-        raise UnsupportedMediaError(
-            item.source, "is a video, which this release does not read; give frames as images"
-        )
+        from isthmus.media.video import decode_video
+
+        return decode_video(item, limits, side=image_side, sampling=sampling or Sampling())
     raise UnsupportedMediaError(
         item.source, f"there is no decoder for {item.modality!r}; give vectors of your own"
     )

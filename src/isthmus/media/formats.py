@@ -83,10 +83,10 @@ _FORMATS = (
     Format("aac", "AAC", AUDIO, (".aac",), "audio/aac", module="av"),
     Format("wma", "WMA", AUDIO, (".wma",), module="av"),
     Format("text", "text", TEXT, (), "text/plain; charset=utf-8"),
-    Format("mp4", "MP4", VIDEO, read=False),
-    Format("matroska", "Matroska", VIDEO, read=False),
-    Format("avi", "AVI", VIDEO, read=False),
-    Format("theora", "Theora", VIDEO, read=False),
+    Format("mp4", "MP4", VIDEO, (".mp4", ".m4v", ".mov"), "video/mp4", module="av"),
+    Format("matroska", "Matroska", VIDEO, (".mkv", ".webm"), "video/webm", module="av"),
+    Format("avi", "AVI", VIDEO, (".avi",), module="av"),
+    Format("theora", "Theora", VIDEO, (".ogv",), "video/ogg", module="av"),
 )
 FORMATS = {each.name: each for each in _FORMATS}
 """Every kind of file that is told apart and has a modality, by name."""

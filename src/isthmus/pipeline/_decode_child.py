@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from isthmus.core import wire
-from isthmus.core.contracts import Encoder, image_side_of
+from isthmus.core.contracts import Encoder, Sampling, image_side_of, sampling_of
 from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, MediaError
-from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.view import IMAGE
 from isthmus.encoders import Recipe, resolve
 from isthmus.media import DEFAULT, Limits, decode, preview
@@ -55,9 +55,14 @@ def _caps(item: MediaItem, limits: Limits) -> Iterator[MediaItem]:
         yield item
 
 
-def _decoded(item: MediaItem, limits: Limits, *, image_side: int | None) -> Any:
+def _decoded(
+    item: MediaItem, limits: Limits, *, image_side: int | None, sampling: dict[str, Any] | None
+) -> Any:
+    wanted = None if sampling is None else Sampling(**sampling)
     with _caps(item, limits) as own:
-        decoded = decode(own, limits, image_side=image_side)
+        decoded = decode(own, limits, image_side=image_side, sampling=wanted)
+    if isinstance(decoded, Clip):
+        return decoded.frames, decoded.times, decoded.seconds
     if isinstance(decoded, Waveform):
         return decoded.samples, decoded.rate
     return np.asarray(decoded)
@@ -77,7 +82,8 @@ def _prepared(item: MediaItem, limits: Limits, *, recipe: dict[str, Any], finger
     """What an encoder takes."""
     encoder = _encoder(Recipe(**recipe), fingerprint)
     with _caps(item, limits) as own:
-        decoded = decode(own, limits, image_side=image_side_of(encoder))
+        sampling = sampling_of(encoder)
+        decoded = decode(own, limits, image_side=image_side_of(encoder), sampling=sampling)
     try:
         return encoder.prepare(decoded)
     except (IsthmusError, MemoryError):

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.core import errors, wire
-from isthmus.core.contracts import Encoder, Fitted, image_side_of
+from isthmus.core.contracts import Encoder, Fitted, Sampling, image_side_of, sampling_of
 from isthmus.core.errors import CorruptMediaError, IsthmusError, MediaError, MediaTooLargeError
-from isthmus.core.item import MediaItem, Waveform
-from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.item import Clip, MediaItem, Waveform
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, recipe_of
 from isthmus.encoders.base import usable_cores
 from isthmus.media import PLAIN, decode
@@ -102,21 +102,31 @@ class DecodeWorkers:
             children = list(self._all)
         return [pid for child in children if (pid := child.pid) is not None]
 
-    def decode(self, item: MediaItem, *, image_side: int | None = None) -> Any:
+    def decode(
+        self,
+        item: MediaItem,
+        *,
+        image_side: int | None = None,
+        sampling: Sampling | None = None,
+    ) -> Any:
         """What :func:`isthmus.media.decode` yields, from a child.
 
         Args:
             item: What to decode.
             image_side: The shorter side, in pixels, that the caller needs at least.
+            sampling: Which frames of a video.
 
         Raises:
             MediaError: If the item cannot be used, with the reason.
         """
         if item.modality in PLAIN:
             return decode(item, self._limits)
-        found = self._ask("decode", item, image_side=image_side)
+        wanted = None if sampling is None else asdict(sampling)
+        found = self._ask("decode", item, image_side=image_side, sampling=wanted)
         if item.modality == IMAGE:
             return _picture(found)
+        if item.modality == VIDEO:
+            return Clip(*found)
         return Waveform(*found) if item.modality == AUDIO else found
 
     def prepare(self, item: MediaItem, encoder: Encoder) -> Any:
@@ -137,7 +147,9 @@ class DecodeWorkers:
                 return self._ask("prepare", item, recipe=named, fingerprint=encoder.fingerprint)
             except _UnpreparedError:
                 self._unprepared.add(recipe)
-        return encoder.prepare(self.decode(item, image_side=image_side_of(encoder)))
+        wanted = sampling_of(encoder) if item.modality == VIDEO else None
+        decoded = self.decode(item, image_side=image_side_of(encoder), sampling=wanted)
+        return encoder.prepare(decoded)
 
     def small(self, item: MediaItem, side: int) -> Picture:
         """A picture in RGB whose longer side is at most ``side`` pixels.

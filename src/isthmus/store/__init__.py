@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     )
     from isthmus.store.memory import MemoryBackend
     from isthmus.store.opening import open_backend
-    from isthmus.store.records import Entry, FileRecord, FileStatus, content_id, item_id
+    from isthmus.store.records import (
+        Entry,
+        FileRecord,
+        FileStatus,
+        content_id,
+        item_id,
+        part_id,
+        whole_id,
+    )
 
 __all__ = [
     "Backend",
@@ -35,6 +43,8 @@ __all__ = [
     "content_id",
     "item_id",
     "open_backend",
+    "part_id",
+    "whole_id",
 ]
 
 __getattr__ = lazy_names(
@@ -54,5 +64,7 @@ __getattr__ = lazy_names(
         "content_id": "isthmus.store.records",
         "item_id": "isthmus.store.records",
         "open_backend": "isthmus.store.opening",
+        "part_id": "isthmus.store.records",
+        "whole_id": "isthmus.store.records",
     },
 )

@@ -63,9 +63,10 @@ class Database:
         """The newest version of a table, made where it is not there; only under the lock."""
         self._newest(name)
         table = self._tables[name]
-        if name == tables.ITEMS and tables.LABELS not in table.schema.names:
+        missing = [each for each in tables.LATER if each not in table.schema.names]
+        if name == tables.ITEMS and missing:
             with self._opening(name):  # of an earlier release
-                table.add_columns({tables.LABELS: tables.NO_LABELS})
+                table.add_columns(dict.fromkeys(missing, tables.EMPTY))
         return table
 
     def _opened(self, name: str) -> Table:
@@ -81,8 +82,7 @@ class Database:
             with self._opening(name):
                 if self.made(name):
                     found = database.open_table(name)
-                    known = (schema, tables.without_labels(schema))
-                    if not any(map(found.schema.equals, known)):
+                    if not any(map(found.schema.equals, tables.earlier(schema))):
                         raise ValueError("its columns are not those of a store")
                     self._tables[name] = found
                 else:

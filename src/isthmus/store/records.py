@@ -11,20 +11,42 @@ def item_id(content: str, view: str = "") -> str:
     """Id of an item in a store.
 
     Args:
-        content: Id of its content, which may name a part of a recording.
+        content: Hash of its content.
         view: Its view, where several views of the space read its modality: the same content
             may then be in each of them.
 
     Examples:
-        >>> item_id("0a1b@2-3"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
-        ('0a1b@2-3', '0a1b~photo%20b', '0a1b')
+        >>> item_id("0a1b"), item_id("0a1b", "photo b"), content_id("0a1b~photo%20b")
+        ('0a1b', '0a1b~photo%20b', '0a1b')
     """
     return f"{content}~{quote(view, safe='')}" if view else content
 
 
+def part_id(whole: str, what: str = "", span: tuple[float, float] | None = None) -> str:
+    """Id of a part of an item, which lies in the same file.
+
+    Args:
+        whole: Id of the item.
+        what: What the part is of it, where it is of another view: such as ``"audio"``, its sound
+            track, or an :attr:`Entry.origin`.
+        span: Which part of it.
+
+    Examples:
+        >>> part_id("0a1b~film", "audio", (2, 3.5)), whole_id("0a1b~film+audio@2-3.5")
+        ('0a1b~film+audio@2-3.5', '0a1b~film')
+    """
+    named = f"{whole}+{quote(what, safe='')}" if what else whole
+    return named if span is None else f"{named}@{span[0]:g}-{span[1]:g}"
+
+
+def whole_id(item: str) -> str:
+    """Id of the item that an item is a part of; its own where it is whole."""
+    return item.partition("+")[0].partition("@")[0]
+
+
 def content_id(item: str) -> str:
     """The hash of the content of an item, by its id in a store."""
-    return item.partition("~")[0].partition("@")[0]
+    return whole_id(item).partition("~")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +59,14 @@ class Entry:
         modality: How its bytes are read.
         source: Where it lies, as a path, or what the user knows it by.
         text: What full text finds: its words, or those of its name.
-        span: Start and end in seconds where it is a part of a recording.
+        span: Where it is a part: start and end, in seconds or, of a text, in characters.
         added: When it entered the store, in seconds since 1970, UTC.
         size: Bytes of the file; 0 where there is none.
         gone: Whether no file holds it any more.
         labels: What it was annotated with, and how probable each is.
+        origin: Where its words come from if they were read from something else: ``"ocr"`` from
+            a picture, ``"speech"`` from a recording; empty for what is as it lies in the file.
+        fields: What its file says of itself, such as ``("taken", "2026-01-31")``, by name.
     """
 
     id: str
@@ -54,6 +79,8 @@ class Entry:
     size: int = 0
     gone: bool = False
     labels: tuple[tuple[str, float], ...] = ()
+    origin: str = ""
+    fields: tuple[tuple[str, str | float], ...] = ()
 
 
 class FileStatus(StrEnum):

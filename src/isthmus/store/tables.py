@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,10 @@ _FILE_COLUMNS = tuple(field.name for field in fields(FileRecord))
 _MAY_BE_EMPTY = {"start", "stop", "item"}
 _LONGEST = 4.0
 """Squared length that no vector of a space has; what is longer may overflow a score."""
-LABELS = "labels"
-"""Column that stores of earlier releases lack; the first write adds it."""
-NO_LABELS = "cast('' as string)"
+LABELS, MORE = "labels", "more"
+LATER = (LABELS, MORE)
+"""Columns that stores of earlier releases lack; the first write adds them."""
+EMPTY = "cast('' as string)"
 _KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -58,6 +59,7 @@ def schemas(dim: int, columns: int) -> dict[str, pa.Schema]:
         pa.field("hubness", pa.list_(pa.float32(), columns)),
         pa.field("crc", pa.int64()),
         pa.field(LABELS, pa.string(), nullable=False),
+        pa.field(MORE, pa.string(), nullable=False),
     ]
     files = [
         pa.field("path", pa.string(), nullable=False, metadata=_KEY),
@@ -97,6 +99,7 @@ def item_table(entries: Sequence[Entry], vectors: F32, hubness: F32) -> pa.Table
         arrays.append(pa.FixedSizeListArray.from_arrays(flat, block.shape[1]))
     arrays.append(pa.array(crcs, pa.int64()))
     arrays.append(pa.array([_written(e.labels) for e in entries], pa.string()))
+    arrays.append(pa.array([_more(e) for e in entries], pa.string()))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -121,16 +124,33 @@ def read_items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64
 def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     names = ("id", "view", "modality", "source", "text", "start", "stop", "added", "size", "gone")
     columns = [table[name].to_pylist() for name in names]
-    known = LABELS in table.column_names
-    labels = table[LABELS].to_pylist() if known else [""] * len(table)
-    entries = [
-        Entry(id_, view, modality, source, text, _span(start, stop), added, size, gone, _labels(x))
-        for id_, view, modality, source, text, start, stop, added, size, gone, x in zip(
-            *columns, labels, strict=True
-        )
+    later = [
+        table[name].to_pylist() if name in table.column_names else [""] * len(table)
+        for name in LATER
     ]
+    rows = zip(zip(*columns, strict=True), *later, strict=True)
+    entries = [_entry(row, labels, more) for row, labels, more in rows]
     crcs = table["crc"].to_numpy().astype(np.int64)
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs
+
+
+def _entry(row: Sequence[Any], labels: str, more: str) -> Entry:
+    id_, view, modality, source, text, start, stop, added, size, gone = row
+    origin, fields = _read_more(more)
+    return Entry(
+        id_,
+        view,
+        modality,
+        source,
+        text,
+        span=_span(start, stop),
+        added=added,
+        size=size,
+        gone=gone,
+        labels=_labels(labels),
+        origin=origin,
+        fields=fields,
+    )
 
 
 def sound_items(table: pa.Table) -> tuple[list[Entry], F32, F32]:
@@ -216,9 +236,14 @@ def literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def without_labels(schema: pa.Schema) -> pa.Schema:
-    """The schema of items as earlier releases wrote it."""
-    return schema.remove(schema.get_field_index(LABELS)) if LABELS in schema.names else schema
+def earlier(schema: pa.Schema) -> list[pa.Schema]:
+    """A schema, and those of items as earlier releases wrote them, the newest first."""
+    found = [schema]
+    for name in reversed(LATER):
+        if name in schema.names:
+            schema = schema.remove(schema.get_field_index(name))
+            found.append(schema)
+    return found
 
 
 def _written(labels: tuple[tuple[str, float], ...]) -> str:
@@ -238,6 +263,34 @@ def _labels(written: str) -> tuple[tuple[str, float], ...]:
     if not isinstance(found, list) or not all(_is_label(each) for each in found):
         raise ValueError(f"labels are {written!r:.80}")
     return tuple((name, float(p)) for name, p in found)
+
+
+def _more(entry: Entry) -> str:
+    """What few entries have, as one text; empty where there is nothing."""
+    if not (entry.origin or entry.fields):
+        return ""
+    return json.dumps([entry.origin, [list(each) for each in entry.fields]], ensure_ascii=False)
+
+
+def _read_more(written: str) -> tuple[str, tuple[tuple[str, str | float], ...]]:
+    """What :func:`_more` wrote: origin and fields.
+
+    Raises:
+        ValueError: If it did not.
+    """
+    if not written:
+        return "", ()
+    match json.loads(written):
+        case [str() as origin, list() as fields] if all(map(_is_field, fields)):
+            return origin, tuple((name, value) for name, value in fields)
+    raise ValueError(f"fields are {written!r:.80}")
+
+
+def _is_field(given: object) -> bool:
+    match given:
+        case [str(), str() | float() | int() as value]:
+            return not isinstance(value, bool)
+    return False
 
 
 def _is_label(given: object) -> bool:
@@ -264,7 +317,7 @@ def _block(table: pa.Table, name: str) -> F32:
 
 
 def _plain(entry: Entry) -> list[object]:
-    """What the checksum is of; without labels, that of earlier releases."""
+    """What the checksum is of; without what came later, that of earlier releases."""
     span = None if entry.span is None else list(entry.span)
     labels = [[list(each) for each in entry.labels]] if entry.labels else []
     return [
@@ -278,6 +331,7 @@ def _plain(entry: Entry) -> list[object]:
         entry.size,
         entry.gone,
         *labels,
+        *([_more(entry)] if entry.origin or entry.fields else []),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.errors import InputError
+from isthmus.core.item import Clip
 from isthmus.core.linalg import Array
 from isthmus.core.view import VIDEO
 from isthmus.encoders.hf.pixels import Pixels, PixelSettings
@@ -39,14 +40,14 @@ class FrameInputs:
         """Pixels ``(frames, height, width, 3)``.
 
         Args:
-            decoded: Frames ``(t, height, width, 3)`` uint8, in RGB.
+            decoded: A clip, or frames ``(t, height, width, 3)`` uint8, in RGB.
 
         Raises:
             InputError: If they are of another shape or type.
         """
         from PIL import Image
 
-        frames = np.asarray(decoded)
+        frames = decoded.frames if isinstance(decoded, Clip) else np.asarray(decoded)
         if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not frames.size:
             raise InputError(
                 f"{self.name} reads frames (t, height, width, 3) of uint8, got {frames.dtype} "

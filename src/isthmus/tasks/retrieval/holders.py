@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from isthmus.store import Entry, FileRecord, content_id
+from isthmus.store import Entry, FileRecord, content_id, whole_id
 from isthmus.store.words import words
 from isthmus.tasks.retrieval.plan import Roots, is_gone
 
@@ -64,11 +64,12 @@ def handed(entries: Iterable[Entry], run: Run) -> Handed:
     out = Handed()
     holding, vanished = held_by(run.files.values()), held_by(run.files.values(), gone=True)
     for entry in entries:
-        if paths := holding.get(entry.id):
+        whole = whole_id(entry.id)
+        if paths := holding.get(whole):
             _hand_over(entry, paths, run, out)
-        elif paths := vanished.get(entry.id):
+        elif paths := vanished.get(whole):
             _mark_gone(entry, paths, run, out)
-        elif entry.id in run.held or _is_replaced(entry, run.files):
+        elif whole in run.held or _is_replaced(entry, run.files):
             out.dropped.append(entry.id)
         elif _is_lost(entry, run):
             out.entries.append(replace(entry, gone=True))
@@ -111,13 +112,14 @@ def _hand_over(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> Non
     source = entry.source
     if source not in sure:
         source = min((path for path in sure if path in run.fresh), default=min(sure))
-        if source in run.fresh:
+        if source in run.fresh and entry.id == whole_id(entry.id):
             out.moved.append((source, entry.source))
         out.entries.append(renamed(entry, source))
     elif entry.gone:
         out.entries.append(replace(entry, gone=False))
-    others = (path for path in sure if path in run.fresh and path != source)
-    out.copies += [(path, source) for path in sorted(others)]
+    if entry.id == whole_id(entry.id):
+        others = (path for path in sure if path in run.fresh and path != source)
+        out.copies += [(path, source) for path in sorted(others)]
 
 
 def _mark_gone(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> None:

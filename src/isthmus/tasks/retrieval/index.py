@@ -17,8 +17,9 @@ from isthmus.media.source import item_from_path
 from isthmus.media.text import decode_text
 from isthmus.pipeline import encode_items
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord, FileStatus, content_id, item_id
+from isthmus.store import Backend, Entry, FileRecord, FileStatus, content_id, item_id, whole_id
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
+from isthmus.tasks.retrieval.parts import Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
@@ -219,27 +220,49 @@ class _Run:
         return replace(made, status=why.status, reason=why.reason)
 
     def _add(self, new: Sequence[_Read]) -> dict[str, _Refused]:
-        """Encode and add new items; says why some could not be."""
+        """Encode and add new items and their parts; says why some items could not be.
+
+        Items come after all of their parts, so that an item which is there has all of them.
+        """
         refused: dict[str, _Refused] = {}
-        for view in dict.fromkeys(read.view for read in new):
-            some = [read for read in new if read.view == view]
-            native = encode_items([read.item for read in some], self.space.encoder(view))
-            why = {failure.source: failure.reason for failure in native.failures}
-            good = []
-            for place, read in enumerate(some):
-                if not native.ok[place]:
-                    refused[read.id] = _refused(read, why[read.item.source])
-                elif _is_as_before(read.file):
-                    good.append(place)
-                else:
-                    refused[read.id] = _CHANGING
-            if not good:
-                continue
-            vectors = self.space.transform(native.vectors[good], view)
-            hubness = self.space.hubness(vectors, view)
-            entries = [_entry(some[place]) for place in good]
-            self.report.added += self.backend.add(entries, vectors, hubness)
+        files = {read.id: read for read in new}
+        parts = [
+            part for read in new for part in parts_of(read.item, read.view, read.id, self.space)
+        ]
+        for whole in (False, True):
+            some = [part for part in parts if (part.id == whole_id(part.id)) == whole]
+            for view in dict.fromkeys(part.view for part in some):
+                own = [part for part in some if part.view == view]
+                self._add_parts(own, view, files, refused)
         return refused
+
+    def _add_parts(
+        self,
+        parts: Sequence[Part],
+        view: str,
+        files: Mapping[str, _Read],
+        refused: dict[str, _Refused],
+    ) -> None:
+        """Encode and add items, or parts of items, of one view."""
+        native = encode_items([part.item for part in parts], self.space.encoder(view))
+        why = {failure.source: failure.reason for failure in native.failures}
+        good = []
+        for place, part in enumerate(parts):
+            read = files[whole_id(part.id)]
+            if not native.ok[place]:
+                if part.id == read.id:
+                    refused[read.id] = _refused(read, why[read.item.source])
+            elif _is_as_before(read.file):
+                good.append(place)
+            else:
+                refused[read.id] = _CHANGING
+        if not good:
+            return
+        vectors = self.space.transform(native.vectors[good], view)
+        hubness = self.space.hubness(vectors, view)
+        entries = [_entry(parts[i], files[whole_id(parts[i].id)].file.size) for i in good]
+        added = self.backend.add(entries, vectors, hubness)
+        self.report.added += [each for each in added if each == whole_id(each)]
 
 
 def near_duplicates(
@@ -304,14 +327,24 @@ def _record(file: Found, item: str | None, view: str) -> FileRecord:
     return FileRecord(*known, item, view=view, ctime_ns=file.ctime_ns)
 
 
-def _entry(read: _Read) -> Entry:
-    item = read.item
+def _entry(part: Part, size: int) -> Entry:
+    item = part.item
     text = words_of_name(item.source)
     if item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
-    named = (read.id, read.view, item.modality, item.source)
-    return Entry(*named, text, item.span, time.time(), read.file.size)
+    return Entry(
+        part.id,
+        part.view,
+        item.modality,
+        item.source,
+        text,
+        item.span,
+        time.time(),
+        size,
+        origin=part.origin,
+        fields=part.fields,
+    )
 
 
 __all__ = ["BATCH", "index", "near_duplicates"]
