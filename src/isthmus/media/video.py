@@ -56,6 +56,26 @@ def decode_video(
     return Clip(np.stack([frames[i] for i in chosen]), np.asarray(times)[chosen], seconds)
 
 
+def shown_size(item: MediaItem, limits: Limits = DEFAULT) -> tuple[int, int]:
+    """Width and height of a video as it is shown, from its header.
+
+    Raises:
+        MediaError: If it is no video, or its header is damaged.
+    """
+    import av
+
+    with open_payload(item, limits) as handle:
+        kind = container(head_of(handle), source=item.source)
+        if kind not in _DEMUXERS:
+            raise UnsupportedMediaError(item.source, f"holds {kind}, need a video")
+        try:
+            with av.open(handle, format=_DEMUXERS[kind], options=_OPTIONS) as file:
+                stream = file.streams.video[0]
+                return int(stream.width), int(stream.height)
+        except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+            raise CorruptMediaError(item.source, f"cannot be decoded ({error})") from error
+
+
 def _all(file: Any, item: MediaItem, side: int | None) -> tuple[list[float], list[Any]]:
     start, stop = item.span or (0.0, float("inf"))
     times, frames = [], []

@@ -118,6 +118,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "prepare": _prepared,
     "small": _small,
     "thumbnail": _preview(preview.thumbnail),
+    "strip": _preview(preview.strip),
     "aspect": _aspect,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
