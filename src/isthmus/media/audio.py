@@ -1,4 +1,4 @@
-"""Recordings: WAV, Ogg (Vorbis, Opus, FLAC), FLAC, MP3 and AIFF by libsndfile, others by PyAV."""
+"""Sound: WAV, Ogg (Vorbis, Opus, FLAC), FLAC, MP3 and AIFF by libsndfile, others by PyAV."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,18 @@ from isthmus.core.errors import (
 )
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.linalg import F32
-from isthmus.core.view import AUDIO
+from isthmus.core.view import AUDIO, VIDEO
 from isthmus.media.formats import FORMATS
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
 from isthmus.media.sniff import container, head_of
-from isthmus.media.streams import counts_frames, declared_end, starts, with_length
+from isthmus.media.streams import (
+    check_whole,
+    counts_frames,
+    declared_end,
+    starts,
+    with_length,
+)
 
 SILENCE = 1e-4
 """Peak below which a recording counts as silent: −80 dB of full scale."""
@@ -39,13 +45,14 @@ _ENDLESS = 1 << 40  # frames; libsndfile tells more where a header does not tell
 
 
 def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
-    """Decode a recording to mono at its own rate.
+    """Decode a recording, or the sound of a video, to mono at its own rate.
 
     Several channels become their mean or, where they cancel each other, the strongest of them.
     Recordings that were put one behind the other are read to the end, at the rate of the first.
 
     Args:
-        item: A file or bytes; where it has a ``span``, only that part is kept.
+        item: A file or bytes; where it has a ``span``, only that part is kept. Seconds of a video
+            count from the beginning of the video; it is read as a stream.
         limits: Duration, channels and samples are checked against the header and, since a
             header may not know or not say the truth, while samples are decoded.
 
@@ -58,18 +65,26 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         CorruptMediaError: Truncated, damaged or with values that are not numbers.
         UnsupportedMediaError: Not a recording of these formats, or its package is missing.
     """
+    source = item.source
     with open_payload(item, limits) as handle:
-        kind, source = container(head_of(handle), source=item.source), item.source
-        data = handle.read()
-    form = FORMATS[kind]
-    if form.modality != AUDIO:
-        raise UnsupportedMediaError(source, f"is not a recording but {kind}")
-    if not form.available:
-        raise UnsupportedMediaError(source, form.missing)
-    end = declared_end(data, kind)
-    if end > len(data):
-        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
-    samples, rate = _joined(data, kind, _Reading(item, limits))
+        kind = container(head_of(handle), source=source)
+        form = FORMATS[kind]
+        if form.modality not in (AUDIO, VIDEO):
+            raise UnsupportedMediaError(source, f"is not a recording but {kind}")
+        if not form.available:
+            raise UnsupportedMediaError(source, form.missing)
+        if form.modality == VIDEO:
+            check_whole(handle, kind, source)
+            found = _mono(_blocks(handle, kind, _Reading(item, limits)))
+            samples, rate = found.samples, found.rate
+        else:
+            data = handle.read()
+            end = declared_end(data, kind)
+            if end > len(data):
+                raise CorruptMediaError(
+                    source, f"is truncated: {len(data):,} of {end:,} bytes are there"
+                )
+            samples, rate = _joined(data, kind, _Reading(item, limits))
     if not np.isfinite(samples).all():
         raise CorruptMediaError(source, "has samples that are NaN or infinite")
     if not len(samples):
@@ -173,7 +188,7 @@ def _joined(data: bytes, kind: str, reading: _Reading) -> tuple[F32, int]:
         part = data if len(begins) == 1 else data[start:stop]
         if declared_end(part, kind) > len(part):
             raise CorruptMediaError(reading.source, "is truncated inside one of its recordings")
-        wave = _mono(_blocks(part, kind, reading))
+        wave = _mono(_blocks(io.BytesIO(part), kind, reading))
         if wave.rate:
             reading.finish(wave.rate)
             rate = rate or wave.rate
@@ -204,14 +219,14 @@ def _mono(blocks: Iterator[tuple[F32, int]]) -> Waveform:
     return Waveform(mean, rate)
 
 
-def _blocks(data: bytes, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
+def _blocks(handle: BinaryIO, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
     """Samples ``(n, channels)`` and their rate, block by block, as far as they are asked for."""
     if FORMATS[kind].module is None:
-        found = _by_libsndfile(data, kind, reading)
+        found = _by_libsndfile(handle.read(), kind, reading)
     else:
         from isthmus.media import _libav
 
-        found = _libav.blocks(data, kind, reading.source, reading.check)
+        found = _libav.blocks(handle, kind, reading)
     shape = None
     for block, rate in found:
         shape = shape or (block.shape[1], rate)
