@@ -19,7 +19,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
-from isthmus.media._libav import VIDEO_CODECS
+from isthmus.media._libav import VIDEO_CODECS, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
 
@@ -30,8 +30,6 @@ _BLIND_JUMP = 5.0
 every second or two of such a stream."""
 _STEPS_BACK = (0.0, 1.0, 5.0, 25.0)
 """Seconds before the time that is wanted to which jumps are tried, until one is not too far."""
-_TAIL = 2.0
-"""Seconds before the last frame that are looked at for its time: frames are stored out of order."""
 _BEFORE_ALL = 10.0
 """Seconds before the beginning; a jump to the beginning itself may miss the first frames."""
 _EPSILON = 1e-6
@@ -99,41 +97,22 @@ class Film:
 
     def _measured(self) -> float:
         """When the last frame ends, by the frames that are there, whatever the header says."""
-        last = self._last(2**62)
-        if last is None:
-            last = self._last(0)
-        else:
-            last = max(last, self._last(int((last - _TAIL) / self._stream.time_base)) or last)
+        count, most = self._limits.max_video_frames, self._limits.max_long_seconds
+        try:
+            last = last_end(self._container, self._stream, count)
+        except OverflowError as error:
+            raise MediaTooLargeError(
+                self.source, f"has more than {count:,} frames; cut it into parts"
+            ) from error
         if last is None:
             raise EmptyMediaError(self.source, "holds no frames")
-        seconds, most = last - self._begin, self._limits.max_video_seconds
+        seconds = last - self._begin
         if seconds > most:
             raise MediaTooLargeError(
                 self.source,
                 f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts",
             )
         return seconds
-
-    def _last(self, ticks: int) -> float | None:
-        """When the last frame behind a time ends; None where no jump leads to one."""
-        import av
-
-        try:
-            self._container.seek(ticks, stream=self._stream)
-        except (av.FFmpegError, OSError):
-            return None
-        last, count = -math.inf, 0
-        for packet in self._container.demux(self._stream):
-            count += bool(packet.size)
-            stamp = packet.dts if packet.pts is None else packet.pts
-            if stamp is not None and packet.size:
-                last = max(last, float((stamp + (packet.duration or 0)) * packet.time_base))
-            if count > self._limits.max_video_frames:
-                raise MediaTooLargeError(
-                    self.source,
-                    f"has more than {self._limits.max_video_frames:,} frames; cut it into parts",
-                )
-        return last if count and math.isfinite(last) else None
 
     def _restart(self) -> None:
         self._jump(-math.inf)

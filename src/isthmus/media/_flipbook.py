@@ -96,10 +96,10 @@ class Animation(_Flipbook):
             raise self._damaged(error) from error
         ends = np.cumsum(lengths)
         self.times, self.end = [0.0, *ends[:-1].tolist()], float(ends[-1])
-        if self.end > limits.max_video_seconds:
+        if self.end > limits.max_long_seconds:
             raise MediaTooLargeError(
                 source,
-                f"lasts {self.end:,.0f} s, the limit is {limits.max_video_seconds:,.0f} s; cut it "
+                f"lasts {self.end:,.0f} s, the limit is {limits.max_long_seconds:,.0f} s; cut it "
                 "into parts",
             )
 
@@ -145,7 +145,7 @@ class FrameFolder(_Flipbook):
         rate = rate_of(folder)
         self.times = [place / rate for place in range(len(self._paths))]
         self.end = len(self._paths) / rate
-        if self.end > limits.max_video_seconds:
+        if self.end > limits.max_long_seconds:
             raise MediaTooLargeError(source, f"lasts {self.end:,.0f} s; cut it into parts")
         self.size = shown_size(self._item(0), limits)
 

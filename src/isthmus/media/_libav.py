@@ -13,7 +13,12 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaError,
+    UnsupportedMediaError,
+)
 from isthmus.core.linalg import F32
 from isthmus.media.limits import DEFAULT, Limits
 
@@ -41,6 +46,8 @@ _CODECS = frozenset(
 _OF_VIDEOS = _CODECS | {"ac3", "eac3", "mp2", "mp2float", "pcm_u8", "pcm_alaw", "pcm_mulaw"}
 """Sound of films has codecs that recordings on their own are not made with."""
 _SOUND_ALONE = ("m4a", "aac", "wma", "mka")
+_TAIL = 2.0
+"""Seconds before the last packet that is found that are looked at once more."""
 _SETTLE = 0.5
 """Seconds that a lossy codec is given to settle after a jump."""
 
@@ -140,6 +147,57 @@ def blocks(handle: BinaryIO, kind: str, reading: Reading) -> Iterator[tuple[F32,
                     silence = np.zeros((place - first, samples.shape[1]), dtype=np.float32)
                     yield silence, frame.sample_rate
             yield samples, frame.sample_rate
+
+
+def sound_end(handle: BinaryIO, kind: str, source: str) -> float:
+    """When the sound of a video ends, in seconds from the beginning of the video.
+
+    Raises:
+        UnsupportedMediaError: If it has no sound, or its codec is none of those allowed.
+    """
+    with opened(handle, kind, source) as (container, begin):
+        end = last_end(container, _sound_of(container, kind, source))
+        if end is None:
+            raise EmptyMediaError(source, "holds no sound, its duration is zero")
+        return end - begin
+
+
+def last_end(container: Any, stream: Any, most: int = 2**62) -> float | None:
+    """When the last packet of a stream ends, by the packets that are there; None without any.
+
+    Args:
+        container: Open; it is left near the end.
+        stream: Of it.
+        most: Packets that may be looked at.
+
+    Raises:
+        OverflowError: If there are more.
+    """
+    end = _end_from(container, stream, 2**62, most)
+    if end is None:
+        return _end_from(container, stream, 0, most)
+    # They are stored out of order, and some jumps go to the very last one.
+    again = _end_from(container, stream, int((end - _TAIL) / stream.time_base), most)
+    return max(end, again or end)
+
+
+def _end_from(container: Any, stream: Any, ticks: int, most: int) -> float | None:
+    """When the last packet behind a time ends; None where no jump leads to one."""
+    import av
+
+    try:
+        container.seek(ticks, stream=stream)
+    except (av.FFmpegError, OSError):
+        return None
+    end: float | None = None
+    for count, packet in enumerate(container.demux(stream)):
+        if count > most:
+            raise OverflowError
+        stamp = packet.dts if packet.pts is None else packet.pts
+        if stamp is not None and packet.size:
+            last = float((stamp + (packet.duration or 0)) * packet.time_base)
+            end = last if end is None else max(end, last)
+    return end
 
 
 def _refuse(url: str, flags: int, options: Any) -> Any:

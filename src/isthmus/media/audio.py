@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -66,25 +68,8 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         UnsupportedMediaError: Not a recording of these formats, or its package is missing.
     """
     source = item.source
-    with open_payload(item, limits) as handle:
-        kind = container(head_of(handle), source=source)
-        form = FORMATS[kind]
-        if form.modality not in (AUDIO, VIDEO):
-            raise UnsupportedMediaError(source, f"is not a recording but {kind}")
-        if not form.available:
-            raise UnsupportedMediaError(source, form.missing)
-        if form.modality == VIDEO:
-            check_whole(handle, kind, source)
-            found = _mono(_blocks(handle, kind, _Reading(item, limits)))
-            samples, rate = found.samples, found.rate
-        else:
-            data = handle.read()
-            end = declared_end(data, kind)
-            if end > len(data):
-                raise CorruptMediaError(
-                    source, f"is truncated: {len(data):,} of {end:,} bytes are there"
-                )
-            samples, rate = _joined(data, kind, _Reading(item, limits))
+    with _opened(item, limits) as (handle, kind):
+        samples, rate = _joined(handle, kind, _Reading(item, limits))
     if not np.isfinite(samples).all():
         raise CorruptMediaError(source, "has samples that are NaN or infinite")
     if not len(samples):
@@ -113,6 +98,55 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
     common = math.gcd(waveform.rate, rate)
     samples = resample_poly(waveform.samples, rate // common, waveform.rate // common)
     return Waveform(np.ascontiguousarray(samples, dtype=np.float32), rate)
+
+
+def seconds_of(item: MediaItem, limits: Limits = DEFAULT) -> float:
+    """Duration of a recording: as its header tells it, else by decoding it, block by block.
+
+    Args:
+        item: A whole one, or a video: that of its sound, which ends when its last packet does.
+        limits: Caps on its size and channels; ``max_long_seconds`` on its duration.
+
+    Raises:
+        MediaError: As :func:`decode_audio`.
+    """
+    most = limits.max_long_seconds
+    reading = _Reading(item, replace(limits, max_seconds=most, max_samples=_ENDLESS))
+    with _opened(item, limits) as (handle, kind):
+        if FORMATS[kind].modality == VIDEO:
+            from isthmus.media._libav import sound_end
+
+            seconds = sound_end(handle, kind, item.source)
+        else:
+            seconds = sum(_seconds(part, kind, reading) for part in _recordings(handle, kind))
+    if seconds > most:
+        raise MediaTooLargeError(
+            item.source, f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts"
+        )
+    return seconds
+
+
+def pieces(
+    waveform: Waveform, spans: Sequence[tuple[float, float]], source: str
+) -> list[Waveform | EmptyMediaError]:
+    """Parts of a recording, each checked as an item of its own is.
+
+    Args:
+        waveform: The recording.
+        spans: Start and end of each part, in seconds of the waveform.
+        source: What the user knows the recording by.
+    """
+    out: list[Waveform | EmptyMediaError] = []
+    for start, stop in spans:
+        rate = waveform.rate
+        part = waveform.samples[max(round(start * rate), 0) : max(round(stop * rate), 0)]
+        if not len(part):
+            out.append(EmptyMediaError(source, "holds no sound, its duration is zero"))
+        elif np.abs(part).max() < SILENCE:
+            out.append(EmptyMediaError(source, "is silent from beginning to end"))
+        else:
+            out.append(Waveform(part, rate))
+    return out
 
 
 class _Reading:
@@ -180,12 +214,71 @@ class _Reading:
             )
 
 
-def _joined(data: bytes, kind: str, reading: _Reading) -> tuple[F32, int]:
-    """All recordings of a file as one, or the span of it that is asked for."""
+@contextmanager
+def _opened(item: MediaItem, limits: Limits) -> Iterator[tuple[BinaryIO, str]]:
+    """A recording or a video, and its kind; what is neither, or is cut off, is refused."""
+    source = item.source
+    with open_payload(item, limits) as handle:
+        kind = container(head_of(handle), source=source)
+        form = FORMATS[kind]
+        if form.modality not in (AUDIO, VIDEO):
+            raise UnsupportedMediaError(source, f"is not a recording but {kind}")
+        if not form.available:
+            raise UnsupportedMediaError(source, form.missing)
+        if form.modality == VIDEO:
+            check_whole(handle, kind, source)
+            yield handle, kind
+            return
+        data = handle.read()
+    if (end := declared_end(data, kind)) > len(data):
+        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
+    yield io.BytesIO(data), kind
+
+
+def _recordings(handle: BinaryIO, kind: str) -> Iterator[bytes]:
+    """The recordings of a file, one behind the other."""
+    data = handle.read()
     begins = starts(data, kind)
-    rate, parts = 0, []
     for start, stop in zip(begins, [*begins[1:], len(data)], strict=True):
-        part = data if len(begins) == 1 else data[start:stop]
+        yield data if len(begins) == 1 else data[start:stop]
+
+
+def _seconds(part: bytes, kind: str, reading: _Reading) -> float:
+    """Duration of one recording."""
+    known = _told(part, kind, reading)
+    if known is not None:
+        return known
+    frames, rate = 0, 1
+    for block, rate in _blocks(io.BytesIO(part), kind, reading):  # noqa: B007  the last one is told
+        frames += len(block)
+    reading.finish(rate)
+    return frames / rate
+
+
+def _told(data: bytes, kind: str, reading: _Reading) -> float | None:
+    """Duration in seconds as a header tells it; None where it does not."""
+    if FORMATS[kind].module is not None or (kind == "mp3" and not counts_frames(data)):
+        return None
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(with_length(data) if kind == "wav" else data)) as sound:
+            if not 0 < sound.frames < _ENDLESS:
+                return None
+            reading.check(sound.frames, sound.samplerate, sound.channels)
+            return float(sound.frames / sound.samplerate)
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise CorruptMediaError(reading.source, f"cannot be decoded ({reason})") from error
+
+
+def _joined(handle: BinaryIO, kind: str, reading: _Reading) -> tuple[F32, int]:
+    """All recordings of a file as one, or the span of it that is asked for."""
+    if FORMATS[kind].modality == VIDEO:
+        wave = _mono(_blocks(handle, kind, reading))
+        return wave.samples, wave.rate
+    rate, parts = 0, []
+    for part in _recordings(handle, kind):
         if declared_end(part, kind) > len(part):
             raise CorruptMediaError(reading.source, "is truncated inside one of its recordings")
         wave = _mono(_blocks(io.BytesIO(part), kind, reading))
