@@ -13,13 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import (
-    CorruptMediaError,
-    EmptyMediaError,
-    MediaTooLargeError,
-    UnsupportedMediaError,
-)
-from isthmus.media._libav import VIDEO_CODECS, last_end
+from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
+from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
 
@@ -152,42 +147,9 @@ class Film:
             self._container.seek(int(before / base), stream=self._stream)
         except av.FFmpegError:  # some do not go where nothing is
             self._container.seek(int(self._begin / base), stream=self._stream)
-        self._frames = self._decoded()
+        self._frames = decoded(self._container, self._stream, self.source, self._begin)
         self._before = next(self._frames, None)
         self._next = next(self._frames, None)
-
-    def _decoded(self) -> Iterator[Any]:
-        """Frames from where the file stands.
-
-        Those that come before the first whole one may be damaged, as in a recording that began in
-        the middle of a broadcast.
-        """
-        import av
-
-        whole = False
-        for packet in self._container.demux(self._stream):
-            try:
-                frames = packet.decode()
-            except av.FFmpegError as error:
-                if whole:
-                    raise self._damaged(packet, error) from error
-                continue
-            for frame in frames:
-                if frame.is_corrupt and whole:
-                    raise self._damaged(packet, None)
-                if frame.is_corrupt or frame.time is None:
-                    continue
-                whole = True
-                yield frame
-
-    def _damaged(self, packet: Any, error: Exception | None) -> CorruptMediaError:
-        stamp = packet.dts if packet.pts is None else packet.pts
-        place = (
-            "" if stamp is None else f" at {float(stamp * packet.time_base) - self._begin:.1f} s"
-        )
-        reason = getattr(error, "strerror", None)
-        said = f" ({reason})" if reason else ""
-        return CorruptMediaError(self.source, f"is damaged{place}{said}")
 
     def _time(self, frame: Any) -> float:
         return float(frame.time) - self._begin

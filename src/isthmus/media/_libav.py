@@ -136,7 +136,8 @@ def blocks(handle: BinaryIO, kind: str, reading: Reading) -> Iterator[tuple[F32,
                 yield _samples(frame), frame.sample_rate
             return
         fresh = True
-        for frame in _from(container, stream, begin, reading.wanted(rate)[0] / rate):
+        since = reading.wanted(rate)[0] / rate
+        for frame in _from(container, stream, reading.source, begin, since):
             samples = _samples(frame)
             if fresh:
                 fresh = False
@@ -147,6 +148,46 @@ def blocks(handle: BinaryIO, kind: str, reading: Reading) -> Iterator[tuple[F32,
                     silence = np.zeros((place - first, samples.shape[1]), dtype=np.float32)
                     yield silence, frame.sample_rate
             yield samples, frame.sample_rate
+
+
+def decoded(container: Any, stream: Any, source: str, begin: float) -> Iterator[Any]:
+    """Frames from where a file stands.
+
+    Packets that come before the first whole frame may be damaged, as behind a jump, or in a
+    recording that began in the middle of a broadcast.
+
+    Args:
+        container: From :func:`opened`.
+        stream: Of it.
+        source: What the user knows it by.
+        begin: When the file begins, in seconds of its own clock.
+
+    Raises:
+        CorruptMediaError: If what comes later is damaged; it says where.
+    """
+    import av
+
+    whole = False
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            if whole:
+                raise _damaged(packet, source, begin, f" ({error.strerror})") from error
+            continue
+        for frame in frames:
+            if frame.is_corrupt and whole:
+                raise _damaged(packet, source, begin)
+            if frame.is_corrupt or frame.time is None:
+                continue
+            whole = True
+            yield frame
+
+
+def _damaged(packet: Any, source: str, begin: float, said: str = "") -> CorruptMediaError:
+    stamp = packet.dts if packet.pts is None else packet.pts
+    place = "" if stamp is None else f" at {float(stamp * packet.time_base) - begin:.1f} s"
+    return CorruptMediaError(source, f"is damaged{place}{said}")
 
 
 def sound_end(handle: BinaryIO, kind: str, source: str) -> float:
@@ -216,19 +257,18 @@ def _sound_of(container: Any, kind: str, source: str) -> Any:
     return stream
 
 
-def _from(container: Any, stream: Any, begin: float, since: float) -> Iterator[Any]:
+def _from(container: Any, stream: Any, source: str, begin: float, since: float) -> Iterator[Any]:
     """Frames of a sound from shortly before a time, or from the beginning."""
-    frames = container.decode(stream)
     if since > 2 * _SETTLE:
         container.seek(int((begin + since - _SETTLE) / stream.time_base), stream=stream)
-        frames = container.decode(stream)
+        frames = decoded(container, stream, source, begin)
         first = next(frames, None)
-        if first is not None and (first.time or 0.0) - begin <= since:
+        if first is not None and first.time - begin <= since:
             yield first
-        else:  # the jump went too far
-            container.seek(int(begin / stream.time_base), stream=stream)
-            frames = container.decode(stream)
-    yield from frames
+            yield from frames
+            return
+        container.seek(int(begin / stream.time_base), stream=stream)  # the jump went too far
+    yield from decoded(container, stream, source, begin)
 
 
 def _samples(frame: Any) -> F32:
