@@ -101,7 +101,7 @@ def check_frames(paths: Sequence[Path], source: str, limits: Limits) -> None:
         )
 
 
-def seen(path: Path) -> tuple[int, int, int]:
+def state_of(path: Path) -> tuple[int, int, int]:
     """Bytes and times of the last changes of a file or, together, of the frames in a folder.
 
     Returns:
