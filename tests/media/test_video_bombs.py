@@ -106,8 +106,8 @@ def test_huge_frames_are_refused(make, workers: DecodeWorkers) -> None:
     item = video(make())
     with pytest.raises(MediaError) as refused:
         workers.decode(item)
-    if make is not _wide_frames:
-        assert "declares frames of 67 megapixels, the limit is 36" in str(refused.value)
+    told = {_wide_avi: "of more than 36 megapixels", _wide_gif: "67 megapixels, the limit is 36"}
+    assert told.get(make, "decoded") in str(refused.value)
     (pid,) = workers.pids
     status = Path(f"/proc/{pid}/status")
     if status.exists():  # a frame takes 200 MB as it is shown
@@ -138,6 +138,13 @@ def test_how_long_a_video_lasts_is_measured(make) -> None:
     assert seconds_of(item) == pytest.approx(2.0, abs=0.041)
     clip = decode(item, sampling=Sampling(frames=4))
     assert [number_of(frame) for frame in clip.frames] == [6, 18, 31, 43]
+
+
+def test_a_declared_size_is_refused_before_a_frame_is_decoded() -> None:
+    data = count(3, Recipe(pixels="yuv420p")).read()
+    limits = Limits(max_frame_pixels=films.SIZE[0] * films.SIZE[1] - 1)
+    with pytest.raises(MediaError, match="declares frames of"):
+        decode(video(data), limits)
 
 
 def test_frames_that_are_ten_hours_apart() -> None:

@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+)
 from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
@@ -65,6 +70,11 @@ class Film:
         self._restart()
         first = self._before
         if first is None:
+            if not self._stream.codec_context.width:  # FFmpeg forgets a size above the cap
+                most = limits.max_frame_pixels / 1e6
+                raise CorruptMediaError(
+                    source, f"declares frames of no size, or of more than {most:,.0f} megapixels"
+                )
             raise EmptyMediaError(source, "holds no frames that can be decoded")
         self._turn = _turn_of(first)
         self.size = self._shown_size(first)
