@@ -22,7 +22,7 @@ from isthmus.datasets.fetch import find, get
 __all__ = ["find", "get", "has_columns", "load", "names"]
 
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
-for _name in ("openclipart", "shapes", "tuxpaint"):
+for _name in ("openclipart", "shapes", "tuxpaint", "wesnoth"):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
 
 _TABLE = "isthmus.datasets.table:load"

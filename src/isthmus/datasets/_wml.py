@@ -17,7 +17,9 @@ _MAX_DEPTH = 60
 _MAX_CHARACTERS = 50_000_000
 """Of everything expanded: a few macros that call each other can ask for any length."""
 _SPECIAL = re.compile(r'["#{]|<<')
-_DIRECTIVE = re.compile(r"#(define|undef|ifdef|ifndef|ifver|ifnver|ifhave|ifnhave|else|endif|arg)\b")
+_DIRECTIVE = re.compile(
+    r"#(define|undef|ifdef|ifndef|ifver|ifnver|ifhave|ifnhave|else|endif|arg)\b"
+)
 _BRANCH = re.compile(r"#(?:(ifn?def|ifn?ver|ifn?have)|(else)|(endif))\b")
 _TAG = re.compile(r"\s*\[(/|\+)?([\w$ ]+)\]")
 _KEY = re.compile(r"\s*([\w ,$]+?)\s*=")
@@ -76,7 +78,8 @@ class Tag:
                 mine[place] = mine[place].merged(tag)
             else:
                 mine.append(tag)
-        return type(self)(self.name, {**self.values, **other.values}, mine)
+        kept = [tag for tag in mine if tag.get("__remove") != "yes"]
+        return Tag(self.name, {**self.values, **other.values}, kept)
 
 
 class Macros:
@@ -110,9 +113,7 @@ class Macros:
         """
         return parse(self.expand(text))
 
-    def expand(
-        self, text: str, arguments: Mapping[str, str] | None = None, depth: int = 0
-    ) -> str:
+    def expand(self, text: str, arguments: Mapping[str, str] | None = None, depth: int = 0) -> str:
         """A text without comments and directives, with what its macros stand for.
 
         Args:

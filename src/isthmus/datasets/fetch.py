@@ -31,11 +31,13 @@ class Source:
         packages: Debian packages that hold it.
         installed: Where they put it.
         size: Bytes to download, about.
+        licence: As an SPDX id or in words.
     """
 
     packages: tuple[str, ...]
     installed: Path
     size: int
+    licence: str = "public domain"
 
 
 SOURCES = {
@@ -43,7 +45,16 @@ SOURCES = {
         ("tuxpaint-stamps-default",), Path("/usr/share/tuxpaint/stamps"), 161_000_000
     ),
     "openclipart": Source(
-        ("openclipart-png", "openclipart-svg"), Path("/usr/share/openclipart"), 156_000_000
+        ("openclipart-png", "openclipart-svg"),
+        Path("/usr/share/openclipart"),
+        156_000_000,
+        "CC0-1.0",
+    ),
+    "wesnoth": Source(
+        ("wesnoth-1.16-data",),
+        Path("/usr/share/games/wesnoth/1.16"),
+        146_000_000,
+        "GPL-2.0-or-later",
     ),
 }
 """The data sets that :func:`get` can fetch."""
