@@ -1,42 +1,74 @@
-"""Attack animations of Battle for Wesnoth: which frames, for how long, and a file of them."""
+"""Attack animations of Battle for Wesnoth: which pictures are shown, when, where and how bright.
+
+The game plays several lists of frames at a time: that of the unit, and those of missiles, glows
+and flashes. Time 0 is the blow. What stands for a while is written as a list, ``0~0.6:100,0.6``.
+"""
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image
-
-from isthmus.core.errors import CorruptMediaError, DataError, MediaTooLargeError
+from isthmus.core.errors import DataError
 from isthmus.datasets._wml import Tag
 
 FACING = "se"
 """Units face this way where nothing else is said, so the picture of a unit does too."""
+_LUNGE, _FLIGHT = "0~0.6,0.6~0", "0~0.8"
+"""How far units and missiles go where an animation does not say it, as the game has it."""
 _CONDITIONS = ("if", "else")
 _FILTERS = ("filter", "filter_second", "filter_second_attack")
 _GROUP = re.compile(r"\[([^\[\]]*)\]")
 _RANGE = re.compile(r"(-?\d+)~(-?\d+)")
 _REPEATED = re.compile(r"(.+)\*(\d+)")
-_FORMATS = ("PNG", "WEBP")
-_MAX_SIDE = 1024
-_MAX_FRAMES = 500
-_WHITE = (255, 255, 255, 255)
+_MAX_ITEMS = 500
+
+Run = tuple[tuple[str, int], ...]
+"""What stands for how many milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One picture of an animation.
+class Shown:
+    """One frame of a list: pictures in turn, and by name how a value goes meanwhile.
 
     Attributes:
-        image: Its name below a folder of images.
-        milliseconds: How long it is shown, at least 1.
+        milliseconds: At least 1.
+        image: Pictures in the place of the unit or the missile.
+        halo: Pictures around it.
+        values: Of ``offset`` (0 at the attacker, 1 at its target), ``x``, ``y``, ``halo_x``,
+            ``halo_y``, ``directional_x``, ``directional_y`` (pixels) and ``alpha``.
+        upright: Whether pictures are never turned over.
     """
 
-    image: str
     milliseconds: int
+    image: Run
+    halo: Run
+    values: dict[str, Run]
+    upright: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A list of frames that starts at one time.
+
+    Attributes:
+        start: Milliseconds from the blow, mostly before it.
+        frames: One after the other.
+        values: As those of a frame, for the whole list, where a frame has none.
+    """
+
+    start: int
+    frames: tuple[Shown, ...]
+    values: dict[str, Run]
+
+    @property
+    def end(self) -> int:
+        """When it ends, in milliseconds from the blow."""
+        return self.start + sum(frame.milliseconds for frame in self.frames)
+
+
+_VALUES = ("offset", "x", "y", "halo_x", "halo_y", "directional_x", "directional_y", "alpha")
 
 
 def spread(text: str) -> list[str]:
@@ -55,34 +87,44 @@ def spread(text: str) -> list[str]:
     for item in _split(text):
         groups = [_counted(group) for group in _GROUP.findall(item)]
         for place in range(max((len(group) for group in groups), default=1)):
-            told = iter([group[min(place, len(group) - 1)] for group in groups])
-            items.append(_GROUP.sub(lambda _, told=told: next(told), item))  # type: ignore[misc]
-        if len(items) > _MAX_FRAMES:
-            raise DataError(f"{text[:60]!r} lists more than {_MAX_FRAMES} items")
+            told = [group[min(place, len(group) - 1)] for group in groups]
+            between = _GROUP.split(item)[::2]  # what stands around the groups
+            items.append("".join(a + b for a, b in zip(between, [*told, ""], strict=True)))
+        if len(items) > _MAX_ITEMS:
+            raise DataError(f"{text[:60]!r} lists more than {_MAX_ITEMS} items")
     return items
 
 
-def frames_of(animation: Tag) -> list[Frame]:
-    """The frames of the unit itself, without missiles and glows.
+def run_of(text: str, total: int = 0) -> Run:
+    """What a list shows for how long.
 
-    Where ``duration`` is given, or a glow says how long, items without a time of their own share
-    it. What stands behind ``~`` (flips, overlays, shifts of colour) is left aside.
+    Args:
+        text: Items with or without a time.
+        total: Milliseconds that items without one share, less what the others take.
+
+    Examples:
+        >>> run_of("a.png:50,b.png", total=80)
+        (('a.png', 50), ('b.png', 30))
+    """
+    items = [_timed(item) for item in spread(text)]
+    told = sum(time or 0 for _, time in items)
+    untold = sum(time is None for _, time in items)
+    share = max(total - told, 0) // untold if untold else 0
+    return tuple((what, share if time is None else time) for what, time in items if what)
+
+
+def layers_of(animation: Tag) -> list[Layer]:
+    """Every list of frames of an animation, the unit's first.
+
+    What stands behind ``~`` and has brackets (flips, overlays, shifts of colour) is left aside.
 
     Raises:
-        DataError: If it lists more than 500 frames.
+        DataError: If a list has more than 500 items.
     """
-    frames: list[Frame] = []
-    for tag in animation.all("frame"):
-        items = [_timed(item) for item in spread(tag.get("image"))]
-        glow = sum(time or 0 for _, time in map(_timed, spread(tag.get("halo"))))
-        told = sum(time or 0 for _, time in items)
-        open_items = sum(time is None for _, time in items)
-        rest = max(_number(tag.get("duration")) or glow, told) - told
-        for image, time in items:
-            share = rest // open_items if time is None else time
-            if image:
-                frames.append(Frame(image, max(share, 1)))
-    return frames
+    names = dict.fromkeys(tag.name for tag in animation.tags if tag.name.endswith("frame"))
+    ordered = sorted(names, key=lambda name: name != "frame")
+    layers = [_layer(animation, name) for name in ordered]
+    return [layer for layer in layers if any(f.image or f.halo for f in layer.frames)]
 
 
 def chosen(animation: Tag) -> Tag | None:
@@ -121,56 +163,30 @@ def sounds_of(animation: Tag) -> list[str]:
     return [name for tag in tags for name in spread(tag.get("sound")) if name]
 
 
-def encode(frames: list[tuple[Path, int]]) -> bytes:
-    """An animated PNG of pictures, centred on white, in their own size.
-
-    Args:
-        frames: File and milliseconds of each.
-
-    Raises:
-        DataError: If there are no two different frames, or too many.
-        MediaError: If a file is no picture, or larger than 1,024 pixels.
-    """
-    if len(frames) > _MAX_FRAMES:
-        raise DataError(f"has {len(frames)} frames, more than {_MAX_FRAMES}")
-    pictures = {path: _picture(path) for path, _ in frames}
-    if len({picture.tobytes() for picture in pictures.values()}) < 2:  # noqa: PLR2004
-        raise DataError("has no two different frames")
-    size = tuple(max(picture.size[side] for picture in pictures.values()) for side in (0, 1))
-    drawn = [_on_white(pictures[path], (size[0], size[1])) for path, _ in frames]
-    buffer = io.BytesIO()
-    drawn[0].save(
-        buffer,
-        format="PNG",
-        save_all=True,
-        append_images=drawn[1:],
-        duration=[milliseconds for _, milliseconds in frames],
-        loop=0,
-    )
-    return buffer.getvalue()
+def _layer(animation: Tag, name: str) -> Layer:
+    own = name.removesuffix("frame")  # "missile_"; of the unit itself ""
+    frames = tuple(_shown(tag, own) for tag in animation.all(name))
+    total = sum(frame.milliseconds for frame in frames)
+    given = {key: animation.get(own + key) for key in _VALUES}
+    if not given["offset"] and not (own and own != "missile_"):
+        at_rest = "0" if animation.all("missile_frame") else _LUNGE
+        given["offset"] = _FLIGHT if own else at_rest
+    values = {key: run_of(text, total) for key, text in given.items() if text}
+    return Layer(_whole(animation.get(f"{own}start_time")), frames, values)
 
 
-def _picture(path: Path) -> Image.Image:
-    try:
-        with Image.open(path, formats=_FORMATS) as picture:
-            if max(picture.size) > _MAX_SIDE:
-                reason = f"is {picture.size[0]} × {picture.size[1]} pixels, allowed {_MAX_SIDE}"
-                raise MediaTooLargeError(str(path), reason)
-            return picture.convert("RGBA")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise CorruptMediaError(str(path), f"cannot be decoded ({error})") from error
-
-
-def _on_white(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    ground = Image.new("RGBA", size, _WHITE)
-    place = ((size[0] - picture.size[0]) // 2, (size[1] - picture.size[1]) // 2)
-    ground.alpha_composite(picture, place)
-    return ground.convert("RGB")
+def _shown(tag: Tag, own: str) -> Shown:
+    diagonal = tag.get("image_diagonal") if own else ""  # a missile to the south-east
+    image, halo = diagonal or tag.get("image"), tag.get("halo")
+    told = [sum(time for _, time in run_of(text)) for text in (image, halo)]
+    total = max(_whole(tag.get("duration")), *told, 1)
+    values = {key: run_of(tag.get(key), total) for key in _VALUES if tag.get(key)}
+    upright = tag.get("auto_vflip", "yes" if own else "no") in ("no", "false")
+    return Shown(total, run_of(image, total), run_of(halo, total), values, upright)
 
 
 def _holds(tag: Tag) -> bool:
-    directions = tag.get("direction")
-    hits = tag.get("hits")
+    directions, hits = tag.get("direction"), tag.get("hits")
     return (not directions or FACING in _listed(directions)) and (
         not hits or not {"yes", "hit", "kill"}.isdisjoint(_listed(hits))
     )
@@ -197,11 +213,11 @@ def _counted(group: str) -> list[str]:
     for word in group.split(","):
         plain, times = word.strip(), 1
         if repeated := _REPEATED.fullmatch(plain):
-            plain, times = repeated[1], min(int(repeated[2][:4]), _MAX_FRAMES + 1)
+            plain, times = repeated[1], min(int(repeated[2][:4]), _MAX_ITEMS + 1)
         if counted := _RANGE.fullmatch(plain):
             first, last = int(counted[1][:6]), int(counted[2][:6])
             step = 1 if last >= first else -1
-            last = first + step * min(abs(last - first), _MAX_FRAMES)
+            last = first + step * min(abs(last - first), _MAX_ITEMS)
             width = len(counted[1]) if counted[1].startswith("0") else 0
             run = [f"{n:0{width}d}" for n in range(first, last + step, step)]
         else:
@@ -211,12 +227,19 @@ def _counted(group: str) -> list[str]:
 
 
 def _timed(item: str) -> tuple[str, int | None]:
-    """The name of a picture and its milliseconds, where it has them."""
-    name, colon, time = item.rpartition(":")
-    if not colon or not time.strip().isdigit():
-        name, time = item, ""
-    return name.partition("~")[0].strip(), int(time[:6]) if time else None
+    """What is shown, and its milliseconds where it has them."""
+    what, colon, time = item.rpartition(":")
+    if not colon or not time.strip().isdecimal():
+        return _plain(item), None
+    return _plain(what), _whole(time)
 
 
-def _number(text: str) -> int:
-    return int(text[:6]) if text.strip().isdigit() else 0
+def _plain(what: str) -> str:
+    """Without functions: ``a.png~FL()`` is ``a.png``, but ``0~0.6`` stays."""
+    return re.split(r"~[A-Z]+\(", what, maxsplit=1)[0].strip()
+
+
+def _whole(text: str) -> int:
+    """A number of milliseconds, at most about an hour; 0 where there is none."""
+    found = re.fullmatch(r"\s*(-?\d{1,7})(?:\.\d*)?\s*", text)
+    return int(found[1]) if found else 0

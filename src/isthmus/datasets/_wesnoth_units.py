@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from isthmus.core.errors import DataError
 from isthmus.core.rows import families
-from isthmus.datasets._wesnoth_frames import Frame, chosen, frames_of, sounds_of, special
+from isthmus.datasets._wesnoth_frames import Layer, chosen, layers_of, sounds_of, special
 from isthmus.datasets._wml import Macros, Tag
 
 LABELS = ("race", "alignment", "level")
@@ -22,12 +22,12 @@ class Attack:
 
     Attributes:
         names: In English, to be translated; more than one where attacks share an animation.
-        frames: Of the unit itself.
+        layers: The unit's frames, then missiles and glows.
         sounds: Names of files, that of the blow first.
     """
 
     names: tuple[str, ...]
-    frames: tuple[Frame, ...]
+    layers: tuple[Layer, ...]
     sounds: tuple[str, ...]
 
 
@@ -143,7 +143,7 @@ def _attacks(unit: Tag) -> Iterator[Attack]:
     for place, told in names.items():
         if told:
             branch = ready[place]
-            yield Attack(tuple(told), tuple(frames_of(branch)), tuple(sounds_of(branch)))
+            yield Attack(tuple(told), tuple(layers_of(branch)), tuple(sounds_of(branch)))
 
 
 def _shows(animation: Tag, attack: Tag) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
 
 from isthmus.core.errors import DataError
 
@@ -83,7 +82,7 @@ class Tag:
 
 
 class Macros:
-    """Macros by name, and the texts in which they stand.
+    r"""Macros by name, and the texts in which they stand.
 
     Attributes:
         known: What was defined so far.
@@ -91,7 +90,7 @@ class Macros:
 
     Examples:
         >>> macros = Macros()
-        >>> macros.expand("#define BOW SOUND\\nsound={SOUND}.ogg #enddef")
+        >>> macros.expand("#define BOW SOUND\nsound={SOUND}.ogg #enddef")
         ''
         >>> macros.expand("{BOW twang}")
         'sound=twang.ogg'
@@ -208,13 +207,13 @@ class Macros:
 
 
 def parse(text: str) -> Tag:
-    """The tags of an expanded text; what is not WML is passed over.
+    r"""The tags of an expanded text; what is not WML is passed over.
 
     Returns:
         A tag without a name that holds them.
 
     Examples:
-        >>> unit = parse('[unit]\\nname= _ "Bat"\\nx,y=1,2\\n[/unit]').tags[0]
+        >>> unit = parse('[unit]\nname= _ "Bat"\nx,y=1,2\n[/unit]').tags[0]
         >>> unit.name, unit.get("name"), unit.get("y")
         ('unit', 'Bat', '2')
     """

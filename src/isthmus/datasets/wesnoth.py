@@ -17,7 +17,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import did_you_mean
-from isthmus.datasets._wesnoth_frames import Frame, encode
+from isthmus.datasets._wesnoth_draw import draw
 from isthmus.datasets._wesnoth_units import LABELS, Attack, Unit, lines, read_units
 from isthmus.datasets.fetch import SOURCES, locate
 
@@ -52,9 +52,10 @@ def load(
     By default a record is a unit: ``image`` is its picture, ``text`` its name and description.
 
     With ``animations`` a record is an attack of a unit, of its female form and of its variations.
-    ``video`` is an animated PNG of the frames of the unit, with their durations: facing
-    south-east, on white, in the colours of the files, where magenta stands for the colour of a
-    team; without missiles, glows and the way to the next field. ``audio`` is the sound of the blow
+    ``video`` is an animated PNG of what the game shows: the frames of the unit with their
+    durations, its way to the next field, missiles and glows, drawn anew every 50 milliseconds.
+    It faces south-east on white, without the unit that is hit, in the colours of the files, where
+    magenta stands for the colour of a team. ``audio`` is the sound of the blow
     that hits, of several variants the first; some attacks have none. ``text`` is the name of the
     attack and that of the unit. A miss mostly shows the same frames with another sound, so it is
     left out.
@@ -136,7 +137,7 @@ def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
             yield key, f"has no name {words.where}"
             continue
         try:
-            items = {VIDEO: _video(place, attack.frames, key), **_sound(place, attack)}
+            items = {VIDEO: _video(place, attack, key), **_sound(place, attack)}
         except (DataError, MediaError) as error:
             yield key, str(error)
             continue
@@ -148,9 +149,8 @@ def _named(say: _Say, attack: Sequence[str], unit: Sequence[str]) -> str:
     return ", ".join(words) if all(words) else ""
 
 
-def _video(place: Path, frames: Sequence[Frame], key: str) -> MediaItem:
-    files = [(_file(place, "images", frame.image), frame.milliseconds) for frame in frames]
-    data = encode([(path, milliseconds) for path, milliseconds in files if path is not None])
+def _video(place: Path, attack: Attack, key: str) -> MediaItem:
+    data = draw(attack.layers, lambda name: _file(place, "images", name))
     return MediaItem.from_bytes(data, VIDEO, source=f"{key}.png")
 
 
@@ -181,7 +181,7 @@ def _file(place: Path, kind: str, name: str) -> Path | None:
 class _Silent(gettext.NullTranslations):
     """Has no text in any language: what is not translated is not passed off as if it were."""
 
-    def gettext(self, message: str) -> str:  # noqa: ARG002
+    def gettext(self, message: str) -> str:
         return ""
 
 
