@@ -45,9 +45,9 @@ def draw(layers: Sequence[Layer], find: Find) -> bytes:
     drawn: list[Image.Image] = []
     for time in range(start, end, STEP):
         ground = Image.new("RGBA", (SIDE, SIDE), _WHITE)
-        for layer in layers:
-            if layer.start <= time < layer.end:
-                _draw_layer(ground, layer, time - layer.start, pictures)
+        for place, layer in enumerate(layers):
+            if place == 0 or layer.start <= time < layer.end:  # the unit stays to the end
+                _draw_layer(ground, layer, max(time - layer.start, 0), pictures)
         drawn.append(ground.convert("RGB"))
     if len({frame.tobytes() for frame in drawn}) < 2:
         raise DataError("shows nothing that changes")

@@ -110,11 +110,8 @@ def _pictures(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
     if unit.id != unit.type:
         return
 
-    def told(say: _Say) -> str:
-        name, description = say(unit.names[0]), say(unit.description)
-        return f"{name}. {description}" if name and description else ""
-
-    path, captions = _file(place, "images", unit.image), words.told(told)
+    path = _file(place, "images", unit.image)
+    captions = words.all_of(unit.names[0], unit.description, between=". ")
     if path is None or not captions:
         yield unit.id, "has no picture" if path is None else f"has no description {words.where}"
         return
@@ -132,7 +129,7 @@ def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
         seen[attack.names[0]] += 1  # a halberd cuts and thrusts: two attacks of one name
         again = f"#{seen[attack.names[0]]}" if seen[attack.names[0]] > 1 else ""
         key = f"{unit.id}/{attack.names[0]}{again}"
-        captions = words.told(lambda say, names=attack.names: _named(say, names, unit.names))
+        captions = words.all_of(*attack.names, *unit.names)
         if not captions:
             yield key, f"has no name {words.where}"
             continue
@@ -142,11 +139,6 @@ def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
             yield key, str(error)
             continue
         yield key, {**items, TEXT: MediaItem.from_text(captions, source=key)}
-
-
-def _named(say: _Say, attack: Sequence[str], unit: Sequence[str]) -> str:
-    words = [say(word) for word in (*attack, *unit)]
-    return ", ".join(words) if all(words) else ""
 
 
 def _video(place: Path, attack: Attack, key: str) -> MediaItem:
@@ -161,12 +153,8 @@ def _sound(place: Path, attack: Attack) -> dict[str, MediaItem]:
 
 
 def _labelled(words: _Words, unit: Unit, key: str) -> dict[str, MediaItem]:
-    """What a unit is, as texts; the level is a number in every language."""
-    told = {
-        label: words.told(lambda say, text=text: say(text) or text)
-        for label, text in unit.labels.items()
-        if text
-    }
+    """What a unit is, as texts; as the game writes it where it is not translated."""
+    told = {label: words.all_of(text) or (text,) for label, text in unit.labels.items() if text}
     return {label: MediaItem.from_text(text, source=key) for label, text in told.items()}
 
 
@@ -208,9 +196,10 @@ class _Words:
         self.where = f"in {', '.join(tags)}"
         self._says = [_say(known[tag]) for tag in tags]
 
-    def told(self, tell: Callable[[_Say], str]) -> tuple[str, ...]:
-        """What ``tell`` makes in each language, where it makes something."""
-        return tuple(dict.fromkeys(text for say in self._says if (text := tell(say))))
+    def all_of(self, *texts: str, between: str = ", ") -> tuple[str, ...]:
+        """These texts, joined, in each language that has all of them."""
+        rows = ([say(text) for text in texts] for say in self._says)
+        return tuple(dict.fromkeys(between.join(row) for row in rows if all(row)))
 
 
 def _say(path: Path | None) -> _Say:
