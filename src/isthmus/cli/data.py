@@ -37,10 +37,12 @@ def list_(as_json: bool = JSON_OPTION) -> None:
 
 @app.command(epilog=example("get"))
 def get(
-    name: str = typer.Argument(help="tuxpaint or openclipart."), as_json: bool = JSON_OPTION
+    name: str = typer.Argument(help="tuxpaint, openclipart or wesnoth."),
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """Download a data set with apt-get. You need no root rights."""
     from isthmus.datasets import get as fetch
+    from isthmus.datasets.fetch import SOURCES, notices
 
     with progress_bar(quiet=as_json) as progress:
         place = fetch(name, progress=progress)
@@ -48,6 +50,8 @@ def get(
         print_json({name: str(place)})
         return
     out().print(f"{name} is in {place}")
+    where = "".join(f", see {notice}" for notice in notices(name))
+    out().print(f"licence: {SOURCES[name].licence}{where}")
 
 
 @app.command(epilog=example("show"))

@@ -21,6 +21,7 @@ from isthmus.core.wording import did_you_mean, way
 from isthmus.encoders.base import OFFLINE, offline
 
 _POLL_SECONDS = 0.2
+_NOTICES = Path("usr/share/doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
     ``dpkg-deb``; neither needs root, and nothing is installed.
 
     Args:
-        name: ``"tuxpaint"`` or ``"openclipart"``.
+        name: One of :data:`SOURCES`.
         progress: Called with what is done, in bytes.
 
     Returns:
-        Its folder.
+        Its folder; :func:`notices` gives the files with its licence.
 
     Raises:
         MissingDataError: If the programs are missing, the download fails (the message carries what
@@ -130,8 +131,25 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
         unpacked = folder / "tree" / source.installed.relative_to("/")
         if not _filled(unpacked):
             raise MissingDataError(f"the packages of {name!r} do not hold {source.installed}")
+        for package in source.packages:
+            _keep_notice(folder / "tree" / _NOTICES / package / "copyright", unpacked)
         _put(unpacked, home / name)
     return home / name
+
+
+def notices(name: str) -> list[Path]:
+    """The files that say who made a data set on this machine, and under which licence."""
+    source, place = _source(name), find(name)
+    if place is None:
+        return []
+    kept = [place / f"copyright.{package}" for package in source.packages]
+    installed = [Path("/") / _NOTICES / package / "copyright" for package in source.packages]
+    return [path for path in (kept if place != source.installed else installed) if path.is_file()]
+
+
+def _keep_notice(notice: Path, unpacked: Path) -> None:
+    if notice.is_file():
+        shutil.copyfile(notice, unpacked / f"copyright.{notice.parent.name}")
 
 
 def _put(unpacked: Path, final: Path) -> None:

@@ -8,6 +8,7 @@ sounds like when it attacks is an ``[attack_anim]``.
 from __future__ import annotations
 
 import gettext
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -109,7 +110,6 @@ def _pictures(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
     """The record of a unit; its other forms share its description."""
     if unit.id != unit.type:
         return
-
     path = _file(place, "images", unit.image)
     captions = words.all_of(unit.names[0], unit.description, between=". ")
     if path is None or not captions:
@@ -206,7 +206,10 @@ def _say(path: Path | None) -> _Say:
     """Translates; in English it leaves away what stands before ``^``, which is for translators."""
     if path is None:
         return lambda text: text.rpartition("^")[2]
-    with path.open("rb") as file:
-        catalogue = gettext.GNUTranslations(file)
+    try:
+        with path.open("rb") as file:
+            catalogue = gettext.GNUTranslations(file)
+    except (OSError, ValueError, struct.error) as error:
+        raise DataError(f"{path} cannot be read as texts of gettext ({error})") from error
     catalogue.add_fallback(_Silent())
     return lambda text: catalogue.gettext(text) if text else ""
