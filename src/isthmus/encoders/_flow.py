@@ -54,7 +54,7 @@ def flow(grey: F32) -> tuple[F32, F32]:
 
 def _refined(first: F32, second: F32, steps: F32) -> tuple[F32, F32]:
     """Steps on one level, and the texture there."""
-    down, right = np.gradient(first, axis=(1, 2))
+    down, right = (np.asarray(slope, dtype=np.float32) for slope in np.gradient(first, axis=(1, 2)))
     xx, xy, yy = (_summed(product) for product in (right * right, right * down, down * down))
     noise = np.float32(NOISE * WINDOW**2)
     xx, yy = np.maximum(xx, 0), np.maximum(yy, 0)  # sums of squares, up to rounding

@@ -15,6 +15,7 @@ from isthmus.core.linalg import F32, F64
 from isthmus.core.view import VIDEO
 from isthmus.encoders._flow import flow
 from isthmus.encoders.base import check_clip
+from isthmus.encoders.windows import SECONDS
 
 SIDE = 48
 """Pixels a side of the frames that are compared."""
@@ -58,7 +59,7 @@ class MotionEncoder:
     batch_size = 64
     image_side = 2 * SIDE
 
-    def __init__(self, *, n: int = 32, window: float = 10.0) -> None:
+    def __init__(self, *, n: int = 32, window: float = SECONDS) -> None:
         if not 2 <= n <= MOST_FRAMES:
             raise InputError(f"motion: n must be 2 to {MOST_FRAMES} frames, got {n}")
         if not window > 0:
@@ -85,7 +86,7 @@ class MotionEncoder:
             _affine(speed, texture, when),
             _changes(grey, when),
         ]
-        return np.concatenate(blocks).astype(np.float32)
+        return np.asarray(np.concatenate(blocks), dtype=np.float32)
 
     def encode(self, batch: Sequence[F32]) -> F32:
         """Vectors ``(len(batch), dim)`` float32."""
@@ -101,7 +102,7 @@ def grey_frames(clip: Clip) -> F32:
         np.asarray(Image.fromarray(frame).convert("L").resize(square, Image.Resampling.BOX))
         for frame in clip.frames
     ]
-    return np.stack(made).astype(np.float32) / 255
+    return np.asarray(np.stack(made), dtype=np.float32) / np.float32(255)
 
 
 def _stretches(steps: int) -> F64:
