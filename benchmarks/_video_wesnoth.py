@@ -22,9 +22,7 @@ import numpy as np
 import _machine
 from _needs import need
 from isthmus import encoders
-from isthmus.core.artifact import fingerprint
 from isthmus.core.contracts import Encoder
-from isthmus.core.item import Clip
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
@@ -74,27 +72,12 @@ class Remembering:
         return np.stack([self._known[name] for name, _ in batch])
 
 
-class Still(FramesEncoder):
-    """The middle frame of a film alone."""
-
-    def __init__(self, image: Encoder) -> None:
-        super().__init__(image, n=FRAMES, pool="mean")
-        self.fingerprint = fingerprint({"middle": self.fingerprint})
-
-    def prepare(self, decoded: Any) -> Any:
-        """What the encoder of pictures takes of the frame in the middle."""
-        here = slice(len(decoded.frames) // 2, len(decoded.frames) // 2 + 1)
-        return super().prepare(Clip(decoded.frames[here], decoded.times[here], decoded.seconds))
-
-
 def ways() -> dict[str, Encoder]:
-    """Encoders of films by name; ``motion`` where this isthmus has it."""
+    """Encoders of films by name; of a single frame, the one in the middle."""
     image = Remembering(encoders.load(IMAGE))
-    made: dict[str, Encoder] = {"single frame": Still(image)}
+    made: dict[str, Encoder] = {"single frame": FramesEncoder(image, n=1, pool="mean")}
     made |= {f"frames pool={pool}": FramesEncoder(image, n=FRAMES, pool=pool) for pool in POOLS}
-    if MOTION in encoders.ENCODERS:
-        made[MOTION] = encoders.load(MOTION)
-    return made
+    return {**made, MOTION: encoders.load(MOTION)}
 
 
 def vectors_of(films: Dataset) -> dict[str, PairedVectors]:
@@ -112,10 +95,9 @@ def vectors_of(films: Dataset) -> dict[str, PairedVectors]:
     usable = np.logical_and.reduce([x.ok for x in (*others.values(), *shown.values())])
     rest = {view: encoded.vectors[usable] for view, encoded in others.items()}
     tables = {name: encoded.vectors[usable] for name, encoded in shown.items()}
-    if MOTION in tables:
-        tables[f"frames pool=mean + {MOTION}"] = np.hstack(
-            [tables["frames pool=mean"], tables[MOTION]]
-        )
+    for pool in ("mean", "order"):  # side by side, as in frames+motion
+        both = [tables[f"frames pool={pool}"], tables[MOTION]]
+        tables[f"frames pool={pool} + {MOTION}"] = np.hstack(both)
     return {
         name: PairedVectors({"video": film, **rest}, groups=groups[usable])
         for name, film in tables.items()
