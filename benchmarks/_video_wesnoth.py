@@ -23,7 +23,7 @@ import _machine
 from _needs import need
 from isthmus import encoders
 from isthmus.core.contracts import Encoder
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
@@ -96,7 +96,7 @@ def vectors_of(films: Dataset) -> dict[str, PairedVectors]:
     rest = {view: encoded.vectors[usable] for view, encoded in others.items()}
     tables = {name: encoded.vectors[usable] for name, encoded in shown.items()}
     for pool in ("mean", "order"):  # side by side, as in frames+motion
-        both = [tables[f"frames pool={pool}"], tables[MOTION]]
+        both = [l2_normalize(tables[part]) for part in (f"frames pool={pool}", MOTION)]
         tables[f"frames pool={pool} + {MOTION}"] = np.hstack(both)
     return {
         name: PairedVectors({"video": film, **rest}, groups=groups[usable])
