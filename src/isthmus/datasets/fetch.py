@@ -131,8 +131,8 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
         unpacked = folder / "tree" / source.installed.relative_to("/")
         if not _filled(unpacked):
             raise MissingDataError(f"the packages of {name!r} do not hold {source.installed}")
-        for package in source.packages:
-            _keep_notice(folder / "tree" / _NOTICES / package / "copyright", unpacked)
+        for notice in sorted((folder / "tree" / _NOTICES).glob("*/copyright")):
+            shutil.copyfile(notice, unpacked / f"copyright.{notice.parent.name}")
         _put(unpacked, home / name)
     return home / name
 
@@ -145,11 +145,6 @@ def notices(name: str) -> list[Path]:
     kept = [place / f"copyright.{package}" for package in source.packages]
     installed = [Path("/") / _NOTICES / package / "copyright" for package in source.packages]
     return [path for path in (kept if place != source.installed else installed) if path.is_file()]
-
-
-def _keep_notice(notice: Path, unpacked: Path) -> None:
-    if notice.is_file():
-        shutil.copyfile(notice, unpacked / f"copyright.{notice.parent.name}")
 
 
 def _put(unpacked: Path, final: Path) -> None:
