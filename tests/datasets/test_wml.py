@@ -98,6 +98,16 @@ def test_macros_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         bomb.expand("{B30}")
 
 
+def test_tags_without_end_are_refused() -> None:
+    with pytest.raises(DataError, match="more than 100 deep"):
+        parse("[a]\n" * 200_000)
+
+
+@pytest.mark.parametrize("text", [" ", "\n", "a ", "{", "[a", '"" ', "#else\n", "[/a]\n", "{M "])
+def test_odd_texts_take_no_longer_than_they_are_long(text: str) -> None:
+    assert read(text * 100_000).tags == []
+
+
 @given(st.text(alphabet='[]/+ab="#{}()<>\n ,_~^', max_size=80))
 def test_no_text_is_too_odd(text: str) -> None:
     assert isinstance(read(text), Tag)
@@ -135,7 +145,12 @@ def test_lists(written: str, items: list[str]) -> None:
 
 
 def test_lists_without_end_are_refused() -> None:
-    for text in ("a[1~999999999].png", "a[1*99999].png", ",".join(["a"] * 600)):
+    for text in (
+        "a[1~999999999].png",
+        "a[1*99999].png",
+        f"a[{'1~9*9,' * 90}].png",
+        ",".join(["a"] * 600),
+    ):
         with pytest.raises(DataError, match="more than 500 items"):
             spread(text)
 

@@ -213,7 +213,7 @@ def _counted(group: str) -> list[str]:
     for word in group.split(","):
         plain, times = word.strip(), 1
         if repeated := _REPEATED.fullmatch(plain):
-            plain, times = repeated[1], min(int(repeated[2][:4]), _MAX_ITEMS + 1)
+            plain, times = repeated[1], int(repeated[2][:4])
         if counted := _RANGE.fullmatch(plain):
             first, last = int(counted[1][:6]), int(counted[2][:6])
             step = 1 if last >= first else -1
@@ -222,7 +222,9 @@ def _counted(group: str) -> list[str]:
             run = [f"{n:0{width}d}" for n in range(first, last + step, step)]
         else:
             run = [plain]
-        items += run * times
+        items += run * min(times, _MAX_ITEMS // len(run) + 1)
+        if len(items) > _MAX_ITEMS:
+            return items  # the caller refuses it
     return items
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from isthmus.core.errors import DataError
 
 _MAX_DEPTH = 60
+_MAX_TAGS = 100  # open at a time
 _MAX_CHARACTERS = 50_000_000
 """Of everything expanded: a few macros that call each other can ask for any length."""
 _SPECIAL = re.compile(r'["#{]|<<')
@@ -20,9 +21,10 @@ _DIRECTIVE = re.compile(
     r"#(define|undef|ifdef|ifndef|ifver|ifnver|ifhave|ifnhave|else|endif|arg)\b"
 )
 _BRANCH = re.compile(r"#(?:(ifn?def|ifn?ver|ifn?have)|(else)|(endif))\b")
-_TAG = re.compile(r"\s*\[(/|\+)?([\w$ ]+)\]")
-_KEY = re.compile(r"\s*([\w ,$]+?)\s*=")
-_JOIN = re.compile(r"\s*\+\s*")
+_BLANKS = re.compile(r"\s*+")
+_TAG = re.compile(r"\[(/|\+)?([\w$ ]++)\]")
+_KEY = re.compile(r"([\w ,$\t]++)=")
+_JOIN = re.compile(r"\s*+\+\s*+")
 _DOMAIN = "\ufdd0"
 """Marks a text that is to be translated; a character that no text has."""
 
@@ -108,7 +110,7 @@ class Macros:
             A tag without a name that holds them.
 
         Raises:
-            DataError: If macros call each other without end.
+            DataError: If macros call each other without end, or tags lie too deep in each other.
         """
         return parse(self.expand(text))
 
@@ -212,6 +214,9 @@ def parse(text: str) -> Tag:
     Returns:
         A tag without a name that holds them.
 
+    Raises:
+        DataError: If tags lie more than a hundred deep in each other.
+
     Examples:
         >>> unit = parse('[unit]\nname= _ "Bat"\nx,y=1,2\n[/unit]').tags[0]
         >>> unit.name, unit.get("name"), unit.get("y")
@@ -219,6 +224,7 @@ def parse(text: str) -> Tag:
     """
     open_tags, place = [Tag("")], 0
     while place < len(text):
+        place = _end(_BLANKS, text, place)
         if tag := _TAG.match(text, place):
             place = tag.end()
             mark, name = tag[1], tag[2].strip()
@@ -232,6 +238,8 @@ def parse(text: str) -> Tag:
             if not earlier:
                 open_tags[-1].tags.append(fresh)
             open_tags.append(fresh)
+            if len(open_tags) > _MAX_TAGS:
+                raise DataError(f"WML with tags more than {_MAX_TAGS} deep")
         elif key := _KEY.match(text, place):
             value, place = _value(text, key.end())
             open_tags[-1].values.update(_keyed(key[1], value))
@@ -254,8 +262,7 @@ def _value(text: str, place: int) -> tuple[str, int]:
         if text[place] == '"':
             piece, place = _quoted(text, place + 1)
             pieces.append(piece)
-            if joined := _JOIN.match(text, place):
-                place = joined.end()
+            place = _end(_JOIN, text, place)
         else:
             stop = min(_find(text, "\n", place), _find(text, '"', place))
             pieces.append(text[place:stop].strip())
@@ -325,6 +332,12 @@ def _after_branch(text: str, place: int, *, stop_at_else: bool) -> int:
         if depth == 0:
             return match.end()
     return len(text)
+
+
+def _end(pattern: re.Pattern[str], text: str, place: int) -> int:
+    """Behind what matches at a place; the place where nothing does."""
+    match = pattern.match(text, place)
+    return place if match is None else match.end()
 
 
 def _find(text: str, what: str, place: int) -> int:
