@@ -44,7 +44,7 @@ def test_flow_is_exact_on_a_shifted_texture(step: tuple[float, float]) -> None:
     frames = np.stack([texture, moved])[:, 24:72, 24:72].astype(np.float32)
     steps, certain = flow(frames)
     inside = steps[0, 10:-10, 10:-10]
-    np.testing.assert_allclose(np.median(inside, axis=(0, 1)), step, atol=0.1)
+    np.testing.assert_allclose(np.median(inside, axis=(0, 1)), step, atol=0.2)
     assert certain.min() > 0.3
 
 
