@@ -24,7 +24,7 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.encoders.motion import MotionEncoder
 
 FRAMES, SIDE = 16, 32
-STEPS, BATCH = 700, 48
+STEPS, BATCH = 350, 48
 RATE = 3e-3
 MOST_BLOBS = 3
 TESTED = 40
@@ -222,7 +222,7 @@ def trained(steps: int) -> Any:
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 100 == 0 or step == steps - 1:
+        if step % 50 == 0 or step == steps - 1:
             right = (told.argmax(1) == labels).float().mean()
             print(f"step {step}: loss {loss:.3f}, right {right:.2f}", flush=True)
     return net
