@@ -13,7 +13,6 @@ from isthmus.space import Space
 from isthmus.tasks.retrieval.part import Part
 from isthmus.tasks.retrieval.spans import in_spans
 
-
 Finder = Callable[[Part, Space], Iterator[Part]]
 """What finds parts of one kind in an item."""
 
