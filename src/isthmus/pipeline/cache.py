@@ -64,9 +64,7 @@ class ContentCache:
                     f"WHERE fingerprint = ? AND item IN ({marks})",
                     (fingerprint, *some),
                 )
-                for item, blob, crc in rows:
-                    if _intact(fingerprint, item, blob, crc):
-                        found[item] = blob
+                found |= {i: b for i, b, crc in rows if _intact(fingerprint, i, b, crc)}
             return found
 
         return self._attempt(read, {})
