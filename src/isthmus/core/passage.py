@@ -37,9 +37,16 @@ class Passage:
         """
         match document:
             case [str(text), span, [*words], float(confidence)]:
-                timed = tuple((str(w), float(a), float(b)) for w, a, b in words)
+                timed = tuple(_word(word) for word in words)
                 return cls(text, None if span is None else _pair(span), timed, confidence)
         raise ValueError("is no passage")
+
+
+def _word(word: object) -> tuple[str, float, float]:
+    match word:
+        case [str(text), float() | int() as start, float() | int() as stop]:
+            return text, float(start), float(stop)
+    raise ValueError("is no word")
 
 
 def _pair(span: object) -> tuple[float, float]:

@@ -167,6 +167,7 @@ class EncodedQuery:
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
+                origin=rows.entries[i].origin,
             )
             for i in np.argsort(-score, kind="stable")[:most].tolist()
         ]
