@@ -176,6 +176,7 @@ class EncodedQuery:
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
                 copies=rows.entries[i].copies,
+                origin=rows.entries[i].origin,
             )
             for i in np.argsort(-prominence, kind="stable").tolist()
         ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from isthmus.store import Backend, Entry, FileRecord
+from isthmus.pipeline.reading import default_passages
+from isthmus.store import Backend, Entry, FileRecord, content_id
 from isthmus.tasks.retrieval.holders import held_by, renamed
 from isthmus.tasks.retrieval.plan import Roots
 from isthmus.tasks.retrieval.report import Forgotten
@@ -58,6 +59,7 @@ def forget(
         backend.forget_files(dropped)
         if moved and not gone:
             backend.optimize()  # older versions hold the names that were forgotten
+    default_passages().forget({content_id(item) for item in gone})
     return Forgotten(sorted(gone), sorted(dropped), sorted(kept))
 
 
