@@ -167,6 +167,8 @@ class EncodedQuery:
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
+                origin=rows.entries[i].origin,
+                fields=rows.entries[i].fields,
             )
             for i in np.argsort(-score, kind="stable")[:most].tolist()
         ]

@@ -61,6 +61,21 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanHit:
+    """A part of a file that matches, too.
+
+    Attributes:
+        start: In seconds of a recording or a video, in characters of a text.
+        stop: Where it ends.
+        probability: As of a hit.
+    """
+
+    start: float
+    stop: float
+    probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One item that a search found.
 
@@ -83,10 +98,15 @@ class Hit:
         avoided: Whether it rather is what the query avoids.
         standing: How it stands among the items of its view; None for one found by its name alone.
         gone: Whether no file holds it any more.
-        span: Start and end in seconds where it is a part of a recording.
+        span: Start and end where it is a part: in seconds of a recording or a video, in characters
+            of a text.
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
+        spans: Further parts of its file that match.
+        copies: Sources of other items that hold the same, or nearly.
+        origin: See :class:`isthmus.store.Entry`.
+        fields: See :class:`isthmus.store.Entry`.
     """
 
     id: str
@@ -107,6 +127,10 @@ class Hit:
     text: str = ""
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
+    spans: Sequence[SpanHit] = ()
+    copies: Sequence[str] = ()
+    origin: str = ""
+    fields: Sequence[tuple[str, str | float]] = ()
 
     @property
     def words(self) -> str:
@@ -154,7 +178,13 @@ class Results:
     def to_json(self) -> dict[str, object]:
         """For machines."""
         hits = [
-            {**asdict(hit), "words": hit.words, "said": hit.said, "labels": labels_json(hit.labels)}
+            {
+                **asdict(hit),
+                "words": hit.words,
+                "said": hit.said,
+                "labels": labels_json(hit.labels),
+                "fields": dict(hit.fields),
+            }
             for hit in self.hits
         ]
         return {

@@ -1,0 +1,82 @@
+"""Entries and hits as the API hands them out, with what belongs to the whole of a part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from isthmus.server import schemas
+from isthmus.store import Entry, whole_id
+from isthmus.tasks import Hit
+
+Get = Callable[[list[str]], Mapping[str, Entry]]
+"""Entries by id, as a store hands them out."""
+_TEXT_SHOWN = 300
+
+
+class Seen:
+    """What can be told of some items of a store.
+
+    Args:
+        ids: Of the items.
+        get: Finds entries by id.
+        aspect: Width over height of an item; None where nobody asks for it.
+    """
+
+    def __init__(
+        self, ids: Iterable[str], get: Get, aspect: Callable[[Entry], float | None] | None = None
+    ) -> None:
+        wholes = {whole_id(each) for each in ids}
+        self._wholes = dict(get(list(wholes)))
+        self._aspect = aspect
+
+    def found(self, hit: Hit) -> schemas.FoundItem:
+        """A hit."""
+        return schemas.FoundItem(
+            **self._seen(hit),
+            cosine=hit.cosine,
+            score=hit.score,
+            probability=hit.probability,
+            words=hit.words,
+            named=hit.named,
+            partly_named=hit.partly_named,
+            standing=None if hit.standing is None else schemas.Standing(**asdict(hit.standing)),
+            said=hit.said,
+            spans=[schemas.Span(**asdict(span)) for span in hit.spans],
+            copies=list(hit.copies),
+            shares=[schemas.Share(**asdict(share)) for share in hit.shares],
+        )
+
+    def item(self, entry: Entry) -> schemas.Item:
+        """An entry."""
+        seen = self._seen(entry) | {"text": entry.text}
+        return schemas.Item(**seen, added=entry.added, size=entry.size)
+
+    def _seen(self, one: Hit | Entry) -> dict[str, Any]:
+        """What both have in common."""
+        whole = self._wholes.get(whole_id(one.id))
+        fields = dict(one.fields) or ({} if whole is None else dict(whole.fields))
+        shape = None if self._aspect is None or whole is None else self._aspect(whole)
+        return {
+            "id": one.id,
+            "view": one.view,
+            "modality": one.modality,
+            "name": Path(one.source).name,
+            "source": one.source,
+            "text": one.text[:_TEXT_SHOWN],
+            "gone": one.gone,
+            "span": one.span,
+            "labels": labels(one.labels),
+            "aspect": shape,
+            "origin": one.origin,
+            "whole": one.id if whole is None else whole.id,
+            "whole_modality": one.modality if whole is None else whole.modality,
+            "fields": fields,
+        }
+
+
+def labels(given: Sequence[tuple[str, float]]) -> list[schemas.Label]:
+    """Labels of an item."""
+    return [schemas.Label(label=name, probability=probability) for name, probability in given]
