@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,17 +59,8 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         CorruptMediaError: Truncated, damaged or with values that are not numbers.
         UnsupportedMediaError: Not a recording of these formats, or its package is missing.
     """
-    with open_payload(item, limits) as handle:
-        kind, source = container(head_of(handle), source=item.source), item.source
-        data = handle.read()
-    form = FORMATS[kind]
-    if form.modality != AUDIO:
-        raise UnsupportedMediaError(source, f"is not a recording but {kind}")
-    if not form.available:
-        raise UnsupportedMediaError(source, form.missing)
-    end = declared_end(data, kind)
-    if end > len(data):
-        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
+    data, kind = _read(item, limits)
+    source = item.source
     samples, rate = _joined(data, kind, _Reading(item, limits))
     if not np.isfinite(samples).all():
         raise CorruptMediaError(source, "has samples that are NaN or infinite")
@@ -98,6 +90,61 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
     common = math.gcd(waveform.rate, rate)
     samples = resample_poly(waveform.samples, rate // common, waveform.rate // common)
     return Waveform(np.ascontiguousarray(samples, dtype=np.float32), rate)
+
+
+def seconds_of(item: MediaItem, limits: Limits = DEFAULT) -> float:
+    """Duration of a recording: as its header tells it, else by decoding it, block by block.
+
+    Args:
+        item: A whole one.
+        limits: Caps on its size and channels; ``max_long_seconds`` on its duration.
+
+    Raises:
+        MediaError: As :func:`decode_audio`.
+    """
+    most = limits.max_long_seconds
+    reading = _Reading(item, replace(limits, max_seconds=most, max_samples=_ENDLESS))
+    data, kind = _read(item, limits)
+    seconds = 0.0
+    begins = starts(data, kind)
+    for start, stop in zip(begins, [*begins[1:], len(data)], strict=True):
+        part = data if len(begins) == 1 else data[start:stop]
+        known = _told(part, kind, reading)
+        if known is None:
+            frames, rate = 0, 1
+            for block, rate in _blocks(part, kind, reading):  # noqa: B007  the last one is told
+                frames += len(block)
+            known = frames / rate
+            reading.finish(rate)
+        seconds += known
+    if seconds > most:
+        raise MediaTooLargeError(
+            item.source, f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts"
+        )
+    return seconds
+
+
+def pieces(
+    waveform: Waveform, spans: Sequence[tuple[float, float]], source: str
+) -> list[Waveform | EmptyMediaError]:
+    """Parts of a recording, each checked as an item of its own is.
+
+    Args:
+        waveform: The recording.
+        spans: Start and end of each part, in seconds of the waveform.
+        source: What the user knows the recording by.
+    """
+    out: list[Waveform | EmptyMediaError] = []
+    for start, stop in spans:
+        rate = waveform.rate
+        part = waveform.samples[max(round(start * rate), 0) : max(round(stop * rate), 0)]
+        if not len(part):
+            out.append(EmptyMediaError(source, "holds no sound, its duration is zero"))
+        elif np.abs(part).max() < SILENCE:
+            out.append(EmptyMediaError(source, "is silent from beginning to end"))
+        else:
+            out.append(Waveform(part, rate))
+    return out
 
 
 class _Reading:
@@ -163,6 +210,39 @@ class _Reading:
                 f"has {samples:,} samples, the limit is {self._limits.max_samples:,}; "
                 "use a lower sample rate, or cut it into parts",
             )
+
+
+def _read(item: MediaItem, limits: Limits) -> tuple[bytes, str]:
+    """A recording and its kind; what is none, or is cut off, is refused."""
+    with open_payload(item, limits) as handle:
+        kind, source = container(head_of(handle), source=item.source), item.source
+        data = handle.read()
+    form = FORMATS[kind]
+    if form.modality != AUDIO:
+        raise UnsupportedMediaError(source, f"is not a recording but {kind}")
+    if not form.available:
+        raise UnsupportedMediaError(source, form.missing)
+    end = declared_end(data, kind)
+    if end > len(data):
+        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
+    return data, kind
+
+
+def _told(data: bytes, kind: str, reading: _Reading) -> float | None:
+    """Duration in seconds as a header tells it; None where it does not."""
+    if FORMATS[kind].module is not None or (kind == "mp3" and not counts_frames(data)):
+        return None
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(with_length(data) if kind == "wav" else data)) as sound:
+            if not 0 < sound.frames < _ENDLESS:
+                return None
+            reading.check(sound.frames, sound.samplerate, sound.channels)
+            return float(sound.frames / sound.samplerate)
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise CorruptMediaError(reading.source, f"cannot be decoded ({reason})") from error
 
 
 def _joined(data: bytes, kind: str, reading: _Reading) -> tuple[F32, int]:

@@ -18,11 +18,18 @@ import numpy as np
 
 from isthmus.core import wire
 from isthmus.core.contracts import Encoder, Sampling, image_side_of, sampling_of
-from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, MediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    InputError,
+    IsthmusError,
+    MediaError,
+)
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import IMAGE
+from isthmus.core.view import AUDIO, IMAGE
 from isthmus.encoders import Recipe, resolve
 from isthmus.media import DEFAULT, Limits, decode, preview
+from isthmus.media.audio import pieces, seconds_of
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
 from isthmus.media.sniff import HEAD_BYTES, container
@@ -68,6 +75,43 @@ def _decoded(
     return np.asarray(decoded)
 
 
+def _seconds(item: MediaItem, limits: Limits) -> float:
+    with _caps(item, limits) as own:
+        if own.modality == AUDIO:
+            return seconds_of(own, limits)
+        return float(decode(own, limits, image_side=1, sampling=Sampling(frames=1)).seconds)
+
+
+def _pieces(
+    item: MediaItem,
+    limits: Limits,
+    *,
+    spans: list[tuple[float, float]],
+    recipe: dict[str, Any] | None,
+    fingerprint: str,
+) -> list[Any]:
+    """Parts of a recording that is decoded once: what an encoder takes, or samples and rate."""
+    encoder = None if recipe is None else _encoder(Recipe(**recipe), fingerprint)
+    with _caps(item, limits) as own:
+        try:
+            sound = decode(own, limits)
+        except EmptyMediaError as error:
+            return [("failed", type(error).__name__, error.reason)] * len(spans)
+    out: list[Any] = []
+    start = own.span[0] if own.span else 0.0
+    for each in pieces(sound, [(a - start, b - start) for a, b in spans], item.source):
+        try:
+            if isinstance(each, MediaError):
+                raise each
+            made = (each.samples, each.rate) if encoder is None else _made(encoder, each, item)
+            out.append(("made", made))
+        except MediaError as error:
+            out.append(("failed", type(error).__name__, error.reason))
+        except InputError as error:
+            out.append(("failed", type(error).__name__, str(error)))
+    return out
+
+
 def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
     with _caps(item, limits) as own:
         return np.asarray(preview.small(own, limits, side=side))
@@ -84,6 +128,10 @@ def _prepared(item: MediaItem, limits: Limits, *, recipe: dict[str, Any], finger
     with _caps(item, limits) as own:
         sampling = sampling_of(encoder)
         decoded = decode(own, limits, image_side=image_side_of(encoder), sampling=sampling)
+    return _made(encoder, decoded, item)
+
+
+def _made(encoder: Encoder, decoded: Any, item: MediaItem) -> Any:
     try:
         return encoder.prepare(decoded)
     except (IsthmusError, MemoryError):
@@ -120,6 +168,8 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "thumbnail": _preview(preview.thumbnail),
     "strip": _preview(preview.strip),
     "aspect": _aspect,
+    "pieces": _pieces,
+    "seconds": _seconds,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
 }
