@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.linalg import F32, F64
 from isthmus.server import schemas
-from isthmus.store import Reader, whole_id
+from isthmus.store import Reader, is_whole
 
 
 def drawn(snapshot: Reader, limit: int) -> schemas.Map:
@@ -19,7 +19,7 @@ def drawn(snapshot: Reader, limit: int) -> schemas.Map:
         snapshot: Of the store.
         limit: Past so many items, a fixed random sample is drawn.
     """
-    entries = [e for e in snapshot.entries() if not e.gone and e.id == whole_id(e.id)]
+    entries = [e for e in snapshot.entries() if not e.gone and is_whole(e.id)]
     total = len(entries)
     if total > limit:
         rows = np.random.default_rng(0).permutation(total)[:limit]

@@ -10,7 +10,7 @@ from cachetools import LRUCache
 
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import IMAGE, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 
@@ -22,7 +22,7 @@ _STRIP_SIDE = 112
 _CACHED = 64 * 2**20
 """Bytes of thumbnails and curves of loudness that are kept."""
 _ASPECTS = 200_000
-"""Pictures and videos whose aspect ratio is kept."""
+"""Items whose aspect ratio, or duration, is kept."""
 _POINTS = 240
 
 
@@ -32,6 +32,7 @@ class Previews:
     def __init__(self) -> None:
         self._kept: LRUCache[tuple[object, ...], bytes] = LRUCache(_CACHED, getsizeof=len)
         self._aspects: LRUCache[str, float | None] = LRUCache(_ASPECTS)
+        self._seconds: LRUCache[str, float | None] = LRUCache(_ASPECTS)
         self._lock = threading.Lock()
 
     def thumbnail(
@@ -75,12 +76,33 @@ class Previews:
         """Width over height of a picture or a video, by its header; None where that says none."""
         if entry.modality not in (IMAGE, VIDEO) or entry.gone:
             return None
+        return self._told(entry, self._aspects, WORKERS.aspect)
+
+    def seconds(self, entry: Entry) -> float | None:
+        """Duration of a recording or a video; None of anything else, or where none can be told."""
+        if entry.modality not in (AUDIO, VIDEO) or entry.gone:
+            return None
+        said = dict(entry.fields).get("duration")
+        if isinstance(said, int | float):
+            return float(said)
+        return self._told(entry, self._seconds, WORKERS.seconds)
+
+    def _told(
+        self,
+        entry: Entry,
+        kept: LRUCache[str, float | None],
+        ask: Callable[[MediaItem], float],
+    ) -> float | None:
+        """A number that a header tells of a whole item."""
         with self._lock:
-            if entry.id in self._aspects:
-                return self._aspects[entry.id]
-        made = _aspect(entry)
+            if entry.id in kept:
+                return kept[entry.id]
+        try:
+            made = ask(MediaItem("", entry.modality, entry.source, Path(entry.source)))
+        except MediaError:
+            made = None
         with self._lock:
-            self._aspects[entry.id] = made
+            kept[entry.id] = made
         return made
 
     def _preview(
@@ -98,10 +120,3 @@ class Previews:
         with self._lock:
             self._kept[key] = made
         return made
-
-
-def _aspect(entry: Entry) -> float | None:
-    try:
-        return WORKERS.aspect(MediaItem("", entry.modality, entry.source, Path(entry.source)))
-    except MediaError:
-        return None

@@ -94,7 +94,8 @@ class SearchRequest(SearchOptions, Asked):
     """What to look for, and how: every option of a search, and the prompt."""
 
     aspects: bool = Field(
-        False, description="Whether to return the aspect ratio of pictures and videos."
+        False,
+        description="Whether to return aspect ratios of pictures and videos, and durations.",
     )
 
     def __post_init__(self) -> None:
@@ -166,6 +167,9 @@ class Seen(BaseModel):
     )
     labels: list[Label] = Field(description="Most probable first.")
     aspect: float | None = Field(None, description="Width over height of a picture or a video.")
+    seconds: float | None = Field(
+        None, description="Duration of the recording or video that it is, or is a part of."
+    )
     origin: str = Field(
         "",
         description='Where its words come from: "ocr" if they were read from a picture, "speech" '

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.server import schemas
+from isthmus.server.previews import Previews
 from isthmus.store import Entry, whole_id
 from isthmus.tasks import Hit
 
@@ -22,15 +23,13 @@ class Seen:
     Args:
         ids: Of the items.
         get: Finds entries by id.
-        aspect: Width over height of an item; None where nobody asks for it.
+        previews: Tell shape and duration; None where nobody asks for them.
     """
 
-    def __init__(
-        self, ids: Iterable[str], get: Get, aspect: Callable[[Entry], float | None] | None = None
-    ) -> None:
+    def __init__(self, ids: Iterable[str], get: Get, previews: Previews | None = None) -> None:
         wholes = {whole_id(each) for each in ids}
         self._wholes = dict(get(list(wholes)))
-        self._aspect = aspect
+        self._previews = previews
 
     def found(self, hit: Hit) -> schemas.FoundItem:
         """A hit."""
@@ -58,7 +57,12 @@ class Seen:
         """What both have in common."""
         whole = self._wholes.get(whole_id(one.id))
         fields = dict(one.fields) or ({} if whole is None else dict(whole.fields))
-        shape = None if self._aspect is None or whole is None else self._aspect(whole)
+        known: dict[str, float | None] = {}
+        if whole is not None and self._previews is not None:
+            known = {
+                "aspect": self._previews.aspect(whole),
+                "seconds": self._previews.seconds(whole),
+            }
         return {
             "id": one.id,
             "view": one.view,
@@ -69,11 +73,11 @@ class Seen:
             "gone": one.gone,
             "span": one.span,
             "labels": labels(one.labels),
-            "aspect": shape,
             "origin": one.origin,
             "whole": one.id if whole is None else whole.id,
             "whole_modality": one.modality if whole is None else whole.modality,
             "fields": fields,
+            **known,
         }
 
 

@@ -34,7 +34,7 @@ from isthmus.server.saved import Saved
 from isthmus.server.seen import Seen
 from isthmus.server.settings import Settings
 from isthmus.server.uploads import Uploads
-from isthmus.store import Entry, whole_id
+from isthmus.store import Entry, is_whole
 from isthmus.store.filters import parse
 from isthmus.tasks import Store
 from isthmus.tasks.retrieval.views import view_meant
@@ -214,7 +214,7 @@ class Service:
         entries = [
             entry
             for entry in self.store.backend.entries(chosen)
-            if entry.id == whole_id(entry.id) and (not wanted or entry.view in wanted)
+            if is_whole(entry.id) and (not wanted or entry.view in wanted)
         ]
         entries.sort(key=lambda entry: (-entry.added, entry.source))
         some = entries[offset : offset + limit]
@@ -293,4 +293,4 @@ class Service:
         )
 
     def _seen(self, ids: Iterable[str], *, aspects: bool) -> Seen:
-        return Seen(ids, self.store.backend.get, self.previews.aspect if aspects else None)
+        return Seen(ids, self.store.backend.get, self.previews if aspects else None)
