@@ -15,7 +15,7 @@ from isthmus.pipeline import WORKERS
 from isthmus.store import Entry
 
 THUMBNAIL_SIDES = (160, 320, 640)
-STRIP_FRAMES = (6, 12, 24)
+STRIP_FRAMES = (6, 10, 20)
 """How many frames a strip may have."""
 _STRIP_SIDE = 112
 """Pixels of the longer side of a frame there."""

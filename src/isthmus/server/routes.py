@@ -171,7 +171,7 @@ def strip(
     request: Request,
     service: ServiceDep,
     item: ItemId,
-    frames: Annotated[int, Query(description="How many.", ge=1, le=STRIP_FRAMES[-1])] = 12,
+    frames: Annotated[int, Query(description="How many.", ge=1, le=STRIP_FRAMES[-1])] = 10,
 ) -> Response:
     """Frames of a video side by side: each from the middle of an equal part of its length.
 

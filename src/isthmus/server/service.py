@@ -18,7 +18,7 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.core.view import TEXT
-from isthmus.media import decode
+from isthmus.media.text import long_text
 from isthmus.pipeline import WORKERS
 from isthmus.prompts import Prompt, PromptParts, Term
 from isthmus.prompts.prompt import in_typed_form, typed_terms
@@ -193,7 +193,7 @@ class Service:
             what = entry.origin or entry.modality
             raise UnsupportedMediaError(entry.source, f"is {what}; only texts have passages")
         with self.originals.open(entry) as original:
-            (text, *_) = decode(replace(original.item, span=None))
+            text = long_text(original.item, WORKERS.limits)
             original.check_path()
         start, stop = span or entry.span or (0, around)
         start, stop = max(0, min(int(start), len(text))), max(0, min(int(stop), len(text)))
