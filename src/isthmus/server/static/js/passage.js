@@ -1,7 +1,7 @@
 // A text: its beginning, or the passage that was found and what stands around it.
 
 import { h } from "./dom.js";
-import { t } from "./words.js";
+import { said, t } from "./words.js";
 import { bodyOf } from "./grid.js";
 import * as api from "./api.js";
 
@@ -14,7 +14,7 @@ export class Passage {
     this.text = h("blockquote", { class: "full", dir: "auto", tabindex: 0, "aria-label": hit.name }, bodyOf(hit) || hit.text || hit.name);
     this.list = h("ul", { class: "parts", "aria-label": t("parts_of"), hidden: true });
     this.root = h("div", { class: "passage" }, this.text, this.said, this.list);
-    this.parts = hit.span ? [{ start: hit.span[0], stop: hit.span[1] }, ...(hit.spans ?? [])] : [];
+    this.parts = hit.span ? [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words }, ...(hit.spans ?? [])] : [];
     this.open(this.parts[0]).then(() => this.total > this.text.textContent.length && long(this));
   }
 
@@ -47,7 +47,7 @@ export class Passage {
     this.list.hidden = this.parts.length < 2;
     this.list.replaceChildren(...this.parts.map((part) => h("li", {}, h("button", {
       type: "button", "data-start": part.start, "aria-pressed": String(part.start === current?.start), onclick: () => this.open(part),
-    }, h("b", {}, t("passage_at", percent(part.start, this.total)))))));
+    }, h("b", {}, t("passage_at", percent(part.start, this.total))), h("small", {}, said(part))))));
   }
 
   close() {}

@@ -2,7 +2,7 @@
 // and where the hit and further parts lie in it.
 
 import { h } from "./dom.js";
-import { likelihood, t } from "./words.js";
+import { said, t } from "./words.js";
 import { button, curve, keepTo, show } from "./player.js";
 import { clock, stretch } from "./times.js";
 import * as api from "./api.js";
@@ -124,21 +124,15 @@ export class Timeline {
     this.list.hidden = !parts.length;
     this.chips = parts.map((part) => h("li", {}, h("button", {
       type: "button", "data-start": part.start, onclick: () => this.open(part),
-      "aria-label": `${t("play")} ${stretch([part.start, part.stop])}${part.words || part.probability ? `, ${this.said(part)}` : ""}`,
-    }, h("b", {}, stretch([part.start, part.stop])), h("small", {}, this.said(part)))));
+      "aria-label": `${t("play")} ${stretch([part.start, part.stop])}${said(part) && `, ${said(part)}`}`,
+    }, h("b", {}, stretch([part.start, part.stop])), h("small", {}, said(part)))));
     this.list.replaceChildren(...this.chips);
     this.marks = parts.map((part, place) => h("i", {
-      class: place ? "mark" : "mark main", title: stretch([part.start, part.stop]), "aria-hidden": "true", onclick: () => this.open(part),
+      class: place ? "cut" : "cut main", title: stretch([part.start, part.stop]), "aria-hidden": "true", onclick: () => this.open(part),
     }));
     this.lane.replaceChildren(...this.marks, this.head);
     this.place();
     this.current(parts[0]);
-  }
-
-  said(part) {
-    const p = part.probability;
-    if (part.words) return likelihood(part.words);
-    return p === null || p === undefined ? "" : likelihood(p >= 0.8 ? "very likely" : p >= 0.5 ? "likely" : p >= 0.2 ? "maybe" : "unlikely");
   }
 
   place() {

@@ -118,7 +118,14 @@ export function t(key, ...values) {
   return typeof found === "function" ? found(...values) : found;
 }
 
-export const likelihood = (words) => t(words.replace(" ", "_"));
+export const likelihood = (words) => words && t(words.replace(" ", "_"));
+
+// How likely a part of a file is, in the words of hits: the same steps as `hits.in_words`.
+const STEPS = [[0.8, "very likely"], [0.5, "likely"], [0.2, "maybe"], [0, "unlikely"]];
+export function said({ words, probability }) {
+  const known = probability !== null && probability !== undefined;
+  return likelihood(words ?? (known ? STEPS.find(([least]) => probability >= least)[1] : ""));
+}
 
 // The name of a view or a modality; only those that isthmus made up are translated.
 const OWN = ["text", "image", "audio", "video"];
