@@ -7,7 +7,7 @@ import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
-import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, request, showTerms, sought, toHash, viewOf, withLabel } from "./query.js";
+import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, ofLabel, request, showTerms, sought, toHash, viewOf } from "./query.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -209,15 +209,12 @@ function openAt(place) {
   });
 }
 
-function byLabel(label) {
-  closeMap();
-  change(withLabel(query, label));
-}
-
 function byField(filter) {
   closeMap();
   change(narrowed(query, filter));
 }
+
+const byLabel = (label) => byField(ofLabel(label));
 
 // What is explained; null where nothing is sought.
 const explained = () => (asks(query) ? askedFor(query) : null);
@@ -266,8 +263,7 @@ async function record() {
 async function toggleMap() {
   map ??= new SpaceMap($("mapview"), {
     open: async (id) => {
-      const item = await api.item(id);
-      const hit = grid.hits.find((each) => each.id === id) ?? item;
+      const hit = grid.hits.find((each) => each.whole === id) ?? await api.item(id);
       detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained(), labelled: byLabel, filtered: byField });
     },
     list: (ids) => showListed(ids),

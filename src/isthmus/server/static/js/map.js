@@ -46,7 +46,7 @@ export class SpaceMap {
   }
 
   async show(hits) {
-    this.hits = new Set(hits.map((hit) => hit.id));
+    this.hits = new Set(hits.map((hit) => hit.whole ?? hit.id));
     this.data = await api.map(LIMIT);
     this.kinds = this.data.modalities.map(kindOf);
     this.spread = null;

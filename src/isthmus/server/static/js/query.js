@@ -106,7 +106,7 @@ export function narrowed(query, part) {
   return { ...query, where: before ? `(${before}) and ${part}` : part };
 }
 
-export const withLabel = (query, label) => narrowed(query, `label:"${label.replaceAll('"', '\\"')}"`);
+export const ofLabel = (label) => `label:"${label.replaceAll('"', '\\"')}"`;
 
 export function addTerm(query, term) {
   const terms = query.terms.filter((each) => each.id !== term.id);
