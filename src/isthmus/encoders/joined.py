@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.contracts import Encoder, Fitted, batch_size_of, image_side_of
+from isthmus.core.contracts import Encoder, Fitted, batch_size_of, image_side_of, window_of
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
@@ -51,6 +51,7 @@ class JoinedEncoder:
         sides = [side for part in self.parts if (side := image_side_of(part))]
         if sides:
             self.image_side = max(sides)
+        self.window = min(map(window_of, self.parts))
         self.batch_size = min(batch_size_of(part) for part in self.parts)
 
     def prepare(self, decoded: Any) -> tuple[Any, ...]:

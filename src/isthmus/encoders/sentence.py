@@ -41,6 +41,7 @@ from isthmus.encoders.torch_model import (
     check_running,
     transformer_memory,
 )
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import text_parts
 
 _ORGANISATION = "sentence-transformers"
@@ -161,6 +162,7 @@ class SentenceEncoder:
         self._chosen = {name: value for name, value in chosen.items() if value is not None}
         self._sound = described.sound() if modality == AUDIO else {}
         self.image_side = None
+        self.window = window_for(modality)
         whole = {"scheme": "st", "files": folder.identity(), "dtype": running.dtype}
         self._model = _shared(folder, whole["files"], running, trust)
         several = len(described.modalities) > 1

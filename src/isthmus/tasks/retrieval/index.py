@@ -9,15 +9,27 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT, View
 from isthmus.media.source import item_from_path
-from isthmus.media.text import decode_text
-from isthmus.pipeline import encode_items
+from isthmus.media.text import decode_text, long_text
+from isthmus.pipeline import WORKERS
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord, FileStatus, content_id, item_id, whole_id
+from isthmus.store import (
+    Backend,
+    Entry,
+    FileRecord,
+    FileStatus,
+    content_id,
+    is_whole,
+    item_id,
+    whole_id,
+)
+from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
@@ -26,6 +38,10 @@ from isthmus.tasks.retrieval.views import INDEX, view_meant
 
 BATCH = 256
 """Files that are read, encoded and written together: what a kill can cost."""
+_MOST_OWN = 20
+"""Parts of an item that may be more like it than its near-duplicates are."""
+_PARTS = 1024
+"""Items and parts that are encoded and written at once, if no single file has more."""
 _MOST_TEXT = 4000
 
 
@@ -162,7 +178,7 @@ class _Run:
                 self.backend.forget_files(old for _, old in done.moved if not os.path.lexists(old))
         self.report.moved += done.moved
         self.report.copies += done.copies
-        self.report.dropped += done.dropped if finished else []
+        self.report.dropped += filter(is_whole, done.dropped) if finished else []
 
     def _left_behind(self, files: Mapping[str, FileRecord]) -> list[str]:
         """Files elsewhere that are not there, and whose content this run found."""
@@ -222,47 +238,51 @@ class _Run:
     def _add(self, new: Sequence[_Read]) -> dict[str, _Refused]:
         """Encode and add new items and their parts; says why some items could not be.
 
-        Items come after all of their parts, so that an item which is there has all of them.
+        An item and all of its parts are written at once, so that no kill comes between them.
         """
         refused: dict[str, _Refused] = {}
-        files = {read.id: read for read in new}
-        parts = [
-            part for read in new for part in parts_of(read.item, read.view, read.id, self.space)
-        ]
-        for whole in (False, True):
-            some = [part for part in parts if (part.id == whole_id(part.id)) == whole]
-            for view in dict.fromkeys(part.view for part in some):
-                own = [part for part in some if part.view == view]
-                self._add_parts(own, view, files, refused)
-        return refused
+        waiting: list[Part] = []
+        files: dict[str, _Read] = {}
+        for read in new:
+            try:
+                parts = list(parts_of(read.item, read.view, read.id, self.space))
+            except MediaError as error:
+                refused[read.id] = _refused(read, error.reason)
+                continue
+            files[read.id] = read
+            waiting += parts
+            if len(waiting) >= _PARTS:
+                refused |= self._add_parts(waiting, files)
+                waiting, files = [], {}
+        return refused | self._add_parts(waiting, files)
 
-    def _add_parts(
-        self,
-        parts: Sequence[Part],
-        view: str,
-        files: Mapping[str, _Read],
-        refused: dict[str, _Refused],
-    ) -> None:
-        """Encode and add items, or parts of items, of one view."""
-        native = encode_items([part.item for part in parts], self.space.encoder(view))
-        why = {failure.source: failure.reason for failure in native.failures}
-        good = []
-        for place, part in enumerate(parts):
-            read = files[whole_id(part.id)]
-            if not native.ok[place]:
-                if part.id == read.id:
-                    refused[read.id] = _refused(read, why[read.item.source])
-            elif _is_as_before(read.file):
-                good.append(place)
-            else:
-                refused[read.id] = _CHANGING
-        if not good:
-            return
-        vectors = self.space.transform(native.vectors[good], view)
-        hubness = self.space.hubness(vectors, view)
-        entries = [_entry(parts[i], files[whole_id(parts[i].id)].file.size) for i in good]
-        added = self.backend.add(entries, vectors, hubness)
-        self.report.added += [each for each in added if each == whole_id(each)]
+    def _add_parts(self, parts: Sequence[Part], files: Mapping[str, _Read]) -> dict[str, _Refused]:
+        """Encode and add items with their parts."""
+        refused: dict[str, _Refused] = {}
+        entries: list[Entry] = []
+        vectors, hubness = [], []
+        for view in dict.fromkeys(part.view for part in parts):
+            some = [part for part in parts if part.view == view]
+            encoded = encoded_parts(some, self.space.encoder(view))
+            good = []
+            for part in some:
+                read = files[whole_id(part.id)]
+                if part.id in encoded.vectors:
+                    good.append(part)
+                elif part.id == read.id:
+                    refused[read.id] = _refused(read, encoded.reasons[part.id])
+            if good:
+                x = self.space.transform(np.stack([encoded.vectors[p.id] for p in good]), view)
+                vectors.append(x)
+                hubness.append(self.space.hubness(x, view))
+                entries += [_entry(p, files[whole_id(p.id)].file.size) for p in good]
+        refused |= {n: _CHANGING for n in files if n not in refused and not _is_as_before(files[n])}
+        kept = [row for row, entry in enumerate(entries) if whole_id(entry.id) not in refused]
+        if kept:
+            x, near = np.concatenate(vectors)[kept], np.concatenate(hubness)[kept]
+            added = self.backend.add([entries[row] for row in kept], x, near)
+            self.report.added += [each for each in added if is_whole(each)]
+        return refused
 
 
 def near_duplicates(
@@ -284,9 +304,11 @@ def near_duplicates(
     entries, vectors = snapshot.get(some), snapshot.vectors(some)
     pairs: dict[tuple[str, str], tuple[str, str, float]] = {}
     for one, vector in vectors.items():
-        rows = snapshot.search(vector, 3, view=entries[one].view)
+        view = entries[one].view
+        own = snapshot.parts([one], view).get(one, 0)
+        rows = snapshot.search(vector, 3 + min(own, _MOST_OWN), view=view)
         for other, cosine in zip(rows.entries, rows.cosine.tolist(), strict=True):
-            if other.id != one and cosine >= least:
+            if other.id != one and is_whole(other.id) and cosine >= least:
                 a, b = sorted((entries[one], other), key=lambda entry: entry.id)
                 pairs[a.id, b.id] = (a.source, b.source, cosine)
     return sorted(pairs.values(), key=lambda pair: -pair[2])
@@ -314,10 +336,10 @@ def _refused(read: _Read, reason: str) -> _Refused:
     return _Refused(FileStatus.BROKEN, reason) if same else _CHANGING
 
 
-def _is_as_before(file: Found) -> bool:
+def _is_as_before(read: _Read) -> bool:
     """Whether a file still is what it was; else its vector may be that of other content."""
     try:
-        return Found.at(file.path) == file
+        return Found.at(read.file.path) == read.file
     except OSError:
         return False
 
@@ -330,7 +352,9 @@ def _record(file: Found, item: str | None, view: str) -> FileRecord:
 def _entry(part: Part, size: int) -> Entry:
     item = part.item
     text = words_of_name(item.source)
-    if item.modality == TEXT:
+    if item.modality == TEXT and part.pooled:
+        text = f"{text}\n{long_text(item, WORKERS.limits)[:_MOST_TEXT]}"
+    elif item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
     return Entry(

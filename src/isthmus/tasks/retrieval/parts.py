@@ -7,30 +7,11 @@ encoder, its sound track, words that were read or heard in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one vector is of.
-
-    Attributes:
-        item: What is encoded.
-        view: Of the space.
-        id: In the store, see :func:`isthmus.store.part_id`.
-        origin: See :class:`isthmus.store.Entry`.
-        fields: See :class:`isthmus.store.Entry`.
-    """
-
-    item: MediaItem
-    view: str
-    id: str
-    origin: str = ""
-    fields: tuple[tuple[str, str | float], ...] = ()
-
+from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.spans import in_spans
 
 Finder = Callable[[Part, Space], Iterator[Part]]
 """What finds parts of one kind in an item."""
@@ -46,8 +27,15 @@ def parts_of(item: MediaItem, view: str, id_: str, space: Space) -> Iterator[Par
         view: Its view.
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
+
+    Raises:
+        MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
     whole = Part(item, view, id_)
-    yield whole
+    yield from in_spans(whole, space)
     for find in _FINDERS:
-        yield from find(whole, space)
+        for part in find(whole, space):
+            yield from in_spans(part, space)
+
+
+__all__ = ["Finder", "Part", "parts_of"]

@@ -1,0 +1,29 @@
+"""What one vector of a store is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isthmus.core.item import MediaItem
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one vector is of.
+
+    Attributes:
+        item: What is encoded.
+        view: Of the space.
+        id: In the store, see :func:`isthmus.store.part_id`.
+        origin: See :class:`isthmus.store.Entry`.
+        fields: See :class:`isthmus.store.Entry`.
+        pooled: Whether its vector is the mean of those of its spans, because it is longer than an
+            item that is encoded at once may be.
+    """
+
+    item: MediaItem
+    view: str
+    id: str
+    origin: str = ""
+    fields: tuple[tuple[str, str | float], ...] = ()
+    pooled: bool = False
