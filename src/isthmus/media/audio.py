@@ -17,6 +17,7 @@ from isthmus.core.errors import (
     EmptyMediaError,
     MediaError,
     MediaTooLargeError,
+    SilentMediaError,
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem, Waveform
@@ -54,7 +55,7 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         Mono float32 samples in −1…1.
 
     Raises:
-        EmptyMediaError: Zero bytes, no frames, or silence.
+        EmptyMediaError: Zero bytes, no frames, or silence (:class:`SilentMediaError`).
         MediaTooLargeError: Too long, or too many channels or samples.
         CorruptMediaError: Truncated, damaged or with values that are not numbers.
         UnsupportedMediaError: Not a recording of these formats, or its package is missing.
@@ -67,7 +68,7 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
     if not len(samples):
         raise EmptyMediaError(source, "holds no sound, its duration is zero")
     if np.abs(samples).max() < SILENCE:
-        raise EmptyMediaError(source, "is silent from beginning to end")
+        raise SilentMediaError(source, "is silent from beginning to end")
     return Waveform(np.clip(samples, -1.0, 1.0), rate)
 
 
@@ -141,7 +142,7 @@ def pieces(
         if not len(part):
             out.append(EmptyMediaError(source, "holds no sound, its duration is zero"))
         elif np.abs(part).max() < SILENCE:
-            out.append(EmptyMediaError(source, "is silent from beginning to end"))
+            out.append(SilentMediaError(source, "is silent from beginning to end"))
         else:
             out.append(Waveform(part, rate))
     return out

@@ -11,6 +11,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,12 @@ from isthmus.core.errors import (
     InputError,
     IsthmusError,
     MediaError,
+    SilentMediaError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.view import AUDIO, IMAGE
 from isthmus.encoders import Recipe, resolve
+from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview
 from isthmus.media.audio import pieces, seconds_of
 from isthmus.media.child import capped, deadline, limit, serve
@@ -153,6 +157,35 @@ def _encoder(recipe: Recipe, fingerprint: str) -> Encoder:
     return encoder
 
 
+def _looked(item: MediaItem, limits: Limits, *, side: int, sampling: dict[str, Any] | None) -> Any:
+    """Lines in a picture, or in every frame of a video beside when it is shown."""
+    wanted = None if sampling is None else Sampling(**sampling)
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=side, sampling=wanted)
+    if not isinstance(decoded, Clip):
+        return [(None, [line.to_json() for line in _reader(TEXT).read(decoded)])]
+    from PIL import Image
+
+    pictures = (Image.fromarray(frame, "RGB") for frame in decoded.frames)
+    lines = [[line.to_json() for line in _reader(TEXT).read(picture)] for picture in pictures]
+    return list(zip(decoded.times.tolist(), lines, strict=True))
+
+
+def _heard(item: MediaItem, limits: Limits) -> Any:
+    """What is said in a recording or in a span of it, and how many seconds of it there are."""
+    try:
+        with _caps(replace(item, modality=AUDIO), limits) as own:
+            decoded = decode(own, limits)
+    except SilentMediaError:  # it may go on behind the span
+        return [], None
+    return [each.to_json() for each in _reader(SPEECH).read(decoded)], decoded.seconds
+
+
+@lru_cache
+def _reader(kind: str) -> Reader:
+    return reader(kind)
+
+
 def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
     def made(item: MediaItem, limits: Limits, **parameters: Any) -> Any:
         with _caps(item, limits) as own:
@@ -172,6 +205,8 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "seconds": _seconds,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
+    "look": _looked,
+    "hear": _heard,
 }
 
 

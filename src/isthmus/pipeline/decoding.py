@@ -28,6 +28,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
+from isthmus.core.passage import Passage
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, recipe_of
 from isthmus.encoders.base import usable_cores
@@ -225,6 +226,30 @@ class DecodeWorkers:
     def loudness(self, item: MediaItem, points: int) -> bytes:
         """Peaks of a sound; see :func:`isthmus.media.preview.loudness`."""
         return bytes(self._ask("loudness", item, points=points))
+
+    def look(
+        self, item: MediaItem, side: int, sampling: Sampling | None = None
+    ) -> list[tuple[float | None, list[Passage]]]:
+        """Lines of words in a picture, or in frames of a video beside when each is shown.
+
+        Args:
+            item: A picture or a video.
+            side: The shorter side, in pixels, that the reader needs at least.
+            sampling: Which frames.
+        """
+        wanted = None if sampling is None else asdict(sampling)
+        frames = self._ask("look", item, side=side, sampling=wanted)
+        return [(time, [Passage.from_json(line) for line in lines]) for time, lines in frames]
+
+    def hear(self, item: MediaItem) -> tuple[list[Passage], float | None]:
+        """What is said in a recording or in the sound of a video, or in the span of it.
+
+        Returns:
+            Passages, with times from the beginning of the span, and how many seconds of it there
+            are; None where all of them are silent.
+        """
+        passages, seconds = self._ask("hear", item)
+        return [Passage.from_json(each) for each in passages], seconds
 
     def warm_up(self) -> None:
         """Start a child, so that the first request need not wait for it."""

@@ -19,7 +19,7 @@ from isthmus.store import Backend, Damage, Entry, content_id
 
 
 def content_of(entry: Entry) -> MediaItem:
-    """An item with its content.
+    """An item with its content; of words that were read in a file, these words.
 
     Args:
         entry: What a store knows of it.
@@ -34,6 +34,8 @@ def content_of(entry: Entry) -> MediaItem:
             "has changed since it was indexed; index it again with: "
             f"isthmus index {shlex.quote(entry.source)}",
         )
+    if entry.origin:
+        return MediaItem.from_text(entry.text, source=entry.source)
     return replace(found, span=entry.span)
 
 

@@ -157,10 +157,15 @@ class Hit:
         """
         number = "" if self.probability is None else f" {in_percent(self.probability)}"
         likely = f"{self.words}{number}"
+        name, content = "its name", "its content"
+        if self.origin:
+            name, content = f"its words, {said_origin(self)}", "their meaning"
         if self.named:
-            likely = f"by its name; by its content: {likely}"
+            likely = f"by {name}; by {content}: {likely}"
         elif self.partly_named:
-            likely = f"in part by its name; by its content: {likely}"
+            likely = f"in part by {name}; by {content}: {likely}"
+        elif self.origin:
+            likely = f"by words {said_origin(self)}: {likely}"
         return likely if self.standing is None else f"{likely}, {self.standing}"
 
 
@@ -257,6 +262,25 @@ def said_shares(hit: Hit) -> str:
 
 def _marked(share: Share) -> str:
     return f"avoid {share.prompt}" if share.part == "avoid" else share.prompt
+
+
+def said_origin(hit: Hit) -> str:
+    """Where the words of a hit were read; empty where they lie in its file as words."""
+    at = "" if hit.span is None else f" at {_clock(hit.span[0])}"
+    known = {"ocr": f"read from the {'video' if at else 'picture'}{at}", "speech": f"heard{at}"}
+    return known.get(hit.origin, "")
+
+
+def _clock(seconds: float) -> str:
+    """Seconds as a player shows them.
+
+    Examples:
+        >>> _clock(65.9), _clock(3725)
+        ('1:05', '1:02:05')
+    """
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def in_percent(probability: float) -> str:

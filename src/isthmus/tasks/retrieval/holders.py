@@ -86,7 +86,9 @@ def held_by(records: Iterable[FileRecord], *, gone: bool = False) -> dict[str, l
 
 
 def renamed(entry: Entry, path: str) -> Entry:
-    """An entry with another source, and the words of its name."""
+    """An entry with another source, and the words of its name unless it has its own."""
+    if entry.origin:
+        return replace(entry, source=path, gone=False)
     _, _, rest = entry.text.partition("\n")
     text = f"{words_of_name(path)}\n{rest}" if rest else words_of_name(path)
     return replace(entry, source=path, text=text, gone=False)

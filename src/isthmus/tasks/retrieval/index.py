@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from isthmus.core.contracts import Progress
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT, View
@@ -29,17 +29,17 @@ from isthmus.store import (
     item_id,
     whole_id,
 )
+from isthmus.tasks.retrieval.contents import content_of
 from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
-from isthmus.tasks.retrieval.parts import Part, parts_of
+from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
+from isthmus.tasks.retrieval.words_read import Words
 
 BATCH = 256
 """Files that are read, encoded and written together: what a kill can cost."""
-_MOST_OWN = 20
-"""Parts of an item that may be more like it than its near-duplicates are."""
 _PARTS = 1024
 """Items and parts that are encoded and written at once, if no single file has more."""
 _MOST_TEXT = 4000
@@ -49,8 +49,10 @@ def index(
     space: Space,
     backend: Backend,
     todo: Plan,
-    *,
     views: Sequence[str] = (),
+    *,
+    words: Words | None = None,
+    catch_up: bool = False,
     progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
@@ -63,6 +65,8 @@ def index(
         backend: Where to.
         todo: What there is to do.
         views: Views that files may belong to; default: all of the space.
+        words: What finds the words in files.
+        catch_up: Whether to look for words in items that are there already, too.
         progress: Told after each batch.
 
     Returns:
@@ -76,11 +80,14 @@ def index(
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
     run = _Run(space, backend, views, report)
+    run.words, run.progress = words, progress or untold
     try:
         for start in range(0, len(todo.fresh), BATCH):
             run.batch(todo.fresh[start : start + BATCH])
             if progress is not None:
                 progress("index", min(start + BATCH, len(todo.fresh)), len(todo.fresh))
+        if catch_up:
+            run.catch_up()
     except BaseException:
         with suppress(IsthmusError):  # what stopped the run is told
             run.settle(todo, finished=False)
@@ -125,6 +132,8 @@ class _Run:
         self.files = backend.files()
         self.held = {record.item for record in self.files.values() if record.item is not None}
         self.fresh: set[str] = set()
+        self.words: Words | None = None
+        self.progress: Progress = untold
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
@@ -152,6 +161,42 @@ class _Run:
                 records[path] = _record(read.file, read.id, read.view)
         self._write(records)
         self.report.failures += [_failure(each) for each in records.values() if each.failed]
+
+    def catch_up(self) -> None:
+        """Look for words in items that were there before."""
+        if self.words is None:
+            return
+        there = [
+            entry
+            for entry in self.backend.snapshot().entries()
+            if is_whole(entry.id) and not entry.gone and self.words.reads(entry.modality)
+        ]
+        added = set(self.report.added)
+        old = [entry for entry in there if entry.id not in added]
+        for start in range(0, len(old), BATCH):
+            files: dict[str, _Read] = {}
+            for entry in old[start : start + BATCH]:
+                with suppress(MediaError, OSError):  # gone or replaced; an index run says so
+                    file = Found.at(Path(entry.source))
+                    files[entry.id] = _Read(content_of(entry), entry.view, entry.id, file)
+            self.words.ahead([read.item for read in files.values()], self.progress)
+            wholes = [Part(read.item, read.view, read.id) for read in files.values()]
+            found = [part for whole in wholes for part in self.words.find(whole, self.space)]
+            self._add_parts(found, files)
+            self._unread(files)
+
+    def _unread(self, files: Mapping[str, _Read]) -> None:
+        """Tell of files that were added, but in which no words could be read."""
+        why = {} if self.words is None else self.words.failures
+        self.report.failures += [
+            FileFailure(
+                read.item.source,
+                f"its words cannot be read: {why[read.item.id]}",
+                FileStatus.BROKEN,
+            )
+            for read in files.values()
+            if read.item.id in why
+        ]
 
     def vanished(self, paths: Sequence[str]) -> None:
         """Mark files that are gone."""
@@ -243,9 +288,13 @@ class _Run:
         refused: dict[str, _Refused] = {}
         waiting: list[Part] = []
         files: dict[str, _Read] = {}
+        further: tuple[Finder, ...] = ()
+        if self.words is not None:
+            self.words.ahead([read.item for read in new], self.progress)
+            further = (self.words.find,)
         for read in new:
             try:
-                parts = list(parts_of(read.item, read.view, read.id, self.space))
+                parts = list(parts_of(read.item, read.view, read.id, self.space, further=further))
             except MediaError as error:
                 refused[read.id] = _refused(read, error.reason)
                 continue
@@ -254,7 +303,9 @@ class _Run:
             if len(waiting) >= _PARTS:
                 refused |= self._add_parts(waiting, files)
                 waiting, files = [], {}
-        return refused | self._add_parts(waiting, files)
+        refused |= self._add_parts(waiting, files)
+        self._unread({read.id: read for read in new if read.id not in refused})
+        return refused
 
     def _add_parts(self, parts: Sequence[Part], files: Mapping[str, _Read]) -> dict[str, _Refused]:
         """Encode and add items with their parts."""
@@ -275,43 +326,15 @@ class _Run:
                 x = self.space.transform(np.stack([encoded.vectors[p.id] for p in good]), view)
                 vectors.append(x)
                 hubness.append(self.space.hubness(x, view))
-                entries += [_entry(p, files[whole_id(p.id)].file.size) for p in good]
+                entries += [_entry(p, files[whole_id(p.id)]) for p in good]
         refused |= {n: _CHANGING for n in files if n not in refused and not _is_as_before(files[n])}
         kept = [row for row, entry in enumerate(entries) if whole_id(entry.id) not in refused]
         if kept:
             x, near = np.concatenate(vectors)[kept], np.concatenate(hubness)[kept]
             added = self.backend.add([entries[row] for row in kept], x, near)
             self.report.added += [each for each in added if is_whole(each)]
+            self.report.passages += sum(bool(e.origin) for e in entries if e.id in set(added))
         return refused
-
-
-def near_duplicates(
-    backend: Backend, ids: Iterable[str], *, least: float, most: int = 2000
-) -> list[tuple[str, str, float]]:
-    """Pairs of items of one view that nearly coincide, one of them among ``ids``.
-
-    Args:
-        backend: Where they are.
-        ids: New items; past ``most`` only the first are looked at.
-        least: Cosine from which two count as nearly alike.
-        most: Caps the time: each takes a search.
-
-    Returns:
-        Their sources and cosine, the closest first.
-    """
-    some = list(ids)[:most]
-    snapshot = backend.snapshot()
-    entries, vectors = snapshot.get(some), snapshot.vectors(some)
-    pairs: dict[tuple[str, str], tuple[str, str, float]] = {}
-    for one, vector in vectors.items():
-        view = entries[one].view
-        own = snapshot.parts([one], view).get(one, 0)
-        rows = snapshot.search(vector, 3 + min(own, _MOST_OWN), view=view)
-        for other, cosine in zip(rows.entries, rows.cosine.tolist(), strict=True):
-            if other.id != one and is_whole(other.id) and cosine >= least:
-                a, b = sorted((entries[one], other), key=lambda entry: entry.id)
-                pairs[a.id, b.id] = (a.source, b.source, cosine)
-    return sorted(pairs.values(), key=lambda pair: -pair[2])
 
 
 def _failure(record: FileRecord) -> FileFailure:
@@ -349,10 +372,13 @@ def _record(file: Found, item: str | None, view: str) -> FileRecord:
     return FileRecord(*known, item, view=view, ctime_ns=file.ctime_ns)
 
 
-def _entry(part: Part, size: int) -> Entry:
+def _entry(part: Part, read: _Read) -> Entry:
     item = part.item
+    modality = read.item.modality if part.origin else item.modality
     text = words_of_name(item.source)
-    if item.modality == TEXT and part.pooled:
+    if part.origin:  # what was read there, and not what the file is called
+        text = " ".join(item.captions)[:_MOST_TEXT]
+    elif item.modality == TEXT and part.pooled:
         text = f"{text}\n{long_text(item, WORKERS.limits)[:_MOST_TEXT]}"
     elif item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
@@ -360,15 +386,12 @@ def _entry(part: Part, size: int) -> Entry:
     return Entry(
         part.id,
         part.view,
-        item.modality,
+        modality,
         item.source,
         text,
-        item.span,
+        part.span or item.span,
         time.time(),
-        size,
+        read.file.size,
         origin=part.origin,
         fields=part.fields,
     )
-
-
-__all__ = ["BATCH", "index", "near_duplicates"]

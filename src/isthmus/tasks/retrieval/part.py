@@ -19,6 +19,8 @@ class Part:
         fields: See :class:`isthmus.store.Entry`.
         pooled: Whether its vector is the mean of those of its spans, because it is longer than an
             item that is encoded at once may be.
+        span: Where it lies in the whole, where it is of words that were read or heard there; else
+            its item says so.
     """
 
     item: MediaItem
@@ -27,3 +29,4 @@ class Part:
     origin: str = ""
     fields: tuple[tuple[str, str | float], ...] = ()
     pooled: bool = False
+    span: tuple[float, float] | None = None

@@ -6,7 +6,7 @@ encoder, its sound track, words that were read or heard in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
@@ -19,7 +19,9 @@ Finder = Callable[[Part, Space], Iterator[Part]]
 _FINDERS: tuple[Finder, ...] = ()
 
 
-def parts_of(item: MediaItem, view: str, id_: str, space: Space) -> Iterator[Part]:
+def parts_of(
+    item: MediaItem, view: str, id_: str, space: Space, *, further: Sequence[Finder] = ()
+) -> Iterator[Part]:
     """An item, and all of its parts.
 
     Args:
@@ -27,13 +29,14 @@ def parts_of(item: MediaItem, view: str, id_: str, space: Space) -> Iterator[Par
         view: Its view.
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
+        further: What finds parts that only some stores have.
 
     Raises:
         MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
     whole = Part(item, view, id_)
     yield from in_spans(whole, space)
-    for find in _FINDERS:
+    for find in (*_FINDERS, *further):
         for part in find(whole, space):
             yield from in_spans(part, space)
 
