@@ -29,7 +29,7 @@ from isthmus.core.errors import (
     SilentMediaError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.view import IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
 from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview
@@ -81,9 +81,11 @@ def _decoded(
 
 def _seconds(item: MediaItem, limits: Limits) -> float:
     with _caps(item, limits) as own:
-        if own.modality == AUDIO:
-            return seconds_of(own, limits)
-        return float(decode(own, limits, image_side=1, sampling=Sampling(frames=1)).seconds)
+        if own.modality == VIDEO:
+            from isthmus.media.video import seconds_of as seconds_of_video
+
+            return seconds_of_video(own, limits)
+        return seconds_of(own, limits)
 
 
 def _pieces(

@@ -6,6 +6,7 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
 from isthmus.core.wording import count
+from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.source import item_from_path
 from isthmus.store import Backend, Damage, Entry, content_id
 
@@ -77,6 +79,10 @@ def _claims(backend: Backend) -> Iterator[tuple[str, str]]:
 
 def _content(path: str) -> str | None:
     """The hash of what is in a file; None for what is no file, which is not read."""
+    if is_frames_folder(Path(path)):
+        with suppress(MediaError):
+            return frames_item(Path(path)).id
+        return None
     try:
         with os.fdopen(os.open(path, READ_ONLY), "rb") as handle:
             regular = stat.S_ISREG(os.fstat(handle.fileno()).st_mode)

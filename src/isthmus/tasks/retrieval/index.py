@@ -14,8 +14,8 @@ import numpy as np
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import TEXT, View
-from isthmus.media.source import item_from_path
+from isthmus.core.view import IMAGE, TEXT, VIDEO, View
+from isthmus.media.source import item_from_path, moves
 from isthmus.media.text import decode_text, long_text
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
@@ -128,7 +128,7 @@ class _Run:
         self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
     ) -> None:
         self.space, self.backend, self.report = space, backend, report
-        self.views = tuple(views or space.views)
+        self.views, self.asked = tuple(views or space.views), tuple(views)
         self.files = backend.files()
         self.held = {record.item for record in self.files.values() if record.item is not None}
         self.fresh: set[str] = set()
@@ -248,7 +248,7 @@ class _Run:
         except OSError as error:
             reason = f"cannot be read ({error.strerror or error})"
             raise MediaError(str(path), reason) from error
-        item = item_from_path(path)
+        item = self._item(path)
         known = self.space.modalities
         if item.modality not in known.values():
             joined = ", ".join(str(View(view, modality)) for view, modality in known.items())
@@ -263,6 +263,16 @@ class _Run:
         view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
         shared = sum(modality == item.modality for modality in known.values()) > 1
         return _Read(item, view, item_id(item.id, view if shared else ""), file)
+
+    def _item(self, path: Path) -> MediaItem:
+        """The item in a file: of a picture that moves a video, where that is what is wanted."""
+        item = item_from_path(path)
+        known = self.space.modalities
+        wanted = {known[view] for view in self.views}
+        if item.modality != IMAGE or VIDEO not in wanted:
+            return item
+        as_picture = any(known[view] == IMAGE for view in self.asked)
+        return replace(item, modality=VIDEO) if not as_picture and moves(path) else item
 
     def _release(self, path: str, item: MediaItem) -> None:
         """Forget the record of a file that is not recorded anew and holds something else now."""

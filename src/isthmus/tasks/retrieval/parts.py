@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
 from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.sound_track import sound_track
 from isthmus.tasks.retrieval.spans import in_spans
 
 Finder = Callable[[Part, Space], Iterator[Part]]
 """What finds parts of one kind in an item."""
 
-_FINDERS: tuple[Finder, ...] = ()
+_FINDERS: tuple[Finder, ...] = (sound_track,)
 
 
 def parts_of(
