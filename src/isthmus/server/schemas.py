@@ -147,9 +147,12 @@ class Label(BaseModel):
 class Span(BaseModel):
     """A part of a file that matches, too."""
 
+    id: str
     start: float = Field(description="In seconds, or in characters of a text.")
     stop: float
     probability: Probability | None
+    words: str = Field(description="The probability in words.")
+    text: str = Field(description="The first words of a part of a text.")
 
 
 class Seen(BaseModel):

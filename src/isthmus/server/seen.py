@@ -11,6 +11,7 @@ from isthmus.server import schemas
 from isthmus.server.previews import Previews
 from isthmus.store import Entry, whole_id
 from isthmus.tasks import Hit
+from isthmus.tasks.retrieval.hits import HitSpan, in_words
 
 Get = Callable[[list[str]], Mapping[str, Entry]]
 """Entries by id, as a store hands them out."""
@@ -43,7 +44,7 @@ class Seen:
             partly_named=hit.partly_named,
             standing=None if hit.standing is None else schemas.Standing(**asdict(hit.standing)),
             said=hit.said,
-            spans=[schemas.Span(**asdict(span)) for span in hit.spans],
+            spans=[_span(span) for span in hit.spans],
             copies=list(hit.copies),
             shares=[schemas.Share(**asdict(share)) for share in hit.shares],
         )
@@ -79,6 +80,17 @@ class Seen:
             "fields": fields,
             **known,
         }
+
+
+def _span(span: HitSpan) -> schemas.Span:
+    return schemas.Span(
+        id=span.id,
+        start=span.start,
+        stop=span.stop,
+        probability=span.probability,
+        words=in_words(span.probability, passes=span.passes),
+        text=span.text[:_TEXT_SHOWN],
+    )
 
 
 def labels(given: Sequence[tuple[str, float]]) -> list[schemas.Label]:

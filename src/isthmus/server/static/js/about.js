@@ -3,18 +3,16 @@
 
 import { h } from "./dom.js";
 import { likelihood, t } from "./words.js";
-import { bodyOf, percent } from "./grid.js";
+import { bodyOf, originOf, percent } from "./grid.js";
 import { askedFor, blank } from "./query.js";
 import { stretch, timed } from "./times.js";
 import * as api from "./api.js";
 
 const MOST = 20;
 
-export const readFrom = (hit) => (hit.origin ? t(hit.origin === "speech" ? "heard" : "read") : "");
-
 // Words that were read from a picture or heard in a recording, marked as such.
 export function origin(hit) {
-  return hit.origin && h("div", { class: "origin" }, h("h3", {}, readFrom(hit)),
+  return hit.origin && h("div", { class: "origin" }, h("h3", {}, originOf(hit)),
     h("blockquote", { dir: "auto" }, bodyOf(hit) || hit.text));
 }
 
@@ -62,7 +60,7 @@ export function inside(hit, player) {
     said.textContent = t("loading");
     found.replaceChildren();
     try {
-      const answer = await api.search({ ...askedFor({ ...blank(), text: words.value }), within: hit.source, k: MOST });
+      const answer = await api.search({ ...askedFor({ ...blank(), text: words.value }), within: hit.whole ?? hit.id, k: MOST });
       const hits = answer.hits.filter((each) => each.span);
       said.textContent = hits.length ? (answer.nothing_matches ? t("nearest_said") : "") : t("inside_none");
       const parts = hits.map((each) => ({ start: each.span[0], stop: each.span[1], probability: each.probability, words: each.words }));

@@ -199,6 +199,9 @@ function badge(hit) {
   return said && h("small", { class: hit.span ? "badge part" : "badge", "aria-hidden": "true" }, said);
 }
 
+export const originOf = (hit) => hit.origin
+  && t(hit.origin === "speech" ? "heard" : hit.whole_modality === "video" ? "read_video" : "read");
+
 // What was read from a picture, or heard, over the picture.
 const words = (hit) => hit.origin && h("span", { class: "read", dir: "auto" }, `“${bodyOf(hit) || hit.text}”`);
 
@@ -228,8 +231,7 @@ export function likely(hit) {
   const known = hit.probability !== null;
   const number = known ? percent(hit.probability) : "";
   const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
-  const from = hit.origin && t(hit.origin === "speech" ? "heard" : "read");
-  const said = [where(hit), from, name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
+  const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
     known && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
@@ -238,6 +240,6 @@ export function likely(hit) {
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
   const labels = hit.labels?.length ? `, ${t("labels")}: ${hit.labels.map((each) => each.label).join(", ")}` : "";
-  const more = [where(hit), hit.origin && t(hit.origin === "speech" ? "heard" : "read"), hit.copies?.length && t("copies", hit.copies.length)];
+  const more = [where(hit), originOf(hit), hit.copies?.length && t("copies", hit.copies.length)];
   return [`${kind(hit.view)}: ${hit.name}`, ...more].filter(Boolean).join(", ") + said + labels;
 }
