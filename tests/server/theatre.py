@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ from isthmus.core.record import Dataset, Record
 from isthmus.pipeline import prepare
 from isthmus.selection import align
 from isthmus.space import Space
-from isthmus.store import Entry, part_id
+from isthmus.store import Entry, is_whole, part_id, whole_id
 from isthmus.tasks import Store
 
 RATE, SECONDS = 8, 24
@@ -56,8 +55,9 @@ def build(root: Path, **settled: float) -> Theatre:
         Image.new("RGB", (160 + 20 * number, 120), hue).save(media / f"card {number}.png")
     (media / "book.txt").write_text("\n\n".join(paragraphs()), encoding="utf-8")
     with Store.open(root / "store", space(**settled)) as store:
-        store.add(media)
-        entries = {Path(e.source).name: e for e in store.backend.entries() if "@" not in e.id}
+        report = store.add(media)
+        assert not report.failures, report.failures
+        entries = {Path(e.source).name: e for e in store.backend.entries() if is_whole(e.id)}
         add_parts(store, entries)
     return Theatre(media, root / "store", {name: entry.id for name, entry in entries.items()})
 
@@ -141,10 +141,10 @@ def sign(path: Path) -> None:
 
 
 def paragraphs() -> list[str]:
-    """A book of sixty paragraphs, each with a number of its own."""
+    """A book of two hundred paragraphs, each with a number of its own."""
     rooms = ("cellar", "kitchen", "attic", "garden", "library")
     made = []
-    for number in range(60):
+    for number in range(200):
         room = rooms[number % len(rooms)]
         made.append(
             f"Chapter {number} is about the {room}. In the {room} there stood {number} chairs, and "
@@ -159,8 +159,8 @@ def add_parts(store: Store, entries: dict[str, Entry]) -> None:
         entries[name] for name in ("film.webm", "talk.wav", "book.txt", "sign.png")
     )
     whole = "\n\n".join(paragraphs())
-    start = whole.index("Chapter 40 ")
-    passage = paragraphs()[40]
+    start = whole.index("Chapter 120 ")
+    passage = paragraphs()[120]
     parts = [
         part_of(film, span=(8.0, 12.0)),
         part_of(film, "audio", view="audio", modality="audio"),
@@ -171,7 +171,7 @@ def add_parts(store: Store, entries: dict[str, Entry]) -> None:
                 text=f"talk\n{WORDS}"),
     ]  # fmt: skip
     wholes = store.backend.snapshot().vectors([film.id, talk.id, book.id, sign.id])
-    vectors = np.stack([wholes[part.id.partition("+")[0].partition("@")[0]] for part in parts])
+    vectors = np.stack([wholes[whole_id(part.id)] for part in parts])
     for view in dict.fromkeys(part.view for part in parts):
         rows = [i for i, part in enumerate(parts) if part.view == view]
         hubness = store.space.hubness(vectors[rows], view)
@@ -182,7 +182,3 @@ def part_of(
     whole: Entry, what: str = "", *, span: tuple[float, float] | None = None, **more: Any
 ) -> Entry:
     return replace(whole, id=part_id(whole.id, what, span), span=span, **more)
-
-
-Change = Callable[[dict[str, Any]], dict[str, Any]]
-"""Of a hit, as the API tells it."""

@@ -15,7 +15,8 @@ from isthmus.tasks.retrieval.hits import HitSpan, in_words
 
 Get = Callable[[list[str]], Mapping[str, Entry]]
 """Entries by id, as a store hands them out."""
-_TEXT_SHOWN = 300
+_TEXT_SHOWN, _PART_SHOWN = 300, 80
+"""Characters of a hit, and of a further part of its file."""
 
 
 class Seen:
@@ -89,7 +90,7 @@ def _span(span: HitSpan) -> schemas.Span:
         stop=span.stop,
         probability=span.probability,
         words=in_words(span.probability, passes=span.passes),
-        text=span.text[:_TEXT_SHOWN],
+        text=span.text[:_PART_SHOWN],
     )
 
 

@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { said, t } from "./words.js";
 import { bodyOf } from "./grid.js";
+import { partsOf } from "./times.js";
 import * as api from "./api.js";
 
 export class Passage {
@@ -14,7 +15,7 @@ export class Passage {
     this.text = h("blockquote", { class: "full", dir: "auto", tabindex: 0, "aria-label": hit.name }, bodyOf(hit) || hit.text || hit.name);
     this.list = h("ul", { class: "parts", "aria-label": t("parts_of"), hidden: true });
     this.root = h("div", { class: "passage" }, this.text, this.said, this.list);
-    this.parts = hit.span ? [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words }, ...(hit.spans ?? [])] : [];
+    this.parts = partsOf(hit);
     this.open(this.parts[0]).then(() => this.total > this.text.textContent.length && long(this));
   }
 

@@ -4,7 +4,7 @@
 import { h } from "./dom.js";
 import { said, t } from "./words.js";
 import { button, curve, keepTo, show } from "./player.js";
-import { clock, stretch } from "./times.js";
+import { clock, partsOf, stretch } from "./times.js";
 import * as api from "./api.js";
 
 const FRAMES = () => (innerWidth < 700 ? 6 : 10);
@@ -31,7 +31,7 @@ export class Timeline {
       if (event.target === this.lane) this.go((this.seconds * event.offsetX) / this.lane.clientWidth);
     });
     this.seek.addEventListener("input", () => this.go(Number(this.seek.value)));
-    this.show(hit.span ? [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words }, ...(hit.spans ?? [])] : []);
+    this.show(partsOf(hit));
     if (this.filmed) this.film();
     else this.sound();
   }

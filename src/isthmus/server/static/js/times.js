@@ -23,3 +23,11 @@ export function where(hit) {
   if (!hit.span) return "";
   return timed(hit) ? t("at", stretch(hit.span)) : t("a_passage");
 }
+
+const MOST = 8;
+
+// The part that was found, and the best further ones.
+export function partsOf(hit) {
+  if (!hit.span) return [];
+  return [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words }, ...(hit.spans ?? []).slice(0, MOST)];
+}
