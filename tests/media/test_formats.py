@@ -291,5 +291,5 @@ def test_everything_follows_from_the_table() -> None:
     assert "MP4" not in listed()
     page = (files("isthmus.server") / "static/index.html").read_text(encoding="utf-8")
     (accepted,) = re.findall(r'accept="(.*?)"', page)
-    assert set(accepted.split(",")) == SUFFIXES | {"image/*", "audio/*"}
+    assert set(accepted.split(",")) == SUFFIXES | {"image/*", "audio/*", "video/*"}
     assert unavailable() == []

@@ -29,7 +29,7 @@ from isthmus.core.errors import (
     SilentMediaError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import IMAGE, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
 from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview

@@ -175,8 +175,9 @@ class EncodedQuery:
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
-                copies=rows.entries[i].copies,
                 origin=rows.entries[i].origin,
+                fields=rows.entries[i].fields,
+                copies=rows.entries[i].copies,
             )
             for i in np.argsort(-prominence, kind="stable").tolist()
         ]

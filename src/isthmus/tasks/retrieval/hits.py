@@ -114,6 +114,7 @@ class Hit:
         copies: Other files that hold the same, or nearly the same.
         origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
             the file as words.
+        fields: See :class:`isthmus.store.Entry`.
     """
 
     id: str
@@ -136,8 +137,8 @@ class Hit:
     labels: Sequence[tuple[str, float]] = ()
     spans: Sequence[HitSpan] = ()
     copies: Sequence[str] = ()
-
     origin: str = ""
+    fields: Sequence[tuple[str, str | float]] = ()
 
     @property
     def item(self) -> str:
@@ -195,7 +196,13 @@ class Results:
     def to_json(self) -> dict[str, object]:
         """For machines."""
         hits = [
-            {**asdict(hit), "words": hit.words, "said": hit.said, "labels": labels_json(hit.labels)}
+            {
+                **asdict(hit),
+                "words": hit.words,
+                "said": hit.said,
+                "labels": labels_json(hit.labels),
+                "fields": dict(hit.fields),
+            }
             for hit in self.hits
         ]
         return {
