@@ -35,6 +35,13 @@ def test_a_check_tells_what_an_encoder_gives() -> None:
     assert (tower["dim"], tower["batched"]["batch_size"], tower["steady"]) == (512, 64, True)
 
 
+def test_one_file_says_nothing_of_batches(tmp_path: Path) -> None:
+    text = tmp_path / "one.txt"
+    text.write_text("a red kangaroo", encoding="utf-8")
+    told = run("encoders", "check", "tfidf", str(text), "--seconds", "0")
+    assert told.returncode == 0 and "not tested: that needs two items" in told.stdout, told.stderr
+
+
 def test_a_check_that_fails_ends_so() -> None:
     name = "tests.audit.test_encoder_check:Lengths?leak=0.5"
     told = run("encoders", "check", name, "--seconds", "0")
