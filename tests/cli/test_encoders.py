@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.cli.running import run
 
 from isthmus.encoders import ENCODERS
@@ -36,9 +37,9 @@ def test_a_check_tells_what_an_encoder_gives() -> None:
 
 
 def test_one_file_says_nothing_of_batches(tmp_path: Path) -> None:
-    text = tmp_path / "one.txt"
-    text.write_text("a red kangaroo", encoding="utf-8")
-    told = run("encoders", "check", "tfidf", str(text), "--seconds", "0")
+    picture = tmp_path / "one.png"
+    Image.new("RGB", (40, 30), "red").save(picture)
+    told = run("encoders", "check", "color-hog", str(picture), "--seconds", "0")
     assert told.returncode == 0 and "not tested: that needs two items" in told.stdout, told.stderr
 
 
