@@ -22,7 +22,7 @@ import _machine
 from _needs import need
 from isthmus import encoders
 from isthmus.core.contracts import Encoder
-from isthmus.core.linalg import l2_normalize
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
