@@ -54,10 +54,10 @@ def encoded_parts(parts: Sequence[Part], encoder: Encoder) -> EncodedParts:
     return found
 
 
-def _pool(
-    part: Part, parts: Sequence[Part], found: EncodedParts, damaged: dict[str, str]
-) -> None:
-    spans = [each.id for each in parts if each.item.span is not None and _of_span(each.id) == part.id]
+def _pool(part: Part, parts: Sequence[Part], found: EncodedParts, damaged: dict[str, str]) -> None:
+    spans = [
+        each.id for each in parts if each.item.span is not None and _of_span(each.id) == part.id
+    ]
     rows = [found.vectors[each] for each in spans if each in found.vectors]
     if part.id in damaged:
         found.reasons[part.id] = damaged[part.id]
