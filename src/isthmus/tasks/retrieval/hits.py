@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from isthmus.core.view import Direction
+from isthmus.core.view import TEXT, Direction
 from isthmus.prompts.prompt import Prompt
+from isthmus.store import whole_id
 
 CLEAR = 0.75
 """Lead over the next hit, in standard deviations of scores, from which the first is clearly best.
@@ -61,11 +62,32 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class HitSpan:
+    """A part of a long item that a search found.
+
+    Attributes:
+        id: Of the part, or the best of several that were joined.
+        start: Where it begins, in seconds or, of a text, in characters.
+        stop: Where it ends.
+        probability: As of a :class:`Hit`.
+        passes: Whether it passes for a match.
+        text: Its words, of a text.
+    """
+
+    id: str
+    start: float
+    stop: float
+    probability: float | None = None
+    passes: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One item that a search found.
 
     Attributes:
-        id: Of the item.
+        id: Of the item, or of the part of it that matches best.
         view: Of the space.
         modality: How its bytes are read.
         source: Where it lies.
@@ -83,10 +105,13 @@ class Hit:
         avoided: Whether it rather is what the query avoids.
         standing: How it stands among the items of its view; None for one found by its name alone.
         gone: Whether no file holds it any more.
-        span: Start and end in seconds where it is a part of a recording.
+        span: Where to look in an item that is long: start and end, in seconds or, of a text, in
+            characters. Neighbouring parts that match as well are one.
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
+        spans: Where else in it there is a match, best first.
+        copies: Other files that hold the same, or nearly the same.
     """
 
     id: str
@@ -107,6 +132,13 @@ class Hit:
     text: str = ""
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
+    spans: Sequence[HitSpan] = ()
+    copies: Sequence[str] = ()
+
+    @property
+    def item(self) -> str:
+        """Id of the whole item."""
+        return whole_id(self.id)
 
     @property
     def words(self) -> str:
@@ -166,6 +198,27 @@ class Results:
             "reason": self.reason,
             "hits": hits,
         }
+
+
+def said_span(span: tuple[float, float], modality: str) -> str:
+    """Where to look, on one line.
+
+    Examples:
+        >>> said_span((65, 80.4), "audio"), said_span((3600, 3725), "video")
+        ('at 1:05–1:20', 'at 1:00:00–1:02:05')
+        >>> said_span((1200, 1650), "text")
+        'at characters 1,200–1,650'
+    """
+    start, stop = span
+    if modality == TEXT:
+        return f"at characters {start:,.0f}–{stop:,.0f}"
+    return f"at {_clock(start)}–{_clock(stop)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:
