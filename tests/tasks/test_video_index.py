@@ -17,7 +17,7 @@ from isthmus.datasets import load
 from isthmus.media import decode
 from isthmus.media.audio import resample
 from isthmus.media.source import item_from_path
-from isthmus.pipeline import prepare
+from isthmus.pipeline import WORKERS, prepare
 from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.store import is_whole, part_id
@@ -106,6 +106,13 @@ def test_a_film_is_found_by_its_pictures_and_by_its_sound(
     own = content_of(sound)
     assert (own.modality, own.id) == ("audio", film.id)
     assert len(decode(own).samples) > 10_000
+
+
+def test_films_are_decoded_in_children(films_space: Space, folder: Path, poison: list[str]) -> None:
+    store = Store.in_memory(films_space)
+    assert len(store.add(folder).added) == 5
+    assert WORKERS.strip(item_from_path(folder / "loud.mp4"), 3, 64).width == 3 * 64
+    assert poison == []
 
 
 def test_a_second_run_reads_nothing_and_a_changed_frame_is_noticed(
