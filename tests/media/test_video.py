@@ -53,17 +53,17 @@ def test_frames_are_those_shown_at_their_times(name: str) -> None:
     assert sniff(item.read(), source="x") == "video"
     clip = decode(item, sampling=uniform(8))
     assert clip.frames.shape == (8, 64, 96, 3) and clip.frames.dtype == np.uint8
-    assert clip.seconds == seconds_of(item) == pytest.approx(FRAMES / films.RATE, abs=0.041)
+    assert clip.seconds == seconds_of(item) == pytest.approx(FRAMES / films.RATE, abs=0.061)
     late = clip.times[0] - seen(clip)[0] / films.RATE  # some kinds begin a frame late
-    assert 0 <= late <= 0.041
+    assert 0 <= late <= 0.061
     np.testing.assert_allclose(clip.times - late, np.array(seen(clip)) / films.RATE, atol=0.02)
-    np.testing.assert_allclose(clip.times, np.arange(8) + 0.5, atol=0.041)
+    np.testing.assert_allclose(clip.times, np.arange(8) + 0.5, atol=0.061)
     for start, stop in ((3.0, 5.0), (7.5, 99.0), (0.0, 0.04)):
         part = decode(video(item.read(), (start, stop)), sampling=uniform(4))
         np.testing.assert_allclose(part.times - late, np.array(seen(part)) / films.RATE, atol=0.02)
         assert part.seconds == pytest.approx(min(stop, clip.seconds) - start)
         least = max(start - 0.02, clip.times[0] - 0.5)
-        assert least - 0.021 <= part.times[0] and part.times[-1] < stop + 0.041
+        assert least - 0.041 <= part.times[0] and part.times[-1] < stop + 0.041
 
 
 def test_all_frames_where_there_are_few() -> None:
@@ -84,9 +84,12 @@ def test_a_rate_gives_a_short_video_fewer() -> None:
 def test_frames_that_are_shown_for_unequal_times() -> None:
     at = [0.0, 0.04, 0.08, 1.0, 1.04, 3.5, 3.54, 3.58]
     for recipe in (Recipe(), Recipe("matroska", "libx264", delayed=2)):
-        clip = decode(video(film(map(numbered, range(8)), recipe, at=at)), sampling=uniform(7))
-        assert seen(clip) == [2, 3, 4, 5]
-        np.testing.assert_allclose(clip.times, [0.08, 1.0, 1.04, 3.5], atol=2e-3)
+        clip = decode(video(film(map(numbered, range(8)), recipe, at=at)), sampling=uniform(60))
+        looked_at = (np.arange(60) + 0.5) * clip.seconds / 60
+        shown = np.unique(np.searchsorted(at, looked_at, side="right") - 1).tolist()
+        assert seen(clip) == shown and {2, 4} < set(shown)
+        assert clip.seconds == pytest.approx(3.62, abs=2e-3)
+        np.testing.assert_allclose(clip.times, [at[number] for number in shown], atol=2e-3)
 
 
 def test_pictures_that_begin_after_the_sound() -> None:
@@ -105,8 +108,8 @@ def test_pictures_that_begin_after_the_sound() -> None:
         (lambda stream: stream.set_display_rotation(90), [1, 3, 0, 2]),
         (lambda stream: stream.set_display_rotation(180), [3, 2, 1, 0]),
         (lambda stream: stream.set_display_rotation(270), [2, 0, 3, 1]),
-        (lambda stream: stream.set_display_matrix(0, hflip=True), [1, 0, 3, 2]),
-        (lambda stream: stream.set_display_matrix(0, vflip=True), [2, 3, 0, 1]),
+        (lambda stream: stream.set_display_rotation(0, hflip=True), [1, 0, 3, 2]),
+        (lambda stream: stream.set_display_rotation(0, vflip=True), [2, 3, 0, 1]),
     ],
 )
 def test_frames_are_upright(turn: Callable[[Any], None], rows: list[int]) -> None:

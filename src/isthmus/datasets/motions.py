@@ -31,9 +31,10 @@ from isthmus.core.view import AUDIO, TEXT, VIDEO
 from isthmus.datasets import shapes
 
 SIDE = 96
-FRAMES = 16
+FRAMES = 17
+"""Of a film; odd, so that frames in the middles of equal parts of it are the same backwards."""
 RATE = 8
-"""Frames a second, so a film lasts two."""
+"""Frames a second, so a film lasts two seconds."""
 OPPOSITES = (("left", "right"), ("up", "down"))
 """Motions that are each other, backwards."""
 _OVERSAMPLING = 3

@@ -216,7 +216,9 @@ def named(word: str, language: str) -> str:
         >>> named("star", "zh"), named("red", "en")
         ('星形', 'red')
     """
-    return word if language == "en" else {**_SHAPES, **_COLOURS}[word][0]
+    if language == "en":
+        return word
+    return _SHAPES[word][0] if word in _SHAPES else _COLOURS[word][0]
 
 
 def shaded(colour: str, shade: float) -> tuple[int, ...]:

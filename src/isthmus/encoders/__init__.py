@@ -382,9 +382,10 @@ def _nested(
     name: str, options: dict[str, Any], trust: tuple[str, ...] | None
 ) -> dict[str, Encoder]:
     """Encoders that options name, or the default ones; they are taken out of ``options``."""
-    found = {}
+    found: dict[str, Encoder] = {}
     for option, modality in NESTED.get(name, {}).items():
-        given = options.pop(option, None) or default_for(modality)
-        named = isinstance(given, str)
-        found[option] = resolve(given, {}, trust=trust, modality=modality) if named else given
+        given: Any = options.pop(option, None) or default_for(modality)
+        if isinstance(given, str):
+            given = resolve(given, {}, trust=trust, modality=modality)
+        found[option] = given
     return found

@@ -208,7 +208,7 @@ def check_image(decoded: Any, encoder: str) -> Any:
 
 
 def check_clip(decoded: Any, encoder: str, *, most: int) -> Clip:
-    """The decoded video, of at most ``most`` of its frames, evenly chosen.
+    """The decoded video, of at most ``most`` of its frames: evenly chosen, one in the middle.
 
     Args:
         decoded: A :class:`Clip`.
@@ -228,7 +228,9 @@ def check_clip(decoded: Any, encoder: str, *, most: int) -> Clip:
         )
     if times.shape != (len(frames),) or not np.isfinite(times).all() or (np.diff(times) < 0).any():
         raise InputError(f"{encoder} needs a time for each of {len(frames)} frames, and in order")
-    chosen = np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))
+    last = len(frames) - 1
+    places = np.linspace(0, last, most) if most > 1 else np.array([last / 2])
+    chosen = np.unique(places.round().astype(int))
     return Clip(frames[chosen], times[chosen], decoded.seconds)
 
 

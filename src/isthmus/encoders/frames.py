@@ -21,6 +21,7 @@ from isthmus.core.view import IMAGE, VIDEO
 from isthmus.encoders.base import check_clip
 from isthmus.encoders.parts import AdditiveParts, Span
 from isthmus.encoders.recipes import recipe_of
+from isthmus.encoders.windows import SECONDS
 
 Pool = Literal["mean", "max", "attention", "order"]
 Frames = tuple[tuple[Any, ...], F64, float]
@@ -80,7 +81,7 @@ class FramesEncoder:
         n: int = 8,
         pool: Pool = "order",
         by: Literal["uniform", "shots"] = "uniform",
-        window: float = 10.0,
+        window: float = SECONDS,
     ) -> None:
         if not isinstance(image, Encoder) or image.modality != IMAGE:
             got = f"{image.id}, which reads {image.modality}" if hasattr(image, "id") else image
@@ -154,7 +155,7 @@ class FramesEncoder:
         size = batch_size_of(self.image)
         rows = [self.image.encode(frames[at : at + size]) for at in range(0, len(frames), size)]
         stacked = np.concatenate(rows) if rows else np.zeros((0, self.image.dim), dtype=np.float32)
-        return l2_normalize(stacked.astype(np.float64))
+        return np.asarray(l2_normalize(stacked.astype(np.float64)), dtype=np.float64)
 
 
 def _mean(vectors: F64, times: F64) -> F64:
@@ -171,7 +172,7 @@ def _max(vectors: F64, times: F64) -> F64:
 def _attention(vectors: F64, times: F64) -> F64:
     cosines = vectors @ l2_normalize(vectors.mean(axis=0, keepdims=True))[0]
     weights = np.exp(SHARPNESS * (cosines - cosines.max()))
-    return vectors * (weights / weights.sum())[:, None]
+    return np.asarray(vectors * (weights / weights.sum())[:, None], dtype=np.float64)
 
 
 def _order(vectors: F64, times: F64) -> F64:

@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+)
 from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
@@ -23,8 +28,9 @@ _INDEXED = ("mov", "matroska", "avi")
 _BLIND_JUMP = 5.0
 """Seconds ahead from which a jump is tried where that is not known; decoding can mostly begin at
 every second or two of such a stream."""
-_STEPS_BACK = (0.0, 1.0, 5.0, 25.0)
-"""Seconds before the time that is wanted to which jumps are tried, until one is not too far."""
+_STEPS_BACK, _BLIND_STEPS_BACK = (0.0, 1.0, 5.0, 25.0), (1.0, 5.0, 25.0)
+"""Seconds before the time that is wanted to which jumps are tried, until one is not too far. Where
+not each frame is stored with its time, the first ones behind a jump may get a wrong one."""
 _BEFORE_ALL = 10.0
 """Seconds before the beginning; a jump to the beginning itself may miss the first frames."""
 _EPSILON = 1e-6
@@ -49,6 +55,7 @@ class Film:
 
         self.source, self._limits = source, limits
         self._container, self._begin = container, begin
+        self._indexed = container.format.name.partition(",")[0] in _INDEXED
         self._stream = _pictures_of(container, source)
         self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
         self._stream.codec_context.options = {"max_pixels": str(limits.max_frame_pixels)}
@@ -63,6 +70,11 @@ class Film:
         self._restart()
         first = self._before
         if first is None:
+            if not self._stream.codec_context.width:  # FFmpeg forgets a size above the cap
+                most = limits.max_frame_pixels / 1e6
+                raise CorruptMediaError(
+                    source, f"declares frames of no size, or of more than {most:,.0f} megapixels"
+                )
             raise EmptyMediaError(source, "holds no frames that can be decoded")
         self._turn = _turn_of(first)
         self.size = self._shown_size(first)
@@ -115,7 +127,7 @@ class Film:
     def _go_to(self, time: float) -> None:
         """Let the frame shown at a time be the present one, by decoding on or by a jump."""
         if self._before is None or self._time(self._before) > time or self._worth_a_jump(time):
-            for back in _STEPS_BACK:
+            for back in _STEPS_BACK if self._indexed else _BLIND_STEPS_BACK:
                 self._jump(time - back)
                 if self._before is not None and self._time(self._before) <= time + _EPSILON:
                     break
@@ -129,7 +141,7 @@ class Film:
         if self._next is None:
             return False
         reached = self._time(self._next)
-        if self._container.format.name.partition(",")[0] not in _INDEXED:
+        if not self._indexed:
             return time - reached > _BLIND_JUMP
         entries, base = self._stream.index_entries, self._stream.time_base
         place = entries.search_timestamp(int((time + self._begin) / base))
