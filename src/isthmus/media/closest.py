@@ -18,7 +18,7 @@ SIDE = 128
 """Pixels a side of the squares that pictures and frames are compared as."""
 COARSE = 32
 """The same where every frame of a video is looked at."""
-KEPT = 48
+KEPT = 32
 """Frames of the pass that are looked at closely."""
 _BLACK = 24
 """Levels of 255 up to which bars above and below, or beside, a picture count as black."""
@@ -37,13 +37,15 @@ class Likeness:
         frame: Its number, from 0.
         time: When it is shown, in seconds from the beginning.
         score: Correlation of colours over the picture, from −1 to 1.
-        pixels: ``(SIDE, SIDE, 3)`` uint8, without bars where they were cut off to compare it.
+        pixels: ``(SIDE, SIDE, 3)`` uint8.
+        cut: Whether black bars were cut off from both to compare them.
     """
 
     frame: int
     time: float
     score: float
     pixels: Pixels
+    cut: bool
 
 
 def closest(
@@ -78,7 +80,7 @@ def closest(
                 row = (score, -number, time, explained, (bare if explained else pixels).copy())
                 (heapq.heappush if len(kept) < KEPT else heapq.heapreplace)(kept, row)
     best = sorted(kept, key=lambda row: (-row[0], -row[1]))
-    return [Likeness(-n, time, score, pixels) for score, n, time, _, pixels in best], number + 1
+    return [Likeness(-n, t, score, pixels, cut) for score, n, t, cut, pixels in best], number + 1
 
 
 def signature(pixels: Pixels) -> F32:

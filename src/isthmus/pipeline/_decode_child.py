@@ -29,7 +29,7 @@ from isthmus.core.errors import (
     SilentMediaError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import IMAGE, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
 from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview
@@ -188,7 +188,7 @@ def _closest(item: MediaItem, limits: Limits, *, picture: Any, aspect: float) ->
 
     with _caps(item, limits) as own:
         found, count = closest(own, picture, aspect, limits)
-    return [(each.frame, each.time, each.score, each.pixels) for each in found], count
+    return [(e.frame, e.time, e.score, e.pixels, e.cut) for e in found], count
 
 
 @lru_cache

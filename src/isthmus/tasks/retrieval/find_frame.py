@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MATCHES = 0.95
-"""Score from which a picture counts as shown. Measured in ``benchmarks/_video_find.py`` on films and
-stamps of another seed: see there what it finds, and how many other pictures pass it."""
+"""Score from which a picture counts as shown. ``benchmarks/_video_find.py`` tells what it finds,
+and how many other pictures pass it."""
 _APART = 1.0
 """Seconds by which a further place differs from the better ones."""
 _PLACES = 5
@@ -124,9 +124,10 @@ def _closely(picture: Image, candidates: Sequence[Likeness], space: Space | None
     from PIL import Image
 
     bare, _ = without_bars(np.asarray(picture.resize((SIDE, SIDE)), dtype=np.uint8), 1.0)
-    whole, cut = picture, Image.fromarray(bare, "RGB")
+    cut = Image.fromarray(bare, "RGB")
     frames = [Image.fromarray(each.pixels, "RGB") for each in candidates]
-    near = [max(ssim(whole, each), ssim(cut, each)) for each in frames]
+    pairs = zip(candidates, frames, strict=True)
+    near = [ssim(cut if each.cut else picture, frame) for each, frame in pairs]
     if space is not None:
         items = [as_item(each, IMAGE) for each in frames]
         cosines = match(as_item(picture, IMAGE), items, by="space", space=space).scores
