@@ -77,6 +77,7 @@ class Entry:
         origin: Where its words come from if they were read from something else: ``"ocr"`` from
             a picture, ``"speech"`` from a recording; empty for what is as it lies in the file.
         fields: What its file says of itself, such as ``("taken", "2026-01-31")``, by name.
+        copies: Other files that hold the same content, as paths.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Entry:
     labels: tuple[tuple[str, float], ...] = ()
     origin: str = ""
     fields: tuple[tuple[str, str | float], ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 class FileStatus(StrEnum):

@@ -32,6 +32,7 @@ from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
+from isthmus.tasks.retrieval.nearest import judged
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
@@ -287,7 +288,7 @@ def _alone(space: Space, query: _Seen, item: _Seen, vector: F32) -> Hit:
     asked = Prompt(Term(query.item, view=query.view))
     encoded = EncodedQuery.of(space, rows, asked, SearchOptions())
     entry = Entry(item.item.id, item.view, item.item.modality, item.item.source)
-    return encoded.judged(entry, vector)
+    return judged(encoded, entry, vector)
 
 
 def _place(place: Place) -> dict[str, object]:

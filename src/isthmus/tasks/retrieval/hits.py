@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from isthmus.core.view import Direction
+from isthmus.core.view import TEXT, Direction
 from isthmus.prompts.prompt import Prompt
+from isthmus.store import whole_id
 
 CLEAR = 0.75
 """Lead over the next hit, in standard deviations of scores, from which the first is clearly best.
@@ -61,11 +62,32 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class HitSpan:
+    """A part of a long item that a search found.
+
+    Attributes:
+        id: Of the part, or the best of several that were joined.
+        start: Where it begins, in seconds or, of a text, in characters.
+        stop: Where it ends.
+        probability: As of a :class:`Hit`.
+        passes: Whether it passes for a match.
+        text: Its words, of a text.
+    """
+
+    id: str
+    start: float
+    stop: float
+    probability: float | None = None
+    passes: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One item that a search found.
 
     Attributes:
-        id: Of the item.
+        id: Of the item, or of the part of it that matches best.
         view: Of the space.
         modality: How its bytes are read.
         source: Where it lies.
@@ -83,12 +105,15 @@ class Hit:
         avoided: Whether it rather is what the query avoids.
         standing: How it stands among the items of its view; None for one found by its name alone.
         gone: Whether no file holds it any more.
-        span: Start and end in seconds where it is a part of a recording.
+        span: Where to look in an item that is long: start and end, in seconds or, of a text, in
+            characters. Neighbouring parts that match as well are one.
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
         origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
             the file as words.
+        spans: Where else in it there is a match, best first.
+        copies: Other files that hold the same, or nearly the same.
     """
 
     id: str
@@ -110,6 +135,13 @@ class Hit:
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
     origin: str = ""
+    spans: Sequence[HitSpan] = ()
+    copies: Sequence[str] = ()
+
+    @property
+    def item(self) -> str:
+        """Id of the whole item."""
+        return whole_id(self.id)
 
     @property
     def words(self) -> str:
@@ -176,6 +208,27 @@ class Results:
         }
 
 
+def said_span(span: tuple[float, float], modality: str) -> str:
+    """Where to look, on one line.
+
+    Examples:
+        >>> said_span((65, 80.4), "audio"), said_span((3600, 3725), "video")
+        ('at 1:05–1:20', 'at 1:00:00–1:02:05')
+        >>> said_span((1200, 1650), "text")
+        'at characters 1,200–1,650'
+    """
+    start, stop = span
+    if modality == TEXT:
+        return f"at characters {start:,.0f}–{stop:,.0f}"
+    return f"at {_clock(start)}–{_clock(stop)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:
     """Labels of an item for machines."""
     return [{"label": name, "probability": probability} for name, probability in labels]
@@ -209,18 +262,6 @@ def said_origin(hit: Hit) -> str:
     at = "" if hit.span is None else f" at {_clock(hit.span[0])}"
     known = {"ocr": f"read from the {'video' if at else 'picture'}{at}", "speech": f"heard{at}"}
     return known.get(hit.origin, "")
-
-
-def _clock(seconds: float) -> str:
-    """Seconds as a player shows them.
-
-    Examples:
-        >>> _clock(65.9), _clock(3725)
-        ('1:05', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def in_percent(probability: float) -> str:

@@ -25,6 +25,7 @@ from isthmus.store import (
     MemoryBackend,
     open_backend,
 )
+from isthmus.tasks.retrieval.alike import NEARLY_ALIKE
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
 
 _SPACE = "space"
-NEARLY_ALIKE = 0.995
-"""Cosine from which two items are reported as near-duplicates."""
 
 
 class Store:
@@ -305,8 +304,8 @@ class Store:
         Raises:
             InputError: If one of the two cannot be used, or no part is an item.
         """
-        from isthmus.tasks.retrieval.encoded_query import judging
         from isthmus.tasks.retrieval.explain import explain, explained
+        from isthmus.tasks.retrieval.nearest import judging
 
         self._prompts.look()
         prompt = prompt_given(query, self.space.views)
@@ -385,7 +384,7 @@ class Store:
         self.backend.close()
 
     def __len__(self) -> int:
-        return len(self.backend)
+        return self.backend.things
 
     def __enter__(self) -> Self:
         return self
