@@ -63,6 +63,13 @@ def command(
     retry: bool = typer.Option(
         False, "--retry", help="Try files again that could not be used before."
     ),
+    read: str | None = typer.Option(
+        None,
+        metavar="KINDS",
+        help="Also read words in files, and find files by them: 'text' in pictures and videos, "
+        "'speech' in recordings and videos, or 'text,speech'. The store remembers it and looks at "
+        "files that it knows already, too. 'none' stops that and removes what was read.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show what the command would do, and do nothing."
     ),
@@ -82,7 +89,7 @@ def command(
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
     with open_store(store, space, create=True, trust=trust) as opened:
-        chosen = _Chosen(paths, include or (), exclude or (), view or ())
+        chosen = _Chosen(paths, include or (), exclude or (), view or (), _kinds(read))
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)
             return
@@ -105,6 +112,7 @@ class _Chosen:
     include: Sequence[str]
     exclude: Sequence[str]
     views: Sequence[str]
+    read: Sequence[str] | None
 
     def nothing(self) -> str:
         """Why there is no file, as far as what was typed tells."""
@@ -137,8 +145,16 @@ class _Chosen:
                 exclude=self.exclude,
                 retry=retry,
                 views=self.views,
+                read=self.read,
                 progress=progress,
             )
+
+
+def _kinds(read: str | None) -> list[str] | None:
+    """Kinds of words of ``--read``; None where nothing was said."""
+    if read is None or read.strip() == "none":
+        return read if read is None else []
+    return [kind.strip() for kind in read.split(",")]
 
 
 def _one_arena() -> None:
@@ -163,6 +179,8 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
         f"{count(report.unchanged, 'file')} unchanged. "
         f"The store now holds {count(len(store), 'item')}."
     )
+    if report.passages:
+        console.print(f"Read {count(report.passages, 'passage')} of words in files.")
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(
         "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"

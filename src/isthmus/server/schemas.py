@@ -377,6 +377,7 @@ class Status(BaseModel):
     failed: int
     gone: int
     space: str
+    read: list[str] = Field(description="Kinds of words that are read in files: text, speech.")
     calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that the page can index.")

@@ -174,6 +174,8 @@ def places_of_new(entries: Sequence[Entry], known: Collection[str]) -> NDArray[n
 
 def _searchable(entry: Entry) -> str:
     """What full text looks at; of a part what it says, since its whole has the name."""
+    if entry.origin:
+        return entry.text
     if not is_whole(entry.id):
         return entry.text.partition("\n")[2]
     return f"{entry.text}\n{entry.source}"

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from isthmus.store import Backend, Entry, FileRecord, is_whole, whole_id
+from isthmus.pipeline.reading import default_passages
+from isthmus.store import Backend, Entry, FileRecord, content_id, is_whole, whole_id
 from isthmus.tasks.retrieval.holders import held_by, renamed
 from isthmus.tasks.retrieval.plan import Roots
 from isthmus.tasks.retrieval.report import Forgotten
@@ -62,6 +63,7 @@ def forget(
         backend.forget_files(dropped)
         if moved and not removed:
             backend.optimize()  # older versions hold the names that were forgotten
+    default_passages().forget({content_id(name) for name in removed})
     return Forgotten(sorted({whole_id(name) for name in removed}), sorted(dropped), sorted(kept))
 
 

@@ -34,6 +34,7 @@ from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
+from isthmus.tasks.retrieval.read_setting import ReadSetting
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
 from isthmus.tasks.retrieval.words_read import Words
@@ -51,8 +52,7 @@ def index(
     todo: Plan,
     views: Sequence[str] = (),
     *,
-    words: Words | None = None,
-    catch_up: bool = False,
+    reading: ReadSetting | None = None,
     progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
@@ -65,8 +65,8 @@ def index(
         backend: Where to.
         todo: What there is to do.
         views: Views that files may belong to; default: all of the space.
-        words: What finds the words in files.
-        catch_up: Whether to look for words in items that are there already, too.
+        reading: Words to read in files; where some were not looked for before, in items that are
+            there already, too.
         progress: Told after each batch.
 
     Returns:
@@ -80,13 +80,14 @@ def index(
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
     run = _Run(space, backend, views, report)
-    run.words, run.progress = words, progress or untold
+    run.progress = progress or untold
+    run.words = None if reading is None else reading.words()
     try:
         for start in range(0, len(todo.fresh), BATCH):
             run.batch(todo.fresh[start : start + BATCH])
             if progress is not None:
                 progress("index", min(start + BATCH, len(todo.fresh)), len(todo.fresh))
-        if catch_up:
+        if reading is not None and reading.behind:
             run.catch_up()
     except BaseException:
         with suppress(IsthmusError):  # what stopped the run is told

@@ -182,7 +182,7 @@ class Store:
 
         Raises:
             InputError: If a path does not exist, or no view takes the words.
-            MissingExtraError: If a package that reads words is not installed.
+            MissingExtraError: If what reads words is not installed.
         """
         from isthmus.tasks.retrieval.index import index
         from isthmus.tasks.retrieval.near import near_duplicates
@@ -193,10 +193,7 @@ class Store:
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         self._reading.change(reading, self.backend)
-        words, behind = reading.words(), reading.behind
-        report = index(
-            self.space, self.backend, todo, names, words=words, catch_up=behind, progress=progress
-        )
+        report = index(self.space, self.backend, todo, names, reading=reading, progress=progress)
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
