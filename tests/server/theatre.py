@@ -68,7 +68,7 @@ def space(**settled: float) -> Space:
     from isthmus.media import decode
 
     records = []
-    for record in motions.load(n=40).records:
+    for record in motions.load(n=24).records:
         clip = decode(record.items["video"])
         still = image_item(Image.fromarray(clip.frames[len(clip.frames) // 2]), record.id)
         records.append(Record(record.id, {**record.items, "image": still}, group=record.group))

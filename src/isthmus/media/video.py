@@ -61,7 +61,7 @@ def decode_video(
         UnsupportedMediaError: Not a video, of a codec that isthmus does not read, or its package
             is missing.
     """
-    with _reel(item, limits) as reel:
+    with reel_of(item, limits) as reel:
         start, stop = part_of(reel, item.span)
         times = times_of(reel, start, stop, sampling or Sampling())
         size = _fitted(reel.size, side, len(times), limits)
@@ -77,7 +77,7 @@ def decode_video(
 
 def seconds_of(item: MediaItem, limits: Limits = DEFAULT) -> float:
     """Duration of a video, by the frames that are there; raises what :func:`decode_video` does."""
-    with _reel(item, limits) as reel:
+    with reel_of(item, limits) as reel:
         return reel.end
 
 
@@ -87,12 +87,12 @@ def shown_size(item: MediaItem, limits: Limits = DEFAULT) -> Size:
     Raises:
         MediaError: What :func:`decode_video` raises.
     """
-    with _reel(item, limits) as reel:
+    with reel_of(item, limits) as reel:
         return reel.size
 
 
 @contextmanager
-def _reel(item: MediaItem, limits: Limits) -> Iterator[Reel]:
+def reel_of(item: MediaItem, limits: Limits) -> Iterator[Reel]:
     """What the frames of an item come from."""
     source = item.source
     if isinstance(item.payload, Path) and is_frames_folder(item.payload):

@@ -183,6 +183,14 @@ def _heard(item: MediaItem, limits: Limits) -> Any:
     return [each.to_json() for each in _reader(SPEECH).read(decoded)], decoded.seconds
 
 
+def _closest(item: MediaItem, limits: Limits, *, picture: Any, aspect: float) -> Any:
+    from isthmus.media.closest import closest
+
+    with _caps(item, limits) as own:
+        found, count = closest(own, picture, aspect, limits)
+    return [(e.frame, e.time, e.score, e.pixels, e.cut) for e in found], count
+
+
 @lru_cache
 def _reader(kind: str) -> Reader:
     return reader(kind)
@@ -209,6 +217,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "loudness": _preview(preview.loudness),
     "look": _looked,
     "hear": _heard,
+    "closest": _closest,
 }
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core import errors, wire
 from isthmus.core.contracts import Encoder, Fitted, Sampling, image_side_of, sampling_of
@@ -34,6 +35,7 @@ from isthmus.encoders import Recipe, recipe_of
 from isthmus.encoders.base import usable_cores
 from isthmus.media import PLAIN, decode
 from isthmus.media.child import ChildLostError, ChildProcess
+from isthmus.media.closest import Likeness
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_size
 
@@ -226,6 +228,13 @@ class DecodeWorkers:
     def loudness(self, item: MediaItem, points: int) -> bytes:
         """Peaks of a sound; see :func:`isthmus.media.preview.loudness`."""
         return bytes(self._ask("loudness", item, points=points))
+
+    def closest(
+        self, item: MediaItem, picture: NDArray[np.uint8], aspect: float
+    ) -> tuple[list[Likeness], int]:
+        """Frames of a video that look like a picture; see :func:`isthmus.media.closest.closest`."""
+        found, count = self._ask("closest", item, picture=picture, aspect=aspect)
+        return [Likeness(*each) for each in found], count
 
     def look(
         self, item: MediaItem, side: int, sampling: Sampling | None = None

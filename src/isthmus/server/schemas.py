@@ -151,6 +151,7 @@ class Span(BaseModel):
     start: float = Field(description="In seconds, or in characters of a text.")
     stop: float
     probability: Probability | None
+    passes: bool = Field(description="Whether it passes for a match.")
     words: str = Field(description="The probability in words.")
     text: str = Field(description="The first words of a part of a text.")
 

@@ -89,6 +89,7 @@ def _span(span: HitSpan) -> schemas.Span:
         start=span.start,
         stop=span.stop,
         probability=span.probability,
+        passes=span.passes,
         words=in_words(span.probability, passes=span.passes),
         text=span.text[:_PART_SHOWN],
     )

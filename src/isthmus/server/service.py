@@ -241,7 +241,8 @@ class Service:
         rows = self.store.backend.snapshot()
         with self._labels_lock:
             if self._labels is None or self._labels[0] != rows.revision:
-                names = Counter(name for entry in rows.entries() for name, _ in entry.labels)
+                wholes = [entry for entry in rows.entries() if is_whole(entry.id)]
+                names = Counter(name for entry in wholes for name, _ in entry.labels)
                 self._labels = (rows.revision, names)
             counts = self._labels[1]
         found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]

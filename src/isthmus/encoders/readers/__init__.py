@@ -55,7 +55,7 @@ def check_kind(kind: str) -> str:
     """
     if kind not in KINDS:
         known = " and ".join(KINDS)
-        raise InputError(f"words are read as {known}, not {kind!r}{did_you_mean(kind, KINDS)}")
+        raise InputError(f"words are read as {known}, not {kind!r}.{did_you_mean(kind, KINDS)}")
     return kind
 
 

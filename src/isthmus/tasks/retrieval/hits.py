@@ -110,11 +110,11 @@ class Hit:
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
-        spans: Where else in it there is a match, best first.
-        copies: Other files that hold the same, or nearly the same.
         origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
             the file as words.
-        fields: See :class:`isthmus.store.Entry`.
+        spans: Where else in it there is a match, best first.
+        copies: Other files that hold the same, or nearly the same.
+        fields: What its file says of itself, see :class:`isthmus.store.Entry`.
     """
 
     id: str
@@ -135,9 +135,9 @@ class Hit:
     text: str = ""
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
+    origin: str = ""
     spans: Sequence[HitSpan] = ()
     copies: Sequence[str] = ()
-    origin: str = ""
     fields: Sequence[tuple[str, str | float]] = ()
 
     @property
@@ -270,18 +270,6 @@ def said_origin(hit: Hit) -> str:
     at = "" if hit.span is None else f" at {_clock(hit.span[0])}"
     known = {"ocr": f"read from the {'video' if at else 'picture'}{at}", "speech": f"heard{at}"}
     return known.get(hit.origin, "")
-
-
-def _clock(seconds: float) -> str:
-    """Seconds as a player shows them.
-
-    Examples:
-        >>> _clock(65.9), _clock(3725)
-        ('1:05', '1:02:05')
-    """
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def in_percent(probability: float) -> str:

@@ -18,8 +18,8 @@ export function origin(hit) {
 
 export function copies(hit) {
   if (!hit.copies?.length) return null;
-  return h("details", { class: "copies" }, h("summary", {}, t("copies", hit.copies.length)),
-    h("ul", {}, ...hit.copies.map((source) => h("li", { dir: "auto" }, source))));
+  return h("details", { class: "copies" }, h("summary", {}, t("copies", hit.copies.length + 1)),
+    h("ul", {}, ...[hit.source, ...hit.copies].map((source) => h("li", { dir: "auto" }, source))));
 }
 
 // ---- what the file says of itself, and the filters that find its like

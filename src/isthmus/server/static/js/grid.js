@@ -216,7 +216,7 @@ function foot(hit) {
   return h("div", { class: "foot" },
     h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
       hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
-      hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length))),
+      hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1))),
     has && likely(hit));
 }
 
@@ -240,6 +240,6 @@ export function likely(hit) {
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
   const labels = hit.labels?.length ? `, ${t("labels")}: ${hit.labels.map((each) => each.label).join(", ")}` : "";
-  const more = [where(hit), originOf(hit), hit.copies?.length && t("copies", hit.copies.length)];
+  const more = [where(hit), originOf(hit), hit.copies?.length && t("copies", hit.copies.length + 1)];
   return [`${kind(hit.view)}: ${hit.name}`, ...more].filter(Boolean).join(", ") + said + labels;
 }

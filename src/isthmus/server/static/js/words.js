@@ -49,7 +49,7 @@ const ENGLISH = {
   uncalibrated_note: (d, why) => `There is no probability for ${d}, because the space learned none for this direction.${why ? ` Reason: ${why}.` : ""}`, no_mic: "No sound could be recorded. Allow the microphone in your browser.",
   too_large: (m) => `A file to search by can have at most ${m} MB.`, language: "中文", loading: "Searching…",
   at: (part) => `at ${part}`, a_passage: "a passage", read: "read from the picture", read_video: "read from the video", heard: "heard in the recording",
-  copies: (n) => (n === 1 ? "1 copy" : `${n.toLocaleString("en")} copies`), position: "Position", parts_of: "Parts that match",
+  copies: (n) => `${n.toLocaleString("en")} copies`, position: "Position", parts_of: "Parts that match",
   strip_of: (name) => `Frames of ${name}, from its beginning to its end`, no_player: "Your browser cannot play this file. Open it with a player on your machine.",
   changed: "The file is gone, or has changed since it was indexed. Index it again.", held: (at) => `The part ends at ${at}. `, go_on: "Go on",
   passage_of: (at) => `The marked passage begins after ${at} of the text.`, passage_at: (at) => `at ${at} of the text`,
