@@ -35,8 +35,8 @@ from isthmus.prompts import Prompt
 from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
-from isthmus.tasks.retrieval.nearest import nearest
 from isthmus.tasks.retrieval.hits import FAINT, Hit
+from isthmus.tasks.retrieval.nearest import nearest
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.search import merged
 

@@ -26,10 +26,11 @@ from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
 from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.wording import count
 from isthmus.media.source import is_file
 from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
-from isthmus.tasks.retrieval.hits import said_labels, said_shares
+from isthmus.tasks.retrieval.hits import said_labels, said_shares, said_span
 
 if TYPE_CHECKING:
     from isthmus.tasks import Hit, Results
@@ -39,6 +40,7 @@ EXIT_NOTHING = 5
 _COLOURS = {TEXT: "grey70", IMAGE: "cyan", AUDIO: "yellow", VIDEO: "magenta"}
 _GLYPHS = {TEXT: "¶", IMAGE: "▣", AUDIO: "♪", VIDEO: "▶"}
 _TEXT_SHOWN = 100
+_SPANS_SHOWN = 5
 _THUMBNAIL = 24
 
 
@@ -133,14 +135,22 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     colour = _COLOURS.get(hit.modality, "white")
     gone = ", file is gone" if hit.gone else ""
     view = "" if hit.view == hit.modality else f", {shown(hit.view)}"
-    likely = f"{hit.said}{view}{gone}"
+    copies = f", {count(len(hit.copies) + 1, 'copy', 'copies')}" if hit.copies else ""
+    likely = f"{hit.said}{view}{copies}{gone}"
     glyph = _GLYPHS.get(hit.modality, "•")
+    where = "" if hit.span is None else f" {said_span(hit.span, hit.modality)}"
     console = out()
-    console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}  [dim]{likely}[/]")
+    console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}{where}  [dim]{likely}[/]")
     if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+    if hit.spans:
+        some = ", ".join(
+            said_span((span.start, span.stop), hit.modality).removeprefix("at ")
+            for span in hit.spans[:_SPANS_SHOWN]
+        )
+        console.print(f"      [dim]also at {some}[/]")
     if hit.labels:
         console.print(f"      [dim]labels: {shown(said_labels(hit.labels))}[/]")
     if len(hit.shares) > 1:

@@ -141,6 +141,17 @@ class Label(BaseModel):
     probability: Probability
 
 
+class HitSpan(BaseModel):
+    """A part of a long item that was found."""
+
+    id: str
+    start: float = Field(description="In seconds or, of a text, in characters.")
+    stop: float
+    probability: Probability | None
+    passes: bool = Field(description="Whether it passes for a match.")
+    text: str = Field(description="Its words, of a text.")
+
+
 class FoundItem(BaseModel):
     """One item that was found."""
 
@@ -162,10 +173,18 @@ class FoundItem(BaseModel):
     standing: Standing | None
     said: str = Field(description="Why it is here, how likely it is and how it stands.")
     gone: bool = Field(description="Whether its file is gone.")
-    span: tuple[float, float] | None
+    span: tuple[float, float] | None = Field(
+        description="Where to look in a long item: start and end, in seconds or, of a text, in "
+        "characters."
+    )
     shares: list[Share]
     labels: list[Label] = Field(description="Most probable first.")
     aspect: float | None = Field(None, description="Width over height of a picture.")
+    item: str = Field(description="Id of the whole item; id may be that of a part of it.")
+    spans: list[HitSpan] = Field(description="Where else in it there is a match, best first.")
+    copies: list[str] = Field(
+        description="Other files that hold the same, or nearly the same, as paths."
+    )
 
 
 class SearchAnswer(BaseModel):

@@ -28,7 +28,7 @@ from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
 from isthmus.server.settings import Settings
 from isthmus.server.uploads import Uploads
-from isthmus.store import Entry, Reader
+from isthmus.store import Entry, Reader, is_whole
 from isthmus.store.filters import parse
 from isthmus.tasks import Hit, Store
 from isthmus.tasks.retrieval.views import view_meant
@@ -180,7 +180,7 @@ class Service:
         entries = [
             entry
             for entry in self.store.backend.entries(chosen)
-            if not wanted or entry.view in wanted
+            if is_whole(entry.id) and (not wanted or entry.view in wanted)
         ]
         entries.sort(key=lambda entry: (-entry.added, entry.source))
         some = [self._item(entry) for entry in entries[offset : offset + limit]]
@@ -206,7 +206,8 @@ class Service:
         rows = self.store.backend.snapshot()
         with self._labels_lock:
             if self._labels is None or self._labels[0] != rows.revision:
-                names = Counter(name for entry in rows.entries() for name, _ in entry.labels)
+                wholes = [entry for entry in rows.entries() if is_whole(entry.id)]
+                names = Counter(name for entry in wholes for name, _ in entry.labels)
                 self._labels = (rows.revision, names)
             counts = self._labels[1]
         found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
@@ -275,7 +276,7 @@ class Service:
 
 
 def _drawn(snapshot: Reader, limit: int) -> schemas.Map:
-    entries = [entry for entry in snapshot.entries() if not entry.gone]
+    entries = [e for e in snapshot.entries() if not e.gone and is_whole(e.id)]
     total = len(entries)
     if total > limit:
         rows = np.random.default_rng(0).permutation(total)[:limit]
@@ -330,6 +331,9 @@ def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
         shares=[schemas.Share(**asdict(share)) for share in hit.shares],
         labels=_labels(hit.labels),
         aspect=aspect,
+        item=hit.item,
+        spans=[schemas.HitSpan(**asdict(span)) for span in hit.spans],
+        copies=list(hit.copies),
     )
 
 

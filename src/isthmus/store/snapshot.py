@@ -247,13 +247,14 @@ class Snapshot:
     def _of(self, rows: Sequence[int], code: int) -> NDArray[np.intp]:
         """Those of some rows that are of a view, by its place among those of the space."""
         some = np.asarray(rows, dtype=np.intp)
-        return some[self.codes[some] == code]
+        own: NDArray[np.intp] = some[self.codes[some] == code]
+        return own
 
     def _within(self, thing: str, view: str | None, where: Filter | None) -> NDArray[np.intp]:
         """Rows of one thing that pass; those of its parts, where it has some."""
         own = self.row(thing)
         rows = self._rows.things(self._n).rows(thing, self._n) or ([] if own is None else [own])
-        some = np.asarray(rows, dtype=np.intp)
+        some: NDArray[np.intp] = np.asarray(rows, dtype=np.intp)
         mask = self._rows.mask(self._n, view, where)
         return some if mask is None else some[mask[some]]
 

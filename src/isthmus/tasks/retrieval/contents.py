@@ -17,7 +17,7 @@ from isthmus.core.reading import READ_ONLY
 from isthmus.core.wording import count
 from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.source import item_from_path
-from isthmus.store import Backend, Damage, Entry, content_id
+from isthmus.store import Backend, Damage, Entry, content_id, is_whole
 
 
 def content_of(entry: Entry) -> MediaItem:
@@ -71,7 +71,7 @@ def _claims(backend: Backend) -> Iterator[tuple[str, str]]:
         if record.item is not None and not record.gone:
             yield record.path, record.item
     for entry in backend.snapshot().entries():
-        if entry.source in known and not entry.gone:
+        if entry.source in known and not entry.gone and is_whole(entry.id):
             yield entry.source, entry.id
 
 

@@ -122,8 +122,10 @@ def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
         spans: Hits of one view with spans, best first.
         spread: Whether spans that do not pass for a match are kept, too.
     """
-    left = [hit for hit in spans if hit.span is not None and (hit.passes or spread)]
-    left = left or list(spans[:1])
+    placed = [hit for hit in spans if hit.span is not None]
+    if not placed:
+        return list(spans)
+    left = [hit for hit in placed if hit.passes or spread] or placed[:1]
     out: list[Hit] = []
     while left:
         best = left.pop(0)
