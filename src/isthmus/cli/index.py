@@ -63,6 +63,17 @@ def command(
     retry: bool = typer.Option(
         False, "--retry", help="Try files again that could not be used before."
     ),
+    fields: bool = typer.Option(
+        True,
+        "--fields/--no-fields",
+        help="Keep what files say of themselves, such as title, date and place, for --where.",
+    ),
+    refresh_fields: bool = typer.Option(
+        False,
+        "--refresh-fields",
+        help="Read it anew for items that the store has already, without encoding them; with "
+        "--no-fields, remove it.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show what the command would do, and do nothing."
     ),
@@ -82,15 +93,20 @@ def command(
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
     with open_store(store, space, create=True, trust=trust) as opened:
-        chosen = _Chosen(paths, include or (), exclude or (), view or ())
+        chosen = _Chosen(paths, include or (), exclude or (), view or (), fields)
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)
             return
         report = chosen.add(opened, retry=again, quiet=as_json)
+        told = _refreshed(opened, chosen, quiet=as_json) if refresh_fields else None
         if as_json:
-            print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
+            more = {} if told is None else {"fields_changed": told}
+            done = {"store": str(opened.folder), "items": len(opened), **report.to_json()}
+            print_json({**done, **more})
         else:
             _say(report, opened, chosen)
+            if told is not None:
+                out().print(f"What files say of themselves changed for {count(told, 'item')}.")
         if watch:
             _follow(opened, chosen, as_json)
     if report.broken:
@@ -105,6 +121,7 @@ class _Chosen:
     include: Sequence[str]
     exclude: Sequence[str]
     views: Sequence[str]
+    fields: bool
 
     def nothing(self) -> str:
         """Why there is no file, as far as what was typed tells."""
@@ -137,8 +154,17 @@ class _Chosen:
                 exclude=self.exclude,
                 retry=retry,
                 views=self.views,
+                fields=self.fields,
                 progress=progress,
             )
+
+
+def _refreshed(store: Store, chosen: _Chosen, *, quiet: bool) -> int:
+    """Read anew what files say of themselves; says for how many items that changed."""
+    from isthmus.tasks import refresh_fields
+
+    with progress_bar(quiet=quiet) as progress:
+        return refresh_fields(store, chosen.paths, fields=chosen.fields, progress=progress)
 
 
 def _one_arena() -> None:

@@ -24,6 +24,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
+from isthmus.core.fields import said
 from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.media.source import is_file
@@ -141,6 +142,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+    if hit.fields:
+        console.print(f"      [dim]{shown(said(hit.fields))}[/]")
     if hit.labels:
         console.print(f"      [dim]labels: {shown(said_labels(hit.labels))}[/]")
     if len(hit.shares) > 1:

@@ -22,7 +22,7 @@ from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, Med
 from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.view import IMAGE
 from isthmus.encoders import Recipe, resolve
-from isthmus.media import DEFAULT, Limits, decode, preview
+from isthmus.media import DEFAULT, Limits, decode, preview, tags
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
 from isthmus.media.sniff import HEAD_BYTES, container
@@ -113,6 +113,11 @@ def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _fields(item: MediaItem, limits: Limits) -> Any:
+    with capped(_decoding(limits)):
+        return tags.fields_of(item, limits)
+
+
 _ANSWERS: dict[str, Callable[..., Any]] = {
     "decode": _decoded,
     "prepare": _prepared,
@@ -120,6 +125,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "thumbnail": _preview(preview.thumbnail),
     "strip": _preview(preview.strip),
     "aspect": _aspect,
+    "fields": _fields,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
 }

@@ -21,6 +21,10 @@ Filter = Annotated[
         description='A filter such as `view:image and path~"animals/*" and added>2026-01-01`.',
     ),
 ]
+FileFields = Annotated[
+    dict[str, str | float],
+    Field(description="What its file says of itself, such as title, taken, duration, lat and lon."),
+]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
 
@@ -165,6 +169,7 @@ class FoundItem(BaseModel):
     span: tuple[float, float] | None
     shares: list[Share]
     labels: list[Label] = Field(description="Most probable first.")
+    fields: FileFields
     aspect: float | None = Field(None, description="Width over height of a picture.")
 
 
@@ -204,6 +209,7 @@ class Item(BaseModel):
     gone: bool
     span: tuple[float, float] | None
     labels: list[Label] = Field(description="Most probable first.")
+    fields: FileFields
     aspect: float | None = None
 
 

@@ -270,6 +270,7 @@ class Service:
             gone=entry.gone,
             span=entry.span,
             labels=_labels(entry.labels),
+            fields=dict(entry.fields),
             aspect=self.previews.aspect(entry),
         )
 
@@ -329,6 +330,7 @@ def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
         span=hit.span,
         shares=[schemas.Share(**asdict(share)) for share in hit.shares],
         labels=_labels(hit.labels),
+        fields=dict(hit.fields),
         aspect=aspect,
     )
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
+from isthmus.core.fields import Fields
 from isthmus.core.linalg import F32
 from isthmus.core.wording import count
 from isthmus.store.records import Entry, FileRecord, FileStatus
@@ -272,7 +273,7 @@ def _more(entry: Entry) -> str:
     return json.dumps([entry.origin, [list(each) for each in entry.fields]], ensure_ascii=False)
 
 
-def _read_more(written: str) -> tuple[str, tuple[tuple[str, str | float], ...]]:
+def _read_more(written: str) -> tuple[str, Fields]:
     """What :func:`_more` wrote: origin and fields.
 
     Raises:
@@ -288,8 +289,10 @@ def _read_more(written: str) -> tuple[str, tuple[tuple[str, str | float], ...]]:
 
 def _is_field(given: object) -> bool:
     match given:
-        case [str(), str() | float() | int() as value]:
-            return not isinstance(value, bool)
+        case [str(), str()]:
+            return True
+        case [str(), float() | int() as value]:
+            return not isinstance(value, bool) and math.isfinite(value)
     return False
 
 

@@ -167,6 +167,7 @@ class EncodedQuery:
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
+                fields=rows.entries[i].fields,
             )
             for i in np.argsort(-score, kind="stable")[:most].tolist()
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from isthmus.core.fields import Fields
 from isthmus.core.view import Direction
 from isthmus.prompts.prompt import Prompt
 
@@ -87,6 +88,7 @@ class Hit:
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
+        fields: What its file says of itself, see :mod:`isthmus.core.fields`.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Hit:
     text: str = ""
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
+    fields: Fields = ()
 
     @property
     def words(self) -> str:
@@ -154,7 +157,13 @@ class Results:
     def to_json(self) -> dict[str, object]:
         """For machines."""
         hits = [
-            {**asdict(hit), "words": hit.words, "said": hit.said, "labels": labels_json(hit.labels)}
+            {
+                **asdict(hit),
+                "words": hit.words,
+                "said": hit.said,
+                "labels": labels_json(hit.labels),
+                "fields": dict(hit.fields),
+            }
             for hit in self.hits
         ]
         return {

@@ -15,9 +15,10 @@ from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT, View
 from isthmus.media.source import item_from_path
 from isthmus.media.text import decode_text
-from isthmus.pipeline import encode_items
+from isthmus.pipeline import encode_items, read_fields
 from isthmus.space import Space
 from isthmus.store import Backend, Entry, FileRecord, FileStatus, content_id, item_id, whole_id
+from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
@@ -35,6 +36,7 @@ def index(
     todo: Plan,
     *,
     views: Sequence[str] = (),
+    fields: bool = True,
     progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
@@ -47,6 +49,7 @@ def index(
         backend: Where to.
         todo: What there is to do.
         views: Views that files may belong to; default: all of the space.
+        fields: Whether to keep what files say of themselves.
         progress: Told after each batch.
 
     Returns:
@@ -59,7 +62,7 @@ def index(
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
-    run = _Run(space, backend, views, report)
+    run = _Run(space, backend, views, report, fields=fields)
     try:
         for start in range(0, len(todo.fresh), BATCH):
             run.batch(todo.fresh[start : start + BATCH])
@@ -102,9 +105,15 @@ class _Run:
     """One run, and the known files."""
 
     def __init__(
-        self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
+        self,
+        space: Space,
+        backend: Backend,
+        views: Sequence[str],
+        report: IndexReport,
+        *,
+        fields: bool,
     ) -> None:
-        self.space, self.backend, self.report = space, backend, report
+        self.space, self.backend, self.report, self.fields = space, backend, report, fields
         self.views = tuple(views or space.views)
         self.files = backend.files()
         self.held = {record.item for record in self.files.values() if record.item is not None}
@@ -226,8 +235,11 @@ class _Run:
         """
         refused: dict[str, _Refused] = {}
         files = {read.id: read for read in new}
+        told = read_fields([read.item for read in new]) if self.fields else [()] * len(new)
         parts = [
-            part for read in new for part in parts_of(read.item, read.view, read.id, self.space)
+            part
+            for read, fields in zip(new, told, strict=True)
+            for part in parts_of(read.item, read.view, read.id, self.space, fields)
         ]
         for whole in (False, True):
             some = [part for part in parts if (part.id == whole_id(part.id)) == whole]
@@ -333,7 +345,7 @@ def _entry(part: Part, size: int) -> Entry:
     if item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
-    return Entry(
+    made = Entry(
         part.id,
         part.view,
         item.modality,
@@ -343,8 +355,8 @@ def _entry(part: Part, size: int) -> Entry:
         time.time(),
         size,
         origin=part.origin,
-        fields=part.fields,
     )
+    return with_fields(made, part.fields)
 
 
 __all__ = ["BATCH", "index", "near_duplicates"]

@@ -7,8 +7,9 @@ encoder, its sound track, words that were read or heard in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
 
@@ -29,7 +30,7 @@ class Part:
     view: str
     id: str
     origin: str = ""
-    fields: tuple[tuple[str, str | float], ...] = ()
+    fields: Fields = ()
 
 
 Finder = Callable[[Part, Space], Iterator[Part]]
@@ -38,16 +39,20 @@ Finder = Callable[[Part, Space], Iterator[Part]]
 _FINDERS: tuple[Finder, ...] = ()
 
 
-def parts_of(item: MediaItem, view: str, id_: str, space: Space) -> Iterator[Part]:
-    """An item, and all of its parts.
+def parts_of(
+    item: MediaItem, view: str, id_: str, space: Space, fields: Fields = ()
+) -> Iterator[Part]:
+    """An item, and all of its parts, which have its fields beside their own.
 
     Args:
         item: A whole one.
         view: Its view.
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
+        fields: What its file says of itself.
     """
-    whole = Part(item, view, id_)
+    whole = Part(item, view, id_, fields=fields)
     yield whole
     for find in _FINDERS:
-        yield from find(whole, space)
+        for part in find(whole, space):
+            yield replace(part, fields=tamed({**dict(fields), **dict(part.fields)}))

@@ -159,6 +159,7 @@ class Store:
         exclude: str | Sequence[str] = (),
         retry: bool = False,
         views: str | Sequence[str] = (),
+        fields: bool = True,
         progress: Progress | None = None,
     ) -> IndexReport:
         """Index files and folders: what is new or changed is read, the rest is left alone.
@@ -170,6 +171,8 @@ class Store:
             retry: Whether to look again at files that could not be used before.
             views: Views that files may belong to; default: all of the space. Where several views
                 read one modality, name the one that is meant.
+            fields: Whether to keep what files say of themselves, such as when and where a picture
+                was taken, see :mod:`isthmus.core.fields`.
             progress: Told as work is done.
 
         Returns:
@@ -184,7 +187,9 @@ class Store:
         todo = self.plan(
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
-        report = index(self.space, self.backend, todo, views=names, progress=progress)
+        report = index(
+            self.space, self.backend, todo, views=names, fields=fields, progress=progress
+        )
         if report.added or report.gone or report.dropped or report.moved:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
             self.backend.optimize()
