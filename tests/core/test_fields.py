@@ -67,6 +67,6 @@ def test_values_out_of_reason_are_dropped_or_cut(
 
 def test_a_place_is_said_only_where_it_may_be() -> None:
     fields = tamed({"artist": "Ada", "lat": 48.2, "lon": 16.4, "fps": 25.0})
-    assert said(fields) == "Ada · 48.2, 16.4 · 25 frames a second"
-    assert said(fields, personal=False) == "Ada · 25 frames a second"
+    assert said(fields) == "Ada · 48.2, 16.4"
+    assert said(fields, personal=False) == "Ada"
     assert clock(59.99) == "0:59" and clock(3600) == "1:00:00"

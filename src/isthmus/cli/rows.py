@@ -53,6 +53,7 @@ def write_hits(path: Path | None, results: Results, *, nearest: bool) -> None:
     for rank, hit in enumerate(() if results.nothing and not nearest else results.hits, 1):
         start, stop = hit.span or (None, None)
         own = {"rank": rank, "start": start, "stop": stop, "labels": said_labels(hit.labels)}
+        own["text"] = " ".join(hit.text.split())
         rows.append({**{n: own.get(n, getattr(hit, n, None)) for n in _HIT}, **dict(hit.fields)})
     made = table((*_HIT, *FIELDS), rows)
     if path == STDOUT:

@@ -187,8 +187,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
-    if hit.fields:
-        console.print(f"      [dim]{shown(said(hit.fields))}[/]")
+    if told := said(hit.fields):
+        console.print(f"      [dim]{shown(told)}[/]")
     if hit.labels:
         console.print(f"      [dim]labels: {shown(said_labels(hit.labels))}[/]")
     if len(hit.shares) > 1:

@@ -100,15 +100,15 @@ def tamed(found: Mapping[str, object] | Iterable[tuple[str, object]]) -> Fields:
 
 
 def said(fields: Fields, *, personal: bool = True) -> str:
-    """Fields on one line.
+    """Fields on one line, but for the size of pictures, which all have.
 
     Args:
         fields: What a file says.
         personal: Whether to say places, too.
 
     Examples:
-        >>> said((("title", "Moon"), ("lat", 48.2), ("lon", 16.4), ("width", 640), ("height", 480)))
-        'Moon · 48.2, 16.4 · 640×480'
+        >>> said((("title", "Moon"), ("lat", 48.2), ("lon", 16.4), ("width", 640)))
+        'Moon · 48.2, 16.4'
         >>> said((("taken", "2026-01-31T12:30:00"), ("duration", 75.2)), personal=False)
         '2026-01-31 12:30 · 1:15'
     """
@@ -120,12 +120,8 @@ def said(fields: Fields, *, personal: bool = True) -> str:
         parts.append(str(known["camera"]))
     if personal and "lat" in known and "lon" in known:
         parts.append(f"{known['lat']:g}, {known['lon']:g}")
-    if "width" in known and "height" in known:
-        parts.append(f"{known['width']:g}×{known['height']:g}")
     if "duration" in known:
         parts.append(clock(float(known["duration"])))
-    if "fps" in known:
-        parts.append(f"{known['fps']:g} frames a second")
     return " · ".join(parts)
 
 

@@ -16,6 +16,7 @@ from isthmus.report.kit.document import document, static
 from isthmus.report.kit.glyphs import glyph
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.media import absent, words
+from isthmus.report.kit.words import short_source
 from isthmus.tasks import Hit, Results
 from isthmus.tasks.retrieval.hits import in_percent, said_labels
 
@@ -46,7 +47,7 @@ def sheet(results: Results, find: Find, *, nearest: bool = False) -> str:
     """The page as text; arguments as of :func:`write_sheet`."""
     assets = Assets()
     hits = () if results.nothing and not nearest else results.hits
-    asked = str(results.query)
+    asked = _query(results)
     title = asked if len(asked) <= _TITLE_SHOWN else f"{asked[:_TITLE_SHOWN]}…"
     cards = [_card(rank, hit, find, assets) for rank, hit in enumerate(hits, 1)]
     body = el(
@@ -68,6 +69,15 @@ def sheet(results: Results, find: Find, *, nearest: bool = False) -> str:
     )
 
 
+def _query(results: Results) -> str:
+    """What was asked, as it is typed, with the names of files instead of their paths."""
+    asked = str(results.query)
+    for item in (term.item for term in results.query.terms):
+        if item is not None and item.modality != TEXT:
+            asked = asked.replace(item.source, short_source(item))
+    return asked
+
+
 def _says(results: Results, hits: Sequence[Hit]) -> str:
     """What there is, and how far it is to be trusted."""
     if results.nothing and not hits:
@@ -86,7 +96,7 @@ def _says(results: Results, hits: Sequence[Hit]) -> str:
 def _asked(results: Results, assets: Assets) -> Markup | None:
     """Pictures and sounds that were asked with; words are in the title."""
     items = [term.item for term in results.query.terms if term.item is not None]
-    shown = [_itself(item, item.source, assets) for item in items if item.modality != TEXT]
+    shown = [_itself(item, short_source(item), assets) for item in items if item.modality != TEXT]
     return el("div", *shown, class_="asked") if shown else None
 
 
@@ -154,7 +164,7 @@ def _likely(hit: Hit) -> Markup:
         height=4,
         role="img",
     )
-    name = "by its name; " if hit.named else ""
+    name = "by its name; " if hit.named else "in part by its name; " if hit.partly_named else ""
     return el("div", el("span", f"{name}{hit.words}", title=number), bar, class_="likely")
 
 
