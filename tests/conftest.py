@@ -83,6 +83,14 @@ def _private_cache(run_folder: Path) -> Iterator[None]:
     del os.environ["ISTHMUS_CACHE"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_defaults(run_folder: Path) -> Iterator[None]:
+    """The defaults of whoever runs the tests do not count in them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ISTHMUS_CONFIG", str(run_folder / "no" / "isthmus.toml"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tuxpaint_root() -> Path:
     """The stamps folder, where Tux Paint has been fetched."""

@@ -25,6 +25,8 @@ DECODERS = (
     "resvg_py.svg_to_bytes",
     "isthmus.media.image.decode_image",
     "isthmus.media.image.shown_size",
+    "isthmus.media.image.described",
+    "isthmus.media.tags.fields_of",
     "isthmus.media.audio.decode_audio",
     "isthmus.media.audio.seconds_of",
     "isthmus.media.video.decode_video",

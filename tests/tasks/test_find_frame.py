@@ -49,7 +49,9 @@ def test_a_frame_is_found_at_half_its_size_and_with_loss(film: Path, number: int
     assert (found.best.frame, found.frames, found.nothing) == (number, FRAMES, False)
     assert found.best.time == pytest.approx(number / RATE, abs=0.5 / RATE)
     assert found.best.score > 0.95
-    assert all(abs(a.time - b.time) >= 1 for a, b in zip(found.places, found.places[1:], strict=False))
+    assert all(
+        abs(a.time - b.time) >= 1 for a, b in zip(found.places, found.places[1:], strict=False)
+    )
 
 
 def test_another_picture_is_not_found_and_the_score_says_so(film: Path) -> None:

@@ -70,6 +70,17 @@ def command(
         "'speech' in recordings and videos, or 'text,speech'. The store remembers it and looks at "
         "files that it knows already, too. 'none' stops that and removes what was read.",
     ),
+    fields: bool = typer.Option(
+        True,
+        "--fields/--no-fields",
+        help="Keep what files say of themselves, such as title, date and place, for --where.",
+    ),
+    refresh_fields: bool = typer.Option(
+        False,
+        "--refresh-fields",
+        help="Read it anew for items that the store has already, without encoding them; with "
+        "--no-fields, remove it.",
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show what the command would do, and do nothing."
     ),
@@ -89,15 +100,20 @@ def command(
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
     with open_store(store, space, create=True, trust=trust) as opened:
-        chosen = _Chosen(paths, include or (), exclude or (), view or (), _kinds(read))
+        chosen = _Chosen(paths, include or (), exclude or (), view or (), _kinds(read), fields)
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)
             return
         report = chosen.add(opened, retry=again, quiet=as_json)
+        told = _refreshed(opened, chosen, quiet=as_json) if refresh_fields else None
         if as_json:
-            print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
+            more = {} if told is None else {"fields_changed": told}
+            done = {"store": str(opened.folder), "items": len(opened), **report.to_json()}
+            print_json({**done, **more})
         else:
             _say(report, opened, chosen)
+            if told is not None:
+                out().print(f"What files say of themselves changed for {count(told, 'item')}.")
         if watch:
             _follow(opened, chosen, as_json)
     if report.broken:
@@ -113,6 +129,7 @@ class _Chosen:
     exclude: Sequence[str]
     views: Sequence[str]
     read: Sequence[str] | None
+    fields: bool
 
     def nothing(self) -> str:
         """Why there is no file, as far as what was typed tells."""
@@ -146,6 +163,7 @@ class _Chosen:
                 retry=retry,
                 views=self.views,
                 read=self.read,
+                fields=self.fields,
                 progress=progress,
             )
 
@@ -155,6 +173,14 @@ def _kinds(read: str | None) -> list[str] | None:
     if read is None or read.strip() == "none":
         return read if read is None else []
     return [kind.strip() for kind in read.split(",")]
+
+
+def _refreshed(store: Store, chosen: _Chosen, *, quiet: bool) -> int:
+    """Read anew what files say of themselves; says for how many items that changed."""
+    from isthmus.tasks import refresh_fields
+
+    with progress_bar(quiet=quiet) as progress:
+        return refresh_fields(store, chosen.paths, fields=chosen.fields, progress=progress)
 
 
 def _one_arena() -> None:

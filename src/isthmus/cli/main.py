@@ -26,6 +26,9 @@ from isthmus.cli import (
     store,
     transfer,
 )
+from isthmus.cli import (
+    config as config_command,
+)
 from isthmus.cli.console import guarded
 from isthmus.cli.usage import example
 from isthmus.core.version import __version__
@@ -57,6 +60,7 @@ app.command("doctor", epilog=example("doctor"))(store.doctor)
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
 app.add_typer(encoders.app, name="encoders")
+app.add_typer(config_command.app, name="config")
 
 
 def _version(value: bool) -> None:
@@ -78,10 +82,22 @@ def main(
         help="Fetch nothing: use only models and data that are on this machine. The environment "
         "variable ISTHMUS_OFFLINE=1 does the same.",
     ),
+    config: bool = typer.Option(
+        True,
+        "--config/--no-config",
+        help="Take defaults of options from the files that isthmus config shows.",
+    ),
 ) -> None:
     """Search pictures, sounds and texts by one another, and make spaces from your own data."""
     from isthmus.encoders.base import stay_offline
 
+    if config and context.invoked_subcommand != "config":  # which says what is wrong with a file
+        from isthmus.cli import configuration
+
+        root = context.command
+        settings = configuration.read(root, configuration.files())
+        context.default_map = configuration.default_map(root, settings)
+        offline = offline or configuration.is_offline(settings)
     if offline:
         context.with_resource(stay_offline())
 

@@ -17,6 +17,7 @@ from isthmus.cli.console import (
     STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
+    check_page,
     err,
     out,
     print_json,
@@ -24,6 +25,10 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
+from isthmus.cli.rows import STDOUT, check_csv, write_hits
+from isthmus.cli.viewer import check_viewer, open_media, open_page
+from isthmus.core.errors import InputError
+from isthmus.core.fields import said
 from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import count
@@ -64,6 +69,15 @@ def command(
         "--thumbnails/--no-thumbnails",
         help="Show pictures in the terminal. Default: if the terminal can.",
     ),
+    csv: Path | None = typer.Option(
+        None, "--csv", metavar="FILE|-", help="Write a row for each result to this .csv; - prints."
+    ),
+    contact_sheet: Path | None = typer.Option(
+        None, metavar="FILE", help="Write a page with the results to this .html."
+    ),
+    open_: bool = typer.Option(
+        False, "--open", help="Open the first result, or the contact sheet, in its viewer."
+    ),
     trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
@@ -72,6 +86,7 @@ def command(
 
     If nothing matches, the command ends with exit code 5.
     """
+    _check(csv, contact_sheet, open_=open_, as_json=as_json)
     allow_megapixels(max_megapixels)
     _note_folder(query)
     if any(map(is_file, (*query, *parts.style, *parts.context, *parts.avoid))):
@@ -82,12 +97,43 @@ def command(
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
         empty = not len(opened)
+        if contact_sheet is not None:
+            from isthmus.report import write_sheet
+
+            write_sheet(contact_sheet, results, opened.item, nearest=nearest)
+    write_hits(csv, results, nearest=nearest)
     if as_json:
         print_json(results.to_json())
-    else:
+    elif csv != STDOUT:
         _say(results, empty=empty, nearest=nearest, thumbnails=thumbnails)
+    if open_:
+        _open(results, contact_sheet, nearest=nearest)
     if results.nothing:
         raise typer.Exit(EXIT_NOTHING)
+
+
+def _check(csv: Path | None, sheet: Path | None, *, open_: bool, as_json: bool) -> None:
+    """Refuse what cannot be written or shown, before anything is computed."""
+    check_csv(csv)
+    if csv == STDOUT and as_json:
+        raise InputError("--csv - and --json both print results; give --csv a file")
+    if sheet is not None and sheet.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{sheet}: a contact sheet is a page; give a name that ends with .html")
+    check_page(sheet)
+    if open_:
+        check_viewer()
+
+
+def _open(results: Results, sheet: Path | None, *, nearest: bool) -> None:
+    """Show the sheet, or the first hit."""
+    if sheet is not None:
+        open_page(sheet)
+        return
+    hits = () if results.nothing and not nearest else results.hits
+    if not hits or hits[0].gone:
+        err().print("[dim]There is no file to open.[/]")
+        return
+    open_media(Path(hits[0].source))
 
 
 def _note_folder(query: Sequence[str]) -> None:
@@ -151,6 +197,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
             for span in hit.spans[:_SPANS_SHOWN]
         )
         console.print(f"      [dim]also at {some}[/]")
+    if told := said(hit.fields):
+        console.print(f"      [dim]{shown(told)}[/]")
     if hit.labels:
         console.print(f"      [dim]labels: {shown(said_labels(hit.labels))}[/]")
     if len(hit.shares) > 1:

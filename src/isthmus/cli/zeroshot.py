@@ -22,6 +22,7 @@ from isthmus.cli.console import (
     progress_bar,
     shown,
 )
+from isthmus.cli.rows import table
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
@@ -137,21 +138,13 @@ def write_rows(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
     if path.suffix.lower() == ".jsonl":
         _write_lines(handle, rows)
     else:
-        names = list(rows[0]) if rows else ["source"]
-        table = csv.DictWriter(handle, names)
-        table.writeheader()
-        for row in rows:
-            table.writerow({name: _cell(row[name]) for name in names})
+        handle.write(table(list(rows[0]) if rows else ["source"], rows))
     write_atomically(path, handle.getvalue().encode())
 
 
 def _write_lines(handle: TextIO, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         handle.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
 def say_rest(rows: int, output: Path | None) -> None:

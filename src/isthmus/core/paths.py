@@ -18,6 +18,15 @@ def data_dir() -> Path:
     return _folder("ISTHMUS_DATA", "user_data_path")
 
 
+def config_file() -> Path:
+    """The user's defaults of options: ``$ISTHMUS_CONFIG``, else in the platform's folder."""
+    if chosen := os.environ.get("ISTHMUS_CONFIG"):
+        return expanded(chosen)
+    import platformdirs
+
+    return platformdirs.user_config_path("isthmus", appauthor=False) / "isthmus.toml"
+
+
 def _folder(variable: str, function: str) -> Path:
     if chosen := os.environ.get(variable):
         return expanded(chosen)

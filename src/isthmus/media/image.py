@@ -93,6 +93,29 @@ def shown_size(item: MediaItem, limits: Limits = DEFAULT) -> tuple[int, int]:
         return (height, width) if opened.orientation() in _ON_ITS_SIDE else (width, height)
 
 
+def described(item: MediaItem, limits: Limits = DEFAULT) -> dict[str, object]:
+    """What a picture says of itself, see :mod:`isthmus.core.fields`; of a drawing nothing.
+
+    Raises:
+        MediaError: As :func:`shown_size`.
+    """
+    from isthmus.media.exif import exif_fields
+
+    with open_payload(item, limits) as handle:
+        form = _format(handle, item.source)
+        if form.pillow is None and form.module is None:
+            return {}
+        opened = _Opened(handle, form, item.source, limits)
+        found = exif_fields(opened.picture)
+        if form.name == "raw":  # what was opened is a preview, which may be small
+            return found
+        size = opened.picture.size
+        plain = opened.picture.format == "PNG" and "exif" not in opened.picture.info
+        turned = not plain and opened.orientation() in _ON_ITS_SIDE
+        found["width"], found["height"] = reversed(size) if turned else size
+        return found
+
+
 def _format(handle: BinaryIO, source: str) -> Format:
     """What a file is; what reads it is there and registered with Pillow."""
     form = FORMATS[container(head_of(handle), source=source)]

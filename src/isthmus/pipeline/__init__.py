@@ -3,6 +3,7 @@
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers, Thumbnail
 from isthmus.pipeline.encode import EncodedItems, encode_items, encode_records
+from isthmus.pipeline.fields import read_fields
 from isthmus.pipeline.prepared import Prepared, default_cache, prepare
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "encode_items",
     "encode_records",
     "prepare",
+    "read_fields",
 ]

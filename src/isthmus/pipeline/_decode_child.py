@@ -32,7 +32,7 @@ from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
 from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
-from isthmus.media import DEFAULT, Limits, decode, preview
+from isthmus.media import DEFAULT, Limits, decode, preview, tags
 from isthmus.media.audio import pieces, seconds_of
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
@@ -204,6 +204,11 @@ def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+def _fields(item: MediaItem, limits: Limits) -> Any:
+    with capped(_decoding(limits)):
+        return tags.fields_of(item, limits)
+
+
 _ANSWERS: dict[str, Callable[..., Any]] = {
     "decode": _decoded,
     "prepare": _prepared,
@@ -213,6 +218,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "aspect": _aspect,
     "pieces": _pieces,
     "seconds": _seconds,
+    "fields": _fields,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
     "look": _looked,

@@ -28,6 +28,7 @@ from isthmus.core.errors import (
     MediaError,
     MediaTooLargeError,
 )
+from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.passage import Passage
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
@@ -220,6 +221,10 @@ class DecodeWorkers:
     def aspect(self, item: MediaItem) -> float:
         """Width over height of a picture or a video as it is shown, from its header alone."""
         return float(self._ask("aspect", item))
+
+    def fields(self, item: MediaItem) -> Fields:
+        """What the file of an item says of itself; see :func:`isthmus.media.tags.fields_of`."""
+        return tamed(self._ask("fields", item))
 
     def clip(self, item: MediaItem, seconds: float, *, compression: float | None = None) -> bytes:
         """The first seconds of the sound of an item; see :func:`isthmus.media.preview.clip`."""

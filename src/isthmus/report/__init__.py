@@ -3,6 +3,7 @@
 from isthmus.report.pages.audit.page import write_diagnosis
 from isthmus.report.pages.audit.words import findings
 from isthmus.report.pages.classification.page import write_classification
+from isthmus.report.pages.sheet.page import write_sheet
 from isthmus.report.pages.space.compose import report_on
 from isthmus.report.pages.space.flatten import map_points
 from isthmus.report.pages.space.gather import examples, text_queries
@@ -23,4 +24,5 @@ __all__ = [
     "write_classification",
     "write_diagnosis",
     "write_report",
+    "write_sheet",
 ]

@@ -21,6 +21,10 @@ Filter = Annotated[
         description='A filter such as `view:image and path~"animals/*" and added>2026-01-01`.',
     ),
 ]
+FileFields = Annotated[
+    dict[str, str | float],
+    Field(description="What its file says of itself, such as title, taken, duration, lat and lon."),
+]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
 

@@ -15,11 +15,16 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from isthmus.core.errors import InputError
+from isthmus.core.fields import FIELDS as TOLD
 from isthmus.core.wording import did_you_mean
+from isthmus.store.field_filters import field_test
 from isthmus.store.patterns import folded, has_wildcard, path_matcher, text_matcher
 from isthmus.store.records import Entry
 
-FIELDS = ("view", "modality", "path", "text", "label", "added", "size", "gone")
+FIELDS = (
+    *("view", "modality", "path", "text", "label", "added", "size", "gone"),
+    *(*TOLD, "near", "has"),
+)
 _TOKEN = re.compile(
     r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
         |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
@@ -62,6 +67,9 @@ def parse(text: str) -> Filter:
     ``*``, ``?`` or ``**`` is matched as by :func:`isthmus.store.patterns.path_matcher`.
     ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
     ``5MB``). Parts are joined by ``and``, ``or``, ``not`` and parentheses.
+
+    What files say of themselves is asked for by the names of :mod:`isthmus.core.fields`, see
+    :func:`isthmus.store.field_filters.field_test`: ``taken>=2025-06 and near:48.2,16.4,10km``.
 
     Raises:
         InputError: If it is none; the message says where.
@@ -161,6 +169,8 @@ def _comparison(text: str, token: re.Match[str]) -> Filter:
     if field not in FIELDS:
         hint = did_you_mean(field, FIELDS)
         raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}.{hint}")
+    if (made := field_test(field, op, value)) is not None:
+        return Filter(text, made)
     if field in ("added", "size"):
         return Filter(text, _ordered(field, op, value))
     if op not in (":", "=", "~") or (field == "gone" and op == "~"):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
+from isthmus.core.fields import Fields
+
 
 def item_id(content: str, view: str = "") -> str:
     """Id of an item in a store.
@@ -76,7 +78,7 @@ class Entry:
         labels: What it was annotated with, and how probable each is.
         origin: Where its words come from if they were read from something else: ``"ocr"`` from
             a picture, ``"speech"`` from a recording; empty for what is as it lies in the file.
-        fields: What its file says of itself, such as ``("taken", "2026-01-31")``, by name.
+        fields: What its file says of itself, see :mod:`isthmus.core.fields`.
         copies: Other files that hold the same content, as paths.
     """
 
@@ -91,7 +93,7 @@ class Entry:
     gone: bool = False
     labels: tuple[tuple[str, float], ...] = ()
     origin: str = ""
-    fields: tuple[tuple[str, str | float], ...] = ()
+    fields: Fields = ()
     copies: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
+from isthmus.core.fields import Fields
 from isthmus.core.linalg import F32
 from isthmus.core.wording import count
 from isthmus.store.records import Entry, FileRecord, FileStatus
@@ -276,9 +277,7 @@ def _more(entry: Entry) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def _read_more(
-    written: str,
-) -> tuple[str, tuple[tuple[str, str | float], ...], tuple[str, ...]]:
+def _read_more(written: str) -> tuple[str, Fields, tuple[str, ...]]:
     """What :func:`_more` wrote: origin, fields and copies.
 
     Raises:
@@ -302,8 +301,10 @@ def _are_texts(given: object) -> bool:
 
 def _is_field(given: object) -> bool:
     match given:
-        case [str(), str() | float() | int() as value]:
-            return not isinstance(value, bool)
+        case [str(), str()]:
+            return True
+        case [str(), float() | int() as value]:
+            return not isinstance(value, bool) and math.isfinite(value)
     return False
 
 

@@ -8,6 +8,7 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
+    from isthmus.tasks.retrieval.fields import refresh_fields
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
@@ -45,6 +46,7 @@ __all__ = [
     "default_store",
     "keep_labels",
     "learn_prompt",
+    "refresh_fields",
 ]
 
 __getattr__ = lazy_names(
@@ -64,6 +66,7 @@ __getattr__ = lazy_names(
         "Forgotten": "isthmus.tasks.retrieval.report",
         "IndexReport": "isthmus.tasks.retrieval.report",
         "KeptLabels": "isthmus.tasks.zeroshot.stored",
+        "refresh_fields": "isthmus.tasks.retrieval.fields",
         "Results": "isthmus.tasks.retrieval.hits",
         "SearchOptions": "isthmus.tasks.retrieval.options",
         "Share": "isthmus.tasks.retrieval.hits",

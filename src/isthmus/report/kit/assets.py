@@ -9,7 +9,7 @@ import numpy as np
 
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.pipeline import WORKERS
 from isthmus.report.kit.markup import Markup, el, join
 
@@ -43,11 +43,11 @@ class Assets:
     _audio_bytes: int = 0
 
     def picture(self, item: MediaItem, label: str, *, side: int = SIDE) -> Markup | None:
-        """The thumbnail of an image, or None where there is none."""
+        """The thumbnail of an image or a video, or None where there is none."""
         name = self.picture_id(item, side=side)
         if name is None:
             return None
-        _, width, height = self._images[item.id] or ("", 1, 1)
+        _, width, height = self._images[_key(item)] or ("", 1, 1)
         return el(
             "svg",
             el("title", label),
@@ -61,17 +61,18 @@ class Assets:
 
     def picture_id(self, item: MediaItem, *, side: int = SIDE) -> str | None:
         """Embed a thumbnail and name it; None where it cannot be shown or the page is full."""
-        if item.modality != IMAGE or isinstance(item.payload, np.ndarray):
+        if item.modality not in (IMAGE, VIDEO) or isinstance(item.payload, np.ndarray):
             return None
-        if item.id not in self._images:
+        key = _key(item)
+        if key not in self._images:
             made = None if self._image_bytes > _IMAGE_BYTES else _thumbnail(item, side)
             self._image_bytes += len(made[0]) if made else 0
-            self._images[item.id] = made
-        return f"i-{item.id}" if self._images[item.id] else None
+            self._images[key] = made
+        return f"i-{key}" if self._images[key] else None
 
     def size_of(self, item: MediaItem) -> tuple[int, int] | None:
         """Width and height of a thumbnail that is embedded."""
-        made = self._images.get(item.id)
+        made = self._images.get(_key(item))
         return None if made is None else made[1:]
 
     def player(self, item: MediaItem, label: str) -> Markup | None:
@@ -79,7 +80,7 @@ class Assets:
         uri = self._clip(item, _AUDIO_BYTES, original=True)
         if uri is None:
             return None
-        name = f"a-{item.id}"
+        name = f"a-{_key(item)}"
         first = name not in self._shown
         self._shown.add(name)
         if first:
@@ -109,16 +110,17 @@ class Assets:
 
     def clip_id(self, item: MediaItem) -> str | None:
         """Embed a short clip for the map and name it; None where the page is full."""
-        return f"a-{item.id}" if self._clip(item, _MAP_AUDIO_BYTES, original=False) else None
+        return f"a-{_key(item)}" if self._clip(item, _MAP_AUDIO_BYTES, original=False) else None
 
     def _clip(self, item: MediaItem, cap: int, *, original: bool) -> str | None:
         if item.modality != AUDIO or isinstance(item.payload, np.ndarray):
             return None
-        if item.id not in self._clips:
+        key = _key(item)
+        if key not in self._clips:
             made = None if self._audio_bytes > cap else _clip(item, original=original)
             self._audio_bytes += len(made) if made else 0
-            self._clips[item.id] = made
-        return self._clips[item.id]
+            self._clips[key] = made
+        return self._clips[key]
 
     def sprite(self) -> Markup:
         """The hidden store of the page: thumbnails, and clips that no player holds."""
@@ -138,6 +140,13 @@ class Assets:
                 *clips,
             ]
         )
+
+
+def _key(item: MediaItem) -> str:
+    """Names its content, or the part of it that is meant."""
+    if item.span is None:
+        return item.id
+    return "-".join((item.id, *(f"{each:g}".replace(".", "_") for each in item.span)))
 
 
 def _thumbnail(item: MediaItem, side: int) -> tuple[str, int, int] | None:

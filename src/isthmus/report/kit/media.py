@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isthmus.core.item import MediaItem
-from isthmus.core.view import AUDIO, IMAGE, TEXT
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.words import captions_of, language_of, short_source
@@ -34,14 +34,15 @@ def words(said: str, language: str | None, class_: str | None = None) -> Markup:
 
 
 def _itself(item: MediaItem, name: str, assets: Assets) -> Markup:
-    if item.modality == IMAGE:
-        return assets.picture(item, name) or _absent("no picture to show")
+    if item.modality in (IMAGE, VIDEO):
+        return assets.picture(item, name) or absent("no picture to show")
     if item.modality == AUDIO:
-        return assets.player(item, name) or _absent("no sound to play")
+        return assets.player(item, name) or absent("no sound to play")
     if isinstance(item.payload, np.ndarray):
-        return _absent(f"vector of {len(item.payload)} numbers")
-    return _absent(f"{item.modality} cannot be shown")
+        return absent(f"vector of {len(item.payload)} numbers")
+    return absent(f"{item.modality} cannot be shown")
 
 
-def _absent(reason: str) -> Markup:
+def absent(reason: str) -> Markup:
+    """Words in the place of what cannot be shown."""
     return el("span", reason, class_="absent")

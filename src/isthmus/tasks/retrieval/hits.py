@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from isthmus.core.fields import Fields
 from isthmus.core.view import TEXT, Direction
 from isthmus.prompts.prompt import Prompt
 from isthmus.store import whole_id
@@ -138,7 +139,7 @@ class Hit:
     origin: str = ""
     spans: Sequence[HitSpan] = ()
     copies: Sequence[str] = ()
-    fields: Sequence[tuple[str, str | float]] = ()
+    fields: Fields = ()
 
     @property
     def item(self) -> str:

@@ -17,7 +17,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE, TEXT, VIDEO, View
 from isthmus.media.source import item_from_path, moves
 from isthmus.media.text import decode_text, long_text
-from isthmus.pipeline import WORKERS
+from isthmus.pipeline import WORKERS, read_fields
 from isthmus.space import Space
 from isthmus.store import (
     Backend,
@@ -31,6 +31,7 @@ from isthmus.store import (
 )
 from isthmus.tasks.retrieval.contents import content_of
 from isthmus.tasks.retrieval.encoded_parts import encoded_parts
+from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
@@ -53,6 +54,7 @@ def index(
     views: Sequence[str] = (),
     *,
     reading: ReadSetting | None = None,
+    fields: bool = True,
     progress: Progress | None = None,
 ) -> IndexReport:
     """Carry out a plan: read, encode and add fresh files, mark vanished ones.
@@ -67,6 +69,7 @@ def index(
         views: Views that files may belong to; default: all of the space.
         reading: Words to read in files; where some were not looked for before, in items that are
             there already, too.
+        fields: Whether to keep what files say of themselves.
         progress: Told after each batch.
 
     Returns:
@@ -79,7 +82,7 @@ def index(
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
-    run = _Run(space, backend, views, report)
+    run = _Run(space, backend, views, report, fields=fields)
     run.progress = progress or untold
     run.words = None if reading is None else reading.words()
     try:
@@ -126,9 +129,15 @@ class _Run:
     """One run, and the known files."""
 
     def __init__(
-        self, space: Space, backend: Backend, views: Sequence[str], report: IndexReport
+        self,
+        space: Space,
+        backend: Backend,
+        views: Sequence[str],
+        report: IndexReport,
+        *,
+        fields: bool,
     ) -> None:
-        self.space, self.backend, self.report = space, backend, report
+        self.space, self.backend, self.report, self.fields = space, backend, report, fields
         self.views, self.asked = tuple(views or space.views), tuple(views)
         self.files = backend.files()
         self.held = {record.item for record in self.files.values() if record.item is not None}
@@ -303,9 +312,11 @@ class _Run:
         if self.words is not None:
             self.words.ahead([read.item for read in new], self.progress)
             further = (self.words.find,)
-        for read in new:
+        told = read_fields([read.item for read in new]) if self.fields else [()] * len(new)
+        for read, fields in zip(new, told, strict=True):
             try:
-                parts = list(parts_of(read.item, read.view, read.id, self.space, further=further))
+                found = parts_of(read.item, read.view, read.id, self.space, fields, further=further)
+                parts = list(found)
             except MediaError as error:
                 refused[read.id] = _refused(read, error.reason)
                 continue
@@ -394,7 +405,7 @@ def _entry(part: Part, read: _Read) -> Entry:
     elif item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
-    return Entry(
+    made = Entry(
         part.id,
         part.view,
         modality,
@@ -404,5 +415,5 @@ def _entry(part: Part, read: _Read) -> Entry:
         time.time(),
         read.file.size,
         origin=part.origin,
-        fields=part.fields,
     )
+    return with_fields(made, part.fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from isthmus.core.fields import Fields
 from isthmus.core.item import MediaItem
 
 
@@ -27,6 +28,6 @@ class Part:
     view: str
     id: str
     origin: str = ""
-    fields: tuple[tuple[str, str | float], ...] = ()
+    fields: Fields = ()
     pooled: bool = False
     span: tuple[float, float] | None = None

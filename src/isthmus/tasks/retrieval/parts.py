@@ -7,7 +7,9 @@ encoder, its sound track, words that were read or heard in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
+from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
 from isthmus.tasks.retrieval.part import Part
@@ -21,25 +23,33 @@ _FINDERS: tuple[Finder, ...] = (sound_track,)
 
 
 def parts_of(
-    item: MediaItem, view: str, id_: str, space: Space, *, further: Sequence[Finder] = ()
+    item: MediaItem,
+    view: str,
+    id_: str,
+    space: Space,
+    fields: Fields = (),
+    *,
+    further: Sequence[Finder] = (),
 ) -> Iterator[Part]:
-    """An item, and all of its parts.
+    """An item, and all of its parts, which have its fields beside their own.
 
     Args:
         item: A whole one.
         view: Its view.
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
+        fields: What its file says of itself.
         further: What finds parts that only some stores have.
 
     Raises:
         MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
-    whole = Part(item, view, id_)
+    whole = Part(item, view, id_, fields=fields)
     yield from in_spans(whole, space)
     for find in (*_FINDERS, *further):
         for part in find(whole, space):
-            yield from in_spans(part, space)
+            known = replace(part, fields=tamed({**dict(fields), **dict(part.fields)}))
+            yield from in_spans(known, space)
 
 
 __all__ = ["Finder", "Part", "parts_of"]

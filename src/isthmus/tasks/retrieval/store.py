@@ -161,6 +161,7 @@ class Store:
         retry: bool = False,
         views: str | Sequence[str] = (),
         read: str | Sequence[str] | None = None,
+        fields: bool = True,
         progress: Progress | None = None,
     ) -> IndexReport:
         """Index files and folders: what is new or changed is read, the rest is left alone.
@@ -175,6 +176,8 @@ class Store:
             read: Words to read in files, too: ``"text"`` that is seen, ``"speech"`` that is heard,
                 also in items that are there already. Later runs do the same. An empty list
                 reads none any more and removes what was read; None changes nothing.
+            fields: Whether to keep what files say of themselves, such as when and where a picture
+                was taken, see :mod:`isthmus.core.fields`.
             progress: Told as work is done.
 
         Returns:
@@ -193,7 +196,15 @@ class Store:
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         self._reading.change(reading, self.backend)
-        report = index(self.space, self.backend, todo, names, reading=reading, progress=progress)
+        report = index(
+            self.space,
+            self.backend,
+            todo,
+            names,
+            reading=reading,
+            fields=fields,
+            progress=progress,
+        )
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)

@@ -1,0 +1,1 @@
+"""A contact sheet: what a search found on one page."""

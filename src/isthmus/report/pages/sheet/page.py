@@ -1,0 +1,172 @@
+"""A contact sheet: what a search found, on one page that can be kept, printed and sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from isthmus.core.artifact import write_atomically
+from isthmus.core.errors import MediaError
+from isthmus.core.fields import clock, said
+from isthmus.core.item import MediaItem
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.wording import count
+from isthmus.report.kit.assets import Assets
+from isthmus.report.kit.document import document, static
+from isthmus.report.kit.glyphs import glyph
+from isthmus.report.kit.markup import Markup, el
+from isthmus.report.kit.media import absent, words
+from isthmus.report.kit.words import short_source
+from isthmus.tasks import Hit, Results
+from isthmus.tasks.retrieval.hits import in_percent, said_labels
+
+SIDE = 320
+"""Longer side of a picture, in pixels: twice that of a card, for screens with small pixels."""
+_TEXT_SHOWN = 400
+_TITLE_SHOWN = 120
+
+Find = Callable[[str], MediaItem]
+"""From the id of an item to the item; raises MediaError where its file is gone or has changed."""
+
+
+def write_sheet(path: Path, results: Results, find: Find, *, nearest: bool = False) -> None:
+    """Write the hits of a search as one HTML file that asks nothing of any network.
+
+    Places and whole paths are left out, since such a page is made to be shown.
+
+    Args:
+        path: Where to.
+        results: Of the search.
+        find: Such as ``store.item``.
+        nearest: Whether to show the nearest items even if nothing matches.
+    """
+    write_atomically(path, sheet(results, find, nearest=nearest).encode())
+
+
+def sheet(results: Results, find: Find, *, nearest: bool = False) -> str:
+    """The page as text; arguments as of :func:`write_sheet`."""
+    assets = Assets()
+    hits = () if results.nothing and not nearest else results.hits
+    asked = _query(results)
+    title = asked if len(asked) <= _TITLE_SHOWN else f"{asked[:_TITLE_SHOWN]}…"
+    cards = [_card(rank, hit, find, assets) for rank, hit in enumerate(hits, 1)]
+    body = el(
+        "div",
+        el(
+            "header",
+            el("div", "Search results", class_="kicker"),
+            el("h1", words(title, None)),
+            _asked(results, assets),
+            el("p", _says(results, hits), class_="lede"),
+        ),
+        el("ol", *cards, class_="sheet") if cards else None,
+    )
+    return document(
+        f"{title} – search results",
+        body,
+        assets,
+        style=static("isthmus.report.pages.sheet", "page.css"),
+    )
+
+
+def _query(results: Results) -> str:
+    """What was asked, as it is typed, with the names of files instead of their paths."""
+    asked = str(results.query)
+    for item in (term.item for term in results.query.terms):
+        if item is not None and item.modality != TEXT:
+            asked = asked.replace(item.source, short_source(item))
+    return asked
+
+
+def _says(results: Results, hits: Sequence[Hit]) -> str:
+    """What there is, and how far it is to be trusted."""
+    if results.nothing and not hits:
+        return results.reason or "Nothing matches."
+    parts = ["Nothing matches; these are the nearest."] if results.nothing else []
+    parts.append(f"{count(len(hits), 'result')}, best first.")
+    if results.uncalibrated:
+        listed = ", ".join(map(str, results.uncalibrated))
+        parts.append(f"No probabilities were learned for {listed}.")
+    if results.weak:
+        listed = ", ".join(map(str, results.weak))
+        parts.append(f"The space is weak from {listed}: it seldom finds what belongs together.")
+    return " ".join(parts)
+
+
+def _asked(results: Results, assets: Assets) -> Markup | None:
+    """Pictures and sounds that were asked with; words are in the title."""
+    items = [term.item for term in results.query.terms if term.item is not None]
+    shown = [_itself(item, short_source(item), assets) for item in items if item.modality != TEXT]
+    return el("div", *shown, class_="asked") if shown else None
+
+
+def _card(rank: int, hit: Hit, find: Find, assets: Assets) -> Markup:
+    name = Path(hit.source).name
+    when = "" if hit.span is None or hit.modality == TEXT else _when(hit.span)
+    told = said(hit.fields, personal=False)
+    return el(
+        "li",
+        _media(hit, name, find, assets),
+        el(
+            "div",
+            el("span", str(rank), class_="place"),
+            glyph(hit.modality),
+            el("span", name, dir="auto", class_="name"),
+            class_="title",
+        ),
+        el("div", when, class_="when") if when else None,
+        _likely(hit),
+        el("div", told, dir="auto", class_="told") if told else None,
+        el("div", said_labels(hit.labels), class_="told") if hit.labels else None,
+        class_="card",
+    )
+
+
+def _media(hit: Hit, name: str, find: Find, assets: Assets) -> Markup:
+    """The thing itself."""
+    if hit.modality == TEXT:
+        content = hit.text.partition("\n")[2] or hit.text
+        flat = " ".join(content.split())
+        cut = f"{flat[:_TEXT_SHOWN]}…" if len(flat) > _TEXT_SHOWN else flat
+        return el("div", words(cut, None), class_="media text")
+    if hit.gone:
+        return el("div", absent("the file is gone"), class_="media")
+    try:
+        item = find(hit.id)
+    except MediaError as error:
+        return el("div", absent(error.reason.partition(";")[0]), class_="media")
+    return el("div", _itself(item, name, assets), class_=f"media {item.modality}")
+
+
+def _itself(item: MediaItem, name: str, assets: Assets) -> Markup:
+    if item.modality in (IMAGE, VIDEO):
+        return assets.picture(item, name, side=SIDE) or absent("no picture to show")
+    if item.modality == AUDIO:
+        return assets.player(item, name) or absent("no sound to play")
+    return absent(f"{item.modality} cannot be shown")
+
+
+def _likely(hit: Hit) -> Markup:
+    """How likely it is: in words, with a thin bar; the number is in its title."""
+    p = hit.probability
+    if p is None:
+        return el("div", hit.words, class_="likely")
+    number = in_percent(p)
+    bar = el(
+        "svg",
+        el("title", f"{number} likely"),
+        el("rect", width=100, height=4, rx=2, class_="rest"),
+        el("rect", width=f"{100 * p:.0f}", height=4, rx=2),
+        class_="bar",
+        viewBox="0 0 100 4",
+        preserveAspectRatio="none",
+        width="100%",
+        height=4,
+        role="img",
+    )
+    name = "by its name; " if hit.named else "in part by its name; " if hit.partly_named else ""
+    return el("div", el("span", f"{name}{hit.words}", title=number), bar, class_="likely")
+
+
+def _when(span: tuple[float, float]) -> str:
+    return f"{clock(span[0])}–{clock(span[1])}"
