@@ -185,7 +185,7 @@ class Seen(BaseModel):
     )
     whole: str = Field(description="Id of the item that it is a part of; its own if it is whole.")
     whole_modality: str = Field(description="How the bytes of that item are read.")
-    fields: dict[str, str | float] = Field(description="What the file says of itself.")
+    fields: FileFields
 
 
 class FoundItem(Seen):
