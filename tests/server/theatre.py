@@ -116,7 +116,7 @@ def film(av: Any, path: Path, codec: str, heard: str | None) -> None:
 
 def stills(folder: Path, animation: Path) -> None:
     """The rooms of the film as a folder of frames, and as an animated picture."""
-    rooms = [Image.new("RGB", (96, 72), hue) for hue in SCENES]
+    rooms = [Image.new("RGB", (160, 120), hue) for hue in SCENES]
     folder.mkdir()
     for number, room in enumerate(rooms):
         room.save(folder / f"{number:04}.png")
