@@ -85,7 +85,7 @@ def strip(
     found = decode_video(item, limits, side=side, sampling=Sampling(frames=frames))
     start = 0.0 if item.span is None else item.span[0]
     middles = start + (np.arange(frames) + 0.5) * found.seconds / frames
-    shown = np.abs(found.times[None] - middles[:, None]).argmin(axis=1)
+    shown = np.maximum(np.searchsorted(found.times, middles, side="right") - 1, 0)
     cells = [Image.fromarray(found.frames[i], "RGB") for i in shown]
     for cell in cells:
         cell.thumbnail((side, side), Image.Resampling.LANCZOS)
