@@ -97,7 +97,7 @@ def strip(
 
 
 def aspect(item: MediaItem, limits: Limits = DEFAULT) -> float:
-    """Width over height of a picture or a video as it is shown, from its header alone.
+    """Width over height of a picture, from its header alone, or of a video as it is shown.
 
     Raises:
         MediaError: If it has no fixed size, or its header is damaged.
