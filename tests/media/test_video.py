@@ -18,7 +18,7 @@ from isthmus.core.contracts import Sampling
 from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
 from isthmus.core.item import Clip, MediaItem
 from isthmus.media import Limits, decode
-from isthmus.media.preview import aspect, strip, thumbnail
+from isthmus.media.preview import aspect, clip, loudness, strip, thumbnail
 from isthmus.media.sniff import sniff
 from isthmus.media.video import seconds_of, shown_size
 
@@ -266,6 +266,23 @@ def test_the_sound_of_a_video() -> None:
         assert part.seconds == pytest.approx(2.5, abs=1e-3)
     with pytest.raises(UnsupportedMediaError, match="holds no sound"):
         decode(MediaItem.from_bytes(film(frames), "audio", source="silent"))
+
+
+def test_what_is_heard_of_a_video() -> None:
+    """Also of one whose sound is longer than a recording may be."""
+    tone = np.repeat([0.1, 0.4, 0.8], 48_000) * np.sin(np.arange(3 * 48_000) / 9)
+    data = film(map(numbered, range(75)), sound=tone.astype(np.float32))
+    peaks = np.frombuffer(loudness(video(data), points=12), dtype=np.uint8) / 255
+    np.testing.assert_allclose(peaks[[1, 5, 9]], [0.125, 0.5, 1.0], atol=0.1)
+    assert min(loudness(video(data, (1.2, 1.8)), points=3)) > 200
+    limits = Limits(max_seconds=2.0)
+    ogg = clip(video(data, (1.1, 3.0)), limits, seconds=0.5)
+    heard = decode(MediaItem.from_bytes(ogg, "audio", source="clip"))
+    assert heard.seconds == pytest.approx(0.5, abs=0.01)
+    assert np.abs(heard.samples).max() == pytest.approx(0.4, abs=0.05)
+    assert clip(video(data), limits, seconds=1.0).startswith(b"OggS")
+    with pytest.raises(MediaTooLargeError, match="the limit is 2 s"):
+        loudness(video(data), limits, points=3)
 
 
 def _onsets(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:

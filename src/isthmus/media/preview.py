@@ -6,6 +6,7 @@ Everything here decodes; the children of :class:`isthmus.pipeline.decoding.Decod
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -129,6 +130,9 @@ def clip(
 
     from isthmus.media.audio import resample
 
+    if item.modality == VIDEO:  # which may be longer than a recording may be
+        start, stop = item.span or (0.0, math.inf)
+        item = replace(item, span=(start, min(stop, start + seconds)))
     sound = _sound(item, limits)
     cut = Waveform(sound.samples[: int(seconds * sound.rate)], sound.rate)
     out = io.BytesIO()
