@@ -25,14 +25,15 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.
 def list_(as_json: bool = JSON_OPTION) -> None:
     """List the ready-made data sets and where they are."""
     from isthmus.datasets import find, names
+    from isthmus.datasets.fetch import SOURCES
 
-    places = {name: None if name == "shapes" else find(name) for name in names()}
+    places = {name: find(name) if name in SOURCES else None for name in names()}
     if as_json:
         print_json({name: None if place is None else str(place) for name, place in places.items()})
         return
     for name, place in places.items():
-        absent = "drawn when you use it" if name == "shapes" else f"isthmus data get {name}"
-        out().print(f"{name:12} {place or absent}")
+        absent = f"isthmus data get {name}" if name in SOURCES else "drawn when you use it"
+        out().print(f"{name:13} {place or absent}")
 
 
 @app.command(epilog=example("get"))

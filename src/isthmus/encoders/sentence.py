@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
+from isthmus.core.item import Clip
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import (
@@ -353,7 +354,7 @@ def _scales(described: SentenceFolder, modality: str) -> tuple[float, float]:
 
 
 def _check_frames(decoded: object, encoder: str) -> NDArray[np.uint8]:
-    frames = np.asarray(decoded)
+    frames = decoded.frames if isinstance(decoded, Clip) else np.asarray(decoded)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise InputError(
             f"{encoder} needs frames (t, h, w, 3) uint8, got {frames.dtype} {frames.shape}"

@@ -26,7 +26,7 @@ from isthmus.core.errors import (
     MediaError,
 )
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import AUDIO, IMAGE
+from isthmus.core.view import IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
 from isthmus.media import DEFAULT, Limits, decode, preview
 from isthmus.media.audio import pieces, seconds_of
@@ -77,9 +77,11 @@ def _decoded(
 
 def _seconds(item: MediaItem, limits: Limits) -> float:
     with _caps(item, limits) as own:
-        if own.modality == AUDIO:
-            return seconds_of(own, limits)
-        return float(decode(own, limits, image_side=1, sampling=Sampling(frames=1)).seconds)
+        if own.modality == VIDEO:
+            from isthmus.media.video import seconds_of as seconds_of_video
+
+            return seconds_of_video(own, limits)
+        return seconds_of(own, limits)
 
 
 def _pieces(
@@ -166,6 +168,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "prepare": _prepared,
     "small": _small,
     "thumbnail": _preview(preview.thumbnail),
+    "strip": _preview(preview.strip),
     "aspect": _aspect,
     "pieces": _pieces,
     "seconds": _seconds,

@@ -199,10 +199,10 @@ class DecodeWorkers:
         return None if recipe in self._unprepared else recipe
 
     def small(self, item: MediaItem, side: int) -> Picture:
-        """A picture in RGB whose longer side is at most ``side`` pixels.
+        """A picture in RGB whose longer side is at most ``side`` pixels; of a video, a frame.
 
         Raises:
-            MediaError: If it is no picture or cannot be decoded; so do all that follow.
+            MediaError: If it is no picture or video, or cannot be decoded; so do all that follow.
         """
         return _picture(self._ask("small", item, side=side))
 
@@ -210,12 +210,16 @@ class DecodeWorkers:
         """The same as a file."""
         return Thumbnail(*self._ask("thumbnail", item, side=side))
 
+    def strip(self, item: MediaItem, frames: int, side: int) -> Thumbnail:
+        """Frames of a video side by side; see :func:`isthmus.media.preview.strip`."""
+        return Thumbnail(*self._ask("strip", item, frames=frames, side=side))
+
     def aspect(self, item: MediaItem) -> float:
-        """Width over height of a picture as it is shown, from its header alone."""
+        """Width over height of a picture or a video as it is shown, from its header alone."""
         return float(self._ask("aspect", item))
 
     def clip(self, item: MediaItem, seconds: float, *, compression: float | None = None) -> bytes:
-        """The first seconds of a sound as Ogg; see :func:`isthmus.media.preview.clip`."""
+        """The first seconds of the sound of an item; see :func:`isthmus.media.preview.clip`."""
         return bytes(self._ask("clip", item, seconds=seconds, compression=compression))
 
     def loudness(self, item: MediaItem, points: int) -> bytes:

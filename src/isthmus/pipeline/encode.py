@@ -96,7 +96,7 @@ def encode_items(
         InputError: If an item is of another modality than the encoder reads.
     """
     items = list(items)
-    if cache is not None and isinstance(encoder, JoinedEncoder):
+    if isinstance(encoder, JoinedEncoder) and (cache is not None or encoder.apart):
         again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
         again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
         return _side_by_side([again(part) for part in encoder.parts])

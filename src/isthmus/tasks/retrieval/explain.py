@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress, image_side_of
+from isthmus.core.contracts import Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
@@ -225,7 +225,8 @@ class _Seen:
     def of(cls, space: Space, thing: Thing, view: str) -> _Seen:
         encoder = space.encoder(view)
         item = as_item(thing, encoder.modality)
-        decoded = WORKERS.decode(item, image_side=image_side_of(encoder))
+        side, sampling = image_side_of(encoder), sampling_of(encoder)
+        decoded = WORKERS.decode(item, image_side=side, sampling=sampling)
         try:
             prepared = encoder.prepare(decoded)
         except MediaError:
