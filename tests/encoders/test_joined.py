@@ -94,6 +94,6 @@ def test_parts_that_look_at_different_frames_are_given_their_own(tmp_path: Path)
     alone = [l2_normalize(encode_items(films, part).vectors) for part in parts]
     found = encode_items(films, joined).vectors
     np.testing.assert_allclose(found, np.concatenate(alone, axis=1), atol=1e-6)
-    cached = encode_items(films, joined, cache=VectorCache(tmp_path)).vectors
+    cached = encode_items(films, joined, cache=VectorCache(tmp_path / "vectors.sqlite")).vectors
     np.testing.assert_allclose(cached, found, atol=1e-6)
     assert not JoinedEncoder([parts[0], load("frames?image=color-hog&n=5&pool=max")]).apart

@@ -103,7 +103,7 @@ def test_within_a_file_spans_are_hits(
     (tmp_path / "again").mkdir()
     soundfile.write(tmp_path / "again/tape.flac", sound(scenes.records[30]), RATE)
     store.add(tmp_path / "again")
-    with pytest.raises(InputError, match="2 files are named 'tape.flac'"):
+    with pytest.raises(InputError, match=r"2 files are named 'tape\.flac'"):
         store.search(query, within="tape.flac")
     assert len(store.search(query, within=tmp_path / "again/tape.flac").hits) == 1
 
