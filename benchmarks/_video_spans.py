@@ -29,6 +29,10 @@ from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, TEXT, VIDEO
 from isthmus.datasets import load
+from isthmus.encoders import load as load_encoder
+from isthmus.encoders.frames import FramesEncoder
+from isthmus.encoders.joined import JoinedEncoder
+from isthmus.encoders.motion import MotionEncoder
 from isthmus.media import decode
 from isthmus.media.audio import resample
 from isthmus.pipeline import prepare
@@ -39,6 +43,9 @@ from isthmus.tasks import Store
 
 FILES, CLIPS = 20, 30
 PARAGRAPHS = 100
+SCENES = 504
+WINDOW = 2.0
+"""Seconds of a span of video: about what a film lasts."""
 TOLERANCE = 0.5
 """Seconds by which the start of a span may be off."""
 RATE = 16_000
@@ -68,14 +75,15 @@ def measure(files: int = FILES, seed: int = 0) -> dict[str, Any]:
 
 def video(files: int = FILES, seed: int = 0) -> dict[str, Any]:
     """Films of shapes that move, asked for by caption."""
-    known = load("motions", n=252, seed=seed + 1, languages=("en",), audio=False)
-    encoders = {VIDEO: "frames", TEXT: "universal"}
+    known = load("shapes-motion", n=SCENES, seed=seed + 1, languages=("en",), audio=False)
+    seen = FramesEncoder(load_encoder("color-hog"), window=WINDOW)
+    encoders = {VIDEO: JoinedEncoder([seen, MotionEncoder(window=WINDOW)]), TEXT: "universal"}
     space = align(prepare(known, encoders, by_group=False), aligner="cca", nested=False)
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as folder:
         asked = []
         for number in range(files):
-            films = load("motions", n=CLIPS, seed=seed + 100 + number, languages=("en",))
+            films = load("shapes-motion", n=CLIPS, seed=seed + 100 + number, languages=("en",))
             path = Path(folder) / f"{number}.mp4"
             ends = _one_film([r.items[VIDEO] for r in films.records], path)
             texts = [MediaItem.from_text(r.items[TEXT].captions[0]) for r in films.records]

@@ -54,7 +54,9 @@ def test_every_format_is_indexed_and_found_and_what_is_truncated_is_named(home: 
     upright = home / "upright.png"
     made.scene().save(upright)
     pictures = 2 * len(made.PICTURES) + len(made.UNTURNED)
-    hits = answer(home, "search", str(upright), "--view", "image", "-k", str(pictures))["hits"]
+    hits = answer(
+        home, "search", str(upright), "--view", "image", "-k", str(pictures), "--all-copies"
+    )["hits"]
     first = [Path(hit["source"]).stem for hit in hits]
     turned = [name for name in first if name.endswith(" turned")]
     # a scene on its side is another scene, so all that are upright come first

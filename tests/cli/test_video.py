@@ -46,9 +46,10 @@ def test_align_names_the_encoder_of_pictures_and_search_finds_a_film(
     done = isthmus("index", folder, "-s", store, "--space", space, "--json")
     assert done.returncode == 0, done.stderr
     films = sorted(folder.glob("*.mp4"))
-    done = isthmus("search", films[3], "-s", store, "-k", "1", "--json")
+    done = isthmus("search", films[3], "-s", store, "-k", "3", "--json")
     assert done.returncode == 0, done.stderr
-    assert Path(json.loads(done.stdout)["hits"][0]["source"]).name == films[3].name
+    names = [Path(hit["source"]).name for hit in json.loads(done.stdout)["hits"]]
+    assert films[3].name in names  # beside captions that say it
 
 
 def test_check_and_list_know_the_encoders_of_video(folder: Path) -> None:

@@ -85,6 +85,28 @@ def test_a_strip_shows_a_video_from_its_beginning_to_its_end(
     assert refused.status_code == 422 and "only videos have a strip" in refused.json()["message"]
 
 
+def test_a_folder_of_frames_is_seen_while_it_holds_what_was_indexed(
+    client: TestClient, theatre: Theatre
+) -> None:
+    walk = theatre.ids["walk.frames"]
+    made = picture(get(client, walk, "/strip", frames=6))
+    assert [nearest_scene(made[4, 112 * place + 50]) for place in range(6)] == list(range(6))
+    assert nearest_scene(picture(get(client, walk, "/thumbnail"))[4, 4]) == 3
+    played = get(client, walk, "/media")
+    assert played.status_code == 422 and "is a folder of frames" in played.json()["message"]
+    frame = theatre.media / "walk.frames" / "0003.png"
+    data = frame.read_bytes()
+    try:
+        frame.write_bytes(bytes([*data[:-1], data[-1] ^ 1]))
+        for what in ("/strip", "/thumbnail"):
+            changed = get(client, walk, what)
+            assert changed.status_code == 409
+            assert "has changed since it was indexed" in changed.json()["message"]
+    finally:
+        frame.write_bytes(data)
+    assert get(client, walk, "/thumbnail").status_code == 200
+
+
 def test_the_picture_of_a_part_is_from_its_middle(client: TestClient, theatre: Theatre) -> None:
     film = theatre.ids["film.webm"]
     part = part_id(film, span=(8, 12))

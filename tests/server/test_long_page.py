@@ -240,6 +240,21 @@ def test_what_a_browser_cannot_play_is_shown_in_frames(
         assert page.locator("video").count() == 0
 
 
+def test_animated_pictures_move_and_folders_are_strips(
+    browser: Any, address: str, theatre: Theatre
+) -> None:
+    shown = ("loop.gif", {}), ("walk.frames", {})
+    with found(browser, address, theatre, *shown, refused=True) as page:
+        open_first(page)
+        page.wait_for_selector("img.screen[src$='/media']")
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector(".unplayed")
+        page.wait_for_function("() => document.querySelector('.strip').naturalWidth === 1120")
+    with found(browser, address, theatre, shown[0], reduced_motion="reduce") as page:
+        open_first(page)
+        page.wait_for_selector("img.screen[src*='thumbnail']")
+
+
 def test_words_are_told_where_they_were_read(browser: Any, address: str, theatre: Theatre) -> None:
     with found(browser, address, theatre, sign(theatre), speech(theatre)) as page:
         open_first(page)

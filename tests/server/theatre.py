@@ -49,6 +49,7 @@ def build(root: Path, **settled: float) -> Theatre:
     media.mkdir(parents=True)
     film(av, media / "film.webm", "libvpx", "libopus")
     film(av, media / "old film.avi", "mpeg4", None)
+    stills(media / "walk.frames", media / "loop.gif")
     sound(media / "talk.wav")
     sign(media / "sign.png")
     for number, hue in enumerate(SCENES):
@@ -111,6 +112,15 @@ def film(av: Any, path: Path, codec: str, heard: str | None) -> None:
             made.rate, made.pts, made.time_base = SOUND_RATE, 0, Fraction(1, SOUND_RATE)
             out.mux(tone.encode(made))
             out.mux(tone.encode())
+
+
+def stills(folder: Path, animation: Path) -> None:
+    """The rooms of the film as a folder of frames, and as an animated picture."""
+    rooms = [Image.new("RGB", (160, 120), hue) for hue in SCENES]
+    folder.mkdir()
+    for number, room in enumerate(rooms):
+        room.save(folder / f"{number:04}.png")
+    rooms[0].save(animation, save_all=True, append_images=rooms[1:], duration=500)
 
 
 def tones() -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -19,6 +19,7 @@ from isthmus.core.errors import (
     MediaTooLargeError,
     UnsupportedMediaError,
 )
+from isthmus.media._hdr import HLG, PQ, to_srgb
 from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
@@ -181,6 +182,8 @@ class Film:
             threads=1,
         )
         pixels: NDArray[np.uint8] = scaled.to_ndarray()
+        if frame.color_trc in (PQ, HLG):
+            pixels = to_srgb(pixels, int(frame.color_trc))
         pixels = pixels.transpose(1, 0, 2) if turned else pixels
         pixels = pixels[:: -1 if down else 1, :: -1 if across else 1]
         return self._time(frame), np.ascontiguousarray(pixels)

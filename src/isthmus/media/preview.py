@@ -6,6 +6,7 @@ Everything here decodes; the children of :class:`isthmus.pipeline.decoding.Decod
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def strip(
     found = decode_video(item, limits, side=side, sampling=Sampling(frames=frames))
     start = 0.0 if item.span is None else item.span[0]
     middles = start + (np.arange(frames) + 0.5) * found.seconds / frames
-    shown = np.abs(found.times[None] - middles[:, None]).argmin(axis=1)
+    shown = np.maximum(np.searchsorted(found.times, middles, side="right") - 1, 0)
     cells = [Image.fromarray(found.frames[i], "RGB") for i in shown]
     for cell in cells:
         cell.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -97,7 +98,7 @@ def strip(
 
 
 def aspect(item: MediaItem, limits: Limits = DEFAULT) -> float:
-    """Width over height of a picture or a video as it is shown, from its header alone.
+    """Width over height of a picture, from its header alone, or of a video as it is shown.
 
     Raises:
         MediaError: If it has no fixed size, or its header is damaged.
@@ -129,6 +130,9 @@ def clip(
 
     from isthmus.media.audio import resample
 
+    if item.modality == VIDEO:  # which may be longer than a recording may be
+        start, stop = item.span or (0.0, math.inf)
+        item = replace(item, span=(start, min(stop, start + seconds)))
     sound = _sound(item, limits)
     cut = Waveform(sound.samples[: int(seconds * sound.rate)], sound.rate)
     out = io.BytesIO()

@@ -17,11 +17,14 @@ from starlette.responses import FileResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from isthmus.core.artifact import file_content_hash
-from isthmus.core.errors import MediaError
+from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
+from isthmus.core.view import VIDEO
 from isthmus.media.formats import MEDIA_TYPES
+from isthmus.media.frames_folder import frames_item, is_frames_folder, state_of
 from isthmus.media.sniff import container, head_of
+from isthmus.pipeline import WORKERS
 from isthmus.store import Entry, content_id
 
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV)
@@ -80,9 +83,7 @@ class Original:
     @property
     def item(self) -> MediaItem:
         """The item, for a decoder that opens its path."""
-        entry = self.entry
-        path = Path(entry.source)
-        return MediaItem(content_id(entry.id), entry.modality, entry.source, path, span=entry.span)
+        return _item(self.entry)
 
     def check(self) -> None:
         """See whether the file is still as it was when its content was checked.
@@ -105,12 +106,66 @@ class Original:
         _check_path(self.entry, self.stamp)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Folder:
+    """A folder of frames that holds what was indexed.
+
+    Attributes:
+        entry: Its item.
+        state: Of its frames when they were checked, see
+            :func:`isthmus.media.frames_folder.state_of`.
+    """
+
+    entry: Entry
+    state: tuple[int, int, int]
+
+    @property
+    def item(self) -> MediaItem:
+        """The item, for a decoder that opens its path."""
+        return _item(self.entry)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def check_path(self) -> None:
+        """See whether its frames are as they were when their content was checked.
+
+        Raises:
+            ChangedError: If one was written to, came or went.
+        """
+        if _folder_state(self.entry) != self.state:
+            raise _changed(self.entry)
+
+
 class Originals:
     """Opens files of items, and remembers which content each of them holds."""
 
     def __init__(self) -> None:
         self._known: LRUCache[Stamp, str] = LRUCache(_REMEMBERED)
+        self._folders: LRUCache[tuple[str, tuple[int, int, int]], str] = LRUCache(_REMEMBERED)
         self._lock = threading.Lock()
+
+    def see(self, entry: Entry) -> Original | Folder:
+        """What previews are made of: the file of an item, or its folder of frames.
+
+        Args:
+            entry: The item; raises what :meth:`open` raises, of a folder too.
+        """
+        if entry.modality != VIDEO or not is_frames_folder(Path(entry.source)):
+            return self.open(entry)
+        state = _folder_state(entry)
+        key = (entry.source, state)
+        with self._lock:
+            known = self._folders.get(key)
+        found = known or frames_item(Path(entry.source), WORKERS.limits).id
+        if found != content_id(entry.id) or _folder_state(entry) != state:
+            raise _changed(entry)
+        if time.time_ns() - state[-1] > _SETTLED:
+            with self._lock:
+                self._folders[key] = found
+        return Folder(entry, state)
 
     def open(self, entry: Entry) -> Original:
         """Open the file of an item; whoever asks closes it.
@@ -119,10 +174,15 @@ class Originals:
             entry: The item.
 
         Raises:
+            UnsupportedMediaError: If it is a folder of frames, which has no file of its own.
             GoneError: If it is not there.
             ChangedError: If it is no longer the file that was indexed, or holds something else.
             OSError: If it cannot be read now.
         """
+        if entry.modality == VIDEO and is_frames_folder(Path(entry.source)):
+            raise UnsupportedMediaError(
+                entry.source, "is a folder of frames; it has no file that could be played"
+            )
         try:
             file = os.fdopen(os.open(entry.source, READ_ONLY), "rb")
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -193,6 +253,23 @@ class OriginalResponse(FileResponse):
 
         with self._original:
             await super().__call__(scope, receive, checked)
+
+
+def _item(entry: Entry) -> MediaItem:
+    path = Path(entry.source)
+    return MediaItem(content_id(entry.id), entry.modality, entry.source, path, span=entry.span)
+
+
+def _folder_state(entry: Entry) -> tuple[int, int, int]:
+    """The state of the frames in a folder, which no link on the way leads to."""
+    try:
+        real = os.path.realpath(entry.source, strict=True)
+        state = state_of(Path(entry.source))
+    except OSError as error:
+        raise GoneError(entry.source, "is no longer there") from error
+    if real != entry.source:
+        raise _another(entry)
+    return state
 
 
 def _check_path(entry: Entry, stamp: Stamp) -> None:

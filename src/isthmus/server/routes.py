@@ -149,7 +149,7 @@ def thumbnail(
     The server rounds the side up to the next size that it keeps.
     """
     kept = next((each for each in THUMBNAIL_SIDES if each >= side), THUMBNAIL_SIDES[-1])
-    with service.originals.open(service.entry(item)) as original:
+    with service.originals.see(service.entry(item)) as original:
         tag = _tag(item, str(kept))
         if _has(request, tag):
             return Response(status_code=304, headers=tag)
@@ -178,7 +178,7 @@ def strip(
     The server rounds their number up to the next that it keeps.
     """
     kept = next(each for each in STRIP_FRAMES if each >= frames)
-    with service.originals.open(service.entry(item)) as original:
+    with service.originals.see(service.entry(item)) as original:
         tag = _tag(item, "strip", str(kept))
         if _has(request, tag):
             return Response(status_code=304, headers=tag)
@@ -213,7 +213,7 @@ def passage(
 )
 def loudness(request: Request, service: ServiceDep, item: ItemId) -> Response:
     """Peaks of a sound, or of the sound of a video, over its length, one byte each."""
-    with service.originals.open(service.entry(item)) as original:
+    with service.originals.see(service.entry(item)) as original:
         tag = _tag(item, "loudness")
         if _has(request, tag):
             return Response(status_code=304, headers=tag)

@@ -262,7 +262,7 @@ export class SpaceMap {
     if (row < 0) return;
     if (this.tip.row !== row) {
       this.tip.row = row;
-      const image = SEEN.includes(this.data.modalities[row]) && h("img", { src: api.thumbnail(this.data.ids[row], 160), alt: "" });
+      const image = SEEN.includes(this.data.modalities[row]) && !this.boxes.some((box) => box.row === row) && h("img", { src: api.thumbnail(this.data.ids[row], 160), alt: "" });
       this.tip.replaceChildren(...[image, h("span", { dir: "auto" }, this.data.names[row])].filter(Boolean));
     }
     const [x, y] = this.toPixel(this.data.x[row], this.data.y[row]);

@@ -53,7 +53,7 @@ export class Timeline {
     try {
       type = await api.mediaType(this.whole);
     } catch (error) {
-      return this.cannot(error.status === 0 ? t("offline") : t("changed"));
+      return this.cannot(t(error.status === 0 ? "offline" : error.status === 422 ? "no_player" : "changed"));
     }
     if (type.startsWith("image/") && !calm()) {
       this.stage.replaceChildren(h("img", { class: "screen", src: api.media(this.whole), alt: hit.name }));
