@@ -36,6 +36,7 @@ from isthmus.space import Space
 from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import FAINT, Hit
+from isthmus.tasks.retrieval.nearest import nearest
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.search import merged
 
@@ -154,8 +155,8 @@ def measured(space: Space, things: Things) -> dict[str, Any]:
     lists: list[tuple[list[list[Hit]], list[float | None]]] = []
     for text in things.asked:
         encoded = EncodedQuery.of(space, backend.snapshot(), Prompt.text(text), options)
-        nearest = [encoded.nearest(view) for view in views]
-        lists.append((nearest, [encoded.depth(view) for view in views]))
+        ranked = [nearest(encoded, view) for view in views]
+        lists.append((ranked, [encoded.depth(view) for view in views]))
     orders = {
         "probability": [merged(ranked) for ranked, _ in lists],
         "turns": [merged(ranked, depths) for ranked, depths in lists],

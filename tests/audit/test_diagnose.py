@@ -169,9 +169,9 @@ def test_few_pairs_get_no_curve_but_are_told_so() -> None:
 
 
 @pytest.mark.tuxpaint
-def test_a_curve_cut_short_foretells_its_end(tuxpaint_root, starter) -> None:
+def test_a_curve_cut_short_foretells_its_end(tuxpaint_root) -> None:
     """Fitted up to 100 pairs less, it holds what those pairs really brought."""
-    ready = prepare(load("tuxpaint"), cache=default_cache())
+    ready = prepare(load("tuxpaint"), {"image": "color-hog", "text": "tfidf"})
     joint = joint_of(ready.pairs)
     most = 4 * len(joint) // 5
     values, sizes = curve_values(joint, most, seed=5)

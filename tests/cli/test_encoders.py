@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.cli.running import run
 
 from isthmus.encoders import ENCODERS
@@ -33,6 +34,13 @@ def test_a_check_tells_what_an_encoder_gives() -> None:
     tower = found["towers"][0]
     assert found["steady"] is True and found["files"] is None
     assert (tower["dim"], tower["batched"]["batch_size"], tower["steady"]) == (512, 64, True)
+
+
+def test_one_file_says_nothing_of_batches(tmp_path: Path) -> None:
+    picture = tmp_path / "one.png"
+    Image.new("RGB", (40, 30), "red").save(picture)
+    told = run("encoders", "check", "color-hog", str(picture), "--seconds", "0")
+    assert told.returncode == 0 and "not tested: that needs two items" in told.stdout, told.stderr
 
 
 def test_a_check_that_fails_ends_so() -> None:

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 import typer.main
+from PIL import Image
 from typer.testing import CliRunner
 
 import isthmus.selection
 from isthmus import encoders
 from isthmus.cli.main import app
+from isthmus.core.contracts import Sampling
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
+from isthmus.pipeline import WORKERS
 from isthmus.selection import align
 from isthmus.space import Space
 
@@ -107,6 +110,14 @@ def explained() -> None:
     run("explain", "records/1.png", "records/2.png", "--store", "store")
 
 
+def looked_for() -> None:
+    clip = load("shapes-motion", n=1).records[0].items["video"]
+    Path("clip.mp4").write_bytes(clip.read())
+    frame = WORKERS.decode(clip, sampling=Sampling(frames=1)).frames[0]
+    Image.fromarray(frame).save("frame.png")
+    assert said("find", "frame.png", "clip.mp4")["places"][0]["frame"] == 8
+
+
 def kept() -> None:
     indexed()
     run("status", "--failed", "--copies")
@@ -188,6 +199,7 @@ COMMANDS = {
     "index": indexed,
     "search": searched,
     "explain": explained,
+    "find": looked_for,
     "status": kept,
     "forget": forgotten,
     "doctor": mended,

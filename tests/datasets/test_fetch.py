@@ -33,6 +33,8 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tree / "usr/share/tiny-stamps-test").mkdir(parents=True)
     (tree / "usr/share/tiny-stamps-test/cat.txt").write_text("A cat.\n")
+    (tree / "usr/share/doc/tiny-stamps").mkdir(parents=True)
+    (tree / "usr/share/doc/tiny-stamps/copyright").write_text("Drawn by Ann.\n")
     package = tmp_path / "tiny-stamps_1_all.deb"
     subprocess.run(["dpkg-deb", "--build", tree, package], check=True, capture_output=True)
     programs = tmp_path / "bin"
@@ -54,6 +56,15 @@ def test_fetching_unpacks_once(home: Path, mirror: Path) -> None:
     assert datasets.get("tuxpaint") == folder
     assert mirror.read_text().splitlines() == ["download tiny-stamps"]
     assert [path.name for path in home.iterdir()] == ["tuxpaint"]
+
+
+def test_who_made_it_is_kept_with_it(home: Path, mirror: Path) -> None:
+    assert fetch.notices("tuxpaint") == []
+    folder = datasets.get("tuxpaint")
+    (notice,) = fetch.notices("tuxpaint")
+    assert notice.parent == folder
+    assert notice.read_text() == "Drawn by Ann.\n"
+    assert all(source.licence for source in fetch.SOURCES.values())
 
 
 def test_a_failing_download_says_what_the_program_said(home: Path, mirror: Path) -> None:

@@ -7,7 +7,8 @@ from isthmus.core.errors import DataError, MissingDataError
 
 
 def test_names() -> None:
-    assert datasets.names() == ["openclipart", "shapes", "tuxpaint"]
+    known = ["openclipart", "shapes", "shapes-motion", "tuxpaint", "wesnoth"]
+    assert datasets.names() == known
 
 
 def test_wrong_names_and_paths(tmp_path: Path) -> None:

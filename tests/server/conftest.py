@@ -21,6 +21,8 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra 'server' is not installed")
 import uvicorn
 from starlette.testclient import TestClient
+from tests.conftest import SETTLED
+from tests.server.theatre import Theatre, build
 from tests.waiting import PATIENCE, until
 
 from isthmus.core.record import Dataset
@@ -82,6 +84,12 @@ def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactor
     with Store.open(root / "store", space) as store:
         store.add(media)
     return Place(media, root / "store")
+
+
+@pytest.fixture(scope="session")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Theatre:
+    """Long things, and parts of them."""
+    return build(tmp_path_factory.mktemp("theatre").resolve(), **SETTLED)
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ def test_words_find_in_english_and_chinese(browser: Any, address: str) -> None:
         assert page.locator(".tile .likely span").first.inner_text()
         with settled(page):
             page.click("#language")
-        assert page.get_attribute("#q", "placeholder") == "输入文字，或拖入图片、声音"
+        assert page.get_attribute("#q", "placeholder") == "输入文字，或拖入图片、声音、视频"
         assert page.evaluate("document.documentElement.lang") == "zh-CN"
         search(page, "图21")
         assert names(page)[0] == "图21.png"

@@ -105,6 +105,16 @@ def loudness(server: Asked) -> None:
     assert max(server.get(f"/api/items/{server.ids['声1.wav']}/loudness").content) == 255
 
 
+def strip(server: Asked) -> None:
+    refused = server.client.get(f"/api/items/{server.ids['声1.wav']}/strip")
+    assert "only videos have a strip" in refused.json()["message"]
+
+
+def passage(server: Asked) -> None:
+    made = server.get(f"/api/items/{server.ids['词1.txt']}/passage", start=2, stop=5).json()
+    assert made["before"] + made["text"] + made["after"] == (server.media / "词1.txt").read_text()
+
+
 def media_of(server: Asked) -> None:
     for name in ("图1.png", "声1.wav"):
         sent = server.get(f"/api/items/{server.ids[name]}/media").content
@@ -164,6 +174,8 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
     ("GET", "/api/items"): items,
     ("GET", "/api/items/{item}"): item,
     ("GET", "/api/items/{item}/thumbnail"): thumbnail,
+    ("GET", "/api/items/{item}/strip"): strip,
+    ("GET", "/api/items/{item}/passage"): passage,
     ("GET", "/api/items/{item}/loudness"): loudness,
     ("GET", "/api/items/{item}/media"): media_of,
     ("GET", "/api/uploads/{upload}/thumbnail"): upload_thumbnail,

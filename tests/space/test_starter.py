@@ -112,7 +112,7 @@ def test_what_it_learned_of_an_encoder_serves_other_spaces_with_it(
     assert known is not None
     np.testing.assert_array_equal(known.bank, space.native_banks["text"])
     assert familiar("of another encoder") is None
-    stamps = prepare(load("tuxpaint").take(range(160)), by_group=False)
+    stamps = prepare(load("tuxpaint").take(range(90)), by_group=False)
     own = align(stamps, aligner="cca", params={"ridge": 3.0, "power": 1.0}, nested=False)
     least = own.calibration[Direction("text", "image")].least_native
     assert least is not None and least <= known.least

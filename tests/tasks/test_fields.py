@@ -88,7 +88,7 @@ def test_fields_come_and_go_without_encoding_and_leave_no_older_version(
     with Store.open(place, space) as store:
         store.add(folder, fields=False)
         vectors = {each.id: store.backend.vectors([each.id]) for each in store.backend.entries()}
-        monkeypatch.setattr(indexing, "encode_items", lambda *_: pytest.fail("encoded"))
+        monkeypatch.setattr(indexing, "encoded_parts", lambda *_: pytest.fail("encoded"))
         assert refresh_fields(store, folder / "track01.flac") == 1
         assert held(store, "has:taken") == set()
         assert refresh_fields(store, [folder]) == 2

@@ -46,13 +46,14 @@ def filled(starter: Space) -> Store:
 )
 def test_a_search_and_a_judgement_of_one_item_agree(filled: Store, words: str) -> None:
     from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+    from isthmus.tasks.retrieval.nearest import judged
 
     options = SearchOptions(views="image", words=False, k=10)
     found = filled.search(words, options)
     rows = filled.backend.snapshot()
     encoded = EncodedQuery.of(filled.space, rows, Prompt.text(words), SearchOptions())
     for hit in found.hits:
-        again = encoded.judged(filled.get(hit.id), rows.vectors([hit.id])[hit.id])
+        again = judged(encoded, filled.get(hit.id), rows.vectors([hit.id])[hit.id])
         assert (again.words, again.standing) == (hit.words, hit.standing)
         assert again.probability == pytest.approx(hit.probability, abs=1e-6)
     if found.nothing:

@@ -21,10 +21,11 @@ from isthmus.core.contracts import (
     Progress,
     batch_size_of,
     image_side_of,
+    sampling_of,
     untold,
 )
 from isthmus.core.errors import InputError
-from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
@@ -190,8 +191,8 @@ def _tower(encoder: Encoder, given: Sequence[MediaItem], seconds: float) -> Towe
     size = min(batch_size_of(encoder), _MOST)
     if given:
         names = [item.source for item in given]
-        side = image_side_of(encoder)
-        decoded = [WORKERS.decode(item, image_side=side) for item in given]
+        side, sampling = image_side_of(encoder), sampling_of(encoder)
+        decoded = [WORKERS.decode(item, image_side=side, sampling=sampling) for item in given]
     else:
         decoded = made_up(encoder, max(BATCH, size))
         names = [f"made-up {encoder.modality} {row}" for row in range(len(decoded))]
@@ -252,11 +253,16 @@ def made_up(encoder: Encoder, n: int) -> list[Any]:
         TEXT: lambda row, captions: (f"{row} " + "; ".join(captions * (1 + row % 8)),),
         IMAGE: lambda row, image: image.resize((64 + 7 * (row % 23), 64 + 11 * (row % 17))),
         AUDIO: _sounding,
-        VIDEO: lambda row, image: np.stack(
-            [np.roll(np.asarray(image), 3 * step, axis=1) for step in range(_FRAMES)]
-        ),
+        VIDEO: _passing,
     }
     return [vary[encoder.modality](row, each) for row, each in enumerate(decoded)]
+
+
+def _passing(row: int, image: Any) -> Clip:
+    """A picture that moves to the right, at a pace of its own, for a second and more."""
+    count = _FRAMES + row % 5
+    moved = [np.roll(np.asarray(image), (1 + row % 4) * step, axis=1) for step in range(count)]
+    return Clip(np.stack(moved), np.arange(count) / _FRAMES, count / _FRAMES)
 
 
 def _sounding(row: int, sound: Waveform) -> Waveform:

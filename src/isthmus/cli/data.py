@@ -25,22 +25,25 @@ app = typer.Typer(no_args_is_help=True, help="List, fetch and look at data sets.
 def list_(as_json: bool = JSON_OPTION) -> None:
     """List the ready-made data sets and where they are."""
     from isthmus.datasets import find, names
+    from isthmus.datasets.fetch import SOURCES
 
-    places = {name: None if name == "shapes" else find(name) for name in names()}
+    places = {name: find(name) if name in SOURCES else None for name in names()}
     if as_json:
         print_json({name: None if place is None else str(place) for name, place in places.items()})
         return
     for name, place in places.items():
-        absent = "drawn when you use it" if name == "shapes" else f"isthmus data get {name}"
-        out().print(f"{name:12} {place or absent}")
+        absent = f"isthmus data get {name}" if name in SOURCES else "drawn when you use it"
+        out().print(f"{name:13} {place or absent}")
 
 
 @app.command(epilog=example("get"))
 def get(
-    name: str = typer.Argument(help="tuxpaint or openclipart."), as_json: bool = JSON_OPTION
+    name: str = typer.Argument(help="tuxpaint, openclipart or wesnoth."),
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """Download a data set with apt-get. You need no root rights."""
     from isthmus.datasets import get as fetch
+    from isthmus.datasets.fetch import SOURCES, notices
 
     with progress_bar(quiet=as_json) as progress:
         place = fetch(name, progress=progress)
@@ -48,6 +51,8 @@ def get(
         print_json({name: str(place)})
         return
     out().print(f"{name} is in {place}")
+    where = "".join(f", see {notice}" for notice in notices(name))
+    out().print(f"licence: {SOURCES[name].licence}{where}")
 
 
 @app.command(epilog=example("show"))

@@ -63,6 +63,13 @@ def command(
     retry: bool = typer.Option(
         False, "--retry", help="Try files again that could not be used before."
     ),
+    read: str | None = typer.Option(
+        None,
+        metavar="KINDS",
+        help="Also read words in files, and find files by them: 'text' in pictures and videos, "
+        "'speech' in recordings and videos, or 'text,speech'. The store remembers it and looks at "
+        "files that it knows already, too. 'none' stops that and removes what was read.",
+    ),
     fields: bool = typer.Option(
         True,
         "--fields/--no-fields",
@@ -93,7 +100,7 @@ def command(
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
     with open_store(store, space, create=True, trust=trust) as opened:
-        chosen = _Chosen(paths, include or (), exclude or (), view or (), fields)
+        chosen = _Chosen(paths, include or (), exclude or (), view or (), _kinds(read), fields)
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)
             return
@@ -121,6 +128,7 @@ class _Chosen:
     include: Sequence[str]
     exclude: Sequence[str]
     views: Sequence[str]
+    read: Sequence[str] | None
     fields: bool
 
     def nothing(self) -> str:
@@ -154,9 +162,17 @@ class _Chosen:
                 exclude=self.exclude,
                 retry=retry,
                 views=self.views,
+                read=self.read,
                 fields=self.fields,
                 progress=progress,
             )
+
+
+def _kinds(read: str | None) -> list[str] | None:
+    """Kinds of words of ``--read``; None where nothing was said."""
+    if read is None or read.strip() == "none":
+        return read if read is None else []
+    return [kind.strip() for kind in read.split(",")]
 
 
 def _refreshed(store: Store, chosen: _Chosen, *, quiet: bool) -> int:
@@ -189,6 +205,8 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
         f"{count(report.unchanged, 'file')} unchanged. "
         f"The store now holds {count(len(store), 'item')}."
     )
+    if report.passages:
+        console.print(f"Read {count(report.passages, 'passage')} of words in files.")
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(
         "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"

@@ -18,6 +18,7 @@ from isthmus.cli import (
     evaluate,
     explain,
     export,
+    find,
     index,
     prompt,
     search,
@@ -47,6 +48,7 @@ app.command("embed", epilog=example("embed"))(embed.command)
 app.command("export", epilog=example("export"))(export.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
+app.command("find", epilog=example("find"))(find.command)
 app.command("classify", epilog=example("classify"))(classify.command)
 app.command("annotate", epilog=example("annotate"))(annotate.command)
 app.command("explain", epilog=example("explain"))(explain.command)

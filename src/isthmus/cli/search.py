@@ -31,10 +31,11 @@ from isthmus.core.errors import InputError
 from isthmus.core.fields import said
 from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.core.wording import count
 from isthmus.media.source import is_file
 from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
-from isthmus.tasks.retrieval.hits import said_labels, said_shares
+from isthmus.tasks.retrieval.hits import said_labels, said_shares, said_span
 
 if TYPE_CHECKING:
     from isthmus.tasks import Hit, Results
@@ -44,6 +45,7 @@ EXIT_NOTHING = 5
 _COLOURS = {TEXT: "grey70", IMAGE: "cyan", AUDIO: "yellow", VIDEO: "magenta"}
 _GLYPHS = {TEXT: "¶", IMAGE: "▣", AUDIO: "♪", VIDEO: "▶"}
 _TEXT_SHOWN = 100
+_SPANS_SHOWN = 5
 _THUMBNAIL = 24
 
 
@@ -179,14 +181,22 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     colour = _COLOURS.get(hit.modality, "white")
     gone = ", file is gone" if hit.gone else ""
     view = "" if hit.view == hit.modality else f", {shown(hit.view)}"
-    likely = f"{hit.said}{view}{gone}"
+    copies = f", {count(len(hit.copies) + 1, 'copy', 'copies')}" if hit.copies else ""
+    likely = f"{hit.said}{view}{copies}{gone}"
     glyph = _GLYPHS.get(hit.modality, "•")
+    where = "" if hit.span is None else f" {said_span(hit.span, hit.modality)}"
     console = out()
-    console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}  [dim]{likely}[/]")
+    console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}{where}  [dim]{likely}[/]")
     if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+    if hit.spans:
+        some = ", ".join(
+            said_span((span.start, span.stop), hit.modality).removeprefix("at ")
+            for span in hit.spans[:_SPANS_SHOWN]
+        )
+        console.print(f"      [dim]also at {some}[/]")
     if told := said(hit.fields):
         console.print(f"      [dim]{shown(told)}[/]")
     if hit.labels:

@@ -64,6 +64,8 @@ def status(
         f"{count(counts.files, 'file')} known, {counts.failed} could not be used, "
         f"{counts.gone} no longer there"
     )
+    if counts.read:
+        console.print(f"Words are read in files: {', '.join(counts.read)}")
     for name, lines in lists.items():
         console.print(f"[bold]{name}[/]: {len(lines)}")
         for line in lines:

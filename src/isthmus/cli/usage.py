@@ -23,6 +23,7 @@ EXAMPLES = {
     "export": "isthmus export efficientnet-lite0 my-encoder",
     "index": "isthmus index ~/Pictures",
     "search": 'isthmus search "a red kangaroo" --view image',
+    "find": "isthmus find photo.jpg holiday.mp4",
     "classify": "isthmus classify photo.jpg --classes cat,dog",
     "annotate": "isthmus annotate photos/ --labels cat,garden,night --out labels.csv",
     "explain": 'isthmus explain "a red kangaroo" photo.jpg',

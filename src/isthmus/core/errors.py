@@ -8,7 +8,8 @@ catches all of them and nothing else::
     │   ├── MediaError                 one file, blob or caption
     │   │   ├── UnsupportedMediaError  not a kind that isthmus reads
     │   │   ├── CorruptMediaError      truncated, damaged, undecodable
-    │   │   ├── EmptyMediaError        zero bytes, silence, blank caption
+    │   │   ├── EmptyMediaError        zero bytes, blank caption
+    │   │   │   └── SilentMediaError   a recording in which nothing is heard
     │   │   └── MediaTooLargeError     past a cap on pixels, seconds, characters
     │   ├── DataError                  a data set: columns, rows, ids, pairs
     │   └── VectorError                an array: shape, dtype, NaN, zero rows
@@ -70,6 +71,10 @@ class CorruptMediaError(MediaError):
 
 class EmptyMediaError(MediaError):
     """There is nothing in it: zero bytes, silence, a blank caption."""
+
+
+class SilentMediaError(EmptyMediaError):
+    """A recording, or the span of it that is asked for, is silent from beginning to end."""
 
 
 class MediaTooLargeError(MediaError):

@@ -22,8 +22,9 @@ from isthmus.datasets.fetch import find, get
 __all__ = ["find", "get", "has_columns", "load", "names"]
 
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
-for _name in ("openclipart", "shapes", "tuxpaint"):
+for _name in ("openclipart", "shapes", "tuxpaint", "wesnoth"):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+_NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"
 _BY_SUFFIX = {

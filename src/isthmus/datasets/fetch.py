@@ -21,6 +21,7 @@ from isthmus.core.wording import did_you_mean, way
 from isthmus.encoders.base import OFFLINE, offline
 
 _POLL_SECONDS = 0.2
+_NOTICES = Path("usr/share/doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Source:
         packages: Debian packages that hold it.
         installed: Where they put it.
         size: Bytes to download, about.
+        licence: As an SPDX id or in words.
     """
 
     packages: tuple[str, ...]
     installed: Path
     size: int
+    licence: str = "public domain"
 
 
 SOURCES = {
@@ -43,7 +46,16 @@ SOURCES = {
         ("tuxpaint-stamps-default",), Path("/usr/share/tuxpaint/stamps"), 161_000_000
     ),
     "openclipart": Source(
-        ("openclipart-png", "openclipart-svg"), Path("/usr/share/openclipart"), 156_000_000
+        ("openclipart-png", "openclipart-svg"),
+        Path("/usr/share/openclipart"),
+        156_000_000,
+        "CC0-1.0",
+    ),
+    "wesnoth": Source(
+        ("wesnoth-1.16-data",),
+        Path("/usr/share/games/wesnoth/1.16"),
+        146_000_000,
+        "GPL-2.0-or-later",
     ),
 }
 """The data sets that :func:`get` can fetch."""
@@ -82,11 +94,11 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
     ``dpkg-deb``; neither needs root, and nothing is installed.
 
     Args:
-        name: ``"tuxpaint"`` or ``"openclipart"``.
+        name: One of :data:`SOURCES`.
         progress: Called with what is done, in bytes.
 
     Returns:
-        Its folder.
+        Its folder; :func:`notices` gives the files with its licence.
 
     Raises:
         MissingDataError: If the programs are missing, the download fails (the message carries what
@@ -119,8 +131,20 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
         unpacked = folder / "tree" / source.installed.relative_to("/")
         if not _filled(unpacked):
             raise MissingDataError(f"the packages of {name!r} do not hold {source.installed}")
+        for notice in sorted((folder / "tree" / _NOTICES).glob("*/copyright")):
+            shutil.copyfile(notice, unpacked / f"copyright.{notice.parent.name}")
         _put(unpacked, home / name)
     return home / name
+
+
+def notices(name: str) -> list[Path]:
+    """The files that say who made a data set on this machine, and under which licence."""
+    source, place = _source(name), find(name)
+    if place is None:
+        return []
+    kept = [place / f"copyright.{package}" for package in source.packages]
+    installed = [Path("/") / _NOTICES / package / "copyright" for package in source.packages]
+    return [path for path in (kept if place != source.installed else installed) if path.is_file()]
 
 
 def _put(unpacked: Path, final: Path) -> None:

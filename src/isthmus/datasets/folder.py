@@ -10,14 +10,14 @@ from pathlib import Path
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import AUDIO, IMAGE, TEXT, meant
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _SPLITS = {"train": "train", "test": "test", "validation": "validation", "valid": "validation"}
-_VIEWS = (TEXT, IMAGE, AUDIO)
+_VIEWS = (TEXT, IMAGE, AUDIO, VIDEO)
 _NEED = "files with the same name before the dot, such as cat.png and cat.txt"
 
 
@@ -50,7 +50,8 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     if columns:
         raise DataError(
             f"{root} has no {' or '.join(_METADATA)}, so it has no columns; "
-            f"its files are the views text, image and audio.{meant(next(iter(columns)), _VIEWS)}"
+            f"its files are the views text, image, audio and video."
+            f"{meant(next(iter(columns)), _VIEWS)}"
         )
     stems: dict[str, list[Path]] = defaultdict(list)
     for file in files:

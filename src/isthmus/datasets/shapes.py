@@ -19,7 +19,7 @@ from numpy.random import Generator
 
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 
@@ -162,8 +162,8 @@ def draw(scene: Scene, rng: Generator) -> bytes:
     centre = (np.array([across, down]) + rng.uniform(-0.03, 0.03, 2)) * side
     radius = _SIZES[scene.size][1] * side * rng.uniform(0.93, 1.07)
     shade = rng.uniform(0.9, 1.1)
-    fill = tuple(min(255, int(c * shade)) for c in _COLOURS[scene.colour][1])
-    corners = _outline(scene.shape, rng.uniform(-0.03, 0.03)) * radius + centre
+    fill = shaded(scene.colour, shade)
+    corners = outline(scene.shape, rng.uniform(-0.03, 0.03)) * radius + centre
     ImageDraw.Draw(image).polygon([(float(x), float(y)) for x, y in corners], fill=fill)
     out = io.BytesIO()
     image.resize((SIDE, SIDE), Image.Resampling.BOX).save(out, "PNG", compress_level=1)
@@ -189,7 +189,7 @@ def sing(scene: Scene, rng: Generator) -> bytes:
     tone *= 0.35 + 0.65 * np.exp(-(((time - moment) / 0.18) ** 2))
     tone *= _SIZES[scene.size][2] * rng.uniform(0.95, 1.05)
     tone += rng.normal(0, 0.002, len(time))
-    return _wav(np.clip(tone, -1, 1).astype(np.float32))
+    return wav(np.clip(tone, -1, 1).astype(np.float32))
 
 
 def _record(index: int, rng: Generator, tags: tuple[str, ...], missing: float) -> Record:
@@ -209,6 +209,28 @@ def _record(index: int, rng: Generator, tags: tuple[str, ...], missing: float) -
     return Record(name, kept, group=f"{scene.colour} {scene.shape}", language=language)
 
 
+def named(word: str, language: str) -> str:
+    """A shape or a colour in a language.
+
+    Examples:
+        >>> named("star", "zh"), named("red", "en")
+        ('星形', 'red')
+    """
+    if language == "en":
+        return word
+    return _SHAPES[word][0] if word in _SHAPES else _COLOURS[word][0]
+
+
+def shaded(colour: str, shade: float) -> tuple[int, ...]:
+    """RGB of a colour, brighter or darker."""
+    return tuple(min(255, int(c * shade)) for c in _COLOURS[colour][1])
+
+
+def voice(shape: str, colour: str) -> tuple[float, tuple[float, ...], float]:
+    """How a shape of a colour sounds: pitch in Hz, weights of its harmonics, beats a second."""
+    return _SHAPES[shape][1], _COLOURS[colour][2], _COLOURS[colour][3]
+
+
 @lru_cache(maxsize=16)
 def _corners(shape: str) -> tuple[tuple[float, float], ...]:
     """Corners around the origin as (radius, turns clockwise from the top)."""
@@ -225,13 +247,15 @@ def _corners(shape: str) -> tuple[tuple[float, float], ...]:
     return tuple((1.0, first + k / count) for k in range(count))
 
 
-def _outline(shape: str, turn: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def outline(shape: str, turn: float) -> F64:
+    """Corners of a shape of radius 1 around the origin, ``(corners, 2)``: right and down."""
     radius, turns = np.array(_corners(shape)).T
     angle = 2 * math.pi * (turns + turn)
     return np.stack([radius * np.sin(angle), -radius * np.cos(angle)], axis=1)
 
 
-def _wav(samples: F32) -> bytes:
+def wav(samples: F32) -> bytes:
+    """Samples ``(n,)`` in −1…1 at :data:`RATE` Hz as WAV of 16 bits."""
     out = io.BytesIO()
     with wave.open(out, "wb") as sound:
         sound.setnchannels(1)

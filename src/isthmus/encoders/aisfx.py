@@ -26,6 +26,7 @@ from isthmus.core.view import AUDIO
 from isthmus.encoders.base import check_sound, check_threads, verified
 from isthmus.encoders.export import SOUND_EFFECTS, exported
 from isthmus.encoders.parts import AdditiveParts, Span
+from isthmus.encoders.windows import window_for
 
 CHECKPOINT_SHA256 = "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"
 
@@ -56,6 +57,7 @@ class SoundEffectsEncoder:
     dim = 512
     languages: tuple[str, ...] = ()
     batch_size = 16
+    window = window_for(AUDIO)
 
     def __init__(self, *, threads: int | None = None) -> None:
         self._graph = {"encoder": self.id, "weights": CHECKPOINT_SHA256, "graph": "max, mean, 1"}

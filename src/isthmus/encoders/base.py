@@ -14,7 +14,7 @@ import numpy as np
 
 from isthmus.core.artifact import content_hash, file_sha256
 from isthmus.core.errors import InputError, IntegrityError, MissingDataError
-from isthmus.core.item import Waveform
+from isthmus.core.item import Clip, Waveform
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paths import cache_dir
 
@@ -205,6 +205,33 @@ def check_image(decoded: Any, encoder: str) -> Any:
     if min(decoded.size) < 1:
         raise InputError(f"{encoder} needs at least one pixel, got {decoded.size}")
     return decoded if decoded.mode == "RGB" else decoded.convert("RGB")
+
+
+def check_clip(decoded: Any, encoder: str, *, most: int) -> Clip:
+    """The decoded video, of at most ``most`` of its frames: evenly chosen, one in the middle.
+
+    Args:
+        decoded: A :class:`Clip`.
+        encoder: Who asks.
+        most: Frames.
+
+    Raises:
+        InputError: If it is no video or has no frames.
+    """
+    if not isinstance(decoded, Clip):
+        raise InputError(f"{encoder} reads videos, got {type(decoded).__name__}")
+    frames, times = decoded.frames, np.asarray(decoded.times, dtype=np.float64)
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not frames.size:
+        raise InputError(
+            f"{encoder} needs frames (t, height, width, 3) of uint8, got {frames.dtype} "
+            f"{frames.shape}"
+        )
+    if times.shape != (len(frames),) or not np.isfinite(times).all() or (np.diff(times) < 0).any():
+        raise InputError(f"{encoder} needs a time for each of {len(frames)} frames, and in order")
+    last = len(frames) - 1
+    places = np.linspace(0, last, most) if most > 1 else np.array([last / 2])
+    chosen = np.unique(places.round().astype(int))
+    return Clip(frames[chosen], times[chosen], decoded.seconds)
 
 
 def check_sound(decoded: Any, encoder: str, rate: int) -> F32:

@@ -26,6 +26,7 @@ from isthmus.core.validate import check_dim, fitting
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
 from isthmus.encoders.parts import AdditiveParts, Cell, Parts, deviation_parts, spans
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 _FAINT = 1e-3
@@ -54,6 +55,7 @@ class TfidfEncoder:
     modality = TEXT
     languages: tuple[str, ...] = ()
     batch_size = 1024
+    window = window_for(TEXT)
 
     def __init__(self, *, dim: int = 128) -> None:
         if dim < 2:
@@ -255,6 +257,7 @@ class MfccEncoder:
     dim = 60
     languages: tuple[str, ...] = ()
     batch_size = 64
+    window = window_for(AUDIO)
 
     _rate = 16_000
     _window = 400

@@ -22,6 +22,7 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import TEXT
 from isthmus.encoders.base import check_captions, check_threads, pool_captions, verified
 from isthmus.encoders.parts import Parts
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 WEIGHTS = "e5-small-q4.bin"
@@ -58,6 +59,7 @@ class E5Encoder:
     dim = 384
     languages = LANGUAGES
     batch_size = 64
+    window = window_for(TEXT)
 
     def __init__(self, *, prompt: Prompt = "query", threads: int = 1) -> None:
         if prompt not in get_args(Prompt):

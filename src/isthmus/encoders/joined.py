@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 
 from isthmus.core.artifact import fingerprint
-from isthmus.core.contracts import Encoder, Fitted, batch_size_of, image_side_of
+from isthmus.core.contracts import (
+    Encoder,
+    Fitted,
+    batch_size_of,
+    image_side_of,
+    sampling_of,
+    window_of,
+)
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.view import VIDEO
 from isthmus.encoders.parts import AdditiveParts, Parts, RemovableParts, merged, parts_of
 from isthmus.encoders.words import caption_parts
 
@@ -23,6 +31,10 @@ class JoinedEncoder:
 
     Args:
         parts: Two encoders or more, of one modality.
+
+    Attributes:
+        apart: Whether its parts look at different frames of a video, so that each has to be given
+            its own; :meth:`prepare` gives them the nearest of those that the most curious asks for.
 
     Raises:
         InputError: For fewer than two, of several modalities, or one that has to be fitted.
@@ -51,6 +63,11 @@ class JoinedEncoder:
         sides = [side for part in self.parts if (side := image_side_of(part))]
         if sides:
             self.image_side = max(sides)
+        samplings = {sampling_of(part) for part in self.parts if part.modality == VIDEO}
+        self.apart = len(samplings) > 1
+        if samplings:
+            self.sampling = max(samplings, key=lambda each: each.frames)
+        self.window = min(map(window_of, self.parts))
         self.batch_size = min(batch_size_of(part) for part in self.parts)
 
     def prepare(self, decoded: Any) -> tuple[Any, ...]:

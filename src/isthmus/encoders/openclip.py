@@ -45,6 +45,7 @@ from isthmus.encoders.torch_model import (
     transformer_memory,
 )
 from isthmus.encoders.vision import require_vision
+from isthmus.encoders.windows import A_TOKEN, window_for
 from isthmus.encoders.words import text_parts
 
 EXTRA = "openclip"
@@ -156,6 +157,7 @@ class OpenClipEncoder:
         self.folder: Path | None = folder.path
         self.dtype = running.dtype
         self.batch_size = running.batch_size or 32
+        self.window = window_for(modality, A_TOKEN * _CONTEXT)
         self._files, self._running = folder, running
         self._pretrained, self._prompt = pretrained, prompt
         config = folder.json(CONFIG)

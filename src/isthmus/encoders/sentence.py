@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
+from isthmus.core.item import Clip
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.encoders.base import (
@@ -41,6 +42,7 @@ from isthmus.encoders.torch_model import (
     check_running,
     transformer_memory,
 )
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import text_parts
 
 _ORGANISATION = "sentence-transformers"
@@ -161,6 +163,7 @@ class SentenceEncoder:
         self._chosen = {name: value for name, value in chosen.items() if value is not None}
         self._sound = described.sound() if modality == AUDIO else {}
         self.image_side = None
+        self.window = window_for(modality)
         whole = {"scheme": "st", "files": folder.identity(), "dtype": running.dtype}
         self._model = _shared(folder, whole["files"], running, trust)
         several = len(described.modalities) > 1
@@ -351,7 +354,7 @@ def _scales(described: SentenceFolder, modality: str) -> tuple[float, float]:
 
 
 def _check_frames(decoded: object, encoder: str) -> NDArray[np.uint8]:
-    frames = np.asarray(decoded)
+    frames = decoded.frames if isinstance(decoded, Clip) else np.asarray(decoded)
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise InputError(
             f"{encoder} needs frames (t, h, w, 3) uint8, got {frames.dtype} {frames.shape}"

@@ -19,6 +19,7 @@ from isthmus.core.view import TEXT
 from isthmus.encoders import _usem3
 from isthmus.encoders.base import check_captions, check_threads, pool_captions, verified
 from isthmus.encoders.parts import Parts
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
@@ -47,6 +48,7 @@ class UniversalEncoder:
     dim = 512
     languages = LANGUAGES
     batch_size = 256
+    window = window_for(TEXT)
 
     def __init__(self, *, threads: int = 1) -> None:
         self.fingerprint = fingerprint(

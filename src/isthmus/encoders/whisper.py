@@ -31,6 +31,7 @@ from isthmus.encoders.parts import (
     deviation_parts,
     spans,
 )
+from isthmus.encoders.windows import window_for
 
 MODEL_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 
@@ -67,12 +68,13 @@ class WhisperEncoder:
     dim = 1152
     languages: tuple[str, ...] = ()
     batch_size = 64
+    window = window_for(AUDIO)
     weights = MODEL_SHA256
 
     def __init__(self, *, window: str = "cut", threads: int | None = None) -> None:
         if window not in ("cut", "full"):
             raise InputError(f"{self.id}: window must be 'cut' or 'full', got {window!r}")
-        self.window = window
+        self._window = window
         self.fingerprint = fingerprint(
             {
                 "encoder": self.id,
@@ -155,7 +157,7 @@ class WhisperEncoder:
     def _log_mel(self, features: Any, samples: F32) -> Window:
         seconds = len(samples) / RATE
         padded = float(WINDOW_SECONDS)
-        if self.window == "cut":
+        if self._window == "cut":
             steps = math.ceil(seconds / STEP_SECONDS) * STEP_SECONDS
             padded = min(max(SHORTEST_SECONDS, steps), padded)
         missing = round(padded * RATE) - len(samples)

@@ -1,12 +1,14 @@
-"""Recordings: WAV, Ogg (Vorbis, Opus, FLAC), FLAC, MP3 and AIFF by libsndfile, others by PyAV."""
+"""Sound: WAV, Ogg (Vorbis, Opus, FLAC), FLAC, MP3 and AIFF by libsndfile, others by PyAV."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,23 @@ from isthmus.core.errors import (
     EmptyMediaError,
     MediaError,
     MediaTooLargeError,
+    SilentMediaError,
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.core.linalg import F32
-from isthmus.core.view import AUDIO
+from isthmus.core.view import AUDIO, VIDEO
 from isthmus.media.formats import FORMATS
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
 from isthmus.media.sniff import container, head_of
-from isthmus.media.streams import counts_frames, declared_end, starts, with_length
+from isthmus.media.streams import (
+    check_whole,
+    counts_frames,
+    declared_end,
+    starts,
+    with_length,
+)
 
 SILENCE = 1e-4
 """Peak below which a recording counts as silent: −80 dB of full scale."""
@@ -39,13 +48,14 @@ _ENDLESS = 1 << 40  # frames; libsndfile tells more where a header does not tell
 
 
 def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
-    """Decode a recording to mono at its own rate.
+    """Decode a recording, or the sound of a video, to mono at its own rate.
 
     Several channels become their mean or, where they cancel each other, the strongest of them.
     Recordings that were put one behind the other are read to the end, at the rate of the first.
 
     Args:
-        item: A file or bytes; where it has a ``span``, only that part is kept.
+        item: A file or bytes; where it has a ``span``, only that part is kept. Seconds of a video
+            count from the beginning of the video; it is read as a stream.
         limits: Duration, channels and samples are checked against the header and, since a
             header may not know or not say the truth, while samples are decoded.
 
@@ -53,29 +63,20 @@ def decode_audio(item: MediaItem, limits: Limits = DEFAULT) -> Waveform:
         Mono float32 samples in −1…1.
 
     Raises:
-        EmptyMediaError: Zero bytes, no frames, or silence.
+        EmptyMediaError: Zero bytes, no frames, or silence (:class:`SilentMediaError`).
         MediaTooLargeError: Too long, or too many channels or samples.
         CorruptMediaError: Truncated, damaged or with values that are not numbers.
         UnsupportedMediaError: Not a recording of these formats, or its package is missing.
     """
-    with open_payload(item, limits) as handle:
-        kind, source = container(head_of(handle), source=item.source), item.source
-        data = handle.read()
-    form = FORMATS[kind]
-    if form.modality != AUDIO:
-        raise UnsupportedMediaError(source, f"is not a recording but {kind}")
-    if not form.available:
-        raise UnsupportedMediaError(source, form.missing)
-    end = declared_end(data, kind)
-    if end > len(data):
-        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
-    samples, rate = _joined(data, kind, _Reading(item, limits))
+    source = item.source
+    with _opened(item, limits) as (handle, kind):
+        samples, rate = _joined(handle, kind, _Reading(item, limits))
     if not np.isfinite(samples).all():
         raise CorruptMediaError(source, "has samples that are NaN or infinite")
     if not len(samples):
         raise EmptyMediaError(source, "holds no sound, its duration is zero")
     if np.abs(samples).max() < SILENCE:
-        raise EmptyMediaError(source, "is silent from beginning to end")
+        raise SilentMediaError(source, "is silent from beginning to end")
     return Waveform(np.clip(samples, -1.0, 1.0), rate)
 
 
@@ -98,6 +99,55 @@ def resample(waveform: Waveform, rate: int) -> Waveform:
     common = math.gcd(waveform.rate, rate)
     samples = resample_poly(waveform.samples, rate // common, waveform.rate // common)
     return Waveform(np.ascontiguousarray(samples, dtype=np.float32), rate)
+
+
+def seconds_of(item: MediaItem, limits: Limits = DEFAULT) -> float:
+    """Duration of a recording: as its header tells it, else by decoding it, block by block.
+
+    Args:
+        item: A whole one, or a video: that of its sound, which ends when its last packet does.
+        limits: Caps on its size and channels; ``max_long_seconds`` on its duration.
+
+    Raises:
+        MediaError: As :func:`decode_audio`.
+    """
+    most = limits.max_long_seconds
+    reading = _Reading(item, replace(limits, max_seconds=most, max_samples=_ENDLESS))
+    with _opened(item, limits) as (handle, kind):
+        if FORMATS[kind].modality == VIDEO:
+            from isthmus.media._libav import sound_end
+
+            seconds = sound_end(handle, kind, item.source)
+        else:
+            seconds = sum(_seconds(part, kind, reading) for part in _recordings(handle, kind))
+    if seconds > most:
+        raise MediaTooLargeError(
+            item.source, f"lasts {seconds:,.0f} s, the limit is {most:,.0f} s; cut it into parts"
+        )
+    return seconds
+
+
+def pieces(
+    waveform: Waveform, spans: Sequence[tuple[float, float]], source: str
+) -> list[Waveform | EmptyMediaError]:
+    """Parts of a recording, each checked as an item of its own is.
+
+    Args:
+        waveform: The recording.
+        spans: Start and end of each part, in seconds of the waveform.
+        source: What the user knows the recording by.
+    """
+    out: list[Waveform | EmptyMediaError] = []
+    for start, stop in spans:
+        rate = waveform.rate
+        part = waveform.samples[max(round(start * rate), 0) : max(round(stop * rate), 0)]
+        if not len(part):
+            out.append(EmptyMediaError(source, "holds no sound, its duration is zero"))
+        elif np.abs(part).max() < SILENCE:
+            out.append(SilentMediaError(source, "is silent from beginning to end"))
+        else:
+            out.append(Waveform(part, rate))
+    return out
 
 
 class _Reading:
@@ -165,15 +215,76 @@ class _Reading:
             )
 
 
-def _joined(data: bytes, kind: str, reading: _Reading) -> tuple[F32, int]:
-    """All recordings of a file as one, or the span of it that is asked for."""
+@contextmanager
+def _opened(item: MediaItem, limits: Limits) -> Iterator[tuple[BinaryIO, str]]:
+    """A recording or a video, and its kind; what is neither, or is cut off, is refused."""
+    source = item.source
+    with open_payload(item, limits) as handle:
+        kind = container(head_of(handle), source=source)
+        form = FORMATS[kind]
+        if form.modality not in (AUDIO, VIDEO):
+            raise UnsupportedMediaError(source, f"is not a recording but {kind}")
+        if not form.available:
+            raise UnsupportedMediaError(source, form.missing)
+        if form.modality == VIDEO:
+            check_whole(handle, kind, source)
+            yield handle, kind
+            return
+        data = handle.read()
+    if (end := declared_end(data, kind)) > len(data):
+        raise CorruptMediaError(source, f"is truncated: {len(data):,} of {end:,} bytes are there")
+    yield io.BytesIO(data), kind
+
+
+def _recordings(handle: BinaryIO, kind: str) -> Iterator[bytes]:
+    """The recordings of a file, one behind the other."""
+    data = handle.read()
     begins = starts(data, kind)
-    rate, parts = 0, []
     for start, stop in zip(begins, [*begins[1:], len(data)], strict=True):
-        part = data if len(begins) == 1 else data[start:stop]
+        yield data if len(begins) == 1 else data[start:stop]
+
+
+def _seconds(part: bytes, kind: str, reading: _Reading) -> float:
+    """Duration of one recording."""
+    known = _told(part, kind, reading)
+    if known is not None:
+        return known
+    frames, rate = 0, 1
+    for block, rate in _blocks(io.BytesIO(part), kind, reading):  # noqa: B007  the last one is told
+        frames += len(block)
+    reading.finish(rate)
+    return frames / rate
+
+
+def _told(data: bytes, kind: str, reading: _Reading) -> float | None:
+    """Duration in seconds as a header tells it; None where it does not."""
+    if FORMATS[kind].module is not None or (kind == "mp3" and not counts_frames(data)):
+        return None
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(with_length(data) if kind == "wav" else data)) as sound:
+            if not 0 < sound.frames < _ENDLESS:
+                return None
+            reading.check(sound.frames, sound.samplerate, sound.channels)
+            return float(sound.frames / sound.samplerate)
+    except MediaError:
+        raise
+    except (soundfile.SoundFileError, OSError, ValueError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise CorruptMediaError(reading.source, f"cannot be decoded ({reason})") from error
+
+
+def _joined(handle: BinaryIO, kind: str, reading: _Reading) -> tuple[F32, int]:
+    """All recordings of a file as one, or the span of it that is asked for."""
+    if FORMATS[kind].modality == VIDEO:
+        wave = _mono(_blocks(handle, kind, reading))
+        return wave.samples, wave.rate
+    rate, parts = 0, []
+    for part in _recordings(handle, kind):
         if declared_end(part, kind) > len(part):
             raise CorruptMediaError(reading.source, "is truncated inside one of its recordings")
-        wave = _mono(_blocks(part, kind, reading))
+        wave = _mono(_blocks(io.BytesIO(part), kind, reading))
         if wave.rate:
             reading.finish(wave.rate)
             rate = rate or wave.rate
@@ -204,14 +315,14 @@ def _mono(blocks: Iterator[tuple[F32, int]]) -> Waveform:
     return Waveform(mean, rate)
 
 
-def _blocks(data: bytes, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
+def _blocks(handle: BinaryIO, kind: str, reading: _Reading) -> Iterator[tuple[F32, int]]:
     """Samples ``(n, channels)`` and their rate, block by block, as far as they are asked for."""
     if FORMATS[kind].module is None:
-        found = _by_libsndfile(data, kind, reading)
+        found = _by_libsndfile(handle.read(), kind, reading)
     else:
         from isthmus.media import _libav
 
-        found = _libav.blocks(data, kind, reading.source, reading.check)
+        found = _libav.blocks(handle, kind, reading)
     shape = None
     for block, rate in found:
         shape = shape or (block.shape[1], rate)

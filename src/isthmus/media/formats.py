@@ -82,18 +82,22 @@ _FORMATS = (
     Format("m4a", "M4A", AUDIO, (".m4a", ".m4b"), "audio/mp4", module="av"),
     Format("aac", "AAC", AUDIO, (".aac",), "audio/aac", module="av"),
     Format("wma", "WMA", AUDIO, (".wma",), module="av"),
+    Format("mka", "Matroska sound", AUDIO, (".mka", ".weba"), "audio/webm", module="av"),
     Format("text", "text", TEXT, (), "text/plain; charset=utf-8"),
     Format("mp4", "MP4", VIDEO, (".mp4", ".m4v", ".mov"), "video/mp4", module="av"),
     Format("matroska", "Matroska", VIDEO, (".mkv", ".webm"), "video/webm", module="av"),
     Format("avi", "AVI", VIDEO, (".avi",), module="av"),
     Format("theora", "Theora", VIDEO, (".ogv",), "video/ogg", module="av"),
+    Format("mpegts", "MPEG-TS", VIDEO, (".ts", ".mts", ".m2ts"), module="av"),
+    Format("mpeg", "MPEG-PS", VIDEO, (".mpg", ".mpeg", ".vob"), module="av"),
+    Format("wmv", "WMV", VIDEO, (".wmv",), module="av"),
 )
 FORMATS = {each.name: each for each in _FORMATS}
 """Every kind of file that is told apart and has a modality, by name."""
 MEDIA_TYPES = {each.name: each.media_type for each in _FORMATS if each.media_type is not None}
 """Media types by container, of those that a browser shows or plays as they are."""
 SUFFIXES = frozenset(suffix for each in _FORMATS for suffix in each.suffixes)
-"""Ends of the names of pictures and recordings, in lower case."""
+"""Ends of the names of pictures, recordings and videos, in lower case."""
 
 
 def unavailable() -> list[Format]:

@@ -149,7 +149,7 @@ class _Opened:
             handle = self._preview(handle)
         elif form.name == "jxl":
             handle = _checked_jxl(handle, source, limits)
-        self.picture = _open(handle, self._form, source)
+        self.picture = opened_by(handle, self._form, source)
         most = limits.max_pixels * (_JPEG_MARGIN if self._form.name == "jpeg" else 1)
         _check_size(self.picture.size, most, source)
         for side in _TILE_SIDES:  # a small picture may say that it lies in a huge tile
@@ -197,13 +197,13 @@ class _Opened:
         if kind not in ("jpeg", "png"):
             raise UnsupportedMediaError(self._source, f"is camera RAW whose preview is {kind}")
         self._form = FORMATS[kind]
-        with _open(io.BytesIO(made.data), self._form, self._source) as picture:
+        with opened_by(io.BytesIO(made.data), self._form, self._source) as picture:
             if (picture.width >= picture.height) == made.landscape:
                 self._preview_turn = made.orientation
         return io.BytesIO(made.data)
 
 
-def _open(handle: BinaryIO, form: Format, source: str) -> Any:
+def opened_by(handle: BinaryIO, form: Format, source: str) -> Any:
     """Read the header, with the one decoder that the first bytes call for."""
     try:
         with _own_caps():

@@ -13,7 +13,9 @@ import numpy as np
 
 from isthmus.core.errors import EmptyMediaError, MediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
+from isthmus.core.view import VIDEO
 from isthmus.media.limits import Limits
+from isthmus.media.sniff import head_of, sniff
 
 
 @contextmanager
@@ -22,7 +24,8 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
 
     Raises:
         EmptyMediaError: If it has zero bytes.
-        MediaTooLargeError: If it has more than ``limits.max_file_bytes``.
+        MediaTooLargeError: If it has more bytes than ``limits`` allow: those of a video, whose
+            sound may be what is asked for, or those of anything else.
         MediaError: If the file cannot be read.
     """
     payload = item.payload
@@ -32,12 +35,15 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         check_size(len(payload), item.source, limits)
         yield io.BytesIO(payload)
         return
-    check_file(payload, item.source, limits)
+    size = check_file(payload, item.source)
     try:
         handle = payload.open("rb")
     except OSError as error:
         raise _unreadable(item.source, error) from error
     with handle:
+        large = size > limits.max_file_bytes
+        video = large and sniff(head_of(handle), source=item.source) == VIDEO
+        check_size(size, item.source, limits, video=video)
         yield handle
 
 
@@ -47,8 +53,12 @@ def in_memory(item: MediaItem, limits: Limits) -> MediaItem:
         return replace(item, payload=handle.read())
 
 
-def check_file(path: Path, source: str, limits: Limits) -> None:
-    """Refuse what is missing, not a regular file, empty or too large, without opening it."""
+def check_file(path: Path, source: str) -> int:
+    """Refuse what is missing, not a regular file or empty, without opening it.
+
+    Returns:
+        Its size in bytes.
+    """
     try:
         size = path.stat().st_size
     except OSError as error:
@@ -56,18 +66,20 @@ def check_file(path: Path, source: str, limits: Limits) -> None:
     if not path.is_file():
         what = "is a folder, and no file" if path.is_dir() else "is not a regular file"
         raise MediaError(source, what)
-    check_size(size, source, limits)
-
-
-def check_size(size: int, source: str, limits: Limits) -> None:
-    """Refuse zero bytes and more than ``limits.max_file_bytes``."""
     if size == 0:
         raise EmptyMediaError(source, "has zero bytes")
-    if size > limits.max_file_bytes:
+    return size
+
+
+def check_size(size: int, source: str, limits: Limits, *, video: bool = False) -> None:
+    """Refuse zero bytes, and more than ``limits`` allow: ``max_video_bytes`` of a video."""
+    if size == 0:
+        raise EmptyMediaError(source, "has zero bytes")
+    most = max(limits.max_video_bytes if video else 0, limits.max_file_bytes)
+    if size > most:
         raise MediaTooLargeError(
             source,
-            f"has {size:,} bytes, the limit is {limits.max_file_bytes:,}; make it smaller, or cut "
-            "it into parts",
+            f"has {size:,} bytes, the limit is {most:,}; make it smaller, or cut it into parts",
         )
 
 

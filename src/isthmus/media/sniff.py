@@ -19,6 +19,7 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
+from isthmus.media.ebml import SOUND, kinds_of_tracks
 from isthmus.media.formats import FORMATS, listed
 
 HEAD_BYTES = 16 * 1024
@@ -30,10 +31,9 @@ _MAGIC = (
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
     (b"fLaC", "flac"),
-    (b"\x1a\x45\xdf\xa3", "matroska"),
     (b"\xff\x0a", "jxl"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
-    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c", "wma"),  # ASF
+    (b"\0\0\1\xba", "mpeg"),
     (b"FUJIFILMCCD-RAW", "raw"),
     (b"IIRO", "raw"),
     (b"IIRS", "raw"),
@@ -65,6 +65,12 @@ _PICTURE_BRANDS = (
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _REDUCED, _MAKE, _SUB_IFDS, _PHOTOMETRIC, _DNG_VERSION = 254, 271, 330, 262, 50706  # of TIFF
 _SENSOR_DATA = (32803, 34892)  # a colour filter array, or what was made of one
+_WITHOUT_BRAND = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+"""Boxes that a QuickTime file from before brands begins with."""
+_ASF = b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
+_ASF_PICTURES = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b"
+_TS_PACKETS = (188, 192)
+"""Bytes of a packet of MPEG-TS: as it is broadcast, and as cameras and discs keep it."""
 _OUTER = (b"moov", b"trak", b"mdia")
 """Boxes of an MP4 around the kind of a track."""
 _MOST_BOXES = 10_000
@@ -123,7 +129,7 @@ def head_of(handle: BinaryIO) -> bytes:
     is left at its beginning.
     """
     head = handle.read(HEAD_BYTES)
-    if head[4:8] == b"ftyp":
+    if head[4:8] == b"ftyp" or head[4:8] in _WITHOUT_BRAND:
         head += b"".join(_tracks(handle, 0, handle.seek(0, 2), [_MOST_BOXES], _OUTER))
     handle.seek(0)
     return head
@@ -190,6 +196,9 @@ def _ogg(head: bytes) -> str | None:
 
 def _iso(head: bytes) -> str | None:
     """ISO base media: a picture, a recording or a video, by the brands that it names."""
+    tracks = set(re.findall(rb"hdlr.{8}(soun|vide)", head, re.DOTALL))
+    if head[4:8] in _WITHOUT_BRAND:
+        return None if not tracks else "m4a" if tracks == {b"soun"} else "mp4"
     if head[4:8] != b"ftyp":
         return None
     stop = min(max(int.from_bytes(head[:4], "big"), 16), len(head))
@@ -198,8 +207,28 @@ def _iso(head: bytes) -> str | None:
         return "raw"
     if head[8:12] in _PICTURE_BRANDS or brands & {b"avif", b"heic"}:
         return "avif" if brands & {b"avif", b"avis"} else "heic"
-    tracks = set(re.findall(rb"hdlr.{8}(soun|vide)", head, re.DOTALL))
     return "m4a" if head[8:12] in (b"M4A ", b"M4B ") or tracks == {b"soun"} else "mp4"
+
+
+def _matroska(head: bytes) -> str | None:
+    if not head.startswith(b"\x1a\x45\xdf\xa3"):
+        return None
+    return "mka" if kinds_of_tracks(head) == {SOUND} else "matroska"
+
+
+def _asf(head: bytes) -> str | None:
+    if not head.startswith(_ASF):
+        return None
+    return "wmv" if _ASF_PICTURES in head else "wma"
+
+
+def _transport(head: bytes) -> str | None:
+    """MPEG-TS, by the byte with which each packet begins, behind a time where cameras write it."""
+    for size in _TS_PACKETS:
+        begins = head[size - _TS_PACKETS[0] :: size][:5]
+        if len(begins) > 2 and set(begins) == {0x47}:
+            return "mpegts"
+    return None
 
 
 def _tiff(head: bytes) -> str | None:
@@ -305,6 +334,6 @@ def _text(head: bytes) -> str | None:
 
 
 _TELL: tuple[Callable[[bytes], str | None], ...] = (
-    *(_riff, _ogg, _iso, _tiff, _bmp, _aiff, _gzip, _mpeg),
+    *(_riff, _ogg, _iso, _matroska, _asf, _transport, _tiff, _bmp, _aiff, _gzip, _mpeg),
     *(_refused, _markup, _text),
 )

@@ -16,9 +16,11 @@ from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
-from isthmus.core.view import IMAGE
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
+from isthmus.media.animated import animated
+from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.limits import DEFAULT, Limits
-from isthmus.media.payload import check_file
+from isthmus.media.payload import check_file, check_size
 from isthmus.media.sniff import sniff_path
 
 
@@ -29,6 +31,8 @@ class Unreadable(Failure):
 
 def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     """Every regular file under a folder, in path order, that is not hidden.
+
+    A folder of frames, see :mod:`isthmus.media.frames_folder`, counts as one file.
 
     Links to folders are not followed: what they show inside ``root`` is found where it
     lies, and what they show outside is none of ours; so loops cannot happen. Links to
@@ -45,7 +49,9 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     if not root.exists():
         raise MediaError(str(root), "does not exist")
     passed_over = skipped if skipped is not None else []
-    if root.is_dir():
+    if is_frames_folder(root):
+        yield root
+    elif root.is_dir():
         yield from _walk(root, root.resolve(), passed_over)
     elif not root.is_file():
         passed_over.append(Failure(_printable(root), "is not a regular file"))
@@ -56,9 +62,12 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
 
 
 def is_file(text: str | Path) -> bool:
-    """Whether something a user typed names a file; what cannot be a path is none."""
+    """Whether something a user typed names a file, or a folder of frames.
+
+    What cannot be a path is none.
+    """
     try:
-        return expanded(text).is_file()
+        return expanded(text).is_file() or is_frames_folder(expanded(text))
     except (OSError, ValueError, RuntimeError):  # too long, a null byte, a home of nobody
         return False
 
@@ -66,22 +75,31 @@ def is_file(text: str | Path) -> bool:
 def item_from_path(
     path: Path, modality: str | None = None, *, limits: Limits = DEFAULT
 ) -> MediaItem:
-    """An item for a file, its modality told from its first bytes.
+    """An item for a file, or for a folder of frames, its modality told from its first bytes.
 
     Args:
         path: The file.
-        modality: What it must be, where that is known.
-        limits: ``max_file_bytes`` is checked before the file is read.
+        modality: What it must be, where that is known: a picture that moves may be read as a
+            video, and a video as its sound.
+        limits: ``max_file_bytes`` or, of a video, ``max_video_bytes`` is checked before the file
+            is read.
 
     Raises:
         MediaError: If it is missing, empty, too large or of no kind that isthmus reads.
         UnsupportedMediaError: If it is not what it must be.
     """
     path = Path(path)
-    check_file(path, str(path), limits)
+    if is_frames_folder(path):
+        if modality not in (None, VIDEO):
+            raise UnsupportedMediaError(str(path), f"holds {VIDEO}, need {modality}")
+        return frames_item(path, limits)
+    size = check_file(path, str(path))
     found = sniff_path(path)
+    check_size(size, str(path), limits, video=found == VIDEO)
     if modality is not None and found != modality:
-        raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
+        if not (_moves(path, found, modality) or (found, modality) == (VIDEO, AUDIO)):
+            raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
+        found = modality
     return MediaItem.from_path(path, found)
 
 
@@ -101,6 +119,23 @@ def is_picture(thing: object) -> bool:
     return known is not None and isinstance(thing, known)
 
 
+def moves(path: Path) -> bool:
+    """Whether a picture in a file moves, so that it can be read as a video, too.
+
+    Raises:
+        MediaError: If it cannot be read.
+    """
+    try:
+        with path.open("rb") as handle:
+            return animated(handle)
+    except OSError as error:
+        raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
+
+
+def _moves(path: Path, found: str, modality: str) -> bool:
+    return (found, modality) == (IMAGE, VIDEO) and moves(path)
+
+
 def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
@@ -115,6 +150,9 @@ def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:
         path = Path(entry.path)
         try:
             if entry.is_dir(follow_symlinks=False):
+                if is_frames_folder(path):
+                    yield path
+                    continue
                 yield from _walk(path, root, skipped)
             elif fault := _misnamed(path) or _why_not(path, root):
                 skipped.append(Failure(_printable(path), fault))

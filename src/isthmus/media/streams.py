@@ -7,11 +7,15 @@ lengths in headers and decodes nothing. Its time is linear in the size of the fi
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
+from typing import BinaryIO
 
-from isthmus.media.sniff import tag_size
+from isthmus.core.errors import CorruptMediaError
+from isthmus.media.ebml import segment_end
+from isthmus.media.sniff import HEAD_BYTES, tag_size
 
 _PLACEHOLDER = 0x7FFF0000
 """From here on, the length of a WAV is no length: it is what arecord, SoX and FFmpeg write before
@@ -60,15 +64,31 @@ def counts_frames(data: bytes) -> bool:
 
 def declared_end(data: bytes, kind: str) -> int:
     """Where a file ends by its own lengths; more than it has where it is truncated."""
-    walk = {
+    walk: dict[str, Callable[[bytes], int]] = {
         "wav": _end_of_wav,
         "aiff": _end_of_aiff,
         "ogg": _end_of_ogg,
         "aac": _end_of_adts,
-        "m4a": _end_of_boxes,
+        "m4a": lambda data: _end_of_boxes(io.BytesIO(data)),
         "wma": _end_of_asf,
+        "mka": lambda data: segment_end(data[:HEAD_BYTES]) or len(data),
     }
     return walk[kind](data) if kind in walk else len(data)
+
+
+def check_whole(handle: BinaryIO, kind: str, source: str) -> None:
+    """Refuse a video that ends before it says; it is not read whole, and left at its beginning."""
+    size = end = handle.seek(0, 2)
+    handle.seek(0)
+    if kind == "mp4":
+        end = _end_of_boxes(handle)
+    elif kind == "avi":
+        end = _end_of_riffs(handle)
+    elif kind == "matroska":
+        end = segment_end(handle.read(HEAD_BYTES)) or size
+    handle.seek(0)
+    if end > size:
+        raise CorruptMediaError(source, f"is truncated: {size:,} of {end:,} bytes are there")
 
 
 def with_length(data: bytes) -> bytes:
@@ -186,17 +206,33 @@ def _end_of_adts(data: bytes) -> int:
     return max(at, len(data))
 
 
-def _end_of_boxes(data: bytes) -> int:
+def _end_of_boxes(handle: BinaryIO) -> int:
     """The end of the last box of an MP4; a last box of length 0 reaches to the end."""
-    at = 0
-    while at + 8 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
+    size, at = handle.seek(0, 2), 0
+    while at + 8 <= size:
+        handle.seek(at)
+        head = handle.read(16)
+        length = int.from_bytes(head[:4], "big")
         if length == 1:
-            length = int.from_bytes(data[at + 8 : at + 16], "big")
+            length = int.from_bytes(head[8:16], "big")
         if length < 8:
             break
         at += length
-    return max(at, len(data))
+    return max(at, size)
+
+
+def _end_of_riffs(handle: BinaryIO) -> int:
+    """The end of the last part of an AVI; a length of 0 is what a crash leaves."""
+    size, at, end = handle.seek(0, 2), 0, 0
+    while at + 8 <= size:
+        handle.seek(at)
+        head = handle.read(8)
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] != b"RIFF" or not length:
+            break
+        end = at + 8 + length
+        at = end + length % 2
+    return max(end, size)
 
 
 def _end_of_asf(data: bytes) -> int:

@@ -18,7 +18,7 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
 
     Args:
         item: Captions, or a text file in UTF-8 or in UTF-16 with a byte order mark; a file
-            is one caption.
+            is one caption. Of a file with a ``span`` it is those characters.
         limits: ``max_characters`` holds for each caption.
 
     Returns:
@@ -29,7 +29,7 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
         CorruptMediaError: If a file is not in one of these encodings.
         MediaTooLargeError: If a caption is too long.
     """
-    parts = item.captions or (_read(item, limits),)
+    parts = item.captions or (_part(item, limits),)
     longest = max(map(_length, parts))
     if longest > limits.max_characters:
         raise MediaTooLargeError(
@@ -41,6 +41,36 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
     if not cleaned:
         raise EmptyMediaError(item.source, "holds no text, only blanks")
     return cleaned
+
+
+def long_text(item: MediaItem, limits: Limits = DEFAULT) -> str:
+    """All that a text item says, however long, as it lies there: spans count its characters.
+
+    Args:
+        item: One caption or a text file, as in :func:`decode_text`.
+        limits: ``max_long_characters`` holds for it.
+
+    Raises:
+        CorruptMediaError: If a file is not in one of the known encodings.
+        MediaTooLargeError: If it is too long.
+    """
+    if item.captions:
+        return item.captions[0] if len(item.captions) == 1 else ""
+    most = limits.max_long_characters
+    text = _read(item, limits, most)
+    if len(text) > most:
+        raise MediaTooLargeError(
+            item.source,
+            f"has {len(text):,} characters, the limit is {most:,}; split it into several files",
+        )
+    return text
+
+
+def _part(item: MediaItem, limits: Limits) -> str:
+    if item.span is None:
+        return _read(item, limits, limits.max_characters)
+    start, stop = map(int, item.span)
+    return _read(item, limits, limits.max_long_characters)[start:stop]
 
 
 def _length(text: str) -> int:
@@ -64,14 +94,14 @@ def clean(text: str) -> str:
     return kept.strip() if visible else ""
 
 
-def _read(item: MediaItem, limits: Limits) -> str:
+def _read(item: MediaItem, limits: Limits, most: int) -> str:
     with open_payload(item, limits) as handle:
-        enough = 4 * (limits.max_characters + 2)  # bytes of the longest text, with its mark
+        enough = 4 * (most + 2)  # bytes of the longest text, with its mark
         data = handle.read(enough + 1)
     if len(data) > enough:
         raise MediaTooLargeError(
             item.source,
-            f"has more than {limits.max_characters:,} characters, which is the limit; split it "
+            f"has more than {most:,} characters, which is the limit; split it "
             "into paragraphs, one item each",
         )
     utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from isthmus.core.errors import InputError
-from isthmus.core.item import MediaItem
+
+T = TypeVar("T")
 
 HELD_BYTES = 64 * 2**20
 """Of prepared items in a batch, and of those that wait for one, as far as their size is known:
@@ -20,18 +21,18 @@ a clip of 5 minutes is 10 MB, and whisper takes 64 at a time."""
 
 @contextmanager
 def prepared_ahead(
-    items: Sequence[MediaItem], maker: Callable[[MediaItem], Any], threads: int, ahead: int
-) -> Iterator[Iterator[tuple[MediaItem, Any]]]:
+    items: Sequence[T], maker: Callable[[T], Any], threads: int, ahead: int
+) -> Iterator[Iterator[tuple[T, Any]]]:
     """Items with what the encoder takes, in order, at most ``ahead`` of them in memory."""
 
-    def make(item: MediaItem) -> Any:
+    def make(item: T) -> Any:
         try:
             return maker(item)
         except InputError as error:
             return error
 
-    def threaded(pool: ThreadPoolExecutor) -> Iterator[tuple[MediaItem, Any]]:
-        waiting: deque[tuple[MediaItem, Future[Any]]] = deque()
+    def threaded(pool: ThreadPoolExecutor) -> Iterator[tuple[T, Any]]:
+        waiting: deque[tuple[T, Future[Any]]] = deque()
         largest = HELD_BYTES // (2 * threads)  # until one is known
         for item in items:
             while len(waiting) >= min(ahead, max(threads, HELD_BYTES // max(largest, 1))):

@@ -11,6 +11,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,20 @@ import numpy as np
 
 from isthmus.core import wire
 from isthmus.core.contracts import Encoder, Sampling, image_side_of, sampling_of
-from isthmus.core.errors import CorruptMediaError, InputError, IsthmusError, MediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    InputError,
+    IsthmusError,
+    MediaError,
+    SilentMediaError,
+)
 from isthmus.core.item import Clip, MediaItem, Waveform
-from isthmus.core.view import IMAGE
+from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, resolve
+from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview, tags
+from isthmus.media.audio import pieces, seconds_of
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
 from isthmus.media.sniff import HEAD_BYTES, container
@@ -68,6 +79,45 @@ def _decoded(
     return np.asarray(decoded)
 
 
+def _seconds(item: MediaItem, limits: Limits) -> float:
+    with _caps(item, limits) as own:
+        if own.modality == VIDEO:
+            from isthmus.media.video import seconds_of as seconds_of_video
+
+            return seconds_of_video(own, limits)
+        return seconds_of(own, limits)
+
+
+def _pieces(
+    item: MediaItem,
+    limits: Limits,
+    *,
+    spans: list[tuple[float, float]],
+    recipe: dict[str, Any] | None,
+    fingerprint: str,
+) -> list[Any]:
+    """Parts of a recording that is decoded once: what an encoder takes, or samples and rate."""
+    encoder = None if recipe is None else _encoder(Recipe(**recipe), fingerprint)
+    with _caps(item, limits) as own:
+        try:
+            sound = decode(own, limits)
+        except EmptyMediaError as error:
+            return [("failed", type(error).__name__, error.reason)] * len(spans)
+    out: list[Any] = []
+    start = own.span[0] if own.span else 0.0
+    for each in pieces(sound, [(a - start, b - start) for a, b in spans], item.source):
+        try:
+            if isinstance(each, MediaError):
+                raise each
+            made = (each.samples, each.rate) if encoder is None else _made(encoder, each, item)
+            out.append(("made", made))
+        except MediaError as error:
+            out.append(("failed", type(error).__name__, error.reason))
+        except InputError as error:
+            out.append(("failed", type(error).__name__, str(error)))
+    return out
+
+
 def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
     with _caps(item, limits) as own:
         return np.asarray(preview.small(own, limits, side=side))
@@ -84,6 +134,10 @@ def _prepared(item: MediaItem, limits: Limits, *, recipe: dict[str, Any], finger
     with _caps(item, limits) as own:
         sampling = sampling_of(encoder)
         decoded = decode(own, limits, image_side=image_side_of(encoder), sampling=sampling)
+    return _made(encoder, decoded, item)
+
+
+def _made(encoder: Encoder, decoded: Any, item: MediaItem) -> Any:
     try:
         return encoder.prepare(decoded)
     except (IsthmusError, MemoryError):
@@ -103,6 +157,43 @@ def _encoder(recipe: Recipe, fingerprint: str) -> Encoder:
     if encoder.fingerprint != fingerprint:
         raise _UnpreparedError("its code or weights have changed")
     return encoder
+
+
+def _looked(item: MediaItem, limits: Limits, *, side: int, sampling: dict[str, Any] | None) -> Any:
+    """Lines in a picture, or in every frame of a video beside when it is shown."""
+    wanted = None if sampling is None else Sampling(**sampling)
+    with _caps(item, limits) as own:
+        decoded = decode(own, limits, image_side=side, sampling=wanted)
+    if not isinstance(decoded, Clip):
+        return [(None, [line.to_json() for line in _reader(TEXT).read(decoded)])]
+    from PIL import Image
+
+    pictures = (Image.fromarray(frame, "RGB") for frame in decoded.frames)
+    lines = [[line.to_json() for line in _reader(TEXT).read(picture)] for picture in pictures]
+    return list(zip(decoded.times.tolist(), lines, strict=True))
+
+
+def _heard(item: MediaItem, limits: Limits) -> Any:
+    """What is said in a recording or in a span of it, and how many seconds of it there are."""
+    try:
+        with _caps(replace(item, modality=AUDIO), limits) as own:
+            decoded = decode(own, limits)
+    except SilentMediaError:  # it may go on behind the span
+        return [], None
+    return [each.to_json() for each in _reader(SPEECH).read(decoded)], decoded.seconds
+
+
+def _closest(item: MediaItem, limits: Limits, *, picture: Any, aspect: float) -> Any:
+    from isthmus.media.closest import closest
+
+    with _caps(item, limits) as own:
+        found, count = closest(own, picture, aspect, limits)
+    return [(e.frame, e.time, e.score, e.pixels, e.cut) for e in found], count
+
+
+@lru_cache
+def _reader(kind: str) -> Reader:
+    return reader(kind)
 
 
 def _preview(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,9 +216,14 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "thumbnail": _preview(preview.thumbnail),
     "strip": _preview(preview.strip),
     "aspect": _aspect,
+    "pieces": _pieces,
+    "seconds": _seconds,
     "fields": _fields,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),
+    "look": _looked,
+    "hear": _heard,
+    "closest": _closest,
 }
 
 

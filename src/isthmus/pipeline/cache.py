@@ -1,4 +1,4 @@
-"""Vectors that were computed before, by encoder and content, in one SQLite file.
+"""What was computed before, by what made it and by content, in one SQLite file.
 
 This is own code because diskcache keeps no checksums and reads some values with pickle.
 """
@@ -11,7 +11,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy as np
 
@@ -32,7 +32,7 @@ _AT_ONCE = 500  # SQLite allows 999 parameters a statement in old builds
 _BUSY_SECONDS = 30.0
 
 
-class VectorCache:
+class ContentCache:
     """A cache on disk; several threads and processes may use one file at a time.
 
     It only ever saves work: rows whose checksum does not match are computed again, a
@@ -42,25 +42,20 @@ class VectorCache:
         path: The file; made with its folder if it is not there.
     """
 
+    _what, _rows = "cache", "rows"
+    """What it and its rows are called in warnings."""
+
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
 
-    def get(self, fingerprint: str, ids: Sequence[str]) -> dict[str, F32]:
-        """Vectors of the items that are known and intact.
-
-        Args:
-            fingerprint: Of the encoder.
-            ids: Of the items.
-
-        Returns:
-            Vector ``(dim,)`` float32 by id; ids that are not there are left out.
-        """
+    def _read(self, fingerprint: str, ids: Sequence[str]) -> dict[str, bytes]:
+        """What is known and intact, by id."""
         wanted = list(dict.fromkeys(ids))
 
-        def read(connection: sqlite3.Connection) -> dict[str, F32]:
-            found: dict[str, F32] = {}
+        def read(connection: sqlite3.Connection) -> dict[str, bytes]:
+            found: dict[str, bytes] = {}
             for start in range(0, len(wanted), _AT_ONCE):
                 some = wanted[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
@@ -69,22 +64,13 @@ class VectorCache:
                     f"WHERE fingerprint = ? AND item IN ({marks})",
                     (fingerprint, *some),
                 )
-                for item, blob, crc in rows:
-                    if _intact(fingerprint, item, blob, crc):
-                        found[item] = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+                found |= {i: b for i, b, crc in rows if _intact(fingerprint, i, b, crc)}
             return found
 
         return self._attempt(read, {})
 
-    def put(self, fingerprint: str, ids: Sequence[str], vectors: F32) -> None:
-        """Keep vectors; those already there are replaced.
-
-        Args:
-            fingerprint: Of the encoder.
-            ids: Of the items, ``n`` of them.
-            vectors: ``(n, dim)`` float32.
-        """
-        blobs = [np.ascontiguousarray(row, dtype="<f4").tobytes() for row in vectors]
+    def _write(self, fingerprint: str, ids: Sequence[str], blobs: Sequence[bytes]) -> None:
+        """Keep rows; those already there are replaced."""
         rows = [
             (fingerprint, item, blob, _crc(fingerprint, item, blob))
             for item, blob in zip(ids, blobs, strict=True)
@@ -96,6 +82,19 @@ class VectorCache:
 
         self._attempt(write, None)
 
+    def _delete(self, items: Sequence[str]) -> None:
+        """Drop the rows of items, whatever made them, so that the disk does not keep them."""
+
+        def delete(connection: sqlite3.Connection) -> None:
+            connection.execute("PRAGMA secure_delete = ON")
+            with connection:
+                rows = [(item,) for item in items]
+                connection.executemany("DELETE FROM vectors WHERE item = ?", rows)
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        if items and self.path.exists():
+            self._attempt(delete, None)
+
     def clear(self) -> None:
         """Forget everything."""
 
@@ -106,19 +105,6 @@ class VectorCache:
 
         self._attempt(delete, None)
 
-    def stats(self) -> Mapping[str, int]:
-        """How many ``vectors``, of how many ``encoders``, in how many ``bytes`` of file."""
-
-        def count(connection: sqlite3.Connection) -> tuple[int, int]:
-            row = connection.execute(
-                "SELECT COUNT(*), COUNT(DISTINCT fingerprint) FROM vectors"
-            ).fetchone()
-            return int(row[0]), int(row[1])
-
-        vectors, encoders = self._attempt(count, (0, 0))
-        size = self.path.stat().st_size if self.path.exists() else 0
-        return {"vectors": vectors, "encoders": encoders, "bytes": size}
-
     def close(self) -> None:
         """Close the file; it is opened again when needed."""
         with self._lock:
@@ -126,7 +112,7 @@ class VectorCache:
                 self._connection.close()
                 self._connection = None
 
-    def __enter__(self) -> VectorCache:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -137,14 +123,14 @@ class VectorCache:
             try:
                 return action(self._open())
             except sqlite3.OperationalError as error:  # locked, disk full, not writable
-                _warn(f"the vector cache {self.path} cannot be used now ({error}); going on")
+                _warn(f"the {self._what} {self.path} cannot be used now ({error}); going on")
                 return otherwise
             except sqlite3.DatabaseError as error:
                 self._move_aside(error)
             try:
                 return action(self._open())
             except sqlite3.DatabaseError as error:
-                _warn(f"the vector cache {self.path} cannot be used ({error}); going on")
+                _warn(f"the {self._what} {self.path} cannot be used ({error}); going on")
                 return otherwise
 
     def _open(self) -> sqlite3.Connection:
@@ -171,9 +157,56 @@ class VectorCache:
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         _warn(
-            f"the vector cache {self.path} is damaged ({error}); it is kept as {aside.name}, "
-            "its vectors are computed again"
+            f"the {self._what} {self.path} is damaged ({error}); it is kept as {aside.name}, "
+            f"its {self._rows} are computed again"
         )
+
+
+class VectorCache(ContentCache):
+    """Vectors by encoder and content; see :class:`ContentCache`."""
+
+    _what, _rows = "vector cache", "vectors"
+
+    def get(self, fingerprint: str, ids: Sequence[str]) -> dict[str, F32]:
+        """Vectors of the items that are known and intact.
+
+        Args:
+            fingerprint: Of the encoder.
+            ids: Of the items.
+
+        Returns:
+            Vector ``(dim,)`` float32 by id; ids that are not there are left out.
+        """
+        found = self._read(fingerprint, ids)
+        return {
+            item: np.frombuffer(blob, dtype="<f4").astype(np.float32)
+            for item, blob in found.items()
+            if len(blob) % 4 == 0
+        }
+
+    def put(self, fingerprint: str, ids: Sequence[str], vectors: F32) -> None:
+        """Keep vectors; those already there are replaced.
+
+        Args:
+            fingerprint: Of the encoder.
+            ids: Of the items, ``n`` of them.
+            vectors: ``(n, dim)`` float32.
+        """
+        blobs = [np.ascontiguousarray(row, dtype="<f4").tobytes() for row in vectors]
+        self._write(fingerprint, ids, blobs)
+
+    def stats(self) -> Mapping[str, int]:
+        """How many ``vectors``, of how many ``encoders``, in how many ``bytes`` of file."""
+
+        def count(connection: sqlite3.Connection) -> tuple[int, int]:
+            row = connection.execute(
+                "SELECT COUNT(*), COUNT(DISTINCT fingerprint) FROM vectors"
+            ).fetchone()
+            return int(row[0]), int(row[1])
+
+        vectors, encoders = self._attempt(count, (0, 0))
+        size = self.path.stat().st_size if self.path.exists() else 0
+        return {"vectors": vectors, "encoders": encoders, "bytes": size}
 
 
 def _crc(fingerprint: str, item: str, blob: bytes) -> int:
@@ -181,7 +214,7 @@ def _crc(fingerprint: str, item: str, blob: bytes) -> int:
 
 
 def _intact(fingerprint: str, item: str, blob: object, crc: object) -> bool:
-    if not isinstance(blob, bytes) or not blob or len(blob) % 4:
+    if not isinstance(blob, bytes) or not blob:
         return False
     return _crc(fingerprint, item, blob) == crc
 

@@ -10,24 +10,33 @@ import atexit
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core import errors, wire
 from isthmus.core.contracts import Encoder, Fitted, Sampling, image_side_of, sampling_of
-from isthmus.core.errors import CorruptMediaError, IsthmusError, MediaError, MediaTooLargeError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    InputError,
+    IsthmusError,
+    MediaError,
+    MediaTooLargeError,
+)
 from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import Clip, MediaItem, Waveform
+from isthmus.core.passage import Passage
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders import Recipe, recipe_of
 from isthmus.encoders.base import usable_cores
 from isthmus.media import PLAIN, decode
 from isthmus.media.child import ChildLostError, ChildProcess
+from isthmus.media.closest import Likeness
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_size
 
@@ -139,10 +148,8 @@ class DecodeWorkers:
         Raises:
             InputError: If nothing can be made of the item, with the reason.
         """
-        recipe = None
-        if item.modality not in PLAIN and not isinstance(encoder, Fitted):
-            recipe = recipe_of(encoder)
-        if recipe is not None and recipe not in self._unprepared:
+        recipe = self._recipe(item, encoder)
+        if recipe is not None:
             named = asdict(recipe)
             try:
                 return self._ask("prepare", item, recipe=named, fingerprint=encoder.fingerprint)
@@ -151,6 +158,49 @@ class DecodeWorkers:
         wanted = sampling_of(encoder) if item.modality == VIDEO else None
         decoded = self.decode(item, image_side=image_side_of(encoder), sampling=wanted)
         return encoder.prepare(decoded)
+
+    def prepare_pieces(
+        self, item: MediaItem, spans: Sequence[tuple[float, float]], encoder: Encoder
+    ) -> list[Any]:
+        """What an encoder takes of several parts of a recording, which is decoded once.
+
+        Args:
+            item: The recording; its span reaches from the start of the first part to the end of
+                the last.
+            spans: Of the parts, in seconds of the recording.
+            encoder: Whose.
+
+        Returns:
+            As many, each of them an :class:`InputError` where nothing can be made of the part.
+
+        Raises:
+            MediaError: If the recording cannot be decoded.
+        """
+        recipe = self._recipe(item, encoder)
+        named = None if recipe is None else asdict(recipe)
+        told = {"spans": list(spans), "fingerprint": encoder.fingerprint}
+        try:
+            found = self._ask("pieces", item, recipe=named, **told)
+        except _UnpreparedError:
+            assert recipe is not None
+            self._unprepared.add(recipe)
+            return self.prepare_pieces(item, spans, encoder)
+        return [_piece(item.source, each, None if recipe else encoder) for each in found]
+
+    def seconds(self, item: MediaItem) -> float:
+        """Duration of a recording or a video, without decoding it where its header knows.
+
+        Raises:
+            MediaError: If it is neither, cannot be used, or is longer than ``max_long_seconds``.
+        """
+        return float(self._ask("seconds", item))
+
+    def _recipe(self, item: MediaItem, encoder: Encoder) -> Recipe | None:
+        """How a child makes an encoder that prepares an item there; None where none can."""
+        if item.modality in PLAIN or isinstance(encoder, Fitted):
+            return None
+        recipe = recipe_of(encoder)
+        return None if recipe in self._unprepared else recipe
 
     def small(self, item: MediaItem, side: int) -> Picture:
         """A picture in RGB whose longer side is at most ``side`` pixels; of a video, a frame.
@@ -183,6 +233,37 @@ class DecodeWorkers:
     def loudness(self, item: MediaItem, points: int) -> bytes:
         """Peaks of a sound; see :func:`isthmus.media.preview.loudness`."""
         return bytes(self._ask("loudness", item, points=points))
+
+    def closest(
+        self, item: MediaItem, picture: NDArray[np.uint8], aspect: float
+    ) -> tuple[list[Likeness], int]:
+        """Frames of a video that look like a picture; see :func:`isthmus.media.closest.closest`."""
+        found, count = self._ask("closest", item, picture=picture, aspect=aspect)
+        return [Likeness(*each) for each in found], count
+
+    def look(
+        self, item: MediaItem, side: int, sampling: Sampling | None = None
+    ) -> list[tuple[float | None, list[Passage]]]:
+        """Lines of words in a picture, or in frames of a video beside when each is shown.
+
+        Args:
+            item: A picture or a video.
+            side: The shorter side, in pixels, that the reader needs at least.
+            sampling: Which frames.
+        """
+        wanted = None if sampling is None else asdict(sampling)
+        frames = self._ask("look", item, side=side, sampling=wanted)
+        return [(time, [Passage.from_json(line) for line in lines]) for time, lines in frames]
+
+    def hear(self, item: MediaItem) -> tuple[list[Passage], float | None]:
+        """What is said in a recording or in the sound of a video, or in the span of it.
+
+        Returns:
+            Passages, with times from the beginning of the span, and how many seconds of it there
+            are; None where all of them are silent.
+        """
+        passages, seconds = self._ask("hear", item)
+        return [Passage.from_json(each) for each in passages], seconds
 
     def warm_up(self) -> None:
         """Start a child, so that the first request need not wait for it."""
@@ -254,6 +335,19 @@ class DecodeWorkers:
 
 class _UnpreparedError(Exception):
     """A child cannot do for an encoder what this process can."""
+
+
+def _piece(source: str, reply: Any, encoder: Encoder | None) -> Any:
+    """One reply of a child; what it only decoded is prepared here."""
+    outcome, *rest = reply
+    if outcome != "made":
+        return _error(source, *rest)
+    if encoder is None:
+        return rest[0]
+    try:
+        return encoder.prepare(Waveform(*rest[0]))
+    except InputError as error:
+        return error
 
 
 def _picture(pixels: Any) -> Picture:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Encoder, Progress, batch_size_of
 from isthmus.core.errors import (
     DataError,
+    EmptyMediaError,
     InputError,
     IsthmusError,
     MediaError,
@@ -34,6 +35,7 @@ from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import PLAIN, REVISION
 from isthmus.pipeline._ahead import HELD_BYTES, bytes_of, prepared_ahead
+from isthmus.pipeline._stretches import one_by_one, prepare_stretch, stretches
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
@@ -51,12 +53,14 @@ class EncodedItems:
         ok: ``(n,)`` bool, whether the item has a vector.
         failures: What was left out, and why, in the order of the items.
         native: ``(n, native dim)`` what the encoder gave, where ``vectors`` are of a space.
+        empty: Places of items that failed because there is nothing in them, such as silence.
     """
 
     vectors: F32
     ok: NDArray[np.bool_]
     failures: list[Failure]
     native: F32 | None = None
+    empty: frozenset[int] = frozenset()
 
 
 def encode_items(
@@ -92,7 +96,7 @@ def encode_items(
         InputError: If an item is of another modality than the encoder reads.
     """
     items = list(items)
-    if cache is not None and isinstance(encoder, JoinedEncoder):
+    if isinstance(encoder, JoinedEncoder) and (cache is not None or encoder.apart):
         again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
         again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
         return _side_by_side([again(part) for part in encoder.parts])
@@ -100,9 +104,9 @@ def encode_items(
     todo = run.start()
     size = batch_size or batch_size_of(encoder)
     threads = _threads(encoder, len(todo), decoders, workers)
-    make = partial(decoders.prepare, encoder=encoder)
-    with prepared_ahead(todo, make, threads, ahead=2 * size) as prepared:
-        run.encode_all(prepared, size)
+    make = partial(prepare_stretch, decoders, encoder)
+    with prepared_ahead(stretches(todo), make, threads, ahead=2 * size) as prepared:
+        run.encode_all(one_by_one(prepared), size)
     return run.finish()
 
 
@@ -205,6 +209,7 @@ class _Run:
     vectors: dict[str, F32] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     copies: dict[str, int] = field(default_factory=dict)
+    empty: set[str] = field(default_factory=set)
     done: int = 0
 
     def start(self) -> list[MediaItem]:
@@ -292,6 +297,8 @@ class _Run:
         """Note why an item is left out."""
         reason = error.reason if isinstance(error, MediaError) else str(error)
         self.reasons[_key(item)] = reason
+        if isinstance(error, EmptyMediaError):
+            self.empty.add(_key(item))
         self._advance([_key(item)], tell=False)
 
     def finish(self) -> EncodedItems:
@@ -307,7 +314,8 @@ class _Run:
                 failures.append(Failure(item.source, self.reasons[_key(item)]))
             else:
                 out[row], ok[row] = vector, True
-        return EncodedItems(out, ok, failures)
+        empty = frozenset(row for row, item in enumerate(self.items) if _key(item) in self.empty)
+        return EncodedItems(out, ok, failures, empty=empty)
 
     def _checked(self, raw: Any, count: int) -> F32:
         rows = np.asarray(raw, dtype=np.float32)

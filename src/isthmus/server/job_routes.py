@@ -28,7 +28,7 @@ router = APIRouter()
 )
 def start(service: ServiceDep, body: job_schemas.IndexRequest) -> job_schemas.Job:
     """Index files or folders on the machine of the server, inside the folders that it allows."""
-    return described(service.jobs.start(body.paths, body.views))
+    return described(service.jobs.start(body.paths, body.views, body.read))
 
 
 @router.get("/api/labels", tags=["labels"])

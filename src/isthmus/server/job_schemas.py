@@ -52,6 +52,12 @@ class IndexRequest(Strict):
         max_length=64,
         description="Views that the files may belong to; empty for all.",
     )
+    read: list[Literal["text", "speech"]] | None = Field(
+        None,
+        max_length=2,
+        description="Words to read in files, too: text that is seen, speech that is heard. The "
+        "store remembers it; an empty list removes what was read, null changes nothing.",
+    )
 
 
 class Problem(BaseModel):

@@ -23,7 +23,7 @@ from isthmus.tasks.zeroshot.classes import label_specs
 
 Kind = Literal["index", "label"]
 State = Literal["running", "done", "failed", "cancelled"]
-_COUNTED = ("index", "label items")
+_COUNTED = ("index", "read words", "label items")
 """Phases of items, whose end can be told by how long they took so far."""
 _KEPT = 20
 _LISTED = 100
@@ -45,6 +45,7 @@ class Run:
         id: Names it.
         paths: What is indexed.
         views: That the files may belong to; empty for all.
+        read: Words to read in files; None for those that the store reads anyway.
         kind: What it does.
         labels: That are given.
         labelled: How many items got one, once it is done.
@@ -61,6 +62,7 @@ class Run:
     id: str
     paths: list[str]
     views: list[str] = field(default_factory=list)
+    read: Sequence[str] | None = None
     kind: Kind = "index"
     labels: list[str] = field(default_factory=list)
     labelled: int = 0
@@ -111,12 +113,15 @@ class Jobs:
         """Folders that may be indexed."""
         return [str(root) for root in self._roots]
 
-    def start(self, paths: Sequence[str], views: Sequence[str] = ()) -> Run:
+    def start(
+        self, paths: Sequence[str], views: Sequence[str] = (), read: Sequence[str] | None = None
+    ) -> Run:
         """Begin to index.
 
         Args:
             paths: Files and folders.
             views: Views that the files may belong to; default: all of the space.
+            read: Words to read in files, as of :meth:`isthmus.Store.add`.
 
         Raises:
             InputError: If a path does not exist or lies outside of the roots, or the space has
@@ -124,7 +129,7 @@ class Jobs:
             BusyError: If one is under way.
         """
         SearchOptions(views=views).check_views(self._store.space.views)
-        run = Run(_name(), [str(self._inside(path)) for path in paths], list(views))
+        run = Run(_name(), [str(self._inside(path)) for path in paths], list(views), read=read)
         return self._begin(run, lambda: self._index(run))
 
     def label(
@@ -197,7 +202,9 @@ class Jobs:
         return run
 
     def _index(self, run: Run) -> None:
-        run.report = self._store.add(run.paths, views=run.views, progress=run.progress)
+        run.report = self._store.add(
+            run.paths, views=run.views, read=run.read, progress=run.progress
+        )
         added, broken = len(run.report.added), len(run.report.broken)
         run.message = (
             f"{count(added, 'item')} added, {count(run.report.unchanged, 'file')} unchanged"

@@ -21,7 +21,7 @@ from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
 from isthmus.media.formats import MEDIA_TYPES
-from isthmus.media.sniff import HEAD_BYTES, container
+from isthmus.media.sniff import container, head_of
 from isthmus.store import Entry, content_id
 
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV)
@@ -71,9 +71,10 @@ class Original:
 
     @property
     def media_type(self) -> str:
-        """Of its content, told from the first bytes."""
-        head = os.pread(self.file.fileno(), HEAD_BYTES, 0)
-        kind = container(head, source=self.entry.source)
+        """Of its content, told from the file itself."""
+        with os.fdopen(os.dup(self.file.fileno()), "rb") as again:
+            again.seek(0)
+            kind = container(head_of(again), source=self.entry.source)
         return MEDIA_TYPES.get(kind, "application/octet-stream")
 
     @property

@@ -13,7 +13,7 @@ from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
 from isthmus.server import job_routes, schemas
 from isthmus.server.originals import OriginalResponse
-from isthmus.server.previews import THUMBNAIL_SIDES
+from isthmus.server.previews import STRIP_FRAMES, THUMBNAIL_SIDES
 from isthmus.server.routing import BAD, ItemId, Refusals, ServiceDep, refusal
 from isthmus.server.settings import PAGE
 from isthmus.server.upload_names import UploadRoute
@@ -68,9 +68,10 @@ def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAn
 
 
 def upload(
-    service: ServiceDep, file: Annotated[UploadFile, File(description="A picture or a sound.")]
+    service: ServiceDep,
+    file: Annotated[UploadFile, File(description="A picture, a sound or a video.")],
 ) -> schemas.Upload:
-    """Upload a picture or a sound, to search by it.
+    """Upload a picture, a sound or a video, to search by it.
 
     The server deletes the oldest uploads when the limit is reached.
     """
@@ -143,17 +144,61 @@ def thumbnail(
     item: ItemId,
     side: Annotated[int, Query(description="Pixels of the longer side.", ge=32, le=1280)] = 320,
 ) -> Response:
-    """A thumbnail of a picture.
+    """A thumbnail of a picture, or of a video: its middle frame, or that of its span.
 
     The server rounds the side up to the next size that it keeps.
     """
     kept = next((each for each in THUMBNAIL_SIDES if each >= side), THUMBNAIL_SIDES[-1])
     with service.originals.open(service.entry(item)) as original:
-        tag = _tag(original.item.id, str(kept))
+        tag = _tag(item, str(kept))
         if _has(request, tag):
             return Response(status_code=304, headers=tag)
         made = service.previews.thumbnail(original.item, kept, check=original.check_path)
     return Response(made, media_type="image/webp", headers=tag)
+
+
+@router.get(
+    "/api/items/{item}/strip",
+    tags=["items"],
+    response_class=Response,
+    responses={
+        200: {"content": {"image/webp": {}}, "description": "WebP."},
+        **_UNCHANGED,
+        **_OTHER_FILE,
+    },
+)
+def strip(
+    request: Request,
+    service: ServiceDep,
+    item: ItemId,
+    frames: Annotated[int, Query(description="How many.", ge=1, le=STRIP_FRAMES[-1])] = 10,
+) -> Response:
+    """Frames of a video side by side: each from the middle of an equal part of its length.
+
+    The server rounds their number up to the next that it keeps.
+    """
+    kept = next(each for each in STRIP_FRAMES if each >= frames)
+    with service.originals.open(service.entry(item)) as original:
+        tag = _tag(item, "strip", str(kept))
+        if _has(request, tag):
+            return Response(status_code=304, headers=tag)
+        made = service.previews.strip(original.item, kept, check=original.check_path)
+    return Response(made, media_type="image/webp", headers=tag)
+
+
+@router.get("/api/items/{item}/passage", tags=["items"], responses=_OTHER_FILE)
+def passage(
+    service: ServiceDep,
+    item: ItemId,
+    start: Annotated[
+        int | None, Query(description="Of another part, in characters.", ge=0, le=10**9)
+    ] = None,
+    stop: Annotated[int | None, Query(description="Where it ends.", ge=0, le=10**9)] = None,
+    around: Annotated[int, Query(description="Characters around it.", ge=0, le=10_000)] = 1500,
+) -> schemas.Passage:
+    """A part of a text and what stands around it; of a whole text, its beginning."""
+    span = None if start is None or stop is None else (start, stop)
+    return service.passage(item, span, around)
 
 
 @router.get(
@@ -167,7 +212,7 @@ def thumbnail(
     },
 )
 def loudness(request: Request, service: ServiceDep, item: ItemId) -> Response:
-    """Peaks of a sound over its length, one byte each."""
+    """Peaks of a sound, or of the sound of a video, over its length, one byte each."""
     with service.originals.open(service.entry(item)) as original:
         tag = _tag(item, "loudness")
         if _has(request, tag):
@@ -210,7 +255,7 @@ def upload_thumbnail(
     service: ServiceDep,
     upload: Annotated[str, Path(min_length=1, max_length=200)],
 ) -> Response:
-    """An uploaded picture made small."""
+    """An uploaded picture or video made small."""
     item = service.uploads.get(upload).item
     tag = _tag(item.id)
     if _has(request, tag):

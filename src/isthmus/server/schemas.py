@@ -97,7 +97,10 @@ class Asked(PromptParts):
 class SearchRequest(SearchOptions, Asked):
     """What to look for, and how: every option of a search, and the prompt."""
 
-    aspects: bool = Field(False, description="Whether to return the aspect ratio of pictures.")
+    aspects: bool = Field(
+        False,
+        description="Whether to return aspect ratios of pictures and videos, and durations.",
+    )
 
     def __post_init__(self) -> None:
         SearchOptions.__post_init__(self)
@@ -145,8 +148,20 @@ class Label(BaseModel):
     probability: Probability
 
 
-class FoundItem(BaseModel):
-    """One item that was found."""
+class Span(BaseModel):
+    """A part of a file that matches, too."""
+
+    id: str
+    start: float = Field(description="In seconds, or in characters of a text.")
+    stop: float
+    probability: Probability | None
+    passes: bool = Field(description="Whether it passes for a match.")
+    words: str = Field(description="The probability in words.")
+    text: str = Field(description="The first words of a part of a text.")
+
+
+class Seen(BaseModel):
+    """What can be seen of an item: a file, or a part of one."""
 
     id: str
     view: str
@@ -154,6 +169,28 @@ class FoundItem(BaseModel):
     name: str = Field(description="File name.")
     source: str
     text: str = Field(description="The first words of a text, or the words of the file name.")
+    gone: bool = Field(description="Whether its file is gone.")
+    span: tuple[float, float] | None = Field(
+        description="Where it is a part: start and end, in seconds, or in characters of a text."
+    )
+    labels: list[Label] = Field(description="Most probable first.")
+    aspect: float | None = Field(None, description="Width over height of a picture or a video.")
+    seconds: float | None = Field(
+        None, description="Duration of the recording or video that it is, or is a part of."
+    )
+    origin: str = Field(
+        "",
+        description='Where its words come from: "ocr" if they were read from a picture, "speech" '
+        "if they were heard in a recording.",
+    )
+    whole: str = Field(description="Id of the item that it is a part of; its own if it is whole.")
+    whole_modality: str = Field(description="How the bytes of that item are read.")
+    fields: FileFields
+
+
+class FoundItem(Seen):
+    """One item that was found."""
+
     cosine: float
     score: float = Field(description="The number that ranks results of one view.")
     probability: Probability | None = Field(
@@ -165,12 +202,9 @@ class FoundItem(BaseModel):
     partly_named: bool = Field(description="Whether it contains half of them or more.")
     standing: Standing | None
     said: str = Field(description="Why it is here, how likely it is and how it stands.")
-    gone: bool = Field(description="Whether its file is gone.")
-    span: tuple[float, float] | None
+    spans: list[Span] = Field(description="Further parts of its file that match.")
+    copies: list[str] = Field(description="Sources of items that hold the same, or nearly.")
     shares: list[Share]
-    labels: list[Label] = Field(description="Most probable first.")
-    fields: FileFields
-    aspect: float | None = Field(None, description="Width over height of a picture.")
 
 
 class SearchAnswer(BaseModel):
@@ -195,22 +229,11 @@ class SearchAnswer(BaseModel):
     took_ms: float
 
 
-class Item(BaseModel):
+class Item(Seen):
     """One item."""
 
-    id: str
-    view: str
-    modality: str
-    name: str
-    source: str
-    text: str
     added: float = Field(description="Seconds since 1970, UTC.")
     size: int
-    gone: bool
-    span: tuple[float, float] | None
-    labels: list[Label] = Field(description="Most probable first.")
-    fields: FileFields
-    aspect: float | None = None
 
 
 class Items(BaseModel):
@@ -218,6 +241,17 @@ class Items(BaseModel):
 
     total: int
     items: list[Item]
+
+
+class Passage(BaseModel):
+    """A part of a text, and what stands around it."""
+
+    before: str
+    text: str
+    after: str
+    start: int = Field(description="Of the part, in characters of the text.")
+    stop: int
+    total: int = Field(description="Characters of the text.")
 
 
 class Upload(BaseModel):
@@ -347,6 +381,7 @@ class Status(BaseModel):
     failed: int
     gone: int
     space: str
+    read: list[str] = Field(description="Kinds of words that are read in files: text, speech.")
     calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that the page can index.")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 
 import numpy as np
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, IsthmusError, MissingDataError
-from isthmus.core.linalg import F32, F64
+from isthmus.core.errors import (
+    InputError,
+    IsthmusError,
+    MissingDataError,
+    UnsupportedMediaError,
+)
 from isthmus.core.view import TEXT
+from isthmus.media.text import long_text
 from isthmus.pipeline import WORKERS
 from isthmus.prompts import Prompt, PromptParts, Term
 from isthmus.prompts.prompt import in_typed_form, typed_terms
@@ -24,16 +28,17 @@ from isthmus.server.explanations import Explanations, Searches
 from isthmus.server.jobs import Jobs, Run
 from isthmus.server.micro_batcher import MicroBatcher
 from isthmus.server.originals import Originals
+from isthmus.server.plane import drawn
 from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
+from isthmus.server.seen import Seen
 from isthmus.server.settings import Settings
 from isthmus.server.uploads import Uploads
-from isthmus.store import Entry, Reader
+from isthmus.store import Entry, is_whole
 from isthmus.store.filters import parse
-from isthmus.tasks import Hit, Store
+from isthmus.tasks import Store
 from isthmus.tasks.retrieval.views import view_meant
 
-_TEXT_SHOWN = 300
 _WARM = "a first question"
 
 
@@ -87,10 +92,7 @@ class Service:
         started = time.perf_counter()
         with self.searches:
             found = self.store.search(self.prompt(request, request.asked_as), request)
-        aspects: dict[str, float | None] = {}
-        if request.aspects:
-            entries = self.store.backend.get([hit.id for hit in found.hits])
-            aspects = {name: self.previews.aspect(entry) for name, entry in entries.items()}
+        seen = self._seen([hit.id for hit in found.hits], aspects=request.aspects)
         return schemas.SearchAnswer(
             query=str(found.query),
             nothing_matches=found.nothing,
@@ -98,7 +100,7 @@ class Service:
             weak=[schemas.Direction(**each.to_json()) for each in found.weak],
             advice=found.advice,
             reason=found.reason,
-            hits=[_found(hit, aspects.get(hit.id)) for hit in found.hits],
+            hits=[seen.found(hit) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 
@@ -171,7 +173,39 @@ class Service:
 
     def item(self, item: str) -> schemas.Item:
         """The same, with what can be seen of it."""
-        return self._item(self.entry(item))
+        return self._seen([item], aspects=True).item(self.entry(item))
+
+    def passage(self, item: str, span: tuple[float, float] | None, around: int) -> schemas.Passage:
+        """A part of a text, and what stands around it.
+
+        Args:
+            item: Id of a text.
+            span: Which part of its file, in characters; None for its own span, and of a whole
+                text for its beginning.
+            around: Characters before and after.
+
+        Raises:
+            UnsupportedMediaError: If it is no text.
+            MediaError: If it cannot be read any more, or has changed.
+        """
+        entry = self.entry(item)
+        if entry.modality != TEXT or entry.origin:
+            what = entry.origin or entry.modality
+            raise UnsupportedMediaError(entry.source, f"is {what}; only texts have passages")
+        with self.originals.open(entry) as original:
+            text = long_text(original.item, WORKERS.limits)
+            original.check_path()
+        start, stop = span or entry.span or (0, around)
+        start, stop = max(0, min(int(start), len(text))), max(0, min(int(stop), len(text)))
+        stop = max(start, stop)
+        return schemas.Passage(
+            before=text[max(0, start - around) : start],
+            text=text[start:stop],
+            after=text[stop : stop + around],
+            start=start,
+            stop=stop,
+            total=len(text),
+        )
 
     def items(self, where: str, views: Sequence[str], limit: int, offset: int) -> schemas.Items:
         """A page of items, newest first."""
@@ -180,11 +214,12 @@ class Service:
         entries = [
             entry
             for entry in self.store.backend.entries(chosen)
-            if not wanted or entry.view in wanted
+            if is_whole(entry.id) and (not wanted or entry.view in wanted)
         ]
         entries.sort(key=lambda entry: (-entry.added, entry.source))
-        some = [self._item(entry) for entry in entries[offset : offset + limit]]
-        return schemas.Items(total=len(entries), items=some)
+        some = entries[offset : offset + limit]
+        seen = self._seen([entry.id for entry in some], aspects=True)
+        return schemas.Items(total=len(entries), items=[seen.item(entry) for entry in some])
 
     def label(self, request: job_schemas.LabelRequest) -> Run:
         """Begin to give labels to items.
@@ -206,7 +241,8 @@ class Service:
         rows = self.store.backend.snapshot()
         with self._labels_lock:
             if self._labels is None or self._labels[0] != rows.revision:
-                names = Counter(name for entry in rows.entries() for name, _ in entry.labels)
+                wholes = [entry for entry in rows.entries() if is_whole(entry.id)]
+                names = Counter(name for entry in wholes for name, _ in entry.labels)
                 self._labels = (rows.revision, names)
             counts = self._labels[1]
         found = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
@@ -238,7 +274,7 @@ class Service:
             rows = self.store.backend.snapshot()
             key = (limit, rows.revision)
             if self._map is None or self._map[0] != key:
-                self._map = (key, _drawn(rows, limit))
+                self._map = (key, drawn(rows, limit))
             return self._map[1]
 
     def status(self, version: str) -> schemas.Status:
@@ -257,83 +293,5 @@ class Service:
             max_body=self.settings.max_body,
         )
 
-    def _item(self, entry: Entry) -> schemas.Item:
-        return schemas.Item(
-            id=entry.id,
-            view=entry.view,
-            modality=entry.modality,
-            name=Path(entry.source).name,
-            source=entry.source,
-            text=entry.text,
-            added=entry.added,
-            size=entry.size,
-            gone=entry.gone,
-            span=entry.span,
-            labels=_labels(entry.labels),
-            fields=dict(entry.fields),
-            aspect=self.previews.aspect(entry),
-        )
-
-
-def _drawn(snapshot: Reader, limit: int) -> schemas.Map:
-    entries = [entry for entry in snapshot.entries() if not entry.gone]
-    total = len(entries)
-    if total > limit:
-        rows = np.random.default_rng(0).permutation(total)[:limit]
-        entries = [entries[row] for row in sorted(rows.tolist())]
-    vectors = snapshot.vectors([entry.id for entry in entries])
-    views = [entry.view for entry in entries]
-    x = [vectors[entry.id] for entry in entries]
-    flat = _flat(np.stack(x), views) if x else np.zeros((0, 2))
-    return schemas.Map(
-        ids=[entry.id for entry in entries],
-        names=[Path(entry.source).name for entry in entries],
-        views=views,
-        modalities=[entry.modality for entry in entries],
-        x=flat[:, 0].round(4).tolist(),
-        y=flat[:, 1].round(4).tolist(),
-        total=total,
-        method="the two principal axes, after the mean of each view is taken off",
-    )
-
-
-def _flat(x: F32, kinds: Sequence[str]) -> F64:
-    """``(n, 2)`` in 0…1; ranks are blended in, so that a crowd is spread and an outlier tamed."""
-    x = x.copy()
-    for kind in dict.fromkeys(kinds):
-        mine = np.array([each == kind for each in kinds])
-        x[mine] -= x[mine].mean(axis=0)
-    _, axes = np.linalg.eigh((x.T @ x).astype(np.float64))
-    out: F64 = x @ axes[:, -1:-3:-1]
-    ranks = out.argsort(axis=0).argsort(axis=0) / max(len(out) - 1, 1)
-    low, high = out.min(axis=0), out.max(axis=0)
-    return np.asarray(0.5 * ranks + 0.5 * (out - low) / np.maximum(high - low, 1e-9))
-
-
-def _found(hit: Hit, aspect: float | None) -> schemas.FoundItem:
-    return schemas.FoundItem(
-        id=hit.id,
-        view=hit.view,
-        modality=hit.modality,
-        name=Path(hit.source).name,
-        source=hit.source,
-        text=hit.text[:_TEXT_SHOWN],
-        cosine=hit.cosine,
-        score=hit.score,
-        probability=hit.probability,
-        words=hit.words,
-        named=hit.named,
-        partly_named=hit.partly_named,
-        standing=None if hit.standing is None else schemas.Standing(**asdict(hit.standing)),
-        said=hit.said,
-        gone=hit.gone,
-        span=hit.span,
-        shares=[schemas.Share(**asdict(share)) for share in hit.shares],
-        labels=_labels(hit.labels),
-        fields=dict(hit.fields),
-        aspect=aspect,
-    )
-
-
-def _labels(given: Sequence[tuple[str, float]]) -> list[schemas.Label]:
-    return [schemas.Label(label=name, probability=probability) for name, probability in given]
+    def _seen(self, ids: Iterable[str], *, aspects: bool) -> Seen:
+        return Seen(ids, self.store.backend.get, self.previews if aspects else None)

@@ -110,6 +110,11 @@ class Reader(Protocol):
         """How many entries."""
         ...
 
+    @property
+    def things(self) -> int:
+        """How many of them are no parts of others."""
+        ...
+
     def get(self, ids: Sequence[str]) -> dict[str, Entry]:
         """Entries by id; unknown ids are absent."""
         ...
@@ -127,7 +132,11 @@ class Reader(Protocol):
         ...
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each view."""
+        """How many things of each view: an item and its parts count once."""
+        ...
+
+    def parts(self, things: Iterable[str], view: str) -> Mapping[str, int]:
+        """How many entries of a view things have, by id, where it is more than one."""
         ...
 
     def search(
@@ -139,6 +148,7 @@ class Reader(Protocol):
         where: Filter | None = None,
         correction: HubnessCorrection | None = None,
         exact: bool = False,
+        within: str | None = None,
     ) -> NearestRows:
         """The best ``k`` rows for a query, best first.
 
@@ -149,6 +159,7 @@ class Reader(Protocol):
             where: Only entries that pass.
             correction: Correct for hubness.
             exact: Look at every row, even where an index would be faster.
+            within: Only this item and its parts, by its id.
         """
         ...
 

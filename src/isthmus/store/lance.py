@@ -22,7 +22,7 @@ from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
-from isthmus.store.records import Entry, FileRecord
+from isthmus.store.records import Entry, FileRecord, whole_id
 from isthmus.store.snapshot import Snapshot
 from isthmus.store.vector_index import VectorIndex
 
@@ -312,10 +312,9 @@ class LanceBackend(MemoryBackend):
             self._database.flush()
         except (OSError, RuntimeError) as error:
             self._seen = (-1, "")  # memory may be ahead of the disk
-            raise ArtifactError(
-                f"{self.folder} could not be written: {short(error)}. Everything written before is "
-                "still there. Free some space or check the folder, then run the command again"
-            ) from error
+            what = f"{self.folder} could not be written: {short(error)}. Everything written before"
+            way_out = "is still there. Free some space or check the folder, then run it again"
+            raise ArtifactError(f"{what} {way_out}") from error
 
     def _changed(self, rows: Snapshot) -> None:
         """Tell other processes that rows changed, not only came."""
@@ -376,21 +375,22 @@ class LanceBackend(MemoryBackend):
         return found
 
     def _check_rows(self, *, repair: bool) -> list[Damage]:
-        found: list[Damage] = []
-        bad = tables.damaged_items(*tables.read_items(self._database.read(tables.ITEMS)))
+        found, read = list[Damage](), tables.read_items(self._database.read(tables.ITEMS))
+        bad = tables.damaged_items(*read)
         if bad:
             what = f"the checksum of {count(len(bad), 'row')} of items does not match"
             if repair:
-                paths = [r.path for r in self.files().values() if r.item in set(bad)]
+                things = {whole_id(each) for each in bad}  # no thing keeps only some of its rows
+                paths = [r.path for r in self.files().values() if r.item in things]
+                rows = [entry.id for entry in read[0] if whole_id(entry.id) in things]
                 self._copy.drop()
-                self._commit(lambda: self._database.drop(tables.ITEMS, "id", bad))
+                self._commit(lambda: self._database.drop(tables.ITEMS, "id", rows))
                 self._read_anew()
                 self._changed(self._fresh())
                 self._purge(tables.ITEMS)
                 self._rewrite_index()
                 self.forget_files(paths)
-            done = "rows dropped; index their files again" if repair else ""
-            found.append(Damage(what, bad, done))
+            found.append(Damage(what, bad, "rows dropped; index their files again" * repair))
         paths = tables.damaged_files(*tables.read_files(self._database.read(tables.FILES)))
         if paths:
             what = f"{len(paths)} file records do not match their checksum: {', '.join(paths[:5])}"

@@ -31,6 +31,11 @@ class MemoryBackend:
         return len(self._fresh())
 
     @property
+    def things(self) -> int:
+        """How many entries are no parts of others."""
+        return self._fresh().things
+
+    @property
     def revision(self) -> int:
         """Changes whenever an entry does."""
         return self._fresh().revision
@@ -79,8 +84,12 @@ class MemoryBackend:
         return self._read().entries(where)
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each view."""
+        """How many things of each view."""
         return self._read().count(where)
+
+    def parts(self, things: Iterable[str], view: str) -> Mapping[str, int]:
+        """How many entries of a view things have, where it is more than one."""
+        return self._read().parts(things, view)
 
     def search(
         self,
@@ -91,10 +100,19 @@ class MemoryBackend:
         where: Filter | None = None,
         correction: HubnessCorrection | None = None,
         exact: bool = False,
+        within: str | None = None,
     ) -> NearestRows:
         """The best ``k`` rows for a query."""
         rows = self._read() if exact else self._ready()
-        return rows.search(query, k, view=view, where=where, correction=correction, exact=exact)
+        return rows.search(
+            query,
+            k,
+            view=view,
+            where=where,
+            correction=correction,
+            exact=exact,
+            within=within,
+        )
 
     def match(self, words: str, k: int, *, where: Filter | None = None) -> MatchingRows:
         """Full text."""

@@ -21,7 +21,9 @@ from isthmus.store._manifest import check_manifests
 from isthmus.store.lance import LanceBackend
 
 FORMAT_VERSION = 3
-_OWN = {DOCUMENT, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
+READING = "reading.json"
+"""Says which words are read in files, see :mod:`isthmus.tasks.retrieval.read_setting`."""
+_OWN = {DOCUMENT, READING, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
 """What another process that makes the same store may have made already."""
 
 

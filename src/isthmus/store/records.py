@@ -38,12 +38,22 @@ def part_id(whole: str, what: str = "", span: tuple[float, float] | None = None)
         ('0a1b~film+audio@2-3.5', '0a1b~film')
     """
     named = f"{whole}+{quote(what, safe='')}" if what else whole
-    return named if span is None else f"{named}@{span[0]:g}-{span[1]:g}"
+    return named if span is None else f"{named}@{span[0]:.12g}-{span[1]:.12g}"
 
 
 def whole_id(item: str) -> str:
     """Id of the item that an item is a part of; its own where it is whole."""
     return item.partition("+")[0].partition("@")[0]
+
+
+def is_whole(item: str) -> bool:
+    """Whether an item is no part of another, by its id.
+
+    Examples:
+        >>> is_whole("0a1b~film"), is_whole("0a1b~film@2-3.5")
+        (True, False)
+    """
+    return "@" not in item and "+" not in item
 
 
 def content_id(item: str) -> str:
@@ -69,6 +79,7 @@ class Entry:
         origin: Where its words come from if they were read from something else: ``"ocr"`` from
             a picture, ``"speech"`` from a recording; empty for what is as it lies in the file.
         fields: What its file says of itself, see :mod:`isthmus.core.fields`.
+        copies: Other files that hold the same content, as paths.
     """
 
     id: str
@@ -83,6 +94,7 @@ class Entry:
     labels: tuple[tuple[str, float], ...] = ()
     origin: str = ""
     fields: Fields = ()
+    copies: tuple[str, ...] = ()
 
 
 class FileStatus(StrEnum):

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64
 from isthmus.store.filters import Filter
-from isthmus.store.records import Entry
+from isthmus.store.records import Entry, is_whole
+from isthmus.store.things import Things
 from isthmus.store.words import WordIndex
 
 Mask = NDArray[np.bool_]
@@ -69,6 +70,7 @@ class Rows:
         self._masks: LRUCache[tuple[str | None, Filter | None], Mask] = LRUCache(_MASKS)
         self._lock = threading.Lock()
         self._words = _Words()
+        self._things = Things()
 
     def appended(self, n: int, entries: Sequence[Entry], x: F32, hubness: F32) -> Rows:
         """The first ``n`` rows and more; in place where nothing follows them yet."""
@@ -132,6 +134,12 @@ class Rows:
         passing = self.mask(n, None, where)
         return own if passing is None else own & passing[start:]
 
+    def things(self, n: int) -> Things:
+        """Which of the first ``n`` rows are of one thing."""
+        with self._lock:
+            self._things.extend(self.entries, self.row_of, n)
+        return self._things
+
     def match(self, n: int, words: str) -> tuple[NDArray[np.intp], F64]:
         """Of the first ``n`` rows those that hold words, best first, and how much of them."""
         return self._words.find(words, self.entries, n)
@@ -165,7 +173,11 @@ def places_of_new(entries: Sequence[Entry], known: Collection[str]) -> NDArray[n
 
 
 def _searchable(entry: Entry) -> str:
-    """What full text looks at."""
+    """What full text looks at; of a part what it says, since its whole has the name."""
+    if entry.origin:
+        return entry.text
+    if not is_whole(entry.id):
+        return entry.text.partition("\n")[2]
     return f"{entry.text}\n{entry.source}"
 
 

@@ -57,6 +57,11 @@ class Snapshot:
         return self._n
 
     @property
+    def things(self) -> int:
+        """How many rows are no parts of others."""
+        return self._n - self._rows.things(self._n).parts(self._n)
+
+    @property
     def views(self) -> tuple[str, ...]:
         """Of the space."""
         return self._rows.views
@@ -109,13 +114,19 @@ class Snapshot:
         return [entry for entry in every if where is None or where.matches(entry)]
 
     def count(self, where: Filter | None = None) -> Mapping[str, int]:
-        """How many entries of each view of the space, and of others."""
+        """How many things of each view of the space, and of others."""
         mask = self._rows.mask(self._n, None, where)
         if mask is not None:
-            return self._counted(np.flatnonzero(mask))
+            return self._counted(np.flatnonzero(mask), mask)
         if self._counts is None:
             self._counts = self._counted(np.arange(self._n))
         return dict(self._counts)
+
+    def parts(self, things: Iterable[str], view: str) -> dict[str, int]:
+        """How many rows of a view each thing has, where it has more than one."""
+        known, code = self._rows.things(self._n), self._rows.views.index(view)
+        counts = {each: len(self._of(known.rows(each, self._n), code)) for each in things}
+        return {each: number for each, number in counts.items() if number > 1}
 
     def search(
         self,
@@ -126,10 +137,14 @@ class Snapshot:
         where: Filter | None = None,
         correction: HubnessCorrection | None = None,
         exact: bool = False,
+        within: str | None = None,
     ) -> NearestRows:
         """Exact scores of all rows, or of those the index finds; the best ``k`` that pass."""
         query = np.asarray(query, dtype=np.float32)
-        rows = None if exact else self._likely(query, k, view, where, correction)
+        if within is not None:
+            rows: NDArray[np.intp] | None = self._within(within, view, where)
+        else:
+            rows = None if exact else self._likely(query, k, view, where, correction)
         x, near = self.x, self.hubness
         some = x if rows is None else x[rows]
         cosine = products(some, query)
@@ -229,10 +244,32 @@ class Snapshot:
         passing = None if where is None else self._rows.mask(self._n, view, where)
         return self.index.find(query, k, view, passing, correction)
 
-    def _counted(self, rows: NDArray[np.intp]) -> dict[str, int]:
-        """How many of some rows are of each view."""
+    def _of(self, rows: Sequence[int], code: int) -> NDArray[np.intp]:
+        """Those of some rows that are of a view, by its place among those of the space."""
+        some = np.asarray(rows, dtype=np.intp)
+        own: NDArray[np.intp] = some[self.codes[some] == code]
+        return own
+
+    def _within(self, thing: str, view: str | None, where: Filter | None) -> NDArray[np.intp]:
+        """Rows of one thing that pass; those of its parts, where it has some."""
+        own = self.row(thing)
+        rows = self._rows.things(self._n).rows(thing, self._n) or ([] if own is None else [own])
+        some: NDArray[np.intp] = np.asarray(rows, dtype=np.intp)
+        mask = self._rows.mask(self._n, view, where)
+        return some if mask is None else some[mask[some]]
+
+    def _counted(
+        self, rows: NDArray[np.intp], passing: NDArray[np.bool_] | None = None
+    ) -> dict[str, int]:
+        """How many things, of which some rows are, are of each view."""
         codes = self.codes[rows]
-        counts = np.bincount(codes + 1, minlength=len(self.views) + 1).tolist()
-        known = dict(zip(self.views, counts[1:], strict=True))
+        counts = np.bincount(codes + 1, minlength=len(self.views) + 1)
+        several, things = self._rows.things(self._n).repeated(passing, self._n)
+        if len(several):
+            # Of the rows of one thing only the first of each view counts.
+            kinds = self.codes[several].astype(np.intp) + 1
+            _, first = np.unique(things * len(counts) + kinds, return_index=True)
+            counts -= np.bincount(np.delete(kinds, first), minlength=len(counts))
+        known = dict(zip(self.views, counts[1:].tolist(), strict=True))
         others = Counter(self._rows.entries[row].view for row in rows[codes < 0].tolist())
         return {name: number for name, number in {**known, **others}.items() if number}

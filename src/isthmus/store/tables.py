@@ -137,7 +137,7 @@ def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
 
 def _entry(row: Sequence[Any], labels: str, more: str) -> Entry:
     id_, view, modality, source, text, start, stop, added, size, gone = row
-    origin, fields = _read_more(more)
+    origin, fields, copies = _read_more(more)
     return Entry(
         id_,
         view,
@@ -151,6 +151,7 @@ def _entry(row: Sequence[Any], labels: str, more: str) -> Entry:
         labels=_labels(labels),
         origin=origin,
         fields=fields,
+        copies=copies,
     )
 
 
@@ -268,23 +269,34 @@ def _labels(written: str) -> tuple[tuple[str, float], ...]:
 
 def _more(entry: Entry) -> str:
     """What few entries have, as one text; empty where there is nothing."""
-    if not (entry.origin or entry.fields):
+    if not (entry.origin or entry.fields or entry.copies):
         return ""
-    return json.dumps([entry.origin, [list(each) for each in entry.fields]], ensure_ascii=False)
+    told: list[object] = [entry.origin, [list(each) for each in entry.fields]]
+    if entry.copies:
+        told.append(list(entry.copies))
+    return json.dumps(told, ensure_ascii=False)
 
 
-def _read_more(written: str) -> tuple[str, Fields]:
-    """What :func:`_more` wrote: origin and fields.
+def _read_more(written: str) -> tuple[str, Fields, tuple[str, ...]]:
+    """What :func:`_more` wrote: origin, fields and copies.
 
     Raises:
         ValueError: If it did not.
     """
     if not written:
-        return "", ()
+        return "", (), ()
     match json.loads(written):
-        case [str() as origin, list() as fields] if all(map(_is_field, fields)):
-            return origin, tuple((name, value) for name, value in fields)
+        case [str() as origin, list() as fields, *copies] if all(map(_is_field, fields)):
+            known = tuple((name, value) for name, value in fields)
+            if not copies:
+                return origin, known, ()
+            if len(copies) == 1 and _are_texts(copies[0]):
+                return origin, known, tuple(copies[0])
     raise ValueError(f"fields are {written!r:.80}")
+
+
+def _are_texts(given: object) -> bool:
+    return isinstance(given, list) and all(isinstance(each, str) for each in given)
 
 
 def _is_field(given: object) -> bool:
@@ -334,7 +346,7 @@ def _plain(entry: Entry) -> list[object]:
         entry.size,
         entry.gone,
         *labels,
-        *([_more(entry)] if entry.origin or entry.fields else []),
+        *([more] if (more := _more(entry)) else []),
     ]
 
 

@@ -26,6 +26,7 @@ from isthmus.encoders.hf.weights import read_model, scalar
 from isthmus.encoders.parts import Parts
 from isthmus.encoders.strangers import strange
 from isthmus.encoders.torch_model import Module, Running, Tensor, TorchModel, transformer_memory
+from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class HfEncoder:
         size = tower.size.of(config, part) or self.width
         self.dim = size if choice.own and tower.output else self.width
         self.batch_size = inputs.batch_size
+        self.window = window_for(self.modality, getattr(inputs, "takes", math.inf))
         if (side := getattr(inputs, "image_side", None)) is not None:
             self.image_side = side
         overrides = {"projection_dim": size} if tower.output.endswith("_embeds") else {}

@@ -89,6 +89,7 @@ class SoundInputs:
     def __init__(self, folder: Folder, settings: SoundSettings) -> None:
         self.name = folder.name
         self.settings = settings
+        self.takes = settings.window / settings.rate
         self._folder = folder
         self._extractor: Any = None
         self._lock = threading.RLock()

@@ -17,6 +17,7 @@ from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
 from isthmus.encoders.strangers import strange
+from isthmus.encoders.windows import A_TOKEN
 
 Tokens = Mapping[str, Sequence[int]]
 Captions = tuple[str, ...]
@@ -88,6 +89,7 @@ class TextInputs:
     def __init__(self, folder: Folder, settings: TextSettings, *, remote: bool = False) -> None:
         self.name = folder.name
         self.settings = settings
+        self.takes = float(A_TOKEN * settings.longest)
         self._folder, self._remote = folder, remote
         self._tokenizer: Any = None
         self._lock = threading.RLock()

@@ -17,6 +17,7 @@ from isthmus.encoders.onnx_file.description import Description, description_file
 from isthmus.encoders.onnx_file.inputs import Texts, described, inputs_of
 from isthmus.encoders.onnx_session import open_session, parts_of
 from isthmus.encoders.torch_model import batches
+from isthmus.encoders.windows import window_for
 
 _REVISION = 1
 """Raise it when vectors change by what is written here."""
@@ -59,6 +60,7 @@ class OnnxEncoder:
         self._inputs: Any = inputs_of(name, description, path.parent)
         self._most = batch_size or MOST
         self.batch_size = max(self._inputs.batch_size, self._most)
+        self.window = window_for(self.modality, getattr(self._inputs, "takes", float("inf")))
         self.image_side: int | None = getattr(self._inputs, "image_side", None)
         files = parts_of(path)
         if isinstance(self._inputs, Texts):

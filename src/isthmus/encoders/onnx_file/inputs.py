@@ -19,6 +19,7 @@ from isthmus.encoders.hf.pixels import PixelSettings
 from isthmus.encoders.onnx_file.description import AudioInput, Description, ImageInput, TextInput
 from isthmus.encoders.onnx_file.sound import log_mel
 from isthmus.encoders.square import pad_to_square
+from isthmus.encoders.windows import A_TOKEN
 
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 """As PIL numbers them."""
@@ -103,6 +104,7 @@ class Texts:
 
     def __init__(self, name: str, settings: TextInput, folder: Path) -> None:
         self.name, self.settings = name, settings
+        self.takes = float(A_TOKEN * settings.longest)
         self._path = folder / settings.tokenizer
         self._tokenizer: Any = None
         self._lock = threading.Lock()
@@ -206,6 +208,7 @@ class Sounds:
 
     def __init__(self, name: str, settings: AudioInput) -> None:
         self.name, self.settings = name, settings
+        self.takes = settings.window / settings.rate
 
     @property
     def names(self) -> set[str]:

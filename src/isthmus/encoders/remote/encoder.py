@@ -21,6 +21,7 @@ from isthmus.core.web import Endpoint
 from isthmus.encoders.base import check_captions, check_image, check_sound, offline
 from isthmus.encoders.remote.asking import Asker
 from isthmus.encoders.remote.dialects import Content, Dialect, Query
+from isthmus.encoders.windows import window_for
 
 LARGEST = 64 * 2**20
 """Bytes of an answer: 512 vectors of 4,096 numbers, 22 characters each, are 46 MB."""
@@ -91,6 +92,7 @@ class RemoteEncoder:
         self.address, self.dialect, self.query, self.settings = address, dialect, query, settings
         self.modality = query.modality
         self.batch_size = settings.batch_size * settings.threads
+        self.window = window_for(self.modality)
         self.image_side = 2 * settings.side if self.modality == IMAGE else None
         self.logit_scale = settings.logit_scale
         self._endpoint("")  # a wrong address or time is told at once

@@ -6,6 +6,7 @@ import os
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
 from isthmus.core.wording import count
+from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.source import item_from_path
-from isthmus.store import Backend, Damage, Entry, content_id
+from isthmus.store import Backend, Damage, Entry, content_id, is_whole
 
 
 def content_of(entry: Entry) -> MediaItem:
-    """An item with its content.
+    """An item with its content; of words that were read in a file, these words.
 
     Args:
         entry: What a store knows of it.
@@ -34,6 +36,8 @@ def content_of(entry: Entry) -> MediaItem:
             "has changed since it was indexed; index it again with: "
             f"isthmus index {shlex.quote(entry.source)}",
         )
+    if entry.origin:
+        return MediaItem.from_text(entry.text, source=entry.source)
     return replace(found, span=entry.span)
 
 
@@ -69,12 +73,16 @@ def _claims(backend: Backend) -> Iterator[tuple[str, str]]:
         if record.item is not None and not record.gone:
             yield record.path, record.item
     for entry in backend.snapshot().entries():
-        if entry.source in known and not entry.gone:
+        if entry.source in known and not entry.gone and is_whole(entry.id):
             yield entry.source, entry.id
 
 
 def _content(path: str) -> str | None:
     """The hash of what is in a file; None for what is no file, which is not read."""
+    if is_frames_folder(Path(path)):
+        with suppress(MediaError):
+            return frames_item(Path(path)).id
+        return None
     try:
         with os.fdopen(os.open(path, READ_ONLY), "rb") as handle:
             regular = stat.S_ISREG(os.fstat(handle.fileno()).st_mode)

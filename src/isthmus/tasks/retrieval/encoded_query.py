@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.view import Direction
 from isthmus.prompts.prompt import Prompt
 from isthmus.prompts.term import Term
 from isthmus.space import Space
 from isthmus.space.calibration import Background, Calibration
-from isthmus.store import Entry, FoundRows, HubnessCorrection, NearestRows, Reader
+from isthmus.store import FoundRows, HubnessCorrection, NearestRows, Reader, whole_id
 from isthmus.tasks.prompting import EncodedPrompt
-from isthmus.tasks.retrieval.hits import CLEAR, Hit, Share, Standing
+from isthmus.tasks.retrieval.folded import luck
+from isthmus.tasks.retrieval.hits import Hit, Share
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.sampled import sample
 
@@ -26,9 +27,6 @@ CANDIDATES = 200
 """Rows that are scored by every term of a query where it has several."""
 GUIDED_CANDIDATES = 1000
 """The same where differences are ignored: then the order of the store says less."""
-FUSED = 10
-"""Hits of each view by meaning, and half of the hits by words, that are fused, whatever number is
-wanted: so the best five are the first five of the best ten. It is the default number of hits."""
 _LIKELY = 0.5
 """Least probability of a hit for a query that is out of the distribution of the space."""
 _ALIKE = 0.7
@@ -46,6 +44,7 @@ class EncodedQuery:
         prompt: What is looked for.
         options: How to search.
         sizes: Among how many items of each view is sought.
+        within: Id of the item whose parts are sought; empty for all items.
     """
 
     space: Space
@@ -53,11 +52,20 @@ class EncodedQuery:
     prompt: EncodedPrompt
     options: SearchOptions
     sizes: Mapping[str, int]
+    within: str = ""
     _known: dict[int, dict[str, Background]] = field(default_factory=dict)
     _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, rows: Reader, prompt: Prompt, options: SearchOptions) -> EncodedQuery:
+    def of(
+        cls,
+        space: Space,
+        rows: Reader,
+        prompt: Prompt,
+        options: SearchOptions,
+        *,
+        within: str = "",
+    ) -> EncodedQuery:
         """Encode every term.
 
         Args:
@@ -65,12 +73,13 @@ class EncodedQuery:
             rows: Where to look: a store as it is at one moment.
             prompt: What is looked for.
             options: How to search.
+            within: Id of the item whose parts are sought; empty for all items.
 
         Raises:
             InputError: As :meth:`isthmus.tasks.prompting.EncodedPrompt.of`.
         """
         encoded = EncodedPrompt.of(space, prompt, rows=rows, asked_as=options.asked_as)
-        return cls(space, rows, encoded, options, dict(rows.count()))
+        return cls(space, rows, encoded, options, dict(rows.count()), within)
 
     @property
     def terms(self) -> Sequence[Term]:
@@ -95,61 +104,60 @@ class EncodedQuery:
     @property
     def own(self) -> set[str]:
         """Items of the store that the query names; the user already has them."""
-        return {term.stored for term in self.terms if term.stored}
+        named = {term.stored for term in self.terms if term.stored}
+        return named if self.within else set(map(whole_id, named))
 
-    def nearest(self, view: str) -> list[Hit]:
-        """The best items of one view, best first: as many as are wanted, and those to be fused."""
-        options, own = self.options, self.own
-        k = max(options.k, FUSED)
+    def is_own(self, item: str) -> bool:
+        """Whether an item, or what it is a part of, is named by the query."""
+        return (item if self.within else whole_id(item)) in self.own
+
+    def search(self, view: str, k: int, within: str | None = None) -> NearestRows:
+        """The ``k`` rows of a view that are nearest to all that is looked for, taken together."""
         direction: F32 = np.asarray(l2_normalize(self.weights @ self.vectors), dtype=np.float32)
-        several = GUIDED_CANDIDATES if self._changes_items else CANDIDATES
-        rows = self.rows.search(
+        return self.rows.search(
             direction,
-            k + 1 + len(own) if self._single else max(k + 1, several),
+            k,
             view=view,
-            where=options.filter,
+            where=self.options.filter,
             correction=self._correction(),
-            exact=options.exact,
+            exact=self.options.exact,
+            within=within,
         )
-        if own:
-            rows = rows.take([i for i, name in enumerate(rows.ids) if name not in own])
-        hits = self.hits(rows, view, most=k + 1)
-        among = self._among.get(view, 0)
-        lead = hits[0].prominence - hits[1].prominence if len(hits) > 1 else 0.0
-        return [
-            replace(hit, standing=Standing(rank, among, rank == 1 and lead >= CLEAR))
-            for rank, hit in enumerate(hits[:k], 1)
-        ]
+
+    @property
+    def candidates(self) -> int:
+        """Rows that are scored by every term, beyond those that are wanted; 0 for one term."""
+        if self.is_single:
+            return 0
+        return GUIDED_CANDIDATES if self._changes_items else CANDIDATES
+
+    def key(self, item: str, view: str) -> str:
+        """What hits are told apart by: their things or, in one file, their spans."""
+        return item if self.within else f"{whole_id(item)} {view}"
 
     @cached_property
-    def _among(self) -> Mapping[str, int]:
+    def among(self) -> Mapping[str, int]:
         """Items of each view that the filter lets through."""
         known = self.options.filter
         return self.sizes if known is None else self.rows.count(known)
 
-    def judged(self, entry: Entry, vector: F32) -> Hit:
-        """One item as :meth:`nearest` would show it, wherever it stands.
+    def hits(self, rows: FoundRows, view: str, *, lucky: bool = True) -> list[Hit]:
+        """Rows of one view, scored by every term; best first.
 
         Args:
-            entry: What is known of it.
-            vector: ``(dim,)``, its own.
+            rows: Each the best of its thing.
+            view: Theirs.
+            lucky: Whether what the best of several gains by chance is taken off.
         """
-        hubness = self.space.hubness(vector[None], entry.view)
-        hit = self.hits(FoundRows([entry], vector[None], hubness), entry.view)[0]
-        if not self.sizes.get(entry.view):
-            return hit
-        shown = {each.id: each.standing for each in self.nearest(entry.view)}
-        return replace(hit, standing=shown.get(entry.id))
-
-    def hits(self, rows: FoundRows, view: str, *, most: int | None = None) -> list[Hit]:
-        """Rows of one view, scored by every term; best first, and no more than ``most``."""
         if not len(rows):
             return []
-        known = rows.cosine[:, None] if self._single and isinstance(rows, NearestRows) else None
+        off = self._luck(rows, view) if lucky else np.zeros(len(rows))
+        known = rows.cosine[:, None] if self.is_single and isinstance(rows, NearestRows) else None
         cosine = self.prompt.cosines(rows.vectors) if known is None else known
         hubness, correction, score = self._scores(cosine, rows.hubness, view)
         judged = self._judged(cosine, hubness, view)
         typical, spread = self._reference(view)
+        prominence = (score - typical) / spread - off
         return [
             Hit(
                 rows.entries[i].id,
@@ -159,7 +167,7 @@ class EncodedQuery:
                 float(cosine[i] @ self.weights),
                 float(score[i]),
                 None if judged.probability is None else float(judged.probability[i]),
-                float((score[i] - typical) / spread),
+                float(prominence[i]),
                 passes=bool(judged.passes[i]),
                 avoided=bool(judged.avoided[i]),
                 gone=rows.entries[i].gone,
@@ -167,10 +175,18 @@ class EncodedQuery:
                 text=rows.entries[i].text,
                 shares=self._shares(cosine[i], correction[i]),
                 labels=rows.entries[i].labels,
+                origin=rows.entries[i].origin,
                 fields=rows.entries[i].fields,
+                copies=rows.entries[i].copies,
             )
-            for i in np.argsort(-score, kind="stable")[:most].tolist()
+            for i in np.argsort(-prominence, kind="stable").tolist()
         ]
+
+    def _luck(self, rows: FoundRows, view: str) -> F64:
+        """What each row gains by being the best of its thing, in deviations of scores."""
+        wholes = [whole_id(name) for name in rows.ids]
+        parts = self.rows.parts(dict.fromkeys(wholes), view)
+        return luck([parts.get(each, 1) for each in wholes])
 
     def _shares(self, cosine: F32, correction: F32) -> tuple[Share, ...]:
         """What each term adds to a score, by its cosine ``(t,)`` and its correction ``(t,)``."""
@@ -259,7 +275,7 @@ class EncodedQuery:
         return [i for i, term in enumerate(self.terms) if term.weight > 0]
 
     @property
-    def _single(self) -> bool:
+    def is_single(self) -> bool:
         """Whether the store ranks as the query does."""
         return len(self.terms) == 1 and not self._changes_items
 
@@ -275,7 +291,7 @@ class EncodedQuery:
         return self.space.csls_strength if self.options.readout == "instance" else 0.0
 
     def _correction(self) -> HubnessCorrection | None:
-        if not self._single or not self._strength:
+        if not self.is_single or not self._strength:
             return None
         return HubnessCorrection(self.views[0], self._strength)
 
@@ -359,20 +375,3 @@ class _Judged(NamedTuple):
     probability: F32 | None
     passes: NDArray[np.bool_]
     avoided: NDArray[np.bool_]
-
-
-def judging(
-    space: Space, rows: Reader, prompt: Prompt, entry: Entry, asked_as: Sequence[str] = ()
-) -> Callable[[F32], Hit]:
-    """What judges one item for a prompt as a search does.
-
-    Args:
-        space: Of the store.
-        rows: Of the store.
-        prompt: What is sought.
-        entry: The item; where the store holds it, its own vector counts.
-        asked_as: Views of the parts that name none.
-    """
-    encoded = EncodedQuery.of(space, rows, prompt, SearchOptions(asked_as=asked_as))
-    held = rows.vectors([entry.id])
-    return lambda vector: encoded.judged(entry, held.get(entry.id, vector))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress, image_side_of
+from isthmus.core.contracts import Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
@@ -32,6 +32,7 @@ from isthmus.store import Entry, MemoryBackend
 from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
+from isthmus.tasks.retrieval.nearest import judged
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
@@ -224,7 +225,8 @@ class _Seen:
     def of(cls, space: Space, thing: Thing, view: str) -> _Seen:
         encoder = space.encoder(view)
         item = as_item(thing, encoder.modality)
-        decoded = WORKERS.decode(item, image_side=image_side_of(encoder))
+        side, sampling = image_side_of(encoder), sampling_of(encoder)
+        decoded = WORKERS.decode(item, image_side=side, sampling=sampling)
         try:
             prepared = encoder.prepare(decoded)
         except MediaError:
@@ -286,7 +288,7 @@ def _alone(space: Space, query: _Seen, item: _Seen, vector: F32) -> Hit:
     asked = Prompt(Term(query.item, view=query.view))
     encoded = EncodedQuery.of(space, rows, asked, SearchOptions())
     entry = Entry(item.item.id, item.view, item.item.modality, item.item.source)
-    return encoded.judged(entry, vector)
+    return judged(encoded, entry, vector)
 
 
 def _place(place: Place) -> dict[str, object]:

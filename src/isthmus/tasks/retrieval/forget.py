@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from isthmus.store import Backend, Entry, FileRecord
+from isthmus.pipeline.reading import default_passages
+from isthmus.store import Backend, Entry, FileRecord, content_id, is_whole, whole_id
 from isthmus.tasks.retrieval.holders import held_by, renamed
 from isthmus.tasks.retrieval.plan import Roots
 from isthmus.tasks.retrieval.report import Forgotten
@@ -32,6 +34,7 @@ def forget(
         wanted = {name for name, entry in entries.items() if not views or entry.view in views}
         whole = bool(views) and not roots and not ids
         by_id = wanted if whole else wanted & set(ids)
+        things = {whole_id(each) for each in by_id}
         within = Roots(roots)
         named = {
             path
@@ -40,36 +43,54 @@ def forget(
         }
         holding = held_by(records.values())
         kept: list[tuple[str, str]] = []
-        moved, gone = [], by_id | _unrecorded(entries, records, within) & wanted
-        for item in {item for path in named if (item := records[path].item)} & wanted - by_id:
+        renamed_to: dict[str, tuple[str, list[str]]] = {}
+        gone = things | _unrecorded(entries, records, within)
+        for item in {item for path in named if (item := records[path].item)} & set(entries) - gone:
             mine = sorted(path for path in holding.get(item, ()) if path in named)
             others = sorted(path for path in holding.get(item, ()) if path not in named)
             if not others:
                 gone.add(item)
                 continue
-            entry = entries[item]
-            source = entry.source if entry.source in others else others[0]
-            if source != entry.source:
-                moved.append(renamed(entry, source))
+            source = entries[item].source if entries[item].source in others else others[0]
+            renamed_to[item] = source, [path for path in others if path != source]
             kept += [(path, source) for path in mine]
-        dropped = named | _of(gone, records)
+        removed = {name for name in wanted if whole_id(name) in gone}
+        lost = {name for name in removed if is_whole(name)}
+        dropped = named | _of(lost, records)
+        moved = _moved(entries.values(), renamed_to)
         backend.amend(moved)
-        backend.delete(gone)
+        backend.delete(removed)
         backend.forget_files(dropped)
-        if moved and not gone:
+        if moved and not removed:
             backend.optimize()  # older versions hold the names that were forgotten
-    return Forgotten(sorted(gone), sorted(dropped), sorted(kept))
+    default_passages().forget({content_id(name) for name in removed})
+    return Forgotten(sorted({whole_id(name) for name in removed}), sorted(dropped), sorted(kept))
+
+
+def _moved(
+    entries: Iterable[Entry], renamed_to: Mapping[str, tuple[str, list[str]]]
+) -> list[Entry]:
+    """Entries of things that stay, parts among them, which name no file that is forgotten."""
+    moved = []
+    for entry in entries:
+        if (whole := whole_id(entry.id)) in renamed_to:
+            source, others = renamed_to[whole]
+            now = entry if source == entry.source else renamed(entry, source)
+            now = replace(now, copies=tuple(others) if is_whole(entry.id) else ())
+            if now != entry:
+                moved.append(now)
+    return moved
 
 
 def _unrecorded(
     entries: Mapping[str, Entry], records: Mapping[str, FileRecord], within: Roots
 ) -> set[str]:
-    """Items of named sources that no record tells of, such as frames of a video."""
+    """Things of named sources that no record tells of, such as frames of a video."""
     recorded = {record.item for record in records.values()}
     return {
-        item
-        for item, entry in entries.items()
-        if item not in recorded and within.hold(entry.source)
+        whole
+        for name, entry in entries.items()
+        if (whole := whole_id(name)) not in recorded and within.hold(entry.source)
     }
 
 

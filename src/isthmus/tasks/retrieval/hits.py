@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from isthmus.core.fields import Fields
-from isthmus.core.view import Direction
+from isthmus.core.view import TEXT, Direction
 from isthmus.prompts.prompt import Prompt
+from isthmus.store import whole_id
 
 CLEAR = 0.75
 """Lead over the next hit, in standard deviations of scores, from which the first is clearly best.
@@ -62,11 +63,32 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class HitSpan:
+    """A part of a long item that a search found.
+
+    Attributes:
+        id: Of the part, or the best of several that were joined.
+        start: Where it begins, in seconds or, of a text, in characters.
+        stop: Where it ends.
+        probability: As of a :class:`Hit`.
+        passes: Whether it passes for a match.
+        text: Its words, of a text.
+    """
+
+    id: str
+    start: float
+    stop: float
+    probability: float | None = None
+    passes: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One item that a search found.
 
     Attributes:
-        id: Of the item.
+        id: Of the item, or of the part of it that matches best.
         view: Of the space.
         modality: How its bytes are read.
         source: Where it lies.
@@ -84,11 +106,16 @@ class Hit:
         avoided: Whether it rather is what the query avoids.
         standing: How it stands among the items of its view; None for one found by its name alone.
         gone: Whether no file holds it any more.
-        span: Start and end in seconds where it is a part of a recording.
+        span: Where to look in an item that is long: start and end, in seconds or, of a text, in
+            characters. Neighbouring parts that match as well are one.
         text: Its words, or those of its name.
         shares: What each part of the prompt adds to the score.
         labels: What it was annotated with, and how probable each is, most probable first.
-        fields: What its file says of itself, see :mod:`isthmus.core.fields`.
+        origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
+            the file as words.
+        spans: Where else in it there is a match, best first.
+        copies: Other files that hold the same, or nearly the same.
+        fields: What its file says of itself, see :class:`isthmus.store.Entry`.
     """
 
     id: str
@@ -109,7 +136,15 @@ class Hit:
     text: str = ""
     shares: Sequence[Share] = ()
     labels: Sequence[tuple[str, float]] = ()
+    origin: str = ""
+    spans: Sequence[HitSpan] = ()
+    copies: Sequence[str] = ()
     fields: Fields = ()
+
+    @property
+    def item(self) -> str:
+        """Id of the whole item."""
+        return whole_id(self.id)
 
     @property
     def words(self) -> str:
@@ -124,10 +159,15 @@ class Hit:
         """
         number = "" if self.probability is None else f" {in_percent(self.probability)}"
         likely = f"{self.words}{number}"
+        name, content = "its name", "its content"
+        if self.origin:
+            name, content = f"its words, {said_origin(self)}", "their meaning"
         if self.named:
-            likely = f"by its name; by its content: {likely}"
+            likely = f"by {name}; by {content}: {likely}"
         elif self.partly_named:
-            likely = f"in part by its name; by its content: {likely}"
+            likely = f"in part by {name}; by {content}: {likely}"
+        elif self.origin:
+            likely = f"by words {said_origin(self)}: {likely}"
         return likely if self.standing is None else f"{likely}, {self.standing}"
 
 
@@ -177,6 +217,27 @@ class Results:
         }
 
 
+def said_span(span: tuple[float, float], modality: str) -> str:
+    """Where to look, on one line.
+
+    Examples:
+        >>> said_span((65, 80.4), "audio"), said_span((3600, 3725), "video")
+        ('at 1:05–1:20', 'at 1:00:00–1:02:05')
+        >>> said_span((1200, 1650), "text")
+        'at characters 1,200–1,650'
+    """
+    start, stop = span
+    if modality == TEXT:
+        return f"at characters {start:,.0f}–{stop:,.0f}"
+    return f"at {_clock(start)}–{_clock(stop)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:
     """Labels of an item for machines."""
     return [{"label": name, "probability": probability} for name, probability in labels]
@@ -203,6 +264,13 @@ def said_shares(hit: Hit) -> str:
 
 def _marked(share: Share) -> str:
     return f"avoid {share.prompt}" if share.part == "avoid" else share.prompt
+
+
+def said_origin(hit: Hit) -> str:
+    """Where the words of a hit were read; empty where they lie in its file as words."""
+    at = "" if hit.span is None else f" at {_clock(hit.span[0])}"
+    known = {"ocr": f"read from the {'video' if at else 'picture'}{at}", "speech": f"heard{at}"}
+    return known.get(hit.origin, "")
 
 
 def in_percent(probability: float) -> str:

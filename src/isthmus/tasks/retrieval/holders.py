@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from isthmus.store import Entry, FileRecord, content_id, whole_id
+from isthmus.store import Entry, FileRecord, content_id, is_whole, whole_id
 from isthmus.store.words import words
 from isthmus.tasks.retrieval.plan import Roots, is_gone
 
@@ -86,7 +86,9 @@ def held_by(records: Iterable[FileRecord], *, gone: bool = False) -> dict[str, l
 
 
 def renamed(entry: Entry, path: str) -> Entry:
-    """An entry with another source, and the words of its name."""
+    """An entry with another source, and the words of its name unless it has its own."""
+    if entry.origin:
+        return replace(entry, source=path, gone=False)
     _, _, rest = entry.text.partition("\n")
     text = f"{words_of_name(path)}\n{rest}" if rest else words_of_name(path)
     return replace(entry, source=path, text=text, gone=False)
@@ -109,17 +111,18 @@ def _hand_over(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> Non
     if sure and len(sure) < len(paths):
         out.left += [replace(run.files[path], gone=True) for path in paths if path in run.doubtful]
     sure = sure or list(paths)
-    source = entry.source
+    source, whole = entry.source, is_whole(entry.id)
     if source not in sure:
         source = min((path for path in sure if path in run.fresh), default=min(sure))
-        if source in run.fresh and entry.id == whole_id(entry.id):
+        if source in run.fresh and whole:
             out.moved.append((source, entry.source))
-        out.entries.append(renamed(entry, source))
-    elif entry.gone:
-        out.entries.append(replace(entry, gone=False))
-    if entry.id == whole_id(entry.id):
-        others = (path for path in sure if path in run.fresh and path != source)
-        out.copies += [(path, source) for path in sorted(others)]
+    now = replace(entry if source == entry.source else renamed(entry, source), gone=False)
+    if whole:
+        others = sorted(path for path in sure if path != source)
+        out.copies += [(path, source) for path in others if path in run.fresh]
+        now = replace(now, copies=tuple(others))
+    if now != entry:
+        out.entries.append(now)
 
 
 def _mark_gone(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> None:
@@ -127,9 +130,10 @@ def _mark_gone(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> Non
     place = entry.source
     if place not in paths and place in run.files:
         place = min(paths)
-    if not entry.gone or place != entry.source:
-        named = entry if place == entry.source else renamed(entry, place)
-        out.entries.append(replace(named, gone=True))
+    named = entry if place == entry.source else renamed(entry, place)
+    now = replace(named, gone=True, copies=())
+    if now != entry:
+        out.entries.append(now)
 
 
 def _is_replaced(entry: Entry, files: Mapping[str, FileRecord]) -> bool:

@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from isthmus.core.contracts import Progress
+import numpy as np
+
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.view import TEXT, View
-from isthmus.media.source import item_from_path
-from isthmus.media.text import decode_text
-from isthmus.pipeline import encode_items, read_fields
+from isthmus.core.view import IMAGE, TEXT, VIDEO, View
+from isthmus.media.source import item_from_path, moves
+from isthmus.media.text import decode_text, long_text
+from isthmus.pipeline import WORKERS, read_fields
 from isthmus.space import Space
-from isthmus.store import Backend, Entry, FileRecord, FileStatus, content_id, item_id, whole_id
+from isthmus.store import (
+    Backend,
+    Entry,
+    FileRecord,
+    FileStatus,
+    content_id,
+    is_whole,
+    item_id,
+    whole_id,
+)
+from isthmus.tasks.retrieval.contents import content_of
+from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
-from isthmus.tasks.retrieval.parts import Part, parts_of
+from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
+from isthmus.tasks.retrieval.read_setting import ReadSetting
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
+from isthmus.tasks.retrieval.words_read import Words
 
 BATCH = 256
 """Files that are read, encoded and written together: what a kill can cost."""
+_PARTS = 1024
+"""Items and parts that are encoded and written at once, if no single file has more."""
 _MOST_TEXT = 4000
 
 
@@ -34,8 +51,9 @@ def index(
     space: Space,
     backend: Backend,
     todo: Plan,
-    *,
     views: Sequence[str] = (),
+    *,
+    reading: ReadSetting | None = None,
     fields: bool = True,
     progress: Progress | None = None,
 ) -> IndexReport:
@@ -49,6 +67,8 @@ def index(
         backend: Where to.
         todo: What there is to do.
         views: Views that files may belong to; default: all of the space.
+        reading: Words to read in files; where some were not looked for before, in items that are
+            there already, too.
         fields: Whether to keep what files say of themselves.
         progress: Told after each batch.
 
@@ -63,11 +83,15 @@ def index(
     report.failures += todo.skipped
     report.failures += map(_failure, todo.failed_before)
     run = _Run(space, backend, views, report, fields=fields)
+    run.progress = progress or untold
+    run.words = None if reading is None else reading.words()
     try:
         for start in range(0, len(todo.fresh), BATCH):
             run.batch(todo.fresh[start : start + BATCH])
             if progress is not None:
                 progress("index", min(start + BATCH, len(todo.fresh)), len(todo.fresh))
+        if reading is not None and reading.behind:
+            run.catch_up()
     except BaseException:
         with suppress(IsthmusError):  # what stopped the run is told
             run.settle(todo, finished=False)
@@ -114,10 +138,12 @@ class _Run:
         fields: bool,
     ) -> None:
         self.space, self.backend, self.report, self.fields = space, backend, report, fields
-        self.views = tuple(views or space.views)
+        self.views, self.asked = tuple(views or space.views), tuple(views)
         self.files = backend.files()
         self.held = {record.item for record in self.files.values() if record.item is not None}
         self.fresh: set[str] = set()
+        self.words: Words | None = None
+        self.progress: Progress = untold
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
@@ -146,6 +172,42 @@ class _Run:
         self._write(records)
         self.report.failures += [_failure(each) for each in records.values() if each.failed]
 
+    def catch_up(self) -> None:
+        """Look for words in items that were there before."""
+        if self.words is None:
+            return
+        there = [
+            entry
+            for entry in self.backend.snapshot().entries()
+            if is_whole(entry.id) and not entry.gone and self.words.reads(entry.modality)
+        ]
+        added = set(self.report.added)
+        old = [entry for entry in there if entry.id not in added]
+        for start in range(0, len(old), BATCH):
+            files: dict[str, _Read] = {}
+            for entry in old[start : start + BATCH]:
+                with suppress(MediaError, OSError):  # gone or replaced; an index run says so
+                    file = Found.at(Path(entry.source))
+                    files[entry.id] = _Read(content_of(entry), entry.view, entry.id, file)
+            self.words.ahead([read.item for read in files.values()], self.progress)
+            wholes = [Part(read.item, read.view, read.id) for read in files.values()]
+            found = [part for whole in wholes for part in self.words.find(whole, self.space)]
+            self._add_parts(found, files)
+            self._unread(files)
+
+    def _unread(self, files: Mapping[str, _Read]) -> None:
+        """Tell of files that were added, but in which no words could be read."""
+        why = {} if self.words is None else self.words.failures
+        self.report.failures += [
+            FileFailure(
+                read.item.source,
+                f"its words cannot be read: {why[read.item.id]}",
+                FileStatus.BROKEN,
+            )
+            for read in files.values()
+            if read.item.id in why
+        ]
+
     def vanished(self, paths: Sequence[str]) -> None:
         """Mark files that are gone."""
         known = (self.files[path] for path in paths if path in self.files)
@@ -171,7 +233,7 @@ class _Run:
                 self.backend.forget_files(old for _, old in done.moved if not os.path.lexists(old))
         self.report.moved += done.moved
         self.report.copies += done.copies
-        self.report.dropped += done.dropped if finished else []
+        self.report.dropped += filter(is_whole, done.dropped) if finished else []
 
     def _left_behind(self, files: Mapping[str, FileRecord]) -> list[str]:
         """Files elsewhere that are not there, and whose content this run found."""
@@ -196,7 +258,7 @@ class _Run:
         except OSError as error:
             reason = f"cannot be read ({error.strerror or error})"
             raise MediaError(str(path), reason) from error
-        item = item_from_path(path)
+        item = self._item(path)
         known = self.space.modalities
         if item.modality not in known.values():
             joined = ", ".join(str(View(view, modality)) for view, modality in known.items())
@@ -211,6 +273,16 @@ class _Run:
         view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
         shared = sum(modality == item.modality for modality in known.values()) > 1
         return _Read(item, view, item_id(item.id, view if shared else ""), file)
+
+    def _item(self, path: Path) -> MediaItem:
+        """The item in a file: of a picture that moves a video, where that is what is wanted."""
+        item = item_from_path(path)
+        known = self.space.modalities
+        wanted = {known[view] for view in self.views}
+        if item.modality != IMAGE or VIDEO not in wanted:
+            return item
+        as_picture = any(known[view] == IMAGE for view in self.asked)
+        return replace(item, modality=VIDEO) if not as_picture and moves(path) else item
 
     def _release(self, path: str, item: MediaItem) -> None:
         """Forget the record of a file that is not recorded anew and holds something else now."""
@@ -231,77 +303,60 @@ class _Run:
     def _add(self, new: Sequence[_Read]) -> dict[str, _Refused]:
         """Encode and add new items and their parts; says why some items could not be.
 
-        Items come after all of their parts, so that an item which is there has all of them.
+        An item and all of its parts are written at once, so that no kill comes between them.
         """
         refused: dict[str, _Refused] = {}
-        files = {read.id: read for read in new}
+        waiting: list[Part] = []
+        files: dict[str, _Read] = {}
+        further: tuple[Finder, ...] = ()
+        if self.words is not None:
+            self.words.ahead([read.item for read in new], self.progress)
+            further = (self.words.find,)
         told = read_fields([read.item for read in new]) if self.fields else [()] * len(new)
-        parts = [
-            part
-            for read, fields in zip(new, told, strict=True)
-            for part in parts_of(read.item, read.view, read.id, self.space, fields)
-        ]
-        for whole in (False, True):
-            some = [part for part in parts if (part.id == whole_id(part.id)) == whole]
-            for view in dict.fromkeys(part.view for part in some):
-                own = [part for part in some if part.view == view]
-                self._add_parts(own, view, files, refused)
+        for read, fields in zip(new, told, strict=True):
+            try:
+                found = parts_of(read.item, read.view, read.id, self.space, fields, further=further)
+                parts = list(found)
+            except MediaError as error:
+                refused[read.id] = _refused(read, error.reason)
+                continue
+            files[read.id] = read
+            waiting += parts
+            if len(waiting) >= _PARTS:
+                refused |= self._add_parts(waiting, files)
+                waiting, files = [], {}
+        refused |= self._add_parts(waiting, files)
+        self._unread({read.id: read for read in new if read.id not in refused})
         return refused
 
-    def _add_parts(
-        self,
-        parts: Sequence[Part],
-        view: str,
-        files: Mapping[str, _Read],
-        refused: dict[str, _Refused],
-    ) -> None:
-        """Encode and add items, or parts of items, of one view."""
-        native = encode_items([part.item for part in parts], self.space.encoder(view))
-        why = {failure.source: failure.reason for failure in native.failures}
-        good = []
-        for place, part in enumerate(parts):
-            read = files[whole_id(part.id)]
-            if not native.ok[place]:
-                if part.id == read.id:
-                    refused[read.id] = _refused(read, why[read.item.source])
-            elif _is_as_before(read.file):
-                good.append(place)
-            else:
-                refused[read.id] = _CHANGING
-        if not good:
-            return
-        vectors = self.space.transform(native.vectors[good], view)
-        hubness = self.space.hubness(vectors, view)
-        entries = [_entry(parts[i], files[whole_id(parts[i].id)].file.size) for i in good]
-        added = self.backend.add(entries, vectors, hubness)
-        self.report.added += [each for each in added if each == whole_id(each)]
-
-
-def near_duplicates(
-    backend: Backend, ids: Iterable[str], *, least: float, most: int = 2000
-) -> list[tuple[str, str, float]]:
-    """Pairs of items of one view that nearly coincide, one of them among ``ids``.
-
-    Args:
-        backend: Where they are.
-        ids: New items; past ``most`` only the first are looked at.
-        least: Cosine from which two count as nearly alike.
-        most: Caps the time: each takes a search.
-
-    Returns:
-        Their sources and cosine, the closest first.
-    """
-    some = list(ids)[:most]
-    snapshot = backend.snapshot()
-    entries, vectors = snapshot.get(some), snapshot.vectors(some)
-    pairs: dict[tuple[str, str], tuple[str, str, float]] = {}
-    for one, vector in vectors.items():
-        rows = snapshot.search(vector, 3, view=entries[one].view)
-        for other, cosine in zip(rows.entries, rows.cosine.tolist(), strict=True):
-            if other.id != one and cosine >= least:
-                a, b = sorted((entries[one], other), key=lambda entry: entry.id)
-                pairs[a.id, b.id] = (a.source, b.source, cosine)
-    return sorted(pairs.values(), key=lambda pair: -pair[2])
+    def _add_parts(self, parts: Sequence[Part], files: Mapping[str, _Read]) -> dict[str, _Refused]:
+        """Encode and add items with their parts."""
+        refused: dict[str, _Refused] = {}
+        entries: list[Entry] = []
+        vectors, hubness = [], []
+        for view in dict.fromkeys(part.view for part in parts):
+            some = [part for part in parts if part.view == view]
+            encoded = encoded_parts(some, self.space.encoder(view))
+            good = []
+            for part in some:
+                read = files[whole_id(part.id)]
+                if part.id in encoded.vectors:
+                    good.append(part)
+                elif part.id == read.id:
+                    refused[read.id] = _refused(read, encoded.reasons[part.id])
+            if good:
+                x = self.space.transform(np.stack([encoded.vectors[p.id] for p in good]), view)
+                vectors.append(x)
+                hubness.append(self.space.hubness(x, view))
+                entries += [_entry(p, files[whole_id(p.id)]) for p in good]
+        refused |= {n: _CHANGING for n in files if n not in refused and not _is_as_before(files[n])}
+        kept = [row for row, entry in enumerate(entries) if whole_id(entry.id) not in refused]
+        if kept:
+            x, near = np.concatenate(vectors)[kept], np.concatenate(hubness)[kept]
+            added = self.backend.add([entries[row] for row in kept], x, near)
+            self.report.added += [each for each in added if is_whole(each)]
+            self.report.passages += sum(bool(e.origin) for e in entries if e.id in set(added))
+        return refused
 
 
 def _failure(record: FileRecord) -> FileFailure:
@@ -326,10 +381,10 @@ def _refused(read: _Read, reason: str) -> _Refused:
     return _Refused(FileStatus.BROKEN, reason) if same else _CHANGING
 
 
-def _is_as_before(file: Found) -> bool:
+def _is_as_before(read: _Read) -> bool:
     """Whether a file still is what it was; else its vector may be that of other content."""
     try:
-        return Found.at(file.path) == file
+        return Found.at(read.file.path) == read.file
     except OSError:
         return False
 
@@ -339,24 +394,26 @@ def _record(file: Found, item: str | None, view: str) -> FileRecord:
     return FileRecord(*known, item, view=view, ctime_ns=file.ctime_ns)
 
 
-def _entry(part: Part, size: int) -> Entry:
+def _entry(part: Part, read: _Read) -> Entry:
     item = part.item
+    modality = read.item.modality if part.origin else item.modality
     text = words_of_name(item.source)
-    if item.modality == TEXT:
+    if part.origin:  # what was read there, and not what the file is called
+        text = " ".join(item.captions)[:_MOST_TEXT]
+    elif item.modality == TEXT and part.pooled:
+        text = f"{text}\n{long_text(item, WORKERS.limits)[:_MOST_TEXT]}"
+    elif item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
             text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
     made = Entry(
         part.id,
         part.view,
-        item.modality,
+        modality,
         item.source,
         text,
-        item.span,
+        part.span or item.span,
         time.time(),
-        size,
+        read.file.size,
         origin=part.origin,
     )
     return with_fields(made, part.fields)
-
-
-__all__ = ["BATCH", "index", "near_duplicates"]

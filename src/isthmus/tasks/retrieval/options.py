@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
@@ -36,6 +37,8 @@ class SearchOptions:
         readout: ``"instance"`` for the one that belongs, ``"semantic"`` for what is alike.
         words: Whether items that hold the words of the query are found by them too.
         exact: Look at every row even where an index would be faster.
+        within: Only in this file, by its path, its name or its id; its spans are then not folded.
+        all_copies: Whether copies of one thing are hits of their own.
 
     Raises:
         InputError: If one of them cannot be used.
@@ -95,6 +98,17 @@ class SearchOptions:
         default=False,
         metadata={"description": "Look at every row, even where an index would be faster."},
     )
+    within: str = field(
+        default="",
+        metadata={
+            "description": "Look only in this file, and show where in it the matches are.",
+            "max_length": 4096,
+        },
+    )
+    all_copies: bool = field(
+        default=False,
+        metadata={"description": "Show copies of one thing as results of their own."},
+    )
 
     def __post_init__(self) -> None:
         for name in ("views", "asked_as"):
@@ -104,6 +118,9 @@ class SearchOptions:
                 check_kind(given, Iterable, name, need="names of views", example=example)
             object.__setattr__(self, name, several(given, str))
         check_kind(self.k, Integral, "k", need="a whole number", example="k=5")
+        within = "within='talk.mp3'"
+        check_kind(self.within, (str, Path), "within", need="a path or an id", example=within)
+        object.__setattr__(self, "within", str(self.within))
         check_kind(self.where, str, "where", need="a filter as text", example=_FILTER)
         if self.min_probability is not None:
             least = "min_probability"

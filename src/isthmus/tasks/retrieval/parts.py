@@ -6,41 +6,30 @@ encoder, its sound track, words that were read or heard in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one vector is of.
-
-    Attributes:
-        item: What is encoded.
-        view: Of the space.
-        id: In the store, see :func:`isthmus.store.part_id`.
-        origin: See :class:`isthmus.store.Entry`.
-        fields: See :class:`isthmus.store.Entry`.
-    """
-
-    item: MediaItem
-    view: str
-    id: str
-    origin: str = ""
-    fields: Fields = ()
-
+from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.sound_track import sound_track
+from isthmus.tasks.retrieval.spans import in_spans
 
 Finder = Callable[[Part, Space], Iterator[Part]]
 """What finds parts of one kind in an item."""
 
-_FINDERS: tuple[Finder, ...] = ()
+_FINDERS: tuple[Finder, ...] = (sound_track,)
 
 
 def parts_of(
-    item: MediaItem, view: str, id_: str, space: Space, fields: Fields = ()
+    item: MediaItem,
+    view: str,
+    id_: str,
+    space: Space,
+    fields: Fields = (),
+    *,
+    further: Sequence[Finder] = (),
 ) -> Iterator[Part]:
     """An item, and all of its parts, which have its fields beside their own.
 
@@ -50,9 +39,17 @@ def parts_of(
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
         fields: What its file says of itself.
+        further: What finds parts that only some stores have.
+
+    Raises:
+        MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
     whole = Part(item, view, id_, fields=fields)
-    yield whole
-    for find in _FINDERS:
+    yield from in_spans(whole, space)
+    for find in (*_FINDERS, *further):
         for part in find(whole, space):
-            yield replace(part, fields=tamed({**dict(fields), **dict(part.fields)}))
+            known = replace(part, fields=tamed({**dict(fields), **dict(part.fields)}))
+            yield from in_spans(known, space)
+
+
+__all__ = ["Finder", "Part", "parts_of"]

@@ -13,6 +13,7 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Failure
+from isthmus.media.frames_folder import is_frames_folder, state_of
 from isthmus.media.source import Unreadable, walk
 from isthmus.store import FileRecord, FileStatus
 from isthmus.store.patterns import path_matcher
@@ -20,7 +21,7 @@ from isthmus.store.patterns import path_matcher
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file as the file system describes it, without opening it."""
+    """A file, or a folder of frames, as the file system describes it, without opening it."""
 
     path: Path
     size: int
@@ -34,8 +35,7 @@ class Found:
         Raises:
             OSError: If the file system does not show it.
         """
-        seen = path.stat()
-        return cls(path, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        return cls(path, *state_of(path))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +141,8 @@ def plan(
 def is_gone(path: str) -> bool | None:
     """Whether there is no file of a path; None if the file system does not say."""
     try:
-        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  thousands are looked at
+        folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  thousands are looked at
+        return folder and not is_frames_folder(Path(path))
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):

@@ -25,6 +25,7 @@ class IndexReport:
         gone: Files that vanished.
         dropped: Ids whose content was replaced in its only file.
         failures: Files that could not be used, those of earlier runs included.
+        passages: Passages of words that were read in files.
         seconds: How long it took.
     """
 
@@ -36,6 +37,7 @@ class IndexReport:
     gone: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     failures: list[FileFailure] = field(default_factory=list)
+    passages: int = 0
     seconds: float = 0.0
 
     @property
@@ -72,6 +74,7 @@ class IndexReport:
             "replaced": len(self.dropped),
             "broken": [failure.to_json() for failure in self.broken],
             "unsupported": [failure.to_json() for failure in self.unsupported],
+            "passages": self.passages,
             "seconds": round(self.seconds, 2),
         }
 
@@ -110,6 +113,7 @@ class StoreStatus:
         failed: Of these, could not be used.
         gone: Of these, are no longer there.
         space: Fingerprint of the space.
+        read: Kinds of words that are read in files: ``"text"``, ``"speech"``.
     """
 
     items: dict[str, int]
@@ -117,3 +121,4 @@ class StoreStatus:
     failed: int
     gone: int
     space: str
+    read: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.core.linalg import F32
 from isthmus.core.memo import Memo
 from isthmus.core.rows import thin
-from isthmus.store import Reader
+from isthmus.store import Reader, is_whole
 
 _MOST = 500
 """Rows: the standard error of their mean is a twentieth of their deviation or less."""
@@ -29,6 +29,6 @@ def sample(rows: Reader, view: str, dim: int) -> F32:
 
 
 def _sampled(rows: Reader, view: str, dim: int) -> F32:
-    ids = [entry.id for entry in rows.entries() if entry.view == view]
+    ids = [entry.id for entry in rows.entries() if entry.view == view and is_whole(entry.id)]
     held = rows.vectors([ids[i] for i in thin(np.arange(len(ids)), _MOST)])
     return np.stack(list(held.values())) if held else np.zeros((0, dim), np.float32)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from isthmus.core.view import TEXT, Direction
+from isthmus.core.view import Direction
 from isthmus.core.wording import way
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import PretrainedReport, Space, SpaceReport
-from isthmus.store import Backend, Entry
-from isthmus.store.patterns import folded
-from isthmus.store.words import words
-from isthmus.tasks.retrieval.encoded_query import FUSED, EncodedQuery
+from isthmus.store import Backend
+from isthmus.tasks.retrieval.encoded_query import EncodedQuery
+from isthmus.tasks.retrieval.folded import distinct, one_each
 from isthmus.tasks.retrieval.hits import FAINT, Hit, Results
+from isthmus.tasks.retrieval.named import texts_of, with_named
+from isthmus.tasks.retrieval.nearest import FUSED, nearest
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.reasons import nothing_there
-
-_FUSION = 60
-"""k of reciprocal rank fusion, as in the paper."""
-_ALL_WORDS = 0.999
-_HALF_THE_WORDS = 0.5
-_NAMED = 2.0
-"""How much the list of those that hold the words counts against the list by meaning."""
+from isthmus.tasks.retrieval.within import thing_named
 
 
 def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions) -> Results:
@@ -33,15 +27,18 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
             store or cannot be encoded.
     """
     options.check_views(space.views)
-    encoded = EncodedQuery.of(space, backend.snapshot(), query, options)
+    rows = backend.snapshot()
+    thing = thing_named(rows, options.within) if options.within else ""
+    encoded = EncodedQuery.of(space, rows, query, options, within=thing)
     ranked: list[list[Hit]] = []
     depths: list[float | None] = []
     uncalibrated: list[Direction] = []
     weak: list[Direction] = []
     sure = False
-    texts = _texts(encoded, sought=True) if options.words else []
-    for view in (v for v in options.views or space.views if encoded.sizes.get(v)):
-        hits = encoded.nearest(view)
+    texts = texts_of(encoded, sought=True) if options.words else []
+    wanted = options.views or space.views
+    for view in (v for v in wanted if encoded.sizes.get(v)):
+        hits = nearest(encoded, view)
         uncalibrated += encoded.uncalibrated(view)
         weak += encoded.weak(view)
         sure = sure or any(hit.passes for hit in hits[: options.k])
@@ -50,13 +47,13 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
     hits = merged(ranked, depths)
     if texts:
         best = {hit.id for some in ranked for hit in some[:FUSED]}
-        fused = _with_named([hit for hit in hits if hit.id in best], encoded, texts)
-        first = {hit.id for hit in fused}
-        hits = [*fused, *(hit for hit in hits if hit.id not in first)]
+        fused = with_named([hit for hit in hits if hit.id in best], encoded, texts)
+        first = {encoded.key(hit.id, hit.view) for hit in fused}
+        hits = [*fused, *(hit for hit in hits if encoded.key(hit.id, hit.view) not in first)]
     least = options.min_probability
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
-    hits = hits[: options.k]
+    hits = (distinct(hits) if thing else one_each(hits))[: options.k]
     nothing = not hits or not (sure or any(hit.named for hit in hits))
     reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter)
     advice = _advice(encoded, uncalibrated)
@@ -112,63 +109,3 @@ def merged(
         return (0.0, turns[hit.id], -p) if turns and p < FAINT else (-p, 0.0, 0.0)
 
     return sorted(hits, key=key)
-
-
-def _with_named(hits: Sequence[Hit], encoded: EncodedQuery, texts: Sequence[str]) -> list[Hit]:
-    """Join hits with items that hold the words of the query, by reciprocal rank fusion.
-
-    Cormack, Clarke & Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual
-    rank learning methods", 2009.
-    """
-    options, own = encoded.options, encoded.own
-    wanted = options.views or encoded.space.views
-    rows = encoded.rows.match(" ".join(texts), 2 * FUSED, where=options.filter)
-    rows = rows.take(
-        [i for i, e in enumerate(rows.entries) if e.id not in own and e.view in wanted]
-    )
-    unwanted = [set(words(folded(text))) for text in _texts(encoded, sought=False)]
-    rows = rows.take([i for i, e in enumerate(rows.entries) if not _holds(e, unwanted)])
-    known = {hit.id: hit for hit in hits}
-    fresh = [i for i, entry in enumerate(rows.entries) if entry.id not in known]
-    for view in dict.fromkeys(rows.entries[i].view for i in fresh):
-        some = rows.take([i for i in fresh if rows.entries[i].view == view])
-        known |= {hit.id: hit for hit in encoded.hits(some, view) if not hit.avoided}
-    shares = dict(zip(rows.ids, rows.share.tolist(), strict=True))
-    shares = {n: share for n, share in shares.items() if n in known and not known[n].avoided}
-    # Half of the words say far less than half of what all of them do.
-    # Those that hold as much of it share a rank: between them, meaning decides.
-    ranks: dict[float, int] = {}
-    for rank, share in enumerate(shares.values()):
-        ranks.setdefault(round(share, 6), rank)
-    gain = {
-        n: _NAMED * share**4 / (_FUSION + ranks[round(share, 6)]) for n, share in shares.items()
-    }
-    place = {hit.id: 1 / (_FUSION + rank) for rank, hit in enumerate(hits)}
-    joined = [
-        replace(
-            hit,
-            named=shares.get(name, 0.0) >= _ALL_WORDS,
-            partly_named=_HALF_THE_WORDS <= shares.get(name, 0.0) < _ALL_WORDS,
-        )
-        for name, hit in known.items()
-    ]
-    return sorted(joined, key=lambda hit: -(gain.get(hit.id, 0.0) + place.get(hit.id, 0.0)))
-
-
-def _texts(encoded: EncodedQuery, *, sought: bool) -> list[str]:
-    """The wordings of the content that a prompt looks for in words, or of what it avoids."""
-    return [
-        text
-        for term in encoded.terms
-        if term.item is not None and term.item.modality == TEXT and (term.weight > 0) == sought
-        if term.part == "content" or not sought
-        for text in term.item.captions
-    ]
-
-
-def _holds(entry: Entry, unwanted: Sequence[set[str]]) -> bool:
-    """Whether an item holds all words of some text that the query avoids."""
-    if not unwanted:
-        return False
-    held = set(words(folded(entry.text)))
-    return any(some and some <= held for some in unwanted)

@@ -25,9 +25,11 @@ from isthmus.store import (
     MemoryBackend,
     open_backend,
 )
+from isthmus.tasks.retrieval.alike import NEARLY_ALIKE
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.read_setting import Reading
 from isthmus.tasks.retrieval.saved_prompts import SavedPrompts, mark_of
 from isthmus.tasks.retrieval.search import search
 from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
 
 _SPACE = "space"
-NEARLY_ALIKE = 0.995
-"""Cosine from which two items are reported as near-duplicates."""
 
 
 class Store:
@@ -59,6 +59,7 @@ class Store:
     def __init__(self, space: Space, backend: Backend, folder: Path | None = None) -> None:
         self.space, self.backend, self.folder = space, backend, folder
         self._prompts = SavedPrompts(space, None if folder is None else folder / _SPACE)
+        self._reading = Reading(folder)
 
     @classmethod
     def open(
@@ -159,6 +160,7 @@ class Store:
         exclude: str | Sequence[str] = (),
         retry: bool = False,
         views: str | Sequence[str] = (),
+        read: str | Sequence[str] | None = None,
         fields: bool = True,
         progress: Progress | None = None,
     ) -> IndexReport:
@@ -171,6 +173,9 @@ class Store:
             retry: Whether to look again at files that could not be used before.
             views: Views that files may belong to; default: all of the space. Where several views
                 read one modality, name the one that is meant.
+            read: Words to read in files, too: ``"text"`` that is seen, ``"speech"`` that is heard,
+                also in items that are there already. Later runs do the same. An empty list
+                reads none any more and removes what was read; None changes nothing.
             fields: Whether to keep what files say of themselves, such as when and where a picture
                 was taken, see :mod:`isthmus.core.fields`.
             progress: Told as work is done.
@@ -179,18 +184,29 @@ class Store:
             What was added, and every file that could not be used with its reason.
 
         Raises:
-            InputError: If a path does not exist.
+            InputError: If a path does not exist, or no view takes the words.
+            MissingExtraError: If what reads words is not installed.
         """
-        from isthmus.tasks.retrieval.index import index, near_duplicates
+        from isthmus.tasks.retrieval.index import index
+        from isthmus.tasks.retrieval.near import near_duplicates
 
         names = several(views, str)
+        reading = self._reading.setting.asked(read, self.space, names)
         todo = self.plan(
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
+        self._reading.change(reading, self.backend)
         report = index(
-            self.space, self.backend, todo, views=names, fields=fields, progress=progress
+            self.space,
+            self.backend,
+            todo,
+            names,
+            reading=reading,
+            fields=fields,
+            progress=progress,
         )
-        if report.added or report.gone or report.dropped or report.moved:
+        self._reading.finish(reading)
+        if report.added or report.gone or report.dropped or report.moved or report.passages:
             report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
             self.backend.optimize()
         return report
@@ -299,8 +315,8 @@ class Store:
         Raises:
             InputError: If one of the two cannot be used, or no part is an item.
         """
-        from isthmus.tasks.retrieval.encoded_query import judging
         from isthmus.tasks.retrieval.explain import explain, explained
+        from isthmus.tasks.retrieval.nearest import judging
 
         self._prompts.look()
         prompt = prompt_given(query, self.space.views)
@@ -371,6 +387,7 @@ class Store:
             sum(record.failed for record in records),
             sum(record.gone for record in records),
             self.space.fingerprint,
+            self._reading.setting.kinds,
         )
 
     def close(self) -> None:
@@ -378,7 +395,7 @@ class Store:
         self.backend.close()
 
     def __len__(self) -> int:
-        return len(self.backend)
+        return self.backend.things
 
     def __enter__(self) -> Self:
         return self

@@ -30,6 +30,7 @@ from isthmus.prompts.generate import (
 from isthmus.prompts.support import Support, prototype
 from isthmus.prompts.templates import load
 from isthmus.space import Space
+from isthmus.store import is_whole
 from isthmus.tasks.zeroshot.classes import ClassSpec
 from isthmus.tasks.zeroshot.options import ClassifyOptions
 from isthmus.tasks.zeroshot.results import GeneratedPrompts
@@ -207,7 +208,7 @@ def captions_of(store: Store) -> Captions:
         InputError: If it holds none.
     """
     rows = store.backend.snapshot()
-    entries = [entry for entry in rows.entries() if entry.modality == TEXT]
+    entries = [entry for entry in rows.entries() if entry.modality == TEXT and is_whole(entry.id)]
     if not entries:
         raise InputError(
             f"{store.folder or 'the store'} holds no texts to take captions from; index some with: "

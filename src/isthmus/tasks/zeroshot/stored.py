@@ -13,7 +13,7 @@ from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.pipeline import VectorCache
-from isthmus.store import item_id
+from isthmus.store import is_whole, item_id, whole_id
 from isthmus.store.filters import parse
 from isthmus.tasks.retrieval.reasons import nothing_there
 from isthmus.tasks.zeroshot.annotate import (
@@ -101,7 +101,7 @@ def annotate_store(
 def _entries(rows: Reader, where: str) -> Sequence[Entry]:
     """Those that pass a filter; there must be some."""
     wanted = parse(where) if where.strip() else None
-    entries = rows.entries(wanted)
+    entries = [entry for entry in rows.entries(wanted) if is_whole(entry.id)]
     if not entries:
         raise InputError(nothing_there(rows, (), wanted))
     return entries
@@ -160,7 +160,7 @@ def _amend(
     """
     lost = 0
     with store.backend.exclusive():
-        amended: list[Entry] = []
+        amended: dict[str, Entry] = {}
         for name, entry in store.backend.get(list(found)).items():
             labels = [(label, round(probability, _DIGITS)) for label, probability in found[name]]
             old = [label for label in entry.labels if label[0] not in judged]
@@ -168,8 +168,13 @@ def _amend(
                 lost += len(old)
             else:
                 labels = sorted([*labels, *old], key=lambda label: -label[1])
-            amended.append(with_fields(entry, labels=tuple(labels)))
-        store.backend.amend(amended)
+            amended[name] = with_fields(entry, labels=tuple(labels))
+        parts = [
+            with_fields(entry, labels=amended[whole].labels)
+            for entry in store.backend.snapshot().entries()
+            if not is_whole(entry.id) and (whole := whole_id(entry.id)) in amended
+        ]
+        store.backend.amend([*amended.values(), *parts])
     return len(amended), lost
 
 

@@ -73,6 +73,15 @@ export async function loudness(id) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+// Media type of the file of an item, as the server tells it by its content.
+export async function mediaType(id) {
+  const response = await ask(media(id), { method: "HEAD" });
+  return (response.headers.get("content-type") ?? "").split(";")[0];
+}
+
+export const passage = (id, part) => json(`/api/items/${encodeURIComponent(id)}/passage${
+  part ? `?start=${Math.floor(part.start)}&stop=${Math.ceil(part.stop)}` : "?around=10000"}`);
+export const strip = (id, frames) => `/api/items/${encodeURIComponent(id)}/strip?frames=${frames}`;
 export const thumbnail = (id, side = 320) =>
   `/api/items/${encodeURIComponent(id)}/thumbnail?side=${side}`;
 export const media = (id) => `/api/items/${encodeURIComponent(id)}/media`;

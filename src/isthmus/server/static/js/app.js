@@ -7,7 +7,7 @@ import * as detail from "./detail.js";
 import { Grid } from "./grid.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
-import { addTerm, askedFor, asks, avoided, blank, fromHash, know, request, showTerms, sought, toHash, viewOf, withLabel } from "./query.js";
+import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, ofLabel, request, showTerms, sought, toHash, viewOf } from "./query.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -185,6 +185,7 @@ function act(action, hit, place) {
   else {
     openAt(place);
     if (action === "explain") detail.explainNow();
+    if (action === "copies") detail.unfold();
   }
 }
 
@@ -204,13 +205,16 @@ function openAt(place) {
     steer: (action, chosen) => act(action, chosen, place),
     asked: explained(),
     labelled: byLabel,
+    filtered: byField,
   });
 }
 
-function byLabel(label) {
+function byField(filter) {
   closeMap();
-  change(withLabel(query, label));
+  change(narrowed(query, filter));
 }
+
+const byLabel = (label) => byField(ofLabel(label));
 
 // What is explained; null where nothing is sought.
 const explained = () => (asks(query) ? askedFor(query) : null);
@@ -259,9 +263,8 @@ async function record() {
 async function toggleMap() {
   map ??= new SpaceMap($("mapview"), {
     open: async (id) => {
-      const item = await api.item(id);
-      const hit = grid.hits.find((each) => each.id === id) ?? item;
-      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained(), labelled: byLabel });
+      const hit = grid.hits.find((each) => each.whole === id) ?? await api.item(id);
+      detail.open(hit, { around: () => {}, steer: (action, chosen) => { if (action === "more") closeMap(); act(action, chosen, 0); }, asked: explained(), labelled: byLabel, filtered: byField });
     },
     list: (ids) => showListed(ids),
   });
@@ -348,7 +351,7 @@ $("language").addEventListener("click", () => {
 
 addEventListener("popstate", () => change(fromHash(location.hash), { push: false }));
 addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find((each) => /^(image|audio)\//.test(each.type));
+  const file = [...(event.clipboardData?.files ?? [])].find((each) => /^(image|audio|video)\//.test(each.type));
   if (file) {
     event.preventDefault();
     bring(file);

@@ -2,28 +2,39 @@
 
 import { $, h, s, glyph, modal } from "./dom.js";
 import { t, kind, language } from "./words.js";
-import { bodyOf, likely, percent, tag } from "./grid.js";
-import { curve, playButton, stop } from "./player.js";
+import { likely, percent, tag } from "./grid.js";
+import { stop } from "./player.js";
+import { Timeline } from "./timeline.js";
+import { Passage } from "./passage.js";
+import { copies, fieldName, inside, lines, origin } from "./about.js";
+import { stretch, timed } from "./times.js";
 import * as api from "./api.js";
 
 const dialog = $("detail");
 let shown = null;
 let running = null;
+let player = null;
+
+const LONG = 60; // seconds from which a recording is searched from within
 
 dialog.addEventListener("close", () => {
   stop();
+  player?.close();
+  player = null;
   running?.abort();
   dialog.replaceChildren();
 });
 
 // `around` says what stands before and after, `steer` takes "more" and "not",
 // `asked` is the prompt that is sent to be explained, or null where there is none,
-// `labelled` takes a label to filter by.
-export function open(hit, { around, steer, asked, labelled }) {
+// `labelled` takes a label to filter by, `filtered` a filter.
+export function open(hit, { around, steer, asked, labelled, filtered }) {
   running?.abort();
   stop();
+  player?.close();
   shown = { hit, around, steer, asked };
-  const canvas = h("div", { class: `thing ${hit.modality}` }, thing(hit));
+  const within = h("div", { class: "within" });
+  const canvas = h("div", { class: `thing ${hit.whole_modality ?? hit.modality}` }, thing(hit, (own) => within.childElementCount || within.append(inside(hit, own))));
   const why = h("div", { class: "why", "aria-live": "polite" });
   const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
   const copy = h("button", {
@@ -32,7 +43,7 @@ export function open(hit, { around, steer, asked, labelled }) {
   const act = (action) => () => { dialog.close(); steer(action, hit); };
   dialog.replaceChildren(
     h("div", { class: "detail-head" },
-      h("h2", { id: "detail-name" }, glyph(hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto" }, hit.name)),
+      h("h2", { id: "detail-name" }, glyph(hit.whole_modality ?? hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto" }, hit.name)),
       h("div", { class: "pager" },
         h("button", { type: "button", onclick: () => around(-1), "aria-label": t("previous"), title: t("previous") }, "‹"),
         h("button", { type: "button", onclick: () => around(1), "aria-label": t("next"), title: t("next") }, "›"),
@@ -47,11 +58,14 @@ export function open(hit, { around, steer, asked, labelled }) {
           asked && explainButton),
         hit.labels?.length > 0 && h("ul", { class: "tags", "aria-label": t("labels") }, ...hit.labels.map((each) => h("li", {},
           tag(each, { onclick: () => { dialog.close(); labelled(each.label); } }), h("small", {}, `${Math.round(100 * each.probability)} %`)))),
+        origin(hit),
         shares(hit),
         why,
-        facts(hit),
+        within,
+        copies(hit),
+        facts(hit, filtered),
         h("div", { class: "actions quiet" },
-          !hit.gone && h("a", { href: api.media(hit.id), target: "_blank", rel: "noopener" }, t("open_file")), copy))));
+          !hit.gone && h("a", { href: api.media(hit.whole ?? hit.id), target: "_blank", rel: "noopener" }, t("open_file")), copy))));
   modal(dialog);
   dialog.querySelector(".pager button:last-child").focus();
 }
@@ -61,7 +75,7 @@ export function key(event) {
   const keys = { ArrowLeft: () => shown.around(-1), ArrowRight: () => shown.around(1),
     m: () => { dialog.close(); shown.steer("more", shown.hit); }, n: () => { dialog.close(); shown.steer("not", shown.hit); },
     e: () => dialog.querySelector(".actions .wide")?.click() };
-  if (!(event.key in keys) || event.target.closest("audio, input, select")) return false;
+  if (!(event.key in keys) || event.target.closest("audio, video, input, select, .full")) return false;
   keys[event.key]();
   return true;
 }
@@ -70,28 +84,43 @@ export function explainNow() {
   dialog.querySelector(".actions .wide")?.click();
 }
 
-function thing(hit) {
-  if (hit.modality === "image") return h("div", { class: "picture" }, h("img", { src: api.thumbnail(hit.id, 640), alt: hit.name }));
-  if (hit.modality === "audio") {
-    const { drawn, draw } = curve(hit.id);
-    draw();
-    return h("div", { class: "sound" }, h("div", { class: "curve" }, drawn), playButton(hit));
-  }
-  return h("blockquote", { class: "full", dir: "auto" }, bodyOf(hit) || hit.text || hit.name);
+export function unfold() {
+  const folded = dialog.querySelector(".copies");
+  if (!folded) return;
+  folded.open = true;
+  folded.querySelector("summary").focus();
 }
 
-function facts(hit) {
+// What it is, as the file has it; `long` is told where it is worth a search of its own.
+function thing(hit, long) {
+  const file = hit.whole_modality ?? hit.modality;
+  player = null;
+  if (file === "image") {
+    return h("div", { class: "picture" }, h("img", { src: api.thumbnail(hit.whole ?? hit.id, 640), alt: hit.name }));
+  }
+  if (file === "audio" || file === "video") player = new Timeline(hit);
+  else if (file === "text") player = new Passage(hit, long);
+  else return h("blockquote", { class: "full", dir: "auto" }, hit.text || hit.name);
+  if (hit.span || hit.seconds > LONG) long(player);
+  return player.root;
+}
+
+function facts(hit, filtered) {
   const list = h("dl", { class: "facts" });
   const add = (name, value) => value && list.append(h("dt", {}, name), h("dd", { dir: "auto" }, value));
   add(t("path"), hit.source);
   if (hit.view !== hit.modality) add(t("view"), hit.view);
-  add(t("span"), hit.span && `${hit.span[0].toFixed(1)}–${hit.span[1].toFixed(1)} s`);
+  add(t("span"), hit.span && timed(hit) && stretch(hit.span));
   if (hit.cosine !== undefined) add(t("cosine"), hit.cosine.toFixed(2));
-  api.item(hit.id).then((item) => {
+  for (const [name, words, filter] of lines(hit.fields ?? {})) {
+    add(fieldName(name), h("button", {
+      type: "button", class: "field", "aria-label": t("filter_field", fieldName(name), words),
+      onclick: () => { dialog.close(); filtered(filter); },
+    }, words));
+  }
+  api.item(hit.whole ?? hit.id).then((item) => {
     add(t("size"), size(item.size));
     add(t("added"), new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en"));
-    const full = dialog.querySelector(".full");
-    if (full && shown?.hit === hit) full.textContent = bodyOf(item) || item.text || item.name;
   }, () => {});
   return list;
 }
@@ -171,7 +200,8 @@ function over(canvas, account) {
   if (spans.length) {
     const largest = largestOf(spans);
     const end = Math.max(...spans.map((part) => part.end));
-    canvas.querySelector(".curve").append(s("svg", { class: "pushes", viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img", "aria-label": t("of_item") },
+    const within = player.within?.(end) ?? {};
+    canvas.querySelector(".lane")?.append(s("svg", { class: "pushes", vars: within, viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img", "aria-label": t("of_item") },
       ...spans.map((part) => {
         const high = (38 * Math.abs(part.value)) / largest;
         return s("rect", { class: part.value < 0 ? "against" : "for", x: (600 * part.start) / end, width: Math.max(0.5, (600 * (part.end - part.start)) / end - 1),

@@ -3,10 +3,11 @@
 import { h, glyph, kindOf, later } from "./dom.js";
 import { t, kind, likelihood } from "./words.js";
 import { curve, playButton } from "./player.js";
+import { clock, stretch, timed, where } from "./times.js";
 import * as api from "./api.js";
 
 const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16;
-const ASPECTS = { audio: 1.7, text: 1.45 };
+const ASPECTS = { audio: 1.7, text: 1.45, video: 1.6 };
 
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {
@@ -101,26 +102,32 @@ export class Grid {
     const tile = h("article", {
       class: `tile ${kindOf(hit.modality)}${hit.gone ? " is-gone" : ""}`, role: "listitem", "data-place": place,
     });
-    tile.aspect = hit.aspect ? Math.min(Math.max(hit.aspect, 0.45), 3) : ASPECTS[hit.modality] ?? 1;
+    const file = hit.whole_modality ?? hit.modality;
+    tile.aspect = hit.aspect ? Math.min(Math.max(hit.aspect, 0.45), 3) : ASPECTS[file] ?? 1;
     const main = h("button", {
       type: "button", class: "open", tabindex: place ? -1 : 0, "aria-label": label(hit), "aria-haspopup": "dialog",
-    }, this.face(hit, tile));
+    }, this.face(hit, tile, file), badge(hit), words(hit));
     tile.append(main);
-    if (hit.modality === "audio") tile.append(playButton(hit, -1));
+    if (file === "audio") tile.append(playButton(hit, -1));
     tile.append(foot(hit), h("div", { class: "steer" },
       steer("more", "+", hit), steer("not", "−", hit), steer("explain", "?", hit)));
     if (hit.labels?.length) tile.append(someTags(hit));
     return tile;
   }
 
-  face(hit, tile) {
-    if (hit.modality === "image") {
-      const image = h("img", { alt: "", loading: "lazy", decoding: "async", src: api.thumbnail(hit.id) });
-      image.addEventListener("error", () => tile.classList.add("is-gone"), { once: true });
+  face(hit, tile, file) {
+    // of a part of another modality, such as words that were read, what it was read from is shown
+    const id = file === hit.modality ? hit.id : hit.whole;
+    if (file === "image" || file === "video") {
+      const image = h("img", { alt: "", loading: "lazy", decoding: "async", src: api.thumbnail(id) });
+      image.addEventListener("error", () => {
+        if (file === "video" && !hit.gone) image.replaceWith(h("span", { class: "no-face" }, glyph(file)));
+        else tile.classList.add("is-gone");
+      }, { once: true });
       return image;
     }
-    if (hit.modality === "audio") {
-      const { drawn, draw } = curve(hit.id);
+    if (file === "audio") {
+      const { drawn, draw } = curve(id);
       tile.draw = draw;
       seen.observe(tile);
       return drawn;
@@ -185,6 +192,19 @@ function steer(action, sign, hit) {
   return h("button", { type: "button", tabindex: -1, "data-action": action, title: t(action), "aria-label": `${t(action)}: ${hit.name}` }, sign);
 }
 
+// How long a recording is, or which part of it was found.
+function badge(hit) {
+  if (!timed(hit)) return null;
+  const said = hit.span ? stretch(hit.span) : hit.seconds && clock(Math.max(hit.seconds, 1));
+  return said && h("small", { class: hit.span ? "badge part" : "badge", "aria-hidden": "true" }, said);
+}
+
+export const originOf = (hit) => hit.origin
+  && t(hit.origin === "speech" ? "heard" : hit.whole_modality === "video" ? "read_video" : "read");
+
+// What was read from a picture, or heard, over the picture.
+const words = (hit) => hit.origin && h("span", { class: "read", dir: "auto" }, `“${bodyOf(hit) || hit.text}”`);
+
 export const bodyOf = (hit) => {
   const at = hit.text.indexOf("\n");
   return at < 0 ? "" : hit.text.slice(at + 1);
@@ -192,9 +212,11 @@ export const bodyOf = (hit) => {
 
 function foot(hit) {
   const has = "words" in hit && hit.words !== undefined;
+  const file = hit.whole_modality ?? hit.modality;
   return h("div", { class: "foot" },
-    h("div", { class: "line" }, glyph(hit.modality), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
-      hit.view !== hit.modality && h("small", { class: "of-view", dir: "auto" }, hit.view)),
+    h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
+      hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
+      hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1))),
     has && likely(hit));
 }
 
@@ -209,7 +231,7 @@ export function likely(hit) {
   const known = hit.probability !== null;
   const number = known ? percent(hit.probability) : "";
   const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
-  const said = [name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
+  const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
     known && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
@@ -218,5 +240,6 @@ export function likely(hit) {
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
   const labels = hit.labels?.length ? `, ${t("labels")}: ${hit.labels.map((each) => each.label).join(", ")}` : "";
-  return `${kind(hit.view)}: ${hit.name}${said}${labels}`;
+  const more = [where(hit), originOf(hit), hit.copies?.length && t("copies", hit.copies.length + 1)];
+  return [`${kind(hit.view)}: ${hit.name}`, ...more].filter(Boolean).join(", ") + said + labels;
 }

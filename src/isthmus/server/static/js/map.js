@@ -1,15 +1,19 @@
 // The space on a plane, to be moved, zoomed, and circled.
 
-import { download, h, kindOf } from "./dom.js";
-import { t } from "./words.js";
+import { download, glyph, h, kindOf, later } from "./dom.js";
+import { kind, t } from "./words.js";
+import { apart, Images } from "./thumbs.js";
 import * as api from "./api.js";
 
 const LIMIT = 10000, NEAR = 10, EDGE = 24, MOST_ZOOM = 200;
+const FROM = 2, STEP = 1.25, SIDE = 64, LARGE = 96, LARGE_FROM = 6, GAP = 6; // of pictures: zooms and pixels
+const LISTED = 40, SETTLED = 150;
+const SEEN = ["image", "video"];
 
 export class SpaceMap {
   // `open` is told of an item that is clicked, `list` of those that are circled.
   constructor(root, { open, list }) {
-    Object.assign(this, { root, open, list, zoom: 1, x: 0.5, y: 0.5, lasso: false, line: [], selected: new Set(), fingers: new Map(), hits: new Set() });
+    Object.assign(this, { root, open, list, zoom: 1, x: 0.5, y: 0.5, lasso: false, line: [], selected: new Set(), fingers: new Map(), hits: new Set(), pointed: -1 });
     this.canvas = h("canvas", { tabindex: 0, role: "img" });
     this.tip = h("div", { class: "tip", hidden: true });
     this.hint = h("p", { class: "quiet" });
@@ -22,7 +26,12 @@ export class SpaceMap {
     this.bar = h("div", { class: "map-bar" }, this.lassoButton,
       button("zoom_in", () => this.zoomBy(1.6)), button("zoom_out", () => this.zoomBy(1 / 1.6)), button("whole", () => this.home()), this.chosen);
     this.legend = h("p", { class: "quiet legend" });
-    root.replaceChildren(this.bar, h("div", { class: "map-frame" }, this.canvas, this.tip), this.hint, this.legend);
+    this.inView = h("h3", { id: "in-view" });
+    this.items = h("ul", { "aria-labelledby": "in-view" });
+    this.images = new Images(() => this.draw());
+    this.settled = later(SETTLED, () => this.settle());
+    root.replaceChildren(this.bar, h("div", { class: "map-body" }, h("div", { class: "map-frame" }, this.canvas, this.tip),
+      h("div", { class: "map-items" }, this.inView, this.items)), this.hint, this.legend);
     this.listen();
   }
 
@@ -37,9 +46,10 @@ export class SpaceMap {
   }
 
   async show(hits) {
-    this.hits = new Set(hits.map((hit) => hit.id));
+    this.hits = new Set(hits.map((hit) => hit.whole ?? hit.id));
     this.data = await api.map(LIMIT);
-    this.place = new Map(this.data.ids.map((id, row) => [id, row]));
+    this.kinds = this.data.modalities.map(kindOf);
+    this.spread = null;
     this.words();
     this.draw();
   }
@@ -78,25 +88,37 @@ export class SpaceMap {
     }
     const pen = canvas.getContext("2d");
     const style = getComputedStyle(this.root);
-    const hue = (name) => style.getPropertyValue(`--${name}`).trim();
+    const hues = Object.fromEntries([...new Set(this.kinds), "accent", "ground"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, this.wide, this.high);
     const size = Math.min(9, 2.2 + Math.sqrt(this.zoom) + (data.ids.length < 800 ? 1.5 : 0));
     const some = this.selected.size > 0 || this.hits.size > 0;
+    const pictures = this.pictures();
+    const shown = new Set(pictures.filter((row) => this.images.get(data.ids[row])));
     for (const pass of [false, true]) {
       for (let row = 0; row < data.ids.length; row += 1) {
-        const marked = this.selected.size ? this.selected.has(row) : this.hits.has(data.ids[row]);
-        if (marked !== pass) continue;
+        const marked = this.marked(row);
+        if (marked !== pass || shown.has(row)) continue;
         const [x, y] = this.toPixel(data.x[row], data.y[row]);
         if (x < -9 || y < -9 || x > this.wide + 9 || y > this.high + 9) continue;
         pen.globalAlpha = marked || !some ? 0.85 : 0.22;
-        pen.fillStyle = hue(kindOf(data.modalities[row]));
-        shape(pen, kindOf(data.modalities[row]), x, y, marked ? size + 1.5 : size);
+        pen.fillStyle = hues[this.kinds[row]];
+        shape(pen, this.kinds[row], x, y, marked ? size + 1.5 : size);
       }
     }
+    this.boxes = [...shown].map((row) => this.picture(pen, row, hues, some));
+    canvas.dataset.pictures = String(this.boxes.length);
     pen.globalAlpha = 1;
+    if (this.pointed >= 0) {
+      pen.strokeStyle = hues.accent;
+      pen.lineWidth = 2.5;
+      pen.beginPath();
+      pen.arc(...this.toPixel(data.x[this.pointed], data.y[this.pointed]), size + 7, 0, 6.2832);
+      pen.stroke();
+    }
+    this.settled();
     if (this.line.length > 1) {
-      pen.strokeStyle = hue("accent");
+      pen.strokeStyle = hues.accent;
       pen.lineWidth = 1.5;
       pen.setLineDash([5, 4]);
       pen.beginPath();
@@ -105,6 +127,76 @@ export class SpaceMap {
       pen.stroke();
       pen.setLineDash([]);
     }
+  }
+
+  marked(row) {
+    return this.selected.size ? this.selected.has(row) : this.hits.has(this.data.ids[row]);
+  }
+
+  // Rows in view whose pictures are shown: a choice that stays as the map is moved, and is made
+  // anew where it is zoomed by a step; at the low end of a step they lie apart, and so above it.
+  pictures() {
+    if (this.zoom < FROM) return [];
+    const { data } = this;
+    const side = this.side = this.zoom < LARGE_FROM ? SIDE : LARGE;
+    const step = Math.floor(Math.log(this.zoom / FROM) / Math.log(STEP) + 1e-9);
+    const [across, down] = this.scale.map((each) => (each / this.zoom) * FROM * STEP ** step);
+    const key = [step, side, this.wide, this.high].join();
+    if (this.spread?.key !== key) {
+      const rows = data.ids.map((_, row) => row).filter((row) => SEEN.includes(data.modalities[row]));
+      rows.sort((a, b) => this.marked(b) - this.marked(a));
+      this.spread = { key, rows: apart(rows, data.x, data.y, (side + GAP) / across, (side + GAP) / down) };
+    }
+    return this.spread.rows.filter((row) => this.visible(row, side / 2));
+  }
+
+  visible(row, margin = 0) {
+    const [x, y] = this.toPixel(this.data.x[row], this.data.y[row]);
+    return x >= -margin && y >= -margin && x <= this.wide + margin && y <= this.high + margin;
+  }
+
+  // Draws a picture around its place; the hue of its edge and the glyph of a video tell what it is.
+  picture(pen, row, hues, some) {
+    const image = this.images.get(this.data.ids[row]);
+    const scale = this.side / Math.max(image.naturalWidth, image.naturalHeight);
+    const [wide, high] = [image.naturalWidth * scale, image.naturalHeight * scale];
+    const [x, y] = this.toPixel(this.data.x[row], this.data.y[row]);
+    const marked = this.marked(row);
+    pen.globalAlpha = marked || !some ? 1 : 0.3;
+    pen.drawImage(image, x - wide / 2, y - high / 2, wide, high);
+    pen.lineWidth = marked ? 3 : 1.5;
+    pen.strokeStyle = hues[this.kinds[row]];
+    pen.strokeRect(x - wide / 2, y - high / 2, wide, high);
+    if (this.kinds[row] === "video") {
+      pen.fillStyle = hues.ground;
+      pen.fillRect(x - wide / 2, y + high / 2 - 16, 16, 16);
+      pen.fillStyle = hues.video;
+      shape(pen, "video", x - wide / 2 + 8, y + high / 2 - 8, 5);
+    }
+    return { row, x: x - wide / 2, y: y - high / 2, wide, high };
+  }
+
+  // Once nothing moves: load the pictures that are in view, and list what is.
+  settle() {
+    if (!this.data || !this.wide) return;
+    const { data } = this;
+    const pictures = this.pictures();
+    this.images.want(pictures.map((row) => data.ids[row]));
+    const seen = data.ids.map((_, row) => row).filter((row) => this.visible(row));
+    const key = [this.x, this.y, this.zoom, seen.length, data.ids.length, this.hits.size, this.selected.size].join();
+    if (this.listed === key) return;
+    this.listed = key;
+    const first = new Set(pictures);
+    const [cx, cy] = [this.x, this.y];
+    const far = (row) => (data.x[row] - cx) ** 2 + (data.y[row] - cy) ** 2;
+    const rank = (row) => (this.marked(row) ? 0 : first.has(row) ? 1 : 2);
+    const some = seen.sort((a, b) => rank(a) - rank(b) || far(a) - far(b)).slice(0, LISTED);
+    this.inView.textContent = t("in_view", some.length, seen.length);
+    const point = (row) => () => { this.pointed = row; this.draw(); };
+    this.items.replaceChildren(...some.map((row) => h("li", {}, h("button", {
+      type: "button", onclick: () => this.open(data.ids[row]),
+      onfocus: point(row), onblur: point(-1), onpointerenter: point(row), onpointerleave: point(-1),
+    }, glyph(data.modalities[row]), h("span", { class: "sr" }, `${kind(data.views[row])}: `), h("span", { dir: "auto" }, data.names[row])))));
   }
 
   listen() {
@@ -170,7 +262,7 @@ export class SpaceMap {
     if (row < 0) return;
     if (this.tip.row !== row) {
       this.tip.row = row;
-      const image = this.data.modalities[row] === "image" && h("img", { src: api.thumbnail(this.data.ids[row], 160), alt: "" });
+      const image = SEEN.includes(this.data.modalities[row]) && h("img", { src: api.thumbnail(this.data.ids[row], 160), alt: "" });
       this.tip.replaceChildren(...[image, h("span", { dir: "auto" }, this.data.names[row])].filter(Boolean));
     }
     const [x, y] = this.toPixel(this.data.x[row], this.data.y[row]);
@@ -179,6 +271,8 @@ export class SpaceMap {
   }
 
   nearest(px, py) {
+    const over = this.boxes?.findLast((box) => px >= box.x && py >= box.y && px <= box.x + box.wide && py <= box.y + box.high);
+    if (over) return over.row;
     let best = -1, least = NEAR * NEAR;
     for (let row = 0; row < this.data.ids.length; row += 1) {
       const [x, y] = this.toPixel(this.data.x[row], this.data.y[row]);
@@ -251,6 +345,7 @@ export class SpaceMap {
 
   select(rows) {
     this.selected = new Set(rows);
+    this.spread = null;
     this.chosen.hidden = !rows.length;
     this.words();
     this.draw();

@@ -1,4 +1,4 @@
-// One sound at a time: every play button of the page shares one player.
+// One sound at a time: every play button of the grid shares one player.
 
 import { h, s } from "./dom.js";
 import { t } from "./words.js";
@@ -7,8 +7,38 @@ import * as api from "./api.js";
 const audio = new Audio();
 audio.preload = "none";
 let current = null;
+let free = () => {};
 
-function show(button, playing) {
+const SLACK = 0.3, END = 0.03;
+
+// A player goes to the start of a part and halts at its end, once: what is played after that goes
+// on, and so does what somebody plays elsewhere. `held` is told when it halts.
+export function keepTo(media, [start, stop], held = () => {}) {
+  let timer = 0;
+  const events = ["playing", "seeked"];
+  const end = () => {
+    clearTimeout(timer);
+    events.forEach((name) => media.removeEventListener(name, check));
+  };
+  function check() {
+    clearTimeout(timer);
+    if (media.paused) return;
+    const left = stop - media.currentTime;
+    if (media.currentTime < start - SLACK || left < -SLACK) return end();
+    if (left <= END || media.ended) {
+      end();
+      media.pause();
+      return held();
+    }
+    timer = setTimeout(check, (1000 * Math.min(left, 0.25)) / media.playbackRate);
+    return undefined;
+  }
+  events.forEach((name) => media.addEventListener(name, check));
+  media.currentTime = start;
+  return end;
+}
+
+export function show(button, playing) {
   button.classList.toggle("playing", playing);
   button.setAttribute("aria-label", `${t(playing ? "pause" : "play")} ${button.dataset.name}`);
 }
@@ -17,13 +47,8 @@ for (const event of ["pause", "ended", "error"]) {
   audio.addEventListener(event, () => current && show(current, false));
 }
 audio.addEventListener("playing", () => current && show(current, true));
-audio.addEventListener("timeupdate", () => {
-  if (current && audio.duration) {
-    current.parentElement.style.setProperty("--at", `${(100 * audio.currentTime) / audio.duration}%`);
-  }
-});
 
-export function toggle(button, id) {
+function toggle(button, item) {
   if (current === button && !audio.paused) {
     audio.pause();
     return;
@@ -31,7 +56,9 @@ export function toggle(button, id) {
   if (current !== button) {
     if (current) show(current, false);
     current = button;
-    audio.src = api.media(id);
+    free();
+    audio.src = api.media(item.whole ?? item.id);
+    free = item.span ? keepTo(audio, item.span) : () => {};
   }
   audio.play().catch(() => show(button, false));
 }
@@ -40,17 +67,15 @@ export function stop() {
   audio.pause();
 }
 
-export function playButton(item, tabindex) {
-  const button = h("button", {
-    type: "button", class: "play", tabindex, "data-name": item.name, "aria-label": `${t("play")} ${item.name}`,
-    onclick: (event) => {
-      event.stopPropagation();
-      toggle(button, item.id);
-    },
-  }, s("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" },
-    s("path", { class: "go", d: "M6 4v12l10-6Z" }), s("path", { class: "halt", d: "M5 4h3.500v12H5ZM11.500 4H15v12h-3.500Z" })));
-  return button;
-}
+export const button = (name, onclick, attributes = {}) => h("button", {
+  type: "button", class: "play", "data-name": name, "aria-label": `${t("play")} ${name}`, onclick, ...attributes,
+}, s("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" },
+  s("path", { class: "go", d: "M6 4v12l10-6Z" }), s("path", { class: "halt", d: "M5 4h3.500v12H5ZM11.500 4H15v12h-3.500Z" })));
+
+export const playButton = (item, tabindex) => button(item.name, (event) => {
+  event.stopPropagation();
+  toggle(event.currentTarget, item);
+}, { tabindex });
 
 // The curve of loudness, drawn once it is asked for.
 export function curve(id) {
@@ -64,6 +89,7 @@ export function curve(id) {
       line += `M${(i * step).toFixed(1)} ${(32 - half).toFixed(1)}h${(step * 0.7).toFixed(2)}v${(2 * half).toFixed(1)}h-${(step * 0.7).toFixed(2)}Z`;
     });
     path.setAttribute("d", line);
-  }, () => {});
+    drawn.dataset.peaks = String(peaks.length);
+  }, () => drawn.classList.add("none"));
   return { drawn, draw };
 }

@@ -99,13 +99,14 @@ export async function fromRequest(saved) {
 const asked = (views) => Object.fromEntries(
   Object.entries(shared).flatMap(([modality, names]) => names.filter((name) => views.includes(name)).map((name) => [modality, name])));
 
-// The filter that an item with a label passes, too; a filter has no sign for a quote in a name.
-export function withLabel(query, label) {
-  const part = `label:"${label.replaceAll('"', '\\"')}"`;
+// A query with one more filter; a filter has no sign for a quote in a name.
+export function narrowed(query, part) {
   const before = query.where.trim();
   if (before === part || before.endsWith(` and ${part}`)) return query;
   return { ...query, where: before ? `(${before}) and ${part}` : part };
 }
+
+export const ofLabel = (label) => `label:"${label.replaceAll('"', '\\"')}"`;
 
 export function addTerm(query, term) {
   const terms = query.terms.filter((each) => each.id !== term.id);
@@ -138,7 +139,7 @@ export function showTerms(list, query, change) {
 }
 
 function face(term) {
-  if (term.modality !== "image") return glyph(term.modality);
+  if (!["image", "video"].includes(term.modality)) return glyph(term.modality);
   const source = term.key === "item" ? api.thumbnail(term.id, 160) : api.uploaded(term.id);
   return h("img", { src: source, alt: "", width: 24, height: 24 });
 }

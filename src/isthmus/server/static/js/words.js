@@ -1,12 +1,12 @@
 // Every word of the page, in English and Chinese.
 
 const ENGLISH = {
-  skip: "Skip to results", search: "Search", placeholder: "Search by words, or drop a picture or a sound",
-  attach: "Search by a picture or a sound from a file", record: "Search by a sound: record it",
+  skip: "Skip to results", search: "Search", placeholder: "Search by words, or drop a picture, sound or video",
+  attach: "Search by a picture, a sound or a video from a file", record: "Search by a sound: record it",
   recording: "Recording; press again to end", map: "Map", saved: "Saved", index: "Add",
   filters: "Filters", views: "Views", view: "view", asked_as: (name) => `Ask by ${name} as`, add_as: "The files are", least: "At least", any: "anything", meaning: "Find",
   instance: "the best match", semantic: "things of the same kind", where: "Filter",
-  where_hint: 'path~"holiday/*"', results: "Results", drop: "Drop a picture or a sound to search by it",
+  where_hint: 'path~"holiday/*"', results: "Results", drop: "Drop a picture, a sound or a video to search by it",
   text: "text", image: "image", audio: "sound", video: "video",
   very_likely: "very likely", likely: "likely", maybe: "maybe", unlikely: "unlikely",
   uncalibrated: "not calibrated", by_name: "by its name", partly_by_name: "in part by its name", gone: "file is gone",
@@ -14,7 +14,7 @@ const ENGLISH = {
   newest: (n) => `${n.toLocaleString("en")} items, newest first`,
   nothing: "Nothing matches.", nothing_more: "The nearest items are unlikely to be what you mean. Try other words, fewer filters, or a picture.",
   nearest: "Show the nearest anyway", nearest_said: "Nothing matches. These are only the nearest items.",
-  empty: "This store is empty.", empty_more: "Add a folder of pictures, sounds or texts. Your files stay where they are and are never changed.",
+  empty: "This store is empty.", empty_more: "Add a folder of pictures, sounds, videos or texts. Your files stay where they are and are never changed.",
   empty_shell: "Or in a terminal:", failed: "That did not work.", offline: "The server does not answer. Is it still running?",
   again: "Try again", more: "More like this", not: "Not like this", explain: "Explain",
   explaining: "Finding out why…", hide: "Hide the explanation", open_file: "Open the file",
@@ -48,11 +48,20 @@ const ENGLISH = {
   weak_note: (d) => `This space is weak from ${d}: only a clear result passes for a match.`,
   uncalibrated_note: (d, why) => `There is no probability for ${d}, because the space learned none for this direction.${why ? ` Reason: ${why}.` : ""}`, no_mic: "No sound could be recorded. Allow the microphone in your browser.",
   too_large: (m) => `A file to search by can have at most ${m} MB.`, language: "中文", loading: "Searching…",
+  at: (part) => `at ${part}`, a_passage: "a passage", read: "read from the picture", read_video: "read from the video", heard: "heard in the recording",
+  copies: (n) => `${n.toLocaleString("en")} copies`, position: "Position", parts_of: "Parts that match",
+  strip_of: (name) => `Frames of ${name}, from its beginning to its end`, no_player: "Your browser cannot play this file. Open it with a player on your machine.",
+  changed: "The file is gone, or has changed since it was indexed. Index it again.", held: (at) => `The part ends at ${at}. `, go_on: "Go on",
+  passage_of: (at) => `The marked passage begins after ${at} of the text.`, passage_at: (at) => `at ${at} of the text`,
+  inside: "Search in this file", inside_none: "Nothing in this file matches.", filter_field: (name, value) => `Only items with the ${name} ${value}`,
+  field_taken: "taken", field_title: "title", field_artist: "artist", field_album: "album", field_year: "year", field_camera: "camera",
+  field_place: "place", field_pixels: "pixels", field_duration: "duration", field_fps: "frames a second",
+  in_view: (n, total) => (n < total ? `${n.toLocaleString("en")} of ${total.toLocaleString("en")} items in view` : `${n.toLocaleString("en")} items in view`),
 };
 
 const CHINESE = {
-  skip: "跳到结果", search: "搜索", placeholder: "输入文字，或拖入图片、声音",
-  attach: "用图片或声音文件搜索", record: "录一段声音来搜索", recording: "正在录音，再按一次结束", map: "地图", saved: "收藏", index: "添加",
+  skip: "跳到结果", search: "搜索", placeholder: "输入文字，或拖入图片、声音、视频",
+  attach: "用图片、声音或视频文件搜索", record: "录一段声音来搜索", recording: "正在录音，再按一次结束", map: "地图", saved: "收藏", index: "添加",
   filters: "筛选", views: "视图", view: "视图", asked_as: (name) => `${name}查询属于`, add_as: "这些文件是", least: "至少", any: "不限", meaning: "查找", instance: "最吻合的那个", semantic: "同类的东西",
   where: "条件", where_hint: 'path~"假期/*"', results: "结果", drop: "松手即可用它来搜索",
   text: "文字", image: "图片", audio: "声音", video: "视频",
@@ -60,7 +69,7 @@ const CHINESE = {
   found: (n) => `最好的 ${n.toLocaleString("zh")} 个。`, newest: (n) => `共 ${n.toLocaleString("zh")} 项，最新的在前`,
   nothing: "没有匹配的内容。", nothing_more: "最接近的也不太可能是您要找的。换个说法、放宽筛选，或用一张图片试试。",
   nearest: "仍然显示最接近的", nearest_said: "没有匹配的内容；以下只是最接近的。",
-  empty: "这里还是空的。", empty_more: "添加一个含有图片、声音或文字的文件夹；只读取，绝不改动原文件。", empty_shell: "或在终端中运行：",
+  empty: "这里还是空的。", empty_more: "添加一个含有图片、声音、视频或文字的文件夹；只读取，绝不改动原文件。", empty_shell: "或在终端中运行：",
   failed: "没有成功。", offline: "服务器没有回应，它还在运行吗？", again: "重试", more: "更多类似", not: "不要类似的", explain: "为什么",
   explaining: "正在分析…", hide: "收起说明", open_file: "打开文件", copy: "复制路径", copied: "已复制", close: "关闭", previous: "上一个", next: "下一个",
   play: "播放", pause: "暂停", cosine: "余弦", added: "添加于", size: "大小", path: "路径", span: "片段", remove: "移除", remove_term: (name) => `移除 ${name}`,
@@ -83,6 +92,15 @@ const CHINESE = {
   rank_of: (r, n) => `${n.toLocaleString("zh")} 项中第 ${r}`, weak_note: (d) => `这个空间不擅长 ${d}：只有明显的结果才算匹配。`,
   uncalibrated_note: (d) => `${d} 没有概率：没有为它学到。`, no_mic: "无法录音：浏览器或其主人不允许。",
   too_large: (m) => `用来搜索的文件最大 ${m} MB。`, language: "English", loading: "正在搜索…",
+  at: (part) => `在 ${part}`, a_passage: "一个段落", read: "从图片中读到", read_video: "从视频中读到", heard: "在录音中听到",
+  copies: (n) => `${n.toLocaleString("zh")} 个副本`, position: "播放位置", parts_of: "匹配的片段",
+  strip_of: (name) => `${name} 从头到尾的画面`, no_player: "浏览器无法播放这个文件，请用本机的播放器打开。",
+  changed: "文件已不在，或在索引之后有改动；请重新索引。", held: (at) => `片段到 ${at} 结束。`, go_on: "继续播放",
+  passage_of: (at) => `标出的段落从全文的 ${at} 处开始。`, passage_at: (at) => `全文 ${at} 处`,
+  inside: "在这个文件中搜索", inside_none: "这个文件中没有匹配的内容。", filter_field: (name, value) => `只看${name}为 ${value} 的内容`,
+  field_taken: "拍摄时间", field_title: "标题", field_artist: "作者", field_album: "专辑", field_year: "年份", field_camera: "相机",
+  field_place: "地点", field_pixels: "像素", field_duration: "时长", field_fps: "每秒帧数",
+  in_view: (n, total) => (n < total ? `视野内 ${total.toLocaleString("zh")} 项中的 ${n.toLocaleString("zh")} 项` : `视野内 ${n.toLocaleString("zh")} 项`),
 };
 
 const stored = () => {
@@ -100,7 +118,14 @@ export function t(key, ...values) {
   return typeof found === "function" ? found(...values) : found;
 }
 
-export const likelihood = (words) => t(words.replace(" ", "_"));
+export const likelihood = (words) => words && t(words.replace(" ", "_"));
+
+// How likely a part of a file is, in the words of hits: the same steps as `hits.in_words`.
+const STEPS = [[0.8, "very likely"], [0.5, "likely"], [0.2, "maybe"], [0, "unlikely"]];
+export function said({ words, probability }) {
+  const known = probability !== null && probability !== undefined;
+  return likelihood(words ?? (known ? STEPS.find(([least]) => probability >= least)[1] : ""));
+}
 
 // The name of a view or a modality; only those that isthmus made up are translated.
 const OWN = ["text", "image", "audio", "video"];

@@ -1,0 +1,159 @@
+"""Videos that are pictures one behind the other: animated pictures, and folders of frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from isthmus.core.errors import CorruptMediaError, EmptyMediaError, MediaError, MediaTooLargeError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import IMAGE
+from isthmus.media.colour import DAMAGE, Stored, to_rgb
+from isthmus.media.formats import Format
+from isthmus.media.frames_folder import check_frames, frames_in, rate_of
+from isthmus.media.image import decode_image, opened_by, shown_size
+from isthmus.media.limits import Limits
+from isthmus.media.reels import Frame, Size
+
+_TOO_SHORT, _USUAL = 0.010, 0.100
+"""Seconds up to which browsers do not believe how long a frame of a picture is shown, and for
+which they show it instead."""
+
+
+class _Flipbook:
+    """Pictures by number, each shown from its time on; see :class:`isthmus.media.reels.Reel`.
+
+    Attributes:
+        times: When each picture is shown, ascending, in seconds.
+    """
+
+    source: str
+    size: Size
+    end: float
+    times: Sequence[float]
+
+    def at(self, times: Sequence[float], size: Size) -> Iterator[Frame]:
+        """The frames shown at ascending times, each once."""
+        places = [max(bisect_right(self.times, time + 1e-9) - 1, 0) for time in times]
+        for place in dict.fromkeys(places):
+            yield self._made(place, size)
+
+    def through(
+        self, start: float, stop: float, size: Size, *, keys: bool = False
+    ) -> Iterator[Frame]:
+        """All frames from a time to another; each is as fast to decode."""
+        first = max(bisect_right(self.times, start + 1e-9) - 1, 0)
+        for place in range(first, len(self.times)):
+            if self.times[place] >= stop:
+                return
+            yield self._made(place, size)
+
+    def _made(self, place: int, size: Size) -> Frame:
+        picture = self.picture(place, size)
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.BILINEAR)
+        return self.times[place], np.asarray(picture, dtype=np.uint8)
+
+    def picture(self, place: int, size: Size) -> Any:
+        """A picture by its number, in RGB, at least as large as needed if it is so large."""
+        raise NotImplementedError
+
+
+class Animation(_Flipbook):
+    """An animated picture that is open.
+
+    Args:
+        handle: The file.
+        form: Its format, which Pillow reads.
+        source: What the user knows it by.
+        limits: Pixels of a frame, frames and seconds.
+    """
+
+    def __init__(self, handle: BinaryIO, form: Format, source: str, limits: Limits) -> None:
+        self.source = source
+        self._file = opened_by(handle, form, source)
+        self.size = self._file.size
+        most = limits.max_frame_pixels
+        if self.size[0] * self.size[1] > most:
+            raise MediaTooLargeError(
+                source,
+                f"declares frames of {self.size[0] * self.size[1] / 1e6:,.0f} megapixels, the "
+                f"limit is {most / 1e6:,.0f}; make them smaller",
+            )
+        self._stored = Stored.of(self._file)
+        self._first = int(bool(getattr(self._file, "default_image", False)))
+        try:
+            count = int(self._file.n_frames) - self._first
+            within = range(min(count, limits.max_video_frames))
+            lengths = [self._length(place) for place in within]
+        except DAMAGE as error:
+            raise self._damaged(error) from error
+        if len(lengths) < count:
+            raise MediaTooLargeError(source, f"has {count:,} frames; cut it into parts")
+        ends = np.cumsum(lengths)
+        self.times, self.end = [0.0, *ends[:-1].tolist()], float(ends[-1])
+        if self.end > limits.max_long_seconds:
+            raise MediaTooLargeError(
+                source,
+                f"lasts {self.end:,.0f} s, the limit is {limits.max_long_seconds:,.0f} s; cut it "
+                "into parts",
+            )
+
+    def picture(self, place: int, size: Size) -> Any:
+        """A frame, on a ground that it shows on."""
+        try:
+            self._file.seek(place + self._first)
+            self._file.load()
+            return to_rgb(self._file, self._stored)
+        except DAMAGE as error:
+            raise self._damaged(error) from error
+
+    def _length(self, place: int) -> float:
+        """Seconds for which a frame is shown."""
+        self._file.seek(place + self._first)
+        if self._file.format != "GIF":
+            self._file.load()  # which is when Pillow learns it
+        length = float(self._file.info.get("duration") or 0.0) / 1000
+        return length if length > _TOO_SHORT else _USUAL
+
+    def _damaged(self, error: Exception) -> CorruptMediaError:
+        return CorruptMediaError(self.source, f"cannot be decoded ({error})")
+
+
+class FrameFolder(_Flipbook):
+    """A folder of frames; they are shown at the size of the first.
+
+    Args:
+        folder: Where they are.
+        source: What the user knows it by.
+        limits: Frames, bytes and seconds, and pixels of each picture.
+    """
+
+    def __init__(self, folder: Path, source: str, limits: Limits) -> None:
+        self.source, self._limits = source, limits
+        try:
+            self._paths = frames_in(folder)
+            check_frames(self._paths, source, limits)
+        except OSError as error:
+            raise MediaError(source, f"cannot be read ({error.strerror or error})") from error
+        if not self._paths:
+            raise EmptyMediaError(source, "holds no frames")
+        rate = rate_of(folder)
+        self.times = [place / rate for place in range(len(self._paths))]
+        self.end = len(self._paths) / rate
+        if self.end > limits.max_long_seconds:
+            raise MediaTooLargeError(source, f"lasts {self.end:,.0f} s; cut it into parts")
+        self.size = shown_size(self._item(0), limits)
+
+    def picture(self, place: int, size: Size) -> Any:
+        """A picture of the folder."""
+        return decode_image(self._item(place), self._limits, target=min(size))
+
+    def _item(self, place: int) -> MediaItem:
+        path = self._paths[place]
+        return MediaItem("", IMAGE, f"{self.source}/{path.name}", path)

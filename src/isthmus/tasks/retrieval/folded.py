@@ -1,0 +1,184 @@
+"""Rows and hits of one thing as one, copies of one thing as one, and neighbouring spans as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from scipy.special import ndtri
+
+from isthmus.core.linalg import F32, F64
+from isthmus.store import FoundRows, is_whole, whole_id
+from isthmus.tasks.retrieval.hits import Hit, HitSpan
+
+Rows = TypeVar("Rows", bound=FoundRows)
+
+MOST_SPANS = 50
+"""Spans of one hit that are looked at."""
+AS_GOOD = 0.25
+"""By how many standard deviations of scores a neighbour of the best span may be worse and still be
+joined to it."""
+CHANCE = 0.5
+"""How much of what the best of many spans gains by chance is taken off, where 1 would be right if
+spans of one thing had nothing in common."""
+
+
+def enough(ask: Callable[[int], Rows], k: int, most: int) -> Rows:
+    """Rows of ``k`` things, however many rows of theirs stand before them.
+
+    Args:
+        ask: What gives so many rows, best first.
+        k: How many things.
+        most: How many there are.
+    """
+    asked = k
+    while True:
+        rows = ask(asked)
+        things = len({whole_id(each) for each in rows.ids})
+        if len(rows) < asked or things >= min(k, most):
+            return rows
+        asked *= 4
+
+
+def first_of_each(ids: Iterable[str], most: int = 1) -> list[int]:
+    """Places of the first rows of each thing, at most so many of one."""
+    seen: dict[str, int] = {}
+    places = []
+    for place, item in enumerate(ids):
+        whole = whole_id(item)
+        seen[whole] = seen.get(whole, 0) + 1
+        if seen[whole] <= most:
+            places.append(place)
+    return places
+
+
+def luck(rows: int | Sequence[int]) -> F64:
+    """By how many standard deviations the best of some rows stands out by chance, times a share.
+
+    The expected largest of ``m`` normal numbers, after Blom, "Statistical estimates and transformed
+    beta-variables", 1958, times :data:`CHANCE`.
+
+    Args:
+        rows: How many rows a thing has; 1 or more.
+
+    Examples:
+        >>> luck([1, 100]).round(2).tolist()
+        [0.0, 1.26]
+    """
+    m = np.maximum(np.asarray(rows, dtype=np.float64), 1)
+    expected: F64 = ndtri((m - 0.375) / (m + 0.25))
+    return np.asarray(CHANCE * np.where(m > 1, expected, 0.0), dtype=np.float64)
+
+
+def one_each(hits: Sequence[Hit]) -> list[Hit]:
+    """The first hit of each thing; spans of the others of it follow its own."""
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        whole = whole_id(hit.id)
+        known = found.get(whole)
+        if known is None:
+            found[whole] = hit
+        elif hit.view != known.view and hit.spans:
+            more = [span for span in hit.spans if span not in known.spans]
+            found[whole] = replace(known, spans=(*known.spans, *more))
+    return list(found.values())
+
+
+def without_copies(hits: Sequence[Hit], vectors: Mapping[str, F32], least: float) -> list[Hit]:
+    """Hits without those that nearly are an earlier one, which names them as its copies.
+
+    Args:
+        hits: Of one view, best first.
+        vectors: Theirs, ``(dim,)``, by id.
+        least: Cosine from which two are copies.
+    """
+    kept: list[Hit] = []
+    rows: list[F32] = []
+    for hit in hits:
+        vector = vectors[hit.id]
+        alike = np.stack(rows) @ vector if rows else np.zeros(0, np.float32)
+        place = int(alike.argmax()) if len(alike) else -1
+        first = kept[place] if place >= 0 and alike[place] >= least else None
+        if first is not None and _same_kind(first, hit):
+            more = [each for each in (hit.source, *hit.copies) if each not in first.copies]
+            kept[place] = replace(first, copies=(*first.copies, *more))
+        else:
+            kept.append(hit)
+            rows.append(vector)
+    return kept
+
+
+def _same_kind(one: Hit, other: Hit) -> bool:
+    """Whether both are whole, or both spans, of two files."""
+    return is_whole(one.id) == is_whole(other.id) and one.source != other.source
+
+
+def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
+    """Spans of one thing, best first, where neighbours that match as well are one.
+
+    Args:
+        spans: Hits of one view with spans, best first.
+        spread: Whether spans that do not pass for a match are kept, too.
+    """
+    placed = [hit for hit in spans if hit.span is not None]
+    if not placed:
+        return list(spans)
+    left = [hit for hit in placed if hit.passes or spread] or placed[:1]
+    out: list[Hit] = []
+    while left:
+        best = left.pop(0)
+        assert best.span is not None
+        start, stop = best.span
+        grown = best.passes
+        while grown:
+            grown = False
+            for hit in list(left):
+                assert hit.span is not None
+                near = hit.span[0] <= stop and hit.span[1] >= start
+                if near and hit.passes and best.prominence - hit.prominence <= AS_GOOD:
+                    start, stop = min(start, hit.span[0]), max(stop, hit.span[1])
+                    left.remove(hit)
+                    grown = True
+        left = [hit for hit in left if not _overlaps(hit, start, stop)]
+        out.append(replace(best, span=(start, stop)))
+    return out
+
+
+def _overlaps(hit: Hit, start: float, stop: float) -> bool:
+    """Whether most of a span is told already."""
+    assert hit.span is not None
+    common = min(hit.span[1], stop) - max(hit.span[0], start)
+    return common >= 0.5 * (hit.span[1] - hit.span[0])
+
+
+def with_spans(hit: Hit, spans: Sequence[Hit]) -> Hit:
+    """A hit that says where to look.
+
+    Args:
+        hit: The best row of a thing.
+        spans: Of the thing, joined, best first.
+    """
+    told = [span_of(each) for each in spans if each.span is not None]
+    if not told:
+        return hit
+    first = told[0]
+    text = spans[0].text if is_whole(hit.id) or hit.id == first.id else hit.text
+    return replace(hit, span=(first.start, first.stop), spans=tuple(told[1:]), text=text)
+
+
+def span_of(hit: Hit) -> HitSpan:
+    """The span of a hit that has one."""
+    start, stop = hit.span or (0.0, 0.0)
+    return HitSpan(hit.id, start, stop, hit.probability, hit.passes, hit.text)
+
+
+def distinct(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits in one file without those that lie in an earlier one for the most part."""
+    kept: list[Hit] = []
+    for hit in hits:
+        told = (each.span for each in kept if each.span is not None and each.view == hit.view)
+        if hit.span is None or not any(_overlaps(hit, *span) for span in told):
+            kept.append(hit)
+    return kept
