@@ -36,7 +36,7 @@ for number, scene in enumerate(scenes[400:]):
 
 # %%
 encoders = {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
-space = ist.align(pairs, encoders=encoders, aligner="ridge", nested=False)
+space = ist.align(pairs, encoders=encoders, aligner="ridge", params={"ridge": 1.0}, nested=False)
 store = ist.Store.in_memory(space)
 store.add(library)
 print(f"{len(store)} sounds; the space has the views {', '.join(space.views)}")

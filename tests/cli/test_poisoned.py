@@ -88,6 +88,7 @@ def embedded() -> None:
 
 def indexed() -> None:
     assert said("index", "records", "--space", "space")["added"] == 120
+    assert said("index", "records", "--refresh-fields")["fields_changed"] == 0
 
 
 def searched() -> None:
@@ -95,7 +96,9 @@ def searched() -> None:
     for name in ("records/1.png", "records/1.wav"):
         hits = said("search", name, "-k", "3")["hits"]
         assert Path(name).absolute() in [Path(hit["source"]) for hit in hits]
-    run("search", "records/1.png", "--nearest", "--thumbnails")
+    run("search", "records/1.png", "--nearest", "--thumbnails", "--contact-sheet", "sheet.html")
+    page = Path("sheet.html").read_text(encoding="utf-8")
+    assert "data:image/webp" in page and "data:audio" in page
 
 
 def explained() -> None:
@@ -206,6 +209,9 @@ COMMANDS = {
     "transfer": transferred,
     "prompt save": prompted,
     **{f"prompt {each}": partial(prompted, each) for each in ("list", "show", "forget")},
+    "config show": partial(run, "config", "show"),
+    "config path": partial(run, "config", "path"),
+    "config set": partial(run, "config", "set", "--project", "search.k", "3"),
     "data show": shown,
     "data list": partial(run, "data", "list"),
     "encoders check": checked,

@@ -34,6 +34,29 @@ if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
     from isthmus.tasks.retrieval.plan import Plan
 
+READ = typer.Option(
+    None,
+    metavar="KINDS",
+    help="Also read words in files, and find files by them: 'text' in pictures and videos, "
+    "'speech' in recordings and videos, or 'text,speech'. The store remembers it and looks at "
+    "files that it knows already, too. 'none' stops that and removes what was read.",
+)
+FIELDS = typer.Option(
+    True,
+    "--fields/--no-fields",
+    help="Keep what files say of themselves, such as title, date and place, for --where.",
+)
+REFRESH = typer.Option(
+    False,
+    "--refresh-fields",
+    help="Read it anew for items that the store has already, without encoding them; with "
+    "--no-fields, remove it.",
+)
+VIEW = typer.Option(
+    None,
+    help="View that the files belong to, where several views read one modality; files of "
+    "other modalities are passed over. Repeatable.",
+)
 _SHOWN = 5
 _GONE = "files are gone, and their items are kept and marked"
 _M_ARENA_MAX = -8
@@ -45,11 +68,7 @@ def command(
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
     *,
-    view: list[str] = typer.Option(
-        None,
-        help="View that the files belong to, where several views read one modality; files of "
-        "other modalities are passed over. Repeatable.",
-    ),
+    view: list[str] = VIEW,
     include: list[str] = typer.Option(
         None,
         metavar="PATTERN",
@@ -63,24 +82,9 @@ def command(
     retry: bool = typer.Option(
         False, "--retry", help="Try files again that could not be used before."
     ),
-    read: str | None = typer.Option(
-        None,
-        metavar="KINDS",
-        help="Also read words in files, and find files by them: 'text' in pictures and videos, "
-        "'speech' in recordings and videos, or 'text,speech'. The store remembers it and looks at "
-        "files that it knows already, too. 'none' stops that and removes what was read.",
-    ),
-    fields: bool = typer.Option(
-        True,
-        "--fields/--no-fields",
-        help="Keep what files say of themselves, such as title, date and place, for --where.",
-    ),
-    refresh_fields: bool = typer.Option(
-        False,
-        "--refresh-fields",
-        help="Read it anew for items that the store has already, without encoding them; with "
-        "--no-fields, remove it.",
-    ),
+    read: str | None = READ,
+    fields: bool = FIELDS,
+    refresh_fields: bool = REFRESH,
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Show what the command would do, and do nothing."
     ),
