@@ -45,7 +45,9 @@ def said(*said_at: tuple[str, float, float], seconds: float) -> Callable[[float,
         inside = [(w, max(a, start), min(b, stop)) for w, a, b in said_at if a < stop and b > start]
         if not inside and start > 0:
             return [], None  # silence
-        here = [Passage(w, (a - start, b - start), ((w, a - start, b - start),)) for w, a, b in inside]
+        here = [
+            Passage(w, (a - start, b - start), ((w, a - start, b - start),)) for w, a, b in inside
+        ]
         return here, min(stop, seconds) - start
 
     return hear

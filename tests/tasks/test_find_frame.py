@@ -13,7 +13,7 @@ pytest.importorskip("av")
 
 from numpy.typing import NDArray
 from PIL import Image
-from tests.media.films import made_of
+from tests.media.films import film as filmed
 
 from isthmus.core.errors import EmptyMediaError
 from isthmus.media.closest import SIDE, signature, without_bars
@@ -37,7 +37,7 @@ def scene(number: int, seed: int = 0) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    path.write_bytes(made_of([scene(n) for n in range(FRAMES)], rate=RATE))
+    path.write_bytes(filmed([scene(n) for n in range(FRAMES)], rate=RATE))
     return path
 
 
@@ -49,7 +49,9 @@ def test_a_frame_is_found_at_half_its_size_and_with_loss(film: Path, number: int
     assert (found.best.frame, found.frames, found.nothing) == (number, FRAMES, False)
     assert found.best.time == pytest.approx(number / RATE, abs=0.5 / RATE)
     assert found.best.score > 0.95
-    assert all(abs(a.time - b.time) >= 1 for a, b in zip(found.places, found.places[1:], strict=False))
+    assert all(
+        abs(a.time - b.time) >= 1 for a, b in zip(found.places, found.places[1:], strict=False)
+    )
 
 
 def test_another_picture_is_not_found_and_the_score_says_so(film: Path) -> None:

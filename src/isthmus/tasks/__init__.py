@@ -8,6 +8,7 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
+    from isthmus.tasks.retrieval.find_frame import FoundFrame, FramesFound, find_frame
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
@@ -28,6 +29,8 @@ __all__ = [
     "ClassificationReport",
     "ClassifyOptions",
     "Forgotten",
+    "FoundFrame",
+    "FramesFound",
     "Hit",
     "IndexReport",
     "KeptLabels",
@@ -43,6 +46,7 @@ __all__ = [
     "classifier",
     "classify",
     "default_store",
+    "find_frame",
     "keep_labels",
     "learn_prompt",
 ]
@@ -62,6 +66,9 @@ __getattr__ = lazy_names(
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
+        "FoundFrame": "isthmus.tasks.retrieval.find_frame",
+        "FramesFound": "isthmus.tasks.retrieval.find_frame",
+        "find_frame": "isthmus.tasks.retrieval.find_frame",
         "IndexReport": "isthmus.tasks.retrieval.report",
         "KeptLabels": "isthmus.tasks.zeroshot.stored",
         "Results": "isthmus.tasks.retrieval.hits",
