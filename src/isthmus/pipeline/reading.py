@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from isthmus.core.contracts import Sampling
-from isthmus.core.errors import EmptyMediaError
+from isthmus.core.errors import EmptyMediaError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.passage import Passage
 from isthmus.core.paths import cache_dir
@@ -19,7 +19,7 @@ from isthmus.encoders.base import usable_cores
 from isthmus.encoders.readers import SPEECH, TEXT, check_kind, reader
 from isthmus.media import REVISION
 from isthmus.pipeline.cache import ContentCache
-from isthmus.pipeline.decoding import DecodeWorkers
+from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
 READS = {TEXT: (IMAGE, VIDEO), SPEECH: (AUDIO, VIDEO)}
 """Modalities in which words of each kind are looked for."""
@@ -112,6 +112,8 @@ def read(
     known = None if cache is None else cache.get(mark, item.id)
     if known is not None:
         return known
+    if workers is READERS and workers.limits != WORKERS.limits:
+        workers.limit(WORKERS.limits)
     made = list(_seen(item, workers) if kind == TEXT else _heard(item, workers))
     if cache is not None:
         cache.put(mark, item.id, made)
@@ -141,8 +143,12 @@ def _heard(item: MediaItem, workers: DecodeWorkers) -> Iterator[Passage]:
     while True:
         try:
             passages, seconds = workers.hear(replace(item, span=(start, start + WINDOW)))
-        except EmptyMediaError:  # the end, or a video without sound
+        except EmptyMediaError:  # the end
             return
+        except MediaError:
+            if item.modality == VIDEO:  # it has no sound that can be decoded
+                return
+            raise
         ends = seconds is not None and seconds < WINDOW - _EDGE
         step = WINDOW
         if not ends and passages:
