@@ -35,7 +35,7 @@ def command(
     command ends with exit code 5.
     """
     from isthmus.space import Space
-    from isthmus.tasks import find_frame
+    from isthmus.tasks.retrieval.find_frame import find_frame
 
     known = None if space is None else Space.load(space, trust=trust or ())
     span = None if start is None and stop is None else (start or 0.0, stop or float("inf"))
