@@ -24,7 +24,7 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.encoders.motion import MotionEncoder
 
 FRAMES, SIDE = 16, 32
-STEPS, BATCH = 700, 48
+BATCHES, BATCH, EPOCHS = 25, 48, 8
 RATE = 3e-3
 MOST_BLOBS = 3
 TESTED = 40
@@ -181,11 +181,11 @@ def network(classes: int) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.body = nn.Sequential(
-                nn.Conv3d(1, 12, 3, stride=(1, 2, 2), padding=1),
+                nn.Conv3d(1, 12, (5, 3, 3), stride=2, padding=(2, 1, 1)),
                 nn.ReLU(),
                 nn.Conv3d(12, 24, 3, stride=2, padding=1),
                 nn.ReLU(),
-                nn.Conv3d(24, 48, 3, stride=2, padding=1),
+                nn.Conv3d(24, 48, 3, stride=(1, 2, 2), padding=1),
                 nn.ReLU(),
             )
             self.flow = nn.Conv3d(48, 2, 1)
@@ -203,18 +203,20 @@ def network(classes: int) -> Any:
     return Net()
 
 
-def trained(steps: int) -> Any:
-    """The network after so many batches of films that it never sees twice."""
+def trained(epochs: int) -> Any:
+    """The network after it has seen 1,200 films so many times."""
     import torch
     from torch.nn.functional import adaptive_avg_pool3d, cross_entropy, mse_loss
 
     kinds = list(_paths()[0].values())
     net = network(len(kinds))
+    labels = torch.arange(BATCH) % len(kinds)
+    seen = [films(kinds, labels, seed=each) for each in range(BATCHES)]
+    steps = BATCHES * epochs
     optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
     for step in range(steps):
-        labels = torch.arange(BATCH) % len(kinds)
-        shown, flow = films(kinds, labels, seed=step)
+        shown, flow = seen[step % BATCHES]
         told, moved = net(shown)
         coarse = adaptive_avg_pool3d(flow, moved.shape[2:]) * SIDE
         loss = cross_entropy(told, labels) + mse_loss(moved, coarse)
@@ -222,7 +224,7 @@ def trained(steps: int) -> Any:
         loss.backward()
         optimiser.step()
         schedule.step()
-        if step % 100 == 0 or step == steps - 1:
+        if step % BATCHES == 0 or step == steps - 1:
             right = (told.argmax(1) == labels).float().mean()
             print(f"step {step}: loss {loss:.3f}, right {right:.2f}", flush=True)
     return net
@@ -264,13 +266,13 @@ def main() -> None:
     """Train, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--weights", type=Path, help="where to write the trained weights")
     arguments = parser.parse_args()
     need(packages=("torch", "sklearn"))
     import torch
 
-    net = trained(arguments.steps)
+    net = trained(arguments.epochs)
     if arguments.weights:
         from safetensors.torch import save_file
 
@@ -291,7 +293,7 @@ def main() -> None:
         found[name]["chance"] = round(1 / len(paths), 3)
         print(name, found[name], flush=True)
     if arguments.json:
-        _machine.write(arguments.json, {**found, "steps": arguments.steps})
+        _machine.write(arguments.json, {**found, "epochs": arguments.epochs})
 
 
 if __name__ == "__main__":

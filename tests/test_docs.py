@@ -60,6 +60,10 @@ def test_the_example_on_searching_runs(starter: None, tmp_path: Path) -> None:
     assert ".png" in _run(_blocks("docs/finding.md", "python")[0], tmp_path)
 
 
+def test_the_example_on_long_things_runs(starter: None, tmp_path: Path) -> None:
+    assert _run(_blocks("docs/long.md", "python")[0], tmp_path) == "1 True\n"
+
+
 def test_the_examples_on_prompts_run(starter: None, tmp_path: Path) -> None:
     _draw(tmp_path / "photos", 6, ".png")
     first, second = _blocks("docs/prompts.md", "python")

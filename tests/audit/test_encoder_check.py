@@ -111,8 +111,11 @@ def test_clips_are_made_up_of_frames() -> None:
         modality = "video"
 
     clips = made_up(Clips(), 3)
-    assert [(each.dtype, each.ndim, each.shape[-1]) for each in clips] == [(np.uint8, 4, 3)] * 3
-    assert (clips[0][0] != clips[0][1]).any()
+    found = [(each.frames.dtype, each.frames.ndim, each.frames.shape[-1]) for each in clips]
+    assert found == [(np.uint8, 4, 3)] * 3
+    assert [len(each.frames) for each in clips] == [len(each.times) for each in clips]
+    assert len({each.seconds for each in clips}) == 3
+    assert (clips[0].frames[0] != clips[0].frames[1]).any()
 
 
 def test_files_of_the_users_are_encoded_in_place_of_made_up_items(tmp_path: Path) -> None:

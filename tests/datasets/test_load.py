@@ -7,7 +7,7 @@ from isthmus.core.errors import DataError, MissingDataError
 
 
 def test_names() -> None:
-    assert datasets.names() == ["openclipart", "shapes", "tuxpaint"]
+    assert datasets.names() == ["openclipart", "shapes", "shapes-motion", "tuxpaint"]
 
 
 def test_wrong_names_and_paths(tmp_path: Path) -> None:

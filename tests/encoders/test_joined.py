@@ -7,6 +7,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import l2_normalize
 from isthmus.core.record import Dataset
+from isthmus.datasets import load as load_data
 from isthmus.encoders import load
 from isthmus.encoders.joined import JoinedEncoder
 from isthmus.pipeline.cache import VectorCache
@@ -81,3 +82,18 @@ def test_named_with_a_plus(shapes: Dataset) -> None:
 def test_what_cannot_be_joined(spec: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load(spec)
+
+
+def test_parts_that_look_at_different_frames_are_given_their_own(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="films are written by PyAV: pip install 'isthmus[formats]'")
+    films = [record.items["video"] for record in load_data("shapes-motion", n=3).records]
+    parts = [load(spec) for spec in ("frames?image=color-hog&n=5", "motion?n=9")]
+    joined = load("frames?image=color-hog&n=5+motion?n=9")
+    assert isinstance(joined, JoinedEncoder)
+    assert (joined.apart, joined.sampling.frames, joined.window) == (True, 9, parts[0].window)
+    alone = [l2_normalize(encode_items(films, part).vectors) for part in parts]
+    found = encode_items(films, joined).vectors
+    np.testing.assert_allclose(found, np.concatenate(alone, axis=1), atol=1e-6)
+    cached = encode_items(films, joined, cache=VectorCache(tmp_path / "vectors.sqlite")).vectors
+    np.testing.assert_allclose(cached, found, atol=1e-6)
+    assert not JoinedEncoder([parts[0], load("frames?image=color-hog&n=5&pool=max")]).apart

@@ -62,6 +62,7 @@ def test_the_same_spec_gives_the_same_object_and_other_options_another():
         ("tfidf", "text", 128),
         ("color-hog", "image", 512),
         ("mfcc", "audio", 60),
+        ("motion", "video", 220),
     ],
 )
 def test_every_id_is_an_encoder_and_loads_no_weights(name, modality, dim):
@@ -132,8 +133,9 @@ def test_defaults_fall_back_to_encoders_without_weights(monkeypatch):
     assert encoders.default_for("text") == "tfidf"
     assert encoders.default_for("image") == "color-hog"
     assert encoders.default_for("audio") == "mfcc"
-    with pytest.raises(InputError, match="no default encoder for 'video'"):
-        encoders.default_for("video")
+    assert encoders.default_for("video") == "frames?image=color-hog"
+    with pytest.raises(InputError, match="no default encoder for 'vector'"):
+        encoders.default_for("vector")
 
 
 def test_missing_packages_are_found_without_import(monkeypatch):

@@ -18,6 +18,7 @@ from isthmus.media import source
 from isthmus.space import Space
 from isthmus.store import Entry, FileRecord, FileStatus
 from isthmus.tasks import IndexReport, Store
+from isthmus.tasks.retrieval import encoded_parts as encoding
 from isthmus.tasks.retrieval import index as indexing
 from isthmus.tasks.retrieval import plan as planning
 
@@ -252,7 +253,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_for_another(
     store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its id is that of the old content, and its vector would be that of the new."""
-    real = indexing.encode_items
+    real = encoding.encode_items
 
     def late(items: list[Any], *args: Any, **kwargs: Any) -> Any:
         for item in items:
@@ -261,7 +262,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_for_another(
         return real(items, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(indexing, "encode_items", late)
+        patch.setattr(encoding, "encode_items", late)
         report: IndexReport = store.add(folder)
     assert [(Path(f.source).name, f.status) for f in report.failures] == [
         ("img_3.png", FileStatus.UNREADABLE)

@@ -20,7 +20,7 @@ from isthmus.pipeline import encode_items
 from isthmus.space import Space
 from isthmus.store import FileStatus
 from isthmus.tasks import Store
-from isthmus.tasks.retrieval import index as indexing
+from isthmus.tasks.retrieval import encoded_parts as encoding
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.extend(Path(item.source).name for item in items)
         return encode_items(items, *args, **kwargs)
 
-    monkeypatch.setattr(indexing, "encode_items", spy)
+    monkeypatch.setattr(encoding, "encode_items", spy)
     return names
 
 

@@ -99,7 +99,7 @@ def catalogue() -> list[Entry]:
 
     Examples:
         >>> [each.id for each in catalogue() if each.id.startswith("m")]
-        ['mfcc']
+        ['mfcc', 'motion']
     """
     return [*map(_short, ENCODERS), *(_scheme(name, each) for name, each in _SCHEMES.items())]
 

@@ -7,11 +7,13 @@ from isthmus.core.view import AUDIO, TEXT, VIDEO
 LETTERS = 500
 """Characters of a passage of text: a paragraph or two."""
 SECONDS = 5.0
-"""Of a span of sound or video."""
+"""Of a span of video."""
+HEARD = 2.0
+"""Seconds of a span of sound: that of most clips that the starter space has learned from."""
 A_TOKEN = 3
 """Characters that a token of a model has at least, in most languages."""
 
-_WINDOWS = {TEXT: float(LETTERS), AUDIO: SECONDS, VIDEO: SECONDS}
+_WINDOWS = {TEXT: float(LETTERS), AUDIO: HEARD, VIDEO: SECONDS}
 
 
 def window_for(modality: str, most: float = float("inf")) -> float:

@@ -268,6 +268,8 @@ def _told(data: bytes, kind: str, reading: _Reading) -> float | None:
                 return None
             reading.check(sound.frames, sound.samplerate, sound.channels)
             return float(sound.frames / sound.samplerate)
+    except MediaError:
+        raise
     except (soundfile.SoundFileError, OSError, ValueError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise CorruptMediaError(reading.source, f"cannot be decoded ({reason})") from error

@@ -56,7 +56,14 @@ def long_text(item: MediaItem, limits: Limits = DEFAULT) -> str:
     """
     if item.captions:
         return item.captions[0] if len(item.captions) == 1 else ""
-    return _read(item, limits, limits.max_long_characters)
+    most = limits.max_long_characters
+    text = _read(item, limits, most)
+    if len(text) > most:
+        raise MediaTooLargeError(
+            item.source,
+            f"has {len(text):,} characters, the limit is {most:,}; split it into several files",
+        )
+    return text
 
 
 def _part(item: MediaItem, limits: Limits) -> str:

@@ -122,8 +122,10 @@ def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
         spans: Hits of one view with spans, best first.
         spread: Whether spans that do not pass for a match are kept, too.
     """
-    some = [hit for hit in spans if hit.passes or spread] or list(spans[:1])
-    left = [hit for hit in some if hit.span is not None]
+    placed = [hit for hit in spans if hit.span is not None]
+    if not placed:
+        return list(spans)
+    left = [hit for hit in placed if hit.passes or spread] or placed[:1]
     out: list[Hit] = []
     while left:
         best = left.pop(0)
@@ -141,8 +143,7 @@ def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
                     grown = True
         left = [hit for hit in left if not _overlaps(hit, start, stop)]
         out.append(replace(best, span=(start, stop)))
-    # Words that were read in a still picture have no place in time.
-    return [*out, *(hit for hit in some if hit.span is None)]
+    return out
 
 
 def _overlaps(hit: Hit, start: float, stop: float) -> bool:

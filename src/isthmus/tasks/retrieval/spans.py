@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from isthmus.core.contracts import window_of
@@ -19,7 +19,9 @@ from isthmus.tasks.retrieval.part import Part
 LONG = 1.5
 """Windows from which on an item is long: its spans are then shorter than it by a third or more."""
 OVERLAP = 0.5
-"""Of a span that the next one repeats, as a share of the window."""
+"""Of a span that the next one repeats, as a share of its length."""
+SCALES = (1.0, 0.5)
+"""Lengths of spans of a recording, in windows: what is found in it may be short or long."""
 _DIGITS = 3
 """Of a second."""
 
@@ -46,22 +48,28 @@ def in_spans(part: Part, space: Space) -> Iterator[Part]:
         yield part
 
 
-def times(seconds: float, window: float, overlap: float = OVERLAP) -> list[tuple[float, float]]:
+def times(
+    seconds: float, window: float, scales: Sequence[float] = SCALES
+) -> list[tuple[float, float]]:
     """Where spans of a recording begin and end, in seconds; the last ends with the recording.
 
     Args:
         seconds: Duration of the recording.
-        window: Length of a span.
-        overlap: Of a span that the next one repeats, as a share.
+        window: Of its encoder.
+        scales: Lengths of spans, in windows.
 
     Examples:
-        >>> times(11, 4)
+        >>> times(11, 4, [1])
         [(0.0, 4.0), (2.0, 6.0), (4.0, 8.0), (6.0, 10.0), (8.0, 11.0)]
     """
-    step = window * (1 - overlap)
-    count = max(math.ceil((seconds - window) / step), 0) + 1
-    ends = [min(i * step + window, seconds) for i in range(count)]
-    return [(round(i * step, _DIGITS), round(end, _DIGITS)) for i, end in enumerate(ends)]
+    spans: list[tuple[float, float]] = []
+    for scale in scales:
+        length = scale * window
+        step = length * (1 - OVERLAP)
+        count = max(math.ceil((seconds - length) / step), 0) + 1
+        starts = (i * step for i in range(count))
+        spans += [(round(a, _DIGITS), round(min(a + length, seconds), _DIGITS)) for a in starts]
+    return sorted(set(spans))
 
 
 def _texts(part: Part, window: float) -> Iterator[Part]:
