@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("skimage")
-pytest.importorskip("av")
+pytest.importorskip("skimage", reason="pip install 'isthmus[matching]'")
+pytest.importorskip("av", reason="films are written by PyAV: pip install 'isthmus[formats]'")
 
 from numpy.typing import NDArray
 from PIL import Image

@@ -17,6 +17,7 @@ from isthmus.core.paths import cache_dir
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.readers import SPEECH, TEXT, check_kind, reader
+from isthmus.encoders.readers.ocr import SIDE
 from isthmus.media import REVISION
 from isthmus.pipeline.cache import ContentCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
@@ -32,8 +33,6 @@ _EDGE = 1.0
 """A passage that ends so close to the end of a window may go on: it is heard again in the next."""
 _FRAMES = Sampling(frames=240, by="uniform", rate=1.0)
 """Of videos: a frame a second, of videos longer than four minutes 240 frames."""
-_SIDE = 1280
-"""The shorter side of pictures that are read; see :data:`isthmus.encoders.readers.ocr.SIDE`."""
 
 READERS = DecodeWorkers(usable_cores(), seconds=SECONDS)
 """Children of their own: each holds half a gigabyte of models, and a thumbnail must not wait."""
@@ -124,7 +123,7 @@ def _seen(item: MediaItem, workers: DecodeWorkers) -> Iterator[Passage]:
     """Lines of a picture; of a video those that stand, with how long they stand."""
     sampling = _FRAMES if item.modality == VIDEO else None
     standing: dict[str, Passage] = {}
-    for time, lines in workers.look(item, _SIDE, sampling):
+    for time, lines in workers.look(item, SIDE, sampling):
         if time is None:
             yield from lines
             return
