@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer.main
 from PIL import Image
@@ -17,10 +18,8 @@ from typer.testing import CliRunner
 import isthmus.selection
 from isthmus import encoders
 from isthmus.cli.main import app
-from isthmus.core.contracts import Sampling
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
-from isthmus.pipeline import WORKERS
 from isthmus.selection import align
 from isthmus.space import Space
 
@@ -35,7 +34,8 @@ def scenes() -> Dataset:
 
 @pytest.fixture(scope="module")
 def space(scenes: Dataset) -> Space:
-    return align(scenes, encoders.CLASSICAL, aligner="ridge", by_group=False)
+    classic = {view: encoders.CLASSICAL[view] for view in scenes.views}
+    return align(scenes, classic, aligner="ridge", by_group=False)
 
 
 @pytest.fixture
@@ -111,11 +111,11 @@ def explained() -> None:
 
 
 def looked_for() -> None:
-    clip = load("shapes-motion", n=1).records[0].items["video"]
-    Path("clip.mp4").write_bytes(clip.read())
-    frame = WORKERS.decode(clip, sampling=Sampling(frames=1)).frames[0]
-    Image.fromarray(frame).save("frame.png")
-    assert said("find", "frame.png", "clip.mp4")["places"][0]["frame"] == 8
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 4, 4, 3), dtype=np.uint8)
+    frames = [Image.fromarray(each).resize((32, 32), 0) for each in pixels]
+    frames[0].save("clip.gif", save_all=True, append_images=frames[1:], duration=100)
+    frames[1].save("frame.png")
+    assert said("find", "frame.png", "clip.gif")["places"][0]["frame"] == 1
 
 
 def kept() -> None:

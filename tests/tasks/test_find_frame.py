@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("skimage")
-pytest.importorskip("av")
+pytest.importorskip("skimage", reason="pip install 'isthmus[matching]'")
+pytest.importorskip("av", reason="films are written by PyAV: pip install 'isthmus[formats]'")
 
 from numpy.typing import NDArray
 from PIL import Image
-from tests.media.films import made_of
+from tests.media.films import film as filmed
 
 from isthmus.core.errors import EmptyMediaError
 from isthmus.media.closest import SIDE, signature, without_bars
@@ -37,7 +37,7 @@ def scene(number: int, seed: int = 0) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    path.write_bytes(made_of([scene(n) for n in range(FRAMES)], rate=RATE))
+    path.write_bytes(filmed([scene(n) for n in range(FRAMES)], rate=RATE))
     return path
 
 

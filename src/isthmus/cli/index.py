@@ -173,9 +173,14 @@ class _Chosen:
 
 
 def _kinds(read: str | None) -> list[str] | None:
-    """Kinds of words of ``--read``; None where nothing was said."""
+    """Kinds of words of ``--read``; None where nothing was said.
+
+    Examples:
+        >>> _kinds("text, speech"), _kinds("none"), _kinds(None)
+        (['text', 'speech'], [], None)
+    """
     if read is None or read.strip() == "none":
-        return read if read is None else []
+        return None if read is None else []
     return [kind.strip() for kind in read.split(",")]
 
 

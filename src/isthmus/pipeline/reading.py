@@ -10,16 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 
 from isthmus.core.contracts import Sampling
-from isthmus.core.errors import EmptyMediaError
+from isthmus.core.errors import EmptyMediaError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.passage import Passage
 from isthmus.core.paths import cache_dir
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders.base import usable_cores
 from isthmus.encoders.readers import SPEECH, TEXT, check_kind, reader
+from isthmus.encoders.readers.ocr import SIDE
 from isthmus.media import REVISION
 from isthmus.pipeline.cache import ContentCache
-from isthmus.pipeline.decoding import DecodeWorkers
+from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
 READS = {TEXT: (IMAGE, VIDEO), SPEECH: (AUDIO, VIDEO)}
 """Modalities in which words of each kind are looked for."""
@@ -32,8 +33,6 @@ _EDGE = 1.0
 """A passage that ends so close to the end of a window may go on: it is heard again in the next."""
 _FRAMES = Sampling(frames=240, by="uniform", rate=1.0)
 """Of videos: a frame a second, of videos longer than four minutes 240 frames."""
-_SIDE = 1280
-"""The shorter side of pictures that are read; see :data:`isthmus.encoders.readers.ocr.SIDE`."""
 
 READERS = DecodeWorkers(usable_cores(), seconds=SECONDS)
 """Children of their own: each holds half a gigabyte of models, and a thumbnail must not wait."""
@@ -112,6 +111,8 @@ def read(
     known = None if cache is None else cache.get(mark, item.id)
     if known is not None:
         return known
+    if workers is READERS and workers.limits != WORKERS.limits:
+        workers.limit(WORKERS.limits)
     made = list(_seen(item, workers) if kind == TEXT else _heard(item, workers))
     if cache is not None:
         cache.put(mark, item.id, made)
@@ -122,7 +123,7 @@ def _seen(item: MediaItem, workers: DecodeWorkers) -> Iterator[Passage]:
     """Lines of a picture; of a video those that stand, with how long they stand."""
     sampling = _FRAMES if item.modality == VIDEO else None
     standing: dict[str, Passage] = {}
-    for time, lines in workers.look(item, _SIDE, sampling):
+    for time, lines in workers.look(item, SIDE, sampling):
         if time is None:
             yield from lines
             return
@@ -141,8 +142,12 @@ def _heard(item: MediaItem, workers: DecodeWorkers) -> Iterator[Passage]:
     while True:
         try:
             passages, seconds = workers.hear(replace(item, span=(start, start + WINDOW)))
-        except EmptyMediaError:  # the end, or a video without sound
+        except EmptyMediaError:  # the end
             return
+        except MediaError:
+            if item.modality == VIDEO:  # it has no sound that can be decoded
+                return
+            raise
         ends = seconds is not None and seconds < WINDOW - _EDGE
         step = WINDOW
         if not ends and passages:

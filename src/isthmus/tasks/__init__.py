@@ -9,6 +9,7 @@ from isthmus.core.lazy import lazy_names
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
     from isthmus.tasks.retrieval.fields import refresh_fields
+    from isthmus.tasks.retrieval.find_frame import FoundFrame, FramesFound, find_frame
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
@@ -29,6 +30,8 @@ __all__ = [
     "ClassificationReport",
     "ClassifyOptions",
     "Forgotten",
+    "FoundFrame",
+    "FramesFound",
     "Hit",
     "IndexReport",
     "KeptLabels",
@@ -44,6 +47,7 @@ __all__ = [
     "classifier",
     "classify",
     "default_store",
+    "find_frame",
     "keep_labels",
     "learn_prompt",
     "refresh_fields",
@@ -64,6 +68,9 @@ __getattr__ = lazy_names(
         "classify": "isthmus.tasks.zeroshot.classify",
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
+        "FoundFrame": "isthmus.tasks.retrieval.find_frame",
+        "FramesFound": "isthmus.tasks.retrieval.find_frame",
+        "find_frame": "isthmus.tasks.retrieval.find_frame",
         "IndexReport": "isthmus.tasks.retrieval.report",
         "KeptLabels": "isthmus.tasks.zeroshot.stored",
         "refresh_fields": "isthmus.tasks.retrieval.fields",

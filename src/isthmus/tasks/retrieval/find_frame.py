@@ -19,7 +19,7 @@ from isthmus.tasks.retrieval.frames import match, ssim
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MATCHES = 0.95
+MATCHES = 0.91
 """Score from which a picture counts as shown. ``benchmarks/_video_find.py`` tells what it finds,
 and how many other pictures pass it."""
 _APART = 1.0

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,16 @@ from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
 from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
+from isthmus.tasks.retrieval.read_files import (
+    CHANGING,
+    ReadFile,
+    Refused,
+    failure,
+    is_as_before,
+    record_of,
+    refusal,
+    status_of,
+)
 from isthmus.tasks.retrieval.read_setting import ReadSetting
 from isthmus.tasks.retrieval.report import IndexReport
 from isthmus.tasks.retrieval.views import INDEX, view_meant
@@ -82,7 +92,7 @@ def index(
     started = time.monotonic()
     report = IndexReport(unchanged=todo.unchanged)
     report.failures += todo.skipped
-    report.failures += map(_failure, todo.failed_before)
+    report.failures += map(failure, todo.failed_before)
     run = _Run(space, backend, views, report, fields=fields)
     run.progress = progress or untold
     run.words = None if reading is None else reading.words()
@@ -101,29 +111,6 @@ def index(
     run.settle(todo, finished=True)
     report.seconds = time.monotonic() - started
     return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was read: what it holds, where that belongs, and how the file looked."""
-
-    item: MediaItem
-    view: str
-    id: str
-    file: Found
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Why nothing can be made of a file."""
-
-    status: FileStatus
-    reason: str
-
-
-_CHANGING = _Refused(
-    FileStatus.UNREADABLE, "has changed while it was read; index again when it is complete"
-)
 
 
 class _Run:
@@ -148,19 +135,19 @@ class _Run:
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
-        reads: dict[str, _Read] = {}
+        reads: dict[str, ReadFile] = {}
         records: dict[str, FileRecord] = {}
         for found in batch:
             path = str(found.path)
             try:
                 read = self._read(found.path)
             except MediaError as error:
-                records[path] = self._failed(found, _Refused(_status(error), error.reason))
+                records[path] = self._failed(found, Refused(status_of(error), error.reason))
                 continue
             if read is not None:
                 reads[path] = read
         known = self.backend.known(read.id for read in reads.values())
-        new: dict[str, _Read] = {}
+        new: dict[str, ReadFile] = {}
         for read in reads.values():
             if read.id not in known:
                 new.setdefault(read.id, read)
@@ -169,9 +156,9 @@ class _Run:
             if read.id in refused:
                 records[path] = self._failed(read.file, refused[read.id])
             else:
-                records[path] = _record(read.file, read.id, read.view)
+                records[path] = record_of(read.file, read.id, read.view)
         self._write(records)
-        self.report.failures += [_failure(each) for each in records.values() if each.failed]
+        self.report.failures += [failure(each) for each in records.values() if each.failed]
 
     def catch_up(self) -> None:
         """Look for words in items that were there before."""
@@ -185,18 +172,18 @@ class _Run:
         added = set(self.report.added)
         old = [entry for entry in there if entry.id not in added]
         for start in range(0, len(old), BATCH):
-            files: dict[str, _Read] = {}
+            files: dict[str, ReadFile] = {}
             for entry in old[start : start + BATCH]:
                 with suppress(MediaError, OSError):  # gone or replaced; an index run says so
                     file = Found.at(Path(entry.source))
-                    files[entry.id] = _Read(content_of(entry), entry.view, entry.id, file)
+                    files[entry.id] = ReadFile(content_of(entry), entry.view, entry.id, file)
             self.words.ahead([read.item for read in files.values()], self.progress)
             wholes = [Part(read.item, read.view, read.id) for read in files.values()]
             found = [part for whole in wholes for part in self.words.find(whole, self.space)]
             self._add_parts(found, files)
             self._unread(files)
 
-    def _unread(self, files: Mapping[str, _Read]) -> None:
+    def _unread(self, files: Mapping[str, ReadFile]) -> None:
         """Tell of files that were added, but in which no words could be read."""
         why = {} if self.words is None else self.words.failures
         self.report.failures += [
@@ -252,7 +239,7 @@ class _Run:
         self.files.update(kept)
         self.fresh.update(path for path, record in kept.items() if not record.gone)
 
-    def _read(self, path: Path) -> _Read | None:
+    def _read(self, path: Path) -> ReadFile | None:
         """A file with its view; None for what another run may want, which is not recorded."""
         try:
             file = Found.at(path)
@@ -273,7 +260,7 @@ class _Run:
             return None
         view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
         shared = sum(modality == item.modality for modality in known.values()) > 1
-        return _Read(item, view, item_id(item.id, view if shared else ""), file)
+        return ReadFile(item, view, item_id(item.id, view if shared else ""), file)
 
     def _item(self, path: Path) -> MediaItem:
         """The item in a file: of a picture that moves a video, where that is what is wanted."""
@@ -298,23 +285,23 @@ class _Run:
             self.backend.forget_files([path])
             del self.files[path]
 
-    def _failed(self, found: Found, why: _Refused) -> FileRecord:
+    def _failed(self, found: Found, why: Refused) -> FileRecord:
         """The record of a file that could not be used; what cannot be read now keeps its item."""
         before = self.files.get(str(found.path))
         if before is not None and why.status is FileStatus.UNREADABLE:
-            made = _record(found, before.item, before.view)
+            made = record_of(found, before.item, before.view)
         else:
-            made = _record(found, None, "")
+            made = record_of(found, None, "")
         return replace(made, status=why.status, reason=why.reason)
 
-    def _add(self, new: Sequence[_Read]) -> dict[str, _Refused]:
+    def _add(self, new: Sequence[ReadFile]) -> dict[str, Refused]:
         """Encode and add new items and their parts; says why some items could not be.
 
         An item and all of its parts are written at once, so that no kill comes between them.
         """
-        refused: dict[str, _Refused] = {}
+        refused: dict[str, Refused] = {}
         waiting: list[Part] = []
-        files: dict[str, _Read] = {}
+        files: dict[str, ReadFile] = {}
         further: tuple[Finder, ...] = ()
         if self.words is not None:
             self.words.ahead([read.item for read in new], self.progress)
@@ -325,7 +312,7 @@ class _Run:
                 found = parts_of(read.item, read.view, read.id, self.space, fields, further=further)
                 parts = list(found)
             except MediaError as error:
-                refused[read.id] = _refused(read, error.reason)
+                refused[read.id] = refusal(read, error.reason)
                 continue
             files[read.id] = read
             waiting += parts
@@ -336,9 +323,11 @@ class _Run:
         self._unread({read.id: read for read in new if read.id not in refused})
         return refused
 
-    def _add_parts(self, parts: Sequence[Part], files: Mapping[str, _Read]) -> dict[str, _Refused]:
+    def _add_parts(
+        self, parts: Sequence[Part], files: Mapping[str, ReadFile]
+    ) -> dict[str, Refused]:
         """Encode and add items with their parts."""
-        refused: dict[str, _Refused] = {}
+        refused: dict[str, Refused] = {}
         entries: list[Entry] = []
         vectors, hubness = [], []
         for view in dict.fromkeys(part.view for part in parts):
@@ -350,13 +339,13 @@ class _Run:
                 if part.id in encoded.vectors:
                     good.append(part)
                 elif part.id == read.id:
-                    refused[read.id] = _refused(read, encoded.reasons[part.id])
+                    refused[read.id] = refusal(read, encoded.reasons[part.id])
             if good:
                 x = self.space.transform(np.stack([encoded.vectors[p.id] for p in good]), view)
                 vectors.append(x)
                 hubness.append(self.space.hubness(x, view))
                 entries += [_entry(p, files[whole_id(p.id)]) for p in good]
-        refused |= {n: _CHANGING for n in files if n not in refused and not _is_as_before(files[n])}
+        refused |= {n: CHANGING for n in files if n not in refused and not is_as_before(files[n])}
         kept = [row for row, entry in enumerate(entries) if whole_id(entry.id) not in refused]
         if kept:
             x, near = np.concatenate(vectors)[kept], np.concatenate(hubness)[kept]
@@ -366,42 +355,7 @@ class _Run:
         return refused
 
 
-def _failure(record: FileRecord) -> FileFailure:
-    return FileFailure(record.path, record.reason, record.status)
-
-
-def _status(error: MediaError) -> FileStatus:
-    """What kind of failure an error is."""
-    if isinstance(error.__cause__, OSError):
-        return FileStatus.UNREADABLE
-    unsupported = isinstance(error, UnsupportedMediaError)
-    return FileStatus.UNSUPPORTED if unsupported else FileStatus.BROKEN
-
-
-def _refused(read: _Read, reason: str) -> _Refused:
-    """Why a file could not be encoded: it is broken, unless it can no longer be read as it was."""
-    try:
-        same = item_from_path(read.file.path).id == read.item.id
-    except MediaError as error:
-        status = _status(error)
-        return _Refused(status, error.reason) if status is FileStatus.UNREADABLE else _CHANGING
-    return _Refused(FileStatus.BROKEN, reason) if same else _CHANGING
-
-
-def _is_as_before(read: _Read) -> bool:
-    """Whether a file still is what it was; else its vector may be that of other content."""
-    try:
-        return Found.at(read.file.path) == read.file
-    except OSError:
-        return False
-
-
-def _record(file: Found, item: str | None, view: str) -> FileRecord:
-    known = (str(file.path), file.size, file.mtime_ns)
-    return FileRecord(*known, item, view=view, ctime_ns=file.ctime_ns)
-
-
-def _entry(part: Part, read: _Read) -> Entry:
+def _entry(part: Part, read: ReadFile) -> Entry:
     item = part.item
     modality = read.item.modality if part.origin else item.modality
     text = words_of_name(item.source)

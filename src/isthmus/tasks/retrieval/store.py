@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
@@ -173,9 +172,8 @@ class Store:
             retry: Whether to look again at files that could not be used before.
             views: Views that files may belong to; default: all of the space. Where several views
                 read one modality, name the one that is meant.
-            read: Words to read in files, too: ``"text"`` that is seen, ``"speech"`` that is heard,
-                also in items that are there already. Later runs do the same. An empty list
-                reads none any more and removes what was read; None changes nothing.
+            read: Words to read in files, too: ``"text"`` that is seen, ``"speech"`` that is heard.
+                Later runs do the same; ``[]`` ends that and removes what was read.
             fields: Whether to keep what files say of themselves, such as when and where a picture
                 was taken, see :mod:`isthmus.core.fields`.
             progress: Told as work is done.
@@ -400,12 +398,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def _views(self, wanted: str | Sequence[str]) -> tuple[str, ...]:

@@ -62,12 +62,14 @@ class Words:
         todo = [(item, kind) for item in some.values() for kind in self.kinds]
         if not todo:
             return
-        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="isthmus-read") as pool:
-            for done, ((item, kind), passages) in enumerate(
-                zip(todo, pool.map(self._passages, todo), strict=True), 1
-            ):
+        pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="isthmus-read")
+        try:
+            found = zip(todo, pool.map(self._passages, todo), strict=True)
+            for done, ((item, kind), passages) in enumerate(found, 1):
                 self._read[item.id, kind] = passages
                 progress("read words", done, len(todo))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def find(self, whole: Part, space: Space) -> Iterator[Part]:
         """The parts of an item that was read."""
