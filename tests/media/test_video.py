@@ -273,7 +273,7 @@ def test_what_is_heard_of_a_video() -> None:
     tone = np.repeat([0.1, 0.4, 0.8], 48_000) * np.sin(np.arange(3 * 48_000) / 9)
     data = film(map(numbered, range(75)), sound=tone.astype(np.float32))
     peaks = np.frombuffer(loudness(video(data), points=12), dtype=np.uint8) / 255
-    np.testing.assert_allclose(peaks[[1, 5, 9]], [0.125, 0.5, 1.0], atol=0.1)
+    np.testing.assert_allclose(peaks[[1, 5]] / peaks[9], [0.125, 0.5], atol=0.03)
     assert min(loudness(video(data, (1.2, 1.8)), points=3)) > 200
     limits = Limits(max_seconds=2.0)
     ogg = clip(video(data, (1.1, 3.0)), limits, seconds=0.5)

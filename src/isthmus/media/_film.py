@@ -77,6 +77,7 @@ class Film:
                     source, f"declares frames of no size, or of more than {most:,.0f} megapixels"
                 )
             raise EmptyMediaError(source, "holds no frames that can be decoded")
+        self._first = self._time(first)
         self._turn = _turn_of(first)
         self.size = self._shown_size(first)
 
@@ -127,6 +128,7 @@ class Film:
 
     def _go_to(self, time: float) -> None:
         """Let the frame shown at a time be the present one, by decoding on or by a jump."""
+        time = max(time, self._first)
         if self._before is None or self._time(self._before) > time or self._worth_a_jump(time):
             for back in _STEPS_BACK if self._indexed else _BLIND_STEPS_BACK:
                 self._jump(time - back)
