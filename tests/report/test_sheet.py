@@ -16,6 +16,7 @@ from tests.report.test_browser import shown
 from isthmus.media import decode
 from isthmus.report import write_sheet
 from isthmus.tasks import Hit, Results, Store
+from isthmus.tasks.retrieval.hits import HitSpan
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,18 @@ def test_a_span_says_when(store: Store, tmp_path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     assert page.count("0:00–0:00") == 2
     assert page.count("data:audio/ogg") == 2  # each span is a clip of its own
+
+
+def test_what_was_read_further_spans_and_copies_are_told(store: Store, tmp_path: Path) -> None:
+    results = found(store)
+    hit = next(hit for hit in results.hits if hit.modality == "audio")
+    more = HitSpan("x", 65, 80, 0.5, True)
+    parts: dict[str, Any] = {"span": (5, 9), "spans": [more], "copies": ["/a", "/b"]}
+    read = replace(hit, origin="speech", text=SCRIPT, named=True, **parts)
+    page = written(store, replace(results, hits=[read]), tmp_path)
+    assert "at 0:05–0:09, also 1:05–1:20" in page and "3 copies" in page
+    assert "by words heard at 0:05; " in page
+    assert "&lt;script&gt;window.attacked = 1" in page and SCRIPT not in page
 
 
 @pytest.mark.browser

@@ -58,8 +58,8 @@ _PARTS = {"style", "context", "avoid", "ignore", "only"}
 _NAMES = {"language", "templates", "view", "as", "least"}
 PROJECT: Mapping[str, frozenset[str]] = {
     "": frozenset({*SHARED, OFFLINE}),
-    "index": frozenset({"view", "include", "exclude", "fields", "retry"}),
-    "search": frozenset({*_ASKED, *_PARTS, "thumbnails"}),
+    "index": frozenset({"view", "include", "exclude", "fields", "retry", "read"}),
+    "search": frozenset({*_ASKED, *_PARTS, "all-copies", "thumbnails"}),
     "explain": frozenset({*_PARTS, "as", "item-view", "seed"}),
     "classify": frozenset(
         {*_NAMES, "classes", "classes-file", "shots", "method", "coverage", "glosses", "seed"}

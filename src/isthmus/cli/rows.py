@@ -24,7 +24,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that spreadsheets take for a formula (OWASP, "CSV injection")."""
 _HIT = (
     *("rank", "source", "view", "modality", "probability", "said", "start", "stop", "text"),
-    *("labels", "gone", "id", "score", "cosine"),
+    *("labels", "gone", "origin", "spans", "copies", "id", "score", "cosine"),
 )
 
 
@@ -52,8 +52,15 @@ def write_hits(path: Path | None, results: Results, *, nearest: bool) -> None:
     rows = []
     for rank, hit in enumerate(() if results.nothing and not nearest else results.hits, 1):
         start, stop = hit.span or (None, None)
-        own = {"rank": rank, "start": start, "stop": stop, "labels": said_labels(hit.labels)}
+        own: dict[str, Any] = {
+            "rank": rank,
+            "start": start,
+            "stop": stop,
+            "labels": said_labels(hit.labels),
+        }
         own["text"] = " ".join(hit.text.split())
+        own["spans"] = [[span.start, span.stop] for span in hit.spans] or None
+        own["copies"] = list(hit.copies) or None
         rows.append({**{n: own.get(n, getattr(hit, n, None)) for n in _HIT}, **dict(hit.fields)})
     made = table((*_HIT, *FIELDS), rows)
     if path == STDOUT:

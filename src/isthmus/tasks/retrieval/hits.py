@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from isthmus.core.fields import Fields
+from isthmus.core.fields import Fields, clock
 from isthmus.core.view import TEXT, Direction
 from isthmus.prompts.prompt import Prompt
 from isthmus.store import whole_id
@@ -229,13 +229,7 @@ def said_span(span: tuple[float, float], modality: str) -> str:
     start, stop = span
     if modality == TEXT:
         return f"at characters {start:,.0f}–{stop:,.0f}"
-    return f"at {_clock(start)}–{_clock(stop)}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"at {clock(start)}–{clock(stop)}"
 
 
 def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:
@@ -268,7 +262,7 @@ def _marked(share: Share) -> str:
 
 def said_origin(hit: Hit) -> str:
     """Where the words of a hit were read; empty where they lie in its file as words."""
-    at = "" if hit.span is None else f" at {_clock(hit.span[0])}"
+    at = "" if hit.span is None else f" at {clock(hit.span[0])}"
     known = {"ocr": f"read from the {'video' if at else 'picture'}{at}", "speech": f"heard{at}"}
     return known.get(hit.origin, "")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import MediaError
-from isthmus.core.fields import clock, said
+from isthmus.core.fields import said
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import count
@@ -18,11 +18,12 @@ from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.media import absent, words
 from isthmus.report.kit.words import short_source
 from isthmus.tasks import Hit, Results
-from isthmus.tasks.retrieval.hits import in_percent, said_labels
+from isthmus.tasks.retrieval.hits import in_percent, said_labels, said_origin, said_span
 
 SIDE = 320
 """Longer side of a picture, in pixels: twice that of a card, for screens with small pixels."""
 _TEXT_SHOWN = 400
+_SPANS_SHOWN = 4
 _TITLE_SHOWN = 120
 
 Find = Callable[[str], MediaItem]
@@ -102,8 +103,9 @@ def _asked(results: Results, assets: Assets) -> Markup | None:
 
 def _card(rank: int, hit: Hit, find: Find, assets: Assets) -> Markup:
     name = Path(hit.source).name
-    when = "" if hit.span is None or hit.modality == TEXT else _when(hit.span)
-    told = said(hit.fields, personal=False)
+    told = [said(hit.fields, personal=False), said_labels(hit.labels)]
+    if hit.copies:
+        told.insert(0, count(len(hit.copies) + 1, "copy", "copies"))
     return el(
         "li",
         _media(hit, name, find, assets),
@@ -114,10 +116,10 @@ def _card(rank: int, hit: Hit, find: Find, assets: Assets) -> Markup:
             el("span", name, dir="auto", class_="name"),
             class_="title",
         ),
-        el("div", when, class_="when") if when else None,
+        _where(hit),
+        el("div", words(_cut(hit.text), None), class_="read") if hit.origin else None,
         _likely(hit),
-        el("div", told, dir="auto", class_="told") if told else None,
-        el("div", said_labels(hit.labels), class_="told") if hit.labels else None,
+        *(el("div", each, dir="auto", class_="told") for each in told if each),
         class_="card",
     )
 
@@ -126,9 +128,7 @@ def _media(hit: Hit, name: str, find: Find, assets: Assets) -> Markup:
     """The thing itself."""
     if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
-        flat = " ".join(content.split())
-        cut = f"{flat[:_TEXT_SHOWN]}…" if len(flat) > _TEXT_SHOWN else flat
-        return el("div", words(cut, None), class_="media text")
+        return el("div", words(_cut(content), None), class_="media text")
     if hit.gone:
         return el("div", absent("the file is gone"), class_="media")
     try:
@@ -148,9 +148,11 @@ def _itself(item: MediaItem, name: str, assets: Assets) -> Markup:
 
 def _likely(hit: Hit) -> Markup:
     """How likely it is: in words, with a thin bar; the number is in its title."""
+    what = f"words {said_origin(hit)}" if hit.origin else "its name"
+    name = f"by {what}; " if hit.named else f"in part by {what}; " if hit.partly_named else ""
     p = hit.probability
     if p is None:
-        return el("div", hit.words, class_="likely")
+        return el("div", f"{name}{hit.words}", class_="likely")
     number = in_percent(p)
     bar = el(
         "svg",
@@ -164,9 +166,20 @@ def _likely(hit: Hit) -> Markup:
         height=4,
         role="img",
     )
-    name = "by its name; " if hit.named else "in part by its name; " if hit.partly_named else ""
     return el("div", el("span", f"{name}{hit.words}", title=number), bar, class_="likely")
 
 
-def _when(span: tuple[float, float]) -> str:
-    return f"{clock(span[0])}–{clock(span[1])}"
+def _where(hit: Hit) -> Markup | None:
+    """Where in a long thing to look."""
+    if hit.span is None:
+        return None
+    spans = [hit.span, *((span.start, span.stop) for span in hit.spans[:_SPANS_SHOWN])]
+    first, *more = (said_span(span, hit.modality) for span in spans)
+    also = f", also {', '.join(each.removeprefix('at ') for each in more)}" if more else ""
+    return el("div", f"{first}{also}", class_="when")
+
+
+def _cut(text: str) -> str:
+    """The first words of a text, on one line."""
+    flat = " ".join(text.split())
+    return f"{flat[:_TEXT_SHOWN]}…" if len(flat) > _TEXT_SHOWN else flat
