@@ -161,8 +161,9 @@ def spread(found: Sequence[Mapping[str, list[float]]]) -> dict[str, Any]:
             chance = k / GALLERY
             mean = float(table[:, place].mean())
             over_seeds = float(table[:, place].std(ddof=1)) / len(found) ** 0.5
-            of_queries = (mean * (1 - mean) / (GALLERY * len(found))) ** 0.5
-            error = max(over_seeds, of_queries, 1e-6)
+            likely = mean if 0 < mean < 1 else chance
+            of_queries = (likely * (1 - likely) / (GALLERY * len(found))) ** 0.5
+            error = max(over_seeds, of_queries)
             row[name] = {
                 "mean": round(mean, 3),
                 "se": round(error, 4),
@@ -171,6 +172,16 @@ def spread(found: Sequence[Mapping[str, list[float]]]) -> dict[str, Any]:
             }
         rows[asked] = row
     return rows
+
+
+def beside(real: dict[str, Any], null: dict[str, Any]) -> dict[str, Any]:
+    """Figures with how far they are above their null; equal sounds lift it above chance."""
+    for asked, row in real.items():
+        for name, figure in row.items():
+            other = null[asked][name]
+            error = (figure["se"] ** 2 + other["se"] ** 2) ** 0.5
+            figure["above_null_se"] = round((figure["mean"] - other["mean"]) / error, 1)
+    return {**real, "null": null}
 
 
 def measure() -> dict[str, Any]:
@@ -193,7 +204,7 @@ def measure() -> dict[str, Any]:
         if len(pairs) != len(films):
             raise SystemExit(f"{len(films) - len(pairs)} films, sounds or names have no vector")
         real, null = runs(pairs, UNSEEN)
-        out["ways"][name] = {**spread(real), "null": spread(null)}
+        out["ways"][name] = beside(spread(real), spread(null))
         told = {way: figure["r10"] for way, figure in spread(real).items()}
         print(name, told, flush=True)
     return out
@@ -206,7 +217,7 @@ def units() -> dict[str, Any]:
     dealt = {"by line": ready.links, "at random": np.arange(len(ready.pairs))}
     for way, groups in dealt.items():
         real, null = runs(PairedVectors(ready.pairs.vectors, groups=groups), GALLERY)
-        out[way] = {**spread(real), "null": spread(null)}
+        out[way] = beside(spread(real), spread(null))
     return out
 
 
