@@ -79,6 +79,10 @@ RECIPES = {
     ),
 }
 
+KINDS = {"mp4": "mp4", "matroska": "matroska", "avi": "avi", "mpegts": "mpegts"}
+KINDS |= {"mpeg": "mpeg", "wmv": "wmv"}
+"""By kind of file, as :mod:`isthmus.media.formats` calls it, a recipe of it."""
+
 
 def film(
     frames: Iterable[NDArray[np.uint8]],

@@ -176,5 +176,6 @@ SOUNDS: dict[str, Callable[[], bytes]] = {
     "m4a": lambda: sound("ipod", "aac"),
     "aac": lambda: sound("adts", "aac"),
     "wma": lambda: sound("asf", "wmav2"),
+    "mka": lambda: sound("matroska", "aac"),
 }
 """By format, :data:`TONE`."""

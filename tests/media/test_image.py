@@ -223,7 +223,7 @@ def test_names_in_any_script(tmp_path: Path) -> None:
 
 
 def test_video_and_unknown_modalities() -> None:
-    with pytest.raises(UnsupportedMediaError, match="is a video, which this release does not read"):
+    with pytest.raises(UnsupportedMediaError, match="is not a video but text"):
         decode(MediaItem.from_bytes(b"x", "video", source="a.mp4"))
     with pytest.raises(UnsupportedMediaError, match="no decoder for 'smell'"):
         decode(MediaItem.from_bytes(b"x", "smell", source="rose"))

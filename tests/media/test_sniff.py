@@ -32,6 +32,12 @@ def sound(format: str, subtype: str | None = None) -> bytes:
     return out.getvalue()
 
 
+EBML = b"\x1a\x45\xdf\xa3\x84\x42\x86\x81\x01"
+TRACKS = b"\x16\x54\xae\x6b\x88\xae\x86\xd7\x81\x01\x83\x81%s"
+"""A list of one track, its number and its kind."""
+ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "modality"),
     [
@@ -57,6 +63,19 @@ def sound(format: str, subtype: str | None = None) -> bytes:
         (b"ID3\x04\0\0\0\0\0\0", "mp3", "audio"),
         (b"\0\0\0\x20ftypisom\0\0\2\0", "mp4", "video"),
         (b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01", "matroska", "video"),
+        (EBML + b"\x18\x53\x80\x67\xff" + TRACKS % b"\1", "matroska", "video"),
+        (EBML + b"\x18\x53\x80\x67\xff" + TRACKS % b"\2", "mka", "audio"),
+        (EBML + b"\x18\x53\x80\x67\x8d" + TRACKS % b"\2", "mka", "audio"),
+        (b"OggS" + bytes(22) + b"\1\x2a\x80theora", "theora", "video"),
+        (b"RIFF\0\0\0\0AVI LIST", "avi", "video"),
+        (b"\0\0\1\xba\x44", "mpeg", "video"),
+        ((b"G" + bytes(187)) * 4, "mpegts", "video"),
+        ((b"\0\0\0\0G" + bytes(187)) * 4, "mpegts", "video"),
+        (ASF + bytes(30), "wma", "audio"),
+        (ASF + bytes(30) + bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b"), "wmv", "video"),
+        (b"\0\0\0\x08wide" + b"\0\0\0\x20hdlr\0\0\0\0mhlrvide", "mp4", "video"),
+        (b"Gone with the wind\n" * 60, "text", "text"),
+        (b"on a wide plain", "text", "text"),
         ("一只红袋鼠 🦘".encode(), "text", "text"),
         ("袋鼠".encode("utf-16"), "text", "text"),
         (b"less than 3 < 4", "text", "text"),

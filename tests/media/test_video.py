@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from isthmus.core.contracts import Sampling
 from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
 from isthmus.core.item import Clip, MediaItem
 from isthmus.media import Limits, decode
-from isthmus.media.preview import aspect, strip, thumbnail
+from isthmus.media.preview import aspect, clip, loudness, strip, thumbnail
 from isthmus.media.sniff import sniff
 from isthmus.media.video import seconds_of, shown_size
 
@@ -166,20 +168,53 @@ def test_colours_are_those_that_were_filmed(matrix: int, full: bool) -> None:
     assert np.abs(np.array(corners(frame)) - np.array(COLOURS)).max() <= 4
 
 
-def _yuv(planes: NDArray[np.uint8], matrix: int, full: bool) -> bytes:
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_colours_of_hdr_are_shown_as_on_paper(transfer: int) -> None:
+    """PQ and HLG of BT.2100: 203 cd/m² is white; a screen of 1,000 cd/m² shows HLG."""
+    linear = np.where(
+        (level := scene() / 255) <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4
+    )
+    wide = (
+        linear
+        @ np.array(  # from BT.709 to BT.2020, BT.2087
+            [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]
+        ).T
+    )
+    luma = wide @ np.array([0.2627, 0.6780, 0.0593])
+    if transfer == 16:
+        y = (wide * 203 / 10_000) ** (2610 / 16384)
+        stored = ((3424 / 4096 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
+    else:
+        light = wide * 0.203 * ((0.203 * luma) ** (-0.2 / 1.2))[..., None]
+        high = 0.17883277 * np.log(np.maximum(12 * light - 0.28466892, 1e-9)) + 0.55991073
+        stored = np.where(light <= 1 / 12, np.sqrt(3 * light), high)
+    red, green, blue = np.moveaxis(stored, 2, 0)
+    y = 0.2627 * red + 0.6780 * green + 0.0593 * blue
+    planes = np.stack(
+        [876 * y + 64, 896 * (blue - y) / 1.8814 + 512, 896 * (red - y) / 1.4746 + 512]
+    )
+    data = _yuv(np.rint(planes).astype(np.uint16), 9, False, transfer)
+    (frame,) = decode(video(data), sampling=uniform(1)).frames
+    assert np.abs(np.array(corners(frame)) - np.array(COLOURS)).max() <= 6
+
+
+def _yuv(planes: NDArray[Any], matrix: int, full: bool, transfer: int = 1) -> bytes:
     """Frames whose samples are given, and what the file says of them."""
-    import io
-
-    import av
-
     out = io.BytesIO()
+    layout = "yuv444p" if planes.dtype == np.uint8 else "yuv444p10le"
     with av.open(out, "w", format="matroska") as file:
         stream = file.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = planes.shape[2], planes.shape[1], "yuv444p"
-        stream.codec_context.colorspace = matrix
-        stream.codec_context.color_range = 2 if full else 1
+        stream.width, stream.height, stream.pix_fmt = planes.shape[2], planes.shape[1], layout
+        context = stream.codec_context
+        context.colorspace, context.color_range = matrix, 2 if full else 1
+        context.color_trc, context.color_primaries = transfer, 9 if matrix == 9 else 1
         for number in range(3):
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv444p")
+            frame = av.VideoFrame(planes.shape[2], planes.shape[1], layout)
+            for plane, samples in zip(frame.planes, planes, strict=True):
+                rows = np.zeros((plane.height, plane.line_size), dtype=np.uint8)
+                wide = np.ascontiguousarray(samples).view(np.uint8).reshape(plane.height, -1)
+                rows[:, : wide.shape[1]] = wide
+                plane.update(rows.tobytes())
             frame.colorspace, frame.color_range = matrix, 2 if full else 1
             frame.pts = number
             file.mux(stream.encode(frame))
@@ -231,6 +266,23 @@ def test_the_sound_of_a_video() -> None:
         assert part.seconds == pytest.approx(2.5, abs=1e-3)
     with pytest.raises(UnsupportedMediaError, match="holds no sound"):
         decode(MediaItem.from_bytes(film(frames), "audio", source="silent"))
+
+
+def test_what_is_heard_of_a_video() -> None:
+    """Also of one whose sound is longer than a recording may be."""
+    tone = np.repeat([0.1, 0.4, 0.8], 48_000) * np.sin(np.arange(3 * 48_000) / 9)
+    data = film(map(numbered, range(75)), sound=tone.astype(np.float32))
+    peaks = np.frombuffer(loudness(video(data), points=12), dtype=np.uint8) / 255
+    np.testing.assert_allclose(peaks[[1, 5]] / peaks[9], [0.125, 0.5], atol=0.03)
+    assert min(loudness(video(data, (1.2, 1.8)), points=3)) > 200
+    limits = Limits(max_seconds=2.0)
+    ogg = clip(video(data, (1.1, 3.0)), limits, seconds=0.5)
+    heard = decode(MediaItem.from_bytes(ogg, "audio", source="clip"))
+    assert heard.seconds == pytest.approx(0.5, abs=0.01)
+    assert np.abs(heard.samples).max() == pytest.approx(0.4, abs=0.05)
+    assert clip(video(data), limits, seconds=1.0).startswith(b"OggS")
+    with pytest.raises(MediaTooLargeError, match="the limit is 2 s"):
+        loudness(video(data), limits, points=3)
 
 
 def _onsets(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:

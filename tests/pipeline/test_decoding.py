@@ -385,7 +385,7 @@ def test_previews(workers: DecodeWorkers, shapes: Dataset, tmp_path: Path) -> No
     assert len(peaks) == 24 and max(peaks) == 255
     with pytest.raises(UnsupportedMediaError, match="only sounds have a loudness curve"):
         workers.loudness(picture, 24)
-    with pytest.raises(UnsupportedMediaError, match="only pictures have a thumbnail"):
+    with pytest.raises(UnsupportedMediaError, match="only pictures and videos have"):
         workers.thumbnail(sound, 24)
     with pytest.raises(MediaError):
         workers.aspect(drawing(GOOD))

@@ -93,7 +93,9 @@ def command(
 def _note_folder(query: Sequence[str]) -> None:
     """Tell who typed a folder that its name is read as words."""
     typed = " ".join(query)
-    if len(typed) < os.pathconf("/", "PC_PATH_MAX") and expanded(typed).is_dir():
+    if len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
+        return
+    if expanded(typed).is_dir():
         err().print(
             f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "
             f"read as words. To make a folder searchable: isthmus index {shown(shlex.quote(typed))}"

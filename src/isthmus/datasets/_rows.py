@@ -13,10 +13,11 @@ import numpy as np
 from isthmus.core.errors import DataError, InputError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, VIDEO
+from isthmus.media.frames_folder import is_frames_folder
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import head_of, sniff, sniff_path
-from isthmus.media.source import is_file, item_from_path
+from isthmus.media.source import can_be, is_file, item_from_path
 from isthmus.media.text import clean, decode_text
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
@@ -84,8 +85,9 @@ def bytes_item(data: bytes, modality: str | None, source: str) -> MediaItem:
         MediaError: If it is of no kind that isthmus reads, or not of ``modality``.
     """
     found = sniff(head_of(io.BytesIO(data)), source=source)
-    if modality is not None and found != modality:
+    if modality is not None and not can_be(io.BytesIO(data), found, modality):
         raise UnsupportedMediaError(source, f"holds {found}, need {modality}")
+    found = modality or found
     item = MediaItem.from_bytes(data, found, source=source)
     return text_file_item(item) if found == TEXT else item
 
@@ -144,6 +146,7 @@ def guess(cell: object, folder: Path) -> str | None:
     if not is_file(folder / cell.strip()):
         return TEXT
     try:
-        return sniff_path(folder / cell.strip())
+        path = folder / cell.strip()
+        return VIDEO if is_frames_folder(path) else sniff_path(path)
     except MediaError:
         return None

@@ -37,7 +37,8 @@ def decode(
     """Decode one item into what encoders take.
 
     Args:
-        item: What to decode; a vector is handed back as it is.
+        item: What to decode; a vector is handed back as it is. A video whose modality is audio is
+            decoded into its sound.
         limits: Caps past which an item is refused.
         image_side: The shorter side, in pixels, that the caller needs at least; a picture may
             then come smaller than it is stored, which is faster. ``None``: full size. The same

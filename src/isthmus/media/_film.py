@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import EmptyMediaError, MediaTooLargeError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    EmptyMediaError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+)
+from isthmus.media._hdr import HLG, PQ, to_srgb
 from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
@@ -65,7 +71,13 @@ class Film:
         self._restart()
         first = self._before
         if first is None:
+            if not self._stream.codec_context.width:  # FFmpeg forgets a size above the cap
+                most = limits.max_frame_pixels / 1e6
+                raise CorruptMediaError(
+                    source, f"declares frames of no size, or of more than {most:,.0f} megapixels"
+                )
             raise EmptyMediaError(source, "holds no frames that can be decoded")
+        self._first = self._time(first)
         self._turn = _turn_of(first)
         self.size = self._shown_size(first)
 
@@ -116,6 +128,7 @@ class Film:
 
     def _go_to(self, time: float) -> None:
         """Let the frame shown at a time be the present one, by decoding on or by a jump."""
+        time = max(time, self._first)
         if self._before is None or self._time(self._before) > time or self._worth_a_jump(time):
             for back in _STEPS_BACK if self._indexed else _BLIND_STEPS_BACK:
                 self._jump(time - back)
@@ -171,6 +184,8 @@ class Film:
             threads=1,
         )
         pixels: NDArray[np.uint8] = scaled.to_ndarray()
+        if frame.color_trc in (PQ, HLG):
+            pixels = to_srgb(pixels, int(frame.color_trc))
         pixels = pixels.transpose(1, 0, 2) if turned else pixels
         pixels = pixels[:: -1 if down else 1, :: -1 if across else 1]
         return self._time(frame), np.ascontiguousarray(pixels)

@@ -86,14 +86,15 @@ class Animation(_Flipbook):
                 f"limit is {most / 1e6:,.0f}; make them smaller",
             )
         self._stored = Stored.of(self._file)
+        self._first = int(bool(getattr(self._file, "default_image", False)))
         try:
-            self._first = int(bool(getattr(self._file, "default_image", False)))
             count = int(self._file.n_frames) - self._first
-            if count > limits.max_video_frames:
-                raise MediaTooLargeError(source, f"has {count:,} frames; cut it into parts")
-            lengths = [self._length(place) for place in range(count)]
+            within = range(min(count, limits.max_video_frames))
+            lengths = [self._length(place) for place in within]
         except DAMAGE as error:
             raise self._damaged(error) from error
+        if len(lengths) < count:
+            raise MediaTooLargeError(source, f"has {count:,} frames; cut it into parts")
         ends = np.cumsum(lengths)
         self.times, self.end = [0.0, *ends[:-1].tolist()], float(ends[-1])
         if self.end > limits.max_long_seconds:

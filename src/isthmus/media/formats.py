@@ -110,7 +110,7 @@ def listed(formats: Iterable[Format] = _FORMATS) -> str:
 
     Examples:
         >>> listed([FORMATS["png"], FORMATS["wav"], FORMATS["mp4"], FORMATS["text"]])
-        'PNG, WAV and text'
+        'PNG, WAV, MP4 and text'
     """
     *first, last = [each.title for each in formats if each.read]
     return f"{', '.join(first)} and {last}" if first else last

@@ -6,6 +6,7 @@ Everything here decodes; the children of :class:`isthmus.pipeline.decoding.Decod
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ def strip(
 
 
 def aspect(item: MediaItem, limits: Limits = DEFAULT) -> float:
-    """Width over height of a picture or a video as it is shown, from its header alone.
+    """Width over height of a picture, from its header alone, or of a video as it is shown.
 
     Raises:
         MediaError: If it has no fixed size, or its header is damaged.
@@ -129,6 +130,9 @@ def clip(
 
     from isthmus.media.audio import resample
 
+    if item.modality == VIDEO:  # which may be longer than a recording may be
+        start, stop = item.span or (0.0, math.inf)
+        item = replace(item, span=(start, min(stop, start + seconds)))
     sound = _sound(item, limits)
     cut = Waveform(sound.samples[: int(seconds * sound.rate)], sound.rate)
     out = io.BytesIO()

@@ -18,9 +18,8 @@ _WINDOW = 2
 _RATIO = 3.0
 """A cut changes a frame so many times as much as its neighbours in the window change: both are the
 defaults of PySceneDetect's ``AdaptiveDetector`` (adaptive_threshold, window_width)."""
-_LEAST = 0.15
-"""And it changes at least this share of a frame: what PySceneDetect asks for as
-``min_content_val=15`` of 100."""
+_LEAST = 15 / 255
+"""And it changes at least this share of a frame: ``min_content_val`` of the same."""
 _SHORTEST = 0.3
 """Seconds; a cut that follows another sooner is a flash."""
 

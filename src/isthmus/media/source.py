@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
@@ -97,10 +97,30 @@ def item_from_path(
     found = sniff_path(path)
     check_size(size, str(path), limits, video=found == VIDEO)
     if modality is not None and found != modality:
-        if not (_moves(path, found, modality) or (found, modality) == (VIDEO, AUDIO)):
+        try:
+            with path.open("rb") as handle:
+                as_asked = can_be(handle, found, modality)
+        except OSError as error:
+            raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
+        if not as_asked:
             raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
         found = modality
     return MediaItem.from_path(path, found)
+
+
+def can_be(handle: BinaryIO, found: str, modality: str) -> bool:
+    """Whether what is read as one modality can be read as another, too.
+
+    A picture that moves can be read as a video, and a video as its sound.
+
+    Args:
+        handle: Open, at its beginning.
+        found: What its first bytes say.
+        modality: What is asked for.
+    """
+    if (found, modality) == (IMAGE, VIDEO):
+        return animated(handle)
+    return found == modality or (found, modality) == (VIDEO, AUDIO)
 
 
 def picture_item(picture: Any) -> MediaItem:
@@ -117,23 +137,6 @@ def is_picture(thing: object) -> bool:
     # Nobody has a picture where Pillow was not imported, or while another thread still does.
     known = getattr(sys.modules.get("PIL.Image"), "Image", None)
     return known is not None and isinstance(thing, known)
-
-
-def moves(path: Path) -> bool:
-    """Whether a picture in a file moves, so that it can be read as a video, too.
-
-    Raises:
-        MediaError: If it cannot be read.
-    """
-    try:
-        with path.open("rb") as handle:
-            return animated(handle)
-    except OSError as error:
-        raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
-
-
-def _moves(path: Path, found: str, modality: str) -> bool:
-    return (found, modality) == (IMAGE, VIDEO) and moves(path)
 
 
 def _walk(folder: Path, root: Path, skipped: list[Failure]) -> Iterator[Path]:

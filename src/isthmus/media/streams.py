@@ -71,6 +71,7 @@ def declared_end(data: bytes, kind: str) -> int:
         "aac": _end_of_adts,
         "m4a": lambda data: _end_of_boxes(io.BytesIO(data)),
         "wma": _end_of_asf,
+        "mka": lambda data: segment_end(data[:HEAD_BYTES]) or len(data),
     }
     return walk[kind](data) if kind in walk else len(data)
 

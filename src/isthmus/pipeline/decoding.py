@@ -218,7 +218,7 @@ class DecodeWorkers:
         return Thumbnail(*self._ask("strip", item, frames=frames, side=side))
 
     def aspect(self, item: MediaItem) -> float:
-        """Width over height of a picture or a video as it is shown, from its header alone."""
+        """Width over height of a picture, from its header alone, or of a video as it is shown."""
         return float(self._ask("aspect", item))
 
     def clip(self, item: MediaItem, seconds: float, *, compression: float | None = None) -> bytes:

@@ -15,7 +15,8 @@ from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE, TEXT, VIDEO, View
-from isthmus.media.source import item_from_path, moves
+from isthmus.media.animated import animated
+from isthmus.media.source import item_from_path
 from isthmus.media.text import decode_text, long_text
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
@@ -259,8 +260,14 @@ class _Run:
         wanted = {known[view] for view in self.views}
         if item.modality != IMAGE or VIDEO not in wanted:
             return item
-        as_picture = any(known[view] == IMAGE for view in self.asked)
-        return replace(item, modality=VIDEO) if not as_picture and moves(path) else item
+        if any(known[view] == IMAGE for view in self.asked):
+            return item
+        try:
+            with path.open("rb") as handle:
+                return replace(item, modality=VIDEO) if animated(handle) else item
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+            raise MediaError(str(path), reason) from error
 
     def _release(self, path: str, item: MediaItem) -> None:
         """Forget the record of a file that is not recorded anew and holds something else now."""
