@@ -29,7 +29,7 @@ from isthmus.pipeline import WORKERS
 from isthmus.tasks.retrieval.find_frame import MATCHES, find_frame
 
 Frames = NDArray[np.uint8]
-FILMS, QUERIES, WITHIN = 30, 50, 2
+FILMS, QUERIES, WITHIN = 30, 24, 2
 SCALES, QUALITIES = (0.25, 0.5, 1.0, 2.0), (20, 50, 90)
 RATE, SIDE, STEPS = 8, 96, 17
 SEED, DEVELOPMENT = 1, 0
@@ -151,7 +151,7 @@ def measure(seed: int = SEED, queries: int = QUERIES) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--queries", type=int, default=QUERIES)
     given = parser.parse_args()

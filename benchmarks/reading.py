@@ -178,7 +178,7 @@ def recordings() -> dict[str, Any]:
     spoken = tuxpaint.load(part="speech-text", language="en").records
     wrong = total = found = empty = 0
     said: list[tuple[str, list[str]]] = []
-    started, length = time.perf_counter(), len(spoken)
+    length = len(spoken)
     for record in spoken:
         want = spoken_words(record.items["text"].captions[0])
         heard = read(record.items["audio"], SPEECH, cache=cache)
@@ -186,7 +186,6 @@ def recordings() -> dict[str, Any]:
         wrong, total = wrong + edits(want, got), total + len(want)
         found, empty = found + (want[-1] in got), empty + (not got)
         said.append((want[-1], got))
-    seconds = (time.perf_counter() - started) / max(length, 1)
     effects = [
         path
         for path in sorted(root.rglob("*.ogg"))
@@ -204,7 +203,6 @@ def recordings() -> dict[str, Any]:
         "word_errors": wrong / total,
         "nothing_heard": empty / length,
         "captions": length,
-        "seconds_a_caption": seconds,
         "made_up": float(np.mean([bool(each) for each in noise.values()])),
         "made_up_words": [
             f"{path.stem}: {' '.join(p.text for p in each)}" for path, each in noise.items() if each
