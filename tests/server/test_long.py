@@ -80,6 +80,12 @@ def test_a_strip_shows_a_video_from_its_beginning_to_its_end(
         assert made.shape[1] == width * frames and width == 112
         rooms = [nearest_scene(made[4, (place * 2 + 1) * width // 2]) for place in range(frames)]
         assert rooms == [(2 * place + 1) * len(SCENES) // (2 * frames) for place in range(frames)]
+    head = client.head(f"/api/items/{film}/strip")
+    assert (head.status_code, head.content, head.headers["content-type"]) == (
+        200,
+        b"",
+        "image/webp",
+    )
     assert get(client, film, "/strip", frames=21).status_code == 422
     refused = get(client, theatre.ids["sign.png"], "/strip")
     assert refused.status_code == 422 and "only videos have a strip" in refused.json()["message"]

@@ -189,10 +189,7 @@ function act(action, hit, place) {
   }
 }
 
-function steerAway(hit) {
-  if (asks(query)) change(addTerm(query, avoided(hit)));
-  else warn(t("save_needs"));
-}
+const steerAway = (hit) => (asks(query) ? change(addTerm(query, avoided(hit))) : warn(t("save_needs")));
 
 function openAt(place) {
   const hit = grid.hits[place];
@@ -209,11 +206,7 @@ function openAt(place) {
   });
 }
 
-function byField(filter) {
-  closeMap();
-  change(narrowed(query, filter));
-}
-
+const byField = (filter) => { closeMap(); change(narrowed(query, filter)); };
 const byLabel = (label) => byField(ofLabel(label));
 
 // What is explained; null where nothing is sought.
