@@ -51,7 +51,7 @@ TOLERANCE = 0.5
 RATE = 16_000
 NARROW = 8_000
 """Samples a second of a clip that is asked for."""
-PACKAGES = ("numpy", "scipy", "sklearn", "networkx", "pandas", "torch", "sympy", "matplotlib")
+PACKAGES = ("scipy", "sklearn", "networkx", "pandas")
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,12 @@ MOST_SPANS = 50
 AS_GOOD = 0.25
 """By how many standard deviations of scores a neighbour of the best span may be worse and still be
 joined to it."""
-CHANCE = 0.5
+CHANCE = 0.125
 """How much of what the best of many spans gains by chance is taken off, where 1 would be right if
-spans of one thing had nothing in common."""
+spans of one thing had nothing in common. Of 320 paragraphs in four books and 120 in files of their
+own, asked for by the first line that was left out: with 0 a book takes the first place of 39 of 100
+queries for a short file, and 33 find their file, where 44 would without books; with .25 it is 40,
+but of queries for a paragraph of a book only 29 find the book, where 42 do with 0."""
 
 
 def enough(ask: Callable[[int], Rows], k: int, most: int) -> Rows:
@@ -65,7 +68,7 @@ def luck(rows: int | Sequence[int]) -> F64:
 
     Examples:
         >>> luck([1, 100]).round(2).tolist()
-        [0.0, 1.26]
+        [0.0, 0.31]
     """
     m = np.maximum(np.asarray(rows, dtype=np.float64), 1)
     expected: F64 = ndtri((m - 0.375) / (m + 0.25))
