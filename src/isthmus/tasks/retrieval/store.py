@@ -194,14 +194,9 @@ class Store:
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         self._reading.change(reading, self.backend)
+        space, backend = self.space, self.backend
         report = index(
-            self.space,
-            self.backend,
-            todo,
-            names,
-            reading=reading,
-            fields=fields,
-            progress=progress,
+            space, backend, todo, names, reading=reading, fields=fields, progress=progress
         )
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
