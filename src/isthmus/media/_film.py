@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.media._hdr import HLG, PQ, to_srgb
-from isthmus.media._libav import VIDEO_CODECS, decoded, last_end
+from isthmus.media._libav import VIDEO_CODECS, AvObject, decoded, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
 
@@ -51,7 +50,7 @@ class Film:
         limits: Frames, pixels and seconds are checked against what is there, not the header.
     """
 
-    def __init__(self, container: Any, begin: float, source: str, limits: Limits) -> None:
+    def __init__(self, container: AvObject, begin: float, source: str, limits: Limits) -> None:
         import av.video.reformatter as scaling
 
         self.source, self._limits = source, limits
@@ -61,12 +60,12 @@ class Film:
         self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
         self._stream.codec_context.options = {"max_pixels": str(limits.max_frame_pixels)}
         self._stream.codec_context.thread_count = 1
-        self._scaler: Any = scaling.VideoReformatter()
-        self._matrix: Any = scaling.Colorspace.ITU709
+        self._scaler: AvObject = scaling.VideoReformatter()
+        self._matrix: AvObject = scaling.Colorspace.ITU709
         # The frame that is shown at the time to which decoding has come, and the one behind it.
-        self._before: Any
-        self._next: Any
-        self._frames: Iterator[Any] = iter(())
+        self._before: AvObject
+        self._next: AvObject
+        self._frames: Iterator[AvObject] = iter(())
         self.end = self._measured()
         self._restart()
         first = self._before
@@ -166,10 +165,10 @@ class Film:
         self._before = next(self._frames, None)
         self._next = next(self._frames, None)
 
-    def _time(self, frame: Any) -> float:
+    def _time(self, frame: AvObject) -> float:
         return float(frame.time) - self._begin
 
-    def _made(self, frame: Any, size: Size) -> Frame:
+    def _made(self, frame: AvObject, size: Size) -> Frame:
         """A frame as it is shown, in RGB."""
         self._check_pixels(frame.width, frame.height)
         turned, across, down = self._turn
@@ -190,7 +189,7 @@ class Film:
         pixels = pixels[:: -1 if down else 1, :: -1 if across else 1]
         return self._time(frame), np.ascontiguousarray(pixels)
 
-    def _shown_size(self, frame: Any) -> Size:
+    def _shown_size(self, frame: AvObject) -> Size:
         squeezed = float(self._stream.sample_aspect_ratio or 1.0)
         if not 1 / _MOST_SQUEEZED <= squeezed <= _MOST_SQUEEZED:
             squeezed = 1.0
@@ -207,7 +206,7 @@ class Film:
             )
 
 
-def _pictures_of(container: Any, source: str) -> Any:
+def _pictures_of(container: AvObject, source: str) -> AvObject:
     """The first stream of pictures that is no cover."""
     streams = [
         stream
@@ -224,7 +223,7 @@ def _pictures_of(container: Any, source: str) -> Any:
     return streams[0]
 
 
-def _turn_of(frame: Any) -> tuple[bool, bool, bool]:
+def _turn_of(frame: AvObject) -> tuple[bool, bool, bool]:
     """How a frame is turned before it is shown: sides swapped, then mirrored across, and down.
 
     Its display matrix maps a pixel ``(x, y)`` to ``(a x + c y, b x + d y)``.

@@ -22,6 +22,9 @@ from isthmus.core.errors import (
 from isthmus.core.linalg import F32
 from isthmus.media.limits import DEFAULT, Limits
 
+AvObject = Any
+"""A container, a stream, a packet or a frame of PyAV, whose own types change between releases."""
+
 DEMUXERS = {
     **{"m4a": "mov", "aac": "aac", "wma": "asf", "mp4": "mov", "matroska": "matroska"},
     **{"mka": "matroska", "avi": "avi", "theora": "ogg", "mpegts": "mpegts", "mpeg": "mpeg"},
@@ -70,7 +73,7 @@ class Reading(Protocol):
 @contextmanager
 def opened(
     handle: BinaryIO, kind: str, source: str, limits: Limits = DEFAULT
-) -> Iterator[tuple[Any, float]]:
+) -> Iterator[tuple[AvObject, float]]:
     """Open a file for FFmpeg, so that it reads nothing else.
 
     Args:
@@ -150,7 +153,7 @@ def blocks(handle: BinaryIO, kind: str, reading: Reading) -> Iterator[tuple[F32,
             yield samples, frame.sample_rate
 
 
-def decoded(container: Any, stream: Any, source: str, begin: float) -> Iterator[Any]:
+def decoded(container: AvObject, stream: AvObject, source: str, begin: float) -> Iterator[AvObject]:
     """Frames from where a file stands.
 
     Packets that come before the first whole frame may be damaged, as behind a jump, or in a
@@ -184,7 +187,7 @@ def decoded(container: Any, stream: Any, source: str, begin: float) -> Iterator[
             yield frame
 
 
-def _damaged(packet: Any, source: str, begin: float, said: str = "") -> CorruptMediaError:
+def _damaged(packet: AvObject, source: str, begin: float, said: str = "") -> CorruptMediaError:
     stamp = packet.dts if packet.pts is None else packet.pts
     place = "" if stamp is None else f" at {float(stamp * packet.time_base) - begin:.1f} s"
     return CorruptMediaError(source, f"is damaged{place}{said}")
@@ -203,7 +206,7 @@ def sound_end(handle: BinaryIO, kind: str, source: str) -> float:
         return end - begin
 
 
-def last_end(container: Any, stream: Any, most: int = 2**62) -> float | None:
+def last_end(container: AvObject, stream: AvObject, most: int = 2**62) -> float | None:
     """When the last packet of a stream ends, by the packets that are there; None without any.
 
     Args:
@@ -222,7 +225,7 @@ def last_end(container: Any, stream: Any, most: int = 2**62) -> float | None:
     return max(end, again or end)
 
 
-def _end_from(container: Any, stream: Any, ticks: int, most: int) -> float | None:
+def _end_from(container: AvObject, stream: AvObject, ticks: int, most: int) -> float | None:
     """When the last packet behind a time ends; None where no jump leads to one."""
     import av
 
@@ -241,12 +244,12 @@ def _end_from(container: Any, stream: Any, ticks: int, most: int) -> float | Non
     return end
 
 
-def _refuse(url: str, flags: int, options: Any) -> Any:
+def _refuse(url: str, flags: int, options: AvObject) -> AvObject:
     """Whatever a file refers to is not opened."""
     raise PermissionError(13, "it refers to another file")
 
 
-def _sound_of(container: Any, kind: str, source: str) -> Any:
+def _sound_of(container: AvObject, kind: str, source: str) -> AvObject:
     """The sound that is decoded."""
     if not container.streams.audio:
         raise UnsupportedMediaError(source, "holds no sound that can be decoded")
@@ -257,7 +260,9 @@ def _sound_of(container: Any, kind: str, source: str) -> Any:
     return stream
 
 
-def _from(container: Any, stream: Any, source: str, begin: float, since: float) -> Iterator[Any]:
+def _from(
+    container: AvObject, stream: AvObject, source: str, begin: float, since: float
+) -> Iterator[AvObject]:
     """Frames of a sound from shortly before a time, or from the beginning."""
     if since > 2 * _SETTLE:
         container.seek(int((begin + since - _SETTLE) / stream.time_base), stream=stream)
@@ -271,7 +276,7 @@ def _from(container: Any, stream: Any, source: str, begin: float, since: float) 
     yield from decoded(container, stream, source, begin)
 
 
-def _samples(frame: Any) -> F32:
+def _samples(frame: AvObject) -> F32:
     """Samples of a frame, ``(n, channels)`` in −1…1."""
     values = frame.to_ndarray()
     channels = len(frame.layout.channels)

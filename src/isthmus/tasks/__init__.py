@@ -8,7 +8,7 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
-    from isthmus.tasks.retrieval.fields import refresh_fields
+    from isthmus.tasks.retrieval.refreshing import refresh_fields
     from isthmus.tasks.retrieval.find_frame import FoundFrame, FramesFound, find_frame
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
@@ -73,7 +73,7 @@ __getattr__ = lazy_names(
         "find_frame": "isthmus.tasks.retrieval.find_frame",
         "IndexReport": "isthmus.tasks.retrieval.report",
         "KeptLabels": "isthmus.tasks.zeroshot.stored",
-        "refresh_fields": "isthmus.tasks.retrieval.fields",
+        "refresh_fields": "isthmus.tasks.retrieval.refreshing",
         "Results": "isthmus.tasks.retrieval.hits",
         "SearchOptions": "isthmus.tasks.retrieval.options",
         "Share": "isthmus.tasks.retrieval.hits",

@@ -357,11 +357,7 @@ class Store:
         self._prompts.save(prompts, self.backend.exclusive())
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
-        """Look for damage; ``repair`` mends what can be mended.
-
-        With ``deep``, every row is checked against its checksum, and the content of every file
-        against the item that it should hold.
-        """
+        """Look for damage; ``repair`` mends what can be mended, ``deep`` reads rows and files."""
         from isthmus.tasks.retrieval.contents import changed_files
 
         found = list(self.backend.check(deep=deep, repair=repair))
