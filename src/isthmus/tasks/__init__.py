@@ -8,11 +8,11 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
-    from isthmus.tasks.retrieval.refreshing import refresh_fields
     from isthmus.tasks.retrieval.find_frame import FoundFrame, FramesFound, find_frame
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
     from isthmus.tasks.retrieval.options import SearchOptions
+    from isthmus.tasks.retrieval.refreshing import refresh_fields
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Annotation, annotate
