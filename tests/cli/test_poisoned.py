@@ -32,7 +32,9 @@ def scenes() -> Dataset:
 
 @pytest.fixture(scope="module")
 def space(scenes: Dataset) -> Space:
-    return align(scenes, encoders.CLASSICAL, aligner="ridge", by_group=False)
+    return align(
+        scenes, {m: encoders.CLASSICAL[m] for m in scenes.views}, aligner="ridge", by_group=False
+    )
 
 
 @pytest.fixture
