@@ -12,7 +12,7 @@ from isthmus.core.errors import MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT
 from isthmus.media.limits import Limits
-from isthmus.media.passages import passages
+from isthmus.media.passages import _SENTENCE, passages
 from isthmus.media.text import decode_text, long_text
 
 WORDS = st.lists(st.text("abcé猫狗.!?。\n ", min_size=1, max_size=30), max_size=40)
@@ -47,6 +47,17 @@ def test_headings_go_with_what_follows_and_paragraphs_stay_whole() -> None:
     found = [text[a:b] for a, b in passages(text, 260)]
     assert [each.split("\n")[0] for each in found] == ["Kangaroos", "Wombats", "# Koalas"]
     assert all(each.endswith("little.") for each in found)
+
+
+def test_many_short_lines_are_a_list_and_no_headings() -> None:
+    text = "\n\n".join(f"item {n}" for n in range(400))
+    found = passages(text, 200)
+    assert len(found) < 70 and all(stop - start > 100 for start, stop in found[:-1])
+
+
+def test_dots_of_a_table_of_contents_are_passed_once() -> None:
+    ends = _SENTENCE.finditer("." * 200_000 + "a. ")  # takes an hour where each dot is a beginning
+    assert [found.span() for found in ends] == [(200_001, 200_002)]
 
 
 def test_chinese_is_cut_at_its_full_stops() -> None:

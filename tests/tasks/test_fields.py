@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from tests.media.test_tags import photo
@@ -127,18 +128,32 @@ def test_a_file_that_changed_or_is_gone_keeps_the_fields_of_its_item(
     assert {each.id: each.fields for each in store.backend.entries()} == before
 
 
-def test_parts_have_the_fields_of_their_whole_beside_their_own(
+def test_parts_have_the_fields_of_their_whole(
     space: Space, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def halves(whole: Part, _: Space) -> Any:
         span = (0.0, 0.4)
         item = MediaItem(whole.item.id, "audio", whole.item.source, whole.item.payload, span)
-        own = (("title", "First half"),)
-        yield Part(item, whole.view, part_id(whole.id, span=span), fields=own)
+        yield Part(item, whole.view, part_id(whole.id, span=span))
 
     monkeypatch.setattr(parts, "_FINDERS", (halves,))
     store = Store.in_memory(space)
     store.add(folder / "track01.flac")
     whole, part = sorted(store.backend.entries(), key=lambda each: len(each.id))
-    assert dict(part.fields) == {**dict(whole.fields), "title": "First half"}
+    assert part.fields == whole.fields and "title" in dict(part.fields)
     assert part.text == whole.text.partition("\n")[0]
+    assert refresh_fields(store, folder) == 0
+
+
+def test_a_filter_by_fields_still_says_where_in_a_long_file(
+    space: Space, library: Path, tmp_path: Path
+) -> None:
+    samples, rate = soundfile.read(library / "声3.wav")
+    query = library / "声3.wav"
+    soundfile.write(tmp_path / "tape.flac", np.tile(samples, 12), rate)
+    store = Store.in_memory(space)
+    store.add(tmp_path / "tape.flac")
+    assert len({each.fields for each in store.backend.entries()}) == 1
+    (free,) = store.search(query).hits
+    (filtered,) = store.search(query, where="duration>1").hits
+    assert filtered.span is not None and (filtered.id, filtered.span) == (free.id, free.span)

@@ -213,6 +213,31 @@ def test_of_exact_copies_one_is_shown_and_all_are_told(
     assert sorted([hit.source, *hit.copies]) == [str(tmp_path / f"{n}.png") for n in "abc"]
 
 
+def test_a_hit_by_a_span_tells_the_copies_of_its_file(
+    store: Store, tape: tuple[Path, list[tuple[float, float]]], scenes: Dataset, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.flac"
+    shutil.copy(tape[0], copy)
+    store.add([tape[0], copy])
+    (hit,) = store.search(scenes.records[3].items[AUDIO]).hits
+    assert not is_whole(hit.id) and {hit.source, *hit.copies} == {str(tape[0]), str(copy)}
+    store.forget(copy)
+    (hit,) = store.search(scenes.records[3].items[AUDIO]).hits
+    assert hit.source == str(tape[0]) and not hit.copies
+
+
+def test_recordings_that_begin_alike_are_no_copies(
+    store: Store, scenes: Dataset, tmp_path: Path
+) -> None:
+    parts = [sound(record) for record in scenes.records[:12]]
+    for name, rest in (("one", parts[2:7]), ("other", parts[7:12])):
+        samples = np.concatenate([*parts[:2], *rest])
+        soundfile.write(tmp_path / f"{name}.flac", samples, RATE)
+    store.add(tmp_path)
+    hits = store.search(scenes.records[0].items[AUDIO]).hits
+    assert len(hits) == 2 and not any(hit.copies for hit in hits)
+
+
 def test_what_is_nearly_the_same_is_one_hit_unless_all_are_asked_for(store: Store) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, store.space.dim)).astype(np.float32)

@@ -13,8 +13,8 @@ from isthmus.core.errors import ArtifactError, CorruptMediaError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.passage import Passage
 from isthmus.space import Space
-from isthmus.store import Entry
-from isthmus.tasks import Store
+from isthmus.store import Entry, whole_id
+from isthmus.tasks import Store, annotate_store
 from isthmus.tasks.retrieval import read_setting, words_read
 
 LONG = ["a lamp on a quay by the sea " * 9, "a boat that waits for its crew " * 9]
@@ -138,6 +138,38 @@ def test_words_follow_their_file_and_go_with_it(
     picture(media / "sign.png", seed=5)
     store.add(media)
     assert "zebra crossing mind the gap" not in origins(store)
+
+
+def test_words_that_are_read_later_have_the_fields_and_labels_of_their_item(
+    store: Store, media: Path, read: list[tuple[str, str]]
+) -> None:
+    store.add(media)
+    annotate_store(store, ["a red circle", "a blue square"], least=0.0)
+    store.add(media, read="text")
+    part = origins(store)["zebra crossing mind the gap"]
+    whole = store.get(whole_id(part.id))
+    assert whole is not None and whole.fields and whole.labels
+    assert (part.fields, part.labels) == (whole.fields, whole.labels)
+
+
+def test_pictures_that_say_the_same_are_no_copies(
+    store: Store, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def known(item: MediaItem, kind: str) -> list[Passage]:
+        return [Passage("exit here")] if item.modality == "image" else []
+
+    monkeypatch.setattr(words_read.Words.__init__, "__kwdefaults__", {"read_words": known})
+    monkeypatch.setattr(read_setting, "check_readers", lambda kinds: None)
+    same = media / "again.png"
+    same.write_bytes((media / "图3.png").read_bytes())
+    store.add(media, read="text")
+    hits = [hit for hit in store.search("exit here", views="text", k=20).hits if hit.origin]
+    assert len(hits) == 12  # one for each picture
+    assert {hit.source: len(hit.copies) for hit in hits} == {
+        str(path.resolve()): int(path.name in ("图3.png", "again.png"))
+        for path in media.glob("*.png")
+        if str(path.resolve()) in {hit.source for hit in hits}
+    }
 
 
 def test_what_cannot_be_read_is_refused_in_one_line(

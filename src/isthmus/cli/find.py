@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import typer
 
 from isthmus.cli.console import JSON_OPTION, TRUST_OPTION, out, print_json, shown
 from isthmus.cli.search import EXIT_NOTHING
+from isthmus.core.fields import clock
 
 
 def command(
@@ -38,7 +40,11 @@ def command(
     from isthmus.tasks.retrieval.find_frame import find_frame
 
     known = None if space is None else Space.load(space, trust=trust or ())
-    span = None if start is None and stop is None else (start or 0.0, stop or float("inf"))
+    span = (
+        None
+        if start is None and stop is None
+        else (start or 0.0, math.inf if stop is None else stop)
+    )
     found = find_frame(picture, video, space=known, span=span)
     if as_json:
         print_json({"picture": str(picture), "video": str(video), **found.to_json()})
@@ -47,19 +53,8 @@ def command(
             out().print("The video does not show this picture. The frames that are least unlike:")
         for place in found.places:
             mark = "" if place.matches else " (no match)"
-            line = f"{_clock(place.time)}  frame {place.frame:,}  alike {place.score:.2f}{mark}"
+            when = clock(place.time, exact=True)
+            line = f"{when}  frame {place.frame:,}  alike {place.score:.2f}{mark}"
             out().print(shown(line))
     if found.nothing:
         raise typer.Exit(EXIT_NOTHING)
-
-
-def _clock(seconds: float) -> str:
-    """A time to the hundredth of a second.
-
-    Examples:
-        >>> _clock(65.25), _clock(3725.5)
-        ('1:05.25', '1:02:05.50')
-    """
-    minutes, rest = divmod(round(seconds, 2), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"

@@ -125,16 +125,24 @@ def said(fields: Fields, *, personal: bool = True) -> str:
     return " · ".join(parts)
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: float, *, exact: bool = False) -> str:
     """Seconds as a player shows them.
+
+    Args:
+        seconds: From the beginning.
+        exact: To the hundredth; else what has begun.
 
     Examples:
         >>> clock(5), clock(75.9), clock(3675)
         ('0:05', '1:15', '1:01:15')
+        >>> clock(65.25, exact=True), clock(3725.5, exact=True)
+        ('1:05.25', '1:02:05.50')
     """
-    minutes, rest = divmod(int(seconds), 60)
+    whole, hundredths = divmod(round(seconds * 100), 100) if exact else (int(seconds), 0)
+    minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    shown = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return f"{shown}.{hundredths:02}" if exact else shown
 
 
 def _value(field: Field, given: object) -> Value | None:

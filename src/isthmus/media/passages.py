@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
-_SENTENCE = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|\n")
+_SENTENCE = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|\n")
 _CLAUSE = re.compile(r"[,;:](?=\s)|[，、；：]")
 _WORD = re.compile(r"\s+")
 _UNDERLINE = re.compile(r"[=\-~^*#+]{3,}")
 _LONGEST_HEADING = 80
+_HEADINGS = 3
+"""That may stand together: of a part, a chapter and a section. More of them are a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def passages(text: str, window: float, overlap: float = 0.5) -> list[tuple[int, 
             last += 1
         end = last
         if last + 1 < len(units):
-            while end > first and units[end].heading:
+            while end > first and units[end].heading and last - end < _HEADINGS:
                 end -= 1
         found.append((units[first].start, units[end].stop))
         if last + 1 == len(units):
@@ -72,7 +74,8 @@ def _next(units: list[_Unit], first: int, last: int, overlap: float) -> int:
     place = first + 1
     while place <= last and units[place].start < least:
         place += 1
-    while place - 1 > first and units[place - 1].heading:
+    found = place
+    while place - 1 > first and units[place - 1].heading and found - place < _HEADINGS:
         place -= 1  # its heading goes with it
     return place
 

@@ -89,27 +89,31 @@ def one_each(hits: Sequence[Hit]) -> list[Hit]:
     return list(found.values())
 
 
-def without_copies(hits: Sequence[Hit], vectors: Mapping[str, F32], least: float) -> list[Hit]:
+def without_copies(
+    hits: Sequence[Hit], vectors: Mapping[str, F32], least: Mapping[str, Sequence[float]]
+) -> list[Hit]:
     """Hits without those that nearly are an earlier one, which names them as its copies.
+
+    Two films that begin alike, and two pictures with the same words on them, are no copies.
 
     Args:
         hits: Of one view, best first.
-        vectors: Theirs, ``(dim,)``, by id.
-        least: Cosine from which two are copies.
+        vectors: ``(2, dim)`` by id: theirs, and those of the things that they are of.
+        least: Cosines by id from which they, and their things, are copies.
     """
     kept: list[Hit] = []
     rows: list[F32] = []
     for hit in hits:
-        vector = vectors[hit.id]
-        alike = np.stack(rows) @ vector if rows else np.zeros(0, np.float32)
-        place = int(alike.argmax()) if len(alike) else -1
-        first = kept[place] if place >= 0 and alike[place] >= least else None
+        both = vectors[hit.id]
+        beyond = ((np.stack(rows) * both).sum(-1) - least[hit.id]).min(-1) if rows else np.zeros(0)
+        place = int(beyond.argmax()) if len(beyond) else -1
+        first = kept[place] if place >= 0 and beyond[place] >= 0 else None
         if first is not None and _same_kind(first, hit):
             more = [each for each in (hit.source, *hit.copies) if each not in first.copies]
             kept[place] = replace(first, copies=(*first.copies, *more))
         else:
             kept.append(hit)
-            rows.append(vector)
+            rows.append(both)
     return kept
 
 

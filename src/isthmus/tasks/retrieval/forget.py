@@ -76,7 +76,7 @@ def _moved(
         if (whole := whole_id(entry.id)) in renamed_to:
             source, others = renamed_to[whole]
             now = entry if source == entry.source else renamed(entry, source)
-            now = replace(now, copies=tuple(others) if is_whole(entry.id) else ())
+            now = replace(now, copies=tuple(others))
             if now != entry:
                 moved.append(now)
     return moved

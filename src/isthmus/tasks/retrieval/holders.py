@@ -116,11 +116,11 @@ def _hand_over(entry: Entry, paths: Sequence[str], run: Run, out: Handed) -> Non
         source = min((path for path in sure if path in run.fresh), default=min(sure))
         if source in run.fresh and whole:
             out.moved.append((source, entry.source))
-    now = replace(entry if source == entry.source else renamed(entry, source), gone=False)
+    others = sorted(path for path in sure if path != source)
     if whole:
-        others = sorted(path for path in sure if path != source)
         out.copies += [(path, source) for path in others if path in run.fresh]
-        now = replace(now, copies=tuple(others))
+    named = entry if source == entry.source else renamed(entry, source)
+    now = replace(named, gone=False, copies=tuple(others))
     if now != entry:
         out.entries.append(now)
 

@@ -173,13 +173,15 @@ class _Run:
         old = [entry for entry in there if entry.id not in added]
         for start in range(0, len(old), BATCH):
             files: dict[str, ReadFile] = {}
+            wholes: list[Part] = []
             for entry in old[start : start + BATCH]:
                 with suppress(MediaError, OSError):  # gone or replaced; an index run says so
-                    file = Found.at(Path(entry.source))
-                    files[entry.id] = ReadFile(content_of(entry), entry.view, entry.id, file)
-            self.words.ahead([read.item for read in files.values()], self.progress)
-            wholes = [Part(read.item, read.view, read.id) for read in files.values()]
-            found = [part for whole in wholes for part in self.words.find(whole, self.space)]
+                    file, item = Found.at(Path(entry.source)), content_of(entry)
+                    files[entry.id] = ReadFile(item, entry.view, entry.id, file)
+                    told, labels = entry.fields, entry.labels
+                    wholes.append(Part(item, entry.view, entry.id, fields=told, labels=labels))
+            self.words.ahead([whole.item for whole in wholes], self.progress)
+            found = [p.under(each) for each in wholes for p in self.words.find(each, self.space)]
             self._add_parts(found, files)
             self._unread(files)
 
@@ -375,6 +377,7 @@ def _entry(part: Part, read: ReadFile) -> Entry:
         part.span or item.span,
         time.time(),
         read.file.size,
+        labels=part.labels,
         origin=part.origin,
     )
     return with_fields(made, part.fields)

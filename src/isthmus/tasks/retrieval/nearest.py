@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from isthmus.core.linalg import F32
 from isthmus.prompts.prompt import Prompt
@@ -101,9 +103,22 @@ def _things(encoded: EncodedQuery, view: str, k: int) -> list[Hit]:
     hits = encoded.hits(found, view)
     hits = [hits[i] for i in first_of_each(hit.id for hit in hits)][:wanted]
     if folds:
-        vectors = dict(zip(found.ids, found.vectors, strict=True))
-        hits = without_copies(hits, vectors, least_alike(encoded.space, view))
+        hits = _folded(encoded, hits, dict(zip(found.ids, found.vectors, strict=True)))
     return hits[:k]
+
+
+def _folded(encoded: EncodedQuery, hits: Sequence[Hit], vectors: Mapping[str, F32]) -> list[Hit]:
+    """Hits of a view without copies, by their own vectors and by those of their things."""
+    space, things = encoded.space, [hit.item for hit in hits]
+    entries, wholes = encoded.rows.get(things), encoded.rows.vectors(things)
+    both: dict[str, F32] = {}
+    least: dict[str, tuple[float, float]] = {}
+    for hit in hits:
+        own, known = vectors[hit.id], hit.item in entries
+        both[hit.id] = np.stack([own, wholes[hit.item] if known else own])
+        view = entries[hit.item].view if known else hit.view
+        least[hit.id] = least_alike(space, hit.view), least_alike(space, view)
+    return without_copies(hits, both, least)
 
 
 def _ranked(encoded: EncodedQuery, view: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isthmus.core.fields import Fields
 from isthmus.core.item import MediaItem
@@ -22,6 +22,7 @@ class Part:
             item that is encoded at once may be.
         span: Where it lies in the whole, where it is of words that were read or heard there; else
             its item says so.
+        labels: See :class:`isthmus.store.Entry`.
     """
 
     item: MediaItem
@@ -31,3 +32,8 @@ class Part:
     fields: Fields = ()
     pooled: bool = False
     span: tuple[float, float] | None = None
+    labels: tuple[tuple[str, float], ...] = ()
+
+    def under(self, whole: Part) -> Part:
+        """The same with what is known of the item that it is a part of."""
+        return replace(self, fields=whole.fields, labels=whole.labels)

@@ -7,9 +7,8 @@ encoder, its sound track, words that were read or heard in it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
-from isthmus.core.fields import Fields, tamed
+from isthmus.core.fields import Fields
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
 from isthmus.tasks.retrieval.part import Part
@@ -31,7 +30,7 @@ def parts_of(
     *,
     further: Sequence[Finder] = (),
 ) -> Iterator[Part]:
-    """An item, and all of its parts, which have its fields beside their own.
+    """An item, and all of its parts, which have its fields.
 
     Args:
         item: A whole one.
@@ -48,8 +47,7 @@ def parts_of(
     yield from in_spans(whole, space)
     for find in (*_FINDERS, *further):
         for part in find(whole, space):
-            known = replace(part, fields=tamed({**dict(fields), **dict(part.fields)}))
-            yield from in_spans(known, space)
+            yield from in_spans(part.under(whole), space)
 
 
 __all__ = ["Finder", "Part", "parts_of"]

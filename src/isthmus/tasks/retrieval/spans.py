@@ -81,7 +81,7 @@ def _texts(part: Part, window: float) -> Iterator[Part]:
     for start, stop in passages(text, window, OVERLAP):
         span = (float(start), float(stop))
         own = MediaItem(item.id, item.modality, item.source, (text[start:stop],), span)
-        yield Part(own, part.view, part_id(part.id, span=span))
+        yield replace(part, item=own, id=part_id(part.id, span=span))
 
 
 def _stretches(part: Part, window: float) -> Iterator[Part]:
@@ -90,4 +90,5 @@ def _stretches(part: Part, window: float) -> Iterator[Part]:
     if seconds <= LONG * window:
         return
     for span in times(seconds, window):
-        yield Part(replace(part.item, span=span), part.view, part_id(part.id, span=span))
+        own = replace(part.item, span=span)
+        yield replace(part, item=own, id=part_id(part.id, span=span))
