@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.core.item import MediaItem, Waveform
-from isthmus.media import Limits, decode
-from isthmus.media.audio import resample
+from isthmus.core.view import AUDIO
+from isthmus.media import Limits, decode, preview
+from isthmus.media.audio import decode_audio, resample
 
 RATE = 8000
 TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE) / RATE)).astype(np.float32)
@@ -225,3 +227,18 @@ def test_a_span_past_the_limit_on_seconds() -> None:
     data = encoded(np.tile(TONE, 4), subtype="FLOAT")
     part = MediaItem("0", "audio", "x", data, span=(6.0, 7.0))
     assert len(decode(part, Limits(max_seconds=1.5)).samples) == RATE
+
+
+def test_previews_of_a_recording_that_is_too_long_to_be_decoded_at_once(tmp_path: Path) -> None:
+    path, rate = tmp_path / "long.flac", 8000
+    samples = np.zeros(40 * rate, dtype=np.float32)
+    samples[: 10 * rate], samples[20 * rate : 30 * rate] = 0.25, 0.5
+    soundfile.write(path, samples, rate)
+    item, short = MediaItem.from_path(path, AUDIO), Limits(max_seconds=7.0)
+    with pytest.raises(MediaTooLargeError):
+        decode_audio(item, short)
+    whole = preview.loudness(item, points=8)
+    assert list(whole) == [128, 128, 0, 0, 255, 255, 0, 0]
+    assert preview.loudness(item, short, points=8) == whole
+    made = io.BytesIO(preview.clip(item, short, seconds=3.0))
+    assert soundfile.info(made).duration == pytest.approx(3.0, abs=0.05)

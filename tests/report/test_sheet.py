@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.media.test_tags import photo
@@ -15,6 +16,7 @@ from tests.report.test_browser import shown
 
 from isthmus.media import decode
 from isthmus.report import write_sheet
+from isthmus.store import part_id
 from isthmus.tasks import Hit, Results, Store
 from isthmus.tasks.retrieval.hits import HitSpan
 
@@ -117,6 +119,21 @@ def test_what_was_read_further_spans_and_copies_are_told(store: Store, tmp_path:
     assert "at 0:05–0:09, also 1:05–1:20" in page and "3 copies" in page
     assert "by words heard at 0:05; " in page
     assert "&lt;script&gt;window.attacked = 1" in page and SCRIPT not in page
+
+
+def test_words_that_were_read_stand_below_what_they_were_read_in(
+    store: Store, tmp_path: Path
+) -> None:
+    results = found(store)
+    hit = next(hit for hit in results.hits if hit.modality == "image")
+    entry = replace(store.backend.get([hit.id])[hit.id], id=part_id(hit.id, "ocr"), view="text")
+    words = replace(entry, origin="ocr", text="mind the gap")
+    vectors = store.backend.vectors([hit.id])[hit.id][None]
+    store.backend.add([words], vectors, np.zeros((1, len(store.space.views)), np.float32))
+    read = replace(hit, id=words.id, origin="ocr", text=words.text, view="text")
+    page = written(store, replace(results, hits=[read]), tmp_path)
+    assert "mind the gap" in page and "cannot be shown" not in page
+    assert page.count("data:image/webp") == 1
 
 
 @pytest.mark.browser

@@ -40,11 +40,8 @@ def command(
     from isthmus.tasks.retrieval.find_frame import find_frame
 
     known = None if space is None else Space.load(space, trust=trust or ())
-    span = (
-        None
-        if start is None and stop is None
-        else (start or 0.0, math.inf if stop is None else stop)
-    )
+    part = start or 0.0, math.inf if stop is None else stop
+    span = None if start is None and stop is None else part
     found = find_frame(picture, video, space=known, span=span)
     if as_json:
         print_json({"picture": str(picture), "video": str(video), **found.to_json()})

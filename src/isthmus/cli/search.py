@@ -189,7 +189,7 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     where = "" if hit.span is None else f" {said_span(hit.span, hit.modality)}"
     console = out()
     console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}{where}  [dim]{likely}[/]")
-    if hit.modality == TEXT:
+    if hit.modality == TEXT or hit.origin:
         content = hit.text.partition("\n")[2] or hit.text
         flat = " ".join(content.split())
         console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import io
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from isthmus.core.contracts import Sampling
-from isthmus.core.errors import UnsupportedMediaError
+from isthmus.core.errors import EmptyMediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem, Waveform
+from isthmus.core.linalg import F64
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.media.limits import DEFAULT, Limits
 
@@ -130,7 +132,7 @@ def clip(
 
     from isthmus.media.audio import resample
 
-    if item.modality == VIDEO:  # which may be longer than a recording may be
+    if item.modality == VIDEO or _lasts(item, limits) > limits.max_seconds:
         start, stop = item.span or (0.0, math.inf)
         item = replace(item, span=(start, min(stop, start + seconds)))
     sound = _sound(item, limits)
@@ -151,26 +153,58 @@ def clip(
 def loudness(item: MediaItem, limits: Limits = DEFAULT, *, points: int) -> bytes:
     """The largest deviation in each of so many stretches, as a share of the largest, 0…255.
 
-    It is of a sound or of the sound of a video, or of the span of it.
+    It is of a sound or of the sound of a video, or of the span of it. What is longer than
+    ``max_seconds`` is decoded a part at a time.
 
     Raises:
         MediaError: If it is no sound or cannot be decoded.
     """
-    samples = np.abs(_sound(item, limits).samples)
-    stretches = [part.max() for part in np.array_split(samples, points) if len(part)]
-    peaks = np.array(stretches, dtype=np.float64)
+    seconds = 0.0 if item.span is not None else _lasts(item, limits)
+    if seconds > limits.max_seconds:
+        peaks = _peaks_by_parts(item, limits, seconds, points)
+    else:
+        peaks = _peaks(_sound(item, limits), points)
     scaled = np.rint(255 * peaks / max(float(peaks.max(initial=0.0)), 1e-9))
     return scaled.astype(np.uint8).tobytes()
+
+
+def _peaks(sound: Waveform, points: int) -> F64:
+    stretches = np.array_split(np.abs(sound.samples), points)
+    return np.array([part.max() for part in stretches if len(part)], dtype=np.float64)
+
+
+def _peaks_by_parts(item: MediaItem, limits: Limits, seconds: float, points: int) -> F64:
+    """The same of a whole recording, of which no more is decoded at once than may be."""
+    edges = np.linspace(0.0, seconds, points + 1)
+    peaks = np.zeros(points)
+    for places in np.array_split(np.arange(points), 2 * math.ceil(seconds / limits.max_seconds)):
+        if len(places):
+            span = float(edges[places[0]]), float(edges[places[-1] + 1])
+            with suppress(EmptyMediaError):  # silence, or less than a header promised
+                found = _peaks(_sound(replace(item, span=span), limits), len(places))
+                peaks[places[: len(found)]] = found
+    return peaks
+
+
+def _lasts(item: MediaItem, limits: Limits) -> float:
+    """Seconds of the sound of a whole item."""
+    from isthmus.media.audio import seconds_of
+
+    return seconds_of(_heard(item), limits)
+
+
+def _heard(item: MediaItem) -> MediaItem:
+    if item.modality not in (AUDIO, VIDEO):
+        raise UnsupportedMediaError(
+            item.source, f"is {item.modality}; only sounds have a loudness curve"
+        )
+    return replace(item, modality=AUDIO)
 
 
 def _sound(item: MediaItem, limits: Limits) -> Waveform:
     from isthmus.media.audio import decode_audio
 
-    if item.modality not in (AUDIO, VIDEO):
-        raise UnsupportedMediaError(
-            item.source, f"is {item.modality}; only sounds have a loudness curve"
-        )
-    return decode_audio(replace(item, modality=AUDIO), limits)
+    return decode_audio(_heard(item), limits)
 
 
 def _webp(picture: Picture) -> tuple[bytes, int, int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -160,15 +162,25 @@ def _thumbnail(item: MediaItem, side: int) -> tuple[str, int, int] | None:
 def _clip(item: MediaItem, *, original: bool) -> str | None:
     """A small file as it is, else its first seconds anew."""
     try:
-        if original and item.span is None:
+        if original and item.span is None and _size(item) < _SMALL_FILE:
             data = item.read()
             mime = _mime(data, item.source)
-            if len(data) < _SMALL_FILE and mime is not None:
+            if mime is not None:
                 return _uri(mime, data)
         data = WORKERS.clip(item, CLIP_SECONDS, compression=_SQUEEZE)
     except MediaError:
         return None
     return _uri("audio/ogg", data)
+
+
+def _size(item: MediaItem) -> float:
+    """Bytes of a recording, which may be in a film of gigabytes."""
+    if not isinstance(item.payload, Path):
+        return len(item.read())
+    try:
+        return item.payload.stat().st_size
+    except OSError:
+        return math.inf
 
 
 def _mime(data: bytes, source: str) -> str | None:

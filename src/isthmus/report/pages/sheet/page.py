@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from isthmus.core.artifact import write_atomically
@@ -132,7 +133,7 @@ def _media(hit: Hit, name: str, find: Find, assets: Assets) -> Markup:
     if hit.gone:
         return el("div", absent("the file is gone"), class_="media")
     try:
-        item = find(hit.id)
+        item = replace(find(hit.item if hit.origin else hit.id), span=hit.span)
     except MediaError as error:
         return el("div", absent(error.reason.partition(";")[0]), class_="media")
     return el("div", _itself(item, name, assets), class_=f"media {item.modality}")
