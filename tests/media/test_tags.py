@@ -149,6 +149,17 @@ def test_videos_say_their_shape_when_and_where(name: str, tmp_path: Path) -> Non
         assert (found["lat"], found["lon"]) == (48.2082, 16.3738)
 
 
+@pytest.mark.parametrize("name", ["mpegts", "mpeg", "wmv", "webm"])
+def test_every_kind_of_video_says_its_shape_and_its_length(name: str) -> None:
+    pytest.importorskip("av", reason="videos need PyAV")
+    from tests.media import films
+
+    found = dict(fields_of(films.count(50, films.RECIPES[name])))
+    assert (found["width"], found["height"], round(float(found["fps"]))) == (*films.SIZE, 25)
+    length = found.get("duration")
+    assert length is None if name.startswith("mpeg") else length == pytest.approx(2, abs=0.1)
+
+
 def test_m4a_says_its_tags(tmp_path: Path) -> None:
     av = pytest.importorskip("av", reason="M4A needs PyAV")
     path = tmp_path / "it.m4a"

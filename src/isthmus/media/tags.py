@@ -14,17 +14,15 @@ from isthmus.core.errors import MediaError
 from isthmus.core.fields import Fields, tamed
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
+from isthmus.media._libav import DEMUXERS, opened
 from isthmus.media.formats import FORMATS
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
 from isthmus.media.sniff import container, head_of
 from isthmus.media.streams import counts_frames, declared_end, starts, with_length
 
-_DEMUXERS = {
-    **{"m4a": "mov", "aac": "aac", "wma": "asf"},
-    **{"mp4": "mov", "matroska": "matroska", "avi": "avi", "theora": "ogg"},
-}
-_OPTIONS = {"protocol_whitelist": "none"}
+_GUESSED = frozenset({"aac", "mpegts", "mpeg"})
+"""Kinds whose header says no length, so that FFmpeg guesses it by their size."""
 _APPLE = "com.apple.quicktime."
 _PLACE = re.compile(r"([+-]\d{1,3}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
 """A place as ISO 6709 writes it: ``+48.2082+016.3738/``."""
@@ -56,7 +54,7 @@ def fields_of(item: MediaItem, limits: Limits = DEFAULT) -> Fields:
 
 
 def _of_sound(item: MediaItem, kind: str, limits: Limits) -> dict[str, object]:
-    if kind in _DEMUXERS:
+    if kind in DEMUXERS:
         tags, seconds, _ = _by_libav(item, kind, limits)
         return {**_named(tags), "duration": seconds}
     import soundfile
@@ -87,7 +85,7 @@ def _knows_its_length(data: bytes, kind: str) -> bool:
 def _of_video(item: MediaItem, kind: str, limits: Limits) -> dict[str, object]:
     from isthmus.media.video import shown_size
 
-    if kind not in _DEMUXERS:
+    if kind not in DEMUXERS:
         return {}
     width, height = shown_size(item, limits)
     tags, seconds, fps = _by_libav(item, kind, limits)
@@ -107,21 +105,17 @@ def _by_libav(
     item: MediaItem, kind: str, limits: Limits
 ) -> tuple[dict[str, str], float | None, float | None]:
     """Tags, seconds and frames a second, as the header says them."""
-    import av
-
-    with open_payload(item, limits) as handle:
-        try:
-            with av.open(
-                handle, format=_DEMUXERS[kind], options=_OPTIONS, metadata_errors="replace"
-            ) as file:
-                tags: dict[str, str] = {}
-                for each in (*file.streams, file):  # what the file says counts most
-                    tags |= {name.lower(): value for name, value in each.metadata.items()}
-                length = file.duration and file.duration / _MICROSECONDS
-                rate = file.streams.video[0].average_rate if file.streams.video else None
-                return tags, length or None, None if rate is None else float(rate)
-        except (av.FFmpegError, OSError, ValueError, ArithmeticError) as error:
-            raise MediaError(item.source, f"its header is damaged ({error})") from error
+    tags: dict[str, str] = {}
+    with (
+        open_payload(item, limits) as handle,
+        opened(handle, kind, item.source, limits) as (file, _),
+    ):
+        for each in (*file.streams, file):  # what the file says counts most
+            tags |= {name.lower(): value for name, value in each.metadata.items()}
+        known = file.duration and kind not in _GUESSED
+        length = file.duration / _MICROSECONDS if known else None
+        rate = file.streams.video[0].average_rate if file.streams.video else None
+        return tags, length, None if rate is None else float(rate)
 
 
 def _named(tags: Mapping[str, Any]) -> dict[str, object]:
