@@ -32,7 +32,7 @@ class FoundFrame:
     """Where a picture may be shown in a video.
 
     Attributes:
-        frame: Number of the frame, from 0, in the order in which frames are shown.
+        frame: Number of the frame among those that were looked at, from 0, as they are shown.
         time: When, in seconds from the beginning.
         score: How alike they are, at most 1; only the picture itself has 1.
         matches: Whether that is enough to say that the picture is shown there.

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.linalg import F32
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
-from isthmus.store import Entry, FoundRows, Reader, whole_id
+from isthmus.store import Entry, FoundRows, Reader, is_whole, whole_id
 from isthmus.tasks.retrieval.alike import least_alike
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.folded import (
@@ -109,8 +109,9 @@ def _things(encoded: EncodedQuery, view: str, k: int) -> list[Hit]:
 
 def _folded(encoded: EncodedQuery, hits: Sequence[Hit], vectors: Mapping[str, F32]) -> list[Hit]:
     """Hits of a view without copies, by their own vectors and by those of their things."""
-    space, things = encoded.space, [hit.item for hit in hits]
-    entries, wholes = encoded.rows.get(things), encoded.rows.vectors(things)
+    space, things = encoded.space, [hit.item for hit in hits if not is_whole(hit.id)]
+    entries = encoded.rows.get(things) if things else {}
+    wholes = encoded.rows.vectors(things) if things else {}
     both: dict[str, F32] = {}
     least: dict[str, tuple[float, float]] = {}
     for hit in hits:
