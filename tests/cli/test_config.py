@@ -119,7 +119,11 @@ def test_the_nearest_file_counts_and_pyproject_has_a_table(own: Path, project: P
         ("k = 3\n", "line 1: there is no key 'k' above the tables; keys: "),
         ("[prompt.sve]\n", "there is no command 'sve'; there are save, list"),
         ("[search\n", "is no TOML: "),
+        (f"a = {'[' * 50_000}\n", "nest too deep"),
+        (f"[search]\nk = {'9' * 5000}\n", "is no TOML: "),
+        (f"{'a.' * 40_000}a = 1\n", "line 1 has more than 100 dots"),
     ],
+    ids=range(14),
 )
 def test_mistakes_are_told_with_file_and_line(own: Path, text: str, said: str) -> None:
     own.write_text(text)
@@ -160,6 +164,8 @@ HOSTILE = [
     ("doctor", "repair", "true"),
     ("demo", "out", '"x"'),
     ("embed", "out", '"x"'),
+    ("search", "avoid", '["/etc/hostname"]'),
+    ("explain", "style", '"/etc/hostname"'),
 ]
 
 

@@ -131,9 +131,14 @@ def test_without_a_display_open_is_refused_at_once(
 
 
 @pytest.mark.parametrize("name", ["a.desktop", "a.bat", "a.sh", "a.html", "a.svg", "a", "a.JS"])
-def test_what_the_system_might_run_is_not_opened(name: str, opened: list[Any]) -> None:
+def test_what_the_system_might_run_is_not_opened(
+    name: str, opened: list[Any], tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match="may run a file of that name"):
         viewer.open_media(Path("/tmp") / name)
+    (tmp_path / "harmless.txt").symlink_to(tmp_path / name)
+    with pytest.raises(InputError, match="may run a file of that name"):
+        viewer.open_media(tmp_path / "harmless.txt")
     viewer.open_media(Path("/tmp/-a.PNG"))
     assert opened[0][0][0] == ["xdg-open", "/tmp/-a.PNG"]
 

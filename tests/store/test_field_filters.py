@@ -73,6 +73,8 @@ def test_what_passes(text: str, passing: str) -> None:
     ("text", "message"),
     [
         ("taken>June", "taken needs a date such as 2026, 2026-01"),
+        ("taken>=2025-13", "taken: there is no such date as 2025-13"),
+        ("taken:2025-02-30T12", "taken: there is no such date as 2025-02-30T12"),
         ("taken~2025", "taken takes : <"),
         ("duration>long", "duration is length in seconds; it needs a number, got 'long'"),
         ("duration>1e9", "it needs a number"),

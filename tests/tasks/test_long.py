@@ -98,8 +98,11 @@ def test_within_a_file_spans_are_hits(
         scores = [hit.prominence for hit in hits]
         assert scores == sorted(scores, reverse=True)
     assert hits[0].span is not None and hits[0].span[0] < when[3][1]
-    with pytest.raises(InputError, match=r"the store holds no file 'absent.flac'; index it with"):
-        store.search(query, within="absent.flac")
+    for absent in ("absent.flac", "absent\0.flac"):
+        with pytest.raises(
+            InputError, match=r"the store holds no file 'absent.*flac'; index it with"
+        ):
+            store.search(query, within=absent)
     (tmp_path / "again").mkdir()
     soundfile.write(tmp_path / "again/tape.flac", sound(scenes.records[30]), RATE)
     store.add(tmp_path / "again")
@@ -270,3 +273,17 @@ def test_a_file_of_many_spans_takes_nobodys_place(store: Store) -> None:
     hits = store.search(MediaItem.from_text("a red circle"), k=30, views="image").hits
     assert len(hits) == 21 and len({hit.item for hit in hits}) == 21
     assert store.backend.parts([long, ids[0]], "image") == {long: 201}
+
+
+def test_the_best_span_explains_what_is_too_long_to_be_encoded_at_once(
+    store: Store, scenes: Dataset, tmp_path: Path
+) -> None:
+    captions = [record.items[TEXT].captions[0] for record in scenes.records]
+    book = tmp_path / "book.txt"
+    book.write_text("\n\n".join(10 * [f"{each}. " * 6 for each in captions]), encoding="utf-8")
+    assert len(book.read_text(encoding="utf-8")) > 20_000
+    store.add(book)
+    (whole,) = (each.id for each in store.backend.entries() if each.id == whole_id(each.id))
+    found = store.explain(captions[0], whole)
+    assert found.item.item.span is not None
+    assert found.score == pytest.approx(sum(found.item.values) + found.item.baseline, abs=1e-4)

@@ -36,6 +36,8 @@ from isthmus.core.wording import did_you_mean, without_preamble
 NAME, PYPROJECT = "isthmus.toml", "pyproject.toml"
 MOST_BYTES = 2**20
 """Of a file; that of a project may hold much else."""
+_MOST_DOTS = 100
+"""Of a line: the time to read a dotted key grows with the square of its length."""
 SHARED = {
     "store": {STORE_OPTION.help},
     "space": {SPACE_OPTION.help, SPACE.help},
@@ -54,13 +56,12 @@ VARIABLES = {
 }
 """Variables of the environment that count instead of a key above all tables."""
 _ASKED = {"k", "view", "as", "where", "min-probability", "readout", "words", "exact", "nearest"}
-_PARTS = {"style", "context", "avoid", "ignore", "only"}
 _NAMES = {"language", "templates", "view", "as", "least"}
 PROJECT: Mapping[str, frozenset[str]] = {
     "": frozenset({*SHARED, OFFLINE}),
     "index": frozenset({"view", "include", "exclude", "fields", "retry", "read"}),
-    "search": frozenset({*_ASKED, *_PARTS, "all-copies", "thumbnails"}),
-    "explain": frozenset({*_PARTS, "as", "item-view", "seed"}),
+    "search": frozenset({*_ASKED, "all-copies", "thumbnails"}),
+    "explain": frozenset({"as", "item-view", "seed"}),
     "classify": frozenset(
         {*_NAMES, "classes", "classes-file", "shots", "method", "coverage", "glosses", "seed"}
     ),
@@ -72,7 +73,8 @@ PROJECT: Mapping[str, frozenset[str]] = {
     "eval": frozenset({"data-option", "column", "seed"}),
     "data.show": frozenset({"data-option", "column"}),
 }
-"""What a project file may set, by command; the empty name stands for what is above all tables."""
+"""What a project file may set, by command; the empty name stands for what is above all tables.
+Parts of a prompt, such as ``avoid``, are not among it: they may name a file anywhere."""
 _PATHS = frozenset(
     {"store", "space", "templates", "classes-file", "labels-file", "shots", "glosses"}
 )
@@ -170,10 +172,7 @@ def read(root: Any, given: list[File]) -> list[Setting]:
 
 def settings_of(root: Any, file: File, text: str) -> list[Setting]:
     """What a text sets as the content of a file; raises what :func:`read` raises."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{file.path} is no TOML: {error}") from error
+    document = _document(file.path, text)
     if file.path.name == PYPROJECT:
         document = document.get("tool", {}).get("isthmus", {})
         if not isinstance(document, dict):
@@ -341,12 +340,12 @@ def _typed(value: Any) -> Any:
 def _is_ours(path: Path) -> bool:
     """Whether there is a file that this user, or the owner of the machine, has written."""
     try:
-        owner = path.stat().st_uid
+        owners = {path.stat().st_uid, path.lstat().st_uid}  # of the file, and of a link to it
     except OSError:
         return False
     if not path.is_file():
         return False
-    if owner in (0, os.getuid()):
+    if owners <= {0, os.getuid()}:
         return True
     err().print(f"[dim]{shown(str(path))} belongs to another user, so it is not read.[/]")
     return False
@@ -358,9 +357,26 @@ def _has_table(path: Path) -> bool:
     if "isthmus" not in text:
         return False
     try:
-        return "isthmus" in tomllib.loads(text).get("tool", {})
-    except tomllib.TOMLDecodeError:
+        return "isthmus" in _document(path, text).get("tool", {})
+    except InputError:
         return False
+
+
+def _document(path: Path, text: str) -> dict[str, Any]:
+    """A text as TOML.
+
+    Raises:
+        InputError: If it is none, or made to take long.
+    """
+    lines = text.splitlines()
+    if dotted := next((n for n, each in enumerate(lines, 1) if each.count(".") > _MOST_DOTS), 0):
+        raise InputError(f"{path}: line {dotted} has more than {_MOST_DOTS} dots; break it up")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{path} is no TOML: its lists or tables nest too deep") from error
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of 5,000 digits
+        raise InputError(f"{path} is no TOML: {error}") from error
 
 
 def text_of(path: Path) -> str:

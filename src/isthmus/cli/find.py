@@ -51,7 +51,8 @@ def command(
         for place in found.places:
             mark = "" if place.matches else " (no match)"
             when = clock(place.time, exact=True)
-            line = f"{when}  frame {place.frame:,}  alike {place.score:.2f}{mark}"
+            since = f" from {clock(start, exact=True)}" if start else ""
+            line = f"{when}  frame {place.frame:,}{since}  alike {place.score:.2f}{mark}"
             out().print(shown(line))
     if found.nothing:
         raise typer.Exit(EXIT_NOTHING)

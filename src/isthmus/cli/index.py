@@ -29,6 +29,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.opening import open_store
 from isthmus.core.wording import count
+from isthmus.media.formats import SUFFIXES
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
@@ -224,12 +225,13 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     moved = {old for _, old in report.moved}
     gone = [path for path in report.gone if path not in moved]
     _list("file is gone, and its item is kept and marked", gone, _GONE)
-    if report.unsupported:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in report.unsupported_kinds.items())
-        console.print(
-            f"{count(len(report.unsupported), 'file has', 'files have')}"
-            f" a format that isthmus does not read: {kinds}"
-        )
+    for known, whose in ((False, "isthmus does"), (True, "this space does")):
+        some = {e: n for e, n in report.unsupported_kinds.items() if (e in SUFFIXES) == known}
+        if some:
+            console.print(
+                f"{count(sum(some.values()), 'file has', 'files have')} a format that {whose} not "
+                f"read: {', '.join(f'{n} {kind}' for kind, n in some.items())}"
+            )
     list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
 
 

@@ -65,7 +65,8 @@ def status(
         f"{counts.gone} no longer there"
     )
     if counts.read:
-        console.print(f"Words are read in files: {', '.join(counts.read)}")
+        left = "; not all files were looked at yet: index again" if counts.reading_left else ""
+        console.print(f"Words are read in files: {', '.join(counts.read)}{left}")
     for name, lines in lists.items():
         console.print(f"[bold]{name}[/]: {len(lines)}")
         for line in lines:

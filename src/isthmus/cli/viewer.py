@@ -42,12 +42,13 @@ def open_media(path: Path) -> None:
         InputError: If its name does not say that it is a picture, a recording, a video or a text:
             the system might run it.
     """
+    path = path.resolve()  # a link may have a harmless name
     if path.suffix.lower() not in _SAFE:
         raise InputError(
             f"{path} is not opened: the system may run a file of that name, or what is in it; open "
             "it yourself"
         )
-    _open(path.resolve())
+    _open(path)
 
 
 def _open(path: Path) -> None:

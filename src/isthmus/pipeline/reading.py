@@ -128,7 +128,7 @@ def _seen(item: MediaItem, workers: DecodeWorkers) -> Iterator[Passage]:
             yield from lines
             return
         now = {line.text: line for line in lines}
-        for text in standing.keys() - now.keys():
+        for text in [each for each in standing if each not in now]:
             yield standing.pop(text)
         for text, line in now.items():
             start = standing[text].span if text in standing else None

@@ -48,7 +48,7 @@ class Previews:
         Raises:
             MediaError: If it is neither, or cannot be read any more.
         """
-        key = (item.id, item.span, side)
+        key = (item.id, item.modality, item.span, side)
         return self._preview(key, lambda: WORKERS.thumbnail(item, side).webp, check)
 
     def strip(

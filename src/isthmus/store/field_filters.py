@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from datetime import datetime
 
 from isthmus.core.errors import InputError
 from isthmus.core.fields import FIELDS, Value
@@ -101,6 +102,10 @@ def _date(field: str, op: str, value: str) -> Test:
             f"{field} needs a date such as 2026, 2026-01, 2026-01-31 or 2026-01-31T12:30, "
             f"got {value!r}"
         )
+    try:
+        datetime.fromisoformat(value + "-01-01"[len(value) - 4 :] if len(value) < 10 else value)
+    except ValueError as error:
+        raise InputError(f"{field}: there is no such date as {value}") from error
     compare, wanted = _ORDERED[op], value.upper()
 
     def test(entry: Entry) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, UnsupportedMediaError
 from isthmus.core.view import IMAGE, VIDEO
 from isthmus.media.closest import SIDE, Likeness, without_bars
 from isthmus.pipeline import WORKERS
@@ -100,7 +100,11 @@ def find_frame(
         MediaError: If the picture or the video cannot be decoded.
         MissingExtraError: If scikit-image is not installed.
     """
-    asked, film = as_item(picture, IMAGE), as_item(video, VIDEO)
+    try:
+        asked, film = as_item(picture, IMAGE), as_item(video, VIDEO)
+    except UnsupportedMediaError as error:
+        reason = f"{error.reason}; give the picture first, then the video"
+        raise UnsupportedMediaError(error.source, reason) from error
     if span is not None:
         film = replace(film, span=span)
     shown = WORKERS.small(asked, 4 * SIDE)

@@ -85,12 +85,12 @@ class Reading:
         """Keep another setting, and remove words of kinds that are not read any more."""
         if setting == self.setting:
             return
-        self._keep(setting)
         wanted = {ORIGINS[kind] for kind in setting.kinds}
         rows = backend.snapshot().entries()
         unwanted = [each.id for each in rows if each.origin and each.origin not in wanted]
         if unwanted:
             backend.delete(unwanted)
+        self._keep(setting)  # at last: a run that ends before does not know of it
 
     def finish(self, setting: ReadSetting) -> None:
         """Note that words were looked for in all items."""

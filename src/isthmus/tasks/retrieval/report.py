@@ -114,6 +114,7 @@ class StoreStatus:
         gone: Of these, are no longer there.
         space: Fingerprint of the space.
         read: Kinds of words that are read in files: ``"text"``, ``"speech"``.
+        reading_left: Whether a run that looked for them in all items has ended early.
     """
 
     items: dict[str, int]
@@ -122,3 +123,4 @@ class StoreStatus:
     gone: int
     space: str
     read: tuple[str, ...] = ()
+    reading_left: bool = False

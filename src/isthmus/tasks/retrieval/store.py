@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError
+from isthmus.core.errors import FingerprintError, MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import expanded
 from isthmus.core.reading import check_own
@@ -24,7 +24,6 @@ from isthmus.store import (
     MemoryBackend,
     open_backend,
 )
-from isthmus.tasks.retrieval.alike import NEARLY_ALIKE
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
@@ -200,7 +199,7 @@ class Store:
         )
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
-            report.near = near_duplicates(self.backend, report.added, least=NEARLY_ALIKE)
+            report.near = near_duplicates(self.space, self.backend, report.added)
             self.backend.optimize()
         return report
 
@@ -320,16 +319,13 @@ class Store:
         own = self.get(item) if isinstance(item, str) else None
         entry = own or Entry(found.id, view, found.modality, found.source)
         judge = judging(self.space, self.backend.snapshot(), prompt, entry, among)
-        return explain(
-            self.space,
-            asked,
-            query_view,
-            found,
-            view,
-            judge=judge,
-            seed=seed,
-            progress=progress,
-        )
+        sides = (self.space, asked, query_view, found, view)
+        try:
+            return explain(*sides, judge=judge, seed=seed, progress=progress)
+        except MediaTooLargeError:  # what is that long has spans, of which the best is explained
+            if own is None or own.span or not (best := self.search(query, within=own.id, k=1).hits):
+                raise
+            return self.explain(query, best[0].id, asked_as=asked_as, seed=seed, progress=progress)
 
     def _side(
         self,
@@ -369,14 +365,15 @@ class Store:
         """How much of what there is."""
         from isthmus.tasks.retrieval.report import StoreStatus
 
-        records = self.backend.files().values()
+        records, setting = self.backend.files().values(), self._reading.setting
         return StoreStatus(
             dict(self.backend.count()),
             len(records),
             sum(record.failed for record in records),
             sum(record.gone for record in records),
             self.space.fingerprint,
-            self._reading.setting.kinds,
+            setting.kinds,
+            setting.behind,
         )
 
     def close(self) -> None:

@@ -28,8 +28,10 @@ def thing_named(rows: Reader, named: str) -> str:
     """
     if rows.known([named]):
         return whole_id(named)
-    path = os.path.abspath(expanded(named))  # noqa: PTH100  links are compared as they are, too
-    paths = {named, path, os.path.realpath(path)}
+    paths = {named}
+    if "\0" not in named:  # links are compared as they are, too
+        path = os.path.abspath(expanded(named))  # noqa: PTH100
+        paths |= {path, os.path.realpath(path)}
     alike: dict[str, str] = {}
     for entry in rows.entries():
         if not is_whole(entry.id):
