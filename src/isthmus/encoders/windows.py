@@ -30,6 +30,6 @@ def window_for(modality: str, most: float = float("inf")) -> float:
 
     Examples:
         >>> window_for("text"), window_for("text", 77 * A_TOKEN), window_for("image")
-        (500.0, 231.0, inf)
+        (500.0, 231, inf)
     """
     return min(_WINDOWS.get(modality, float("inf")), most)

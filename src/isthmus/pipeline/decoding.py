@@ -36,12 +36,13 @@ from isthmus.encoders import Recipe, recipe_of
 from isthmus.encoders.base import usable_cores
 from isthmus.media import PLAIN, decode
 from isthmus.media.child import ChildLostError, ChildProcess
-from isthmus.media.closest import Likeness
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
+
+    from isthmus.media.closest import Likeness
 
 SECONDS = 60.0
 """An item that takes longer is given up; decoding a large picture takes one or two."""
@@ -238,6 +239,8 @@ class DecodeWorkers:
         self, item: MediaItem, picture: NDArray[np.uint8], aspect: float
     ) -> tuple[list[Likeness], int]:
         """Frames of a video that look like a picture; see :func:`isthmus.media.closest.closest`."""
+        from isthmus.media.closest import Likeness
+
         found, count = self._ask("closest", item, picture=picture, aspect=aspect)
         return [Likeness(*each) for each in found], count
 
