@@ -281,8 +281,8 @@ def test_what_is_heard_of_a_video() -> None:
     assert heard.seconds == pytest.approx(0.5, abs=0.01)
     assert np.abs(heard.samples).max() == pytest.approx(0.4, abs=0.05)
     assert clip(video(data), limits, seconds=1.0).startswith(b"OggS")
-    with pytest.raises(MediaTooLargeError, match="the limit is 2 s"):
-        loudness(video(data), limits, points=3)
+    whole = np.frombuffer(loudness(video(data), limits, points=3), dtype=np.uint8)
+    assert len(whole) == 3 and whole.max() == 255  # part by part, though it is longer
 
 
 def _onsets(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
