@@ -225,8 +225,9 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     moved = {old for _, old in report.moved}
     gone = [path for path in report.gone if path not in moved]
     _list("file is gone, and its item is kept and marked", gone, _GONE)
+    kinds = report.unsupported_kinds
     for known, whose in ((False, "isthmus does"), (True, "this space does")):
-        some = {e: n for e, n in report.unsupported_kinds.items() if (e in SUFFIXES) == known}
+        some = {kind: n for kind, n in kinds.items() if (kind in SUFFIXES) == known}
         if some:
             console.print(
                 f"{count(sum(some.values()), 'file has', 'files have')} a format that {whose} not "

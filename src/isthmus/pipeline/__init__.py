@@ -3,7 +3,7 @@
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers, Thumbnail
 from isthmus.pipeline.encode import EncodedItems, encode_items, encode_records
-from isthmus.pipeline.fields import read_fields
+from isthmus.pipeline.fields import read_fields, read_seconds
 from isthmus.pipeline.prepared import Prepared, default_cache, prepare
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "encode_records",
     "prepare",
     "read_fields",
+    "read_seconds",
 ]

@@ -1,9 +1,10 @@
-"""What many files say of themselves, read in the children that decode."""
+"""What many files say of themselves, and how long they last, asked of the children that decode."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from isthmus.core.errors import IsthmusError
 from isthmus.core.fields import Fields
@@ -12,7 +13,9 @@ from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.encoders.base import usable_cores
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
+T = TypeVar("T")
 _TELL = frozenset({IMAGE, AUDIO, VIDEO})
+_LAST = frozenset({AUDIO, VIDEO})
 
 
 def read_fields(items: Sequence[MediaItem], workers: DecodeWorkers = WORKERS) -> list[Fields]:
@@ -24,14 +27,33 @@ def read_fields(items: Sequence[MediaItem], workers: DecodeWorkers = WORKERS) ->
         items: Of any modality; texts and vectors have none.
         workers: That read them.
     """
+    return _of_each(items, _TELL, workers.fields, ())
 
-    def one(item: MediaItem) -> Fields:
-        if item.modality not in _TELL:
-            return ()
+
+def read_seconds(
+    items: Sequence[MediaItem], workers: DecodeWorkers = WORKERS
+) -> list[float | None]:
+    """Durations of items; None of one that has none or cannot be read.
+
+    Args:
+        items: Of any modality.
+        workers: That read them.
+    """
+    return _of_each(items, _LAST, workers.seconds, None)
+
+
+def _of_each(
+    items: Sequence[MediaItem], modalities: frozenset[str], ask: Callable[[MediaItem], T], none: T
+) -> list[T]:
+    """What is told of each item, as many at a time as there are cores."""
+
+    def one(item: MediaItem) -> T:
+        if item.modality not in modalities:
+            return none
         try:
-            return workers.fields(item)
+            return ask(item)
         except IsthmusError:
-            return ()
+            return none
 
     with ThreadPoolExecutor(usable_cores()) as pool:
         return list(pool.map(one, items))

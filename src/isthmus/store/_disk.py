@@ -41,6 +41,14 @@ def held(lock: BaseFileLock, folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def unwritten(folder: Path, error: Exception) -> ArtifactError:
+    """The error for a store that could not be written, such as on a full disk."""
+    return ArtifactError(
+        f"{folder} could not be written: {short(error)}. Everything written before is still there. "
+        "Free some space or check the folder, then run the command again"
+    )
+
+
 class Flusher:
     """Makes files durable that LanceDB only wrote; it calls no fsync itself.
 

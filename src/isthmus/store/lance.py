@@ -15,7 +15,7 @@ from isthmus.core.wording import count
 from isthmus.store import tables
 from isthmus.store._copy import Copy
 from isthmus.store._database import NAMES, Database
-from isthmus.store._disk import held, short
+from isthmus.store._disk import held, unwritten
 from isthmus.store._faiss import available
 from isthmus.store._notice import Notice
 from isthmus.store._repair import newest_damaged, set_aside
@@ -312,9 +312,7 @@ class LanceBackend(MemoryBackend):
             self._database.flush()
         except (OSError, RuntimeError) as error:
             self._seen = (-1, "")  # memory may be ahead of the disk
-            what = f"{self.folder} could not be written: {short(error)}. Everything written before"
-            way_out = "is still there. Free some space or check the folder, then run it again"
-            raise ArtifactError(f"{what} {way_out}") from error
+            raise unwritten(self.folder, error) from error
 
     def _changed(self, rows: Snapshot) -> None:
         """Tell other processes that rows changed, not only came."""
@@ -375,7 +373,8 @@ class LanceBackend(MemoryBackend):
         return found
 
     def _check_rows(self, *, repair: bool) -> list[Damage]:
-        found, read = list[Damage](), tables.read_items(self._database.read(tables.ITEMS))
+        found: list[Damage] = []
+        read = tables.read_items(self._database.read(tables.ITEMS))
         bad = tables.damaged_items(*read)
         if bad:
             what = f"the checksum of {count(len(bad), 'row')} of items does not match"
@@ -390,7 +389,8 @@ class LanceBackend(MemoryBackend):
                 self._purge(tables.ITEMS)
                 self._rewrite_index()
                 self.forget_files(paths)
-            found.append(Damage(what, bad, "rows dropped; index their files again" * repair))
+            done = "rows dropped; index their files again" if repair else ""
+            found.append(Damage(what, bad, done))
         paths = tables.damaged_files(*tables.read_files(self._database.read(tables.FILES)))
         if paths:
             what = f"{len(paths)} file records do not match their checksum: {', '.join(paths[:5])}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -11,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from isthmus.core.contracts import Progress, untold
+from isthmus.core.contracts import Progress, untold, window_of
 from isthmus.core.errors import InputError, IsthmusError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE, TEXT, VIDEO, View
 from isthmus.media.animated import animated
 from isthmus.media.source import item_from_path
 from isthmus.media.text import decode_text, long_text
-from isthmus.pipeline import WORKERS, read_fields
+from isthmus.pipeline import WORKERS, read_fields, read_seconds
 from isthmus.space import Space
 from isthmus.store import (
     Backend,
@@ -308,11 +309,14 @@ class _Run:
         if self.words is not None:
             self.words.ahead([read.item for read in new], self.progress)
             further = (self.words.find,)
-        told = read_fields([read.item for read in new]) if self.fields else [()] * len(new)
+        items = [read.item for read in new]
+        told = read_fields(items) if self.fields else [()] * len(new)
+        cut = [read for read in new if math.isfinite(window_of(self.space.encoder(read.view)))]
+        lasts = dict(zip((r.id for r in cut), read_seconds([r.item for r in cut]), strict=True))
         for read, fields in zip(new, told, strict=True):
+            known = (read.item, read.view, read.id, self.space, fields, lasts.get(read.id))
             try:
-                found = parts_of(read.item, read.view, read.id, self.space, fields, further=further)
-                parts = list(found)
+                parts = list(parts_of(*known, further=further))
             except MediaError as error:
                 refused[read.id] = refusal(read, error.reason)
                 continue
@@ -353,7 +357,8 @@ class _Run:
             x, near = np.concatenate(vectors)[kept], np.concatenate(hubness)[kept]
             added = self.backend.add([entries[row] for row in kept], x, near)
             self.report.added += [each for each in added if is_whole(each)]
-            self.report.passages += sum(bool(e.origin) for e in entries if e.id in set(added))
+            fresh = set(added)
+            self.report.passages += sum(bool(e.origin) for e in entries if e.id in fresh)
         return refused
 
 

@@ -23,6 +23,7 @@ class Part:
         span: Where it lies in the whole, where it is of words that were read or heard there; else
             its item says so.
         labels: See :class:`isthmus.store.Entry`.
+        seconds: Duration of its item, where somebody asked for it already.
     """
 
     item: MediaItem
@@ -33,6 +34,7 @@ class Part:
     pooled: bool = False
     span: tuple[float, float] | None = None
     labels: tuple[tuple[str, float], ...] = ()
+    seconds: float | None = None
 
     def under(self, whole: Part) -> Part:
         """The same with what is known of the item that it is a part of."""

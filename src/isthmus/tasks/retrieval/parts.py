@@ -27,6 +27,7 @@ def parts_of(
     id_: str,
     space: Space,
     fields: Fields = (),
+    seconds: float | None = None,
     *,
     further: Sequence[Finder] = (),
 ) -> Iterator[Part]:
@@ -38,12 +39,13 @@ def parts_of(
         id_: Its id in the store.
         space: Which has the views that parts may belong to.
         fields: What its file says of itself.
+        seconds: Its duration; None where nobody asked, or it has none.
         further: What finds parts that only some stores have.
 
     Raises:
         MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
-    whole = Part(item, view, id_, fields=fields)
+    whole = Part(item, view, id_, fields=fields, seconds=seconds)
     yield from in_spans(whole, space)
     for find in (*_FINDERS, *further):
         for part in find(whole, space):

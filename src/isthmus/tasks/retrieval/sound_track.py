@@ -27,7 +27,7 @@ def sound_track(whole: Part, space: Space) -> Iterator[Part]:
         return
     sound = replace(whole.item, modality=AUDIO)
     try:
-        WORKERS.seconds(sound)
+        seconds = WORKERS.seconds(sound)
     except MediaError:  # it has no sound that can be decoded, and is found by its pictures
         return
-    yield Part(sound, view, part_id(whole.id, AUDIO))
+    yield Part(sound, view, part_id(whole.id, AUDIO), seconds=seconds)

@@ -85,7 +85,7 @@ def _texts(part: Part, window: float) -> Iterator[Part]:
 
 
 def _stretches(part: Part, window: float) -> Iterator[Part]:
-    seconds = WORKERS.seconds(part.item)
+    seconds = WORKERS.seconds(part.item) if part.seconds is None else part.seconds
     yield replace(part, pooled=seconds > WORKERS.limits.max_seconds)
     if seconds <= LONG * window:
         return
