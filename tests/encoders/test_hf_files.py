@@ -33,26 +33,6 @@ from isthmus.encoders.hf.families import FAMILIES
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.text_model("Bert")(tmp_path_factory.mktemp("models") / "bert")
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.clip(tmp_path_factory.mktemp("models") / "clip")
-
-
-@pytest.fixture
-def copy(bert: Path, tmp_path: Path) -> Path:
-    """A folder of a model that a test may change."""
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    for path in bert.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    return folder
-
-
 @pytest.fixture
 def hub(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The hub's cache with one model, laid out as the hub does: links to blobs."""

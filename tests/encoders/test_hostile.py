@@ -14,7 +14,6 @@ pytest.importorskip("torch", reason="models of transformers run on torch")
 pytest.importorskip("transformers", reason="the loader of hf: needs the extra hf")
 
 from PIL import Image
-from tests.encoders import hf_models as tiny
 
 from isthmus import encoders
 from isthmus.audit.encoder_check import check_encoder
@@ -22,21 +21,6 @@ from isthmus.core.errors import ArtifactError, InputError, IntegrityError, Isthm
 from isthmus.encoders.strangers import strange
 
 INDEX = "model.safetensors.index.json"
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.text_model("Bert")(tmp_path_factory.mktemp("models") / "bert")
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.clip(tmp_path_factory.mktemp("models") / "clip")
-
-
-@pytest.fixture
-def copy(bert: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(bert, tmp_path / "copy"))
 
 
 def vector(spec: str) -> Any:
