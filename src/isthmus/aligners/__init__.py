@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isthmus.aligners.base import Aligner, check_names
+from isthmus.aligners.base import Aligner
+from isthmus.core.estimator import check_names
 from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
 

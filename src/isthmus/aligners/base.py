@@ -5,18 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from inspect import signature
-from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
+from typing import ClassVar, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 
 from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError, NotFittedError
+from isthmus.core.estimator import Estimator
 from isthmus.core.linalg import F32, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.core.wording import did_you_mean
 from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
@@ -56,7 +55,7 @@ class Incremental(Protocol):
         ...
 
 
-class Aligner(ABC):
+class Aligner(Estimator, ABC):
     """Maps native vectors of several views to unit vectors of one space.
 
     Subclasses set hyper-parameters in ``__init__`` under the names of its arguments, as
@@ -70,7 +69,7 @@ class Aligner(ABC):
         heads_: Head by view, after ``fit``.
     """
 
-    name: ClassVar[str]
+    noun = "aligner"
     abilities: ClassVar[Abilities] = Abilities()
     search: ClassVar[Search] = Search()
     heads_: dict[str, Head]
@@ -154,32 +153,6 @@ class Aligner(ABC):
                 "which joins any number"
             )
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Hyper-parameters by name, as they were given.
-
-        Args:
-            deep: Has no effect; scikit-learn passes it.
-        """
-        return {name: getattr(self, name) for name in signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change hyper-parameters; what was learned stays until the next ``fit``.
-
-        Raises:
-            InputError: If there is no such hyper-parameter, or its value cannot be used.
-        """
-        check_names(type(self).name, type(self), params)
-        vars(self).update(vars(type(self)(**{**self.get_params(), **params})))
-        return self
-
-    def clone(self) -> Self:
-        """A new aligner with the same hyper-parameters that has learned nothing."""
-        return type(self)(**{name: _unfitted(value) for name, value in self.get_params().items()})
-
-    def __repr__(self) -> str:
-        inner = ", ".join(f"{key}={value!r}" for key, value in self.get_params().items())
-        return f"{type(self).__name__}({inner})"
-
 
 class MomentsAligner(Aligner):
     """An aligner in closed form: a pure function of :class:`Moments`.
@@ -244,28 +217,6 @@ def as_pairs(pairs: Pairs) -> PairedVectors:
     if isinstance(pairs, PairedVectors):
         return pairs
     return PairedVectors(cast("Mapping[str, F32]", pairs))  # it converts arrays of any dtype
-
-
-def check_names(name: str, kind: type[Aligner], params: Mapping[str, object]) -> None:
-    """Refuse hyper-parameters that an aligner does not have.
-
-    Raises:
-        InputError: Naming the first one, and those that there are.
-    """
-    known = signature(kind).parameters
-    wrong = [param for param in params if param not in known]
-    if wrong:
-        hint = did_you_mean(wrong[0], known)
-        raise InputError(f"aligner {name!r} has no {wrong[0]!r}; it has {', '.join(known)}.{hint}")
-
-
-def _unfitted(value: object) -> object:
-    """A hyper-parameter without what was learned: aligners may hold other aligners."""
-    if isinstance(value, Aligner):
-        return value.clone()
-    if isinstance(value, list | tuple) and any(isinstance(each, Aligner) for each in value):
-        return type(value)(_unfitted(each) for each in value)
-    return value
 
 
 def pivot_of(moments: Moments, pivot: str | None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from isthmus.core.errors import DataError
+from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.view import MODALITIES
 from isthmus.core.wording import kind_of
@@ -25,6 +26,8 @@ class Record:
         group: Records of one group never straddle a split; also the category in mAP.
         split: A fixed part of the data set it belongs to, such as ``"test"``.
         language: Of its text, as a BCP 47 tag, where it has one.
+        fields: What it says in plain columns, a number or a text by column; a column that it
+            says nothing in is not there.
     """
 
     id: str
@@ -32,6 +35,7 @@ class Record:
     group: str | None = None
     split: str | None = None
     language: str | None = None
+    fields: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for view, item in self.items.items():

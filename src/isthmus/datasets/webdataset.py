@@ -162,7 +162,9 @@ def _add(key: str, parts: dict[str, bytes], collector: Collector) -> None:
     if TEXT not in items and (text := text_item(_captions(fields), f"{key}.json")):
         items[TEXT] = text
     if items:
-        known = {name: str(fields[name]) for name in _FIELDS if fields.get(name) is not None}
+        known: dict[str, Any] = {
+            name: str(fields[name]) for name in _FIELDS if fields.get(name) is not None
+        }
         collector.add(Record(key, items, **known), f"the members of {key}")
 
 

@@ -1,0 +1,26 @@
+"""Fusion: from the views of a record, some of them missing, to scores of a target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus.core.estimator import check_names
+from isthmus.core.registry import Registry
+from isthmus.fusion.base import Fusion, Shares
+from isthmus.fusion.target import KINDS, Kind, Target
+
+__all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "Shares", "Target", "make"]
+
+FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
+FUSIONS.add("late", "isthmus.fusion.closed.late:Late")
+
+
+def make(name: str, **params: Any) -> Fusion:
+    """A fusion by its short id or ``package.module:Class``, with hyper-parameters.
+
+    Raises:
+        InputError: If the fusion or one of its hyper-parameters is unknown.
+    """
+    kind = FUSIONS.get(name)
+    check_names(name, kind, params)
+    return kind(**params)

@@ -1,0 +1,1 @@
+"""Fusions in closed form, each a pure function of Moments."""

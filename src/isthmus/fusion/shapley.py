@@ -1,0 +1,45 @@
+"""Exact Shapley values of views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from isthmus.core.linalg import F64
+from isthmus.core.paired import PairedVectors
+from isthmus.fusion.base import Shares
+
+
+def shapley_shares(scores: Callable[[PairedVectors], F64], rows: PairedVectors) -> Shares:
+    """Shares of the views by their Shapley values; scores are asked for every set of views.
+
+    Args:
+        scores: Of rows of which some views are marked as missing.
+        rows: ``n`` records; a view that a record lacks has no share in it.
+    """
+    views = rows.views
+    of_set = {
+        chosen: scores(_only(rows, chosen))
+        for size in range(len(views) + 1)
+        for chosen in combinations(views, size)
+    }
+    shares: dict[str, F64] = {}
+    for view in views:
+        others = [each for each in views if each != view]
+        total = np.zeros_like(of_set[()])
+        for size in range(len(others) + 1):
+            weight = 1 / (len(views) * comb(len(others), size))
+            for chosen in combinations(others, size):
+                joined = tuple(each for each in views if each in chosen or each == view)
+                total += weight * (of_set[joined] - of_set[chosen])
+        shares[view] = total
+    return Shares(shares, of_set[()])
+
+
+def _only(rows: PairedVectors, chosen: tuple[str, ...]) -> PairedVectors:
+    present = {v: p if v in chosen else np.zeros_like(p) for v, p in rows.present.items()}
+    return replace(rows, present=present)

@@ -1,0 +1,1 @@
+"""The predictor: encoders, columns, a fusion, its calibration and its report, in one folder."""
