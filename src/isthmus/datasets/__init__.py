@@ -24,6 +24,7 @@ __all__ = ["find", "get", "has_columns", "load", "names"]
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
 for _name in ("openclipart", "shapes", "tuxpaint", "wesnoth"):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+_NAMED.add("ml-100k", "isthmus.datasets.movielens:load")
 _NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"
