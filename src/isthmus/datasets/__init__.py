@@ -35,6 +35,7 @@ for _name in (
     "wesnoth",
 ):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+_NAMED.add("ml-100k", "isthmus.datasets.movielens:load")
 _NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"
