@@ -12,8 +12,8 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
-from isthmus.datasets._plain import Wanted
 from isthmus.datasets._rows import Collector, text_file_item
+from isthmus.datasets.plain import Wanted
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

@@ -16,8 +16,8 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import TEXT
-from isthmus.datasets._plain import PlainColumns, Wanted
 from isthmus.datasets._rows import Collector, bytes_item, text_item
+from isthmus.datasets.plain import PlainColumns, Wanted
 from isthmus.media.limits import DEFAULT
 
 _FIELDS = ("group", "split", "language")

@@ -105,7 +105,7 @@ class Part:
                 "column": self.place.column,
                 "box": list(self.place.box),
             }
-        elif isinstance(self.place, Span) or isinstance(self.place, Word):
+        elif isinstance(self.place, Span | Word):
             where = {"start": self.place.start, "end": self.place.end}
         return {"label": self.label, "value": self.value, "error": self.error, **where}
 

@@ -20,7 +20,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, kind_of
 from isthmus.datasets._rows import Collector, text_item
 
 Wanted = bool | Sequence[str] | Mapping[str, str]
@@ -84,6 +84,11 @@ class PlainColumns:
         self.notes: list[str] = []
         self.kinds: dict[str, str] = {}
 
+    @property
+    def again(self) -> bool:
+        """Whether columns are read as they were before, and may be missing."""
+        return bool(self._forced)
+
     def takes(self, name: str) -> bool:
         """Whether a column that no view takes is wanted."""
         return self._all or any(fnmatchcase(name, pattern) for pattern in self._patterns)
@@ -104,7 +109,7 @@ class PlainColumns:
         Raises:
             DataError: Naming the first of them, and the columns that there are.
         """
-        names = [] if self._forced else list(seen)
+        names = [] if self.again else list(seen)
         for pattern in self._patterns:
             if names and not any(fnmatchcase(name, pattern) for name in names):
                 hint = did_you_mean(pattern, names)
@@ -233,6 +238,36 @@ class PlainColumns:
     @staticmethod
     def _share(cells: Mapping[str, Value], test: Callable[[Value], bool]) -> float:
         return sum(map(test, cells.values())) / len(cells) if cells else 0.0
+
+
+def typed(cell: Any, kind: str) -> Value | None:
+    """One cell as a column of a kind holds it; None if it is missing.
+
+    Args:
+        cell: Of any kind.
+        kind: One of :data:`KINDS`.
+
+    Raises:
+        DataError: If it cannot be read so.
+
+    Examples:
+        >>> typed("3.5", "number"), typed("1970-01-03", "date"), typed(7, "category")
+        (3.5, 2.0, '7')
+    """
+    value = None if cell is None or cell == "" else _plain(cell)
+    if value is None:
+        if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+            return None
+        raise DataError(f"need a number or a text, got {kind_of(cell)}")
+    if kind == CATEGORY:
+        return _text(value)
+    if _stands_for_nothing(value):
+        return None
+    made = _number_of(value) if kind == NUMBER else _date_of(value)
+    if made is None:
+        need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
+        raise DataError(f"need {need}, got {str(value)[:40]!r}")
+    return made
 
 
 def _plain(cell: Any) -> Value | None:
