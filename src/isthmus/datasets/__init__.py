@@ -22,8 +22,20 @@ from isthmus.datasets.fetch import find, get
 __all__ = ["find", "get", "has_columns", "has_option", "load", "names"]
 
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
-for _name in ("openclipart", "shapes", "tuxpaint", "wesnoth"):
+for _name in (
+    "hedgewars",
+    "kaomoji",
+    "nki70",
+    "nutrimouse",
+    "openclipart",
+    "qabcs",
+    "shapes",
+    "tuxpaint",
+    "wdbc",
+    "wesnoth",
+):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+_NAMED.add("ml-100k", "isthmus.datasets.movielens:load")
 _NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"

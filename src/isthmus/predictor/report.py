@@ -203,7 +203,7 @@ class MissingCurve:
         view: Which.
         shares: From 0 to 1.
         values: Of this predictor.
-        rest: Of a predictor that never knew that view, on those records, and this one on the others.
+        rest: Of one that never knew that view, on those records, and this one on the others.
     """
 
     view: str
