@@ -127,3 +127,16 @@ def test_metadata_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("good day")
     table(tmp_path, "file_name,stars", "a.txt,1.5", "b.txt,3", name="metadata.csv")
     assert column(load(tmp_path, fields=True), "stars") == [1.5, 3.0]
+
+
+def test_columns_are_read_again_as_they_were(tmp_path: Path) -> None:
+    rows = [f"a,2020-01-0{i},2020010{i},{i}.5,{i}" for i in (1, 2, 4)]
+    made = load(table(tmp_path, "text,born,stamp,age,code", *rows), fields=True)
+    assert made.kinds == {"born": "date", "stamp": "date", "age": "number", "code": "number"}
+    path = table(tmp_path, "text,stamp,age,code", "a,20200103,1,7", "b,20,old,8", name="n.csv")
+    again = load(path, fields={**made.kinds, "code": "category"})
+    assert dict(again.records[0].fields) == {"stamp": 18264.0, "age": 1.0, "code": "7"}
+    assert [failure.reason for failure in again.skipped] == [
+        "column stamp: '20' is not a date such as 2026-01-31",
+        "column age: 'old' is not a number",
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from isthmus.core.errors import DataError, InputError
@@ -13,6 +13,7 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
+from isthmus.datasets.plain import Wanted
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -25,7 +26,7 @@ def load(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
-    fields: bool | Sequence[str] = False,
+    fields: Wanted = False,
 ) -> Dataset:
     """Load a folder.
 
@@ -99,10 +100,11 @@ def _load_metadata(
     root: Path,
     tables: list[Path],
     columns: Mapping[str, str],
-    fields: bool | Sequence[str],
+    fields: Wanted,
     collector: Collector,
 ) -> Dataset:
     notes: dict[str, None] = {}
+    kinds: dict[str, str] = {}
     for file in tables:
         below = file.parent.relative_to(root)
         prefix = "" if below == Path() else f"{below.as_posix()}/"
@@ -111,9 +113,12 @@ def _load_metadata(
             file, columns=columns, fields=fields, root=root, id_prefix=prefix, split=split
         )
         notes.update(dict.fromkeys(part.notes))
+        kinds |= part.kinds
         for record in part.records:
             collector.add(record, f"{file}: {record.id.rpartition('/')[2]}")
         for failure in part.skipped:
             collector.skip(f"{file}, {failure.source}", failure.reason)
     collector.check_filled("rows whose file_name exists")
-    return Dataset(root.resolve().name, collector.records, collector.skipped, notes=list(notes))
+    return Dataset(
+        root.resolve().name, collector.records, collector.skipped, notes=list(notes), kinds=kinds
+    )

@@ -16,7 +16,6 @@ from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
 from isthmus.core.wording import did_you_mean, way
 from isthmus.datasets._cells import read
-from isthmus.datasets._plain import PlainColumns
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,
@@ -25,6 +24,7 @@ from isthmus.datasets._rows import (
     text_item,
     vector_item,
 )
+from isthmus.datasets.plain import PlainColumns, Wanted
 
 FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
@@ -51,7 +51,7 @@ def load(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
-    fields: bool | Sequence[str] = False,
+    fields: Wanted = False,
     root: Path | None = None,
     id_prefix: str = "",
     split: str | None = None,
@@ -72,7 +72,8 @@ def load(
             ``"gene_*"``; True for all that no view takes. Numbers stay numbers, dates become days
             since 1970-01-01, truths and other texts are categories; a column of many different
             long texts becomes a view of text. Rows may then have no item. What was decided of a
-            column is told in the notes of the data set.
+            column is told in the notes and kinds of the data set; a mapping as those kinds reads
+            columns so, and neither they nor those of ``columns`` need to be there.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -88,8 +89,6 @@ def load(
     path = Path(path)
     example = "columns={'title': 'text', 'photo': 'image'}"
     check_kind(columns or {}, Mapping, "columns", need="a mapping by column", example=example)
-    if isinstance(fields, str):
-        raise InputError(f"fields: need a list of columns or True, got a text: [{fields!r}]")
     collector = Collector(str(path))
     plain = PlainColumns(path, fields, collector)
     reader = _RowReader(path, columns or {}, Path(root or path.parent), collector, plain)
@@ -101,7 +100,7 @@ def load(
     reader.check()
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
-    return Dataset(path.name, records, collector.skipped, notes=plain.notes)
+    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
 
 
 class _RowReader:
@@ -133,11 +132,11 @@ class _RowReader:
                 self._collector.skip(row, f"column {name}: is not a list of numbers")
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
-        if lacking and self._seen:
+        if lacking and self._seen and not self._plain.again:
             hint = did_you_mean(lacking[0], self._seen)
             raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
         self._plain.check(self._seen)
-        if self._seen and not self._used:
+        if self._seen and not self._used and not self._plain.again:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
                 f"or audio, or say what they hold: {self._columns()}"

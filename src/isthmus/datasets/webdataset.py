@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +16,8 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import TEXT
-from isthmus.datasets._plain import PlainColumns
 from isthmus.datasets._rows import Collector, bytes_item, text_item
+from isthmus.datasets.plain import PlainColumns, Wanted
 from isthmus.media.limits import DEFAULT
 
 _FIELDS = ("group", "split", "language")
@@ -37,7 +37,7 @@ def load(
     *,
     max_member_bytes: int = DEFAULT.max_file_bytes,
     max_total_bytes: int = 2 * 2**30,
-    fields: bool | Sequence[str] = False,
+    fields: Wanted = False,
 ) -> Dataset:
     """Load an archive: members whose names agree up to the first dot are one record.
 
@@ -82,7 +82,7 @@ def load(
         _add(key, parts, collector, plain)
     collector.check_filled("members that share a key, such as cat.jpg and cat.txt")
     records = plain.filled(collector.records)
-    return Dataset(path.name, records, collector.skipped, notes=plain.notes)
+    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
 
 
 def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, bytes]]:

@@ -16,15 +16,18 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, kind_of
 from isthmus.datasets._rows import Collector, text_item
 
-ALL = True
-"""Stands for every column that no view takes."""
+Wanted = bool | Sequence[str] | Mapping[str, str]
+"""All plain columns or none; names and patterns; or names and how each is read, see KINDS."""
+NUMBER, DATE, CATEGORY = "number", "date", "category"
+KINDS = (NUMBER, DATE, CATEGORY)
+"""How a plain column is read."""
 _MOST = 0.9
 """Share of the cells of a column that must be of a kind; the others are typing errors and are told.
 A column of codes such as 401, 402, 401a has fewer."""
@@ -58,16 +61,33 @@ class PlainColumns:
 
     Args:
         path: Of the table, for messages.
-        wanted: Names of columns or patterns such as ``"gene_*"``; True for all, False for none.
+        wanted: Names of columns or patterns such as ``"gene_*"``; True for all, False for none; or
+            how each is read, by name, as :attr:`kinds` said before: columns may then be missing.
         collector: Told what is lost.
+
+    Attributes:
+        notes: What was decided, where it may surprise.
+        kinds: How each column was read, by name.
+
+    Raises:
+        InputError: If columns are wanted in another form.
     """
 
-    def __init__(self, path: Path, wanted: bool | Sequence[str], collector: Collector) -> None:
+    def __init__(self, path: Path, wanted: Wanted, collector: Collector) -> None:
+        if isinstance(wanted, str):
+            raise InputError(f"fields: need a list of columns or True, got a text: [{wanted!r}]")
         self._path, self._collector = path, collector
-        self._all = wanted is ALL
+        self._all = wanted is True
         self._patterns = () if isinstance(wanted, bool) else tuple(wanted)
+        self._forced = dict(wanted) if isinstance(wanted, Mapping) else {}
         self._columns: dict[str, _Column] = {}
         self.notes: list[str] = []
+        self.kinds: dict[str, str] = {}
+
+    @property
+    def again(self) -> bool:
+        """Whether columns are read as they were before, and may be missing."""
+        return bool(self._forced)
 
     def takes(self, name: str) -> bool:
         """Whether a column that no view takes is wanted."""
@@ -89,7 +109,7 @@ class PlainColumns:
         Raises:
             DataError: Naming the first of them, and the columns that there are.
         """
-        names = list(seen)
+        names = [] if self.again else list(seen)
         for pattern in self._patterns:
             if names and not any(fnmatchcase(name, pattern) for name in names):
                 hint = did_you_mean(pattern, names)
@@ -144,6 +164,21 @@ class PlainColumns:
             return {}
         cells = column.cells
         known = {r: c for r, c in cells.items() if not _stands_for_nothing(c)}
+        kind = self._forced.get(column.name)
+        if kind == NUMBER:
+            return self._kept(column, known, _number_of, "a number")
+        if kind == DATE:
+            return self._kept(column, known, _date_of, "a date such as 2026-01-31")
+        if kind is None and (values := self._told_apart(column, known)) is not None:
+            return values
+        self.kinds[column.name] = CATEGORY
+        return {record: _text(cell) for record, cell in cells.items()}
+
+    def _told_apart(
+        self, column: _Column, known: Mapping[str, Value]
+    ) -> Mapping[str, Value] | None:
+        """The values of a column of numbers or dates; None if it is of categories."""
+        cells = column.cells
         if self._share(known, _number) >= _MOST:
             return self._numbers(column, known)
         if self._share(known, lambda cell: _matches(_COMMA, cell) or _number(cell)) >= _MOST:
@@ -155,6 +190,7 @@ class PlainColumns:
             )
         if self._share(known, lambda cell: _iso(cell) is not None) >= _MOST:
             self._say(column, "dates; read as days since 1970-01-01")
+            self.kinds[column.name] = DATE
             return self._kept(column, known, _iso, "a date such as 2026-01-31")
         if self._share(known, lambda cell: _matches(_OTHER_DATE, cell)) >= _MOST:
             self._say(
@@ -163,7 +199,7 @@ class PlainColumns:
                 "ways; write 2026-01-31",
             )
             return {}
-        return {record: _text(cell) for record, cell in cells.items()}
+        return None
 
     def _numbers(self, column: _Column, known: Mapping[str, Value]) -> Mapping[str, Value]:
         values = self._kept(column, known, _number_of, "a number")
@@ -176,7 +212,9 @@ class PlainColumns:
             return {}
         if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(_digits, whole)):
             self._say(column, "dates as numbers; read as days since 1970-01-01")
+            self.kinds[column.name] = DATE
             return {record: _digits(int(value)) or 0.0 for record, value in values.items()}
+        self.kinds[column.name] = NUMBER
         return values
 
     def _kept(
@@ -200,6 +238,36 @@ class PlainColumns:
     @staticmethod
     def _share(cells: Mapping[str, Value], test: Callable[[Value], bool]) -> float:
         return sum(map(test, cells.values())) / len(cells) if cells else 0.0
+
+
+def typed(cell: Any, kind: str) -> Value | None:
+    """One cell as a column of a kind holds it; None if it is missing.
+
+    Args:
+        cell: Of any kind.
+        kind: One of :data:`KINDS`.
+
+    Raises:
+        DataError: If it cannot be read so.
+
+    Examples:
+        >>> typed("3.5", "number"), typed("1970-01-03", "date"), typed(7, "category")
+        (3.5, 2.0, '7')
+    """
+    value = None if cell is None or cell == "" else _plain(cell)
+    if value is None:
+        if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+            return None
+        raise DataError(f"need a number or a text, got {kind_of(cell)}")
+    if kind == CATEGORY:
+        return _text(value)
+    if _stands_for_nothing(value):
+        return None
+    made = _number_of(value) if kind == NUMBER else _date_of(value)
+    if made is None:
+        need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
+        raise DataError(f"need {need}, got {str(value)[:40]!r}")
+    return made
 
 
 def _plain(cell: Any) -> Value | None:
@@ -250,6 +318,14 @@ def _iso(cell: Value) -> float | None:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY
+
+
+def _date_of(cell: Value) -> float | None:
+    """Days since 1970-01-01 of a date in either form."""
+    number = _number_of(cell)
+    if number is None:
+        return _iso(cell)
+    return _digits(int(number)) if number.is_integer() else None
 
 
 def _digits(number: int) -> float | None:
