@@ -64,6 +64,8 @@ class Failure:
 class Dataset:
     """Records with a name; ``skipped`` lists what was found but could not become a record.
 
+    ``notes`` say how its plain columns were read.
+
     Raises:
         DataError: If two records have one id.
     """
@@ -72,6 +74,7 @@ class Dataset:
     records: Sequence[Record]
     skipped: Sequence[Failure] = ()
     licence: str = "unknown"
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         places: dict[str, int] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isthmus.core.errors import DataError, InputError
@@ -21,7 +21,12 @@ _VIEWS = (TEXT, IMAGE, AUDIO, VIDEO)
 _NEED = "files with the same name before the dot, such as cat.png and cat.txt"
 
 
-def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
+def load(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    fields: bool | Sequence[str] = False,
+) -> Dataset:
     """Load a folder.
 
     Files of one sub-folder that share a stem (``cat.png``, ``cat.txt``, ``cat.ogg``) are
@@ -33,6 +38,7 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     Args:
         path: The folder.
         columns: As in :func:`isthmus.datasets.table.load`, for metadata tables.
+        fields: Likewise; files have none.
 
     Returns:
         Records in path order; files that cannot be used are listed under ``skipped``.
@@ -46,7 +52,7 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     files = list(walk(root, skipped=collector.skipped))
     tables = [file for file in files if file.name in _METADATA]
     if tables:
-        return _load_metadata(root, tables, columns or {}, collector)
+        return _load_metadata(root, tables, columns or {}, fields, collector)
     if columns:
         raise DataError(
             f"{root} has no {' or '.join(_METADATA)}, so it has no columns; "
@@ -90,16 +96,24 @@ def _stem(root: Path, file: Path) -> str:
 
 
 def _load_metadata(
-    root: Path, tables: list[Path], columns: Mapping[str, str], collector: Collector
+    root: Path,
+    tables: list[Path],
+    columns: Mapping[str, str],
+    fields: bool | Sequence[str],
+    collector: Collector,
 ) -> Dataset:
+    notes: dict[str, None] = {}
     for file in tables:
         below = file.parent.relative_to(root)
         prefix = "" if below == Path() else f"{below.as_posix()}/"
         split = _SPLITS.get(below.parts[0]) if below.parts else None
-        part = table.load(file, columns=columns, root=root, id_prefix=prefix, split=split)
+        part = table.load(
+            file, columns=columns, fields=fields, root=root, id_prefix=prefix, split=split
+        )
+        notes.update(dict.fromkeys(part.notes))
         for record in part.records:
             collector.add(record, f"{file}: {record.id.rpartition('/')[2]}")
         for failure in part.skipped:
             collector.skip(f"{file}, {failure.source}", failure.reason)
     collector.check_filled("rows whose file_name exists")
-    return Dataset(root.resolve().name, collector.records, collector.skipped)
+    return Dataset(root.resolve().name, collector.records, collector.skipped, notes=list(notes))

@@ -16,6 +16,7 @@ from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
 from isthmus.core.wording import did_you_mean, way
 from isthmus.datasets._cells import read
+from isthmus.datasets._plain import PlainColumns
 from isthmus.datasets._rows import (
     Collector,
     bytes_item,
@@ -50,6 +51,7 @@ def load(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
+    fields: bool | Sequence[str] = False,
     root: Path | None = None,
     id_prefix: str = "",
     split: str | None = None,
@@ -66,6 +68,11 @@ def load(
         columns: What columns hold, by name: a modality, ``{"title_zh": "text"}``, or a view
             and its modality, ``{"reply": "answer:text"}``. Several columns of text of one view
             make one item. ``"file"`` stands for paths of any modality.
+        fields: Plain columns to keep as :attr:`Record.fields`: names or patterns such as
+            ``"gene_*"``; True for all that no view takes. Numbers stay numbers, dates become days
+            since 1970-01-01, truths and other texts are categories; a column of many different
+            long texts becomes a view of text. Rows may then have no item. What was decided of a
+            column is told in the notes of the data set.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -75,14 +82,17 @@ def load(
 
     Raises:
         DataError: If the table cannot be read, has no such columns, two rows have one id,
-            or no row can be used.
+            numbers of a plain column have commas, or no row can be used.
         MissingExtraError: If Parquet is asked for without pyarrow.
     """
     path = Path(path)
     example = "columns={'title': 'text', 'photo': 'image'}"
     check_kind(columns or {}, Mapping, "columns", need="a mapping by column", example=example)
+    if isinstance(fields, str):
+        raise InputError(f"fields: need a list of columns or True, got a text: [{fields!r}]")
     collector = Collector(str(path))
-    reader = _RowReader(path, columns or {}, Path(root or path.parent), collector)
+    plain = PlainColumns(path, fields, collector)
+    reader = _RowReader(path, columns or {}, Path(root or path.parent), collector, plain)
     known = {*_ROLES, *map(str.lower, columns or {})}
     for row, cells in read(path, collector, known):
         record = reader.record(row, cells, id_prefix, split)
@@ -90,19 +100,26 @@ def load(
             collector.add(record, row)
     reader.check()
     collector.check_filled("rows with text, files that exist, or vectors")
-    return Dataset(path.name, collector.records, collector.skipped)
+    records = plain.filled(collector.records)
+    return Dataset(path.name, records, collector.skipped, notes=plain.notes)
 
 
 class _RowReader:
     """Turns rows of one table into records."""
 
     def __init__(
-        self, path: Path, columns: Mapping[str, str], root: Path, collector: Collector
+        self,
+        path: Path,
+        columns: Mapping[str, str],
+        root: Path,
+        collector: Collector,
+        plain: PlainColumns,
     ) -> None:
         self._path = path
         self._given = {name: _parsed(role) for name, role in columns.items()}
         self._root = root
         self._collector = collector
+        self._plain = plain
         self._dims: dict[str, int] = {}
         self._unread: dict[str, list[str]] = {}
         self._seen: dict[str, None] = {}
@@ -119,6 +136,7 @@ class _RowReader:
         if lacking and self._seen:
             hint = did_you_mean(lacking[0], self._seen)
             raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
+        self._plain.check(self._seen)
         if self._seen and not self._used:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
@@ -139,11 +157,16 @@ class _RowReader:
     ) -> Record | None:
         self._seen.update((name, None) for name, _ in cells)
         fields: dict[str, str] = {}
+        plain: list[tuple[str, Any]] = []
         captions: dict[str, list[str]] = {}
         items: dict[str, MediaItem] = {}
         for name, cell in cells:
             role = self._role(name, cell)
             if _missing(cell):
+                continue
+            if role is None and self._plain.takes(name):
+                self._used = True
+                plain.append((name, cell))
                 continue
             if role is None:
                 self._first.setdefault(name, cell)
@@ -172,11 +195,13 @@ class _RowReader:
         for view, texts in captions.items():
             if text := text_item(texts, f"{self._path}, {row}"):
                 items.setdefault(view, text)
-        if not items:
+        if not items and not plain:
             self._collector.skip(row, "has no item that can be used")
             return None
+        name = prefix + fields.get("id", row.rpartition(" ")[2])
+        self._plain.add(name, row, plain)
         return Record(
-            prefix + fields.get("id", row.rpartition(" ")[2]),
+            name,
             items,
             group=fields.get("group"),
             split=fields.get("split", split),
