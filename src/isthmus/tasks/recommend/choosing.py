@@ -160,9 +160,9 @@ def _content_trials(
     wanted = hidden.matrix(users=users)[:, cold] > 0
     tried = []
     for ridge in grid.content_ridges:
-        content = Content.of(rows, ridge, rows[~cold])
+        content = Content.of(rows, ridge, rows[np.unique(rest.item)])
         for half in grid.timed(interactions):
-            scores = content.scores(profiles(rest, half, users))[:, cold]
+            scores = content.scores(profiles(rest, half, users), cold)
             value = float(precision(scores, wanted).mean())
             named = Settings(content_ridge=ridge, cold_half_life=half)
             tried.append(Trial("content", named, value, len(users)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64, l2_normalize
 from isthmus.core.paired import PairedVectors
@@ -69,12 +70,15 @@ class Content:
         right = np.linalg.solve(covariance + level * np.eye(width), centred.T).T
         return cls(centred, np.ascontiguousarray(right), ridge)
 
-    def scores(self, profiles: F64) -> F64:
-        """``(u, n)`` of profiles ``(u, n)``, how much each user has of each item."""
-        out: F64 = (profiles @ self.left) @ self.right.T
-        return out
+    def scores(self, profiles: F64, items: NDArray[np.bool_] | None = None) -> F64:
+        """``(u, m)`` of profiles ``(u, n)``, how much each user has of each item.
 
-    def column(self, item: int) -> F64:
-        """``(n,)`` what each item adds to one that is scored."""
-        out: F64 = self.left @ self.right[item]
+        Args:
+            profiles: Of users.
+            items: ``(n,)``, which items are scored; default: all.
+        """
+        from scipy.sparse import csr_array
+
+        right = self.right if items is None else self.right[items]
+        out: F64 = (csr_array(profiles) @ self.left) @ right.T
         return out

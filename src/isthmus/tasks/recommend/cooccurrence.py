@@ -77,7 +77,7 @@ class Cooccurrence:
         if not ridge > 0:
             raise DataError(f"the ridge of co-occurrence must be above 0, got {ridge:g}")
         gram = moments.second(VIEW)
-        inverse = np.linalg.inv(gram + ridge * np.eye(len(gram)))
+        inverse = _inverse(gram + ridge * np.eye(len(gram)))
         weights = -inverse / np.diag(inverse)
         np.fill_diagonal(weights, 0.0)
         weights[:, np.diag(gram) == 0] = 0.0
@@ -99,5 +99,18 @@ class Cooccurrence:
 
     def scores(self, profiles: F64) -> F64:
         """``(u, n)`` of profiles ``(u, n)``, how much each user has of each item."""
-        out: F64 = profiles @ self.weights.astype(np.float64)
+        from scipy.sparse import csr_array
+
+        out: F64 = csr_array(profiles) @ self.weights.astype(np.float64)
         return out
+
+
+def _inverse(matrix: F64) -> F64:
+    """Of a positive definite matrix, in half the time of ``np.linalg.inv``."""
+    from scipy.linalg import lapack
+
+    factor, _ = lapack.dpotrf(matrix, lower=True)
+    half, _ = lapack.dpotri(factor, lower=True)
+    lower = np.tril(half)
+    out: F64 = lower + np.tril(half, -1).T
+    return out

@@ -48,19 +48,19 @@ def without_last(interactions: Interactions, seed: int = 0) -> tuple[Interaction
 def without_items(
     interactions: Interactions, share: float = 0.2, seed: int = 0
 ) -> tuple[Interactions, NDArray[np.bool_]]:
-    """Hide a share of the items from all users, as if they had just arrived.
+    """Hide a share of the items that somebody took from all users, as if they had just arrived.
 
     Args:
         interactions: Of all users.
-        share: Of the items.
+        share: Of these items.
         seed: Of which.
 
     Returns:
         The interactions with the others, and ``(n,)`` which items are hidden.
     """
-    n = len(interactions.items)
-    cold = np.zeros(n, dtype=bool)
-    cold[np.random.default_rng(seed).permutation(n)[: int(n * share)]] = True
+    cold = np.zeros(len(interactions.items), dtype=bool)
+    order = np.random.default_rng(seed).permutation(np.unique(interactions.item))
+    cold[order[: int(len(order) * share)]] = True
     return interactions.take(~cold[interactions.item]), cold
 
 
