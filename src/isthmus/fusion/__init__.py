@@ -13,6 +13,9 @@ __all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "Shares", "Target", "make"]
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
 FUSIONS.add("late", "isthmus.fusion.closed.late:Late")
+FUSIONS.add("product", "isthmus.fusion.closed.late:Product")
+FUSIONS.add("stacked", "isthmus.fusion.closed.late:Stacked")
+FUSIONS.add("weighted", "isthmus.fusion.closed.late:Weighted")
 
 
 def make(name: str, **params: Any) -> Fusion:
