@@ -15,7 +15,7 @@ from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import FUSIONS, make
 from isthmus.fusion.base import Fusion, Shares, State
-from isthmus.fusion.inner import deal, out_of_fold
+from isthmus.fusion.inner import cuts, out_of_fold
 from isthmus.fusion.loss import mean_loss, scale_of
 from isthmus.fusion.nested import pack, unpack
 from isthmus.fusion.target import Target
@@ -58,13 +58,13 @@ class Ensemble(Fusion):
         self.folds, self.seed = folds, seed
 
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        labels = deal(rows, target, self.folds, self.seed)
+        among = cuts(rows, target, memo, self.folds, self.seed)
         names = self.members or closed_members(target)
         held: dict[str, F64] = {}
         factors: dict[str, float] = {}
         for name in names:
             try:
-                scores, _ = out_of_fold(partial(make, name), rows, target, labels)
+                scores = out_of_fold(partial(make, name), rows, among)
             except DataError:  # it cannot learn from so little; others may
                 continue
             factors[name] = scale_of(scores, target)
