@@ -17,7 +17,7 @@ from isthmus.datasets.fetch import locate
 from isthmus.datasets.interactions import Interactions
 
 NAME = "ml-100k"
-LICENCE = "non-commercial research (GroupLens)"
+LICENCE = "non-commercial research only (GroupLens)"
 _ITEMS, _RATINGS = "ml-100k.item", "ml-100k.inter"
 _UNKNOWN = "unknown"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Ensemble(Fusion):
         factors: dict[str, float] = {}
         for name in names:
             try:
-                scores, _ = out_of_fold(lambda name=name: make(name), rows, target, labels)
+                scores, _ = out_of_fold(partial(make, name), rows, target, labels)
             except DataError:  # it cannot learn from so little; others may
                 continue
             factors[name] = scale_of(scores, target)
@@ -96,11 +97,12 @@ class Ensemble(Fusion):
 
     def state(self) -> State:
         """Every member that counts."""
-        documents, tensors = [], {}
+        documents: list[dict[str, Any]] = []
+        tensors: dict[str, Array] = {}
         for place, (name, fusion) in enumerate(self._fitted.items()):
             document, own = pack(fusion, f"{place}.")
-            documents.append({**document, "weight": self.weights_[name]})
-            documents[-1]["factor"] = self._factors[name]
+            counted = {"weight": self.weights_[name], "factor": self._factors[name]}
+            documents.append({**document, **counted})
             tensors |= own
         return {"members": documents, "losses": self.losses_}, tensors
 

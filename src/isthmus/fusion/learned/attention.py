@@ -47,7 +47,7 @@ class Attention(Split):
         places = range(len(readings.hidden))
         asked = sum(readings.hidden[place] @ weights[f"query.{place}"] for place in places)
         open_ = readings.there * sigmoid(xp, asked + weights["bias"])
-        share = open_ / (open_.sum(axis=1)[:, None] + _TINY)
+        share = readings.gain * open_ / (open_.sum(axis=1)[:, None] + _TINY)
         return [
             share[:, [place]] * (readings.hidden[place] @ weights[f"value.{place}"])
             for place in places

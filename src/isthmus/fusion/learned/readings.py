@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from isthmus.fusion.nested import pack, unpack
 from isthmus.fusion.target import Target
 from isthmus.moments.rows import of_rows
 
+_MOST_SETS = 20
+"""Sets of so many views, of which gains are the mean; with six views there are at most 20."""
+_ENOUGH = 10
+"""Records below which a gain is not fitted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Readings:
@@ -29,21 +35,23 @@ class Readings:
         hidden: By place of the view ``(n, width + c)``: first what the view's own predictor
             adds to the scores, then its whitened principal components; zeros where it is missing.
         there: ``(n, v)``, 1 where the record has the view.
+        gains: ``(v + 1,)``, by what the mean of so many views is multiplied to be late fusion.
         width: Columns of the scores.
     """
 
     hidden: Sequence[Any]
     there: Any
+    gains: Any
     width: int
 
-    def take(self, rows: Any) -> Readings:
+    def take(self, rows: Any) -> Self:
         """Those of some records."""
-        return Readings([h[rows] for h in self.hidden], self.there[rows], self.width)
+        return replace(self, hidden=[h[rows] for h in self.hidden], there=self.there[rows])
 
-    def kept(self, there: Any) -> Readings:
+    def kept(self, there: Any) -> Self:
         """The same records with only these views, ``(n, v)``."""
         hidden = [h * there[:, [place]] for place, h in enumerate(self.hidden)]
-        return Readings(hidden, there, self.width)
+        return replace(self, hidden=hidden, there=there)
 
     @property
     def says(self) -> list[Any]:
@@ -51,9 +59,18 @@ class Readings:
         return [h[:, : self.width] for h in self.hidden]
 
     @property
+    def gain(self) -> Any:
+        """Of each record by the number of its views, ``(n, 1)``."""
+        count = self.there.sum(axis=1)
+        return sum(
+            (count == number)[:, None] * self.gains[number] for number in range(len(self.gains))
+        )
+
+    @property
     def share(self) -> Any:
-        """One over the number of views that are there, ``(n, 1)``; 1 where there is none."""
-        return 1 / (self.there.sum(axis=1)[:, None] + (self.there.sum(axis=1)[:, None] == 0))
+        """How much each view that is there counts in late fusion, ``(n, 1)``."""
+        count = self.there.sum(axis=1)[:, None]
+        return self.gain / (count + (count == 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +81,7 @@ class Reader:
         base: The closed form.
         rest: ``(width,)``, the scores of a record without views.
         factor: By which what a view says is multiplied.
+        gains: ``(v + 1,)``, see :class:`Readings`.
         unit: By which what is made of the readings is multiplied to be scores.
         means: ``(d,)`` of each view.
         maps: ``(d, c)`` of each view, to whitened components.
@@ -72,6 +90,7 @@ class Reader:
     base: Fusion
     rest: F64
     factor: float
+    gains: F64
     unit: float
     means: Sequence[F64]
     maps: Sequence[F64]
@@ -79,7 +98,16 @@ class Reader:
     def read(self, rows: PairedVectors) -> Readings:
         """Of records that were not learned from."""
         says = _says(self.base, rows)
-        return _readings(says, self.factor, self._placed(rows), rows)
+        return self.readings(says, rows)
+
+    def readings(self, says: F64, rows: PairedVectors) -> Readings:
+        """What the views' predictors say of records, ``(v, n, width)``, and where they lie."""
+        there = np.column_stack([rows.present[view] for view in rows.views]).astype(np.float64)
+        hidden = [
+            np.concatenate([self.factor * said, place], axis=1)
+            for said, place in zip(says, self._placed(rows), strict=True)
+        ]
+        return Readings(hidden, there, self.gains, says.shape[2]).kept(there)
 
     def _placed(self, rows: PairedVectors) -> list[F64]:
         return [
@@ -90,7 +118,7 @@ class Reader:
     def state(self) -> State:
         """The closed form as JSON and arrays, and the projections."""
         document, tensors = pack(self.base, "base.")
-        tensors["rest"] = self.rest
+        tensors |= {"rest": self.rest, "gains": self.gains}
         for place, (mean, weight) in enumerate(zip(self.means, self.maps, strict=True)):
             tensors |= {f"mean.{place}": mean, f"map.{place}": weight}
         return {"base": document, "factor": self.factor, "unit": self.unit}, tensors
@@ -109,6 +137,7 @@ class Reader:
             unpack(document["base"], tensors, "base.", owner),
             array("rest"),
             float(document["factor"]),
+            array("gains"),
             float(document["unit"]),
             [array(f"mean.{place}") for place in places],
             [array(f"map.{place}") for place in places],
@@ -166,10 +195,13 @@ def _read(
         says[:, held] = _says(base, rows.take(held))
     base = make(start).fit(rows, target)
     rest = _rest(base, rows)
-    factor, unit, rest = _units(says, rest, rows, target)
-    placed = [_components(rows, view, components) for view in rows.views]
-    reader = Reader(base, rest, factor, unit, [m for m, _ in placed], [w for _, w in placed])
-    return Read(reader, _readings(says, factor, reader._placed(rows), rows), labels)
+    means, maps = zip(*(_components(rows, view, components) for view in rows.views), strict=True)
+    gains, unit = _gains(says, rest, rows, target)
+    # All views together count as they are, so that readings are of the size of the scores.
+    factor = float(gains[-1])
+    rest = rest if target.kind == "number" else rest * factor
+    reader = Reader(base, rest, factor, gains / factor, unit, means, maps)
+    return Read(reader, reader.readings(says, rows), labels)
 
 
 def _says(base: Fusion, rows: PairedVectors) -> F64:
@@ -186,15 +218,30 @@ def _rest(base: Fusion, rows: PairedVectors) -> F64:
     return rest
 
 
-def _units(says: F64, rest: F64, rows: PairedVectors, target: Target) -> tuple[float, float, F64]:
-    """Factor, unit and rest of a :class:`Reader`: logits of the right size, or deviations."""
+def _gains(says: F64, rest: F64, rows: PairedVectors, target: Target) -> tuple[F64, float]:
+    """By what the mean of so many views is multiplied ``(v + 1,)``, and the unit of the scores.
+
+    Predictors err together, so that the mean of two is not as sure as twice one. A number is
+    predicted in its standard deviation.
+    """
     if target.kind == "number":
         unit = float(target.values.std()) or 1.0
-        return 1 / unit, unit, rest
-    there = np.stack([rows.present[view] for view in rows.views])[..., None]
-    mean = (says * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    factor = scale_of(rest + mean, target)
-    return factor, 1.0, factor * rest
+        return np.full(len(says) + 1, 1 / unit), unit
+    there = np.stack([rows.present[view] for view in rows.views])
+    gains = np.ones(len(says) + 1)
+    for size in range(1, len(says) + 1):
+        means, truth = [], []
+        for chosen in islice(combinations(range(len(says)), size), _MOST_SETS):
+            known = np.flatnonzero(there[list(chosen)].all(axis=0))
+            means.append(says[list(chosen)][:, known].mean(axis=0))
+            truth.append(known)
+        known = np.concatenate(truth)
+        # With too few records that have so many views, they count as one view fewer does.
+        gains[size] = gains[size - 1]
+        if len(known) >= _ENOUGH:
+            gains[size] = scale_of(rest + np.concatenate(means), target.take(known))
+    gains[0] = gains[1]
+    return gains, 1.0
 
 
 def _components(rows: PairedVectors, view: str, most: int) -> tuple[F64, F64]:
@@ -207,9 +254,3 @@ def _components(rows: PairedVectors, view: str, most: int) -> tuple[F64, F64]:
         return np.zeros(dim), np.zeros((dim, 1))
     chosen = np.argsort(-values, kind="stable")[:most]
     return moments.mean(view), vectors[:, chosen] / np.sqrt(values[chosen])
-
-
-def _readings(says: F64, factor: float, placed: Sequence[F64], rows: PairedVectors) -> Readings:
-    there = np.column_stack([rows.present[view] for view in rows.views]).astype(np.float64)
-    hidden = [np.concatenate([factor * s, p], axis=1) for s, p in zip(says, placed, strict=True)]
-    return Readings(hidden, there, says.shape[2]).kept(there)

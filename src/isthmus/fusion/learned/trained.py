@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.augment import augmented, check_augment
 from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Read, Reader, Readings, read
 from isthmus.fusion.learned.trainee import Bout, FusionTrainee
 from isthmus.fusion.target import Target
@@ -131,26 +133,34 @@ class Trained(Fusion):
             seed=self.seed,
         )
         self._reader = found.reader
-        sizes = [hidden.shape[1] for hidden in found.readings.hidden]
+        readings = self.readings_to_learn(found, rows, target)
+        sizes = [hidden.shape[1] for hidden in readings.hidden]
         start = self.start_weights(sizes, target.width)
-        self.logs_ = self._tried(found, target, start)
+        whole = Bout(found.reader, readings, target, start, np.arange(len(target)))
+        self.logs_ = self._tried(whole, found.labels)
         self.epochs_ = best_epoch(self.logs_)
         self._weights = start
         if self.epochs_:
-            bout = Bout(found, target, start, np.arange(len(target)))
-            trainee = self.trainee(bout)
+            trainee = self.trainee(whole)
             train(trainee, len(target), self._schedule(self.epochs_, None))
             self._weights = trainee.weights()
 
-    def _tried(self, found: Read, target: Target, start: Mapping[str, F64]) -> list[Log]:
+    def readings_to_learn(self, found: Read, rows: PairedVectors, target: Target) -> Readings:
+        """What is learned from: readings of the training records as if they were new."""
+        return found.readings
+
+    def readings_of(self, rows: PairedVectors) -> Readings:
+        """What is read of new records."""
+        return self._reader.read(rows)
+
+    def _tried(self, whole: Bout, labels: Labels) -> list[Log]:
         """Trainings on all folds but one, each judged on that one."""
         logs, held = [], 0
-        for fold in range(int(found.labels.max()) + 1):
+        for fold in range(int(labels.max()) + 1):
             if held >= _ENOUGH_HELD:
                 break
-            learn = np.flatnonzero(found.labels != fold)
-            judge = np.flatnonzero(found.labels == fold)
-            trainee = self.trainee(Bout(found, target, start, learn, judge))
+            learn, judge = np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)
+            trainee = self.trainee(replace(whole, learn=learn, judge=judge))
             logs.append(train(trainee, len(learn), self._schedule(self.epochs, self.patience)))
             held += len(judge)
         return logs
@@ -166,7 +176,7 @@ class Trained(Fusion):
         )
 
     def _scores(self, rows: PairedVectors) -> F64:
-        readings = self._reader.read(rows)
+        readings = self.readings_of(rows)
         joined: F64 = self.join(np, self._weights, readings)
         return self._reader.rest + self._reader.unit * joined
 
@@ -192,7 +202,7 @@ class Split(Trained):
     """A trained fusion whose scores are a sum over views, given the readings of the record."""
 
     def _shares(self, rows: PairedVectors) -> Shares:
-        readings = self._reader.read(rows)
+        readings = self.readings_of(rows)
         parts = self.join_views(np, self._weights, readings)
         shares = {v: self._reader.unit * p for v, p in zip(rows.views, parts, strict=True)}
         return Shares(shares, np.tile(self._reader.rest, (len(rows), 1)))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.fusion.inner import Labels
-from isthmus.fusion.learned.readings import Read, Readings
+from isthmus.fusion.learned.readings import Reader, Readings
 from isthmus.fusion.loss import Loss
 from isthmus.fusion.target import Target
 from isthmus.training import Phase, Trainee
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Joins(Protocol):
     """The part of a trained fusion that training needs."""
 
-    name: str
+    name: ClassVar[str]
     dropout: float
 
     def join(self, xp: Any, weights: Mapping[str, Any], readings: Readings) -> Any:
@@ -36,14 +36,16 @@ class Bout:
     """What one training learns from.
 
     Attributes:
-        found: Readings of all records.
+        reader: What read them.
+        readings: Of all records, as if they were new.
         target: Of the same records.
         start: Where the weights start.
         learn: Records to learn from.
         judge: Records by which epochs are compared.
     """
 
-    found: Read
+    reader: Reader
+    readings: Readings
     target: Target
     start: Mapping[str, F64]
     learn: Labels
@@ -61,11 +63,12 @@ class FusionTrainee(Trainee):
     def __init__(self, fusion: Joins, bout: Bout) -> None:
         torch = self.torch = require("torch", extra="learned", purpose=f"the {fusion.name} fusion")
         self.fusion = fusion
-        self.reader = bout.found.reader
-        readings = bout.found.readings
+        self.reader = bout.reader
+        readings = bout.readings
         hidden = [torch.tensor(h, dtype=torch.float32) for h in readings.hidden]
         there = torch.tensor(readings.there, dtype=torch.float32)
-        self.readings = Readings(hidden, there, readings.width)
+        gains = torch.tensor(readings.gains, dtype=torch.float32)
+        self.readings = replace(readings, hidden=hidden, there=there, gains=gains)
         self.rest = torch.tensor(self.reader.rest, dtype=torch.float32)
         self.loss = Loss(bout.target, torch)
         self.learn, self.judge = torch.tensor(bout.learn), torch.tensor(bout.judge)
