@@ -21,6 +21,7 @@ from isthmus.encoders import modality_of
 from isthmus.pipeline.given import check_data, check_encoders
 from isthmus.predictor.columns import names_of
 from isthmus.predictor.given import vectors_given
+from isthmus.predictor.predictor import Predictor
 from isthmus.space import Space
 
 COLUMNS = "columns"
@@ -210,3 +211,8 @@ def filled(records: Sequence[Record], views: Sequence[str]) -> np.ndarray[Any, n
     """Which records have an item of one of the views, ``(n,)``."""
     names = set(views)
     return np.array([not names.isdisjoint(record.items) for record in records], dtype=bool)
+
+
+def load_predictor(folder: str | Path, *, trust: str | Sequence[str] = ()) -> Predictor:
+    """Read a predictor, see :meth:`isthmus.Predictor.load`."""
+    return Predictor.load(folder, trust=trust)

@@ -38,6 +38,8 @@ class Wanted:
         event: Column that says whether the event happened at that time.
         grades: Names of grades, lowest first; numbers need none.
         values: One a record, in the place of a column.
+        names: Classes, labels or grades that a predictor knows, where it is to be measured:
+            records of others are left out, and nothing is asked of how many there are.
 
     Raises:
         InputError: If there is no such kind, or what is asked for does not fit together.
@@ -49,6 +51,7 @@ class Wanted:
     event: str = ""
     grades: tuple[str, ...] = ()
     values: Sequence[Value | None] | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind is not None and self.kind not in KINDS:
@@ -232,6 +235,8 @@ def _coded(
     values: Sequence[Value], names: Sequence[str], kind: Kind, wanted: Wanted, notes: list[str]
 ) -> tuple[Target, NDArray[np.bool_]]:
     counts = Counter(_name(value) for value in values)
+    if wanted.names:
+        return _recoded(values, kind, wanted, notes)
     if len(counts) == 1:
         raise DataError(
             f"the target {wanted.label!r} is {names[0]!r} in every record; there is nothing to "
@@ -264,6 +269,23 @@ def _coded(
     return Target(kind, codes[:, None], tuple(kept_names)), kept
 
 
+def _recoded(
+    values: Sequence[Value], kind: Kind, wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    """Codes of classes that a predictor knows."""
+    place = {name: code for code, name in enumerate(wanted.names)}
+    known = [_name(value) in place for value in values]
+    if strange := sorted({_name(value) for value in values} - set(place)):
+        lost = count(len(values) - sum(known), "record")
+        notes.append(f"{lost} left out, of classes that it never saw: {', '.join(strange[:5])}")
+    if not any(known):
+        raise DataError(
+            f"no record is of a class that the predictor knows ({', '.join(wanted.names[:8])})"
+        )
+    codes = [place[_name(value)] for value in values if _name(value) in place]
+    return Target(kind, np.array(codes, dtype=np.float64)[:, None], wanted.names), np.array(known)
+
+
 def _labels(
     values: Sequence[Value], wanted: Wanted, notes: list[str]
 ) -> tuple[Target, NDArray[np.bool_]]:
@@ -273,6 +295,7 @@ def _labels(
     ]
     counts = Counter(name for names in sets for name in names)
     names = sorted(name for name, n in counts.items() if _LEAST <= n <= len(sets) - _LEAST)
+    names = list(wanted.names) or names
     if lost := sorted(set(counts) - set(names)):
         notes.append(
             f"{count(len(lost), 'label')} left out, of hardly any or nearly all records: "
@@ -290,7 +313,7 @@ def _number(
     values: Sequence[Value], wanted: Wanted, notes: list[str]
 ) -> tuple[Target, NDArray[np.bool_]]:
     numbers = _numbers(values, wanted.label)
-    if numbers.std() == 0:
+    if numbers.std() == 0 and not wanted.names:
         raise DataError(
             f"the target {wanted.label!r} is {numbers[0]:g} in every record; there is nothing to "
             "predict"
@@ -319,7 +342,7 @@ def _survival(dataset: Dataset, wanted: Wanted) -> Known:
             f"{wanted.time!r} holds {time.min():g}; a time until an event is not below 0"
         )
     event = np.array([_happened(events[i], wanted.event) for i in rows])
-    if event.sum() < _LEAST:
+    if event.sum() < _LEAST and not wanted.names:
         raise DataError(
             f"{wanted.event!r}: {count(int(event.sum()), 'event')} in "
             f"{count(len(rows), 'record')}; at least {_LEAST} are needed"
