@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from isthmus.core.errors import MissingDataError
 
@@ -20,7 +21,7 @@ _FONTS = (
 )
 """Where Debian puts them; the first that has a sign draws it."""
 _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
-_SIDE, _MARGIN, _LARGEST, _SMALLEST = 224, 8, 120, 6
+_SIDE, _SIZE = 224, 72
 _UNKNOWN = "\U0010ffff"
 """A sign that no font has; what is drawn for it is what is drawn for all that a font lacks."""
 
@@ -49,24 +50,22 @@ def written(text: str, fonts: Sequence[Path]) -> bytes:
         fonts: Files; a sign that none has is drawn as the first draws what it lacks.
     """
     names = tuple(map(str, fonts))
-    of_sign = [_font_of(sign, names) for sign in text]
-    room = _SIDE - 2 * _MARGIN
-    unit = _width(text, of_sign, _LARGEST)
-    size = max(_SMALLEST, min(_LARGEST, int(_LARGEST * room / max(unit, 1.0))))
+    runs = [
+        (_font(name), "".join(signs))  # signs of one font together: an accent joins its letter
+        for name, signs in groupby(text, key=lambda sign: _font_of(sign, names))
+    ]
+    widths = [font.getlength(signs) for font, signs in runs]
+    line = Image.new("L", (max(int(sum(widths)), 1) + _SIZE, 2 * _SIZE), 255)
+    pen, x = ImageDraw.Draw(line), _SIZE / 2
+    for (font, signs), width in zip(runs, widths, strict=True):
+        pen.text((x, _SIZE), signs, font=font, fill=0, anchor="lm")
+        x += width
+    line = ImageOps.contain(line, (_SIDE, _SIDE))
     picture = Image.new("L", (_SIDE, _SIDE), 255)
-    pen = ImageDraw.Draw(picture)
-    x = (_SIDE - _width(text, of_sign, size)) / 2
-    for sign, name in zip(text, of_sign, strict=True):
-        font = _font(name, size)
-        pen.text((x, _SIDE / 2), sign, font=font, fill=0, anchor="lm")
-        x += font.getlength(sign)
+    picture.paste(line, ((_SIDE - line.width) // 2, (_SIDE - line.height) // 2))
     buffer = BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _width(text: str, of_sign: Sequence[str], size: int) -> float:
-    return sum(_font(n, size).getlength(sign) for sign, n in zip(text, of_sign, strict=True))
 
 
 @lru_cache(maxsize=4096)
@@ -77,10 +76,10 @@ def _font_of(sign: str, names: tuple[str, ...]) -> str:
 def _has(sign: str, name: str) -> bool:
     if sign.isspace():
         return True
-    font = _font(name, 32)
+    font = _font(name)
     return bytes(font.getmask(sign)) != bytes(font.getmask(_UNKNOWN))
 
 
-@lru_cache(maxsize=256)
-def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(name, size)
+@lru_cache
+def _font(name: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(name, _SIZE)

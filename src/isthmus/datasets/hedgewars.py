@@ -17,16 +17,20 @@ from isthmus.datasets.fetch import SOURCES, locate
 
 __all__ = ["VALENCE", "load"]
 
+# fmt: off
 VALENCE = {
     "positive": (
-        "Amazing Brilliant Enemydown Excellent Firstblood Flawless Hello Laugh Victory Yessir"
-    ).split(),
+        "Amazing", "Brilliant", "Enemydown", "Excellent", "Firstblood", "Flawless", "Hello",
+        "Laugh", "Victory", "Yessir"
+    ),
     "negative": (
-        "Boring Bugger Coward Cutitout Drat Gonnagetyou Illgetyou Incoming Justyouwait "
-        "Leavemealone Missed Nooo Nutter Ohdear Ooff Oops Ouch Ow PoisonMoan Revenge Runaway "
-        "Sameteam Stupid Takecover Traitor Uh-oh Watchit Whatthe Youllregretthat"
-    ).split(),
+        "Boring", "Bugger", "Coward", "Cutitout", "Drat", "Gonnagetyou", "Illgetyou",
+        "Incoming", "Justyouwait", "Leavemealone", "Missed", "Nooo", "Nutter", "Ohdear", "Ooff",
+        "Oops", "Ouch", "Ow", "PoisonMoan", "Revenge", "Runaway", "Sameteam", "Stupid",
+        "Takecover", "Traitor", "Uh-oh", "Watchit", "Whatthe", "Youllregretthat"
+    ),
 }
+# fmt: on
 """Events by valence, set by their names before any sound was heard: joy, praise and welcome; and
 pain, fear, dismay, insult and threat. Orders, jumps, weapons and farewells have none."""
 
