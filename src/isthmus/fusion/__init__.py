@@ -13,6 +13,14 @@ __all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "Shares", "Target", "make"]
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
 FUSIONS.add("late", "isthmus.fusion.closed.late:Late")
+FUSIONS.add("attention", "isthmus.fusion.learned.attention:Attention")
+FUSIONS.add("gated", "isthmus.fusion.learned.gated:Gated")
+FUSIONS.add("low-rank", "isthmus.fusion.learned.lowrank:LowRank")
+FUSIONS.add("adversarial", "isthmus.fusion.learned.adversarial:Adversarial")
+FUSIONS.add("graph", "isthmus.fusion.learned.graph:Graph")
+FUSIONS.add("graph-smooth", "isthmus.fusion.graph:GraphSmooth")
+FUSIONS.add("ensemble", "isthmus.fusion.ensemble:Ensemble")
+FUSIONS.add("augmented", "isthmus.fusion.augment:Augmented")
 
 
 def make(name: str, **params: Any) -> Fusion:
