@@ -21,6 +21,9 @@ FUSIONS.add("graph", "isthmus.fusion.learned.graph:Graph")
 FUSIONS.add("graph-smooth", "isthmus.fusion.graph:GraphSmooth")
 FUSIONS.add("ensemble", "isthmus.fusion.ensemble:Ensemble")
 FUSIONS.add("augmented", "isthmus.fusion.augment:Augmented")
+FUSIONS.add("product", "isthmus.fusion.closed.late:Product")
+FUSIONS.add("stacked", "isthmus.fusion.closed.late:Stacked")
+FUSIONS.add("weighted", "isthmus.fusion.closed.late:Weighted")
 
 
 def make(name: str, **params: Any) -> Fusion:
