@@ -228,9 +228,7 @@ class Recommender:
         """
         model = self.cooccurrence.without(interactions)
         left = self.users - len(np.unique(interactions.user))
-        return type(self)(
-            self.items, model, self.settings, self.rows, users=left, tried=self.tried
-        )
+        return type(self)(self.items, model, self.settings, self.rows, users=left, tried=self.tried)
 
     def save(self, folder: str | Path) -> None:
         """Write a folder of JSON and safetensors.
