@@ -7,12 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
@@ -55,12 +52,11 @@ def dataset_of(
         return _renamed(_loaded(data, sources, kinds), sources)
     if (vectors := vectors_given(data)) is not None:
         return vectors
-    if isinstance(data, Record | Mapping):
-        data = [data]
-    if isinstance(data, Sequence) and all(isinstance(each, Record | Mapping) for each in data):
-        things = enumerate(data, start=1)
+    things: Any = [data] if isinstance(data, Record | Mapping) else data
+    if isinstance(things, Sequence) and all(isinstance(x, Record | Mapping) for x in things):
+        numbered = enumerate(things, start=1)
         return Dataset(
-            "records", [_record(each, f"row {n}", sources, kinds, besides) for n, each in things]
+            "records", [_record(x, f"row {n}", sources, kinds, besides) for n, x in numbered]
         )
     raise InputError(f"need {_NEED}; got {kind_of(data)}")
 

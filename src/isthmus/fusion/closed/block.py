@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Block:
         onto: ``(r, m)``, their covariance with what is regressed on.
         unit: The penalty that counts as 1.
         count: Records behind it.
+        scale: Whether columns were standardised, of a block of one view.
     """
 
     sides: Mapping[str, Side]
@@ -54,6 +56,7 @@ class Block:
     onto: F64
     unit: float
     count: float
+    scale: bool = False
 
 
 def block_of_view(joined: Joined, view: str, *, scale: bool) -> Block:
@@ -72,15 +75,18 @@ def block_of_view(joined: Joined, view: str, *, scale: bool) -> Block:
         side = Side(moments.mean(view), basis)
         unit = float(values.sum()) / moments.dims[view]
         return Block(
-            {view: side}, values, basis.T @ joined.cross(view), unit, moments.count(view, TARGET)
+            {view: side},
+            values,
+            basis.T @ joined.cross(view),
+            unit,
+            moments.count(view, TARGET),
+            scale,
         )
 
     return moments.memo(("block", view, scale), made)
 
 
-def block_of_views(
-    joined: Joined, views: Sequence[str], penalties: Mapping[str, float], *, scale: bool
-) -> Block:
+def block_of_views(joined: Joined, parts: Mapping[str, Block], penalties: Sequence[float]) -> Block:
     """Several views, each divided by the root of its own penalty; the unit is then 1.
 
     So a joint ridge has block-wise penalties. Views that no record has together count as if they
@@ -88,25 +94,22 @@ def block_of_views(
 
     Args:
         joined: Moments with the target.
-        views: Two at least.
-        penalties: By view, in units of its variance.
-        scale: Standardise columns first.
+        parts: Two blocks of one view at least, by view.
+        penalties: Of each, in units of its variance.
     """
-    moments = joined.moments
-    shrink = {view: 1 / np.sqrt(penalties[view]) for view in views}
-    parts = {view: block_of_view(joined, view, scale=scale) for view in views}
-    ends = np.cumsum([0, *(len(parts[view].values) for view in views)])
+    moments, views = joined.moments, tuple(parts)
+    shrink = {v: 1 / np.sqrt(p) for v, p in zip(views, penalties, strict=True)}
+    ends = np.cumsum([0, *(len(part.values) for part in parts.values())])
     places = {v: slice(a, b) for v, a, b in zip(views, ends[:-1], ends[1:], strict=True)}
     whole = np.zeros((ends[-1], ends[-1]))
-    for number, a in enumerate(views):
-        inside = np.arange(ends[number], ends[number + 1])
-        whole[inside, inside] = shrink[a] ** 2 * parts[a].values
-        for b in views[number + 1 :]:
-            if moments.count(a, b) > 0:
-                between = shrink[a] * moments.between(a, b, scale=scale) * shrink[b]
-                whole[places[a], places[b]] = between
-                whole[places[b], places[a]] = between.T
-    count = min(moments.count(a, b) for a in views for b in views if a != b)
+    for view, part in parts.items():
+        inside = np.arange(ends[-1])[places[view]]
+        whole[inside, inside] = shrink[view] ** 2 * part.values
+    pairs = [pair for pair in combinations(views, 2) if moments.count(*pair) > 0]
+    for a, b in pairs:
+        between = shrink[a] * _between(joined, parts[a], parts[b], a, b) * shrink[b]
+        whole[places[a], places[b]] = between
+        whole[places[b], places[a]] = between.T
     values, turn = symmetric_eigen(whole, rank=moments.count(TARGET) - 1)
     keep = values > RANK_TOLERANCE[moments.products] * values.max(initial=0.0)
     values, turn = values[keep], turn[:, keep]
@@ -115,5 +118,14 @@ def block_of_views(
     for view, part in parts.items():
         own = shrink[view] * turn[places[view]]
         onto += own.T @ part.onto
-        sides[view] = Side(part.sides[view].mean, part.sides[view].basis, own)
+        side = part.sides[view]
+        sides[view] = Side(side.mean, side.basis, own)
+    count = min((moments.count(*pair) for pair in pairs), default=0.0)
     return Block(sides, values, onto, 1.0, max(count, 2.0))
+
+
+def _between(joined: Joined, left: Block, right: Block, a: str, b: str) -> F64:
+    moments = joined.moments
+    if left.scale == right.scale:
+        return moments.between(a, b, scale=left.scale)
+    return left.sides[a].basis.T @ moments.cross(a, b) @ right.sides[b].basis

@@ -7,62 +7,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isthmus.aligners.base import check_positive
-from isthmus.aligners.traits import Params, Search
-from isthmus.core.errors import InputError
+from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.closed.block import block_of_view
-from isthmus.fusion.closed.heldout import Held, deal
+from isthmus.fusion.closed.heldout import Held
 from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.learners import LEARNERS, Learner
 from isthmus.fusion.closed.likelihood import Calibrated, calibrate
-from isthmus.fusion.closed.patterns import LinearFusion, Pattern, Views, patterns_of
-from isthmus.fusion.closed.tuned import RIDGES, Tuned, tuned
+from isthmus.fusion.closed.patterns import Pattern, Views, patterns_of
+from isthmus.fusion.closed.tuned import Tuned
+from isthmus.fusion.closed.views import GRID, ClosedFusion
 from isthmus.fusion.target import Target
 
-GRID: tuple[Params, ...] = (
-    {"learner": "ridge", "scale": True},
-    {"learner": "lda", "scale": False},
-    {"learner": "ridge", "scale": False},
-    {"learner": "lda", "scale": True},
-)
-"""What a selection tries; penalties are chosen inside each fit, by rows held out of it."""
 _FEWEST = 8
 """Held-out records that must have certain views for these to get weights of their own."""
 
 
-class LateFusion(LinearFusion):
+class LateFusion(ClosedFusion):
     """One linear predictor a view; subclasses say how much each counts.
 
     Scores are the prior plus a weighted sum of what each view adds to it. Weights are learned from
     rows that are held out of the predictors, for each set of views that a record may have. So a
     record that lacks a view is answered by the predictor of those that it has.
-
-    Args:
-        ridge: λ of every view, relative to the mean eigenvalue of its covariance; None lets each
-            view choose by held-out rows.
-        learner: ``"ridge"``, or ``"lda"``: discriminant analysis, of classes and labels.
-        scale: Standardise columns first.
     """
 
-    def __init__(
-        self, ridge: float | None = None, learner: Learner = "ridge", scale: bool = True
-    ) -> None:
-        self.ridge = None if ridge is None else check_positive(ridge, "ridge")
-        if learner not in LEARNERS:
-            raise InputError(f"learner is one of {', '.join(LEARNERS)}, got {learner!r}")
-        self.learner = learner
-        self.scale = scale
-
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        joined = memo.get("joined", lambda: Joined.of(rows, target))
-        held = memo.get("held", lambda: deal(rows, target))
-        views = tuple(view for view in joined.views if joined.useful(view))
-        parts = {view: self._tuned(joined, held, view, memo) for view in views}
+        joined, held = self._of_rows(rows, target, memo)
+        parts = self._tuned(joined, held, memo)
         patterns = {(): Pattern(joined.prior, {})}
-        for chosen in patterns_of(rows, views):
+        for chosen in patterns_of(rows, tuple(parts)):
             patterns[chosen] = self._pattern_of(joined, held, chosen, parts)
         sides = {view: part.block.sides[view] for view, part in parts.items()}
         self._learned(
@@ -70,15 +43,6 @@ class LateFusion(LinearFusion):
             {view: [side.weight(parts[view].inner.weight)] for view, side in sides.items()},
             patterns,
         )
-
-    def _tuned(self, joined: Joined, held: Held, view: str, memo: Memo) -> Tuned:
-        ridges = RIDGES if self.ridge is None else (self.ridge,)
-
-        def made() -> Tuned:
-            block = block_of_view(joined, view, scale=self.scale)
-            return tuned(joined, block, held, ridges=ridges, learner=self.learner)
-
-        return memo.get(("tuned", view, ridges, self.learner, self.scale), made)
 
     def _pattern_of(
         self, joined: Joined, held: Held, views: Views, parts: dict[str, Tuned]

@@ -11,6 +11,8 @@ import numpy as np
 from isthmus.core.linalg import F64
 from isthmus.fusion.target import Target
 
+_ENOUGH = 1e-7
+"""Relative fall of the loss at which the search for weights ends: shares of a percent of them."""
 _NOTHING = 1e-12
 """Size below which parts of scores say nothing."""
 _LARGEST = 1e3
@@ -117,6 +119,7 @@ def calibrate(parts: Sequence[F64], target: Target, prior: F64) -> Calibrated:
 
     start = np.append(np.full(count, 1.0 / count), np.zeros(width))
     bounds = [(0.0, _LARGEST)] * count + [(None, None)] * width
-    found: Any = minimize(value, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    options = {"ftol": _ENOUGH}
+    found: Any = minimize(value, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     point: F64 = np.asarray(found.x)
     return Calibrated(point[:count] / sizes, unit * point[count:], float(found.fun))

@@ -14,7 +14,7 @@ from isthmus.fusion.closed.joined import Joined
 from isthmus.fusion.closed.learners import Inner, Learner, learned
 from isthmus.fusion.closed.likelihood import Calibrated, calibrate
 
-RIDGES = (1.0, 0.3, 3.0, 0.1, 10.0, 0.03, 30.0)
+RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Penalties that a view chooses from, relative to the mean eigenvalue of its covariance."""
 
 
@@ -26,6 +26,7 @@ class Tuned:
         block: Its directions.
         inner: Its weights of them.
         ridge: Its penalty, in the block's unit.
+        learner: What learned them.
         held: ``(h, width)``: its scores less the prior of rows that it has not seen; zero where
             a row lacks a view of the block.
         fitted: What makes these most probable.
@@ -35,6 +36,7 @@ class Tuned:
     block: Block
     inner: Inner
     ridge: float
+    learner: Learner
     held: F64
     fitted: Calibrated
     gain: float
@@ -50,29 +52,33 @@ def tuned(
 ) -> Tuned:
     """The predictor whose penalty makes held-out rows most probable.
 
+    The search walks from the middle of the penalties as long as it climbs.
+
     Args:
         joined: Moments with the target.
         block: Directions of views.
         held: Rows in folds.
-        ridges: Penalties to choose from, in the block's unit.
+        ridges: Penalties to choose from, ascending, in the block's unit.
         learner: What learns on the directions.
     """
     there = held.there(tuple(block.sides))
     truth = held.truth.take(there)
-    best: tuple[float, F64, Calibrated] | None = None
-    for ridge in ridges:
-        parts = held_out(joined, block, held, ridge, learner)
-        fitted = calibrate([parts[there]], truth, joined.prior)
-        if best is None or fitted.loss < best[2].loss:
-            best = ridge, parts, fitted
-    assert best is not None
-    ridge, parts, fitted = best
+    tried: dict[int, tuple[F64, Calibrated]] = {}
+
+    def cost(place: int) -> float:
+        if not 0 <= place < len(ridges):
+            return np.inf
+        if place not in tried:
+            parts = held_out(joined, block, held, ridges[place], learner)
+            tried[place] = parts, calibrate([parts[there]], truth, joined.prior)
+        return tried[place][1].loss
+
+    best = len(ridges) // 2
+    step = 1 if cost(best + 1) < cost(best) else -1
+    while cost(best + step) < cost(best):
+        best += step
+    parts, fitted = tried[best]
     plain = calibrate([np.zeros_like(parts[there])], truth, joined.prior).loss
-    return Tuned(
-        block,
-        learned(joined, block, ridge=ridge, learner=learner),
-        ridge,
-        parts,
-        fitted,
-        max(plain - fitted.loss, 0.0),
-    )
+    inner = learned(joined, block, ridge=ridges[best], learner=learner)
+    gain = max(plain - fitted.loss, 0.0)
+    return Tuned(block, inner, ridges[best], learner, parts, fitted, gain)

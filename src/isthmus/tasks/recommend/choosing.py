@@ -147,9 +147,7 @@ class _Judge:
         return float(gains(scores, self.targets, self.seen)[0].mean())
 
 
-def _content_trials(
-    interactions: Interactions, rows: F64, grid: Grid, seed: int
-) -> list[Trial]:
+def _content_trials(interactions: Interactions, rows: F64, grid: Grid, seed: int) -> list[Trial]:
     rest, cold = without_items(interactions, seed=seed)
     hidden = interactions.take(cold[interactions.item])
     users = np.intersect1d(np.unique(hidden.user), np.unique(rest.user))
