@@ -45,7 +45,8 @@ class Ensemble(Fusion):
 
     name = "ensemble"
     holds_others = True
-    search = Search(place=120, grid=({},), cost=3.0)
+    # Not by steps, but every other fusion is fitted once a fold: its fit takes long and is kept.
+    search = Search(place=250, cost=3.0, trained=True)
     weights_: dict[str, float]
     losses_: dict[str, float]
 

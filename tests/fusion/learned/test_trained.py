@@ -18,7 +18,7 @@ from isthmus.fusion.learned.trained import Trained, best_epoch
 from isthmus.fusion.nested import pack, unpack
 from isthmus.training import Log
 
-TRAINED = [name for name in FUSIONS.names() if FUSIONS.get(name).search.trained]
+TRAINED = [name for name in FUSIONS.names() if issubclass(FUSIONS.get(name), Trained)]
 
 
 def _accuracy(fusion: Fusion, rows: object, target: object) -> float:
