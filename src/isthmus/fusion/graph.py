@@ -144,8 +144,8 @@ class GraphSmooth(Fusion):
 
 def late_scores(reader: Reader, readings: Readings) -> F64:
     """Scores of late fusion, ``(n, width)``."""
-    joined: F64 = readings.share * sum(readings.says)
-    return reader.rest + reader.unit * joined
+    scores: F64 = readings.rest + reader.unit * readings.late
+    return scores
 
 
 def smoothed(near: Sequence[Near], known: F64, restart: float, hops: int) -> F64:

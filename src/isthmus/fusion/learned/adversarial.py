@@ -104,8 +104,11 @@ class Adversarial(Split):
 
     def join_views(self, xp: Any, weights: Weights, readings: Readings) -> list[Any]:
         """The features of each view, read off by what all views share."""
-        share = readings.share
-        return [share * (z @ weights["out"]) for z in self.features(weights, readings)]
+        gain = readings.gain
+        return [
+            gain[:, [place]] * (z @ weights["out"])
+            for place, z in enumerate(self.features(weights, readings))
+        ]
 
     def trainee(self, bout: Bout) -> FusionTrainee:
         """The features, and the judge whom they are to mislead."""

@@ -48,7 +48,8 @@ class Attention(Split):
         places = range(len(readings.hidden))
         asked = sum(readings.hidden[place] @ weights[f"query.{place}"] for place in places)
         open_ = readings.there * sigmoid(xp, asked + weights["bias"])
-        share = readings.gain * open_ / (open_.sum(axis=1)[:, None] + _TINY)
+        # Relative to equal weights, for which late fusion has its own.
+        share = readings.gain * readings.count * open_ / (open_.sum(axis=1)[:, None] + _TINY)
         return [
             share[:, [place]] * (readings.hidden[place] @ weights[f"value.{place}"])
             for place in places

@@ -55,11 +55,11 @@ class Gated(Split):
         places = range(len(readings.hidden))
         asked = sum(readings.hidden[place] @ weights[f"gate.{place}"] for place in places)
         gates = sigmoid(xp, asked + weights["bias"])
-        parts = []
+        gain, parts = readings.gain, []
         for place in places:
             gate = gates[:, place * UNITS : (place + 1) * UNITS]
             features = gate * xp.tanh(readings.hidden[place] @ weights[f"in.{place}"])
-            said = readings.share * readings.says[place]
+            said = gain[:, [place]] * readings.says[place]
             # A missing view has readings of zero, and so features of zero.
             parts.append(said + features @ weights["out"])
         return parts

@@ -50,10 +50,9 @@ class LowRank(Trained):
 
     def join(self, xp: Any, weights: Weights, readings: Readings) -> Any:
         """Late fusion and the products."""
-        said, product, alone = 0.0, 1.0, 1.0
+        product, alone = 1.0, 1.0
         for place, hidden in enumerate(readings.hidden):
             bias = weights[f"bias.{place}"]
-            said = said + readings.share * readings.says[place]
             product = product * (bias + hidden @ weights[f"factor.{place}"])
             alone = alone * bias
-        return said + (product - alone) @ weights["out"]
+        return readings.late + (product - alone) @ weights["out"]

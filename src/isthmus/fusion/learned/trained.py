@@ -184,7 +184,8 @@ class Trained(Fusion):
     def _scores(self, rows: PairedVectors) -> F64:
         readings = self.readings_of(rows)
         joined: F64 = self.join(np, self._weights, readings)
-        return self._reader.rest + self._reader.unit * joined
+        scores: F64 = readings.rest + self._reader.unit * joined
+        return scores
 
     def state(self) -> State:
         """The reader, the weights, and the number of epochs."""
@@ -211,7 +212,7 @@ class Split(Trained):
         readings = self.readings_of(rows)
         parts = self.join_views(np, self._weights, readings)
         shares = {v: self._reader.unit * p for v, p in zip(rows.views, parts, strict=True)}
-        return Shares(shares, np.tile(self._reader.rest, (len(rows), 1)))
+        return Shares(shares, readings.rest)
 
 
 def best_epoch(logs: Sequence[Log]) -> int:
