@@ -248,8 +248,9 @@ docs/ablation.md`.
 """
 
 
-def page(results: Mapping[str, Any], seeds: int) -> str:
-    """The table in words and figures."""
+def page(results: Mapping[str, Any]) -> str:
+    """The tables in words and figures."""
+    seeds = max(len(row.get("runs", ())) for row in results["rows"])
     lines = []
     for row in results["rows"]:
         cells = [row["part"], row["setting"]]
@@ -264,7 +265,7 @@ def page(results: Mapping[str, Any], seeds: int) -> str:
     table = HEAD.format(seeds=seeds) + "\n".join(lines) + "\n"
     if "augmentation" not in results:
         return table
-    return table + _ablation_fusion.page(results["augmentation"], seeds)
+    return table + _ablation_fusion.page(results["augmentation"])
 
 
 def main() -> None:
@@ -294,7 +295,7 @@ def main() -> None:
     if arguments.json:
         _machine.write(arguments.json, results)
     if arguments.page:
-        arguments.page.write_text(page(results, arguments.seeds), encoding="utf-8")
+        arguments.page.write_text(page(results), encoding="utf-8")
 
 
 def measured(only: Sequence[str] | None, seeds: int) -> list[dict[str, Any]]:
