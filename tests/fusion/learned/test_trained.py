@@ -18,7 +18,7 @@ from isthmus.fusion.learned.trained import Trained, best_epoch
 from isthmus.fusion.nested import pack, unpack
 from isthmus.training import Log
 
-TRAINED = [name for name in FUSIONS.names() if FUSIONS.get(name).search.trained]
+TRAINED = [name for name in FUSIONS.names() if issubclass(FUSIONS.get(name), Trained)]
 
 
 def _accuracy(fusion: Fusion, rows: object, target: object) -> float:
@@ -30,7 +30,7 @@ def test_starts_at_late_fusion(name: str) -> None:
     rows, target = clusters()
     fusion = make(name)
     assert isinstance(fusion, Trained)
-    found = read(rows, target, Memo(), start="late", components=8, folds=3, seed=0)
+    found = read(rows, target, Memo(), late={}, components=8, folds=3, seed=0)
     readings = fusion.readings_to_learn(found, rows, target)
     weights = fusion.start_weights([h.shape[1] for h in readings.hidden], target.width)
     joined = found.reader.rest + fusion.join(np, weights, readings)

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Split, Weights, near_identity
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Split, Weights, near_identity
 
 _TINY = 1e-12
 
@@ -32,6 +32,7 @@ class Attention(Split):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:

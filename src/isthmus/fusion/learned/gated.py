@@ -11,7 +11,7 @@ from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.attention import sigmoid
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Split, Weights
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Split, Weights
 
 
 class Gated(Split):
@@ -34,6 +34,7 @@ class Gated(Split):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:

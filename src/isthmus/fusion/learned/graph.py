@@ -13,8 +13,9 @@ from isthmus.aligners.traits import Related, Search
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import State
+from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.learned.readings import Read, Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Trained, Weights
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Trained, Weights
 from isthmus.fusion.learned.trainee import Bout, FusionTrainee
 from isthmus.fusion.neighbourhood import Bank, Near, bank_tensors, banks_from
 from isthmus.fusion.target import Target
@@ -73,6 +74,7 @@ class Graph(Trained):
         cost=4.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
         rivals=(Related("graph-smooth", taken=("k", "gamma")),),
     )
 
@@ -87,7 +89,8 @@ class Graph(Trained):
         weight_decay: float = 0.1,
         epochs: int = 60,
         patience: int = 10,
-        start: str = "late",
+        learner: Learner = "ridge",
+        scale: bool = True,
         folds: int = 5,
         augment: str = "",
         seed: int = 0,
@@ -99,7 +102,8 @@ class Graph(Trained):
             weight_decay=weight_decay,
             epochs=epochs,
             patience=patience,
-            start=start,
+            learner=learner,
+            scale=scale,
             folds=folds,
             augment=augment,
             seed=seed,

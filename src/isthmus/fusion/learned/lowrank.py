@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Trained, Weights
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Trained, Weights
 
 RANK = 16
 """Products; Liu et al. use 4 to 16."""
@@ -36,6 +36,7 @@ class LowRank(Trained):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:

@@ -13,9 +13,9 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion import make
 from isthmus.fusion.base import Fusion, State
-from isthmus.fusion.inner import Labels, deal
+from isthmus.fusion.closed.late import Late
+from isthmus.fusion.inner import Labels, cuts
 from isthmus.fusion.loss import scale_of
 from isthmus.fusion.nested import pack, unpack
 from isthmus.fusion.target import Target
@@ -164,7 +164,7 @@ def read(
     target: Target,
     memo: Memo,
     *,
-    start: str,
+    late: Mapping[str, Any],
     components: int,
     folds: int,
     seed: int,
@@ -175,31 +175,36 @@ def read(
         rows: The records.
         target: Of the same records.
         memo: Of these records.
-        start: Id of the fusion in closed form that training starts from.
+        late: Hyper-parameters of late fusion.
         components: At most so many of each view.
         folds: Into how many the records are dealt.
         seed: Of the deal.
     """
-    key = ("readings", start, components, folds, seed)
-    return memo.get(key, lambda: _read(rows, target, start, components, folds, seed))
+    key = ("readings", tuple(sorted(late.items())), components, folds, seed)
+    return memo.get(key, lambda: _read(rows, target, memo, late, components, folds, seed))
 
 
 def _read(
-    rows: PairedVectors, target: Target, start: str, components: int, folds: int, seed: int
+    rows: PairedVectors,
+    target: Target,
+    memo: Memo,
+    late: Mapping[str, Any],
+    components: int,
+    folds: int,
+    seed: int,
 ) -> Read:
-    labels = deal(rows, target, folds, seed)
+    labels = np.zeros(len(rows), dtype=np.intp)
     says = np.zeros((len(rows.views), len(rows), target.width))
-    for fold in range(int(labels.max()) + 1):
-        kept, held = np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)
-        base = make(start).fit(rows.take(kept), target.take(kept))
-        says[:, held] = _says(base, rows.take(held))
-    base = make(start).fit(rows, target)
+    for fold, cut in enumerate(cuts(rows, target, memo, folds, seed)):
+        base = Late(**late).fit(cut.rows, cut.target, memo=cut.memo)
+        says[:, cut.held] = _says(base, rows.take(cut.held))
+        labels[cut.held] = fold
+    base = Late(**late).fit(rows, target, memo=memo)
     rest = _rest(base, rows)
     means, maps = zip(*(_components(rows, view, components) for view in rows.views), strict=True)
     gains, unit = _gains(says, rest, rows, target)
     # All views together count as they are, so that readings are of the size of the scores.
-    factor = float(gains[-1])
-    rest = rest if target.kind == "number" else rest * factor
+    factor = float(gains[-1]) or 1.0
     reader = Reader(base, rest, factor, gains / factor, unit, means, maps)
     return Read(reader, reader.readings(says, rows), labels)
 
@@ -239,7 +244,7 @@ def _gains(says: F64, rest: F64, rows: PairedVectors, target: Target) -> tuple[F
         # With too few records that have so many views, they count as one view fewer does.
         gains[size] = gains[size - 1]
         if len(known) >= _ENOUGH:
-            gains[size] = scale_of(rest + np.concatenate(means), target.take(known))
+            gains[size] = scale_of(np.concatenate(means), target.take(known), rest)
     gains[0] = gains[1]
     return gains, 1.0
 

@@ -12,7 +12,7 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Reader, Readings
-from isthmus.fusion.loss import Loss
+from isthmus.fusion.loss import tensor_loss
 from isthmus.fusion.target import Target
 from isthmus.training import Phase, Trainee
 
@@ -70,7 +70,7 @@ class FusionTrainee(Trainee):
         gains = torch.tensor(readings.gains, dtype=torch.float32)
         self.readings: Readings = replace(readings, hidden=hidden, there=there, gains=gains)
         self.rest = torch.tensor(self.reader.rest, dtype=torch.float32)
-        self.loss = Loss(bout.target, torch)
+        self.target = bout.target
         self.learn, self.judge = torch.tensor(bout.learn), torch.tensor(bout.judge)
         self.begin = {
             name: torch.tensor(value, dtype=torch.float32) for name, value in bout.start.items()
@@ -96,8 +96,7 @@ class FusionTrainee(Trainee):
     def loss_of(self, readings: Readings, rows: Tensor) -> Tensor:
         """Mean loss of readings of these records."""
         joined = self.fusion.join(self.torch, self.moved(), readings)
-        found: Tensor = self.loss.mean(self.rest + self.reader.unit * joined, rows)
-        return found
+        return tensor_loss(self.rest + self.reader.unit * joined, self.target.take(rows.numpy()))
 
     def thinned(self, readings: Readings, generator: Generator) -> Readings:
         """Leave views out at random; a record keeps all it has rather than none."""
