@@ -59,7 +59,7 @@ def fit(
     group: str | None = None,
     columns: Groups = None,
     views: Sequence[str] | None = None,
-    fusions: Sequence[str] | None = None,
+    fusions: Sequence[str] | str | None = None,
     folds: int = 5,
     seed: int = 0,
     budget: float | None = None,
@@ -90,7 +90,8 @@ def fit(
         columns: Plain columns by view, names or patterns; a list for one view; None for all that
             no view takes, ``[]`` for none.
         views: To use; None for all.
-        fusions: Ids that enter; None for all that may.
+        fusions: Ids that enter; ``"closed"``, the default, for all in closed form, ``"all"`` for
+            trained ones, too.
         folds: Outer folds, in which no record is held out twice.
         seed: Of folds and all random choices.
         budget: Seconds for choosing; None for no limit.
@@ -134,7 +135,7 @@ def fit(
         made.dataset.name,
         wanted.time,
         wanted.event,
-        {n: made.kind_of(n) for each in ready.columns.values() for n in each.names},
+        made.kinds([n for each in ready.columns.values() for n in each.names], wanted),
         card,
         tuple(dict.fromkeys([*made.notes, *ready.notes])),
     )
@@ -153,11 +154,11 @@ def fit(
     return predictor
 
 
-def _check(card: str, fusions: Sequence[str] | None) -> None:
+def _check(card: str, fusions: Sequence[str] | str | None) -> None:
     """Refuse what is mistyped, before any work."""
     if card and card not in CARDS:
         raise InputError(f"a card is one of {', '.join(CARDS)}, got {card!r}")
-    for name in fusions or ():
+    for name in () if isinstance(fusions, str) else fusions or ():
         if name not in FUSIONS:
             hint = did_you_mean(name, FUSIONS)
             raise InputError(
@@ -223,8 +224,13 @@ class _Records:
         plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
         return cls(dataset, known, media, plain, columned.every, notes)
 
-    def kind_of(self, name: str) -> str:
-        """How a plain column is read."""
+    def kinds(self, names: Sequence[str], wanted: Wanted) -> dict[str, str]:
+        """How plain columns are read, and those of the target."""
+        own = [] if wanted.values is not None else [*wanted.own]
+        known = {name for record in self.dataset.records for name in record.fields}
+        return {name: self._kind_of(name) for name in (*names, *own) if name in known}
+
+    def _kind_of(self, name: str) -> str:
         values = (r.fields[name] for r in self.dataset.records if name in r.fields)
         number = all(not isinstance(value, str) for value in values)
         return self.dataset.kinds.get(name) or ("number" if number else "category")
