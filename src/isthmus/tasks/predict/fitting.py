@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,7 @@ def fit(
         budget=budget,
         metric=metric,
         progress=told,
+        name=wanted.label,
     )
     asked = Asked(
         wanted.label,
@@ -139,14 +140,13 @@ def fit(
         card,
         tuple(dict.fromkeys([*made.notes, *ready.notes])),
     )
-    report = replace(chosen.report, target=replace(chosen.report.target, name=wanted.label))
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},
         ready.columns,
         chosen.fusion,
         chosen.outcome,
         asked=asked,
-        report=report,
+        report=chosen.report,
         memory=remembered(ready.pairs, seed=seed),
     )
     for view in predictor.sources.encoders:
@@ -219,6 +219,8 @@ class _Records:
             )
         dataset = grouped(whole, group, wanted.name).take(known.rows.tolist())
         own = [*wanted.own, *([group] if group else [])]
+        if not isinstance(encoders, Space):
+            _check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, views, own)
         notes = [*whole.notes, *known.notes]
         plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
@@ -295,7 +297,7 @@ class _Records:
         some = filled(self.dataset.records, self.media)
         dataset = self.dataset.take(np.flatnonzero(some).tolist()).select(self.media)
         if not isinstance(encoders, Space):
-            named = {v: e for v, e in (encoders or {}).items() if v in self.media or self.every}
+            named = {v: each for v, each in (encoders or {}).items() if v in self.media}
             return prepare(dataset, named, cache=cache, progress=progress)
         given: dict[str, str | Encoder] = {}
         specs: dict[str, str] = {}
@@ -305,6 +307,18 @@ class _Records:
                 given[view], specs[view] = encoders.encoder(name), encoders.encoders[name].spec
         made = prepare(dataset, given, cache=cache, progress=progress)
         return replace(made, specs={**made.specs, **specs})
+
+
+def _check_filled(dataset: Dataset, views: Iterable[str]) -> None:
+    """Refuse encoders of views that no record has."""
+    for view in views:
+        if view not in dataset.views:
+            has = ", ".join(f"{name} ({m})" for name, m in dataset.modalities.items())
+            raise DataError(
+                f"an encoder was given for {view!r}, but no record of {dataset.name} with a target "
+                f"has an item of that view; it has {has or 'none'}."
+                f"{did_you_mean(view, dataset.views)}"
+            )
 
 
 def _view_of(space: Space, view: str, modality: str) -> str:
