@@ -99,6 +99,7 @@ _ASKED_OF_A_PREDICTOR = ("evaluate", "explain")
 __getattr__ = _lazy_names(__name__, _HOMES)
 _bring("Space", {name: _HOMES[name] for name in _ASKED_OF_A_SPACE})
 _bring("Predictor", dict.fromkeys(_ASKED_OF_A_PREDICTOR, "isthmus.tasks.predict"))
+_bring("Store", {"recommend": "isthmus.tasks.recommend.stored"})
 
 
 def __dir__() -> list[str]:

@@ -56,8 +56,8 @@ class Bank:
         """Of all records that have a view."""
         own = rows.rows(view)
         x = rows.vectors[view][own]
-        centre = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
-        centre = centre.astype(np.float32)
+        total: F64 = x.sum(axis=0, dtype=np.float64)
+        centre = (total / max(len(x), 1)).astype(np.float32)
         return cls(centre, np.asarray(l2_normalize(x - centre), np.float32), own)
 
     def look(self, rows: PairedVectors, view: str, k: int, gamma: float) -> Near:

@@ -188,17 +188,20 @@ class _GraphTrainee(FusionTrainee):
 
     def __init__(self, fusion: Graph, bout: Bout) -> None:
         super().__init__(fusion, bout)
-        joined = bout.readings
+        torch, joined = self.torch, bout.readings
         assert isinstance(joined, Joined)
-        torch = self.torch
 
         def tensors(arrays: Sequence[F64]) -> list[Any]:
             return [torch.tensor(one, dtype=torch.float32) for one in arrays]
 
-        self.readings = replace(
-            self.readings,
-            index=[torch.tensor(one) for one in joined.index],
-            weight=tensors(joined.weight),
-            bank=tensors(joined.bank),
-            known=torch.tensor(joined.known, dtype=torch.float32),
+        # What all readings have is of tensors already, and what belongs to a graph is added.
+        self.readings = Joined(
+            self.readings.hidden,
+            self.readings.there,
+            self.readings.gains,
+            self.readings.width,
+            [torch.tensor(one) for one in joined.index],
+            tensors(joined.weight),
+            tensors(joined.bank),
+            torch.tensor(joined.known, dtype=torch.float32),
         )

@@ -68,7 +68,7 @@ class FusionTrainee(Trainee):
         hidden = [torch.tensor(h, dtype=torch.float32) for h in readings.hidden]
         there = torch.tensor(readings.there, dtype=torch.float32)
         gains = torch.tensor(readings.gains, dtype=torch.float32)
-        self.readings = replace(readings, hidden=hidden, there=there, gains=gains)
+        self.readings: Readings = replace(readings, hidden=hidden, there=there, gains=gains)
         self.rest = torch.tensor(self.reader.rest, dtype=torch.float32)
         self.loss = Loss(bout.target, torch)
         self.learn, self.judge = torch.tensor(bout.learn), torch.tensor(bout.judge)

@@ -93,6 +93,8 @@ class Table:
         """
         jobs = [(cut, self._missing(cut, some)) for cut, some in work]
         jobs = [(cut, some) for cut, some in jobs if some]
+        if not jobs:
+            return
         stop = Event()
         side_by_side(lambda job: self._fill(*job, stop, clock), jobs, stop)
 

@@ -71,10 +71,10 @@ class Recommended:
 class _Document:
     """What of a recommender is saved as JSON."""
 
-    items: Sequence[str]
+    items: tuple[str, ...]
     settings: Settings
     users: int
-    tried: Sequence[Trial]
+    tried: tuple[Trial, ...]
     moments: Mapping[str, object]
     has_content: bool
 
@@ -238,7 +238,12 @@ class Recommender:
         """
         moments, sums = self.cooccurrence.moments.state()
         document = _Document(
-            self.items, self.settings, self.users, self.tried, moments, self.rows is not None
+            items=tuple(self.items),
+            settings=self.settings,
+            users=self.users,
+            tried=tuple(self.tried),
+            moments=moments,
+            has_content=self.rows is not None,
         )
         tensors: dict[str, F32 | F64] = {f"moments.{name}": each for name, each in sums.items()}
         tensors["weights"] = self.cooccurrence.weights

@@ -156,7 +156,7 @@ class EncodedQuery:
         cosine = self.prompt.cosines(rows.vectors) if known is None else known
         hubness, correction, score = self._scores(cosine, rows.hubness, view)
         judged = self._judged(cosine, hubness, view)
-        typical, spread = self._reference(view)
+        typical, spread = self.reference(view)
         prominence = (score - typical) / spread - off
         return [
             Hit(
@@ -315,7 +315,7 @@ class EncodedQuery:
         score = (2 * cosine - correction) @ self.weights
         return hubness, correction, np.asarray(score, dtype=np.float32)
 
-    def _reference(self, view: str) -> tuple[float, float]:
+    def reference(self, view: str) -> tuple[float, float]:
         """Mean and deviation of the scores of the space's own items of a view.
 
         A space without any takes those of the store.
