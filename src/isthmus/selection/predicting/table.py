@@ -79,6 +79,7 @@ class Table:
     seen: dict[str, Entrant] = field(default_factory=dict)
     _scores: dict[tuple[str, str, int], F64] = field(default_factory=dict)
     _memos: dict[str, Memo] = field(default_factory=dict)
+    _whole: set[str] = field(default_factory=set)
     _key: str = ""
     _lock: Lock = field(default_factory=Lock)
 
@@ -138,6 +139,7 @@ class Table:
         self._keep(cut, {**known, **made} if made else {})
         if sum(x.size for x in self.rows.vectors.values()) > _KEPT_MEMO:
             self._memos.clear()
+            self._whole.clear()
 
     def fitted(self, entrant: Entrant, train: Rows, memo: Memo | None = None) -> Fusion:
         """An entrant, fitted on rows.
@@ -153,9 +155,17 @@ class Table:
         return self.rows.select(entrant.views) if entrant.views else self.rows
 
     def _memo(self, cut: Cut, entrant: Entrant) -> Memo:
-        # What depends on all views at once is another thing for fewer of them.
-        key = f"{cut.name}|{'+'.join(entrant.views)}"
+        """What fits on the rows of a cut share.
+
+        What belongs to one view is the same for an entrant that sees fewer views; what belongs to
+        all views at once must be made first by one that sees them all.
+        """
+        key = cut.name
         with self._lock:
+            if not entrant.views:
+                self._whole.add(key)
+            elif key not in self._whole:
+                key = f"{key}|{'+'.join(entrant.views)}"
             return self._memos.setdefault(key, Memo())
 
     def _set(self, label: str, cut: Cut, scores: F64) -> None:
