@@ -7,12 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
