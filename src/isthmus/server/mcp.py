@@ -70,7 +70,10 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
             RecommendOptions.of(**options)  # its errors say more than those of pydantic
             known = service.store.backend.known([*liked, *(disliked or ())])
             some, others = (
-                [schemas.Term(**{"item" if name in known else "text": name}) for name in names]
+                [
+                    schemas.Term(item=name) if name in known else schemas.Term(text=name)
+                    for name in names
+                ]
                 for names in (liked, disliked or ())
             )
             return service.recommend(
