@@ -12,8 +12,10 @@ from isthmus.fusion.target import KINDS, Kind, Target
 __all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "LinearViews", "Shares", "Target", "make"]
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
+FUSIONS.add("add", "isthmus.fusion.closed.common:Add")
 FUSIONS.add("concat", "isthmus.fusion.closed.concat:Concat")
 FUSIONS.add("late", "isthmus.fusion.closed.late:Late")
+FUSIONS.add("multiply", "isthmus.fusion.closed.common:Multiply")
 FUSIONS.add("product", "isthmus.fusion.closed.late:Product")
 FUSIONS.add("stacked", "isthmus.fusion.closed.late:Stacked")
 FUSIONS.add("weighted", "isthmus.fusion.closed.late:Weighted")
