@@ -20,7 +20,9 @@ from isthmus.cli import (
     export,
     find,
     index,
+    predict,
     prompt,
+    recommend,
     search,
     serve,
     store,
@@ -48,6 +50,7 @@ app.command("embed", epilog=example("embed"))(embed.command)
 app.command("export", epilog=example("export"))(export.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
+app.command("recommend", epilog=example("recommend"))(recommend.command)
 app.command("find", epilog=example("find"))(find.command)
 app.command("classify", epilog=example("classify"))(classify.command)
 app.command("annotate", epilog=example("annotate"))(annotate.command)
@@ -57,6 +60,7 @@ app.command("transfer", epilog=example("transfer"))(transfer.command)
 app.command("status", epilog=example("status"))(store.status)
 app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)
+app.add_typer(predict.app, name="predict")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
 app.add_typer(encoders.app, name="encoders")

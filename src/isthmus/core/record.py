@@ -64,6 +64,9 @@ class Failure:
 class Dataset:
     """Records with a name; ``skipped`` lists what was found but could not become a record.
 
+    ``notes`` say how its plain columns were read, where that may surprise, and ``kinds`` of each
+    whether it holds a number, a date (as days since 1970-01-01) or a category.
+
     Raises:
         DataError: If two records have one id.
     """
@@ -72,6 +75,8 @@ class Dataset:
     records: Sequence[Record]
     skipped: Sequence[Failure] = ()
     licence: str = "unknown"
+    notes: Sequence[str] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         places: dict[str, int] = {}

@@ -19,11 +19,23 @@ from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean
 from isthmus.datasets.fetch import find, get
 
-__all__ = ["find", "get", "has_columns", "load", "names"]
+__all__ = ["find", "get", "has_columns", "has_option", "load", "names"]
 
 _NAMED: Registry[Callable[..., Dataset]] = Registry("data set")
-for _name in ("openclipart", "shapes", "tuxpaint", "wesnoth"):
+for _name in (
+    "hedgewars",
+    "kaomoji",
+    "nki70",
+    "nutrimouse",
+    "openclipart",
+    "qabcs",
+    "shapes",
+    "tuxpaint",
+    "wdbc",
+    "wesnoth",
+):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
+_NAMED.add("ml-100k", "isthmus.datasets.movielens:load")
 _NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"
@@ -77,7 +89,16 @@ def has_columns(spec: str | Path) -> bool:
     Raises:
         DataError: If there is no such data set.
     """
-    return "columns" in inspect.signature(_loader(spec)[1]).parameters
+    return has_option(spec, "columns")
+
+
+def has_option(spec: str | Path, name: str) -> bool:
+    """Whether ``load(spec, name=…)`` can be asked for.
+
+    Raises:
+        DataError: If there is no such data set.
+    """
+    return name in inspect.signature(_loader(spec)[1]).parameters
 
 
 def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, ...]]:

@@ -13,6 +13,7 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
+from isthmus.datasets.plain import Wanted
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -21,7 +22,12 @@ _VIEWS = (TEXT, IMAGE, AUDIO, VIDEO)
 _NEED = "files with the same name before the dot, such as cat.png and cat.txt"
 
 
-def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
+def load(
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    fields: Wanted = False,
+) -> Dataset:
     """Load a folder.
 
     Files of one sub-folder that share a stem (``cat.png``, ``cat.txt``, ``cat.ogg``) are
@@ -33,6 +39,7 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     Args:
         path: The folder.
         columns: As in :func:`isthmus.datasets.table.load`, for metadata tables.
+        fields: Likewise; files have none.
 
     Returns:
         Records in path order; files that cannot be used are listed under ``skipped``.
@@ -46,7 +53,7 @@ def load(path: Path, *, columns: Mapping[str, str] | None = None) -> Dataset:
     files = list(walk(root, skipped=collector.skipped))
     tables = [file for file in files if file.name in _METADATA]
     if tables:
-        return _load_metadata(root, tables, columns or {}, collector)
+        return _load_metadata(root, tables, columns or {}, fields, collector)
     if columns:
         raise DataError(
             f"{root} has no {' or '.join(_METADATA)}, so it has no columns; "
@@ -90,16 +97,28 @@ def _stem(root: Path, file: Path) -> str:
 
 
 def _load_metadata(
-    root: Path, tables: list[Path], columns: Mapping[str, str], collector: Collector
+    root: Path,
+    tables: list[Path],
+    columns: Mapping[str, str],
+    fields: Wanted,
+    collector: Collector,
 ) -> Dataset:
+    notes: dict[str, None] = {}
+    kinds: dict[str, str] = {}
     for file in tables:
         below = file.parent.relative_to(root)
         prefix = "" if below == Path() else f"{below.as_posix()}/"
         split = _SPLITS.get(below.parts[0]) if below.parts else None
-        part = table.load(file, columns=columns, root=root, id_prefix=prefix, split=split)
+        part = table.load(
+            file, columns=columns, fields=fields, root=root, id_prefix=prefix, split=split
+        )
+        notes.update(dict.fromkeys(part.notes))
+        kinds |= part.kinds
         for record in part.records:
             collector.add(record, f"{file}: {record.id.rpartition('/')[2]}")
         for failure in part.skipped:
             collector.skip(f"{file}, {failure.source}", failure.reason)
     collector.check_filled("rows whose file_name exists")
-    return Dataset(root.resolve().name, collector.records, collector.skipped)
+    return Dataset(
+        root.resolve().name, collector.records, collector.skipped, notes=list(notes), kinds=kinds
+    )

@@ -24,6 +24,7 @@ from isthmus.datasets._rows import (
     text_item,
     vector_item,
 )
+from isthmus.datasets.plain import PlainColumns, Wanted
 
 FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
@@ -50,6 +51,7 @@ def load(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
+    fields: Wanted = False,
     root: Path | None = None,
     id_prefix: str = "",
     split: str | None = None,
@@ -66,6 +68,12 @@ def load(
         columns: What columns hold, by name: a modality, ``{"title_zh": "text"}``, or a view
             and its modality, ``{"reply": "answer:text"}``. Several columns of text of one view
             make one item. ``"file"`` stands for paths of any modality.
+        fields: Plain columns to keep as :attr:`Record.fields`: names or patterns such as
+            ``"gene_*"``; True for all that no view takes. Numbers stay numbers, dates become days
+            since 1970-01-01, truths and other texts are categories; a column of many different
+            long texts becomes a view of text. Rows may then have no item. What was decided of a
+            column is told in the notes and kinds of the data set; a mapping as those kinds reads
+            columns so, and neither they nor those of ``columns`` need to be there.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -75,14 +83,15 @@ def load(
 
     Raises:
         DataError: If the table cannot be read, has no such columns, two rows have one id,
-            or no row can be used.
+            numbers of a plain column have commas, or no row can be used.
         MissingExtraError: If Parquet is asked for without pyarrow.
     """
     path = Path(path)
     example = "columns={'title': 'text', 'photo': 'image'}"
     check_kind(columns or {}, Mapping, "columns", need="a mapping by column", example=example)
     collector = Collector(str(path))
-    reader = _RowReader(path, columns or {}, Path(root or path.parent), collector)
+    plain = PlainColumns(path, fields, collector)
+    reader = _RowReader(path, columns or {}, Path(root or path.parent), collector, plain)
     known = {*_ROLES, *map(str.lower, columns or {})}
     for row, cells in read(path, collector, known):
         record = reader.record(row, cells, id_prefix, split)
@@ -90,19 +99,36 @@ def load(
             collector.add(record, row)
     reader.check()
     collector.check_filled("rows with text, files that exist, or vectors")
-    return Dataset(path.name, collector.records, collector.skipped)
+    records = plain.filled(collector.records)
+    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
+
+
+def names_in(path: Path) -> tuple[str, ...]:
+    """Names of the columns of a table, as far as its first row tells; none if it has no row.
+
+    Raises:
+        DataError: If the table cannot be read.
+    """
+    first = next(read(path, Collector(str(path)), set(_ROLES)), ("", ()))
+    return tuple(name for name, _ in first[1])
 
 
 class _RowReader:
     """Turns rows of one table into records."""
 
     def __init__(
-        self, path: Path, columns: Mapping[str, str], root: Path, collector: Collector
+        self,
+        path: Path,
+        columns: Mapping[str, str],
+        root: Path,
+        collector: Collector,
+        plain: PlainColumns,
     ) -> None:
         self._path = path
         self._given = {name: _parsed(role) for name, role in columns.items()}
         self._root = root
         self._collector = collector
+        self._plain = plain
         self._dims: dict[str, int] = {}
         self._unread: dict[str, list[str]] = {}
         self._seen: dict[str, None] = {}
@@ -116,10 +142,11 @@ class _RowReader:
                 self._collector.skip(row, f"column {name}: is not a list of numbers")
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
-        if lacking and self._seen:
+        if lacking and self._seen and not self._plain.again:
             hint = did_you_mean(lacking[0], self._seen)
             raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
-        if self._seen and not self._used:
+        self._plain.check(self._seen)
+        if self._seen and not self._used and not self._plain.again:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
                 f"or audio, or say what they hold: {self._columns()}"
@@ -139,11 +166,16 @@ class _RowReader:
     ) -> Record | None:
         self._seen.update((name, None) for name, _ in cells)
         fields: dict[str, str] = {}
+        plain: list[tuple[str, Any]] = []
         captions: dict[str, list[str]] = {}
         items: dict[str, MediaItem] = {}
         for name, cell in cells:
             role = self._role(name, cell)
             if _missing(cell):
+                continue
+            if role is None and self._plain.takes(name):
+                self._used = True
+                plain.append((name, cell))
                 continue
             if role is None:
                 self._first.setdefault(name, cell)
@@ -172,11 +204,13 @@ class _RowReader:
         for view, texts in captions.items():
             if text := text_item(texts, f"{self._path}, {row}"):
                 items.setdefault(view, text)
-        if not items:
+        if not items and not plain:
             self._collector.skip(row, "has no item that can be used")
             return None
+        name = prefix + fields.get("id", row.rpartition(" ")[2])
+        self._plain.add(name, row, plain)
         return Record(
-            prefix + fields.get("id", row.rpartition(" ")[2]),
+            name,
             items,
             group=fields.get("group"),
             split=fields.get("split", split),

@@ -17,6 +17,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import TEXT
 from isthmus.datasets._rows import Collector, bytes_item, text_item
+from isthmus.datasets.plain import PlainColumns, Wanted
 from isthmus.media.limits import DEFAULT
 
 _FIELDS = ("group", "split", "language")
@@ -36,6 +37,7 @@ def load(
     *,
     max_member_bytes: int = DEFAULT.max_file_bytes,
     max_total_bytes: int = 2 * 2**30,
+    fields: Wanted = False,
 ) -> Dataset:
     """Load an archive: members whose names agree up to the first dot are one record.
 
@@ -48,6 +50,8 @@ def load(
         path: A tar, plain or compressed.
         max_member_bytes: Larger members are skipped.
         max_total_bytes: Larger archives are refused.
+        fields: As in :func:`isthmus.datasets.table.load`: keys of ``.json`` to keep as plain
+            columns.
 
     Returns:
         Records in the order of their first members, wherever the others lie. Of a truncated
@@ -73,10 +77,12 @@ def load(
             collector.skip(name, "is there twice; the first one is kept")
         else:
             parts[ending] = data
+    plain = PlainColumns(path, fields, collector)
     for key, parts in groups.items():
-        _add(key, parts, collector)
+        _add(key, parts, collector, plain)
     collector.check_filled("members that share a key, such as cat.jpg and cat.txt")
-    return Dataset(path.name, collector.records, collector.skipped)
+    records = plain.filled(collector.records)
+    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
 
 
 def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, bytes]]:
@@ -138,7 +144,7 @@ def _split_name(name: str) -> tuple[str, str]:
     return folder + slash + stem, ending.lower()
 
 
-def _add(key: str, parts: dict[str, bytes], collector: Collector) -> None:
+def _add(key: str, parts: dict[str, bytes], collector: Collector, plain: PlainColumns) -> None:
     items: dict[str, MediaItem] = {}
     fields: dict[str, Any] = {}
     for ending, data in parts.items():
@@ -161,7 +167,13 @@ def _add(key: str, parts: dict[str, bytes], collector: Collector) -> None:
             items[view] = item
     if TEXT not in items and (text := text_item(_captions(fields), f"{key}.json")):
         items[TEXT] = text
-    if items:
+    others = [
+        (name, value)
+        for name, value in fields.items()
+        if name not in (*_FIELDS, *_CAPTIONS) and plain.takes(name) and value is not None
+    ]
+    if items or others:
+        plain.add(key, key, others)
         known: dict[str, Any] = {
             name: str(fields[name]) for name in _FIELDS if fields.get(name) is not None
         }

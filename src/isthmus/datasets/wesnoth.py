@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from isthmus.core.errors import DataError, MediaError
+from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
-from isthmus.core.wording import did_you_mean
+from isthmus.datasets._languages import languages_asked
 from isthmus.datasets._wesnoth_draw import draw
 from isthmus.datasets._wesnoth_units import LABELS, Attack, Unit, lines, read_units
 from isthmus.datasets.fetch import SOURCES, locate
@@ -51,6 +52,7 @@ def load(
     """Load the units, or their attacks.
 
     By default a record is a unit: ``image`` is its picture, ``text`` its name and description.
+    Its fields are ``race`` and ``alignment`` in English, and ``level``, a number.
 
     With ``animations`` a record is an attack of a unit, of its female form and of its variations.
     ``video`` is an animated PNG of what the game shows: the frames of the unit with their
@@ -88,7 +90,8 @@ def load(
                 continue
             if labels:
                 items |= _labelled(words, unit, key)
-            records.append(Record(key, items, group=group, language=words.only))
+            fields = _fields(unit)
+            records.append(Record(key, items, group=group, language=words.only, fields=fields))
     if not records:
         raise DataError(f"{place} holds no units; it must be the folder with data/core/units in it")
     name = "wesnoth animations" if animations else "wesnoth"
@@ -158,6 +161,16 @@ def _labelled(words: _Words, unit: Unit, key: str) -> dict[str, MediaItem]:
     return {label: MediaItem.from_text(text, source=key) for label, text in told.items()}
 
 
+def _fields(unit: Unit) -> dict[str, Value]:
+    """What a unit is, as plain columns; a level is a number."""
+    told: dict[str, Value] = {
+        label: text.rpartition("^")[2] for label, text in unit.labels.items() if text
+    }
+    if unit.labels["level"].isdecimal():
+        told["level"] = float(unit.labels["level"])
+    return told
+
+
 def _file(place: Path, kind: str, name: str) -> Path | None:
     """A file by its name in the game; none outside of the folder."""
     if not name or ".." in Path(name).parts or Path(name).is_absolute():
@@ -183,15 +196,7 @@ class _Words:
 
     def __init__(self, root: Path, languages: Sequence[str] | str) -> None:
         known = languages_of(root)
-        given = languages.split(",") if isinstance(languages, str) else languages
-        tags = tuple(dict.fromkeys(tag.strip().replace("_", "-") for tag in given if tag.strip()))
-        if tags == ("all",):
-            tags = tuple(known)
-        wrong = [tag for tag in tags if tag not in known]
-        if wrong or not tags:
-            hint = did_you_mean(wrong[0], known) if wrong else ""
-            what = f"no language {wrong[0]!r}" if wrong else "no texts without a language"
-            raise DataError(f"wesnoth has {what}; it has {', '.join(known)}.{hint}")
+        tags = languages_asked("wesnoth", languages, known)
         self.only = tags[0] if len(tags) == 1 else None
         self.where = f"in {', '.join(tags)}"
         self._says = [_say(known[tag]) for tag in tags]

@@ -69,6 +69,7 @@ class Fusion(Estimator, ABC):
         name: The id users type.
         kinds: Of targets that it learns.
         search: How a selection searches it.
+        holds_others: Whether it is made of other fusions; ensembles do not take those in.
         views_: Dimension by view, after ``fit``.
         target_: The target it learned, without rows, after ``fit``.
     """
@@ -76,6 +77,7 @@ class Fusion(Estimator, ABC):
     noun = "fusion"
     kinds: ClassVar[tuple[Kind, ...]] = KINDS
     search: ClassVar[Search] = Search()
+    holds_others: ClassVar[bool] = False
     views_: dict[str, int]
     target_: Target
 

@@ -242,6 +242,11 @@ class Moments:
         out: F64 = self._sums[m, "second"] / self._need(m) - np.outer(mean, mean)
         return out
 
+    def second(self, m: str) -> F64:
+        """Sum of the outer products ``(d, d)`` over every row that has ``m``, about no mean."""
+        self._need(m)
+        return self._sums[m, "second"].copy()
+
     def cross(self, a: str, b: str) -> F64:
         """Cross-covariance ``(d_a, d_b)`` over the rows that have both, divided by n."""
         first, second, flipped = self._key(a, b)

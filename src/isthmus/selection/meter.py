@@ -23,10 +23,11 @@ class Meter:
 
     Args:
         progress: Told as work is done; None tells nobody.
+        phase: What it is told that is being done.
     """
 
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress | None, phase: str = "choose aligner") -> None:
+        self._progress, self._phase = progress, phase
         self._expected: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
         self._seconds: defaultdict[str, list[float]] = defaultdict(list)
@@ -88,7 +89,7 @@ class Meter:
     def _tell(self, spent: float, total: float) -> None:
         if self._progress is not None:
             done, whole = (max(1, round(_STEPS_A_SECOND * each)) for each in (spent, total))
-            self._progress("choose aligner", min(done, whole), whole)
+            self._progress(self._phase, min(done, whole), whole)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -78,7 +78,7 @@ class Remembered:
 
 def _key(ready: Prepared, settings: Sequence[object]) -> str:
     document = {
-        "code": _code(),
+        "code": code_key(_CODE),
         "own_aligners": _own_aligners(),
         "encoders": {m: encoder.fingerprint for m, encoder in ready.encoders.items()},
         "specs": dict(ready.specs),
@@ -103,15 +103,18 @@ def _own_aligners() -> dict[str, str]:
     return found
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
+@lru_cache(maxsize=4)
+def code_key(packages: tuple[str, ...]) -> str:
     """Names the code that chooses, so that a changed method is not answered from before.
 
     What the starter space learned of encoders counts as code, since other spaces use it.
+
+    Args:
+        packages: Parts of isthmus that have a say.
     """
     root = Path(str(resources.files("isthmus")))
     sources = [
-        file.read_bytes() for package in _CODE for file in sorted((root / package).rglob("*.py"))
+        file.read_bytes() for package in packages for file in sorted((root / package).rglob("*.py"))
     ]
     learned = starter.folder() / DOCUMENT
     if learned.is_file():

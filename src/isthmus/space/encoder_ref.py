@@ -37,6 +37,7 @@ class EncoderRef:
         trust: Packages whose classes ``spec`` may name, besides the registered ids; None where the
             user of this process named the encoder.
         folder: Of the space that was read; None for one that was made in this process.
+        owner: What it belongs to, for messages: ``"space"`` or ``"predictor"``.
     """
 
     spec: str
@@ -48,6 +49,7 @@ class EncoderRef:
     tensors: Mapping[str, Array] = field(default_factory=dict)
     trust: Sequence[str] | None = ()
     folder: Path | None = None
+    owner: str = "space"
 
     @classmethod
     def of(cls, encoder: Encoder, spec: str) -> EncoderRef:
@@ -69,8 +71,8 @@ class EncoderRef:
         """
         if not self.spec:
             raise InputError(
-                f"the encoder of {self.modality} was a Python object, and a space cannot load it; "
-                "attach it: space.attach(encoder)"
+                f"the encoder of {self.modality} was a Python object, and a {self.owner} cannot "
+                f"load it; attach it: {self.owner}.attach(encoder)"
             )
         if self.folder is None:
             return self._loaded()
@@ -82,7 +84,7 @@ class EncoderRef:
             encoder = resolve(self.spec, self.options, trust=self.trust, modality=self.modality)
         except UntrustedError as error:
             raise UntrustedError(
-                f"{error}; or make the encoder yourself: space.attach(encoder)"
+                f"{error}; or make the encoder yourself: {self.owner}.attach(encoder)"
             ) from error
         if self.state is not None and isinstance(encoder, Fitted):
             try:
@@ -98,9 +100,10 @@ class EncoderRef:
         """Refuse an encoder that is not the one the space was made for."""
         if encoder.modality != self.modality or encoder.fingerprint != self.fingerprint:
             raise FingerprintError(
-                f"the space was made with {self.spec or 'an encoder'} {self.fingerprint[:12]} for "
-                f"{self.modality}, this is {encoder.id} {encoder.fingerprint[:12]} for "
-                f"{encoder.modality}; install the release it was made with, or align again"
+                f"the {self.owner} was made with {self.spec or 'an encoder'} "
+                f"{self.fingerprint[:12]} for {self.modality}, this is {encoder.id} "
+                f"{encoder.fingerprint[:12]} for {encoder.modality}; install the release it was "
+                f"made with, or make the {self.owner} again"
             )
 
     def to_json(self) -> dict[str, Any]:

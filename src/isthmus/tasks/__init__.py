@@ -8,6 +8,10 @@ from isthmus.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from isthmus.tasks.prompting import learn_prompt
+    from isthmus.tasks.recommend.history import HistoryReport, learn_history
+    from isthmus.tasks.recommend.options import RecommendOptions
+    from isthmus.tasks.recommend.recommender import Recommender
+    from isthmus.tasks.recommend.results import Recommendation, Recommendations
     from isthmus.tasks.retrieval.find_frame import FoundFrame, FramesFound, find_frame
     from isthmus.tasks.retrieval.given import default_store
     from isthmus.tasks.retrieval.hits import Hit, Results, Share
@@ -32,9 +36,14 @@ __all__ = [
     "Forgotten",
     "FoundFrame",
     "FramesFound",
+    "HistoryReport",
     "Hit",
     "IndexReport",
     "KeptLabels",
+    "RecommendOptions",
+    "Recommendation",
+    "Recommendations",
+    "Recommender",
     "Results",
     "SearchOptions",
     "Share",
@@ -49,6 +58,7 @@ __all__ = [
     "default_store",
     "find_frame",
     "keep_labels",
+    "learn_history",
     "learn_prompt",
     "refresh_fields",
 ]
@@ -66,6 +76,12 @@ __getattr__ = lazy_names(
         "classification_report": "isthmus.tasks.zeroshot.reporting.build",
         "classifier": "isthmus.tasks.zeroshot.classify",
         "classify": "isthmus.tasks.zeroshot.classify",
+        "HistoryReport": "isthmus.tasks.recommend.history",
+        "RecommendOptions": "isthmus.tasks.recommend.options",
+        "Recommendation": "isthmus.tasks.recommend.results",
+        "Recommendations": "isthmus.tasks.recommend.results",
+        "Recommender": "isthmus.tasks.recommend.recommender",
+        "learn_history": "isthmus.tasks.recommend.history",
         "Hit": "isthmus.tasks.retrieval.hits",
         "Forgotten": "isthmus.tasks.retrieval.report",
         "FoundFrame": "isthmus.tasks.retrieval.find_frame",

@@ -10,6 +10,7 @@ from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import FingerprintError, MediaTooLargeError
 from isthmus.core.item import MediaItem
+from isthmus.core.lazy import Brought
 from isthmus.core.paths import expanded
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
@@ -53,6 +54,8 @@ class Store:
         backend: Where they are kept.
         folder: Where the store lies on disk, if it does.
     """
+
+    recommend = Brought()  # of isthmus.tasks.recommend.stored
 
     def __init__(self, space: Space, backend: Backend, folder: Path | None = None) -> None:
         self.space, self.backend, self.folder = space, backend, folder

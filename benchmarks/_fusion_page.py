@@ -1,0 +1,1 @@
+def renew(path, rows): pass

@@ -1,0 +1,343 @@
+"""Plain columns of a table: numbers, dates and categories, told apart when all rows are read.
+
+What a column holds is a property of the column, and in CSV every cell is a text, so cells are kept
+until the end. This is own code because pandas guesses silently: a column of dates or of ``1,5``
+becomes a category there, and a column that counts the rows a number.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.fields import Value
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Record
+from isthmus.core.wording import did_you_mean, kind_of
+from isthmus.datasets._rows import Collector, text_item
+
+Wanted = bool | Sequence[str] | Mapping[str, str]
+"""All plain columns or none; names and patterns; or names and how each is read, see KINDS."""
+NUMBER, DATE, CATEGORY = "number", "date", "category"
+KINDS = (NUMBER, DATE, CATEGORY)
+"""How a plain column is read."""
+_MOST = 0.9
+"""Share of the cells of a column that must be of a kind; the others are typing errors and are told.
+A column of codes such as 401, 402, 401a has fewer."""
+_LONG = 30
+"""Characters of a cell on average, from which on a column of many different texts is a view."""
+_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", ".", "nil", "missing"})
+"""What stands for nothing among numbers, in lower case."""
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d+(?:[.' ]\d{3})*,\d+|[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
+_OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)(?: .*)?|\d{4}[./]\d\d?[./]\d\d?")
+_EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
+_WORDY = re.compile(r"\S\s+\S|[^\W\d_a-zA-Z]")
+"""Words with a blank between them, or letters of a script that may have none."""
+_EPOCH = datetime(1970, 1, 1)
+_SECONDS_A_DAY = 86400
+
+
+@dataclass
+class _Column:
+    """What is known of one column: cells by record, and what the user knows their rows by."""
+
+    name: str
+    cells: dict[str, Value] = field(default_factory=dict)
+    rows: dict[str, str] = field(default_factory=dict)
+    unread: str = ""
+
+
+class PlainColumns:
+    """Cells that no view takes, by column.
+
+    Args:
+        path: Of the table, for messages.
+        wanted: Names of columns or patterns such as ``"gene_*"``; True for all, False for none; or
+            how each is read, by name, as :attr:`kinds` said before: columns may then be missing.
+        collector: Told what is lost.
+
+    Attributes:
+        notes: What was decided, where it may surprise.
+        kinds: How each column was read, by name.
+
+    Raises:
+        InputError: If columns are wanted in another form.
+    """
+
+    def __init__(self, path: Path, wanted: Wanted, collector: Collector) -> None:
+        if isinstance(wanted, str):
+            raise InputError(f"fields: need a list of columns or True, got a text: [{wanted!r}]")
+        self._path, self._collector = path, collector
+        self._all = wanted is True
+        self._patterns = () if isinstance(wanted, bool) else tuple(wanted)
+        self._forced = dict(wanted) if isinstance(wanted, Mapping) else {}
+        self._columns: dict[str, _Column] = {}
+        self.notes: list[str] = []
+        self.kinds: dict[str, str] = {}
+
+    @property
+    def again(self) -> bool:
+        """Whether columns are read as they were before, and may be missing."""
+        return bool(self._forced)
+
+    def takes(self, name: str) -> bool:
+        """Whether a column that no view takes is wanted."""
+        return self._all or any(fnmatchcase(name, pattern) for pattern in self._patterns)
+
+    def add(self, record: str, row: str, cells: Iterable[tuple[str, Any]]) -> None:
+        """Keep cells of a record until all rows are read."""
+        for name, cell in cells:
+            column = self._columns.setdefault(name, _Column(name))
+            value = _plain(cell)
+            if value is None:
+                column.unread = column.unread or type(cell).__name__
+            else:
+                column.cells[record], column.rows[record] = value, row
+
+    def check(self, seen: Iterable[str]) -> None:
+        """Refuse patterns that match no column.
+
+        Raises:
+            DataError: Naming the first of them, and the columns that there are.
+        """
+        names = [] if self.again else list(seen)
+        for pattern in self._patterns:
+            if names and not any(fnmatchcase(name, pattern) for name in names):
+                hint = did_you_mean(pattern, names)
+                has = ", ".join(names)
+                raise DataError(f"{self._path} has no column {pattern!r}; it has {has}.{hint}")
+
+    def filled(self, records: Sequence[Record]) -> list[Record]:
+        """Records with their fields; texts of a column of long ones become a view of its name.
+
+        Raises:
+            DataError: If numbers have commas.
+        """
+        fields: dict[str, dict[str, Value]] = {}
+        items: dict[str, dict[str, MediaItem]] = {}
+        for column in self._columns.values():
+            if self._is_text(column):
+                self._say(column, f"texts; read as the view {column.name!r} of text")
+                for record, cell in column.cells.items():
+                    source = f"{self._path}, {column.rows[record]}"
+                    if text := text_item([str(cell)], source):
+                        items.setdefault(record, {})[column.name] = text
+                continue
+            for record, value in self._typed(column).items():
+                fields.setdefault(record, {})[column.name] = value
+        return [
+            replace(
+                record,
+                items={**items.get(record.id, {}), **record.items},
+                fields=fields.get(record.id, {}),
+            )
+            for record in records
+        ]
+
+    def _say(self, column: _Column, what: str) -> None:
+        self.notes.append(f"column {column.name}: {what}")
+
+    def _named(self, column: _Column) -> bool:
+        """Whether the user wrote the name of this very column."""
+        return column.name in self._patterns
+
+    def _is_text(self, column: _Column) -> bool:
+        texts = [cell for cell in column.cells.values() if isinstance(cell, str)]
+        if len(texts) < max(2, len(column.cells)) or 2 * len(set(texts)) <= len(texts):
+            return False
+        wordy = sum(_WORDY.search(text) is not None for text in texts)
+        return sum(map(len, texts)) >= _LONG * len(texts) and 2 * wordy > len(texts)
+
+    def _typed(self, column: _Column) -> Mapping[str, Value]:
+        """The values of a column; empty where it cannot be used, which is told."""
+        if column.unread:
+            self._say(column, f"left out: some cells hold a {column.unread}")
+            return {}
+        cells = column.cells
+        known = {r: c for r, c in cells.items() if not _stands_for_nothing(c)}
+        kind = self._forced.get(column.name)
+        if kind == NUMBER:
+            return self._kept(column, known, _number_of, "a number")
+        if kind == DATE:
+            return self._kept(column, known, _date_of, "a date such as 2026-01-31")
+        if kind is None and (values := self._told_apart(column, known)) is not None:
+            return values
+        self.kinds[column.name] = CATEGORY
+        return {record: _text(cell) for record, cell in cells.items()}
+
+    def _told_apart(
+        self, column: _Column, known: Mapping[str, Value]
+    ) -> Mapping[str, Value] | None:
+        """The values of a column of numbers or dates; None if it is of categories."""
+        cells = column.cells
+        if self._share(known, _number) >= _MOST:
+            return self._numbers(column, known)
+        if self._share(known, lambda cell: _matches(_COMMA, cell) or _number(cell)) >= _MOST:
+            record = next(r for r, cell in known.items() if _matches(_COMMA, cell))
+            raise DataError(
+                f"{self._path}: column {column.name}, {column.rows[record]}: the number "
+                f"{cells[record]!r} has a comma; write numbers as 1234.5, or name the columns "
+                "that you want with fields=[…]"
+            )
+        if self._share(known, lambda cell: _iso(cell) is not None) >= _MOST:
+            self._say(column, "dates; read as days since 1970-01-01")
+            self.kinds[column.name] = DATE
+            return self._kept(column, known, _iso, "a date such as 2026-01-31")
+        if self._share(known, lambda cell: _matches(_OTHER_DATE, cell)) >= _MOST:
+            self._say(
+                column,
+                f"left out: dates such as {next(iter(known.values()))!r} may be read in several "
+                "ways; write 2026-01-31",
+            )
+            return {}
+        return None
+
+    def _numbers(self, column: _Column, known: Mapping[str, Value]) -> Mapping[str, Value]:
+        values = self._kept(column, known, _number_of, "a number")
+        whole = [int(v) for v in values.values() if float(v).is_integer()]
+        counts = len(whole) == len(values) >= 3 and whole == list(
+            range(whole[0], whole[0] + len(whole))
+        )
+        if counts and not self._named(column):
+            self._say(column, "left out: it counts the rows")
+            return {}
+        if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(_digits, whole)):
+            self._say(column, "dates as numbers; read as days since 1970-01-01")
+            self.kinds[column.name] = DATE
+            return {record: _digits(int(value)) or 0.0 for record, value in values.items()}
+        self.kinds[column.name] = NUMBER
+        return values
+
+    def _kept(
+        self,
+        column: _Column,
+        known: Mapping[str, Value],
+        read: Callable[[Value], float | None],
+        need: str,
+    ) -> dict[str, Value]:
+        """What can be read; each cell that cannot is told."""
+        kept: dict[str, Value] = {}
+        for record, cell in known.items():
+            value = read(cell)
+            if value is None:
+                what = f"column {column.name}: {str(cell)[:40]!r} is not {need}"
+                self._collector.skip(column.rows[record], what)
+            else:
+                kept[record] = value
+        return kept
+
+    @staticmethod
+    def _share(cells: Mapping[str, Value], test: Callable[[Value], bool]) -> float:
+        return sum(map(test, cells.values())) / len(cells) if cells else 0.0
+
+
+def typed(cell: Any, kind: str) -> Value | None:
+    """One cell as a column of a kind holds it; None if it is missing.
+
+    Args:
+        cell: Of any kind.
+        kind: One of :data:`KINDS`.
+
+    Raises:
+        DataError: If it cannot be read so.
+
+    Examples:
+        >>> typed("3.5", "number"), typed("1970-01-03", "date"), typed(7, "category")
+        (3.5, 2.0, '7')
+    """
+    value = None if cell is None or cell == "" else _plain(cell)
+    if value is None:
+        if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
+            return None
+        raise DataError(f"need a number or a text, got {kind_of(cell)}")
+    if kind == CATEGORY:
+        return _text(value)
+    if _stands_for_nothing(value):
+        return None
+    made = _number_of(value) if kind == NUMBER else _date_of(value)
+    if made is None:
+        need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
+        raise DataError(f"need {need}, got {str(value)[:40]!r}")
+    return made
+
+
+def _plain(cell: Any) -> Value | None:
+    """A cell as a number or a text; None if it is neither."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, int | float):
+        return float(cell) if math.isfinite(cell) else None
+    if isinstance(cell, str):
+        return cell.strip()
+    if isinstance(cell, datetime):
+        plain = cell.astimezone(UTC).replace(tzinfo=None) if cell.tzinfo else cell
+        return plain.isoformat()
+    if isinstance(cell, date):
+        return cell.isoformat()
+    if isinstance(cell, list) and all(isinstance(each, str) for each in cell):
+        return "|".join(each.strip() for each in cell)
+    return None
+
+
+def _stands_for_nothing(cell: Value) -> bool:
+    return isinstance(cell, str) and cell.lower() in _MISSING
+
+
+def _matches(pattern: re.Pattern[str], cell: Value) -> bool:
+    return isinstance(cell, str) and pattern.fullmatch(cell) is not None
+
+
+def _number(cell: Value) -> bool:
+    return _number_of(cell) is not None
+
+
+def _number_of(cell: Value) -> float | None:
+    if not isinstance(cell, str):
+        return cell
+    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def _iso(cell: Value) -> float | None:
+    """Days since 1970-01-01."""
+    if not _matches(_ISO, cell):
+        return None
+    try:
+        moment = datetime.fromisoformat(str(cell))
+    except ValueError:
+        return None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY
+
+
+def _date_of(cell: Value) -> float | None:
+    """Days since 1970-01-01 of a date in either form."""
+    number = _number_of(cell)
+    if number is None:
+        return _iso(cell)
+    return _digits(int(number)) if number.is_integer() else None
+
+
+def _digits(number: int) -> float | None:
+    """Days of a date that was written as a number, 20260131; None if it is none."""
+    text = str(number)
+    if _EIGHT_DIGITS.fullmatch(text) is None:
+        return None
+    return _iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
+
+
+def _text(cell: Value) -> Value:
+    """A category: numbers among codes are codes, too."""
+    if isinstance(cell, str):
+        return cell
+    return str(int(cell)) if float(cell).is_integer() else str(cell)

@@ -1,0 +1,1 @@
+"""Fusions that are trained: each starts at late fusion and must show on held-out records."""

@@ -1,0 +1,1 @@
+"""Recommend: more like these, from vectors of a space and from what others took."""

@@ -1,0 +1,142 @@
+"""Plain columns of tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.record import Dataset
+from isthmus.datasets import load
+
+REVIEW = "A long review of a thing that I bought and number {} of many"
+
+
+def table(folder: Path, *lines: str, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def column(made: Dataset, name: str) -> list[object]:
+    return [record.fields.get(name) for record in made.records]
+
+
+def test_numbers_truths_and_categories(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,age,smokes,race", "a,1.5,true,elf", "b,NA,false,", "c,3,true,orc")
+    made = load(path, fields=True)
+    assert column(made, "age") == [1.5, None, 3.0]
+    assert column(made, "smokes") == ["true", "false", "true"]
+    assert column(made, "race") == ["elf", None, "orc"]
+    assert made.views == ("text",) and not made.skipped and not made.notes
+
+
+def test_without_fields_nothing_changes(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,age", "a,1", "b,2")
+    assert [r.fields for r in load(path).records] == [{}, {}]
+
+
+def test_a_table_of_plain_columns_alone(tmp_path: Path) -> None:
+    path = table(tmp_path, "age,kind", "1,a", "4,b")
+    made = load(path, fields=True)
+    assert [dict(r.fields) for r in made.records] == [
+        {"age": 1.0, "kind": "a"},
+        {"age": 4.0, "kind": "b"},
+    ]
+    assert made.views == ()
+    with pytest.raises(DataError, match="no column holds a view"):
+        load(path)
+
+
+def test_named_columns_and_patterns(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,g1,g2,age", "a,1,2,3", "b,1.5,2,5")
+    assert list(load(path, fields=["g*"]).records[0].fields) == ["g1", "g2"]
+    with pytest.raises(DataError, match=r"no column 'agee'; it has .*Did you mean 'age'\?"):
+        load(path, fields=["agee"])
+    with pytest.raises(InputError, match=r"need a list of columns or True, got a text: \['age'\]"):
+        load(path, fields="age")
+
+
+def test_a_typing_error_is_told_and_missing(tmp_path: Path) -> None:
+    rows = [f"{i / 2}" for i in range(20)]
+    path = table(tmp_path, "age", *rows, "old")
+    made = load(path, fields=True)
+    assert column(made, "age")[-2:] == [9.5, None]
+    assert [(f.source, f.reason) for f in made.skipped] == [
+        ("row 21", "column age: 'old' is not a number")
+    ]
+
+
+def test_numbers_with_commas_are_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, "text;price", "a;1,5", "b;2,25", "c;3")
+    with pytest.raises(DataError, match=r"column price, row 1: the number '1,5' has a comma"):
+        load(path, fields=True)
+
+
+def test_dates_are_days_or_left_out(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "text,born,seen,stamp,year",
+        "a,1970-01-02,1/2/2020,20200131,1999",
+        "b,1970-01-11T12:00:00,5/2/2020,20200201,2003",
+        "c,1969-12-31,7/8/2021,20210301,1999",
+    )
+    made = load(path, fields=True)
+    assert column(made, "born") == [1.0, 10.5, -1.0]
+    assert column(made, "seen") == [None] * 3
+    assert column(made, "stamp") == [18292.0, 18293.0, 18687.0]
+    assert column(made, "year") == [1999.0, 2003.0, 1999.0]
+    assert [note.partition(";")[0] for note in made.notes] == [
+        "column born: dates",
+        "column seen: left out: dates such as '1/2/2020' may be read in several ways",
+        "column stamp: dates as numbers",
+    ]
+
+
+def test_long_texts_are_a_view(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "review,stars", *(f"{REVIEW.format(i)},{i % 5 + 0.5}" for i in range(12))
+    )
+    made = load(path, fields=True)
+    assert made.modalities == {"review": "text"}
+    assert made.records[3].items["review"].captions == (REVIEW.format(3),)
+    assert list(made.records[3].fields) == ["stars"]
+    assert made.notes == ["column review: texts; read as the view 'review' of text"]
+
+
+def test_a_column_that_counts_the_rows_is_left_out(tmp_path: Path) -> None:
+    path = table(tmp_path, "n,age", *(f"{i},{i * i % 7}" for i in range(9)))
+    made = load(path, fields=True)
+    assert list(made.records[1].fields) == ["age"]
+    assert made.notes == ["column n: left out: it counts the rows"]
+    assert "n" in load(path, fields=["n", "age"]).records[0].fields
+
+
+def test_lists_of_labels_are_joined(tmp_path: Path) -> None:
+    rows = [{"text": "a", "tags": ["x", "y"], "odd": {"a": 1}}, {"text": "b", "tags": ["x"]}]
+    path = table(tmp_path, *map(json.dumps, rows), name="t.jsonl")
+    made = load(path, fields=True)
+    assert column(made, "tags") == ["x|y", "x"]
+    assert made.notes == ["column odd: left out: some cells hold a dict"]
+
+
+def test_metadata_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("hello")
+    (tmp_path / "b.txt").write_text("good day")
+    table(tmp_path, "file_name,stars", "a.txt,1.5", "b.txt,3", name="metadata.csv")
+    assert column(load(tmp_path, fields=True), "stars") == [1.5, 3.0]
+
+
+def test_columns_are_read_again_as_they_were(tmp_path: Path) -> None:
+    rows = [f"a,2020-01-0{i},2020010{i},{i}.5,{i}" for i in (1, 2, 4)]
+    made = load(table(tmp_path, "text,born,stamp,age,code", *rows), fields=True)
+    assert made.kinds == {"born": "date", "stamp": "date", "age": "number", "code": "number"}
+    path = table(tmp_path, "text,stamp,age,code", "a,20200103,1,7", "b,20,old,8", name="n.csv")
+    again = load(path, fields={**made.kinds, "code": "category"})
+    assert dict(again.records[0].fields) == {"stamp": 18264.0, "age": 1.0, "code": "7"}
+    assert [failure.reason for failure in again.skipped] == [
+        "column stamp: '20' is not a date such as 2026-01-31",
+        "column age: 'old' is not a number",
+    ]

@@ -1,0 +1,106 @@
+"""Plain columns as vectors."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from isthmus.core.errors import ArtifactError, DataError
+from isthmus.core.fields import Value
+from isthmus.core.record import Record
+from isthmus.predictor.columns import Columns, names_of
+
+
+def records(**columns: list[Value | None]) -> list[Record]:
+    rows = zip(*columns.values(), strict=True)
+    return [
+        Record(
+            str(i), {}, fields={n: v for n, v in zip(columns, row, strict=True) if v is not None}
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def test_numbers_are_scaled_by_median_and_quartiles() -> None:
+    rows = records(age=[1.0, 2.0, 3.0, 4.0, 1e6])
+    made = Columns.fit(rows, ["age"])
+    x = made.transform(rows)
+    scale = 2 / 1.349
+    assert x[:4, 0] == pytest.approx((np.array([1, 2, 3, 4]) - 3) / scale)
+    assert x[4, 0] == pytest.approx(3 + np.log(1e6 / scale - 3 / scale - 2), rel=1e-5)
+    assert made.features == (("age", "age"), ("", "constant"))
+
+
+def test_half_equal_numbers_are_scaled_by_their_deviation() -> None:
+    rows = records(n=[0.0] * 9 + [10.0])
+    assert Columns.fit(rows, ["n"]).numbers[0].scale == pytest.approx(3.0)
+
+
+def test_missing_numbers_are_the_median_and_marked() -> None:
+    rows = records(age=[1.0, None, 3.0])
+    made = Columns.fit(rows, ["age"])
+    assert made.transform(rows).tolist()[1] == [0.0, 1.0, 1.0]
+    assert made.present(rows).tolist() == [True, False, True]
+    assert made.notes(rows[1]) == ["age is missing"]
+
+
+def test_categories_are_one_hot_and_a_new_one_is_other() -> None:
+    rows = records(race=["elf", "orc", "elf", "orc", "troll"])
+    made = Columns.fit(rows, ["race"])
+    assert [what for _, what in made.features] == [
+        "race = elf", "race = orc", "race = other", "constant",
+    ]  # fmt: skip
+    assert made.transform(rows)[:, :3].tolist() == [
+        [1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1],
+    ]  # fmt: skip
+    new = records(race=["drake"])
+    assert made.transform(new)[0].tolist() == [0, 0, 1, 1]
+    assert made.notes(new[0]) == ["race: 'drake' is new, taken as 'other'"]
+
+
+def test_no_row_is_all_zeros() -> None:
+    rows = records(age=[2.0, 2.0, 4.0], race=["a", None, "a"])
+    made = Columns.fit(rows, ["age", "race"])
+    assert made.transform([Record("x", {})]).any()
+
+
+def test_columns_that_say_nothing_are_left_out() -> None:
+    n = 40
+    rows = records(
+        same=["a"] * n,
+        name=[f"name {i}" for i in range(n)],
+        age=[float(i % 7) for i in range(n)],
+    )
+    made = Columns.fit(rows, ["same", "name", "age", "gone"])
+    assert made.names == ("age",)
+    assert "'a' in every record" in made.left_out["same"]
+    assert "40 different values in 40 records" in made.left_out["name"]
+    assert made.left_out["gone"] == "it is empty in every record"
+    with pytest.raises(DataError, match="no column says anything about a record: same: it is 'a'"):
+        Columns.fit(rows, ["same"])
+
+
+def test_a_text_where_numbers_were_is_refused() -> None:
+    made = Columns.fit(records(age=[1.0, 2.0]), ["age"])
+    with pytest.raises(DataError, match=r"record '0': the column 'age' held numbers .* 'old'"):
+        made.transform(records(age=["old"]))
+
+
+def test_columns_survive_json() -> None:
+    rows = records(age=[1.0, None, 3.0, 8.0], race=["a", "b", "a", "b"])
+    made = Columns.fit(rows, ["age", "race"])
+    again = Columns.from_document(json.loads(json.dumps(made.document())), "columns")
+    assert again.transform(rows).tolist() == made.transform(rows).tolist()
+    assert again.features == made.features and again.typical.tolist() == made.typical.tolist()
+    with pytest.raises(ArtifactError, match="the key 'numbers' is missing"):
+        Columns.from_document({}, "columns")
+
+
+def test_names_by_pattern() -> None:
+    rows = records(age=[1.0], g1=[2.0], g2=[3.0], y=["a"])
+    assert names_of(rows, ["g*"]) == ["g1", "g2"]
+    assert names_of(rows, without=["y"]) == ["age", "g1", "g2"]
+    with pytest.raises(DataError, match=r"no column is called 'agee'.*Did you mean 'age'"):
+        names_of(rows, ["agee"])
