@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 import typer.main
 from tests.cli.running import run as isthmus
 from tests.tasks.reviews import write_reviews
-from tests.waiting import PATIENCE
 
 from isthmus.cli.main import app
 
@@ -178,14 +180,13 @@ def _draw(folder: Path, count: int, suffix: str) -> None:
 
 
 def _run(example: str, folder: Path) -> str:
-    """What an example prints; it must end well."""
-    script = folder / "example.py"
+    """What an example prints, run in this process; it must end well."""
+    script, out = folder / "example.py", io.StringIO()
     script.write_text(example, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+        patch.chdir(folder)
+        runpy.run_path(str(script), run_name="__main__")
+    return out.getvalue()
 
 
 @pytest.mark.parametrize(("page", "line"), _commands())

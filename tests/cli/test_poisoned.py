@@ -117,6 +117,18 @@ def explained() -> None:
     run("explain", "records/1.png", "records/2.png", "--store", "store")
 
 
+def recommended() -> None:
+    indexed()
+    Path("ratings.csv").write_text(
+        "user,item\n" + "".join(f"{u},{u % 5 + i}.png\n" for u in range(20) for i in range(4)),
+        encoding="utf-8",
+    )
+    assert said("recommend", "store", "--history", "ratings.csv")["history"]["users"] == 20
+    found = said("recommend", "store", "--like", "records/1.png", "--words", "-k", "3")
+    assert len(found["items"]) == 3
+    run("recommend", "store", "--like", "a red circle", "--dislike", "records/2.wav")
+
+
 def looked_for() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, 4, 4, 3), dtype=np.uint8)
     frames = [Image.fromarray(each).resize((32, 32), 0) for each in pixels]
@@ -233,6 +245,7 @@ COMMANDS = {
     "embed": embedded,
     "index": indexed,
     "search": searched,
+    "recommend": recommended,
     "explain": explained,
     "find": looked_for,
     "status": kept,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +77,8 @@ def choose(
         rows: ``n`` records; views may be missing.
         target: Of the same records.
         links: ``(n,)`` labels; records with one label never straddle a split. None: each alone.
-        fusions: Ids; ``"closed"``, the default, for all in closed form; ``"all"`` for trained ones
-            too.
+        fusions: Ids; ``"closed"``, the default, for what is quick to fit; ``"all"`` for
+            trained ones, ensembles and augmentation too.
         folds: Outer folds.
         seed: Of the folds.
         budget: Seconds for the race; what does not fit in is left out and named.
@@ -101,9 +101,11 @@ def choose(
     began = time.monotonic()
     links = np.arange(len(rows)) if links is None else np.asarray(links, dtype=np.intp)
     _check(rows, target, links)
+    rows = replace(rows, groups=links)  # what is held out inside a fit keeps together, too
     chosen_by = measure(metric or CHOSEN_BY[target.kind], target.kind)
     headline = measure(metric or HEADLINES[target.kind], target.kind)
-    setting = Setting(records=len(rows), grouped=rows.groups is not None)
+    grouped = len(np.unique(links)) < len(rows)
+    setting = Setting(records=len(rows), grouped=grouped)
     entering, not_tried = entrants(rows.views, target, setting, fusions)
     deals = Deals.of(rows, target, links, folds=folds, seed=seed)
     table = Table(rows, target, Meter(progress, "choose fusion"), folder)

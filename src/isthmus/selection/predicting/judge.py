@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -17,7 +17,7 @@ from isthmus.predictor.outcome import Outcome
 from isthmus.selection.predicting.deals import Deals
 from isthmus.selection.predicting.entrants import Entrant
 from isthmus.selection.predicting.measures import Said, joined
-from isthmus.selection.predicting.table import Cut, Split, Table
+from isthmus.selection.predicting.table import Cut, Split, Table, with_views
 
 Views = frozenset[str]
 _ALL_SETS = 4
@@ -109,11 +109,12 @@ class Judge:
         key = entrant.label, cut.name
         if key not in self._known:
             rows = self.table.seen_by(entrant).take(np.concatenate(list(cut.held.values())))
-            fusion = self.table.fitted(entrant, cut.train)
+            memo = self.table.memo(cut, entrant.views)
+            fusion = self.table.fitted(entrant, cut.train, memo)
             if len(cut.held) == 1:
                 self._sizes[key] = _sizes(fusion.shares(rows))
             self._known[key] = {
-                views: fusion.scores(with_views(rows, views)) for views in sets_of(rows.views)
+                views: fusion.scores(_masked(rows, views)) for views in sets_of(rows.views)
             }
         return self._known[key]
 
@@ -153,13 +154,10 @@ class Judged:
         return Said(self.outcome, whole, self.target, present)
 
 
-def with_views(rows: PairedVectors, views: Iterable[str]) -> PairedVectors:
-    """Records that lack all other views."""
-    kept = set(views)
-    return replace(
-        rows,
-        present={v: m if v in kept else np.zeros_like(m) for v, m in rows.present.items()},
-    )
+def _masked(rows: PairedVectors, views: Views) -> PairedVectors:
+    if views:
+        return with_views(rows, views)
+    return replace(rows, present={v: np.zeros_like(m) for v, m in rows.present.items()})
 
 
 def sets_of(views: Sequence[str]) -> list[Views]:
