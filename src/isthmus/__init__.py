@@ -16,6 +16,7 @@ if _typing.TYPE_CHECKING:
     from isthmus.datasets import load as load_dataset
     from isthmus.encoders import load as load_encoder
     from isthmus.moments import Moments
+    from isthmus.predictor.predictor import Predictor
     from isthmus.prompts import Prompt
     from isthmus.selection.align import align
     from isthmus.selection.pretrained import from_pretrained
@@ -28,6 +29,7 @@ if _typing.TYPE_CHECKING:
         annotate,
         classify,
         learn_prompt,
+        predict,
     )
     from isthmus.tasks.transferring import transfer_to
 
@@ -41,6 +43,7 @@ __all__ = [
     "MediaItem",
     "Moments",
     "PairedVectors",
+    "Predictor",
     "Procrustes",
     "Prompt",
     "Record",
@@ -56,6 +59,7 @@ __all__ = [
     "learn_prompt",
     "load_dataset",
     "load_encoder",
+    "predict",
     "transfer_to",
 ]
 
@@ -69,6 +73,7 @@ _HOMES = {
     "MediaItem": "isthmus.core.item",
     "Moments": "isthmus.moments",
     "PairedVectors": "isthmus.core.paired",
+    "Predictor": "isthmus.predictor.predictor",
     "Procrustes": "isthmus.aligners",
     "Prompt": "isthmus.prompts",
     "Record": "isthmus.core.record",
@@ -84,13 +89,16 @@ _HOMES = {
     "learn_prompt": "isthmus.tasks",
     "load_dataset": "isthmus.datasets:load",
     "load_encoder": "isthmus.encoders:load",
+    "predict": "isthmus.tasks.predict:",
     "transfer_to": "isthmus.tasks.transferring",
 }
 _ASKED_OF_A_SPACE = ("annotate", "classify")
 """Tasks that are methods of a space as well; what is above all layers tells the space of them."""
+_ASKED_OF_A_PREDICTOR = ("evaluate", "explain")
 
 __getattr__ = _lazy_names(__name__, _HOMES)
 _bring("Space", {name: _HOMES[name] for name in _ASKED_OF_A_SPACE})
+_bring("Predictor", dict.fromkeys(_ASKED_OF_A_PREDICTOR, "isthmus.tasks.predict"))
 _bring("Store", {"recommend": "isthmus.tasks.recommend.stored"})
 
 

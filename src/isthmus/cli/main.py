@@ -20,6 +20,7 @@ from isthmus.cli import (
     export,
     find,
     index,
+    predict,
     prompt,
     recommend,
     search,
@@ -59,6 +60,7 @@ app.command("transfer", epilog=example("transfer"))(transfer.command)
 app.command("status", epilog=example("status"))(store.status)
 app.command("forget", epilog=example("forget"))(store.forget)
 app.command("doctor", epilog=example("doctor"))(store.doctor)
+app.add_typer(predict.app, name="predict")
 app.add_typer(prompt.app, name="prompt")
 app.add_typer(data.app, name="data")
 app.add_typer(encoders.app, name="encoders")

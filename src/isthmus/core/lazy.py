@@ -17,7 +17,7 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
     Args:
         package: Its ``__name__``.
         homes: By public name, the module that defines it; ``module:name`` where it has another
-            name there.
+            name there, ``module:`` where it is that module.
 
     Returns:
         A function that imports a name from its home and keeps it in the package.
@@ -31,8 +31,9 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], object
         if name not in homes:
             hint = did_you_mean(name, homes)
             raise AttributeError(f"module {package!r} has no attribute {name!r}.{hint}")
-        module, _, attribute = homes[name].partition(":")
-        value: object = getattr(import_module(module), attribute or name)
+        module, colon, attribute = homes[name].partition(":")
+        found = import_module(module)
+        value: object = found if colon and not attribute else getattr(found, attribute or name)
         setattr(sys.modules[package], name, value)
         return value
 

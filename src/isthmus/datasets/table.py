@@ -103,6 +103,16 @@ def load(
     return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
 
 
+def names_in(path: Path) -> tuple[str, ...]:
+    """Names of the columns of a table, as far as its first row tells; none if it has no row.
+
+    Raises:
+        DataError: If the table cannot be read.
+    """
+    first = next(read(path, Collector(str(path)), set(_ROLES)), ("", ()))
+    return tuple(name for name, _ in first[1])
+
+
 class _RowReader:
     """Turns rows of one table into records."""
 

@@ -30,6 +30,7 @@ from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 _FAINT = 1e-3
+_LONGEST = 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class _TfidfState:
     encoder: Literal["tfidf"]
     dim: int
     vocabulary: tuple[str, ...]
+    shortest: int = 2
+    longest: int = 4
 
 
 class TfidfEncoder:
@@ -49,6 +52,9 @@ class TfidfEncoder:
 
     Args:
         dim: Length of the vectors; directions beyond the rank of the captions stay empty.
+        shortest: Characters of the shortest n-grams; 1 where single signs tell something, as in
+            emoticons.
+        longest: Characters of the longest ones.
     """
 
     id = "tfidf"
@@ -57,15 +63,21 @@ class TfidfEncoder:
     batch_size = 1024
     window = window_for(TEXT)
 
-    def __init__(self, *, dim: int = 128) -> None:
+    def __init__(self, *, dim: int = 128, shortest: int = 2, longest: int = 4) -> None:
         if dim < 2:
             raise InputError(f"tfidf needs a dimension of at least 2, got {dim}")
+        if not 1 <= shortest <= longest <= _LONGEST:
+            raise InputError(
+                f"tfidf needs n-grams of 1 to {_LONGEST} characters, the shortest first, got "
+                f"{shortest} to {longest}"
+            )
         self.dim = check_dim(dim, self.id)
+        self.shortest, self.longest = shortest, longest
         self._vocabulary: dict[str, int] = {}
         self._idf: F32 = np.zeros(0, dtype=np.float32)
         self._components: F32 = np.zeros((0, dim), dtype=np.float32)
         self._vectorizer: Any = None
-        self.fingerprint = fingerprint({"encoder": self.id, "dim": dim, "fitted": False})
+        self.fingerprint = fingerprint({**self._named(), "fitted": False})
 
     def fit(self, captions: Iterable[str]) -> TfidfEncoder:
         """Learn n-grams and directions.
@@ -118,7 +130,7 @@ class TfidfEncoder:
             raise NotFittedError("tfidf is not fitted; call fit(captions) first")
         words = sorted(self._vocabulary, key=self._vocabulary.__getitem__)
         return (
-            {"encoder": self.id, "dim": self.dim, "vocabulary": words},
+            {**self._named(), "vocabulary": words},
             {"idf": self._idf, "components": self._components},
         )
 
@@ -138,7 +150,7 @@ class TfidfEncoder:
                 f"tfidf: {len(words)} words need idf ({len(words)},) and components "
                 f"({len(words)}, {known.dim}), got {idf.shape} and {components.shape}"
             )
-        encoder = cls(dim=known.dim)
+        encoder = cls(dim=known.dim, shortest=known.shortest, longest=known.longest)
         encoder._adopt(vocabulary, idf, components)
         return encoder
 
@@ -155,11 +167,19 @@ class TfidfEncoder:
         rows[unknown] = _FAINT  # next to captions that are known it counts for nothing
         return np.asarray(rows, dtype=np.float32)
 
-    @staticmethod
-    def _new_vectorizer(vocabulary: dict[str, int] | None = None) -> Any:
+    def _named(self) -> dict[str, Any]:
+        """What it is; n-grams only where they are not the usual ones, so old names stay."""
+        usual = (self.shortest, self.longest) == (_TfidfState.shortest, _TfidfState.longest)
+        lengths = {} if usual else {"shortest": self.shortest, "longest": self.longest}
+        return {"encoder": self.id, "dim": self.dim, **lengths}
+
+    def _new_vectorizer(self, vocabulary: dict[str, int] | None = None) -> Any:
         text = require("sklearn.feature_extraction.text", extra="starter", purpose="'tfidf'")
         return text.TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, vocabulary=vocabulary
+            analyzer="char_wb",
+            ngram_range=(self.shortest, self.longest),
+            sublinear_tf=True,
+            vocabulary=vocabulary,
         )
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from isthmus.core.estimator import check_names
 from isthmus.core.registry import Registry
-from isthmus.fusion.base import Fusion, Shares
+from isthmus.fusion.base import Fusion, LinearViews, Shares
 from isthmus.fusion.target import KINDS, Kind, Target
 
-__all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "Shares", "Target", "make"]
+__all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "LinearViews", "Shares", "Target", "make"]
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
+FUSIONS.add("concat", "isthmus.fusion.closed.concat:Concat")
 FUSIONS.add("late", "isthmus.fusion.closed.late:Late")
 FUSIONS.add("attention", "isthmus.fusion.learned.attention:Attention")
 FUSIONS.add("gated", "isthmus.fusion.learned.gated:Gated")
@@ -21,6 +22,9 @@ FUSIONS.add("graph", "isthmus.fusion.learned.graph:Graph")
 FUSIONS.add("graph-smooth", "isthmus.fusion.graph:GraphSmooth")
 FUSIONS.add("ensemble", "isthmus.fusion.ensemble:Ensemble")
 FUSIONS.add("augmented", "isthmus.fusion.augment:Augmented")
+FUSIONS.add("product", "isthmus.fusion.closed.late:Product")
+FUSIONS.add("stacked", "isthmus.fusion.closed.late:Stacked")
+FUSIONS.add("weighted", "isthmus.fusion.closed.late:Weighted")
 
 
 def make(name: str, **params: Any) -> Fusion:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +38,20 @@ class Shares:
         """The scores, ``(n, width)``."""
         total: F64 = self.rest + np.sum(list(self.views.values()), axis=0)
         return total
+
+
+@runtime_checkable
+class LinearViews(Protocol):
+    """A fusion whose shares are linear in each view, so that they split up further."""
+
+    def linear(self, view: str, there: Collection[str]) -> tuple[F64, F64]:
+        """Mean ``(d,)`` and weight ``(d, width)``: the share of a view is ``(x − mean) @ weight``.
+
+        Args:
+            view: The view, one of ``there``.
+            there: All views that the record has.
+        """
+        ...
 
 
 class Fusion(Estimator, ABC):

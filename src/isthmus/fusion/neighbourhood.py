@@ -27,6 +27,16 @@ class Near:
     index: NDArray[np.intp]
     weight: F64
 
+    def take(self, rows: Array) -> Near:
+        """Neighbours of some of the records."""
+        return Near(self.index[rows], self.weight[rows])
+
+    def among(self, kept: NDArray[np.bool_]) -> Near:
+        """The same without neighbours that are not kept, ``(m,)``."""
+        weight = self.weight * kept[self.index]
+        total = weight.sum(axis=1, keepdims=True)
+        return Near(self.index, weight / np.where(total > 0, total, 1))
+
     def mean(self, states: F64) -> F64:
         """Weighted mean of what the neighbours have, ``(n, w)``.
 
@@ -56,8 +66,8 @@ class Bank:
         """Of all records that have a view."""
         own = rows.rows(view)
         x = rows.vectors[view][own]
-        centre = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
-        centre = centre.astype(np.float32)
+        total: F64 = x.sum(axis=0, dtype=np.float64)
+        centre = (total / max(len(x), 1)).astype(np.float32)
         return cls(centre, np.asarray(l2_normalize(x - centre), np.float32), own)
 
     def look(self, rows: PairedVectors, view: str, k: int, gamma: float) -> Near:

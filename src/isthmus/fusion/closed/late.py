@@ -2,79 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
-from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Search
-from isthmus.core.linalg import F64, Array
+from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.base import Fusion, Shares, State
-from isthmus.fusion.target import Target
-from isthmus.moments.rows import of_rows
+from isthmus.fusion.closed.evidence import Evidence
+from isthmus.fusion.closed.likelihood import Calibrated
+from isthmus.fusion.closed.patterns import Pattern, Views, patterns_of
+from isthmus.fusion.closed.tuned import Bench, Tuned
+from isthmus.fusion.closed.views import GRID, ClosedFusion
 
-_TARGET = "\0target"
-"""Name of the target among the views of moments; no view of a user's can have it."""
 
+class LateFusion(ClosedFusion):
+    """One linear predictor a view; subclasses say how much each counts.
 
-class Late(Fusion):
-    """The mean of what one ridge regression a view says, of the views that are there.
-
-    Args:
-        ridge: λ, relative to the mean eigenvalue of the covariance of each view.
+    Scores are the prior plus a weighted sum of what each view adds to it. Weights are learned from
+    rows that are held out of the predictors, for each set of views that a record may have. So a
+    record that lacks a view is answered by the predictor of those that it has.
     """
 
+    def _fit_bench(self, bench: Bench, memo: Memo, rows: PairedVectors | None) -> None:
+        parts = self._tuned(bench, memo)
+        patterns: dict[Views, Pattern] = {(): Pattern(bench.joined.prior, {})}
+        for views in patterns_of(rows, tuple(parts)):
+            patterns[views] = self._pattern_of(bench, views, [parts[view] for view in views])
+        sides = {view: part.block.sides[view] for view, part in parts.items()}
+        self._learned(
+            {view: side.mean for view, side in sides.items()},
+            {view: [side.weight(parts[view].inner.weight)] for view, side in sides.items()},
+            patterns,
+        )
+
+    def _pattern_of(self, bench: Bench, views: Views, parts: Sequence[Tuned]) -> Pattern:
+        joined, joint = bench.joined, parts[0].fitted
+        if len(views) > 1:
+            evidence = bench.evidence(parts)
+            joint = _mean(parts) if evidence is None else self._join(parts, evidence)
+        biases = np.stack([part.inner.bias for part in parts])
+        terms = {v: (0, float(w)) for v, w in zip(views, joint.weights, strict=True)}
+        return Pattern(joined.prior + joint.offset + joint.weights @ biases, terms)
+
+    @abstractmethod
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        """Weights ``(v,)`` of the views' scores, and an offset.
+
+        Args:
+            parts: Predictors of the views.
+            evidence: What is known of them on records that they have not seen.
+        """
+
+
+class Late(LateFusion):
+    """The mean of the views' calibrated log-probabilities; one factor makes it probable again."""
+
     name = "late"
-    search = Search(place=10, grid=tuple({"ridge": ridge} for ridge in (0.1, 1.0, 10.0)))
+    search = Search(place=10, grid=GRID)
 
-    def __init__(self, ridge: float = 1.0) -> None:
-        self.ridge = check_positive(ridge, "ridge")
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        return _rescaled(_mean(parts).weights, evidence)
 
-    def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        # A constant column keeps rows of a target from being only zeros.
-        known = np.column_stack([target.matrix, np.ones(len(target))])
-        self._rest = target.matrix.mean(axis=0)
-        self._means: dict[str, F64] = {}
-        self._weights: dict[str, F64] = {}
-        for view in rows.views:
-            joined = {view: rows.vectors[view], _TARGET: known.astype(np.float32)}
-            moments = of_rows(PairedVectors(joined, {view: rows.present[view]}))
-            _, values, vectors = moments.spectrum(view)
-            cross = vectors.T @ moments.cross(view, _TARGET)[:, :-1]
-            shrunk = values + self.ridge * values.sum() / moments.dims[view]
-            self._means[view] = moments.mean(view)
-            self._weights[view] = vectors @ (cross / shrunk[:, None])
 
-    def _scores(self, rows: PairedVectors) -> F64:
-        return self._shares(rows).total
+class Weighted(LateFusion):
+    """The mean of the views' calibrated log-probabilities, each weighted by its own held-out gain.
 
-    def _shares(self, rows: PairedVectors) -> Shares:
-        there = np.maximum(np.sum(list(rows.present.values()), axis=0), 1)
-        shares = {
-            view: np.where(
-                rows.present[view][:, None],
-                (rows.vectors[view] - self._means[view]) @ self._weights[view],
-                0.0,
-            )
-            / there[:, None]
-            for view in self.views_
-        }
-        return Shares(shares, np.tile(self._rest, (len(rows), 1)))
+    The gain is what the likelihood of held-out rows exceeds that of the prior by.
+    """
 
-    def state(self) -> State:
-        """Means, weights and what is left, by place of the view."""
-        tensors: dict[str, Array] = {"rest": self._rest}
-        for place, view in enumerate(self.views_):
-            tensors[f"{place}.mean"] = self._means[view]
-            tensors[f"{place}.weight"] = self._weights[view]
-        return {}, tensors
+    name = "weighted"
+    search = Search(place=30, grid=GRID)
 
-    def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-        """Take back what :meth:`state` gave."""
-        self._rest = np.asarray(tensors["rest"], dtype=np.float64)
-        places = dict(enumerate(self.views_))
-        self._means = {v: np.asarray(tensors[f"{i}.mean"]) for i, v in places.items()}
-        self._weights = {v: np.asarray(tensors[f"{i}.weight"]) for i, v in places.items()}
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        gains = np.array([part.gain for part in parts])
+        if not gains.any():
+            gains = np.ones(len(parts))
+        return _rescaled(_slopes(parts) * gains / gains.sum(), evidence)
+
+
+class Stacked(LateFusion):
+    """The sum of the views' scores under the weights that make held-out rows most probable.
+
+    No weight is negative (Breiman, "Stacked Regressions", 1996).
+    """
+
+    name = "stacked"
+    search = Search(place=20, grid=GRID)
+
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        return evidence.best(np.eye(len(parts)))
+
+
+class Product(LateFusion):
+    """The product of what each view says, as if views were independent given the target.
+
+    The sum of the views' calibrated log-probabilities less ``v − 1`` times the log prior; of
+    numbers, means weighted by their precision in excess of the prior's (Hinton, "Training Products
+    of Experts", 2002).
+    """
+
+    name = "product"
+    search = Search(place=40, grid=GRID)
+
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        offset: F64 = np.sum([part.fitted.offset for part in parts], axis=0)
+        if self.target_.kind != "number":
+            return Calibrated(_slopes(parts), offset, 0.0)
+        # Precisions in units of the prior's, none below its own.
+        precisions = np.maximum(1 / np.maximum(evidence.errors, _CERTAIN), 1.0)
+        weights = _slopes(parts) * precisions / (precisions.sum() - len(parts) + 1)
+        return Calibrated(weights, np.zeros_like(offset), 0.0)
+
+
+_CERTAIN = 1e-9
+"""Share of the variance below which an error is taken for none."""
+
+
+def _slopes(parts: Sequence[Tuned]) -> F64:
+    return np.array([part.slope for part in parts])
+
+
+def _mean(parts: Sequence[Tuned]) -> Calibrated:
+    """The mean of calibrated scores, with the mean offset."""
+    offset: F64 = np.mean([part.fitted.offset for part in parts], axis=0)
+    return Calibrated(_slopes(parts) / len(parts), offset, 0.0)
+
+
+def _rescaled(weights: F64, evidence: Evidence) -> Calibrated:
+    """Weights times the one factor, and the offset, that are best."""
+    fitted = evidence.best(weights[None])
+    return Calibrated(weights * fitted.weights[0], fitted.offset, fitted.loss)

@@ -18,6 +18,9 @@ LATE = "late"
 """The favourite, which another must clearly beat."""
 CLOSED, ALL = "closed", "all"
 """Names of sets of fusions."""
+_DEAR = 0.5
+"""Seconds of one fit from which on a fusion enters only where it is named: a race takes some
+hundred fits. Chosen, not tuned."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ def entrants(
         views: That records have.
         target: What is predicted.
         setting: What is known of the records.
-        fusions: Ids; ``"closed"``, the default, for all in closed form, ``"all"`` for trained
-            ones as well.
+        fusions: Ids; ``"closed"``, the default, for all that are quick to fit; ``"all"`` for
+            all.
 
     Raises:
         InputError: If one is unknown, or has no form for this kind of target.
@@ -112,8 +115,8 @@ def _named(
         reason = kind.search.refusal(setting)
         if target.kind not in kind.kinds:
             reason = f"has no form for {target.kind}"
-        elif kind.search.trained and fusions == CLOSED:
-            reason = "is trained, which takes long; name it, or all, to let it enter"
+        elif fusions == CLOSED and (kind.search.trained or kind.search.cost >= _DEAR):
+            reason = "takes long to fit; name it, or all, to let it enter"
         if reason:
             not_tried[name] = reason
         else:

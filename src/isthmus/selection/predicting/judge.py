@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
+from isthmus.fusion import Shares
 from isthmus.fusion.target import Target
 from isthmus.predictor.outcome import Outcome
 from isthmus.selection.predicting.deals import Deals
 from isthmus.selection.predicting.entrants import Entrant
-from isthmus.selection.predicting.measures import Said
-from isthmus.selection.predicting.table import Cut, Split, Table
+from isthmus.selection.predicting.measures import Said, joined
+from isthmus.selection.predicting.table import Cut, Split, Table, with_views
 
 Views = frozenset[str]
 _ALL_SETS = 4
@@ -40,12 +41,15 @@ class Judge:
     balanced: bool = False
     horizon: float | None = None
     _known: dict[tuple[str, str], dict[Views, F64]] = field(default_factory=dict, repr=False)
+    _sizes: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict, repr=False)
 
     def plainly(self, entrant: Entrant, fold: int) -> Said:
-        """One outer fold, by an outcome learned from the inner folds; views are taken as they are."""
+        """One outer fold, by an outcome learned from the inner ones; views as they are."""
         inner, outer = self.deals.inner(fold), self.deals.outer[fold]
         self.table.run([(split.cut, [entrant]) for split in (*inner, outer)])
-        scores, target = _stacked(self.table.parts(entrant, inner))
+        parts = self.table.parts(entrant, inner)
+        scores = np.vstack([scores for scores, _ in parts])
+        target = joined([target for _, target in parts])
         outcome = Outcome.fit(scores, target, balanced=self.balanced, horizon=self.horizon)
         truth = self.table.target.take(outer.rows)
         return Said(outcome, self.table.scores(entrant, outer), truth)
@@ -89,14 +93,28 @@ class Judge:
             horizon=self.horizon,
         )
 
+    def sizes(self, entrant: Entrant, folds: Sequence[int]) -> dict[str, float]:
+        """How much each view moves scores of held-out rows; all views sum to 1."""
+        found = []
+        for fold in folds:
+            cut = self.deals.outer[fold].cut
+            self._scores(entrant, cut)
+            found.append(self._sizes[entrant.label, cut.name])
+        mean = {view: float(np.mean([each[view] for each in found])) for view in found[0]}
+        total = sum(mean.values()) or 1.0
+        return {view: size / total for view, size in mean.items()}
+
     def _scores(self, entrant: Entrant, cut: Cut) -> dict[Views, F64]:
         """Scores of the held-out rows of a cut, all its folds, by the views that are left."""
         key = entrant.label, cut.name
         if key not in self._known:
             rows = self.table.seen_by(entrant).take(np.concatenate(list(cut.held.values())))
-            fusion = self.table.fitted(entrant, cut.train)
+            memo = self.table.memo(cut, entrant.views)
+            fusion = self.table.fitted(entrant, cut.train, memo)
+            if len(cut.held) == 1:
+                self._sizes[key] = _sizes(fusion.shares(rows))
             self._known[key] = {
-                views: fusion.scores(with_views(rows, views)) for views in sets_of(rows.views)
+                views: fusion.scores(_masked(rows, views)) for views in sets_of(rows.views)
             }
         return self._known[key]
 
@@ -136,13 +154,10 @@ class Judged:
         return Said(self.outcome, whole, self.target, present)
 
 
-def with_views(rows: PairedVectors, views: Iterable[str]) -> PairedVectors:
-    """Records that lack all other views."""
-    kept = set(views)
-    return replace(
-        rows,
-        present={v: m if v in kept else np.zeros_like(m) for v, m in rows.present.items()},
-    )
+def _masked(rows: PairedVectors, views: Views) -> PairedVectors:
+    if views:
+        return with_views(rows, views)
+    return replace(rows, present={v: np.zeros_like(m) for v, m in rows.present.items()})
 
 
 def sets_of(views: Sequence[str]) -> list[Views]:
@@ -152,10 +167,9 @@ def sets_of(views: Sequence[str]) -> list[Views]:
     return [frozenset(some) for size in sizes for some in combinations(views, size)]
 
 
-def _stacked(parts: Sequence[tuple[F64, Target]]) -> tuple[F64, Target]:
-    first = parts[0][1]
-    values = np.vstack([target.values for _, target in parts])
-    return np.vstack([scores for scores, _ in parts]), Target(first.kind, values, first.names)
+def _sizes(shares: Shares) -> dict[str, float]:
+    """By view, the mean size of its share less the mean share, which moves no answer."""
+    return {view: float(np.abs(x - x.mean(axis=0)).mean()) for view, x in shares.views.items()}
 
 
 def _masks(rows: PairedVectors, places: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,35 @@ class Said:
     @property
     def values(self) -> F64:
         """Numbers or log hazards ``(n,)``."""
-        return self.outcome.values(self.scores, self.present)
+        if "v" not in self._kept:
+            self._kept["v"] = self.outcome.values(self.scores, self.present)
+        return np.asarray(self._kept["v"], dtype=np.float64)
+
+
+def together(parts: Sequence[Said]) -> Said:
+    """What is said of rows by several outcomes, for a metric of all of them.
+
+    Args:
+        parts: Of one kind of target, at least one.
+    """
+    first = parts[0]
+    made = Said(
+        first.outcome,
+        np.vstack([part.scores for part in parts]),
+        joined([part.target for part in parts]),
+    )
+    if first.target.kind != "number":
+        made._kept["p"] = np.vstack([part.probabilities for part in parts])
+        made._kept["d"] = np.concatenate([part.decided for part in parts])
+    if first.target.kind in ("number", "survival"):
+        made._kept["v"] = np.concatenate([part.values for part in parts])
+    return made
+
+
+def joined(targets: Sequence[Target]) -> Target:
+    """The rows of several targets of one kind, one after the other."""
+    first = targets[0]
+    return Target(first.kind, np.vstack([each.values for each in targets]), first.names)
 
 
 @dataclass(frozen=True)
@@ -69,7 +97,6 @@ class Measure:
         of: Of what is said.
         sign: −1 where lower is better.
         balanced: Whether classes shall be decided with equal weight to be good at it.
-        least: What is missing is counted as this: nothing could be compared.
     """
 
     name: str
@@ -191,12 +218,10 @@ def by_split(how: Measure, parts: list[tuple[F64, Target]], horizon: float | Non
         horizon: Of survival.
     """
     scores = np.vstack([scores for scores, _ in parts])
-    values = np.vstack([target.values for _, target in parts])
-    first = parts[0][1]
-    whole = Target(first.kind, values, first.names)
+    whole = joined([target for _, target in parts])
     outcome = Outcome.fit(scores, whole, balanced=how.balanced, horizon=horizon)
-    if first.kind == "number":
-        return _of_numbers(how, outcome, parts, float(values.var()))
+    if whole.kind == "number":
+        return _of_numbers(how, outcome, parts, float(whole.values.var()))
     found = [how.sign * how.of(Said(outcome, scores, target)) for scores, target in parts]
     return np.array(found, dtype=np.float64)
 
@@ -205,7 +230,7 @@ def _of_numbers(
     how: Measure, outcome: Outcome, parts: list[tuple[F64, Target]], spread: float
 ) -> F64:
     """Of numbers, R² by the variance of all rows: that of a few may be small by luck."""
-    said = [Said(replace(outcome), scores, target) for scores, target in parts]
+    said = [Said(outcome, scores, target) for scores, target in parts]
     if how.name != "R²":
         return np.array([how.sign * how.of(each) for each in said])
     errors = [float(((s.values - s.target.values[:, 0]) ** 2).mean()) for s in said]

@@ -14,8 +14,6 @@ from isthmus.selection.race import Clock
 
 _FIRST = 2
 """Splits of the first rung: on one alone luck would decide who stays."""
-_FOR_THE_FAVOURITE = None
-"""Whatever the budget, late fusion is fitted: one must be chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +62,7 @@ def race(
             for some, rungs in zip(left, decisions, strict=True)
             if level < len(rungs)
         ]
+        # Whatever the budget, late fusion is fitted: one must be chosen.
         table.run(_by_cut([([e for e in some if e in favourites], at) for some, at in todo]))
         table.run(_by_cut(todo), clock)
         for place, rungs in enumerate(decisions):

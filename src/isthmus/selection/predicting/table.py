@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock
@@ -93,6 +93,8 @@ class Table:
         """
         jobs = [(cut, self._missing(cut, some)) for cut, some in work]
         jobs = [(cut, some) for cut, some in jobs if some]
+        if not jobs:
+            return
         stop = Event()
         side_by_side(lambda job: self._fill(*job, stop, clock), jobs, stop)
 
@@ -109,6 +111,8 @@ class Table:
 
     def _fill(self, cut: Cut, some: Sequence[Entrant], stop: Event, clock: Clock | None) -> None:
         known, made = self._read(cut), {}
+        held = self.rows.take(np.concatenate(list(cut.held.values())))
+        fitted: dict[Entrant, Fusion] = {}
         for entrant in some:
             if stop.is_set():
                 break
@@ -121,9 +125,10 @@ class Table:
                 continue
             began = time.monotonic()
             try:
-                fusion = self.fitted(entrant, cut.train, self._memo(cut, entrant))
-                held = np.concatenate(list(cut.held.values()))
-                made[label] = fusion.scores(self.rows.take(held))
+                whole = replace(entrant, views=())
+                if whole not in fitted:
+                    fitted[whole] = self.fitted(whole, cut.train, self.memo(cut))
+                made[label] = fitted[whole].scores(with_views(held, entrant.views))
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[label] = str(error)
                 continue
@@ -150,11 +155,10 @@ class Table:
         """All records with the views that an entrant sees."""
         return self.rows.select(entrant.views) if entrant.views else self.rows
 
-    def _memo(self, cut: Cut, entrant: Entrant) -> Memo:
-        # What depends on all views at once is another thing for fewer of them.
-        key = f"{cut.name}|{'+'.join(entrant.views)}"
+    def memo(self, cut: Cut, views: tuple[str, ...] = ()) -> Memo:
+        """What fits on the rows of a cut share, that see the same views."""
         with self._lock:
-            return self._memos.setdefault(key, Memo())
+            return self._memos.setdefault(f"{cut.name}|{'+'.join(views)}", Memo())
 
     def _set(self, label: str, cut: Cut, scores: F64) -> None:
         ends = np.cumsum([len(rows) for rows in cut.held.values()])[:-1]
@@ -209,3 +213,12 @@ def key_of(rows: PairedVectors, target: Target) -> str:
     tensors.update({f"{view}.present": mask for view, mask in rows.present.items()})
     document = {"code": code_key(_CODE), "kind": target.kind, "names": list(target.names)}
     return fingerprint(document, {**tensors, "target": target.values})
+
+
+def with_views(rows: PairedVectors, views: Iterable[str]) -> PairedVectors:
+    """Records that lack all other views; as they are if none is named."""
+    kept = set(views) or set(rows.views)
+    return replace(
+        rows,
+        present={v: m if v in kept else np.zeros_like(m) for v, m in rows.present.items()},
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.contracts import Progress, image_side_of, sampling_of
+from isthmus.core.contracts import Encoder, Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64
@@ -225,24 +225,8 @@ class _Seen:
     def of(cls, space: Space, thing: Thing, view: str) -> _Seen:
         encoder = space.encoder(view)
         item = as_item(thing, encoder.modality)
-        side, sampling = image_side_of(encoder), sampling_of(encoder)
-        decoded = WORKERS.decode(item, image_side=side, sampling=sampling)
-        try:
-            prepared = encoder.prepare(decoded)
-        except MediaError:
-            raise
-        except InputError as error:
-            raise MediaError(item.source, str(error)) from error
-        parts, reason = None, ""
-        try:
-            parts = _few(parts_of(encoder, decoded))
-        except InputError as error:
-            reason = str(error)
-        # Of an additive split the total is what the encoder gives, so it need not run again.
-        native = (
-            parts.total[None] if isinstance(parts, AdditiveParts) else encoder.encode([prepared])
-        )
-        vector = space.transform(native, view)[0].astype(np.float64)
+        native, parts, reason = taken_apart(encoder, item)
+        vector = space.transform(native[None], view)[0].astype(np.float64)
         return cls(item, view, vector, parts, reason)
 
     def side(self, space: Space, other: F64, seed: int, progress: Progress) -> Side:
@@ -267,6 +251,38 @@ class _Seen:
             found.baseline,
             found.method,
         )
+
+
+def taken_apart(encoder: Encoder, item: MediaItem) -> tuple[F32, Parts | None, str]:
+    """The native vector of an item, and what it is made of.
+
+    Args:
+        encoder: Of the item.
+        item: It itself.
+
+    Returns:
+        ``(dim,)``; its parts, None where the encoder cannot say; and why not.
+
+    Raises:
+        MediaError: If it cannot be encoded.
+    """
+    side, sampling = image_side_of(encoder), sampling_of(encoder)
+    decoded = WORKERS.decode(item, image_side=side, sampling=sampling)
+    try:
+        prepared = encoder.prepare(decoded)
+    except MediaError:
+        raise
+    except InputError as error:
+        raise MediaError(item.source, str(error)) from error
+    parts, reason = None, ""
+    try:
+        parts = _few(parts_of(encoder, decoded))
+    except InputError as error:
+        reason = str(error)
+    # Of an additive split the total is what the encoder gives, so it need not run again.
+    if isinstance(parts, AdditiveParts):
+        return parts.total.astype(np.float32), parts, reason
+    return encoder.encode([prepared])[0], parts, reason
 
 
 def _few(parts: Parts) -> Parts:

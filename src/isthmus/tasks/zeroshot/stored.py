@@ -93,7 +93,7 @@ def annotate_store(
     found, checks = _judged(judges, snapshot, entries, given, progress or untold)
     named = {n: [(each.name, each.probability) for each in some] for n, some in found.items()}
     others = replace and any(found.values())
-    _, lost = _amend(store, named, judges.names, others=others)
+    _, lost = amend_labels(store, named, judges.names, others=others)
     items = [Annotated(e.source, e.view, e.id, found[e.id]) for e in entries if e.id in found]
     return with_fields(annotation(judges, items, checks), removed=lost if replace else None)
 
@@ -140,7 +140,7 @@ def _by_view(judges: Judges, entries: Iterable[Entry]) -> dict[str, list[str]]:
     return found
 
 
-def _amend(
+def amend_labels(
     store: Store,
     found: Mapping[str, Sequence[tuple[str, float]]],
     judged: Sequence[str],
@@ -235,5 +235,5 @@ def keep_labels(store: Store, said: Classification, *, least: float = LEAST) -> 
             unsure += 1
         else:
             found[name].append((each.label, each.probability))
-    amended, _ = _amend(store, found, said.classes, others=False)
+    amended, _ = amend_labels(store, found, said.classes, others=False)
     return KeptLabels(amended, amended - unsure - none, unsure, none, least)

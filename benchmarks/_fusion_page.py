@@ -1,0 +1,2 @@
+def renew(path, rows):
+    pass

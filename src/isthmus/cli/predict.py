@@ -1,0 +1,249 @@
+"""``isthmus predict fit``: make a predictor from records that know the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+
+from isthmus.cli import predict_run
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    COLUMN_OPTION,
+    DATA_OPTION,
+    JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    SEED_OPTION,
+    TRUST_OPTION,
+    allow_megapixels,
+    err,
+    out,
+    print_json,
+    progress_bar,
+    shown,
+)
+from isthmus.cli.loading import parse_encoders
+from isthmus.cli.usage import example
+from isthmus.core.artifact import check_target
+from isthmus.core.errors import InputError
+from isthmus.core.options import parse_named, parse_options, parse_seconds
+from isthmus.core.wording import count
+
+if TYPE_CHECKING:
+    from isthmus.fusion import Kind
+    from isthmus.predictor.predictor import Predictor
+    from isthmus.predictor.report import Figure, PredictorReport
+
+_OUT = typer.Option(..., "--out", "-o", metavar="FOLDER", help="Folder to write the predictor to.")
+_TARGET = typer.Option("", "--target", "-t", metavar="COLUMN", help="Column with the answer.")
+_KIND = typer.Option(
+    None,
+    metavar="KIND",
+    help="What the target holds: classes, labels (several a record, parted by |), grades (classes "
+    "in order), number or survival. Default: guessed and told.",
+)
+_TIME = typer.Option(
+    "", "--time", metavar="COLUMN", help="For survival: column of the time until the event."
+)
+_EVENT = typer.Option(
+    "", "--event", metavar="COLUMN", help="For survival: column that says if the event happened."
+)
+_GRADES = typer.Option(
+    "", metavar="A,B,C", help="For grades: their names, lowest first. Numbers need none."
+)
+_GROUP = typer.Option(
+    None,
+    "--group",
+    metavar="COLUMN",
+    help="Never learn from and test on records with the same value here, such as the same patient.",
+)
+_COLUMNS = typer.Option(
+    None,
+    "--columns",
+    metavar="VIEW=A,B",
+    help="Plain columns that make a view: clinical=age,grade or 'genes=g*'. Without a view, "
+    "age,grade. none: use no plain column. Default: all that no view takes. Repeatable.",
+)
+_VIEW = typer.Option(None, "--view", help="Use only this view. Repeatable.")
+_ENCODER = typer.Option(
+    None,
+    "--encoder",
+    "-e",
+    metavar="VIEW=ID",
+    help="Encoder of a view, for example text=universal. Also makes a table column a view: "
+    "photo=efficientnet-lite0. Repeatable.",
+)
+_SPACE = typer.Option(
+    None, "--space", metavar="DIR", help="Take the encoders of this space, for views like its own."
+)
+_FUSION = typer.Option(
+    None,
+    "--fusion",
+    metavar="ID",
+    help="Let only this fusion enter; all: trained ones, too. Repeatable. Default: all in closed "
+    "form.",
+)
+_CARD = typer.Option("", metavar="KIND", help="medical: the card says it is no medical device.")
+_BUDGET = typer.Option(
+    "none", metavar="TIME", help="Time limit for choosing, for example 2m; none for no limit."
+)
+_NONE, _ALL = "none", "all"
+
+app = typer.Typer(
+    help="Predict a column from media, texts and plain columns, some of them missing.",
+    no_args_is_help=True,
+)
+
+
+def fit(
+    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    *,
+    folder: Path = _OUT,
+    target: str = _TARGET,
+    kind: str | None = _KIND,
+    time: str = _TIME,
+    event: str = _EVENT,
+    grades: str = _GRADES,
+    group: str | None = _GROUP,
+    columns: list[str] = _COLUMNS,
+    view: list[str] = _VIEW,
+    encoder: list[str] = _ENCODER,
+    space: Path | None = _SPACE,
+    fusion: list[str] = _FUSION,
+    card: str = _CARD,
+    budget: str = _BUDGET,
+    data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing predictor."),
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Learn to predict a column of DATA from its other columns and media.
+
+    The command compares ways to join the views, keeps one, and measures it on records that took no
+    part in the choice. If shuffled answers are predicted as well, it writes nothing and ends with
+    exit code 3.
+    """
+    from isthmus.pipeline import default_cache
+    from isthmus.tasks import predict
+
+    check_target(folder, "predictor", replace=overwrite)
+    allow_megapixels(max_megapixels)
+    form, shape = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
+    named = dict(parse_named(column or (), "--column", form, example=shape))
+    options: dict[str, Any] = {**parse_options(data_option or (), "--data-option")}
+    options |= {"columns": named} if named else {}
+    with progress_bar(quiet=as_json) as progress:
+        made = predict.fit(
+            _encoders(encoder, space, trust),
+            data,
+            target,
+            kind=cast("Kind | None", kind),
+            time=time,
+            event=event,
+            grades=[each.strip() for each in grades.split(",") if each.strip()],
+            group=group,
+            columns=_columns(columns),
+            views=view or None,
+            fusions=_ALL if fusion == [_ALL] else fusion or None,
+            seed=seed,
+            budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
+            card=card,
+            options=options,
+            cache=default_cache() if cache else None,
+            progress=progress,
+        )
+    made.save(folder)
+    if as_json:
+        print_json(_document(made, folder))
+    else:
+        _say(made, folder)
+
+
+def _encoders(given: Sequence[str] | None, space: Path | None, trust: Sequence[str] | None) -> Any:
+    """A space, or encoders by view."""
+    from isthmus.space import Space
+
+    named = parse_encoders(given)
+    if space is not None and named:
+        raise InputError("a space has its own encoders; give --space or --encoder, not both")
+    if space is not None:
+        return Space.load(space, trust=trust or ())
+    for view, names in named.items():
+        if len(names) > 1:
+            raise InputError(f"--encoder: {view} has {' and '.join(names)}; give one a view")
+    return {view: names[0] for view, names in named.items()} or None
+
+
+def _columns(given: Sequence[str] | None) -> Mapping[str, list[str]] | list[str] | None:
+    """Plain columns by view, as typed."""
+    from isthmus.tasks.predict.loading import COLUMNS
+
+    if not given:
+        return None
+    if list(given) == [_NONE]:
+        return []
+    found: dict[str, list[str]] = {}
+    for text in given:
+        view, equals, names = text.partition("=")
+        listed = [each.strip() for each in (names if equals else view).split(",")]
+        if not all(listed) or (equals and not view.strip()):
+            raise InputError(f"--columns {text}: write VIEW=A,B, such as clinical=age,grade")
+        found.setdefault(view.strip() if equals else COLUMNS, []).extend(listed)
+    return found
+
+
+def _document(made: Predictor, folder: Path) -> dict[str, Any]:
+    assert made.report is not None  # a fit has one
+    return {
+        "predictor": str(folder),
+        "fingerprint": made.fingerprint,
+        "target": made.asked.target,
+        "kind": made.asked.kind,
+        "views": list(made.views),
+        "notes": list(made.asked.notes),
+        "report": made.report.to_json(),
+    }
+
+
+def _say(made: Predictor, folder: Path) -> None:
+    report = made.report
+    assert report is not None  # a fit has one
+    console = out()
+    for note in made.asked.notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")
+    console.print(
+        f"{shown(made.asked.target)} ({report.target.kind}) from {shown(' + '.join(made.views))}, "
+        f"{count(report.data.records, 'record')}"
+    )
+    console.print(f"Chosen: [bold]{shown(report.chosen.label)}[/]. {shown(report.chosen.why)}")
+    for each in report.estimate.figures:
+        console.print(f"  {each.metric}: {figure(each)}")
+    console.print(f"Plain rivals, by {report.estimate.headline}:")
+    for rival in report.baselines:
+        name = rival.kind if rival.view is None else f"{rival.kind} {rival.view}"
+        console.print(f"  {shown(name)}: {figure(rival.figure)}")
+    console.print(f"Shuffled answers: {_null(report)}")
+    console.print(f"Saved to {shown(str(folder))}")
+
+
+def _null(report: PredictorReport) -> str:
+    return f"as good in {report.null.p:.1%} of {report.null.permutations} tries"
+
+
+def figure(each: Figure) -> str:
+    """A figure with its interval."""
+    if each.low is None or each.high is None:
+        return f"{each.value:.3f}"
+    return f"{each.value:.3f} (95 %: {each.low:.3f} to {each.high:.3f})"
+
+
+app.command("fit", epilog=example("predict fit"))(fit)
+app.command("run", epilog=example("predict run"))(predict_run.run)
+app.command("eval", epilog=example("predict eval"))(predict_run.evaluate)
+app.command("explain", epilog=example("predict explain"))(predict_run.explain)

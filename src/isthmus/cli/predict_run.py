@@ -1,0 +1,260 @@
+"""``isthmus predict run``, ``eval`` and ``explain``: what a predictor says, how well, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from isthmus.cli.console import (
+    CACHE_OPTION,
+    JSON_OPTION,
+    MAX_MEGAPIXELS_OPTION,
+    SEED_OPTION,
+    TRUST_OPTION,
+    allow_megapixels,
+    err,
+    out,
+    print_json,
+    progress_bar,
+    shown,
+)
+from isthmus.cli.opening import check_store, open_store
+from isthmus.cli.zeroshot import ROWS, check_out, say_rest, write_rows
+from isthmus.core.errors import InputError
+from isthmus.core.wording import count
+
+if TYPE_CHECKING:
+    from isthmus.pipeline import VectorCache
+    from isthmus.predictor.answer import Account, Answer
+    from isthmus.predictor.predictor import Predictor
+    from isthmus.tasks.predict import KeptAnswers, PredictorEvaluation
+
+_FOLDER = typer.Argument(help="Folder of the predictor.")
+_DATA = typer.Argument(help="A name, a folder, a table or a WebDataset tar.")
+_OUT = typer.Option(
+    None, "--out", "-o", metavar="FILE", help="Write a row for each record to this .csv or .jsonl."
+)
+_STORE = typer.Option(
+    None,
+    "--store",
+    "-s",
+    metavar="DIR",
+    help="Keep the answers in this store, as labels FIELD=VALUE of the items it holds.",
+)
+_FIELD = typer.Option("", "--field", help="With --store: the field. Default: the target's name.")
+_LEAST = typer.Option(0.5, "--least", help="With --store: keep answers at least this probable.")
+_COVERAGE = typer.Option(
+    0.9, "--coverage", help="Share of sets and intervals that shall hold the truth."
+)
+_RISK = typer.Option(
+    None,
+    "--risk",
+    metavar="SHARE",
+    help="Share of answers that may be wrong: abstain where the predictor is less sure. "
+    "Default: answer all.",
+)
+_TOP = 3
+_PARTS = 5
+_BAR = 24
+
+
+def run(
+    folder: Path = _FOLDER,
+    data: str = _DATA,
+    *,
+    output: Path | None = _OUT,
+    store: Path | None = _STORE,
+    field: str = _FIELD,
+    least: float = _LEAST,
+    coverage: float = _COVERAGE,
+    risk: float | None = _RISK,
+    trust: list[str] = TRUST_OPTION,
+    cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Predict the records of DATA, whatever views they lack."""
+    check_out(output, None, [data])
+    check_store(store)
+    if field and store is None:
+        raise InputError("--field is about a store; name it with --store")
+    allow_megapixels(max_megapixels)
+    made = _loaded(folder, trust)
+    with progress_bar(quiet=as_json) as progress:
+        dataset = made.dataset(data)
+        answers = made.predict(
+            dataset, coverage=coverage, risk=risk, cache=_cache(cache), progress=progress
+        )
+    stored = None
+    if store is not None:
+        from isthmus.tasks.predict import keep_answers
+
+        with open_store(store, trust=trust) as opened:
+            stored = keep_answers(opened, made, dataset.records, answers, field=field, least=least)
+    write_rows(output, [answer.row() for answer in answers])
+    if as_json:
+        listed = [answer.to_json() for answer in answers]
+        print_json(
+            {
+                "target": made.asked.target,
+                "kind": made.asked.kind,
+                "answers": listed,
+                "kept": None if stored is None else stored.to_json(),
+                "notes": list(dataset.notes),
+            }
+        )
+        return
+    for answer in answers[:ROWS]:
+        out().print(_line(answer))
+    say_rest(len(answers), output)
+    _say_kept(stored, store)
+
+
+def evaluate(
+    folder: Path = _FOLDER,
+    data: str = _DATA,
+    *,
+    target: str = typer.Option(
+        "", "--target", "-t", metavar="COLUMN", help="Column with the answer, if it has moved."
+    ),
+    trust: list[str] = TRUST_OPTION,
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Measure a predictor on records that know the answer and that it did not learn from."""
+    allow_megapixels(max_megapixels)
+    made = _loaded(folder, trust)
+    with progress_bar(quiet=as_json) as progress:
+        found = made.evaluate(data, target, seed=seed, cache=_cache(cache), progress=progress)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _say_figures(found)
+
+
+def explain(
+    folder: Path = _FOLDER,
+    data: str = _DATA,
+    *,
+    row: str | None = typer.Option(None, "--row", metavar="ID", help="Id of the record."),
+    about: str | None = typer.Option(
+        None, "--about", metavar="CLASS", help="Explain the score of this class or label instead."
+    ),
+    trust: list[str] = TRUST_OPTION,
+    seed: int = SEED_OPTION,
+    cache: bool = CACHE_OPTION,
+    max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show what each view of a record adds to its prediction, and inside a view its parts."""
+    allow_megapixels(max_megapixels)
+    made = _loaded(folder, trust)
+    with progress_bar(quiet=as_json) as progress:
+        found = made.explain(
+            data, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _say_account(made, found)
+
+
+def _loaded(folder: Path, trust: Sequence[str] | None) -> Predictor:
+    from isthmus.tasks import predict
+
+    return predict.load(folder, trust=trust or ())
+
+
+def _cache(wanted: bool) -> VectorCache | None:
+    from isthmus.pipeline import default_cache
+
+    return default_cache() if wanted else None
+
+
+def _line(answer: Answer) -> str:
+    """One answer on a line."""
+    parts = [f"{shown(answer.id)}  [bold]{shown(_value(answer))}[/]"]
+    if answer.abstained:
+        parts.append("[yellow]not sure enough[/]")
+    if answer.interval is not None:
+        low, high = ("?" if end is None else f"{end:.4g}" for end in answer.interval)
+        parts.append(f"[dim]{low} to {high}[/]")
+    best = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:_TOP]
+    if best:
+        parts.append(f"[dim]{', '.join(f'{shown(name)} {p:.2f}' for name, p in best)}[/]")
+    if answer.missing:
+        parts.append(f"[dim]without {shown(', '.join(answer.missing))}[/]")
+    parts += [f"[dim]{shown(note)}[/]" for note in answer.notes[:_TOP]]
+    return "  ".join(parts)
+
+
+def _value(answer: Answer) -> str:
+    if isinstance(answer.value, tuple):
+        return ", ".join(answer.value) or "none"
+    if isinstance(answer.value, str):
+        return answer.value
+    return f"{answer.value:.4g}"
+
+
+def _say_kept(kept: KeptAnswers | None, folder: Path | None) -> None:
+    if kept is None:
+        return
+    said = f"{count(kept.labelled, 'item')} of {shown(str(folder))} got a label"
+    out().print(f"{said}; find them with --where 'label:{shown(kept.field)}=…'.")
+    if not kept.items:
+        err().print("[yellow]Note:[/] it holds none of these items; fill it with isthmus index")
+
+
+def _say_figures(found: PredictorEvaluation) -> None:
+    console = out()
+    for note in found.notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")
+    console.print(f"{shown(found.target)}: {count(found.records, 'record')} of {shown(found.data)}")
+    for each in found.figures:
+        value = "unknown" if each.value is None else f"{each.value:.3f}"
+        ends = "" if each.low is None else f" (95 %: {each.low:.3f} to {each.high:.3f})"
+        plain = "" if each.plain is None else f"; knowing nothing {each.plain:.3f}"
+        console.print(f"  {each.metric}: {value}{ends}{plain}")
+    if found.reliability is not None:
+        console.print(f"  calibration error: {found.reliability.error:.3f}")
+    for cover in found.coverage:
+        console.print(f"  {cover.wished:.0%} sets or intervals hold {cover.covered:.1%}")
+
+
+def _say_account(made: Predictor, found: Account) -> None:
+    console = out()
+    console.print(_line(found.answer))
+    console.print(f"\nScore of {shown(found.about)}: {found.score:+.4f}", style="bold")
+    largest = max([abs(found.rest), *(abs(view.share) for view in found.views), 1e-12])
+    _bar("all records alike", found.rest, largest)
+    for view in found.views:
+        _bar(view.view, view.share, largest)
+        for part in view.strongest(_PARTS):
+            console.print(f"      {part.value:+.4f}  {shown(part.label)}", style="dim")
+        rest = len(view.parts) - _PARTS
+        more = f"; {rest} more parts" if rest > 0 else ""
+        console.print(f"      {view.baseline:+.4f}  typical{more}; {view.method}", style="dim")
+    for gone in found.missing:
+        turned = ""
+        if gone.turned is not None:
+            turned = f", another answer in {gone.turned:.0%}"
+            turned += f", mostly {gone.instead}" if gone.instead else ""
+        console.print(
+            f"Without {shown(gone.view)}. With it, as {gone.neighbours} records like this one "
+            f"have it, the score would change by {gone.change:.4f}{shown(turned)}."
+        )
+
+
+def _bar(name: str, value: float, largest: float) -> None:
+    from rich.text import Text
+
+    line = Text(f"  {value:+.4f} ")
+    bar = "█" * max(1, round(_BAR * abs(value) / largest))
+    line.append(f"{bar:<{_BAR}}", "dark_orange" if value >= 0 else "slate_blue1")
+    line.append(f" {name}")
+    out().print(line)

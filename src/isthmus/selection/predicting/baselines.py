@@ -1,0 +1,128 @@
+"""Plain rivals on the same outer folds: knowing nothing, one view, concatenation, dealt views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.linalg import F64
+from isthmus.core.paired import PairedVectors
+from isthmus.fusion.target import Target
+from isthmus.predictor.outcome import Outcome
+from isthmus.predictor.report import Baseline, Plain
+from isthmus.selection.predicting.entrants import LATE, Entrant
+from isthmus.selection.predicting.finished import Race
+from isthmus.selection.predicting.judge import Judge
+from isthmus.selection.predicting.measures import Said, by_split
+from isthmus.selection.predicting.nulls import views_dealt_anew
+from isthmus.selection.predicting.table import Table
+
+CONCAT = "concat"
+_DEALT = 3
+"""How often views are dealt anew."""
+_STRATA = 5
+"""Quantiles of a number or time within which views are dealt."""
+
+
+def baselines(race: Race) -> tuple[Baseline, ...]:
+    """Chance, majority, each single view, concat, late, and views dealt anew."""
+    rows = [_knowing_nothing(race, "chance"), _knowing_nothing(race, "majority")]
+    singles = {view: race.family(f"{LATE}: {view}") for view in _views(race)}
+    rows += [Baseline("view", view, race.figure(own)) for view, own in singles.items()]
+    if CONCAT in race.nested.final.leaders:
+        rows.append(Baseline("concat", None, race.figure(race.family(CONCAT))))
+    rows.append(Baseline("late", None, race.figure(race.family(LATE))))
+    if not singles:
+        return tuple(rows)
+    rows.append(_dealt(race, "views shuffled", None))
+    rows.append(_dealt(race, "views shuffled within a class", strata_of(race.table.target)))
+    return tuple(rows)
+
+
+def _views(race: Race) -> tuple[str, ...]:
+    views = race.table.rows.views
+    return views if len(views) > 1 else ()
+
+
+def _knowing_nothing(race: Race, kind: Plain) -> Baseline:
+    """The shares of the training rows, said of every record; or every class alike."""
+    found = []
+    for split in race.deals.outer:
+        train = race.table.target.take(split.cut.train)
+        scores = np.zeros((len(train), train.width))
+        known = train
+        if kind == "chance" and train.kind == "classes":
+            codes = np.arange(len(train.names))
+            known = Target(train.kind, codes[:, None].astype(np.float64), train.names)
+            scores = np.zeros((len(codes), train.width))
+        outcome = Outcome.fit(scores, known, horizon=race.judge.horizon)
+        truth = race.table.target.take(split.rows)
+        said = Said(outcome, np.zeros((len(truth), train.width)), truth)
+        if kind == "chance":
+            found.append(_expected(race, said))
+        else:
+            found.append(race.headline.of(said))
+    return Baseline(kind, None, race.figure(np.array(found)))
+
+
+def _expected(race: Race, said: Said) -> float:
+    """What the headline is on average where answers are drawn by lot."""
+    k = len(said.target.names)
+    if race.headline.name in ("accuracy", "balanced accuracy", "macro F1"):
+        return 1 / k
+    if race.headline.name in ("AUC", "concordance", "AUC at horizon", "labels right"):
+        return 0.5
+    if race.headline.name in ("kappa", "R²"):
+        return 0.0
+    return race.headline.of(said)
+
+
+def strata_of(target: Target) -> NDArray[np.intp]:
+    """Records of one class, set of labels, grade, or fifth of the numbers."""
+    if target.kind in ("classes", "grades"):
+        return target.codes
+    if target.kind == "labels":
+        return np.unique(target.values, axis=0, return_inverse=True)[1].reshape(-1)
+    values = target.matrix[:, 0]
+    ends = np.quantile(values, np.arange(1, _STRATA) / _STRATA)
+    return np.searchsorted(ends, values).astype(np.intp)
+
+
+def _dealt(race: Race, kind: Plain, strata: NDArray[np.intp] | None) -> Baseline:
+    """Late fusion and each view alone where views were dealt anew, as inner folds choose."""
+    leaders = race.nested.final.leaders
+    singles = [leaders[f"{LATE}: {view}"].entrant for view in _views(race)]
+    kept = max(singles, key=lambda each: leaders[each.family].mean)
+    entrants = [leaders[LATE].entrant, *singles]
+    rng = np.random.default_rng([race.seed, 0 if strata is None else 1])
+    values, gains = [], []
+    for _ in range(_DEALT):
+        rows = views_dealt_anew(race.table.rows, kept.views[0], rng, strata)
+        own, alone = _nested(race, rows, entrants, kept)
+        values.append(own)
+        gains.append(race.headline.sign * (own - alone))
+    return Baseline(
+        kind,
+        None,
+        race.figure(np.mean(values, axis=0)),
+        float(np.nanmean(gains)),
+    )
+
+
+def _nested(
+    race: Race, rows: PairedVectors, entrants: Sequence[Entrant], kept: Entrant
+) -> tuple[F64, F64]:
+    """The headline by outer fold, of the best by the inner folds and of the view that stays."""
+    table = Table(rows, race.table.target)
+    judge = Judge(table, race.deals, race.judge.balanced, race.judge.horizon)
+    table.run([(cut, entrants) for cut in race.deals.doubles.values()])
+    own, alone = [], []
+    for fold in range(race.deals.count):
+        inner = race.deals.inner(fold)
+        means = [by_split(race.chosen_by, table.parts(each, inner)).mean() for each in entrants]
+        best = entrants[int(np.argmax(means))]
+        own.append(race.headline.of(judge.plainly(best, fold)))
+        alone.append(race.headline.of(judge.plainly(kept, fold)))
+    return np.array(own), np.array(alone)

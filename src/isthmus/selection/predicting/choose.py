@@ -1,0 +1,180 @@
+"""The choice of a fusion, its calibration, and the report of what both are worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.aligners.traits import Setting
+from isthmus.core.contracts import Progress, untold
+from isthmus.core.errors import DataError, NoSignalError
+from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count
+from isthmus.fusion import Fusion, Target
+from isthmus.pipeline.splits import FOLDS
+from isthmus.predictor.outcome import Outcome
+from isthmus.predictor.report import PredictorReport, ShuffledLabels
+from isthmus.selection.meter import Meter
+from isthmus.selection.null import PERMUTATIONS
+from isthmus.selection.predicting import compose
+from isthmus.selection.predicting.deals import Deals
+from isthmus.selection.predicting.entrants import entrants
+from isthmus.selection.predicting.finished import Race
+from isthmus.selection.predicting.judge import Judge
+from isthmus.selection.predicting.measures import CHOSEN_BY, HEADLINES, measure
+from isthmus.selection.predicting.nested import Nested, race
+from isthmus.selection.predicting.nulls import LEVEL, shuffled_labels_p
+from isthmus.selection.predicting.table import Table
+
+MIN_RECORDS = 20
+"""Four in each of five folds; fewer say nothing of what was chosen."""
+_LEAST_FOLDS = 3
+"""One to judge by, one to choose by, one to learn from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Result of :func:`choose`.
+
+    Attributes:
+        fusion: Fitted on all records.
+        outcome: What its scores mean.
+        report: What both are worth.
+    """
+
+    fusion: Fusion
+    outcome: Outcome
+    report: PredictorReport
+
+
+def choose(
+    rows: PairedVectors,
+    target: Target,
+    *,
+    links: NDArray[np.intp] | None = None,
+    fusions: Sequence[str] | str | None = None,
+    folds: int = FOLDS,
+    seed: int = 0,
+    budget: float | None = None,
+    progress: Progress = untold,
+    metric: str | None = None,
+    horizon: float | None = None,
+    folder: Path | None = None,
+    name: str = "",
+) -> Chosen:
+    """Choose how to join views, calibrate what it says, and measure both on held-out records.
+
+    Late fusion is the favourite, with its hyper-parameters as the folds say; another fusion, or
+    late fusion of some of the views only, is chosen where it is surely better on the same folds.
+    For the estimate each outer fold is left out of a choice and of a calibration of its own.
+
+    Args:
+        rows: ``n`` records; views may be missing.
+        target: Of the same records.
+        links: ``(n,)`` labels; records with one label never straddle a split. None: each alone.
+        fusions: Ids; ``"closed"``, the default, for what is quick to fit; ``"all"`` for
+            trained ones, ensembles and augmentation too.
+        folds: Outer folds.
+        seed: Of the folds.
+        budget: Seconds for the race; what does not fit in is left out and named.
+        progress: Told as fits are done.
+        metric: What the choice looks at and the report tells first. By default log loss and
+            accuracy for classes, the area under the curve for labels, quadratic kappa for grades,
+            R² for numbers, concordance for survival.
+        horizon: The time by which an event is predicted; the median of the events by default.
+        folder: Where scores are kept, so that an interrupted choice goes on where it was.
+        name: Of the target, for the report and messages.
+
+    Returns:
+        The fusion, fitted on all records, its outcome and the report.
+
+    Raises:
+        NoSignalError: If labels that are dealt anew fit held-out scores as well.
+        DataError: If there are too few records or groups.
+        InputError: If a fusion or metric is unknown.
+    """
+    began = time.monotonic()
+    links = np.arange(len(rows)) if links is None else np.asarray(links, dtype=np.intp)
+    _check(rows, target, links)
+    rows = replace(rows, groups=links)  # what is held out inside a fit keeps together, too
+    chosen_by = measure(metric or CHOSEN_BY[target.kind], target.kind)
+    headline = measure(metric or HEADLINES[target.kind], target.kind)
+    grouped = len(np.unique(links)) < len(rows)
+    setting = Setting(records=len(rows), grouped=grouped)
+    entering, not_tried = entrants(rows.views, target, setting, fusions)
+    deals = Deals.of(rows, target, links, folds=folds, seed=seed)
+    table = Table(rows, target, Meter(progress, "choose fusion"), folder)
+    nested = race(table, entering, deals, chosen_by, budget)
+    judge = Judge(table, deals, headline.balanced, horizon)
+    null = _checked_signal(table, deals, nested, links, seed, name)
+    judged = tuple(judge.fully(each.best.entrant, f) for f, each in enumerate(nested.inside))
+    run = Race(
+        table,
+        deals,
+        nested,
+        judge,
+        judged,
+        links,
+        headline,
+        chosen_by,
+        not_tried,
+        seed,
+        name,
+        began,
+    )
+    best = nested.final.best.entrant
+    outcome = judge.outcome(best, deals.outer)
+    fusion = table.fitted(best, np.arange(len(rows)))
+    table.meter.end()
+    return Chosen(fusion, outcome, compose.report(run, outcome, null))
+
+
+def _check(rows: PairedVectors, target: Target, links: NDArray[np.intp]) -> None:
+    if not len(rows) == len(target) == len(links):
+        raise DataError(
+            f"{count(len(rows), 'record')}, a target of {len(target)} and {len(links)} links"
+        )
+    if len(rows) < MIN_RECORDS:
+        raise DataError(
+            f"{count(len(rows), 'record')}; need at least {MIN_RECORDS} to learn from some and "
+            "judge by others"
+        )
+    if (groups := len(np.unique(links))) < _LEAST_FOLDS:
+        raise DataError(
+            f"the records are of {count(groups, 'group')}; need at least {_LEAST_FOLDS}, one to "
+            "judge by, one to choose by and one to learn from. Leave groups out if new records "
+            "come from the same ones"
+        )
+    if target.kind == "survival" and not target.values[:, 1].any():
+        raise DataError("no event happened in any record, so none can be predicted")
+    if target.kind != "survival" and not np.ptp(target.values, axis=0).any():
+        raise DataError("the target is the same in all records; there is nothing to predict")
+
+
+def _checked_signal(
+    table: Table,
+    deals: Deals,
+    nested: Nested,
+    links: NDArray[np.intp],
+    seed: int,
+    name: str,
+) -> ShuffledLabels:
+    parts = []
+    for split, choice in zip(deals.outer, nested.inside, strict=True):
+        table.run([(split.cut, [choice.best.entrant])])
+        scores = table.scores(choice.best.entrant, split)
+        parts.append((scores, table.target.take(split.rows), links[split.rows]))
+    p = shuffled_labels_p(parts, seed=seed)
+    if p > LEVEL:
+        of = f"{name}: " if name else ""
+        raise NoSignalError(
+            f"{of}held-out records fit their own target no better than targets that are dealt anew "
+            f"(p={p:.2g}, needed p ≤ {LEVEL:.2g}; {count(len(links), 'record')}). Check that the "
+            "target belongs to its record, add records, or give other views"
+        )
+    return ShuffledLabels(p, PERMUTATIONS, LEVEL)

@@ -1,0 +1,84 @@
+"""A race that is over: what was chosen, and figures of it on the outer folds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.linalg import F64
+from isthmus.predictor.report import Figure
+from isthmus.selection.compare import difference
+from isthmus.selection.predicting.deals import Deals
+from isthmus.selection.predicting.judge import Judge, Judged
+from isthmus.selection.predicting.measures import Measure
+from isthmus.selection.predicting.nested import Nested
+from isthmus.selection.predicting.rule import Choice, Trial
+from isthmus.selection.predicting.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class Race:
+    """A race that is over, and what it was about.
+
+    Attributes:
+        table: Scores.
+        deals: Of the records.
+        nested: What was chosen.
+        judge: Judges on outer folds.
+        folds: What was chosen in each outer fold, judged on it.
+        links: ``(n,)``.
+        headline: The metric that is told.
+        chosen_by: The metric that the choice looks at.
+        not_tried: Kinds of fusion that never entered, and why.
+        seed: Of the folds.
+        name: Of the target.
+        began: When it began, by the monotonic clock.
+    """
+
+    table: Table
+    deals: Deals
+    nested: Nested
+    judge: Judge
+    folds: tuple[Judged, ...]
+    links: NDArray[np.intp]
+    headline: Measure
+    chosen_by: Measure
+    not_tried: dict[str, str]
+    seed: int
+    name: str = ""
+    began: float = field(default_factory=time.monotonic)
+
+    def outer(self, pick: Callable[[Choice], Trial | None]) -> F64:
+        """The headline on every outer fold of what its inner choice has; NaN where it has none.
+
+        Args:
+            pick: From the choice that was made without a fold.
+        """
+        found = np.full(self.deals.count, np.nan)
+        for fold, choice in enumerate(self.nested.inside):
+            if (leader := pick(choice)) is not None:
+                found[fold] = self.headline.of(self.judge.plainly(leader.entrant, fold))
+        return found
+
+    def family(self, name: str) -> F64:
+        """The same of the best of a family."""
+        return self.outer(lambda choice: choice.leaders.get(name))
+
+    def figure(self, values: Sequence[float] | F64, how: Measure | None = None) -> Figure:
+        """A metric over outer folds; those that could not be measured do not count.
+
+        Args:
+            values: One a fold.
+            how: Which metric; the headline by default.
+        """
+        name = (how or self.headline).name
+        known = np.asarray(values, dtype=np.float64)
+        known = known[np.isfinite(known)]
+        gap = difference(known, np.zeros(len(known)), self.deals.held)
+        if gap is None:
+            return Figure(name, 0.0, None, None, 0)
+        return Figure(name, gap.mean, gap.low, gap.high, gap.splits)

@@ -1,0 +1,46 @@
+"""Predict what records are from several views, some of them missing: ``isthmus.predict``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isthmus.core.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from isthmus.predictor.answer import Account, Answer
+    from isthmus.predictor.predictor import Predictor
+    from isthmus.tasks.predict.evaluating import PredictorEvaluation, evaluate
+    from isthmus.tasks.predict.explaining import explain
+    from isthmus.tasks.predict.fitting import fit
+    from isthmus.tasks.predict.keep import KeptAnswers, keep_answers
+    from isthmus.tasks.predict.loading import load_predictor as load
+
+__all__ = [
+    "Account",
+    "Answer",
+    "KeptAnswers",
+    "Predictor",
+    "PredictorEvaluation",
+    "evaluate",
+    "explain",
+    "fit",
+    "keep_answers",
+    "load",
+]
+
+_HERE = "isthmus.tasks.predict"
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Account": "isthmus.predictor.answer",
+        "Answer": "isthmus.predictor.answer",
+        "KeptAnswers": f"{_HERE}.keep",
+        "Predictor": "isthmus.predictor.predictor",
+        "PredictorEvaluation": f"{_HERE}.evaluating",
+        "keep_answers": f"{_HERE}.keep",
+        "load": f"{_HERE}.loading:load_predictor",
+        "evaluate": f"{_HERE}.evaluating",
+        "explain": f"{_HERE}.explaining",
+        "fit": f"{_HERE}.fitting",
+    },
+)

@@ -1,0 +1,172 @@
+"""How good a predictor is on records that know the answer and that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from isthmus.core.contracts import Progress
+from isthmus.core.document import Json, to_object
+from isthmus.core.fields import Value
+from isthmus.fusion import Target
+from isthmus.pipeline import VectorCache
+from isthmus.predictor.given import Predicted
+from isthmus.predictor.predictor import Predictor
+from isthmus.predictor.report import Confusion, Coverage, Reliability, RiskCoverage
+from isthmus.tasks.predict.target import Wanted, read_target
+
+_RESAMPLES = 200
+"""Of the records, for the interval of the headline."""
+_ENDS = (0.025, 0.975)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One figure.
+
+    Attributes:
+        metric: Its name.
+        value: Of the predictor.
+        plain: Of one that knows nothing but how often each answer is right.
+        low: Lower end of the 95 % interval over records drawn anew; of the headline only.
+        high: Upper end.
+    """
+
+    metric: str
+    value: float | None
+    plain: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorEvaluation:
+    """What a predictor scores on records that know the answer.
+
+    Attributes:
+        data: Name of the data set.
+        target: What was predicted.
+        records: That were answered.
+        figures: The headline first.
+        reliability: Of probabilities; None for numbers.
+        coverage: Of sets or intervals, at several wishes.
+        risk_coverage: For abstaining.
+        confusion: Of classes and grades; else None.
+        notes: Records that were left out.
+    """
+
+    data: str
+    target: str
+    records: int
+    figures: tuple[Measured, ...]
+    reliability: Reliability | None
+    coverage: tuple[Coverage, ...]
+    risk_coverage: RiskCoverage
+    confusion: Confusion | None
+    notes: tuple[str, ...]
+
+    def to_json(self) -> Mapping[str, Json]:
+        """As plain values."""
+        return to_object(self)
+
+
+def evaluate(
+    predictor: Predictor,
+    data: Predicted,
+    target: str | Sequence[Value | None] = "",
+    *,
+    seed: int = 0,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> PredictorEvaluation:
+    """Measure a predictor.
+
+    Args:
+        predictor: It.
+        data: Records that it did not learn from, as for :meth:`isthmus.Predictor.predict`.
+        target: Column with the answer, or one value a record; default: that it learned.
+        seed: Of the records that are drawn for the interval.
+        cache: Of native vectors.
+        progress: Told as items are encoded.
+
+    Raises:
+        DataError: If the answers are not there, or of none of the classes that it knows.
+    """
+    from isthmus.selection.predicting import told
+    from isthmus.selection.predicting.measures import HEADLINES, Said, measures_of
+
+    dataset = predictor.dataset(data, target if isinstance(target, str) else "")
+    known = read_target(dataset, _wanted(predictor, target))
+    some = dataset.take(known.rows.tolist())
+    rows, failures = predictor.vectors(some, cache=cache, progress=progress)
+    present: Any = {view: rows.present[view] for view in predictor.views}
+    scores = predictor.fusion.scores(rows)
+    said = Said(predictor.outcome, scores, known.target, present)
+    plain = _knows_nothing(predictor, known.target, said)
+    rng = np.random.default_rng(seed)
+    figures: list[Measured] = []
+    for how in measures_of(known.target.kind, HEADLINES[known.target.kind]):
+        ends: tuple[float | None, float | None] = (None, None)
+        if not figures:
+            draws = rng.integers(0, len(rows), (_RESAMPLES, len(rows)))
+            drawn = np.array([how.of(said.take(draw)) for draw in draws])
+            low, high = np.nanquantile(drawn, _ENDS)
+            ends = _finite(low), _finite(high)
+        figures.append(Measured(how.name, _finite(how.of(said)), _finite(how.of(plain)), *ends))
+    notes = [*dataset.notes, *known.notes, *(f"{f.source}: {f.reason}" for f in failures[:5])]
+    return PredictorEvaluation(
+        dataset.name,
+        predictor.asked.target,
+        len(rows),
+        tuple(figures),
+        told.reliability([said]),
+        told.coverage([said]),
+        told.risk_coverage([said]),
+        told.confusion([said]),
+        tuple(notes),
+    )
+
+
+def _wanted(predictor: Predictor, target: str | Sequence[Value | None]) -> Wanted:
+    asked = predictor.asked
+    given = not isinstance(target, str)
+    name = asked.target if given or not target else str(target)
+    return Wanted(
+        "" if asked.time else name,
+        asked.kind,
+        asked.time,
+        asked.event,
+        predictor.names if asked.kind == "grades" else (),
+        list(target) if given else None,
+        predictor.names,
+    )
+
+
+def _knows_nothing(predictor: Predictor, target: Target, said: Any) -> Any:
+    """A rival that says of every record what is true of all."""
+    from isthmus.selection.predicting.measures import Said
+
+    outcome, n = predictor.outcome, len(target)
+    made = Said(outcome, np.zeros_like(said.scores), target)
+    kept: dict[str, Any] = made._kept
+    if target.kind in ("number", "survival"):
+        kept["v"] = np.full(n, outcome.shares[0] if target.kind == "number" else 0.0)
+        return made
+    shares = outcome.shares
+    if target.kind == "grades":
+        above = np.concatenate([[1.0], shares, [0.0]])
+        shares = above[:-1] - above[1:]
+    kept["p"] = np.tile(shares, (n, 1))
+    kept["d"] = (
+        np.full(n, int(shares.argmax()))
+        if target.kind != "labels"
+        else np.tile((shares >= 0.5).astype(np.intp), (n, 1))
+    )
+    return made
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,357 @@
+"""Make a predictor from records that know the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.contracts import Encoder, Progress, untold
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.fields import Value
+from isthmus.core.linalg import F32
+from isthmus.core.paired import PairedVectors
+from isthmus.core.record import Dataset, Record
+from isthmus.core.view import VECTOR
+from isthmus.core.wording import count, did_you_mean
+from isthmus.fusion import FUSIONS, Kind, Target
+from isthmus.pipeline import Prepared, VectorCache, prepare
+from isthmus.pipeline.splits import linked_groups
+from isthmus.predictor.asked import Asked
+from isthmus.predictor.card import CARDS
+from isthmus.predictor.columns import Columns
+from isthmus.predictor.memory import remembered
+from isthmus.predictor.predictor import Predictor
+from isthmus.predictor.sources import groups_of
+from isthmus.space import Space
+from isthmus.space.encoder_ref import EncoderRef
+from isthmus.tasks.predict.loading import (
+    Columned,
+    Encoders,
+    Groups,
+    chosen_views,
+    filled,
+    grouped,
+    load_records,
+)
+from isthmus.tasks.predict.suspects import suspects
+from isthmus.tasks.predict.target import Known, Wanted, read_target
+
+if TYPE_CHECKING:
+    from isthmus.core.linalg import Array
+
+LEAST_RECORDS = 20
+"""With a target. Of fewer, folds in folds hold hardly two records of a class."""
+
+
+def fit(
+    encoders: Encoders,
+    data: Any,
+    target: str | Sequence[Value | None] | Array = "",
+    *,
+    kind: Kind | None = None,
+    time: str = "",
+    event: str = "",
+    grades: Sequence[str] = (),
+    group: str | None = None,
+    columns: Groups = None,
+    views: Sequence[str] | None = None,
+    fusions: Sequence[str] | str | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    budget: float | None = None,
+    metric: str | None = None,
+    card: str = "",
+    options: Mapping[str, Any] | None = None,
+    cache: VectorCache | None = None,
+    progress: Progress | None = None,
+) -> Predictor:
+    """Learn to predict a column from views: media, vectors, plain columns, any of them missing.
+
+    Native vectors of the encoders are fused, also where a space is given, whose vectors are
+    made of them and hold no more.
+
+    Args:
+        encoders: By view, as ids or objects; or a space, whose encoders are used; what is missing
+            gets the default of its modality; None for that everywhere.
+        data: A name, a path, a :class:`Dataset`, or vectors ``(n, dim)`` by view.
+        target: Name of the column with the answer; or one value a record. Texts are classes,
+            texts with ``|`` labels, numbers that are not whole a number; what was guessed is told.
+        kind: Of the target: ``"classes"``, ``"labels"``, ``"grades"``, ``"number"`` or
+            ``"survival"``; None to guess it.
+        time: Column of the time until an event, of survival.
+        event: Column that says whether the event happened.
+        grades: Names of the grades, lowest first; numbers need none.
+        group: Column of what must stay on one side of a split, such as the patient; default: the
+            groups of the data set.
+        columns: Plain columns by view, names or patterns; a list for one view; None for all that
+            no view takes, ``[]`` for none.
+        views: To use; None for all.
+        fusions: Ids that enter; ``"closed"``, the default, for all in closed form, ``"all"`` for
+            trained ones, too.
+        folds: Outer folds, in which no record is held out twice.
+        seed: Of folds and all random choices.
+        budget: Seconds for choosing; None for no limit.
+        metric: What the choice looks at; default: that of the kind.
+        card: ``"medical"`` for a card that says that this is no medical device.
+        options: Of the data set, such as ``{"columns": {"title": "text"}}``.
+        cache: Of native vectors.
+        progress: Told as work is done.
+
+    Returns:
+        The predictor, with its report.
+
+    Raises:
+        NoSignalError: If shuffled answers are predicted as well.
+        DataError: If data or target cannot be used.
+        InputError: If an argument cannot.
+    """
+    from isthmus.selection.predicting import choose
+
+    known = None if isinstance(target, str) else list(target)
+    name = target if isinstance(target, str) else ""
+    wanted = Wanted(name, kind, time, event, tuple(grades), known)
+    _check(card, fusions)
+    told = progress or untold
+    made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
+    ready = made.encoded(encoders, cache, told)
+    chosen = choose(
+        ready.pairs,
+        ready.target,
+        links=ready.links,
+        fusions=fusions,
+        folds=folds,
+        seed=seed,
+        budget=budget,
+        metric=metric,
+        progress=told,
+        name=wanted.label,
+    )
+    asked = Asked(
+        wanted.label,
+        ready.target.kind,
+        made.dataset.name,
+        wanted.time,
+        wanted.event,
+        made.kinds([n for each in ready.columns.values() for n in each.names], wanted),
+        card,
+        tuple(dict.fromkeys([*made.notes, *ready.notes])),
+    )
+    predictor = Predictor(
+        {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},
+        ready.columns,
+        chosen.fusion,
+        chosen.outcome,
+        asked=asked,
+        report=chosen.report,
+        memory=remembered(ready.pairs, seed=seed),
+    )
+    for view in predictor.sources.encoders:
+        predictor.attach(ready.encoders[view], view)
+    return predictor
+
+
+def _check(card: str, fusions: Sequence[str] | str | None) -> None:
+    """Refuse what is mistyped, before any work."""
+    if card and card not in CARDS:
+        raise InputError(f"a card is one of {', '.join(CARDS)}, got {card!r}")
+    for name in () if isinstance(fusions, str) else fusions or ():
+        if name not in FUSIONS:
+            hint = did_you_mean(name, FUSIONS)
+            raise InputError(
+                f"there is no fusion {name!r}; there are {', '.join(FUSIONS.names())}.{hint}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """What a choice takes, and what made it."""
+
+    pairs: PairedVectors
+    target: Target
+    links: NDArray[np.intp]
+    encoders: Mapping[str, Encoder]
+    specs: Mapping[str, str]
+    columns: Mapping[str, Columns]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Records:
+    """Records that know the answer, and their views.
+
+    Attributes:
+        dataset: Them alone.
+        known: Their target; rows are places before others were left out.
+        media: Views of media and vectors.
+        plain: Plain columns by view.
+        every: Whether nobody named columns.
+        notes: What was decided.
+    """
+
+    dataset: Dataset
+    known: Known
+    media: Sequence[str]
+    plain: Mapping[str, Sequence[str]]
+    every: bool
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        encoders: Encoders,
+        data: Any,
+        wanted: Wanted,
+        columned: Columned,
+        group: str | None,
+        views: Sequence[str] | None,
+        options: Mapping[str, Any] | None,
+    ) -> _Records:
+        whole = load_records(data, encoders, columned, [*wanted.own, group or ""], options)
+        known = read_target(whole, wanted)
+        if len(known.rows) < LEAST_RECORDS:
+            raise DataError(
+                f"{count(len(known.rows), 'record')} of {whole.name} can be learned from; at least "
+                f"{LEAST_RECORDS} are needed"
+            )
+        dataset = grouped(whole, group, wanted.name).take(known.rows.tolist())
+        own = [*wanted.own, *([group] if group else [])]
+        if not isinstance(encoders, Space):
+            _check_filled(dataset, encoders or ())
+        media, plain = chosen_views(dataset, columned, views, own)
+        notes = [*whole.notes, *known.notes]
+        plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
+        return cls(dataset, known, media, plain, columned.every, notes)
+
+    def kinds(self, names: Sequence[str], wanted: Wanted) -> dict[str, str]:
+        """How plain columns are read, and those of the target."""
+        own = [] if wanted.values is not None else [*wanted.own]
+        known = {name for record in self.dataset.records for name in record.fields}
+        return {name: self._kind_of(name) for name in (*names, *own) if name in known}
+
+    def _kind_of(self, name: str) -> str:
+        values = (r.fields[name] for r in self.dataset.records if name in r.fields)
+        number = all(not isinstance(value, str) for value in values)
+        return self.dataset.kinds.get(name) or ("number" if number else "category")
+
+    def encoded(self, encoders: Encoders, cache: VectorCache | None, progress: Progress) -> _Ready:
+        """Native vectors of the records that have something to predict from."""
+        notes: list[str] = []
+        columns = self._columns(notes)
+        ready = self._prepared(encoders, cache, progress)
+        vectors: dict[str, F32] = {}
+        present: dict[str, NDArray[np.bool_]] = {}
+        if ready is not None:
+            place = {name: row for row, name in enumerate(ready.pairs.ids)}
+            rows = np.array([place.get(r.id, -1) for r in self.dataset.records])
+            for view in ready.pairs.views:
+                here = (rows >= 0) & ready.pairs.present[view][rows]
+                if not here.any():
+                    notes.append(f"the view {view!r} is left out: no item of it can be used")
+                    continue
+                present[view] = here
+                vectors[view] = np.where(here[:, None], ready.pairs.vectors[view][rows], 0)
+            notes += [f"{each.source}: {each.reason}" for each in ready.failures[:5]]
+        for view, each in columns.items():
+            present[view] = each.present(self.dataset.records)
+            rows_of = each.transform(self.dataset.records)
+            vectors[view] = np.where(present[view][:, None], rows_of, 0)
+        if not vectors:
+            raise DataError(f"{self.dataset.name}: no view can be used; {'; '.join(notes[:3])}")
+        some = np.logical_or.reduce(list(present.values()))
+        if lost := int((~some).sum()):
+            notes.append(f"{count(lost, 'record')} left out: they have no view that can be used")
+        records = self.dataset.records
+        ids = [record.id for record in records]
+        pairs = PairedVectors(vectors, present, ids, groups_of(self.dataset)).take(some)
+        links = linked_groups([r for r, kept in zip(records, some, strict=True) if kept])
+        target = self.known.target.take(some)
+        used = {} if ready is None else ready.encoders
+        specs = {} if ready is None else ready.specs
+        kept = {view: each for view, each in used.items() if view in vectors}
+        return _Ready(pairs, target, links, kept, specs, columns, notes)
+
+    def _columns(self, notes: list[str]) -> dict[str, Columns]:
+        columns: dict[str, Columns] = {}
+        for view, names in self.plain.items():
+            try:
+                columns[view] = Columns.fit(self.dataset.records, names)
+            except DataError:
+                if not (self.every and self.media):
+                    raise
+                notes.append("no plain column says anything about a record")
+                continue
+            left = columns[view].left_out.items()
+            notes += [f"column {name} left out: {why}" for name, why in left]
+        return columns
+
+    def _prepared(
+        self, encoders: Encoders, cache: VectorCache | None, progress: Progress
+    ) -> Prepared | None:
+        """Media and vectors through their encoders; None where there are none."""
+        if not self.media:
+            return None
+        some = filled(self.dataset.records, self.media)
+        dataset = self.dataset.take(np.flatnonzero(some).tolist()).select(self.media)
+        if not isinstance(encoders, Space):
+            named = {v: each for v, each in (encoders or {}).items() if v in self.media}
+            return prepare(dataset, named, cache=cache, progress=progress)
+        given: dict[str, str | Encoder] = {}
+        specs: dict[str, str] = {}
+        for view, modality in dataset.modalities.items():
+            name = _view_of(encoders, view, modality)
+            if name:
+                given[view], specs[view] = encoders.encoder(name), encoders.encoders[name].spec
+        made = prepare(dataset, given, cache=cache, progress=progress)
+        return replace(made, specs={**made.specs, **specs})
+
+
+def _check_filled(dataset: Dataset, views: Iterable[str]) -> None:
+    """Refuse encoders of views that no record has."""
+    for view in views:
+        if view not in dataset.views:
+            has = ", ".join(f"{name} ({m})" for name, m in dataset.modalities.items())
+            raise DataError(
+                f"an encoder was given for {view!r}, but no record of {dataset.name} with a target "
+                f"has an item of that view; it has {has or 'none'}."
+                f"{did_you_mean(view, dataset.views)}"
+            )
+
+
+def _view_of(space: Space, view: str, modality: str) -> str:
+    """The view of a space that reads a view of records; empty if none does."""
+    if modality == VECTOR:
+        return ""
+    if space.modalities.get(view) == modality:
+        return view
+    fits = [name for name, other in space.modalities.items() if other == modality]
+    return fits[0] if len(fits) == 1 else ""
+
+
+def _unsuspected(
+    records: Sequence[Record],
+    plain: Mapping[str, Sequence[str]],
+    columned: Columned,
+    target: Target,
+    notes: list[str],
+) -> dict[str, list[str]]:
+    """Columns without copies of the target, unless somebody wrote their names."""
+    named = {name for patterns in columned.patterns.values() for name in patterns}
+    every = dict.fromkeys(name for names in plain.values() for name in names)
+    found = suspects(records, every, target)
+    gone = [name for name in found.copies if name not in named]
+    notes += [
+        f"column {name} left out: it says the same as the target, value by value. Name it among "
+        "the columns if it is known before the answer is"
+        for name in gone
+    ]
+    notes += [
+        f"suspect: column {name} tells the target without a mistake. If it is made from the "
+        "answer, or known only after it, leave it out"
+        for name in [*found.perfect, *(each for each in found.copies if each in named)]
+    ]
+    kept = {view: [n for n in names if n not in gone] for view, names in plain.items()}
+    return {view: names for view, names in kept.items() if names}

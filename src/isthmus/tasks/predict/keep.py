@@ -1,0 +1,92 @@
+"""Answers as labels of what a store holds, so that searches can filter by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from isthmus.core.errors import InputError
+from isthmus.core.record import Record
+from isthmus.core.wording import way
+from isthmus.predictor.answer import Answer
+from isthmus.store import item_id
+from isthmus.tasks.zeroshot.annotate import LEAST
+from isthmus.tasks.zeroshot.options import check_least
+from isthmus.tasks.zeroshot.stored import amend_labels
+
+if TYPE_CHECKING:
+    from isthmus.predictor.predictor import Predictor
+    from isthmus.tasks.retrieval.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswers:
+    """What a store keeps of answers.
+
+    Attributes:
+        field: Name before the value in each label: ``label:sentiment=positive``.
+        items: Items of the records that the store holds.
+        labelled: Of these, how many got a label.
+    """
+
+    field: str
+    items: int
+    labelled: int
+
+    def to_json(self) -> dict[str, object]:
+        """As plain values."""
+        return asdict(self)
+
+
+def keep_answers(
+    store: Store,
+    predictor: Predictor,
+    records: Sequence[Record],
+    answers: Sequence[Answer],
+    *,
+    field: str = "",
+    least: float = LEAST,
+) -> KeptAnswers:
+    """Keep answers as labels ``FIELD=VALUE`` of the items of their records.
+
+    Afterwards a search can ask for ``where="label:sentiment=positive"``. What items had of the
+    same field is replaced; they keep their other labels. Where the predictor abstained, or is
+    less sure than ``least``, nothing is kept.
+
+    Args:
+        store: That holds the items, by their content.
+        predictor: That gave the answers.
+        records: ``n`` of them.
+        answers: Theirs.
+        field: Name of the field; default: that of the target.
+        least: Answers that are less probable are not kept.
+
+    Raises:
+        InputError: If the answers are numbers, which no label holds.
+    """
+    check_least(least)
+    if predictor.outcome.kind in ("number", "survival"):
+        raise InputError(
+            f"a store keeps classes, grades and labels, and {predictor.asked.target!r} is a "
+            f"{predictor.outcome.kind}; write a table: "
+            + way(python="[answer.row() for answer in answers]", shell="--out answers.csv")
+        )
+    name = field or predictor.asked.target
+    ids: dict[str, Answer] = {}
+    for record, answer in zip(records, answers, strict=True):
+        for view, item in record.items.items():
+            named = {item_id(item.id, each) for each in ("", view, *store.space.views)}
+            ids |= dict.fromkeys(named, answer)
+    there = list(store.backend.snapshot().get(list(ids)))
+    found = {each: _labels(name, ids[each], least) for each in there}
+    amend_labels(store, found, [f"{name}={each}" for each in predictor.names], others=False)
+    return KeptAnswers(name, len(found), sum(bool(labels) for labels in found.values()))
+
+
+def _labels(name: str, answer: Answer, least: float) -> list[tuple[str, float]]:
+    if answer.abstained:
+        return []
+    values = answer.value if isinstance(answer.value, tuple) else (str(answer.value),)
+    known = [(f"{name}={value}", answer.probabilities[value]) for value in values]
+    return [(label, p) for label, p in known if p >= least]

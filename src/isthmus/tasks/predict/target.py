@@ -1,0 +1,359 @@
+"""What is to be predicted: read from records, its kind guessed and told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.fields import Value
+from isthmus.core.record import Dataset, Record
+from isthmus.core.wording import count, did_you_mean, way
+from isthmus.fusion import KINDS, Kind, Target
+
+MOST_CODES = 10
+"""Different whole numbers up to which they are taken for the names of classes."""
+_LEAST = 2
+"""Records that a class or label needs: of one nothing can be learned and measured."""
+_SEPARATOR = "|"
+_OF_A_RECORD = ("group", "split", "language")
+_HAPPENED = {
+    **dict.fromkeys(("1", "true", "yes", "y", "event", "dead", "died", "deceased"), 1.0),
+    **dict.fromkeys(("0", "false", "no", "n", "censored", "alive", "living"), 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a user asks to predict.
+
+    Attributes:
+        name: Of the column; empty where values are given or survival is asked for.
+        kind: Of the target; None to guess it.
+        time: Column of the time, of survival.
+        event: Column that says whether the event happened at that time.
+        grades: Names of grades, lowest first; numbers need none.
+        values: One a record, in the place of a column.
+        names: Classes, labels or grades that a predictor knows, where it is to be measured:
+            records of others are left out, and nothing is asked of how many there are.
+
+    Raises:
+        InputError: If there is no such kind, or what is asked for does not fit together.
+    """
+
+    name: str = ""
+    kind: Kind | None = None
+    time: str = ""
+    event: str = ""
+    grades: tuple[str, ...] = ()
+    values: Sequence[Value | None] | None = None
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind is not None and self.kind not in KINDS:
+            hint = did_you_mean(self.kind, KINDS)
+            raise InputError(f"a target is one of {', '.join(KINDS)}, got {self.kind!r}.{hint}")
+        if bool(self.time) != bool(self.event):
+            raise InputError(
+                "survival needs both a column of times and one that says whether the event "
+                "happened: " + way(python="time='months', event='died'", shell="--time T --event E")
+            )
+        if self.kind == "survival" and not self.time:
+            raise InputError(
+                "survival needs "
+                + way(python="time='months', event='died'", shell="--time T --event E")
+            )
+        if not (self.name or self.time or self.values is not None):
+            need = way(python="target='sentiment'", shell="--target sentiment")
+            raise InputError(f"say which column is to be predicted: {need}")
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Columns that say what is predicted, so that nothing is predicted from them."""
+        return tuple(name for name in (self.name, self.time, self.event) if name)
+
+    @property
+    def label(self) -> str:
+        """What is predicted, in a word."""
+        return self.name or self.event or "target"
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A target, and of which records.
+
+    Attributes:
+        target: Of the records ``rows``.
+        rows: ``(n,)`` places in the data set.
+        notes: What was decided and left out.
+    """
+
+    target: Target
+    rows: NDArray[np.intp]
+    notes: list[str] = field(default_factory=list)
+
+
+def read_target(dataset: Dataset, wanted: Wanted) -> Known:
+    """The target of the records that have one.
+
+    Args:
+        dataset: With the target among the fields of its records; or their group or language.
+        wanted: What is asked for.
+
+    Raises:
+        DataError: If there is none, it is the same everywhere, or it is of another kind.
+    """
+    if wanted.time:
+        return _survival(dataset, wanted)
+    values = _values(dataset, wanted)
+    rows = [row for row, value in enumerate(values) if value is not None]
+    some = [value for value in values if value is not None]
+    if not some:
+        raise DataError(f"the target {wanted.label!r} is missing in every record")
+    notes = []
+    if len(some) < len(values):
+        lost = count(len(values) - len(some), "record")
+        notes.append(f"{lost} left out: the target {wanted.label!r} is missing")
+    kind, why = (wanted.kind, "") if wanted.kind else _guessed(some)
+    if why:
+        notes.append(f"target {wanted.label!r}: {why}")
+    made = {"classes": _classes, "grades": _grades, "labels": _labels, "number": _number}[kind]
+    target, kept = made(some, wanted, notes)
+    return Known(target, np.array(rows, dtype=np.intp)[kept], notes)
+
+
+def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
+    if wanted.values is not None:
+        given = list(wanted.values)
+        if len(given) != len(dataset):
+            raise DataError(
+                f"the target has {count(len(given), 'value')}, and there are "
+                f"{count(len(dataset), 'record')}; give one value a record"
+            )
+        return [_plain(value) for value in given]
+    return _column(dataset, wanted.name)
+
+
+def _plain(value: object) -> Value | None:
+    """A value as it may come from numpy or pandas."""
+    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
+        return None
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, int | float | np.number):
+        return float(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _SEPARATOR.join(sorted(map(str, value)))
+    return str(value)
+
+
+def _column(dataset: Dataset, name: str) -> list[Value | None]:
+    if any(name in record.fields for record in dataset.records):
+        return [record.fields.get(name) for record in dataset.records]
+    if name in _OF_A_RECORD and any(getattr(record, name) for record in dataset.records):
+        return [getattr(record, name) for record in dataset.records]
+    if name in dataset.views:
+        raise DataError(
+            f"{dataset.name}: {name!r} is a view of {dataset.modalities[name]}, and a target is a "
+            "column of numbers or of texts that come again"
+        )
+    there = _known(dataset.records)
+    has = ", ".join(there[:20]) + (" …" if len(there) > 20 else "")
+    raise DataError(
+        f"{dataset.name} has no column {name!r}, or it is empty; it has {has or 'none'}."
+        f"{did_you_mean(name, there)}"
+    )
+
+
+def _known(records: Sequence[Record]) -> list[str]:
+    names = dict.fromkeys(name for record in records for name in record.fields)
+    own = [n for n in _OF_A_RECORD if any(getattr(record, n) for record in records)]
+    return [*names, *own]
+
+
+def _guessed(values: Sequence[Value]) -> tuple[Kind, str]:
+    """The kind of a target, and a word on it."""
+    if all(isinstance(value, str) for value in values):
+        if any(_SEPARATOR in str(value) for value in values):
+            return "labels", f"several labels a record, parted by {_SEPARATOR!r}"
+        return "classes", f"{count(len(set(values)), 'class', 'classes')}"
+    if any(isinstance(value, str) for value in values):
+        return "classes", "numbers and texts, taken as classes"
+    numbers = np.array(values, dtype=np.float64)
+    different = len(np.unique(numbers))
+    if different <= MOST_CODES and bool((numbers == np.round(numbers)).all()):
+        ways = way(python="kind='grades' or kind='number'", shell="--kind grades or --kind number")
+        return "classes", f"{different} whole numbers, taken as classes; if they count, say {ways}"
+    return "number", "a number"
+
+
+def _name(value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _order(value: Value) -> tuple[bool, float, str]:
+    """Numbers by their size, before texts."""
+    return (True, 0.0, value) if isinstance(value, str) else (False, float(value), "")
+
+
+def _classes(
+    values: Sequence[Value], wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    names = list(dict.fromkeys(_name(v) for v in sorted(set(values), key=_order)))
+    return _coded(values, names, "classes", wanted, notes)
+
+
+def _grades(
+    values: Sequence[Value], wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    there = {_name(value) for value in values}
+    if not wanted.grades:
+        if any(isinstance(value, str) for value in values):
+            few = ", ".join(sorted(there)[:6])
+            raise DataError(
+                f"grades that are texts ({few}) need their order, lowest first: "
+                + way(python="grades=['bad', 'fair', 'good']", shell="--grades bad,fair,good")
+            )
+        return _coded(values, [_name(v) for v in sorted(set(values), key=_order)], "grades",
+                      wanted, notes)  # fmt: skip
+    if unknown := sorted(there - set(wanted.grades)):
+        raise DataError(
+            f"the target {wanted.label!r} holds {unknown[0]!r}, which is none of the grades "
+            f"{', '.join(wanted.grades)}.{did_you_mean(unknown[0], wanted.grades)}"
+        )
+    names = [name for name in dict.fromkeys(wanted.grades) if name in there]
+    return _coded(values, names, "grades", wanted, notes)
+
+
+def _coded(
+    values: Sequence[Value], names: Sequence[str], kind: Kind, wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    counts = Counter(_name(value) for value in values)
+    if wanted.names:
+        return _recoded(values, kind, wanted, notes)
+    if len(counts) == 1:
+        raise DataError(
+            f"the target {wanted.label!r} is {names[0]!r} in every record; there is nothing to "
+            "predict"
+        )
+    if len(counts) > len(values) / _LEAST:
+        raise DataError(
+            f"the target {wanted.label!r} has {count(len(counts), 'different value')} in "
+            f"{count(len(values), 'record')}, so hardly any class comes again; "
+            + way(
+                python="name another column, or say kind='number'",
+                shell="name another column, or say --kind number",
+            )
+        )
+    rare = [name for name in names if counts[name] < _LEAST]
+    if rare:
+        notes.append(
+            f"{count(len(rare), 'class', 'classes')} left out, of one record each: "
+            f"{', '.join(rare[:5])}{' …' if len(rare) > 5 else ''}"
+        )
+    kept_names = [name for name in names if name not in rare]
+    if len(kept_names) < 2:
+        raise DataError(
+            f"the target {wanted.label!r} has one class of more than one record "
+            f"({', '.join(kept_names) or 'none'}); there is nothing to predict"
+        )
+    place = {name: code for code, name in enumerate(kept_names)}
+    kept = np.array([_name(value) in place for value in values], dtype=bool)
+    codes = np.array([place[_name(v)] for v in values if _name(v) in place], dtype=np.float64)
+    return Target(kind, codes[:, None], tuple(kept_names)), kept
+
+
+def _recoded(
+    values: Sequence[Value], kind: Kind, wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    """Codes of classes that a predictor knows."""
+    place = {name: code for code, name in enumerate(wanted.names)}
+    known = [_name(value) in place for value in values]
+    if strange := sorted({_name(value) for value in values} - set(place)):
+        lost = count(len(values) - sum(known), "record")
+        notes.append(f"{lost} left out, of classes that it never saw: {', '.join(strange[:5])}")
+    if not any(known):
+        raise DataError(
+            f"no record is of a class that the predictor knows ({', '.join(wanted.names[:8])})"
+        )
+    codes = [place[_name(value)] for value in values if _name(value) in place]
+    return Target(kind, np.array(codes, dtype=np.float64)[:, None], wanted.names), np.array(known)
+
+
+def _labels(
+    values: Sequence[Value], wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    sets = [
+        {part.strip() for part in _name(value).split(_SEPARATOR) if part.strip()}
+        for value in values
+    ]
+    counts = Counter(name for names in sets for name in names)
+    names = sorted(name for name, n in counts.items() if _LEAST <= n <= len(sets) - _LEAST)
+    names = list(wanted.names) or names
+    if lost := sorted(set(counts) - set(names)):
+        notes.append(
+            f"{count(len(lost), 'label')} left out, of hardly any or nearly all records: "
+            f"{', '.join(lost[:5])}{' …' if len(lost) > 5 else ''}"
+        )
+    if not names:
+        raise DataError(
+            f"the target {wanted.label!r} has no label that some records have and others lack"
+        )
+    matrix = np.array([[name in have for name in names] for have in sets], dtype=np.float64)
+    return Target("labels", matrix, tuple(names)), np.ones(len(sets), dtype=bool)
+
+
+def _number(
+    values: Sequence[Value], wanted: Wanted, notes: list[str]
+) -> tuple[Target, NDArray[np.bool_]]:
+    numbers = _numbers(values, wanted.label)
+    if numbers.std() == 0 and not wanted.names:
+        raise DataError(
+            f"the target {wanted.label!r} is {numbers[0]:g} in every record; there is nothing to "
+            "predict"
+        )
+    return Target("number", numbers[:, None], (wanted.label,)), np.ones(len(numbers), dtype=bool)
+
+
+def _numbers(values: Sequence[Value], name: str) -> NDArray[np.float64]:
+    for value in values:
+        if isinstance(value, str):
+            raise DataError(f"{name!r} holds {value[:40]!r}, which is no number")
+    return np.array(values, dtype=np.float64)
+
+
+def _survival(dataset: Dataset, wanted: Wanted) -> Known:
+    times, events = _column(dataset, wanted.time), _column(dataset, wanted.event)
+    rows = [i for i, (t, e) in enumerate(zip(times, events, strict=True)) if None not in (t, e)]
+    if not rows:
+        raise DataError(f"no record has both {wanted.time!r} and {wanted.event!r}")
+    notes = []
+    if lost := len(dataset) - len(rows):
+        notes.append(f"{count(lost, 'record')} left out: the time or the event is missing")
+    time = _numbers([t for t in (times[i] for i in rows) if t is not None], wanted.time)
+    if (time < 0).any():
+        raise DataError(
+            f"{wanted.time!r} holds {time.min():g}; a time until an event is not below 0"
+        )
+    event = np.array([_happened(events[i], wanted.event) for i in rows])
+    if event.sum() < _LEAST and not wanted.names:
+        raise DataError(
+            f"{wanted.event!r}: {count(int(event.sum()), 'event')} in "
+            f"{count(len(rows), 'record')}; at least {_LEAST} are needed"
+        )
+    notes.append(f"{count(int(event.sum()), 'event')} in {count(len(rows), 'record')}")
+    target = Target("survival", np.column_stack([time, event]), (wanted.time, wanted.event))
+    return Known(target, np.array(rows, dtype=np.intp), notes)
+
+
+def _happened(value: Value | None, name: str) -> float:
+    said = _name(value if value is not None else "").lower()
+    if said not in _HAPPENED:
+        raise DataError(f"{name!r} holds {said[:40]!r}; an event is 1 or 0, true or false")
+    return _HAPPENED[said]
