@@ -6,8 +6,8 @@ shopper likes two categories, and within them things of three colours more: the 
 thing is 1 for a category that is liked, plus ½ for a colour; what she would buy is worth 1 or more.
 She buys 20 things: 9 of 10 by worth, with chances growing with it, and 1 of 10 at random, which is
 the known noise. 2,000 or 400 such shoppers are history; 100 others are new, and say what they like
-one by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all things
-they have not named, where chance is .5. The categories and colours are never shown to a method.
+one by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all
+things they have not named, where chance is .5. The categories and colours are never shown to a method.
 """
 
 from __future__ import annotations
