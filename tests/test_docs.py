@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import typer.main
 from tests.cli.running import run as isthmus
+from tests.tasks.reviews import write_reviews
 
 from isthmus.cli.main import app
 
@@ -72,6 +73,13 @@ def test_the_examples_on_prompts_run(starter: None, tmp_path: Path) -> None:
     said = _run(first + second, tmp_path).splitlines()
     assert said[0] == '"a star" + 0.8*style:"red" + 0.2*style:"黑色" - "circles"'
     assert len(said) == 7 and said[-1] == "3"
+
+
+def test_the_example_on_predicting_runs(tmp_path: Path) -> None:
+    table = write_reviews(tmp_path / "reviews.csv", 60)
+    table.write_text(table.read_text(encoding="utf-8").replace(",mood", ",sentiment", 1))
+    example = _blocks("docs/predict.md", "python")[0].replace('"universal"', '"tfidf"')
+    _run(example.replace('="shop"', '="shop", fusions=["late"]'), tmp_path)
 
 
 def test_the_example_on_classifying_runs(starter: None, tmp_path: Path) -> None:

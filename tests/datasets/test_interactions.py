@@ -78,7 +78,7 @@ def test_columns_of_other_lengths_are_refused() -> None:
 def test_films_are_items_of_their_ratings(tmp_path: Path) -> None:
     (tmp_path / "ml-100k.item").write_text(
         "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
-        "1\tA \"Quoted\" Story\t1995\tComedy Children's\n7\tunknown\t\tunknown\n2\tEye\t1994\t\n"
+        '1\tA "Quoted" Story\t1995\tComedy Children\'s\n7\tunknown\t\tunknown\n2\tEye\t1994\t\n'
     )
     (tmp_path / "ml-100k.inter").write_text(
         "user_id:token\titem_id:token\trating:float\ttimestamp:float\n9\t2\t3\t88\n9\t7\t1\t89\n"
@@ -86,7 +86,7 @@ def test_films_are_items_of_their_ratings(tmp_path: Path) -> None:
     films = load(root=tmp_path)
     assert [record.id for record in films.records] == ["1", "2"] and len(films.skipped) == 1
     first = films.records[0]
-    assert first.items["text"].captions[0] == "A \"Quoted\" Story (1995): Comedy, Children's"
+    assert first.items["text"].captions[0] == 'A "Quoted" Story (1995): Comedy, Children\'s'
     assert first.fields["year"] == 1995.0 and "research" in films.licence
     taken = interactions(root=tmp_path)
     assert list(taken.items) == ["1", "2"] and taken.item.tolist() == [1]

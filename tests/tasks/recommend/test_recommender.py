@@ -113,7 +113,9 @@ def test_settings_are_chosen_and_beat_random_order_on_items_never_seen() -> None
     got = gains(model.scores(rest)[users], targets, seen)[0].mean()
     chance = gains(np.random.default_rng(0).random(seen.shape), targets, seen)[0].mean()
     assert got > chance + 0.05
-    best = {part: max(t.value for t in model.tried if t.part == part) for part in ("taken", "blend")}
+    best = {
+        part: max(t.value for t in model.tried if t.part == part) for part in ("taken", "blend")
+    }
     assert best["blend"] >= best["taken"]
 
 

@@ -95,8 +95,8 @@ def test_diverse_items_are_less_alike(store: Store) -> None:
 
 def test_a_filter_and_a_view_are_kept(store: Store) -> None:
     liked = ids(store)["图3.png"]
-    found = store.recommend(liked, where='path~"*1*"', views="image", k=9)
-    assert names(found) and all("1" in name for name in names(found))
+    found = store.recommend(liked, where='path~"*图1*"', views="image", k=9)
+    assert names(found) and all("图1" in name for name in names(found))
     nothing = store.recommend(liked, where='path~"nowhere/*"')
     assert not nothing.items and "no item passes the filter" in nothing.reason
 

@@ -77,7 +77,7 @@ def choose(
         rows: ``n`` records; views may be missing.
         target: Of the same records.
         links: ``(n,)`` labels; records with one label never straddle a split. None: each alone.
-        fusions: Ids; ``"closed"``, the default, for closed forms that are quick to fit; ``"all"`` for
+        fusions: Ids; ``"closed"``, the default, for what is quick to fit; ``"all"`` for
             trained ones, ensembles and augmentation too.
         folds: Outer folds.
         seed: Of the folds.

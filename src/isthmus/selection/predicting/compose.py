@@ -115,14 +115,14 @@ def _missing(race: Race) -> tuple[MissingCurve, ...]:
     for view in views if len(views) > 1 else ():
         others = known[frozenset(views) - {view}]
         rest = [
-            race.judge.fully(_without(race, choice, others), fold)
+            race.judge.plainly(_without(choice, others), fold)
             for fold, choice in enumerate(race.nested.inside)
         ]
         curves.append(missing_curve(view, race.folds, rest, race.headline, race.seed))
     return tuple(curves)
 
 
-def _without(race: Race, choice: Choice, others: tuple[str, ...]) -> Entrant:
+def _without(choice: Choice, others: tuple[str, ...]) -> Entrant:
     """What an inner choice has for late fusion of the other views."""
     family = replace(choice.late.entrant, views=others).family
     leader = choice.leaders.get(family)

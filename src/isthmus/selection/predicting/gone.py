@@ -19,7 +19,7 @@ _DRAWS = 5
 def missing_curve(
     view: str,
     folds: Sequence[Judged],
-    rest: Sequence[Judged],
+    rest: Sequence[Said],
     how: Measure,
     seed: int = 0,
 ) -> MissingCurve:
@@ -49,7 +49,7 @@ def missing_curve(
 
 
 def _at(
-    view: str, mine: Judged, other: Judged, share: float, rng: np.random.Generator
+    view: str, mine: Judged, other: Said, share: float, rng: np.random.Generator
 ) -> tuple[list[Said], list[Said]]:
     """What both say of one fold: rows that lose the view and the others are said apart."""
     n = len(mine.target)
@@ -57,7 +57,7 @@ def _at(
     lost[rng.permutation(n)[: round(share * n)]] = True
     said = mine.said({view: lost})
     kept, gone = np.flatnonzero(~lost), np.flatnonzero(lost)
-    parts = [(mine.said(), kept), (other.said(), gone)]
+    parts = [(mine.said(), kept), (other, gone)]
     return [said], [each.take(rows) for each, rows in parts if len(rows)]
 
 

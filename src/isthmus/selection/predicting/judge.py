@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -17,7 +17,7 @@ from isthmus.predictor.outcome import Outcome
 from isthmus.selection.predicting.deals import Deals
 from isthmus.selection.predicting.entrants import Entrant
 from isthmus.selection.predicting.measures import Said, joined
-from isthmus.selection.predicting.table import Cut, Split, Table
+from isthmus.selection.predicting.table import Cut, Split, Table, with_views
 
 Views = frozenset[str]
 _ALL_SETS = 4
@@ -34,18 +34,26 @@ class Judge:
         deals: Of the records.
         balanced: Whether classes are decided with equal weight.
         horizon: Of survival.
+        most: Inner folds that a plain outcome is learned from; None for all.
     """
 
     table: Table
     deals: Deals
     balanced: bool = False
     horizon: float | None = None
+    most: int | None = None
     _known: dict[tuple[str, str], dict[Views, F64]] = field(default_factory=dict, repr=False)
+    _said: dict[tuple[str, int], Said] = field(default_factory=dict, repr=False)
     _sizes: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict, repr=False)
 
     def plainly(self, entrant: Entrant, fold: int) -> Said:
         """One outer fold, by an outcome learned from the inner ones; views as they are."""
-        inner, outer = self.deals.inner(fold), self.deals.outer[fold]
+        if (entrant.label, fold) not in self._said:
+            self._said[entrant.label, fold] = self._judged_plainly(entrant, fold)
+        return self._said[entrant.label, fold]
+
+    def _judged_plainly(self, entrant: Entrant, fold: int) -> Said:
+        inner, outer = self.deals.inner(fold)[: self.most], self.deals.outer[fold]
         self.table.run([(split.cut, [entrant]) for split in (*inner, outer)])
         parts = self.table.parts(entrant, inner)
         scores = np.vstack([scores for scores, _ in parts])
@@ -109,11 +117,12 @@ class Judge:
         key = entrant.label, cut.name
         if key not in self._known:
             rows = self.table.seen_by(entrant).take(np.concatenate(list(cut.held.values())))
-            fusion = self.table.fitted(entrant, cut.train)
+            memo = self.table.memo(cut, entrant.views)
+            fusion = self.table.fitted(entrant, cut.train, memo)
             if len(cut.held) == 1:
                 self._sizes[key] = _sizes(fusion.shares(rows))
             self._known[key] = {
-                views: fusion.scores(with_views(rows, views)) for views in sets_of(rows.views)
+                views: fusion.scores(_masked(rows, views)) for views in sets_of(rows.views)
             }
         return self._known[key]
 
@@ -153,13 +162,10 @@ class Judged:
         return Said(self.outcome, whole, self.target, present)
 
 
-def with_views(rows: PairedVectors, views: Iterable[str]) -> PairedVectors:
-    """Records that lack all other views."""
-    kept = set(views)
-    return replace(
-        rows,
-        present={v: m if v in kept else np.zeros_like(m) for v, m in rows.present.items()},
-    )
+def _masked(rows: PairedVectors, views: Views) -> PairedVectors:
+    if views:
+        return with_views(rows, views)
+    return replace(rows, present={v: np.zeros_like(m) for v, m in rows.present.items()})
 
 
 def sets_of(views: Sequence[str]) -> list[Views]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Lock
@@ -79,7 +79,6 @@ class Table:
     seen: dict[str, Entrant] = field(default_factory=dict)
     _scores: dict[tuple[str, str, int], F64] = field(default_factory=dict)
     _memos: dict[str, Memo] = field(default_factory=dict)
-    _whole: set[str] = field(default_factory=set)
     _key: str = ""
     _lock: Lock = field(default_factory=Lock)
 
@@ -112,6 +111,8 @@ class Table:
 
     def _fill(self, cut: Cut, some: Sequence[Entrant], stop: Event, clock: Clock | None) -> None:
         known, made = self._read(cut), {}
+        held = self.rows.take(np.concatenate(list(cut.held.values())))
+        fitted: dict[Entrant, Fusion] = {}
         for entrant in some:
             if stop.is_set():
                 break
@@ -124,9 +125,10 @@ class Table:
                 continue
             began = time.monotonic()
             try:
-                fusion = self.fitted(entrant, cut.train, self._memo(cut, entrant))
-                held = np.concatenate(list(cut.held.values()))
-                made[label] = fusion.scores(self.rows.take(held))
+                whole = replace(entrant, views=())
+                if whole not in fitted:
+                    fitted[whole] = self.fitted(whole, cut.train, self.memo(cut))
+                made[label] = fitted[whole].scores(with_views(held, entrant.views))
             except (DataError, NoSignalError, MissingExtraError) as error:
                 self.reasons[label] = str(error)
                 continue
@@ -139,7 +141,6 @@ class Table:
         self._keep(cut, {**known, **made} if made else {})
         if sum(x.size for x in self.rows.vectors.values()) > _KEPT_MEMO:
             self._memos.clear()
-            self._whole.clear()
 
     def fitted(self, entrant: Entrant, train: Rows, memo: Memo | None = None) -> Fusion:
         """An entrant, fitted on rows.
@@ -154,19 +155,10 @@ class Table:
         """All records with the views that an entrant sees."""
         return self.rows.select(entrant.views) if entrant.views else self.rows
 
-    def _memo(self, cut: Cut, entrant: Entrant) -> Memo:
-        """What fits on the rows of a cut share.
-
-        What belongs to one view is the same for an entrant that sees fewer views; what belongs to
-        all views at once must be made first by one that sees them all.
-        """
-        key = cut.name
+    def memo(self, cut: Cut, views: tuple[str, ...] = ()) -> Memo:
+        """What fits on the rows of a cut share, that see the same views."""
         with self._lock:
-            if not entrant.views:
-                self._whole.add(key)
-            elif key not in self._whole:
-                key = f"{key}|{'+'.join(entrant.views)}"
-            return self._memos.setdefault(key, Memo())
+            return self._memos.setdefault(f"{cut.name}|{'+'.join(views)}", Memo())
 
     def _set(self, label: str, cut: Cut, scores: F64) -> None:
         ends = np.cumsum([len(rows) for rows in cut.held.values()])[:-1]
@@ -221,3 +213,12 @@ def key_of(rows: PairedVectors, target: Target) -> str:
     tensors.update({f"{view}.present": mask for view, mask in rows.present.items()})
     document = {"code": code_key(_CODE), "kind": target.kind, "names": list(target.names)}
     return fingerprint(document, {**tensors, "target": target.values})
+
+
+def with_views(rows: PairedVectors, views: Iterable[str]) -> PairedVectors:
+    """Records that lack all other views; as they are if none is named."""
+    kept = set(views) or set(rows.views)
+    return replace(
+        rows,
+        present={v: m if v in kept else np.zeros_like(m) for v, m in rows.present.items()},
+    )

@@ -229,7 +229,9 @@ class _Scored:
             score += (1 - share) * float(scores.scores[0, place])
         reasons = [
             Because(self._name(t), term.stored, term.weight > 0, a + b, a, b, t)
-            for t, (term, a, b) in enumerate(zip(self.encoded.terms, content.tolist(), taken.tolist(), strict=True))
+            for t, (term, a, b) in enumerate(
+                zip(self.encoded.terms, content.tolist(), taken.tolist(), strict=True)
+            )
         ]
         rest = score - sum(each.value for each in reasons)
         reasons.sort(key=lambda each: -abs(each.value))
