@@ -25,7 +25,7 @@ help: ## list these targets
 demo: $(VENV)/.starter ## join pictures, words and sounds, and say how well it went
 	$(BIN)/isthmus demo
 
-PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: setup ## run all tests
 	$(PYTEST)

@@ -1,1 +1,2 @@
-def renew(path, rows): pass
+def renew(path, rows):
+    pass

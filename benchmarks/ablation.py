@@ -3,12 +3,14 @@
 Run ``python benchmarks/ablation.py --json FILE --page docs/ablation.md``. Every row is
 learned from the same 540 pairs of a seed and measured on the same gallery of 130; the
 difference to the base is taken seed by seed, so its spread is that of the difference.
-Nothing is chosen here: settings are fixed beforehand.
+Nothing is chosen here: settings are fixed beforehand. ``--only augmentation`` measures what
+augmentation is worth to a predictor, and keeps the other rows of FILE.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import _ablation_fusion
 import _machine
 from _needs import STARTER, need
 from isthmus.aligners import CCA, Aligner, Anchors, Ensemble, make
@@ -34,6 +37,8 @@ GALLERY, PAIRS = 130, 540
 RIDGE, POWER = 3.0, 1.0
 IMAGES = ("efficientnet-lite0", "efficientnet-lite2?mirror=1")
 FOUR = ("en", "fr", "es", "zh")
+AUGMENTATION = "augmentation"
+"""The part that is about predictors."""
 
 
 @dataclass(frozen=True)
@@ -243,8 +248,9 @@ docs/ablation.md`.
 """
 
 
-def page(results: Mapping[str, Any], seeds: int) -> str:
-    """The table in words and figures."""
+def page(results: Mapping[str, Any]) -> str:
+    """The tables in words and figures."""
+    seeds = max(len(row.get("runs", ())) for row in results["rows"])
     lines = []
     for row in results["rows"]:
         cells = [row["part"], row["setting"]]
@@ -256,7 +262,10 @@ def page(results: Mapping[str, Any], seeds: int) -> str:
                 cells += [f"{row[key]:.3f}", "" if row["part"] == "base" else change]
             cells.append(f"{row['seconds']:.1f} s")
         lines.append("| " + " | ".join(cells) + " |")
-    return HEAD.format(seeds=seeds) + "\n".join(lines) + "\n"
+    table = HEAD.format(seeds=seeds) + "\n".join(lines) + "\n"
+    if "augmentation" not in results:
+        return table
+    return table + _ablation_fusion.page(results["augmentation"])
 
 
 def main() -> None:
@@ -265,24 +274,43 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--page", type=Path, help="where to write the table, as Markdown")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="parts")
+    parser.add_argument("--only", nargs="*", help=f"parts, or {AUGMENTATION}")
     arguments = parser.parse_args()
     need(
-        datasets=("tuxpaint", "openclipart"),
+        datasets=("tuxpaint", "openclipart", *_ablation_fusion.NEEDED),
         encoders=(*STARTER, *IMAGES),
         packages=("torch", "torch_geometric"),
     )
+    known: dict[str, Any] = {}
+    if arguments.only and arguments.json and arguments.json.is_file():
+        known = json.loads(arguments.json.read_text(encoding="utf-8"))
+    found = known.get("rows", [])
+    if arguments.only != [AUGMENTATION]:
+        found = measured(arguments.only, arguments.seeds)
+    results = {"protocol": {"pairs": PAIRS, "gallery": GALLERY}, "rows": found}
+    if not arguments.only or AUGMENTATION in arguments.only:
+        results["augmentation"] = _ablation_fusion.measure(arguments.seeds)
+    elif AUGMENTATION in known:
+        results["augmentation"] = known["augmentation"]
+    if arguments.json:
+        _machine.write(arguments.json, results)
+    if arguments.page:
+        arguments.page.write_text(page(results), encoding="utf-8")
+
+
+def measured(only: Sequence[str] | None, seeds: int) -> list[dict[str, Any]]:
+    """Every setting of an aligner, or those of some parts."""
     data: dict[str, Any] = views()
     found: list[dict[str, Any]] = []
     base_runs: list[dict[str, Any]] = []
     for row in rows():
-        if arguments.only and row.part not in (*arguments.only, "base"):
+        if only and row.part not in (*only, "base"):
             continue
         if row.source and "openclipart" not in data:
             data["openclipart"] = prepare(load("openclipart"), cache=default_cache()).pairs
         entry: dict[str, Any] = {"part": row.part, "setting": row.name}
         try:
-            runs = [run(row, data, seed) for seed in range(arguments.seeds)]
+            runs = [run(row, data, seed) for seed in range(seeds)]
         except NoSignalError as error:
             entry["refused"] = str(error)
         else:
@@ -290,11 +318,7 @@ def main() -> None:
             entry |= summary(runs, base_runs) | {"runs": runs}
         found.append(entry)
         print({key: value for key, value in entry.items() if key != "runs"}, flush=True)
-    results = {"protocol": {"pairs": PAIRS, "gallery": GALLERY}, "rows": found}
-    if arguments.json:
-        _machine.write(arguments.json, results)
-    if arguments.page:
-        arguments.page.write_text(page(results, arguments.seeds), encoding="utf-8")
+    return found
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from _machine import version, write
 from _needs import need
 
@@ -33,8 +34,9 @@ def main() -> None:
         encoders=("universal", "efficientnet-lite0"),
         packages=("recpack",),
     )
-    import _recommend_films
     import _recommend_shop
+
+    import _recommend_films
 
     rows: list[dict[str, Any]] = []
     tastes: list[dict[str, Any]] = []

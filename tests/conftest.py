@@ -56,6 +56,14 @@ found = encoder.encode([encoder.prepare(Image.new("RGB", (9, 9), "red"))])
 print(json.dumps([found.shape, float(np.abs(found).sum()) > 1, "torch" in sys.modules]))
 """
 
+LONG = ("test_page.py", "test_tour.py", "test_kills.py", "test_notebooks.py")
+"""Files of few tests that take half a minute: as the last ones, one worker would do them alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put long files first; examples of ``src``, all of them short, stay last."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

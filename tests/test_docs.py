@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 import typer.main
 from tests.cli.running import run as isthmus
-from tests.waiting import PATIENCE
+from tests.tasks.reviews import write_reviews
 
 from isthmus.cli.main import app
 
@@ -70,6 +73,13 @@ def test_the_examples_on_prompts_run(starter: None, tmp_path: Path) -> None:
     said = _run(first + second, tmp_path).splitlines()
     assert said[0] == '"a star" + 0.8*style:"red" + 0.2*style:"黑色" - "circles"'
     assert len(said) == 7 and said[-1] == "3"
+
+
+def test_the_example_on_predicting_runs(tmp_path: Path) -> None:
+    table = write_reviews(tmp_path / "reviews.csv", 60)
+    table.write_text(table.read_text(encoding="utf-8").replace(",mood", ",sentiment", 1))
+    example = _blocks("docs/predict.md", "python")[0].replace('"universal"', '"tfidf"')
+    _run(example.replace('="shop"', '="shop", fusions=["late"]'), tmp_path)
 
 
 def test_the_example_on_classifying_runs(starter: None, tmp_path: Path) -> None:
@@ -170,14 +180,13 @@ def _draw(folder: Path, count: int, suffix: str) -> None:
 
 
 def _run(example: str, folder: Path) -> str:
-    """What an example prints; it must end well."""
-    script = folder / "example.py"
+    """What an example prints, run in this process; it must end well."""
+    script, out = folder / "example.py", io.StringIO()
     script.write_text(example, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)], cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out):
+        patch.chdir(folder)
+        runpy.run_path(str(script), run_name="__main__")
+    return out.getvalue()
 
 
 @pytest.mark.parametrize(("page", "line"), _commands())

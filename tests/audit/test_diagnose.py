@@ -327,15 +327,19 @@ def test_benjamini_and_hochberg_by_hand() -> None:
 
 @pytest.mark.tuxpaint
 def test_mismatches_planted_in_tux_paint(tuxpaint_root, starter) -> None:
-    ready = prepare(load("tuxpaint"), cache=default_cache())
+    """Among every second stamp: to encode all takes twice the time and shows the same."""
+    stamps = load("tuxpaint")
+    ready = prepare(stamps.take(range(0, len(stamps), 2)), cache=default_cache())
     clean = PairedVectors(dict(ready.pairs.vectors))
     assert suspects(joint_of(clean), np.arange(len(clean)), seed=0).flagged <= 3
-    pairs, bad = swapped(clean, 0.05, seed=100)
-    found = suspects(joint_of(pairs), np.arange(len(pairs)), seed=0, listed=int(bad.sum()))
-    first = bad[[one.row for one in found.listed]]
-    assert first.mean() >= 0.5  # base rate 0.05
-    flagged = bad[[one.row for one in found.listed if one.flagged]]
-    assert len(flagged) == 0 or flagged.mean() >= 0.8
+    flagged = []
+    for seed in range(100, 104):
+        pairs, bad = swapped(clean, 0.05, seed=seed)
+        found = suspects(joint_of(pairs), np.arange(len(pairs)), seed=0, listed=int(bad.sum()))
+        first = bad[[one.row for one in found.listed]]
+        assert first.mean() >= 0.5  # base rate 0.05
+        flagged += [bad[one.row] for one in found.listed if one.flagged]
+    assert flagged and np.mean(flagged) >= 0.8
 
 
 # -- near-duplicates -----------------------------------------------------------------------

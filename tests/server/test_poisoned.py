@@ -126,8 +126,15 @@ def upload_thumbnail(server: Asked) -> None:
     assert made.content[8:12] == b"WEBP"
 
 
+def recommend(server: Asked) -> None:
+    liked = [{"item": server.ids["图3.png"]}, {"upload": server.upload("声4.wav")}]
+    made = server.post("/api/recommend", liked=liked, k=3, words=True)
+    assert len(made["items"]) == 3
+
+
 def machine(server: Asked) -> None:
     hits = server.tool("search", query="a large red circle", k=3)["hits"]
+    assert server.tool("recommend", liked=[hits[0]["id"], "a circle"], k=2)["items"]
     assert server.tool("item", item=hits[0]["id"])["source"]
     for name in ("图3.png", "声3.wav"):
         assert server.tool("explain", query="a red circle", item=server.ids[name])["said"]
@@ -169,6 +176,7 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
     ("GET", "/api/health"): lambda server: server.get("/api/health"),
     ("GET", "/api/status"): lambda server: server.get("/api/status"),
     ("POST", "/api/search"): search,
+    ("POST", "/api/recommend"): recommend,
     ("POST", "/api/uploads"): lambda server: server.upload("声4.wav"),
     ("POST", "/api/explain"): explain,
     ("GET", "/api/items"): items,

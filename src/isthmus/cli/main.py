@@ -22,6 +22,7 @@ from isthmus.cli import (
     index,
     predict,
     prompt,
+    recommend,
     search,
     serve,
     store,
@@ -49,6 +50,7 @@ app.command("embed", epilog=example("embed"))(embed.command)
 app.command("export", epilog=example("export"))(export.command)
 app.command("index", epilog=example("index"))(index.command)
 app.command("search", epilog=example("search"))(search.command)
+app.command("recommend", epilog=example("recommend"))(recommend.command)
 app.command("find", epilog=example("find"))(find.command)
 app.command("classify", epilog=example("classify"))(classify.command)
 app.command("annotate", epilog=example("annotate"))(annotate.command)

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_origin, get_type_hints
 import typer
 
 from isthmus.prompts import PromptParts
-from isthmus.tasks import SearchOptions
+from isthmus.tasks import RecommendOptions, SearchOptions
 
 Command = Callable[..., None]
 
@@ -25,6 +25,15 @@ def with_search_options(command: Command) -> Command:
     return _with(command, "options", SearchOptions)
 
 
+def with_recommend_options(command: Command) -> Command:
+    """Give a command one option for each field of :class:`RecommendOptions`.
+
+    Args:
+        command: Has a keyword-only parameter ``options``, which gets all of them.
+    """
+    return _with(command, "options", RecommendOptions)
+
+
 def with_prompt_parts(command: Command) -> Command:
     """Give a command one option for each field of :class:`PromptParts`.
 
@@ -34,7 +43,9 @@ def with_prompt_parts(command: Command) -> Command:
     return _with(command, "parts", PromptParts)
 
 
-def _with(command: Command, name: str, settings: type[SearchOptions | PromptParts]) -> Command:
+def _with(
+    command: Command, name: str, settings: type[SearchOptions | RecommendOptions | PromptParts]
+) -> Command:
     """A command with the fields of a settings class in place of one parameter."""
     own = inspect.signature(command, eval_str=True)
     kept = [each for each in own.parameters.values() if each.name != name]

@@ -79,13 +79,17 @@ _SPACE = typer.Option(
     None, "--space", metavar="DIR", help="Take the encoders of this space, for views like its own."
 )
 _FUSION = typer.Option(
-    None, "--fusion", metavar="ID", help="Let only this fusion enter. Repeatable. Default: all."
+    None,
+    "--fusion",
+    metavar="ID",
+    help="Let only this fusion enter; all: trained ones, too. Repeatable. Default: all in closed "
+    "form.",
 )
 _CARD = typer.Option("", metavar="KIND", help="medical: the card says it is no medical device.")
 _BUDGET = typer.Option(
     "none", metavar="TIME", help="Time limit for choosing, for example 2m; none for no limit."
 )
-_NONE = "none"
+_NONE, _ALL = "none", "all"
 
 app = typer.Typer(
     help="Predict a column from media, texts and plain columns, some of them missing.",
@@ -146,7 +150,7 @@ def fit(
             group=group,
             columns=_columns(columns),
             views=view or None,
-            fusions=fusion or None,
+            fusions=_ALL if fusion == [_ALL] else fusion or None,
             seed=seed,
             budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
             card=card,

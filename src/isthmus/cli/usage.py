@@ -23,6 +23,7 @@ EXAMPLES = {
     "export": "isthmus export efficientnet-lite0 my-encoder",
     "index": "isthmus index ~/Pictures",
     "search": 'isthmus search "a red kangaroo" --view image',
+    "recommend": "isthmus recommend my-store --like cat.png --like 'a red kangaroo'",
     "find": "isthmus find photo.jpg holiday.mp4",
     "classify": "isthmus classify photo.jpg --classes cat,dog",
     "annotate": "isthmus annotate photos/ --labels cat,garden,night --out labels.csv",

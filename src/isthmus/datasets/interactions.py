@@ -155,12 +155,14 @@ class Interactions:
         out = np.zeros(len(self))
         if self.times is None:
             return out
+        if not len(self):
+            return out
         order = np.lexsort((-self.times, self.user))
         users, times = self.user[order], self.times[order]
-        starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]]) if len(self) else []
+        starts = np.flatnonzero(np.r_[True, users[1:] != users[:-1]])
         rank = np.arange(len(self)) - np.repeat(starts, np.diff(np.r_[starts, len(self)]))
         change = (users[1:] != users[:-1]) | (times[1:] != times[:-1])
-        tied = np.cumsum(np.r_[0, change]) if len(self) else np.zeros(0, dtype=int)
+        tied = np.cumsum(np.r_[0, change])
         total, number = np.bincount(tied, rank), np.bincount(tied)
         out[order] = (total / np.maximum(number, 1))[tied]
         return out

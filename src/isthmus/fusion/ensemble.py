@@ -15,7 +15,7 @@ from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import FUSIONS, make
 from isthmus.fusion.base import Fusion, Shares, State
-from isthmus.fusion.inner import deal, out_of_fold
+from isthmus.fusion.inner import cuts, out_of_fold
 from isthmus.fusion.loss import mean_loss, scale_of
 from isthmus.fusion.nested import pack, unpack
 from isthmus.fusion.target import Target
@@ -45,7 +45,8 @@ class Ensemble(Fusion):
 
     name = "ensemble"
     holds_others = True
-    search = Search(place=120, grid=({},), cost=3.0)
+    # Not by steps, but every other fusion is fitted once a fold: its fit takes long and is kept.
+    search = Search(place=250, cost=3.0, trained=True)
     weights_: dict[str, float]
     losses_: dict[str, float]
 
@@ -58,13 +59,13 @@ class Ensemble(Fusion):
         self.folds, self.seed = folds, seed
 
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        labels = deal(rows, target, self.folds, self.seed)
+        among = cuts(rows, target, memo, self.folds, self.seed)
         names = self.members or closed_members(target)
         held: dict[str, F64] = {}
         factors: dict[str, float] = {}
         for name in names:
             try:
-                scores, _ = out_of_fold(partial(make, name), rows, target, labels)
+                scores = out_of_fold(partial(make, name), rows, among)
             except DataError:  # it cannot learn from so little; others may
                 continue
             factors[name] = scale_of(scores, target)

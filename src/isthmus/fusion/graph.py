@@ -14,6 +14,8 @@ from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import Fusion, State
+from isthmus.fusion.closed.learners import Learner
+from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Reader, Readings, read
 from isthmus.fusion.loss import mean_loss, scale_of
 from isthmus.fusion.neighbourhood import Bank, Near, bank_tensors, banks_from
@@ -40,7 +42,8 @@ class GraphSmooth(Fusion):
         gamma: Exponent of their cosines.
         hops: How far targets travel.
         restart: What a record keeps of late fusion, in (0, 1]; None lets held-out records choose.
-        start: Id of the fusion in closed form.
+        learner: Of late fusion.
+        scale: Of late fusion.
         folds: Into how many the records are dealt.
         seed: Of the deal.
 
@@ -53,17 +56,18 @@ class GraphSmooth(Fusion):
     """
 
     name = "graph-smooth"
-    search = Search(place=100, grid=({}, {"k": 5}, {"k": 20}, {"gamma": 8.0}), cost=0.5)
+    search = Search(place=100, grid=({}, {"k": 10}, {"k": 20}, {"hops": 2}), cost=0.5)
     restart_: float
 
     def __init__(
         self,
-        k: int = 10,
+        k: int = 5,
         gamma: float = 3.0,
         *,
-        hops: int = 2,
+        hops: int = 1,
         restart: float | None = None,
-        start: str = "late",
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         seed: int = 0,
     ) -> None:
@@ -71,30 +75,41 @@ class GraphSmooth(Fusion):
             raise InputError(f"restart must be in (0, 1], got {restart}")
         self.k, self.gamma = check_count(k, "k"), check_positive(gamma, "gamma")
         self.hops, self.restart = check_count(hops, "hops"), restart
-        self.start, self.folds, self.seed = start, folds, seed
+        self.learner = learner
+        self.scale, self.folds, self.seed = scale, folds, seed
 
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        found = read(
-            rows, target, memo, start=self.start, components=1, folds=self.folds, seed=self.seed
-        )
+        late = {"learner": self.learner, "scale": self.scale}
+        found = read(rows, target, memo, late=late, components=1, folds=self.folds, seed=self.seed)
         self._reader = found.reader
         self._banks = {view: Bank.of(rows, view) for view in rows.views}
         near = [
             bank.look_among(rows, view, self.k, self.gamma, found.labels)
             for view, bank in self._banks.items()
         ]
-        late = probable(late_scores(self._reader, found.readings), target.kind)
-        known = target.matrix
+        says = probable(late_scores(self._reader, found.readings), target.kind)
         asked = _RESTARTS if self.restart is None else (self.restart,)
         best = np.inf
         for restart in asked:
-            states = smoothed(near, known, restart, self.hops - 1)
-            mixed = scored(self._mixed(late, near, states, restart), target.kind)
+            probabilities = self._as_new(says, near, target.matrix, restart, found.labels)
+            mixed = scored(probabilities, target.kind)
             factor = scale_of(mixed, target)
             loss = mean_loss(factor * mixed, target)
             if loss < best:
                 best, self.restart_, self._factor = loss, restart, factor
-        self._states = smoothed(near, known, self.restart_, self.hops - 1)
+        self._states = smoothed(near, target.matrix, self.restart_, self.hops - 1)
+
+    def _as_new(
+        self, says: F64, near: Sequence[Near], known: F64, restart: float, labels: Labels
+    ) -> F64:
+        """Probabilities of training records, each told by records that have not heard of it."""
+        mixed = np.empty_like(says)
+        for fold in range(int(labels.max()) + 1):
+            own = labels == fold
+            others = [one.among(~own) for one in near]
+            states = smoothed(others, known, restart, self.hops - 1)
+            mixed[own] = self._mixed(says[own], [one.take(own) for one in near], states, restart)
+        return mixed
 
     def _mixed(self, late: F64, near: Sequence[Near], states: F64, restart: float) -> F64:
         """Probabilities of late fusion and of neighbours; those without a neighbour keep all."""
@@ -127,8 +142,8 @@ class GraphSmooth(Fusion):
 
 def late_scores(reader: Reader, readings: Readings) -> F64:
     """Scores of late fusion, ``(n, width)``."""
-    joined: F64 = readings.share * sum(readings.says)
-    return reader.rest + reader.unit * joined
+    scores: F64 = readings.rest + reader.unit * readings.late
+    return scores
 
 
 def smoothed(near: Sequence[Near], known: F64, restart: float, hops: int) -> F64:

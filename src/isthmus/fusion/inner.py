@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import Fusion
 from isthmus.fusion.target import Target
@@ -72,25 +74,55 @@ def _kinds(target: Target) -> Labels:
     return np.zeros(len(target), dtype=np.intp)
 
 
-def out_of_fold(
-    make: Callable[[], Fusion], rows: PairedVectors, target: Target, labels: Labels
-) -> tuple[F64, list[Fusion]]:
-    """Scores of records by fusions that were fitted without their fold.
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Records without a fold, and those of the fold.
+
+    Attributes:
+        rows: Without it.
+        target: Of these.
+        memo: What is shared by all that is fitted on these.
+        held: ``(h,)``, places of the records of the fold.
+    """
+
+    rows: PairedVectors
+    target: Target
+    memo: Memo
+    held: Labels
+
+
+def cuts(rows: PairedVectors, target: Target, memo: Memo, folds: int, seed: int) -> list[Cut]:
+    """One cut for each fold of :func:`deal`, the same for all that share the memo.
+
+    Args:
+        rows: The records.
+        target: Of the same records.
+        memo: Of these records.
+        folds: As for :func:`deal`.
+        seed: As for :func:`deal`.
+    """
+
+    def made() -> list[Cut]:
+        labels = deal(rows, target, folds, seed)
+        found = []
+        for fold in range(int(labels.max()) + 1):
+            kept, held = np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)
+            found.append(Cut(rows.take(kept), target.take(kept), Memo(), held))
+        return found
+
+    return memo.get(("cuts", folds, seed), made)
+
+
+def out_of_fold(make: Callable[[], Fusion], rows: PairedVectors, among: Sequence[Cut]) -> F64:
+    """Scores of records by fusions that were fitted without their fold, ``(n, width)``.
 
     Args:
         make: Makes an unfitted fusion.
         rows: ``n`` records.
-        target: Of the same records.
-        labels: Fold of each, ``(n,)``.
-
-    Returns:
-        Scores ``(n, width)``, and the fusion that was fitted without each fold.
+        among: Their cuts.
     """
-    scores = np.zeros((len(rows), target.width))
-    fitted = []
-    for fold in range(int(labels.max()) + 1):
-        kept, held = np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)
-        fusion = make().fit(rows.take(kept), target.take(kept))
-        scores[held] = fusion.scores(rows.take(held))
-        fitted.append(fusion)
-    return scores, fitted
+    scores = np.zeros((len(rows), among[0].target.width))
+    for cut in among:
+        fusion = make().fit(cut.rows, cut.target, memo=cut.memo)
+        scores[cut.held] = fusion.scores(rows.take(cut.held))
+    return scores

@@ -27,6 +27,16 @@ class Near:
     index: NDArray[np.intp]
     weight: F64
 
+    def take(self, rows: Array) -> Near:
+        """Neighbours of some of the records."""
+        return Near(self.index[rows], self.weight[rows])
+
+    def among(self, kept: NDArray[np.bool_]) -> Near:
+        """The same without neighbours that are not kept, ``(m,)``."""
+        weight = self.weight * kept[self.index]
+        total = weight.sum(axis=1, keepdims=True)
+        return Near(self.index, weight / np.where(total > 0, total, 1))
+
     def mean(self, states: F64) -> F64:
         """Weighted mean of what the neighbours have, ``(n, w)``.
 

@@ -18,7 +18,8 @@ class Asked:
         data: Name of the data set.
         time: Name of the column with the time, of survival; else empty.
         event: Name of the column that says whether the event happened, of survival; else empty.
-        kinds: How each plain column is read, see :attr:`isthmus.Dataset.kinds`.
+        kinds: How each plain column is read, see :attr:`isthmus.Dataset.kinds`; those of the
+            target are among them.
         card: What the card must also say: ``"medical"`` that it is no medical device.
         notes: What was decided when it was made, where that may surprise.
     """

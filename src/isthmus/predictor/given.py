@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,16 +32,13 @@ _NEED = (
 _ID = "id"
 
 
-def dataset_of(
-    data: Predicted, sources: Sources, kinds: Mapping[str, str], *, besides: Iterable[str] = ()
-) -> Dataset:
+def dataset_of(data: Predicted, sources: Sources, kinds: Mapping[str, str]) -> Dataset:
     """Records of what a user hands in.
 
     Args:
         data: See :data:`Predicted`.
         sources: Views of the predictor.
-        kinds: How its plain columns are read.
-        besides: Columns that may be there, too, such as the target.
+        kinds: How its plain columns, and those of its target, are read.
 
     Raises:
         DataError: If it cannot be read, or a thing has an unknown view or column.
@@ -55,9 +52,7 @@ def dataset_of(
     things: Any = [data] if isinstance(data, Record | Mapping) else data
     if isinstance(things, Sequence) and all(isinstance(x, Record | Mapping) for x in things):
         numbered = enumerate(things, start=1)
-        return Dataset(
-            "records", [_record(x, f"row {n}", sources, kinds, besides) for n, x in numbered]
-        )
+        return Dataset("records", [_record(x, f"row {n}", sources, kinds) for n, x in numbered])
     raise InputError(f"need {_NEED}; got {kind_of(data)}")
 
 
@@ -94,13 +89,7 @@ def _renamed(dataset: Dataset, sources: Sources) -> Dataset:
     return replace(dataset, records=records, notes=[*dataset.notes, *notes])
 
 
-def _record(
-    thing: Record | Thing,
-    name: str,
-    sources: Sources,
-    kinds: Mapping[str, str],
-    besides: Iterable[str],
-) -> Record:
+def _record(thing: Record | Thing, name: str, sources: Sources, kinds: Mapping[str, str]) -> Record:
     if isinstance(thing, Record):
         return thing
     items: dict[str, MediaItem] = {}
@@ -117,7 +106,7 @@ def _record(
                 raise DataError(f"{name}, column {key}: {error}") from error
             if value is not None:
                 fields[key] = value
-        elif key != _ID and key not in besides:
+        elif key != _ID:
             known = [*sources.encoders, *kinds]
             raise DataError(
                 f"{name}: the predictor knows no view and no column {key!r}; it knows "

@@ -127,10 +127,17 @@ class Predictor:
         rows, failures = self.vectors(dataset, cache=cache, progress=progress)
         return self.answers(rows, dataset.records, coverage=coverage, risk=risk, failures=failures)
 
-    def dataset(self, data: Predicted) -> Dataset:
-        """What a user hands in, as records with the views and columns of the predictor."""
-        own = (self.asked.target, self.asked.time, self.asked.event)
-        return dataset_of(data, self.sources, self.asked.kinds, besides=own)
+    def dataset(self, data: Predicted, target: str = "") -> Dataset:
+        """What a user hands in, as records with the views and columns of the predictor.
+
+        Args:
+            data: As for :meth:`predict`.
+            target: Column with the answer, where it has another name than the one learned.
+        """
+        kinds = dict(self.asked.kinds)
+        if target and self.asked.target in kinds:
+            kinds[target] = kinds[self.asked.target]
+        return dataset_of(data, self.sources, kinds)
 
     def vectors(
         self,

@@ -18,9 +18,9 @@ from starlette.concurrency import run_in_threadpool
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
 from isthmus.prompts import PromptParts
-from isthmus.server import schemas
+from isthmus.server import recommend_schemas, schemas
 from isthmus.server.service import Service
-from isthmus.tasks import SearchOptions
+from isthmus.tasks import RecommendOptions, SearchOptions
 
 Out = TypeVar("Out")
 Tool = TypeVar("Tool", bound=Callable[..., Awaitable[object]])
@@ -53,6 +53,35 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         """Find items. If `nothing_matches` is true, the hits are only the nearest items."""
         return await _threaded(lambda: service.search(_request(query, options)))
 
+    @_with(RecommendOptions)
+    async def recommend(
+        liked: Annotated[
+            list[str],
+            Field(description="Ids of items, as search gives them, or words.", max_length=64),
+        ],
+        disliked: Annotated[
+            list[str] | None, Field(description="The same, to stay away from.", max_length=64)
+        ] = None,
+        **options: Any,
+    ) -> recommend_schemas.RecommendAnswer:
+        """Recommend items: more like those that are liked, each with its reasons."""
+
+        def ask() -> recommend_schemas.RecommendAnswer:
+            RecommendOptions.of(**options)  # its errors say more than those of pydantic
+            known = service.store.backend.known([*liked, *(disliked or ())])
+            some, others = (
+                [
+                    schemas.Term.model_validate({"item" if name in known else "text": name})
+                    for name in names
+                ]
+                for names in (liked, disliked or ())
+            )
+            return service.recommend(
+                recommend_schemas.RecommendRequest(liked=some, disliked=others, **options)
+            )
+
+        return await _threaded(ask)
+
     @_with(PromptParts)
     async def explain(
         query: Annotated[str, Field(description="What search was asked.")],
@@ -74,7 +103,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         """Return one item: its file, its words, and when it was added."""
         return await _threaded(lambda: service.item(item))
 
-    for tool in (search, explain, item):
+    for tool in (search, recommend, explain, item):
         server.add_tool(tool, annotations=_READS)
     app = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -86,7 +115,9 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
     return server, app
 
 
-def _with(settings: type[SearchOptions | PromptParts]) -> Callable[[Tool], Tool]:
+def _with(
+    settings: type[SearchOptions | RecommendOptions | PromptParts],
+) -> Callable[[Tool], Tool]:
     """Give a tool the fields of a settings class as parameters, beside ``**options``."""
 
     def give(tool: Tool) -> Tool:

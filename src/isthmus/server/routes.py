@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
-from isthmus.server import job_routes, schemas
+from isthmus.server import job_routes, recommend_schemas, schemas
 from isthmus.server.originals import OriginalResponse
 from isthmus.server.previews import STRIP_FRAMES, THUMBNAIL_SIDES
 from isthmus.server.routing import BAD, ItemId, Refusals, ServiceDep, refusal
@@ -65,6 +65,14 @@ def metrics(request: Request) -> Response:
 def search(service: ServiceDep, body: schemas.SearchRequest) -> schemas.SearchAnswer:
     """Find items by words, items of the store, uploads, or several of them."""
     return service.search(body)
+
+
+@router.post("/api/recommend", tags=["search"], responses=BAD)
+def recommend(
+    service: ServiceDep, body: recommend_schemas.RecommendRequest
+) -> recommend_schemas.RecommendAnswer:
+    """Recommend items: more like those that are liked, and what others took with them."""
+    return service.recommend(body)
 
 
 def upload(

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from isthmus.server import schemas
+from isthmus.server import recommend_schemas, schemas
 from isthmus.server.previews import Previews
 from isthmus.store import Entry, whole_id
-from isthmus.tasks import Hit
+from isthmus.tasks import Hit, Recommendation
 from isthmus.tasks.retrieval.hits import HitSpan, in_words
 
 Get = Callable[[list[str]], Mapping[str, Entry]]
@@ -48,6 +48,19 @@ class Seen:
             spans=[_span(span) for span in hit.spans],
             copies=list(hit.copies),
             shares=[schemas.Share(**asdict(share)) for share in hit.shares],
+        )
+
+    def recommended(self, made: Recommendation) -> recommend_schemas.RecommendedItem:
+        """A recommendation."""
+        return recommend_schemas.RecommendedItem(
+            **self._seen(made.hit),
+            score=made.score,
+            because=made.said,
+            reasons=[
+                recommend_schemas.Because.model_validate(asdict(each)) for each in made.reasons
+            ],
+            rest=made.rest,
+            new=made.new,
         )
 
     def item(self, entry: Entry) -> schemas.Item:

@@ -23,7 +23,7 @@ from isthmus.pipeline import WORKERS
 from isthmus.prompts import Prompt, PromptParts, Term
 from isthmus.prompts.prompt import in_typed_form, typed_terms
 from isthmus.report.pages.explanation.words import sentences
-from isthmus.server import job_schemas, schemas
+from isthmus.server import job_schemas, recommend_schemas, schemas
 from isthmus.server.explanations import Explanations, Searches
 from isthmus.server.jobs import Jobs, Run
 from isthmus.server.micro_batcher import MicroBatcher
@@ -101,6 +101,28 @@ class Service:
             advice=found.advice,
             reason=found.reason,
             hits=[seen.found(hit) for hit in found.hits],
+            took_ms=round((time.perf_counter() - started) * 1e3, 2),
+        )
+
+    def recommend(
+        self, request: recommend_schemas.RecommendRequest
+    ) -> recommend_schemas.RecommendAnswer:
+        """More like what is liked."""
+        started = time.perf_counter()
+        liked, disliked = (
+            [self.term(each) for each in things] for things in (request.liked, request.disliked)
+        )
+        for term in (*liked, *disliked):
+            if term.stored:
+                self.entry(term.stored)
+        with self.searches:
+            found = self.store.recommend(liked, disliked, request)
+        seen = self._seen([each.hit.id for each in found], aspects=True)
+        return recommend_schemas.RecommendAnswer(
+            query=str(found.prompt),
+            content_share=found.share,
+            reason=found.reason,
+            items=[seen.recommended(each) for each in found],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 

@@ -18,7 +18,7 @@ from isthmus.fusion.learned.trained import Trained, best_epoch
 from isthmus.fusion.nested import pack, unpack
 from isthmus.training import Log
 
-TRAINED = [name for name in FUSIONS.names() if FUSIONS.get(name).search.trained]
+TRAINED = [name for name in FUSIONS.names() if issubclass(FUSIONS.get(name), Trained)]
 
 
 def _accuracy(fusion: Fusion, rows: object, target: object) -> float:
@@ -30,10 +30,10 @@ def test_starts_at_late_fusion(name: str) -> None:
     rows, target = clusters()
     fusion = make(name)
     assert isinstance(fusion, Trained)
-    found = read(rows, target, Memo(), start="late", components=8, folds=3, seed=0)
+    found = read(rows, target, Memo(), late={}, components=8, folds=3, seed=0)
     readings = fusion.readings_to_learn(found, rows, target)
     weights = fusion.start_weights([h.shape[1] for h in readings.hidden], target.width)
-    joined = found.reader.rest + fusion.join(np, weights, readings)
+    joined = readings.rest + fusion.join(np, weights, readings)
     assert joined == pytest.approx(late_scores(found.reader, readings), abs=1e-9)
 
 
@@ -131,5 +131,15 @@ def test_a_layer_is_that_of_torch_geometric() -> None:
         ).relu()
     own = states[: n * views].numpy().reshape(views, n, -1) * readings.there.T[:, :, None]
     added = own.sum(axis=0) / readings.there.sum(axis=1)[:, None] @ weights["out"]
-    late = readings.share * sum(readings.says)
+    late = readings.late
     assert fusion.join(np, weights, readings) == pytest.approx(late + added, rel=1e-3, abs=1e-3)
+
+
+def test_what_is_read_of_new_records_adds_up_to_late_fusion() -> None:
+    rows, target = clusters()
+    found = read(rows, target, Memo(), late={}, components=4, folds=3, seed=0)
+    late, new = make("late").fit(rows, target), found.reader.read(rows)
+    assert late_scores(found.reader, new) == pytest.approx(late.scores(rows), abs=1e-6)
+    alone = rows.select(["picture"])
+    there = new.there * np.array([0.0, 1.0])
+    assert late_scores(found.reader, new.kept(there)) == pytest.approx(late.scores(alone), abs=1e-6)

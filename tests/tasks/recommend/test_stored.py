@@ -95,8 +95,8 @@ def test_diverse_items_are_less_alike(store: Store) -> None:
 
 def test_a_filter_and_a_view_are_kept(store: Store) -> None:
     liked = ids(store)["图3.png"]
-    found = store.recommend(liked, where='path~"*1*"', views="image", k=9)
-    assert names(found) and all("1" in name for name in names(found))
+    found = store.recommend(liked, where='path~"*图1*"', views="image", k=9)
+    assert names(found) and all("图1" in name for name in names(found))
     nothing = store.recommend(liked, where='path~"nowhere/*"')
     assert not nothing.items and "no item passes the filter" in nothing.reason
 
@@ -108,10 +108,14 @@ def test_words_of_a_text_split_its_likeness(store: Store) -> None:
         words = each.reasons[0].words
         text = Path(each.hit.source).read_text(encoding="utf-8")
         assert words and all(word.of == "item" and word.word in text for word in words)
-        # 2·cosine less the correction for hubness, which is the same for every word.
-        share = each.hit.shares[0]
-        cosine = (share.value - share.hubness) / share.value * each.reasons[0].content
-        assert sum(word.value for word in words) == pytest.approx(cosine, rel=0.02, abs=0.02)
+    # Two items differ by their words, and by their correction for hubness.
+    one, two = found.items
+    scale = (one.reasons[0].content - two.reasons[0].content) / (
+        one.hit.shares[0].value - two.hit.shares[0].value
+    )
+    words = [sum(word.value for word in each.reasons[0].words) for each in found]
+    alike = [share.value - share.hubness for share in (one.hit.shares[0], two.hit.shares[0])]
+    assert words[0] - words[1] == pytest.approx(scale * (alike[0] - alike[1]), abs=1e-3)
 
 
 @pytest.fixture
@@ -144,6 +148,7 @@ def test_what_others_took_counts_and_says_so(shop: Store) -> None:
     assert first.reasons[0].taken > 0 and "others took both" in first.said
     assert names(before)[0] != "声5.wav"
     assert first.reasons[0].value + first.rest == pytest.approx(first.score)
+    assert first.rest == pytest.approx(0, abs=1e-4)
     new = [each for each in found if each.new]
     assert new and all(part.taken == 0 for each in new for part in each.reasons)
 

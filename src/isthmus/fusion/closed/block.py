@@ -107,9 +107,8 @@ def block_of_views(joined: Joined, parts: Mapping[str, Block], penalties: Sequen
         whole[inside, inside] = shrink[view] ** 2 * part.values
     pairs = [pair for pair in combinations(views, 2) if moments.count(*pair) > 0]
     for a, b in pairs:
-        between = shrink[a] * _between(joined, parts[a], parts[b], a, b) * shrink[b]
-        whole[places[a], places[b]] = between
-        whole[places[b], places[a]] = between.T
+        links = shrink[a] * between(joined, parts[a], parts[b]) * shrink[b]
+        whole[places[a], places[b]], whole[places[b], places[a]] = links, links.T
     values, turn = symmetric_eigen(whole, rank=moments.count(TARGET) - 1)
     keep = values > RANK_TOLERANCE[moments.products] * values.max(initial=0.0)
     values, turn = values[keep], turn[:, keep]
@@ -124,8 +123,12 @@ def block_of_views(joined: Joined, parts: Mapping[str, Block], penalties: Sequen
     return Block(sides, values, onto, 1.0, max(count, 2.0))
 
 
-def _between(joined: Joined, left: Block, right: Block, a: str, b: str) -> F64:
+def between(joined: Joined, left: Block, right: Block) -> F64:
+    """Covariance of the directions of two blocks of one view each, ``(r, r')``."""
+    (a,), (b,) = left.sides, right.sides
     moments = joined.moments
+    if moments.count(a, b) <= 0:
+        return np.zeros((len(left.values), len(right.values)))
     if left.scale == right.scale:
         return moments.between(a, b, scale=left.scale)
     return left.sides[a].basis.T @ moments.cross(a, b) @ right.sides[b].basis

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.closed.block import block_of_views
-from isthmus.fusion.closed.heldout import Held
-from isthmus.fusion.closed.joined import Joined
 from isthmus.fusion.closed.patterns import Pattern, Views, patterns_of
-from isthmus.fusion.closed.tuned import Tuned, tuned
+from isthmus.fusion.closed.tuned import Bench, Tuned
 from isthmus.fusion.closed.views import GRID, ClosedFusion
-from isthmus.fusion.target import Target
 
 _FACTORS = (0.5, 1.0, 2.0, 4.0)
 """What the penalties of the views are multiplied by where they are joined; held-out rows choose."""
@@ -32,31 +29,23 @@ class Concat(ClosedFusion):
     name = "concat"
     search = Search(place=50, grid=GRID)
 
-    def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        joined, held = self._of_rows(rows, target, memo)
-        parts = self._tuned(joined, held, memo)
-        patterns = {(): Pattern(joined.prior, {})}
+    def _fit_bench(self, bench: Bench, memo: Memo, rows: PairedVectors | None) -> None:
+        parts = self._tuned(bench, memo)
+        prior = bench.joined.prior
+        patterns: dict[Views, Pattern] = {(): Pattern(prior, {})}
         weights: dict[str, list[F64]] = {view: [] for view in parts}
-        for chosen in patterns_of(rows, tuple(parts)):
-            part = self._predictor(joined, held, chosen, parts)
-            factor = part.slope
-            rest = joined.prior + part.fitted.offset + factor * part.inner.bias
-            patterns[chosen] = Pattern(rest, {v: (len(weights[v]), factor) for v in chosen})
+        for views in patterns_of(rows, tuple(parts)):
+            chosen = [parts[view] for view in views]
+            part = chosen[0] if len(views) == 1 else self._joint(bench, views, chosen)
+            rest = prior + part.fitted.offset + part.slope * part.inner.bias
+            patterns[views] = Pattern(rest, {v: (len(weights[v]), part.slope) for v in views})
             for view, side in part.block.sides.items():
                 weights[view].append(side.weight(part.inner.weight))
         self._learned({v: p.block.sides[v].mean for v, p in parts.items()}, weights, patterns)
 
-    def _predictor(
-        self, joined: Joined, held: Held, views: Views, parts: Mapping[str, Tuned]
-    ) -> Tuned:
-        """One of exactly these views."""
-        if len(views) == 1:
-            return parts[views[0]]
-        chosen = [parts[view] for view in views]
-        block = block_of_views(
-            joined,
-            {v: p.block for v, p in zip(views, chosen, strict=True)},
-            [p.ridge * p.block.unit for p in chosen],
-        )
-        learner = max(chosen, key=lambda part: part.gain).learner
-        return tuned(joined, block, held, ridges=_FACTORS, learner=learner)
+    def _joint(self, bench: Bench, views: Views, parts: Sequence[Tuned]) -> Tuned:
+        """One predictor of exactly these views."""
+        blocks = {view: part.block for view, part in zip(views, parts, strict=True)}
+        penalties = [part.ridge * part.block.unit for part in parts]
+        block = block_of_views(bench.joined, blocks, penalties)
+        return bench.tuned(block, _FACTORS, max(parts, key=lambda part: part.gain).learner)

@@ -12,7 +12,7 @@ from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.closed.block import Block, Side
 from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.learners import Learner, discriminant
+from isthmus.fusion.closed.learners import Learner, discriminates, turned
 from isthmus.fusion.target import Target
 
 FOLDS = 10
@@ -50,7 +50,10 @@ class Held:
 
     def there(self, views: tuple[str, ...]) -> NDArray[np.bool_]:
         """Which of these rows have all views."""
-        return np.logical_and.reduce([self.rows.present[view][self.index] for view in views])
+        there: NDArray[np.bool_] = np.logical_and.reduce(
+            [self.rows.present[view][self.index] for view in views]
+        )
+        return there
 
     def components(self, side: Side, view: str) -> F64:
         """Components of these rows ``(h, r)``; those of rows without the view are zero."""
@@ -133,9 +136,11 @@ def _without(joined: Joined, block: Block, x: F64, y: F64, ridge: float, learner
     slopes = slopes - inverse[:, None] * (x.T @ errors)
     # Means and covariance of the rows that stay; all rows of a block have mean zero.
     origin, prior = -x.sum(axis=0) / left, (n * mean - y.sum(axis=0)) / left
-    centred = (x - origin) @ slopes
-    if learner == "lda" and joined.kind in ("classes", "labels"):
-        onto = (n * (block.onto + 0.0) - x.T @ (y - mean)) / left - np.outer(origin, prior - mean)
-        inner = discriminant(slopes, onto.T @ slopes, prior, joined.kind)
-        return (x - origin) @ inner.weight + inner.bias
-    return centred @ joined.regressed.T
+    centred: F64 = (x - origin) @ slopes
+    if learner == "lda" and discriminates(joined.kind):
+        onto = (n * block.onto - x.T @ (y - mean)) / left - np.outer(origin, prior - mean)
+        turn, bias = turned(onto.T @ slopes, prior, joined.kind)
+        centred = centred @ turn + bias
+    else:
+        centred = centred @ joined.regressed.T
+    return centred

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,14 @@ class Joined:
         known = np.column_stack([target.matrix - origin, np.ones(len(target))])
         joined = {**rows.vectors, TARGET: known.astype(np.float32)}
         return cls(of_rows(PairedVectors(joined, rows.present)), target.kind, target.width, origin)
+
+    def __add__(self, other: Joined) -> Joined:
+        """Of the rows of both, which have one origin."""
+        return replace(self, moments=self.moments + other.moments)
+
+    def __sub__(self, other: Joined) -> Joined:
+        """As if the rows of the other had never been seen."""
+        return replace(self, moments=self.moments - other.moments)
 
     @property
     def views(self) -> tuple[str, ...]:

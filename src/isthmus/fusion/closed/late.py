@@ -11,16 +11,11 @@ from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.closed.heldout import Held
-from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.likelihood import Calibrated, calibrate
+from isthmus.fusion.closed.evidence import Evidence
+from isthmus.fusion.closed.likelihood import Calibrated
 from isthmus.fusion.closed.patterns import Pattern, Views, patterns_of
-from isthmus.fusion.closed.tuned import Tuned
+from isthmus.fusion.closed.tuned import Bench, Tuned
 from isthmus.fusion.closed.views import GRID, ClosedFusion
-from isthmus.fusion.target import Target
-
-_FEWEST = 8
-"""Held-out records that must have certain views for these to get weights of their own."""
 
 
 class LateFusion(ClosedFusion):
@@ -31,12 +26,11 @@ class LateFusion(ClosedFusion):
     record that lacks a view is answered by the predictor of those that it has.
     """
 
-    def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        joined, held = self._of_rows(rows, target, memo)
-        parts = self._tuned(joined, held, memo)
-        patterns = {(): Pattern(joined.prior, {})}
-        for chosen in patterns_of(rows, tuple(parts)):
-            patterns[chosen] = self._pattern_of(joined, held, chosen, parts)
+    def _fit_bench(self, bench: Bench, memo: Memo, rows: PairedVectors | None) -> None:
+        parts = self._tuned(bench, memo)
+        patterns: dict[Views, Pattern] = {(): Pattern(bench.joined.prior, {})}
+        for views in patterns_of(rows, tuple(parts)):
+            patterns[views] = self._pattern_of(bench, views, [parts[view] for view in views])
         sides = {view: part.block.sides[view] for view, part in parts.items()}
         self._learned(
             {view: side.mean for view, side in sides.items()},
@@ -44,33 +38,22 @@ class LateFusion(ClosedFusion):
             patterns,
         )
 
-    def _pattern_of(
-        self, joined: Joined, held: Held, views: Views, parts: dict[str, Tuned]
-    ) -> Pattern:
-        there, chosen = held.there(views), [parts[view] for view in views]
-        if len(views) == 1:
-            joint = chosen[0].fitted
-        elif there.sum() < _FEWEST:
-            slopes = np.array([part.slope for part in chosen])
-            joint = Calibrated(slopes / len(views), np.zeros(joined.width), 0.0)
-        else:
-            outside = [part.held[there] for part in chosen]
-            joint = self._join(chosen, outside, held.truth.take(there), joined.prior)
-        biases = np.stack([part.inner.bias for part in chosen])
+    def _pattern_of(self, bench: Bench, views: Views, parts: Sequence[Tuned]) -> Pattern:
+        joined, joint = bench.joined, parts[0].fitted
+        if len(views) > 1:
+            evidence = bench.evidence(parts)
+            joint = _mean(parts) if evidence is None else self._join(parts, evidence)
+        biases = np.stack([part.inner.bias for part in parts])
         terms = {v: (0, float(w)) for v, w in zip(views, joint.weights, strict=True)}
         return Pattern(joined.prior + joint.offset + joint.weights @ biases, terms)
 
     @abstractmethod
-    def _join(
-        self, parts: Sequence[Tuned], held: Sequence[F64], truth: Target, prior: F64
-    ) -> Calibrated:
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
         """Weights ``(v,)`` of the views' scores, and an offset.
 
         Args:
             parts: Predictors of the views.
-            held: Their scores ``(h, width)`` of rows that have all of the views.
-            truth: Of these rows.
-            prior: ``(width,)``.
+            evidence: What is known of them on records that they have not seen.
         """
 
 
@@ -80,11 +63,8 @@ class Late(LateFusion):
     name = "late"
     search = Search(place=10, grid=GRID)
 
-    def _join(
-        self, parts: Sequence[Tuned], held: Sequence[F64], truth: Target, prior: F64
-    ) -> Calibrated:
-        slopes = np.array([part.slope for part in parts])
-        return _rescaled(slopes / len(parts), held, truth, prior)
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        return _rescaled(_mean(parts).weights, evidence)
 
 
 class Weighted(LateFusion):
@@ -96,14 +76,11 @@ class Weighted(LateFusion):
     name = "weighted"
     search = Search(place=30, grid=GRID)
 
-    def _join(
-        self, parts: Sequence[Tuned], held: Sequence[F64], truth: Target, prior: F64
-    ) -> Calibrated:
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
         gains = np.array([part.gain for part in parts])
         if not gains.any():
             gains = np.ones(len(parts))
-        slopes = np.array([part.slope for part in parts])
-        return _rescaled(slopes * gains / gains.sum(), held, truth, prior)
+        return _rescaled(_slopes(parts) * gains / gains.sum(), evidence)
 
 
 class Stacked(LateFusion):
@@ -115,10 +92,8 @@ class Stacked(LateFusion):
     name = "stacked"
     search = Search(place=20, grid=GRID)
 
-    def _join(
-        self, parts: Sequence[Tuned], held: Sequence[F64], truth: Target, prior: F64
-    ) -> Calibrated:
-        return calibrate(held, truth, prior)
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
+        return evidence.best(np.eye(len(parts)))
 
 
 class Product(LateFusion):
@@ -132,26 +107,31 @@ class Product(LateFusion):
     name = "product"
     search = Search(place=40, grid=GRID)
 
-    def _join(
-        self, parts: Sequence[Tuned], held: Sequence[F64], truth: Target, prior: F64
-    ) -> Calibrated:
-        slopes = np.array([part.slope for part in parts])
+    def _join(self, parts: Sequence[Tuned], evidence: Evidence) -> Calibrated:
         offset: F64 = np.sum([part.fitted.offset for part in parts], axis=0)
-        if truth.kind != "number":
-            return Calibrated(slopes, offset, 0.0)
-        spread = float(np.mean((truth.matrix - prior) ** 2))
-        errors = [
-            float(np.mean((truth.matrix - prior - slope * part) ** 2))
-            for slope, part in zip(slopes, held, strict=True)
-        ]
-        # Precisions in units of the prior's, at least its own.
-        precise = np.array([max(spread / max(error, 1e-9 * spread), 1.0) for error in errors])
-        total = max(float(precise.sum()) - len(parts) + 1, 1.0)
-        return Calibrated(slopes * precise / total, np.zeros_like(prior), 0.0)
+        if self.target_.kind != "number":
+            return Calibrated(_slopes(parts), offset, 0.0)
+        # Precisions in units of the prior's, none below its own.
+        precisions = np.maximum(1 / np.maximum(evidence.errors, _CERTAIN), 1.0)
+        weights = _slopes(parts) * precisions / (precisions.sum() - len(parts) + 1)
+        return Calibrated(weights, np.zeros_like(offset), 0.0)
 
 
-def _rescaled(weights: F64, held: Sequence[F64], truth: Target, prior: F64) -> Calibrated:
-    """Weights times the one factor, and the offset, that make held-out rows most probable."""
-    total: F64 = np.tensordot(weights, np.stack(held), 1)
-    fitted = calibrate([total], truth, prior)
+_CERTAIN = 1e-9
+"""Share of the variance below which an error is taken for none."""
+
+
+def _slopes(parts: Sequence[Tuned]) -> F64:
+    return np.array([part.slope for part in parts])
+
+
+def _mean(parts: Sequence[Tuned]) -> Calibrated:
+    """The mean of calibrated scores, with the mean offset."""
+    offset: F64 = np.mean([part.fitted.offset for part in parts], axis=0)
+    return Calibrated(_slopes(parts) / len(parts), offset, 0.0)
+
+
+def _rescaled(weights: F64, evidence: Evidence) -> Calibrated:
+    """Weights times the one factor, and the offset, that are best."""
+    fitted = evidence.best(weights[None])
     return Calibrated(weights * fitted.weights[0], fitted.offset, fitted.loss)

@@ -14,8 +14,6 @@ from isthmus.fusion.target import Kind
 
 Learner = Literal["ridge", "lda", "logistic"]
 LEARNERS: tuple[Learner, ...] = ("ridge", "lda", "logistic")
-_DISCRIMINATES: tuple[Kind, ...] = ("classes", "labels")
-"""Kinds of targets with classes whose means and covariance can be told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +39,19 @@ def learned(joined: Joined, block: Block, *, ridge: float, learner: Learner) -> 
         learner: ``"lda"`` learns numbers, grades and survival as ``"ridge"`` does.
     """
     slopes = block.onto / (block.values + ridge * block.unit)[:, None]
-    if learner == "lda" and joined.kind in _DISCRIMINATES:
-        return discriminant(slopes, block.onto.T @ slopes, joined.mean, joined.kind)
+    if learner == "lda" and discriminates(joined.kind):
+        turn, bias = turned(block.onto.T @ slopes, joined.mean, joined.kind)
+        return Inner(slopes @ turn, bias)
     return Inner(slopes @ joined.regressed.T, np.zeros(joined.width))
 
 
-def discriminant(slopes: F64, explained: F64, mean: F64, kind: Kind) -> Inner:
-    """Linear discriminant analysis from a ridge regression on the same classes.
+def discriminates(kind: Kind) -> bool:
+    """Whether a target has classes whose means and covariance can be told apart."""
+    return kind in ("classes", "labels")
+
+
+def turned(explained: F64, mean: F64, kind: Kind) -> tuple[F64, F64]:
+    """What makes linear discriminant analysis of a ridge regression on the same classes.
 
     With ``T`` the total covariance plus penalty, ``U`` the cross-covariance with one-hot classes
     and ``D`` the inverse of their shares, the covariance within classes is ``T − U D Uᵀ``; by
@@ -56,17 +60,20 @@ def discriminant(slopes: F64, explained: F64, mean: F64, kind: Kind) -> Inner:
     Analysis", 1995.
 
     Args:
-        slopes: ``(r, width)``, ``T⁻¹U``.
         explained: ``(width, width)``, ``UᵀT⁻¹U``.
         mean: ``(width,)``, shares of the classes.
         kind: Of the target.
+
+    Returns:
+        ``(width, width)``, by which predictions of the regression are multiplied, and a bias
+        ``(width,)`` at the mean of all records.
     """
     if kind == "classes":
         inverse = np.diag(np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0))
         turn = np.linalg.solve(np.eye(len(mean)) - inverse @ explained, inverse)
-        return Inner(slopes @ turn, -0.5 * np.diag(inverse @ explained @ turn))
+        return turn, -0.5 * np.diag(inverse @ explained @ turn)
     odds = mean * (1 - mean)
     left = odds - np.diag(explained)
-    turn = np.divide(1.0, left, out=np.zeros_like(left), where=(odds > 0) & (left > 0))
+    factor = np.divide(1.0, left, out=np.zeros_like(left), where=(odds > 0) & (left > 0))
     ratio = np.divide(np.diag(explained), odds, out=np.zeros_like(odds), where=odds > 0)
-    return Inner(slopes * turn, (mean - 0.5) * ratio * turn)
+    return np.diag(factor), (mean - 0.5) * ratio * factor

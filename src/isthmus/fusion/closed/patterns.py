@@ -156,17 +156,19 @@ class LinearFusion(Fusion):
         )
 
 
-def patterns_of(rows: PairedVectors, views: Views) -> list[Views]:
+def patterns_of(rows: PairedVectors | None, views: Views) -> list[Views]:
     """Sets of views for which weights are learned; each view alone and all together are there.
 
     Args:
-        rows: Training records.
+        rows: Training records, where there are any.
         views: That say something, in order.
     """
     if len(views) <= _ALL_PATTERNS_OF:
         return [c for size in range(1, len(views) + 1) for c in combinations(views, size)]
-    there = np.unique(np.stack([rows.present[view] for view in views], axis=1), axis=0)
-    seen = {tuple(v for v, has in zip(views, row, strict=True) if has) for row in there}
+    seen: set[Views] = set()
+    if rows is not None:
+        there = np.unique(np.stack([rows.present[view] for view in views], axis=1), axis=0)
+        seen = {tuple(v for v, has in zip(views, row, strict=True) if has) for row in there}
     one_gone = {tuple(each for each in views if each != view) for view in views}
     chosen = seen | one_gone | {(view,) for view in views} | {views}
     return sorted(chosen - {()}, key=lambda each: (len(each), each))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import product
+from typing import Literal, Self
+
+import numpy as np
 
 from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Params
-from isthmus.core.errors import InputError
+from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.closed.block import block_of_view
-from isthmus.fusion.closed.heldout import Held, deal
+from isthmus.fusion.closed.heldout import deal
 from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.learners import LEARNERS, Learner
+from isthmus.fusion.closed.learners import LEARNERS, Learner, discriminates
 from isthmus.fusion.closed.patterns import LinearFusion
-from isthmus.fusion.closed.tuned import RIDGES, Tuned, tuned
+from isthmus.fusion.closed.tuned import RIDGES, Bench, RowBench, SumBench, Tuned
 from isthmus.fusion.target import Target
 
 GRID: tuple[Params, ...] = (
@@ -28,59 +32,140 @@ GRID: tuple[Params, ...] = (
 """What a selection tries; penalties are chosen inside each fit, by rows held out of it."""
 
 
+Inner = Literal["rows", "moments"]
+
+
 class ClosedFusion(LinearFusion):
     """Keeps the hyper-parameters of a linear predictor, and tunes one for each view.
 
     Args:
         ridge: λ of every view, relative to the mean eigenvalue of its covariance; None lets each
-            view choose by held-out rows.
+            view choose.
         learner: ``"ridge"``, or ``"lda"``: discriminant analysis, of classes and labels; None lets
             each view choose.
         scale: Standardise columns first; None lets each view choose.
+        inner: What choices and weights are judged by: ``"rows"`` held out inside the fit, groups
+            kept together; or ``"moments"``, by generalised cross-validation. The fit is then a pure
+            function of moments, so that rows can be added and taken out again.
     """
 
+    joined_: Joined
+
     def __init__(
-        self, ridge: float | None = None, learner: Learner | None = None, scale: bool | None = None
+        self,
+        ridge: float | None = None,
+        learner: Learner | None = None,
+        scale: bool | None = None,
+        inner: Inner = "rows",
     ) -> None:
         self.ridge = None if ridge is None else check_positive(ridge, "ridge")
         if learner is not None and learner not in LEARNERS:
             raise InputError(f"learner is one of {', '.join(LEARNERS)}, got {learner!r}")
+        if inner not in ("rows", "moments"):
+            raise InputError(f"inner is 'rows' or 'moments', got {inner!r}")
         self.learner = learner
         self.scale = scale
+        self.inner = inner
 
-    def _of_rows(self, rows: PairedVectors, target: Target, memo: Memo) -> tuple[Joined, Held]:
+    def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
         joined = memo.get("joined", lambda: Joined.of(rows, target))
-        return joined, memo.get("held", lambda: deal(rows, target))
+        if self.inner == "moments":
+            self.fit_moments(joined, target)
+            return
+        held = memo.get("held", lambda: deal(rows, target))
+        self._fit_bench(memo.get("bench", lambda: RowBench(joined, held)), memo, rows)
 
-    def _tuned(self, joined: Joined, held: Held, memo: Memo) -> dict[str, Tuned]:
+    def fit_moments(self, joined: Joined, target: Target) -> Self:
+        """Learn from moments, wherever they were summed.
+
+        Args:
+            joined: Moments of views and a target.
+            target: Its kind and names; rows are not looked at.
+
+        Raises:
+            DataError: If hyper-parameters need rows, or the target is a time until an event, whose
+                place in the order of all others no sum knows.
+        """
+        if self.inner != "moments":
+            raise DataError(
+                f"{self.name} judges by held-out rows; to learn from moments alone, make it with "
+                "inner='moments'"
+            )
+        if target.kind == "survival":
+            raise DataError("survival is learned from rows; make it with inner='rows'")
+        self.views_ = {view: joined.moments.dims[view] for view in joined.views}
+        self.target_ = target.take(np.arange(0))
+        self._fit_bench(SumBench(joined), Memo(), None)
+        self.joined_ = joined
+        return self
+
+    def partial_fit(self, rows: PairedVectors, target: Target) -> Self:
+        """Learn from these rows and all that were seen before.
+
+        Raises:
+            DataError: As :meth:`fit_moments`, or if the target is another one.
+        """
+        if not hasattr(self, "joined_"):
+            if self.inner == "moments":
+                return self.fit(rows, target)
+            return self.fit_moments(Joined.of(rows, target), target)
+        return self.fit_moments(self.joined_ + self._more(rows, target), target)
+
+    def forget(self, rows: PairedVectors, target: Target) -> Self:
+        """Learn as if these rows, seen before, had never been there.
+
+        Raises:
+            NotFittedError: If no rows were seen.
+            DataError: As :meth:`partial_fit`.
+        """
+        if not hasattr(self, "joined_"):
+            raise NotFittedError(
+                f"{self.name} keeps no moments, so it cannot forget rows; make it with "
+                "inner='moments' and call fit first"
+            )
+        return self.fit_moments(self.joined_ - self._more(rows, target), target)
+
+    def _more(self, rows: PairedVectors, target: Target) -> Joined:
+        known = self.target_
+        if (target.kind, target.names) != (known.kind, known.names):
+            raise DataError(
+                f"learned {known.kind} named {', '.join(known.names)}, got {target.kind} named "
+                f"{', '.join(target.names)}; more rows need the same target"
+            )
+        return Joined.of(self._known(rows), target, self.joined_.origin)
+
+    @abstractmethod
+    def _fit_bench(self, bench: Bench, memo: Memo, rows: PairedVectors | None) -> None:
+        """Learn from what the bench knows.
+
+        Args:
+            bench: Where predictors are tuned.
+            memo: What others that are fitted on the same rows share.
+            rows: Training records, where there are any.
+        """
+
+    def _tuned(self, bench: Bench, memo: Memo) -> dict[str, Tuned]:
         """The best predictor of each view that says something."""
+        joined = bench.joined
         ridges = RIDGES if self.ridge is None else (self.ridge,)
         learners: Sequence[Learner] = (self.learner,) if self.learner else ("ridge", "lda")
-        if joined.kind not in ("classes", "labels"):
+        if not discriminates(joined.kind):
             learners = ("ridge",)
+        elif isinstance(bench, SumBench):
+            learners = learners[:1]
         scales = (False, True) if self.scale is None else (self.scale,)
-        found = {}
-        for view in joined.views:
-            if joined.useful(view):
-                tried = [
-                    _one(joined, held, view, memo, (ridges, learner, scale))
-                    for learner, scale in product(learners, scales)
-                ]
-                found[view] = min(tried, key=lambda each: each.fitted.loss)
-        return found
 
+        def one(view: str, learner: Learner, scale: bool) -> Tuned:
+            return memo.get(
+                ("tuned", view, ridges, learner, scale),
+                lambda: bench.tuned(block_of_view(joined, view, scale=scale), ridges, learner),
+            )
 
-def _one(
-    joined: Joined,
-    held: Held,
-    view: str,
-    memo: Memo,
-    how: tuple[tuple[float, ...], Learner, bool],
-) -> Tuned:
-    ridges, learner, scale = how
-
-    def made() -> Tuned:
-        block = block_of_view(joined, view, scale=scale)
-        return tuned(joined, block, held, ridges=ridges, learner=learner)
-
-    return memo.get(("tuned", view, *how), made)
+        return {
+            view: max(
+                (one(view, learner, scale) for learner, scale in product(learners, scales)),
+                key=lambda part: part.gain,
+            )
+            for view in joined.views
+            if joined.useful(view)
+        }

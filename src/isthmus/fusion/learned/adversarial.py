@@ -9,8 +9,9 @@ import numpy as np
 
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
+from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Split, Weights, near_identity
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Split, Weights, near_identity
 from isthmus.fusion.learned.trainee import Bout, FusionTrainee
 from isthmus.training import Phase
 
@@ -51,6 +52,7 @@ class Adversarial(Split):
         cost=4.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def __init__(
@@ -64,7 +66,8 @@ class Adversarial(Split):
         weight_decay: float = 0.1,
         epochs: int = 60,
         patience: int = 10,
-        start: str = "late",
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         augment: str = "",
         seed: int = 0,
@@ -76,7 +79,8 @@ class Adversarial(Split):
             weight_decay=weight_decay,
             epochs=epochs,
             patience=patience,
-            start=start,
+            learner=learner,
+            scale=scale,
             folds=folds,
             augment=augment,
             seed=seed,
@@ -100,8 +104,11 @@ class Adversarial(Split):
 
     def join_views(self, xp: Any, weights: Weights, readings: Readings) -> list[Any]:
         """The features of each view, read off by what all views share."""
-        share = readings.share
-        return [share * (z @ weights["out"]) for z in self.features(weights, readings)]
+        gain = readings.gain
+        return [
+            gain[:, [place]] * (z @ weights["out"])
+            for place, z in enumerate(self.features(weights, readings))
+        ]
 
     def trainee(self, bout: Bout) -> FusionTrainee:
         """The features, and the judge whom they are to mislead."""

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Split, Weights, near_identity
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Split, Weights, near_identity
 
 _TINY = 1e-12
 
@@ -32,6 +32,7 @@ class Attention(Split):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:
@@ -47,7 +48,8 @@ class Attention(Split):
         places = range(len(readings.hidden))
         asked = sum(readings.hidden[place] @ weights[f"query.{place}"] for place in places)
         open_ = readings.there * sigmoid(xp, asked + weights["bias"])
-        share = readings.gain * open_ / (open_.sum(axis=1)[:, None] + _TINY)
+        # Relative to equal weights, for which late fusion has its own.
+        share = readings.gain * readings.count * open_ / (open_.sum(axis=1)[:, None] + _TINY)
         return [
             share[:, [place]] * (readings.hidden[place] @ weights[f"value.{place}"])
             for place in places

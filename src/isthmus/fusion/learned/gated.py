@@ -11,7 +11,7 @@ from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.attention import sigmoid
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Split, Weights
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Split, Weights
 
 
 class Gated(Split):
@@ -34,6 +34,7 @@ class Gated(Split):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:
@@ -54,11 +55,11 @@ class Gated(Split):
         places = range(len(readings.hidden))
         asked = sum(readings.hidden[place] @ weights[f"gate.{place}"] for place in places)
         gates = sigmoid(xp, asked + weights["bias"])
-        parts = []
+        gain, parts = readings.gain, []
         for place in places:
             gate = gates[:, place * UNITS : (place + 1) * UNITS]
             features = gate * xp.tanh(readings.hidden[place] @ weights[f"in.{place}"])
-            said = readings.share * readings.says[place]
+            said = gain[:, [place]] * readings.says[place]
             # A missing view has readings of zero, and so features of zero.
             parts.append(said + features @ weights["out"])
         return parts

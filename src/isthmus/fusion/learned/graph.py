@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +13,9 @@ from isthmus.aligners.traits import Related, Search
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import State
+from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.learned.readings import Read, Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Trained, Weights
-from isthmus.fusion.learned.trainee import Bout, FusionTrainee
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Trained, Weights
 from isthmus.fusion.neighbourhood import Bank, Near, bank_tensors, banks_from
 from isthmus.fusion.target import Target
 from isthmus.graph.propagate import check_count
@@ -45,6 +45,16 @@ class Joined(Readings):
         index, weight = [i[rows] for i in self.index], [w[rows] for w in self.weight]
         return replace(super().take(rows), index=index, weight=weight)
 
+    def tensors(self, torch: Any) -> Self:
+        """The same for torch."""
+        return replace(
+            super().tensors(torch),
+            index=[torch.tensor(one) for one in self.index],
+            weight=[torch.tensor(one, dtype=torch.float32) for one in self.weight],
+            bank=[torch.tensor(one, dtype=torch.float32) for one in self.bank],
+            known=torch.tensor(self.known, dtype=torch.float32),
+        )
+
 
 class Graph(Trained):
     """Late fusion, and a layer of graph convolution: ``s = late + O · mean_v relu(ĝ_v W + b)``.
@@ -73,6 +83,7 @@ class Graph(Trained):
         cost=4.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
         rivals=(Related("graph-smooth", taken=("k", "gamma")),),
     )
 
@@ -87,7 +98,8 @@ class Graph(Trained):
         weight_decay: float = 0.1,
         epochs: int = 60,
         patience: int = 10,
-        start: str = "late",
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         augment: str = "",
         seed: int = 0,
@@ -99,7 +111,8 @@ class Graph(Trained):
             weight_decay=weight_decay,
             epochs=epochs,
             patience=patience,
-            start=start,
+            learner=learner,
+            scale=scale,
             folds=folds,
             augment=augment,
             seed=seed,
@@ -123,22 +136,17 @@ class Graph(Trained):
         """Late fusion and what the layer adds."""
         assert isinstance(readings, Joined)
         nodes = [h @ weights[f"project.{p}"] for p, h in enumerate(readings.hidden)]
-        count = readings.there.sum(axis=1)[:, None]
+        count = readings.count
         told = readings.known @ weights["known"]
         # A view that is missing has a node of zero, so the sum is over those that are there.
         own, added = sum(nodes), 0.0
         for place, near in enumerate(readings.weight):
             bank = readings.bank[place] @ weights[f"project.{place}"] + told
             reached = (near[:, :, None] * bank[readings.index[place]]).sum(axis=1)
-            mixed = (own + reached) / (count + near.sum(axis=1)[:, None] + (count == 0))
+            mixed = (own + reached) / (count + near.sum(axis=1)[:, None])
             layer = mixed @ weights["layer"] + weights["bias"]
             added = added + readings.there[:, [place]] * (layer + xp.abs(layer)) / 2
-        said = readings.share * sum(readings.says)
-        return said + added / (count + (count == 0)) @ weights["out"]
-
-    def trainee(self, bout: Bout) -> FusionTrainee:
-        """Readings of neighbours become tensors as well."""
-        return _GraphTrainee(self, bout)
+        return readings.late + added / count @ weights["out"]
 
     def readings_to_learn(self, found: Read, rows: PairedVectors, target: Target) -> Readings:
         """Training records, joined to those of other folds."""
@@ -157,16 +165,9 @@ class Graph(Trained):
         return self._joined(super().readings_of(rows), near)
 
     def _joined(self, readings: Readings, near: Sequence[Near]) -> Joined:
-        return Joined(
-            readings.hidden,
-            readings.there,
-            readings.gains,
-            readings.width,
-            [one.index for one in near],
-            [one.weight for one in near],
-            self._bank,
-            self._targets,
-        )
+        own = {field.name: getattr(readings, field.name) for field in fields(Readings)}
+        index, weight = [one.index for one in near], [one.weight for one in near]
+        return Joined(**own, index=index, weight=weight, bank=self._bank, known=self._targets)
 
     def state(self) -> State:
         """What every trained fusion has, and the training records."""
@@ -181,27 +182,3 @@ class Graph(Trained):
         self._banks = banks_from(tensors, self.views_)
         places = range(len(self.views_))
         self._bank = [np.asarray(tensors[f"bank.{place}"], np.float64) for place in places]
-
-
-class _GraphTrainee(FusionTrainee):
-    """A fusion on a graph, of which all readings are tensors."""
-
-    def __init__(self, fusion: Graph, bout: Bout) -> None:
-        super().__init__(fusion, bout)
-        torch, joined = self.torch, bout.readings
-        assert isinstance(joined, Joined)
-
-        def tensors(arrays: Sequence[F64]) -> list[Any]:
-            return [torch.tensor(one, dtype=torch.float32) for one in arrays]
-
-        # What all readings have is of tensors already, and what belongs to a graph is added.
-        self.readings = Joined(
-            self.readings.hidden,
-            self.readings.there,
-            self.readings.gains,
-            self.readings.width,
-            [torch.tensor(one) for one in joined.index],
-            tensors(joined.weight),
-            tensors(joined.bank),
-            torch.tensor(joined.known, dtype=torch.float32),
-        )

@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.aligners.traits import Search
 from isthmus.core.linalg import F64
 from isthmus.fusion.learned.readings import Readings
-from isthmus.fusion.learned.trained import WORTH_TRAINING, Trained, Weights
+from isthmus.fusion.learned.trained import STARTS, WORTH_TRAINING, Trained, Weights
 
 RANK = 16
 """Products; Liu et al. use 4 to 16."""
@@ -36,6 +36,7 @@ class LowRank(Trained):
         cost=2.0,
         trained=True,
         conditions=(WORTH_TRAINING,),
+        starts=STARTS,
     )
 
     def start_weights(self, sizes: Sequence[int], width: int) -> dict[str, F64]:
@@ -49,10 +50,9 @@ class LowRank(Trained):
 
     def join(self, xp: Any, weights: Weights, readings: Readings) -> Any:
         """Late fusion and the products."""
-        said, product, alone = 0.0, 1.0, 1.0
+        product, alone = 1.0, 1.0
         for place, hidden in enumerate(readings.hidden):
             bias = weights[f"bias.{place}"]
-            said = said + readings.share * readings.says[place]
             product = product * (bias + hidden @ weights[f"factor.{place}"])
             alone = alone * bias
-        return said + (product - alone) @ weights["out"]
+        return readings.late + (product - alone) @ weights["out"]

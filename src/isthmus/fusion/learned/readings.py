@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -13,144 +13,170 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion import make
 from isthmus.fusion.base import Fusion, State
-from isthmus.fusion.inner import Labels, deal
-from isthmus.fusion.loss import scale_of
+from isthmus.fusion.closed.late import Late
+from isthmus.fusion.inner import Labels, cuts
 from isthmus.fusion.nested import pack, unpack
 from isthmus.fusion.target import Target
 from isthmus.moments.rows import of_rows
 
-_MOST_SETS = 20
-"""Sets of so many views, of which gains are the mean; with six views there are at most 20."""
-_ENOUGH = 10
-"""Records below which a gain is not fitted."""
+_MOST_VIEWS = 8
+"""Sets of views are told apart one by one; more views have too many sets."""
 
 
 @dataclass(frozen=True, eq=False)
 class Readings:
     """What is read of some records; arrays of numpy or tensors of torch.
 
+    Late fusion weights views, and has a rest, for each set of views that a record may have. Both
+    are those of the late fusion that read the record.
+
     Attributes:
+        xp: The module ``numpy`` or ``torch``.
         hidden: By place of the view ``(n, width + c)``: first what the view's own predictor
             adds to the scores, then its whitened principal components; zeros where it is missing.
         there: ``(n, v)``, 1 where the record has the view.
-        gains: ``(v + 1,)``, by what the mean of so many views is multiplied to be late fusion.
+        reader: ``(n,)``, by which late fusion each record was read.
+        gains: ``(f, 2^v, v)``, the weights of the views in each, by set of views.
+        rests: ``(f, 2^v, width)``, the rests.
         width: Columns of the scores.
     """
 
+    xp: ModuleType
     hidden: Sequence[Any]
     there: Any
+    reader: Any
     gains: Any
+    rests: Any
     width: int
 
     def take(self, rows: Any) -> Self:
         """Those of some records."""
-        return replace(self, hidden=[h[rows] for h in self.hidden], there=self.there[rows])
+        hidden = [h[rows] for h in self.hidden]
+        return replace(self, hidden=hidden, there=self.there[rows], reader=self.reader[rows])
 
     def kept(self, there: Any) -> Self:
         """The same records with only these views, ``(n, v)``."""
         hidden = [h * there[:, [place]] for place, h in enumerate(self.hidden)]
         return replace(self, hidden=hidden, there=there)
 
+    def tensors(self, torch: Any) -> Self:
+        """The same for torch."""
+
+        def tensor(array: Any) -> Any:
+            whole = array.dtype.kind == "i"
+            return torch.tensor(array, dtype=torch.int64 if whole else torch.float32)
+
+        named = ("there", "reader", "gains", "rests")
+        arrays = {name: tensor(getattr(self, name)) for name in named}
+        return replace(self, xp=torch, hidden=[tensor(h) for h in self.hidden], **arrays)
+
     @property
     def says(self) -> list[Any]:
-        """What the predictor of each view adds to the scores, ``(n, width)``."""
+        """What the predictor of each view would add to the scores alone, ``(n, width)``."""
         return [h[:, : self.width] for h in self.hidden]
 
     @property
-    def gain(self) -> Any:
-        """Of each record by the number of its views, ``(n, 1)``."""
-        count = self.there.sum(axis=1)
-        return sum(
-            (count == number)[:, None] * self.gains[number] for number in range(len(self.gains))
-        )
+    def count(self) -> Any:
+        """How many views each record has, ``(n, 1)``; 1 where it has none."""
+        count = self.there.sum(axis=1)[:, None]
+        return count + (count == 0)
 
     @property
-    def share(self) -> Any:
-        """How much each view that is there counts in late fusion, ``(n, 1)``."""
-        count = self.there.sum(axis=1)[:, None]
-        return self.gain / (count + (count == 0))
+    def gain(self) -> Any:
+        """What late fusion multiplies each view by, ``(n, v)``."""
+        return self.gains[self.reader, self._set]
+
+    @property
+    def rest(self) -> Any:
+        """What no view can claim in late fusion, ``(n, width)``."""
+        return self.rests[self.reader, self._set]
+
+    @property
+    def late(self) -> Any:
+        """What late fusion adds to its rest, ``(n, width)``."""
+        gain = self.gain
+        return sum(gain[:, [place]] * said for place, said in enumerate(self.says))
+
+    @property
+    def _set(self) -> Any:
+        """Number of the set of views of each record: bit ``p`` is the view at place ``p``."""
+        number = sum(self.there[:, place] * 2.0**place for place in range(len(self.hidden)))
+        return self.xp.asarray(number, dtype=self.xp.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Reader:
-    """Reads records: a fusion in closed form, asked for one view at a time, and projections.
+    """Reads records: late fusion, asked for one view at a time, and projections.
 
     Attributes:
-        base: The closed form.
-        rest: ``(width,)``, the scores of a record without views.
-        factor: By which what a view says is multiplied.
-        gains: ``(v + 1,)``, see :class:`Readings`.
+        base: Late fusion.
         unit: By which what is made of the readings is multiplied to be scores.
         means: ``(d,)`` of each view.
         maps: ``(d, c)`` of each view, to whitened components.
     """
 
     base: Fusion
-    rest: F64
-    factor: float
-    gains: F64
     unit: float
     means: Sequence[F64]
     maps: Sequence[F64]
 
     def read(self, rows: PairedVectors) -> Readings:
         """Of records that were not learned from."""
-        says = _says(self.base, rows)
-        return self.readings(says, rows)
+        nobody = np.zeros(len(rows), dtype=np.int64)
+        return self.readings(said(self.base, rows), rows, nobody, [weighing(self.base)])
 
-    def readings(self, says: F64, rows: PairedVectors) -> Readings:
-        """What the views' predictors say of records, ``(v, n, width)``, and where they lie."""
+    def readings(
+        self, says: F64, rows: PairedVectors, reader: Labels, tables: Sequence[tuple[F64, F64]]
+    ) -> Readings:
+        """Readings of what late fusions said.
+
+        Args:
+            says: Of the views ``(v, n, width)``.
+            rows: The records.
+            reader: By which late fusion each was read, ``(n,)``.
+            tables: Of each late fusion, what :func:`weighing` gives.
+        """
         there = np.column_stack([rows.present[view] for view in rows.views]).astype(np.float64)
-        hidden = [
-            np.concatenate([self.factor * said, place], axis=1)
-            for said, place in zip(says, self._placed(rows), strict=True)
-        ]
-        return Readings(hidden, there, self.gains, says.shape[2]).kept(there)
-
-    def _placed(self, rows: PairedVectors) -> list[F64]:
-        return [
+        placed = [
             (rows.vectors[view] - mean) @ weight
             for view, mean, weight in zip(rows.views, self.means, self.maps, strict=True)
         ]
+        hidden = [np.hstack([s / self.unit, p]) for s, p in zip(says, placed, strict=True)]
+        gains, rests = (np.stack(parts) for parts in zip(*tables, strict=True))
+        found = Readings(np, hidden, there, reader, gains, rests, says.shape[2])
+        return found.kept(there)
 
     def state(self) -> State:
-        """The closed form as JSON and arrays, and the projections."""
+        """Late fusion as JSON and arrays, and the projections."""
         document, tensors = pack(self.base, "base.")
-        tensors |= {"rest": self.rest, "gains": self.gains}
         for place, (mean, weight) in enumerate(zip(self.means, self.maps, strict=True)):
             tensors |= {f"mean.{place}": mean, f"map.{place}": weight}
-        return {"base": document, "factor": self.factor, "unit": self.unit}, tensors
+        return {"base": document, "unit": self.unit}, tensors
 
     @classmethod
     def from_state(
         cls, document: Mapping[str, Any], tensors: Mapping[str, Array], owner: Fusion
     ) -> Reader:
         """The reader that :meth:`state` described."""
-
-        def array(name: str) -> F64:
-            return np.asarray(tensors[name], dtype=np.float64)
-
-        places = range(len(owner.views_))
-        return cls(
-            unpack(document["base"], tensors, "base.", owner),
-            array("rest"),
-            float(document["factor"]),
-            array("gains"),
-            float(document["unit"]),
-            [array(f"mean.{place}") for place in places],
-            [array(f"map.{place}") for place in places],
+        base = unpack(document["base"], tensors, "base.", owner)
+        means, maps = (
+            [
+                np.asarray(tensors[f"{name}.{place}"], np.float64)
+                for place in range(len(base.views_))
+            ]
+            for name in ("mean", "map")
         )
+        return cls(base, float(document["unit"]), means, maps)
 
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """A reader, and what it read of the records that it was fitted on.
+    """A reader, and what was read of the records that it was fitted on.
 
     Attributes:
         reader: Fitted on all of them.
-        readings: Of each by predictors that were fitted without its fold.
+        readings: Of each by a late fusion that was fitted without its fold.
         labels: Fold of each, ``(n,)``.
     """
 
@@ -164,7 +190,7 @@ def read(
     target: Target,
     memo: Memo,
     *,
-    start: str,
+    late: Mapping[str, Any],
     components: int,
     folds: int,
     seed: int,
@@ -175,73 +201,65 @@ def read(
         rows: The records.
         target: Of the same records.
         memo: Of these records.
-        start: Id of the fusion in closed form that training starts from.
+        late: Hyper-parameters of late fusion.
         components: At most so many of each view.
         folds: Into how many the records are dealt.
         seed: Of the deal.
+
+    Raises:
+        DataError: If there are more than eight views, or one group has all records.
     """
-    key = ("readings", start, components, folds, seed)
-    return memo.get(key, lambda: _read(rows, target, start, components, folds, seed))
+    if len(rows.views) > _MOST_VIEWS:
+        raise DataError(
+            f"{len(rows.views)} views, but fusions that are trained, or smooth over a graph, join "
+            f"at most {_MOST_VIEWS}; use late or concat"
+        )
+
+    def made() -> Read:
+        labels = np.zeros(len(rows), dtype=np.int64)
+        says = np.zeros((len(rows.views), len(rows), target.width))
+        tables = []
+        for fold, cut in enumerate(cuts(rows, target, memo, folds, seed)):
+            without = Late(**late).fit(cut.rows, cut.target, memo=cut.memo)
+            says[:, cut.held] = said(without, rows.take(cut.held))
+            labels[cut.held] = fold
+            tables.append(weighing(without))
+        base = Late(**late).fit(rows, target, memo=memo)
+        unit = (float(target.values.std()) or 1.0) if target.kind == "number" else 1.0
+        placed = [_components(rows, view, components) for view in rows.views]
+        reader = Reader(base, unit, [mean for mean, _ in placed], [weight for _, weight in placed])
+        return Read(reader, reader.readings(says, rows, labels, tables), labels)
+
+    return memo.get(("readings", tuple(sorted(late.items())), components, folds, seed), made)
 
 
-def _read(
-    rows: PairedVectors, target: Target, start: str, components: int, folds: int, seed: int
-) -> Read:
-    labels = deal(rows, target, folds, seed)
-    says = np.zeros((len(rows.views), len(rows), target.width))
-    for fold in range(int(labels.max()) + 1):
-        kept, held = np.flatnonzero(labels != fold), np.flatnonzero(labels == fold)
-        base = make(start).fit(rows.take(kept), target.take(kept))
-        says[:, held] = _says(base, rows.take(held))
-    base = make(start).fit(rows, target)
-    rest = _rest(base, rows)
-    means, maps = zip(*(_components(rows, view, components) for view in rows.views), strict=True)
-    gains, unit = _gains(says, rest, rows, target)
-    # All views together count as they are, so that readings are of the size of the scores.
-    factor = float(gains[-1])
-    rest = rest if target.kind == "number" else rest * factor
-    reader = Reader(base, rest, factor, gains / factor, unit, means, maps)
-    return Read(reader, reader.readings(says, rows), labels)
+def said(late: Fusion, rows: PairedVectors) -> F64:
+    """What each view alone adds to the scores, ``(v, n, width)``."""
+    return np.stack([late.shares(rows.select([view])).views[view] for view in late.views_])
 
 
-def _says(base: Fusion, rows: PairedVectors) -> F64:
-    """What each view alone would add to the scores of a record without views, ``(v, n, width)``."""
-    rest = _rest(base, rows)
-    return np.stack([base.scores(rows.select([view])) - rest for view in rows.views])
+def weighing(late: Fusion) -> tuple[F64, F64]:
+    """How late fusion weights views, by number of the set of views that a record has.
 
-
-def _rest(base: Fusion, rows: PairedVectors) -> F64:
-    """Scores of a record without views, ``(width,)``."""
-    none = {view: np.zeros((1, dim), dtype=np.float32) for view, dim in base.views_.items()}
-    absent = {view: np.zeros(1, dtype=bool) for view in base.views_}
-    rest: F64 = base.scores(PairedVectors(none, absent))[0]
-    return rest
-
-
-def _gains(says: F64, rest: F64, rows: PairedVectors, target: Target) -> tuple[F64, float]:
-    """By what the mean of so many views is multiplied ``(v + 1,)``, and the unit of the scores.
-
-    Predictors err together, so that the mean of two is not as sure as twice one. A number is
-    predicted in its standard deviation.
+    Returns:
+        ``(2^v, v)``, what is made of what a view says alone; and ``(2^v, width)``, the rest.
     """
-    if target.kind == "number":
-        unit = float(target.values.std()) or 1.0
-        return np.full(len(says) + 1, 1 / unit), unit
-    there = np.stack([rows.present[view] for view in rows.views])
-    gains = np.ones(len(says) + 1)
-    for size in range(1, len(says) + 1):
-        means, truth = [], []
-        for chosen in islice(combinations(range(len(says)), size), _MOST_SETS):
-            known = np.flatnonzero(there[list(chosen)].all(axis=0))
-            means.append(says[list(chosen)][:, known].mean(axis=0))
-            truth.append(known)
-        known = np.concatenate(truth)
-        # With too few records that have so many views, they count as one view fewer does.
-        gains[size] = gains[size - 1]
-        if len(known) >= _ENOUGH:
-            gains[size] = scale_of(rest + np.concatenate(means), target.take(known))
-    gains[0] = gains[1]
-    return gains, 1.0
+    views = tuple(late.views_)
+    sets = (np.arange(2 ** len(views))[:, None] >> np.arange(len(views))) & 1
+    # One record for each set of views; each view has the same vector in all of them.
+    rng = np.random.default_rng(0)
+    probes = {
+        view: np.tile(rng.normal(size=dim), (len(sets), 1)).astype(np.float32)
+        for view, dim in late.views_.items()
+    }
+    present = {view: sets[:, place] == 1 for place, view in enumerate(views)}
+    shares = late.shares(PairedVectors(probes, present))
+    gains = np.zeros(sets.shape)
+    for place, view in enumerate(views):
+        alone = shares.views[view][1 << place]
+        size = float(alone @ alone)
+        gains[:, place] = shares.views[view] @ alone / size if size else 0.0
+    return gains, shares.rest
 
 
 def _components(rows: PairedVectors, view: str, most: int) -> tuple[F64, F64]:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from isthmus.aligners.base import check_positive
-from isthmus.aligners.traits import Condition
+from isthmus.aligners.traits import Condition, Related
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.augment import augmented, check_augment
 from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Read, Reader, Readings, read
 from isthmus.fusion.learned.trainee import Bout, FusionTrainee
@@ -26,6 +27,8 @@ from isthmus.training import Log, Schedule, train
 WORTH_TRAINING = Condition(
     "a trained fusion needs 100 records to hold some out inside the fit", records=100
 )
+STARTS = (Related("late", taken=("learner", "scale")),)
+"""Trained from late fusion, with its hyper-parameters."""
 _ENOUGH_HELD = 500
 """Held-out records by which epochs are compared: a log loss then has a standard error of about
 .03. More folds are trained until there are as many."""
@@ -52,7 +55,8 @@ class Trained(Fusion):
         weight_decay: Of AdamW, towards the start.
         epochs: At most so many.
         patience: Epochs without gain after which the search for their number stops.
-        start: Id of the fusion in closed form that it starts from.
+        learner: Of late fusion, which it starts from.
+        scale: Of late fusion.
         folds: Into how many the records are dealt.
         augment: What is added to the records, see :func:`isthmus.fusion.augment.augmented`.
         seed: Of everything that is drawn.
@@ -74,7 +78,8 @@ class Trained(Fusion):
         weight_decay: float = 0.1,
         epochs: int = 60,
         patience: int = 10,
-        start: str = "late",
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         augment: str = "",
         seed: int = 0,
@@ -88,7 +93,8 @@ class Trained(Fusion):
         self.dropout, self.components = dropout, components
         self.learning_rate = check_positive(learning_rate, "learning_rate")
         self.weight_decay, self.epochs, self.patience = weight_decay, epochs, patience
-        self.start, self.folds, self.seed = start, folds, seed
+        self.learner = learner
+        self.scale, self.folds, self.seed = scale, folds, seed
         self.augment = check_augment(augment)
         self._schedule(epochs, patience)
 
@@ -127,7 +133,7 @@ class Trained(Fusion):
             rows,
             target,
             memo,
-            start=self.start,
+            late={"learner": self.learner, "scale": self.scale},
             components=self.components,
             folds=self.folds,
             seed=self.seed,
@@ -178,7 +184,8 @@ class Trained(Fusion):
     def _scores(self, rows: PairedVectors) -> F64:
         readings = self.readings_of(rows)
         joined: F64 = self.join(np, self._weights, readings)
-        return self._reader.rest + self._reader.unit * joined
+        scores: F64 = readings.rest + self._reader.unit * joined
+        return scores
 
     def state(self) -> State:
         """The reader, the weights, and the number of epochs."""
@@ -205,7 +212,7 @@ class Split(Trained):
         readings = self.readings_of(rows)
         parts = self.join_views(np, self._weights, readings)
         shares = {v: self._reader.unit * p for v, p in zip(rows.views, parts, strict=True)}
-        return Shares(shares, np.tile(self._reader.rest, (len(rows), 1)))
+        return Shares(shares, readings.rest)
 
 
 def best_epoch(logs: Sequence[Log]) -> int:

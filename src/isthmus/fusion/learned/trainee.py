@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,7 +12,7 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Reader, Readings
-from isthmus.fusion.loss import Loss
+from isthmus.fusion.loss import tensor_loss
 from isthmus.fusion.target import Target
 from isthmus.training import Phase, Trainee
 
@@ -64,13 +64,8 @@ class FusionTrainee(Trainee):
         torch = self.torch = require("torch", extra="learned", purpose=f"the {fusion.name} fusion")
         self.fusion = fusion
         self.reader = bout.reader
-        readings = bout.readings
-        hidden = [torch.tensor(h, dtype=torch.float32) for h in readings.hidden]
-        there = torch.tensor(readings.there, dtype=torch.float32)
-        gains = torch.tensor(readings.gains, dtype=torch.float32)
-        self.readings: Readings = replace(readings, hidden=hidden, there=there, gains=gains)
-        self.rest = torch.tensor(self.reader.rest, dtype=torch.float32)
-        self.loss = Loss(bout.target, torch)
+        self.readings: Readings = bout.readings.tensors(torch)
+        self.target = bout.target
         self.learn, self.judge = torch.tensor(bout.learn), torch.tensor(bout.judge)
         self.begin = {
             name: torch.tensor(value, dtype=torch.float32) for name, value in bout.start.items()
@@ -96,8 +91,9 @@ class FusionTrainee(Trainee):
     def loss_of(self, readings: Readings, rows: Tensor) -> Tensor:
         """Mean loss of readings of these records."""
         joined = self.fusion.join(self.torch, self.moved(), readings)
-        found: Tensor = self.loss.mean(self.rest + self.reader.unit * joined, rows)
-        return found
+        return tensor_loss(
+            readings.rest + self.reader.unit * joined, self.target.take(rows.numpy())
+        )
 
     def thinned(self, readings: Readings, generator: Generator) -> Readings:
         """Leave views out at random; a record keeps all it has rather than none."""

@@ -98,7 +98,7 @@ def evaluate(
     from isthmus.selection.predicting import told
     from isthmus.selection.predicting.measures import HEADLINES, Said, measures_of
 
-    dataset = predictor.dataset(data)
+    dataset = predictor.dataset(data, target if isinstance(target, str) else "")
     known = read_target(dataset, _wanted(predictor, target))
     some = dataset.take(known.rows.tolist())
     rows, failures = predictor.vectors(some, cache=cache, progress=progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +59,7 @@ def fit(
     group: str | None = None,
     columns: Groups = None,
     views: Sequence[str] | None = None,
-    fusions: Sequence[str] | None = None,
+    fusions: Sequence[str] | str | None = None,
     folds: int = 5,
     seed: int = 0,
     budget: float | None = None,
@@ -90,7 +90,8 @@ def fit(
         columns: Plain columns by view, names or patterns; a list for one view; None for all that
             no view takes, ``[]`` for none.
         views: To use; None for all.
-        fusions: Ids that enter; None for all that may.
+        fusions: Ids that enter; ``"closed"``, the default, for all in closed form, ``"all"`` for
+            trained ones, too.
         folds: Outer folds, in which no record is held out twice.
         seed: Of folds and all random choices.
         budget: Seconds for choosing; None for no limit.
@@ -127,6 +128,7 @@ def fit(
         budget=budget,
         metric=metric,
         progress=told,
+        name=wanted.label,
     )
     asked = Asked(
         wanted.label,
@@ -134,18 +136,17 @@ def fit(
         made.dataset.name,
         wanted.time,
         wanted.event,
-        {n: made.kind_of(n) for each in ready.columns.values() for n in each.names},
+        made.kinds([n for each in ready.columns.values() for n in each.names], wanted),
         card,
         tuple(dict.fromkeys([*made.notes, *ready.notes])),
     )
-    report = replace(chosen.report, target=replace(chosen.report.target, name=wanted.label))
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},
         ready.columns,
         chosen.fusion,
         chosen.outcome,
         asked=asked,
-        report=report,
+        report=chosen.report,
         memory=remembered(ready.pairs, seed=seed),
     )
     for view in predictor.sources.encoders:
@@ -153,11 +154,11 @@ def fit(
     return predictor
 
 
-def _check(card: str, fusions: Sequence[str] | None) -> None:
+def _check(card: str, fusions: Sequence[str] | str | None) -> None:
     """Refuse what is mistyped, before any work."""
     if card and card not in CARDS:
         raise InputError(f"a card is one of {', '.join(CARDS)}, got {card!r}")
-    for name in fusions or ():
+    for name in () if isinstance(fusions, str) else fusions or ():
         if name not in FUSIONS:
             hint = did_you_mean(name, FUSIONS)
             raise InputError(
@@ -218,13 +219,20 @@ class _Records:
             )
         dataset = grouped(whole, group, wanted.name).take(known.rows.tolist())
         own = [*wanted.own, *([group] if group else [])]
+        if not isinstance(encoders, Space):
+            _check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, views, own)
         notes = [*whole.notes, *known.notes]
         plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
         return cls(dataset, known, media, plain, columned.every, notes)
 
-    def kind_of(self, name: str) -> str:
-        """How a plain column is read."""
+    def kinds(self, names: Sequence[str], wanted: Wanted) -> dict[str, str]:
+        """How plain columns are read, and those of the target."""
+        own = [] if wanted.values is not None else [*wanted.own]
+        known = {name for record in self.dataset.records for name in record.fields}
+        return {name: self._kind_of(name) for name in (*names, *own) if name in known}
+
+    def _kind_of(self, name: str) -> str:
         values = (r.fields[name] for r in self.dataset.records if name in r.fields)
         number = all(not isinstance(value, str) for value in values)
         return self.dataset.kinds.get(name) or ("number" if number else "category")
@@ -289,7 +297,7 @@ class _Records:
         some = filled(self.dataset.records, self.media)
         dataset = self.dataset.take(np.flatnonzero(some).tolist()).select(self.media)
         if not isinstance(encoders, Space):
-            named = {v: e for v, e in (encoders or {}).items() if v in self.media or self.every}
+            named = {v: each for v, each in (encoders or {}).items() if v in self.media}
             return prepare(dataset, named, cache=cache, progress=progress)
         given: dict[str, str | Encoder] = {}
         specs: dict[str, str] = {}
@@ -299,6 +307,18 @@ class _Records:
                 given[view], specs[view] = encoders.encoder(name), encoders.encoders[name].spec
         made = prepare(dataset, given, cache=cache, progress=progress)
         return replace(made, specs={**made.specs, **specs})
+
+
+def _check_filled(dataset: Dataset, views: Iterable[str]) -> None:
+    """Refuse encoders of views that no record has."""
+    for view in views:
+        if view not in dataset.views:
+            has = ", ".join(f"{name} ({m})" for name, m in dataset.modalities.items())
+            raise DataError(
+                f"an encoder was given for {view!r}, but no record of {dataset.name} with a target "
+                f"has an item of that view; it has {has or 'none'}."
+                f"{did_you_mean(view, dataset.views)}"
+            )
 
 
 def _view_of(space: Space, view: str, modality: str) -> str:

@@ -70,7 +70,7 @@ def _of(values: Sequence[Value], known: F64) -> bool | None:
     """Whether a column is a copy; None where it does not even tell the target."""
     names, codes = np.unique([str(v) for v in values], return_inverse=True)
     different = len(np.unique(known))
-    if len(names) * _COMES_AGAIN <= len(values) or len(names) == different:
+    if len(names) * _COMES_AGAIN <= len(values):
         pairs = len(np.unique(np.column_stack([codes, known]), axis=0))
         if pairs == len(names):  # each value goes with one
             return pairs == different

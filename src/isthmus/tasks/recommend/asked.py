@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
@@ -81,7 +81,7 @@ class Taste:
 
 def _several(things: Things, what: str) -> list[Thing]:
     if isinstance(things, str | Path | MediaItem | Term) or is_picture(things):
-        return [things]
+        return [cast("Thing", things)]
     if not isinstance(things, Iterable) or isinstance(things, Mapping):
         raise InputError(
             f"{what} needs ids, paths or words, got {type(things).__name__}. Write: "

@@ -96,7 +96,8 @@ def learn_history(
             raise DataError("there are no ratings, so none can be too low; leave least out")
         taken = taken.take(taken.ratings >= least)
     rows = store.backend.snapshot()
-    held = _held(rows, [taken.items[i] for i in np.unique(taken.item)])
+    named_items = [taken.items[i] for i in np.unique(taken.item)]
+    held = _held(rows, named_items)
     known = np.array([name in held for name in taken.items])
     if not known[taken.item].any():
         some = ", ".join(map(repr, list(interactions.items)[:_LISTED]))
@@ -121,7 +122,7 @@ def learn_history(
     content = PairedVectors({"item": np.stack([vectors[name] for name in named.items])})
     model = Recommender.fit(named, content, grid=_COSINE, seed=seed, progress=progress)
     model.save(store.folder / FOLDER)
-    unknown = [name for name in taken.items if name not in held]
+    unknown = [name for name in named_items if name not in held]
     return HistoryReport(model, len(named), unknown, rare, len(interactions) - len(taken))
 
 

@@ -26,11 +26,12 @@ class WordShare:
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """What one liked or disliked thing adds to the score of an item.
+    """What one liked or disliked thing adds to the score of an item, beyond the average item.
 
     Attributes:
         name: As the user named it; of an item of the store the name of its file.
         item: Id of the item, where it is one of the store; else empty.
+        liked: Whether it is liked, not disliked.
         value: What it adds; less than 0 where it speaks against.
         content: Of this, what likeness adds.
         taken: Of this, what others who took both add.
@@ -42,6 +43,7 @@ class Because:
 
     name: str
     item: str
+    liked: bool
     value: float
     content: float
     taken: float
@@ -58,7 +60,7 @@ class Recommendation:
             whether two things belong together, and not whether somebody will like one.
         score: How far it stands above the average item, in standard deviations.
         reasons: The strongest first.
-        rest: The score without any reason.
+        rest: The score without any reason: 0, but for what the best of many parts gains by chance.
         new: Whether its content alone speaks for it, since nobody took it.
     """
 
@@ -71,9 +73,10 @@ class Recommendation:
     @property
     def said(self) -> str:
         """Why it is here, on one line: ``"because you like cat.png and dog.png"``."""
-        names = [each.name for each in self.reasons if each.value > 0][:2]
+        names = [each.name for each in self.reasons if each.liked and each.value > 0][:2]
         if not names:
-            return "the least unlike what you dislike"
+            away = [each.name for each in self.reasons if not each.liked]
+            return f"unlike {away[0]}" if away else "nothing is more like it"
         others = ", and others took both" if any(each.taken > 0 for each in self.reasons) else ""
         return f"because you like {' and '.join(names)}{others}"
 

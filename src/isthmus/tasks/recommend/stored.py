@@ -139,6 +139,12 @@ class Others:
         assert self.model is not None and self.adds is not None
         return Standardized.of(self.adds.sum(axis=0)[None], ~self.model.new)
 
+    @cached_property
+    def usual(self) -> F64:
+        """``(t,)`` what each liked or disliked thing adds to the average item."""
+        assert self.model is not None and self.adds is not None
+        return np.asarray(self.adds[:, ~self.model.new].mean(axis=1))
+
     def best(self, k: int) -> list[str]:
         """The items that others took most with what is liked."""
         if self.model is None:
@@ -212,16 +218,20 @@ class _Scored:
         """An item with its score, split over what is liked and disliked."""
         place = self.others.place.get(hit.item)
         share = 1.0 if place is None else self.others.share
-        content = [each.value * share / self._spread(hit.view) for each in hit.shares]
-        taken, score = [0.0] * len(content), share * hit.prominence
+        typical, spread = self.encoded.reference(hit.view)
+        values = np.array([each.value for each in hit.shares])
+        content = (values - typical) * share / spread
+        taken, score = np.zeros(len(content)), share * hit.prominence
         if place is not None and self.others.adds is not None:
             scores = self.others.scores
-            factor = (1 - share) / float(scores.spread[0, 0])
-            taken = [float(add) * factor for add in self.others.adds[:, place]]
+            above = self.others.adds[:, place] - self.others.usual
+            taken = above * (1 - share) / float(scores.spread[0, 0])
             score += (1 - share) * float(scores.scores[0, place])
         reasons = [
-            Because(self._name(t), term.stored, a + b, a, b, t)
-            for t, (term, a, b) in enumerate(zip(self.encoded.terms, content, taken, strict=True))
+            Because(self._name(t), term.stored, term.weight > 0, a + b, a, b, t)
+            for t, (term, a, b) in enumerate(
+                zip(self.encoded.terms, content.tolist(), taken.tolist(), strict=True)
+            )
         ]
         rest = score - sum(each.value for each in reasons)
         reasons.sort(key=lambda each: -abs(each.value))
@@ -231,10 +241,7 @@ class _Scored:
     def scale(self, made: Recommendation) -> float:
         """What a cosine of 1 to one thing of weight 1 adds to a score."""
         share = 1.0 if made.new else self.others.share
-        return 2 * share / self._spread(made.hit.view)
-
-    def _spread(self, view: str) -> float:
-        return self.encoded.reference(view)[1]
+        return 2 * share / self.encoded.reference(made.hit.view)[1]
 
     def _name(self, term: int) -> str:
         stored = self.encoded.terms[term].stored

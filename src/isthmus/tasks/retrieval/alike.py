@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Lock
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from cachetools import LRUCache
 
 from isthmus.core.rows import thin
 from isthmus.space import Space
@@ -16,8 +15,8 @@ _SHARE = 0.9
 """Of the items that a space was made from whose nearest neighbour must be less alike."""
 _MOST = 1000
 """Of these items that are looked at."""
-_KEPT: LRUCache[tuple[str, str], float] = LRUCache(64)
-_LOCK = Lock()
+_KEPT: WeakKeyDictionary[Space, dict[str, float]] = WeakKeyDictionary()
+"""By view. A search asks for it at each of its hits, and a fingerprint takes 6 ms."""
 
 
 def least_alike(space: Space, view: str) -> float:
@@ -26,14 +25,10 @@ def least_alike(space: Space, view: str) -> float:
     It is :data:`NEARLY_ALIKE`, or more where different items of the space's own are often as near
     to one another: of coarse encoders hardly anything can be told apart. Above 1 nothing is.
     """
-    key = (space.fingerprint, view)
-    with _LOCK:
-        known = _KEPT.get(key)
-    if known is None:
-        known = _measured(space, view)
-        with _LOCK:
-            _KEPT[key] = known
-    return known
+    known = _KEPT.setdefault(space, {})
+    if view not in known:
+        known[view] = _measured(space, view)
+    return known[view]
 
 
 def _measured(space: Space, view: str) -> float:

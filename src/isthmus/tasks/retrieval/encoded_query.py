@@ -54,7 +54,7 @@ class EncodedQuery:
     sizes: Mapping[str, int]
     within: str = ""
     _known: dict[int, dict[str, Background]] = field(default_factory=dict)
-    _typical: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _typical: dict[str, tuple[F64, float]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -157,7 +157,7 @@ class EncodedQuery:
         hubness, correction, score = self._scores(cosine, rows.hubness, view)
         judged = self._judged(cosine, hubness, view)
         typical, spread = self.reference(view)
-        prominence = (score - typical) / spread - off
+        prominence = (score - typical.sum()) / spread - off
         return [
             Hit(
                 rows.entries[i].id,
@@ -315,10 +315,13 @@ class EncodedQuery:
         score = (2 * cosine - correction) @ self.weights
         return hubness, correction, np.asarray(score, dtype=np.float32)
 
-    def reference(self, view: str) -> tuple[float, float]:
-        """Mean and deviation of the scores of the space's own items of a view.
+    def reference(self, view: str) -> tuple[F64, float]:
+        """What the space's own items of a view score: of each term the mean, and the deviation.
 
         A space without any takes those of the store.
+
+        Returns:
+            ``(t,)`` means, which sum to that of the score, and the deviation of the score.
         """
         if view not in self._typical:
             bank = self.space.banks[view]
@@ -328,9 +331,11 @@ class EncodedQuery:
                 bank = sample(self.rows, view, self.space.dim)
                 near_banks = self.space.hubness(bank, view)
             if not len(bank):
-                return 0.0, 1.0
-            _, _, score = self._scores(self.prompt.cosines(bank), near_banks, view)
-            self._typical[view] = float(score.mean()), max(float(score.std()), 1e-6)
+                return np.zeros(len(self.terms)), 1.0
+            cosine = self.prompt.cosines(bank)
+            _, correction, score = self._scores(cosine, near_banks, view)
+            mean = (2 * cosine - correction).mean(axis=0, dtype=np.float64) * self.weights
+            self._typical[view] = mean, max(float(score.std()), 1e-6)
         return self._typical[view]
 
     def _background(self, term: int, view: str) -> Background:

@@ -34,6 +34,7 @@ const body = (value, signal, method = "POST") => ({
 
 export const status = () => json("/api/status");
 export const search = (request, signal) => json("/api/search", body(request, signal));
+export const recommend = (request) => json("/api/recommend", body(request));
 export const explain = (asked, item, signal) => json("/api/explain", body({ ...asked, item }, signal));
 export const item = (id) => json(`/api/items/${encodeURIComponent(id)}`);
 export const items = (query) => json(`/api/items?${new URLSearchParams(query)}`);

@@ -4,7 +4,9 @@ import { $, h, glyph, later } from "./dom.js";
 import { direction, kind, switchLanguage, t, translate } from "./words.js";
 import * as api from "./api.js";
 import * as detail from "./detail.js";
+import { brought } from "./drop.js";
 import { Grid } from "./grid.js";
+import { Likes } from "./likes.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
 import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, ofLabel, request, showTerms, sought, toHash, viewOf } from "./query.js";
@@ -26,6 +28,11 @@ const grid = new Grid($("grid"), {
   more: () => more(),
   chosen: (action, hit, tile) => act(action, hit, Number(tile.dataset.place)),
   labelled: (label) => byLabel(label),
+  liked: (hit) => likes.has(hit),
+});
+const likes = new Likes({
+  found: (made) => showRecommended(made), failed: (error) => warn(error.message || t("offline")),
+  changed: () => grid.mark(), filters: () => ({ views: query.views, where: query.where }),
 });
 
 // ---- asking
@@ -33,6 +40,7 @@ const grid = new Grid($("grid"), {
 function change(next, { push = true } = {}) {
   query = { ...blank(), ...next };
   listed = null;
+  likes.shown = false;
   if (push) {
     const hash = toHash(query);
     if (hash !== location.hash) history.pushState(null, "", hash || location.pathname);
@@ -181,7 +189,8 @@ const hide = (id) => { $(id).hidden = true; };
 
 function act(action, hit, place) {
   if (action === "more") change({ ...blank(), views: query.views, asked: query.asked, terms: [sought(hit)] });
-  else if (action === "not") steerAway(hit);
+  else if (action === "like") likes.toggle(hit);
+  else if (action === "not") likes.shown ? likes.avoid(hit) : steerAway(hit);
   else {
     openAt(place);
     if (action === "explain") detail.explainNow();
@@ -288,6 +297,17 @@ async function showListed(ids) {
   grid.show(found.filter(Boolean));
 }
 
+function showRecommended({ items, reason }) {
+  closeMap();
+  running?.abort();
+  listed = items.map((each) => each.id);
+  tell(t("recommended", items.length) + (reason ? ` ${reason}` : ""));
+  $("state").replaceChildren();
+  $("grid").hidden = !items.length;
+  grid.show(items);
+  busy(false);
+}
+
 // ---- the first look, and what is heard
 
 async function refresh() {
@@ -343,26 +363,7 @@ $("language").addEventListener("click", () => {
 });
 
 addEventListener("popstate", () => change(fromHash(location.hash), { push: false }));
-addEventListener("paste", (event) => {
-  const file = [...(event.clipboardData?.files ?? [])].find((each) => /^(image|audio|video)\//.test(each.type));
-  if (file) {
-    event.preventDefault();
-    bring(file);
-  }
-});
-
-let within = 0;
-const carries = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-addEventListener("dragenter", (event) => { if (carries(event)) { within += 1; $("drop").hidden = false; } });
-addEventListener("dragleave", (event) => { if (carries(event)) { within -= 1; if (within <= 0) hide("drop"); } });
-addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); });
-addEventListener("drop", (event) => {
-  if (!carries(event)) return;
-  event.preventDefault();
-  within = 0;
-  hide("drop");
-  bring(event.dataTransfer.files[0]);
-});
+brought(bring);
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -379,7 +380,7 @@ addEventListener("keydown", (event) => {
   }
   const tile = grid.focused;
   const on = (action) => () => tile && act(action, grid.hits[tile.dataset.place], Number(tile.dataset.place));
-  const keys = { "/": () => { $("q").focus(); $("q").select(); }, "?": openHelp, g: toggleMap, m: on("more"), n: on("not"), e: on("explain") };
+  const keys = { "/": () => { $("q").focus(); $("q").select(); }, "?": openHelp, g: toggleMap, l: on("like"), m: on("more"), n: on("not"), e: on("explain") };
   if (event.key.startsWith("Arrow") && (tile || event.target === document.body || event.target.id === "results") && !map?.shown) keys[event.key] = () => grid.move(event.key);
   if (!(event.key in keys)) return;
   event.preventDefault();

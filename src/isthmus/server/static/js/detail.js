@@ -25,7 +25,7 @@ dialog.addEventListener("close", () => {
   dialog.replaceChildren();
 });
 
-// `around` says what stands before and after, `steer` takes "more" and "not",
+// `around` says what stands before and after, `steer` takes "like", "more" and "not",
 // `asked` is the prompt that is sent to be explained, or null where there is none,
 // `labelled` takes a label to filter by, `filtered` a filter.
 export function open(hit, { around, steer, asked, labelled, filtered }) {
@@ -53,6 +53,7 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
         hit.words !== undefined && h("div", { class: "verdict" }, likely(hit),
           hit.probability !== null && h("span", { class: "number" }, percent(hit.probability))),
         h("div", { class: "actions" },
+          h("button", { type: "button", onclick: act("like") }, t("like")),
           h("button", { type: "button", onclick: act("more") }, t("more")),
           h("button", { type: "button", onclick: act("not") }, t("not")),
           asked && explainButton),
@@ -73,7 +74,7 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
 export function key(event) {
   if (!dialog.open || !shown) return false;
   const keys = { ArrowLeft: () => shown.around(-1), ArrowRight: () => shown.around(1),
-    m: () => { dialog.close(); shown.steer("more", shown.hit); }, n: () => { dialog.close(); shown.steer("not", shown.hit); },
+    l: () => { dialog.close(); shown.steer("like", shown.hit); }, m: () => { dialog.close(); shown.steer("more", shown.hit); }, n: () => { dialog.close(); shown.steer("not", shown.hit); },
     e: () => dialog.querySelector(".actions .wide")?.click() };
   if (!(event.key in keys) || event.target.closest("audio, video, input, select, .full")) return false;
   keys[event.key]();

@@ -4,6 +4,7 @@ import { h, glyph, kindOf, later } from "./dom.js";
 import { t, kind, likelihood } from "./words.js";
 import { curve, playButton } from "./player.js";
 import { clock, stretch, timed, where } from "./times.js";
+import { because, summed } from "./likes.js";
 import * as api from "./api.js";
 
 const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16;
@@ -19,9 +20,9 @@ const seen = new IntersectionObserver((entries) => {
 
 export class Grid {
   // `more` is asked for when the end comes near, `chosen` when a tile is opened or steered by,
-  // `labelled` when a label is clicked.
-  constructor(root, { more, chosen, labelled }) {
-    Object.assign(this, { root, more, chosen, labelled, hits: [], tiles: [], run: 0 });
+  // `labelled` when a label is clicked; `liked` says whether a card is.
+  constructor(root, { more, chosen, labelled, liked }) {
+    Object.assign(this, { root, more, chosen, labelled, liked, hits: [], tiles: [], run: 0 });
     this.end = h("div", { class: "end", "aria-hidden": "true" });
     root.after(this.end);
     new IntersectionObserver((entries) => {
@@ -110,8 +111,9 @@ export class Grid {
     tile.append(main);
     if (file === "audio") tile.append(playButton(hit, -1));
     tile.append(foot(hit), h("div", { class: "steer" },
-      steer("more", "+", hit), steer("not", "−", hit), steer("explain", "?", hit)));
+      steer("like", "♥", hit, this.liked(hit)), steer("more", "+", hit), steer("not", "−", hit), steer("explain", "?", hit)));
     if (hit.labels?.length) tile.append(someTags(hit));
+    tile.classList.toggle("is-liked", this.liked(hit));
     return tile;
   }
 
@@ -144,6 +146,15 @@ export class Grid {
     if (action) this.chosen(action, hit, tile);
     else if (label !== undefined) this.labelled(label);
     else if (event.target.closest(".open, .foot")) this.chosen("open", hit, tile);
+  }
+
+  // Hearts as they are now.
+  mark() {
+    for (const tile of this.tiles) {
+      const now = this.liked(this.hits[tile.dataset.place]);
+      tile.classList.toggle("is-liked", now);
+      tile.querySelector('[data-action="like"]').setAttribute("aria-pressed", String(now));
+    }
   }
 
   rove(tile) {
@@ -188,8 +199,9 @@ export const tag = ({ label, probability }, more = {}) => h("button", {
   title: probability === undefined ? label : `${label} ${Math.round(100 * probability)} %`, ...more,
 }, label);
 
-function steer(action, sign, hit) {
-  return h("button", { type: "button", tabindex: -1, "data-action": action, title: t(action), "aria-label": `${t(action)}: ${hit.name}` }, sign);
+function steer(action, sign, hit, pressed) {
+  const state = pressed === undefined ? {} : { "aria-pressed": String(pressed) };
+  return h("button", { type: "button", tabindex: -1, "data-action": action, ...state, title: t(action), "aria-label": `${t(action)}: ${hit.name}` }, sign);
 }
 
 // How long a recording is, or which part of it was found.
@@ -217,7 +229,8 @@ function foot(hit) {
     h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
       hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
       hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1))),
-    has && likely(hit));
+    has && likely(hit),
+    hit.reasons && h("div", { class: "line likely", title: summed(hit) }, h("span", { dir: "auto" }, because(hit))));
 }
 
 const standing = ({ rank, among, clear }) => (rank > 1 ? t("rank_of", rank, among) : t(clear ? "clear_best_of" : "best_of", among));
@@ -240,6 +253,6 @@ export function likely(hit) {
 function label(hit) {
   const said = hit.words === undefined ? "" : `, ${likelihood(hit.words)}`;
   const labels = hit.labels?.length ? `, ${t("labels")}: ${hit.labels.map((each) => each.label).join(", ")}` : "";
-  const more = [where(hit), originOf(hit), hit.copies?.length && t("copies", hit.copies.length + 1)];
+  const more = [where(hit), originOf(hit), hit.reasons && because(hit), hit.copies?.length && t("copies", hit.copies.length + 1)];
   return [`${kind(hit.view)}: ${hit.name}`, ...more].filter(Boolean).join(", ") + said + labels;
 }

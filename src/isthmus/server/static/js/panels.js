@@ -154,7 +154,7 @@ export function openIndex(status, done) {
 
 export function openHelp() {
   const dialog = $("help");
-  const keys = [["/", "key_search"], ["← ↑ → ↓", "key_move"], ["Enter", "key_open"], ["m", "key_more"], ["n", "key_not"], ["e", "key_explain"], ["g", "key_map"], ["?", "key_help"], ["Esc", "key_close"]];
+  const keys = [["/", "key_search"], ["← ↑ → ↓", "key_move"], ["Enter", "key_open"], ["l", "key_like"], ["m", "key_more"], ["n", "key_not"], ["e", "key_explain"], ["g", "key_map"], ["?", "key_help"], ["Esc", "key_close"]];
   dialog.replaceChildren(head(dialog, "help-title", t("help")),
     h("dl", { class: "keys" }, ...keys.flatMap(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(what))])));
   modal(dialog);

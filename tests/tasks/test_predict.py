@@ -1,0 +1,298 @@
+"""From a table with texts and plain columns to answers that know their worth."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.tasks.reviews import write_reviews
+
+import isthmus as ist
+from isthmus.core.errors import (
+    ArtifactError,
+    DataError,
+    FingerprintError,
+    InputError,
+    IntegrityError,
+    NoSignalError,
+)
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.encoders import load as load_encoder
+from isthmus.predictor.answer import Answer
+from isthmus.predictor.predictor import Predictor
+
+LATE = {"fusions": ["late"], "folds": 3}
+NEW = {"review": "I think that this awful thing came", "price": 5.5, "colour": "purple"}
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reviews(tmp_path_factory.mktemp("predict") / "reviews.csv")
+
+
+@pytest.fixture(scope="module")
+def made(table: Path) -> Predictor:
+    return ist.predict.fit({"review": "tfidf"}, table, "mood", group="shop", **LATE)
+
+
+def test_a_table_becomes_a_predictor(made: Predictor) -> None:
+    assert made.views == ("review", "columns")
+    assert made.sources.columns["columns"].names == ("price", "weight", "colour")
+    assert made.names == ("bad", "fine", "good") and made.asked.kind == "classes"
+    report = made.report
+    assert report is not None and report.target.name == "mood"
+    assert report.data.groups == 45 and report.estimate.figure("accuracy").value > 0.7
+    assert "target 'mood': 3 classes" in made.asked.notes
+
+
+def test_answers_say_what_they_are_worth(made: Predictor, table: Path) -> None:
+    answers = made.predict(table)
+    assert [answer.id for answer in answers[:2]] == ["r0", "r1"]
+    truth = [row["mood"] for row in csv.DictReader(table.open(encoding="utf-8"))]
+    right = [a.value == mood for a, mood in zip(answers, truth, strict=True)]
+    assert np.mean(right) > 0.8
+    for answer in answers:
+        assert sum(answer.probabilities.values()) == pytest.approx(1)
+        assert answer.probability == answer.probabilities[str(answer.value)]
+    assert answers[4].missing == ("review",) and answers[3].notes == ("price is missing",)
+    json.dumps([answer.to_json() for answer in answers], allow_nan=False)
+
+
+def test_it_abstains_where_it_is_less_sure_than_asked_for(made: Predictor, table: Path) -> None:
+    every = made.predict(table)
+    some = made.predict(table, risk=0.02)
+    assert not any(answer.abstained for answer in every)
+    gone = [answer.sure for answer in some if answer.abstained]
+    assert gone and max(gone) < min(answer.sure for answer in some if not answer.abstained)
+
+
+def test_one_record_by_view_and_column(made: Predictor) -> None:
+    (answer,) = made.predict(NEW)
+    assert answer.value == "bad" and answer.missing == ()
+    assert answer.notes == ("colour: 'purple' is new, taken as 'other'", "weight is missing")
+    (alone,) = made.predict({"price": "9.5", "weight": None})
+    assert alone.value == "good" and alone.missing == ("review",)
+    nothing, again = made.predict([{}, NEW])
+    assert nothing.missing == ("review", "columns") and again.id == "2"
+    assert again.probabilities == pytest.approx(answer.probabilities)
+    assert max(nothing.probabilities.values()) < 0.5
+    with pytest.raises(DataError, match=r"no view and no column 'prize'.*Did you mean 'price'\?"):
+        made.predict({"prize": 3})
+    with pytest.raises(DataError, match=r"row 1, column price: need a number such as 1234.5"):
+        made.predict({"price": "9,5"})
+    with pytest.raises(InputError, match="need a path, a Dataset, records"):
+        made.predict(3)  # type: ignore[arg-type]
+    assert made.predict([]) == []
+
+
+def test_a_table_that_lacks_views_and_columns(made: Predictor, tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    path.write_text("id,price,other\na,4,x\nb,5,y\nc,6,z\n", encoding="utf-8")
+    answers = made.predict(path)
+    assert [a.missing for a in answers] == [("review",)] * 3
+    assert answers == made.predict([{"id": "abc"[i], "price": 4 + i} for i in range(3)])
+
+
+def test_saved_and_read_again(made: Predictor, table: Path, tmp_path: Path) -> None:
+    folder = made.save(tmp_path / "p")
+    again = ist.predict.load(folder)
+    assert again.fingerprint == made.fingerprint and again.report == made.report
+    assert again.predict(table) == made.predict(table)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "mood from review + columns" in card and "majority" in card
+    assert "medical" not in card
+    made.save(folder)  # in its own place
+
+
+def test_a_card_that_says_that_it_is_no_medical_device(made: Predictor, tmp_path: Path) -> None:
+    asked = replace(made.asked, card="medical")
+    own = Predictor(
+        made.sources.encoders, made.sources.columns, made.fusion, made.outcome, asked=asked
+    )
+    own.attach(made.encoder("review"))
+    card = (own.save(tmp_path / "p") / "README.md").read_text(encoding="utf-8")
+    assert "**This is no medical device.**" in card and "Not measured." in card
+
+
+def test_folders_that_cannot_be_read(made: Predictor, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"holds no predictor.*Make one with"):
+        Predictor.load(tmp_path / "none")
+    folder = made.save(tmp_path / "p")
+    document = json.loads((folder / "isthmus.json").read_text(encoding="utf-8"))
+    (folder / "isthmus.json").write_text(json.dumps({**document, "format_version": 99}))
+    with pytest.raises(ArtifactError, match="has format 99"):
+        Predictor.load(folder)
+    document["document"]["asked"]["target"] = "other"
+    (folder / "isthmus.json").write_text(json.dumps(document))
+    with pytest.raises(IntegrityError, match="checksum of its document"):
+        Predictor.load(folder)
+
+
+def test_another_encoder_is_refused(made: Predictor, tmp_path: Path) -> None:
+    again = Predictor.load(made.save(tmp_path / "p"))
+    other = load_encoder("tfidf")
+    other.fit(["some other words", "that it never saw"])  # type: ignore[attr-defined]
+    with pytest.raises(FingerprintError, match="the predictor was made with tfidf"):
+        again.attach(other)
+
+
+def test_an_encoder_of_the_users_must_be_attached(table: Path, tmp_path: Path) -> None:
+    encoder = load_encoder("tfidf")
+    texts = [row["review"] for row in csv.DictReader(table.open(encoding="utf-8"))]
+    encoder.fit([text for text in texts if text])  # type: ignore[attr-defined]
+    fitted = ist.predict.fit({"review": encoder}, table, "mood", columns=[], **LATE)
+    assert fitted.views == ("review",)
+    again = Predictor.load(fitted.save(tmp_path / "p"))
+    with pytest.raises(InputError, match=r"a predictor cannot load it; attach it: predictor\.att"):
+        again.predict(table)
+    again.attach(encoder)
+    assert again.predict(table) == fitted.predict(table)
+
+
+def test_an_account_sums_to_the_score(made: Predictor) -> None:
+    account = made.explain(NEW)
+    assert account.about == "bad"
+    assert account.score == pytest.approx(account.rest + sum(v.share for v in account.views))
+    review, columns = account.views
+    for view in (review, columns):
+        total = view.baseline + sum(part.value for part in view.parts)
+        assert total == pytest.approx(view.share)
+    words = {part.label.strip(): part.value for part in review.parts}
+    assert max(words, key=lambda word: words[word]) == "awful"
+    assert columns.method == "exact: the parts sum"
+    assert [part.label for part in columns.parts] == [
+        "price = 5.5", "weight is missing", "colour = purple",
+    ]  # fmt: skip
+    json.dumps(account.to_json(), allow_nan=False)
+
+
+def test_what_a_missing_view_would_change(made: Predictor, table: Path) -> None:
+    account = made.explain({"price": 7.0})
+    (gone,) = account.missing
+    assert gone.view == "review" and gone.neighbours == 15
+    assert gone.change > 0 and gone.turned is not None and 0 < gone.turned <= 1
+    assert gone.instead in ("bad", "fine", "good")
+    assert made.explain(table, row="r0").missing == []
+
+
+def test_which_record_and_class_are_explained(made: Predictor, table: Path) -> None:
+    about = made.explain(NEW, about="good")
+    assert about.about == "good" and about.score < made.explain(NEW).score
+    with pytest.raises(InputError, match=r"there are 90 records; name one: row='…' \(ids: r0"):
+        made.explain(table)
+    with pytest.raises(InputError, match="no record 'r900' among 90"):
+        made.explain(table, row="r900")
+    with pytest.raises(InputError, match=r"no 'goood'.*Did you mean 'good'"):
+        made.explain(NEW, about="goood")
+
+
+def test_measured_on_records_that_it_never_saw(made: Predictor, tmp_path: Path) -> None:
+    fresh = write_reviews(tmp_path / "fresh.csv", 60, seed=9, gaps=False)
+    found = made.evaluate(fresh)
+    first = found.figures[0]
+    assert found.records == 60 and first.metric == "accuracy"
+    assert first.value is not None and first.low is not None and first.plain is not None
+    assert first.value > 0.7 and first.low < first.value and first.plain == pytest.approx(1 / 3)
+    truth = [row["mood"] for row in csv.DictReader(fresh.open(encoding="utf-8"))]
+    assert first.value == np.mean(
+        [a.value == mood for a, mood in zip(made.predict(fresh), truth, strict=True)]
+    )
+    strange = ["weird" if i == 0 else mood for i, mood in enumerate(truth)]
+    again = made.evaluate(fresh, strange)
+    assert again.records == 59 and "1 record left out, of classes that it never saw: weird" in (
+        again.notes
+    )
+    with pytest.raises(DataError, match="no record is of a class that the predictor knows"):
+        made.evaluate(fresh, ["weird"] * 60)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_shuffled_answers_are_refused(tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "t.csv", 60)
+    rng = np.random.default_rng(1)
+    moods = [["bad", "good"][code] for code in rng.integers(0, 2, 60)]
+    with pytest.raises(NoSignalError):
+        ist.predict.fit({"review": "tfidf"}, path, moods, columns=["weight"], **LATE)
+
+
+def test_vectors_and_numbers() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(60, 4)), rng.normal(size=(60, 3))
+    y = a[:, 0] + b[:, 1] + 0.1 * rng.normal(size=60)
+    made = ist.predict.fit(None, {"a": a, "b": b}, y, **LATE)
+    assert made.asked.kind == "number" and made.views == ("a", "b")
+    (answer, *_) = made.predict({"a": a, "b": b})
+    assert isinstance(answer.value, float) and answer.interval is not None
+    low, high = answer.interval
+    assert low is not None and high is not None and low < answer.value < high
+    account = made.explain({"a": a[:1], "b": b[:1]})
+    assert account.views[0].method == "vectors of yours have no parts"
+    with pytest.raises(DataError, match="a: the predictor takes vectors of 4 numbers, got 3"):
+        made.predict({"a": b, "b": b})
+
+
+def test_survival() -> None:
+    rng = np.random.default_rng(0)
+    risk = rng.normal(size=80)
+    time = rng.exponential(np.exp(-1.5 * risk))
+    rows = [
+        Record(str(i), {}, fields={"gene": risk[i], "age": rng.normal(), "t": time[i], "died": d})
+        for i, d in enumerate(rng.choice(["true", "false"], 80, p=[0.8, 0.2]))
+    ]
+    made = ist.predict.fit(None, Dataset("d", rows), time="t", event="died", **LATE)
+    assert made.asked.kind == "survival" and made.sources.columns["columns"].names == (
+        "gene", "age",
+    )  # fmt: skip
+    high, low = made.predict([{"gene": 2.0, "age": 0}, {"gene": -2.0, "age": 0}])
+    assert isinstance(high.value, float) and isinstance(low.value, float)
+    assert high.value > low.value and high.likely == ()
+    assert made.evaluate(Dataset("d", rows)).figures[0].metric == "concordance"
+
+
+def test_labels_and_grades() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 2))
+    tags = ["|".join(n for n, on in zip("ab", row > 0, strict=True) if on) or "none" for row in x]
+    rows = [Record(str(i), {}, fields={"x": r[0], "y": r[1]}) for i, r in enumerate(x)]
+    several = ist.predict.fit(None, Dataset("d", rows), tags, **LATE)
+    assert several.asked.kind == "labels" and several.names == ("a", "b", "none")
+    (answer,) = several.predict({"x": 2.0, "y": 2.0})
+    assert isinstance(answer.value, tuple) and set(answer.value) == {"a", "b"}
+    grades = [("low", "mid", "high")[int(v > -0.5) + int(v > 0.5)] for v in x[:, 0]]
+    order = ["low", "mid", "high"]
+    made = ist.predict.fit(None, Dataset("d", rows), grades, kind="grades", grades=order, **LATE)
+    assert made.predict({"x": 2.5, "y": 0})[0].value == "high"
+    assert made.explain({"x": 2.5, "y": 0}).about == "above mid"
+    assert made.evaluate(Dataset("d", rows), grades).figures[0].metric == "kappa"
+
+
+def test_answers_are_kept_as_labels_of_a_store(made: Predictor, tmp_path: Path) -> None:
+    texts = {"up": "I think that this lovely great thing", "down": "this awful broken thing came"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    pairs = ist.load_dataset("shapes", n=30)
+    space = ist.align(pairs, {"text": "tfidf", "image": "color-hog"}, aligner="ridge")
+    with ist.Store.in_memory(space) as store:
+        store.add(tmp_path)
+        items = {n: MediaItem.from_path(tmp_path / f"{n}.txt", "text") for n in texts}
+        records = [Record(name, {"review": item}) for name, item in items.items()]
+        answers = made.predict(records)
+        kept = ist.predict.keep_answers(store, made, records, answers, least=0.34)
+        assert (kept.field, kept.items, kept.labelled) == ("mood", 2, 2)
+        by_name = {Path(e.source).stem: e for e in store.backend.snapshot().entries()}
+        assert by_name["up"].labels[0][0] == "mood=good"
+        hits = store.search("thing", where="label:mood=bad", k=5).hits
+        assert [Path(hit.source).stem for hit in hits] == ["down"]
+        unsure = [replace(answer, abstained=True) for answer in answers]
+        assert ist.predict.keep_answers(store, made, records, unsure).labelled == 0
+        assert by_name["up"].labels != store.get(by_name["up"].id).labels
+
+
+def test_an_answer_as_a_row() -> None:
+    answer = Answer("a", "number", 1.5, None, {}, (), (1.0, None), 0.25)
+    assert answer.row()["low"] == 1.0 and answer.row()["high"] is None

@@ -1,0 +1,245 @@
+"""What is handed in to be learned from: targets of every kind, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.core.errors import DataError, InputError
+from isthmus.core.fields import Value
+from isthmus.core.item import MediaItem
+from isthmus.core.record import Dataset, Record
+from isthmus.core.wording import speaking
+from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
+from isthmus.tasks.predict.suspects import suspects
+from isthmus.tasks.predict.target import Known, Wanted, read_target
+
+
+def rows(**columns: Sequence[Value | None]) -> Dataset:
+    listed = zip(*columns.values(), strict=True)
+    return Dataset(
+        "d",
+        [
+            Record(
+                str(i),
+                {},
+                fields={n: v for n, v in zip(columns, row, strict=True) if v is not None},
+            )
+            for i, row in enumerate(listed)
+        ],
+    )
+
+
+def read(values: Sequence[Value | None], **wanted: Any) -> Known:
+    return read_target(rows(y=values), Wanted("y", **wanted))
+
+
+def test_texts_are_classes_in_order() -> None:
+    known = read(["b", "a", None, "b", "a"])
+    assert known.target.kind == "classes" and known.target.names == ("a", "b")
+    assert known.target.codes.tolist() == [1, 0, 1, 0] and known.rows.tolist() == [0, 1, 3, 4]
+    assert known.notes == ["1 record left out: the target 'y' is missing", "target 'y': 2 classes"]
+
+
+def test_whole_numbers_are_classes_with_a_word() -> None:
+    known = read([10.0, 2.0, 10.0, 2.0])
+    assert known.target.kind == "classes" and known.target.names == ("2", "10")
+    assert known.notes == [
+        "target 'y': 2 whole numbers, taken as classes; if they count, say kind='grades' or "
+        "kind='number'"
+    ]
+    with speaking("shell"):
+        assert "--kind grades or --kind number" in read([10.0, 2.0, 10.0, 2.0]).notes[0]
+    grades = read([10.0, 2.0, 10.0, 2.0], kind="grades").target
+    assert grades.names == ("2", "10") and grades.matrix.tolist() == [[1], [0], [1], [0]]
+
+
+def test_floats_are_a_number_and_may_be_names() -> None:
+    values = [0.5, 1.5, 0.5, 1.5]
+    assert read(values).target.kind == "number"
+    assert read(values, kind="classes").target.names == ("0.5", "1.5")
+    assert read([float(i) for i in range(30)]).target.kind == "number"
+
+
+def test_texts_with_bars_are_labels() -> None:
+    known = read(["a|b", "a", "b", "c|a", "b"])
+    assert known.target.kind == "labels" and known.target.names == ("a", "b")
+    assert known.target.values.tolist() == [[1, 1], [1, 0], [0, 1], [1, 0], [0, 1]]
+    assert known.notes[-1] == "1 label left out, of hardly any or nearly all records: c"
+    with pytest.raises(DataError, match="no label that some records have and others lack"):
+        read(["a|b", "a|b", "a|b"])
+
+
+def test_one_example_a_class_is_left_out_or_refused() -> None:
+    known = read(["a", "b", "a", "c", "b", "a"])
+    assert known.target.names == ("a", "b") and known.rows.tolist() == [0, 1, 2, 4, 5]
+    assert known.notes[-1] == "1 class left out, of one record each: c"
+    with pytest.raises(DataError, match="one class of more than one record"):
+        read(["a", "a", "a", "b"])
+    with pytest.raises(DataError, match=r"4 different values in 4 .* say kind='number'"):
+        read(["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("value", ["a", 3.5])
+def test_a_constant_target_is_refused(value: Value) -> None:
+    with pytest.raises(DataError, match="in every record; there is nothing to predict"):
+        read([value] * 5)
+
+
+def test_a_target_that_is_missing() -> None:
+    with pytest.raises(DataError, match=r"no column 'yy', or it is empty; it has y.*mean 'y'"):
+        read_target(rows(y=["a", "b"]), Wanted("yy"))
+    with pytest.raises(DataError, match="the target 'target' is missing in every record"):
+        read_target(rows(y=["a", "b"]), Wanted(values=[None, float("nan")]))
+    with pytest.raises(DataError, match="the target has 1 value, and there are 2 records"):
+        read_target(rows(y=["a", "b"]), Wanted(values=["a"]))
+    text = Record("0", {"review": MediaItem.from_text("fine")})
+    with pytest.raises(DataError, match="'review' is a view of text, and a target is a column"):
+        read_target(Dataset("d", [text]), Wanted("review"))
+    with pytest.raises(InputError, match="say which column is to be predicted: target="):
+        Wanted()
+
+
+def test_kinds_that_do_not_fit() -> None:
+    with pytest.raises(InputError, match=r"got 'clases'. Did you mean 'classes'\?"):
+        Wanted("y", kind="clases")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="'y' holds 'many', which is no number"):
+        read([1.0, "many"], kind="number")
+    with pytest.raises(DataError, match=r"grades that are texts \(hi, lo\) need their order"):
+        read(["lo", "hi", "lo", "hi"], kind="grades")
+    with pytest.raises(DataError, match="holds 'hi', which is none of the grades lo, high"):
+        read(["lo", "hi", "lo", "hi"], kind="grades", grades=("lo", "high"))
+    made = read(["lo", "hi", "lo", "hi"], kind="grades", grades=("lo", "mid", "hi")).target
+    assert made.names == ("lo", "hi") and made.codes.tolist() == [0, 1, 0, 1]
+
+
+def test_survival() -> None:
+    data = rows(t=[3.0, 1.0, None, 2.0], e=["yes", "no", "yes", 1.0])
+    known = read_target(data, Wanted(time="t", event="e"))
+    assert known.target.values.tolist() == [[3, 1], [1, 0], [2, 1]]
+    assert known.notes == [
+        "1 record left out: the time or the event is missing", "2 events in 3 records",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="survival needs both a column of times and one"):
+        Wanted(time="t")
+    with pytest.raises(InputError, match="survival needs time='months', event='died'"):
+        Wanted("y", kind="survival")
+    with pytest.raises(DataError, match="'e' holds 'perhaps'; an event is 1 or 0"):
+        read_target(rows(t=[1.0, 2.0], e=["perhaps", "no"]), Wanted(time="t", event="e"))
+    with pytest.raises(DataError, match="a time until an event is not below 0"):
+        read_target(rows(t=[-1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
+    with pytest.raises(DataError, match="e': 1 event in 2 records"):
+        read_target(rows(t=[1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
+
+
+def test_columns_that_know_the_target_are_named() -> None:
+    rng = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], 10)
+    y = [["a", "b", "c"][code] for code in codes]
+    data = rows(
+        y=y,
+        code=[float(10 - code) for code in codes],
+        name=[{"a": "x", "b": "y", "c": "z"}[each] for each in y],
+        finer=[f"{each}{i % 2}" for i, each in enumerate(y)],
+        bound=[float(code * 10 + rng.random()) for code in codes],
+        noisy=[float(code + 3 * rng.random()) for code in codes],
+        noise=[["p", "q"][i % 2] for i in range(30)],
+    )
+    target = read_target(data, Wanted("y")).target
+    found = suspects(data.records, ["code", "name", "finer", "bound", "noisy", "noise"], target)
+    assert found.copies == ("code", "name") and found.perfect == ("finer", "bound")
+
+
+def test_columns_that_know_a_number_are_named() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=40)
+    data = rows(
+        y=y.tolist(),
+        celsius=(5 + 2 * y).tolist(),
+        nearly=(y + 1e-2 * rng.normal(size=40)).tolist(),
+        other=rng.normal(size=40).tolist(),
+    )
+    target = read_target(data, Wanted("y")).target
+    found = suspects(data.records, ["celsius", "nearly", "other"], target)
+    assert found.copies == ("celsius",) and found.perfect == ("nearly",)
+
+
+def test_a_copy_is_left_out_unless_it_is_named() -> None:
+    rng = np.random.default_rng(0)
+    y = ["a", "b"] * 20
+    n = [float(rng.normal() + 2 * (each == "a")) for each in y]
+    data = rows(y=y, copy=[{"a": 1.0, "b": 0.0}[each] for each in y], n=n)
+    late = {"fusions": ["late"], "folds": 3}
+    made = ist.predict.fit(None, data, "y", **late)
+    assert made.sources.columns["columns"].names == ("n",)
+    assert any(
+        "column copy left out: it says the same as the target" in x for x in made.asked.notes
+    )
+    named = ist.predict.fit(None, data, "y", columns=["copy", "n"], **late)
+    assert named.sources.columns["columns"].names == ("copy", "n")
+    assert any("suspect: column copy tells the target without a" in x for x in named.asked.notes)
+
+
+def test_which_columns_and_views() -> None:
+    item = MediaItem.from_text("words")
+    records = [
+        Record(str(i), {"text": item}, fields={"age": i, "g1": 1.0, "g2": 2.0, "y": "a"})
+        for i in range(3)
+    ]
+    data = Dataset("d", records)
+
+    def views(
+        columns: Any, wanted: Sequence[str] | None = None
+    ) -> tuple[list[str], Mapping[str, Any]]:
+        return chosen_views(data, Columned.of(columns), wanted, ["y"])
+
+    assert views(None) == (["text"], {"columns": ["age", "g1", "g2"]})
+    assert views([]) == (["text"], {})
+    assert views({"clinical": ["age"], "genes": ["g*"]}, ["genes"]) == ([], {"genes": ["g1", "g2"]})
+    with pytest.raises(DataError, match=r"no column is called 'agee'.*Did you mean 'age'"):
+        views(["agee"])
+    with pytest.raises(DataError, match="the column 'y' says what is to be predicted"):
+        views(["y"])
+    with pytest.raises(DataError, match="has a view 'text' already"):
+        views({"text": ["age"]})
+    with pytest.raises(DataError, match="no view 'photo', or it is empty everywhere; it has text"):
+        views(None, ["photo"])
+    with pytest.raises(InputError, match="columns of 'genes': need a list of names, got a text"):
+        views({"genes": "g1"})
+    with pytest.raises(DataError, match="nothing to predict from"):
+        chosen_views(rows(y=["a"]), Columned.of(None), None, ["y"])
+
+
+def test_groups_of_a_column() -> None:
+    data = rows(patient=["p", 2.0, None], y=["a", "b", "a"])
+    assert [r.group for r in grouped(data, "patient", "y").records] == ["p", "2.0", None]
+    with pytest.raises(
+        DataError, match=r"no column 'patent' to group by; .*Did you mean 'patient'"
+    ):
+        grouped(data, "patent", "y")
+    with pytest.raises(InputError, match="cannot be what keeps records together"):
+        grouped(data, "y", "y")
+    own = Dataset("d", [Record("0", {}, group="cats")])
+    assert grouped(own, None, "group").records[0].group is None
+
+
+def test_mistakes_are_told_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no fusion 'lat'; .* Did you mean 'late'\?"):
+        ist.predict.fit(None, "none", "y", fusions=["lat"])
+    with pytest.raises(InputError, match="a card is one of medical, got 'cheap'"):
+        ist.predict.fit(None, "none", "y", card="cheap")
+    with pytest.raises(DataError, match="4 records of d can be learned from; at least 20"):
+        ist.predict.fit(None, rows(y=["a", "b", "a", "b"], x=[1.0, 2.0, 3.0, 4.0]), "y")
+
+
+def test_a_view_that_is_empty_everywhere(tmp_path: Path) -> None:
+    lines = [f",{i * i % 11},{'ab'[i % 2]}" for i in range(30)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["photo,n,y", *lines]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"given for 'photo', but no record of t\.csv"):
+        ist.predict.fit({"photo": "color-hog"}, path, "y", columns=["n"])
