@@ -10,6 +10,31 @@ from isthmus.core.document import Json, from_document, to_object
 from isthmus.predictor.facts import ChosenFusion, DataFacts, TargetFacts, ViewFacts
 from isthmus.space.report import Difference
 
+__all__ = [
+    "Baseline",
+    "ChosenFusion",
+    "Clinical",
+    "Confusion",
+    "Coverage",
+    "Curve",
+    "DataFacts",
+    "Estimate",
+    "Example",
+    "Examples",
+    "Figure",
+    "MissingCurve",
+    "Plain",
+    "PredictorReport",
+    "Reliability",
+    "RiskCoverage",
+    "Shares",
+    "ShuffledLabels",
+    "Standing",
+    "TargetFacts",
+    "Tried",
+    "ViewFacts",
+]
+
 Plain = Literal[
     "chance",
     "majority",
