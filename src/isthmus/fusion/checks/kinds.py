@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from isthmus.core.errors import DataError
+from isthmus.core.linalg import F64
 from isthmus.fusion.checks.subject import TRAIN, Check, Subject, assert_raises, planted
 from isthmus.fusion.target import KINDS
 
@@ -19,8 +22,7 @@ def learns_the_kinds_that_it_declares(subject: Subject) -> None:
         first = np.arange(TRAIN)
         fusion = subject.new()
         if kind not in fusion.kinds:
-            fusion_refuses = subject.new()
-            assert_raises(DataError, lambda f=fusion_refuses: f.fit(rows, target), kind)  # type: ignore[misc]
+            assert_raises(DataError, partial(fusion.fit, rows, target), kind)
             continue
         fusion.fit(rows.take(first), target.take(first))
         scores = fusion.scores(rows.take(np.arange(TRAIN, len(rows))))
@@ -35,7 +37,7 @@ def learns_the_kinds_that_it_declares(subject: Subject) -> None:
             assert falls, "a higher grade is more probable than a lower one or higher"
 
 
-def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+def _rank_correlation(a: F64, b: F64) -> float:
     ranks = [np.argsort(np.argsort(each)).astype(np.float64) for each in (a, b)]
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 

@@ -57,7 +57,7 @@ class Subject:
 
 
 def planted(kind: Kind, seed: int = 0) -> tuple[PairedVectors, Target]:
-    """Records with views ``sound``, which a fifth lacks, and ``picture``, and a target of a kind."""
+    """Records of two views, of which a fifth lacks ``sound``, and a target of a kind."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 3, ROWS)
     views = {
