@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError
-from isthmus.fusion import FUSIONS, Target
+from isthmus.fusion import FUSIONS, Target, make
 from isthmus.fusion.checks import checks_for, planted
 from isthmus.fusion.checks.subject import TRAIN
 from isthmus.fusion.shapley import shapley_shares
 
+QUICK: dict[str, dict[str, Any]] = {
+    **{
+        name: {"epochs": 2, "folds": 2, "components": 8}
+        for name in ("adversarial", "attention", "gated", "graph", "low-rank")
+    },
+    "ensemble": {"members": ("late", "concat"), "rounds": 3, "folds": 2},
+}
+"""What keeps fits of trained fusions short: they start at late fusion, so that two epochs do."""
 CASES = [
     pytest.param(check, id=f"{name}-{title}")
     for name in FUSIONS
-    for title, check in checks_for(FUSIONS.get(name))
+    for title, check in checks_for(partial(make, name, **QUICK.get(name, {})))
 ]
 
 

@@ -63,6 +63,13 @@ def test_a_record_without_a_view_is_answered_by_the_others_own_predictor(name: s
     assert both.scores(alone) == pytest.approx(single.scores(alone), abs=1e-8)
 
 
+@pytest.mark.parametrize("name", [*LATE, "add", "concat"])
+def test_boundaries_between_grades_never_cross(name: str) -> None:
+    rows, target = planted("grades")
+    scores = make(name).fit(rows.take(FIRST), target.take(FIRST)).scores(rows)
+    assert np.diff(scores, axis=1).max() < 0
+
+
 @pytest.mark.parametrize("name", [*LATE, "add", "concat", "multiply"])
 def test_views_that_say_nothing_do_no_harm(name: str) -> None:
     rows, target = planted("classes")
@@ -82,8 +89,8 @@ def test_views_that_say_nothing_do_no_harm(name: str) -> None:
 def test_a_noise_view_hardly_counts_when_stacked() -> None:
     rows, target = planted("classes")
     noise = np.random.default_rng(5).normal(size=(len(rows), 10)).astype(np.float32)
-    fusion = make("stacked").fit(PairedVectors({**rows.vectors, "noise": noise}), target)
-    shares = fusion.shares(PairedVectors({**rows.vectors, "noise": noise})).views
+    more = PairedVectors({**rows.vectors, "noise": noise}, rows.present)
+    shares = make("stacked").fit(more, target).shares(more).views
     assert np.abs(shares["noise"]).mean() < 0.1 * np.abs(shares["picture"]).mean()
 
 

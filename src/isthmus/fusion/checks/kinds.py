@@ -32,9 +32,6 @@ def learns_the_kinds_that_it_declares(subject: Subject) -> None:
         said = scores[:, -1] - (scores[:, 0] if kind == "classes" else 0.0)
         found = _rank_correlation(said, truth.astype(np.float64))
         assert found > _ORDERED, f"{kind}: rank correlation {found:.2f}, need {_ORDERED}"
-        if kind == "grades":
-            falls = np.diff(scores, axis=1).max(initial=-np.inf) <= 1e-9
-            assert falls, "a higher grade is more probable than a lower one or higher"
 
 
 def _rank_correlation(a: F64, b: F64) -> float:

@@ -21,7 +21,7 @@ FOLDS = 10
 """Folds at least, where there are as many groups."""
 _LARGEST_FOLD = 100
 """Rows of a fold at most; the smaller folds are, the less their systems of equations cost."""
-_ROWS = 4096
+_ROWS = 2048
 """Rows that are held out at most: weights of a few parts need no more."""
 Rows = NDArray[np.intp]
 

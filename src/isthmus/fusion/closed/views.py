@@ -42,7 +42,7 @@ class ClosedFusion(LinearFusion):
         ridge: λ of every view, relative to the mean eigenvalue of its covariance; None lets each
             view choose.
         learner: ``"ridge"``; ``"lda"``: discriminant analysis, of classes and labels; or
-            ``"logistic"`` regression of these by scikit-learn, on at most 4,096 records, which is
+            ``"logistic"`` regression of these by scikit-learn, on at most 2,048 records, which is
             slower and needs rows. None lets each view choose between the first two.
         scale: Standardise columns first; None lets each view choose.
         inner: What choices and weights are judged by: ``"rows"`` held out inside the fit, groups
@@ -166,7 +166,7 @@ class ClosedFusion(LinearFusion):
 
         return {
             view: max(
-                (one(view, learner, scale) for learner, scale in product(learners, scales)),
+                (one(view, learner, scale) for scale, learner in product(scales, learners)),
                 key=lambda part: part.gain,
             )
             for view in joined.views
