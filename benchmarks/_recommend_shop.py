@@ -4,10 +4,11 @@ The things are pictures of Open Clip Art and qabcs, each with its name, a catego
 data set) and a colour (the nearest of eight basic colours to its most frequent opaque one). A
 shopper likes two categories, and within them things of three colours more: the true worth of a
 thing is 1 for a category that is liked, plus ½ for a colour; what she would buy is worth 1 or more.
-She buys 12 things: 9 of 10 by worth, with chances growing with it, and 1 of 10 at random, which is
-the known noise. Half of the shoppers are history; the others are new, and say what they like one
-by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all things
-they have not named, where chance is .5. The categories and colours are never shown to a method.
+She buys 20 things: 9 of 10 by worth, with chances growing with it, and 1 of 10 at random, which is
+the known noise. 2,000 or 400 such shoppers are history; 100 others are new, and say what they like
+one by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all
+things they have not named, where chance is .5. The categories and colours are never shown to a
+method.
 """
 
 from __future__ import annotations
@@ -29,14 +30,18 @@ from isthmus.datasets.interactions import Interactions
 from isthmus.encoders import load as load_encoder
 from isthmus.media import decode
 from isthmus.pipeline import default_cache, encode_items
+from isthmus.tasks.recommend.choosing import Grid
 from isthmus.tasks.recommend.recommender import Recommender
 
 LIKES = (1, 2, 5, 10)
-SHOPPERS, NEW, BOUGHT = 400, 100, 12
+HISTORIES = (2_000, 400)
+"""Shoppers in the history: more than three, and fewer than one, for each thing."""
+NEW, BOUGHT = 100, 20
 CATEGORIES, COLOURS = 2, 3
 NOISE = 0.1
 EACH = 60
 """Things of one category at most, so that none fills the shop."""
+ALONE = Grid(ridges=(100.0,), shares=(1.0,))
 _PALETTE = {
     "black": (20, 20, 20),
     "white": (240, 240, 240),
@@ -135,11 +140,11 @@ def bought(worth: F64, rng: np.random.Generator, number: int = BOUGHT) -> list[N
 
 
 def rows(seeds: range) -> Iterator[dict[str, Any]]:
-    """A row for each method, number of likes and seed."""
+    """A row for each size of history, method, number of likes and seed."""
     shop = stocked()
-    for seed in seeds:
+    for shoppers, seed in ((shoppers, seed) for shoppers in HISTORIES for seed in seeds):
         rng = np.random.default_rng(seed)
-        past = bought(tastes(shop, SHOPPERS, rng), rng)
+        past = bought(tastes(shop, shoppers, rng), rng)
         history = Interactions.of(
             (f"shopper {u}" for u, some in enumerate(past) for _ in some),
             (shop.names[i] for some in past for i in some),
@@ -149,18 +154,23 @@ def rows(seeds: range) -> Iterator[dict[str, Any]]:
         named = [rng.permutation(np.flatnonzero(row >= 1))[: max(LIKES)] for row in worth]
         for name, scored in methods(shop, history, seed):
             for likes in LIKES:
-                mine = np.zeros(worth.shape)
-                for shopper, some in enumerate(named):
-                    mine[shopper, some[:likes]] = 1.0
-                scores = scored(mine)
-                auc = [_auc(scores[u], worth[u] >= 1, mine[u] == 0) for u in range(NEW)]
                 yield {
                     "dataset": "shop",
                     "method": name,
+                    "history": shoppers,
                     "likes": likes,
-                    "auc": float(np.mean(auc)),
+                    "auc": _mean_auc(scored, worth, [some[:likes] for some in named]),
                     "seed": seed,
                 }
+
+
+def _mean_auc(scored: Any, worth: F64, named: list[NDArray[np.intp]]) -> float:
+    mine = np.zeros(worth.shape)
+    for shopper, some in enumerate(named):
+        mine[shopper, some] = 1.0
+    scores = scored(mine)
+    auc = [_auc(scores[u], worth[u] >= 1, mine[u] == 0) for u in range(len(worth))]
+    return float(np.mean(auc))
 
 
 def methods(shop: Shop, history: Interactions, seed: int) -> Iterator[tuple[str, Any]]:
@@ -175,12 +185,15 @@ def methods(shop: Shop, history: Interactions, seed: int) -> Iterator[tuple[str,
     x = csr_matrix(history.matrix())
     for name, model in (("RecPack EASE", EASE(l2=30)), ("RecPack ItemKNN", ItemKNN(K=50))):
         fitted = model.fit(x)
-        yield name, lambda mine, fitted=fitted: np.asarray(
-            fitted.predict(csr_matrix(mine)).todense(), dtype=np.float64
+        yield (
+            name,
+            lambda mine, fitted=fitted: np.asarray(
+                fitted.predict(csr_matrix(mine)).todense(), dtype=np.float64
+            ),
         )
     whole = Recommender.fit(history, shop.views, seed=seed)
     for view in ("image", "name"):
-        alone = Recommender.fit(history, shop.views.select([view]), seed=seed)
+        alone = Recommender.fit(history, shop.views.select([view]), grid=ALONE, seed=seed)
         assert alone.content is not None
         yield f"content: {view}", alone.content.scores
     assert whole.content is not None

@@ -20,8 +20,15 @@ from isthmus import encoders
 from isthmus.cli.main import app
 from isthmus.core.record import Dataset
 from isthmus.datasets import load
+from isthmus.fusion import make
+from isthmus.pipeline import prepare
+from isthmus.predictor.asked import Asked
+from isthmus.predictor.outcome import Outcome
+from isthmus.predictor.predictor import Predictor
 from isthmus.selection import align
 from isthmus.space import Space
+from isthmus.space.encoder_ref import EncoderRef
+from isthmus.tasks.predict.target import Wanted, read_target
 
 PAGE = ("--report", "page.html", "--no-cache")
 CLASSIC = ("-e", "text=tfidf", "-e", "image=color-hog", "-e", "audio=mfcc")
@@ -180,6 +187,34 @@ def annotated() -> None:
     assert made["labels"] == ["mine"] and made["checks"][0]["examples"] == 2
 
 
+def _things() -> Path:
+    """A table of the records and what they show."""
+    lines = ["image,text,shape"]
+    for number in range(40):
+        words = Path(f"records/{number}.txt").read_text(encoding="utf-8").replace(",", "").split()
+        shape = "circle" if "circle" in words else "other"
+        lines.append(f"records/{number}.png,{' '.join(words)},{shape}")
+    Path("things.csv").write_text("\n".join(lines), encoding="utf-8")
+    return Path("things.csv")
+
+
+def fitted() -> None:
+    fit = (_things(), "--target", "shape", "-o", "mine", *CLASSIC[2:4], "--view", "image")
+    run("predict", "fit", *map(str, fit), "--fusion", "late", "--no-cache")
+
+
+def predicted(what: str, *more: str) -> None:
+    dataset = load(_things(), fields=True)
+    ready = prepare(dataset, {"text": "tfidf", "image": "color-hog"})
+    target = read_target(dataset, Wanted("shape")).target
+    fusion = make("late").fit(ready.pairs, target)
+    outcome = Outcome.fit(fusion.scores(ready.pairs), target)
+    refs = {view: EncoderRef.of(e, ready.specs[view]) for view, e in ready.encoders.items()}
+    asked = Asked("shape", "classes", "things", kinds={"shape": "category"})
+    Predictor(refs, {}, fusion, outcome, asked=asked).save("mine")
+    run("predict", what, "mine", "things.csv", *more, "--no-cache")
+
+
 def transferred() -> None:
     new, old = shots("new", ("red", "blue")), shots("old", ("green", "black"), start=2)
     run("transfer", new, "--from", old, "--space", "space", "--no-cache")
@@ -220,6 +255,10 @@ COMMANDS = {
     "classify": classified,
     "annotate": annotated,
     "transfer": transferred,
+    "predict fit": fitted,
+    "predict run": partial(predicted, "run"),
+    "predict eval": partial(predicted, "eval"),
+    "predict explain": partial(predicted, "explain", "--row", "1"),
     "prompt save": prompted,
     **{f"prompt {each}": partial(prompted, each) for each in ("list", "show", "forget")},
     "config show": partial(run, "config", "show"),

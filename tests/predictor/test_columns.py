@@ -60,6 +60,11 @@ def test_categories_are_one_hot_and_a_new_one_is_other() -> None:
     assert made.notes(new[0]) == ["race: 'drake' is new, taken as 'other'"]
 
 
+def test_a_category_that_was_never_missing_is_then_what_it_is_on_average() -> None:
+    made = Columns.fit(records(race=["elf", "orc", "elf", "orc", "elf", "elf"]), ["race"])
+    assert made.transform([Record("x", {})])[0] == pytest.approx([4 / 6, 2 / 6, 0, 1])
+
+
 def test_no_row_is_all_zeros() -> None:
     rows = records(age=[2.0, 2.0, 4.0], race=["a", None, "a"])
     made = Columns.fit(rows, ["age", "race"])

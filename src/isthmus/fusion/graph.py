@@ -56,9 +56,7 @@ class GraphSmooth(Fusion):
     """
 
     name = "graph-smooth"
-    search = Search(
-        place=100, grid=({}, {"k": 20}, {"learner": "lda", "scale": False}, {"hops": 2}), cost=0.5
-    )
+    search = Search(place=100, grid=({}, {"k": 10}, {"k": 20}, {"hops": 2}), cost=0.5)
     restart_: float
 
     def __init__(
@@ -68,8 +66,8 @@ class GraphSmooth(Fusion):
         *,
         hops: int = 1,
         restart: float | None = None,
-        learner: Learner = "ridge",
-        scale: bool = True,
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         seed: int = 0,
     ) -> None:
@@ -77,7 +75,7 @@ class GraphSmooth(Fusion):
             raise InputError(f"restart must be in (0, 1], got {restart}")
         self.k, self.gamma = check_count(k, "k"), check_positive(gamma, "gamma")
         self.hops, self.restart = check_count(hops, "hops"), restart
-        self.learner: Learner = learner
+        self.learner = learner
         self.scale, self.folds, self.seed = scale, folds, seed
 
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:

@@ -58,6 +58,8 @@ def _made_from(asked: Asked, report: PredictorReport) -> list[str]:
         for v in data.views
     ]
     counts = [f"{_cell(n)} {c:,}" for n, c in zip(target.names, target.counts, strict=False)]
+    if target.kind == "survival":
+        counts = [count(n, "event") for n in target.counts]
     lines.append(f"- Target: {target.kind}{f' ({_listed(counts)})' if counts else ''}")
     if target.horizon is not None:
         lines.append(f"- An event is predicted by the time {target.horizon:g}")

@@ -163,7 +163,10 @@ class Columns:
         return (*found, ("", "constant"))
 
     def transform(self, records: Sequence[Record]) -> F32:
-        """Vectors ``(n, d)`` float32 of records; a missing number is the median.
+        """Vectors ``(n, d)`` float32 of records.
+
+        A missing number is the median. A missing category that no record lacked before is as
+        much of each category as there was of it.
 
         Raises:
             DataError: If a column of numbers holds a text.
@@ -177,7 +180,8 @@ class Columns:
             if number.gaps:
                 columns.append(1.0 - there[:, None])
         columns += [
-            _one_hot(each, [r.fields.get(each.name) for r in records]) for each in self.categories
+            _one_hot(each, [r.fields.get(each.name) for r in records], self._usual(each.name))
+            for each in self.categories
         ]
         columns.append(np.ones((len(records), 1)))
         return np.ascontiguousarray(np.hstack(columns), dtype=np.float32)
@@ -199,6 +203,11 @@ class Columns:
     def block(self, name: str) -> NDArray[np.bool_]:
         """Which numbers of a vector are of a column, ``(d,)``."""
         return np.array([column == name for column, _ in self.features], dtype=bool)
+
+    def _usual(self, name: str) -> F64:
+        """What a category is on average; zeros while that is not known."""
+        block = self.block(name)
+        return self.typical[block] if len(self.typical) else np.zeros(int(block.sum()))
 
     def document(self) -> Json:
         """As JSON."""
@@ -288,7 +297,7 @@ def _number(record: Record, name: str) -> float:
     return float(value)
 
 
-def _one_hot(category: Category, values: Sequence[Value | None]) -> F64:
+def _one_hot(category: Category, values: Sequence[Value | None], usual: F64) -> F64:
     place = {value: i for i, value in enumerate(category.values)}
     rows = np.zeros((len(values), category.width))
     for row, value in enumerate(values):
@@ -296,6 +305,8 @@ def _one_hot(category: Category, values: Sequence[Value | None]) -> F64:
             rows[row, place.get(_name(value), len(place))] = 1.0
         elif category.gaps:
             rows[row, -1] = 1.0
+        else:
+            rows[row] = usual
     return rows
 
 

@@ -71,7 +71,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
             known = service.store.backend.known([*liked, *(disliked or ())])
             some, others = (
                 [
-                    schemas.Term(item=name) if name in known else schemas.Term(text=name)
+                    schemas.Term.model_validate({"item" if name in known else "text": name})
                     for name in names
                 ]
                 for names in (liked, disliked or ())

@@ -78,8 +78,8 @@ class Trained(Fusion):
         weight_decay: float = 0.1,
         epochs: int = 60,
         patience: int = 10,
-        learner: Learner = "ridge",
-        scale: bool = True,
+        learner: Learner | None = None,
+        scale: bool | None = None,
         folds: int = 5,
         augment: str = "",
         seed: int = 0,
@@ -93,7 +93,7 @@ class Trained(Fusion):
         self.dropout, self.components = dropout, components
         self.learning_rate = check_positive(learning_rate, "learning_rate")
         self.weight_decay, self.epochs, self.patience = weight_decay, epochs, patience
-        self.learner: Learner = learner
+        self.learner = learner
         self.scale, self.folds, self.seed = scale, folds, seed
         self.augment = check_augment(augment)
         self._schedule(epochs, patience)

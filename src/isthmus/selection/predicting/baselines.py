@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F64
-from isthmus.core.paired import PairedVectors
 from isthmus.fusion.target import Target
 from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import Baseline, Plain
-from isthmus.selection.predicting.entrants import LATE, Entrant
+from isthmus.selection.predicting.entrants import LATE
 from isthmus.selection.predicting.finished import Race
 from isthmus.selection.predicting.judge import Judge
 from isthmus.selection.predicting.measures import Said, by_split
@@ -20,8 +16,8 @@ from isthmus.selection.predicting.nulls import views_dealt_anew
 from isthmus.selection.predicting.table import Table
 
 CONCAT = "concat"
-_DEALT = 3
-"""How often views are dealt anew."""
+_NEIGHBOURS = 2
+"""Inner folds by which views that were dealt anew are judged."""
 _STRATA = 5
 """Quantiles of a number or time within which views are dealt."""
 
@@ -91,38 +87,27 @@ def strata_of(target: Target) -> NDArray[np.intp]:
 
 
 def _dealt(race: Race, kind: Plain, strata: NDArray[np.intp] | None) -> Baseline:
-    """Late fusion and each view alone where views were dealt anew, as inner folds choose."""
+    """Late fusion where all views but the best were dealt anew, or that view, as folds choose.
+
+    Two inner folds choose between the two for each outer fold, the neighbours on the ring, so that
+    one fit serves two choices.
+    """
     leaders = race.nested.final.leaders
-    singles = [leaders[f"{LATE}: {view}"].entrant for view in _views(race)]
-    kept = max(singles, key=lambda each: leaders[each.family].mean)
-    entrants = [leaders[LATE].entrant, *singles]
+    singles = [leaders[f"{LATE}: {view}"] for view in _views(race)]
+    kept = max(singles, key=lambda each: each.mean).entrant
+    late = leaders[LATE].entrant
     rng = np.random.default_rng([race.seed, 0 if strata is None else 1])
-    values, gains = [], []
-    for _ in range(_DEALT):
-        rows = views_dealt_anew(race.table.rows, kept.views[0], rng, strata)
-        own, alone = _nested(race, rows, entrants, kept)
-        values.append(own)
-        gains.append(race.headline.sign * (own - alone))
-    return Baseline(
-        kind,
-        None,
-        race.figure(np.mean(values, axis=0)),
-        float(np.nanmean(gains)),
-    )
-
-
-def _nested(
-    race: Race, rows: PairedVectors, entrants: Sequence[Entrant], kept: Entrant
-) -> tuple[F64, F64]:
-    """The headline by outer fold, of the best by the inner folds and of the view that stays."""
+    rows = views_dealt_anew(race.table.rows, kept.views[0], rng, strata)
     table = Table(rows, race.table.target)
-    judge = Judge(table, race.deals, race.judge.balanced, race.judge.horizon)
-    table.run([(cut, entrants) for cut in race.deals.doubles.values()])
+    judge = Judge(table, race.deals, race.judge.balanced, race.judge.horizon, _NEIGHBOURS)
     own, alone = [], []
     for fold in range(race.deals.count):
-        inner = race.deals.inner(fold)
-        means = [by_split(race.chosen_by, table.parts(each, inner)).mean() for each in entrants]
-        best = entrants[int(np.argmax(means))]
+        inner = race.deals.inner(fold)[:_NEIGHBOURS]
+        cuts = [split.cut for split in (*inner, race.deals.outer[fold])]
+        table.run([(cut, [late, kept]) for cut in cuts])
+        means = [by_split(race.chosen_by, table.parts(e, inner)).mean() for e in (late, kept)]
+        best = late if means[0] > means[1] else kept
         own.append(race.headline.of(judge.plainly(best, fold)))
         alone.append(race.headline.of(judge.plainly(kept, fold)))
-    return np.array(own), np.array(alone)
+    gain = race.headline.sign * (np.array(own) - np.array(alone))
+    return Baseline(kind, None, race.figure(own), float(np.nanmean(gain)))

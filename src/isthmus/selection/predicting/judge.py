@@ -34,18 +34,26 @@ class Judge:
         deals: Of the records.
         balanced: Whether classes are decided with equal weight.
         horizon: Of survival.
+        most: Inner folds that a plain outcome is learned from; None for all.
     """
 
     table: Table
     deals: Deals
     balanced: bool = False
     horizon: float | None = None
+    most: int | None = None
     _known: dict[tuple[str, str], dict[Views, F64]] = field(default_factory=dict, repr=False)
+    _said: dict[tuple[str, int], Said] = field(default_factory=dict, repr=False)
     _sizes: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict, repr=False)
 
     def plainly(self, entrant: Entrant, fold: int) -> Said:
         """One outer fold, by an outcome learned from the inner ones; views as they are."""
-        inner, outer = self.deals.inner(fold), self.deals.outer[fold]
+        if (entrant.label, fold) not in self._said:
+            self._said[entrant.label, fold] = self._judged_plainly(entrant, fold)
+        return self._said[entrant.label, fold]
+
+    def _judged_plainly(self, entrant: Entrant, fold: int) -> Said:
+        inner, outer = self.deals.inner(fold)[: self.most], self.deals.outer[fold]
         self.table.run([(split.cut, [entrant]) for split in (*inner, outer)])
         parts = self.table.parts(entrant, inner)
         scores = np.vstack([scores for scores, _ in parts])

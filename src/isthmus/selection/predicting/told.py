@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isthmus import metrics
 from isthmus.core.linalg import F64
 from isthmus.fusion.target import Target
+from isthmus.metrics.calibration import BINS
 from isthmus.predictor.report import (
     Clinical,
     Confusion,
@@ -28,6 +29,9 @@ WISHES = (0.8, 0.9, 0.95)
 _THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 16))
 """Of decision curves."""
 _SPECIFICITIES = (0.8, 0.9, 0.95)
+_A_BIN = 30
+"""Answers at least in a bin of a reliability curve: of 16, the share that is right is off by .1 by
+luck alone, and that would be taken for an error of calibration."""
 _SHOWN = 8
 """Examples of each kind."""
 _EACH = 2
@@ -47,8 +51,9 @@ def reliability(folds: Sequence[Said]) -> Reliability | None:
     said, right = (np.concatenate(each) for each in zip(*found, strict=True))
     if not len(said):
         return None
-    p, share, counts = metrics.reliability(said, right)
-    error = metrics.expected_calibration_error(said, right)
+    bins = int(np.clip(len(said) // _A_BIN, 1, BINS))
+    p, share, counts = metrics.reliability(said, right, bins=bins)
+    error = metrics.expected_calibration_error(said, right, bins=bins)
     return Reliability(error, tuple(p.tolist()), tuple(share.tolist()), tuple(counts.tolist()))
 
 
