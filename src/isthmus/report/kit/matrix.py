@@ -68,11 +68,11 @@ def matrix(
             cells.append(_cell(int(counts[true, said]), whole, right, name, example, assets))
         label = el("th", breakable(classes[true]), " ", el("small", f"{whole:,}"), scope="row")
         rows.append(el("tr", label, *cells))
-    said = f"Rows: true classes. Columns: what was said. {count(int(counts.sum()), noun)}"
+    caption = f"Rows: true classes. Columns: what was said. {count(int(counts.sum()), noun)}"
     left = len(classes) - len(picked)
     if left:
-        said += f"; {count(left, 'class', 'classes')} with fewer mix-ups not shown"
-    return table(f"{said}.", heads, el("tbody", *rows), class_="matrix")
+        caption += f"; {count(left, 'class', 'classes')} with fewer mix-ups not shown"
+    return table(f"{caption}.", heads, el("tbody", *rows), class_="matrix")
 
 
 def mixed_up(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from isthmus.core.wording import count
 from isthmus.predictor.predictor import Predictor
-from isthmus.predictor.report import Baseline, Difference, Figure, PredictorReport
+from isthmus.predictor.report import Baseline, Figure, PredictorReport
 from isthmus.report.kit.words import listed, signed, true_minus
+from isthmus.space.report import Difference
 
 _SHOWN = 4
 LOWER_IS_BETTER = ("log loss", "mean error", "grades off")
