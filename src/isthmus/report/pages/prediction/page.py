@@ -241,7 +241,7 @@ class _Page:
         return section(
             "What was tried",
             "fusions",
-            el("p", el("code", report.chosen.label), f". {report.chosen.why}"),
+            el("p", el("code", report.chosen.label), f": {report.chosen.why.rstrip('.')}."),
             tables.standings(report) if report.standings else None,
             *tables.tried(report.tried, report.chosen_by, report.not_tried),
         )
