@@ -8,12 +8,13 @@ import numpy as np
 
 from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.fusion.target import Kind
 from isthmus.predictor.report import Confusion, Example, PredictorReport
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.matrix import Typical
 from isthmus.report.kit.media import shown, words
-from isthmus.report.kit.words import breakable, short_source
+from isthmus.report.kit.words import breakable, short_source, true_minus
 from isthmus.report.pages.prediction.tables import bar
 from isthmus.report.pages.prediction.words import number
 
@@ -28,13 +29,17 @@ def groups(
     found = report.examples
     wrong = "Furthest off" if report.target.kind in ("number", "survival") else "Wrong"
     parts: list[Markup | None] = []
+    sure = "The surest answers that are right, a few of each kind."
+    if wrong != "Wrong":
+        sure = "The surest answers of those that are near the truth."
     for name, says, some in (
-        ("Sure", "The surest answers that are right, a few of each kind.", found.sure),
+        ("Sure", sure, found.sure),
         ("Unsure", "The answers to abstain from first.", found.unsure),
         (wrong, "The surest of them: a look at them pays most.", found.wrong),
     ):
         if some:
-            cards = [_card(each, records.get(each.id), assets) for each in some]
+            kind = report.target.kind
+            cards = [_card(each, kind, records.get(each.id), assets) for each in some]
             grid = el("ul", *cards, class_="items")
             parts += [el("h3", name), el("p", says, class_="small"), grid]
     return parts
@@ -80,11 +85,11 @@ def record_media(record: Record | None, name: str, assets: Assets) -> list[Marku
     return parts or [el("div", words(name, None), class_="media text")]
 
 
-def _card(each: Example, record: Record | None, assets: Assets) -> Markup:
+def _card(each: Example, kind: Kind, record: Record | None, assets: Assets) -> Markup:
     return el(
         "li",
         *record_media(record, each.id, assets),
-        el("div", words(breakable(each.said or "none"), None), _mark(each), class_="said"),
+        _said(each, kind),
         el(
             "dl",
             el("dt", "sure"),
@@ -95,7 +100,21 @@ def _card(each: Example, record: Record | None, assets: Assets) -> Markup:
     )
 
 
-def _mark(each: Example) -> Markup:
+def _said(each: Example, kind: Kind) -> Markup:
+    """The answer beside the truth."""
+    if kind == "number":
+        return el("div", _short(each.said), el("small", f"is {_short(each.true)}"), class_="said")
+    if kind == "survival":
+        ended = each.true.removesuffix("+")
+        truth = "event at" if ended == each.true else "no event until"
+        told = el("small", f"{truth} {_short(ended)}")
+        return el("div", f"risk {_short(each.said)}", told, class_="said")
+    mark = el("span", "✗ is ", each.true or "none", class_="false")
     if each.said == each.true:
-        return el("span", "✓", el("span", " right", class_="sr"), class_="true")
-    return el("span", "✗ is ", each.true or "none", class_="false")
+        mark = el("span", "✓", el("span", " right", class_="sr"), class_="true")
+    return el("div", words(breakable(each.said or "none"), None), mark, class_="said")
+
+
+def _short(written: str) -> str:
+    """A number with three digits."""
+    return true_minus(f"{float(written):.3g}")

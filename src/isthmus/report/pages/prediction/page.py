@@ -116,7 +116,9 @@ class _Page:
         report = self.report
         main = report.estimate.figures[0]
         luck = plots.chance_of(report)
-        says = f"on held-out records ({between(main)})." if between(main) else "on held-out records."
+        says = (
+            f"on held-out records ({between(main)})." if between(main) else "on held-out records."
+        )
         says += "" if luck is None else f" Chance: {number(luck)}."
         cards = [headline_card(_upper(main.metric), number(main.value), "", says)]
         single = best_view(report)
@@ -170,7 +172,10 @@ class _Page:
         metric = self.report.estimate.headline
         drawn = (plots.missing_plot(each, metric, low, high) for each in curves)
         return section(
-            "With views missing", "missing", el("p", says), el("div", *drawn, class_="pair-of-plots")
+            "With views missing",
+            "missing",
+            el("p", says),
+            el("div", *drawn, class_="pair-of-plots"),
         )
 
     def worth(self) -> Markup:
@@ -179,7 +184,7 @@ class _Page:
         made: list[Markup] = []
         says = []
         if report.reliability is not None:
-            made.append(plots.reliability_plot(report.reliability))
+            made.append(plots.reliability_plot(report.reliability, event=kind == "survival"))
             says.append(
                 "Probabilities are off by "
                 f"{hundredths(report.reliability.error)} hundredths on average."

@@ -77,8 +77,8 @@ def missing_range(curves: Sequence[MissingCurve]) -> tuple[float, float]:
     return axis.low, axis.high
 
 
-def reliability_plot(found: Reliability) -> Markup:
-    """How often answers are right, by their probability."""
+def reliability_plot(found: Reliability, *, event: bool = False) -> Markup:
+    """How often answers are right, or an event happens, by their probability."""
     low = min((*found.said, *found.found))
     axis = axis_of("", [low, 1.0])
     lines = [
@@ -87,8 +87,8 @@ def reliability_plot(found: Reliability) -> Markup:
     ]
     return lines_figure(
         lines,
-        Axis("probability of the answer", axis.low, 1.0),
-        Axis("share that is right", axis.low, 1.0),
+        Axis(f"probability of the {'event' if event else 'answer'}", axis.low, 1.0),
+        Axis("share that had it" if event else "share that is right", axis.low, 1.0),
         f"{sum(found.counts):,} held-out answers in bins of equal count.",
     )
 

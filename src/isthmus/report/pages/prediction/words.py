@@ -34,7 +34,7 @@ def lede(report: PredictorReport) -> str:
         events = sum(target.counts)
         what = f"the risk of an event ({count(events, 'event')})"
         if target.horizon is not None:
-            what += f" and its probability by the time {target.horizon:g}"
+            what += f" and its probability by the time {target.horizon:.3g}"
         return f"{learned}. It predicts {what}."
     if target.kind == "number":
         return f"{learned}. It predicts a number with an interval."
