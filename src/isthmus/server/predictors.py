@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError, InputError, MissingDataError
+from isthmus.core.errors import DataError, FingerprintError, InputError, MissingDataError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import TEXT, VECTOR
 from isthmus.core.wording import did_you_mean
@@ -180,16 +180,21 @@ def _fields(
     predictor: Predictor, columns: Mapping[str, str | float | None]
 ) -> dict[str, Value | None]:
     """Plain columns as they were read when the predictor was made."""
-    kinds = predictor.asked.kinds
-    for name in columns:
-        if name not in kinds:
-            known = ", ".join([*kinds][:20]) or "none"
+    known = [name for each in predictor.sources.columns.values() for name in each.names]
+    read: dict[str, Value | None] = {}
+    for name, given in columns.items():
+        if name not in known:
             raise InputError(
-                f"the predictor has no column {name[:80]!r}; it has {known}."
-                f"{did_you_mean(name, kinds)}"
+                f"the predictor has no column {name[:80]!r}; it has "
+                f"{', '.join(known[:20]) or 'none'}.{did_you_mean(name, known)}"
             )
-    read = {name: typed(value, kinds[name]) for name, value in columns.items()}
-    return {name: value for name, value in read.items() if value is not None}
+        try:
+            value = typed(given, predictor.asked.kinds[name])
+        except DataError as error:
+            raise DataError(f"column {name}: {error}") from error
+        if value is not None:
+            read[name] = value
+    return read
 
 
 def _facts(name: str, predictor: Predictor) -> wire.PredictorFacts:

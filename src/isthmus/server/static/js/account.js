@@ -3,7 +3,10 @@
 import { h, s } from "./dom.js";
 import { t } from "./words.js";
 
-export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+export function signed(value) {
+  const size = Math.abs(value).toFixed(2);
+  return Number(size) ? `${value < 0 ? "−" : "+"}${size}` : size;
+}
 
 export function strength(part, largest) {
   return { class: part.value < 0 ? "against" : "for", vars: { "--s": (Math.abs(part.value) / largest).toFixed(3) }, title: signed(part.value) };

@@ -10,7 +10,7 @@ import { Likes } from "./likes.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
 import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, ofLabel, request, showTerms, sought, toHash, viewOf } from "./query.js";
-import { meet, openPredict } from "./predict.js";
+import { meet } from "./predict.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -355,7 +355,6 @@ $("record").addEventListener("click", record);
 $("open-map").addEventListener("click", toggleMap);
 $("open-saved").addEventListener("click", () => openSaved(query, change));
 $("open-index").addEventListener("click", () => status && openIndex(status, refresh));
-$("open-predict").addEventListener("click", openPredict);
 $("open-labels").addEventListener("click", () => status && openLabels(status, query, refresh, byLabel));
 $("language").addEventListener("click", () => {
   switchLanguage();

@@ -3,12 +3,15 @@
 import { $, h, glyph, modal } from "./dom.js";
 import { t, kind, said } from "./words.js";
 import { largestOf, over, side, signed } from "./account.js";
-import { percent } from "./grid.js";
 import * as api from "./api.js";
 
 const TOP = 4, PARTS = 8;
 
+const percent = (p) => (p < 0.005 && p > 0 ? "< 1 %" : `${Math.round(100 * p)} %`);
+
 let known = [];
+
+$("open-predict").addEventListener("click", openPredict);
 
 // Which predictors the server has; the page shows nothing of them where there are none.
 export async function meet() {
@@ -160,6 +163,7 @@ function fields(predictor, told) {
     columns.set(name, field);
     return h("div", { class: "column" }, h("label", { for: id, dir: "auto" }, name), field);
   });
+  if (!things.size && !plain.length) return [h("p", { class: "quiet" }, t("vectors_only"))];
   const send = async (event) => {
     event.preventDefault();
     const given = [];
