@@ -107,12 +107,12 @@ def asked(store: Store, **settings: Any) -> Iterator[TestClient]:
 
 
 @contextmanager
-def beside(store: Store, **settings: Any) -> Iterator[str]:
+def beside(store: Store, *, predictors: Any = None, **settings: Any) -> Iterator[str]:
     """A server in a thread of this process, which starts in a tenth of the time: its address."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        app = create_app(store, Settings(port=port, **settings))
+        app = create_app(store, Settings(port=port, **settings), predictors=predictors)
         server = uvicorn.Server(uvicorn.Config(app, lifespan="on", log_level="warning", ws="none"))
         app.state.stopping = lambda: server.should_exit
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
