@@ -179,7 +179,7 @@ def test_the_page_predicts_an_item_and_a_record(
 ) -> None:
     with (
         beside(store, label=True, predictors={"shapes": predictor}) as address,
-        opened(browser, address) as page,
+        opened(browser, address, refused=True) as page,
     ):
         page.locator(".tile.image .open").first.click()
         page.locator(".predicted button").first.click()
