@@ -23,6 +23,7 @@ HOW = {
     "cca_zoo": PEERS,
     "mvlearn": f"{PEERS} && pip install --no-deps 'mvlearn>=0.5,<0.6'",
     "ot": PEERS,
+    "recpack": "pip install --no-deps recpack pandas",
     "usearch": "pip install usearch",
 }
 """Modules that ``make setup`` does not install, and what does."""

@@ -7,7 +7,9 @@ thing is 1 for a category that is liked, plus ½ for a colour; what she would bu
 She buys 20 things: 9 of 10 by worth, with chances growing with it, and 1 of 10 at random, which is
 the known noise. 2,000 or 400 such shoppers are history; 100 others are new, and say what they like
 one by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all
-things they have not named, where chance is .5. The categories and colours are never shown to a method.
+things they have not named, where chance is .5. The categories and colours are never shown to a
+method. The peers have fixed settings. The larger history was added after a first run with 400
+shoppers of 12 purchases each, where isthmus reached .826 after five likes.
 """
 
 from __future__ import annotations
@@ -184,8 +186,11 @@ def methods(shop: Shop, history: Interactions, seed: int) -> Iterator[tuple[str,
     x = csr_matrix(history.matrix())
     for name, model in (("RecPack EASE", EASE(l2=30)), ("RecPack ItemKNN", ItemKNN(K=50))):
         fitted = model.fit(x)
-        yield name, lambda mine, fitted=fitted: np.asarray(
-            fitted.predict(csr_matrix(mine)).todense(), dtype=np.float64
+        yield (
+            name,
+            lambda mine, fitted=fitted: np.asarray(
+                fitted.predict(csr_matrix(mine)).todense(), dtype=np.float64
+            ),
         )
     whole = Recommender.fit(history, shop.views, seed=seed)
     for view in ("image", "name"):

@@ -129,7 +129,7 @@ def upload_thumbnail(server: Asked) -> None:
 def recommend(server: Asked) -> None:
     liked = [{"item": server.ids["图3.png"]}, {"upload": server.upload("声4.wav")}]
     made = server.post("/api/recommend", liked=liked, k=3, words=True)
-    assert len(made["items"]) == 3
+    assert len(made.json()["items"]) == 3
 
 
 def machine(server: Asked) -> None:

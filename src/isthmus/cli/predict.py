@@ -134,10 +134,6 @@ def fit(
 
     check_target(folder, "predictor", replace=overwrite)
     allow_megapixels(max_megapixels)
-    form, shape = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
-    named = dict(parse_named(column or (), "--column", form, example=shape))
-    options: dict[str, Any] = {**parse_options(data_option or (), "--data-option")}
-    options |= {"columns": named} if named else {}
     with progress_bar(quiet=as_json) as progress:
         made = predict.fit(
             _encoders(encoder, space, trust),
@@ -154,7 +150,7 @@ def fit(
             seed=seed,
             budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
             card=card,
-            options=options,
+            options=_of_data(data_option, column),
             cache=default_cache() if cache else None,
             progress=progress,
         )
@@ -163,6 +159,14 @@ def fit(
         print_json(_document(made, folder))
     else:
         _say(made, folder)
+
+
+def _of_data(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:
+    """Options of the data set, and what columns hold."""
+    form, shape = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
+    named = dict(parse_named(columns or (), "--column", form, example=shape))
+    known: dict[str, Any] = {**parse_options(options or (), "--data-option")}
+    return {**known, "columns": named} if named else known
 
 
 def _encoders(given: Sequence[str] | None, space: Path | None, trust: Sequence[str] | None) -> Any:

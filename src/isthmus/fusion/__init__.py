@@ -6,7 +6,8 @@ from typing import Any
 
 from isthmus.core.estimator import check_names
 from isthmus.core.registry import Registry
-from isthmus.fusion.base import Fusion, LinearViews, Shares
+from isthmus.fusion.base import Fusion, LinearViews
+from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import KINDS, Kind, Target
 
 __all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "LinearViews", "Shares", "Target", "make"]

@@ -7,8 +7,33 @@ from dataclasses import dataclass
 from typing import Literal
 
 from isthmus.core.document import Json, from_document, to_object
-from isthmus.fusion.target import Kind
+from isthmus.predictor.facts import ChosenFusion, DataFacts, TargetFacts, ViewFacts
 from isthmus.space.report import Difference
+
+__all__ = [
+    "Baseline",
+    "ChosenFusion",
+    "Clinical",
+    "Confusion",
+    "Coverage",
+    "Curve",
+    "DataFacts",
+    "Estimate",
+    "Example",
+    "Examples",
+    "Figure",
+    "MissingCurve",
+    "Plain",
+    "PredictorReport",
+    "Reliability",
+    "RiskCoverage",
+    "Shares",
+    "ShuffledLabels",
+    "Standing",
+    "TargetFacts",
+    "Tried",
+    "ViewFacts",
+]
 
 Plain = Literal[
     "chance",
@@ -23,68 +48,6 @@ Plain = Literal[
 training and test: the gain of fusion over that view must vanish. ``views shuffled within a class``
 deals them among records of the same class: what each view says of the class stays, and what is lost
 is only what the views of one record say together."""
-
-
-@dataclass(frozen=True, slots=True)
-class TargetFacts:
-    """What is predicted.
-
-    Attributes:
-        name: Of the column, or nothing.
-        kind: Of target.
-        names: Of the classes, labels or grades; else of the columns of values.
-        counts: Records of each class, label or grade; of survival, of events; else empty.
-        horizon: The time by which an event is predicted; of survival only.
-    """
-
-    name: str
-    kind: Kind
-    names: tuple[str, ...]
-    counts: tuple[int, ...]
-    horizon: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ViewFacts:
-    """One view: its dimension, and how many records have it."""
-
-    name: str
-    dim: int
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
-class DataFacts:
-    """What was learned from.
-
-    Attributes:
-        records: How many.
-        groups: How many groups of records that never straddle a split.
-        views: Each one.
-    """
-
-    records: int
-    groups: int
-    views: tuple[ViewFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenFusion:
-    """What was chosen, with everything needed to build it again.
-
-    Attributes:
-        label: For tables: ``"late ridge=1"``.
-        fusion: Short id.
-        params: Hyper-parameters.
-        views: That it uses.
-        why: In words.
-    """
-
-    label: str
-    fusion: str
-    params: Mapping[str, object]
-    views: tuple[str, ...]
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

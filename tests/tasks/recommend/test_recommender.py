@@ -13,10 +13,9 @@ from isthmus.datasets.interactions import Interactions
 from isthmus.tasks.recommend.blend import Settings
 from isthmus.tasks.recommend.choosing import Grid
 from isthmus.tasks.recommend.content import Content
-from isthmus.tasks.recommend.cooccurrence import Cooccurrence, taken_moments
+from isthmus.tasks.recommend.cooccurrence import Cooccurrence, neighbour_weights, taken_moments
 from isthmus.tasks.recommend.diversity import diversified
 from isthmus.tasks.recommend.holding import gains, without_items, without_last
-from isthmus.tasks.recommend.neighbours import neighbour_weights
 from isthmus.tasks.recommend.recommender import Recommender
 
 SETTINGS = Settings(ridge=3.0, share=0.4, content_ridge=1.0)
@@ -147,6 +146,18 @@ def test_neighbours_are_cosines_of_who_took_them() -> None:
     taken = Interactions.of("aabbc", ["x", "y", "x", "y", "z"])
     weights = neighbour_weights(taken_moments(taken), 2)
     assert weights[0, 1] == pytest.approx(1.0) and weights[0, 2] == 0 and weights[0, 0] == 0
+
+
+def test_a_recommender_of_neighbours_forgets_and_explains_as_well(tmp_path: Path) -> None:
+    taken, views = world()
+    settings = Settings(ridge=3.0, share=0.4, neighbours=5)
+    model = Recommender.fit(taken, views, settings=settings)
+    model.save(tmp_path / "shop")
+    left = Recommender.load(tmp_path / "shop").without(taken.of_user("user 3"))
+    never = Recommender.fit(taken.without_user("user 3"), views, settings=settings)
+    assert np.array_equal(left.cooccurrence.weights, never.cooccurrence.weights)
+    first = model.recommend(["thing 0"], k=1)[0]
+    assert sum(part.value for part in first.reasons) + first.rest == pytest.approx(first.score)
 
 
 def test_diverse_results_are_less_alike() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.closed.block import Block, Side
+from isthmus.fusion import inner
+from isthmus.fusion.closed.block import Block
 from isthmus.fusion.closed.joined import Joined
 from isthmus.fusion.closed.learners import Learner, discriminates, turned
 from isthmus.fusion.target import Target
@@ -19,7 +21,7 @@ FOLDS = 10
 """Folds at least, where there are as many groups."""
 _LARGEST_FOLD = 100
 """Rows of a fold at most; the smaller folds are, the less their systems of equations cost."""
-_ROWS = 4096
+_ROWS = 2048
 """Rows that are held out at most: weights of a few parts need no more."""
 Rows = NDArray[np.intp]
 
@@ -32,11 +34,13 @@ class Held:
         rows: All of them.
         target: Of all.
         folds: Of each the rows that it holds out; not every row need be in one.
+        memo: What was computed of them.
     """
 
     rows: PairedVectors
     target: Target
     folds: tuple[Rows, ...]
+    memo: Memo = field(default_factory=Memo)
 
     @cached_property
     def index(self) -> Rows:
@@ -55,10 +59,17 @@ class Held:
         )
         return there
 
-    def components(self, side: Side, view: str) -> F64:
-        """Components of these rows ``(h, r)``; those of rows without the view are zero."""
-        there = self.rows.present[view][self.index]
-        return side.components(self.rows.vectors[view][self.index]) * there[:, None]
+    def components_of(self, block: Block) -> F64:
+        """Components of these rows ``(h, r)``; a view that a row lacks adds nothing to them."""
+
+        def made() -> F64:
+            total = np.zeros((len(self.index), len(block.values)))
+            for view, side in block.sides.items():
+                there = self.rows.present[view][self.index]
+                total += side.components(self.rows.vectors[view][self.index]) * there[:, None]
+            return total
+
+        return self.memo.latest("components", block, made)
 
 
 def deal(rows: PairedVectors, target: Target, seed: int = 0) -> Held:
@@ -70,19 +81,10 @@ def deal(rows: PairedVectors, target: Target, seed: int = 0) -> Held:
         seed: Of the order in which they are dealt.
     """
     n = len(rows)
-    groups = np.arange(n) if rows.groups is None else rows.groups
-    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    count = max(min(len(first), max(FOLDS, -(-n // _LARGEST_FOLD))), 1)
-    order = np.random.default_rng(seed).permutation(len(first))
-    if target.kind in ("classes", "grades"):
-        order = order[np.argsort(target.codes[first[order]], kind="stable")]
-    elif target.kind == "survival":
-        order = order[np.argsort(target.values[first[order], 1], kind="stable")]
-    fold = np.empty(len(first), dtype=np.intp)
-    fold[order] = np.arange(len(first)) % count
-    by_row = fold[group]
+    labels = inner.deal(rows, target, max(FOLDS, -(-n // _LARGEST_FOLD)), seed)
+    count = int(labels.max()) + 1
     enough = max(int(np.ceil(count * min(1.0, _ROWS / n))), min(count, FOLDS))
-    return Held(rows, target, tuple(np.flatnonzero(by_row == each) for each in range(enough)))
+    return Held(rows, target, tuple(np.flatnonzero(labels == each) for each in range(enough)))
 
 
 def held_out(joined: Joined, block: Block, held: Held, ridge: float, learner: Learner) -> F64:
@@ -100,7 +102,7 @@ def held_out(joined: Joined, block: Block, held: Held, ridge: float, learner: Le
         ridge: Penalty, in the block's unit.
         learner: ``"ridge"`` or ``"lda"``.
     """
-    components = _components(joined, block, held)
+    components = held.components_of(block)
     there = held.there(tuple(block.sides))
     regressed = (held.truth.matrix - joined.origin) @ joined.regressed
     out = np.zeros((len(held.index), joined.width))
@@ -111,18 +113,6 @@ def held_out(joined: Joined, block: Block, held: Held, ridge: float, learner: Le
         if 0 < len(rows) < block.count - 1:
             out[rows] = _without(joined, block, components[rows], regressed[rows], ridge, learner)
     return out
-
-
-def _components(joined: Joined, block: Block, held: Held) -> F64:
-    return joined.moments.memo(
-        ("held", block, held), lambda: sum_of(held.components(s, v) for v, s in block.sides.items())
-    )
-
-
-def sum_of(parts: object) -> F64:
-    """Sum of arrays."""
-    total: F64 = sum(parts)  # type: ignore[call-overload]
-    return total
 
 
 def _without(joined: Joined, block: Block, x: F64, y: F64, ridge: float, learner: Learner) -> F64:

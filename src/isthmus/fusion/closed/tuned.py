@@ -15,6 +15,7 @@ from isthmus.fusion.closed.heldout import Held, held_out
 from isthmus.fusion.closed.joined import Joined
 from isthmus.fusion.closed.learners import Inner, Learner, learned
 from isthmus.fusion.closed.likelihood import Calibrated, calibrate
+from isthmus.fusion.closed.logistic import fit_logistic, held_out_logistic
 
 T = TypeVar("T")
 RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -93,13 +94,20 @@ class RowBench:
         truth, prior = self.held.truth.take(there), self.joined.prior
 
         def tried(ridge: float) -> tuple[float, tuple[F64, Calibrated]]:
-            scores = held_out(self.joined, block, self.held, ridge, learner)
+            if learner == "logistic":
+                scores = held_out_logistic(self.joined, block, self.held, ridge)
+            else:
+                scores = held_out(self.joined, block, self.held, ridge, learner)
             fitted = calibrate([scores[there]], truth, prior)
             return fitted.loss, (scores, fitted)
 
         ridge, (scores, fitted) = climb(ridges, tried)
         plain = calibrate([np.zeros_like(scores[there])], truth, prior).loss
-        inner = learned(self.joined, block, ridge=ridge, learner=learner)
+        if learner == "logistic":
+            x = self.held.components_of(block)[there]
+            inner = fit_logistic(self.joined, block, x, truth, ridge)
+        else:
+            inner = learned(self.joined, block, ridge=ridge, learner=learner)
         return Tuned(block, inner, ridge, learner, fitted, max(plain - fitted.loss, 0.0), scores)
 
     def evidence(self, parts: Sequence[Tuned]) -> Evidence | None:
@@ -130,16 +138,13 @@ class SumBench:
 
         ridge, smoother = climb(ridges, tried)
         turn, bias = smoother.turn(self.joined, learner)
-        own = Inner(smoother.slopes @ turn @ self._spread(learner), bias @ self._spread(learner))
+        outwards = self.joined.regressed.T
+        own = Inner(smoother.slopes @ turn @ outwards, bias @ outwards)
         part = Tuned(
             block, own, ridge, learner, Calibrated(np.ones(1), np.zeros(1), 0.0), 0.0, np.zeros(0)
         )
         fitted = self.evidence([part]).best(np.ones((1, 1)))
         return Tuned(block, own, ridge, learner, fitted, -fitted.loss, np.zeros(0))
-
-    def _spread(self, learner: Learner) -> F64:
-        """From what is regressed on to scores, ``(m, width)``."""
-        return self.joined.regressed.T
 
     def evidence(self, parts: Sequence[Tuned]) -> HeldSums:
         """Second moments of all pairs of predictors."""

@@ -41,8 +41,9 @@ class ClosedFusion(LinearFusion):
     Args:
         ridge: λ of every view, relative to the mean eigenvalue of its covariance; None lets each
             view choose.
-        learner: ``"ridge"``, or ``"lda"``: discriminant analysis, of classes and labels; None lets
-            each view choose.
+        learner: ``"ridge"``; ``"lda"``: discriminant analysis, of classes and labels; or
+            ``"logistic"`` regression of these by scikit-learn, on at most 2,048 records, which is
+            slower and needs rows. None lets each view choose between the first two.
         scale: Standardise columns first; None lets each view choose.
         inner: What choices and weights are judged by: ``"rows"`` held out inside the fit, groups
             kept together; or ``"moments"``, by generalised cross-validation. The fit is then a pure
@@ -63,6 +64,8 @@ class ClosedFusion(LinearFusion):
             raise InputError(f"learner is one of {', '.join(LEARNERS)}, got {learner!r}")
         if inner not in ("rows", "moments"):
             raise InputError(f"inner is 'rows' or 'moments', got {inner!r}")
+        if inner == "moments" and learner == "logistic":
+            raise InputError("logistic regression needs rows; use inner='rows', or learner='lda'")
         self.learner = learner
         self.scale = scale
         self.inner = inner
@@ -163,7 +166,7 @@ class ClosedFusion(LinearFusion):
 
         return {
             view: max(
-                (one(view, learner, scale) for learner, scale in product(learners, scales)),
+                (one(view, learner, scale) for scale, learner in product(scales, learners)),
                 key=lambda part: part.gain,
             )
             for view in joined.views

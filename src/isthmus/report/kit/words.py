@@ -136,3 +136,8 @@ def true_minus(text: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """``"a, b and c"``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def breakable(name: str) -> str:
+    """A name that may break behind a slash."""
+    return name.replace("/", "/\u200b")

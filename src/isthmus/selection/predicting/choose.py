@@ -71,66 +71,50 @@ def choose(
 
     Late fusion is the favourite, with its hyper-parameters as the folds say; another fusion, or
     late fusion of some of the views only, is chosen where it is surely better on the same folds.
-    For the estimate each outer fold is left out of a choice and of a calibration of its own.
 
     Args:
         rows: ``n`` records; views may be missing.
         target: Of the same records.
         links: ``(n,)`` labels; records with one label never straddle a split. None: each alone.
-        fusions: Ids; ``"closed"``, the default, for what is quick to fit; ``"all"`` for
-            trained ones, ensembles and augmentation too.
+        fusions: Ids; ``"closed"``, the default, for what is quick to fit; ``"all"`` for all.
         folds: Outer folds.
         seed: Of the folds.
         budget: Seconds for the race; what does not fit in is left out and named.
         progress: Told as fits are done.
-        metric: What the choice looks at and the report tells first. By default log loss and
-            accuracy for classes, the area under the curve for labels, quadratic kappa for grades,
-            R² for numbers, concordance for survival.
-        horizon: The time by which an event is predicted; the median of the events by default.
-        folder: Where scores are kept, so that an interrupted choice goes on where it was.
+        metric: What the choice looks at and the report tells first; else as ``CHOSEN_BY`` and
+            ``HEADLINES`` say.
+        horizon: By which an event is predicted; the median time of the events by default.
+        folder: Where scores are kept, so that an interrupted choice goes on.
         name: Of the target, for the report and messages.
-
-    Returns:
-        The fusion, fitted on all records, its outcome and the report.
 
     Raises:
         NoSignalError: If labels that are dealt anew fit held-out scores as well.
-        DataError: If there are too few records or groups.
-        InputError: If a fusion or metric is unknown.
+        DataError, InputError: Too few records or groups; an unknown fusion or metric.
     """
     began = time.monotonic()
     links = np.arange(len(rows)) if links is None else np.asarray(links, dtype=np.intp)
     _check(rows, target, links)
     rows = replace(rows, groups=links)  # what is held out inside a fit keeps together, too
+    table = Table(rows, target, Meter(progress, "choose fusion"), folder)
+    deals = Deals.of(rows, target, links, folds=folds, seed=seed)
     chosen_by = measure(metric or CHOSEN_BY[target.kind], target.kind)
     headline = measure(metric or HEADLINES[target.kind], target.kind)
-    grouped = len(np.unique(links)) < len(rows)
-    setting = Setting(records=len(rows), grouped=grouped)
+    setting = Setting(records=len(rows), grouped=len(np.unique(links)) < len(rows))
     entering, not_tried = entrants(rows.views, target, setting, fusions)
-    deals = Deals.of(rows, target, links, folds=folds, seed=seed)
-    table = Table(rows, target, Meter(progress, "choose fusion"), folder)
     nested = race(table, entering, deals, chosen_by, budget)
-    judge = Judge(table, deals, headline.balanced, horizon)
     null = _checked_signal(table, deals, nested, links, seed, name)
+    judge = Judge(table, deals, headline.balanced, horizon)
     judged = tuple(judge.fully(each.best.entrant, f) for f, each in enumerate(nested.inside))
-    run = Race(
-        table,
-        deals,
-        nested,
-        judge,
-        judged,
-        links,
-        headline,
-        chosen_by,
-        not_tried,
-        seed,
-        name,
-        began,
-    )
-    best = nested.final.best.entrant
-    outcome = judge.outcome(best, deals.outer)
-    fusion = table.fitted(best, np.arange(len(rows)))
-    table.meter.end()
+    shown = (links, headline, chosen_by, not_tried, seed, name, began)
+    return _finished(Race(table, deals, nested, judge, judged, *shown), null)
+
+
+def _finished(run: Race, null: ShuffledLabels) -> Chosen:
+    """What was chosen, fitted on all records, calibrated on those left out, and reported."""
+    best = run.nested.final.best.entrant
+    outcome = run.judge.outcome(best, run.deals.outer)
+    fusion = run.table.fitted(best, np.arange(len(run.table.rows)))
+    run.table.meter.end()
     return Chosen(fusion, outcome, compose.report(run, outcome, null))
 
 

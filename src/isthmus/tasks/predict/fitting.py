@@ -42,6 +42,7 @@ from isthmus.tasks.predict.target import Known, Wanted, read_target
 
 if TYPE_CHECKING:
     from isthmus.core.linalg import Array
+    from isthmus.selection.predicting import Chosen
 
 LEAST_RECORDS = 20
 """With a target. Of fewer, folds in folds hold hardly two records of a class."""
@@ -130,6 +131,13 @@ def fit(
         progress=told,
         name=wanted.label,
     )
+    return _predictor(made, ready, chosen, wanted, card, seed)
+
+
+def _predictor(
+    made: _Records, ready: _Ready, chosen: Chosen, wanted: Wanted, card: str, seed: int
+) -> Predictor:
+    """What was chosen, with all that makes vectors for it."""
     asked = Asked(
         wanted.label,
         ready.target.kind,

@@ -19,6 +19,7 @@ class Settings:
 
     Attributes:
         ridge: λ of co-occurrence.
+        neighbours: Of each item where cosines stand for EASE; None for EASE.
         half_life: After how many later interactions of the user one counts half; None: never.
         share: Of content in the score of an item that others took, 0…1.
         content_ridge: See :class:`isthmus.tasks.recommend.content.Content`; None for the cosine.
@@ -30,6 +31,7 @@ class Settings:
     share: float = 0.5
     content_ridge: float | None = None
     cold_half_life: float | None = None
+    neighbours: int | None = None
 
 
 def profiles(

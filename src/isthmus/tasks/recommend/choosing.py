@@ -18,6 +18,7 @@ from isthmus.tasks.recommend.cooccurrence import Cooccurrence, taken_moments
 from isthmus.tasks.recommend.holding import gains, precision, without_items, without_last
 
 RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0)
+NEIGHBOURS = (50, 200)
 HALF_LIVES = (None, 3.0, 5.0, 10.0, 20.0)
 SHARES = tuple(step / 10 for step in range(11))
 CONTENT_RIDGES = (None, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -47,13 +48,15 @@ class Grid:
     """What is tried.
 
     Attributes:
-        ridges: Of co-occurrence.
+        ridges: Of co-occurrence by EASE.
+        neighbours: Of co-occurrence by cosines.
         half_lives: Of the interactions of a user; those with one are left out without times.
         shares: Of content.
         content_ridges: Of content.
     """
 
     ridges: Sequence[float] = RIDGES
+    neighbours: Sequence[int] = NEIGHBOURS
     half_lives: Sequence[float | None] = HALF_LIVES
     shares: Sequence[float] = SHARES
     content_ridges: Sequence[float | None] = CONTENT_RIDGES
@@ -100,14 +103,16 @@ def choose(
             )
     judged = _Judge.of(interactions, seed)
     taken = []
-    for number, ridge in enumerate(grid.ridges):
+    models: list[tuple[float, int | None]] = [(ridge, None) for ridge in grid.ridges]
+    models += [(settings.ridge, number) for number in grid.neighbours]
+    for number, (ridge, neighbours) in enumerate(models):
         if progress is not None:
-            progress("choose settings", number, len(grid.ridges))
-        model = Cooccurrence.of(judged.moments, ridge)
+            progress("choose settings", number, len(models))
+        model = Cooccurrence.of(judged.moments, ridge, neighbours)
         for half in grid.timed(interactions):
             scores = model.scores(judged.profiles(half))
             value = judged.value(scores)
-            named = replace(settings, ridge=ridge, half_life=half)
+            named = replace(settings, ridge=ridge, neighbours=neighbours, half_life=half)
             taken.append(Trial("taken", named, value, len(judged.users)))
     tried += taken
     settings = max(taken, key=lambda trial: trial.value).settings
@@ -169,7 +174,8 @@ def _content_trials(interactions: Interactions, rows: F64, grid: Grid, seed: int
 
 def _blend_trials(judge: _Judge, settings: Settings, rows: F64, grid: Grid) -> list[Trial]:
     mine = judge.profiles(settings.half_life)
-    taken = Cooccurrence.of(judge.moments, settings.ridge).scores(mine)
+    model = Cooccurrence.of(judge.moments, settings.ridge, settings.neighbours)
+    taken = model.scores(mine)
     content = Content.of(rows, settings.content_ridge).scores(mine)
     parts = [Standardized.of(each, ~judge.seen).scores for each in (content, taken)]
     tried = []

@@ -149,7 +149,8 @@ class Recommender:
         tried: list[Trial] = []
         if settings is None:
             settings, tried = choose(interactions, rows, grid=grid, seed=seed, progress=progress)
-        model = Cooccurrence.of(taken_moments(interactions), settings.ridge)
+        sums = taken_moments(interactions)
+        model = Cooccurrence.of(sums, settings.ridge, settings.neighbours)
         if rows is None:
             settings = replace(settings, share=0.0)
         users = len(np.unique(interactions.user))
@@ -262,7 +263,8 @@ class Recommender:
         document = from_document(_Document, parsed, str(folder))
         moments = Moments.from_state(document.moments, _under("moments.", tensors))
         weights = np.asarray(tensors["weights"], dtype=np.float32)
-        model = Cooccurrence(moments, document.settings.ridge, weights)
+        settings = document.settings
+        model = Cooccurrence(moments, settings.ridge, weights, settings.neighbours)
         rows = np.asarray(tensors["rows"], dtype=np.float64) if document.has_content else None
         return cls(
             document.items,

@@ -1,0 +1,48 @@
+"""What every fusion must do, as checks that anybody can run on a fusion of their own.
+
+They need neither a test framework nor data; a check that fails raises ``AssertionError`` and says
+what was expected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from isthmus.fusion.checks import contract, kinds
+from isthmus.fusion.checks.subject import Check, Factory, Subject, planted
+
+__all__ = ["check_fusion", "checks_for", "planted"]
+
+_CHECKS: tuple[Check, ...] = (*contract.CHECKS, *kinds.CHECKS)
+
+
+def check_fusion(factory: Factory) -> None:
+    """Run every check on a fusion.
+
+    Args:
+        factory: Makes a new, unfitted fusion; a class will do.
+
+    Raises:
+        AssertionError: Naming the first check that fails.
+
+    Examples:
+        >>> from isthmus.fusion import FUSIONS
+        >>> check_fusion(FUSIONS.get("late"))
+    """
+    for name, check in checks_for(factory):
+        try:
+            check()
+        except Exception as error:
+            raise AssertionError(f"{name}: {error}") from error
+
+
+def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Every check by name, for a test framework to run one by one.
+
+    Args:
+        factory: Makes a new, unfitted fusion; a class will do.
+    """
+    subject = Subject(factory)
+    for check in _CHECKS:
+        yield check.__name__, partial(check, subject)
