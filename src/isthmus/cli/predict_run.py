@@ -15,6 +15,7 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
+    check_page,
     err,
     out,
     print_json,
@@ -56,6 +57,7 @@ _RISK = typer.Option(
     help="Share of answers that may be wrong: abstain where the predictor is less sure. "
     "Default: answer all.",
 )
+_HTML = typer.Option(None, "--html", metavar="FILE", help="Write an HTML page to this file, too.")
 _TOP = 3
 _PARTS = 5
 _BAR = 24
@@ -145,6 +147,7 @@ def explain(
     about: str | None = typer.Option(
         None, "--about", metavar="CLASS", help="Explain the score of this class or label instead."
     ),
+    html: Path | None = _HTML,
     trust: list[str] = TRUST_OPTION,
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -153,11 +156,18 @@ def explain(
 ) -> None:
     """Show what each view of a record adds to its prediction, and inside a view its parts."""
     allow_megapixels(max_megapixels)
+    check_page(html)
     made = _loaded(folder, trust)
+    known = made.dataset(data)
     with progress_bar(quiet=as_json) as progress:
         found = made.explain(
-            data, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
+            known, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
         )
+    if html is not None:
+        from isthmus.report import write_account
+
+        record = next(each for each in known.records if each.id == found.answer.id)
+        write_account(html, found, record, target=made.asked.target)
     if as_json:
         print_json(found.to_json())
     else:

@@ -103,9 +103,9 @@ def standings(report: PredictorReport) -> Markup:
 
 def _standing(each: Standing) -> Markup:
     tag = el("span", "chosen", class_="tag") if each.chosen else None
+    leads = (each.ahead, each.ahead_inside)
     cells = [number(each.figure.value), brief(each.figure)]
-    for lead in (each.ahead, each.ahead_inside):
-        cells.append("–" if lead is None else f"{gap(lead.mean)} ({brief(lead)})")
+    cells += ["–" if lead is None else f"{gap(lead.mean)} ({brief(lead)})" for lead in leads]
     return el(
         "tr",
         el("th", el("code", each.label), tag, scope="row"),
