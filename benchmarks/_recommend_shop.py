@@ -8,7 +8,8 @@ She buys 20 things: 9 of 10 by worth, with chances growing with it, and 1 of 10 
 the known noise. 2,000 or 400 such shoppers are history; 100 others are new, and say what they like
 one by one (1, 2, 5, 10 things of what they would buy). Figure: AUC of the true taste over all
 things they have not named, where chance is .5. The categories and colours are never shown to a
-method.
+method. The peers have fixed settings. The larger history was added after a first run with 400
+shoppers of 12 purchases each, where isthmus reached .826 after five likes.
 """
 
 from __future__ import annotations

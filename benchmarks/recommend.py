@@ -34,9 +34,8 @@ def main() -> None:
         encoders=("universal", "efficientnet-lite0"),
         packages=("recpack",),
     )
-    import _recommend_shop
-
     import _recommend_films
+    import _recommend_shop
 
     rows: list[dict[str, Any]] = []
     tastes: list[dict[str, Any]] = []

@@ -43,6 +43,7 @@ ARCHER = """[unit_type]
     [attack]
         name=bow
         description=_"long bow"
+        type=pierce
         range=ranged
     [/attack]
     [attack]
@@ -199,6 +200,7 @@ def test_units(game: Path) -> None:
     }
     assert archer.items["image"].payload == game / "data/core/images/units/archer.png"
     assert (archer.language, archer.group) == ("en", "Archer")
+    assert archer.fields == {"race": "Elf", "alignment": "neutral", "level": 1.0}
     assert [record.id for record in data.records] == ["Archer", "Bat"]
     assert [(f.source, f.reason) for f in data.skipped] == [("Ranger", "has no picture")]
     assert data.licence == "GPL-2.0-or-later"
@@ -248,6 +250,11 @@ def test_attacks(game: Path) -> None:
     # the blow that hits, and of two sounds the first
     assert records["Archer/long bow"].items["audio"].read() == b"bow-1"
     assert "audio" not in records["Archer/sword"].items
+    assert records["Archer/long bow"].fields["damage"] == "pierce"
+    assert [records[f"Archer/{name}"].fields["range"] for name in ("long bow", "sword")] == [
+        "ranged",
+        "melee",
+    ]
 
 
 def test_a_film_shows_the_frames_in_time_and_the_missile(game: Path) -> None:

@@ -38,10 +38,10 @@ def list_(as_json: bool = JSON_OPTION) -> None:
 
 @app.command(epilog=example("get"))
 def get(
-    name: str = typer.Argument(help="tuxpaint, openclipart or wesnoth."),
+    name: str = typer.Argument(help="A ready-made data set that isthmus data list names."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Download a data set with apt-get. You need no root rights."""
+    """Download a data set with apt-get or pip. You need no root rights."""
     from isthmus.datasets import get as fetch
     from isthmus.datasets.fetch import SOURCES, notices
 

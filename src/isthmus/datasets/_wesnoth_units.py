@@ -24,11 +24,14 @@ class Attack:
         names: In English, to be translated; more than one where attacks share an animation.
         layers: The unit's frames, then missiles and glows.
         sounds: Names of files, that of the blow first.
+        labels: What the game says of the first of them: ``damage``, such as blade or fire, and
+            ``range``, melee or ranged.
     """
 
     names: tuple[str, ...]
     layers: tuple[Layer, ...]
     sounds: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +137,20 @@ def _attacks(unit: Tag) -> Iterator[Attack]:
     ready = [branch for branch in branches if branch is not None and branch.all("frame")]
     ready.sort(key=special)
     names: dict[int, list[str]] = {}
+    labels: dict[int, dict[str, str]] = {}
     for attack in unit.all("attack"):
         fitting = (place for place, branch in enumerate(ready) if _shows(branch, attack))
         if (place := next(fitting, None)) is not None:
             name = attack.get("description") or attack.get("name")
             if name and name not in names.setdefault(place, []):
                 names[place].append(name)
-    for place, told in names.items():
-        if told:
+                told = {"damage": attack.get("type"), "range": attack.get("range")}
+                labels.setdefault(place, {label: text for label, text in told.items() if text})
+    for place, words in names.items():
+        if words:
             branch = ready[place]
-            yield Attack(tuple(told), tuple(layers_of(branch)), tuple(sounds_of(branch)))
+            layers, sounds = tuple(layers_of(branch)), tuple(sounds_of(branch))
+            yield Attack(tuple(words), layers, sounds, labels[place])
 
 
 def _shows(animation: Tag, attack: Tag) -> bool:

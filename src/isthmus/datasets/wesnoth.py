@@ -10,7 +10,7 @@ from __future__ import annotations
 import gettext
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from isthmus.core.errors import DataError, MediaError
@@ -38,8 +38,8 @@ _TAGS = {
 }
 
 _Say = Callable[[str], str]
-_Row = tuple[str, dict[str, MediaItem] | str]
-"""The id of a record, and its items, or why there are none."""
+_Row = tuple[str, dict[str, MediaItem] | str, Mapping[str, str]]
+"""The id of a record; its items, or why there are none; and what the game says of it alone."""
 
 
 def load(
@@ -61,7 +61,8 @@ def load(
     magenta stands for the colour of a team. ``audio`` is the sound of the blow
     that hits, of several variants the first; some attacks have none. ``text`` is the name of the
     attack and that of the unit. A miss mostly shows the same frames with another sound, so it is
-    left out.
+    left out. Fields are those of the unit and, of the attack, ``damage``, such as blade or fire,
+    and ``range``, melee or ranged.
 
     Args:
         animations: Attacks instead of units.
@@ -84,13 +85,13 @@ def load(
     skipped: list[Failure] = []
     for unit, group in zip(units, lines(units), strict=True):
         rows = _attacks(place, words, unit) if animations else _pictures(place, words, unit)
-        for key, items in rows:
+        for key, items, told in rows:
             if isinstance(items, str):
                 skipped.append(Failure(key, items))
                 continue
             if labels:
                 items |= _labelled(words, unit, key)
-            fields = _fields(unit)
+            fields = {**_fields(unit), **told}
             records.append(Record(key, items, group=group, language=words.only, fields=fields))
     if not records:
         raise DataError(f"{place} holds no units; it must be the folder with data/core/units in it")
@@ -116,13 +117,14 @@ def _pictures(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
     path = _file(place, "images", unit.image)
     captions = words.all_of(unit.names[0], unit.description, between=". ")
     if path is None or not captions:
-        yield unit.id, "has no picture" if path is None else f"has no description {words.where}"
+        reason = "has no picture" if path is None else f"has no description {words.where}"
+        yield unit.id, reason, {}
         return
     text = MediaItem.from_text(captions, source=unit.id)
     try:
-        yield unit.id, {IMAGE: MediaItem.from_path(path, IMAGE), TEXT: text}
+        yield unit.id, {IMAGE: MediaItem.from_path(path, IMAGE), TEXT: text}, {}
     except MediaError as error:
-        yield unit.id, str(error)
+        yield unit.id, str(error), {}
 
 
 def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
@@ -134,14 +136,14 @@ def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
         key = f"{unit.id}/{attack.names[0]}{again}"
         captions = words.all_of(*attack.names, *unit.names)
         if not captions:
-            yield key, f"has no name {words.where}"
+            yield key, f"has no name {words.where}", {}
             continue
         try:
             items = {VIDEO: _video(place, attack, key), **_sound(place, attack)}
         except (DataError, MediaError) as error:
-            yield key, str(error)
+            yield key, str(error), {}
             continue
-        yield key, {**items, TEXT: MediaItem.from_text(captions, source=key)}
+        yield key, {**items, TEXT: MediaItem.from_text(captions, source=key)}, attack.labels
 
 
 def _video(place: Path, attack: Attack, key: str) -> MediaItem:

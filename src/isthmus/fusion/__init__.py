@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from isthmus.core.estimator import check_names
 from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
-from isthmus.fusion.base import Fusion, LinearViews, Shares
+from isthmus.fusion.base import Fusion, LinearViews
+from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import KINDS, Kind, Target
 
 if TYPE_CHECKING:

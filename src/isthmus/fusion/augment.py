@@ -18,9 +18,10 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
 from isthmus.core.wording import did_you_mean
 from isthmus.fusion import make
-from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.inner import Labels, deal, group_codes
 from isthmus.fusion.nested import pack, unpack
+from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import Target
 from isthmus.moments.moments import Moments
 from isthmus.moments.rows import of_rows

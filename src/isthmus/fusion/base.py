@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -15,29 +14,11 @@ from isthmus.core.estimator import Estimator
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.fusion.shapley import Shares, shapley_shares
 from isthmus.fusion.target import KINDS, Kind, Target
 
 State = tuple[dict[str, Any], dict[str, Array]]
 """What was learned: a document and arrays by name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shares:
-    """What each view adds to scores; with the rest they sum to them exactly.
-
-    Attributes:
-        views: By view ``(n, width)``; zero where a record lacks it.
-        rest: ``(n, width)``: what no view can claim.
-    """
-
-    views: Mapping[str, F64]
-    rest: F64
-
-    @property
-    def total(self) -> F64:
-        """The scores, ``(n, width)``."""
-        total: F64 = self.rest + np.sum(list(self.views.values()), axis=0)
-        return total
 
 
 @runtime_checkable
@@ -130,8 +111,6 @@ class Fusion(Estimator, ABC):
         """Scores of rows that have exactly the views that were learned."""
 
     def _shares(self, rows: PairedVectors) -> Shares:
-        from isthmus.fusion.shapley import shapley_shares
-
         return shapley_shares(self._scores, rows)
 
     @abstractmethod

@@ -14,10 +14,11 @@ from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import FUSIONS, make
-from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.inner import cuts, out_of_fold
 from isthmus.fusion.loss import mean_loss, scale_of
 from isthmus.fusion.nested import pack, unpack
+from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import Target
 
 

@@ -1,9 +1,9 @@
-"""Exact Shapley values of views."""
+"""What each view adds to scores; exact Shapley values where that is not a sum."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import comb
 
@@ -11,7 +11,25 @@ import numpy as np
 
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.base import Shares
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """What each view adds to scores; with the rest they sum to them exactly.
+
+    Attributes:
+        views: By view ``(n, width)``; zero where a record lacks it.
+        rest: ``(n, width)``: what no view can claim.
+    """
+
+    views: Mapping[str, F64]
+    rest: F64
+
+    @property
+    def total(self) -> F64:
+        """The scores, ``(n, width)``."""
+        total: F64 = self.rest + np.sum(list(self.views.values()), axis=0)
+        return total
 
 
 def shapley_shares(scores: Callable[[PairedVectors], F64], rows: PairedVectors) -> Shares:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +25,6 @@ from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import PredictorReport
 from isthmus.space.document import EncoderRow
 from isthmus.space.encoder_ref import EncoderRef
-
-if TYPE_CHECKING:
-    from isthmus.predictor.predictor import Predictor
 
 KIND = "predictor"
 """Of the artefact."""
@@ -88,26 +85,26 @@ class PredictorParts:
     memory: PairedVectors | None
 
 
-def written(predictor: Predictor) -> tuple[dict[str, Any], dict[str, Array]]:
+def written(parts: PredictorParts) -> tuple[dict[str, Any], dict[str, Array]]:
     """What the fingerprint names: a document without the report, and arrays by name."""
-    fusion, sources = predictor.fusion, predictor.sources
+    fusion = parts.fusion
     state, arrays = fusion.state()
     tensors = {f"fusion.{name}": np.asarray(x) for name, x in arrays.items()}
-    tensors |= {f"outcome.{name}": x for name, x in predictor.outcome.tensors().items()}
-    for place, ref in enumerate(sources.encoders.values()):
+    tensors |= {f"outcome.{name}": x for name, x in parts.outcome.tensors().items()}
+    for place, ref in enumerate(parts.encoders.values()):
         tensors |= {f"encoder.{place}.{name}": x for name, x in ref.tensors.items()}
-    memory = predictor.memory
+    memory = parts.memory
     if memory is not None:
         for place, view in enumerate(fusion.views_):
             tensors[f"memory.{place}.vectors"] = memory.vectors[view]
             tensors[f"memory.{place}.present"] = memory.present[view].astype(np.uint8)
     document = {
-        "asked": to_document(predictor.asked),
+        "asked": to_document(parts.asked),
         "encoders": [
-            {"view": view, "encoder": ref.to_json()} for view, ref in sources.encoders.items()
+            {"view": view, "encoder": ref.to_json()} for view, ref in parts.encoders.items()
         ],
         "columns": [
-            {"view": view, "columns": each.document()} for view, each in sources.columns.items()
+            {"view": view, "columns": each.document()} for view, each in parts.columns.items()
         ],
         "fusion": {
             "fusion": fusion.name,
@@ -117,7 +114,7 @@ def written(predictor: Predictor) -> tuple[dict[str, Any], dict[str, Array]]:
             "names": list(fusion.target_.names),
             "state": state,
         },
-        "outcome": predictor.outcome.document(),
+        "outcome": parts.outcome.document(),
         "memory_ids": [] if memory is None else list(memory.ids),
     }
     return document, tensors

@@ -26,7 +26,7 @@ from isthmus.predictor.answer import Answer, finite
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import predictor_card
 from isthmus.predictor.columns import Columns
-from isthmus.predictor.document import KIND, read_parts, written
+from isthmus.predictor.document import KIND, PredictorParts, read_parts, written
 from isthmus.predictor.given import Predicted, dataset_of
 from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import PredictorReport
@@ -87,9 +87,15 @@ class Predictor:
         return self.fusion.target_.names
 
     @property
+    def _parts(self) -> PredictorParts:
+        encoders, columns = self.sources.encoders, self.sources.columns
+        fitted = (self.fusion, self.outcome, self.asked, self.report, self.memory)
+        return PredictorParts(encoders, columns, *fitted)
+
+    @property
     def fingerprint(self) -> str:
         """Names encoders, columns, fusion and calibration exactly."""
-        document, tensors = written(self)
+        document, tensors = written(self._parts)
         return fingerprint(document, tensors)
 
     def encoder(self, view: str) -> Encoder:
@@ -203,7 +209,7 @@ class Predictor:
         Raises:
             ArtifactError: If the folder holds something else.
         """
-        document, tensors = written(self)
+        document, tensors = written(self._parts)
         whole = {**document, "fingerprint": fingerprint(document, tensors)}
         report = None if self.report is None else self.report.to_json()
         card = predictor_card(self.asked, self.report, self.views, str(whole["fingerprint"]))

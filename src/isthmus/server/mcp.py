@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_type_hints
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
 from isthmus.prompts import PromptParts
-from isthmus.server import recommend_schemas, schemas
+from isthmus.server import predict_schemas, recommend_schemas, schemas
 from isthmus.server.service import Service
 from isthmus.tasks import RecommendOptions, SearchOptions
 
@@ -27,6 +27,7 @@ Tool = TypeVar("Tool", bound=Callable[..., Awaitable[object]])
 PATH = "/mcp"
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _MOST = 100
+_QUERY = "Words in any language. Combine parts with + and -. @NAME is a saved prompt."
 
 
 def tools(service: Service) -> tuple[MCPServer, Starlette]:
@@ -41,13 +42,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
     @_with(SearchOptions)
     @_with(PromptParts)
     async def search(
-        query: Annotated[
-            str,
-            Field(
-                description="Words in any language. Combine parts with + and -. @NAME is a "
-                "saved prompt."
-            ),
-        ],
+        query: Annotated[str, Field(description=_QUERY)],
         **options: object,
     ) -> schemas.SearchAnswer:
         """Find items. If `nothing_matches` is true, the hits are only the nearest items."""
@@ -65,22 +60,7 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         **options: Any,
     ) -> recommend_schemas.RecommendAnswer:
         """Recommend items: more like those that are liked, each with its reasons."""
-
-        def ask() -> recommend_schemas.RecommendAnswer:
-            RecommendOptions.of(**options)  # its errors say more than those of pydantic
-            known = service.store.backend.known([*liked, *(disliked or ())])
-            some, others = (
-                [
-                    schemas.Term.model_validate({"item" if name in known else "text": name})
-                    for name in names
-                ]
-                for names in (liked, disliked or ())
-            )
-            return service.recommend(
-                recommend_schemas.RecommendRequest(liked=some, disliked=others, **options)
-            )
-
-        return await _threaded(ask)
+        return await _threaded(lambda: _recommended(service, liked, disliked or (), options))
 
     @_with(PromptParts)
     async def explain(
@@ -97,22 +77,69 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
             lambda: service.explanations.run(lambda told: service.explain(request, told))
         )
 
+    async def predict(
+        item: Annotated[
+            str, Field(description="Id of an item, as search gives it; or empty.")
+        ] = "",
+        texts: Annotated[
+            dict[str, str] | None, Field(description="Words by view of the predictor.")
+        ] = None,
+        columns: Annotated[
+            dict[str, str | float | None] | None, Field(description="Plain columns by name.")
+        ] = None,
+        predictor: Annotated[
+            str, Field(description="Its name; empty if the server has only one.")
+        ] = "",
+    ) -> predict_schemas.Prediction:
+        """Predict a record with a calibrated probability, and say what each view adds."""
+        things = [predict_schemas.Given(text=text, view=v) for v, text in (texts or {}).items()]
+        things += [predict_schemas.Given(item=item)] if item else []
+        request = predict_schemas.PredictRequest(
+            predictor=predictor, things=things, columns=columns or {}, why=True
+        )
+        return await _answered(
+            lambda: service.explanations.run(lambda told: service.predict(request, told))
+        )
+
     async def item(
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
     ) -> schemas.Item:
         """Return one item: its file, its words, and when it was added."""
         return await _threaded(lambda: service.item(item))
 
-    for tool in (search, recommend, explain, item):
+    told: list[Callable[..., Awaitable[object]]] = [search, recommend, explain, item]
+    told += [predict] if service.predictors.known else []
+    for tool in told:
         server.add_tool(tool, annotations=_READS)
-    app = server.streamable_http_app(
-        streamable_http_path=PATH,
-        json_response=True,
-        stateless_http=True,
-        # Host and origin are checked by the guard, for every route alike.
-        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    return server, _application(server)
+
+
+def _application(server: MCPServer) -> Starlette:
+    return cast(
+        Starlette,
+        server.streamable_http_app(
+            streamable_http_path=PATH,
+            json_response=True,
+            stateless_http=True,
+            # Host and origin are checked by the guard, for every route alike.
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        ),
     )
-    return server, app
+
+
+def _recommended(
+    service: Service, liked: Sequence[str], disliked: Sequence[str], options: dict[str, Any]
+) -> recommend_schemas.RecommendAnswer:
+    """Recommendations for ids of items, and for words where there is no item of that id."""
+    RecommendOptions.of(**options)  # its errors say more than those of pydantic
+    known = service.store.backend.known([*liked, *disliked])
+    some, others = (
+        [schemas.Term.model_validate({"item" if name in known else "text": name}) for name in names]
+        for names in (liked, disliked)
+    )
+    return service.recommend(
+        recommend_schemas.RecommendRequest(liked=some, disliked=others, **options)
+    )
 
 
 def _with(

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
-from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.base import Fusion, State
+from isthmus.fusion.shapley import Shares
 
 Views = tuple[str, ...]
 _ALL_PATTERNS_OF = 5

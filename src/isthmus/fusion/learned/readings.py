@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from isthmus.moments.rows import of_rows
 
 _MOST_VIEWS = 8
 """Sets of views are told apart one by one; more views have too many sets."""
+
+Both: TypeAlias = Any
+"""An array of numpy, or a tensor of torch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,27 +46,27 @@ class Readings:
     """
 
     xp: ModuleType
-    hidden: Sequence[Any]
-    there: Any
-    reader: Any
-    gains: Any
-    rests: Any
+    hidden: Sequence[Both]
+    there: Both
+    reader: Both
+    gains: Both
+    rests: Both
     width: int
 
-    def take(self, rows: Any) -> Self:
+    def take(self, rows: Both) -> Self:
         """Those of some records."""
         hidden = [h[rows] for h in self.hidden]
         return replace(self, hidden=hidden, there=self.there[rows], reader=self.reader[rows])
 
-    def kept(self, there: Any) -> Self:
+    def kept(self, there: Both) -> Self:
         """The same records with only these views, ``(n, v)``."""
         hidden = [h * there[:, [place]] for place, h in enumerate(self.hidden)]
         return replace(self, hidden=hidden, there=there)
 
-    def tensors(self, torch: Any) -> Self:
+    def tensors(self, torch: Both) -> Self:
         """The same for torch."""
 
-        def tensor(array: Any) -> Any:
+        def tensor(array: Both) -> Both:
             whole = array.dtype.kind == "i"
             return torch.tensor(array, dtype=torch.int64 if whole else torch.float32)
 
@@ -72,34 +75,34 @@ class Readings:
         return replace(self, xp=torch, hidden=[tensor(h) for h in self.hidden], **arrays)
 
     @property
-    def says(self) -> list[Any]:
+    def says(self) -> list[Both]:
         """What the predictor of each view would add to the scores alone, ``(n, width)``."""
         return [h[:, : self.width] for h in self.hidden]
 
     @property
-    def count(self) -> Any:
+    def count(self) -> Both:
         """How many views each record has, ``(n, 1)``; 1 where it has none."""
         count = self.there.sum(axis=1)[:, None]
         return count + (count == 0)
 
     @property
-    def gain(self) -> Any:
+    def gain(self) -> Both:
         """What late fusion multiplies each view by, ``(n, v)``."""
         return self.gains[self.reader, self._set]
 
     @property
-    def rest(self) -> Any:
+    def rest(self) -> Both:
         """What no view can claim in late fusion, ``(n, width)``."""
         return self.rests[self.reader, self._set]
 
     @property
-    def late(self) -> Any:
+    def late(self) -> Both:
         """What late fusion adds to its rest, ``(n, width)``."""
         gain = self.gain
         return sum(gain[:, [place]] * said for place, said in enumerate(self.says))
 
     @property
-    def _set(self) -> Any:
+    def _set(self) -> Both:
         """Number of the set of views of each record: bit ``p`` is the view at place ``p``."""
         number = sum(self.there[:, place] * 2.0**place for place in range(len(self.hidden)))
         return self.xp.asarray(number, dtype=self.xp.int64)

@@ -16,11 +16,12 @@ from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.augment import augmented, check_augment
-from isthmus.fusion.base import Fusion, Shares, State
+from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.inner import Labels
 from isthmus.fusion.learned.readings import Read, Reader, Readings, read
 from isthmus.fusion.learned.trainee import Bout, FusionTrainee
+from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import Target
 from isthmus.training import Log, Schedule, train
 

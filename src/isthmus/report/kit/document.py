@@ -50,3 +50,7 @@ def _policy(style: str, script: str) -> str:
 def _source(content: str) -> str:
     digest = hashlib.sha256(content.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+CARDS = static("isthmus.report.kit", "static/cards.css")
+"""Style of items as cards and of matrices."""

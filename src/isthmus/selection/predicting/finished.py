@@ -75,10 +75,13 @@ class Race:
             values: One a fold.
             how: Which metric; the headline by default.
         """
-        name = (how or self.headline).name
+        how = how or self.headline
         known = np.asarray(values, dtype=np.float64)
         known = known[np.isfinite(known)]
         gap = difference(known, np.zeros(len(known)), self.deals.held)
         if gap is None:
-            return Figure(name, 0.0, None, None, 0)
-        return Figure(name, gap.mean, gap.low, gap.high, gap.splits)
+            return Figure(how.name, 0.0, None, None, 0)
+        if gap.low is None or gap.high is None:
+            return Figure(how.name, gap.mean, None, None, gap.splits)
+        ends = max(gap.low, how.least), min(gap.high, how.most)  # of Student's t, which knows none
+        return Figure(how.name, gap.mean, *ends, gap.splits)

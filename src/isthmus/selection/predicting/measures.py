@@ -97,6 +97,7 @@ class Measure:
         of: Of what is said.
         sign: −1 where lower is better.
         balanced: Whether classes shall be decided with equal weight to be good at it.
+        least: The lowest that it can be; the highest is 1 where higher is better.
     """
 
     name: str
@@ -104,6 +105,12 @@ class Measure:
     of: Callable[[Said], float]
     sign: int = 1
     balanced: bool = False
+    least: float = 0.0
+
+    @property
+    def most(self) -> float:
+        """The highest that it can be."""
+        return 1.0 if self.sign > 0 else np.inf
 
 
 def _one_hot(target: Target) -> F64:
@@ -157,13 +164,13 @@ MEASURES: tuple[Measure, ...] = (
         lambda s: metrics.balanced_accuracy(s.decided, s.target.codes),
         balanced=True,
     ),
-    Measure("kappa", ("grades",), _kappa),
+    Measure("kappa", ("grades",), _kappa, least=-1.0),
     Measure("grades off", ("grades",), _grade_distance, -1),
     Measure("macro F1", ("classes",), lambda s: metrics.macro_f1(s.decided, s.target.codes)),
     Measure("AUC", ("classes", "labels"), _macro_auc),
     Measure("log loss", ("classes", "labels", "grades"), _log_loss, -1),
     Measure("labels right", ("labels",), lambda s: float((s.decided == s.target.values).mean())),
-    Measure("R²", ("number",), _r_squared),
+    Measure("R²", ("number",), _r_squared, least=-np.inf),
     Measure(
         "mean error",
         ("number",),

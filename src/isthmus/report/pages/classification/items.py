@@ -9,8 +9,7 @@ import numpy as np
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.media import shown, words
-from isthmus.report.kit.words import hundredths, listed, short_source
-from isthmus.report.pages.classification.words import breakable
+from isthmus.report.kit.words import breakable, hundredths, listed, short_source
 from isthmus.tasks.zeroshot.reporting.model import ClassificationReport, Shown
 
 _TOP = 3

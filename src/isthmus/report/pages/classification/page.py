@@ -9,8 +9,9 @@ from isthmus.core.wording import count, way
 from isthmus.prompts.curve import ShotCurve
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.curve import CurvePoint, curve_figure
-from isthmus.report.kit.document import document, static
+from isthmus.report.kit.document import CARDS, document, static
 from isthmus.report.kit.markup import Markup, el, join
+from isthmus.report.kit.matrix import Typical, matrix, mixed_up
 from isthmus.report.kit.parts import (
     facts,
     folded,
@@ -21,10 +22,9 @@ from isthmus.report.kit.parts import (
 )
 from isthmus.report.kit.plot import Strip, share_plot
 from isthmus.report.kit.views import Views
-from isthmus.report.kit.words import hundredths, listed, signed
+from isthmus.report.kit.words import hundredths, listed, short_source, signed
 from isthmus.report.pages.classification import tables
 from isthmus.report.pages.classification.items import groups
-from isthmus.report.pages.classification.matrix import matrix, mixed_up
 from isthmus.report.pages.classification.words import (
     READ,
     as_figure,
@@ -84,7 +84,7 @@ def render(report: ClassificationReport) -> str:
             how_to_read(READ),
         )
     )
-    return document(title(report), body, page.assets, style=static(__package__, "page.css"))
+    return document(title(report), body, page.assets, style=CARDS + static(__package__, "page.css"))
 
 
 class _Page:
@@ -192,11 +192,15 @@ class _Page:
         judged, classes = self.report.judged, self.report.said.classes
         if judged is None:
             return None
-        worst = mixed_up(judged.confusion, classes)
+        worst = mixed_up(judged.confusion.counts, classes)
         says = f"Most often: {'; '.join(worst)}." if worst else "No class was taken for another."
         where = source_of(judged, left_out=self.report.evaluated is None)
         explained = f"{where[0].upper()}{where[1:]}. Each cell shows the surest item of its kind."
-        drawn = matrix(judged.confusion, classes, self.assets)
+        typical = {
+            cell: Typical(each.item, short_source(each.item), each.probability)
+            for cell, each in judged.confusion.examples.items()
+        }
+        drawn = matrix(judged.confusion.counts, typical, classes, self.assets)
         small = el("p", explained, class_="small")
         return section("What is taken for what", "confusions", el("p", says), small, drawn)
 

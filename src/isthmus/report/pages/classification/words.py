@@ -74,11 +74,6 @@ def as_figure(found: Interval) -> Figure:
     return Figure(found.value, max(found.low, 0.0), min(found.high, 1.0))
 
 
-def breakable(name: str) -> str:
-    """A name that may break behind a slash."""
-    return name.replace("/", "/\u200b")
-
-
 def called(rival: Rival) -> str:
     """What a rival is called."""
     return _RIVALS[rival.kind]

@@ -1,0 +1,1 @@
+"""The report of a predictor, and the account of one answer."""
