@@ -110,7 +110,6 @@ async def explain(
     One explanation is made at a time, and a few wait. The server stops making it when you close
     the connection. Of a long text, the beginning is split into words, and the rest is one part.
     """
-
     return await service.explanations.run(
         lambda told: service.explain(body, told), lambda: _left(request)
     )
