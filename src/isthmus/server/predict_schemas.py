@@ -59,9 +59,10 @@ class PredictRequest(Strict):
         ),
     ] = None
     why: bool = Field(False, description="Whether to account for the answer.")
-    coverage: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.9, description="Share of sets and intervals that shall hold the truth."
-    )
+    coverage: Annotated[
+        float,
+        Field(gt=0, lt=1, description="Share of sets and intervals that shall hold the truth."),
+    ] = 0.9
 
 
 class PredictAllRequest(Strict):
