@@ -17,9 +17,11 @@ from isthmus.cli.console import (
     allow_megapixels,
     check_page,
     err,
+    list_left_out,
     out,
     print_json,
     progress_bar,
+    rows_of,
     shown,
 )
 from isthmus.cli.opening import check_store, open_store
@@ -106,9 +108,11 @@ def run(
                 "answers": listed,
                 "kept": None if stored is None else stored.to_json(),
                 "notes": list(dataset.notes),
+                "left_out": rows_of(dataset.skipped),
             }
         )
         return
+    list_left_out(rows_of(dataset.skipped))
     for answer in answers[:ROWS]:
         out().print(_line(answer))
     say_rest(len(answers), output)
