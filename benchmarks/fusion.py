@@ -29,12 +29,21 @@ from isthmus.fusion import FUSIONS
 from isthmus.predictor.report import PredictorReport
 from isthmus.selection.predicting.choose import choose
 from isthmus.selection.predicting.deals import Deals
+from isthmus.selection.predicting.entrants import LATE
 
 OWN = "isthmus"
 """The method that the selection chose."""
+LATE_ALONE = "isthmus, late only"
+"""The same, where nothing but late fusion could be chosen."""
 WISHED = 0.9
 SHUFFLES = 20
-ONCE = ("stacking (scikit-learn)", "gradient boosting on concat", "trained", "labels shuffled")
+ONCE = (
+    "stacking (scikit-learn)",
+    "gradient boosting on concat",
+    "trained",
+    LATE,
+    "labels shuffled",
+)
 """What takes long is measured with one seed, unless it is named."""
 
 Row = dict[str, Any]
@@ -64,7 +73,14 @@ def chosen(task: Task, seed: int) -> Iterator[Row]:
     """The choice among closed forms, each of them, plain rivals and nulls, all on its folds."""
     started = time.process_time()
     report = _choose(task, seed).report
-    yield from _of_report(Rows(task, seed), report, time.process_time() - started)
+    yield from _of_report(Rows(task, seed), report, time.process_time() - started, OWN)
+
+
+def late(task: Task, seed: int) -> Iterator[Row]:
+    """Late fusion alone, chosen and judged in the same way: a part of the work, for large sets."""
+    started = time.process_time()
+    report = _choose(task, seed, fusions=[LATE]).report
+    yield from _of_report(Rows(task, seed), report, time.process_time() - started, LATE_ALONE)
 
 
 def trained(task: Task, seed: int) -> Iterator[Row]:
@@ -86,7 +102,7 @@ def labels_shuffled(task: Task, seed: int) -> Iterator[Row]:
     for _ in range(SHUFFLES):
         dealt = replace(task, target=task.target.take(rng.permutation(len(task.target))))
         try:
-            _choose(dealt, seed, fusions=["late"])
+            _choose(dealt, seed, fusions=[LATE])
         except NoSignalError:
             refused += 1
     yield Rows(task, seed).row("labels shuffled", "refused", refused / SHUFFLES, 0.0)
@@ -117,6 +133,7 @@ def rival(name: str) -> Unit:
 UNITS: Mapping[str, Unit] = {
     OWN: chosen,
     **{name: rival(name) for name in RIVALS},
+    "late": late,
     "trained": trained,
     "labels shuffled": labels_shuffled,
 }
@@ -137,18 +154,18 @@ def _choose(task: Task, seed: int, fusions: Sequence[str] | None = None) -> Any:
     )
 
 
-def _of_report(make: Rows, report: PredictorReport, seconds: float) -> Iterator[Row]:
+def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
     """Figures of a report as rows."""
-    own = next((s.seconds for s in report.standings if s.chosen), 0.0)
+    each = next((s.seconds for s in report.standings if s.chosen), 0.0)
     for figure in report.estimate.figures:
-        yield make.row(OWN, figure.metric, figure.value, own)
-    yield make.row(OWN, "seconds of the choice", seconds, own)
+        yield make.row(own, figure.metric, figure.value, each)
+    yield make.row(own, "seconds of the choice", seconds, each)
     if report.reliability is not None:
-        yield make.row(OWN, "ECE", report.reliability.error, own)
+        yield make.row(own, "ECE", report.reliability.error, each)
     for coverage in report.coverage:
         if abs(coverage.wished - WISHED) < 1e-9:
-            yield make.row(OWN, f"coverage of {WISHED:.0%} sets", coverage.covered, own)
-            yield make.row(OWN, f"size of {WISHED:.0%} sets", coverage.size, own)
+            yield make.row(own, f"coverage of {WISHED:.0%} sets", coverage.covered, each)
+            yield make.row(own, f"size of {WISHED:.0%} sets", coverage.size, each)
     for standing in report.standings:
         figure = standing.figure
         yield make.row(standing.fusion, figure.metric, figure.value, standing.seconds)
@@ -159,9 +176,9 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float) -> Iterator[
             yield make.row(plain.kind, "gain of fusion", plain.gain, 0.0)
     for curve in report.missing:
         for share, value, rest in zip(curve.shares, curve.values, curve.rest, strict=True):
-            named = f"{OWN}, {share:.0%} without {curve.view}"
-            yield make.row(named, make.task.metric, value, own)
-            yield make.row(f"{named}, by what never knew it", make.task.metric, rest, own)
+            named = f"{own}, {share:.0%} without {curve.view}"
+            yield make.row(named, make.task.metric, value, each)
+            yield make.row(f"{named}, by what never knew it", make.task.metric, rest, each)
 
 
 def _score(metric: str, probabilities: Any, codes: Any) -> float:

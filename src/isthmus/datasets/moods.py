@@ -1,8 +1,8 @@
 """Scenes with a mood, drawn and sung here: colour and tempo say it together, and neither alone.
 
 A warm colour is pleasant and a cool one is not; a fast tune is lively and a slow one is not. The
-four moods are the quadrants of Russell's circumplex (1980), so the best guess from one view is right
-half of the time. Shape, size, place, pitch and timbre say nothing. No download, exact truth.
+four moods are the quadrants of Russell's circumplex (1980), so the best guess from one view is
+right half of the time. Shape, size, place, pitch and timbre say nothing. No download, exact truth.
 """
 
 from __future__ import annotations
