@@ -20,6 +20,7 @@ import numpy as np
 
 import _fusion_page
 import _machine
+from _fusion_languages import accuracies
 from _fusion_rivals import RIVALS, fit_and_say
 from _fusion_sets import NEEDED, SIGNS, TASKS, Task
 from _needs import STARTER, need
@@ -36,6 +37,8 @@ OWN = "isthmus"
 LATE_ALONE = "isthmus, late only"
 """The same, where nothing but late fusion could be chosen."""
 WISHED = 0.9
+THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
+"""Probabilities from which on somebody might act, for the decision curve."""
 SHUFFLES = 20
 ONCE = (
     "stacking (scikit-learn)",
@@ -95,6 +98,13 @@ def trained(task: Task, seed: int) -> Iterator[Row]:
             yield make.row(standing.fusion, figure.metric, figure.value, standing.seconds)
 
 
+def languages(task: Task, seed: int) -> Iterator[Row]:
+    """Descriptions in languages that were not trained on; of other sets nothing."""
+    if task.name == "wesnoth":
+        for method, value in accuracies(task, seed):
+            yield Rows(task, seed).row(method, "accuracy in other languages", value, 0.0)
+
+
 def labels_shuffled(task: Task, seed: int) -> Iterator[Row]:
     """How often a target that is dealt anew among the records is refused, of twenty."""
     rng = np.random.default_rng(seed)
@@ -135,6 +145,7 @@ UNITS: Mapping[str, Unit] = {
     **{name: rival(name) for name in RIVALS},
     "late": late,
     "trained": trained,
+    "languages": languages,
     "labels shuffled": labels_shuffled,
 }
 """What is measured at once, by name."""
@@ -166,6 +177,7 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) ->
         if abs(coverage.wished - WISHED) < 1e-9:
             yield make.row(own, f"coverage of {WISHED:.0%} sets", coverage.covered, each)
             yield make.row(own, f"size of {WISHED:.0%} sets", coverage.size, each)
+    yield from _clinical(make, report, each, own)
     for standing in report.standings:
         figure = standing.figure
         yield make.row(standing.fusion, figure.metric, figure.value, standing.seconds)
@@ -179,6 +191,24 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) ->
             named = f"{own}, {share:.0%} without {curve.view}"
             yield make.row(named, make.task.metric, value, each)
             yield make.row(f"{named}, by what never knew it", make.task.metric, rest, each)
+
+
+def _clinical(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
+    """What a diagnosis is judged by; nothing for other targets."""
+    clinical = report.clinical
+    if clinical is None:
+        return
+    yield make.row(own, "AUC of the diagnosis", clinical.auc, seconds)
+    yield make.row(own, "calibration in the large", clinical.in_the_large, seconds)
+    for x, y in zip(clinical.sensitivity.x, clinical.sensitivity.y, strict=True):
+        yield make.row(own, f"sensitivity at specificity {x:g}", y, seconds)
+    for name, curve in (("net benefit", clinical.benefit), ("treat all", clinical.always)):
+        for wished in THRESHOLDS:
+            at = int(np.argmin(np.abs(np.asarray(curve.x) - wished)))
+            yield make.row(own, f"{name} from {wished:.0%} on", curve.y[at], seconds)
+    if clinical.auc_over_time is not None:
+        for x, y in zip(clinical.auc_over_time.x, clinical.auc_over_time.y, strict=True):
+            yield make.row(own, f"AUC at {x:.1f}", y, seconds)
 
 
 def _score(metric: str, probabilities: Any, codes: Any) -> float:
