@@ -13,7 +13,8 @@ INSTALL := $(BIN)/python .ci/install.py $(VENV)/pip.log --constraint constraints
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 BENCHMARKS := structure quality encode moments auto refusal graph unpaired matching diagnose encoders \
-	calibration search indexing prompts server video motion_net
+	calibration search indexing prompts server video motion_net \
+	fusion fusion_speed recommend
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

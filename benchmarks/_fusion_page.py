@@ -37,7 +37,8 @@ def _methods(rows: Sequence[Row]) -> str:
     sets = list(dict.fromkeys(row["dataset"] for row in rows))
     metric = {name: _headline(rows, name) for name in sets}
     told = [row for row in rows if row["metric"] == metric[row["dataset"]]]
-    names = dict.fromkeys(row["method"] for row in told if "without" not in row["method"])
+    left = ("view: ", f"{OWN}, ")  # late fusion of one view, and curves
+    names = dict.fromkeys(r["method"] for r in told if not r["method"].startswith(left))
     order = sorted(names, key=lambda name: (name != OWN, name in _PLAIN, name))
     lines = [
         "| method | " + " | ".join(f"{name}<br>{metric[name]}" for name in sets) + " |",
@@ -60,7 +61,7 @@ def _cell(rows: Sequence[Row], name: str, method: str) -> str:
     mine = [row for row in rows if (row["dataset"], row["method"]) == (name, method)]
     if not mine:
         return ""
-    values = np.array([row["value"] for row in mine])
+    values = np.array(list({row["seed"]: row["value"] for row in mine}.values()))
     spread = f" ± {_short(values.std(ddof=1))}" if len(values) > 1 else ""
     seconds = float(np.median([row["fit_seconds"] for row in mine]))
     return f"{_short(values.mean())}{spread}" + (f"<br>{seconds:.1f} s" if seconds else "")

@@ -234,8 +234,7 @@ def main() -> None:
         parser.error(f"no {wrong[0]!r}; there are {', '.join([*TASKS, *UNITS])}")
     rows, done = _known(arguments.json) if arguments.resume else ([], set())
     tasks = {name: TASKS[name] for name in arguments.only or TASKS}
-    if arguments.seeds:
-        need(datasets=NEEDED, encoders=(*STARTER, SIGNS, "mfcc"), packages=("sklearn", "torch"))
+    need(datasets=NEEDED, encoders=(*STARTER, SIGNS, "mfcc"), packages=("sklearn", "torch"))
     loaded: dict[str, Task] = {}
     for unit, seed in _order(arguments.methods or UNITS, arguments.seeds, bool(arguments.methods)):
         for name, load in tasks.items():

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from _machine import spread, write
+from _needs import need
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Target, make
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--repetitions", type=int, default=3)
     given = parser.parse_args()
+    need()
     rows, target = draw(given.rows)
     runs = [once(rows, target) for _ in range(given.repetitions)]
     total = spread([sum(run[name]["fit"] for name in CLOSED) for run in runs])

@@ -17,8 +17,9 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.view import TEXT
 from isthmus.datasets import load
 from isthmus.pipeline import prepare
+from isthmus.report.kit.words import signed_share
 from isthmus.report.pages.explanation.page import write_explanation
-from isthmus.report.pages.explanation.words import sentences, signed, title, where
+from isthmus.report.pages.explanation.words import sentences, title, where
 from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.tasks.retrieval.explain import explain
@@ -104,7 +105,7 @@ def test_mistakes_get_a_message(
 def test_numbers_and_places_in_words(space: Space, scenes: Dataset) -> None:
     record = scenes.records[3]
     found = explain(space, "a large green triangle", TEXT, record.items["image"], "image")
-    assert signed(-0.126) == "−0.13"
+    assert signed_share(-0.126) == "−0.13"
     values = [1.0 if (c.row, c.column) == (0, 7) else 0.0 for c in found.item.places]
     assert where(found.item.places, values) == "top right"
     assert where(found.item.places, [1.0] * 64) == "middle"

@@ -170,7 +170,7 @@ def _print(made: Explanation) -> None:
 
 def _print_side(console: Console, side: Side) -> None:
     from isthmus.encoders.parts import Cell, Span
-    from isthmus.report.pages.explanation.words import signed
+    from isthmus.report.kit.words import signed_share
 
     if not side.places:
         console.print(side.method, markup=False)
@@ -182,14 +182,15 @@ def _print_side(console: Console, side: Side) -> None:
         console.print(_curve(side))
     else:
         console.print(_sentence(side))
-    total = signed(float(side.values.sum()))
-    console.print(f"baseline {signed(side.baseline)}, parts {total}; {side.method}", style="dim")
+    total = signed_share(float(side.values.sum()))
+    start = signed_share(side.baseline)
+    console.print(f"baseline {start}, parts {total}; {side.method}", style="dim")
 
 
 def _sentence(side: Side) -> Text:
     from rich.text import Text
 
-    from isthmus.report.pages.explanation.words import signed
+    from isthmus.report.kit.words import signed_share
 
     largest = max(float(abs(side.values).max()), 1e-12)
     line = Text()
@@ -197,7 +198,7 @@ def _sentence(side: Side) -> Text:
         strong = "bold " if abs(value) > largest / 2 else ""
         faint = abs(value) < largest / 16
         line.append(place.label, "dim" if faint else strong + (_FOR if value > 0 else _AGAINST))
-        line.append(f" {signed(value)}  ", "dim")
+        line.append(f" {signed_share(value)}  ", "dim")
     return line
 
 
@@ -239,7 +240,7 @@ def _curve(side: Side) -> Text:
 
 
 def _print_pairs(console: Console, made: Explanation) -> None:
-    from isthmus.report.pages.explanation.words import signed
+    from isthmus.report.kit.words import signed_share
 
     listed = made.leaning(_PAIRS)
     if not listed:
@@ -251,7 +252,7 @@ def _print_pairs(console: Console, made: Explanation) -> None:
     largest = max(abs(pair.value) for pair in listed) or 1.0
     for pair in listed:
         bar = "█" * max(1, round(_BAR * abs(pair.value) / largest))
-        line = Text(f"  {signed(pair.value)} ")
+        line = Text(f"  {signed_share(pair.value)} ")
         line.append(f"{bar:<{_BAR}}", _FOR if pair.value >= 0 else _AGAINST)
         line.append(f" {pair.id}")
         console.print(line)
@@ -259,7 +260,7 @@ def _print_pairs(console: Console, made: Explanation) -> None:
     rest = float(support.values.sum()) - sum(pair.value for pair in listed)
     others = len(support.ids) - len(listed)
     console.print(
-        f"  {signed(rest)} from the other {others:,} pairs; "
-        f"{signed(support.residual)} from no pair",
+        f"  {signed_share(rest)} from the other {others:,} pairs; "
+        f"{signed_share(support.residual)} from no pair",
         style="dim",
     )

@@ -18,6 +18,7 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
+    check_page,
     err,
     out,
     print_json,
@@ -32,6 +33,7 @@ from isthmus.core.options import parse_named, parse_options, parse_seconds
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from isthmus.core.record import Record
     from isthmus.fusion import Kind
     from isthmus.predictor.predictor import Predictor
     from isthmus.predictor.report import Figure, PredictorReport
@@ -89,6 +91,7 @@ _CARD = typer.Option("", metavar="KIND", help="medical: the card says it is no m
 _BUDGET = typer.Option(
     "none", metavar="TIME", help="Time limit for choosing, for example 2m; none for no limit."
 )
+_REPORT = typer.Option(None, "--report", metavar="FILE", help="Write an HTML report to this file.")
 _NONE, _ALL = "none", "all"
 
 app = typer.Typer(
@@ -114,6 +117,7 @@ def fit(
     fusion: list[str] = _FUSION,
     card: str = _CARD,
     budget: str = _BUDGET,
+    report: Path | None = _REPORT,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
     trust: list[str] = TRUST_OPTION,
@@ -131,13 +135,23 @@ def fit(
     """
     from isthmus.pipeline import default_cache
     from isthmus.tasks import predict
+    from isthmus.tasks.predict.loading import Columned, load_records
 
     check_target(folder, "predictor", replace=overwrite)
+    check_page(report)
     allow_megapixels(max_megapixels)
     with progress_bar(quiet=as_json) as progress:
-        made = predict.fit(
-            _encoders(encoder, space, trust),
+        read = _encoders(encoder, space, trust)
+        known = load_records(
             data,
+            read,
+            Columned.of(_columns(columns)),
+            [target, time, event, group or ""],
+            _of_data(data_option, column),
+        )
+        made = predict.fit(
+            read,
+            known,
             target,
             kind=cast("Kind | None", kind),
             time=time,
@@ -150,15 +164,22 @@ def fit(
             seed=seed,
             budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
             card=card,
-            options=_of_data(data_option, column),
             cache=default_cache() if cache else None,
             progress=progress,
         )
     made.save(folder)
+    _write_page(report, made, known.records)
     if as_json:
         print_json(_document(made, folder))
     else:
         _say(made, folder)
+
+
+def _write_page(report: Path | None, made: Predictor, records: Sequence[Record]) -> None:
+    if report is not None:
+        from isthmus.report import write_prediction
+
+        write_prediction(report, made, records=records)
 
 
 def _of_data(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
+    check_page,
     err,
+    list_left_out,
     out,
     print_json,
     progress_bar,
+    rows_of,
     shown,
 )
 from isthmus.cli.opening import check_store, open_store
@@ -56,6 +59,7 @@ _RISK = typer.Option(
     help="Share of answers that may be wrong: abstain where the predictor is less sure. "
     "Default: answer all.",
 )
+_HTML = typer.Option(None, "--html", metavar="FILE", help="Write an HTML page to this file, too.")
 _TOP = 3
 _PARTS = 5
 _BAR = 24
@@ -104,9 +108,11 @@ def run(
                 "answers": listed,
                 "kept": None if stored is None else stored.to_json(),
                 "notes": list(dataset.notes),
+                "left_out": rows_of(dataset.skipped),
             }
         )
         return
+    list_left_out(rows_of(dataset.skipped))
     for answer in answers[:ROWS]:
         out().print(_line(answer))
     say_rest(len(answers), output)
@@ -145,6 +151,7 @@ def explain(
     about: str | None = typer.Option(
         None, "--about", metavar="CLASS", help="Explain the score of this class or label instead."
     ),
+    html: Path | None = _HTML,
     trust: list[str] = TRUST_OPTION,
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -153,11 +160,18 @@ def explain(
 ) -> None:
     """Show what each view of a record adds to its prediction, and inside a view its parts."""
     allow_megapixels(max_megapixels)
+    check_page(html)
     made = _loaded(folder, trust)
+    known = made.dataset(data)
     with progress_bar(quiet=as_json) as progress:
         found = made.explain(
-            data, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
+            known, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
         )
+    if html is not None:
+        from isthmus.report import write_account
+
+        record = next(each for each in known.records if each.id == found.answer.id)
+        write_account(html, found, record, target=made.asked.target)
     if as_json:
         print_json(found.to_json())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.wording import count, speaking
 
 if TYPE_CHECKING:
+    from isthmus.predictor.predictor import Predictor
     from isthmus.server.settings import Settings
 
 LABELS = typer.Option(
@@ -47,6 +48,9 @@ def command(
         None, metavar="DIR", help="Folder that the page can index. Repeatable."
     ),
     allow_labels: bool | None = LABELS,
+    predictor: list[Path] = typer.Option(
+        None, metavar="FOLDER", help="Predictor that the page can ask, too. Repeatable."
+    ),
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     open_page: bool = typer.Option(False, "--open", help="Open the page in a browser."),
     trust: list[str] = TRUST_OPTION,
@@ -81,6 +85,7 @@ def command(
             typer.launch(address)
 
     allow_megapixels(max_megapixels)
+    predictors = _predictors(predictor or (), trust or ())
     there = has_store(store)
     with open_store(store, space, create=True, trust=trust) as opened:
         if not there:
@@ -89,7 +94,22 @@ def command(
         for view in opened.space.views:  # what cannot be loaded is told here, not by the server
             opened.space.encoder(view)
         with speaking("python"):  # its callers use the names of the API, which are those of Python
-            serve(opened, settings, ready=ready)
+            serve(opened, settings, predictors=predictors, ready=ready)
+
+
+def _predictors(folders: Sequence[Path], trust: Sequence[str]) -> dict[str, Predictor]:
+    """Predictors by the names of their folders."""
+    if not folders:
+        return {}
+    from isthmus.predictor.predictor import Predictor
+
+    found: dict[str, Predictor] = {}
+    for folder in folders:
+        name = folder.resolve().name
+        if name in found:
+            raise InputError(f"two predictors are called {name!r}; rename one of the folders")
+        found[name] = Predictor.load(folder, trust=trust)
+    return found
 
 
 def _for_this_machine(settings: Settings, allow_labels: bool | None) -> Settings:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core.estimator import check_names
+from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
 from isthmus.fusion.base import Fusion, LinearViews
 from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import KINDS, Kind, Target
 
-__all__ = ["FUSIONS", "KINDS", "Fusion", "Kind", "LinearViews", "Shares", "Target", "make"]
+if TYPE_CHECKING:
+    from isthmus.fusion.checks import check_fusion
+
+__all__ = [
+    "FUSIONS",
+    "KINDS",
+    "Fusion",
+    "Kind",
+    "LinearViews",
+    "Shares",
+    "Target",
+    "check_fusion",
+    "make",
+]
+
+__getattr__ = lazy_names(__name__, {"check_fusion": "isthmus.fusion.checks"})
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", Fusion)
 FUSIONS.add("add", "isthmus.fusion.closed.common:Add")

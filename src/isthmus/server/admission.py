@@ -35,15 +35,17 @@ class Work:
 
 _LIGHT = Work(1)
 _OWN_PLACE = Work(0)
-"""What is counted where it is done: explanations, and streams of events."""
+"""What is counted where it is done: explanations, predictions, and streams of events."""
 _WORK: tuple[tuple[str, re.Pattern[str], Work], ...] = (
     ("POST", re.compile("/api/search"), Work(1, search=True)),
     ("POST", re.compile("/mcp/?"), Work(1, search=True)),
     ("POST", re.compile("/api/explain"), _OWN_PLACE),
+    ("POST", re.compile("/api/predict"), _OWN_PLACE),
     ("GET", re.compile("/api/jobs/[^/]+/events"), _OWN_PLACE),
     ("POST", re.compile("/api/uploads"), Work(4)),
     ("POST", re.compile("/api/jobs"), Work(4)),
     ("POST", re.compile("/api/labels"), Work(4)),
+    ("POST", re.compile("/api/predictions"), Work(4)),
     ("GET", re.compile("/api/labels"), Work(2)),
     ("GET", re.compile("/api/items"), Work(2)),
     ("GET", re.compile("/api/map"), Work(8)),

@@ -24,6 +24,7 @@ from isthmus.core.errors import (
 )
 from isthmus.core.version import __version__
 from isthmus.core.wording import without_preamble
+from isthmus.predictor.predictor import Predictor
 from isthmus.server import routes
 from isthmus.server.admission import RETRY_SECONDS, CrowdedError
 from isthmus.server.events import Events
@@ -55,7 +56,12 @@ _LEFT = 499
 """Counted for callers who left, as nginx does; nobody reads it."""
 
 
-def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
+def create_app(
+    store: Store,
+    settings: Settings | None = None,
+    *,
+    predictors: Mapping[str, Predictor] | None = None,
+) -> FastAPI:
     """A FastAPI application around one store.
 
     Models are loaded and tables read before the first request is accepted. The caller closes
@@ -64,13 +70,14 @@ def create_app(store: Store, settings: Settings | None = None) -> FastAPI:
     Args:
         store: What is searched.
         settings: Limits and permissions.
+        predictors: By name, that are served beside it.
 
     Returns:
         The application, for :func:`isthmus.server.serve` or any ASGI server. Another server
         must limit the time that the head of a request takes; the guard limits the rest.
     """
     settings = settings or Settings()
-    service = Service(store, settings)
+    service = Service(store, settings, predictors)
     machine, machine_app = tools(service)
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from isthmus.core.errors import MissingDataError
-from isthmus.server import job_schemas
+from isthmus.server import job_schemas, predict_schemas
 from isthmus.server.events import described
 from isthmus.server.jobs import Run
 from isthmus.server.routing import BAD, ItemId, Refusals, ServiceDep, refusal
@@ -47,6 +47,15 @@ def give_labels(service: ServiceDep, body: job_schemas.LabelRequest) -> job_sche
     The labels are written together at the end, so a run that you cancel changes nothing.
     """
     return described(service.label(body))
+
+
+@router.post("/api/predictions", tags=["predict"], status_code=202, responses=_STARTS)
+def predict_all(service: ServiceDep, body: predict_schemas.PredictAllRequest) -> job_schemas.Job:
+    """Predict items of the store and keep the answers as labels `FIELD=VALUE`.
+
+    The labels are written together at the end, so a run that you cancel changes nothing.
+    """
+    return described(service.predict_all(body))
 
 
 @router.get("/api/jobs", tags=["indexing"])

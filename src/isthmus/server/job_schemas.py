@@ -68,10 +68,10 @@ class Problem(BaseModel):
 
 
 class Job(BaseModel):
-    """A run: of indexing, or of giving labels."""
+    """A run: of indexing, of giving labels, or of predicting."""
 
     id: str
-    kind: Literal["index", "label"]
+    kind: Literal["index", "label", "predict"]
     paths: list[str] = Field(description="What is indexed.")
     labels: list[str] = Field(description="Labels that are given.")
     state: Literal["running", "done", "failed", "cancelled"]

@@ -1,4 +1,4 @@
-"""Runs that are started over HTTP, one at a time: they index files, or give labels.
+"""Runs that are started over HTTP, one at a time: they index files, give labels, or predict.
 
 This is own code because queues such as Celery and RQ need a broker that runs beside the server.
 """
@@ -16,15 +16,19 @@ from typing import Literal
 from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.paths import expanded
 from isthmus.core.wording import count
+from isthmus.predictor.predictor import Predictor
 from isthmus.store.filters import parse
 from isthmus.tasks import IndexReport, SearchOptions, Store, annotate_store
+from isthmus.tasks.predict.keep import check_labels
+from isthmus.tasks.predict.stored import predict_store
 from isthmus.tasks.zeroshot.annotate import LEAST
 from isthmus.tasks.zeroshot.classes import label_specs
 
-Kind = Literal["index", "label"]
+Kind = Literal["index", "label", "predict"]
 State = Literal["running", "done", "failed", "cancelled"]
-_COUNTED = ("index", "read words", "label items")
+_COUNTED = ("index", "read words", "label items", "predict items")
 """Phases of items, whose end can be told by how long they took so far."""
+_UNLABELLED = "labels stay as they were"
 _KEPT = 20
 _LISTED = 100
 
@@ -160,6 +164,38 @@ class Jobs:
 
         return self._begin(run, work)
 
+    def predict(
+        self, predictor: Predictor, *, where: str = "", field: str = "", least: float = LEAST
+    ) -> Run:
+        """Begin to predict items; arguments as of :func:`isthmus.tasks.predict.predict_store`.
+
+        Raises:
+            InputError: If no label can hold the answers, or the filter cannot be used.
+            BusyError: If a run is under way.
+        """
+        check_labels(predictor)
+        if where.strip():
+            parse(where)
+        run = Run(_name(), [], kind="predict", phase="predict items")
+        run.labels = [field or predictor.asked.target]
+
+        def work() -> None:
+            done = predict_store(
+                self._store,
+                predictor,
+                where=where,
+                field=field,
+                least=least,
+                progress=run.progress,
+            )
+            run.labelled = done.kept.labelled
+            records = count(len(done.answers), "record")
+            run.message = f"{records} predicted; {count(run.labelled, 'item')} got a label"
+            if done.failures:
+                run.message += f"; {len(done.failures)} could not be used"
+
+        return self._begin(run, work)
+
     def get(self, name: str) -> Run | None:
         """A run by its id."""
         return self._runs.get(name)
@@ -222,7 +258,7 @@ def _work(run: Run, work: Callable[[], None]) -> None:
         work()
         run.state = "done"
     except _CancelledError:
-        stays = {"index": "what was added stays", "label": "labels stay as they were"}
+        stays = {"index": "what was added stays", "label": _UNLABELLED, "predict": _UNLABELLED}
         run.message, run.state = f"cancelled; {stays[run.kind]}", "cancelled"
     except (IsthmusError, OSError) as error:
         run.message, run.state = str(error), "failed"

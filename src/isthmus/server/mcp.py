@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from isthmus.core.errors import IsthmusError
 from isthmus.core.version import __version__
 from isthmus.prompts import PromptParts
-from isthmus.server import recommend_schemas, schemas
+from isthmus.server import predict_schemas, recommend_schemas, schemas
 from isthmus.server.service import Service
 from isthmus.tasks import RecommendOptions, SearchOptions
 
@@ -77,13 +77,39 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
             lambda: service.explanations.run(lambda told: service.explain(request, told))
         )
 
+    async def predict(
+        item: Annotated[
+            str, Field(description="Id of an item, as search gives it; or empty.")
+        ] = "",
+        texts: Annotated[
+            dict[str, str] | None, Field(description="Words by view of the predictor.")
+        ] = None,
+        columns: Annotated[
+            dict[str, str | float | None] | None, Field(description="Plain columns by name.")
+        ] = None,
+        predictor: Annotated[
+            str, Field(description="Its name; empty if the server has only one.")
+        ] = "",
+    ) -> predict_schemas.Prediction:
+        """Predict a record with a calibrated probability, and say what each view adds."""
+        things = [predict_schemas.Given(text=text, view=v) for v, text in (texts or {}).items()]
+        things += [predict_schemas.Given(item=item)] if item else []
+        request = predict_schemas.PredictRequest(
+            predictor=predictor, things=things, columns=columns or {}, why=True
+        )
+        return await _answered(
+            lambda: service.explanations.run(lambda told: service.predict(request, told))
+        )
+
     async def item(
         item: Annotated[str, Field(description="Id of an item, as search gives it.")],
     ) -> schemas.Item:
         """Return one item: its file, its words, and when it was added."""
         return await _threaded(lambda: service.item(item))
 
-    for tool in (search, recommend, explain, item):
+    told: list[Callable[..., Awaitable[object]]] = [search, recommend, explain, item]
+    told += [predict] if service.predictors.known else []
+    for tool in told:
         server.add_tool(tool, annotations=_READS)
     return server, _application(server)
 

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from isthmus.core.errors import MissingDataError
 from isthmus.core.version import __version__
-from isthmus.server import job_routes, recommend_schemas, schemas
+from isthmus.server import job_routes, predict_schemas, recommend_schemas, schemas
 from isthmus.server.originals import OriginalResponse
 from isthmus.server.previews import STRIP_FRAMES, THUMBNAIL_SIDES
 from isthmus.server.routing import BAD, ItemId, Refusals, ServiceDep, refusal
@@ -110,12 +110,35 @@ async def explain(
     One explanation is made at a time, and a few wait. The server stops making it when you close
     the connection. Of a long text, the beginning is split into words, and the rest is one part.
     """
+    return await service.explanations.run(
+        lambda told: service.explain(body, told), lambda: _left(request)
+    )
 
-    async def left() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
 
-    return await service.explanations.run(lambda told: service.explain(body, told), left)
+async def _left(request: Request) -> None:
+    """Returns once the caller is gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+@router.get("/api/predictors", tags=["predict"])
+def predictors(service: ServiceDep) -> predict_schemas.Predictors:
+    """The predictors of the server, and what they read."""
+    return service.predictors.listed()
+
+
+@router.post("/api/predict", tags=["predict"], responses={**BAD, **_OTHER_FILE})
+async def predict(
+    request: Request, service: ServiceDep, body: predict_schemas.PredictRequest
+) -> predict_schemas.Prediction:
+    """Predict a record from its views and columns, some of them missing.
+
+    With `why`, the answer comes with its account: what each view adds, and inside a view each
+    part. Predictions wait for their turn as explanations do.
+    """
+    return await service.explanations.run(
+        lambda told: service.predict(body, told), lambda: _left(request)
+    )
 
 
 @router.get("/api/items", tags=["items"])

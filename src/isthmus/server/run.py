@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import uvicorn
 
 from isthmus.core.errors import InputError
+from isthmus.predictor.predictor import Predictor
 from isthmus.server.app import create_app
 from isthmus.server.protocol import timed
 from isthmus.server.settings import Settings
@@ -23,19 +24,24 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
-    store: Store, settings: Settings, *, ready: Callable[[str], object] | None = None
+    store: Store,
+    settings: Settings,
+    *,
+    predictors: Mapping[str, Predictor] | None = None,
+    ready: Callable[[str], object] | None = None,
 ) -> None:
     """Answer for a store until SIGINT or SIGTERM; requests in work are finished.
 
     Args:
         store: What is searched; the caller closes it.
         settings: Address, limits and permissions.
+        predictors: By name, that are served beside it.
         ready: Told the address once the first query would be answered.
 
     Raises:
         InputError: If the address cannot be listened on.
     """
-    app = create_app(store, settings)
+    app = create_app(store, settings, predictors=predictors)
     listening = _socket(settings)
     address = settings.url(listening.getsockname()[1])
     config = uvicorn.Config(

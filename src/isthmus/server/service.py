@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -20,15 +20,17 @@ from isthmus.core.errors import (
 from isthmus.core.view import TEXT
 from isthmus.media.text import long_text
 from isthmus.pipeline import WORKERS
+from isthmus.predictor.predictor import Predictor
 from isthmus.prompts import Prompt, PromptParts, Term
 from isthmus.prompts.prompt import in_typed_form, typed_terms
 from isthmus.report.pages.explanation.words import sentences
-from isthmus.server import job_schemas, recommend_schemas, schemas
+from isthmus.server import job_schemas, predict_schemas, recommend_schemas, schemas
 from isthmus.server.explanations import Explanations, Searches
 from isthmus.server.jobs import Jobs, Run
 from isthmus.server.micro_batcher import MicroBatcher
 from isthmus.server.originals import Originals
 from isthmus.server.plane import drawn
+from isthmus.server.predictors import Predictors
 from isthmus.server.previews import Previews
 from isthmus.server.saved import Saved
 from isthmus.server.seen import Seen
@@ -52,11 +54,15 @@ class Service:
     Args:
         store: What is searched.
         settings: Limits.
+        predictors: By name.
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, predictors: Mapping[str, Predictor] | None = None
+    ) -> None:
         self.store, self.settings = store, settings
-        self.uploads = Uploads(store.space, settings)
+        self.predictors = Predictors(predictors or {})
+        self.uploads = Uploads(store.space, settings, also=self.predictors.modalities)
         self.previews, self.originals = Previews(), Originals()
         self.searches = Searches()
         self.explanations = Explanations(settings, self.searches)
@@ -70,6 +76,7 @@ class Service:
     def warm_up(self) -> None:
         """Load models and tables, so that the first question waits for nothing."""
         space = self.store.space
+        self.predictors.warm_up(space)
         texts = [view for view, modality in space.modalities.items() if modality == TEXT]
         for view in space.views:
             encoder = space.encoder(view)
@@ -124,6 +131,25 @@ class Service:
             reason=found.reason,
             items=[seen.recommended(each) for each in found],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
+        )
+
+    def predict(
+        self, request: predict_schemas.PredictRequest, progress: Progress | None = None
+    ) -> predict_schemas.Prediction:
+        """What a predictor says of a record; ``progress`` is told as it is accounted for."""
+        return self.predictors.predict(request, self.store, self.uploads, self.originals, progress)
+
+    def predict_all(self, request: predict_schemas.PredictAllRequest) -> Run:
+        """Begin to predict items of the store, and to keep the answers as labels.
+
+        Raises:
+            NotAllowedError: If callers may not.
+            InputError: If no label can hold the answers, or the filter cannot be used.
+        """
+        self._check_may_label()
+        _, predictor = self.predictors.get(request.predictor)
+        return self.jobs.predict(
+            predictor, where=request.where, field=request.field, least=request.least
         )
 
     def save(self, saved: schemas.SavedSearch) -> None:
@@ -250,13 +276,16 @@ class Service:
             NotAllowedError: If callers may not.
             InputError: If a label or the filter cannot be used.
         """
+        self._check_may_label()
+        return self.jobs.label(
+            request.labels, where=request.where, least=request.least, replace=request.replace
+        )
+
+    def _check_may_label(self) -> None:
         if not self.settings.label:
             raise NotAllowedError(
                 "this server lets nobody change labels; allow it with: isthmus serve --allow-labels"
             )
-        return self.jobs.label(
-            request.labels, where=request.where, least=request.least, replace=request.replace
-        )
 
     def labels(self, limit: int) -> job_schemas.Labels:
         """The labels of the store, the most frequent first; counted once a revision."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,10 +70,13 @@ class Uploads:
     Args:
         space: Whose encoders are used.
         settings: How many, and how large together.
+        also: Modalities that are kept, too, though the space does not read them.
     """
 
-    def __init__(self, space: Space, settings: Settings) -> None:
-        self._space = space
+    def __init__(
+        self, space: Space, settings: Settings, *, also: Collection[str] = frozenset()
+    ) -> None:
+        self._space, self._also = space, also
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._folder: Path | None = None
         self._kept = _Kept(settings, self._remove)
@@ -154,6 +157,8 @@ class Uploads:
         known = self._space.modalities
         files = {view: modality for view, modality in known.items() if modality not in PLAIN}
         views = tuple(view for view, modality in files.items() if modality == item.modality)
+        if not views and item.modality in self._also:
+            return Uploaded(item, (), size)
         if not views:
             kinds = " and ".join(dict.fromkeys(files.values())) or "words"
             raise UnsupportedMediaError(

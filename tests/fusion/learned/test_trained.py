@@ -42,6 +42,7 @@ def test_finds_what_no_view_says_alone(name: str) -> None:
     rows, target = product()
     learn, ask = np.arange(300), np.arange(300, 400)
     more = {} if name == "graph" else {"learning_rate": 0.02, "dropout": 0.0, "patience": 30}
+    more["folds"] = 3
     fusion = make(name, **more).fit(rows.take(learn), target.take(learn))
     late = make("late").fit(rows.take(learn), target.take(learn))
     assert _accuracy(late, rows.take(ask), target.take(ask)) < 0.65

@@ -170,16 +170,17 @@ def _dots(line: Line, across: Axis, up: Axis) -> Markup:
 
 def _label(line: Line, across: Axis, up: Axis) -> Markup:
     place = round(line.at * (len(line.x) - 1))
-    x = _x(line.x[place], across)
+    x, y = _x(line.x[place], across), _y(line.y[place], up)
+    below = line.below if 20 < y < 80 else y < 50  # not over the edge
     anchor = "start" if x < 25 else "end" if x > 75 else "middle"
     return el(
         "text",
         line.label,
         x=f"{x:.2f}%",
-        y=f"{_y(line.y[place], up):.2f}%",
-        dy=18 if line.below else -8,
+        y=f"{y:.2f}%",
+        dy=18 if below else -8,
         text_anchor=anchor,
-        class_=f"line-label {line.kind}",
+        class_=f"line-label of-{line.kind}",
     )
 
 

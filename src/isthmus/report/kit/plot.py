@@ -55,8 +55,8 @@ def share_plot(strips: Sequence[Strip], caption: str) -> Markup:
 
 
 def figure(body: Markup, caption: str) -> Markup:
-    """Something drawn, with what it shows."""
-    return el("figure", body, el("figcaption", caption))
+    """Something drawn, with what it shows; nothing below it where that is empty."""
+    return el("figure", body, el("figcaption", caption) if caption else None)
 
 
 def row(label: object, strip: Markup, value: str, *, first: bool = False) -> Markup:

@@ -141,3 +141,14 @@ def listed(names: Sequence[str]) -> str:
 def breakable(name: str) -> str:
     """A name that may break behind a slash."""
     return name.replace("/", "/\u200b")
+
+
+def signed_share(value: float) -> str:
+    """With its sign and no more digits than it is worth.
+
+    Examples:
+        >>> signed_share(0.7041), signed_share(-0.0312), signed_share(-0.0001)
+        ('+0.70', '−0.03', '0.00')
+    """
+    rounded = round(value, 2)
+    return "0.00" if rounded == 0 else f"{'+' if rounded > 0 else '−'}{abs(rounded):.2f}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.predict.fitting import fit
     from isthmus.tasks.predict.keep import KeptAnswers, keep_answers
     from isthmus.tasks.predict.loading import load_predictor as load
+    from isthmus.tasks.predict.stored import StoredAnswers, predict_store
 
 __all__ = [
     "Account",
@@ -21,11 +22,13 @@ __all__ = [
     "KeptAnswers",
     "Predictor",
     "PredictorEvaluation",
+    "StoredAnswers",
     "evaluate",
     "explain",
     "fit",
     "keep_answers",
     "load",
+    "predict_store",
 ]
 
 _HERE = "isthmus.tasks.predict"
@@ -39,6 +42,8 @@ __getattr__ = lazy_names(
         "PredictorEvaluation": f"{_HERE}.evaluating",
         "keep_answers": f"{_HERE}.keep",
         "load": f"{_HERE}.loading:load_predictor",
+        "StoredAnswers": f"{_HERE}.stored",
+        "predict_store": f"{_HERE}.stored",
         "evaluate": f"{_HERE}.evaluating",
         "explain": f"{_HERE}.explaining",
         "fit": f"{_HERE}.fitting",

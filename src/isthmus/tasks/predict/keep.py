@@ -66,12 +66,7 @@ def keep_answers(
         InputError: If the answers are numbers, which no label holds.
     """
     check_least(least)
-    if predictor.outcome.kind in ("number", "survival"):
-        raise InputError(
-            f"a store keeps classes, grades and labels, and {predictor.asked.target!r} is a "
-            f"{predictor.outcome.kind}; write a table: "
-            + way(python="[answer.row() for answer in answers]", shell="--out answers.csv")
-        )
+    check_labels(predictor)
     name = field or predictor.asked.target
     ids: dict[str, Answer] = {}
     for record, answer in zip(records, answers, strict=True):
@@ -82,6 +77,20 @@ def keep_answers(
     found = {each: _labels(name, ids[each], least) for each in there}
     amend_labels(store, found, [f"{name}={each}" for each in predictor.names], others=False)
     return KeptAnswers(name, len(found), sum(bool(labels) for labels in found.values()))
+
+
+def check_labels(predictor: Predictor) -> None:
+    """Refuse a predictor whose answers no label holds.
+
+    Raises:
+        InputError: If they are numbers.
+    """
+    if predictor.outcome.kind in ("number", "survival"):
+        raise InputError(
+            f"a store keeps classes, grades and labels, and {predictor.asked.target!r} is a "
+            f"{predictor.outcome.kind}; write a table: "
+            + way(python="[answer.row() for answer in answers]", shell="--out answers.csv")
+        )
 
 
 def _labels(name: str, answer: Answer, least: float) -> list[tuple[str, float]]:

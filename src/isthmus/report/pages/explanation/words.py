@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.core.view import MEDIA_MODALITIES
 from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
-from isthmus.report.kit.words import captions_of, hundredths, short_source, thing
+from isthmus.report.kit.words import captions_of, hundredths, short_source, signed_share, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
 from isthmus.tasks.retrieval.hits import in_percent, said_shares
 
@@ -67,17 +67,6 @@ def short_id(name: str) -> str:
     if bracket and name.endswith(")"):
         return caption.rstrip(".")
     return name.rpartition("/")[2]
-
-
-def signed(value: float) -> str:
-    """With its sign and no more digits than it is worth.
-
-    Examples:
-        >>> signed(0.7041), signed(-0.0312), signed(-0.0001)
-        ('+0.70', '−0.03', '0.00')
-    """
-    rounded = round(value, 2)
-    return "0.00" if rounded == 0 else f"{'+' if rounded > 0 else '−'}{abs(rounded):.2f}"
 
 
 def where(places: Sequence[Place], values: Sequence[float]) -> str:
@@ -144,15 +133,15 @@ def _side(name: str, side: Side, score: float) -> list[str]:
     if not isinstance(side.places[0], Word):
         said = f"In the {thing(side.item.modality)}, {_the(side)} counts most"
         if abs(side.padding) > _WORTH * score:
-            said += f"; the padding around it adds {signed(side.padding)}"
+            said += f"; the padding around it adds {signed_share(side.padding)}"
         return [f"{said}."]
     if len(side.places) == 1:
         return []
     best = side.places[most].label
-    said = f"Of the {kind_of(side)}, “{best}” counts most ({signed(side.values[most])})"
+    said = f"Of the {kind_of(side)}, “{best}” counts most ({signed_share(side.values[most])})"
     if -side.values[least] > _WORTH * score:
         against = side.places[least].label
-        said += f"; “{against}” counts against it ({signed(side.values[least])})"
+        said += f"; “{against}” counts against it ({signed_share(side.values[least])})"
     return [f"{said}."]
 
 
@@ -171,5 +160,5 @@ def _pairs(explanation: Explanation) -> str:
             f"No training pair counts much. Each of the {len(support.ids)} pairs counts a little."
         )
     verb = "s" if len(strong) == 1 else ""
-    names = ", ".join(f"{short_id(pair.id)} ({signed(pair.value)})" for pair in strong)
+    names = ", ".join(f"{short_id(pair.id)} ({signed_share(pair.value)})" for pair in strong)
     return f"{count(len(strong), 'training pair')} count{verb} most: {names}."

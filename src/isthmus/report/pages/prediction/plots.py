@@ -16,7 +16,7 @@ from isthmus.predictor.report import (
 from isthmus.report.kit.lines import Axis, Line, axis_of, lines_figure
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.plot import dot, figure, interval, row, strip_svg, ticks, upright
-from isthmus.report.pages.prediction.words import between, number
+from isthmus.report.pages.prediction.words import between, ends, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Row:
 
 def figures_plot(rows: Sequence[Row], chance: float | None, caption: str) -> Markup:
     """Figures with their intervals on one axis, and a dashed line at what luck gives."""
-    ends = [end for each in rows for end in _ends(each.found)]
-    axis = axis_of("", [*ends, *([] if chance is None else [chance])])
+    places = [at for each in rows for at in (*ends(each.found), each.found.value) if at is not None]
+    axis = axis_of("", [*places, *([] if chance is None else [chance])])
 
     def at(value: float) -> float:
         return 100 * (value - axis.low) / (axis.high - axis.low)
@@ -45,7 +45,7 @@ def figures_plot(rows: Sequence[Row], chance: float | None, caption: str) -> Mar
     levels = axis.levels()
     drawn = []
     for each in rows:
-        low, high = each.found.low, each.found.high
+        low, high = ends(each.found)
         bars = interval(None if low is None else at(low), None if high is None else at(high))
         marks = [
             *(upright(at(level), "grid") for level in levels),
@@ -61,10 +61,6 @@ def figures_plot(rows: Sequence[Row], chance: float | None, caption: str) -> Mar
     return figure(el("div", *drawn, foot, class_="plot"), caption)
 
 
-def _ends(found: Figure) -> list[float]:
-    return [end for end in (found.low, found.value, found.high) if end is not None]
-
-
 def missing_plot(found: MissingCurve, metric: str, low: float, high: float) -> Markup:
     """The headline as more and more records lack a view; all views on one scale."""
     lines = [
@@ -72,7 +68,7 @@ def missing_plot(found: MissingCurve, metric: str, low: float, high: float) -> M
         Line("this predictor", found.shares, found.values, dots=True, at=0.5),
     ]
     across = Axis(f"records without {found.view}", percent=True)
-    return lines_figure(lines, across, Axis(metric, low, high), f"Without {found.view}")
+    return lines_figure(lines, across, Axis(metric, low, high), "")
 
 
 def missing_range(curves: Sequence[MissingCurve]) -> tuple[float, float]:
@@ -81,8 +77,8 @@ def missing_range(curves: Sequence[MissingCurve]) -> tuple[float, float]:
     return axis.low, axis.high
 
 
-def reliability_plot(found: Reliability) -> Markup:
-    """How often answers are right, by their probability."""
+def reliability_plot(found: Reliability, *, event: bool = False) -> Markup:
+    """How often answers are right, or an event happens, by their probability."""
     low = min((*found.said, *found.found))
     axis = axis_of("", [low, 1.0])
     lines = [
@@ -91,8 +87,8 @@ def reliability_plot(found: Reliability) -> Markup:
     ]
     return lines_figure(
         lines,
-        Axis("probability of the answer", axis.low, 1.0),
-        Axis("share that is right", axis.low, 1.0),
+        Axis(f"probability of the {'event' if event else 'answer'}", axis.low, 1.0),
+        Axis("share that had it" if event else "share that is right", axis.low, 1.0),
         f"{sum(found.counts):,} held-out answers in bins of equal count.",
     )
 

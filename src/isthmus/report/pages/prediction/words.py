@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from isthmus.core.wording import count
 from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.report import Baseline, Figure, PredictorReport
@@ -9,6 +11,7 @@ from isthmus.report.kit.words import listed, signed, true_minus
 from isthmus.space.report import Difference
 
 _SHOWN = 4
+_BELOW_ZERO = ("R²", "kappa")
 LOWER_IS_BETTER = ("log loss", "mean error", "grades off")
 NO_DEVICE = (
     "This is no medical device. Nobody tested it on patients to come. It must not decide on "
@@ -31,7 +34,7 @@ def lede(report: PredictorReport) -> str:
         events = sum(target.counts)
         what = f"the risk of an event ({count(events, 'event')})"
         if target.horizon is not None:
-            what += f" and its probability by the time {target.horizon:g}"
+            what += f" and its probability by the time {target.horizon:.3g}"
         return f"{learned}. It predicts {what}."
     if target.kind == "number":
         return f"{learned}. It predicts a number with an interval."
@@ -60,14 +63,21 @@ def gap(value: float) -> str:
 
 def between(found: Figure) -> str:
     """``"95 %: 0.70 to 0.87"``; empty where no interval is known."""
-    if found.low is None or found.high is None:
-        return ""
-    return f"95\u00a0%: {number(found.low)} to {number(found.high)}"
+    said = brief(found)
+    return f"95\u00a0%: {said}" if said else ""
+
+
+def ends(found: Figure) -> tuple[float | None, float | None]:
+    """An interval, no wider than its metric can be."""
+    most = math.inf if found.metric in LOWER_IS_BETTER else 1.0
+    least = 0.0 if found.metric not in _BELOW_ZERO else -math.inf
+    low = None if found.low is None else max(found.low, least)
+    return low, None if found.high is None else min(found.high, most)
 
 
 def brief(found: Figure | Difference) -> str:
     """An interval for a table."""
-    low, high = found.low, found.high
+    low, high = ends(found) if isinstance(found, Figure) else (found.low, found.high)
     if low is None or high is None:
         return ""
     say = gap if isinstance(found, Difference) else number

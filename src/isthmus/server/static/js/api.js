@@ -34,6 +34,9 @@ const body = (value, signal, method = "POST") => ({
 
 export const status = () => json("/api/status");
 export const search = (request, signal) => json("/api/search", body(request, signal));
+export const predictors = () => json("/api/predictors");
+export const predict = (request) => json("/api/predict", body(request));
+export const predictAll = (request) => json("/api/predictions", body(request));
 export const recommend = (request) => json("/api/recommend", body(request));
 export const explain = (asked, item, signal) => json("/api/explain", body({ ...asked, item }, signal));
 export const item = (id) => json(`/api/items/${encodeURIComponent(id)}`);

@@ -10,6 +10,7 @@ import { Likes } from "./likes.js";
 import { SpaceMap } from "./map.js";
 import { adder, openHelp, openIndex, openLabels, openSaved } from "./panels.js";
 import { addTerm, askedFor, asks, avoided, blank, fromHash, know, narrowed, ofLabel, request, showTerms, sought, toHash, viewOf } from "./query.js";
+import { meet, openPredict } from "./predict.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
@@ -312,7 +313,7 @@ function showRecommended({ items, reason }) {
 
 async function refresh() {
   try {
-    status = await api.status();
+    [status] = await Promise.all([api.status(), meet()]);
   } catch (error) {
     fail(error);
     return;
@@ -354,6 +355,7 @@ $("record").addEventListener("click", record);
 $("open-map").addEventListener("click", toggleMap);
 $("open-saved").addEventListener("click", () => openSaved(query, change));
 $("open-index").addEventListener("click", () => status && openIndex(status, refresh));
+$("open-predict").addEventListener("click", openPredict);
 $("open-labels").addEventListener("click", () => status && openLabels(status, query, refresh, byLabel));
 $("language").addEventListener("click", () => {
   switchLanguage();

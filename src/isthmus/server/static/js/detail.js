@@ -8,6 +8,8 @@ import { Timeline } from "./timeline.js";
 import { Passage } from "./passage.js";
 import { copies, fieldName, inside, lines, origin } from "./about.js";
 import { stretch, timed } from "./times.js";
+import { largestOf, over, side, signed } from "./account.js";
+import { ofItem } from "./predict.js";
 import * as api from "./api.js";
 
 const dialog = $("detail");
@@ -62,6 +64,7 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
         origin(hit),
         shares(hit),
         why,
+        ofItem(hit, canvas, player),
         within,
         copies(hit),
         facts(hit, filtered),
@@ -127,7 +130,6 @@ function facts(hit, filtered) {
 }
 
 const size = (bytes) => (bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
 async function explain(canvas, why, button) {
   if (why.childElementCount) {
@@ -145,7 +147,7 @@ async function explain(canvas, why, button) {
     if (shown.hit !== hit) return;
     why.replaceChildren(...[
       h("p", { class: "reason" }, language === "zh" ? t("score_said", signed(made.score), Math.floor(100 * (made.above ?? 0))) : made.said[0]),
-      side(t("of_query"), made.query), over(canvas, made.item),
+      side(t("of_query"), made.query), over(canvas, made.item, player),
       signs(), pairs(made.pairs), h("p", { class: "quiet" }, `${t("sums")}, ${signed(made.score)}.`)].filter(Boolean));
     button.textContent = t("hide");
   } catch (error) {
@@ -168,49 +170,6 @@ function shares(hit) {
 }
 
 const signs = () => h("p", { class: "quiet key" }, h("span", { class: "swatch for" }), t("speaks_for"), h("span", { class: "swatch against" }), t("speaks_against"));
-
-function strength(part, largest) {
-  return { class: part.value < 0 ? "against" : "for", vars: { "--s": (Math.abs(part.value) / largest).toFixed(3) }, title: signed(part.value) };
-}
-
-const largestOf = (parts) => Math.max(1e-9, ...parts.filter((part) => !part.padding).map((part) => Math.abs(part.value)));
-
-// Words weighed one by one; of a picture or a sound, what its parts add together.
-function side(name, account) {
-  const texts = account.parts.filter((part) => part.text !== null);
-  const sum = account.parts.reduce((total, part) => total + part.value, 0);
-  return h("div", { class: "account" }, h("h3", {}, name),
-    texts.length
-      ? h("p", { class: "weighed", dir: "auto" }, ...texts.flatMap((part) => [h("span", strength(part, largestOf(texts)), part.text, h("small", {}, signed(part.value))), " "]))
-      : h("p", { class: "quiet" }, account.parts.length ? t("drawn_over") : account.method),
-    account.parts.length > 0 && h("p", { class: "quiet" }, `${t("start")} ${signed(account.baseline)}, ${t("parts")} ${signed(sum)}`));
-}
-
-// The same for the item, drawn over what is seen of it.
-function over(canvas, account) {
-  const cells = account.parts.filter((part) => part.box !== null && !part.padding);
-  const spans = account.parts.filter((part) => part.start !== null && !part.padding);
-  if (cells.length) {
-    const largest = largestOf(cells);
-    canvas.querySelector(".picture").append(h("div", { class: "heat" }, ...cells.map((part) => {
-      const [left, top, right, bottom] = part.box;
-      const { vars, ...rest } = strength(part, largest);
-      return h("i", { ...rest, vars: { ...vars, "--x": left, "--y": top, "--w": right - left, "--h": bottom - top } });
-    })));
-  }
-  if (spans.length) {
-    const largest = largestOf(spans);
-    const end = Math.max(...spans.map((part) => part.end));
-    const within = player.within?.(end) ?? {};
-    canvas.querySelector(".lane")?.append(s("svg", { class: "pushes", vars: within, viewBox: "0 0 600 80", preserveAspectRatio: "none", role: "img", "aria-label": t("of_item") },
-      ...spans.map((part) => {
-        const high = (38 * Math.abs(part.value)) / largest;
-        return s("rect", { class: part.value < 0 ? "against" : "for", x: (600 * part.start) / end, width: Math.max(0.5, (600 * (part.end - part.start)) / end - 1),
-          y: part.value < 0 ? 40 : 40 - high, height: high }, s("title", {}, signed(part.value)));
-      })));
-  }
-  return side(t("of_item"), account);
-}
 
 function pairs(account) {
   if (!account.listed.length) return null;

@@ -3,6 +3,7 @@
 import { $, h, modal } from "./dom.js";
 import { tag } from "./grid.js";
 import { duration, kind, t } from "./words.js";
+import { all } from "./predict.js";
 import * as api from "./api.js";
 import { asks, fromRequest, request } from "./query.js";
 
@@ -98,9 +99,18 @@ export function openLabels(status, query, done, labelled) {
   const follow = follower(told, (job) => { done(job); show(); });
   dialog.replaceChildren(head(dialog, "labels-title", t("labels")),
     status.may_label ? labeller(query, told, follow) : h("p", { class: "quiet" }, t("label_none")),
+    status.may_label && predictors(told, follow),
     told, h("h3", { class: "tags-title" }, t("labels_there")), list);
   modal(dialog);
   show();
+}
+
+// Each predictor whose answers can be labels: it predicts all items.
+function predictors(told, follow) {
+  const some = all().filter((each) => ["classes", "grades", "labels"].includes(each.kind) && each.views.some(({ modality }) => modality !== "vector"));
+  return h("div", { class: "add-form predict-all" }, ...some.map((each) => h("div", {},
+    h("button", { type: "button", onclick: () => api.predictAll({ predictor: each.name }).then(follow, (error) => told.replaceChildren(problem(error))) }, `${t("predict_all")}: ${each.target}`),
+    h("p", { class: "quiet" }, t("predict_labels", each.target)))));
 }
 
 // Asks before labels are removed, and says how many there are.
@@ -133,7 +143,7 @@ function labeller(query, told, follow) {
 }
 
 function running(place, job) {
-  const doing = job.kind === "label" ? "judging" : "working";
+  const doing = { index: "working", label: "judging", predict: "predicting" }[job.kind];
   const share = job.total ? job.done / job.total : 0;
   const left = job.eta_seconds === null ? "" : t("left", duration(job.eta_seconds));
   const list = job.broken.slice(0, 20).map((each) => h("li", { dir: "auto" }, h("b", {}, each.source), ` ${each.reason}`));
