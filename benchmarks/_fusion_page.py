@@ -10,7 +10,7 @@ import numpy as np
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 OWN = "isthmus"
-_HEADLINES = ("accuracy", "balanced accuracy", "AUC", "concordance")
+_HEADLINES = ("accuracy", "balanced accuracy", "AUC", "concordance", "kappa")
 _PLAIN = ("chance", "majority")
 _BESIDE = "by what never knew it"
 

@@ -21,8 +21,10 @@ from isthmus.predictor.columns import Columns
 CLINICAL = ("age", "diameter", "nodes", "oestrogen receptor", "grade")
 SIGNS = "tfidf?dim=256&shortest=1&longest=3"
 """The encoder of kaomoji: single signs tell an emotion, so n-grams begin at one."""
+FILMS = "motion"
+"""The encoder of attacks: how they move. Frames of units tell the unit, which is not asked."""
 LEAST = 10
-"""Records that a race of wesnoth needs."""
+"""Records that a class of wesnoth needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,31 @@ def hedgewars() -> Task:
     )
 
 
+def attacks(field: str) -> Callable[[], Task]:
+    """Which damage an attack does, or from how near, from its film and its sound alone."""
+
+    def made() -> Task:
+        data = load("wesnoth", animations=True).select(("video", "audio"))
+        counts = Counter(record.fields.get(field) for record in data.records)
+        kept = [row for row, r in enumerate(data.records) if counts[r.fields.get(field)] >= LEAST]
+        told = data.take(row for row in kept if field in data.records[row].fields)
+        encoders = {"video": FILMS}
+        return _task(f"wesnoth {field}", told, field, encoders=encoders, metric="balanced accuracy")
+
+    return made
+
+
+def mood() -> Task:
+    """Mood of a scene, of which its colour says one half and its tempo the other."""
+    return _task("shapes mood", load("shapes-mood"), "mood")
+
+
+def energy() -> Task:
+    """Energy of a scene, in five grades: its tempo and whether its colour is warm."""
+    task = _task("shapes energy", load("shapes-mood"), "energy", metric="kappa")
+    return replace(task, target=Target("grades", task.target.values, task.target.names))
+
+
 TASKS: Mapping[str, Callable[[], Task]] = {
     "qabcs": qabcs,
     "wesnoth": wesnoth,
@@ -135,6 +162,10 @@ TASKS: Mapping[str, Callable[[], Task]] = {
     "hedgewars": hedgewars,
     "kaomoji valence": kaomoji("valence"),
     "kaomoji emotion": kaomoji("emotion"),
+    "wesnoth damage": attacks("damage"),
+    "wesnoth range": attacks("range"),
+    "shapes mood": mood,
+    "shapes energy": energy,
 }
 NEEDED = ("hedgewars", "kaomoji", "nki70", "nutrimouse", "qabcs", "wdbc", "wesnoth")
 

@@ -20,6 +20,7 @@ import numpy as np
 
 import _fusion_page
 import _machine
+from _fusion_languages import accuracies
 from _fusion_rivals import RIVALS, fit_and_say
 from _fusion_sets import NEEDED, SIGNS, TASKS, Task
 from _needs import STARTER, need
@@ -29,12 +30,23 @@ from isthmus.fusion import FUSIONS
 from isthmus.predictor.report import PredictorReport
 from isthmus.selection.predicting.choose import choose
 from isthmus.selection.predicting.deals import Deals
+from isthmus.selection.predicting.entrants import LATE
 
 OWN = "isthmus"
 """The method that the selection chose."""
+LATE_ALONE = "isthmus, late only"
+"""The same, where nothing but late fusion could be chosen."""
 WISHED = 0.9
+THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
+"""Probabilities from which on somebody might act, for the decision curve."""
 SHUFFLES = 20
-ONCE = ("stacking (scikit-learn)", "gradient boosting on concat", "trained", "labels shuffled")
+ONCE = (
+    "stacking (scikit-learn)",
+    "gradient boosting on concat",
+    "trained",
+    LATE,
+    "labels shuffled",
+)
 """What takes long is measured with one seed, unless it is named."""
 
 Row = dict[str, Any]
@@ -64,7 +76,14 @@ def chosen(task: Task, seed: int) -> Iterator[Row]:
     """The choice among closed forms, each of them, plain rivals and nulls, all on its folds."""
     started = time.process_time()
     report = _choose(task, seed).report
-    yield from _of_report(Rows(task, seed), report, time.process_time() - started)
+    yield from _of_report(Rows(task, seed), report, time.process_time() - started, OWN)
+
+
+def late(task: Task, seed: int) -> Iterator[Row]:
+    """Late fusion alone, chosen and judged in the same way: a part of the work, for large sets."""
+    started = time.process_time()
+    report = _choose(task, seed, fusions=[LATE]).report
+    yield from _of_report(Rows(task, seed), report, time.process_time() - started, LATE_ALONE)
 
 
 def trained(task: Task, seed: int) -> Iterator[Row]:
@@ -79,6 +98,13 @@ def trained(task: Task, seed: int) -> Iterator[Row]:
             yield make.row(standing.fusion, figure.metric, figure.value, standing.seconds)
 
 
+def languages(task: Task, seed: int) -> Iterator[Row]:
+    """Descriptions in languages that were not trained on; of other sets nothing."""
+    if task.name == "wesnoth":
+        for method, value in accuracies(task, seed):
+            yield Rows(task, seed).row(method, "accuracy in other languages", value, 0.0)
+
+
 def labels_shuffled(task: Task, seed: int) -> Iterator[Row]:
     """How often a target that is dealt anew among the records is refused, of twenty."""
     rng = np.random.default_rng(seed)
@@ -86,7 +112,7 @@ def labels_shuffled(task: Task, seed: int) -> Iterator[Row]:
     for _ in range(SHUFFLES):
         dealt = replace(task, target=task.target.take(rng.permutation(len(task.target))))
         try:
-            _choose(dealt, seed, fusions=["late"])
+            _choose(dealt, seed, fusions=[LATE])
         except NoSignalError:
             refused += 1
     yield Rows(task, seed).row("labels shuffled", "refused", refused / SHUFFLES, 0.0)
@@ -117,7 +143,9 @@ def rival(name: str) -> Unit:
 UNITS: Mapping[str, Unit] = {
     OWN: chosen,
     **{name: rival(name) for name in RIVALS},
+    "late": late,
     "trained": trained,
+    "languages": languages,
     "labels shuffled": labels_shuffled,
 }
 """What is measured at once, by name."""
@@ -137,18 +165,19 @@ def _choose(task: Task, seed: int, fusions: Sequence[str] | None = None) -> Any:
     )
 
 
-def _of_report(make: Rows, report: PredictorReport, seconds: float) -> Iterator[Row]:
+def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
     """Figures of a report as rows."""
-    own = next((s.seconds for s in report.standings if s.chosen), 0.0)
+    each = next((s.seconds for s in report.standings if s.chosen), 0.0)
     for figure in report.estimate.figures:
-        yield make.row(OWN, figure.metric, figure.value, own)
-    yield make.row(OWN, "seconds of the choice", seconds, own)
+        yield make.row(own, figure.metric, figure.value, each)
+    yield make.row(own, "seconds of the choice", seconds, each)
     if report.reliability is not None:
-        yield make.row(OWN, "ECE", report.reliability.error, own)
+        yield make.row(own, "ECE", report.reliability.error, each)
     for coverage in report.coverage:
         if abs(coverage.wished - WISHED) < 1e-9:
-            yield make.row(OWN, f"coverage of {WISHED:.0%} sets", coverage.covered, own)
-            yield make.row(OWN, f"size of {WISHED:.0%} sets", coverage.size, own)
+            yield make.row(own, f"coverage of {WISHED:.0%} sets", coverage.covered, each)
+            yield make.row(own, f"size of {WISHED:.0%} sets", coverage.size, each)
+    yield from _clinical(make, report, each, own)
     for standing in report.standings:
         figure = standing.figure
         yield make.row(standing.fusion, figure.metric, figure.value, standing.seconds)
@@ -159,9 +188,27 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float) -> Iterator[
             yield make.row(plain.kind, "gain of fusion", plain.gain, 0.0)
     for curve in report.missing:
         for share, value, rest in zip(curve.shares, curve.values, curve.rest, strict=True):
-            named = f"{OWN}, {share:.0%} without {curve.view}"
-            yield make.row(named, make.task.metric, value, own)
-            yield make.row(f"{named}, by what never knew it", make.task.metric, rest, own)
+            named = f"{own}, {share:.0%} without {curve.view}"
+            yield make.row(named, make.task.metric, value, each)
+            yield make.row(f"{named}, by what never knew it", make.task.metric, rest, each)
+
+
+def _clinical(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
+    """What a diagnosis is judged by; nothing for other targets."""
+    clinical = report.clinical
+    if clinical is None:
+        return
+    yield make.row(own, "AUC of the diagnosis", clinical.auc, seconds)
+    yield make.row(own, "calibration in the large", clinical.in_the_large, seconds)
+    for x, y in zip(clinical.sensitivity.x, clinical.sensitivity.y, strict=True):
+        yield make.row(own, f"sensitivity at specificity {x:g}", y, seconds)
+    for name, curve in (("net benefit", clinical.benefit), ("treat all", clinical.always)):
+        for wished in THRESHOLDS:
+            at = int(np.argmin(np.abs(np.asarray(curve.x) - wished)))
+            yield make.row(own, f"{name} from {wished:.0%} on", curve.y[at], seconds)
+    if clinical.auc_over_time is not None:
+        for x, y in zip(clinical.auc_over_time.x, clinical.auc_over_time.y, strict=True):
+            yield make.row(own, f"AUC at {x:.1f}", y, seconds)
 
 
 def _score(metric: str, probabilities: Any, codes: Any) -> float:

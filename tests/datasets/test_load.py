@@ -7,8 +7,8 @@ from isthmus.core.errors import DataError, MissingDataError
 
 
 def test_names() -> None:
-    known = ["openclipart", "shapes", "shapes-motion", "tuxpaint", "wesnoth"]
-    assert datasets.names() == known
+    known = "hedgewars kaomoji ml-100k nki70 nutrimouse openclipart qabcs shapes shapes-mood"
+    assert datasets.names() == [*known.split(), "shapes-motion", "tuxpaint", "wdbc", "wesnoth"]
 
 
 def test_wrong_names_and_paths(tmp_path: Path) -> None:

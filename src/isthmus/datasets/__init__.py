@@ -36,6 +36,7 @@ for _name in (
 ):
     _NAMED.add(_name, f"isthmus.datasets.{_name}:load")
 _NAMED.add("ml-100k", "isthmus.datasets.movielens:load")
+_NAMED.add("shapes-mood", "isthmus.datasets.moods:load")
 _NAMED.add("shapes-motion", "isthmus.datasets.motions:load")
 
 _TABLE = "isthmus.datasets.table:load"
