@@ -78,7 +78,11 @@ def test_without_fonts(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         kaomoji.load(root=place)
 
 
-@pytest.mark.parametrize("damage", [b"no gzip", gzip.compress(b"{")[:-4], gzip.compress(b"{")])
+@pytest.mark.parametrize(
+    "damage",
+    [b"no gzip", gzip.compress(b"{")[:-4], gzip.compress(b"{")],
+    ids=["no gzip", "cut short", "no JSON"],
+)
 def test_a_damaged_file_is_named(place: Path, damage: bytes) -> None:
     (place / "kaomoji.jsonl.gz").write_bytes(damage)
     with pytest.raises(DataError, match=r"kaomoji\.jsonl\.gz cannot be read"):
