@@ -289,7 +289,7 @@ def test_keys_alone_are_enough(browser: Any, address: str) -> None:
             page.keyboard.press("n")
         page.wait_for_selector(".term.against")
         page.locator("body").press("?")
-        assert page.locator("#help kbd").count() == 9
+        assert page.locator("#help kbd").count() == 10
         page.keyboard.press("Escape")
 
 
