@@ -366,7 +366,7 @@ def test_tools_for_language_models(client: TestClient, scenes: Dataset) -> None:
     begun = call("initialize", **version, clientInfo={"name": "test", "version": "0"})
     assert begun["serverInfo"]["name"] == "isthmus"
     tools = call("tools/list")["tools"]
-    assert {tool["name"] for tool in tools} == {"search", "explain", "item"}
+    assert {tool["name"] for tool in tools} == {"search", "recommend", "explain", "item"}
     assert all(tool["annotations"]["readOnlyHint"] for tool in tools)
     (search,) = [tool for tool in tools if tool["name"] == "search"]
     taken = search["inputSchema"]["properties"]
