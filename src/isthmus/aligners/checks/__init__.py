@@ -7,10 +7,10 @@ They need neither a test framework nor data; a check that fails raises
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 from isthmus.aligners.checks import abilities, contract, inputs, params, saving
 from isthmus.aligners.checks.subject import Check, Factory, Subject, planted
+from isthmus.core import checking
 
 __all__ = ["check_aligner", "checks_for", "planted"]
 
@@ -36,11 +36,7 @@ def check_aligner(factory: Factory) -> None:
         >>> from isthmus.aligners import CCA
         >>> check_aligner(CCA)
     """
-    for name, check in checks_for(factory):
-        try:
-            check()
-        except Exception as error:
-            raise AssertionError(f"{name}: {error}") from error
+    checking.run(_CHECKS, Subject(factory))
 
 
 def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -49,6 +45,4 @@ def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
     Args:
         factory: Makes a new, unfitted aligner; a class will do.
     """
-    subject = Subject(factory)
-    for check in _CHECKS:
-        yield check.__name__, partial(check, subject)
+    return checking.named(_CHECKS, Subject(factory))

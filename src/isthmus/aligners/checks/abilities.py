@@ -12,13 +12,13 @@ from isthmus.aligners.checks.subject import (
     Subject,
     assert_close,
     assert_finds,
-    assert_raises,
     assert_unit,
     clear,
     cosines,
     planted,
     some,
 )
+from isthmus.core.checking import assert_raises
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors

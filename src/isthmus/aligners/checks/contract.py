@@ -16,13 +16,13 @@ from isthmus.aligners.checks.subject import (
     Subject,
     assert_close,
     assert_finds,
-    assert_raises,
     assert_unit,
     clear,
     cosines,
     planted,
     some,
 )
+from isthmus.core.checking import assert_raises
 from isthmus.core.errors import DataError, InputError, NotFittedError, VectorError
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors

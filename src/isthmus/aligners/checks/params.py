@@ -8,7 +8,8 @@ from inspect import signature
 import numpy as np
 
 from isthmus.aligners.base import MomentsAligner
-from isthmus.aligners.checks.subject import Check, Subject, assert_raises, planted
+from isthmus.aligners.checks.subject import Check, Subject, planted
+from isthmus.core.checking import assert_raises
 from isthmus.core.errors import InputError
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.aligners.base import Aligner
-from isthmus.core.errors import IsthmusError
+from isthmus.core import checking
 from isthmus.core.linalg import F32, Floats
 
 Factory = Callable[[], Aligner]
@@ -22,16 +22,6 @@ ROWS, TRAIN = 200, 150
 TIMES_CHANCE = 10
 """How much more often than by chance a held-out partner must be found. Every aligner of isthmus
 finds it at least thirty times as often in the data that is planted."""
-
-
-class Check(Protocol):
-    """A function that raises an error if an aligner does not do what its name says."""
-
-    __name__: str
-
-    def __call__(self, subject: Subject) -> None:
-        """Check it."""
-        ...
 
 
 class Subject:
@@ -55,6 +45,10 @@ class Subject:
     def learner(self) -> Aligner:
         """Fitted on the first rows of :func:`clear` views, so that the others are new to it."""
         return self.new().fit(some(clear(), slice(TRAIN)))
+
+
+Check: TypeAlias = checking.Check[Subject]
+"""A check of it."""
 
 
 def planted(
@@ -112,14 +106,3 @@ def assert_finds(scores: F32, a: str, b: str) -> None:
             f"recall@1 {direction} is {recall:.2f} of {len(table)} pairs, need "
             f"{TIMES_CHANCE} times chance, which is {chance:.3f}"
         )
-
-
-def assert_raises(errors: type[IsthmusError], run: Callable[[], object], *words: str) -> None:
-    """An error of one kind whose message says certain words."""
-    try:
-        run()
-    except errors as error:
-        missing = [word for word in words if word not in str(error)]
-        assert not missing, f"the message {str(error)!r} does not say {missing}"
-    else:
-        raise AssertionError(f"{errors.__name__} was not raised")

@@ -7,8 +7,8 @@ what was expected.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
+from isthmus.core import checking
 from isthmus.fusion.checks import contract, kinds
 from isthmus.fusion.checks.subject import Check, Factory, Subject, planted
 
@@ -30,11 +30,7 @@ def check_fusion(factory: Factory) -> None:
         >>> from isthmus.fusion import FUSIONS
         >>> check_fusion(FUSIONS.get("late"))
     """
-    for name, check in checks_for(factory):
-        try:
-            check()
-        except Exception as error:
-            raise AssertionError(f"{name}: {error}") from error
+    checking.run(_CHECKS, Subject(factory))
 
 
 def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -43,6 +39,4 @@ def checks_for(factory: Factory) -> Iterator[tuple[str, Callable[[], None]]]:
     Args:
         factory: Makes a new, unfitted fusion; a class will do.
     """
-    subject = Subject(factory)
-    for check in _CHECKS:
-        yield check.__name__, partial(check, subject)
+    return checking.named(_CHECKS, Subject(factory))

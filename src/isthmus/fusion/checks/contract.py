@@ -9,6 +9,7 @@ from inspect import signature
 
 import numpy as np
 
+from isthmus.core.checking import assert_raises
 from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import LinearViews
@@ -18,7 +19,6 @@ from isthmus.fusion.checks.subject import (
     Check,
     Subject,
     assert_close,
-    assert_raises,
     planted,
 )
 

@@ -6,9 +6,10 @@ from functools import partial
 
 import numpy as np
 
+from isthmus.core.checking import assert_raises
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64
-from isthmus.fusion.checks.subject import TRAIN, Check, Subject, assert_raises, planted
+from isthmus.fusion.checks.subject import TRAIN, Check, Subject, planted
 from isthmus.fusion.target import KINDS
 
 _ORDERED = 0.6

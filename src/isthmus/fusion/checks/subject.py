@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 
-from isthmus.core.errors import IsthmusError
+from isthmus.core import checking
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.base import Fusion
@@ -20,16 +20,6 @@ Factory = Callable[[], Fusion]
 ROWS, TRAIN = 120, 80
 """Planted records, and how many of them are learned from."""
 _NAMES = ("low", "middle", "high")
-
-
-class Check(Protocol):
-    """A function that raises an error if a fusion does not do what its name says."""
-
-    __name__: str
-
-    def __call__(self, subject: Subject) -> None:
-        """Check it."""
-        ...
 
 
 class Subject:
@@ -54,6 +44,10 @@ class Subject:
     def held(self) -> PairedVectors:
         """Records that it has not seen."""
         return planted("classes")[0].take(np.arange(TRAIN, ROWS))
+
+
+Check: TypeAlias = checking.Check[Subject]
+"""A check of it."""
 
 
 def planted(kind: Kind, seed: int = 0) -> tuple[PairedVectors, Target]:
@@ -85,14 +79,3 @@ def assert_close(found: F64, expected: F64, what: str, atol: float = 1e-4) -> No
     size = max(float(np.abs(expected).max(initial=0.0)), 1.0)
     gap = float(np.abs(found - expected).max(initial=0.0)) / size
     assert gap <= atol, f"{what}: scores differ by {gap:.1e}, at most {atol:.0e} is allowed"
-
-
-def assert_raises(errors: type[IsthmusError], run: Callable[[], object], *words: str) -> None:
-    """An error of one kind whose message says certain words."""
-    try:
-        run()
-    except errors as error:
-        missing = [word for word in words if word not in str(error)]
-        assert not missing, f"the message {str(error)!r} does not say {missing}"
-    else:
-        raise AssertionError(f"{errors.__name__} was not raised")
