@@ -12,6 +12,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.rows import deal as dealt
 from isthmus.fusion.base import Fusion
 from isthmus.fusion.target import Target
 
@@ -46,23 +47,12 @@ def deal(rows: PairedVectors, target: Target, folds: int = 5, seed: int = 0) -> 
         DataError: If all records are of one group.
     """
     groups = group_codes(rows)
-    sizes = np.bincount(groups)
-    if len(sizes) < 2:
+    if not groups.any():
         raise DataError(
             f"all {len(rows)} records are of one group, so none can be held out; leave groups out "
             "if records can be told apart"
         )
-    kinds = _kinds(target)
-    members = np.zeros((len(sizes), int(kinds.max(initial=0)) + 1))
-    np.add.at(members, (groups, kinds), 1)
-    held = np.zeros((min(folds, len(sizes)), members.shape[1]))
-    fold = np.zeros(len(sizes), dtype=np.intp)
-    drawn = np.random.default_rng(seed).permutation(len(sizes))
-    for group in drawn[np.argsort(-sizes[drawn], kind="stable")]:
-        crowd = held @ members[group]
-        fold[group] = np.lexsort((held.sum(axis=1), crowd))[0]
-        held[fold[group]] += members[group]
-    return fold[groups]
+    return dealt(groups, folds, seed, _kinds(target))
 
 
 def _kinds(target: Target) -> Labels:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.record import Record
-from isthmus.core.rows import families
+from isthmus.core.rows import deal, families
 from isthmus.core.wording import way
 
 FOLDS = 5
@@ -55,21 +55,12 @@ def fold_labels(groups: NDArray[np.intp], *, folds: int = FOLDS, seed: int = 0) 
     Raises:
         DataError: If everything is one group.
     """
-    names, sizes = np.unique(groups, return_counts=True)
-    folds = min(folds, len(names))
-    if folds < 2:
+    codes = np.unique(groups, return_inverse=True)[1]
+    if min(folds, int(codes.max(initial=0)) + 1) < 2:
         raise DataError(
             "all records belong to one group, by its label or because they share an item (for "
             "example the same caption), so no record can be held out. Give records different "
             "items, use more groups (each sub-folder is a group), or ignore the labels: "
             + way(python="by_group=False", shell="--no-groups")
         )
-    shuffled = np.random.default_rng(seed).permutation(len(names))
-    largest_first = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    filled = np.zeros(folds, dtype=np.intp)
-    fold_of = {}
-    for g in largest_first:
-        fold = int(filled.argmin())
-        fold_of[names[g]] = fold
-        filled[fold] += sizes[g]
-    return np.array([fold_of[g] for g in groups], dtype=np.intp)
+    return deal(codes, folds, seed)
