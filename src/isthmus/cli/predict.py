@@ -33,7 +33,7 @@ from isthmus.core.options import parse_named, parse_options, parse_seconds
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
-    from isthmus.core.record import Record
+    from isthmus.core.record import Dataset, Record
     from isthmus.fusion import Kind
     from isthmus.predictor.predictor import Predictor
     from isthmus.predictor.report import Figure, PredictorReport
@@ -135,20 +135,14 @@ def fit(
     """
     from isthmus.pipeline import default_cache
     from isthmus.tasks import predict
-    from isthmus.tasks.predict.loading import Columned, load_records
 
     check_target(folder, "predictor", replace=overwrite)
     check_page(report)
     allow_megapixels(max_megapixels)
     with progress_bar(quiet=as_json) as progress:
         read = _encoders(encoder, space, trust)
-        known = load_records(
-            data,
-            read,
-            Columned.of(_columns(columns)),
-            [target, time, event, group or ""],
-            _of_data(data_option, column),
-        )
+        asked, told = [target, time, event, group or ""], _of_data(data_option, column)
+        known = _records(data, read, columns, asked, told)
         made = predict.fit(
             read,
             known,
@@ -156,7 +150,7 @@ def fit(
             kind=cast("Kind | None", kind),
             time=time,
             event=event,
-            grades=[each.strip() for each in grades.split(",") if each.strip()],
+            grades=_names(grades),
             group=group,
             columns=_columns(columns),
             views=view or None,
@@ -173,6 +167,19 @@ def fit(
         print_json(_document(made, folder))
     else:
         _say(made, folder)
+
+
+def _names(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _records(
+    data: str, read: Any, columns: list[str], asked: Sequence[str], options: dict[str, Any]
+) -> Dataset:
+    """The data set, with plain columns."""
+    from isthmus.tasks.predict.loading import Columned, load_records
+
+    return load_records(data, read, Columned.of(_columns(columns)), asked, options)
 
 
 def _write_page(report: Path | None, made: Predictor, records: Sequence[Record]) -> None:

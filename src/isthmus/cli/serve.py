@@ -25,12 +25,15 @@ from isthmus.core.wording import count, speaking
 if TYPE_CHECKING:
     from isthmus.predictor.predictor import Predictor
     from isthmus.server.settings import Settings
+    from isthmus.tasks import Store
 
 LABELS = typer.Option(
     None,
     "--allow-labels/--no-labels",
     help="Let the page give labels to items. Default: if only this machine can reach it.",
 )
+_NEEDED = ("fastapi", "uvicorn", "mcp", "prometheus_client", "python_multipart")
+"""Modules of the extra."""
 
 
 def command(
@@ -66,7 +69,7 @@ def command(
     from isthmus.core.extras import require
     from isthmus.server.settings import Settings, token_from_environment
 
-    for module in ("fastapi", "uvicorn", "mcp", "prometheus_client", "python_multipart"):
+    for module in _NEEDED:
         require(module, extra="server", purpose="isthmus serve")
     from isthmus.server.run import serve
 
@@ -79,8 +82,7 @@ def command(
         settings = _for_this_machine(settings, allow_labels)
 
     def ready(address: str) -> None:
-        out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")
-        err().print("[dim]Press Ctrl-C to stop.[/]")
+        _say_ready(opened, address)
         if open_page:
             typer.launch(address)
 
@@ -90,11 +92,21 @@ def command(
     with open_store(store, space, create=True, trust=trust) as opened:
         if not there:
             _tell_new(opened.folder)
-        err().print("[dim]Loading models…[/]")
-        for view in opened.space.views:  # what cannot be loaded is told here, not by the server
-            opened.space.encoder(view)
+        _load_models(opened)
         with speaking("python"):  # its callers use the names of the API, which are those of Python
             serve(opened, settings, predictors=predictors, ready=ready)
+
+
+def _load_models(opened: Store) -> None:
+    """Load every encoder, so that what cannot be loaded is told here, not by the server."""
+    err().print("[dim]Loading models…[/]")
+    for view in opened.space.views:
+        opened.space.encoder(view)
+
+
+def _say_ready(opened: Store, address: str) -> None:
+    out().print(f"Serving {opened.folder}, {count(len(opened), 'item')}, on {address}")
+    err().print("[dim]Press Ctrl-C to stop.[/]")
 
 
 def _predictors(folders: Sequence[Path], trust: Sequence[str]) -> dict[str, Predictor]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable
+from dataclasses import fields
+from typing import Any
 
 from isthmus.core.errors import InputError
+from isthmus.core.wording import did_you_mean
 
 Scalar = int | float | bool | str
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)?")
@@ -70,6 +73,25 @@ def parse_named(
             raise InputError(f"{what} needs {form}, got {pair!r}{more}")
         found.append((name, value))
     return found
+
+
+def check_known(changes: Iterable[str], options: type[Any], what: str) -> None:
+    """Refuse an option that a dataclass of options does not have.
+
+    Args:
+        changes: Names that a user gave.
+        options: The dataclass.
+        what: Who takes them, for the message: ``"search"``.
+
+    Raises:
+        InputError: Naming the first one, and those that there are.
+    """
+    known = [each.name for each in fields(options)]
+    if unknown := [name for name in changes if name not in known]:
+        hint = did_you_mean(unknown[0], known)
+        raise InputError(
+            f"{what} has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
+        )
 
 
 def parse_seconds(text: str, what: str) -> float:

@@ -70,12 +70,34 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         **parts: Any,
     ) -> schemas.Explanation:
         """Explain a score by the parts of the prompt, its words and the parts of the item."""
-        PromptParts(**parts)  # its errors say more than those of pydantic
-        views = [asked_as] if asked_as else []
-        request = schemas.ExplainRequest(query=query, item=item, asked_as=views, **parts)
-        return await _answered(
-            lambda: service.explanations.run(lambda told: service.explain(request, told))
-        )
+        return await _explained(service, query, item, asked_as, parts)
+
+    async def item(
+        item: Annotated[str, Field(description="Id of an item, as search gives it.")],
+    ) -> schemas.Item:
+        """Return one item: its file, its words, and when it was added."""
+        return await _threaded(lambda: service.item(item))
+
+    told: list[Callable[..., Awaitable[object]]] = [search, recommend, explain, item]
+    told += [_predict_of(service)] if service.predictors.known else []
+    for tool in told:
+        server.add_tool(tool, annotations=_READS)
+    return server, _application(server)
+
+
+async def _explained(
+    service: Service, query: str, item: str, asked_as: str, parts: dict[str, Any]
+) -> schemas.Explanation:
+    PromptParts(**parts)  # its errors say more than those of pydantic
+    views = [asked_as] if asked_as else []
+    request = schemas.ExplainRequest(query=query, item=item, asked_as=views, **parts)
+    return await _answered(
+        lambda: service.explanations.run(lambda told: service.explain(request, told))
+    )
+
+
+def _predict_of(service: Service) -> Callable[..., Awaitable[predict_schemas.Prediction]]:
+    """The tool that asks the predictors of a server."""
 
     async def predict(
         item: Annotated[
@@ -94,24 +116,14 @@ def tools(service: Service) -> tuple[MCPServer, Starlette]:
         """Predict a record with a calibrated probability, and say what each view adds."""
         things = [predict_schemas.Given(text=text, view=v) for v, text in (texts or {}).items()]
         things += [predict_schemas.Given(item=item)] if item else []
-        request = predict_schemas.PredictRequest(
+        named = predict_schemas.PredictRequest(
             predictor=predictor, things=things, columns=columns or {}, why=True
         )
         return await _answered(
-            lambda: service.explanations.run(lambda told: service.predict(request, told))
+            lambda: service.explanations.run(lambda told: service.predict(named, told))
         )
 
-    async def item(
-        item: Annotated[str, Field(description="Id of an item, as search gives it.")],
-    ) -> schemas.Item:
-        """Return one item: its file, its words, and when it was added."""
-        return await _threaded(lambda: service.item(item))
-
-    told: list[Callable[..., Awaitable[object]]] = [search, recommend, explain, item]
-    told += [predict] if service.predictors.known else []
-    for tool in told:
-        server.add_tool(tool, annotations=_READS)
-    return server, _application(server)
+    return predict
 
 
 def _application(server: MCPServer) -> Starlette:

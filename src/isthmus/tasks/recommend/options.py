@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
+from isthmus.core.options import check_known
 from isthmus.core.validate import check_kind, several
-from isthmus.core.wording import did_you_mean
 from isthmus.tasks.retrieval.options import SearchOptions
 
 
@@ -85,12 +85,7 @@ class RecommendOptions:
         Raises:
             InputError: If there is no option of a name.
         """
-        known = [each.name for each in fields(cls)]
-        if unknown := [name for name in changes if name not in known]:
-            hint = did_you_mean(unknown[0], known)
-            raise InputError(
-                f"recommend has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
-            )
+        check_known(changes, cls, "recommend")
         return cls(**changes) if options is None else replace(options, **changes)
 
     def search(self, k: int) -> SearchOptions:

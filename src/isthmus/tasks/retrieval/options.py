@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
+from isthmus.core.options import check_known
 from isthmus.core.validate import check_kind, several
 from isthmus.core.view import no_view
-from isthmus.core.wording import did_you_mean
 from isthmus.space.readout import Readout, check_readout
 from isthmus.store.filters import Filter, parse
 
@@ -137,12 +137,7 @@ class SearchOptions:
         Raises:
             InputError: If there is no option of a name.
         """
-        known = [each.name for each in fields(cls)]
-        if unknown := [name for name in changes if name not in known]:
-            hint = did_you_mean(unknown[0], known)
-            raise InputError(
-                f"search has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
-            )
+        check_known(changes, cls, "search")
         if options is None:
             return cls(**changes)
         example = "store.search('a red kangaroo', k=5)"

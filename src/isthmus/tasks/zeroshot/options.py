@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from isthmus.core.errors import InputError
+from isthmus.core.options import check_known
 from isthmus.core.validate import check_number
 from isthmus.core.wording import did_you_mean, way
 from isthmus.prompts.methods import METHODS
@@ -124,10 +125,5 @@ class ClassifyOptions:
         Raises:
             InputError: If there is no option of a name.
         """
-        known = list(cls.__dataclass_fields__)
-        if unknown := [name for name in changes if name not in known]:
-            hint = did_you_mean(unknown[0], known)
-            raise InputError(
-                f"classify has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
-            )
+        check_known(changes, cls, "classify")
         return cls(**changes) if options is None else replace(options, **changes)
