@@ -21,6 +21,7 @@ from isthmus.selection import align, remember
 from isthmus.selection.candidates import Candidate, candidates
 from isthmus.selection.folds import Folds
 from isthmus.selection.null import permutation_p, shuffled
+from isthmus.selection.predicting import table
 from isthmus.selection.select import select
 from isthmus.space import Space, evaluate, starter
 from isthmus.space.evaluate import LEVEL
@@ -193,7 +194,7 @@ def test_another_encoder_is_refused(shapes: Dataset, tmp_path: Path) -> None:
     other = prepare(
         shapes.take(range(30)), {"text": "tfidf", "image": "color-hog", "audio": "mfcc"}
     )
-    with pytest.raises(FingerprintError, match="align again"):
+    with pytest.raises(FingerprintError, match="make the space again"):
         Space.load(folder).attach(other.encoders["text"])
 
 
@@ -251,7 +252,9 @@ def test_other_vectors_are_chosen_for_anew(tmp_path: Path) -> None:
 def test_what_the_starter_space_learned_counts_as_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = remember._code.__wrapped__
+    def code() -> str:
+        return remember.code_key.__wrapped__(remember._CODE)
+
     before = code()
     (tmp_path / DOCUMENT).write_text("{}")
     monkeypatch.setattr(starter, "folder", lambda: tmp_path)
@@ -261,18 +264,26 @@ def test_what_the_starter_space_learned_counts_as_code(
 def test_all_code_that_chooses_counts() -> None:
     """What selection imports, but for what makes native vectors: encoders have fingerprints.
 
-    Nor do prompts count: a new space has none.
+    Nor do prompts count: a new space has none. Predictors have a key of their own.
     """
+    uncounted = {"datasets", "encoders", "media", "prompts"}
+    assert _reached("selection", but="predicting") - uncounted == set(remember._CODE)
+    assert _reached("fusion") | {"predictor", "selection/predicting"} == set(table._CODE)
+
+
+def _reached(first: str, but: str = "") -> set[str]:
+    """The packages that a part of isthmus imports, itself and through others."""
     root = Path(remember.__file__).parents[1]
-    reached, todo = set(), ["selection"]
+    reached: set[str] = set()
+    todo = [first]
     while todo:
         package = todo.pop()
         if package not in reached:
             reached.add(package)
-            sources = (path.read_text(encoding="utf-8") for path in (root / package).rglob("*.py"))
+            files = [f for f in (root / package).rglob("*.py") if f.parent.name != but]
+            sources = (path.read_text(encoding="utf-8") for path in files)
             todo += [n for s in sources for n in re.findall(r"(?:from|import) isthmus\.(\w+)", s)]
-    assert "graph" in reached
-    assert reached - {"datasets", "encoders", "media", "prompts"} == set(remember._CODE)
+    return {package.partition("/")[0] for package in reached}
 
 
 def test_modalities_that_the_space_lacks_are_named(space: Space) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
-from tests.server.conftest import asked
+from tests.predictor.shapes import shape_predictor
 from tests.waiting import until
 
+from isthmus.core.record import Dataset
+from isthmus.predictor.predictor import Predictor
+from isthmus.server import Settings, create_app
 from isthmus.server.routes import router
 from isthmus.space import Space
 from isthmus.tasks import Store
@@ -132,6 +135,18 @@ def recommend(server: Asked) -> None:
     assert len(made.json()["items"]) == 3
 
 
+def predict(server: Asked) -> None:
+    sound = {"upload": server.upload("声4.wav"), "view": "audio"}
+    things = [{"item": server.ids["图3.png"]}, sound]
+    made = server.post("/api/predict", things=things, why=True).json()
+    assert {each["view"] for each in made["account"]["views"]} >= {"image", "audio"}
+
+
+def predicted(server: Asked) -> None:
+    job = server.ended(server.post("/api/predictions", least=0.0))
+    assert server.get(f"/api/jobs/{job}").json()["labelled"] == 36
+
+
 def machine(server: Asked) -> None:
     hits = server.tool("search", query="a large red circle", k=3)["hits"]
     assert server.tool("recommend", liked=[hits[0]["id"], "a circle"], k=2)["items"]
@@ -177,6 +192,8 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
     ("GET", "/api/status"): lambda server: server.get("/api/status"),
     ("POST", "/api/search"): search,
     ("POST", "/api/recommend"): recommend,
+    ("GET", "/api/predictors"): lambda server: server.get("/api/predictors"),
+    ("POST", "/api/predict"): predict,
     ("POST", "/api/uploads"): lambda server: server.upload("声4.wav"),
     ("POST", "/api/explain"): explain,
     ("GET", "/api/items"): items,
@@ -193,6 +210,7 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
     ("DELETE", "/api/searches"): unsaved,
     ("POST", "/api/labels"): labelled,
     ("GET", "/api/labels"): labelled,
+    ("POST", "/api/predictions"): predicted,
     ("POST", "/api/jobs"): indexed,
     ("GET", "/api/jobs"): lambda server: server.get("/api/jobs"),
     ("GET", "/api/jobs/{job}"): lambda server: server.get(f"/api/jobs/{server.run()}"),
@@ -203,11 +221,18 @@ CALLS: dict[tuple[str, str], Callable[[Asked], object]] = {
 """How each route is asked, so that it does all that it can."""
 
 
+@pytest.fixture(scope="module")
+def predictor(scenes: Dataset) -> Predictor:
+    return shape_predictor(scenes.take(range(60)))
+
+
 @pytest.fixture
-def server(space: Space, media: Path, poison: list[str]) -> Iterator[Asked]:
+def server(space: Space, predictor: Predictor, media: Path, poison: list[str]) -> Iterator[Asked]:
     store = Store.in_memory(space)
     store.add(media)
-    with asked(store, roots=(media,), label=True) as client:
+    settings = Settings(roots=(media,), label=True)
+    app = create_app(store, settings, predictors={"shapes": predictor})
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         entries = store.backend.entries()
         yield Asked(client, media, {Path(entry.source).name: entry.id for entry in entries})
 

@@ -26,7 +26,17 @@ from isthmus.selection.race import LATE, Clock
 from isthmus.selection.remember import code_key
 
 Rows = NDArray[np.intp]
-_CODE = ("core", "metrics", "moments", "training", "graph", "fusion", "predictor")
+_CODE = (
+    "core",
+    "metrics",
+    "moments",
+    "training",
+    "aligners",
+    "graph",
+    "fusion",
+    "predictor",
+    "selection/predicting",
+)
 _KEPT_MEMO = 30_000_000
 """Entries of all vectors up to which what fits share is kept between rungs."""
 
