@@ -11,6 +11,7 @@ import pytest
 from tests.server.conftest import beside
 from tests.server.test_page import opened, settled, violations
 from tests.server.theatre import WORDS, Theatre, paragraphs
+from tests.waiting import until
 
 from isthmus.store import part_id
 from isthmus.tasks import Store
@@ -361,6 +362,13 @@ def test_the_map_shows_pictures_near_by_and_lists_them(
         page.keyboard.press("Enter")
         page.wait_for_selector("dialog[open] video.screen")
         page.keyboard.press("Escape")
+
+        def over_its_picture() -> bool:  # which may be drawn after that of another
+            page.mouse.move(x, y)
+            page.mouse.move(x + 14, y + 4)
+            return page.locator(".map-frame canvas.over").count() == 1
+
+        until(over_its_picture)
         page.mouse.click(x + 14, y + 4)
         page.wait_for_selector("dialog[open] .film")
 
