@@ -7,7 +7,9 @@ Everything goes the way of a user: files into a store, a query, the top span of 
 * sound: 20 concatenations of 30 clips of Tux Paint, effects and spoken captions; each is asked for
   by the same clip as an MP3 of a narrow band, so by nothing that could be equal to the bit.
 * text: what functions of installed packages are for, in 20 books of 100 descriptions; each is asked
-  for by the first line of its documentation, which the books do not hold.
+  for by what somebody remembers, half of the words of a sentence, by meaning alone, which is what
+  counts, and as a search does it, by words as well; and by the first line of its documentation,
+  which the books do not hold and which often shares no word with what follows.
 
 Beside each figure: a span at random, and the vectors of whole files alone, which say no place, so
 that the place is guessed; for text, whether the right book is the first of 20.
@@ -88,7 +90,7 @@ def video(files: int = FILES, seed: int = 0) -> dict[str, Any]:
             ends = _one_film([r.items[VIDEO] for r in films.records], path)
             texts = [MediaItem.from_text(r.items[TEXT].captions[0]) for r in films.records]
             asked.append((path, _places(texts, ends)))
-        return _told(space, asked, VIDEO, rng)
+        return _told(_indexed(space, [path for path, _ in asked], VIDEO), asked, VIDEO, rng)
 
 
 def sound(files: int = FILES, seed: int = 0) -> dict[str, Any]:
@@ -107,26 +109,42 @@ def sound(files: int = FILES, seed: int = 0) -> dict[str, Any]:
             soundfile.write(path, np.concatenate(some), RATE)
             ends = np.cumsum([0, *map(len, some)]) / RATE
             asked.append((path, _places([_narrow(each) for each in some], ends)))
-        told = _told(space, asked, AUDIO, rng)
+        told = _told(_indexed(space, [path for path, _ in asked], AUDIO), asked, AUDIO, rng)
     halves = {"effects": told["files"][::2], "speech": told["files"][1::2]}
     return told | {name: float(np.mean(values)) for name, values in halves.items()}
 
 
 def text(files: int = FILES, seed: int = 0) -> dict[str, Any]:
-    """What functions are for, asked for by the first line of their documentation."""
+    """What functions are for, asked for by half of a sentence, and by the line before them."""
     space = Space.load("starter")
     rng = np.random.default_rng(seed)
     pairs = described()
     chosen = [pairs[i] for i in rng.permutation(len(pairs))[: files * PARAGRAPHS]]
     with tempfile.TemporaryDirectory() as folder:
-        asked = []
+        remembered, described_by = [], []
         for number in range(files):
             some = chosen[number * PARAGRAPHS : (number + 1) * PARAGRAPHS]
             path = Path(folder) / f"book {number}.txt"
             path.write_text("\n\n".join(body for _, body in some))
             ends = np.cumsum([0, *(len(body) + 2 for _, body in some)]).astype(float)
-            asked.append((path, _places([MediaItem.from_text(q) for q, _ in some], ends)))
-        return _told(space, asked, TEXT, rng)
+            halves = [MediaItem.from_text(_half(body, rng)) for _, body in some]
+            remembered.append((path, _places(halves, ends)))
+            lines = [MediaItem.from_text(line) for line, _ in some]
+            described_by.append((path, _places(lines, ends)))
+        store = _indexed(space, [path for path, _ in remembered], TEXT)
+        found = {
+            name + (", by words too" if words else ""): _told(store, asked, TEXT, rng, words=words)
+            for name, asked in (("remembered", remembered), ("first line", described_by))
+            for words in (False, True)
+        }
+        return {"top1": found["remembered"]["top1"], **found}
+
+
+def _half(body: str, rng: Any) -> str:
+    """Half of the words of the longest sentence, in their order."""
+    words = max(body.split(". "), key=len).split()
+    kept = np.sort(rng.permutation(len(words))[: max(len(words) // 2, 1)])
+    return " ".join(words[i] for i in kept)
 
 
 def described(least: int = 150, most: int = 600) -> list[tuple[str, str]]:
@@ -156,7 +174,8 @@ def _add_described(document: str, found: dict[str, str], least: int, most: int) 
     blocks = [" ".join(block.split()) for block in body.split("\n\n")]
     plain = " ".join(block for block in blocks if block and not block.startswith((">", ".", "-")))
     line = " ".join(line.split())
-    if 25 <= len(line) <= 160 and least <= len(plain) <= most and line not in found:
+    whole = least <= len(plain) <= most and "----" not in plain
+    if 25 <= len(line) <= 160 and whole and line not in found:
         found[line] = plain
 
 
@@ -221,13 +240,21 @@ def _places(queries: Sequence[MediaItem], ends: Any) -> list[Asked]:
     ]
 
 
-def _told(
-    space: Space, asked: Sequence[tuple[Path, Sequence[Asked]]], modality: str, rng: Any
-) -> dict[str, Any]:
-    """Index files, ask, and see where the top span is."""
+def _indexed(space: Space, paths: Sequence[Path], modality: str) -> Store:
     store = Store.in_memory(space)
-    report = store.add([path for path, _ in asked], views=modality)
+    report = store.add(list(paths), views=modality)
     assert not report.broken, report.broken[:3]
+    return store
+
+
+def _told(
+    store: Store,
+    asked: Sequence[tuple[Path, Sequence[Asked]]],
+    modality: str,
+    rng: Any,
+    words: bool = False,
+) -> dict[str, Any]:
+    """Ask, and see where the top span is."""
     spans = {
         path: [e.span for e in store.backend.entries() if e.source == str(path) and e.span]
         for path, _ in asked
@@ -239,7 +266,7 @@ def _told(
     for path, queries in asked:
         right.append([])
         for each in queries:
-            options = {"views": modality, "words": False}
+            options = {"views": modality, "words": words}
             hit = store.search(each.query, within=path, k=1, **options).hits[0]
             assert hit.span is not None and not is_whole(hit.id)
             right[-1].append(_holds(hit.span, each))

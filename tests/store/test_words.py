@@ -45,6 +45,17 @@ def test_scripts_without_blanks_are_found_inside_a_run() -> None:
     assert rows(["၀မ်းဗိုက်", "ကြောင်"], "ကြောင်") == [1]
 
 
+def test_words_of_a_name_count_more_than_those_of_folders() -> None:
+    index = WordIndex()
+    index.extend(
+        ["图片 图1", "图片 图3", "gibbon"], ["/3/zoo/图1.png", "/3/zoo/图3.png", "/3/apes"]
+    )
+    found, shares = index.find("图3")
+    assert found.tolist() == [1, 0] and shares[0] == 1 > shares[1]
+    found, shares = index.find("zoo")
+    assert found.tolist() == [0, 1] and shares.tolist() == [0.5, 0.5]
+
+
 def test_joiners_and_widths_make_no_difference() -> None:
     assert folded("می\u200cخواهم") == folded("میخواهم")
     assert rows(["ＡＢＣ１２３", "other"], "abc123") == [0]

@@ -54,7 +54,7 @@ def shapley_shares(scores: Callable[[PairedVectors], F64], rows: PairedVectors) 
             for chosen in combinations(others, size):
                 joined = tuple(each for each in views if each in chosen or each == view)
                 total += weight * (of_set[joined] - of_set[chosen])
-        shares[view] = total
+        shares[view] = np.where(rows.present[view][:, None], total, 0.0)  # rounding is no share
     return Shares(shares, of_set[()])
 
 

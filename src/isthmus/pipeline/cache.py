@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +139,7 @@ class ContentCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=False)
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute(_SCHEMA)
             except sqlite3.DatabaseError:
@@ -207,6 +208,19 @@ class VectorCache(ContentCache):
         vectors, encoders = self._attempt(count, (0, 0))
         size = self.path.stat().st_size if self.path.exists() else 0
         return {"vectors": vectors, "encoders": encoders, "bytes": size}
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log; SQLite does not wait for another process that does so, too."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def _crc(fingerprint: str, item: str, blob: bytes) -> int:

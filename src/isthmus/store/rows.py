@@ -156,7 +156,8 @@ class _Words:
     def find(self, words: str, entries: Sequence[Entry], n: int) -> tuple[NDArray[np.intp], F64]:
         with self._lock:
             if self._count < n:
-                self._index.extend([_searchable(each) for each in islice(entries, self._count, n)])
+                said = [_searchable(each) for each in islice(entries, self._count, n)]
+                self._index.extend([text for text, _ in said], [path for _, path in said])
                 self._count = n
             rows, shares = self._index.find(words)
             more = self._count > n
@@ -172,13 +173,16 @@ def places_of_new(entries: Sequence[Entry], known: Collection[str]) -> NDArray[n
     return np.array(list(first.values()), dtype=np.intp)
 
 
-def _searchable(entry: Entry) -> str:
-    """What full text looks at; of a part what it says, since its whole has the name."""
+def _searchable(entry: Entry) -> tuple[str, str]:
+    """What full text looks at, and the path beside it; of a part what it says.
+
+    The whole of a part has the name.
+    """
     if entry.origin:
-        return entry.text
+        return entry.text, ""
     if not is_whole(entry.id):
-        return entry.text.partition("\n")[2]
-    return f"{entry.text}\n{entry.source}"
+        return entry.text.partition("\n")[2], ""
+    return entry.text, entry.source
 
 
 def _grown(array: F32, used: int, room: int) -> F32:

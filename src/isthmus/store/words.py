@@ -12,6 +12,7 @@ import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,15 @@ from isthmus.store.patterns import INVISIBLE, folded
 _LEAST = 0.5
 """Share of a query's information that a text must hold to be found."""
 _INSIDE = 0.5
-"""How much a word counts that is only part of a longer one."""
+"""How much a word counts that is only part of a longer one, or stands beside the text."""
 _SHORTEST_INSIDE = 3
 """Characters that a word needs to be sought within longer ones."""
 _COMMON = 0.2
 """A word in more than this share of the texts says nothing, where there are many texts."""
 _MANY = 50
 _SEPARATOR = "\n"
+_BESIDE = "\0"
+"""Ends words that stand beside a text; no word of a text has it."""
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _GRAMS = (
     (2, "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"),
@@ -59,15 +62,22 @@ class WordIndex:
         self._vocabulary: str | None = None
         self.extend(texts)
 
-    def extend(self, texts: Sequence[str]) -> None:
-        """Append rows."""
-        rows = self._rows
-        for row, text in enumerate(texts, self._count):
-            for token in _tokens(folded(text), shorter=True):
-                if token in rows:
-                    rows[token].append(row)
+    def extend(self, texts: Sequence[str], beside: Sequence[str] = ()) -> None:
+        """Append rows.
+
+        Args:
+            texts: One a row.
+            beside: What stands beside each, such as the folders of a file; its words count less.
+        """
+        for row, (text, other) in enumerate(zip_longest(texts, beside, fillvalue=""), self._count):
+            tokens = _tokens(folded(text), shorter=True)
+            known = set(tokens)
+            more = _tokens(folded(other), shorter=True) if other else ()
+            for token in (*tokens, *(f"{each}{_BESIDE}" for each in more if each not in known)):
+                if token in self._rows:
+                    self._rows[token].append(row)
                 else:
-                    rows[token] = array("i", (row,))
+                    self._rows[token] = array("i", (row,))
         self._count += len(texts)
         self._vocabulary = None
 
@@ -99,14 +109,14 @@ class WordIndex:
         return order, shares[order]
 
     def _holding(self, token: str) -> tuple[Rows, Rows]:
-        """Rows with a word, and rows that have it only inside longer ones."""
+        """Rows with a word, and rows that have it only inside longer ones or beside their text."""
         whole = self._of(token)
-        if len(token) < _SHORTEST_INSIDE or token.isdigit() or _ANY_UNSPACED.match(token):
+        others = [token + _BESIDE]
+        if len(token) >= _SHORTEST_INSIDE and not (token.isdigit() or _ANY_UNSPACED.match(token)):
+            others = [word for word in self._with(token) if word != token]
+        if not others:
             return whole, np.zeros(0, dtype=np.int32)
-        longer = [self._of(word) for word in self._with(token) if word != token]
-        if not longer:
-            return whole, np.zeros(0, dtype=np.int32)
-        inside = np.unique(np.concatenate(longer))
+        inside = np.unique(np.concatenate([self._of(word) for word in others]))
         return whole, np.setdiff1d(inside, whole, assume_unique=True)
 
     def _of(self, token: str) -> Rows:
