@@ -53,7 +53,7 @@ TOLERANCE = 0.5
 RATE = 16_000
 NARROW = 8_000
 """Samples a second of a clip that is asked for."""
-PACKAGES = ("scipy", "sklearn", "networkx", "pandas")
+PACKAGES = ("scipy", "sklearn", "networkx", "numpy", "torch")
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ up from down, chance .5, since those films are each other backwards. For ``text�
 252 scenes are held out, heads are fitted on the rest by CCA, and each caption looks for its video
 among the 100. Beside them stand random vectors, shuffled pairs, and a single frame.
 
-Where the measurements of decoding, spans, and pictures in videos are there, they are run, too.
+Then come decoding, spans, pictures in videos, and ``wesnoth``, of the modules beside this one.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,14 @@ HELD_SHAPES, HELD_COLOURS = 2, 2
 RIDGES = 10.0 ** np.arange(-6, 3)
 """Of the classifier, chosen among by leave-one-out on what it learns from."""
 POOLS: tuple[Pool, ...] = ("mean", "max", "attention", "order")
+FIGURES = ("decode_ratio", "span_top1", "frame_found")
 OTHERS = {
     "decode_ratio": "_video_decode",
     "span_top1": "_video_spans",
     "frame_found": "_video_find",
     "wesnoth": "_video_wesnoth",
 }
-"""Figures, and the modules beside this one whose ``measure()`` gives them."""
+"""Parts, and the modules beside this one whose ``measure()`` gives them."""
 
 
 class Remembered:
@@ -194,39 +195,41 @@ def compared(data: Dataset, images: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def others() -> dict[str, Any]:
-    """What the modules beside this one measure; None where one is not there."""
-    return {
-        name: importlib.import_module(module).measure()
-        if importlib.util.find_spec(module)
-        else None
-        for name, module in OTHERS.items()
-    }
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--json", type=Path, help="where to write the figures, after each part")
+    parser.add_argument("--resume", action="store_true", help="keep the parts that are there")
     parser.add_argument("--image", action="append", help="encoders of pictures, by which to judge")
     arguments = parser.parse_args()
     images = arguments.image or list(dict.fromkeys([encoders.default_for("image"), "color-hog"]))
     need(encoders=("universal", *images), packages=("av", "sklearn"))
-    data = load("shapes-motion", n=RECORDS)
-    rows = compared(data, images)
-    best = rows[f"frames?image={images[0]}&pool=order"]
-    results = {
+    parts = {"encoders": lambda: compared(load("shapes-motion", n=RECORDS), images)}
+    parts |= {name: importlib.import_module(module).measure for name, module in OTHERS.items()}
+    found: dict[str, Any] = {}
+    if arguments.resume and arguments.json and arguments.json.is_file():
+        found = json.loads(arguments.json.read_text()).get("parts", {})
+    for name, measure in parts.items():
+        if name not in found:
+            found[name] = measure()
+            print(name, found[name], flush=True)
+        if arguments.json:
+            _machine.write(arguments.json, told(found, images[0]))
+
+
+def told(found: dict[str, Any], image: str) -> dict[str, Any]:
+    """The figures of each part that was measured, and what they are of."""
+    best = found["encoders"][f"frames?image={image}&pool=order"]
+    return {
         "direction_accuracy": best["direction"]["mean"],
         "text_video_r1": best["text→video en"]["mean"],
-        **others(),
+        **{name: found.get(name, {}).get(name) for name in FIGURES},
         "records": RECORDS,
         "gallery": GALLERY,
         "seeds": SEEDS,
         "chance": {"six": 1 / 6, "direction": 0.5, "text→video": 1 / GALLERY},
-        "encoders": rows,
+        "parts": found,
     }
-    if arguments.json:
-        _machine.write(arguments.json, results)
 
 
 if __name__ == "__main__":
