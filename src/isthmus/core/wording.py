@@ -10,6 +10,8 @@ from typing import Literal
 
 Surface = Literal["python", "shell"]
 _surface: Surface = "python"
+_NEAR, _NEAR_SIGNS = 0.6, 0.5
+"""Share of signs that two near names have in common; of names of two signs that are no ASCII."""
 _PREAMBLE = re.compile(r"\b(?:Value error|Assertion failed), ")
 
 
@@ -47,9 +49,14 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
     Examples:
         >>> nearest("CCA", ["cca", "ridge"]), nearest("rigde", ["cca", "ridge"]), nearest("x", [])
         ('cca', 'ridge', None)
+        >>> nearest("年令", ["性别", "年龄"])
+        '年龄'
     """
     by_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+    wanted = str(name).lower()
+    # A sign of Chinese says as much as a word: of two, one may be another.
+    least = _NEAR_SIGNS if len(wanted) == 2 and not wanted.isascii() else _NEAR
+    close = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=least)
     return by_lower[close[0]] if close else None
 
 
