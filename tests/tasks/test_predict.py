@@ -157,6 +157,9 @@ def test_an_encoder_of_the_users_must_be_attached(table: Path, tmp_path: Path) -
 def test_an_account_sums_to_the_score(made: Predictor) -> None:
     account = made.explain(NEW)
     assert account.about == "bad"
+    assert set(account.others) == {"fine", "good"}
+    assert list(account.others.values()) == sorted(account.others.values(), reverse=True)
+    assert account.others["good"] == pytest.approx(made.explain(NEW, about="good").score)
     assert account.score == pytest.approx(account.rest + sum(v.share for v in account.views))
     review, columns = account.views
     for view in (review, columns):
@@ -185,7 +188,8 @@ def test_which_record_and_class_are_explained(made: Predictor, table: Path) -> N
     assert about.about == "good" and about.score < made.explain(NEW).score
     with pytest.raises(InputError, match=r"there are 90 records; name one: row='…' \(ids: r0"):
         made.explain(table)
-    with pytest.raises(InputError, match="no record 'r900' among 90"):
+    told = r"no record 'r900' among 90; there are ids: r0, r1, r2, …, r89\."
+    with pytest.raises(InputError, match=told):
         made.explain(table, row="r900")
     with pytest.raises(InputError, match=r"no 'goood'.*Did you mean 'good'"):
         made.explain(NEW, about="goood")

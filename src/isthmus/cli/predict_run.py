@@ -243,16 +243,18 @@ def _say_figures(found: PredictorEvaluation) -> None:
 def _say_account(made: Predictor, found: Account) -> None:
     console = out()
     console.print(_line(found.answer))
-    console.print(f"\nScore of {shown(found.about)}: {found.score:+.4f}", style="bold")
+    others = "".join(f"; {shown(n)} {_signed(x)}" for n, x in [*found.others.items()][:_TOP])
+    console.print(f"\nScore of {shown(found.about)}: {_signed(found.score)}{others}", style="bold")
     largest = max([abs(found.rest), *(abs(view.share) for view in found.views), 1e-12])
     _bar("all records alike", found.rest, largest)
     for view in found.views:
         _bar(view.view, view.share, largest)
         for part in view.strongest(_PARTS):
-            console.print(f"      {part.value:+.4f}  {shown(part.label)}", style="dim")
+            console.print(f"      {_signed(part.value)}  {shown(part.label)}", style="dim")
         rest = len(view.parts) - _PARTS
-        more = f"; {rest} more parts" if rest > 0 else ""
-        console.print(f"      {view.baseline:+.4f}  typical{more}; {view.method}", style="dim")
+        more = f"; {count(rest, 'more part')}" if rest > 0 else ""
+        typical = f"{_signed(view.baseline)}  typical{more}; {view.method}"
+        console.print(f"      {typical}", style="dim")
     for gone in found.missing:
         turned = ""
         if gone.turned is not None:
@@ -264,10 +266,16 @@ def _say_account(made: Predictor, found: Account) -> None:
         )
 
 
+def _signed(value: float) -> str:
+    """Four digits with a sign, and none before zero."""
+    said = f"{value:+.4f}"
+    return said if float(said) else f" {said[1:]}"
+
+
 def _bar(name: str, value: float, largest: float) -> None:
     from rich.text import Text
 
-    line = Text(f"  {value:+.4f} ")
+    line = Text(f"  {_signed(value)} ")
     bar = "█" * max(1, round(_BAR * abs(value) / largest))
     line.append(f"{bar:<{_BAR}}", "dark_orange" if value >= 0 else "slate_blue1")
     line.append(f" {name}")

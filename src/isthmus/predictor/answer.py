@@ -189,6 +189,8 @@ class Account:
         rest: What no view can claim: what is true of all records.
         views: That the record has.
         missing: Views that it lacks.
+        others: Scores of the other classes, labels or boundaries, highest first: a score says
+            something only beside them.
     """
 
     answer: Answer
@@ -197,6 +199,7 @@ class Account:
     rest: float
     views: Sequence[ViewAccount]
     missing: Sequence[Missing] = field(default_factory=tuple)
+    others: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -207,6 +210,7 @@ class Account:
             "rest": self.rest,
             "views": [view.to_json() for view in self.views],
             "missing": [each.to_json() for each in self.missing],
+            "others": dict(self.others),
         }
 
 

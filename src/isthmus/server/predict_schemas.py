@@ -134,6 +134,7 @@ class PredictionAccount(BaseModel):
     rest: float
     views: list[AccountView]
     missing: list[MissingView]
+    others: dict[str, float] = Field(description="Scores of the other answers, highest first.")
 
 
 class Prediction(BaseModel):

@@ -24,6 +24,8 @@ from isthmus.predictor.predictor import COVERAGE, Predictor
 from isthmus.tasks.retrieval.attribution import Attribution, Value, shapley
 from isthmus.tasks.retrieval.explain import taken_apart
 
+_LISTED = 4
+"""Ids of records that a message lists."""
 _SUMS = 1e-6
 """Relative error up to which parts are taken to sum: float32 has 1e-7."""
 
@@ -75,25 +77,33 @@ def explain(
     gone = []
     if predictor.memory is not None:
         gone = missing_views(rows, predictor.memory, predictor.fusion, predictor.outcome, column)
-    total = float(shares.total[0, column])
-    return Account(answer, name, total, float(shares.rest[0, column]), views, gone)
+    total, rest = float(shares.total[0, column]), float(shares.rest[0, column])
+    others = _others(predictor, shares.total[0], column)
+    return Account(answer, name, total, rest, views, gone, others)
 
 
 def _record(records: Sequence[Record], row: str | None) -> Record:
     if row is None:
         if len(records) == 1:
             return records[0]
-        ids = ", ".join(record.id for record in records[:3])
         raise InputError(
             f"there are {len(records)} records; name one: "
             + way(python="row='…'", shell="--row ID")
-            + f" (ids: {ids}{' …' if len(records) > 3 else ''})"
+            + f" ({_ids(records)})"
         )
     for record in records:
         if record.id == row:
             return record
     hint = did_you_mean(row, [record.id for record in records])
-    raise InputError(f"there is no record {row!r} among {len(records)}.{hint}")
+    there = _ids(records) if records else "no ids"
+    raise InputError(f"there is no record {row!r} among {len(records)}; there are {there}.{hint}")
+
+
+def _ids(records: Sequence[Record]) -> str:
+    """Which records there are: all of a few, else the first and the last."""
+    ids = [record.id for record in records]
+    some = ids if len(ids) <= _LISTED else [*ids[: _LISTED - 1], "…", ids[-1]]
+    return f"ids: {', '.join(some)}"
 
 
 def _about(predictor: Predictor, answer: Answer, about: str | None) -> tuple[str, int]:
@@ -114,6 +124,16 @@ def _about(predictor: Predictor, answer: Answer, about: str | None) -> tuple[str
         lower = max(place - 1, 0)
         return f"above {names[lower]}", lower
     return about, place
+
+
+def _others(predictor: Predictor, scores: F64, column: int) -> dict[str, float]:
+    """Scores of what is not explained, by name, highest first."""
+    kind, names = predictor.outcome.kind, predictor.names
+    if kind in ("number", "survival"):
+        return {}
+    called = [f"above {name}" for name in names[:-1]] if kind == "grades" else names
+    order = [int(place) for place in np.argsort(-scores, kind="stable") if place != column]
+    return {called[place]: float(scores[place]) for place in order}
 
 
 @dataclass(frozen=True, eq=False)
