@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 from tests.cli.running import run
 from tests.tasks.reviews import write_reviews
+
+from isthmus.cli import predict_run
 
 FIT = ("predict", "fit", "reviews.csv", "--target", "mood", "--encoder", "review=tfidf")
 LATE = ("--fusion", "late", "--no-cache")
@@ -56,3 +59,35 @@ def test_eval_and_explain(home: Path) -> None:
 def test_mistakes(home: Path, words: tuple[str, ...], code: int, said: str) -> None:
     done = run(*words, cwd=home)
     assert done.returncode == code and said in done.stderr.replace("\n", " ")
+
+
+def test_an_account_of_two_classes_names_both_scores(tmp_path: Path) -> None:
+    rows = [f"{i % 10},{i % 3},{i % 7 // 3},{5 - i % 4},{i % 5},{i % 6},{'ab'[i % 10 > 4]}"
+            for i in range(40)]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join(["p,q,r,s,t,u,y", *rows]) + "\n", encoding="utf-8")
+    made = run("predict", "fit", "t.csv", "--target", "y", "--out", "mine", *LATE, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    done = run("predict", "explain", "mine", "t.csv", "--row", "1", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Score of a: [+-]\d\.\d{4}; b [+-]\d\.\d{4}", done.stdout)
+    assert "; 1 more part;" in done.stdout
+    done = run("predict", "explain", "mine", "t.csv", "--row", "41", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 1 and "ids: 1, 2, 3, …, 40" in done.stderr.replace("\n", " ")
+
+
+def test_no_minus_before_zero() -> None:
+    signed = predict_run._signed
+    assert [signed(x) for x in (-0.00001, 0.0, 0.00004, -0.5, 0.25)] == [
+        " 0.0000", " 0.0000", " 0.0000", "-0.5000", "+0.2500",
+    ]  # fmt: skip
+
+
+def test_a_column_that_counts_the_rows_is_kept_by_its_name(tmp_path: Path) -> None:
+    rows = [f"{i},{i % 10},{'ab'[i > 19]}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["n,p,y", *rows]) + "\n", encoding="utf-8")
+    fit = ("predict", "fit", "t.csv", "--target", "y", "--out", "mine", *LATE)
+    kept = run(*fit, "--column", "n", cwd=tmp_path)
+    assert kept.returncode == 0, kept.stderr
+    assert "left out" not in kept.stderr and "columns n" not in kept.stderr
+    lost = run(*fit, "--overwrite", cwd=tmp_path)
+    assert "To keep it, name it: --column n" in lost.stderr.replace("\n", " ")

@@ -9,6 +9,7 @@ import pytest
 
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.record import Dataset
+from isthmus.core.wording import speaking
 from isthmus.datasets import load
 
 REVIEW = "A long review of a thing that I bought and number {} of many"
@@ -65,7 +66,11 @@ def test_a_typing_error_is_told_and_missing(tmp_path: Path) -> None:
     made = load(path, fields=True)
     assert column(made, "age")[-2:] == [9.5, None]
     assert [(f.source, f.reason) for f in made.skipped] == [
-        ("row 21", "column age: 'old' is not a number")
+        (
+            "row 21",
+            "column age: 'old' is not a number; write a number such as 1234.5, or leave the cell "
+            "empty",
+        )
     ]
 
 
@@ -110,7 +115,7 @@ def test_a_column_that_counts_the_rows_is_left_out(tmp_path: Path) -> None:
     path = table(tmp_path, "n,age", *(f"{i},{i * i % 7}" for i in range(9)))
     made = load(path, fields=True)
     assert list(made.records[1].fields) == ["age"]
-    assert made.notes == ["column n: left out: it counts the rows"]
+    assert made.notes[0].startswith("column n: left out: it counts the rows")
     assert "n" in load(path, fields=["n", "age"]).records[0].fields
 
 
@@ -137,6 +142,47 @@ def test_columns_are_read_again_as_they_were(tmp_path: Path) -> None:
     again = load(path, fields={**made.kinds, "code": "category"})
     assert dict(again.records[0].fields) == {"stamp": 18264.0, "age": 1.0, "code": "7"}
     assert [failure.reason for failure in again.skipped] == [
-        "column stamp: '20' is not a date such as 2026-01-31",
-        "column age: 'old' is not a number",
+        "column stamp: '20' is not a date such as 2026-01-31; write it so, or leave it empty",
+        "column age: 'old' is not a number; write a number such as 1234.5, or leave the cell empty",
     ]
+
+
+def test_a_number_with_a_unit_is_told_with_its_place_and_how_to_write_it(tmp_path: Path) -> None:
+    rows = [f"{60 + i / 2}" for i in range(20)]
+    path = table(tmp_path, "weight;age", *(f"{row};3" for row in rows), "12,5 kg;4")
+    made = load(path, fields=True)
+    assert made.records[-1].fields == {"age": 4.0}
+    assert made.records[-1].unread == {
+        "weight": "t.csv, row 21, column weight: '12,5 kg' is not a number; write 12.5"
+    }
+    assert made.records[0].unread == {}
+
+
+def test_many_cells_that_are_no_numbers_are_told(tmp_path: Path) -> None:
+    cells = [f"{i}.5" if i % 4 else f"{i},5 kg" for i in range(20)]
+    path = table(tmp_path, "weight;age", *(f"{cell};3" for cell in cells))
+    made = load(path, fields=True)
+    assert made.kinds["weight"] == "category"
+    assert made.notes == [
+        "column weight: read as categories, since 5 of 20 cells are no numbers: row 1 '0,5 kg', "
+        "row 5 '4,5 kg', row 9 '8,5 kg' and 2 more. If it counts or measures, write them as numbers"
+    ]
+
+
+def test_a_column_that_counts_the_rows_is_kept_if_it_is_named(tmp_path: Path) -> None:
+    path = table(tmp_path, "n,age", *(f"{i},{i * i % 7}" for i in range(1, 9)))
+    made = load(path, fields=True)
+    assert "n" not in made.records[0].fields
+    assert made.notes == ["column n: left out: it counts the rows. To keep it, name it: ['*', 'n']"]
+    with speaking("shell"):
+        assert load(path, fields=True).notes[0].endswith("name it: --column n")
+    kept = load(path, fields=["*", "n"])
+    assert column(kept, "n") == [float(i) for i in range(1, 9)]
+    assert column(kept, "age") == column(made, "age") and not kept.notes
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl", "t.json", "t.parquet"])
+def test_a_table_without_a_byte_says_so(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=rf"{name} is empty: it has 0 bytes"):
+        load(tmp_path / name, fields=True)

@@ -243,3 +243,60 @@ def test_a_view_that_is_empty_everywhere(tmp_path: Path) -> None:
     path.write_text("\n".join(["photo,n,y", *lines]) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"given for 'photo', but no record of t\.csv"):
         ist.predict.fit({"photo": "color-hog"}, path, "y", columns=["n"])
+
+
+def counting(path: Path, first: int = 1) -> Path:
+    """A table whose column ``n`` counts the rows, and whose column ``y`` follows it."""
+    rng = np.random.default_rng(0)
+    lines = [f"{i + first},{i + rng.normal():.3f},{'ab'[i > 19]}" for i in range(40)]
+    path.write_text("\n".join(["n,x,y", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_target_that_counts_the_rows_is_a_target(tmp_path: Path) -> None:
+    made = ist.predict.fit(None, counting(tmp_path / "t.csv"), "n", fusions=["late"], folds=3)
+    assert made.asked.target == "n" and made.asked.kind == "number"
+    assert not any("left out" in note for note in made.asked.notes)
+
+
+def test_a_column_that_counts_the_rows_is_kept_if_it_is_named(tmp_path: Path) -> None:
+    late = {"fusions": ["late"], "folds": 3}
+    path = counting(tmp_path / "t.csv", 7)
+    made = ist.predict.fit(None, path, "y", **late)
+    assert made.sources.columns["columns"].names == ("x",)
+    assert any(
+        "column n: left out: it counts the rows. To keep it, name it: ['*', 'n']" in note
+        for note in made.asked.notes
+    )
+    kept = ist.predict.fit(None, path, "y", columns=["*", "n"], **late)
+    assert kept.sources.columns["columns"].names == ("n", "x")
+    assert "n" not in kept.predict(path)[0].missing
+
+
+def test_columns_are_taken_out_by_name() -> None:
+    data = rows(y=["a"], age=[1.0], g1=[2.0], g2=[3.0])
+
+    def names(*patterns: str) -> list[str]:
+        return list(chosen_views(data, Columned.of(patterns), None, ["y"])[1]["columns"])
+
+    assert names("!age") == ["g1", "g2"] and names("g*", "!g2") == ["g1"]
+    assert Columned.of(["!age"]).every and Columned.of(["*", "age"]).every
+    assert Columned.of(["!age"]).fields(["y"]) == ["*", "y"]
+    with pytest.raises(DataError, match=r"no column is called 'agee'.*Did you mean 'age'"):
+        names("!agee")
+
+
+def test_a_number_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> None:
+    lines = [f"{i % 9 + 0.5};{i};{'ab'[i % 9 > 4]}" for i in range(0, 80, 2)]
+    for row in (3, 8, 11, 20):
+        lines[row] = lines[row].replace(".5;", ",5 kg;", 1)
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["weight;k;y", *lines]) + "\n", encoding="utf-8")
+    made = ist.predict.fit(None, path, "y", fusions=["late"], folds=3)
+    told = [note for note in made.asked.notes if "is not a number" in note]
+    assert told[0] == "t.csv, row 4, column weight: '6,5 kg' is not a number; write 6.5"
+    assert len(told) == 3 and "and 1 more cell of this kind" in made.asked.notes
+    assert made.predict(path)[3].notes == (told[0],)
+    target = ist.predict.fit(None, path, "weight", fusions=["late"], folds=3)
+    assert "4 records left out: the target 'weight' cannot be read" in target.asked.notes
+    assert told[0] in target.asked.notes and not any("missing" in n for n in target.asked.notes)

@@ -11,7 +11,6 @@ import typer
 from isthmus.cli import predict_run
 from isthmus.cli.console import (
     CACHE_OPTION,
-    COLUMN_OPTION,
     DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
@@ -33,7 +32,7 @@ from isthmus.core.options import parse_named, parse_options, parse_seconds
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
-    from isthmus.core.record import Dataset, Record
+    from isthmus.core.record import Record
     from isthmus.fusion import Kind
     from isthmus.predictor.predictor import Predictor
     from isthmus.predictor.report import Figure, PredictorReport
@@ -66,7 +65,15 @@ _COLUMNS = typer.Option(
     "--columns",
     metavar="VIEW=A,B",
     help="Plain columns that make a view: clinical=age,grade or 'genes=g*'. Without a view, "
-    "age,grade. none: use no plain column. Default: all that no view takes. Repeatable.",
+    "age,grade; '!age' is all but age. none: use no plain column. Default: all that no view takes. "
+    "Repeatable.",
+)
+_COLUMN = typer.Option(
+    None,
+    "--column",
+    metavar="NAME[=VIEW:MODALITY]",
+    help="What a column of a table holds, such as reply=answer:text or photo=image. The name alone "
+    "keeps a plain column that would be left out. Repeatable.",
 )
 _VIEW = typer.Option(None, "--view", help="Use only this view. Repeatable.")
 _ENCODER = typer.Option(
@@ -119,7 +126,7 @@ def fit(
     budget: str = _BUDGET,
     report: Path | None = _REPORT,
     data_option: list[str] = DATA_OPTION,
-    column: list[str] = COLUMN_OPTION,
+    column: list[str] = _COLUMN,
     trust: list[str] = TRUST_OPTION,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing predictor."),
     seed: int = SEED_OPTION,
@@ -135,6 +142,7 @@ def fit(
     """
     from isthmus.pipeline import default_cache
     from isthmus.tasks import predict
+    from isthmus.tasks.predict.loading import Columned, load_records
 
     check_target(folder, "predictor", replace=overwrite)
     check_page(report)
@@ -142,7 +150,8 @@ def fit(
     with progress_bar(quiet=as_json) as progress:
         read = _encoders(encoder, space, trust)
         asked, told = [target, time, event, group or ""], _of_data(data_option, column)
-        known = _records(data, read, columns, asked, told)
+        plain = _columns(columns, [name for name in column or () if "=" not in name])
+        known = load_records(data, read, Columned.of(plain), asked, told)
         made = predict.fit(
             read,
             known,
@@ -152,7 +161,7 @@ def fit(
             event=event,
             grades=_names(grades),
             group=group,
-            columns=_columns(columns),
+            columns=plain,
             views=view or None,
             fusions=_ALL if fusion == [_ALL] else fusion or None,
             seed=seed,
@@ -173,15 +182,6 @@ def _names(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
-def _records(
-    data: str, read: Any, columns: list[str], asked: Sequence[str], options: dict[str, Any]
-) -> Dataset:
-    """The data set, with plain columns."""
-    from isthmus.tasks.predict.loading import Columned, load_records
-
-    return load_records(data, read, Columned.of(_columns(columns)), asked, options)
-
-
 def _write_page(report: Path | None, made: Predictor, records: Sequence[Record]) -> None:
     if report is not None:
         from isthmus.report import write_prediction
@@ -192,7 +192,8 @@ def _write_page(report: Path | None, made: Predictor, records: Sequence[Record])
 def _of_data(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:
     """Options of the data set, and what columns hold."""
     form, shape = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
-    named = dict(parse_named(columns or (), "--column", form, example=shape))
+    held = [column for column in columns or () if "=" in column]
+    named = dict(parse_named(held, "--column", form, example=shape))
     known: dict[str, Any] = {**parse_options(options or (), "--data-option")}
     return {**known, "columns": named} if named else known
 
@@ -212,15 +213,17 @@ def _encoders(given: Sequence[str] | None, space: Path | None, trust: Sequence[s
     return {view: names[0] for view, names in named.items()} or None
 
 
-def _columns(given: Sequence[str] | None) -> Mapping[str, list[str]] | list[str] | None:
-    """Plain columns by view, as typed."""
+def _columns(
+    given: Sequence[str] | None, kept: Sequence[str]
+) -> Mapping[str, list[str]] | list[str] | None:
+    """Plain columns by view, as typed; and those that are kept whatever they hold."""
     from isthmus.tasks.predict.loading import COLUMNS
 
     if not given:
-        return None
+        return ["*", *kept] if kept else None
     if list(given) == [_NONE]:
-        return []
-    found: dict[str, list[str]] = {}
+        return list(kept)
+    found: dict[str, list[str]] = {COLUMNS: list(kept)} if kept else {}
     for text in given:
         view, equals, names = text.partition("=")
         listed = [each.strip() for each in (names if equals else view).split(",")]

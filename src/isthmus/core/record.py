@@ -28,6 +28,8 @@ class Record:
         language: Of its text, as a BCP 47 tag, where it has one.
         fields: What it says in plain columns, a number or a text by column; a column that it
             says nothing in is not there.
+        unread: What is wrong with a cell of a plain column that could not be read, by column,
+            with its file and row: such a column is not among the fields.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Record:
     split: str | None = None
     language: str | None = None
     fields: Mapping[str, Value] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for view, item in self.items.items():

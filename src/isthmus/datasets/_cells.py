@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from isthmus.datasets._rows import Collector
 Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
 _BATCH = 1024
+_INSIDE = re.compile(r"[+-]?\d+(?:[.,' ]\d+)*")
+"""A number inside of a cell, as people write it."""
 _SEPARATORS = ",;\t|"
 _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
 """Rows that a Parquet file may have: more all repeat, and expand past what memory holds."""
@@ -41,6 +44,8 @@ def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[R
     """
     suffix = path.suffix.lower()
     try:
+        if not path.stat().st_size:
+            raise DataError(f"{path} is empty: it has 0 bytes; write or copy it again")
         if suffix == ".parquet":
             yield from _read_parquet(path)
         elif suffix in (".csv", ".tsv"):
@@ -52,6 +57,22 @@ def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[R
         raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
+
+
+def mended(cell: object) -> str:
+    """How to write a cell of a column of numbers that is none.
+
+    Examples:
+        >>> mended("12,5 kg"), mended("1.234,5"), mended("many")
+        ('write 12.5', 'write 1234.5', 'write a number such as 1234.5, or leave the cell empty')
+    """
+    found = _INSIDE.search(str(cell))
+    if found is None:
+        return "write a number such as 1234.5, or leave the cell empty"
+    text = found[0].replace(" ", "").replace("'", "")
+    whole, mark, rest = text.rpartition(max(",.", key=text.rfind))
+    digits = re.sub("[.,]", "", whole)
+    return f"write {digits}{'.' if mark and digits else mark}{rest}"
 
 
 class _Lines:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -20,7 +21,8 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
-from isthmus.core.wording import did_you_mean, kind_of
+from isthmus.core.wording import count, did_you_mean, kind_of, way
+from isthmus.datasets._cells import mended
 from isthmus.datasets._rows import Collector, text_item
 
 Wanted = bool | Sequence[str] | Mapping[str, str]
@@ -37,6 +39,9 @@ _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", ".", "nil", 
 """What stands for nothing among numbers, in lower case."""
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+(?:[.' ]\d{3})*,\d+|[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_MIXED = 0.5
+"""Share of the cells of a column of categories that are numbers, from which on that is told."""
+_FEW = 3
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)(?: .*)?|\d{4}[./]\d\d?[./]\d\d?")
 _EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
@@ -48,12 +53,21 @@ _SECONDS_A_DAY = 86400
 
 @dataclass
 class _Column:
-    """What is known of one column: cells by record, and what the user knows their rows by."""
+    """What is known of one column.
+
+    Attributes:
+        name: Of the column.
+        cells: By record.
+        rows: What the user knows their rows by.
+        unread: Type of cells that are no values.
+        lost: By record, what is wrong with a cell that could not be read.
+    """
 
     name: str
     cells: dict[str, Value] = field(default_factory=dict)
     rows: dict[str, str] = field(default_factory=dict)
     unread: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 class PlainColumns:
@@ -63,6 +77,7 @@ class PlainColumns:
         path: Of the table, for messages.
         wanted: Names of columns or patterns such as ``"gene_*"``; True for all, False for none; or
             how each is read, by name, as :attr:`kinds` said before: columns may then be missing.
+            ``"*"`` is all, too, and a name beside it keeps a column that would be left out.
         collector: Told what is lost.
 
     Attributes:
@@ -77,8 +92,8 @@ class PlainColumns:
         if isinstance(wanted, str):
             raise InputError(f"fields: need a list of columns or True, got a text: [{wanted!r}]")
         self._path, self._collector = path, collector
-        self._all = wanted is True
         self._patterns = () if isinstance(wanted, bool) else tuple(wanted)
+        self._all = wanted is True or "*" in self._patterns
         self._forced = dict(wanted) if isinstance(wanted, Mapping) else {}
         self._columns: dict[str, _Column] = {}
         self.notes: list[str] = []
@@ -91,7 +106,7 @@ class PlainColumns:
 
     def takes(self, name: str) -> bool:
         """Whether a column that no view takes is wanted."""
-        return self._all or any(fnmatchcase(name, pattern) for pattern in self._patterns)
+        return self._all or any(_fits(name, pattern) for pattern in self._patterns)
 
     def add(self, record: str, row: str, cells: Iterable[tuple[str, Any]]) -> None:
         """Keep cells of a record until all rows are read."""
@@ -109,9 +124,9 @@ class PlainColumns:
         Raises:
             DataError: Naming the first of them, and the columns that there are.
         """
-        names = [] if self.again else list(seen)
+        names = [] if self.again or self._all else list(seen)
         for pattern in self._patterns:
-            if names and not any(fnmatchcase(name, pattern) for name in names):
+            if names and not any(_fits(name, pattern) for name in names):
                 hint = did_you_mean(pattern, names)
                 has = ", ".join(names)
                 raise DataError(f"{self._path} has no column {pattern!r}; it has {has}.{hint}")
@@ -124,6 +139,7 @@ class PlainColumns:
         """
         fields: dict[str, dict[str, Value]] = {}
         items: dict[str, dict[str, MediaItem]] = {}
+        unread: dict[str, dict[str, str]] = {}
         for column in self._columns.values():
             if self._is_text(column):
                 self._say(column, f"texts; read as the view {column.name!r} of text")
@@ -134,11 +150,14 @@ class PlainColumns:
                 continue
             for record, value in self._typed(column).items():
                 fields.setdefault(record, {})[column.name] = value
+            for record, what in column.lost.items():
+                unread.setdefault(record, {})[column.name] = what
         return [
             replace(
                 record,
                 items={**items.get(record.id, {}), **record.items},
                 fields=fields.get(record.id, {}),
+                unread=unread.get(record.id, {}),
             )
             for record in records
         ]
@@ -171,6 +190,8 @@ class PlainColumns:
             return self._kept(column, known, _date_of, "a date such as 2026-01-31")
         if kind is None and (values := self._told_apart(column, known)) is not None:
             return values
+        if kind is None:
+            self._say_mixed(column, known)
         self.kinds[column.name] = CATEGORY
         return {record: _text(cell) for record, cell in cells.items()}
 
@@ -208,7 +229,9 @@ class PlainColumns:
             range(whole[0], whole[0] + len(whole))
         )
         if counts and not self._named(column):
-            self._say(column, "left out: it counts the rows")
+            name = column.name
+            keep = way(python=f"['*', {name!r}]", shell=f"--column {shlex.quote(name)}")
+            self._say(column, f"left out: it counts the rows. To keep it, name it: {keep}")
             return {}
         if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(_digits, whole)):
             self._say(column, "dates as numbers; read as days since 1970-01-01")
@@ -229,11 +252,27 @@ class PlainColumns:
         for record, cell in known.items():
             value = read(cell)
             if value is None:
-                what = f"column {column.name}: {str(cell)[:40]!r} is not {need}"
-                self._collector.skip(column.rows[record], what)
+                mend = mended(cell) if read is _number_of else "write it so, or leave it empty"
+                what = f"{str(cell)[:40]!r} is not {need}; {mend}"
+                self._collector.skip(column.rows[record], f"column {column.name}: {what}")
+                place = f"{self._path.name}, {column.rows[record]}, column {column.name}"
+                column.lost[record] = f"{place}: {what}"
             else:
                 kept[record] = value
         return kept
+
+    def _say_mixed(self, column: _Column, known: Mapping[str, Value]) -> None:
+        """Name the first cells of a column of categories that are none of its many numbers."""
+        share = self._share(known, _number)
+        odd = [record for record, cell in known.items() if not _number(cell)]
+        if share >= _MIXED and odd:
+            few = ", ".join(f"{column.rows[r]} {str(known[r])[:40]!r}" for r in odd[:_FEW])
+            more = f" and {len(odd) - _FEW} more" if len(odd) > _FEW else ""
+            self._say(
+                column,
+                f"read as categories, since {len(odd)} of {count(len(known), 'cell')} are no "
+                f"numbers: {few}{more}. If it counts or measures, write them as numbers",
+            )
 
     @staticmethod
     def _share(cells: Mapping[str, Value], test: Callable[[Value], bool]) -> float:
@@ -268,6 +307,11 @@ def typed(cell: Any, kind: str) -> Value | None:
         need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
         raise DataError(f"need {need}, got {str(value)[:40]!r}")
     return made
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether a column is meant: by its very name, whatever signs that holds, or by a pattern."""
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _plain(cell: Any) -> Value | None:

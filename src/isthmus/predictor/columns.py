@@ -22,6 +22,8 @@ from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Record
 from isthmus.core.wording import count, did_you_mean, kind_of
 
+WITHOUT = "!"
+"""What stands before the name of a column that is taken out."""
 OTHER = "other"
 """What stands for a category that was not learned."""
 MOST_CATEGORIES = 32
@@ -198,7 +200,8 @@ class Columns:
             value = record.fields.get(each.name)
             if value is not None and _name(value) not in each.values:
                 found.append(f"{each.name}: {_name(value)!r:.60} is new, taken as {OTHER!r}")
-        return [*found, *(f"{n} is missing" for n in self.names if n not in record.fields)]
+        gone = (n for n in self.names if n not in record.fields)
+        return [*found, *(record.unread.get(n, f"{n} is missing") for n in gone)]
 
     def block(self, name: str) -> NDArray[np.bool_]:
         """Which numbers of a vector are of a column, ``(d,)``."""
@@ -232,7 +235,8 @@ def names_of(
 
     Args:
         records: With fields.
-        patterns: Names, or patterns such as ``"gene_*"``.
+        patterns: Names, or patterns such as ``"gene_*"``; ``"!name"`` takes one out of the others,
+            and of all if there are no others.
         without: Names that only an exact pattern takes, such as that of the target.
 
     Raises:
@@ -241,14 +245,17 @@ def names_of(
     known = list(dict.fromkeys(name for record in records for name in record.fields))
     hidden = set(without)
     found: dict[str, None] = {}
-    for pattern in patterns:
-        own = [n for n in known if fnmatchcase(n, pattern) and (n not in hidden or n == pattern)]
+    gone = [p[len(WITHOUT) :] for p in patterns if p.startswith(WITHOUT) and p not in known]
+    taken = [p for p in patterns if not p.startswith(WITHOUT) or p in known]
+    for pattern in [*(taken or ["*"]), *gone]:
+        fits = [n for n in known if n == pattern or fnmatchcase(n, pattern)]
+        own = [n for n in fits if n not in hidden or n == pattern]
         if not own and pattern != "*":
             has = ", ".join(known[:20]) + (" …" if len(known) > 20 else "")
             hint = did_you_mean(pattern, known)
             raise DataError(f"no column is called {pattern!r}; there are {has or 'none'}.{hint}")
         found.update(dict.fromkeys(own))
-    return list(found)
+    return [n for n in found if not any(fnmatchcase(n, p) or n == p for p in gone)]
 
 
 def _learned(name: str, values: Sequence[Value], *, gaps: bool) -> Number | Category | str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder, Progress, untold
-from isthmus.core.errors import DataError, InputError
+from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
@@ -38,12 +38,14 @@ from isthmus.tasks.predict.loading import (
     load_records,
 )
 from isthmus.tasks.predict.suspects import suspects
-from isthmus.tasks.predict.target import Known, Wanted, read_target
+from isthmus.tasks.predict.target import Known, Wanted, first_of, read_target, unread_of
 
 if TYPE_CHECKING:
     from isthmus.core.linalg import Array
     from isthmus.selection.predicting import Chosen
 
+_TOLD = 3
+"""Notes on columns that go with a refusal."""
 LEAST_RECORDS = 20
 """With a target. Of fewer, folds in folds hold hardly two records of a class."""
 
@@ -119,18 +121,21 @@ def fit(
     told = progress or untold
     made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
     ready = made.encoded(encoders, cache, told)
-    chosen = choose(
-        ready.pairs,
-        ready.target,
-        links=ready.links,
-        fusions=fusions,
-        folds=folds,
-        seed=seed,
-        budget=budget,
-        metric=metric,
-        progress=told,
-        name=wanted.label,
-    )
+    try:
+        chosen = choose(
+            ready.pairs,
+            ready.target,
+            links=ready.links,
+            fusions=fusions,
+            folds=folds,
+            seed=seed,
+            budget=budget,
+            metric=metric,
+            progress=told,
+            name=wanted.label,
+        )
+    except NoSignalError as error:  # what was decided of columns may be why
+        raise NoSignalError("; ".join([str(error), *made.dataset.notes[:_TOLD]])) from error
     return _predictor(made, ready, chosen, wanted, card, seed)
 
 
@@ -231,6 +236,8 @@ class _Records:
             _check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, views, own)
         notes = [*whole.notes, *known.notes]
+        every = dict.fromkeys(name for names in plain.values() for name in names)
+        notes += first_of(unread_of(dataset.records, every))
         plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
         return cls(dataset, known, media, plain, columned.every, notes)
 

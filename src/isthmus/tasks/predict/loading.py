@@ -19,7 +19,7 @@ from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load, table
 from isthmus.encoders import modality_of
 from isthmus.pipeline.given import check_data, check_encoders
-from isthmus.predictor.columns import names_of
+from isthmus.predictor.columns import WITHOUT, names_of
 from isthmus.predictor.given import vectors_given
 from isthmus.predictor.predictor import Predictor
 from isthmus.space import Space
@@ -36,7 +36,7 @@ class Columned:
     """Which plain columns a user wants.
 
     Attributes:
-        patterns: By view, names and patterns of columns.
+        patterns: By view, names and patterns of columns; ``!name`` takes one out.
         every: Whether all that there are belong to the view ``columns``, if there are any.
     """
 
@@ -57,13 +57,16 @@ class Columned:
             raise InputError(f"columns: need lists, got a text. Write: {example}")
         check_kind(given, (Mapping, Sequence), "columns", need="lists by view", example=example)
         named = given if isinstance(given, Mapping) else {COLUMNS: given} if given else {}
+        every = not isinstance(given, Mapping) and (
+            "*" in given or (len(given) > 0 and all(str(n).startswith(WITHOUT) for n in given))
+        )
         for view, patterns in named.items():
             if isinstance(patterns, str) or not isinstance(patterns, Sequence) or not patterns:
                 raise InputError(
                     f"columns of {view!r}: need a list of names, got {kind_of(patterns)}. "
                     f"Write: {example}"
                 )
-        return cls({view: tuple(patterns) for view, patterns in named.items()})
+        return cls({view: tuple(patterns) for view, patterns in named.items()}, every)
 
     def fields(self, own: Sequence[str]) -> bool | Sequence[str]:
         """What :func:`isthmus.load_dataset` is asked for.
@@ -71,9 +74,9 @@ class Columned:
         Args:
             own: Columns that are needed besides, such as the target.
         """
-        if self.every:
-            return True
         wanted = [name for patterns in self.patterns.values() for name in patterns]
+        if any(name.startswith(WITHOUT) for name in wanted):
+            wanted = ["*", *(name for name in wanted if not name.startswith(WITHOUT))]
         return [*dict.fromkeys([*wanted, *own])] or False
 
 
@@ -203,6 +206,7 @@ def chosen_views(
         raise DataError(
             f"{dataset.name} has nothing to predict from: no view of media or vectors, and no "
             f"plain column but the target. Name columns: {need}"
+            + "".join(f"; {note}" for note in dataset.notes[:3])
         )
     return media, plain
 

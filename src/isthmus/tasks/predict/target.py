@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,8 @@ MOST_CODES = 10
 """Different whole numbers up to which they are taken for the names of classes."""
 _LEAST = 2
 """Records that a class or label needs: of one nothing can be learned and measured."""
+_FEW = 3
+"""Cells that could not be read, of which a note says so."""
 _SEPARATOR = "|"
 _OF_A_RECORD = ("group", "split", "language")
 _HAPPENED = {
@@ -115,15 +117,32 @@ def read_target(dataset: Dataset, wanted: Wanted) -> Known:
     if not some:
         raise DataError(f"the target {wanted.label!r} is missing in every record")
     notes = []
-    if len(some) < len(values):
-        lost = count(len(values) - len(some), "record")
-        notes.append(f"{lost} left out: the target {wanted.label!r} is missing")
+    unread = [] if wanted.values is not None else unread_of(dataset.records, [wanted.name])
+    if unread:
+        notes.append(
+            f"{count(len(unread), 'record')} left out: the target {wanted.label!r} cannot be read"
+        )
+        notes += first_of(unread)
+    if lost := len(values) - len(some) - len(unread):
+        notes.append(f"{count(lost, 'record')} left out: the target {wanted.label!r} is missing")
     kind, why = (wanted.kind, "") if wanted.kind else _guessed(some)
     if why:
         notes.append(f"target {wanted.label!r}: {why}")
     made = {"classes": _classes, "grades": _grades, "labels": _labels, "number": _number}[kind]
     target, kept = made(some, wanted, notes)
     return Known(target, np.array(rows, dtype=np.intp)[kept], notes)
+
+
+def unread_of(records: Sequence[Record], names: Iterable[str]) -> list[str]:
+    """What is wrong with cells of columns that could not be read, row by row."""
+    kept = list(names)
+    return [record.unread[name] for record in records for name in kept if name in record.unread]
+
+
+def first_of(unread: Sequence[str]) -> list[str]:
+    """Of what could not be read, the first few, and how many more there are."""
+    more = len(unread) - _FEW
+    return [*unread[:_FEW], *([f"and {count(more, 'more cell')} of this kind"] if more > 0 else [])]
 
 
 def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
@@ -336,6 +355,7 @@ def _survival(dataset: Dataset, wanted: Wanted) -> Known:
     notes = []
     if lost := len(dataset) - len(rows):
         notes.append(f"{count(lost, 'record')} left out: the time or the event is missing")
+        notes += first_of(unread_of(dataset.records, [wanted.time, wanted.event]))
     time = _numbers([t for t in (times[i] for i in rows) if t is not None], wanted.time)
     if (time < 0).any():
         raise DataError(
