@@ -44,11 +44,16 @@ class DataFacts:
         records: How many.
         groups: How many groups of records that never straddle a split.
         views: Each one.
+        doubled: Records that are the same as another one, or nearly, in a view of media or in all
+            plain columns, and stay on one side of every split with it.
+        apart: Records that are the same as another one and do not stay with it, as the notes say.
     """
 
     records: int
     groups: int
     views: tuple[ViewFacts, ...]
+    doubled: int = 0
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,10 @@ from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
-from isthmus.core.rows import families
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count, way
 from isthmus.moments import of_rows
-from isthmus.pipeline.splits import fold_labels
+from isthmus.pipeline.splits import doubled, fold_labels, keep_together
 from isthmus.selection.folds import Folds, Training, bank
 from isthmus.selection.ground import Ground
 from isthmus.selection.measure import Mapped, Transforms, direct_pairs
@@ -126,11 +125,8 @@ def ungrouped(
 
 def _sharing_items(pairs: PairedVectors) -> NDArray[np.intp]:
     """Labels of records that have a vector of some view in common."""
-    keys = [
-        [(m, x[row].tobytes()) for m, x in pairs.vectors.items() if pairs.present[m][row]]
-        for row in range(len(pairs))
-    ]
-    return np.unique(families(keys), return_inverse=True)[1]
+    doubles = doubled(pairs, dict.fromkeys(pairs.views, False))
+    return keep_together(np.arange(len(pairs)), doubles, len(pairs)).links
 
 
 def _p_values(folds: Sequence[_Figures], seed: int) -> dict[ViewPair, float]:

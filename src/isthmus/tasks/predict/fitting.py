@@ -19,7 +19,8 @@ from isthmus.core.view import VECTOR
 from isthmus.core.wording import count, did_you_mean
 from isthmus.fusion import FUSIONS, Kind, Target
 from isthmus.pipeline import Prepared, VectorCache, prepare
-from isthmus.pipeline.splits import linked_groups
+from isthmus.pipeline.prepared import VECTORS
+from isthmus.pipeline.splits import Together
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import CARDS
 from isthmus.predictor.columns import Columns
@@ -28,6 +29,7 @@ from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.sources import groups_of
 from isthmus.space import Space
 from isthmus.space.encoder_ref import EncoderRef
+from isthmus.tasks.predict.doubles import notes_of, together
 from isthmus.tasks.predict.loading import (
     Columned,
     Encoders,
@@ -42,6 +44,7 @@ from isthmus.tasks.predict.target import Known, Wanted, first_of, read_target, u
 
 if TYPE_CHECKING:
     from isthmus.core.linalg import Array
+    from isthmus.predictor.report import PredictorReport
     from isthmus.selection.predicting import Chosen
 
 _TOLD = 3
@@ -120,12 +123,12 @@ def fit(
     _check(card, fusions)
     told = progress or untold
     made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
-    ready = made.encoded(encoders, cache, told)
+    ready = made.encoded(encoders, cache, told, folds)
     try:
         chosen = choose(
             ready.pairs,
             ready.target,
-            links=ready.links,
+            links=ready.linked.links,
             fusions=fusions,
             folds=folds,
             seed=seed,
@@ -159,12 +162,17 @@ def _predictor(
         chosen.fusion,
         chosen.outcome,
         asked=asked,
-        report=chosen.report,
+        report=_with_doubles(chosen.report, ready.linked),
         memory=remembered(ready.pairs, seed=seed),
     )
     for view in predictor.sources.encoders:
         predictor.attach(ready.encoders[view], view)
     return predictor
+
+
+def _with_doubles(report: PredictorReport, linked: Together) -> PredictorReport:
+    doubled, apart = sum(linked.joined.values()), sum(linked.apart.values())
+    return replace(report, data=replace(report.data, doubled=doubled, apart=apart))
 
 
 def _check(card: str, fusions: Sequence[str] | str | None) -> None:
@@ -185,7 +193,7 @@ class _Ready:
 
     pairs: PairedVectors
     target: Target
-    links: NDArray[np.intp]
+    linked: Together
     encoders: Mapping[str, Encoder]
     specs: Mapping[str, str]
     columns: Mapping[str, Columns]
@@ -252,7 +260,9 @@ class _Records:
         number = all(not isinstance(value, str) for value in values)
         return self.dataset.kinds.get(name) or ("number" if number else "category")
 
-    def encoded(self, encoders: Encoders, cache: VectorCache | None, progress: Progress) -> _Ready:
+    def encoded(
+        self, encoders: Encoders, cache: VectorCache | None, progress: Progress, folds: int
+    ) -> _Ready:
         """Native vectors of the records that have something to predict from."""
         notes: list[str] = []
         columns = self._columns(notes)
@@ -282,12 +292,15 @@ class _Records:
         records = self.dataset.records
         ids = [record.id for record in records]
         pairs = PairedVectors(vectors, present, ids, groups_of(self.dataset)).take(some)
-        links = linked_groups([r for r, kept in zip(records, some, strict=True) if kept])
+        near = {} if ready is None else {v: s != VECTORS for v, s in ready.specs.items()}
+        own = [record for record, kept in zip(records, some, strict=True) if kept]
+        linked = together(own, pairs, columns, {v: near[v] for v in near if v in vectors}, folds)
+        notes += notes_of(linked)
         target = self.known.target.take(some)
         used = {} if ready is None else ready.encoders
         specs = {} if ready is None else ready.specs
         kept = {view: each for view, each in used.items() if view in vectors}
-        return _Ready(pairs, target, links, kept, specs, columns, notes)
+        return _Ready(pairs, target, linked, kept, specs, columns, notes)
 
     def _columns(self, notes: list[str]) -> dict[str, Columns]:
         columns: dict[str, Columns] = {}
