@@ -16,7 +16,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import speaking
 from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
-from isthmus.tasks.predict.suspects import suspects
+from isthmus.tasks.predict.suspects import named_in_texts, suspects
 from isthmus.tasks.predict.target import Known, Wanted, read_target
 
 
@@ -300,3 +300,65 @@ def test_a_number_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> N
     target = ist.predict.fit(None, path, "weight", fusions=["late"], folds=3)
     assert "4 records left out: the target 'weight' cannot be read" in target.asked.notes
     assert told[0] in target.asked.notes and not any("missing" in n for n in target.asked.notes)
+
+
+def test_copies_with_a_wrong_value_are_named() -> None:
+    y = ["a", "b"] * 20
+    copy = [{"a": "x", "b": "z"}[each] for each in y]
+    copy[7] = "x"
+    good = [each if i % 10 else "a" for i, each in enumerate(y)]
+    good[1] = good[3] = good[5] = "a"
+    rare = ["a"] * 38 + ["b"] * 2
+    data = rows(y=y, copy=copy, good=good)
+    target = read_target(data, Wanted("y")).target
+    found = suspects(data.records, ["copy", "good"], target)
+    assert (found.copies, found.perfect, found.nearly) == ((), (), {"copy": 39 / 40})
+    data = rows(y=rare, same=["p"] * 39 + ["q"])
+    target = read_target(data, Wanted("y")).target
+    assert suspects(data.records, ["same"], target).nearly == {}
+
+
+def test_numbers_in_the_order_of_the_target_are_named() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=60)
+    wrong = np.exp(-2 * y)
+    wrong[3] = 100.0
+    data = rows(y=y.tolist(), wrong=wrong.tolist(), good=(y + 0.1 * rng.normal(size=60)).tolist())
+    target = read_target(data, Wanted("y")).target
+    assert suspects(data.records, ["wrong", "good"], target).nearly == {"wrong": 59 / 60}
+
+
+@pytest.mark.parametrize("text", ["diagnosis: {}, seen twice", "诊断:{}肿瘤"])
+def test_texts_that_name_the_answer_are_suspected(text: str) -> None:
+    names = ["恶性", "良性"] if "诊" in text else ["malignant", "non-malignant"]
+    y = [names[i % 2] for i in range(40)]
+    said = [text.format(each) if i else "no word" for i, each in enumerate(y)]
+
+    def told(texts: Sequence[str]) -> list[str]:
+        records = [
+            Record(str(i), {"note": MediaItem.from_text(each)}, fields={"y": y[i]})
+            for i, each in enumerate(texts)
+        ]
+        return named_in_texts(
+            records, ["note"], read_target(Dataset("d", records), Wanted("y")).target
+        )
+
+    (note,) = told(said)
+    assert "the texts of note name the answer in 97.5%" in note and "views=['OTHER']" in note
+    assert told([f"is it {names[0]} or {names[1]}"] * 40) == []
+    assert told([f"{names[0]} as all are"] * 40) == []
+
+
+def test_an_honest_set_raises_no_suspicion() -> None:
+    data = ist.load_dataset("wdbc")
+    records = [
+        Record(r.id, {}, fields={
+            **{f"{v}{j}": float(x) for v, item in r.items.items()
+               for j, x in enumerate(np.asarray(item.payload))}, **r.fields})
+        for r in data.records
+    ]  # fmt: skip
+    flat = Dataset("wdbc", records)
+    target = read_target(flat, Wanted("diagnosis")).target
+    names = [name for name in records[0].fields if name != "diagnosis"]
+    found = suspects(records, names, target)
+    assert len(names) == 30 and (found.copies, found.perfect, found.nearly) == ((), (), {})

@@ -14,7 +14,7 @@ from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
-from isthmus.core.record import Dataset, Record
+from isthmus.core.record import Dataset
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import count, did_you_mean
 from isthmus.fusion import FUSIONS, Kind, Target
@@ -39,7 +39,7 @@ from isthmus.tasks.predict.loading import (
     grouped,
     load_records,
 )
-from isthmus.tasks.predict.suspects import suspects
+from isthmus.tasks.predict.suspects import named_in_texts, unsuspected
 from isthmus.tasks.predict.target import Known, Wanted, first_of, read_target, unread_of
 
 if TYPE_CHECKING:
@@ -246,7 +246,8 @@ class _Records:
         notes = [*whole.notes, *known.notes]
         every = dict.fromkeys(name for names in plain.values() for name in names)
         notes += first_of(unread_of(dataset.records, every))
-        plain = _unsuspected(dataset.records, plain, columned, known.target, notes)
+        plain = unsuspected(dataset.records, plain, columned, known.target, notes)
+        notes += named_in_texts(dataset.records, media, known.target)
         return cls(dataset, known, media, plain, columned.every, notes)
 
     def kinds(self, names: Sequence[str], wanted: Wanted) -> dict[str, str]:
@@ -357,29 +358,3 @@ def _view_of(space: Space, view: str, modality: str) -> str:
         return view
     fits = [name for name, other in space.modalities.items() if other == modality]
     return fits[0] if len(fits) == 1 else ""
-
-
-def _unsuspected(
-    records: Sequence[Record],
-    plain: Mapping[str, Sequence[str]],
-    columned: Columned,
-    target: Target,
-    notes: list[str],
-) -> dict[str, list[str]]:
-    """Columns without copies of the target, unless somebody wrote their names."""
-    named = {name for patterns in columned.patterns.values() for name in patterns}
-    every = dict.fromkeys(name for names in plain.values() for name in names)
-    found = suspects(records, every, target)
-    gone = [name for name in found.copies if name not in named]
-    notes += [
-        f"column {name} left out: it says the same as the target, value by value. Name it among "
-        "the columns if it is known before the answer is"
-        for name in gone
-    ]
-    notes += [
-        f"suspect: column {name} tells the target without a mistake. If it is made from the "
-        "answer, or known only after it, leave it out"
-        for name in [*found.perfect, *(each for each in found.copies if each in named)]
-    ]
-    kept = {view: [n for n in names if n not in gone] for view, names in plain.items()}
-    return {view: names for view, names in kept.items() if names}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,10 @@ from numpy.typing import NDArray
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F64
 from isthmus.core.record import Record
+from isthmus.core.wording import way
 from isthmus.fusion import Target
+from isthmus.predictor.columns import WITHOUT
+from isthmus.tasks.predict.loading import Columned
 
 _LEAST = 20
 """Records that must have a column, before it is suspected: among fewer, one in many columns parts
@@ -21,6 +26,14 @@ _NEARLY = 0.999
 """Correlation with a number from which on a column is suspected."""
 _COMES_AGAIN = 2
 """Records that share a value on average, where a category is suspected."""
+_WRONG = 0.02
+"""Share of other values that a copy may have; one at least. Chosen, not tuned."""
+_BEYOND = 0.8
+"""Share of what the most frequent answer gets wrong, that a suspect must get right."""
+_MONOTONE = 0.95
+"""Share of records that stand in the order of a number, from which on a column is suspected."""
+_NAMED = 0.9
+"""Share of texts that name the answer and no other, from which on they are suspected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +43,12 @@ class Suspects:
     Attributes:
         copies: They say the same as the target, value by value.
         perfect: They tell it without a mistake.
+        nearly: They would be copies but for a few values; with the share of records they tell.
     """
 
     copies: tuple[str, ...]
     perfect: tuple[str, ...]
+    nearly: Mapping[str, float] = field(default_factory=dict)
 
 
 def suspects(records: Sequence[Record], names: Iterable[str], target: Target) -> Suspects:
@@ -46,6 +61,7 @@ def suspects(records: Sequence[Record], names: Iterable[str], target: Target) ->
     """
     copies: list[str] = []
     perfect: list[str] = []
+    nearly: dict[str, float] = {}
     for name in names:
         rows = np.array([i for i, r in enumerate(records) if name in r.fields], dtype=np.intp)
         if len(rows) < _LEAST:
@@ -55,8 +71,102 @@ def suspects(records: Sequence[Record], names: Iterable[str], target: Target) ->
             verdict = _of(values, known)
             if verdict is not None:
                 (copies if verdict else perfect).append(name)
+                nearly.pop(name, None)
                 break
-    return Suspects(tuple(copies), tuple(perfect))
+            if (share := _nearly(values, known)) is not None:
+                nearly[name] = max(share, nearly.get(name, 0.0))
+    return Suspects(tuple(copies), tuple(perfect), nearly)
+
+
+def unsuspected(
+    records: Sequence[Record],
+    plain: Mapping[str, Sequence[str]],
+    columned: Columned,
+    target: Target,
+    notes: list[str],
+) -> dict[str, list[str]]:
+    """Columns without copies of the target, unless somebody wrote their names.
+
+    Args:
+        records: ``n`` of them.
+        plain: Columns by view.
+        columned: What was asked for.
+        target: Of these records.
+        notes: Told what is left out, and what is suspected.
+    """
+    named = {name for patterns in columned.patterns.values() for name in patterns}
+    found = suspects(records, dict.fromkeys(n for names in plain.values() for n in names), target)
+    gone = [name for name in found.copies if name not in named]
+    notes += [
+        f"column {name} left out: it says the same as the target, value by value. Name it among "
+        "the columns if it is known before the answer is"
+        for name in gone
+    ]
+    kept = [*found.perfect, *(each for each in found.copies if each in named)]
+    notes += [_suspicion(name, "without a mistake, for 100 %") for name in kept]
+    notes += [
+        _suspicion(name, f"like a copy with some other values, for {share:.1%}")
+        for name, share in found.nearly.items()
+    ]
+    left = {view: [n for n in names if n not in gone] for view, names in plain.items()}
+    return {view: names for view, names in left.items() if names}
+
+
+def _suspicion(name: str, how: str) -> str:
+    out = way(python=f"columns=['{WITHOUT}{name}']", shell=f"--columns '{WITHOUT}{name}'")
+    return (
+        f"suspect: column {name} tells the target {how} of the records that have it. If it is made "
+        f"from the answer, or known only after it, leave it out: {out}"
+    )
+
+
+def named_in_texts(records: Sequence[Record], views: Iterable[str], target: Target) -> list[str]:
+    """A suspicion for each view of texts nearly all of which name the answer.
+
+    Args:
+        records: ``n`` of them.
+        views: Of media.
+        target: Of these records.
+    """
+    if target.kind not in ("classes", "grades", "labels"):
+        return []
+    notes = []
+    for view in views:
+        rows = [i for i, r in enumerate(records) if view in r.items and r.items[view].captions]
+        if len(rows) < _LEAST:
+            continue
+        said = [" ".join(records[i].items[view].captions) for i in rows]
+        share = _named(said, target.take(np.array(rows, dtype=np.intp)))
+        if share is not None:
+            out = way(python="views=['OTHER']", shell="--view OTHER")
+            notes.append(
+                f"suspect: the texts of {view} name the answer in {share:.1%} of the records that "
+                "have one. If they were written after the answer was known, take its name out of "
+                f"them, or use other views only: {out}"
+            )
+    return notes
+
+
+def _named(texts: Sequence[str], target: Target) -> float | None:
+    """Share of texts that name the answer and no other one, if it is suspicious."""
+    places = {name.casefold(): place for place, name in enumerate(target.names)}
+    longest = sorted((re.escape(name) for name in places if name), key=len, reverse=True)
+    names = re.compile(f"(?<![a-z0-9])(?:{'|'.join(longest)})(?![a-z0-9])")
+    held = np.zeros((len(texts), len(target.names)), dtype=bool)
+    for row, text in enumerate(texts):
+        held[row, [places[name] for name in names.findall(text.casefold())]] = True
+    if target.kind == "labels":
+        truth = target.values > 0
+    else:
+        truth = np.eye(len(target.names), dtype=bool)[target.codes]
+    right = float((held == truth).all(axis=1).mean())
+    # What texts would name by chance: the same names, dealt to other records.
+    kinds, own = np.unique(np.vstack([held, truth]), axis=0, return_inverse=True)
+    shares = [np.bincount(part, minlength=len(kinds)) / len(texts)
+              for part in np.split(own.reshape(-1), 2)]  # fmt: skip
+    chance = float(shares[0] @ shares[1])
+    beyond = right - chance >= _BEYOND * (1 - chance)
+    return right if right >= _NAMED and beyond else None
 
 
 def _told(target: Target) -> list[F64]:
@@ -78,6 +188,35 @@ def _of(values: Sequence[Value], known: F64) -> bool | None:
         return None
     numbers = np.array(values, dtype=np.float64)
     return _of_numbers(numbers, known, different)
+
+
+def _nearly(values: Sequence[Value], known: F64) -> float | None:
+    """Share of records that a copy with a few other values, or in its order, tells; else None."""
+    names, codes = np.unique([str(v) for v in values], return_inverse=True)
+    answers, truth = np.unique(known, return_inverse=True)
+    n = len(values)
+    if len(answers) * _COMES_AGAIN > n:
+        if len(names) * _COMES_AGAIN <= n or any(isinstance(value, str) for value in values):
+            return None
+        numbers = np.array(values, dtype=np.float64)
+        share = max(_in_order(numbers, known), _in_order(numbers, -known))
+        return share if share >= _MONOTONE else None
+    if len(names) > _COMES_AGAIN * len(answers) or len(names) * _COMES_AGAIN > n:
+        return None  # a number that is merely good, or a finer category
+    table = np.zeros((len(names), len(answers)), dtype=np.intp)
+    np.add.at(table, (codes, truth), 1)
+    right, plain = int(table.max(axis=1).sum()), int(table.sum(axis=0).max())
+    few = n - right <= max(1, _WRONG * n)
+    return right / n if few and right - plain >= _BEYOND * (n - plain) else None
+
+
+def _in_order(numbers: F64, known: F64) -> float:
+    """Share of the longest run of records in which one rises as the other does."""
+    ends: list[float] = []
+    for value in known[np.lexsort((known, numbers))].tolist():
+        place = bisect_right(ends, value)
+        ends[place : place + 1] = [value]
+    return len(ends) / len(known)
 
 
 def _of_numbers(numbers: F64, known: F64, different: int) -> bool | None:
