@@ -9,7 +9,7 @@ from isthmus.core.lazy import lazy_names
 from isthmus.core.registry import Registry
 from isthmus.fusion.base import Fusion, LinearViews
 from isthmus.fusion.shapley import Shares
-from isthmus.fusion.target import KINDS, Kind, Target
+from isthmus.fusion.target import KINDS, Kind, Scale, Target
 
 if TYPE_CHECKING:
     from isthmus.fusion.checks import check_fusion
@@ -20,6 +20,7 @@ __all__ = [
     "Fusion",
     "Kind",
     "LinearViews",
+    "Scale",
     "Shares",
     "Target",
     "check_fusion",

@@ -188,7 +188,7 @@ def mixed(rows: PairedVectors, target: Target, seed: int) -> Data:
         values[len(target) :] = target.values[first]
     groups = np.concatenate([blocks, blocks[first]])
     more = PairedVectors(vectors, present, groups=groups if blocks.any() else None)
-    return more, Target(target.kind, values, target.names)
+    return more, replace(target, values=values)
 
 
 def _partners(target: Target, blocks: Labels, rng: np.random.Generator) -> tuple[Labels, Labels]:

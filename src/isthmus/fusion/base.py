@@ -15,7 +15,7 @@ from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.shapley import Shares, shapley_shares
-from isthmus.fusion.target import KINDS, Kind, Target
+from isthmus.fusion.target import KINDS, Kind, Scale, Target
 
 State = tuple[dict[str, Any], dict[str, Array]]
 """What was learned: a document and arrays by name."""
@@ -42,6 +42,9 @@ class Fusion(Estimator, ABC):
     of boundaries between grades, a sigmoid of each; of a number, the number; of survival, the
     log of the hazard relative to others (higher is sooner).
 
+    A number is standardised before a subclass learns it, and scores are told in its own unit, so
+    that ``a · y + b`` is learned as ``y`` is, whatever the subclass does.
+
     Subclasses set hyper-parameters in ``__init__`` under the names of its arguments. Every fusion
     takes records that lack views, in ``fit`` and in ``scores``; a record that lacks all gets the
     scores of the mean record.
@@ -53,6 +56,7 @@ class Fusion(Estimator, ABC):
         holds_others: Whether it is made of other fusions; ensembles do not take those in.
         views_: Dimension by view, after ``fit``.
         target_: The target it learned, without rows, after ``fit``.
+        scale_: Of a number that it learned.
     """
 
     noun = "fusion"
@@ -61,6 +65,7 @@ class Fusion(Estimator, ABC):
     holds_others: ClassVar[bool] = False
     views_: dict[str, int]
     target_: Target
+    scale_: Scale = Scale()
 
     def fit(self, rows: PairedVectors, target: Target, *, memo: Memo | None = None) -> Self:
         """Learn from records.
@@ -82,7 +87,8 @@ class Fusion(Estimator, ABC):
             raise DataError(f"{self.name} predicts {', '.join(self.kinds)}, not {target.kind}")
         self.views_ = {view: x.shape[1] for view, x in rows.vectors.items()}
         self.target_ = Target(target.kind, target.values[:0], target.names)
-        self._fit(rows, target, Memo() if memo is None else memo)
+        self.scale_ = target.scale
+        self._fit(rows, target.scaled(self.scale_), Memo() if memo is None else memo)
         return self
 
     def scores(self, rows: PairedVectors) -> F64:
@@ -92,7 +98,7 @@ class Fusion(Estimator, ABC):
             NotFittedError: Before ``fit``.
             DataError: If a view has another dimension.
         """
-        return self._scores(self._known(rows))
+        return self.scale_.origin + self.scale_.unit * self._scores(self._known(rows))
 
     def shares(self, rows: PairedVectors) -> Shares:
         """What each view adds to the scores; where that is not a sum, Shapley's values are.
@@ -100,15 +106,17 @@ class Fusion(Estimator, ABC):
         Shapley, "A value for n-person games", 1953: the mean, over all orders in which the views
         may come, of what a view changes; exact, over the 2^v sets of views.
         """
-        return self._shares(self._known(rows))
+        shares, unit = self._shares(self._known(rows)), self.scale_.unit
+        views = {view: unit * share for view, share in shares.views.items()}
+        return Shares(views, self.scale_.origin + unit * shares.rest)
 
     @abstractmethod
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
-        """Learn."""
+        """Learn; a number is standardised."""
 
     @abstractmethod
     def _scores(self, rows: PairedVectors) -> F64:
-        """Scores of rows that have exactly the views that were learned."""
+        """Scores of rows that have exactly the views that were learned; numbers standardised."""
 
     def _shares(self, rows: PairedVectors) -> Shares:
         return shapley_shares(self._scores, rows)
@@ -119,7 +127,7 @@ class Fusion(Estimator, ABC):
 
     @abstractmethod
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-        """Take back what :meth:`state` gave; hyper-parameters, views and target are set."""
+        """Take back what :meth:`state` gave; hyper-parameters, views, target and scale are set."""
 
     def _known(self, rows: PairedVectors) -> PairedVectors:
         """Rows with exactly the views that were learned; what they lack is marked as missing."""

@@ -87,7 +87,7 @@ class GraphSmooth(Fusion):
             bank.look_among(rows, view, self.k, self.gamma, found.labels)
             for view, bank in self._banks.items()
         ]
-        says = probable(late_scores(self._reader, found.readings), target.kind)
+        says = probable(late_scores(found.readings), target.kind)
         asked = _RESTARTS if self.restart is None else (self.restart,)
         best = np.inf
         for restart in asked:
@@ -121,7 +121,7 @@ class GraphSmooth(Fusion):
         return mixed
 
     def _scores(self, rows: PairedVectors) -> F64:
-        late = probable(late_scores(self._reader, self._reader.read(rows)), self.target_.kind)
+        late = probable(late_scores(self._reader.read(rows)), self.target_.kind)
         near = [bank.look(rows, view, self.k, self.gamma) for view, bank in self._banks.items()]
         mixed = self._mixed(late, near, self._states, self.restart_)
         return self._factor * scored(mixed, self.target_.kind)
@@ -140,9 +140,9 @@ class GraphSmooth(Fusion):
         self._banks = banks_from(tensors, self.views_)
 
 
-def late_scores(reader: Reader, readings: Readings) -> F64:
+def late_scores(readings: Readings) -> F64:
     """Scores of late fusion, ``(n, width)``."""
-    scores: F64 = readings.rest + reader.unit * readings.late
+    scores: F64 = readings.rest + readings.late
     return scores
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -16,6 +16,29 @@ Kind = Literal["classes", "labels", "grades", "number", "survival"]
 KINDS: tuple[Kind, ...] = ("classes", "labels", "grades", "number", "survival")
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How numbers follow from standardised ones: ``origin + unit · standard``.
+
+    Attributes:
+        origin: Mean.
+        unit: Standard deviation.
+    """
+
+    origin: float = 0.0
+    unit: float = 1.0
+
+    @classmethod
+    def of(cls, values: F64) -> Scale:
+        """Of numbers of any size; of one number, or none, nothing is scaled but the mean."""
+        size = float(np.abs(values).max(initial=0.0))
+        if not size:
+            return cls()
+        small = values / size  # squares of the numbers themselves could overflow
+        unit = size * float(small.std()) if np.ptp(small) > 0 else 1.0
+        return cls(size * float(small.mean()), unit or 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """What is known of each record, in the form that a fusion learns from.
@@ -27,6 +50,7 @@ class Target:
         values: ``(n, c)`` float64. Of classes and grades one column of codes ``0…k−1``; of labels
             ``k`` columns of 0 and 1; of a number one; of survival the time and the event (0, 1).
         names: Of the classes, labels or grades (lowest first); else the name of each column.
+        standard: Whether a number is standardised, so that nothing that learns it scales it again.
 
     Raises:
         InputError: For another kind.
@@ -36,6 +60,7 @@ class Target:
     kind: Kind
     values: F64
     names: tuple[str, ...]
+    standard: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -85,7 +110,23 @@ class Target:
 
     def take(self, rows: Array) -> Target:
         """The rows (indices or a mask), in that order; names stay."""
-        return Target(self.kind, self.values[rows], self.names)
+        return replace(self, values=self.values[rows])
+
+    @property
+    def scale(self) -> Scale:
+        """What is taken off a number before it is learned; nothing if that was done before."""
+        return Scale.of(self.values) if self.kind == "number" and not self.standard else Scale()
+
+    def scaled(self, scale: Scale) -> Target:
+        """A number standardised by a scale; other targets, and what is standardised, stay.
+
+        It is rounded to float32, which moments hold: so the same numbers in another unit become
+        the same to the last bit, and no choice between near equals turns on the unit.
+        """
+        if self.kind != "number" or self.standard:
+            return self
+        values = ((self.values - scale.origin) / scale.unit).astype(np.float32).astype(np.float64)
+        return replace(self, values=values, standard=True)
 
 
 def martingale_residuals(times: F64, events: F64) -> F64:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from isthmus.core.paths import why_missing
 from isthmus.core.reading import reading
 from isthmus.core.validate import check_dim, split_names
 from isthmus.core.wording import way
-from isthmus.fusion import FUSIONS, Fusion, Kind, Target, make
+from isthmus.fusion import FUSIONS, Fusion, Kind, Scale, Target, make
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.columns import Columns
 from isthmus.predictor.outcome import Outcome
@@ -46,6 +46,7 @@ class _FusionRow:
     kind: Kind
     names: tuple[str, ...]
     state: object
+    scale: Scale = field(default_factory=Scale)
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def written(parts: PredictorParts) -> tuple[dict[str, Any], dict[str, Array]]:
             "kind": fusion.target_.kind,
             "names": list(fusion.target_.names),
             "state": state,
+            "scale": to_document(fusion.scale_),
         },
         "outcome": parts.outcome.document(),
         "memory_ids": [] if memory is None else list(memory.ids),
@@ -200,6 +202,7 @@ def _fusion(row: _FusionRow, tensors: Mapping[str, Array]) -> Fusion:
         fusion.views_ = views
         empty = np.zeros((0, {"labels": len(row.names), "survival": 2}.get(row.kind, 1)))
         fusion.target_ = Target(row.kind, empty, row.names)
+        fusion.scale_ = row.scale
         state: Any = row.state
         fusion.restore(state, tensors)
     except (LookupError, TypeError, ValueError, InputError) as error:

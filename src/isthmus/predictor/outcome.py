@@ -224,7 +224,8 @@ class Outcome:
         if self.kind == "number":
             out = np.zeros(len(scores))
             for pattern, rows in self._dealt(len(scores), present):
-                out[rows] = max(0.0, 1 - float(pattern.worth.mean()) / max(self.spread, _ROUNDING))
+                far = float(pattern.worth.mean())
+                out[rows] = max(0.0, 1 - far / self.spread) if self.spread > 0 else float(far == 0)
             return out
         if self.kind == "survival" and self.horizon is None:
             return np.zeros(len(scores))
@@ -262,7 +263,7 @@ class Outcome:
         mean = np.cumsum(lost[order]) / np.arange(1, len(order) + 1)
         # Within ties the last place counts: all of them are answered or none.
         ends = np.append(np.diff(sure[order]) != 0, True)
-        good = np.flatnonzero(ends & (mean <= risk + _ROUNDING))
+        good = np.flatnonzero(ends & (mean <= risk * (1 + _ROUNDING)))
         if not len(good):
             return float("inf")
         return 0.0 if good[-1] == len(order) - 1 else float(sure[order][good[-1]])

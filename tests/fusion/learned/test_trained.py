@@ -34,7 +34,7 @@ def test_starts_at_late_fusion(name: str) -> None:
     readings = fusion.readings_to_learn(found, rows, target)
     weights = fusion.start_weights([h.shape[1] for h in readings.hidden], target.width)
     joined = readings.rest + fusion.join(np, weights, readings)
-    assert joined == pytest.approx(late_scores(found.reader, readings), abs=1e-9)
+    assert joined == pytest.approx(late_scores(readings), abs=1e-9)
 
 
 @pytest.mark.parametrize("name", ["gated", "graph", "low-rank"])
@@ -140,7 +140,7 @@ def test_what_is_read_of_new_records_adds_up_to_late_fusion() -> None:
     rows, target = clusters()
     found = read(rows, target, Memo(), late={}, components=4, folds=3, seed=0)
     late, new = make("late").fit(rows, target), found.reader.read(rows)
-    assert late_scores(found.reader, new) == pytest.approx(late.scores(rows), abs=1e-6)
+    assert late_scores(new) == pytest.approx(late.scores(rows), abs=1e-6)
     alone = rows.select(["picture"])
     there = new.there * np.array([0.0, 1.0])
-    assert late_scores(found.reader, new.kept(there)) == pytest.approx(late.scores(alone), abs=1e-6)
+    assert late_scores(new.kept(there)) == pytest.approx(late.scores(alone), abs=1e-6)

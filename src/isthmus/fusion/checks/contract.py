@@ -105,6 +105,7 @@ def survives_saving(subject: Subject) -> None:
     kept = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     again = fusion.clone()
     again.views_, again.target_ = dict(fusion.views_), fusion.target_
+    again.scale_ = fusion.scale_
     again.restore(json.loads(json.dumps(document)), load(save(kept)))
     same = np.array_equal(again.scores(subject.held), fusion.scores(subject.held))
     assert same, "the fusion that came back scores otherwise"

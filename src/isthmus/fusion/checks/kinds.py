@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,10 @@ from isthmus.fusion.target import KINDS
 
 _ORDERED = 0.6
 """Rank correlation of held-out scores with what was planted that every kind must reach."""
+_UNITS = ((1e-9, 3e-8), (0.3, -70.0), (1e5, 2e6), (1e9, -1e12))
+"""Of a number, with zeros as far off as float64 holds the number beside them."""
+_ROUNDING = 1e-5
+"""Standard deviations by which predictions of the same number in another unit may differ."""
 
 
 def learns_the_kinds_that_it_declares(subject: Subject) -> None:
@@ -40,4 +45,23 @@ def _rank_correlation(a: F64, b: F64) -> float:
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
-CHECKS: tuple[Check, ...] = (learns_the_kinds_that_it_declares,)
+def learns_a_number_in_any_unit(subject: Subject) -> None:
+    """A number in another unit, from another zero, is predicted the same in that unit."""
+    if "number" not in subject.new().kinds:
+        return
+    rows, target = planted("number")
+    values = target.values - target.values.mean()
+    first = rows.take(np.arange(TRAIN))
+    held = rows.take(np.arange(TRAIN, len(rows)))
+
+    def said(unit: float, zero: float) -> F64:
+        other = replace(target, values=unit * values + zero).take(np.arange(TRAIN))
+        return (subject.new().fit(first, other).scores(held) - zero) / unit
+
+    plain = said(1.0, 0.0)
+    for unit, zero in _UNITS:
+        gap = float(np.abs(said(unit, zero) - plain).max()) / float(values.std())
+        assert gap < _ROUNDING, f"{unit:g} · y + {zero:g}: predictions are off by {gap:.1e}"
+
+
+CHECKS: tuple[Check, ...] = (learns_the_kinds_that_it_declares, learns_a_number_in_any_unit)

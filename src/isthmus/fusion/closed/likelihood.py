@@ -105,8 +105,7 @@ def calibrate(parts: Sequence[F64], target: Target, prior: F64) -> Calibrated:
         return Calibrated(np.ones(count), np.zeros(width), 0.0)
     sizes = np.array([max(float(np.sqrt(np.mean(part**2))), _NOTHING) for part in parts])
     stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
-    # Cox's likelihood knows no offset; a number's is in its own unit.
-    unit = {"survival": 0.0, "number": float(target.matrix.std())}.get(target.kind, 1.0)
+    unit = 0.0 if target.kind == "survival" else 1.0  # Cox's likelihood knows no offset
 
     def value(point: F64) -> tuple[float, F64]:
         weights, offset = point[:count], point[count:]

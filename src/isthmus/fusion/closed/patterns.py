@@ -69,7 +69,7 @@ class LinearFusion(Fusion):
             dim = self.views_[view]
             return np.zeros(dim), np.zeros((dim, self.target_.width))
         number, factor = pattern.terms[view]
-        return self._means[view], factor * self._weights[view][number]
+        return self._means[view], self.scale_.unit * factor * self._weights[view][number]
 
     def _known_views(self, there: Collection[str]) -> Views:
         return tuple(view for view in self.views_ if view in there and view in self._means)

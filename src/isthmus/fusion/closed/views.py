@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Literal, Self
 
-import numpy as np
-
 from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Params
 from isthmus.core.errors import DataError, InputError, NotFittedError
@@ -20,7 +18,7 @@ from isthmus.fusion.closed.joined import Joined
 from isthmus.fusion.closed.learners import LEARNERS, Learner, discriminates
 from isthmus.fusion.closed.patterns import LinearFusion
 from isthmus.fusion.closed.tuned import RIDGES, Bench, RowBench, SumBench, Tuned
-from isthmus.fusion.target import Target
+from isthmus.fusion.target import Scale, Target
 
 GRID: tuple[Params, ...] = (
     {"learner": None, "scale": None},
@@ -73,7 +71,7 @@ class ClosedFusion(LinearFusion):
     def _fit(self, rows: PairedVectors, target: Target, memo: Memo) -> None:
         joined = memo.get("joined", lambda: Joined.of(rows, target))
         if self.inner == "moments":
-            self.fit_moments(joined, target)
+            self._fit_sums(joined, target)
             return
         held = memo.get("held", lambda: deal(rows, target))
         self._fit_bench(memo.get("bench", lambda: RowBench(joined, held)), memo, rows)
@@ -89,6 +87,10 @@ class ClosedFusion(LinearFusion):
             DataError: If hyper-parameters need rows, or the target is a time until an event, whose
                 place in the order of all others no sum knows.
         """
+        self.scale_ = Scale()
+        return self._fit_sums(joined, target)
+
+    def _fit_sums(self, joined: Joined, target: Target) -> Self:
         if self.inner != "moments":
             raise DataError(
                 f"{self.name} judges by held-out rows; to learn from moments alone, make it with "
@@ -97,7 +99,7 @@ class ClosedFusion(LinearFusion):
         if target.kind == "survival":
             raise DataError("survival is learned from rows; make it with inner='rows'")
         self.views_ = {view: joined.moments.dims[view] for view in joined.views}
-        self.target_ = target.take(np.arange(0))
+        self.target_ = Target(target.kind, target.values[:0], target.names)
         self._fit_bench(SumBench(joined), Memo(), None)
         self.joined_ = joined
         return self
@@ -112,7 +114,7 @@ class ClosedFusion(LinearFusion):
             if self.inner == "moments":
                 return self.fit(rows, target)
             return self.fit_moments(Joined.of(rows, target), target)
-        return self.fit_moments(self.joined_ + self._more(rows, target), target)
+        return self._fit_sums(self.joined_ + self._more(rows, target), target)
 
     def forget(self, rows: PairedVectors, target: Target) -> Self:
         """Learn as if these rows, seen before, had never been there.
@@ -126,7 +128,7 @@ class ClosedFusion(LinearFusion):
                 f"{self.name} keeps no moments, so it cannot forget rows; make it with "
                 "inner='moments' and call fit first"
             )
-        return self.fit_moments(self.joined_ - self._more(rows, target), target)
+        return self._fit_sums(self.joined_ - self._more(rows, target), target)
 
     def _more(self, rows: PairedVectors, target: Target) -> Joined:
         known = self.target_
@@ -135,7 +137,8 @@ class ClosedFusion(LinearFusion):
                 f"learned {known.kind} named {', '.join(known.names)}, got {target.kind} named "
                 f"{', '.join(target.names)}; more rows need the same target"
             )
-        return Joined.of(self._known(rows), target, self.joined_.origin)
+        more = target.scaled(self.scale_)
+        return Joined.of(self._known(rows), more, self.joined_.origin)
 
     @abstractmethod
     def _fit_bench(self, bench: Bench, memo: Memo, rows: PairedVectors | None) -> None:

@@ -114,13 +114,11 @@ class Reader:
 
     Attributes:
         base: Late fusion.
-        unit: By which what is made of the readings is multiplied to be scores.
         means: ``(d,)`` of each view.
         maps: ``(d, c)`` of each view, to whitened components.
     """
 
     base: Fusion
-    unit: float
     means: Sequence[F64]
     maps: Sequence[F64]
 
@@ -145,7 +143,7 @@ class Reader:
             (rows.vectors[view] - mean) @ weight
             for view, mean, weight in zip(rows.views, self.means, self.maps, strict=True)
         ]
-        hidden = [np.hstack([s / self.unit, p]) for s, p in zip(says, placed, strict=True)]
+        hidden = [np.hstack([s, p]) for s, p in zip(says, placed, strict=True)]
         gains, rests = (np.stack(parts) for parts in zip(*tables, strict=True))
         found = Readings(np, hidden, there, reader, gains, rests, says.shape[2])
         return found.kept(there)
@@ -155,7 +153,7 @@ class Reader:
         document, tensors = pack(self.base, "base.")
         for place, (mean, weight) in enumerate(zip(self.means, self.maps, strict=True)):
             tensors |= {f"mean.{place}": mean, f"map.{place}": weight}
-        return {"base": document, "unit": self.unit}, tensors
+        return {"base": document}, tensors
 
     @classmethod
     def from_state(
@@ -170,7 +168,7 @@ class Reader:
             ]
             for name in ("mean", "map")
         )
-        return cls(base, float(document["unit"]), means, maps)
+        return cls(base, means, maps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,9 +226,8 @@ def read(
             labels[cut.held] = fold
             tables.append(weighing(without))
         base = Late(**late).fit(rows, target, memo=memo)
-        unit = (float(target.values.std()) or 1.0) if target.kind == "number" else 1.0
         placed = [_components(rows, view, components) for view in rows.views]
-        reader = Reader(base, unit, [mean for mean, _ in placed], [weight for _, weight in placed])
+        reader = Reader(base, [mean for mean, _ in placed], [weight for _, weight in placed])
         return Read(reader, reader.readings(says, rows, labels, tables), labels)
 
     return memo.get(("readings", tuple(sorted(late.items())), components, folds, seed), made)

@@ -143,7 +143,7 @@ class Trained(Fusion):
         readings = self.readings_to_learn(found, rows, target)
         sizes = [hidden.shape[1] for hidden in readings.hidden]
         start = self.start_weights(sizes, target.width)
-        whole = Bout(found.reader, readings, target, start, np.arange(len(target)))
+        whole = Bout(readings, target, start, np.arange(len(target)))
         self.logs_ = self._tried(whole, found.labels)
         self.epochs_ = best_epoch(self.logs_)
         self._weights = start
@@ -185,7 +185,7 @@ class Trained(Fusion):
     def _scores(self, rows: PairedVectors) -> F64:
         readings = self.readings_of(rows)
         joined: F64 = self.join(np, self._weights, readings)
-        scores: F64 = readings.rest + self._reader.unit * joined
+        scores: F64 = readings.rest + joined
         return scores
 
     def state(self) -> State:
@@ -212,8 +212,7 @@ class Split(Trained):
     def _shares(self, rows: PairedVectors) -> Shares:
         readings = self.readings_of(rows)
         parts = self.join_views(np, self._weights, readings)
-        shares = {v: self._reader.unit * p for v, p in zip(rows.views, parts, strict=True)}
-        return Shares(shares, readings.rest)
+        return Shares(dict(zip(rows.views, parts, strict=True)), readings.rest)
 
 
 def best_epoch(logs: Sequence[Log]) -> int:

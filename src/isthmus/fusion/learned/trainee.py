@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.core.extras import require
 from isthmus.core.linalg import F64
 from isthmus.fusion.inner import Labels
-from isthmus.fusion.learned.readings import Reader, Readings
+from isthmus.fusion.learned.readings import Readings
 from isthmus.fusion.loss import tensor_loss
 from isthmus.fusion.target import Target
 from isthmus.training import Phase, Trainee
@@ -36,7 +36,6 @@ class Bout:
     """What one training learns from.
 
     Attributes:
-        reader: What read them.
         readings: Of all records, as if they were new.
         target: Of the same records.
         start: Where the weights start.
@@ -44,7 +43,6 @@ class Bout:
         judge: Records by which epochs are compared.
     """
 
-    reader: Reader
     readings: Readings
     target: Target
     start: Mapping[str, F64]
@@ -63,7 +61,6 @@ class FusionTrainee(Trainee):
     def __init__(self, fusion: Joins, bout: Bout) -> None:
         torch = self.torch = require("torch", extra="learned", purpose=f"the {fusion.name} fusion")
         self.fusion = fusion
-        self.reader = bout.reader
         self.readings: Readings = bout.readings.tensors(torch)
         self.target = bout.target
         self.learn, self.judge = torch.tensor(bout.learn), torch.tensor(bout.judge)
@@ -91,9 +88,7 @@ class FusionTrainee(Trainee):
     def loss_of(self, readings: Readings, rows: Tensor) -> Tensor:
         """Mean loss of readings of these records."""
         joined = self.fusion.join(self.torch, self.moved(), readings)
-        return tensor_loss(
-            readings.rest + self.reader.unit * joined, self.target.take(rows.numpy())
-        )
+        return tensor_loss(readings.rest + joined, self.target.take(rows.numpy()))
 
     def thinned(self, readings: Readings, generator: Generator) -> Readings:
         """Leave views out at random; a record keeps all it has rather than none."""

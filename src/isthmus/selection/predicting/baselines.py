@@ -24,7 +24,8 @@ _STRATA = 5
 
 def baselines(race: Race) -> tuple[Baseline, ...]:
     """Chance, majority, each single view, concat, late, and views dealt anew."""
-    rows = [_knowing_nothing(race, "chance"), _knowing_nothing(race, "majority")]
+    majority = race.figure([race.headline.of(said) for said in race.knowing_nothing])
+    rows = [_chance(race), Baseline("majority", None, majority)]
     singles = {view: race.family(f"{LATE}: {view}") for view in _views(race)}
     rows += [Baseline("view", view, race.figure(own)) for view, own in singles.items()]
     if CONCAT in race.nested.final.leaders:
@@ -42,25 +43,15 @@ def _views(race: Race) -> tuple[str, ...]:
     return views if len(views) > 1 else ()
 
 
-def _knowing_nothing(race: Race, kind: Plain) -> Baseline:
-    """The shares of the training rows, said of every record; or every class alike."""
-    found = []
-    for split in race.deals.outer:
-        train = race.table.target.take(split.cut.train)
-        scores = np.zeros((len(train), train.width))
-        known = train
-        if kind == "chance" and train.kind == "classes":
-            codes = np.arange(len(train.names))
-            known = Target(train.kind, codes[:, None].astype(np.float64), train.names)
-            scores = np.zeros((len(codes), train.width))
-        outcome = Outcome.fit(scores, known, horizon=race.judge.horizon)
-        truth = race.table.target.take(split.rows)
-        said = Said(outcome, np.zeros((len(truth), train.width)), truth)
-        if kind == "chance":
-            found.append(_expected(race, said))
-        else:
-            found.append(race.headline.of(said))
-    return Baseline(kind, None, race.figure(np.array(found)))
+def _chance(race: Race) -> Baseline:
+    """Every class alike; of other targets, as often as the training rows have it."""
+    said = race.knowing_nothing
+    if race.table.target.kind == "classes":
+        names = race.table.target.names
+        codes = np.arange(len(names), dtype=np.float64)[:, None]
+        alike = Outcome.fit(np.zeros((len(names),) * 2), Target("classes", codes, names))
+        said = tuple(Said(alike, each.scores, each.target) for each in said)
+    return Baseline("chance", None, race.figure([_expected(race, each) for each in said]))
 
 
 def _expected(race: Race, said: Said) -> float:

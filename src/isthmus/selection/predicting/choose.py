@@ -26,7 +26,7 @@ from isthmus.selection.predicting.deals import Deals
 from isthmus.selection.predicting.entrants import entrants
 from isthmus.selection.predicting.finished import Race
 from isthmus.selection.predicting.judge import Judge
-from isthmus.selection.predicting.measures import CHOSEN_BY, HEADLINES, measure
+from isthmus.selection.predicting.measures import CHOSEN_BY, HEADLINES, measure, together
 from isthmus.selection.predicting.nested import Nested, race
 from isthmus.selection.predicting.nulls import LEVEL, shuffled_labels_p
 from isthmus.selection.predicting.table import Table
@@ -45,11 +45,13 @@ class Chosen:
         fusion: Fitted on all records.
         outcome: What its scores mean.
         report: What both are worth.
+        notes: What a user must hear of that.
     """
 
     fusion: Fusion
     outcome: Outcome
     report: PredictorReport
+    notes: tuple[str, ...] = ()
 
 
 def choose(
@@ -88,7 +90,8 @@ def choose(
         name: Of the target, for the report and messages.
 
     Raises:
-        NoSignalError: If labels that are dealt anew fit held-out scores as well.
+        NoSignalError: If labels that are dealt anew fit held-out scores as well, or held-out
+            numbers are told no better than by their mean.
         DataError, InputError: Too few records or groups; an unknown fusion or metric.
     """
     began = time.monotonic()
@@ -106,7 +109,9 @@ def choose(
     judge = Judge(table, deals, headline.balanced, horizon)
     judged = tuple(judge.fully(each.best.entrant, f) for f, each in enumerate(nested.inside))
     shown = (links, headline, chosen_by, not_tried, seed, name, began)
-    return _finished(Race(table, deals, nested, judge, judged, *shown), null)
+    run = Race(table, deals, nested, judge, judged, *shown)
+    _check_worth(run)
+    return _finished(run, null)
 
 
 def _finished(run: Race, null: ShuffledLabels) -> Chosen:
@@ -115,7 +120,20 @@ def _finished(run: Race, null: ShuffledLabels) -> Chosen:
     outcome = run.judge.outcome(best, run.deals.outer)
     fusion = run.table.fitted(best, np.arange(len(run.table.rows)))
     run.table.meter.end()
-    return Chosen(fusion, outcome, compose.report(run, outcome, null))
+    return Chosen(fusion, outcome, compose.report(run, outcome, null), _doubts(run))
+
+
+def _doubts(run: Race) -> tuple[str, ...]:
+    """That the headline is no better than that of knowing nothing, where it is so."""
+    how = run.headline
+    own, plain = (run.figure([how.of(each) for each in s]) for s in (run.said, run.knowing_nothing))
+    if not own.folds or not plain.folds or how.sign * (own.value - plain.value) > 0:
+        return ()
+    folds = count(run.deals.count, "fold")
+    return (
+        f"{how.name} of held-out records is {own.value:.3g}, the mean over {folds}: no better than "
+        f"that of knowing nothing, {plain.value:.3g}",
+    )
 
 
 def _check(rows: PairedVectors, target: Target, links: NDArray[np.intp]) -> None:
@@ -138,6 +156,27 @@ def _check(rows: PairedVectors, target: Target, links: NDArray[np.intp]) -> None
         raise DataError("no event happened in any record, so none can be predicted")
     if target.kind != "survival" and not np.ptp(target.values, axis=0).any():
         raise DataError("the target is the same in all records; there is nothing to predict")
+
+
+def _check_worth(run: Race) -> None:
+    """Refuse numbers that are told no better than by their mean: ranks may be right all the same.
+
+    Raises:
+        NoSignalError: With the figure of both, over all held-out records.
+    """
+    target = run.table.target
+    if target.kind != "number":
+        return
+    own, plain = (run.headline.of(together(each)) for each in (run.said, run.knowing_nothing))
+    if run.headline.sign * (own - plain) > 0:
+        return
+    of = f"{run.name}: " if run.name else ""
+    raise NoSignalError(
+        f"{of}held-out numbers are told no better than by their mean ({run.headline.name} "
+        f"{own:.3g}, of the mean {plain:.3g}; {count(len(target), 'record')}). If a few numbers "
+        "are far larger than the others, predict their logarithm; else add records, or give other "
+        "views"
+    )
 
 
 def _checked_signal(

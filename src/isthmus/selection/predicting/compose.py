@@ -40,7 +40,7 @@ def report(race: Race, outcome: Outcome, null: ShuffledLabels) -> PredictorRepor
         outcome: Of what was chosen on all records.
         null: Shuffled labels.
     """
-    folds = [judged.said() for judged in race.folds]
+    folds = race.said
     places = np.concatenate([judged.places for judged in race.folds])
     ids = race.table.rows.ids or [f"row {row}" for row in range(len(race.table.rows))]
     final, best = race.nested.final, race.nested.final.best.entrant

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F64
+from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import Figure
 from isthmus.selection.compare import difference
 from isthmus.selection.predicting.deals import Deals
 from isthmus.selection.predicting.judge import Judge, Judged
-from isthmus.selection.predicting.measures import Measure
+from isthmus.selection.predicting.measures import Measure, Said
 from isthmus.selection.predicting.nested import Nested
 from isthmus.selection.predicting.rule import Choice, Trial
 from isthmus.selection.predicting.table import Table
@@ -67,6 +69,24 @@ class Race:
     def family(self, name: str) -> F64:
         """The same of the best of a family."""
         return self.outer(lambda choice: choice.leaders.get(name))
+
+    @cached_property
+    def said(self) -> tuple[Said, ...]:
+        """What was chosen without each outer fold, of its rows."""
+        return tuple(judged.said() for judged in self.folds)
+
+    @cached_property
+    def knowing_nothing(self) -> tuple[Said, ...]:
+        """The shares, or the mean, of the training rows, said of each row of each outer fold."""
+        found = []
+        for split in self.deals.outer:
+            train = self.table.target.take(split.cut.train)
+            truth = self.table.target.take(split.rows)
+            outcome = Outcome.fit(
+                np.zeros((len(train), train.width)), train, horizon=self.judge.horizon
+            )
+            found.append(Said(outcome, np.zeros((len(truth), truth.width)), truth))
+        return tuple(found)
 
     def figure(self, values: Sequence[float] | F64, how: Measure | None = None) -> Figure:
         """A metric over outer folds; those that could not be measured do not count.

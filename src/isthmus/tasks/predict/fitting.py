@@ -154,7 +154,7 @@ def _predictor(
         wanted.event,
         made.kinds([n for each in ready.columns.values() for n in each.names], wanted),
         card,
-        tuple(dict.fromkeys([*made.notes, *ready.notes])),
+        tuple(dict.fromkeys([*made.notes, *ready.notes, *chosen.notes])),
     )
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},

@@ -1,0 +1,82 @@
+"""Numbers as targets: any unit, sizes that floats hardly hold, and what is worth no predictor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.core.errors import NoSignalError
+from isthmus.core.linalg import F64
+from isthmus.predictor.predictor import Predictor
+
+LATE = {"fusions": ["late"], "folds": 3}
+UNITS = ((1e-9, 0.0), (1e-6, 1.0), (1e5, 3e6), (1e9, -1e12), (1e120, 0.0))
+
+
+def views(n: int = 60) -> tuple[dict[str, F64], F64]:
+    """Two views, and a number that follows from both."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(n, 4)), rng.normal(size=(n, 3))
+    return {"a": a, "b": b}, a[:, 0] + b[:, 1] + 0.1 * rng.normal(size=n)
+
+
+@pytest.fixture(scope="module")
+def plain() -> Predictor:
+    x, y = views()
+    return ist.predict.fit(None, x, y, **LATE)
+
+
+@pytest.mark.parametrize(("unit", "zero"), UNITS)
+def test_the_unit_of_a_number_changes_nothing(
+    plain: Predictor, unit: float, zero: float, tmp_path: Path
+) -> None:
+    x, y = views()
+    made = ist.predict.fit(None, x, unit * y + zero, **LATE)
+    own, other = plain.predict(x), made.predict(x)
+
+    def back(values: list[float | None]) -> F64:
+        return (np.array(values, dtype=np.float64) - zero) / unit
+
+    assert back([a.value for a in other]) == pytest.approx([a.value for a in own], abs=1e-5)
+    for end in (0, 1):
+        mine = [a.interval[end] for a in own if a.interval]
+        assert back([a.interval[end] for a in other if a.interval]) == pytest.approx(mine, abs=1e-5)
+    assert [a.sure for a in other] == pytest.approx([a.sure for a in own], abs=1e-5)
+    assert plain.report is not None and made.report is not None
+    r = plain.report.estimate.figure("R²").value
+    assert made.report.estimate.figure("R²").value == pytest.approx(r, abs=1e-5) and r > 0.8
+    told = [plain.predict(x, risk=0.3), made.predict(x, risk=0.3 * unit)]
+    assert [a.abstained for a in told[0]] == [a.abstained for a in told[1]]
+    assert Predictor.load(made.save(tmp_path / "p")).predict(x) == other
+
+
+def test_shares_of_a_number_are_in_its_unit(plain: Predictor) -> None:
+    x, y = views()
+    made = ist.predict.fit(None, x, 1e6 * y + 5e6, **LATE)
+    one = {view: rows[:1] for view, rows in x.items()}
+    mine, other = plain.explain(one), made.explain(one)
+    for a, b in zip(mine.views, other.views, strict=True):
+        assert b.share == pytest.approx(1e6 * a.share, rel=1e-4)
+    assert other.score == pytest.approx(other.rest + sum(v.share for v in other.views))
+
+
+def test_numbers_that_are_told_worse_than_by_their_mean_are_refused() -> None:
+    x = np.random.default_rng(4).normal(size=(60, 2))
+    y = np.exp(8 * x[:, 0])  # its order is told, but a few records hold nearly all of it
+    with pytest.raises(NoSignalError, match=r"no better than by their mean \(R² -0.*logarithm"):
+        ist.predict.fit(None, {"a": x}, y, **LATE)
+    made = ist.predict.fit(None, {"a": x}, np.log(y), **LATE)
+    assert made.report is not None and made.report.estimate.figure("R²").value > 0
+    assert not any("knowing nothing" in note for note in made.asked.notes)
+
+
+def test_a_figure_no_better_than_knowing_nothing_is_told() -> None:
+    x = np.random.default_rng(2).normal(size=(60, 2))
+    made = ist.predict.fit(None, {"a": x}, np.exp(8 * x[:, 0]), **LATE)
+    assert any(
+        note.startswith("R² of held-out records is -14.9, the mean over 3 folds: no better than")
+        for note in made.asked.notes
+    )
