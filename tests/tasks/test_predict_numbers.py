@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import NoSignalError
+from isthmus.core.errors import InputError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.predictor.predictor import Predictor
 
@@ -80,3 +82,31 @@ def test_a_figure_no_better_than_knowing_nothing_is_told() -> None:
         note.startswith("R² of held-out records is -14.9, the mean over 3 folds: no better than")
         for note in made.asked.notes
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("folds", -1, "folds must be a whole number from 3 on, got -1"),
+        ("folds", 2.5, "folds must be a whole number from 3 on, got 2.5"),
+        ("seed", -1, "seed must be a whole number from 0 on, got -1"),
+        ("budget", float("nan"), "budget must be a finite number above 0, got nan"),
+        ("budget", float("inf"), "budget must be a finite number above 0, got inf"),
+        ("coverage", "x", "coverage must be a finite number between 0 and 1, got 'x'"),
+        ("coverage", 0, "coverage must be a finite number between 0 and 1, got 0"),
+        ("coverage", 1.0, "coverage must be a finite number between 0 and 1, got 1.0"),
+        ("risk", float("nan"), "risk must be a finite number from 0 on, got nan"),
+        ("risk", -0.1, "risk must be a finite number from 0 on, got -0.1"),
+        ("risk", 10**400, "risk must be a finite number from 0 on, got 1000"),
+    ],
+)
+def test_an_option_that_is_out_of_range_is_named(
+    plain: Predictor, option: str, value: object, said: str
+) -> None:
+    x, y = views()
+    given: Any = {option: value}
+    with pytest.raises(InputError, match=re.escape(said)):
+        if option in ("coverage", "risk"):
+            plain.predict(x, **given)
+        else:
+            ist.predict.fit(None, x, y, **given)

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+
 from isthmus.core.errors import InputError
 from isthmus.core.wording import did_you_mean
 
@@ -92,6 +94,55 @@ def check_known(changes: Iterable[str], options: type[Any], what: str) -> None:
         raise InputError(
             f"{what} has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
         )
+
+
+def check_between(
+    value: object, name: str, least: float, most: float = math.inf, *, ends: bool = True
+) -> float:
+    """Refuse what is no finite number of a range.
+
+    Args:
+        value: What a user gave.
+        name: Of the option.
+        least: Of the range.
+        most: Of the range.
+        ends: Whether both ends are of the range.
+
+    Raises:
+        InputError: Naming the option and its range.
+
+    Examples:
+        >>> check_between(0.9, "coverage", 0, 1, ends=False)
+        0.9
+    """
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    try:
+        found = float(value) if number else math.nan  # type: ignore[arg-type]
+    except OverflowError:
+        found = math.inf
+    inside = least <= found <= most if ends else least < found < most
+    if not (math.isfinite(found) and inside):
+        if math.isinf(most):
+            need = f"from {least:g} on" if ends else f"above {least:g}"
+        else:
+            need = f"from {least:g} to {most:g}" if ends else f"between {least:g} and {most:g}"
+        raise InputError(f"{name} must be a finite number {need}, got {value!r:.40}")
+    return found
+
+
+def check_whole(value: object, name: str, least: int) -> int:
+    """Refuse what is no whole number from ``least`` on.
+
+    Raises:
+        InputError: Naming the option and its range.
+
+    Examples:
+        >>> check_whole(5, "folds", 3)
+        5
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number from {least} on, got {value!r:.40}")
+    return int(value)
 
 
 def parse_seconds(text: str, what: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from isthmus.core.contracts import Encoder, Progress
 from isthmus.core.errors import InputError
 from isthmus.core.lazy import Brought
 from isthmus.core.linalg import F64, Array
+from isthmus.core.options import check_between
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Failure, Record
@@ -129,6 +131,9 @@ class Predictor:
         Raises:
             DataError: If data cannot be read, or a view holds something else.
         """
+        check_between(coverage, "coverage", 0, 1, ends=False)
+        if risk is not None:
+            check_between(risk, "risk", 0, math.inf if self.asked.kind == "number" else 1)
         dataset = self.dataset(data)
         rows, failures = self.vectors(dataset, cache=cache, progress=progress)
         return self.answers(rows, dataset.records, coverage=coverage, risk=risk, failures=failures)

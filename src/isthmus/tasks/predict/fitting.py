@@ -13,6 +13,7 @@ from isthmus.core.contracts import Encoder, Progress, untold
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F32
+from isthmus.core.options import check_between, check_whole
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.core.view import VECTOR
@@ -121,6 +122,10 @@ def fit(
     name = target if isinstance(target, str) else ""
     wanted = Wanted(name, kind, time, event, tuple(grades), known)
     _check(card, fusions)
+    check_whole(folds, "folds", 3)
+    check_whole(seed, "seed", 0)
+    if budget is not None:
+        check_between(budget, "budget", 0, ends=False)
     told = progress or untold
     made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
     ready = made.encoded(encoders, cache, told, folds)
