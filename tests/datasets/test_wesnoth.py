@@ -251,6 +251,8 @@ def test_attacks(game: Path) -> None:
     assert records["Archer/long bow"].items["audio"].read() == b"bow-1"
     assert "audio" not in records["Archer/sword"].items
     assert records["Archer/long bow"].fields["damage"] == "pierce"
+    assert records["Archer/long bow"].fields["sound"] == "bow-1.ogg"
+    assert "sound" not in records["Archer/sword"].fields
     assert [records[f"Archer/{name}"].fields["range"] for name in ("long bow", "sword")] == [
         "ranged",
         "melee",

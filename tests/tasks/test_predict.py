@@ -256,6 +256,27 @@ def test_survival() -> None:
     assert isinstance(high.value, float) and isinstance(low.value, float)
     assert high.value > low.value and high.likely == ()
     assert made.evaluate(Dataset("d", rows)).figures[0].metric == "concordance"
+    soon = ist.predict.fit(
+        None,
+        Dataset("d", rows),
+        time="t",
+        event="died",
+        horizon=0.1,
+        metric="AUC at horizon",
+        **LATE,
+    )
+    assert soon.report is not None and soon.report.target.horizon == 0.1
+    assert soon.report.estimate.headline == "AUC at horizon"
+    asked = {"gene": 2.0, "age": 0}
+    assert float(soon.predict(asked)[0].value) < float(made.predict(asked)[0].value)
+
+
+@pytest.mark.parametrize("horizon", [0, -1.0, float("nan"), float("inf"), "5"])
+def test_a_horizon_is_a_time_of_survival(horizon: float, table: Path) -> None:
+    with pytest.raises(InputError, match="horizon: need a positive number in the unit of times"):
+        ist.predict.fit(None, table, time="price", event="mood", horizon=horizon)
+    with pytest.raises(InputError, match="a horizon is of survival"):
+        ist.predict.fit(None, table, "mood", horizon=5)
 
 
 def test_labels_and_grades() -> None:

@@ -94,6 +94,18 @@ _FUSION = typer.Option(
     help="Let only this fusion enter; all: trained ones, too. Repeatable. Default: all in closed "
     "form.",
 )
+_METRIC = typer.Option(
+    None,
+    metavar="NAME",
+    help="What the choice looks at and the report tells first, such as 'balanced accuracy' where "
+    "some classes are rare. Default: log loss and accuracy for classes.",
+)
+_HORIZON = typer.Option(
+    None,
+    metavar="TIME",
+    help="For survival: the time by which the event is predicted, in the unit of --time. Default: "
+    "the median time of the events.",
+)
 _CARD = typer.Option("", metavar="KIND", help="medical: the card says it is no medical device.")
 _BUDGET = typer.Option(
     "none", metavar="TIME", help="Time limit for choosing, for example 2m; none for no limit."
@@ -122,6 +134,8 @@ def fit(
     encoder: list[str] = _ENCODER,
     space: Path | None = _SPACE,
     fusion: list[str] = _FUSION,
+    metric: str | None = _METRIC,
+    horizon: float | None = _HORIZON,
     card: str = _CARD,
     budget: str = _BUDGET,
     report: Path | None = _REPORT,
@@ -166,6 +180,8 @@ def fit(
             fusions=_ALL if fusion == [_ALL] else fusion or None,
             seed=seed,
             budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
+            metric=metric,
+            horizon=horizon,
             card=card,
             cache=default_cache() if cache else None,
             progress=progress,

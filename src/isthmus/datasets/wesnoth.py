@@ -62,7 +62,8 @@ def load(
     that hits, of several variants the first; some attacks have none. ``text`` is the name of the
     attack and that of the unit. A miss mostly shows the same frames with another sound, so it is
     left out. Fields are those of the unit and, of the attack, ``damage``, such as blade or fire,
-    and ``range``, melee or ranged.
+    ``range``, melee or ranged, and ``sound``, the name of the file: a few sounds are those of most
+    attacks, so a test on new sounds groups by it.
 
     Args:
         animations: Attacks instead of units.
@@ -143,7 +144,10 @@ def _attacks(place: Path, words: _Words, unit: Unit) -> Iterator[_Row]:
         except (DataError, MediaError) as error:
             yield key, str(error), {}
             continue
-        yield key, {**items, TEXT: MediaItem.from_text(captions, source=key)}, attack.labels
+        told = dict(attack.labels)
+        if AUDIO in items:
+            told["sound"] = Path(items[AUDIO].source).name
+        yield key, {**items, TEXT: MediaItem.from_text(captions, source=key)}, told
 
 
 def _video(place: Path, attack: Attack, key: str) -> MediaItem:

@@ -71,6 +71,7 @@ def fit(
     seed: int = 0,
     budget: float | None = None,
     metric: str | None = None,
+    horizon: float | None = None,
     card: str = "",
     options: Mapping[str, Any] | None = None,
     cache: VectorCache | None = None,
@@ -102,7 +103,9 @@ def fit(
         folds: Outer folds, in which no record is held out twice.
         seed: Of folds and all random choices.
         budget: Seconds for choosing; None for no limit.
-        metric: What the choice looks at; default: that of the kind.
+        metric: What the choice looks at and the report tells first; default: that of the kind.
+        horizon: Of survival: the time by which the event is predicted; default: the median time
+            of the events.
         card: ``"medical"`` for a card that says that this is no medical device.
         options: Of the data set, such as ``{"columns": {"title": "text"}}``.
         cache: Of native vectors.
@@ -121,6 +124,7 @@ def fit(
     known = None if isinstance(target, str) else list(target)
     name = target if isinstance(target, str) else ""
     wanted = Wanted(name, kind, time, event, tuple(grades), known)
+    _check_horizon(horizon, wanted)
     _check(card, fusions)
     check_whole(folds, "folds", 3)
     check_whole(seed, "seed", 0)
@@ -139,6 +143,7 @@ def fit(
             seed=seed,
             budget=budget,
             metric=metric,
+            horizon=horizon,
             progress=told,
             name=wanted.label,
         )
@@ -190,6 +195,15 @@ def _check(card: str, fusions: Sequence[str] | str | None) -> None:
             raise InputError(
                 f"there is no fusion {name!r}; there are {', '.join(FUSIONS.names())}.{hint}"
             )
+
+
+def _check_horizon(horizon: float | None, wanted: Wanted) -> None:
+    if horizon is None:
+        return
+    if not wanted.time:
+        raise InputError("a horizon is of survival; name the column of times, too")
+    if not (isinstance(horizon, int | float) and 0 < horizon < np.inf):
+        raise InputError(f"horizon: need a positive number in the unit of times, got {horizon!r}")
 
 
 @dataclass(frozen=True, eq=False)
