@@ -35,7 +35,7 @@ def renew(path: Path, rows: Sequence[Row]) -> None:
 def _methods(rows: Sequence[Row]) -> str:
     """Every method on every set by the headline of the set, seconds of one fit behind it."""
     sets = list(dict.fromkeys(row["dataset"] for row in rows))
-    metric = {name: _headline(rows, name) for name in sets}
+    metric = {name: headline(rows, name) for name in sets}
     told = [row for row in rows if row["metric"] == metric[row["dataset"]]]
     left = ("view: ", f"{OWN}, ")  # late fusion of one view, and curves
     names = dict.fromkeys(r["method"] for r in told if not r["method"].startswith(left))
@@ -50,7 +50,7 @@ def _methods(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _headline(rows: Sequence[Row], name: str) -> str:
+def headline(rows: Sequence[Row], name: str) -> str:
     """The metric that the plain rivals of a set are told by."""
     plain = [row["metric"] for row in rows if (row["dataset"], row["method"]) == (name, "majority")]
     found = [row["metric"] for row in rows if row["dataset"] == name]
@@ -62,9 +62,9 @@ def _cell(rows: Sequence[Row], name: str, method: str) -> str:
     if not mine:
         return ""
     values = np.array(list({row["seed"]: row["value"] for row in mine}.values()))
-    spread = f" ± {_short(values.std(ddof=1))}" if len(values) > 1 else ""
+    spread = f" ± {short(values.std(ddof=1))}" if len(values) > 1 else ""
     seconds = float(np.median([row["fit_seconds"] for row in mine]))
-    return f"{_short(values.mean())}{spread}" + (f"<br>{seconds:.1f} s" if seconds else "")
+    return f"{short(values.mean())}{spread}" + (f"<br>{seconds:.1f} s" if seconds else "")
 
 
 def _worth(rows: Sequence[Row]) -> str:
@@ -90,7 +90,7 @@ def _worth(rows: Sequence[Row]) -> str:
 
 def _mean(rows: Sequence[Row], method: str, metric: str) -> str:
     found = [row["value"] for row in rows if (row["method"], row["metric"]) == (method, metric)]
-    return _short(float(np.mean(found))) if found else ""
+    return short(float(np.mean(found))) if found else ""
 
 
 def _lost(rows: Sequence[Row]) -> str:
@@ -103,8 +103,10 @@ def _lost(rows: Sequence[Row]) -> str:
         for method, found in values.items()
         if method.endswith(_BESIDE)
     ]
-    return _short(max(gaps)) if gaps else ""
+    return short(max(gaps)) if gaps else ""
 
 
-def _short(value: float) -> str:
-    return f"{value:.3f}".replace("0.", ".", 1)
+def short(value: float) -> str:
+    """Three places, as tables have it: ``.750``."""
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text

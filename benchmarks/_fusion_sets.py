@@ -38,6 +38,7 @@ class Task:
         links: ``(n,)``; records with one label stay together.
         metric: The headline, as the selection names it.
         folds: Outer folds.
+        horizon: Of survival: the time by which the event is predicted; None for the median.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Task:
     links: NDArray[np.intp]
     metric: str = "accuracy"
     folds: int = 5
+    horizon: float | None = None
 
 
 def qabcs() -> Task:
@@ -81,11 +83,12 @@ def nki70() -> Task:
 
 
 def nki70_survival() -> Task:
-    """When a metastasis is found."""
+    """When a metastasis is found, and whether within five years."""
     data = load("nki70")
     task = _task("nki70 survival", data, "event", columns=CLINICAL, folds=4, metric="concordance")
     times = [[float(r.fields["time"]), float(r.fields["event"])] for r in data.records]
-    return replace(task, target=Target("survival", np.array(times), ("time", "event")))
+    target = Target("survival", np.array(times), ("time", "event"))
+    return replace(task, target=target, horizon=5.0)
 
 
 def nutrimouse() -> Task:
@@ -128,13 +131,17 @@ def hedgewars() -> Task:
 
 
 def attacks(field: str) -> Callable[[], Task]:
-    """Which damage an attack does, or from how near, from its film and its sound alone."""
+    """Which damage an attack does, or from how near, from its film and its sound alone.
+
+    54 sounds are those of nearly all attacks. By line and sound together, 545 of 589 attacks would
+    be one group; so folds are of sounds, and each is tested on sounds that it never heard.
+    """
 
     def made() -> Task:
         data = load("wesnoth", animations=True).select(("video", "audio"))
-        counts = Counter(record.fields.get(field) for record in data.records)
-        kept = [row for row, r in enumerate(data.records) if counts[r.fields.get(field)] >= LEAST]
-        told = data.take(row for row in kept if field in data.records[row].fields)
+        heard = [replace(r, group=r.fields.get("sound")) for r in data.records]
+        counts = Counter(record.fields.get(field) for record in heard)
+        told = replace(data, records=[r for r in heard if counts[r.fields.get(field)] >= LEAST])
         encoders = {"video": FILMS}
         return _task(f"wesnoth {field}", told, field, encoders=encoders, metric="balanced accuracy")
 

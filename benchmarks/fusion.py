@@ -39,6 +39,8 @@ LATE_ALONE = "isthmus, late only"
 WISHED = 0.9
 THRESHOLDS = (0.1, 0.2, 0.3, 0.5)
 """Probabilities from which on somebody might act, for the decision curve."""
+ANSWERED = (0.5, 0.8, 1.0)
+"""Shares of the records, the surest first."""
 SHUFFLES = 20
 ONCE = (
     "stacking (scikit-learn)",
@@ -76,14 +78,14 @@ def chosen(task: Task, seed: int) -> Iterator[Row]:
     """The choice among closed forms, each of them, plain rivals and nulls, all on its folds."""
     started = time.process_time()
     report = _choose(task, seed).report
-    yield from _of_report(Rows(task, seed), report, time.process_time() - started, OWN)
+    yield from of_report(Rows(task, seed), report, time.process_time() - started, OWN)
 
 
 def late(task: Task, seed: int) -> Iterator[Row]:
     """Late fusion alone, chosen and judged in the same way: a part of the work, for large sets."""
     started = time.process_time()
     report = _choose(task, seed, fusions=[LATE]).report
-    yield from _of_report(Rows(task, seed), report, time.process_time() - started, LATE_ALONE)
+    yield from of_report(Rows(task, seed), report, time.process_time() - started, LATE_ALONE)
 
 
 def trained(task: Task, seed: int) -> Iterator[Row]:
@@ -161,11 +163,12 @@ def _choose(task: Task, seed: int, fusions: Sequence[str] | None = None) -> Any:
         folds=task.folds,
         seed=seed,
         metric=metric,
+        horizon=task.horizon,
         name=task.name,
     )
 
 
-def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
+def of_report(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
     """Figures of a report as rows."""
     each = next((s.seconds for s in report.standings if s.chosen), 0.0)
     for figure in report.estimate.figures:
@@ -177,6 +180,7 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) ->
         if abs(coverage.wished - WISHED) < 1e-9:
             yield make.row(own, f"coverage of {WISHED:.0%} sets", coverage.covered, each)
             yield make.row(own, f"size of {WISHED:.0%} sets", coverage.size, each)
+    yield from _risks(make, report, each, own)
     yield from _clinical(make, report, each, own)
     for standing in report.standings:
         figure = standing.figure
@@ -191,6 +195,15 @@ def _of_report(make: Rows, report: PredictorReport, seconds: float, own: str) ->
             named = f"{own}, {share:.0%} without {curve.view}"
             yield make.row(named, make.task.metric, value, each)
             yield make.row(f"{named}, by what never knew it", make.task.metric, rest, each)
+
+
+def _risks(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
+    """How much is wrong if only the surest are answered; and how often luck is as good."""
+    curve = report.risk_coverage
+    for wished in ANSWERED if curve.coverage else ():
+        at = int(np.argmin(np.abs(np.asarray(curve.coverage) - wished)))
+        yield make.row(own, f"risk where {wished:.0%} are answered", curve.risk[at], seconds)
+    yield make.row("labels shuffled", "p", report.null.p, 0.0)
 
 
 def _clinical(make: Rows, report: PredictorReport, seconds: float, own: str) -> Iterator[Row]:
