@@ -20,7 +20,7 @@ CONCAT = "concat + logistic regression"
 LATE_ALONE = f"{OWN}, late only"
 _BLOCK = re.compile(rf"<!-- (\w+): ([^>]*) -->\n.*?{END}", re.DOTALL)
 _COMMANDS = re.compile(
-    rf"^(```sh\n((?:isthmus .*\n)+)```\n\n){PRINTED}\n.*?{END}", re.MULTILINE | re.DOTALL
+    rf"^(```sh\n((?:isthmus [^\n]*\n)+)```\n\n){PRINTED}\n.*?{END}", re.MULTILINE | re.DOTALL
 )
 _PLAIN = {
     "concat": "all views side by side, in closed form",
@@ -31,12 +31,17 @@ _PLAIN = {
     "chance": "chance",
 }
 _CLINICAL = (
+    "AUC at horizon",
     "AUC of the diagnosis",
     "calibration in the large",
     "sensitivity at specificity 0.8",
     "sensitivity at specificity 0.9",
     "sensitivity at specificity 0.95",
 )
+_NAMED = {
+    "AUC at horizon": "AUC at five years, mean of the folds",
+    "AUC of the diagnosis": "AUC, all folds together",
+}
 _THRESHOLDS = ("10%", "20%", "30%", "50%")
 _ANSWERED = ("100%", "80%", "50%")
 _SHARES = ("0%", "25%", "50%", "75%", "100%")
@@ -45,7 +50,8 @@ _ASKED = {"speech": "heard", "text": "text alone", "image + text": "text and pic
 
 def commands(page: str) -> list[str]:
     """Those whose answer a page shows."""
-    return [line for match in _COMMANDS.finditer(page) for line in match[2].splitlines()]
+    shown = (line for match in _COMMANDS.finditer(page) for line in match[2].splitlines())
+    return [line for line in shown if " data get " not in line]
 
 
 def renew(path: Path, held: Mapping[str, Any]) -> None:
@@ -125,7 +131,10 @@ def _clinical(rows: Sequence[Row], names: Sequence[str]) -> str:
         for row in mine
         if row["method"] == OWN and re.fullmatch(r"AUC at [\d.]+", row["metric"])
     )
-    lines = [[each, *(_cell(mine, OWN, each) for mine in known.values())] for each in asked]
+    lines = [
+        [_NAMED.get(each, each), *(_cell(mine, OWN, each) for mine in known.values())]
+        for each in asked
+    ]
     return _table([["on held-out records", *names], *lines])
 
 
@@ -174,7 +183,7 @@ def _languages(rows: Sequence[Row], names: Sequence[str]) -> str:
                 (", texts shuffled", ", texts dealt anew"),
             ):
                 values = [
-                    _cell([told[key]], told[key]["method"], told[key]["metric"])
+                    _cell(mine, told[key]["method"], told[key]["metric"])
                     if (key := (asked, f"{code}{more}")) in told
                     else ""
                     for code in codes

@@ -12,6 +12,7 @@ import tomllib
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer.main
 from tests.cli.running import run as isthmus
@@ -219,6 +220,66 @@ def test_the_page_of_the_ablation_is_made_from_its_figures() -> None:
 
     results = json.loads(_text("benchmarks/results/ablation.json"))
     assert _text("docs/ablation.md") == page(results)
+
+
+@pytest.mark.parametrize("page", ["docs/sentiment.md", "docs/diagnosis.md"])
+def test_worked_pages_are_made_from_their_figures(page: str) -> None:
+    """If this fails: python benchmarks/worked.py --json … --resume --pages."""
+    import json
+
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from _worked_page import commands, renewed
+
+    held = json.loads(_text("benchmarks/results/worked.json"))
+    assert _text(page) == renewed(_text(page), held)
+    assert set(commands(_text(page))) <= set(held["printed"])
+
+
+def test_the_commands_on_moods_run(tmp_path: Path) -> None:
+    """As the page has them, with quick encoders and late fusion alone."""
+    quick = ("-e", "image=color-hog", "-e", "audio=mfcc", "--fusion", "late", "--no-cache")
+    lines = [line for page, line in _commands() if page.endswith("sentiment.md")]
+    for line in (line for line in lines if "shapes-mood" in line):
+        words = shlex.split(line)[1:]
+        done = isthmus(*words, *quick, "--data-option", "n=60", cwd=tmp_path)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        assert "60 records" in done.stdout and "late" in done.stdout
+
+
+def test_the_commands_and_the_example_on_survival_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On patients that are made up here, in the form of the real ones."""
+    rng = np.random.default_rng(0)
+    lines = ["time,event,Diam,N,ER,Grade,Age,G1,G2"]
+    for _ in range(60):
+        gene, other = rng.normal(size=2)
+        time, event = 6 * rng.exponential(np.exp(-1.5 * gene)), int(rng.random() < 0.8)
+        facts = [
+            rng.choice(names)
+            for names in (
+                (">2cm", "<=2cm"),
+                ("1-3", ">=4"),
+                ("Positive", "Negative"),
+                ("Poorly diff", "Well diff"),
+            )
+        ]
+        lines.append(f"{time},{event},{','.join(facts)},{rng.integers(30, 60)},{gene},{other}")
+    place = tmp_path / "data" / "nki70"
+    place.mkdir(parents=True)
+    (place / "breast_cancer_nki70.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.setattr("isthmus.datasets.fetch.data_dir", lambda: tmp_path / "data")
+    lines = [line for page, line in _commands() if page.endswith("diagnosis.md")]
+    (line,) = (line for line in lines if "fit nki70" in line)
+    done = isthmus(*shlex.split(line)[1:], "--fusion", "late", "--no-cache", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "AUC at horizon" in done.stdout
+    assert (tmp_path / "relapse.html").stat().st_size > 10_000
+    card = (tmp_path / "relapse/README.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^> (.*)$", _text("docs/diagnosis.md"), flags=re.MULTILINE)
+    assert " ".join(quoted) in card
+    said = _run(_blocks("docs/diagnosis.md", "python")[0], tmp_path)
+    assert "('genes',)" in said and "[('genes', " in said
 
 
 def test_contributing_lists_the_layers_that_are_checked() -> None:
