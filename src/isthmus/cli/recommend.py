@@ -71,6 +71,10 @@ def command(
     code 5.
     """
     _check(like, history, forget_user, forget=forget_history)
+    if forget_user and least is not None:
+        raise InputError(
+            "--forget-user goes by the rating that the history was learned with; leave --least out"
+        )
     allow_megapixels(max_megapixels)
     made: dict[str, object] = {}
     found: Recommendations | None = None

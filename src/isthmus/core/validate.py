@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, InputError, VectorError
-from isthmus.core.linalg import F32, Array
+from isthmus.core.linalg import F32, F64, Array
 from isthmus.core.wording import kind_of
 
 T = TypeVar("T")
@@ -178,16 +178,51 @@ def fitting(tensors: Mapping[str, Array], **shapes: str) -> dict[str, F32]:
         Traceback (most recent call last):
         isthmus.core.errors.ArtifactError: weight: need the shape (d=3, k), got (4, 2)
     """
+    return {name: x.astype(np.float32, copy=False) for name, x in _fitting(tensors, shapes, {})}
+
+
+def exact(
+    tensors: Mapping[str, Array], sizes: Mapping[str, int] | None = None, /, **shapes: str
+) -> dict[str, F64]:
+    """The same in float64.
+
+    Args:
+        tensors: By name.
+        sizes: Lengths of axes that are known.
+        **shapes: As for :func:`fitting`. An axis in upper case may be empty.
+
+    Returns:
+        float64, by name; what float32 cannot hold is refused, too.
+
+    Raises:
+        ArtifactError: As :func:`fitting`.
+    """
+    found = _fitting(tensors, shapes, dict(sizes or {}))
+    return {name: x.astype(np.float64, copy=False) for name, x in found}
+
+
+def whole_numbers(x: Array, name: str, most: int) -> NDArray[np.intp]:
+    """An array of places below ``most``.
+
+    Raises:
+        ArtifactError: If it holds something else.
+    """
+    if x.dtype.kind not in "iu" or (x.size and not 0 <= int(x.min()) <= int(x.max()) < most):
+        raise ArtifactError(f"{name}: need whole numbers from 0 to {most - 1}, got {x.dtype}")
+    return x.astype(np.intp)
+
+
+def _fitting(
+    tensors: Mapping[str, Array], shapes: Mapping[str, str], sizes: dict[str, int]
+) -> Iterator[tuple[str, Array]]:
     if unknown := sorted(set(tensors) - set(shapes)):
         raise ArtifactError(f"the array {unknown[0]!r:.80} is unknown; need {', '.join(shapes)}")
-    sizes: dict[str, int] = {}
-    found: dict[str, F32] = {}
     for name, axes in shapes.items():
         if name not in tensors:
             raise ArtifactError(f"the array {name!r} is missing")
         x = np.asarray(tensors[name])
         fits = len(axes) == x.ndim and all(
-            length > 0 and sizes.setdefault(axis, length) == length
+            (length > 0 or axis.isupper()) and sizes.setdefault(axis, length) == length
             for axis, length in zip(axes, x.shape, strict=True)
         )
         if not fits:
@@ -196,10 +231,9 @@ def fitting(tensors: Mapping[str, Array], **shapes: str) -> dict[str, F32]:
         if x.dtype.kind != "f":
             raise ArtifactError(f"{name}: need floats, got {x.dtype}")
         with np.errstate(over="ignore"):
-            found[name] = x.astype(np.float32, copy=False)
-        if not np.isfinite(found[name]).all():
-            raise ArtifactError(f"{name} has NaN or infinite values")
-    return found
+            if not np.isfinite(x.astype(np.float32, copy=False)).all():
+                raise ArtifactError(f"{name} has NaN or infinite values")
+        yield name, x
 
 
 def split_names(tensors: Mapping[str, T]) -> dict[str, dict[str, T]]:

@@ -143,6 +143,18 @@ class Interactions:
         """All but those of one user, who keeps an empty place."""
         return self.take(self.user != self._user_places.get(name, -1))
 
+    def liked(self, least: float | None) -> Interactions:
+        """Those that are rated so or better; all of them for None.
+
+        Raises:
+            DataError: If there are no ratings.
+        """
+        if least is None:
+            return self
+        if self.ratings is None:
+            raise DataError("there are no ratings, so none can be too low; leave least out")
+        return self.take(self.ratings >= least)
+
     @cached_property
     def _user_places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.users)}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import Tensors, fingerprint
-from isthmus.core.errors import DataError, InputError, VectorError
-from isthmus.core.linalg import F64, symmetric_eigen
+from isthmus.core.document import from_document, to_object
+from isthmus.core.errors import ArtifactError, DataError, InputError, VectorError
+from isthmus.core.linalg import F64, Array, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.products import Block, accumulate, column_sums, product
@@ -27,17 +29,12 @@ RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
 """Share of the largest eigenvalue below which a direction is rounding, not variance."""
 
 
-class MomentsDocument(TypedDict):
-    """What of moments is saved as JSON.
+@dataclass(frozen=True)
+class _Document:
+    """What of moments is saved as JSON."""
 
-    Attributes:
-        views: In their order; the names of tensors count from it.
-        dims: Dimension of each.
-        products: As for :class:`Moments`.
-    """
-
-    views: list[str]
-    dims: list[int]
+    views: tuple[str, ...]
+    dims: tuple[int, ...]
     products: Products
 
 
@@ -313,23 +310,27 @@ class Moments:
         """Remember an expensive function of these moments until they change."""
         return self._memo.get(key, compute)
 
-    def state(self) -> tuple[MomentsDocument, dict[str, F64]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, F64]]:
         """What to save: the views as JSON; sums as arrays, named by the place of their views."""
-        document: MomentsDocument = {
-            "views": list(self.dims),
-            "dims": list(self.dims.values()),
-            "products": self.products,
-        }
         names = _named(self._sums, self.dims)
-        return document, {name: self._sums[key] for name, key in names.items()}
+        document = _Document(self.views, tuple(self.dims.values()), self.products)
+        return to_object(document), {name: self._sums[key] for name, key in names.items()}
 
     @classmethod
     def from_state(cls, document: Mapping[str, Any], tensors: Tensors) -> Moments:
-        """The moments that :meth:`state` described."""
-        dims = dict(zip(document["views"], document["dims"], strict=True))
-        out = cls(dims, products=document["products"])
-        for name, key in _named(out._sums, dims).items():
-            out._sums[key] = np.array(tensors[name], dtype=np.float64)
+        """The moments that :meth:`state` described.
+
+        Raises:
+            ArtifactError: If arrays do not fit the document.
+        """
+        read = from_document(_Document, dict(document), "moments")
+        if len(read.views) != len(read.dims) or len(set(read.views)) != len(read.views):
+            raise ArtifactError("moments: need a dimension for each view")
+        for place, d in enumerate(read.dims):  # before anything of that size is made
+            _check_sum(tensors, f"{place}.second", (d, d))
+        out = cls(dict(zip(read.views, read.dims, strict=True)), products=read.products)
+        for name, key in _named(out._sums, out.dims).items():
+            out._sums[key] = _check_sum(tensors, name, out._sums[key].shape).astype(np.float64)
         return out
 
     @property
@@ -352,6 +353,13 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
+
+
+def _check_sum(tensors: Tensors, name: str, shape: tuple[int, ...]) -> Array:
+    x = tensors.get(name)
+    if x is None or x.shape != shape or x.dtype.kind != "f" or not np.isfinite(x).all():
+        raise ArtifactError(f"moments: {name} must be finite floats of the shape {shape}")
+    return x
 
 
 def _axes(key: Key) -> list[tuple[str, int]]:

@@ -29,6 +29,19 @@ def test_forgetting_rows_is_never_having_seen_them(name: str, kind: Kind) -> Non
     assert np.abs(whole - only.scores(rows)).max() > 1e-3
 
 
+@pytest.mark.parametrize("kind", ["classes", "labels", "grades", "number"])
+def test_more_than_was_learned_is_not_forgotten(kind: Kind) -> None:
+    rows, target = planted(kind)
+    fitted = make("late", inner="moments").fit(rows, target)
+    before = fitted.scores(rows)
+    with pytest.raises(DataError, match="all rows that were learned"):
+        fitted.forget(rows, target)
+    np.testing.assert_array_equal(fitted.scores(rows), before)
+    fitted.forget(rows.take(FIRST), target.take(FIRST))
+    with pytest.raises(DataError, match="are forgotten already"):
+        fitted.forget(rows.take(FIRST), target.take(FIRST))
+
+
 def test_moments_and_rows_agree_on_most_records() -> None:
     rows, target = planted("classes")
     for name in (*LATE, "concat"):

@@ -170,6 +170,46 @@ def test_a_person_is_forgotten_exactly(shop: Store) -> None:
     assert forget_history(shop) and history_of(shop) is None and not forget_history(shop)
 
 
+def test_a_person_is_forgotten_as_they_were_learned(shop: Store) -> None:
+    """Ratings that were too low, and things of two names, were never learned."""
+    known, plain = ids(shop), history({"图0.png": "声5.wav", "图1.png": "声7.wav"})
+    users = [plain.users[u] for u in plain.user] + ["p4", "p4", "p5"]
+    things = [plain.items[i] for i in plain.item] + [known["图3.png"], "图4.png", "图4.png"]
+    ratings = [5.0] * 90 + [5.0, 1.0, 2.0]
+    taken = Interactions.of(users, things, ratings=ratings)
+    learn_history(shop, taken, least=3)
+    with pytest.raises(DataError, match="there are no ratings"):
+        forget_user(shop, Interactions.of(users, things).of_user("p4"))
+    with pytest.raises(DataError, match="'p4' took something else"):
+        forget_user(shop, taken.take(np.arange(90)).of_user("p4"))
+    for name in ("p4", "p5"):
+        forget_user(shop, taken.of_user(name))
+    rest = taken.without_user("p4").without_user("p5")
+    kept = history_of(shop)
+    assert kept is not None and kept.users == 28
+    want = learn_history(shop, rest, least=3).model
+    place = [kept.items.index(name) for name in want.items]
+    assert len(kept.items) == len(want.items) + 1 and kept.new.sum() == 1  # only p4 took 图3
+    assert np.array_equal(
+        kept.cooccurrence.counts[place], np.asarray(want.cooccurrence.counts, dtype=np.float64)
+    )
+    assert kept.people == want.people
+
+
+def test_the_last_person_is_forgotten(shop: Store) -> None:
+    taken = history({"图0.png": "声5.wav", "图1.png": "声7.wav"}, people=2)
+    before = shop.recommend("图0.png", k=5)
+    learn_history(shop, taken)
+    for name in taken.users:
+        forget_user(shop, taken.of_user(name))
+    kept = history_of(shop)
+    assert kept is not None and kept.users == 0 and kept.new.all()
+    after = shop.recommend("图0.png", k=5)
+    assert [each.hit.id for each in after] == [each.hit.id for each in before]
+    with pytest.raises(DataError, match="nothing from 'p0', or has forgotten it already"):
+        forget_user(shop, taken.of_user("p0"))
+
+
 def test_a_history_that_cannot_be_used_is_refused(shop: Store, space: Space) -> None:
     taken = Interactions.of(["a", "a"], ["x.png", "y.png"])
     with pytest.raises(DataError, match=r"holds none of the items .* 'x\.png', 'y\.png'"):

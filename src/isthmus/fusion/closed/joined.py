@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion.target import Kind, Target
@@ -47,8 +48,25 @@ class Joined:
         return replace(self, moments=self.moments + other.moments)
 
     def __sub__(self, other: Joined) -> Joined:
-        """As if the rows of the other had never been seen."""
-        return replace(self, moments=self.moments - other.moments)
+        """As if the rows of the other had never been seen.
+
+        Raises:
+            DataError: If that leaves no rows, or fewer than none of a view, a class or a label.
+        """
+        rest = replace(self, moments=self.moments - other.moments)
+        counts = [rest.moments.count(view) for view in rest.moments.views]
+        left = rest.moments.count(TARGET)
+        if left > 0 and rest.kind != "number":  # of each column, records that have it, and others
+            have = (left * rest.mean).round(3)
+            counts += [*have, *(left - have)]
+        if min(counts) < 0:
+            raise DataError(
+                "more rows would be taken out than were learned: some were never learned, or are "
+                "forgotten already"
+            )
+        if left == 0:
+            raise DataError("these are all rows that were learned; make a new one instead")
+        return rest
 
     @property
     def views(self) -> tuple[str, ...]:

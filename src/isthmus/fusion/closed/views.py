@@ -119,9 +119,12 @@ class ClosedFusion(LinearFusion):
     def forget(self, rows: PairedVectors, target: Target) -> Self:
         """Learn as if these rows, seen before, had never been there.
 
+        Sums do not tell whose rows they are of: that each row was seen, and is forgotten once, is
+        noticed only where otherwise fewer than none would be left.
+
         Raises:
             NotFittedError: If no rows were seen.
-            DataError: As :meth:`partial_fit`.
+            DataError: As :meth:`partial_fit`, or if that is noticed, or no rows are left.
         """
         if not hasattr(self, "joined_"):
             raise NotFittedError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
 from isthmus.datasets.interactions import Interactions, Places
 
@@ -24,6 +25,9 @@ class Settings:
         share: Of content in the score of an item that others took, 0…1.
         content_ridge: See :class:`isthmus.tasks.recommend.content.Content`; None for the cosine.
         cold_half_life: As ``half_life``, where new items are scored by content alone.
+
+    Raises:
+        InputError: If one of them is out of its range.
     """
 
     ridge: float = 200.0
@@ -32,6 +36,16 @@ class Settings:
     content_ridge: float | None = None
     cold_half_life: float | None = None
     neighbours: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ridge", "half_life", "content_ridge", "cold_half_life"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise InputError(f"{name} must be above 0, got {value:g}")
+        if self.neighbours is not None and self.neighbours < 1:
+            raise InputError(f"neighbours must be at least 1, got {self.neighbours}")
+        if not 0 <= self.share <= 1:
+            raise InputError(f"share must be 0 to 1, got {self.share:g}")
 
 
 def profiles(

@@ -56,16 +56,17 @@ class Content:
         Args:
             rows: ``(n, d)``, see :func:`content_rows`.
             ridge: ρ; None for the cosine.
-            known: ``(k, d)`` rows that the mean and covariance are of; default: all.
+            known: ``(k, d)`` rows that the mean and covariance are of; all where there are none.
         """
         if ridge is None:
             unit = np.asarray(l2_normalize(rows), dtype=np.float64)
             return cls(unit, unit, None)
-        some = rows if known is None else known
+        some = rows if known is None or not len(known) else known
         sums = Moments.of(PairedVectors({VIEW: some.astype(np.float32)}))
         covariance = sums.covariance(VIEW)
         width = len(covariance)
-        level = ridge * np.trace(covariance) / width
+        # Rows that are all the same have no spread, so that no direction counts more.
+        level = ridge * np.trace(covariance) / width or 1.0
         centred = rows - sums.mean(VIEW)
         right = np.linalg.solve(covariance + level * np.eye(width), centred.T).T
         return cls(centred, np.ascontiguousarray(right), ridge)

@@ -44,6 +44,12 @@ def taken_moments(interactions: Interactions) -> Moments:
     return sums
 
 
+def together(moments: Moments) -> F64:
+    """``XᵀX``, ``(n, n)``: how many users took both; zeros where there is no user."""
+    n = moments.dims[VIEW]
+    return moments.second(VIEW) if moments.count(VIEW) else np.zeros((n, n))
+
+
 @dataclass(frozen=True, eq=False)
 class Cooccurrence:
     """EASE: the item-to-item weights that best rebuild what each user took.
@@ -78,13 +84,13 @@ class Cooccurrence:
             neighbours: Of each item, for cosines; None for EASE.
 
         Raises:
-            DataError: If λ is not above 0, or nobody took anything.
+            DataError: If λ is not above 0.
         """
         if not ridge > 0:
             raise DataError(f"the ridge of co-occurrence must be above 0, got {ridge:g}")
         if neighbours is not None:
             return cls(moments, ridge, neighbour_weights(moments, neighbours), neighbours)
-        gram = moments.second(VIEW)
+        gram = together(moments)
         inverse = _inverse(gram + ridge * np.eye(len(gram)))
         weights = -inverse / np.diag(inverse)
         np.fill_diagonal(weights, 0.0)
@@ -94,7 +100,7 @@ class Cooccurrence:
     @property
     def counts(self) -> F64:
         """``(n,)`` how many users took each item."""
-        return np.diag(self.moments.second(VIEW)).copy()
+        return np.diag(together(self.moments)).copy()
 
     def without(self, interactions: Interactions) -> Self:
         """The same as if the users of these interactions had never been there.
@@ -130,7 +136,7 @@ def neighbour_weights(moments: Moments, k: int = 50) -> F32:
     """
     if k < 1:
         raise DataError(f"k must be at least 1, got {k}")
-    gram = moments.second(VIEW)
+    gram = together(moments)
     lengths = np.sqrt(np.maximum(np.diag(gram), 1e-12))
     cosine = gram / np.outer(lengths, lengths)
     np.fill_diagonal(cosine, 0.0)

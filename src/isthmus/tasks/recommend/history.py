@@ -18,7 +18,7 @@ from isthmus.store import Entry, Reader, is_whole
 from isthmus.tasks.recommend.choosing import Grid
 from isthmus.tasks.recommend.cooccurrence import MOST_ITEMS
 from isthmus.tasks.recommend.recommender import Recommender
-from isthmus.tasks.recommend.stored import FOLDER
+from isthmus.tasks.recommend.stored import FOLDER, history_of
 from isthmus.tasks.retrieval.store import Store
 
 _COSINE = Grid(content_ridges=(None,))
@@ -90,11 +90,7 @@ def learn_history(
         raise DataError("a store in memory keeps no history; open one in a folder")
     if not isinstance(interactions, Interactions):
         interactions = Interactions.read(interactions)
-    taken = interactions
-    if least is not None:
-        if taken.ratings is None:
-            raise DataError("there are no ratings, so none can be too low; leave least out")
-        taken = taken.take(taken.ratings >= least)
+    taken = interactions.liked(least)
     rows = store.backend.snapshot()
     named_items = [taken.items[i] for i in np.unique(taken.item)]
     held = _held(rows, named_items)
@@ -116,11 +112,12 @@ def learn_history(
     named = Interactions.of(
         (mine.users[u] for u in mine.user),
         (held[mine.items[i]] for i in mine.item),
+        ratings=mine.ratings,
         times=mine.times,
     )
     vectors = rows.vectors(named.items)
     content = PairedVectors({"item": np.stack([vectors[name] for name in named.items])})
-    model = Recommender.fit(named, content, grid=_COSINE, seed=seed, progress=progress)
+    model = Recommender.fit(named, content, least=least, grid=_COSINE, seed=seed, progress=progress)
     model.save(store.folder / FOLDER)
     unknown = [name for name in named_items if name not in held]
     return HistoryReport(model, len(named), unknown, rare, len(interactions) - len(taken))
@@ -129,26 +126,27 @@ def learn_history(
 def forget_user(store: Store, interactions: Interactions) -> Recommender:
     """Take all that one user or several took out of the history of a store, exactly.
 
+    Settings stay as they are, and so does which items take part, see :data:`MOST_ITEMS`.
+
     Args:
         store: On disk.
-        interactions: All of theirs, named as when they were learned.
+        interactions: All of theirs, named and rated as when they were learned.
 
     Raises:
-        DataError: If the store keeps no history.
+        DataError: If the store keeps no history, or has not learned this from one of the users.
     """
-    model = None if store.folder is None else Recommender.load(store.folder / FOLDER)
+    model = history_of(store)
     if model is None or store.folder is None:
         raise DataError("the store keeps no history")
     rows = store.backend.snapshot()
-    held = _held(rows, interactions.items)
-    known = set(model.items)
-    pairs = [
-        (interactions.users[u], held[interactions.items[i]])
-        for u, i in zip(interactions.user, interactions.item, strict=True)
-        if held.get(interactions.items[i]) in known
-    ]
+    liked = interactions.liked(model.least)  # first, as it was when a thing has two names
+    held = _held(rows, liked.items)
+    named = [held.get(name, name) for name in interactions.items]
     gone = Interactions.of(
-        (user for user, _ in pairs), (item for _, item in pairs), known=model.items
+        (interactions.users[u] for u in liked.user),
+        (named[i] for i in liked.item),
+        ratings=liked.ratings,
+        known=model.items,
     )
     left = model.without(gone)
     left.save(store.folder / FOLDER)

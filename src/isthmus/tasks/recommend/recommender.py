@@ -11,23 +11,21 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.artifact import Tensors, load_artifact, save_artifact
 from isthmus.core.contracts import Progress
-from isthmus.core.document import from_document, to_object
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.wording import count, did_you_mean
 from isthmus.datasets.interactions import Interactions
-from isthmus.moments import Moments
 from isthmus.prompts.term import usual_weight
 from isthmus.tasks.recommend.blend import Settings, Standardized, blended, profiles
 from isthmus.tasks.recommend.choosing import Grid, Trial, choose
 from isthmus.tasks.recommend.content import Content, content_rows
 from isthmus.tasks.recommend.cooccurrence import Cooccurrence, taken_moments
 from isthmus.tasks.recommend.diversity import diversified
+from isthmus.tasks.recommend.people import People
+from isthmus.tasks.recommend.saved import PARTS, Parts, load, save
 
-KIND = "recommender"
 _POOL = 10
 """Candidates for each result that is wanted, where results shall differ."""
 _USERS = 1_024
@@ -67,18 +65,6 @@ class Recommended:
     new: bool
 
 
-@dataclass(frozen=True)
-class _Document:
-    """What of a recommender is saved as JSON."""
-
-    items: tuple[str, ...]
-    settings: Settings
-    users: int
-    tried: tuple[Trial, ...]
-    moments: Mapping[str, object]
-    has_content: bool
-
-
 class Recommender:
     """What was taken together, what items are, and how much each counts.
 
@@ -90,7 +76,8 @@ class Recommender:
         cooccurrence: Of these items.
         settings: How to score.
         rows: ``(n, d)`` content, see :func:`~isthmus.tasks.recommend.content.content_rows`.
-        users: How many users it learned from.
+        people: Whom it learned from.
+        least: Rating from which an interaction counted.
         tried: What the settings were chosen among.
 
     Examples:
@@ -107,11 +94,13 @@ class Recommender:
         settings: Settings,
         rows: F64 | None = None,
         *,
-        users: int = 0,
+        people: People | None = None,
+        least: float | None = None,
         tried: Sequence[Trial] = (),
     ) -> None:
         self.items, self.cooccurrence, self.settings = list(items), cooccurrence, settings
-        self.rows, self.users, self.tried = rows, users, list(tried)
+        self.rows, self.tried, self.least = rows, list(tried), least
+        self.people = People({}) if people is None else people
 
     @classmethod
     def fit(
@@ -120,6 +109,7 @@ class Recommender:
         content: PairedVectors | None = None,
         *,
         settings: Settings | None = None,
+        least: float | None = None,
         grid: Grid | None = None,
         seed: int = 0,
         progress: Progress | None = None,
@@ -127,18 +117,20 @@ class Recommender:
         """Learn from what users took.
 
         Args:
-            interactions: Every one counts as liked; leave out what a user disliked.
+            interactions: Every one counts as liked, but for those rated below ``least``.
             content: Vectors of the items, one row an item in the order of ``interactions.items``;
                 None: by co-occurrence alone.
             settings: How to score; default: chosen on held-out interactions of these users.
+            least: Rating from which an interaction counts; None: whatever was rated.
             grid: What is tried for that.
             seed: Of what is held out.
             progress: Told as settings are tried.
 
         Raises:
-            DataError: If there are too many items, content is not one row an item, or no user has
-                two interactions to judge settings by.
+            DataError: If there are too many items, content is not one row an item, no user has
+                two interactions to judge settings by, or there are no ratings for ``least``.
         """
+        interactions = interactions.liked(least)
         n = len(interactions.items)
         if content is not None and len(content) != n:
             raise DataError(
@@ -153,8 +145,15 @@ class Recommender:
         model = Cooccurrence.of(sums, settings.ridge, settings.neighbours)
         if rows is None:
             settings = replace(settings, share=0.0)
-        users = len(np.unique(interactions.user))
-        return cls(interactions.items, model, settings, rows, users=users, tried=tried)
+        people = People.of(interactions)
+        return cls(
+            interactions.items, model, settings, rows, people=people, least=least, tried=tried
+        )
+
+    @property
+    def users(self) -> int:
+        """How many users it learned from."""
+        return len(self.people)
 
     @cached_property
     def new(self) -> NDArray[np.bool_]:
@@ -222,14 +221,34 @@ class Recommender:
         return [self._recommended(int(j), profile[0], parts) for j in pool[order]]
 
     def without(self, interactions: Interactions) -> Self:
-        """The same as if these users had never been there; settings stay as they are.
+        """The same as if these users had never been there; settings and items stay as they are.
 
         Args:
-            interactions: All of the users who leave, such as ``taken.of_user("ann")``.
+            interactions: All of the users who leave, such as ``taken.of_user("ann")``, rated as
+                they were; users of whom nothing counted change nothing.
+
+        Raises:
+            DataError: If it has not learned from one of them, or something else than this.
         """
-        model = self.cooccurrence.without(interactions)
-        left = self.users - len(np.unique(interactions.user))
-        return type(self)(self.items, model, self.settings, self.rows, users=left, tried=self.tried)
+        counted = self._counted(interactions)
+        people = self.people.without(interactions, counted)
+        model = self.cooccurrence.without(counted)
+        return type(self)(
+            self.items,
+            model,
+            self.settings,
+            self.rows,
+            people=people,
+            least=self.least,
+            tried=self.tried,
+        )
+
+    def _counted(self, interactions: Interactions) -> Interactions:
+        """What of interactions it learns from, over its own items."""
+        liked = interactions.liked(self.least)
+        place = np.array([self._place.get(name, -1) for name in liked.items], dtype=np.intp)
+        mine = liked.take(place[liked.item] >= 0)
+        return replace(mine, items=self.items, item=place[mine.item])
 
     def save(self, folder: str | Path) -> None:
         """Write a folder of JSON and safetensors.
@@ -237,20 +256,7 @@ class Recommender:
         Raises:
             ArtifactError: If the folder holds something else.
         """
-        moments, sums = self.cooccurrence.moments.state()
-        document = _Document(
-            items=tuple(self.items),
-            settings=self.settings,
-            users=self.users,
-            tried=tuple(self.tried),
-            moments=moments,
-            has_content=self.rows is not None,
-        )
-        tensors: dict[str, F32 | F64] = {f"moments.{name}": each for name, each in sums.items()}
-        tensors["weights"] = self.cooccurrence.weights
-        if self.rows is not None:
-            tensors["rows"] = self.rows
-        save_artifact(Path(folder), KIND, to_object(document), tensors)
+        save(Parts(**{name: getattr(self, name) for name in PARTS}), Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -259,21 +265,7 @@ class Recommender:
         Raises:
             ArtifactError: If there is none, or it is damaged.
         """
-        parsed, tensors = load_artifact(Path(folder), KIND)
-        document = from_document(_Document, parsed, str(folder))
-        moments = Moments.from_state(document.moments, _under("moments.", tensors))
-        weights = np.asarray(tensors["weights"], dtype=np.float32)
-        settings = document.settings
-        model = Cooccurrence(moments, settings.ridge, weights, settings.neighbours)
-        rows = np.asarray(tensors["rows"], dtype=np.float64) if document.has_content else None
-        return cls(
-            document.items,
-            model,
-            document.settings,
-            rows,
-            users=document.users,
-            tried=document.tried,
-        )
+        return cls(**vars(load(Path(folder))))
 
     @cached_property
     def _place(self) -> dict[str, int]:
@@ -347,11 +339,3 @@ class _Parts:
     taken: Standardized
     alike: Standardized | None
     new: Standardized | None
-
-
-def _under(prefix: str, tensors: Tensors) -> dict[str, F64]:
-    return {
-        name.removeprefix(prefix): np.asarray(each, dtype=np.float64)
-        for name, each in tensors.items()
-        if name.startswith(prefix)
-    }
