@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +18,11 @@ from isthmus.core.artifact import (
     fingerprint,
     load_artifact,
     save_artifact,
+    write_atomically,
 )
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
+from isthmus.core.staging import OLD as ASIDE
+from isthmus.core.staging import own_name
 
 OLD, NEW = {"name": "old", "Ünï": [1, 2.5, None]}, {"name": "new"}
 ARRAYS = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.array([7], dtype=np.int64)}
@@ -100,16 +105,46 @@ save_artifact(Path(sys.argv[1]), "space", {"name": "new"}, {})
 """
 
 
-@pytest.mark.parametrize("step", ["chmod", "rename", "replace"])
+@pytest.mark.parametrize("step", ["write_bytes", "chmod", "rename", "replace"])
 def test_a_writer_killed_at_any_rename_leaves_the_old_one(folder: Path, step: str) -> None:
     done = subprocess.run([sys.executable, "-c", _KILLED, str(folder), step], check=False)
     assert done.returncode == -signal.SIGKILL
     document, tensors = load_artifact(folder, "space")
     assert document == OLD
     assert np.array_equal(tensors["x"], ARRAYS["x"])
+    assert any(name.startswith(".it-") for name in listed(folder.parent))
     save_artifact(folder, "space", NEW, {})
     assert load_artifact(folder, "space")[0] == NEW
-    assert not list(folder.parent.glob(".it-old-*"))
+    assert listed(folder.parent) == ["it"]
+
+
+def test_of_several_old_ones_the_newest_is_read(folder: Path) -> None:
+    for process, number in ((10**9, 1), (10**9 + 1, 0)):
+        save_artifact(folder, "space", {"number": number}, {})
+        aside = folder.with_name(f".it-old-{'0' * 8}-{process}-x") / "it"  # of another machine
+        shutil.copytree(folder, aside)
+        os.utime(aside / DOCUMENT, (number, number))
+    shutil.rmtree(folder)
+    assert load_artifact(folder, "space")[0] == {"number": 1}
+
+
+def test_what_a_live_writer_moved_aside_stays(folder: Path) -> None:
+    other = own_name(folder, ASIDE).replace(f"-{os.getpid()}-", f"-{os.getppid()}-") + "x"
+    dead = own_name(folder, ASIDE).replace(f"-{os.getpid()}-", "-999999999-") + "x"
+    for name in (other, dead, f".{folder.name}-old-mine"):
+        shutil.copytree(folder, folder.with_name(name) / "it")
+    save_artifact(folder, "space", NEW, {})
+    assert listed(folder.parent) == sorted([other, f".{folder.name}-old-mine", "it"])
+
+
+def test_a_file_of_a_killed_writer_goes_with_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    code = _KILLED.replace(', {"name": "new"}, {}', "").replace('"space"', "b'1'")
+    code = code.replace("save_artifact", "write_atomically")
+    done = subprocess.run([sys.executable, "-c", code, str(path), "replace"], check=False)
+    assert done.returncode == -signal.SIGKILL and len(listed(tmp_path)) == 1
+    write_atomically(path, b"2")
+    assert listed(tmp_path) == ["page.html"] and path.read_bytes() == b"2"
 
 
 @pytest.mark.parametrize("name", [TENSORS, DOCUMENT])

