@@ -180,11 +180,11 @@ def test_it_comes_back_as_it_went(kind: str) -> None:
     present = {"a": np.ones(60, dtype=bool)}
     outcome = Outcome.fit(scores, target, present)
     document = json.loads(json.dumps(outcome.document()))
-    back = Outcome.from_document(document, outcome.tensors())
+    back = Outcome.from_document(document, outcome.tensors(), target, present)
     assert back.sure(scores, present).tolist() == outcome.sure(scores, present).tolist()
     assert back.document() == outcome.document()
     with pytest.raises(ArtifactError, match="unknown"):
-        Outcome.from_document({**document, "more": 1}, outcome.tensors())
+        Outcome.from_document({**document, "more": 1}, outcome.tensors(), target, present)
 
 
 def test_scores_of_another_width_are_refused() -> None:

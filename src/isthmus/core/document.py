@@ -58,8 +58,9 @@ def from_document(kind: type[T], document: Json, where: str) -> T:
 
     Args:
         kind: A dataclass whose fields are annotated with what the document may hold:
-            ``float``, ``str | None``, ``tuple[X, ...]``, ``tuple[X, Y]``, ``Literal``,
-            ``Mapping[Direction, X]`` or other dataclasses; ``object`` stands for any JSON.
+            ``float``, ``str | None``, ``tuple[X, ...]``, ``Sequence[X]``, ``tuple[X, Y]``,
+            ``Literal``, ``Mapping[Direction, X]`` or other dataclasses; ``object`` stands for any
+            JSON.
         document: As parsed.
         where: What it is a part of, for messages.
 
@@ -121,7 +122,7 @@ def _read(kind: object, document: Json, where: str) -> object:
             raise _unfit(where, f"{len(args)} values", document)
         both = enumerate(zip(args, cells, strict=True))
         return tuple(_read(each, cell, f"{where}[{i}]") for i, (each, cell) in both)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         if isinstance(document, list) and {*map(type, document)} <= _PLAIN.get(args[0], set()):
             return tuple(document)  # such as ids, of which a space has thousands
         rows = enumerate(_expect(list, document, where))

@@ -236,6 +236,16 @@ def _fitting(
         yield name, x
 
 
+def need(good: bool, what: str) -> None:
+    """Refuse an artefact whose parts do not fit.
+
+    Raises:
+        ArtifactError: Saying ``what`` they must be.
+    """
+    if not good:
+        raise ArtifactError(what)
+
+
 def split_names(tensors: Mapping[str, T]) -> dict[str, dict[str, T]]:
     """What is called ``"a.b"``, by ``"a"`` and then ``"b"``.
 

@@ -16,6 +16,7 @@ from isthmus.core.linalg import F32, F64, Array, l2_normalize
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
+from isthmus.core.validate import need, split_names
 from isthmus.core.wording import did_you_mean
 from isthmus.fusion import make
 from isthmus.fusion.base import Fusion, State
@@ -258,4 +259,7 @@ class Augmented(Fusion):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        self._inner = unpack(document["inner"], tensors, "inner.", self)
+        need(set(document) == {"inner"}, "need the fusion inside, and nothing else")
+        groups = split_names(tensors)
+        self._inner = unpack(document["inner"], groups.pop("inner", {}), self)
+        need(not groups, "there are arrays of no fusion")

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.aligners.traits import Search
 from isthmus.core.errors import DataError, InputError, NotFittedError
@@ -14,6 +15,7 @@ from isthmus.core.estimator import Estimator
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import rows_at_fault
 from isthmus.fusion.shapley import Shares, shapley_shares
 from isthmus.fusion.target import KINDS, Kind, Scale, Target
 
@@ -96,9 +98,17 @@ class Fusion(Estimator, ABC):
 
         Raises:
             NotFittedError: Before ``fit``.
-            DataError: If a view has another dimension.
+            DataError: If a view has another dimension, or scores are not finite.
         """
-        return self.scale_.origin + self.scale_.unit * self._scores(self._known(rows))
+        scores = self.scale_.origin + self.scale_.unit * self._scores(self._known(rows))
+        finite: NDArray[np.bool_] = np.asarray(np.isfinite(scores).all(axis=1))
+        if not finite.all():
+            bad = rows_at_fault(~finite)
+            raise DataError(
+                f"{self.name}: {bad} scores beyond what numbers can hold; check whether the views "
+                "of these records are in the units that were learned"
+            )
+        return scores
 
     def shares(self, rows: PairedVectors) -> Shares:
         """What each view adds to the scores; where that is not a sum, Shapley's values are.

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from isthmus.aligners.traits import Search
+from isthmus.core.document import from_document
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import need, split_names
 from isthmus.fusion import FUSIONS, make
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.inner import cuts, out_of_fold
 from isthmus.fusion.loss import mean_loss, scale_of
-from isthmus.fusion.nested import pack, unpack
+from isthmus.fusion.nested import Packed, pack, restored
 from isthmus.fusion.shapley import Shares
 from isthmus.fusion.target import Target
+
+
+@dataclass(frozen=True)
+class _Member(Packed):
+    weight: float
+    factor: float
+
+
+@dataclass(frozen=True)
+class _Document:
+    members: tuple[_Member, ...]
+    losses: Mapping[str, float]
 
 
 class Ensemble(Fusion):
@@ -110,13 +125,18 @@ class Ensemble(Fusion):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        self.losses_ = dict(document["losses"])
+        read = from_document(_Document, dict(document), self.name)
+        groups = split_names(tensors)
+        self.losses_ = dict(read.losses)
         self.weights_, self._factors, self._fitted = {}, {}, {}
-        for place, member in enumerate(document["members"]):
-            name = member["fusion"]
-            self.weights_[name] = float(member["weight"])
-            self._factors[name] = float(member["factor"])
-            self._fitted[name] = unpack(member, tensors, f"{place}.", self)
+        for place, member in enumerate(read.members):
+            name = member.fusion
+            need(name not in self._fitted, f"the member {name!r:.60} is there twice")
+            need(not FUSIONS.get(name).holds_others, f"{name} is no member of an ensemble")
+            packed, own = Packed(name, member.params, member.state), groups.pop(str(place), {})
+            self._fitted[name] = restored(packed, own, self.views_, self.target_)
+            self.weights_[name], self._factors[name] = member.weight, member.factor
+        need(not groups, "there are arrays of no member")
 
 
 def closed_members(target: Target) -> tuple[str, ...]:

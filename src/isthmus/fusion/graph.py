@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Search
+from isthmus.core.document import from_document
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need, split_names
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.inner import Labels
@@ -26,6 +29,13 @@ _RESTARTS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 """What a record may keep of late fusion, the most first: with equal loss the graph is not used."""
 _LEAST = 1e-6
 """Of a probability, before its logarithm is taken."""
+
+
+@dataclass(frozen=True)
+class _Document:
+    reader: object
+    restart: float
+    factor: float
 
 
 class GraphSmooth(Fusion):
@@ -134,10 +144,15 @@ class GraphSmooth(Fusion):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        self._reader = Reader.from_state(document["reader"], tensors, self)
-        self.restart_, self._factor = float(document["restart"]), float(document["factor"])
-        self._states = np.asarray(tensors["states"], dtype=np.float64)
-        self._banks = banks_from(tensors, self.views_)
+        read = from_document(_Document, dict(document), self.name)
+        groups = split_names(tensors)
+        arrays = exact(groups.pop("states", {}), {"w": self.target_.width}, **{"": "mw"})
+        self._states = arrays[""]
+        banks = groups.pop("bank", {})
+        self._reader = Reader.from_state(read.reader, groups, self)
+        self._banks = banks_from(banks, self.views_, len(self._states))
+        need(0 <= read.restart <= 1, f"restart must be 0 to 1, got {read.restart:g}")
+        self.restart_, self._factor = read.restart, read.factor
 
 
 def late_scores(readings: Readings) -> F64:

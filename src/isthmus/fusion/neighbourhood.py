@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isthmus.aligners.neighbours import edge_weights, nearest
 from isthmus.core.linalg import F32, F64, Array, l2_normalize
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need, split_names, whole_numbers
 from isthmus.fusion.inner import Labels
 
 
@@ -93,8 +94,9 @@ class Bank:
             gamma: Exponent of the cosines in the weights.
             labels: Fold of each.
         """
-        index = np.zeros((len(rows), k), dtype=np.intp)
-        weight = np.zeros((len(rows), k))
+        width = self._width(k)
+        index = np.zeros((len(rows), width), dtype=np.intp)
+        weight = np.zeros((len(rows), width))
         for fold in range(int(labels.max()) + 1):
             own = np.flatnonzero(labels == fold)
             near = self._look(rows.take(own), view, k, gamma, labels[self.rows] != fold)
@@ -104,8 +106,8 @@ class Bank:
     def _look(
         self, rows: PairedVectors, view: str, k: int, gamma: float, among: NDArray[np.bool_]
     ) -> Near:
-        index = np.zeros((len(rows), k), dtype=np.intp)
-        weight = np.zeros((len(rows), k))
+        index = np.zeros((len(rows), self._width(k)), dtype=np.intp)
+        weight = np.zeros(index.shape)
         there = rows.rows(view)
         if len(there) and among.any():
             asked = l2_normalize(rows.vectors[view][there] - self.centre)
@@ -117,6 +119,10 @@ class Bank:
             weight[there, :width] = weights / np.where(total > 0, total, 1)
         return Near(index, weight)
 
+    def _width(self, k: int) -> int:
+        """Of as many neighbours as there are; one that weighs nothing where there is none."""
+        return max(1, min(k, len(self.rows)))
+
 
 def bank_tensors(banks: Mapping[str, Bank]) -> dict[str, Array]:
     """Arrays of banks by the place of their view."""
@@ -127,13 +133,27 @@ def bank_tensors(banks: Mapping[str, Bank]) -> dict[str, Array]:
     }
 
 
-def banks_from(tensors: Mapping[str, Array], views: Mapping[str, int]) -> dict[str, Bank]:
-    """The banks that :func:`bank_tensors` gave."""
-    return {
-        view: Bank(
-            np.asarray(tensors[f"bank.{place}.centre"], np.float32),
-            np.asarray(tensors[f"bank.{place}.unit"], np.float32),
-            np.asarray(tensors[f"bank.{place}.rows"], np.intp),
-        )
-        for place, view in enumerate(views)
-    }
+def banks_from(
+    tensors: Mapping[str, Array], views: Mapping[str, int], records: int
+) -> dict[str, Bank]:
+    """The banks that :func:`bank_tensors` gave.
+
+    Args:
+        tensors: Their names without ``bank.``.
+        views: Dimensions by view.
+        records: How many were learned from.
+
+    Raises:
+        ArtifactError: If arrays do not fit.
+    """
+    groups = split_names(tensors)
+    need(set(groups) == set(map(str, range(len(views)))), "need a bank of each view")
+    banks = {}
+    for place, (view, dim) in enumerate(views.items()):
+        arrays = dict(groups[str(place)])
+        rows = whole_numbers(arrays.pop("rows", np.zeros(1)), f"rows of {view}", records)
+        found = exact(arrays, {"d": dim, "M": len(rows)}, centre="d", unit="Md")
+        need(rows.ndim == 1, f"rows of {view}: need places of records")
+        unit = found["unit"].astype(np.float32)
+        banks[view] = Bank(found["centre"].astype(np.float32), unit, rows)
+    return banks

@@ -20,6 +20,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Record
+from isthmus.core.validate import need
 from isthmus.core.wording import count, did_you_mean, kind_of
 
 WITHOUT = "!"
@@ -34,6 +35,9 @@ _IDENTIFIER = 0.5
 """Share of the records of a column from which on as many different texts name records."""
 _NORMAL_IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
+_LARGEST = float(np.finfo(np.float64).max)
+_LEAST_SCALE = float(np.finfo(np.float64).tiny)
+_MOST = float(np.finfo(np.float32).max)
 _TAME = 3.0
 """Standard deviations past which a number counts by its logarithm."""
 
@@ -225,7 +229,16 @@ class Columns:
             ArtifactError: If it does not fit.
         """
         read = from_document(_Document, document, where)
-        return cls(read.numbers, read.categories, read.left_out, np.array(read.typical))
+        made = cls(read.numbers, read.categories, read.left_out, np.array(read.typical))
+        need(len(set(made.names)) == len(made.names) > 0, f"{where}: a column is there twice")
+        need(len(made.typical) == made.dim, f"{where}: typical needs {made.dim} numbers")
+        need(bool((np.abs(made.typical) < _MOST).all()), f"{where}: typical is too large")
+        for number in made.numbers:
+            need(number.scale >= _LEAST_SCALE, f"{where}: {number.name!r:.40} has no scale")
+        for each in made.categories:
+            twice = len(set(each.values)) < len(each.values)
+            need(not twice, f"{where}: {each.name!r:.40} has a value twice")
+        return made
 
 
 def names_of(
@@ -287,7 +300,7 @@ def _scaled(name: str, values: F64, *, gaps: bool) -> Number:
 
 def _tamed(x: F64) -> F64:
     """Past 3 the logarithm, without a step: ``±(3 + log(|x| − 2))``."""
-    size = np.abs(x)
+    size = np.minimum(np.abs(x), _LARGEST)
     found: F64 = np.where(
         size > _TAME, np.sign(x) * (_TAME + np.log(np.maximum(size - _TAME + 1, 1))), x
     )

@@ -16,9 +16,10 @@ from isthmus.core.linalg import Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import why_missing
 from isthmus.core.reading import reading
-from isthmus.core.validate import check_dim, split_names
+from isthmus.core.validate import check_dim, need, split_names
 from isthmus.core.wording import way
-from isthmus.fusion import FUSIONS, Fusion, Kind, Scale, Target, make
+from isthmus.fusion import Fusion, Kind, Scale, Target
+from isthmus.fusion.nested import Packed, restored
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.columns import Columns
 from isthmus.predictor.outcome import Outcome
@@ -158,14 +159,33 @@ def read_parts(folder: Path, trust: Sequence[str]) -> PredictorParts:
         columns = {row.view: _columns(row) for row in read.columns}
     with reading(folder / TENSORS):
         groups = split_names(tensors)
-        return PredictorParts(
+        need(set(groups) <= {"encoder", "fusion", "outcome", "memory"}, "an array is of no part")
+        fusion = _fusion(read.fusion, groups.get("fusion", {}))
+        need(read.asked.kind == fusion.target_.kind, "what is asked and learned are of two kinds")
+        parts = PredictorParts(
             _encoders(read.encoders, split_names(groups.get("encoder", {})), trust, folder),
             columns,
-            _fusion(read.fusion, groups.get("fusion", {})),
-            _outcome(read, groups.get("outcome", {})),
+            fusion,
+            _outcome(read, groups.get("outcome", {}), fusion),
             read.asked,
             None if report is None else PredictorReport.from_json(report),
             _memory(read, split_names(groups.get("memory", {}))),
+        )
+        _check_dims(parts, len(read.encoders) + len(read.columns))
+        return parts
+
+
+def _check_dims(parts: PredictorParts, rows: int) -> None:
+    """Each view has one source, which gives vectors of the length that was learned."""
+    dims = {view: ref.dim for view, ref in parts.encoders.items()}
+    dims |= {view: each.dim for view, each in parts.columns.items()}
+    need(len(dims) == rows, "two sources give one view")
+    for view, dim in parts.fusion.views_.items():
+        need(dims.get(view) == dim, f"{view!r:.40}: learned {dim} numbers, got {dims.get(view)}")
+        memory = parts.memory
+        need(
+            memory is None or memory.vectors[view].shape[1] == dim,
+            f"the records that are remembered have no {dim} numbers of {view!r:.40}",
         )
 
 
@@ -193,27 +213,21 @@ def _encoders(
 
 
 def _fusion(row: _FusionRow, tensors: Mapping[str, Array]) -> Fusion:
-    """The fitted fusion; only registered ones, so that an artefact runs no code of its own."""
-    if row.fusion not in FUSIONS:
-        raise ArtifactError(f"there is no fusion {row.fusion!r:.60} in this release")
+    """The fitted fusion."""
+    need(len({each.view for each in row.views}) == len(row.views) > 0, "a view is there twice")
     views = {each.view: check_dim(each.dim, "a view") for each in row.views}
-    try:
-        fusion = make(row.fusion, **row.params)
-        fusion.views_ = views
-        empty = np.zeros((0, {"labels": len(row.names), "survival": 2}.get(row.kind, 1)))
-        fusion.target_ = Target(row.kind, empty, row.names)
-        fusion.scale_ = row.scale
-        state: Any = row.state
-        fusion.restore(state, tensors)
-    except (LookupError, TypeError, ValueError, InputError) as error:
-        raise ArtifactError(f"the fusion {row.fusion!r} cannot be read: {error}") from error
-    return fusion
+    need(all(dim > 0 for dim in views.values()), "a view needs a dimension of 1 or more")
+    need(len(set(row.names)) == len(row.names) > 0, "a class is there twice, or there is none")
+    empty = np.zeros((0, {"labels": len(row.names), "survival": 2}.get(row.kind, 1)))
+    target = Target(row.kind, empty, row.names)
+    need(target.width > 0, f"a target of {row.kind} needs more than {len(row.names)} names")
+    return restored(Packed(row.fusion, row.params, row.state), tensors, views, target, row.scale)
 
 
-def _outcome(read: _Document, tensors: Mapping[str, Array]) -> Outcome:
+def _outcome(read: _Document, tensors: Mapping[str, Array], fusion: Fusion) -> Outcome:
     document: Any = read.outcome
     try:
-        return Outcome.from_document(document, tensors)
+        return Outcome.from_document(document, tensors, fusion.target_, fusion.views_)
     except (LookupError, TypeError, ValueError) as error:
         raise ArtifactError(f"the calibration cannot be read: {error}") from error
 
@@ -222,6 +236,7 @@ def _memory(read: _Document, tensors: Mapping[str, Mapping[str, Array]]) -> Pair
     if not tensors:
         return None
     places = {str(place): row.view for place, row in enumerate(read.fusion.views)}
+    need(set(tensors) == set(places), "records are remembered by other views")
     try:
         return PairedVectors(
             {view: np.asarray(tensors[p]["vectors"], np.float32) for p, view in places.items()},

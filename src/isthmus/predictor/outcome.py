@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.document import from_document
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.fusion.target import Kind, Target
 from isthmus.predictor.hazard import baseline_hazard, median_event, survival_curve, times_of
-from isthmus.predictor.link import Link, probabilities_of
+from isthmus.predictor.link import probabilities_of
 from isthmus.predictor.patterns import Pattern, Present, rows_of_patterns
+from isthmus.predictor.saved import outcome_parts
 
 _LEAST_ROWS = 30
 """Rows from which on a pattern of missing views gets a link of its own. Chosen, not tuned."""
@@ -297,33 +297,25 @@ class Outcome:
         return found
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> Self:
+    def from_document(
+        cls,
+        document: Mapping[str, Any],
+        tensors: Mapping[str, Array],
+        target: Target,
+        views: Collection[str],
+    ) -> Self:
         """What :meth:`document` and :meth:`tensors` gave.
+
+        Args:
+            document: As parsed.
+            tensors: By name.
+            target: What the fusion learned, without rows.
+            views: Of the fusion.
 
         Raises:
             ArtifactError: If a key is missing or unknown, or a value does not fit.
         """
-        read = from_document(_Document, dict(document), "the outcome")
-        arrays = {name: np.asarray(x, dtype=np.float64) for name, x in tensors.items()}
-        patterns = tuple(
-            Pattern(
-                None if views is None else frozenset(views),
-                Link(arrays[f"{place}.slope"], arrays[f"{place}.offset"]),
-                arrays[f"{place}.worth"],
-            )
-            for place, views in enumerate(read.patterns)
-        )
-        return cls(
-            read.kind,
-            read.names,
-            patterns,
-            arrays["answered"],
-            arrays["shares"],
-            arrays["hazard"],
-            read.horizon,
-            read.spread,
-            read.balanced,
-        )
+        return cls(**outcome_parts(document, tensors, target, views))
 
     def _linked(self, scores: F64, present: Present | None) -> F64:
         scores = np.asarray(scores, dtype=np.float64)
@@ -356,18 +348,6 @@ class Outcome:
         had = (times <= self.horizon) & events
         said = self.decide(scores, present)[:, 0].astype(bool)
         return np.where(had | (times > self.horizon), (said != had).astype(np.float64), np.nan)
-
-
-@dataclass(frozen=True)
-class _Document:
-    """What :meth:`Outcome.document` writes."""
-
-    kind: Kind
-    names: tuple[str, ...]
-    patterns: tuple[tuple[str, ...] | None, ...]
-    horizon: float | None
-    spread: float
-    balanced: bool
 
 
 def _place(count: int, coverage: float) -> int:

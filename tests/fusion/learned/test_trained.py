@@ -11,6 +11,7 @@ from tests.fusion.planted import clusters, of_kind, product
 
 from isthmus.core.errors import InputError
 from isthmus.core.memo import Memo
+from isthmus.core.validate import split_names
 from isthmus.fusion import FUSIONS, KINDS, Fusion, Kind, make
 from isthmus.fusion.graph import late_scores
 from isthmus.fusion.learned.readings import read
@@ -66,7 +67,7 @@ def test_the_same_seed_gives_the_same_bits_and_a_saved_fusion_too(name: str) -> 
     one, two = (make(name, epochs=8, folds=2).fit(rows, target) for _ in range(2))
     assert np.array_equal(one.scores(rows), two.scores(rows))
     document, tensors = pack(one, "x.")
-    saved = unpack(document, tensors, "x.", one)
+    saved = unpack(document, split_names(tensors)["x"], one)
     assert np.array_equal(saved.scores(rows), one.scores(rows))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,23 @@ import numpy as np
 from isthmus.aligners.base import check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.traits import Params, Search
+from isthmus.core.document import from_document
 from isthmus.core.errors import InputError, NoSignalError
 from isthmus.core.linalg import F32, F64, Array, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need, split_names
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.closed.block import Block, Side, block_of_view
 from isthmus.fusion.closed.heldout import deal
 from isthmus.fusion.closed.joined import TARGET, Joined
-from isthmus.fusion.closed.patterns import LinearFusion, Pattern, Views, patterns_of
+from isthmus.fusion.closed.patterns import (
+    LinearFusion,
+    Pattern,
+    Views,
+    patterns_of,
+    places_to_views,
+)
 from isthmus.fusion.closed.tuned import RIDGES, RowBench
 from isthmus.fusion.target import Target
 from isthmus.moments.moments import RANK_TOLERANCE
@@ -153,6 +162,13 @@ def _mean_block(joined: Joined, space: CommonSpace, views: Views) -> Block | Non
     return Block(sides, values, onto, float(values.mean()), count)
 
 
+@dataclass(frozen=True)
+class _Heads:
+    """Places of the views of each head."""
+
+    heads: tuple[tuple[int, ...], ...]
+
+
 class Multiply(_Common):
     """One linear predictor of the product of the views' canonical directions.
 
@@ -230,20 +246,26 @@ class Multiply(_Common):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        exact = {name: np.asarray(value, dtype=np.float64) for name, value in tensors.items()}
-        names = list(self.views_)
-        known = {n: view for n, view in enumerate(names) if f"{n}.map" in exact}
-        self._prior = exact["prior"]
-        self._means = {view: exact[f"{n}.mean"] for n, view in known.items()}
-        self._maps = {view: exact[f"{n}.map"] for n, view in known.items()}
-        self._heads = {
-            tuple(names[place] for place in views): (
-                exact[f"head.{n}.mean"],
-                exact[f"head.{n}.weight"],
-                exact[f"head.{n}.rest"],
-            )
-            for n, views in enumerate(document["heads"])
-        }
+        read = from_document(_Heads, dict(document), self.name)
+        groups, width = split_names(tensors), self.target_.width
+        self._prior = exact(groups.pop("prior", {}), {"w": width}, **{"": "w"})[""]
+        heads = split_names(groups.pop("head", {}))
+        self._means, self._maps, self._heads = {}, {}, {}
+        columns = 0
+        for place, (view, dim) in enumerate(self.views_.items()):
+            if str(place) in groups:
+                sizes = {"d": dim} | ({"c": columns} if columns else {})
+                arrays = exact(groups.pop(str(place)), sizes, mean="d", map="dc")
+                self._means[view], self._maps[view] = arrays["mean"], arrays["map"]
+                columns = arrays["map"].shape[1]
+        for number, places in enumerate(read.heads):
+            views = places_to_views(places, self.views_)
+            need(views != () and set(views) <= set(self._maps), "a head is of views without a map")
+            sizes = {"q": columns + 1, "w": width}
+            own = exact(heads.pop(str(number), {}), sizes, mean="q", weight="qw", rest="w")
+            self._heads[views] = own["mean"], own["weight"], own["rest"]
+        need(not groups and not heads, "there are arrays of no view and no head")
+        need(len(self._heads) == len(read.heads), "two heads are of the same views")
 
 
 def _groups(rows: PairedVectors, chosen: Array) -> Array | None:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.document import from_document
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need, split_names
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.shapley import Shares
 
@@ -31,6 +33,19 @@ class Pattern:
 
     rest: F64
     terms: Mapping[str, tuple[int, float]]
+
+
+@dataclass(frozen=True)
+class _PatternRow:
+    """Places of views; and of each term the place of its view, the number, and the factor."""
+
+    views: tuple[int, ...]
+    terms: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True)
+class _Document:
+    patterns: tuple[_PatternRow, ...]
 
 
 class LinearFusion(Fusion):
@@ -141,20 +156,45 @@ class LinearFusion(Fusion):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        names = list(self.views_)
-        known = [v for number, v in enumerate(names) if f"{number}.mean" in tensors]
-        number_of = {view: number for number, view in enumerate(names)}
-        self._learned(
-            {v: np.asarray(tensors[f"{number_of[v]}.mean"], np.float64) for v in known},
-            {v: list(np.asarray(tensors[f"{number_of[v]}.weight"], np.float64)) for v in known},
-            {
-                tuple(names[view] for view in each["views"]): Pattern(
-                    np.asarray(rest, np.float64),
-                    {names[v]: (int(number), float(factor)) for v, number, factor in each["terms"]},
-                )
-                for each, rest in zip(document["patterns"], tensors["rest"], strict=True)
-            },
-        )
+        read = from_document(_Document, dict(document), self.name)
+        groups, width = split_names(tensors), self.target_.width
+        sizes = {"p": len(read.patterns), "w": width}
+        rest = exact(groups.pop("rest", {}), sizes, **{"": "pw"})[""]
+        names = {str(place): view for place, view in enumerate(self.views_)}
+        means: dict[str, F64] = {}
+        weights: dict[str, F64] = {}
+        for place, view in names.items():
+            if place in groups:
+                sizes = {"d": self.views_[view], "w": width}
+                arrays = exact(groups.pop(place), sizes, mean="d", weight="kdw")
+                means[view], weights[view] = arrays["mean"], arrays["weight"]
+        need(not groups, f"there are arrays of no view: {', '.join(sorted(groups))[:80]}")
+        patterns: dict[Views, Pattern] = {}
+        for row, own in zip(read.patterns, rest, strict=True):
+            views = places_to_views(row.views, self.views_)
+            terms = {
+                v: t for (v,), t in ((places_to_views(t[:1], self.views_), t) for t in row.terms)
+            }
+            fits = all(v in views and 0 <= t[1] < len(weights.get(v, ())) for v, t in terms.items())
+            need(fits and len(terms) == len(row.terms), "a pattern has terms of other views")
+            patterns[views] = Pattern(own, {v: (t[1], t[2]) for v, t in terms.items()})
+        alone = {(), *((view,) for view in means)}
+        need(alone <= set(patterns), "a pattern of no view, and of each alone, must be there")
+        self._learned(means, {view: list(several) for view, several in weights.items()}, patterns)
+
+
+def places_to_views(places: Sequence[int], views: Mapping[str, int]) -> Views:
+    """Views by their places, each once and in order.
+
+    Raises:
+        ArtifactError: If they are something else.
+    """
+    names = list(views)
+    fits = all(0 <= place < len(names) for place in places)
+    need(
+        fits and sorted(set(places)) == list(places), f"{list(places)!r:.40} are no places of views"
+    )
+    return tuple(names[place] for place in places)
 
 
 def patterns_of(rows: PairedVectors | None, views: Views) -> list[Views]:

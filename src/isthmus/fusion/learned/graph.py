@@ -12,6 +12,7 @@ from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Related, Search
 from isthmus.core.linalg import F64, Array
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, split_names
 from isthmus.fusion.base import State
 from isthmus.fusion.closed.learners import Learner
 from isthmus.fusion.learned.readings import Read, Readings
@@ -177,8 +178,15 @@ class Graph(Trained):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        super().restore(document, tensors)
-        self._targets = np.asarray(tensors["known"], dtype=np.float64)
-        self._banks = banks_from(tensors, self.views_)
-        places = range(len(self.views_))
-        self._bank = [np.asarray(tensors[f"bank.{place}"], np.float64) for place in places]
+        own = {name: x for name, x in tensors.items() if name.split(".")[0] in ("known", "bank")}
+        super().restore(document, {name: x for name, x in tensors.items() if name not in own})
+        width, places = self.target_.width, range(len(self.views_))
+        readings = {name: own.pop(name, np.zeros(0)) for name in (f"bank.{p}" for p in places)}
+        known = {"known": own.pop("known", np.zeros(0))}
+        self._targets = exact(known, {"w": width}, known="mw")["known"]
+        m = len(self._targets)
+        self._banks = banks_from(split_names(own).get("bank", {}), self.views_, m)
+        self._bank = [
+            exact({"bank": x}, {"m": m, "h": width + maps.shape[1]}, bank="mh")["bank"]
+            for x, maps in zip(readings.values(), self._reader.maps, strict=True)
+        ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 
+from isthmus.core.document import from_document
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.closed.late import Late
 from isthmus.fusion.inner import Labels, cuts
@@ -108,6 +110,11 @@ class Readings:
         return self.xp.asarray(number, dtype=self.xp.int64)
 
 
+@dataclass(frozen=True)
+class _Document:
+    base: object
+
+
 @dataclass(frozen=True, eq=False)
 class Reader:
     """Reads records: late fusion, asked for one view at a time, and projections.
@@ -157,17 +164,31 @@ class Reader:
 
     @classmethod
     def from_state(
-        cls, document: Mapping[str, Any], tensors: Mapping[str, Array], owner: Fusion
+        cls, document: object, groups: Mapping[str, Mapping[str, Array]], owner: Fusion
     ) -> Reader:
-        """The reader that :meth:`state` described."""
-        base = unpack(document["base"], tensors, "base.", owner)
-        means, maps = (
-            [
-                np.asarray(tensors[f"{name}.{place}"], np.float64)
-                for place in range(len(base.views_))
-            ]
-            for name in ("mean", "map")
-        )
+        """The reader that :meth:`state` described.
+
+        Args:
+            document: As parsed.
+            groups: Arrays, by the first part of their name and by the rest.
+            owner: The fusion that reads by it.
+
+        Raises:
+            ArtifactError: If something does not fit.
+        """
+        read = from_document(_Document, cast(Any, document), "reader")
+        need(set(groups) == {"base", "mean", "map"}, "need a base, means and maps, and no more")
+        need(len(owner.views_) <= _MOST_VIEWS, f"at most {_MOST_VIEWS} views are read")
+        base = unpack(read.base, groups["base"], owner)
+        need(isinstance(base, Late), "the base must be late fusion")
+        means, maps = [], []
+        places = {str(place): dim for place, dim in enumerate(owner.views_.values())}
+        need(set(places) == set(groups["mean"]) == set(groups["map"]), "a view has no mean or map")
+        for place, dim in places.items():
+            both = {"mean": groups["mean"][place], "map": groups["map"][place]}
+            arrays = exact(both, {"d": dim}, mean="d", map="dC")
+            means.append(arrays["mean"])
+            maps.append(arrays["map"])
         return cls(base, means, maps)
 
 

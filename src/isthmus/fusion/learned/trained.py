@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from isthmus.aligners.base import check_positive
 from isthmus.aligners.traits import Condition, Related
+from isthmus.core.document import from_document
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.core.validate import exact, need, split_names
 from isthmus.fusion.augment import augmented, check_augment
 from isthmus.fusion.base import Fusion, State
 from isthmus.fusion.closed.learners import Learner
@@ -37,6 +39,12 @@ _BATCH = 256
 
 Weights = Mapping[str, Any]
 """Arrays of numpy or tensors of torch by name."""
+
+
+@dataclass(frozen=True)
+class _Document:
+    reader: object
+    epochs: int
 
 
 class Trained(Fusion):
@@ -196,14 +204,19 @@ class Trained(Fusion):
 
     def restore(self, document: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave."""
-        self._reader = Reader.from_state(document["reader"], tensors, self)
-        self.epochs_ = int(document["epochs"])
-        self.logs_ = []
-        self._weights = {
-            name.removeprefix("weight."): np.asarray(value, dtype=np.float64)
-            for name, value in tensors.items()
-            if name.startswith("weight.")
-        }
+        read = from_document(_Document, dict(document), self.name)
+        groups = split_names(tensors)
+        weights = groups.pop("weight", {})
+        self._reader = Reader.from_state(read.reader, groups, self)
+        self.epochs_, self.logs_ = read.epochs, []
+        width = self.target_.width
+        start = self.start_weights([width + m.shape[1] for m in self._reader.maps], width)
+        need(set(weights) == set(start), f"need the weights {', '.join(start)}")
+        self._weights = {}
+        for name, value in start.items():
+            need(weights[name].shape == value.shape, f"{name}: need the shape {value.shape}")
+            axes = "abcd"[: value.ndim].upper()
+            self._weights |= exact({name: weights[name]}, **{name: axes})
 
 
 class Split(Trained):
