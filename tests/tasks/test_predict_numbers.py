@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import InputError, NoSignalError
+from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.predictor.predictor import Predictor
 
 LATE = {"fusions": ["late"], "folds": 3}
-UNITS = ((1e-9, 0.0), (1e-6, 1.0), (1e5, 3e6), (1e9, -1e12), (1e120, 0.0))
+UNITS = ((1e-9, 0.0), (1e-6, 1.0), (1e5, 3e6), (1e9, -1e12), (1e25, 0.0))
 
 
 def views(n: int = 60) -> tuple[dict[str, F64], F64]:
@@ -53,6 +53,13 @@ def test_the_unit_of_a_number_changes_nothing(
     told = [plain.predict(x, risk=0.3), made.predict(x, risk=0.3 * unit)]
     assert [a.abstained for a in told[0]] == [a.abstained for a in told[1]]
     assert Predictor.load(made.save(tmp_path / "p")).predict(x) == other
+
+
+@pytest.mark.parametrize("value", [1e120, 10**400, float("inf")])
+def test_numbers_beyond_all_bounds_are_refused_by_row(value: float) -> None:
+    x, y = views()
+    with pytest.raises(DataError, match=r"row 3 \(from 0\) .*numbers go to 1e\+30: use a larger"):
+        ist.predict.fit(None, x, [*y[:3].tolist(), value, *y[4:].tolist()], **LATE)
 
 
 def test_shares_of_a_number_are_in_its_unit(plain: Predictor) -> None:

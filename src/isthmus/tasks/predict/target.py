@@ -15,6 +15,8 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, way
 from isthmus.fusion import KINDS, Kind, Target
 
+MOST = 1e30
+"""A number may be so large; float32, in which artefacts may keep it, cannot hold 1e39."""
 MOST_CODES = 10
 """Different whole numbers up to which they are taken for the names of classes."""
 _LEAST = 2
@@ -153,8 +155,19 @@ def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
                 f"the target has {count(len(given), 'value')}, and there are "
                 f"{count(len(dataset), 'record')}; give one value a record"
             )
-        return [_plain(value) for value in given]
-    return _column(dataset, wanted.name)
+        return [_bounded(_plain(value), row, wanted) for row, value in enumerate(given)]
+    column = _column(dataset, wanted.name)
+    return [_bounded(value, row, wanted) for row, value in enumerate(column)]
+
+
+def _bounded(value: Value | None, row: int, wanted: Wanted) -> Value | None:
+    """Refuse a number beyond :data:`MOST`."""
+    if isinstance(value, float) and not abs(value) <= MOST:
+        raise DataError(
+            f"row {row} (from 0) of the target {wanted.label!r} is {value:g}; numbers go to "
+            f"{MOST:g}: use a larger unit"
+        )
+    return value
 
 
 def _plain(value: object) -> Value | None:
@@ -164,7 +177,10 @@ def _plain(value: object) -> Value | None:
     if isinstance(value, bool | np.bool_):
         return str(bool(value)).lower()
     if isinstance(value, int | float | np.number):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:  # a whole number of hundreds of digits
+            return float("inf")
     if isinstance(value, list | tuple | set | frozenset):
         return _SEPARATOR.join(sorted(map(str, value)))
     return str(value)
