@@ -57,7 +57,7 @@ def test_a_table_is_read_by_the_names_that_others_use(tmp_path: Path) -> None:
         ("user,item,time\n1,a,yesterday\n", "or a date such as"),
         ("user,item,rating\n1,a,3\n2,b,\n", "1 row of 2 have no rating"),
         ("user,item\n,a\n", "has no interaction; a row needs a user and an item"),
-        ("", "has no interaction"),
+        ("", "is empty: it has 0 bytes"),
     ],
 )
 def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, text: str, said: str) -> None:

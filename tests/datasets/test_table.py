@@ -168,7 +168,7 @@ def test_parquet(folder: Path) -> None:
 def test_parquet_without_pyarrow(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'isthmus\[tables\]'"):
-        table.load(write(folder / "a.parquet", ""))
+        table.load(write(folder / "a.parquet", "PAR1"))
 
 
 def test_tables_of_nothing(folder: Path) -> None:

@@ -109,7 +109,10 @@ def forge_tensors(folder: Path, **changes: np.ndarray | None) -> None:
 
 
 def _fingerprint(document: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> str | None:
-    """That of a space, as it would be if its parts could be made."""
+    """That of a space or a predictor, as it would be if its parts could be made."""
+    if "fusion" in document:
+        named = {k: v for k, v in document.items() if k not in ("fingerprint", "report")}
+        return fingerprint(named, tensors)
     try:
         rows = [{k: v for k, v in row.items() if k != "bank_ids"} for row in document["views"]]
         named = {

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import shutil
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.running import run
+from tests.fuzzing import copied, fuzzed, garbled, mutated, set_at, tried
 from tests.space.forging import forge, forge_tensors, made, refit
 
 from isthmus.core.artifact import DOCUMENT, TENSORS
@@ -27,7 +24,6 @@ from isthmus.core.errors import ArtifactError, IsthmusError
 from isthmus.space import Space
 from isthmus.tasks import Store
 
-EXAMPLES = int(os.environ.get("ISTHMUS_FUZZ", "50"))
 QUERIES = {"text": "a fox", "sensor": np.ones(5, dtype=np.float32)}
 
 
@@ -58,18 +54,6 @@ def use(folder: Path) -> None:
         loaded.embed([QUERIES[view]], view)
     assert repr(loaded)
     loaded.save(folder.parent / "again")
-
-
-def set_at(*path: Any) -> Callable[[Any], None]:
-    """A change that puts the last of ``path`` where the others lead."""
-
-    def change(document: Any) -> None:
-        *way, last, value = path
-        for key in way:
-            document = document[key]
-        document[last] = value
-
-    return change
 
 
 HEAD = ("views", 0, "head")
@@ -248,120 +232,27 @@ def test_links_of_a_store_are_not_followed(store: Path, tmp_path: Path, name: st
         Store.open(folder)
 
 
-TREE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-"""Values to put anywhere into a document; some are no JSON that may be read."""
-
-
-def _places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield way
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _places(inner, (*way, key))
-
-
-def mutated(draw: Callable[[Any], Any], document: Any) -> Any:
-    """A document with values replaced, removed, doubled or moved."""
-    document = copy.deepcopy(document)
-    for _ in range(draw(st.integers(1, 3))):
-        places = [way for way in _places(document) if way]
-        if not places:
-            break
-        *way, last = draw(st.sampled_from(places))
-        home = document
-        for key in way:
-            home = home[key]
-        match draw(st.sampled_from(("replace", "remove", "number", "twin", "add"))):
-            case "replace":
-                home[last] = draw(TREE)
-            case "remove":
-                del home[last]
-            case "number":
-                home[last] = draw(st.integers() | st.floats())
-            case "twin":
-                other = document
-                for key in draw(st.sampled_from(places)):
-                    other = other[key]
-                home[last] = copy.deepcopy(other)
-            case "add" if isinstance(home, dict):
-                home[draw(st.text(max_size=4))] = draw(TREE)
-            case _:
-                home.append(draw(TREE)) if isinstance(home, list) else None
-    return document
-
-
-def garbled(draw: Callable[[Any], Any], data: bytes) -> bytes:
-    """Bytes with some flipped, cut off or put in."""
-    found = bytearray(data)
-    for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, max(len(found) - 1, 0)))
-        match draw(st.sampled_from(("flip", "cut", "insert", "zero"))):
-            case "flip" if found:
-                found[place] ^= 1 << draw(st.integers(0, 7))
-            case "cut":
-                del found[place : place + draw(st.integers(1, 64))]
-            case "insert":
-                found[place:place] = draw(st.binary(min_size=1, max_size=32))
-            case _:
-                found[place : place + 8] = bytes(8)
-    return bytes(found)
-
-
-def _fuzzed(share: float) -> Any:
-    """Settings for a share of the examples."""
-    return settings(
-        max_examples=max(int(EXAMPLES * share), 1),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-@contextmanager
-def _copied(place: Path, factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy that is gone at the end: there are thousands."""
-    folder = Path(shutil.copytree(place, factory.mktemp("f") / place.name))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder.parent)
-
-
-def _tried(action: Callable[[], object]) -> None:
-    """What happens to a user: it works, or there is one line."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # numbers overflow
-        try:
-            action()
-        except (IsthmusError, FileNotFoundError) as error:
-            assert str(error)
-
-
-@_fuzzed(0.5)
+@fuzzed(0.5)
 @given(st.data())
 def test_fuzzed_documents_whose_checksums_fit(
     saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    with _copied(saved, tmp_path_factory) as folder:
+    with copied(saved, tmp_path_factory) as folder:
         whole = json.loads((saved / DOCUMENT).read_bytes())
         whole["document"] = mutated(data.draw, whole["document"])
         try:
             refit(folder, whole)
         except UnicodeEncodeError:
             return
-        _tried(lambda: use(folder))
+        tried(lambda: use(folder))
 
 
-@_fuzzed(0.2)
+@fuzzed(0.2)
 @given(st.data())
 def test_fuzzed_bytes_of_a_space(
     saved: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    with _copied(saved, tmp_path_factory) as folder:
+    with copied(saved, tmp_path_factory) as folder:
         path = folder / data.draw(st.sampled_from((DOCUMENT, TENSORS)))
         path.write_bytes(garbled(data.draw, path.read_bytes()))
         if path.name == TENSORS and data.draw(st.booleans()):  # an attacker can hash, too
@@ -373,15 +264,15 @@ def test_fuzzed_bytes_of_a_space(
 
                 whole["tensors_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
                 (folder / DOCUMENT).write_text(json.dumps(whole))
-        _tried(lambda: use(folder))
+        tried(lambda: use(folder))
 
 
-@_fuzzed(0.3)
+@fuzzed(0.3)
 @given(st.data())
 def test_fuzzed_files_of_a_store(
     store: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    with _copied(store, tmp_path_factory) as folder:
+    with copied(store, tmp_path_factory) as folder:
         files = sorted(
             path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock",)
         )
@@ -394,4 +285,4 @@ def test_fuzzed_files_of_a_store(
                 opened.search("a fox")
                 opened.check(deep=True)
 
-        _tried(action)
+        tried(action)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.space.test_hostile import EXAMPLES, mutated
+from tests.fuzzing import EXAMPLES, mutated
 
 from isthmus.core.errors import ArtifactError, DataError
 from isthmus.core.paired import PairedVectors

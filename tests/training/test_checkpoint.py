@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fuzzing import EXAMPLES, mutated, set_at
 from tests.space.forging import forge, forge_tensors
-from tests.space.test_hostile import EXAMPLES, mutated, set_at
 from tests.training.test_train import ROWS, Line
 
 from isthmus.core.errors import ArtifactError, IntegrityError, IsthmusError
