@@ -39,7 +39,9 @@ def test_run_writes_a_row_for_each_record(home: Path) -> None:
 
 def test_eval_and_explain(home: Path) -> None:
     done = run("predict", "eval", "mine", "reviews.csv", "--json", "--no-cache", cwd=home)
-    assert json.loads(done.stdout)["figures"][0]["metric"] == "accuracy"
+    found = json.loads(done.stdout)
+    assert found["figures"][0]["metric"] == "accuracy" and found["seen"] == 60
+    assert "these figures flatter it" in found["notes"][0]
     done = run("predict", "explain", "mine", "reviews.csv", "--row", "r4", "--no-cache", cwd=home)
     assert done.returncode == 0, done.stderr
     assert "Score of" in done.stdout and "Without review." in done.stdout

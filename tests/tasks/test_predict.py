@@ -214,6 +214,26 @@ def test_measured_on_records_that_it_never_saw(made: Predictor, tmp_path: Path) 
     with pytest.raises(DataError, match="no record is of a class that the predictor knows"):
         made.evaluate(fresh, ["weird"] * 60)
     json.dumps(found.to_json(), allow_nan=False)
+    assert found.seen == 0
+
+
+def test_records_that_it_learned_from_are_told(
+    made: Predictor, table: Path, tmp_path: Path
+) -> None:
+    own = made.evaluate(table)
+    assert own.seen == own.records == 90
+    assert own.notes[0] == (
+        "90 records of 90 are the same as ones that it learned from, so these figures flatter it; "
+        "there are no others"
+    )
+    fresh = write_reviews(tmp_path / "fresh.csv", 60, seed=9, gaps=False)
+    head, *lines = fresh.read_text(encoding="utf-8").splitlines()
+    old = table.read_text(encoding="utf-8").splitlines()[1:11]
+    both = tmp_path / "both.csv"
+    mixed = [f"x{i}{line[line.index(',') :]}" for i, line in enumerate(old + lines)]
+    both.write_text("\n".join([head, *mixed]), encoding="utf-8")
+    found = made.evaluate(both)
+    assert found.seen == 10 and "accuracy of the other 60 records: 0." in found.notes[0]
 
 
 def test_shuffled_answers_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64
+from isthmus.core.near import near_vectors, same_rows, same_vectors
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Fusion
 from isthmus.predictor.answer import Missing
@@ -24,6 +25,28 @@ def remembered(rows: PairedVectors, *, seed: int = 0) -> PairedVectors:
     views = np.sum(list(rows.present.values()), axis=0)
     order = np.random.default_rng(seed).permutation(len(rows))
     return rows.take(np.sort(order[np.argsort(-views[order], kind="stable")][:MOST]))
+
+
+def known_rows(
+    rows: PairedVectors, memory: PairedVectors, encoded: Collection[str]
+) -> NDArray[np.bool_]:
+    """Which rows are the same as a remembered one, or nearly, in every view, ``(n,)``.
+
+    Args:
+        rows: ``n`` records.
+        memory: Training records, with the same views.
+        encoded: Views that an encoder reads; files that were saved again differ a little.
+    """
+    n, codes = len(rows), []
+    for view in memory.views:
+        here = np.concatenate([rows.present[view], memory.present[view]])
+        x = np.concatenate([rows.vectors[view], memory.vectors[view]])[here]
+        labels = np.full(len(here), -1, dtype=np.intp)
+        if len(x):
+            labels[here] = near_vectors(x) if view in encoded else same_vectors(x)
+        codes.append(labels)
+    same = same_rows(np.column_stack(codes))
+    return np.isin(same[:n], same[n:])
 
 
 def typical(memory: PairedVectors, view: str) -> F64:

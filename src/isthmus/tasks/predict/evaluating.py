@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isthmus.core.contracts import Progress
 from isthmus.core.document import Json, to_object
 from isthmus.core.fields import Value
+from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count
 from isthmus.fusion import Target
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.given import Predicted
+from isthmus.predictor.memory import known_rows
 from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.report import Confusion, Coverage, Reliability, RiskCoverage
 from isthmus.tasks.predict.target import Wanted, read_target
@@ -55,7 +59,8 @@ class PredictorEvaluation:
         coverage: Of sets or intervals, at several wishes.
         risk_coverage: For abstaining.
         confusion: Of classes and grades; else None.
-        notes: Records that were left out.
+        notes: Records that were left out, and how many it has learned from.
+        seen: Records that are the same as one that it remembers to have learned from.
     """
 
     data: str
@@ -67,6 +72,7 @@ class PredictorEvaluation:
     risk_coverage: RiskCoverage
     confusion: Confusion | None
     notes: tuple[str, ...]
+    seen: int = 0
 
     def to_json(self) -> Mapping[str, Json]:
         """As plain values."""
@@ -116,7 +122,9 @@ def evaluate(
             low, high = np.nanquantile(drawn, _ENDS)
             ends = _finite(low), _finite(high)
         figures.append(Measured(how.name, _finite(how.of(said)), _finite(how.of(plain)), *ends))
-    notes = [*dataset.notes, *known.notes, *(f"{f.source}: {f.reason}" for f in failures[:5])]
+    seen = _seen(predictor, rows)
+    notes = [*_warned(predictor, said, seen), *dataset.notes, *known.notes]
+    notes += [f"{f.source}: {f.reason}" for f in failures[:5]]
     return PredictorEvaluation(
         dataset.name,
         predictor.asked.target,
@@ -127,6 +135,36 @@ def evaluate(
         told.risk_coverage([said]),
         told.confusion([said]),
         tuple(notes),
+        int(seen.sum()),
+    )
+
+
+def _seen(predictor: Predictor, rows: PairedVectors) -> NDArray[np.bool_]:
+    """Records that it remembers to have learned from."""
+    if predictor.memory is None:
+        return np.zeros(len(rows), dtype=bool)
+    return known_rows(rows, predictor.memory, predictor.sources.encoders)
+
+
+def _warned(predictor: Predictor, said: Any, seen: NDArray[np.bool_]) -> Iterator[str]:
+    """That it has seen some of the records, and the headline of the others."""
+    from isthmus.selection.predicting.measures import HEADLINES, measures_of
+
+    if not seen.any():
+        return
+    memory, report = predictor.memory, predictor.report
+    kept = 0 if memory is None else len(memory)
+    learned = report.data.records if report is not None else kept
+    some = f"; it remembers {kept:,} of the {learned:,}" if kept < learned else ""
+    rest = "there are no others"
+    if not seen.all():
+        kind = predictor.asked.kind
+        how = measures_of(kind, HEADLINES[kind])[0]
+        value = how.of(said.take(np.flatnonzero(~seen)))
+        rest = f"{how.name} of the other {count(int((~seen).sum()), 'record')}: {value:.3g}"
+    yield (
+        f"{count(int(seen.sum()), 'record')} of {len(seen):,} are the same as ones that it learned "
+        f"from{some}, so these figures flatter it; {rest}"
     )
 
 
