@@ -161,7 +161,8 @@ READ = (
     (
         "Set",
         "The answers that hold the true one for the share of new records that was asked for (a "
-        "conformal set). For numbers: an interval.",
+        "conformal set). An empty one: the record is unlike those that were held out, so no answer "
+        "is as probable as theirs were. For numbers: an interval.",
     ),
 )
 CLINICAL = (
