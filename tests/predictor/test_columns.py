@@ -24,13 +24,26 @@ def records(**columns: list[Value | None]) -> list[Record]:
 
 
 def test_numbers_are_scaled_by_median_and_quartiles() -> None:
-    rows = records(age=[1.0, 2.0, 3.0, 4.0, 1e6])
+    rows = records(age=[1.0, 2.0, 3.0, 4.0, 5.0, 1e3, 1e6])
     made = Columns.fit(rows, ["age"])
     x = made.transform(rows)
-    scale = 2 / 1.349
-    assert x[:4, 0] == pytest.approx((np.array([1, 2, 3, 4]) - 3) / scale)
-    assert x[4, 0] == pytest.approx(3 + np.log(1e6 / scale - 3 / scale - 2), rel=1e-5)
+    scale = (502.5 - 2.5) / 1.349
+    assert x[:5, 0] == pytest.approx((np.arange(1, 6) - 4) / scale)
+    assert x[5, 0] == pytest.approx(996 / scale)
+    assert x[6, 0] == 3.0  # a typing error, which nothing else comes near to
     assert made.features == (("age", "age"), ("", "constant"))
+
+
+def test_a_heavy_tail_keeps_its_order_and_one_typing_error_does_no_harm() -> None:
+    honest: list[Value | None] = [float(np.exp(v)) for v in np.linspace(-3, 3, 41)]
+    made = Columns.fit(records(x=honest), ["x"])
+    tail = made.transform(records(x=honest))[30:40, 0]
+    assert (np.diff(tail) > 0).all() and tail[-1] > 3
+    for wrong in (500.0, 1e6, 1e300):
+        spoilt: list[Value | None] = [*honest[:-1], wrong]
+        again = Columns.fit(records(x=spoilt), ["x"]).transform(records(x=spoilt))
+        assert again[:-1, 0] == pytest.approx(made.transform(records(x=honest))[:-1, 0])
+        assert again[-1, 0] == again[-2, 0]
 
 
 def test_half_equal_numbers_are_scaled_by_their_deviation() -> None:

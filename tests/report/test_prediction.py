@@ -19,9 +19,10 @@ from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import MEDICAL
 from isthmus.predictor.columns import Columns
 from isthmus.predictor.predictor import Predictor
-from isthmus.predictor.report import Figure
+from isthmus.predictor.report import Figure, RiskCoverage
 from isthmus.report import prediction_page, write_account, write_prediction
 from isthmus.report.kit.lines import Axis, Line, axis_of, lines_figure
+from isthmus.report.pages.prediction.plots import risk_plot
 from isthmus.report.pages.prediction.words import between, ends
 from isthmus.selection.predicting import choose
 
@@ -194,3 +195,9 @@ def test_chromium_shows_both_pages_without_fault(
             serious = [v for v in found if v["impact"] in ("serious", "critical")]
             assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in serious]
             context.close()
+
+
+def test_a_predictor_that_is_never_wrong_has_a_curve() -> None:
+    shares = tuple(np.linspace(0.1, 1.0, 10).tolist())
+    drawn = str(risk_plot(RiskCoverage(shares, (0.0,) * 10, 0.0), wrong=True))
+    assert "surest first" in drawn and "nan" not in drawn

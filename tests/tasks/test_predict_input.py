@@ -15,6 +15,7 @@ from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import speaking
+from isthmus.fusion import Target
 from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
 from isthmus.tasks.predict.suspects import named_in_texts, suspects
 from isthmus.tasks.predict.target import Known, Wanted, read_target
@@ -362,3 +363,25 @@ def test_an_honest_set_raises_no_suspicion() -> None:
     names = [name for name in records[0].fields if name != "diagnosis"]
     found = suspects(records, names, target)
     assert len(names) == 30 and (found.copies, found.perfect, found.nearly) == ((), (), {})
+
+
+def test_a_column_whose_gaps_tell_the_answer_is_named() -> None:
+    """A date of refund, which only those have who were not content; and one with honest gaps."""
+    rng = np.random.default_rng(0)
+    mood = rng.integers(0, 2, 60)
+    records = []
+    for row, bad in enumerate(mood.tolist()):
+        fields: dict[str, Value] = {"refunded": 700.0 + row} if bad else {}
+        fields |= {"age": float(row % 7)} if rng.random() < 0.5 else {}
+        records.append(Record(f"r{row}", {}, fields=fields))
+    target = Target("classes", mood[:, None].astype(np.float64), ("good", "bad"))
+    assert suspects(records, ["refunded", "age"], target).gaps == ("refunded",)
+
+
+def test_a_horizon_that_nobody_was_followed_up_to_is_refused() -> None:
+    rows = [
+        Record(f"r{i}", {}, fields={"months": 1.0 + i, "died": float(i % 2), "age": float(i % 5)})
+        for i in range(40)
+    ]
+    with pytest.raises(DataError, match="nobody was followed up to 5000; the last time is 40"):
+        ist.predict.fit(None, Dataset("d", rows), time="months", event="died", horizon=5000)

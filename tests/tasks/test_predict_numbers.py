@@ -117,3 +117,11 @@ def test_an_option_that_is_out_of_range_is_named(
             plain.predict(x, **given)
         else:
             ist.predict.fit(None, x, y, **given)
+
+
+def test_a_budget_of_nothing_still_makes_a_predictor_of_several_views() -> None:
+    x, y = views()
+    classes = np.where(y > np.median(y), "high", "low").tolist()
+    made = ist.predict.fit(None, x, classes, budget=0.001, folds=3)
+    assert made.report is not None
+    assert {"view", "late", "views shuffled"} <= {each.kind for each in made.report.baselines}

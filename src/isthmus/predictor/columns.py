@@ -38,6 +38,8 @@ _NORMAL_IQR = 1.349
 _LARGEST = float(np.finfo(np.float64).max)
 _LEAST_SCALE = float(np.finfo(np.float64).tiny)
 _MOST = float(np.finfo(np.float32).max)
+_HUGE = 1e150
+"""Beyond this the square of a number is none."""
 _TAME = 3.0
 """Standard deviations past which a number counts by its logarithm."""
 
@@ -52,12 +54,16 @@ class Number:
         scale: Interquartile range over 1.349, or where half of the numbers are equal, the standard
             deviation.
         gaps: Whether records lacked it, so that one more number marks that.
+        low: Least that it becomes: past 3, what the second lowest record has.
+        high: Most that it becomes, likewise.
     """
 
     name: str
     centre: float
     scale: float
     gaps: bool
+    low: float = -_MOST
+    high: float = _MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +188,7 @@ class Columns:
             column = np.array([_number(r, number.name) for r in records], dtype=np.float64)
             there = np.isfinite(column)
             scaled = _tamed((column - number.centre) / number.scale)
+            scaled = np.clip(scaled, number.low, number.high)
             columns.append(np.where(there, scaled, 0.0)[:, None])
             if number.gaps:
                 columns.append(1.0 - there[:, None])
@@ -235,6 +242,7 @@ class Columns:
         need(bool((np.abs(made.typical) < _MOST).all()), f"{where}: typical is too large")
         for number in made.numbers:
             need(number.scale >= _LEAST_SCALE, f"{where}: {number.name!r:.40} has no scale")
+            need(number.low <= 0 <= number.high, f"{where}: {number.name!r:.40} has no range")
         for each in made.categories:
             twice = len(set(each.values)) < len(each.values)
             need(not twice, f"{where}: {each.name!r:.40} has a value twice")
@@ -294,8 +302,11 @@ def _learned(name: str, values: Sequence[Value], *, gaps: bool) -> Number | Cate
 
 def _scaled(name: str, values: F64, *, gaps: bool) -> Number:
     low, centre, high = np.quantile(values, (0.25, 0.5, 0.75))
-    scale = (high - low) / _NORMAL_IQR or values.std() or 1.0
-    return Number(name, float(centre), float(scale), gaps)
+    scale = (high - low) / _NORMAL_IQR or np.clip(values, -_HUGE, _HUGE).std() or 1.0
+    tamed = np.sort(_tamed((values - centre) / scale))
+    low, high = (tamed[1], tamed[-2]) if len(tamed) > 1 else (0.0, 0.0)
+    ends = float(min(low, -_TAME)), float(max(high, _TAME))  # one typing error moves neither
+    return Number(name, float(centre), float(scale), gaps, *ends)
 
 
 def _tamed(x: F64) -> F64:

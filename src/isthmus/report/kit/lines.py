@@ -82,6 +82,8 @@ def axis_of(name: str, values: Sequence[float], *, low: float | None = None) -> 
     """
     least, most = min(values), max(values)
     least = least if low is None else min(low, least)
+    if most <= least:  # a line that lies on the axis needs one all the same
+        most = least + 1.0
     step = _step(max(most - least, 1e-9) / _LEVELS)
     return Axis(name, float(np.floor(least / step) * step), float(np.ceil(most / step) * step))
 

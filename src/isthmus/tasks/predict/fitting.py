@@ -132,6 +132,7 @@ def fit(
         check_between(budget, "budget", 0, ends=False)
     told = progress or untold
     made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
+    _check_observed(horizon, made.known.target)
     ready = made.encoded(encoders, cache, told, folds)
     try:
         chosen = choose(
@@ -204,6 +205,15 @@ def _check_horizon(horizon: float | None, wanted: Wanted) -> None:
         raise InputError("a horizon is of survival; name the column of times, too")
     if not (isinstance(horizon, int | float) and 0 < horizon < np.inf):
         raise InputError(f"horizon: need a positive number in the unit of times, got {horizon!r}")
+
+
+def _check_observed(horizon: float | None, target: Target) -> None:
+    """Nobody who was followed for less time says what happens by the horizon."""
+    if horizon is not None and horizon >= (last := float(target.values[:, 0].max())):
+        raise DataError(
+            f"horizon: nobody was followed up to {horizon:g}; the last time is {last:g}. Give an "
+            "earlier one, in the unit of the times"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,9 @@ _COMES_AGAIN = 2
 """Records that share a value on average, where a category is suspected."""
 _WRONG = 0.02
 """Share of other values that a copy may have; one at least. Chosen, not tuned."""
+_HAVE = "of the records that have it"
+_FILLED = 5
+"""Records that must have a column, and must lack it, where its gaps are suspected."""
 _BEYOND = 0.8
 """Share of what the most frequent answer gets wrong, that a suspect must get right."""
 _MONOTONE = 0.95
@@ -44,11 +47,13 @@ class Suspects:
         copies: They say the same as the target, value by value.
         perfect: They tell it without a mistake.
         nearly: They would be copies but for a few values; with the share of records they tell.
+        gaps: Whether they are filled tells it, such as a date of discharge.
     """
 
     copies: tuple[str, ...]
     perfect: tuple[str, ...]
     nearly: Mapping[str, float] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
 
 
 def suspects(records: Sequence[Record], names: Iterable[str], target: Target) -> Suspects:
@@ -62,8 +67,11 @@ def suspects(records: Sequence[Record], names: Iterable[str], target: Target) ->
     copies: list[str] = []
     perfect: list[str] = []
     nearly: dict[str, float] = {}
+    gaps: list[str] = []
     for name in names:
         rows = np.array([i for i, r in enumerate(records) if name in r.fields], dtype=np.intp)
+        if _gaps_tell(rows, len(records), target):
+            gaps.append(name)
         if len(rows) < _LEAST:
             continue
         values = [records[i].fields[name] for i in rows]
@@ -75,7 +83,22 @@ def suspects(records: Sequence[Record], names: Iterable[str], target: Target) ->
                 break
             if (share := _nearly(values, known)) is not None:
                 nearly[name] = max(share, nearly.get(name, 0.0))
-    return Suspects(tuple(copies), tuple(perfect), nearly)
+    return Suspects(tuple(copies), tuple(perfect), nearly, tuple(gaps))
+
+
+def _gaps_tell(rows: NDArray[np.intp], n: int, target: Target) -> bool:
+    """Whether an answer is right for the records that have a column, and for no others."""
+    if n < _LEAST or not _FILLED <= len(rows) <= n - _FILLED or target.kind == "number":
+        return False
+    filled = np.zeros(n, dtype=bool)
+    filled[rows] = True
+    columns = target.values.T[1:] if target.kind == "survival" else target.values.T
+    for own in (column == value for column in columns for value in np.unique(column)):
+        wrong = min(int((own != filled).sum()), int((own == filled).sum()))
+        rarer = min(int(own.sum()), n - int(own.sum()))
+        if wrong <= min(max(1, _WRONG * n), (1 - _BEYOND) * rarer):
+            return True
+    return False
 
 
 def unsuspected(
@@ -103,11 +126,13 @@ def unsuspected(
         for name in gone
     ]
     kept = [*found.perfect, *(each for each in found.copies if each in named)]
-    notes += [_suspicion(name, "without a mistake, for 100 %") for name in kept]
+    notes += [_suspicion(name, f"without a mistake, for 100 % {_HAVE}") for name in kept]
     notes += [
-        _suspicion(name, f"like a copy with some other values, for {share:.1%}")
+        _suspicion(name, f"like a copy with some other values, for {share:.1%} {_HAVE}")
         for name, share in found.nearly.items()
     ]
+    notes += [_suspicion(name, "by whether a record has it at all") for name in
+              found.gaps if name not in (*gone, *kept)]  # fmt: skip
     left = {view: [n for n in names if n not in gone] for view, names in plain.items()}
     return {view: names for view, names in left.items() if names}
 
@@ -115,8 +140,8 @@ def unsuspected(
 def _suspicion(name: str, how: str) -> str:
     out = way(python=f"columns=['{WITHOUT}{name}']", shell=f"--columns '{WITHOUT}{name}'")
     return (
-        f"suspect: column {name} tells the target {how} of the records that have it. If it is made "
-        f"from the answer, or known only after it, leave it out: {out}"
+        f"suspect: column {name} tells the target {how}. If it is made from the answer, or known "
+        f"only after it, leave it out: {out}"
     )
 
 
