@@ -186,3 +186,9 @@ def test_a_table_without_a_byte_says_so(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(DataError, match=rf"{name} is empty: it has 0 bytes"):
         load(tmp_path / name, fields=True)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, "text,price,price", "a,1,2", "b,2,3")
+    with pytest.raises(DataError, match=r"t\.csv has two columns 'price'; rename one of them"):
+        load(path, fields=True)

@@ -109,9 +109,15 @@ class PlainColumns:
         return self._all or any(_fits(name, pattern) for pattern in self._patterns)
 
     def add(self, record: str, row: str, cells: Iterable[tuple[str, Any]]) -> None:
-        """Keep cells of a record until all rows are read."""
+        """Keep cells of a record until all rows are read.
+
+        Raises:
+            DataError: If two columns have one name; one of them would be lost.
+        """
         for name, cell in cells:
             column = self._columns.setdefault(name, _Column(name))
+            if column.rows.get(record) == row:
+                raise DataError(f"{self._path} has two columns {name!r}; rename one of them")
             value = _plain(cell)
             if value is None:
                 column.unread = column.unread or type(cell).__name__
