@@ -125,3 +125,11 @@ def test_a_budget_of_nothing_still_makes_a_predictor_of_several_views() -> None:
     made = ist.predict.fit(None, x, classes, budget=0.001, folds=3)
     assert made.report is not None
     assert {"view", "late", "views shuffled"} <= {each.kind for each in made.report.baselines}
+
+
+def test_short_vectors_in_the_same_direction_are_not_the_same_record() -> None:
+    """An encoder's near vectors are of one thing; numbers of the user's own are what they are."""
+    x, y = views()
+    made = ist.predict.fit(None, x, y, **LATE)
+    assert made.evaluate(x, y.tolist()).seen == len(y)
+    assert made.evaluate({view: 2 * rows for view, rows in x.items()}, y.tolist()).seen == 0

@@ -99,9 +99,9 @@ class Columns:
     """Plain columns of records as the vectors of one view.
 
     A number becomes ``(x − median) · 1.349 / IQR``, and past 3 of these its logarithm, so that no
-    heavy tail outweighs all other columns: robust scaling, since one typing error moves a mean and
-    a standard deviation at will. A category becomes one-hot with ``other``. A constant comes last,
-    so that no record is all zeros.
+    heavy tail outweighs all other columns, and no more than the second most extreme record has:
+    robust scaling, since one typing error moves a mean and a standard deviation at will. A category
+    becomes one-hot with ``other``. A constant comes last, so that no record is all zeros.
 
     Attributes:
         numbers: In the order of their columns.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64
-from isthmus.core.near import near_vectors, same_rows, same_vectors
+from isthmus.core.near import same_rows
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Fusion
+from isthmus.pipeline.splits import doubled
 from isthmus.predictor.answer import Missing
 from isthmus.predictor.outcome import Outcome
 
@@ -28,25 +29,22 @@ def remembered(rows: PairedVectors, *, seed: int = 0) -> PairedVectors:
 
 
 def known_rows(
-    rows: PairedVectors, memory: PairedVectors, encoded: Collection[str]
+    rows: PairedVectors, memory: PairedVectors, near: Mapping[str, bool]
 ) -> NDArray[np.bool_]:
     """Which rows are the same as a remembered one, or nearly, in every view, ``(n,)``.
 
     Args:
         rows: ``n`` records.
         memory: Training records, with the same views.
-        encoded: Views that an encoder reads; files that were saved again differ a little.
+        near: By view, see :func:`isthmus.pipeline.splits.doubled`.
     """
-    n, codes = len(rows), []
-    for view in memory.views:
-        here = np.concatenate([rows.present[view], memory.present[view]])
-        x = np.concatenate([rows.vectors[view], memory.vectors[view]])[here]
-        labels = np.full(len(here), -1, dtype=np.intp)
-        if len(x):
-            labels[here] = near_vectors(x) if view in encoded else same_vectors(x)
-        codes.append(labels)
-    same = same_rows(np.column_stack(codes))
-    return np.isin(same[:n], same[n:])
+    parts = rows, memory
+    both = PairedVectors(
+        {view: np.concatenate([part.vectors[view] for part in parts]) for view in memory.views},
+        {view: np.concatenate([part.present[view] for part in parts]) for view in memory.views},
+    )
+    same = same_rows(np.column_stack([*doubled(both, near).values()]))
+    return np.isin(same[: len(rows)], same[len(rows) :])
 
 
 def typical(memory: PairedVectors, view: str) -> F64:

@@ -23,17 +23,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 """Beyond this, hashing the vectors is no longer a small part of the work."""
 
-_CODE = (
-    "core",
-    "metrics",
-    "moments",
-    "training",
-    "aligners",
-    "graph",
-    "pipeline",
-    "space",
-    "selection",
-)
+LEARNS = ("core", "metrics", "moments", "training", "aligners", "graph")
+"""Parts of isthmus that have a say in whatever is learned."""
+_CODE = (*LEARNS, "pipeline", "space", "selection")
 
 
 class Remembered:

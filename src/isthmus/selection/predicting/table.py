@@ -23,20 +23,10 @@ from isthmus.selection.meter import Meter
 from isthmus.selection.parallel import side_by_side
 from isthmus.selection.predicting.entrants import Entrant
 from isthmus.selection.race import LATE, Clock
-from isthmus.selection.remember import code_key
+from isthmus.selection.remember import LEARNS, code_key
 
 Rows = NDArray[np.intp]
-_CODE = (
-    "core",
-    "metrics",
-    "moments",
-    "training",
-    "aligners",
-    "graph",
-    "fusion",
-    "predictor",
-    "selection/predicting",
-)
+_CODE = (*LEARNS, "fusion", "predictor", "selection/predicting")
 _KEPT_MEMO = 30_000_000
 """Entries of all vectors up to which what fits share is kept between rungs."""
 

@@ -16,6 +16,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.wording import count
 from isthmus.fusion import Target
 from isthmus.pipeline import VectorCache
+from isthmus.pipeline.prepared import VECTORS
 from isthmus.predictor.given import Predicted
 from isthmus.predictor.memory import known_rows
 from isthmus.predictor.predictor import Predictor
@@ -143,7 +144,9 @@ def _seen(predictor: Predictor, rows: PairedVectors) -> NDArray[np.bool_]:
     """Records that it remembers to have learned from."""
     if predictor.memory is None:
         return np.zeros(len(rows), dtype=bool)
-    return known_rows(rows, predictor.memory, predictor.sources.encoders)
+    refs = predictor.sources.encoders
+    near = {v: v in refs and refs[v].spec != VECTORS for v in predictor.memory.views}
+    return known_rows(rows, predictor.memory, near)
 
 
 def _warned(predictor: Predictor, said: Any, seen: NDArray[np.bool_]) -> Iterator[str]:
@@ -152,9 +155,8 @@ def _warned(predictor: Predictor, said: Any, seen: NDArray[np.bool_]) -> Iterato
 
     if not seen.any():
         return
-    memory, report = predictor.memory, predictor.report
-    kept = 0 if memory is None else len(memory)
-    learned = report.data.records if report is not None else kept
+    kept = len(predictor.memory or ())
+    learned = kept if predictor.report is None else predictor.report.data.records
     some = f"; it remembers {kept:,} of the {learned:,}" if kept < learned else ""
     rest = "there are no others"
     if not seen.all():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.errors import InputError
 from isthmus.core.linalg import F64
+from isthmus.core.options import check_between, check_whole
 from isthmus.datasets.interactions import Interactions, Places
 
 _FLAT = 1e-12
@@ -39,13 +39,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("ridge", "half_life", "content_ridge", "cold_half_life"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
-                raise InputError(f"{name} must be above 0, got {value:g}")
-        if self.neighbours is not None and self.neighbours < 1:
-            raise InputError(f"neighbours must be at least 1, got {self.neighbours}")
-        if not 0 <= self.share <= 1:
-            raise InputError(f"share must be 0 to 1, got {self.share:g}")
+            if getattr(self, name) is not None:
+                check_between(getattr(self, name), name, 0, ends=False)
+        if self.neighbours is not None:
+            check_whole(self.neighbours, "neighbours", 1)
+        check_between(self.share, "share", 0, 1)
 
 
 def profiles(
