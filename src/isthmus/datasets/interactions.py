@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, F64
-from isthmus.core.wording import count, did_you_mean
+from isthmus.core.wording import count, did_you_mean, way
 from isthmus.datasets._cells import read
 from isthmus.datasets._rows import Collector
 
@@ -152,8 +152,24 @@ class Interactions:
         if least is None:
             return self
         if self.ratings is None:
-            raise DataError("there are no ratings, so none can be too low; leave least out")
+            out = way(python="least", shell="--least")
+            raise DataError(f"there are no ratings, so none can be too low; leave {out} out")
         return self.take(self.ratings >= least)
+
+    def some_liked(self, least: float | None) -> Interactions:
+        """The same, to learn from.
+
+        Raises:
+            DataError: If there are no ratings, or none is so good.
+        """
+        liked = self.liked(least)
+        if least is not None and self.ratings is not None and len(self) and not len(liked):
+            best = float(self.ratings.max())
+            raise DataError(
+                f"nothing is rated {least:g} or better; the best rating is {best:g}: give a lower "
+                + way(python=f"least, such as least={best:g}", shell=f"--least, such as {best:g}")
+            )
+        return liked
 
     @cached_property
     def _user_places(self) -> dict[str, int]:

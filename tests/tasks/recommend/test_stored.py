@@ -216,6 +216,9 @@ def test_a_history_that_cannot_be_used_is_refused(shop: Store, space: Space) -> 
         learn_history(shop, taken)
     with pytest.raises(DataError, match="no ratings"):
         learn_history(shop, taken, least=4)
+    rated = Interactions.of(["a", "a"], ["图1.png", "图2.png"], ratings=[3.0, 4.5])
+    with pytest.raises(DataError, match=r"rated 9 or better; the best rating is 4\.5: .* least=4"):
+        learn_history(shop, rated, least=9)
     with pytest.raises(DataError, match="in memory"):
         learn_history(Store.in_memory(space), taken)
 

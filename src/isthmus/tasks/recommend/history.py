@@ -90,7 +90,7 @@ def learn_history(
         raise DataError("a store in memory keeps no history; open one in a folder")
     if not isinstance(interactions, Interactions):
         interactions = Interactions.read(interactions)
-    taken = interactions.liked(least)
+    taken = interactions.some_liked(least)
     rows = store.backend.snapshot()
     named_items = [taken.items[i] for i in np.unique(taken.item)]
     held = _held(rows, named_items)

@@ -130,7 +130,7 @@ class Recommender:
             DataError: If there are too many items, content is not one row an item, no user has
                 two interactions to judge settings by, or there are no ratings for ``least``.
         """
-        interactions = interactions.liked(least)
+        interactions = interactions.some_liked(least)
         n = len(interactions.items)
         if content is not None and len(content) != n:
             raise DataError(
