@@ -40,10 +40,16 @@ def command(
     ),
     *,
     like: list[str] = typer.Option(
-        None, "--like", metavar="THING", help="Id, path or words that you like. Repeatable."
+        None,
+        "--like",
+        metavar="THING",
+        help="Id, path or name of a file, or words that you like. Repeatable.",
     ),
     dislike: list[str] = typer.Option(
-        None, "--dislike", metavar="THING", help="Id, path or words that you dislike. Repeatable."
+        None,
+        "--dislike",
+        metavar="THING",
+        help="Id, path or name of a file, or words that you dislike. Repeatable.",
     ),
     options: RecommendOptions,
     history: Path | None = typer.Option(

@@ -75,6 +75,46 @@ def test_what_is_liked_is_left_out_by_id_path_and_name(store: Store, library: Pa
     assert "图3.png" not in names(by_id)
 
 
+def test_a_name_is_that_of_an_item_whatever_it_ends_with(shop: Store, tmp_path: Path) -> None:
+    for name, said in (("two circles.txt", "two red circles"), ("circle", "a blue circle")):
+        (tmp_path / name).write_text(said, encoding="utf-8")
+        shop.add(tmp_path / name)
+        [reason] = shop.recommend(name, k=1).items[0].reasons
+        assert reason.item == ids(shop)[name] and reason.name == name
+    assert shop.recommend('"circle"', k=1).items[0].reasons[0].item == ""  # what is quoted is words
+    assert shop.recommend("circles", k=1).items[0].reasons[0].item == ""
+
+
+def test_a_name_of_two_files_needs_a_path(shop: Store, tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "note.txt" for folder in ("a", "b")]
+    for path, said in zip(paths, ("a red square", "a green circle"), strict=True):
+        path.parent.mkdir()
+        path.write_text(said, encoding="utf-8")
+    shop.add(paths)
+    both = f"2 files are named 'note.txt': {paths[0]}, {paths[1]}; give the whole path"
+    for liked in (["note.txt"], [Path("note.txt")]):
+        with pytest.raises(InputError) as caught:
+            shop.recommend(liked)
+        assert str(caught.value) == both
+    known = {entry.source: entry.id for entry in shop.backend.entries()}
+    for path in paths:
+        assert shop.recommend(path, k=1).items[0].reasons[0].item == known[str(path)]
+
+
+def test_a_file_that_lies_there_is_meant_before_one_of_its_name(
+    shop: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.tasks.conftest import picture
+
+    monkeypatch.chdir(tmp_path)
+    picture(Path("图3.png"), 4)
+    assert shop.recommend("图3.png", k=1).items[0].reasons[0].item == ""
+    held = next(Path(e.source) for e in shop.backend.entries() if e.source.endswith("图3.png"))
+    Path("copy.png").write_bytes(held.read_bytes())
+    for copy in ("copy.png", Path("copy.png")):
+        assert shop.recommend(copy, k=1).items[0].reasons[0].item == ids(shop)["图3.png"]
+
+
 def test_a_file_that_the_store_does_not_hold_is_read(store: Store, tmp_path: Path) -> None:
     from tests.tasks.conftest import picture
 

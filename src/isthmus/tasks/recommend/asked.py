@@ -18,7 +18,7 @@ from isthmus.prompts.typed import STORED, looks_like_a_path, missing_file, unquo
 from isthmus.space import Space
 from isthmus.store import Reader, item_id
 from isthmus.tasks.retrieval.given import no_item
-from isthmus.tasks.retrieval.within import thing_named
+from isthmus.tasks.retrieval.within import held_under
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,8 +43,9 @@ class Taste:
     def of(cls, space: Space, rows: Reader, liked: Things, disliked: Things = ()) -> Taste:
         """Read what a user handed in.
 
-        A text is the id of an item of the store, ``id:…``, the path of a file, or words. A file
-        that the store holds is that item.
+        A text is the id of an item of the store, ``id:…``, the path of a file, the name of a file
+        that the store holds, or words; what stands in quotes is words. A file that the store holds
+        is that item.
 
         Args:
             space: Of the store.
@@ -54,7 +55,7 @@ class Taste:
 
         Raises:
             InputError: If nothing is liked, something is liked and disliked, an item is not in the
-                store, or a file cannot be used.
+                store, several files of the store have a name, or a file cannot be used.
         """
         chosen: dict[object, tuple[str, Term]] = {}
         for things, avoided in ((liked, False), (disliked, True)):
@@ -104,23 +105,25 @@ def _term(space: Space, rows: Reader, thing: Thing) -> Term:
             if not rows.known([name]):
                 raise no_item(name)
             return Term(None, name)
-        if not looks_like_a_path(thing) and not is_file(thing):
+        if (words := unquote(thing)) is not None:
+            return Prompt(words).terms[0]
+        if (item := _of_the_store(rows, thing)) is not None:
+            return Term(None, item)
+        if not is_file(thing) and not looks_like_a_path(thing):
             return Prompt(thing).terms[0]
         thing = Path(thing)
     if isinstance(thing, Path):
-        return _filed(rows, thing)
-    term = Prompt(thing).terms[0]
-    return _held(space, rows, term)
+        if (item := _of_the_store(rows, str(thing))) is not None:
+            return Term(None, item)
+        if not expanded(thing).exists():
+            raise missing_file(str(thing))
+    return _held(space, rows, Prompt(thing).terms[0])
 
 
-def _filed(rows: Reader, path: Path) -> Term:
-    """A file: the item of the store that it holds, else what is in it."""
-    try:
-        return Term(None, thing_named(rows, str(path)))
-    except InputError:
-        if not expanded(path).exists():
-            raise missing_file(str(path)) from None
-    return Prompt(path).terms[0]
+def _of_the_store(rows: Reader, named: str) -> str | None:
+    """The item whose file has this path, or this name where no other file lies there."""
+    held = held_under(rows, named)
+    return held.item if is_file(named) else held.only
 
 
 def _held(space: Space, rows: Reader, term: Term) -> Term:

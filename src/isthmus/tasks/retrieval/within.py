@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from isthmus.core.errors import InputError
@@ -28,25 +31,64 @@ def thing_named(rows: Reader, named: str) -> str:
     """
     if rows.known([named]):
         return whole_id(named)
+    found = held_under(rows, named)
+    if item := found.only:
+        return item
+    raise InputError(
+        f"the store holds no file {named!r}; index it with: "
+        + way(python=f"store.add({named!r})", shell=f"isthmus index {shlex.quote(named)}")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store holds under the path or the name of a file.
+
+    Attributes:
+        named: What was looked for.
+        item: Id of the whole item whose file lies at that path; None where none does.
+        alike: Sources by id, of the whole items whose files have that name.
+    """
+
+    named: str
+    item: str | None
+    alike: Mapping[str, str]
+
+    @property
+    def only(self) -> str | None:
+        """The one item that is meant; None where there is none.
+
+        Raises:
+            InputError: If several files have the name.
+        """
+        if self.item is not None:
+            return self.item
+        if len(self.alike) > 1:
+            listed = ", ".join(sorted(self.alike.values())[:_LISTED])
+            raise InputError(
+                f"{len(self.alike)} files are named {self.named!r}: {listed}; give the whole path"
+            )
+        return next(iter(self.alike), None)
+
+
+def held_under(rows: Reader, named: str) -> Held:
+    """What a store holds under the path or the name of a file.
+
+    Args:
+        rows: Of the store.
+        named: Path or name.
+    """
     paths = {named}
-    if "\0" not in named:  # links are compared as they are, too
+    with suppress(ValueError):  # what cannot be a path is a name at most
         path = os.path.abspath(expanded(named))  # noqa: PTH100
-        paths |= {path, os.path.realpath(path)}
+        paths |= {path, os.path.realpath(path)}  # links are compared as they are, too
     alike: dict[str, str] = {}
     for entry in rows.entries():
         if not is_whole(entry.id):
             continue
         for source in (entry.source, *entry.copies):
             if source in paths:
-                return entry.id
-            if Path(source).name == named:
+                return Held(named, entry.id, {})
+            if source.endswith(named) and Path(source).name == named:
                 alike[entry.id] = source
-    if len(alike) == 1:
-        return next(iter(alike))
-    if alike:
-        listed = ", ".join(sorted(alike.values())[:_LISTED])
-        raise InputError(f"{len(alike)} files are named {named!r}: {listed}; give the whole path")
-    raise InputError(
-        f"the store holds no file {named!r}; index it with: "
-        + way(python=f"store.add({named!r})", shell=f"isthmus index {shlex.quote(named)}")
-    )
+    return Held(named, None, alike)
