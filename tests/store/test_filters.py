@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import InputError
 from isthmus.store import Entry
-from isthmus.store.filters import FIELDS, parse
+from isthmus.store.filters import FIELDS, comparison, parse
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 CAT = Entry(
@@ -63,10 +63,26 @@ def test_what_a_filter_lets_pass(text: str, passes: bool) -> None:
     assert parse(text).matches(CAT) is passes
 
 
-def test_a_quote_in_a_value_stands_behind_a_backslash() -> None:
-    entry = replace(CAT, labels=(('red "circle"', 0.9),))
+def test_a_quote_or_backslash_in_a_value_stands_behind_a_backslash() -> None:
+    entry = replace(CAT, labels=(('red "circle"', 0.9), ("a\\", 0.5)))
     assert parse(r'label:"red \"circle\"" and gone:no').matches(entry)
+    assert parse(r'label:"a\\" and label:"red \"circle\""').matches(entry)
+    assert parse(r'label:"a\"').matches(entry)  # one that opens nothing stands for itself
     assert not parse(r'label:"red circle"').matches(entry)
+
+
+@given(st.text(), st.text())
+def test_a_comparison_is_printed_as_it_is_read(value: str, other: str) -> None:
+    entry = replace(CAT, labels=((value, 0.9), (other, 0.8)))
+    one, two = (comparison("label", name) for name in (value, other))
+    assert parse(one).labels == (value,)
+    both = parse(f"({one}) and {two}")
+    assert both.labels == (value, other) and both.matches(entry)
+
+
+def test_a_value_that_never_closes_is_refused_at_once() -> None:
+    with pytest.raises(InputError, match="need a comparison"):
+        parse('text:"' + "\\\\" * 10_000)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +115,17 @@ hostile = st.text(
 
 @given(hostile)
 def test_a_quoted_value_is_only_compared_with(value: str) -> None:
-    assert parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value))
-    assert not parse(f'text:"{value}"').matches(Entry("1", "text", "text", "/x", value + "x"))
+    where = comparison("text", value)
+    assert parse(where).matches(Entry("1", "text", "text", "/x", value))
+    assert not parse(where).matches(Entry("1", "text", "text", "/x", value + "x"))
 
 
 @given(hostile)
 def test_a_pattern_without_wildcards_is_found_anywhere(value: str) -> None:
     if not set(value) & set("*?["):
-        assert parse(f'path~"{value}"').matches(Entry("1", "text", "text", f"/x/{value}y", ""))
+        assert parse(comparison("path", value, "~")).matches(
+            Entry("1", "text", "text", f"/x/{value}y", "")
+        )
 
 
 @given(st.text(max_size=60))

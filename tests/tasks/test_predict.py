@@ -333,8 +333,16 @@ def test_answers_are_kept_as_labels_of_a_store(made: Predictor, tmp_path: Path) 
         assert by_name["up"].labels[0][0] == "mood=good"
         hits = store.search("thing", where="label:mood=bad", k=5).hits
         assert [Path(hit.source).stem for hit in hits] == ["down"]
+        for field in ("mood", "x y=z", 'a "b" (c) \\', "и"):
+            kept = ist.predict.keep_answers(store, made, records, answers, field=field, least=0.34)
+            (hit,) = store.search("thing", where=kept.where, k=5).hits
+            assert Path(hit.source).stem == "up" and kept.to_json()["where"] == kept.where
+        for refused in ("a\nb", "a\u202eb"):
+            with pytest.raises(InputError, match="a sign that is not shown; name another: field="):
+                ist.predict.keep_answers(store, made, records, answers, field=refused)
         unsure = [replace(answer, abstained=True) for answer in answers]
-        assert ist.predict.keep_answers(store, made, records, unsure).labelled == 0
+        none = ist.predict.keep_answers(store, made, records, unsure)
+        assert (none.labelled, none.where) == (0, "")
         assert by_name["up"].labels != store.get(by_name["up"].id).labels
 
 

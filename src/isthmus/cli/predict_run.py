@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,6 +88,10 @@ def run(
         raise InputError("--field is about a store; name it with --store")
     allow_megapixels(max_megapixels)
     made = _loaded(folder, trust)
+    if store is not None:
+        from isthmus.tasks.predict.keep import label_field
+
+        label_field(made, field)
     with progress_bar(quiet=as_json) as progress:
         dataset = made.dataset(data)
         answers = made.predict(
@@ -219,7 +224,8 @@ def _say_kept(kept: KeptAnswers | None, folder: Path | None) -> None:
     if kept is None:
         return
     said = f"{count(kept.labelled, 'item')} of {shown(str(folder))} got a label"
-    out().print(f"{said}; find them with --where 'label:{shown(kept.field)}=…'.")
+    find = f"; find them with --where {shlex.quote(kept.where)}" if kept.where else ""
+    out().print(f"{said}{shown(find)}.")
     if not kept.items:
         err().print("[yellow]Note:[/] it holds none of these items; fill it with isthmus index")
 

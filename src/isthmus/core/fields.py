@@ -164,12 +164,15 @@ def _number(field: Field, given: object) -> float | None:
 
 def _text(given: str) -> str:
     """A text in one line, without signs that are not shown, which may turn what follows."""
-    plain = (" " if _acts(c) else c for c in given[: 4 * LONGEST])
+    plain = (" " if acts(c) else c for c in given[: 4 * LONGEST])
     return " ".join("".join(plain).split())[:LONGEST].rstrip()
 
 
-def _acts(sign: str) -> bool:
-    """Whether it does more than stand there; the two joiners are part of how words are spelled."""
+def acts(sign: str) -> bool:
+    """Whether a sign does more than stand there, such as a line break.
+
+    The two joiners are part of how words are spelled.
+    """
     return unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") and sign not in _JOINERS
 
 
@@ -186,4 +189,15 @@ def _date(given: str) -> str | None:
     return None if given[:10] in _UNSET and given[11:] in ("", "00:00:00") else given
 
 
-__all__ = ["FIELDS", "LONGEST", "WORDS", "Field", "Fields", "Value", "clock", "said", "tamed"]
+__all__ = [
+    "FIELDS",
+    "LONGEST",
+    "WORDS",
+    "Field",
+    "Fields",
+    "Value",
+    "acts",
+    "clock",
+    "said",
+    "tamed",
+]

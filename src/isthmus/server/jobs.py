@@ -19,7 +19,7 @@ from isthmus.core.wording import count
 from isthmus.predictor.predictor import Predictor
 from isthmus.store.filters import parse
 from isthmus.tasks import IndexReport, SearchOptions, Store, annotate_store
-from isthmus.tasks.predict.keep import check_labels
+from isthmus.tasks.predict.keep import label_field
 from isthmus.tasks.predict.stored import predict_store
 from isthmus.tasks.zeroshot.annotate import LEAST
 from isthmus.tasks.zeroshot.classes import label_specs
@@ -170,14 +170,15 @@ class Jobs:
         """Begin to predict items; arguments as of :func:`isthmus.tasks.predict.predict_store`.
 
         Raises:
-            InputError: If no label can hold the answers, or the filter cannot be used.
+            InputError: If no label can hold the answers or has such a field, or the filter cannot
+                be used.
             BusyError: If a run is under way.
         """
-        check_labels(predictor)
+        name = label_field(predictor, field)
         if where.strip():
             parse(where)
         run = Run(_name(), [], kind="predict", phase="predict items")
-        run.labels = [field or predictor.asked.target]
+        run.labels = [name]
 
         def work() -> None:
             done = predict_store(

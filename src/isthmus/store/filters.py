@@ -28,9 +28,11 @@ FIELDS = (
 _TOKEN = re.compile(
     r"""\s*(?:(?P<open>\()|(?P<close>\))|(?P<word>and|or|not)(?=[\s(]|$)
         |(?P<field>[A-Za-z_]+)\s*(?P<op>:|~|>=|<=|>|<|=)\s*
-         (?:"(?P<quoted>(?:\\"|[^"])*)"|(?P<bare>[^\s()"]+)))""",
+         (?:"(?:(?P<quoted>(?:\\["\\]|[^"])*+)"|(?P<raw>[^"]*+)")|(?P<bare>[^\s()"]+)))""",
     re.VERBOSE | re.IGNORECASE,
 )
+_BARE = re.compile(r'[^\s()"]+')
+_ESCAPED = re.compile(r'\\(["\\])')
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _DEEPEST = 50
@@ -59,14 +61,16 @@ class Filter:
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> Filter:
-    """Read a filter; equal texts give the same one, so what passes it is looked up once.
+    r"""Read a filter; equal texts give the same one, so what passes it is looked up once.
 
     Fields are ``view``, ``modality``, ``path``, ``text``, ``label``, ``added``, ``size`` and
     ``gone``; ``label`` passes if one of the labels of an item does.
     ``:`` and ``=`` compare. ``~`` matches a pattern anywhere in a text, case aside; a path with
     ``*``, ``?`` or ``**`` is matched as by :func:`isthmus.store.patterns.path_matcher`.
     ``<``, ``>``, ``<=``, ``>=`` compare dates (``2026-01-31``) and sizes (``10k``,
-    ``5MB``). Parts are joined by ``and``, ``or``, ``not`` and parentheses.
+    ``5MB``). Parts are joined by ``and``, ``or``, ``not`` and parentheses. A value with blanks,
+    parentheses or quotes stands in quotes, where ``\"`` is a quote and ``\\`` a backslash; see
+    :func:`comparison`.
 
     What files say of themselves is asked for by the names of :mod:`isthmus.core.fields`, see
     :func:`isthmus.store.field_filters.field_test`: ``taken>=2025-06 and near:48.2,16.4,10km``.
@@ -80,6 +84,24 @@ def parse(text: str) -> Filter:
         True
     """
     return _Parser(text).run()
+
+
+def comparison(field: str, value: str, op: str = ":") -> str:
+    r"""A comparison in the form in which :func:`parse` reads it, whatever the value holds.
+
+    Args:
+        field: One of :data:`FIELDS`.
+        value: What it is compared with.
+        op: How.
+
+    Examples:
+        >>> print(comparison("label", "mood=good"), comparison("label", 'a "b"'))
+        label:mood=good label:"a \"b\""
+    """
+    if _BARE.fullmatch(value):
+        return f"{field}{op}{value}"
+    escaped = re.sub(r'["\\]', r"\\\g<0>", value)
+    return f'{field}{op}"{escaped}"'
 
 
 class _Parser:
@@ -165,7 +187,7 @@ def _labels(parts: Sequence[Filter]) -> tuple[str, ...]:
 def _comparison(text: str, token: re.Match[str]) -> Filter:
     field, op = token["field"].lower(), token["op"]
     quoted = token["quoted"]
-    value = token["bare"] if quoted is None else quoted.replace('\\"', '"')
+    value = token["bare"] or token["raw"] if quoted is None else _ESCAPED.sub(r"\1", quoted)
     if field not in FIELDS:
         hint = did_you_mean(field, FIELDS)
         raise InputError(f"the filter has no field {field!r}; fields: {', '.join(FIELDS)}.{hint}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from isthmus.core.errors import InputError
+from isthmus.core.fields import acts
 from isthmus.core.record import Record
 from isthmus.core.wording import way
 from isthmus.predictor.answer import Answer
 from isthmus.store import item_id
+from isthmus.store.filters import comparison
 from isthmus.tasks.zeroshot.annotate import LEAST
 from isthmus.tasks.zeroshot.options import check_least
 from isthmus.tasks.zeroshot.stored import amend_labels
@@ -28,11 +31,13 @@ class KeptAnswers:
         field: Name before the value in each label: ``label:sentiment=positive``.
         items: Items of the records that the store holds.
         labelled: Of these, how many got a label.
+        where: Filter that finds those with the most frequent label; empty where none got one.
     """
 
     field: str
     items: int
     labelled: int
+    where: str = ""
 
     def to_json(self) -> dict[str, object]:
         """As plain values."""
@@ -63,11 +68,11 @@ def keep_answers(
         least: Answers that are less probable are not kept.
 
     Raises:
-        InputError: If the answers are numbers, which no label holds.
+        InputError: If the answers are numbers, which no label holds, or the name of the field
+            holds a sign that is not shown.
     """
     check_least(least)
-    check_labels(predictor)
-    name = field or predictor.asked.target
+    name = label_field(predictor, field)
     ids: dict[str, Answer] = {}
     for record, answer in zip(records, answers, strict=True):
         for view, item in record.items.items():
@@ -76,14 +81,22 @@ def keep_answers(
     there = list(store.backend.snapshot().get(list(ids)))
     found = {each: _labels(name, ids[each], least) for each in there}
     amend_labels(store, found, [f"{name}={each}" for each in predictor.names], others=False)
-    return KeptAnswers(name, len(found), sum(bool(labels) for labels in found.values()))
+    shown = (n for labels in found.values() for n, _ in labels if not any(map(acts, n)))
+    held = Counter(shown)
+    where = comparison("label", held.most_common(1)[0][0]) if held else ""
+    return KeptAnswers(name, len(found), sum(bool(labels) for labels in found.values()), where)
 
 
-def check_labels(predictor: Predictor) -> None:
-    """Refuse a predictor whose answers no label holds.
+def label_field(predictor: Predictor, field: str = "") -> str:
+    """What stands before the value in each label.
+
+    Args:
+        predictor: Whose answers are kept.
+        field: As a user named it; empty for the target.
 
     Raises:
-        InputError: If they are numbers.
+        InputError: If the answers are numbers, which no label holds, or the name holds a sign that
+            is not shown, so that nobody could type it.
     """
     if predictor.outcome.kind in ("number", "survival"):
         raise InputError(
@@ -91,6 +104,13 @@ def check_labels(predictor: Predictor) -> None:
             f"{predictor.outcome.kind}; write a table: "
             + way(python="[answer.row() for answer in answers]", shell="--out answers.csv")
         )
+    name = field or predictor.asked.target
+    if any(map(acts, name)):
+        raise InputError(
+            f"the field {name!r} of labels holds a sign that is not shown; name another: "
+            + way(python="field='mood'", shell="--field mood")
+        )
+    return name
 
 
 def _labels(name: str, answer: Answer, least: float) -> list[tuple[str, float]]:

@@ -15,7 +15,7 @@ from isthmus.core.view import VECTOR
 from isthmus.pipeline import VectorCache
 from isthmus.store import Entry, is_whole
 from isthmus.store.filters import parse
-from isthmus.tasks.predict.keep import KeptAnswers, keep_answers
+from isthmus.tasks.predict.keep import KeptAnswers, keep_answers, label_field
 from isthmus.tasks.retrieval.contents import content_of
 from isthmus.tasks.zeroshot.annotate import LEAST
 
@@ -69,9 +69,10 @@ def predict_store(
 
     Raises:
         InputError: If no item passes, none is of a view of the predictor, or no label can hold
-            the answers.
+            the answers or has such a field.
     """
     told = progress or untold
+    label_field(predictor, field)
     rows = store.backend.snapshot()
     passing = None
     if where.strip():

@@ -4,7 +4,7 @@
 import { h } from "./dom.js";
 import { likelihood, t } from "./words.js";
 import { bodyOf, originOf, percent } from "./grid.js";
-import { askedFor, blank } from "./query.js";
+import { askedFor, blank, quoted } from "./query.js";
 import { stretch, timed } from "./times.js";
 import * as api from "./api.js";
 
@@ -24,7 +24,6 @@ export function copies(hit) {
 
 // ---- what the file says of itself, and the filters that find its like
 
-const quoted = (value) => `"${String(value).replaceAll('"', '\\"')}"`;
 const plain = (value) => String(Number(Number(value).toFixed(6)));
 
 // Fields that belong together are one line; each line is [name, words, filter].

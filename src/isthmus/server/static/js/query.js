@@ -106,7 +106,8 @@ export function narrowed(query, part) {
   return { ...query, where: before ? `(${before}) and ${part}` : part };
 }
 
-export const ofLabel = (label) => `label:"${label.replaceAll('"', '\\"')}"`;
+export const quoted = (value) => `"${String(value).replace(/["\\]/g, "\\$&")}"`;
+export const ofLabel = (label) => `label:${quoted(label)}`;
 
 export function addTerm(query, term) {
   const terms = query.terms.filter((each) => each.id !== term.id);
