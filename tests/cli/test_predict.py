@@ -37,6 +37,22 @@ def test_run_writes_a_row_for_each_record(home: Path) -> None:
     assert set(rows[0]) >= {"id", "value", "probability", "sure", "likely", "p(good)"}
 
 
+def test_run_says_whether_cells_or_rows_are_left_out(home: Path) -> None:
+    rows = "".join(f"good,many,red,text {n}\n" for n in range(12))
+    odd = '{"review": "x"}\n' * 2 + "[1]\n" + '{"price": "dear", "review": "x"}\n'
+    for name, table, head in (
+        ("cells.csv", f"mood,price,colour,review\n{rows}", "Left out 12 cells:"),
+        ("both.jsonl", odd, "Left out 1 row and 1 cell:"),
+        ("quote.csv", 'price,review\n5,x\n6,a"b\n7,"c\n', "Please check 1 place:"),
+    ):
+        (home / name).write_text(table, encoding="utf-8")
+        done = run("predict", "run", "mine", name, "--no-cache", cwd=home)
+        assert done.returncode == 0 and head in done.stderr, done.stderr
+        assert "Left out" in head or "Left out" not in done.stderr
+    done = run("predict", "run", "mine", "both.jsonl", "--no-cache", "--json", cwd=home)
+    assert [each["what"] for each in json.loads(done.stdout)["left_out"]] == ["row", "cell"]
+
+
 def test_eval_and_explain(home: Path) -> None:
     done = run("predict", "eval", "mine", "reviews.csv", "--json", "--no-cache", cwd=home)
     found = json.loads(done.stdout)

@@ -76,6 +76,10 @@ def test_a_typing_error_is_told_and_missing(tmp_path: Path) -> None:
 
 def test_numbers_with_commas_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "text;price", "a;1,5", "b;2,25", "c;3")
+    with pytest.raises(DataError, match=r"'1,5' has a comma.*: fields=\['age', 'grade'\]"):
+        load(path, fields=True)
+    with speaking("shell"), pytest.raises(DataError, match=r"you want: --columns age,grade"):
+        load(path, fields=True)
     with pytest.raises(DataError, match=r"column price, row 1: the number '1,5' has a comma"):
         load(path, fields=True)
 

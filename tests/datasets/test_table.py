@@ -248,9 +248,10 @@ def test_one_long_cell_costs_no_other_row(folder: Path) -> None:
 
 
 def test_cells_without_a_column_are_named(folder: Path) -> None:
-    path = write(folder / "more.csv", "id,text\na,one,lost\nb,two,\n")
+    path = write(folder / "more.csv", "id,text\na,one,lost,too\nb,two,\n")
     assert captions(path) == [("one",), ("two",)]
-    assert lost(path) == ["row 1 (line 2): has 3 cells, the header has 2; left out: lost"]
+    told = "row 1 (line 2): has 4 cells, the header has 2; left out: "
+    assert lost(path) == [f"{told}lost", f"{told}too"]
 
 
 def test_a_vector_with_a_hole_is_named(folder: Path) -> None:

@@ -89,7 +89,7 @@ class Diagnosis:
                 "items": {m: len(encoded.pairs.rows(m)) for m in encoded.pairs.views},
                 "groups": len(np.unique(encoded.ready.links)),
                 "by_group": self.by_group,
-                "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
+                "left_out": [asdict(f) for f in self.failures],
             },
             "encoders": {m: encoded.encoders(m) for m in encoded.pairs.views},
             "encoders_left_out": [asdict(each) for each in encoded.unusable],

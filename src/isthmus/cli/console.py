@@ -17,7 +17,8 @@ from isthmus.cli.usage import UsageError, sentence
 from isthmus.core.artifact import check_writable
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError, IsthmusError, NoSignalError
-from isthmus.core.wording import speaking
+from isthmus.core.record import said_left_out
+from isthmus.core.wording import count, speaking
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -247,14 +248,17 @@ def check_page(path: Path | None) -> None:
 
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:
     """Name what was left out and why, on standard error."""
-    lines = [f"{failure['source']}: {failure['reason']}" for failure in left_out]
-    head = f"[yellow]Left out {len(lines)}:[/]"
-    list_some(err(), head, lines, show=show, rest=" (--json or the report lists all)")
+    rest = " (--json or the report lists all)"
+    for head, gone in (("Left out", True), ("Please check", False)):
+        some = [failure for failure in left_out if bool(failure["what"]) == gone]
+        number = said_left_out(failure["what"] for failure in some) or count(len(some), "place")
+        lines = [f"{failure['source']}: {failure['reason']}" for failure in some]
+        list_some(err(), f"[yellow]{head} {number}:[/]", lines, show=show, rest=rest)
 
 
 def rows_of(failures: Sequence[Failure]) -> list[dict[str, str]]:
     """What was left out, for JSON and :func:`list_left_out`."""
-    return [{"source": failure.source, "reason": failure.reason} for failure in failures]
+    return [{"source": f.source, "reason": f.reason, "what": f.what} for f in failures]
 
 
 def list_some(

@@ -22,6 +22,7 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
 )
 from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
@@ -72,7 +73,7 @@ def command(
         )
     sources = [str(thing) for thing, ok in zip(things, done.ok, strict=True) if ok]
     vectors = done.vectors[done.ok]
-    left_out = [{"source": f.source, "reason": f.reason} for f in done.failures]
+    left_out = rows_of(done.failures)
     if not done.ok.any():
         first = done.failures[0]
         raise InputError(f"none of the inputs can be used; {first.source}: {first.reason}")

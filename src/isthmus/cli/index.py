@@ -25,6 +25,7 @@ from isthmus.cli.console import (
     out,
     print_json,
     progress_bar,
+    rows_of,
     shown,
 )
 from isthmus.cli.opening import open_store
@@ -233,7 +234,7 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
                 f"{count(sum(some.values()), 'file has', 'files have')} a format that {whose} not "
                 f"read: {', '.join(f'{n} {kind}' for kind, n in some.items())}"
             )
-    list_left_out([{"source": f.source, "reason": f.reason} for f in report.broken], show=30)
+    list_left_out(rows_of(report.broken), show=30)
 
 
 def _list(what: str, lines: Sequence[str], plural: str | None = None) -> None:
@@ -249,7 +250,7 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
                 "bytes": size,
                 "unchanged": todo.unchanged,
                 "gone": list(todo.gone),
-                "skipped": [{"source": f.source, "reason": f.reason} for f in todo.skipped],
+                "skipped": rows_of(todo.skipped),
             }
         )
         return
@@ -259,7 +260,7 @@ def _say_plan(todo: Plan, as_json: bool) -> None:
         f"{count(todo.unchanged, 'file is', 'files are')} unchanged. Nothing was written."
     )
     _list("new or changed file", [str(found.path) for found in todo.fresh], "new or changed files")
-    list_left_out([{"source": f.source, "reason": f.reason} for f in todo.skipped])
+    list_left_out(rows_of(todo.skipped))
 
 
 def _follow(store: Store, chosen: _Chosen, as_json: bool) -> None:

@@ -97,7 +97,7 @@ def command(
         if library is not None:
             tasks = count(len(done.library.sources), "task")
             out().print(f"{shown(str(library))} holds {tasks}.")
-    if left_out:
+    if any(each["what"] for each in left_out):
         raise typer.Exit(EXIT_PARTLY)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.view import MODALITIES
-from isthmus.core.wording import kind_of
+from isthmus.core.wording import count, kind_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +58,28 @@ class Failure:
     Attributes:
         source: What the user knows it by.
         reason: What is wrong with it and what to do.
+        what: What it is, in a word such as ``"cell"``; empty where nothing is left out, and the
+            reason is to be looked at.
     """
 
     source: str
     reason: str
+    what: str = field(default="item", kw_only=True)
+
+
+def said_left_out(what: Iterable[str]) -> str:
+    """How much was left out, by what it is; empty for nothing.
+
+    Args:
+        what: Of each :class:`Failure`.
+
+    Examples:
+        >>> said_left_out(["cell", "row", "cell", ""])
+        '2 cells and 1 row'
+    """
+    counts = Counter(each for each in what if each)
+    *most, last = [count(n, noun) for noun, n in counts.items()] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,18 +157,20 @@ class _Csv:
         place = f"row {number} (line {self._lines.first})"
         what = f"a quote opens that does not close as it should ({error})"
         if len(cells) == len(names):
-            self._collector.skip(place, f"{what}; the line was read without quotes")
+            self._collector.skip(place, f"{what}; the line was read without quotes", what="")
         else:
-            self._collector.skip(place, f"{what}; the line is left out: double or close the quote")
+            self._collector.skip(
+                place, f"{what}; the line is left out: double or close the quote", what="row"
+            )
             cells.clear()
 
     def _check(self, row: str, cells: Sequence[str], names: Sequence[str], separator: str) -> None:
         """Name cells that have no column, and lines in quotes that look like rows."""
         lost = [cell for cell in cells[len(names) :] if cell.strip()]
-        if lost:
+        for cell in lost:
             first, count = self._lines.first, f"{len(cells)} cells, the header has {len(names)}"
-            what = f"has {count}; left out: {', '.join(lost)[:80]}"
-            self._collector.skip(f"{row} (line {first})", what)
+            said = f"has {count}; left out: {cell[:80]}"
+            self._collector.skip(f"{row} (line {first})", said, what="cell")
         inner = self._lines.taken[1:]
         if inner and len(names) > 1 and all(x.count(separator) == len(names) - 1 for x in inner):
             first = self._lines.first
@@ -176,6 +178,7 @@ class _Csv:
                 f"{row} (lines {first}–{first + len(inner)})",
                 "a cell in quotes holds lines that look like rows; if they are, close its quote in "
                 f"line {first}",
+                what="",
             )
 
 
@@ -224,12 +227,12 @@ def _read_json(path: Path, by_lines: bool, collector: Collector) -> Iterator[Row
             try:
                 cells = json.loads(line, object_pairs_hook=_object)
             except (ValueError, RecursionError) as error:
-                collector.skip(f"row {number}", f"is not JSON ({error})")
+                collector.skip(f"row {number}", f"is not JSON ({error})", what="row")
                 continue
             if isinstance(cells, dict):
                 yield f"row {number}", list(cells.items())
             else:
-                collector.skip(f"row {number}", "is not a JSON object")
+                collector.skip(f"row {number}", "is not a JSON object", what="row")
 
 
 def _objects(path: Path, text: str, collector: Collector) -> Iterator[Row]:
@@ -243,7 +246,7 @@ def _objects(path: Path, text: str, collector: Collector) -> Iterator[Row]:
         if isinstance(cells, dict):
             yield f"row {number}", list(cells.items())
         else:
-            collector.skip(f"row {number}", "is not a JSON object")
+            collector.skip(f"row {number}", "is not a JSON object", what="row")
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

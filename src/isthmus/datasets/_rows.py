@@ -14,6 +14,7 @@ from isthmus.core.errors import DataError, InputError, MediaError, UnsupportedMe
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
 from isthmus.core.view import TEXT, VIDEO
+from isthmus.core.wording import way
 from isthmus.media.frames_folder import is_frames_folder
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import head_of, sniff, sniff_path
@@ -36,9 +37,9 @@ class Collector:
         self.records: list[Record] = []
         self.skipped: list[Failure] = []
 
-    def skip(self, source: str, reason: str) -> None:
-        """List something that is left out."""
-        self.skipped.append(Failure(source, reason))
+    def skip(self, source: str, reason: str, *, what: str = "item") -> None:
+        """List something that is left out; ``what`` it is, see :class:`Failure`."""
+        self.skipped.append(Failure(source, reason, what=what))
 
     def add(self, record: Record, row: str) -> None:
         """Take a record; ``row`` is what the user knows its row by.
@@ -106,7 +107,8 @@ def path_item(cell: str, modality: str | None, folder: Path, root: Path) -> Medi
     except (OSError, RuntimeError, ValueError) as error:
         raise MediaError(cell[:80], f"is not a path ({error})") from error
     if not inside:
-        raise MediaError(cell, f"is outside of {root}; move it into the folder, or pass root=")
+        root_ = way(python="root='DIR'", shell="--data-option root=DIR")
+        raise MediaError(cell, f"is outside of {root}; move it into the folder, or give {root_}")
     item = item_from_path(path, modality)
     return text_file_item(item) if item.modality == TEXT else item
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from isthmus.core.errors import MissingDataError
+from isthmus.core.wording import way
 
 _FONTS = (
     "opentype/noto/NotoSansCJK-Regular.ttc",
@@ -37,7 +38,8 @@ def system_fonts() -> list[Path]:
     if not found:
         raise MissingDataError(
             "drawing signs needs a font that has them; on Debian: apt-get install fonts-noto-cjk "
-            "fonts-dejavu-core. Or load the texts alone: pictures=False"
+            "fonts-dejavu-core. Or load the texts alone: "
+            + way(python="pictures=False", shell="--data-option pictures=false")
         )
     return found
 

@@ -270,7 +270,7 @@ def _rows(path: Path, collector: Collector, names: Sequence[str]) -> Iterator[di
                 "there, too"
             )
         if "user" not in found or "item" not in found:
-            collector.skip(row, "has no user or no item")
+            collector.skip(row, "has no user or no item", what="row")
             continue
         for name in ("rating", "time"):
             if name in found:

@@ -213,7 +213,8 @@ class PlainColumns:
             raise DataError(
                 f"{self._path}: column {column.name}, {column.rows[record]}: the number "
                 f"{cells[record]!r} has a comma; write numbers as 1234.5, or name the columns "
-                "that you want with fields=[…]"
+                "that you want: "
+                + way(python="fields=['age', 'grade']", shell="--columns age,grade")
             )
         if self._share(known, lambda cell: _iso(cell) is not None) >= _MOST:
             self._say(column, "dates; read as days since 1970-01-01")
@@ -260,7 +261,8 @@ class PlainColumns:
             if value is None:
                 mend = mended(cell) if read is _number_of else "write it so, or leave it empty"
                 what = f"{str(cell)[:40]!r} is not {need}; {mend}"
-                self._collector.skip(column.rows[record], f"column {column.name}: {what}")
+                said = f"column {column.name}: {what}"
+                self._collector.skip(column.rows[record], said, what="cell")
                 place = f"{self._path.name}, {column.rows[record]}, column {column.name}"
                 column.lost[record] = f"{place}: {what}"
             else:

@@ -139,7 +139,7 @@ class _RowReader:
         """List lost vectors; refuse a table without a view, or that lacks a named column."""
         for name in self._dims:
             for row in self._unread.get(name, ()):
-                self._collector.skip(row, f"column {name}: is not a list of numbers")
+                self._collector.skip(row, f"column {name}: is not a list of numbers", what="cell")
         found = ", ".join(self._seen) or "none"
         lacking = [name for name in self._given if name not in self._seen]
         if lacking and self._seen and not self._plain.again:
@@ -194,18 +194,18 @@ class _RowReader:
                 item = self._item(role, cell, source)
             except InputError as error:
                 reason = str(error).removeprefix(f"{source}: ")
-                self._collector.skip(row, f"column {name}: {reason}")
+                self._collector.skip(row, f"column {name}: {reason}", what="cell")
                 continue
             view = role.name if isinstance(role, View) else item.modality
             if view in items:
-                self._collector.skip(row, f"column {name}: the row has another {view}")
+                self._collector.skip(row, f"column {name}: the row has another {view}", what="cell")
             else:
                 items[view] = item
         for view, texts in captions.items():
             if text := text_item(texts, f"{self._path}, {row}"):
                 items.setdefault(view, text)
         if not items and not plain:
-            self._collector.skip(row, "has no item that can be used")
+            self._collector.skip(row, "has no item that can be used", what="row")
             return None
         name = prefix + fields.get("id", row.rpartition(" ")[2])
         self._plain.add(name, row, plain)

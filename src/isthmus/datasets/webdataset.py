@@ -16,6 +16,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import TEXT
+from isthmus.core.wording import way
 from isthmus.datasets._rows import Collector, bytes_item, text_item
 from isthmus.datasets.plain import PlainColumns, Wanted
 from isthmus.media.limits import DEFAULT
@@ -69,7 +70,8 @@ def load(
         if total > max_total_bytes:
             raise DataError(
                 f"{path} contains more than {max_total_bytes:,} bytes, and they must fit into "
-                "memory; split the file, unpack it into a folder, or pass max_total_bytes="
+                "memory; split the file, unpack it into a folder, or give "
+                + way(python="max_total_bytes=…", shell="--data-option max_total_bytes=NUMBER")
             )
         key, ending = _split_name(name)
         parts = groups.setdefault(key, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from isthmus.core.record import said_left_out
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
 from isthmus.space.evaluate import unmatched
@@ -103,8 +104,8 @@ def _made_from(report: SpaceReport) -> list[str]:
     said = f"- Data: {data.name}, {count(data.records, 'record')} ({_pairs(data.pairs)})"
     lines = ["## Made from", "", said]
     lines += [f"- {m}: `{e.id}`, {count(e.dim, 'dimension')}" for m, e in report.encoders.items()]
-    if data.left_out:
-        lines.append(f"- Left out: {count(len(data.left_out), 'item')} that could not be used")
+    if number := said_left_out(failure.what for failure in data.left_out):
+        lines.append(f"- Left out: {number} that could not be used")
     return lines
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from isthmus.core.record import Failure
-from isthmus.core.wording import count
+from isthmus.core.record import Failure, said_left_out
 from isthmus.report.kit.markup import Markup, el
 
 _MOST_LEFT_OUT = 200
@@ -70,12 +69,13 @@ def folded(summary: object, *parts: object) -> Markup:
 
 def left_out(failures: Sequence[Failure]) -> Markup:
     """What was left out, with reasons, folded away."""
+    number = said_left_out(f.what for f in failures)
     if not failures:
         return el("p", "Nothing was left out.")
     items = [el("li", el("code", f.source), " ", f.reason) for f in failures[:_MOST_LEFT_OUT]]
     more = len(failures) - _MOST_LEFT_OUT
     rest = el("li", f"and {more:,} more") if more > 0 else None
     return folded(
-        f"{count(len(failures), 'item')} left out, with reasons",
+        f"{number} left out, with reasons" if number else "Nothing was left out; please check",
         el("ul", *items, rest, class_="left-out"),
     )

@@ -47,6 +47,7 @@ class FileFailure(Failure):
     """
 
     status: FileStatus
+    what: str = field(default="file", kw_only=True)
 
     def to_json(self) -> dict[str, str]:
         """For machines."""

@@ -115,7 +115,7 @@ class Annotation:
                 {**asdict(each), "above": round(each.above, _DIGITS), "chance": 0.5}
                 for each in self.checks
             ],
-            "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
+            "left_out": [asdict(f) for f in self.failures],
             "notes": list(self.notes),
         }
 

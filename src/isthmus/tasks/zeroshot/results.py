@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -194,7 +194,7 @@ class Classification:
             "chance": round(self.chance, _DIGITS),
             "items": [self.row(item, most) for item in self.items],
             "learned": [each.to_json() for each in self.learned],
-            "left_out": [{"source": f.source, "reason": f.reason} for f in self.failures],
+            "left_out": [asdict(f) for f in self.failures],
             "notes": list(self.notes),
         }
 
