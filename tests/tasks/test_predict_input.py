@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.tasks.tables import rows
 
 import isthmus as ist
 from isthmus.core.errors import DataError, InputError
@@ -15,25 +16,8 @@ from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import speaking
-from isthmus.fusion import Target
 from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
-from isthmus.tasks.predict.suspects import named_in_texts, suspects
 from isthmus.tasks.predict.target import Known, Wanted, read_target
-
-
-def rows(**columns: Sequence[Value | None]) -> Dataset:
-    listed = zip(*columns.values(), strict=True)
-    return Dataset(
-        "d",
-        [
-            Record(
-                str(i),
-                {},
-                fields={n: v for n, v in zip(columns, row, strict=True) if v is not None},
-            )
-            for i, row in enumerate(listed)
-        ],
-    )
 
 
 def read(values: Sequence[Value | None], **wanted: Any) -> Known:
@@ -136,54 +120,6 @@ def test_survival() -> None:
         read_target(rows(t=[-1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
     with pytest.raises(DataError, match="e': 1 event in 2 records"):
         read_target(rows(t=[1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
-
-
-def test_columns_that_know_the_target_are_named() -> None:
-    rng = np.random.default_rng(0)
-    codes = np.repeat([0, 1, 2], 10)
-    y = [["a", "b", "c"][code] for code in codes]
-    data = rows(
-        y=y,
-        code=[float(10 - code) for code in codes],
-        name=[{"a": "x", "b": "y", "c": "z"}[each] for each in y],
-        finer=[f"{each}{i % 2}" for i, each in enumerate(y)],
-        bound=[float(code * 10 + rng.random()) for code in codes],
-        noisy=[float(code + 3 * rng.random()) for code in codes],
-        noise=[["p", "q"][i % 2] for i in range(30)],
-    )
-    target = read_target(data, Wanted("y")).target
-    found = suspects(data.records, ["code", "name", "finer", "bound", "noisy", "noise"], target)
-    assert found.copies == ("code", "name") and found.perfect == ("finer", "bound")
-
-
-def test_columns_that_know_a_number_are_named() -> None:
-    rng = np.random.default_rng(0)
-    y = rng.normal(size=40)
-    data = rows(
-        y=y.tolist(),
-        celsius=(5 + 2 * y).tolist(),
-        nearly=(y + 1e-2 * rng.normal(size=40)).tolist(),
-        other=rng.normal(size=40).tolist(),
-    )
-    target = read_target(data, Wanted("y")).target
-    found = suspects(data.records, ["celsius", "nearly", "other"], target)
-    assert found.copies == ("celsius",) and found.perfect == ("nearly",)
-
-
-def test_a_copy_is_left_out_unless_it_is_named() -> None:
-    rng = np.random.default_rng(0)
-    y = ["a", "b"] * 20
-    n = [float(rng.normal() + 2 * (each == "a")) for each in y]
-    data = rows(y=y, copy=[{"a": 1.0, "b": 0.0}[each] for each in y], n=n)
-    late = {"fusions": ["late"], "folds": 3}
-    made = ist.predict.fit(None, data, "y", **late)
-    assert made.sources.columns["columns"].names == ("n",)
-    assert any(
-        "column copy left out: it says the same as the target" in x for x in made.asked.notes
-    )
-    named = ist.predict.fit(None, data, "y", columns=["copy", "n"], **late)
-    assert named.sources.columns["columns"].names == ("copy", "n")
-    assert any("suspect: column copy tells the target without a" in x for x in named.asked.notes)
 
 
 def test_which_columns_and_views() -> None:
@@ -301,81 +237,6 @@ def test_a_number_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> N
     target = ist.predict.fit(None, path, "weight", fusions=["late"], folds=3)
     assert "4 records left out: the target 'weight' cannot be read" in target.asked.notes
     assert told[0] in target.asked.notes and not any("missing" in n for n in target.asked.notes)
-
-
-def test_copies_with_a_wrong_value_are_named() -> None:
-    y = ["a", "b"] * 20
-    copy = [{"a": "x", "b": "z"}[each] for each in y]
-    copy[7] = "x"
-    good = [each if i % 10 else "a" for i, each in enumerate(y)]
-    good[1] = good[3] = good[5] = "a"
-    rare = ["a"] * 38 + ["b"] * 2
-    data = rows(y=y, copy=copy, good=good)
-    target = read_target(data, Wanted("y")).target
-    found = suspects(data.records, ["copy", "good"], target)
-    assert (found.copies, found.perfect, found.nearly) == ((), (), {"copy": 39 / 40})
-    data = rows(y=rare, same=["p"] * 39 + ["q"])
-    target = read_target(data, Wanted("y")).target
-    assert suspects(data.records, ["same"], target).nearly == {}
-
-
-def test_numbers_in_the_order_of_the_target_are_named() -> None:
-    rng = np.random.default_rng(0)
-    y = rng.normal(size=60)
-    wrong = np.exp(-2 * y)
-    wrong[3] = 100.0
-    data = rows(y=y.tolist(), wrong=wrong.tolist(), good=(y + 0.1 * rng.normal(size=60)).tolist())
-    target = read_target(data, Wanted("y")).target
-    assert suspects(data.records, ["wrong", "good"], target).nearly == {"wrong": 59 / 60}
-
-
-@pytest.mark.parametrize("text", ["diagnosis: {}, seen twice", "诊断:{}肿瘤"])
-def test_texts_that_name_the_answer_are_suspected(text: str) -> None:
-    names = ["恶性", "良性"] if "诊" in text else ["malignant", "non-malignant"]
-    y = [names[i % 2] for i in range(40)]
-    said = [text.format(each) if i else "no word" for i, each in enumerate(y)]
-
-    def told(texts: Sequence[str]) -> list[str]:
-        records = [
-            Record(str(i), {"note": MediaItem.from_text(each)}, fields={"y": y[i]})
-            for i, each in enumerate(texts)
-        ]
-        return named_in_texts(
-            records, ["note"], read_target(Dataset("d", records), Wanted("y")).target
-        )
-
-    (note,) = told(said)
-    assert "the texts of note name the answer in 97.5%" in note and "views=['OTHER']" in note
-    assert told([f"is it {names[0]} or {names[1]}"] * 40) == []
-    assert told([f"{names[0]} as all are"] * 40) == []
-
-
-def test_an_honest_set_raises_no_suspicion() -> None:
-    data = ist.load_dataset("wdbc")
-    records = [
-        Record(r.id, {}, fields={
-            **{f"{v}{j}": float(x) for v, item in r.items.items()
-               for j, x in enumerate(np.asarray(item.payload))}, **r.fields})
-        for r in data.records
-    ]  # fmt: skip
-    flat = Dataset("wdbc", records)
-    target = read_target(flat, Wanted("diagnosis")).target
-    names = [name for name in records[0].fields if name != "diagnosis"]
-    found = suspects(records, names, target)
-    assert len(names) == 30 and (found.copies, found.perfect, found.nearly) == ((), (), {})
-
-
-def test_a_column_whose_gaps_tell_the_answer_is_named() -> None:
-    """A date of refund, which only those have who were not content; and one with honest gaps."""
-    rng = np.random.default_rng(0)
-    mood = rng.integers(0, 2, 60)
-    records = []
-    for row, bad in enumerate(mood.tolist()):
-        fields: dict[str, Value] = {"refunded": 700.0 + row} if bad else {}
-        fields |= {"age": float(row % 7)} if rng.random() < 0.5 else {}
-        records.append(Record(f"r{row}", {}, fields=fields))
-    target = Target("classes", mood[:, None].astype(np.float64), ("good", "bad"))
-    assert suspects(records, ["refunded", "age"], target).gaps == ("refunded",)
 
 
 def test_a_horizon_that_nobody_was_followed_up_to_is_refused() -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+import shlex
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.fields import Value
-from isthmus.core.linalg import F64
+from isthmus.core.linalg import F64, Array
 from isthmus.core.record import Record
 from isthmus.core.wording import way
 from isthmus.fusion import Target
 from isthmus.predictor.columns import WITHOUT
+from isthmus.tasks.predict.chance import (
+    log_chance_of_bounds,
+    log_chance_of_ranks,
+    log_chance_of_values,
+    surprising,
+)
 from isthmus.tasks.predict.loading import Columned
 
 _LEAST = 20
@@ -28,6 +35,10 @@ _COMES_AGAIN = 2
 """Records that share a value on average, where a category is suspected."""
 _WRONG = 0.02
 """Share of other values that a copy may have; one at least. Chosen, not tuned."""
+_COPY, _PERFECT, _NEARLY_COPY = 1, 2, 3
+"""What a column is suspected of, the worst first."""
+_SHOWN = 3
+"""Labels that are named."""
 _HAVE = "of the records that have it"
 _FILLED = 5
 """Records that must have a column, and must lack it, where its gaps are suspected."""
@@ -48,16 +59,19 @@ class Suspects:
         perfect: They tell it without a mistake.
         nearly: They would be copies but for a few values; with the share of records they tell.
         gaps: Whether they are filled tells it, such as a date of discharge.
+        of: What of the target each of these tells, by column: of several labels those that it
+            tells, of a time and an event one of them; not there where it is the target as a whole.
     """
 
     copies: tuple[str, ...]
     perfect: tuple[str, ...]
     nearly: Mapping[str, float] = field(default_factory=dict)
     gaps: tuple[str, ...] = ()
+    of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def suspects(records: Sequence[Record], names: Iterable[str], target: Target) -> Suspects:
-    """Look for columns that know the target.
+    """Look for columns that know the target, and better than by chance.
 
     Args:
         records: ``n`` of them.
@@ -68,37 +82,59 @@ def suspects(records: Sequence[Record], names: Iterable[str], target: Target) ->
     perfect: list[str] = []
     nearly: dict[str, float] = {}
     gaps: list[str] = []
-    for name in names:
+    of: dict[str, tuple[str, ...]] = {}
+    columns = list(names)
+    looks = len(columns) * target.values.shape[1]
+    for name in columns:
         rows = np.array([i for i, r in enumerate(records) if name in r.fields], dtype=np.intp)
-        if _gaps_tell(rows, len(records), target):
+        told = _gaps_tell(rows, len(records), target, looks)
+        if told:
             gaps.append(name)
-        if len(rows) < _LEAST:
-            continue
         values = [records[i].fields[name] for i in rows]
-        for known in _told(target.take(rows)):
-            verdict = _of(values, known)
-            if verdict is not None:
-                (copies if verdict else perfect).append(name)
-                nearly.pop(name, None)
-                break
-            if (share := _nearly(values, known)) is not None:
-                nearly[name] = max(share, nearly.get(name, 0.0))
-    return Suspects(tuple(copies), tuple(perfect), nearly, tuple(gaps))
+        verdicts = {} if len(rows) < _LEAST else _verdicts(values, target.take(rows), looks)
+        if best := min((each for each, _ in verdicts.values()), default=None):
+            told = [part for part, (each, _) in verdicts.items() if each == best]
+            if best == _NEARLY_COPY:
+                nearly[name] = max(share for each, share in verdicts.values() if each == best)
+            else:
+                (copies if best == _COPY else perfect).append(name)
+        if told and target.values.shape[1] > 1:
+            of[name] = tuple(told)
+    return Suspects(tuple(copies), tuple(perfect), nearly, tuple(gaps), of)
 
 
-def _gaps_tell(rows: NDArray[np.intp], n: int, target: Target) -> bool:
-    """Whether an answer is right for the records that have a column, and for no others."""
+def _verdicts(values: Sequence[Value], target: Target, looks: int) -> dict[str, tuple[int, float]]:
+    """How a column tells each part of a target that it tells, and for which share of records."""
+    found: dict[str, tuple[int, float]] = {}
+    for part, known in _told(target):
+        verdict = _of(values, known, looks)
+        if verdict is not None:
+            found[part] = (_COPY if verdict else _PERFECT), 1.0
+        elif (share := _nearly(values, known, looks)) is not None:
+            found[part] = _NEARLY_COPY, share
+    return found
+
+
+def _gaps_tell(rows: NDArray[np.intp], n: int, target: Target, looks: int) -> list[str]:
+    """Parts of which an answer is right for the records that have a column, and for no others."""
     if n < _LEAST or not _FILLED <= len(rows) <= n - _FILLED or target.kind == "number":
-        return False
+        return []
     filled = np.zeros(n, dtype=bool)
     filled[rows] = True
-    columns = target.values.T[1:] if target.kind == "survival" else target.values.T
-    for own in (column == value for column in columns for value in np.unique(column)):
-        wrong = min(int((own != filled).sum()), int((own == filled).sum()))
-        rarer = min(int(own.sum()), n - int(own.sum()))
-        if wrong <= min(max(1, _WRONG * n), (1 - _BEYOND) * rarer):
-            return True
-    return False
+    sizes = np.array([len(rows), n - len(rows)])
+    found = []
+    for part, column in _told(target):
+        if target.kind == "survival" and part == target.names[0]:
+            continue
+        for own in (column == value for value in np.unique(column)):
+            wrong = min(int((own != filled).sum()), int((own == filled).sum()))
+            rarer = min(int(own.sum()), n - int(own.sum()))
+            few = wrong <= min(max(1, _WRONG * n), (1 - _BEYOND) * rarer)
+            answers = np.array([int(own.sum()), n - int(own.sum())])
+            if few and surprising(log_chance_of_values(sizes, answers, wrong), looks):
+                found.append(part)
+                break
+    return found
 
 
 def unsuspected(
@@ -121,26 +157,38 @@ def unsuspected(
     found = suspects(records, dict.fromkeys(n for names in plain.values() for n in names), target)
     gone = [name for name in found.copies if name not in named]
     notes += [
-        f"column {name} left out: it says the same as the target, value by value. Name it among "
-        "the columns if it is known before the answer is"
+        f"column {name} left out: it says the same as {_part(found, target, name)}, value by "
+        "value. Name it among the columns if it is known before the answer is"
         for name in gone
     ]
     kept = [*found.perfect, *(each for each in found.copies if each in named)]
-    notes += [_suspicion(name, f"without a mistake, for 100 % {_HAVE}") for name in kept]
-    notes += [
-        _suspicion(name, f"like a copy with some other values, for {share:.1%} {_HAVE}")
+    how = dict.fromkeys(kept, f"without a mistake, for 100 % {_HAVE}")
+    how |= {
+        name: f"like a copy with some other values, for {share:.1%} {_HAVE}"
         for name, share in found.nearly.items()
-    ]
-    notes += [_suspicion(name, "by whether a record has it at all") for name in
-              found.gaps if name not in (*gone, *kept)]  # fmt: skip
+    }
+    gaps = [name for name in found.gaps if name not in (*gone, *kept)]
+    how = {**dict.fromkeys(gaps, "by whether a record has it at all"), **how}
+    notes += [_suspicion(name, f"{_part(found, target, name)} {how[name]}") for name in how]
     left = {view: [n for n in names if n not in gone] for view, names in plain.items()}
     return {view: names for view, names in left.items() if names}
 
 
-def _suspicion(name: str, how: str) -> str:
-    out = way(python=f"columns=['{WITHOUT}{name}']", shell=f"--columns '{WITHOUT}{name}'")
+def _part(found: Suspects, target: Target, name: str) -> str:
+    """What of a target a column tells."""
+    told = [repr(each) for each in found.of.get(name, ())]
+    if not told:
+        return "the target"
+    more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    noun = "column" if target.kind == "survival" else "label"
+    return f"the {noun}{'s' * (len(told) > 1)} {', '.join(told[:_SHOWN])}{more}"
+
+
+def _suspicion(name: str, what: str) -> str:
+    gone = f"{WITHOUT}{name}"
+    out = way(python=f"columns=[{gone!r}]", shell=f"--columns {shlex.quote(gone)}")
     return (
-        f"suspect: column {name} tells the target {how}. If it is made from the answer, or known "
+        f"suspect: column {name} tells {what}. If it is made from the answer, or known "
         f"only after it, leave it out: {out}"
     )
 
@@ -194,31 +242,40 @@ def _named(texts: Sequence[str], target: Target) -> float | None:
     return right if right >= _NAMED and beyond else None
 
 
-def _told(target: Target) -> list[F64]:
-    """What may be copied of a target, column by column; classes as they are."""
-    if target.kind == "number":
-        return [target.values[:, 0]]
-    return [column for column in target.values.T if len(np.unique(column)) > 1]
+def _told(target: Target) -> Iterator[tuple[str, F64]]:
+    """What may be copied of a target, column by column, with its name; classes as they are."""
+    for part, column in zip(target.names, target.values.T, strict=False):
+        if target.kind == "number" or len(np.unique(column)) > 1:
+            yield part, column
 
 
-def _of(values: Sequence[Value], known: F64) -> bool | None:
+def _of(values: Sequence[Value], known: F64, looks: int) -> bool | None:
     """Whether a column is a copy; None where it does not even tell the target."""
-    names, codes = np.unique([str(v) for v in values], return_inverse=True)
-    different = len(np.unique(known))
+    names, codes, sizes = _counted([str(v) for v in values])
+    answers = np.unique(known, return_counts=True)[1]
     if len(names) * _COMES_AGAIN <= len(values):
         pairs = len(np.unique(np.column_stack([codes, known]), axis=0))
-        if pairs == len(names):  # each value goes with one
-            return pairs == different
+        chance = log_chance_of_values(sizes, answers, 0) if pairs == len(names) else 0.0
+        if surprising(chance, looks):  # each value goes with one
+            return pairs == len(answers)
     if any(isinstance(value, str) for value in values):
         return None
     numbers = np.array(values, dtype=np.float64)
-    return _of_numbers(numbers, known, different)
+    return _of_numbers(numbers, known, answers, looks)
 
 
-def _nearly(values: Sequence[Value], known: F64) -> float | None:
+def _counted(
+    values: Sequence[str] | F64,
+) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """Different values, which each record has, and how many records have each."""
+    names, codes, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    return names, codes.reshape(-1), sizes
+
+
+def _nearly(values: Sequence[Value], known: F64, looks: int) -> float | None:
     """Share of records that a copy with a few other values, or in its order, tells; else None."""
-    names, codes = np.unique([str(v) for v in values], return_inverse=True)
-    answers, truth = np.unique(known, return_inverse=True)
+    names, codes, sizes = _counted([str(v) for v in values])
+    answers, truth, frequent = _counted(known)
     n = len(values)
     if len(answers) * _COMES_AGAIN > n:
         if len(names) * _COMES_AGAIN <= n or any(isinstance(value, str) for value in values):
@@ -232,7 +289,10 @@ def _nearly(values: Sequence[Value], known: F64) -> float | None:
     np.add.at(table, (codes, truth), 1)
     right, plain = int(table.max(axis=1).sum()), int(table.sum(axis=0).max())
     few = n - right <= max(1, _WRONG * n)
-    return right / n if few and right - plain >= _BEYOND * (n - plain) else None
+    if not few or right - plain < _BEYOND * (n - plain):
+        return None
+    by_chance = log_chance_of_values(sizes, frequent, n - right)
+    return right / n if surprising(by_chance, looks) else None
 
 
 def _in_order(numbers: F64, known: F64) -> float:
@@ -244,13 +304,17 @@ def _in_order(numbers: F64, known: F64) -> float:
     return len(ends) / len(known)
 
 
-def _of_numbers(numbers: F64, known: F64, different: int) -> bool | None:
+def _of_numbers(numbers: F64, known: F64, answers: NDArray[np.intp], looks: int) -> bool | None:
     if numbers.std() == 0:
         return None
-    if different > len(known) / _COMES_AGAIN:
+    if len(answers) > len(known) / _COMES_AGAIN:
         r = abs(float(np.corrcoef(numbers, known)[0, 1]))
-        return True if r >= _SAME else False if r >= _NEARLY else None
-    return False if _parted(numbers, known.astype(np.intp), different) else None
+        if r < _NEARLY or not surprising(log_chance_of_ranks(numbers, known), looks):
+            return None
+        return r >= _SAME
+    codes = np.unique(known, return_inverse=True)[1].reshape(-1)
+    parted = _parted(numbers, codes, len(answers))
+    return False if parted and surprising(log_chance_of_bounds(answers), looks) else None
 
 
 def _parted(numbers: F64, codes: NDArray[np.intp], different: int) -> bool:
