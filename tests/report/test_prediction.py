@@ -22,6 +22,8 @@ from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.report import Figure, RiskCoverage
 from isthmus.report import prediction_page, write_account, write_prediction
 from isthmus.report.kit.lines import Axis, Line, axis_of, lines_figure
+from isthmus.report.kit.words import signed_share
+from isthmus.report.pages.prediction.account import account_page
 from isthmus.report.pages.prediction.plots import risk_plot
 from isthmus.report.pages.prediction.words import between, ends
 from isthmus.selection.predicting import choose
@@ -153,6 +155,35 @@ def test_the_account_shows_every_part_and_sums(
     assert page.count("fill-opacity") == len(inside) > 10
     assert 'class="word' in page and "<audio" in page and "corners = " in page
     assert HOSTILE not in page and f"score of {account.about}" in page
+
+
+def test_the_account_shows_what_was_not_chosen(shapes: tuple[Predictor, Dataset]) -> None:
+    predictor, dataset = shapes
+    record = dataset.records[2]
+    account = predictor.explain(replace(dataset, records=[record]))
+    (other,) = [*account.others.items()][:1]
+    page = account_page(account, record)
+    for name, score in ((account.about, account.score), other):
+        assert re.search(
+            f'class="of">(<[^>]*>)*{re.escape(name)}.*?{re.escape(signed_share(score))}', page
+        )
+    many = {f"kind {n}": 0.5 - n for n in range(9)}
+    shares = {account.about: 0.6, **dict.fromkeys(many, 0.4 / 9)}
+    for kind, said, rest in (
+        ("classes", "4 other classes, at most", "4 others</i></dt><dd>"),
+        ("labels", "4 other labels, at most", "4 others, at most</i></dt><dd>"),
+    ):
+        answer = replace(account.answer, kind=kind, probabilities=shares)
+        page = account_page(replace(account, answer=answer, others=many), record)
+        beside = page[page.index("Beside the other") : page.index("Probabilities")]
+        assert "kind 4" in beside and "kind 5" not in beside
+        assert said in beside and signed_share(-4.5) in beside
+        last = page[page.index(rest) :]
+        assert last[: last.index("</dl>")].endswith(
+            "0.18</dd>" if kind == "classes" else "0.04</dd>"
+        )
+    number = replace(account.answer, kind="number", probabilities={})
+    assert "Beside" not in account_page(replace(account, answer=number, others={}), record)
 
 
 def test_the_account_tells_of_a_missing_view(

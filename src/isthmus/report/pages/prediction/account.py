@@ -28,6 +28,13 @@ from isthmus.report.pages.prediction.tables import bar
 
 _TOP = 6
 """Classes whose probabilities are shown."""
+_BESIDE = 5
+"""Other classes whose scores are shown."""
+_NOUNS = {
+    "classes": ("class", "classes"),
+    "labels": ("label", "labels"),
+    "grades": ("boundary", "boundaries"),
+}
 _PARTS = 12
 """Columns that are shown without a click."""
 _REST = "every record alike"
@@ -74,7 +81,8 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
                 "How to read this",
                 "reading",
                 el("p", "The score is a sum: what is said of every record, and what each view "
-                        "adds. The probability follows from the scores of all answers."),
+                        "adds. A score says something only beside the others: the probability "
+                        "follows from the scores of all answers."),
                 el("p", "Inside a view, the parts and the baseline add up to what the view adds. "
                         "The baseline is what a typical item of the view adds."),
                 el("p", "The account shows why the predictor says this. It does not show whether "
@@ -127,16 +135,43 @@ def _shares(account: Account) -> list[Markup | None]:
     shapes = {each.view: glyph(each.modality) for each in account.views}
     rows = [_row(join((shapes.get(name), name)), value, largest) for name, value in values.items()]
     total = _row(el("b", f"score of {account.about}"), account.score, None)
-    top = sorted(account.answer.probabilities.items(), key=lambda pair: -pair[1])[:_TOP]
-    lines = [
-        join((el("dt", words(breakable(name), None)), el("dd", bar(p), f"{p:.2f}")))
-        for name, p in top
-    ]
+    return [el("div", *rows, total, class_="sum"), *_others(account), *_probabilities(account)]
+
+
+def _others(account: Account) -> list[Markup]:
+    """The score beside those of what was not chosen, the highest first; the rest on one line."""
+    if not account.others:
+        return []
+    noun, plural = _NOUNS[account.answer.kind]
+    others = [*account.others.items()]
+    top, rest = others[:_BESIDE], [score for _, score in others[_BESIDE:]]
+    shown = [(account.about, account.score), *top]
+    largest = max(*(abs(score) for _, score in shown), 1e-12)
+    rows = [_row(words(breakable(name), None), score, largest) for name, score in shown]
+    if rest:
+        rows.append(_row(f"{count(len(rest), f'other {noun}', f'other {plural}')}, at most",
+                         max(rest), None))  # fmt: skip
     return [
-        el("div", *rows, total, class_="sum"),
-        el("h3", "Probabilities") if lines else None,
-        el("dl", *lines, class_="top wide") if lines else None,
+        el("h3", f"Beside the other {plural if len(others) > 1 else noun}"),
+        el("div", *rows, class_="sum"),
     ]
+
+
+def _probabilities(account: Account) -> list[Markup]:
+    """The most probable; of the rest the sum, or of labels, which exclude nothing, the highest."""
+    answer = account.answer
+    every = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
+    if not every:
+        return []
+    top, rest = every[:_TOP], [p for _, p in every[_TOP:]]
+    lines = [(words(breakable(name), None), p) for name, p in top]
+    if rest:
+        number = count(len(rest), "other", "others")
+        several = answer.kind == "labels"
+        lines.append((el("i", f"{number}, at most" if several else number),
+                      max(rest) if several else sum(rest)))  # fmt: skip
+    drawn = [join((el("dt", name), el("dd", bar(p), f"{p:.2f}"))) for name, p in lines]
+    return [el("h3", "Probabilities"), el("dl", *drawn, class_="top wide")]
 
 
 def _row(label: object, value: float, largest: float | None) -> Markup:
