@@ -14,7 +14,8 @@ from _starter_nonsense import direction
 from _starter_words import same_kind
 from isthmus.aligners import CCA
 from isthmus.aligners.heads import LinearHead
-from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.contracts import Head
+from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.core.view import Direction
@@ -46,7 +47,7 @@ class Kind(NamedTuple):
 class Model:
     """Heads and banks, with the rows behind the banks; what tells nonsense and broad queries."""
 
-    heads: Mapping[str, LinearHead]
+    heads: Mapping[str, Head]
     banks: Mapping[str, F32]
     ids: Mapping[str, list[str]]
     native: F32 | None
@@ -73,7 +74,9 @@ def fit(
         assert isinstance(head, LinearHead)
         heads[m] = head
     audio = data.sounds.vectors["audio"][kept]
-    heads["audio"] = _onto(heads["text"], _meant(data)[kept], audio, settings.sound_ridge)
+    meant, text_head = sound_targets(data)[kept], heads["text"]
+    target = (meant - text_head.mean).astype(np.float64) @ text_head.weight
+    heads["audio"] = onto(target, audio, settings.sound_ridge)
     sound_ids = [name for name, keep in zip(data.sounds.ids, kept, strict=True) if keep]
     half = BANK // 2
     some_art = thin(np.arange(len(art)), BANK - min(len(stamps), half))
@@ -100,7 +103,7 @@ def _direction(data: Corpus, without: set[str], families: set[Any]) -> F32:
     kept = ~np.isin(data.families, list(families))
     art = [data.titles[kept], data.clip_art.vectors["text"][kept]]
     known = ~np.isin(data.sentence_keys, list(without)).any(axis=1)
-    captions = [_by_language(data, without).vectors["text"], *art]
+    captions = [stamps_by_language(data, without).vectors["text"], *art]
     captions += [data.sentences[known]] * SENTENCES
     return direction(np.concatenate(captions), data.nonsense)
 
@@ -108,7 +111,7 @@ def _direction(data: Corpus, without: set[str], families: set[Any]) -> F32:
 @lru_cache(maxsize=1)
 def _whole(data: Corpus) -> tuple[Moments, Moments]:
     """Of all stamps, and of all clip art."""
-    return Moments.of(_by_language(data, set())), Moments.of(data.clip_art)
+    return Moments.of(stamps_by_language(data, set())), Moments.of(data.clip_art)
 
 
 @lru_cache(maxsize=4)
@@ -121,14 +124,14 @@ def _moments(
     """
     stamps, art = _whole(data)
     if without:
-        stamps -= Moments.of(_by_language(data, set(data.stamps.ids) - without))
+        stamps -= Moments.of(stamps_by_language(data, set(data.stamps.ids) - without))
     if families:
         art -= Moments.of(data.clip_art.take(np.isin(data.families, list(families))))
     return Training(data.stamps, stamps, {"clip art": art}).weighted((("clip art", weight),))
 
 
 @lru_cache(maxsize=1)
-def _meant(data: Corpus) -> F32:
+def sound_targets(data: Corpus) -> F32:
     """What each clip is mapped onto: its own caption, and as much what all languages say of it."""
     own = l2_normalize(data.sounds.vectors["text"])
     place = {name: i for i, name in enumerate(data.stamps.ids)}
@@ -139,7 +142,7 @@ def _meant(data: Corpus) -> F32:
     return np.asarray(l2_normalize(meant), dtype=np.float32)
 
 
-def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
+def stamps_by_language(data: Corpus, without: set[str]) -> PairedVectors:
     """One row for each caption of a stamp: what differs between languages is noise."""
     kept = np.array([name not in without for name in data.stamps.ids])
     text, image = [], []
@@ -150,9 +153,8 @@ def _by_language(data: Corpus, without: set[str]) -> PairedVectors:
     return PairedVectors({"text": np.concatenate(text), "image": np.concatenate(image)})
 
 
-def _onto(text_head: LinearHead, text: F32, audio: F32, ridge: float) -> LinearHead:
-    """Ridge regression of sound on the coordinates of its captions in the space."""
-    target = (text - text_head.mean).astype(np.float64) @ text_head.weight
+def onto(target: F64, audio: F32, ridge: float) -> LinearHead:
+    """Ridge regression of sound on coordinates of the space, those of its captions."""
     mean = audio.mean(axis=0, dtype=np.float64)
     x = audio.astype(np.float64) - mean
     covariance = x.T @ x / len(x)
