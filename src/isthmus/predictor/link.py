@@ -45,9 +45,8 @@ class Link:
 
         Of classes, one temperature and an offset a class (bias-corrected temperature scaling:
         Alexandari, Kundaje & Shrikumar, ICML 2020). Of labels and boundaries of grades, one
-        logistic regression each (Platt 1999). Targets are Platt's, ``(n₊ + 1) / (n₊ + 2)`` in
-        the place of 1, so that scores that are never wrong get no infinite slope. Of numbers, the
-        mean residual. Of survival, Cox's partial likelihood.
+        logistic regression each (Platt 1999). Targets are never quite 1, so that scores that are
+        never wrong get no infinite slope. Of numbers, the mean residual. Of survival, Cox's partial likelihood.
 
         Args:
             scores: ``(n, width)``.
@@ -85,14 +84,17 @@ def probabilities_of(kind: Kind, logits: F64) -> F64:
 
 
 def soft_targets(target: Target) -> F64:
-    """Targets ``(n, width)`` that are never quite 0 or 1 (Platt 1999)."""
+    """Targets ``(n, width)`` that are never quite 0 or 1 (Platt 1999).
+
+    A label's and a boundary's slope is learned from its own rows; of classes all rows share one
+    slope, so that there the true class has ``(n + 1) / (n + 2)``, ``n`` being all rows.
+    """
     known = target.matrix
-    positive = known.sum(axis=0)
     if target.kind == "classes":
-        lost = 1 / (positive + 2)
-        rest = (known * lost).sum(axis=1, keepdims=True) / max(known.shape[1] - 1, 1)
-        soft: F64 = known * (1 - lost) + (1 - known) * rest
+        lost = 1 / (len(known) + 2)
+        soft: F64 = known * (1 - lost) + (1 - known) * lost / max(known.shape[1] - 1, 1)
         return soft
+    positive = known.sum(axis=0)
     negative = len(known) - positive
     platt: F64 = np.where(known > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
     return platt

@@ -42,7 +42,7 @@ def loss(target: Target, scores: F64) -> tuple[float, F64]:
         likely = np.exp(scores - top)
         total = likely.sum(axis=1, keepdims=True)
         logs = scores - top - np.log(total)
-        softer = _soften(truth, truth.mean(axis=0), len(truth) / max(truth.shape[1], 1))
+        softer = _soften(truth, truth.mean(axis=0), len(truth))
         return float(-(softer * logs).sum() / len(truth)), (likely / total - softer) / len(truth)
     softer = _soften(truth, truth.mean(axis=0), len(truth) / 2)
     values = np.logaddexp(0.0, scores) - softer * scores
@@ -51,10 +51,16 @@ def loss(target: Target, scores: F64) -> tuple[float, F64]:
 
 
 def _soften(truth: F64, mean: F64, rows: float) -> F64:
-    """Truth moved towards its mean by what one row of each class would move it.
+    """Truth moved towards its mean by what two rows more would move it.
 
     Platt, "Probabilistic Outputs for Support Vector Machines", 1999: parts that tell a few rows
     apart without error would otherwise be taken for certain.
+
+    Args:
+        truth: ``(n, width)``.
+        mean: ``(width,)``.
+        rows: That one weight is learned from: of classes all, of labels and boundaries half of
+            them, since those of either side must be told apart.
     """
     share = 1 / (rows + 2)
     softer: F64 = (1 - share) * truth + share * mean
