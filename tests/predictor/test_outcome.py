@@ -65,6 +65,16 @@ def test_perfect_scores_are_sure_but_not_certain() -> None:
     assert outcome.threshold(0.0) == 0.0
 
 
+def test_few_rows_a_class_are_no_reason_to_be_unsure() -> None:
+    codes = np.repeat(np.arange(8), 5)
+    rng = np.random.default_rng(0)
+    scores = 4 * np.eye(8)[codes] + 0.3 * rng.normal(size=(40, 8))
+    outcome = Outcome.fit(scores, Target("classes", codes, tuple("abcdefgh")))
+    sure = outcome.probabilities(scores).max(axis=1)
+    # All 40 are right: by the rule of succession, 41 of 42 is what that says of the next one.
+    assert 0.93 < sure.mean() < 0.99
+
+
 def test_rows_that_lack_a_view_are_calibrated_by_themselves() -> None:
     good, target = _classes(300, 0)
     present = {"text": np.repeat([True, False], 300), "image": np.ones(600, dtype=bool)}

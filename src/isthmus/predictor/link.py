@@ -46,7 +46,8 @@ class Link:
         Of classes, one temperature and an offset a class (bias-corrected temperature scaling:
         Alexandari, Kundaje & Shrikumar, ICML 2020). Of labels and boundaries of grades, one
         logistic regression each (Platt 1999). Targets are never quite 1, so that scores that are
-        never wrong get no infinite slope. Of numbers, the mean residual. Of survival, Cox's partial likelihood.
+        never wrong get no infinite slope. Of numbers, the mean residual. Of survival, Cox's
+        partial likelihood.
 
         Args:
             scores: ``(n, width)``.

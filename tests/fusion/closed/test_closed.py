@@ -9,7 +9,9 @@ from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Target, make
 from isthmus.fusion.checks import planted
+from isthmus.fusion.closed.patterns import LinearFusion
 from isthmus.fusion.target import Kind
+from isthmus.selection.predicting.table import with_views
 
 LATE = ("late", "product", "stacked", "weighted")
 FIRST, SECOND = np.arange(80), np.arange(80, 120)
@@ -50,6 +52,28 @@ def test_moments_and_rows_agree_on_most_records() -> None:
             for inner in ("rows", "moments")
         ]
         assert (said[0].argmax(axis=1) == said[1].argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["classes", "labels", "grades", "number", "survival"])
+def test_records_of_few_views_are_answered_as_another_does(kind: Kind) -> None:
+    rows, target = planted(kind)
+    fitted = make("concat").fit(rows, target)
+    other = make("late", ridge=7.0, learner="ridge", scale=True).fit(rows, target)
+    view = rows.views[0]
+    alone, before = with_views(rows, (view,)), fitted.scores(rows)
+    full = np.all(list(rows.present.values()), axis=0)
+    wanted = other.scores(alone)
+    assert np.abs(fitted.scores(alone) - wanted).max() > 1e-6
+    assert isinstance(fitted, LinearFusion)
+    fitted.answer_as(other, (view,))
+    assert fitted.scores(alone) == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    np.testing.assert_array_equal(fitted.scores(rows)[full], before[full])
+    shares = fitted.shares(alone)
+    parts = shares.rest + sum(shares.views.values())
+    assert parts == pytest.approx(wanted, rel=1e-6, abs=1e-9)
+    again = make("concat").fit(rows, target)
+    again.restore(*fitted.state())
+    np.testing.assert_array_equal(again.scores(alone), fitted.scores(alone))
 
 
 def test_what_needs_rows_says_so() -> None:

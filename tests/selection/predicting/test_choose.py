@@ -59,7 +59,7 @@ def test_what_is_told_belongs_together(report: PredictorReport) -> None:
     assert sum(map(sum, report.confusion.counts)) == 90
     assert sum(report.shares.views.values()) == pytest.approx(1)
     for curve in report.missing:
-        assert curve.values[-1] == pytest.approx(curve.rest[-1], abs=0.08)
+        assert curve.values[-1] >= curve.rest[-1] - 0.01
         assert curve.values[0] >= curve.values[-1]
     ninety = next(each for each in report.coverage if each.wished == 0.9)
     assert 0.8 < ninety.covered <= 1

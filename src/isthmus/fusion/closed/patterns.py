@@ -72,6 +72,26 @@ class LinearFusion(Fusion):
         self._weights = {view: list(several) for view, several in weights.items()}
         self._patterns = dict(patterns)
 
+    def answer_as(self, other: Fusion, views: Collection[str]) -> None:
+        """Answer records that have exactly these views as another fusion does.
+
+        Args:
+            other: Linear, fitted on the same rows.
+            views: Some of those that records may have.
+        """
+        there = self._known_views(views)
+        if not isinstance(other, LinearFusion) or there != other._known_views(views):
+            return
+        theirs, unit = other._pattern(there), other.scale_.unit / self.scale_.unit
+        rest = unit * theirs.rest + (other.scale_.origin - self.scale_.origin) / self.scale_.unit
+        terms: dict[str, tuple[int, float]] = {}
+        for view, (number, factor) in theirs.terms.items():
+            weight = other._weights[view][number]
+            rest = rest + unit * factor * ((self._means[view] - other._means[view]) @ weight)
+            terms[view] = (len(self._weights[view]), unit * factor)
+            self._weights[view].append(weight)
+        self._patterns[there] = Pattern(rest, terms)
+
     def linear(self, view: str, there: Collection[str]) -> tuple[F64, F64]:
         """Mean ``(d,)`` and weight ``(d, width)``: the share of a view is ``(x − mean) @ weight``.
 

@@ -107,7 +107,8 @@ def choose(
     nested = race(table, entering, deals, chosen_by, budget)
     null = _checked_signal(table, deals, nested, links, seed, name)
     judge = Judge(table, deals, headline.balanced, horizon)
-    judged = tuple(judge.fully(each.best.entrant, f) for f, each in enumerate(nested.inside))
+    inside = [choice.answering(rows.views) for choice in nested.inside]
+    judged = tuple(judge.fully(entrant, fold) for fold, entrant in enumerate(inside))
     shown = (links, headline, chosen_by, not_tried, seed, name, began)
     run = Race(table, deals, nested, judge, judged, *shown)
     _check_worth(run)
@@ -116,7 +117,7 @@ def choose(
 
 def _finished(run: Race, null: ShuffledLabels) -> Chosen:
     """What was chosen, fitted on all records, calibrated on those left out, and reported."""
-    best = run.nested.final.best.entrant
+    best = run.nested.final.answering(run.table.rows.views)
     outcome = run.judge.outcome(best, run.deals.outer)
     fusion = run.table.fitted(best, np.arange(len(run.table.rows)))
     run.table.meter.end()

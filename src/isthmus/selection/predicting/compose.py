@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -25,11 +24,11 @@ from isthmus.predictor.report import (
 from isthmus.selection.compare import difference
 from isthmus.selection.predicting import told
 from isthmus.selection.predicting.baselines import baselines
-from isthmus.selection.predicting.entrants import LATE, Entrant, subsets
+from isthmus.selection.predicting.entrants import LATE, subsets
 from isthmus.selection.predicting.finished import Race
 from isthmus.selection.predicting.gone import missing_curve
 from isthmus.selection.predicting.measures import measures_of
-from isthmus.selection.predicting.rule import Choice, Trial
+from isthmus.selection.predicting.rule import Trial
 
 
 def report(race: Race, outcome: Outcome, null: ShuffledLabels) -> PredictorReport:
@@ -76,7 +75,11 @@ def report(race: Race, outcome: Outcome, null: ShuffledLabels) -> PredictorRepor
         risk_coverage=told.risk_coverage(folds),
         confusion=told.confusion(folds),
         clinical=told.clinical(folds),
-        shares=Shares(race.judge.sizes(best, range(race.deals.count))),
+        shares=Shares(
+            race.judge.sizes(
+                race.nested.final.answering(race.table.rows.views), range(race.deals.count)
+            )
+        ),
         examples=told.examples(folds, [ids[place] for place in places]),
         tried=tuple(_tried(race, each) for each in race.nested.trials),
         not_tried=race.not_tried,
@@ -115,18 +118,11 @@ def _missing(race: Race) -> tuple[MissingCurve, ...]:
     for view in views if len(views) > 1 else ():
         others = known[frozenset(views) - {view}]
         rest = [
-            race.judge.plainly(_without(choice, others), fold)
+            race.judge.plainly(choice.of_views(others), fold)
             for fold, choice in enumerate(race.nested.inside)
         ]
         curves.append(missing_curve(view, race.folds, rest, race.headline, race.seed))
     return tuple(curves)
-
-
-def _without(choice: Choice, others: tuple[str, ...]) -> Entrant:
-    """What an inner choice has for late fusion of the other views."""
-    family = replace(choice.late.entrant, views=others).family
-    leader = choice.leaders.get(family)
-    return replace(choice.late.entrant, views=others) if leader is None else leader.entrant
 
 
 def _target_facts(target: Target, name: str, outcome: Outcome) -> TargetFacts:

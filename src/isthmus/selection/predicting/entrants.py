@@ -31,11 +31,13 @@ class Entrant:
         fusion: Short id.
         params: Hyper-parameters.
         views: That it sees; empty for all.
+        others: Late fusions that answer records which have exactly their views.
     """
 
     fusion: str
     params: tuple[tuple[str, Value], ...] = ()
     views: tuple[str, ...] = ()
+    others: tuple[Entrant, ...] = ()
 
     @property
     def family(self) -> str:
@@ -46,6 +48,11 @@ class Entrant:
     def label(self) -> str:
         """For tables."""
         return " ".join([self.family, *(f"{name}={value}" for name, value in self.params)])
+
+    @property
+    def key(self) -> str:
+        """Tells entrants apart, by what answers records with fewer views as well."""
+        return " / ".join([self.label, *(other.label for other in self.others)])
 
     @property
     def search(self) -> Search:

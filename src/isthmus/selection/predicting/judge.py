@@ -107,14 +107,14 @@ class Judge:
         for fold in folds:
             cut = self.deals.outer[fold].cut
             self._scores(entrant, cut)
-            found.append(self._sizes[entrant.label, cut.name])
+            found.append(self._sizes[entrant.key, cut.name])
         mean = {view: float(np.mean([each[view] for each in found])) for view in found[0]}
         total = sum(mean.values()) or 1.0
         return {view: size / total for view, size in mean.items()}
 
     def _scores(self, entrant: Entrant, cut: Cut) -> dict[Views, F64]:
         """Scores of the held-out rows of a cut, all its folds, by the views that are left."""
-        key = entrant.label, cut.name
+        key = entrant.key, cut.name
         if key not in self._known:
             rows = self.table.seen_by(entrant).take(np.concatenate(list(cut.held.values())))
             memo = self.table.memo(cut, entrant.views)

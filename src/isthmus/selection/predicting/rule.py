@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F64
 from isthmus.selection.compare import difference
-from isthmus.selection.predicting.entrants import LATE, Entrant
+from isthmus.selection.predicting.entrants import LATE, Entrant, subsets
 from isthmus.selection.predicting.measures import Measure, by_split
 from isthmus.selection.predicting.table import Split, Table
 from isthmus.space.report import Difference
@@ -59,6 +59,22 @@ class Choice:
     leaders: Mapping[str, Trial]
     ahead: Mapping[str, Difference]
     late: Trial
+
+    def of_views(self, views: tuple[str, ...]) -> Entrant:
+        """What was chosen for late fusion of some views."""
+        alone = replace(self.late.entrant, views=views)
+        leader = self.leaders.get(alone.family)
+        return alone if leader is None else leader.entrant
+
+    def answering(self, views: Sequence[str]) -> Entrant:
+        """The best, and for records that lack a view what is best for the others.
+
+        Args:
+            views: Of the records.
+        """
+        best = self.best.entrant
+        some = subsets(best.views or views)
+        return replace(best, others=tuple(self.of_views(each) for each in some))
 
     @property
     def why(self) -> str:

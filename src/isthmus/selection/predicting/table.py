@@ -19,6 +19,7 @@ from isthmus.core.linalg import F64, Array
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Fusion, Target
+from isthmus.fusion.closed.patterns import LinearFusion
 from isthmus.selection.meter import Meter
 from isthmus.selection.parallel import side_by_side
 from isthmus.selection.predicting.entrants import Entrant
@@ -148,8 +149,16 @@ class Table:
         Raises:
             DataError: If it cannot be.
         """
-        rows = self.seen_by(entrant).take(train)
-        return entrant.build().fit(rows, self.target.take(train), memo=memo)
+        rows, target = self.seen_by(entrant).take(train), self.target.take(train)
+        memo = Memo() if memo is None else memo
+        fusion = entrant.build().fit(rows, target, memo=memo)
+        if isinstance(fusion, LinearFusion):
+            plain = replace(entrant, views=(), others=())
+            for other in entrant.others:
+                whole = replace(other, views=())
+                if whole != plain:
+                    fusion.answer_as(whole.build().fit(rows, target, memo=memo), other.views)
+        return fusion
 
     def seen_by(self, entrant: Entrant) -> PairedVectors:
         """All records with the views that an entrant sees."""
