@@ -19,7 +19,7 @@ from isthmus.pipeline import default_cache, prepare
 from isthmus.predictor.columns import Columns
 
 CLINICAL = ("age", "diameter", "nodes", "oestrogen receptor", "grade")
-SIGNS = "tfidf?dim=256&shortest=1&longest=3"
+SIGNS = "tfidf?dim=1024&shortest=1&longest=3"
 """The encoder of kaomoji: single signs tell an emotion, so n-grams begin at one."""
 FILMS = "motion"
 """The encoder of attacks: how they move. Frames of units tell the unit, which is not asked."""

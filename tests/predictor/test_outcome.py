@@ -128,6 +128,21 @@ def test_grades_have_probabilities_that_sum_and_a_median() -> None:
     assert (outcome.decide(scores) == codes).mean() > 0.8
 
 
+def test_grades_are_as_sure_as_all_boundaries_together() -> None:
+    rng = np.random.default_rng(0)
+    codes, tempo = rng.integers(0, 5, 600), rng.integers(0, 2, 600)
+    # Seen in two parts, neither of which tells a grade; a boundary is a straight line in both.
+    seen = np.column_stack([tempo, codes - tempo]) + 0.3 * rng.normal(size=(600, 2))
+    x = np.column_stack([seen, np.ones(600)])
+    above = codes[:, None] > np.arange(4)
+    scores = x @ np.linalg.lstsq(x[:200], above[:200], rcond=None)[0]
+    target = Target("grades", codes, tuple("abcde"))
+    outcome = Outcome.fit(scores[200:400], target.take(np.arange(200, 400)))
+    p = outcome.probabilities(scores[400:])
+    right = p.argmax(axis=1) == codes[400:]
+    assert p.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.06)
+
+
 def test_labels_are_told_one_by_one() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(500, 2))

@@ -19,6 +19,8 @@ _NEWTON_STEPS, _HALVINGS = 50, 30
 _DAMPING = 1e-9
 _ENOUGH = 1e-10
 """Twice what the next step would lower the loss of all rows by."""
+_MOST_SHARP = 3.0
+"""Logarithm of the factor of the boundaries of grades, at most."""
 _FLAT = 1e-12
 """Spread of scores below which they say nothing."""
 
@@ -66,7 +68,11 @@ class Link:
             (scores - scores.mean(axis=0)) / unit, soft_targets(target), target.kind
         )
         slope = slope / unit
-        return cls(slope, offset - slope * scores.mean(axis=0))
+        made = cls(slope, offset - slope * scores.mean(axis=0))
+        if target.kind != "grades":
+            return made
+        factor = _sharpness(made(scores), target)
+        return cls(factor * made.slope, factor * made.offset)
 
 
 def probabilities_of(kind: Kind, logits: F64) -> F64:
@@ -99,6 +105,22 @@ def soft_targets(target: Target) -> F64:
     negative = len(known) - positive
     platt: F64 = np.where(known > 0, (positive + 1) / (positive + 2), 1 / (negative + 2))
     return platt
+
+
+def _sharpness(logits: F64, target: Target) -> float:
+    """The factor of log-odds of boundaries of which grades have the least Brier score.
+
+    Each boundary is calibrated by itself, yet all scores together tell more, or less, of a grade.
+    A likelihood would look away where boundaries cross, since a grade between them has none.
+    """
+    from scipy.optimize import minimize_scalar
+
+    truth = np.eye(target.width + 1)[target.codes]
+
+    def loss(log: float) -> float:
+        return float(((probabilities_of("grades", np.exp(log) * logits) - truth) ** 2).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-_MOST_SHARP, _MOST_SHARP)).x))
 
 
 def _fitted(scores: F64, wanted: F64, kind: Kind) -> tuple[F64, F64]:
