@@ -346,6 +346,33 @@ def test_answers_are_kept_as_labels_of_a_store(made: Predictor, tmp_path: Path) 
         assert by_name["up"].labels != store.get(by_name["up"].id).labels
 
 
+def test_texts_of_a_table_are_found_in_the_files_of_a_store(
+    made: Predictor, tmp_path: Path
+) -> None:
+    long = "this lovely great thing " * 300
+    texts = {"up": "this lovely great thing", "down": "this awful broken thing", "long": long}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.txt").write_text(f"{text}\n", encoding="utf-8")
+    (tmp_path / "near.txt").write_text(f"{long}and more\n", encoding="utf-8")
+    pairs = ist.load_dataset("shapes", n=30)
+    space = ist.align(pairs, {"text": "tfidf", "image": "color-hog"}, aligner="ridge")
+    with ist.Store.in_memory(space) as store:
+        store.add(tmp_path)
+        things = [{"review": text} for text in [*texts.values(), "this is nowhere"]]
+        dataset = made.dataset(things)
+        answers = made.predict(dataset)
+        kept = ist.predict.keep_answers(store, made, dataset.records, answers, least=0.34)
+        assert (kept.items, kept.labelled, kept.unsure, kept.absent) == (3, 3, 0, 1)
+        named = {Path(e.source).stem: e.labels for e in store.backend.snapshot().entries()}
+        assert named["up"][0][0] == named["long"][0][0] == "mood=good"
+        assert named["down"][0][0] == "mood=bad" and not named["near"]
+        kept = ist.predict.keep_answers(store, made, dataset.records, answers, least=1.0)
+        assert (kept.items, kept.labelled, kept.unsure, kept.absent) == (3, 0, 3, 1)
+        plain = made.dataset([{"price": 4}])
+        kept = ist.predict.keep_answers(store, made, plain.records, made.predict(plain))
+        assert (kept.items, kept.absent) == (0, 0)
+
+
 def test_an_answer_as_a_row() -> None:
     answer = Answer("a", "number", 1.5, None, {}, (), (1.0, None), 0.25)
     assert answer.row()["low"] == 1.0 and answer.row()["high"] is None

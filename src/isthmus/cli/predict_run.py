@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,7 +121,7 @@ def run(
     for answer in answers[:ROWS]:
         out().print(_line(answer))
     say_rest(len(answers), output)
-    _say_kept(stored, store)
+    _say_kept(stored, store, least)
 
 
 def evaluate(
@@ -220,14 +220,29 @@ def _value(answer: Answer) -> str:
     return f"{answer.value:.4g}"
 
 
-def _say_kept(kept: KeptAnswers | None, folder: Path | None) -> None:
+def _say_kept(kept: KeptAnswers | None, folder: Path | None, least: float) -> None:
     if kept is None:
         return
     said = f"{count(kept.labelled, 'item')} of {shown(str(folder))} got a label"
     find = f"; find them with --where {shlex.quote(kept.where)}" if kept.where else ""
     out().print(f"{said}{shown(find)}.")
-    if not kept.items:
-        err().print("[yellow]Note:[/] it holds none of these items; fill it with isthmus index")
+    for note in _why_unkept(kept, least):
+        err().print(f"[yellow]Note:[/] {note}")
+
+
+def _why_unkept(kept: KeptAnswers, least: float) -> Iterator[str]:
+    """Why items have no label."""
+    if kept.unsure:
+        items = count(kept.unsure, "item")
+        yield f"{items} got none: the answer is less probable than {least:g}, or the predictor abstained"
+    if kept.absent:
+        items = count(kept.absent, "item")
+        yield f"{items} of these records are not in the store; add them with isthmus index"
+    if not kept.items and not kept.absent:
+        yield (
+            "the records have no media and no texts, only plain columns, so no item of the store "
+            "is one of theirs"
+        )
 
 
 def _say_figures(found: PredictorEvaluation) -> None:

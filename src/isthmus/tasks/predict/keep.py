@@ -12,8 +12,8 @@ from isthmus.core.fields import acts
 from isthmus.core.record import Record
 from isthmus.core.wording import way
 from isthmus.predictor.answer import Answer
-from isthmus.store import item_id
 from isthmus.store.filters import comparison
+from isthmus.tasks.retrieval.contents import held_items
 from isthmus.tasks.zeroshot.annotate import LEAST
 from isthmus.tasks.zeroshot.options import check_least
 from isthmus.tasks.zeroshot.stored import amend_labels
@@ -29,15 +29,19 @@ class KeptAnswers:
 
     Attributes:
         field: Name before the value in each label: ``label:sentiment=positive``.
-        items: Items of the records that the store holds.
+        items: Items of the store that are those of the records.
         labelled: Of these, how many got a label.
         where: Filter that finds those with the most frequent label; empty where none got one.
+        unsure: How many got none because the predictor abstained or was less sure than asked for.
+        absent: Items of the records that the store does not hold.
     """
 
     field: str
     items: int
     labelled: int
     where: str = ""
+    unsure: int = 0
+    absent: int = 0
 
     def to_json(self) -> dict[str, object]:
         """As plain values."""
@@ -73,18 +77,24 @@ def keep_answers(
     """
     check_least(least)
     name = label_field(predictor, field)
-    ids: dict[str, Answer] = {}
-    for record, answer in zip(records, answers, strict=True):
-        for view, item in record.items.items():
-            named = {item_id(item.id, each) for each in ("", view, *store.space.views)}
-            ids |= dict.fromkeys(named, answer)
-    there = list(store.backend.snapshot().get(list(ids)))
-    found = {each: _labels(name, ids[each], least) for each in there}
+    pairs = zip(records, answers, strict=True)
+    given = [(v, item, answer) for record, answer in pairs for v, item in record.items.items()]
+    rows, views = store.backend.snapshot(), store.space.views
+    held = held_items(rows, [(view, item) for view, item, _ in given], views)
+    ids = {name: each[2] for names, each in zip(held, given, strict=True) for name in names}
+    found = {each: _labels(name, answer, least) for each, answer in ids.items()}
     amend_labels(store, found, [f"{name}={each}" for each in predictor.names], others=False)
     shown = (n for labels in found.values() for n, _ in labels if not any(map(acts, n)))
-    held = Counter(shown)
-    where = comparison("label", held.most_common(1)[0][0]) if held else ""
-    return KeptAnswers(name, len(found), sum(bool(labels) for labels in found.values()), where)
+    often = Counter(shown).most_common(1)
+    where = comparison("label", often[0][0]) if often else ""
+    unsure = sum(not labels and _said(ids[each]) for each, labels in found.items())
+    labelled = sum(bool(labels) for labels in found.values())
+    return KeptAnswers(name, len(found), labelled, where, unsure, held.count([]))
+
+
+def _said(answer: Answer) -> bool:
+    """Whether there is something to keep; a record may have no label at all."""
+    return answer.value != ()
 
 
 def label_field(predictor: Predictor, field: str = "") -> str:

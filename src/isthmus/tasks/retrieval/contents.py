@@ -1,11 +1,11 @@
-"""Whether files still hold what a store says of them."""
+"""Which items a store holds, by their content, and whether files still hold what it says."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,17 @@ from isthmus.core.artifact import file_content_hash
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
+from isthmus.core.view import TEXT
 from isthmus.core.wording import count
 from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.source import item_from_path
-from isthmus.store import Backend, Damage, Entry, content_id, is_whole
+from isthmus.media.text import clean, decode_text
+from isthmus.store import Backend, Damage, Entry, Reader, content_id, is_whole, item_id
+
+MOST_TEXT = 4000
+"""Characters of a text that a store keeps."""
+_ALIKE = 200
+"""Characters at the beginning by which texts are looked up, before all is compared."""
 
 
 def content_of(entry: Entry) -> MediaItem:
@@ -39,6 +46,50 @@ def content_of(entry: Entry) -> MediaItem:
     if entry.origin:
         return MediaItem.from_text(entry.text, source=entry.source)
     return replace(found, span=entry.span)
+
+
+def held_items(
+    rows: Reader, given: Sequence[tuple[str, MediaItem]], views: Iterable[str]
+) -> list[list[str]]:
+    """The items of a store that have the content of others.
+
+    An item of a file is known by its bytes. A text is the same wherever it lies, in a file that
+    ends its line or in a cell of a table.
+
+    Args:
+        rows: Of the store.
+        given: Items, and the view that each is of.
+        views: Those of the space of the store.
+
+    Returns:
+        For each item the ids in the store, mostly one or none.
+    """
+    names = [[item_id(item.id, each) for each in {"": 0, view: 0, **dict.fromkeys(views, 0)}]
+             for view, item in given]  # fmt: skip
+    known = rows.known(name for some in names for name in some)
+    found = [[name for name in some if name in known] for some in names]
+    wanted: dict[str, list[int]] = {}
+    for place, (_, item) in enumerate(given):
+        if item.modality == TEXT and len(item.captions) == 1:
+            wanted.setdefault(clean(item.captions[0])[:_ALIKE], []).append(place)
+    for entry in rows.entries() if wanted else ():
+        if entry.modality != TEXT or entry.origin or not is_whole(entry.id):
+            continue
+        text = clean(entry.text.partition("\n")[2])
+        for place in wanted.get(text[:_ALIKE], ()):
+            if entry.id not in found[place] and _says(entry, text, given[place][1]):
+                found[place].append(entry.id)
+    return found
+
+
+def _says(entry: Entry, text: str, item: MediaItem) -> bool:
+    """Whether a text of a store, of which it keeps this much, is another one."""
+    whole = clean(item.captions[0])
+    if len(whole) < MOST_TEXT:
+        return text == whole
+    with suppress(MediaError):
+        return decode_text(content_of(entry)) == (whole,)
+    return False
 
 
 def changed_files(backend: Backend, *, repair: bool = False) -> list[Damage]:

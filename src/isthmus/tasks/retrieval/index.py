@@ -31,7 +31,7 @@ from isthmus.store import (
     item_id,
     whole_id,
 )
-from isthmus.tasks.retrieval.contents import content_of
+from isthmus.tasks.retrieval.contents import MOST_TEXT, content_of
 from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
@@ -56,7 +56,6 @@ BATCH = 256
 """Files that are read, encoded and written together: what a kill can cost."""
 _PARTS = 1024
 """Items and parts that are encoded and written at once, if no single file has more."""
-_MOST_TEXT = 4000
 
 
 def index(
@@ -367,12 +366,12 @@ def _entry(part: Part, read: ReadFile) -> Entry:
     modality = read.item.modality if part.origin else item.modality
     text = words_of_name(item.source)
     if part.origin:  # what was read there, and not what the file is called
-        text = " ".join(item.captions)[:_MOST_TEXT]
+        text = " ".join(item.captions)[:MOST_TEXT]
     elif item.modality == TEXT and part.pooled:
-        text = f"{text}\n{long_text(item, WORKERS.limits)[:_MOST_TEXT]}"
+        text = f"{text}\n{long_text(item, WORKERS.limits)[:MOST_TEXT]}"
     elif item.modality == TEXT:
         with suppress(InputError):  # its failure is told when it is encoded
-            text = f"{text}\n{' '.join(decode_text(item))[:_MOST_TEXT]}"
+            text = f"{text}\n{' '.join(decode_text(item))[:MOST_TEXT]}"
     made = Entry(
         part.id,
         part.view,

@@ -13,8 +13,9 @@ from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
 from isthmus.pipeline import VectorCache
-from isthmus.store import is_whole, item_id, whole_id
+from isthmus.store import is_whole, whole_id
 from isthmus.store.filters import parse
+from isthmus.tasks.retrieval.contents import held_items
 from isthmus.tasks.retrieval.reasons import nothing_there
 from isthmus.tasks.zeroshot.annotate import (
     LEAST,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.retrieval.store import Store
     from isthmus.tasks.zeroshot.annotate import Label
     from isthmus.tasks.zeroshot.classes import Given
-    from isthmus.tasks.zeroshot.results import Classification, Classified
+    from isthmus.tasks.zeroshot.results import Classification
 
 _CHUNK = 4096
 """Items that are judged at a time."""
@@ -220,11 +221,10 @@ def keep_labels(store: Store, said: Classification, *, least: float = LEAST) -> 
         InputError: If ``least`` is no probability.
     """
     check_least(least)
-    ids: dict[str, Classified] = {}
-    for each in said.items:
-        for view, item in each.items.items():
-            ids |= {item_id(item.id): each, item_id(item.id, view): each}
-    there = {name: ids[name] for name in store.backend.snapshot().get(list(ids))}
+    given = [(view, item, each) for each in said.items for view, item in each.items.items()]
+    pairs = [(view, item) for view, item, _ in given]
+    held = held_items(store.backend.snapshot(), pairs, store.space.views)
+    there = {name: each[2] for names, each in zip(held, given, strict=True) for name in names}
     found: dict[str, list[tuple[str, float]]] = {}
     unsure = none = 0
     for name, each in there.items():
