@@ -120,6 +120,7 @@ def test_a_column_that_counts_the_rows_is_left_out(tmp_path: Path) -> None:
     made = load(path, fields=True)
     assert list(made.records[1].fields) == ["age"]
     assert made.notes[0].startswith("column n: left out: it counts the rows")
+    assert made.kinds == {"n": "number", "age": "number"}
     assert "n" in load(path, fields=["n", "age"]).records[0].fields
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,21 @@ def test_a_horizon_that_nobody_was_followed_up_to_is_refused() -> None:
     ]
     with pytest.raises(DataError, match="nobody was followed up to 5000; the last time is 40"):
         ist.predict.fit(None, Dataset("d", rows), time="months", event="died", horizon=5000)
+
+
+def test_a_record_may_have_what_the_predictor_does_not_use() -> None:
+    rng = np.random.default_rng(0)
+    x, n = rng.normal(size=60).tolist(), 60
+    data = rows(x=x, same=["one"] * n, copy=[v > 0 for v in x], y=["ab"[v > 0] for v in x])
+    made = ist.predict.fit(None, data, "y", fusions=["late"], folds=3)
+    assert made.sources.columns["columns"].names == ("x",)
+    assert set(made.asked.unused) == {"same", "copy"}
+    (plain,) = made.predict({"x": 1.0})
+    (whole,) = made.predict({"x": 1.0, "same": "another", "copy": 1, "y": "b"})
+    assert whole == plain
+    data = replace(data, kinds={"counts": "number", "x": "number"})
+    made = ist.predict.fit(None, data, "y", fusions=["late"], folds=3)
+    assert made.asked.unused == ("counts", "same", "copy")
+    assert made.predict({"x": 1.0, "counts": 7}) == [plain]
+    with pytest.raises(DataError, match=r"no column 'sume'"):
+        made.predict({"x": 1.0, "sume": "one"})

@@ -185,6 +185,7 @@ class PlainColumns:
     def _typed(self, column: _Column) -> Mapping[str, Value]:
         """The values of a column; empty where it cannot be used, which is told."""
         if column.unread:
+            self.kinds[column.name] = CATEGORY
             self._say(column, f"left out: some cells hold a {column.unread}")
             return {}
         cells = column.cells
@@ -221,6 +222,7 @@ class PlainColumns:
             self.kinds[column.name] = DATE
             return self._kept(column, known, _iso, "a date such as 2026-01-31")
         if self._share(known, lambda cell: _matches(_OTHER_DATE, cell)) >= _MOST:
+            self.kinds[column.name] = DATE
             self._say(
                 column,
                 f"left out: dates such as {next(iter(known.values()))!r} may be read in several "
@@ -235,6 +237,7 @@ class PlainColumns:
         counts = len(whole) == len(values) >= 3 and whole == list(
             range(whole[0], whole[0] + len(whole))
         )
+        self.kinds[column.name] = NUMBER
         if counts and not self._named(column):
             name = column.name
             keep = way(python=f"['*', {name!r}]", shell=f"--column {shlex.quote(name)}")
@@ -244,7 +247,6 @@ class PlainColumns:
             self._say(column, "dates as numbers; read as days since 1970-01-01")
             self.kinds[column.name] = DATE
             return {record: _digits(int(value)) or 0.0 for record, value in values.items()}
-        self.kinds[column.name] = NUMBER
         return values
 
     def _kept(

@@ -22,6 +22,8 @@ class Asked:
             target are among them.
         card: What the card must also say: ``"medical"`` that it is no medical device.
         notes: What was decided when it was made, where that may surprise.
+        unused: Views and columns of that data set that the predictor does not use, such as a column
+            that held one value: a record may have them.
     """
 
     target: str
@@ -32,3 +34,4 @@ class Asked:
     kinds: Mapping[str, str] = field(default_factory=dict)
     card: str = ""
     notes: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()

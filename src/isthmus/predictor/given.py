@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,13 +32,16 @@ _NEED = (
 _ID = "id"
 
 
-def dataset_of(data: Predicted, sources: Sources, kinds: Mapping[str, str]) -> Dataset:
+def dataset_of(
+    data: Predicted, sources: Sources, kinds: Mapping[str, str], unused: Collection[str] = ()
+) -> Dataset:
     """Records of what a user hands in.
 
     Args:
         data: See :data:`Predicted`.
         sources: Views of the predictor.
         kinds: How its plain columns, and those of its target, are read.
+        unused: Views and columns that a record may have, but of which nothing is made.
 
     Raises:
         DataError: If it cannot be read, or a thing has an unknown view or column.
@@ -52,7 +55,9 @@ def dataset_of(data: Predicted, sources: Sources, kinds: Mapping[str, str]) -> D
     things: Any = [data] if isinstance(data, Record | Mapping) else data
     if isinstance(things, Sequence) and all(isinstance(x, Record | Mapping) for x in things):
         numbered = enumerate(things, start=1)
-        return Dataset("records", [_record(x, f"row {n}", sources, kinds) for n, x in numbered])
+        passed = frozenset([_ID, *unused])
+        read = [_record(x, f"row {n}", sources, kinds, passed) for n, x in numbered]
+        return Dataset("records", read)
     raise InputError(f"need {_NEED}; got {kind_of(data)}")
 
 
@@ -89,7 +94,13 @@ def _renamed(dataset: Dataset, sources: Sources) -> Dataset:
     return replace(dataset, records=records, notes=[*dataset.notes, *notes])
 
 
-def _record(thing: Record | Thing, name: str, sources: Sources, kinds: Mapping[str, str]) -> Record:
+def _record(
+    thing: Record | Thing,
+    name: str,
+    sources: Sources,
+    kinds: Mapping[str, str],
+    passed: Collection[str],
+) -> Record:
     if isinstance(thing, Record):
         return thing
     items: dict[str, MediaItem] = {}
@@ -106,7 +117,7 @@ def _record(thing: Record | Thing, name: str, sources: Sources, kinds: Mapping[s
                 raise DataError(f"{name}, column {key}: {error}") from error
             if value is not None:
                 fields[key] = value
-        elif key != _ID:
+        elif key not in passed:
             known = [*sources.encoders, *kinds]
             raise DataError(
                 f"{name}: the predictor knows no view and no column {key!r}; it knows "

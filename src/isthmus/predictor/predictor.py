@@ -148,7 +148,7 @@ class Predictor:
         kinds = dict(self.asked.kinds)
         if target and self.asked.target in kinds:
             kinds[target] = kinds[self.asked.target]
-        return dataset_of(data, self.sources, kinds)
+        return dataset_of(data, self.sources, kinds, self.asked.unused)
 
     def vectors(
         self,

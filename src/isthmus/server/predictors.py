@@ -183,6 +183,8 @@ def _fields(
     known = [name for each in predictor.sources.columns.values() for name in each.names]
     read: dict[str, Value | None] = {}
     for name, given in columns.items():
+        if name in predictor.asked.unused:
+            continue
         if name not in known:
             raise InputError(
                 f"the predictor has no column {name[:80]!r}; it has "

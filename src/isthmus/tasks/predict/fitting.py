@@ -157,15 +157,17 @@ def _predictor(
     made: _Records, ready: _Ready, chosen: Chosen, wanted: Wanted, card: str, seed: int
 ) -> Predictor:
     """What was chosen, with all that makes vectors for it."""
+    used = [each for view, each in ready.columns.items() if view in chosen.fusion.views_]
     asked = Asked(
         wanted.label,
         ready.target.kind,
         made.dataset.name,
         wanted.time,
         wanted.event,
-        made.kinds([n for each in ready.columns.values() for n in each.names], wanted),
+        made.kinds([n for each in used for n in each.names], wanted),
         card,
         tuple(dict.fromkeys([*made.notes, *ready.notes, *chosen.notes])),
+        made.others([*chosen.fusion.views_, *(n for each in used for n in each.names)], wanted),
     )
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},
@@ -284,6 +286,13 @@ class _Records:
         own = [] if wanted.values is not None else [*wanted.own]
         known = {name for record in self.dataset.records for name in record.fields}
         return {name: self._kind_of(name) for name in (*names, *own) if name in known}
+
+    def others(self, used: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
+        """Views and columns that are neither used nor told as the target."""
+        known = dict.fromkeys(self.dataset.kinds)
+        known |= dict.fromkeys(name for r in self.dataset.records for name in (*r.items, *r.fields))
+        own = {*used, *(() if wanted.values is not None else wanted.own)}
+        return tuple(name for name in known if name not in own)
 
     def _kind_of(self, name: str) -> str:
         values = (r.fields[name] for r in self.dataset.records if name in r.fields)
