@@ -119,8 +119,40 @@ def test_survival() -> None:
         read_target(rows(t=[1.0, 2.0], e=["perhaps", "no"]), Wanted(time="t", event="e"))
     with pytest.raises(DataError, match="a time until an event is not below 0"):
         read_target(rows(t=[-1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
-    with pytest.raises(DataError, match="e': 1 event in 2 records"):
+    with pytest.raises(DataError, match=r"e': 1 event in 2 records; .*Add records with the event"):
         read_target(rows(t=[1.0, 2.0], e=["yes", "no"]), Wanted(time="t", event="e"))
+    with pytest.raises(DataError, match=r"row 1 \(from 0\) of the target 't' is 1e\+31"):
+        read_target(rows(t=[1.0, 1e31], e=["yes", "no"]), Wanted(time="t", event="e"))
+
+
+@pytest.mark.parametrize(
+    ("times", "had", "said"),
+    [
+        ([5.0] * 4, [1, 0, 1, 0], "'t' is 5 in every record.*predict 'e' alone: target='e'"),
+        ([5.0, 2, 5, 1], [1, 0, 1, 0], "'t': every event happened at 5, when nobody else was"),
+        ([5.0, 2, 5, 1], [0, 0, 0, 0], "'e': 0 events in 4 records.*Add records with the event"),
+    ],
+)
+def test_survival_of_which_no_order_can_be_learned(
+    times: list[float], had: list[float], said: str
+) -> None:
+    with pytest.raises(DataError, match=said):
+        read_target(rows(t=times, e=had), Wanted(time="t", event="e"))
+    known = read_target(rows(t=[5.0, 2, 5, 1], e=[1.0, 0, 1, 1]), Wanted(time="t", event="e"))
+    assert known.target.ordered
+
+
+def test_too_few_events_for_the_folds_are_refused() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 60))
+    had = [float(v > np.sort(x[0])[-3]) for v in x[0]]
+    data = rows(x=x[0].tolist(), t=(100 - x[0] + x[1]).tolist(), e=had)
+    with pytest.raises(
+        DataError, match=r"e: 2 events in 60 records are too few: in \d+ of 20 fold"
+    ):
+        ist.predict.fit(None, data, time="t", event="e", fusions=["late"])
+    copies = rows(x=x[0].tolist(), t=(100 - x[0]).tolist(), e=had)
+    with pytest.raises(DataError, match="no view can be used; column x left out: it says the same"):
+        ist.predict.fit(None, copies, time="t", event="e", fusions=["late"])
 
 
 def test_which_columns_and_views() -> None:

@@ -234,7 +234,7 @@ def _why_unkept(kept: KeptAnswers, least: float) -> Iterator[str]:
     """Why items have no label."""
     if kept.unsure:
         items = count(kept.unsure, "item")
-        yield f"{items} got none: the answer is less probable than {least:g}, or the predictor abstained"
+        yield f"{items} got none: their answer is less probable than {least:g}, or withheld"
     if kept.absent:
         items = count(kept.absent, "item")
         yield f"{items} of these records are not in the store; add them with isthmus index"

@@ -108,6 +108,13 @@ class Target:
             return martingale_residuals(self.values[:, 0], self.values[:, 1])[:, None]
         return self.values
 
+    @property
+    def ordered(self) -> bool:
+        """Whether an event happened while another record was still followed; of survival."""
+        times, events = self.values[:, 0], self.values[:, 1] > 0
+        first = times[events].min(initial=np.inf)
+        return bool((np.where(events, times > first, times >= first)).any())
+
     def take(self, rows: Array) -> Target:
         """The rows (indices or a mask), in that order; names stay."""
         return replace(self, values=self.values[rows])

@@ -100,6 +100,7 @@ def choose(
     rows = replace(rows, groups=links)  # what is held out inside a fit keeps together, too
     table = Table(rows, target, Meter(progress, "choose fusion"), folder)
     deals = Deals.of(rows, target, links, folds=folds, seed=seed)
+    _check_events(target, deals, name)
     chosen_by = measure(metric or CHOSEN_BY[target.kind], target.kind)
     headline = measure(metric or HEADLINES[target.kind], target.kind)
     setting = Setting(records=len(rows), grouped=len(np.unique(links)) < len(rows))
@@ -157,6 +158,21 @@ def _check(rows: PairedVectors, target: Target, links: NDArray[np.intp]) -> None
         raise DataError("no event happened in any record, so none can be predicted")
     if target.kind != "survival" and not np.ptp(target.values, axis=0).any():
         raise DataError("the target is the same in all records; there is nothing to predict")
+
+
+def _check_events(target: Target, deals: Deals, name: str) -> None:
+    """Refuse so few events that a fold has none by which an order could be judged."""
+    if target.kind != "survival":
+        return
+    bare = sum(not target.take(split.rows).ordered for split in deals.final)
+    if bare:
+        of = f"{name}: " if name else ""
+        events = count(int(target.values[:, 1].sum()), "event")
+        raise DataError(
+            f"{of}{events} in {count(len(target), 'record')} are too few: in {bare} of "
+            f"{count(len(deals.final), 'fold')} nobody had the event while another record was "
+            "still followed, so nothing can be measured there. Add records with the event"
+        )
 
 
 def _check_worth(run: Race) -> None:

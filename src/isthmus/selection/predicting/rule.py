@@ -116,7 +116,11 @@ def decide(trials: Sequence[Trial], held: float) -> Choice:
         if each.complete and np.isfinite(each.scores).all():
             leaders.setdefault(each.entrant.family, each)
     if LATE not in leaders:
-        raise DataError("late fusion could not be fitted on these records")
+        raise DataError(
+            "late fusion could not be fitted, or not be measured, on every fold of these records: "
+            "a class, a label or an event may be too rare. Add records that have it, leave it out, "
+            "or choose another metric"
+        )
     late = leaders[LATE]
     ahead, best, lead = {}, late, 0.0
     for family, leader in leaders.items():

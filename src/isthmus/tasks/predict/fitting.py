@@ -324,7 +324,8 @@ class _Records:
             rows_of = each.transform(self.dataset.records)
             vectors[view] = np.where(present[view][:, None], rows_of, 0)
         if not vectors:
-            raise DataError(f"{self.dataset.name}: no view can be used; {'; '.join(notes[:3])}")
+            why = "; ".join([*notes, *self.notes[::-1]][:_TOLD])
+            raise DataError(f"{self.dataset.name}: no view can be used; {why}")
         some = np.logical_or.reduce(list(present.values()))
         if lost := int((~some).sum()):
             notes.append(f"{count(lost, 'record')} left out: they have no view that can be used")

@@ -14,6 +14,7 @@ from isthmus.core.fields import Value
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, way
 from isthmus.fusion import KINDS, Kind, Target
+from isthmus.tasks.predict.events import check_events, happened
 
 MOST = 1e30
 """A number may be so large; float32, in which artefacts may keep it, cannot hold 1e39."""
@@ -25,10 +26,6 @@ _FEW = 3
 """Cells that could not be read, of which a note says so."""
 _SEPARATOR = "|"
 _OF_A_RECORD = ("group", "split", "language")
-_HAPPENED = {
-    **dict.fromkeys(("1", "true", "yes", "y", "event", "dead", "died", "deceased"), 1.0),
-    **dict.fromkeys(("0", "false", "no", "n", "censored", "alive", "living"), 0.0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +152,16 @@ def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
                 f"the target has {count(len(given), 'value')}, and there are "
                 f"{count(len(dataset), 'record')}; give one value a record"
             )
-        return [_bounded(_plain(value), row, wanted) for row, value in enumerate(given)]
+        return [_bounded(_plain(value), row, wanted.label) for row, value in enumerate(given)]
     column = _column(dataset, wanted.name)
-    return [_bounded(value, row, wanted) for row, value in enumerate(column)]
+    return [_bounded(value, row, wanted.label) for row, value in enumerate(column)]
 
 
-def _bounded(value: Value | None, row: int, wanted: Wanted) -> Value | None:
+def _bounded(value: Value | None, row: int, name: str) -> Value | None:
     """Refuse a number beyond :data:`MOST`."""
     if isinstance(value, float) and not abs(value) <= MOST:
         raise DataError(
-            f"row {row} (from 0) of the target {wanted.label!r} is {value:g}; numbers go to "
+            f"row {row} (from 0) of the target {name!r} is {value:g}; numbers go to "
             f"{MOST:g}: use a larger unit"
         )
     return value
@@ -372,24 +369,16 @@ def _survival(dataset: Dataset, wanted: Wanted) -> Known:
     if lost := len(dataset) - len(rows):
         notes.append(f"{count(lost, 'record')} left out: the time or the event is missing")
         notes += first_of(unread_of(dataset.records, [wanted.time, wanted.event]))
-    time = _numbers([t for t in (times[i] for i in rows) if t is not None], wanted.time)
+    given = [_bounded(times[i], i, wanted.time) for i in rows]
+    time = _numbers([t for t in given if t is not None], wanted.time)
     if (time < 0).any():
         raise DataError(
             f"{wanted.time!r} holds {time.min():g}; a time until an event is not below 0"
         )
-    event = np.array([_happened(events[i], wanted.event) for i in rows])
-    if event.sum() < _LEAST and not wanted.names:
-        raise DataError(
-            f"{wanted.event!r}: {count(int(event.sum()), 'event')} in "
-            f"{count(len(rows), 'record')}; at least {_LEAST} are needed"
-        )
+    told = [each for each in (events[i] for i in rows) if each is not None]
+    event = np.array([happened(_name(each), wanted.event) for each in told])
     notes.append(f"{count(int(event.sum()), 'event')} in {count(len(rows), 'record')}")
     target = Target("survival", np.column_stack([time, event]), (wanted.time, wanted.event))
+    if not wanted.names:
+        check_events(target, wanted.time, wanted.event)
     return Known(target, np.array(rows, dtype=np.intp), notes)
-
-
-def _happened(value: Value | None, name: str) -> float:
-    said = _name(value if value is not None else "").lower()
-    if said not in _HAPPENED:
-        raise DataError(f"{name!r} holds {said[:40]!r}; an event is 1 or 0, true or false")
-    return _HAPPENED[said]
