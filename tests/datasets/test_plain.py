@@ -11,6 +11,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.record import Dataset
 from isthmus.core.wording import speaking
 from isthmus.datasets import load
+from isthmus.datasets.plain import typed
 
 REVIEW = "A long review of a thing that I bought and number {} of many"
 
@@ -72,6 +73,21 @@ def test_a_typing_error_is_told_and_missing(tmp_path: Path) -> None:
             "empty",
         )
     ]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_numbers_beyond_all_bounds_are_told_by_row_and_missing(tmp_path: Path, name: str) -> None:
+    cells = [*(f"{i / 2}" for i in range(20)), "1e300", "1" + 400 * "0"]
+    lines = ["age", *cells] if name == "t.csv" else [f'{{"age": {cell}}}' for cell in cells]
+    path = table(tmp_path, *lines, name=name)
+    for made in (load(path, fields=True), load(path, fields={"age": "number"})):
+        assert column(made, "age")[-3:] == [9.5, None, None]
+        assert [each.source for each in made.skipped] == ["row 21", "row 22"]
+        assert all("lies beyond 1e+30; use a larger" in each.reason for each in made.skipped)
+        assert len(made.skipped[1].reason) < 120
+    for cell in (1e300, 10**400, "1e300", "1" + 400 * "0"):
+        with pytest.raises(DataError, match=r"lies beyond 1e\+30"):
+            typed(cell, "number")
 
 
 def test_numbers_with_commas_are_refused(tmp_path: Path) -> None:

@@ -39,11 +39,20 @@ def test_a_heavy_tail_keeps_its_order_and_one_typing_error_does_no_harm() -> Non
     made = Columns.fit(records(x=honest), ["x"])
     tail = made.transform(records(x=honest))[30:40, 0]
     assert (np.diff(tail) > 0).all() and tail[-1] > 3
-    for wrong in (500.0, 1e6, 1e300):
+    for wrong in (500.0, 1e6, 1e30):
         spoilt: list[Value | None] = [*honest[:-1], wrong]
         again = Columns.fit(records(x=spoilt), ["x"]).transform(records(x=spoilt))
         assert again[:-1, 0] == pytest.approx(made.transform(records(x=honest))[:-1, 0])
         assert again[-1, 0] == again[-2, 0]
+
+
+@pytest.mark.parametrize("value", [1e300, -float("inf"), 10**400])
+def test_numbers_beyond_all_bounds_are_refused_by_record(value: float) -> None:
+    made = Columns.fit(records(x=[1.0, 2.0, 4.0]), ["x"])
+    with pytest.raises(DataError, match=r"record '1': the number in the column 'x' lies beyond 1e"):
+        made.transform(records(x=[1.0, value]))
+    with pytest.raises(DataError, match=r"record '2': .*use a larger unit, or leave it out"):
+        Columns.fit(records(x=[1.0, 2.0, value]), ["x"])
 
 
 def test_half_equal_numbers_are_scaled_by_their_deviation() -> None:

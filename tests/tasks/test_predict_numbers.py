@@ -58,7 +58,7 @@ def test_the_unit_of_a_number_changes_nothing(
 @pytest.mark.parametrize("value", [1e120, 10**400, float("inf")])
 def test_numbers_beyond_all_bounds_are_refused_by_row(value: float) -> None:
     x, y = views()
-    with pytest.raises(DataError, match=r"row 3 \(from 0\) .*numbers go to 1e\+30: use a larger"):
+    with pytest.raises(DataError, match=r"row 3 \(from 0\) .*lies beyond 1e\+30: use a larger"):
         ist.predict.fit(None, x, [*y[:3].tolist(), value, *y[4:].tolist()], **LATE)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Value = str | float
+MOST_NUMBER = 1e30
+"""A number of a user's may be so large; float32, in which artefacts may keep it, holds no 1e39."""
 Fields = tuple[tuple[str, Value], ...]
 """Names and values, in the order of :data:`FIELDS`."""
 
@@ -97,6 +99,16 @@ def tamed(found: Mapping[str, object] | Iterable[tuple[str, object]]) -> Fields:
     if nowhere or not {"lat", "lon"} <= kept.keys():
         kept = {name: value for name, value in kept.items() if not FIELDS[name].personal}
     return tuple(kept.items())
+
+
+def beyond(value: object) -> bool:
+    """Whether something is a number past :data:`MOST_NUMBER`, infinity and NaN among them.
+
+    Examples:
+        >>> beyond(1e300), beyond(10**400), beyond(1e30), beyond("1e300")
+        (True, True, False, False)
+    """
+    return isinstance(value, int | float) and not abs(value) <= MOST_NUMBER
 
 
 def said(fields: Fields, *, personal: bool = True) -> str:
@@ -192,11 +204,13 @@ def _date(given: str) -> str | None:
 __all__ = [
     "FIELDS",
     "LONGEST",
+    "MOST_NUMBER",
     "WORDS",
     "Field",
     "Fields",
     "Value",
     "acts",
+    "beyond",
     "clock",
     "said",
     "tamed",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.fields import Value
+from isthmus.core.fields import MOST_NUMBER, Value, beyond
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
 from isthmus.core.wording import count, did_you_mean, kind_of, way
@@ -260,9 +260,10 @@ class PlainColumns:
         kept: dict[str, Value] = {}
         for record, cell in known.items():
             value = read(cell)
-            if value is None:
+            if value is None or beyond(value):
                 mend = mended(cell) if read is _number_of else "write it so, or leave it empty"
-                what = f"{str(cell)[:40]!r} is not {need}; {mend}"
+                unread = f"{str(cell)[:40]!r} is not {need}; {mend}"
+                what = _too_large(cell) if beyond(value) else unread
                 said = f"column {column.name}: {what}"
                 self._collector.skip(column.rows[record], said, what="cell")
                 place = f"{self._path.name}, {column.rows[record]}, column {column.name}"
@@ -313,6 +314,8 @@ def typed(cell: Any, kind: str) -> Value | None:
     if _stands_for_nothing(value):
         return None
     made = _number_of(value) if kind == NUMBER else _date_of(value)
+    if beyond(made):
+        raise DataError(_too_large(value))
     if made is None:
         need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
         raise DataError(f"need {need}, got {str(value)[:40]!r}")
@@ -329,7 +332,7 @@ def _plain(cell: Any) -> Value | None:
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, int | float):
-        return float(cell) if math.isfinite(cell) else None
+        return None if cell != cell else math.inf if beyond(cell) else float(cell)
     if isinstance(cell, str):
         return cell.strip()
     if isinstance(cell, datetime):
@@ -351,14 +354,16 @@ def _matches(pattern: re.Pattern[str], cell: Value) -> bool:
 
 
 def _number(cell: Value) -> bool:
-    return _number_of(cell) is not None
+    return not isinstance(cell, str) or _matches(_NUMBER, cell)
 
 
 def _number_of(cell: Value) -> float | None:
-    if not isinstance(cell, str):
-        return cell
-    value = float(cell) if _NUMBER.fullmatch(cell) else math.nan
-    return value if math.isfinite(value) else None
+    return float(cell) if _number(cell) else None
+
+
+def _too_large(cell: Value) -> str:
+    said = f"{cell[:20]} …" if len(str(cell)) > 20 else str(cell)
+    return f"{said} lies beyond {MOST_NUMBER:g}; use a larger unit, or leave the cell empty"
 
 
 def _iso(cell: Value) -> float | None:
@@ -392,6 +397,5 @@ def _digits(number: int) -> float | None:
 
 def _text(cell: Value) -> Value:
     """A category: numbers among codes are codes, too."""
-    if isinstance(cell, str):
-        return cell
-    return str(int(cell)) if float(cell).is_integer() else str(cell)
+    whole = not isinstance(cell, str) and float(cell).is_integer()
+    return str(int(cell)) if whole else str(cell)

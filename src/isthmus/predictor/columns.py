@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.document import Json, from_document, to_document
 from isthmus.core.errors import DataError
-from isthmus.core.fields import Value
+from isthmus.core.fields import MOST_NUMBER, Value, beyond
 from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Record
 from isthmus.core.validate import need
@@ -38,8 +38,6 @@ _NORMAL_IQR = 1.349
 _LARGEST = float(np.finfo(np.float64).max)
 _LEAST_SCALE = float(np.finfo(np.float64).tiny)
 _MOST = float(np.finfo(np.float32).max)
-_HUGE = 1e150
-"""Beyond this the square of a number is none."""
 _TAME = 3.0
 """Standard deviations past which a number counts by its logarithm."""
 
@@ -130,7 +128,7 @@ class Columns:
         categories: list[Category] = []
         left_out: dict[str, str] = {}
         for name in names:
-            values = [r.fields[name] for r in records if name in r.fields]
+            values = [_bounded(r, name) for r in records if name in r.fields]
             made = _learned(name, values, gaps=len(values) < len(records))
             if isinstance(made, Number):
                 numbers.append(made)
@@ -302,7 +300,7 @@ def _learned(name: str, values: Sequence[Value], *, gaps: bool) -> Number | Cate
 
 def _scaled(name: str, values: F64, *, gaps: bool) -> Number:
     low, centre, high = np.quantile(values, (0.25, 0.5, 0.75))
-    scale = (high - low) / _NORMAL_IQR or np.clip(values, -_HUGE, _HUGE).std() or 1.0
+    scale = (high - low) / _NORMAL_IQR or values.std() or 1.0
     tamed = np.sort(_tamed((values - centre) / scale))
     low, high = (tamed[1], tamed[-2]) if len(tamed) > 1 else (0.0, 0.0)
     ends = float(min(low, -_TAME)), float(max(high, _TAME))  # one typing error moves neither
@@ -319,13 +317,28 @@ def _tamed(x: F64) -> F64:
 
 
 def _number(record: Record, name: str) -> float:
-    value = record.fields.get(name, np.nan)
+    value = _bounded(record, name) if name in record.fields else np.nan
     if isinstance(value, str):
         raise DataError(
             f"record {record.id!r}: the column {name!r} held numbers when the predictor was made, "
             f"got {kind_of(value)}: {value[:40]!r}"
         )
     return float(value)
+
+
+def _bounded(record: Record, name: str) -> Value:
+    """What a record says in a column.
+
+    Raises:
+        DataError: If it is a number beyond all bounds.
+    """
+    value = record.fields[name]
+    if value == value and beyond(value):  # NaN is as good as missing
+        raise DataError(
+            f"record {record.id!r}: the number in the column {name!r} lies beyond "
+            f"{MOST_NUMBER:g}; use a larger unit, or leave it out"
+        )
+    return value
 
 
 def _one_hot(category: Category, values: Sequence[Value | None], usual: F64) -> F64:

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.fields import Value
+from isthmus.core.fields import MOST_NUMBER, Value, beyond
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, way
 from isthmus.fusion import KINDS, Kind, Target
 from isthmus.tasks.predict.events import check_events, happened
 
-MOST = 1e30
-"""A number may be so large; float32, in which artefacts may keep it, cannot hold 1e39."""
 MOST_CODES = 10
 """Different whole numbers up to which they are taken for the names of classes."""
 _LEAST = 2
@@ -158,11 +156,11 @@ def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
 
 
 def _bounded(value: Value | None, row: int, name: str) -> Value | None:
-    """Refuse a number beyond :data:`MOST`."""
-    if isinstance(value, float) and not abs(value) <= MOST:
+    """Refuse a number beyond :data:`MOST_NUMBER`."""
+    if beyond(value):
         raise DataError(
-            f"row {row} (from 0) of the target {name!r} is {value:g}; numbers go to "
-            f"{MOST:g}: use a larger unit"
+            f"row {row} (from 0) of the target {name!r} lies beyond "
+            f"{MOST_NUMBER:g}: use a larger unit"
         )
     return value
 
