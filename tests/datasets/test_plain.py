@@ -140,6 +140,15 @@ def test_a_column_that_counts_the_rows_is_left_out(tmp_path: Path) -> None:
     assert "n" in load(path, fields=["n", "age"]).records[0].fields
 
 
+def test_what_columns_hold_does_not_depend_on_the_order_of_rows(tmp_path: Path) -> None:
+    rows = [f"{i},{i * i % 7 or ''},{i % 5}" for i in range(30)]
+    path = table(tmp_path, "n,age,stars", *rows)
+    turned = table(tmp_path, "n,age,stars", *rows[7::-1], *rows[:7:-1], name="turned.csv")
+    made, again = load(path, fields=True), load(turned, fields=True)
+    assert made.notes == again.notes and "it counts the rows" in made.notes[0]
+    assert [*made.records[1].fields] == [*again.records[1].fields] == ["age", "stars"]
+
+
 def test_lists_of_labels_are_joined(tmp_path: Path) -> None:
     rows = [{"text": "a", "tags": ["x", "y"], "odd": {"a": 1}}, {"text": "b", "tags": ["x"]}]
     path = table(tmp_path, *map(json.dumps, rows), name="t.jsonl")

@@ -12,18 +12,30 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.fields import MOST_NUMBER, Value, beyond
+from isthmus.core.fields import Value, beyond
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
 from isthmus.core.wording import count, did_you_mean, kind_of, way
 from isthmus.datasets._cells import mended
 from isthmus.datasets._rows import Collector, text_item
+from isthmus.datasets._values import (
+    category_of,
+    counts_rows,
+    date_of,
+    digits,
+    is_number,
+    iso,
+    matches,
+    number_of,
+    plain,
+    stands_for_nothing,
+    too_large,
+)
 
 Wanted = bool | Sequence[str] | Mapping[str, str]
 """All plain columns or none; names and patterns; or names and how each is read, see KINDS."""
@@ -35,20 +47,13 @@ _MOST = 0.9
 A column of codes such as 401, 402, 401a has fewer."""
 _LONG = 30
 """Characters of a cell on average, from which on a column of many different texts is a view."""
-_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", ".", "nil", "missing"})
-"""What stands for nothing among numbers, in lower case."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d+(?:[.' ]\d{3})*,\d+|[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = 0.5
 """Share of the cells of a column of categories that are numbers, from which on that is told."""
 _FEW = 3
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)(?: .*)?|\d{4}[./]\d\d?[./]\d\d?")
-_EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _WORDY = re.compile(r"\S\s+\S|[^\W\d_a-zA-Z]")
 """Words with a blank between them, or letters of a script that may have none."""
-_EPOCH = datetime(1970, 1, 1)
-_SECONDS_A_DAY = 86400
 
 
 @dataclass
@@ -118,19 +123,21 @@ class PlainColumns:
             column = self._columns.setdefault(name, _Column(name))
             if column.rows.get(record) == row:
                 raise DataError(f"{self._path} has two columns {name!r}; rename one of them")
-            value = _plain(cell)
+            value = plain(cell)
             if value is None:
                 column.unread = column.unread or type(cell).__name__
             else:
                 column.cells[record], column.rows[record] = value, row
 
     def check(self, seen: Iterable[str]) -> None:
-        """Refuse patterns that match no column.
+        """Refuse patterns that match no column; from now on columns are in the order of ``seen``.
 
         Raises:
             DataError: Naming the first of them, and the columns that there are.
         """
-        names = [] if self.again or self._all else list(seen)
+        names = list(seen)
+        self._columns = {n: self._columns[n] for n in names if n in self._columns} | self._columns
+        names = [] if self.again or self._all else names
         for pattern in self._patterns:
             if names and not any(_fits(name, pattern) for name in names):
                 hint = did_you_mean(pattern, names)
@@ -189,39 +196,39 @@ class PlainColumns:
             self._say(column, f"left out: some cells hold a {column.unread}")
             return {}
         cells = column.cells
-        known = {r: c for r, c in cells.items() if not _stands_for_nothing(c)}
+        known = {r: c for r, c in cells.items() if not stands_for_nothing(c)}
         kind = self._forced.get(column.name)
         if kind == NUMBER:
-            return self._kept(column, known, _number_of, "a number")
+            return self._kept(column, known, number_of, "a number")
         if kind == DATE:
-            return self._kept(column, known, _date_of, "a date such as 2026-01-31")
+            return self._kept(column, known, date_of, "a date such as 2026-01-31")
         if kind is None and (values := self._told_apart(column, known)) is not None:
             return values
         if kind is None:
             self._say_mixed(column, known)
         self.kinds[column.name] = CATEGORY
-        return {record: _text(cell) for record, cell in cells.items()}
+        return {record: category_of(cell) for record, cell in cells.items()}
 
     def _told_apart(
         self, column: _Column, known: Mapping[str, Value]
     ) -> Mapping[str, Value] | None:
         """The values of a column of numbers or dates; None if it is of categories."""
         cells = column.cells
-        if self._share(known, _number) >= _MOST:
+        if self._share(known, is_number) >= _MOST:
             return self._numbers(column, known)
-        if self._share(known, lambda cell: _matches(_COMMA, cell) or _number(cell)) >= _MOST:
-            record = next(r for r, cell in known.items() if _matches(_COMMA, cell))
+        if self._share(known, lambda cell: matches(_COMMA, cell) or is_number(cell)) >= _MOST:
+            record = next(r for r, cell in known.items() if matches(_COMMA, cell))
             raise DataError(
                 f"{self._path}: column {column.name}, {column.rows[record]}: the number "
                 f"{cells[record]!r} has a comma; write numbers as 1234.5, or name the columns "
                 "that you want: "
                 + way(python="fields=['age', 'grade']", shell="--columns age,grade")
             )
-        if self._share(known, lambda cell: _iso(cell) is not None) >= _MOST:
+        if self._share(known, lambda cell: iso(cell) is not None) >= _MOST:
             self._say(column, "dates; read as days since 1970-01-01")
             self.kinds[column.name] = DATE
-            return self._kept(column, known, _iso, "a date such as 2026-01-31")
-        if self._share(known, lambda cell: _matches(_OTHER_DATE, cell)) >= _MOST:
+            return self._kept(column, known, iso, "a date such as 2026-01-31")
+        if self._share(known, lambda cell: matches(_OTHER_DATE, cell)) >= _MOST:
             self.kinds[column.name] = DATE
             self._say(
                 column,
@@ -232,21 +239,19 @@ class PlainColumns:
         return None
 
     def _numbers(self, column: _Column, known: Mapping[str, Value]) -> Mapping[str, Value]:
-        values = self._kept(column, known, _number_of, "a number")
+        values = self._kept(column, known, number_of, "a number")
         whole = [int(v) for v in values.values() if float(v).is_integer()]
-        counts = len(whole) == len(values) >= 3 and whole == list(
-            range(whole[0], whole[0] + len(whole))
-        )
+        counts = len(whole) == len(values) and counts_rows(whole)
         self.kinds[column.name] = NUMBER
         if counts and not self._named(column):
             name = column.name
             keep = way(python=f"['*', {name!r}]", shell=f"--column {shlex.quote(name)}")
             self._say(column, f"left out: it counts the rows. To keep it, name it: {keep}")
             return {}
-        if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(_digits, whole)):
+        if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(digits, whole)):
             self._say(column, "dates as numbers; read as days since 1970-01-01")
             self.kinds[column.name] = DATE
-            return {record: _digits(int(value)) or 0.0 for record, value in values.items()}
+            return {record: digits(int(value)) or 0.0 for record, value in values.items()}
         return values
 
     def _kept(
@@ -261,9 +266,9 @@ class PlainColumns:
         for record, cell in known.items():
             value = read(cell)
             if value is None or beyond(value):
-                mend = mended(cell) if read is _number_of else "write it so, or leave it empty"
+                mend = mended(cell) if read is number_of else "write it so, or leave it empty"
                 unread = f"{str(cell)[:40]!r} is not {need}; {mend}"
-                what = _too_large(cell) if beyond(value) else unread
+                what = too_large(cell) if beyond(value) else unread
                 said = f"column {column.name}: {what}"
                 self._collector.skip(column.rows[record], said, what="cell")
                 place = f"{self._path.name}, {column.rows[record]}, column {column.name}"
@@ -274,8 +279,8 @@ class PlainColumns:
 
     def _say_mixed(self, column: _Column, known: Mapping[str, Value]) -> None:
         """Name the first cells of a column of categories that are none of its many numbers."""
-        share = self._share(known, _number)
-        odd = [record for record, cell in known.items() if not _number(cell)]
+        share = self._share(known, is_number)
+        odd = [record for record, cell in known.items() if not is_number(cell)]
         if share >= _MIXED and odd:
             few = ", ".join(f"{column.rows[r]} {str(known[r])[:40]!r}" for r in odd[:_FEW])
             more = f" and {len(odd) - _FEW} more" if len(odd) > _FEW else ""
@@ -304,18 +309,18 @@ def typed(cell: Any, kind: str) -> Value | None:
         >>> typed("3.5", "number"), typed("1970-01-03", "date"), typed(7, "category")
         (3.5, 2.0, '7')
     """
-    value = None if cell is None or cell == "" else _plain(cell)
+    value = None if cell is None or cell == "" else plain(cell)
     if value is None:
         if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
             return None
         raise DataError(f"need a number or a text, got {kind_of(cell)}")
     if kind == CATEGORY:
-        return _text(value)
-    if _stands_for_nothing(value):
+        return category_of(value)
+    if stands_for_nothing(value):
         return None
-    made = _number_of(value) if kind == NUMBER else _date_of(value)
+    made = number_of(value) if kind == NUMBER else date_of(value)
     if beyond(made):
-        raise DataError(_too_large(value))
+        raise DataError(too_large(value))
     if made is None:
         need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
         raise DataError(f"need {need}, got {str(value)[:40]!r}")
@@ -325,77 +330,3 @@ def typed(cell: Any, kind: str) -> Value | None:
 def _fits(name: str, pattern: str) -> bool:
     """Whether a column is meant: by its very name, whatever signs that holds, or by a pattern."""
     return name == pattern or fnmatchcase(name, pattern)
-
-
-def _plain(cell: Any) -> Value | None:
-    """A cell as a number or a text; None if it is neither."""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, int | float):
-        return None if cell != cell else math.inf if beyond(cell) else float(cell)
-    if isinstance(cell, str):
-        return cell.strip()
-    if isinstance(cell, datetime):
-        plain = cell.astimezone(UTC).replace(tzinfo=None) if cell.tzinfo else cell
-        return plain.isoformat()
-    if isinstance(cell, date):
-        return cell.isoformat()
-    if isinstance(cell, list) and all(isinstance(each, str) for each in cell):
-        return "|".join(each.strip() for each in cell)
-    return None
-
-
-def _stands_for_nothing(cell: Value) -> bool:
-    return isinstance(cell, str) and cell.lower() in _MISSING
-
-
-def _matches(pattern: re.Pattern[str], cell: Value) -> bool:
-    return isinstance(cell, str) and pattern.fullmatch(cell) is not None
-
-
-def _number(cell: Value) -> bool:
-    return not isinstance(cell, str) or _matches(_NUMBER, cell)
-
-
-def _number_of(cell: Value) -> float | None:
-    return float(cell) if _number(cell) else None
-
-
-def _too_large(cell: Value) -> str:
-    said = f"{cell[:20]} …" if len(str(cell)) > 20 else str(cell)
-    return f"{said} lies beyond {MOST_NUMBER:g}; use a larger unit, or leave the cell empty"
-
-
-def _iso(cell: Value) -> float | None:
-    """Days since 1970-01-01."""
-    if not _matches(_ISO, cell):
-        return None
-    try:
-        moment = datetime.fromisoformat(str(cell))
-    except ValueError:
-        return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY
-
-
-def _date_of(cell: Value) -> float | None:
-    """Days since 1970-01-01 of a date in either form."""
-    number = _number_of(cell)
-    if number is None:
-        return _iso(cell)
-    return _digits(int(number)) if number.is_integer() else None
-
-
-def _digits(number: int) -> float | None:
-    """Days of a date that was written as a number, 20260131; None if it is none."""
-    text = str(number)
-    if _EIGHT_DIGITS.fullmatch(text) is None:
-        return None
-    return _iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
-
-
-def _text(cell: Value) -> Value:
-    """A category: numbers among codes are codes, too."""
-    whole = not isinstance(cell, str) and float(cell).is_integer()
-    return str(int(cell)) if whole else str(cell)

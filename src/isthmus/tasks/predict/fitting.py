@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from isthmus.core.linalg import F32
 from isthmus.core.options import check_between, check_whole
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
-from isthmus.core.view import VECTOR
 from isthmus.core.wording import count, did_you_mean
 from isthmus.fusion import FUSIONS, Kind, Target
 from isthmus.pipeline import Prepared, VectorCache, prepare
@@ -35,11 +34,14 @@ from isthmus.tasks.predict.loading import (
     Columned,
     Encoders,
     Groups,
+    check_filled,
     chosen_views,
     filled,
     grouped,
     load_records,
+    view_of,
 )
+from isthmus.tasks.predict.order import by_content
 from isthmus.tasks.predict.suspects import named_in_texts, unsuspected
 from isthmus.tasks.predict.target import Known, Wanted, first_of, read_target, unread_of
 
@@ -236,7 +238,7 @@ class _Records:
     """Records that know the answer, and their views.
 
     Attributes:
-        dataset: Them alone.
+        dataset: Them alone, in an order that does not depend on that of the rows.
         known: Their target; rows are places before others were left out.
         media: Views of media and vectors.
         plain: Plain columns by view.
@@ -270,9 +272,11 @@ class _Records:
                 f"{LEAST_RECORDS} are needed"
             )
         dataset = grouped(whole, group, wanted.name).take(known.rows.tolist())
+        order = by_content(dataset.records, known.target)
+        dataset, known = dataset.take(order.tolist()), known.take(order)
         own = [*wanted.own, *([group] if group else [])]
         if not isinstance(encoders, Space):
-            _check_filled(dataset, encoders or ())
+            check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, views, own)
         notes = [*whole.notes, *known.notes]
         every = dict.fromkeys(name for names in plain.values() for name in names)
@@ -370,30 +374,8 @@ class _Records:
         given: dict[str, str | Encoder] = {}
         specs: dict[str, str] = {}
         for view, modality in dataset.modalities.items():
-            name = _view_of(encoders, view, modality)
+            name = view_of(encoders, view, modality)
             if name:
                 given[view], specs[view] = encoders.encoder(name), encoders.encoders[name].spec
         made = prepare(dataset, given, cache=cache, progress=progress)
         return replace(made, specs={**made.specs, **specs})
-
-
-def _check_filled(dataset: Dataset, views: Iterable[str]) -> None:
-    """Refuse encoders of views that no record has."""
-    for view in views:
-        if view not in dataset.views:
-            has = ", ".join(f"{name} ({m})" for name, m in dataset.modalities.items())
-            raise DataError(
-                f"an encoder was given for {view!r}, but no record of {dataset.name} with a target "
-                f"has an item of that view; it has {has or 'none'}."
-                f"{did_you_mean(view, dataset.views)}"
-            )
-
-
-def _view_of(space: Space, view: str, modality: str) -> str:
-    """The view of a space that reads a view of records; empty if none does."""
-    if modality == VECTOR:
-        return ""
-    if space.modalities.get(view) == modality:
-        return view
-    fits = [name for name, other in space.modalities.items() if other == modality]
-    return fits[0] if len(fits) == 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
 from isthmus.core.validate import check_kind
+from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load, table
 from isthmus.encoders import modality_of
@@ -220,3 +221,25 @@ def filled(records: Sequence[Record], views: Sequence[str]) -> np.ndarray[Any, n
 def load_predictor(folder: str | Path, *, trust: str | Sequence[str] = ()) -> Predictor:
     """Read a predictor, see :meth:`isthmus.Predictor.load`."""
     return Predictor.load(folder, trust=trust)
+
+
+def check_filled(dataset: Dataset, views: Iterable[str]) -> None:
+    """Refuse encoders of views that no record has."""
+    for view in views:
+        if view not in dataset.views:
+            has = ", ".join(f"{name} ({m})" for name, m in dataset.modalities.items())
+            raise DataError(
+                f"an encoder was given for {view!r}, but no record of {dataset.name} with a target "
+                f"has an item of that view; it has {has or 'none'}."
+                f"{did_you_mean(view, dataset.views)}"
+            )
+
+
+def view_of(space: Space, view: str, modality: str) -> str:
+    """The view of a space that reads a view of records; empty if none does."""
+    if modality == VECTOR:
+        return ""
+    if space.modalities.get(view) == modality:
+        return view
+    fits = [name for name, other in space.modalities.items() if other == modality]
+    return fits[0] if len(fits) == 1 else ""

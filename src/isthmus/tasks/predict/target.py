@@ -95,6 +95,10 @@ class Known:
     rows: NDArray[np.intp]
     notes: list[str] = field(default_factory=list)
 
+    def take(self, order: NDArray[np.intp]) -> Known:
+        """Some of the records, in that order."""
+        return Known(self.target.take(order), self.rows[order], self.notes)
+
 
 def read_target(dataset: Dataset, wanted: Wanted) -> Known:
     """The target of the records that have one.
