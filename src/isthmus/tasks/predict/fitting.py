@@ -271,16 +271,16 @@ class _Records:
                 f"{count(len(known.rows), 'record')} of {whole.name} can be learned from; at least "
                 f"{LEAST_RECORDS} are needed"
             )
-        dataset = grouped(whole, group, wanted.name).take(known.rows.tolist())
-        order = by_content(dataset.records, known.target)
-        dataset, known = dataset.take(order.tolist()), known.take(order)
+        given = grouped(whole, group, wanted.name).take(known.rows.tolist())
+        order = by_content(given.records, known.target, wanted.own)
+        dataset, known = given.take(order.tolist()), known.take(order)
         own = [*wanted.own, *([group] if group else [])]
         if not isinstance(encoders, Space):
             check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, views, own)
         notes = [*whole.notes, *known.notes]
         every = dict.fromkeys(name for names in plain.values() for name in names)
-        notes += first_of(unread_of(dataset.records, every))
+        notes += first_of(unread_of(given.records, every))
         plain = unsuspected(dataset.records, plain, columned, known.target, notes)
         notes += named_in_texts(dataset.records, media, known.target)
         return cls(dataset, known, media, plain, columned.every, notes)

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import content_hash
+from isthmus.core.fields import Value
 from isthmus.core.record import Record
 from isthmus.fusion import Target
 
 
-def by_content(records: Sequence[Record], target: Target) -> NDArray[np.intp]:
+def by_content(records: Sequence[Record], target: Target, own: Iterable[str]) -> NDArray[np.intp]:
     """Places ``(n,)`` of records in an order that is the same however a file is sorted.
 
     Folds are dealt, and records are drawn, in the order of rows. So the same records make the same
-    predictor. Records that hold the same are interchangeable.
+    predictor. Of a number only its place among the others counts, so that no unit changes anything.
+    Records that hold the same are interchangeable.
 
     Args:
         records: ``n`` of them.
-        target: Theirs.
+        target: Theirs; it decides among records that are otherwise the same.
+        own: Columns that say what is predicted.
     """
+    names = sorted({name for record in records for name in record.fields}.difference(own))
+    places = np.full((len(records), len(names)), -1, dtype=np.int32)
+    for column, name in enumerate(names):
+        places[:, column] = _places([record.fields.get(name) for record in records])
     rows = target.values.tolist()
-    keys = [_key(record, row) for record, row in zip(records, rows, strict=True)]
+    keys = [(_hash(r, place.tobytes()), row) for r, place, row in zip(records, places, rows,
+                                                                      strict=True)]  # fmt: skip
     return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.intp)
 
 
-def _key(record: Record, target: Sequence[float]) -> str:
+def _places(values: Sequence[Value | None]) -> list[int]:
+    """Where each value stands among the different ones, numbers first; −1 for a missing one."""
+    there = {value for value in values if value is not None and value == value}
+    order = sorted(there, key=lambda v: (True, 0.0, v) if isinstance(v, str) else (False, v, ""))
+    place: dict[Value | None, int] = {value: number for number, value in enumerate(order)}
+    return [place.get(value, -1) for value in values]
+
+
+def _hash(record: Record, places: bytes) -> str:
     items = sorted((view, item.id) for view, item in record.items.items())
-    held = items, sorted(record.fields.items()), record.group, target
-    return content_hash(repr(held).encode(errors="surrogatepass"))
+    return content_hash(repr((items, record.group)).encode(errors="surrogatepass") + places)
