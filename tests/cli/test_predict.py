@@ -53,6 +53,15 @@ def test_run_says_whether_cells_or_rows_are_left_out(home: Path) -> None:
     assert [each["what"] for each in json.loads(done.stdout)["left_out"]] == ["row", "cell"]
 
 
+def test_run_says_why_it_abstains(home: Path) -> None:
+    words = ("predict", "run", "mine", "reviews.csv", "--risk", "0.02", "--no-cache")
+    done = run(*words, cwd=home)
+    assert "asked for at most 0.02 wrong: " in done.stderr
+    assert re.search(r"Of these 60 records it abstains from \d+", " ".join(done.stderr.split()))
+    told = json.loads(run(*words, "--json", cwd=home).stdout)["notes"]
+    assert told[0].startswith("asked for at most 0.02 wrong")
+
+
 def test_eval_and_explain(home: Path) -> None:
     done = run("predict", "eval", "mine", "reviews.csv", "--json", "--no-cache", cwd=home)
     found = json.loads(done.stdout)

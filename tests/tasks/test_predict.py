@@ -23,7 +23,10 @@ from isthmus.core.errors import (
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.encoders import load as load_encoder
+from isthmus.fusion import Target
+from isthmus.predictor.abstain import abstaining
 from isthmus.predictor.answer import Answer
+from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.predictor import Predictor
 
 LATE = {"fusions": ["late"], "folds": 3}
@@ -69,6 +72,22 @@ def test_it_abstains_where_it_is_less_sure_than_asked_for(made: Predictor, table
     assert not any(answer.abstained for answer in every)
     gone = [answer.sure for answer in some if answer.abstained]
     assert gone and max(gone) < min(answer.sure for answer in some if not answer.abstained)
+
+
+def test_what_abstaining_takes_is_said(made: Predictor) -> None:
+    some = made.abstaining(0.02)
+    assert some.said.startswith("asked for at most 0.02 wrong: it answers where it is at least 0.")
+    assert "% of held-out records" in some.said and some.said.endswith(
+        "of these answers were wrong"
+    )
+    scores = np.zeros((80, 2))
+    truth = Target("classes", np.arange(80) % 2, ("a", "b"))
+    none = abstaining(Outcome.fit(scores, truth), 0.1, "mood")
+    assert none.least == np.inf
+    assert "even of the surest answers to held-out records 0.5 were wrong" in none.said
+    empty = replace(Outcome.fit(scores, truth), answered=np.zeros((0, 2)))
+    with pytest.raises(InputError, match="risk: which answers about 'mood' are wrong is not known"):
+        abstaining(empty, 0.1, "mood")
 
 
 def test_one_record_by_view_and_column(made: Predictor) -> None:

@@ -56,9 +56,9 @@ _COVERAGE = typer.Option(
 _RISK = typer.Option(
     None,
     "--risk",
-    metavar="SHARE",
-    help="Share of answers that may be wrong: abstain where the predictor is less sure. "
-    "Default: answer all.",
+    metavar="RISK",
+    help="Share of answers that may be wrong, such as 0.05: abstain where the predictor is less "
+    "sure. Of a number: the mean distance that may be, in its unit. Default: answer all.",
 )
 _HTML = typer.Option(None, "--html", metavar="FILE", help="Write an HTML page to this file, too.")
 _TOP = 3
@@ -92,6 +92,7 @@ def run(
         from isthmus.tasks.predict.keep import label_field
 
         label_field(made, field)
+    said = [] if risk is None else [made.abstaining(risk).said]
     with progress_bar(quiet=as_json) as progress:
         dataset = made.dataset(data)
         answers = made.predict(
@@ -112,12 +113,13 @@ def run(
                 "kind": made.asked.kind,
                 "answers": listed,
                 "kept": None if stored is None else stored.to_json(),
-                "notes": list(dataset.notes),
+                "notes": [*said, *dataset.notes],
                 "left_out": rows_of(dataset.skipped),
             }
         )
         return
     list_left_out(rows_of(dataset.skipped))
+    _say_abstained(answers, said)
     for answer in answers[:ROWS]:
         out().print(_line(answer))
     say_rest(len(answers), output)
@@ -218,6 +220,14 @@ def _value(answer: Answer) -> str:
     if isinstance(answer.value, str):
         return answer.value
     return f"{answer.value:.4g}"
+
+
+def _say_abstained(answers: Sequence[Answer], said: Sequence[str]) -> None:
+    """What was asked for, and how many answers are withheld."""
+    gone = sum(answer.abstained for answer in answers)
+    for each in said:
+        note = f"{shown(each)}. Of these {count(len(answers), 'record')} it abstains from {gone:,}"
+        err().print(f"[yellow]Note:[/] {note}")
 
 
 def _say_kept(kept: KeptAnswers | None, folder: Path | None, least: float) -> None:

@@ -252,12 +252,21 @@ class Outcome:
     def threshold(self, risk: float) -> float:
         """The sureness from which on answers lose no more than ``risk`` on average.
 
+        All rows with the same views are as sure of a number, so these are answered or not by their
+        own mean distance.
+
         Args:
             risk: Share that may be wrong; of numbers the mean distance.
 
         Returns:
             From 0, all are answered, to infinity, none is.
         """
+        if self.kind == "number":
+            most = risk * (1 + _ROUNDING)
+            far = [float(pattern.worth.mean()) for pattern in self.patterns]
+            if min(far) > most:
+                return float("inf")
+            return max(0.0, 1 - most / self.spread) if self.spread > 0 else 0.0
         sure, lost = self.answered.T
         order = np.argsort(-sure, kind="stable")
         mean = np.cumsum(lost[order]) / np.arange(1, len(order) + 1)

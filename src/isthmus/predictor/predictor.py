@@ -24,6 +24,7 @@ from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean
 from isthmus.fusion import Fusion
 from isthmus.pipeline import VectorCache
+from isthmus.predictor.abstain import Abstaining, abstaining
 from isthmus.predictor.answer import Answer, finite
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import predictor_card
@@ -123,17 +124,19 @@ class Predictor:
             data: A path, a :class:`Dataset`, records, vectors by view, or what one record or
                 several hold by view and column: ``{"text": "a review", "stars": 4}``.
             coverage: Share of sets and intervals that shall hold the truth.
-            risk: Share of answers that may be wrong, or mean distance of numbers: the predictor
-                abstains where it is less sure than that takes; None to answer all.
+            risk: Share of answers that may be wrong: the predictor abstains where it is less sure
+                than that takes; None to answer all. Of numbers the mean distance that may be, in
+                their unit: it abstains from records whose views tell them less exactly.
             cache: Of native vectors.
             progress: Told as items are encoded.
 
         Raises:
             DataError: If data cannot be read, or a view holds something else.
+            InputError: If no number can be told as exactly as ``risk`` asks.
         """
         check_between(coverage, "coverage", 0, 1, ends=False)
         if risk is not None:
-            check_between(risk, "risk", 0, math.inf if self.asked.kind == "number" else 1)
+            self.abstaining(risk)
         dataset = self.dataset(data)
         rows, failures = self.vectors(dataset, cache=cache, progress=progress)
         return self.answers(rows, dataset.records, coverage=coverage, risk=risk, failures=failures)
@@ -181,7 +184,7 @@ class Predictor:
         if not len(rows):
             return []
         scores = self.fusion.scores(rows)
-        least = 0.0 if risk is None else self.outcome.threshold(risk)
+        least = 0.0 if risk is None else self.abstaining(risk).least
         told = _Told(self.outcome, scores, {v: rows.present[v] for v in self.views}, coverage)
         reasons = {failure.source: failure.reason for failure in failures}
         found = []
@@ -193,6 +196,16 @@ class Predictor:
             unsure = answer.sure < least
             found.append(replace(answer, abstained=unsure, missing=gone, notes=notes))
         return found
+
+    def abstaining(self, risk: float) -> Abstaining:
+        """From which sureness on it answers, and why; see :meth:`predict`.
+
+        Raises:
+            InputError: If risk is out of range, or no answer can be so good.
+        """
+        most = math.inf if self.asked.kind == "number" else 1
+        given = check_between(risk, "risk", 0, most)
+        return abstaining(self.outcome, given, self.asked.target)
 
     def _notes(self, record: Record, reasons: Mapping[str, str]) -> list[str]:
         failed = [
