@@ -5,6 +5,8 @@ import pytest
 
 from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
+from isthmus.fusion import Target
+from isthmus.fusion.closed.joined import Joined
 from isthmus.moments import Moments, of_rows
 
 
@@ -26,6 +28,7 @@ def test_spectra_of_few_rows_are_those_of_their_sums(gaps: bool, scale: bool) ->
     own, sums = of_rows(pairs), Moments.of(pairs)
     assert type(own) is not Moments
     for m in pairs.views:
+        assert own.spread(m) == pytest.approx(sums.spread(m))
         for found, expected in zip(
             own.spectrum(m, scale=scale), sums.spectrum(m, scale=scale), strict=True
         ):
@@ -57,3 +60,11 @@ def test_rows_that_are_all_the_same_are_refused() -> None:
     pairs = PairedVectors({"a": np.ones((5, 9)), "b": np.random.default_rng(0).normal(size=(5, 9))})
     with pytest.raises(DataError, match="a: all vectors are the same"):
         of_rows(pairs).spectrum("a")
+
+
+def test_whether_a_view_is_useful_makes_no_sum_of_products() -> None:
+    pairs = few()
+    joined = Joined.of(pairs, Target("number", np.arange(20.0)[:, None], ("y",)))
+    assert joined.useful("wide") and ("wide", "second") not in joined.moments._sums.data
+    same = PairedVectors({"wide": np.full((20, 40), 0.1)})
+    assert not Joined.of(same, Target("number", np.arange(20.0)[:, None], ("y",))).useful("wide")

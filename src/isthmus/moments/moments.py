@@ -239,6 +239,10 @@ class Moments:
         out: F64 = self._sums[m, "second"] / self._need(m) - np.outer(mean, mean)
         return out
 
+    def spread(self, m: str) -> float:
+        """Trace of the covariance."""
+        return float(np.trace(self.covariance(m)))
+
     def second(self, m: str) -> F64:
         """Sum of the outer products ``(d, d)`` over every row that has ``m``, about no mean."""
         self._need(m)

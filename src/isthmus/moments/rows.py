@@ -35,6 +35,13 @@ class MomentsOfRows(Moments):
         self._pairs = None
         return super().update(pairs, weight=weight)
 
+    def spread(self, m: str) -> float:
+        """Trace of the covariance, which need not be made for that."""
+        if self._pairs is None or self.count(m) <= 0:
+            return super().spread(m)
+        rows = self._centred(m, self._pairs.rows(m))
+        return float(np.einsum("ij,ij->", rows, rows)) / len(rows)
+
     def _spectrum(self, m: str, scale: bool) -> tuple[F64, F64, F64]:
         if self._pairs is None or self.count(m) > self.dims[m] or self.count(m) <= 0:
             return super()._spectrum(m, scale)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.document import Json, from_document, to_document
 from isthmus.core.errors import DataError
-from isthmus.core.fields import MOST_NUMBER, Value, beyond
+from isthmus.core.fields import MOST_NUMBER, Value
 from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Record
 from isthmus.core.validate import need
@@ -128,7 +129,8 @@ class Columns:
         categories: list[Category] = []
         left_out: dict[str, str] = {}
         for name in names:
-            values = [_bounded(r, name) for r in records if name in r.fields]
+            values = [r.fields[name] for r in records if name in r.fields]
+            _check_bounded(records, name)
             made = _learned(name, values, gaps=len(values) < len(records))
             if isinstance(made, Number):
                 numbers.append(made)
@@ -154,7 +156,7 @@ class Columns:
         """Length of a vector."""
         return len(self.features)
 
-    @property
+    @cached_property
     def features(self) -> tuple[tuple[str, str], ...]:
         """What each number of a vector is: its column, and what it says of that.
 
@@ -183,17 +185,18 @@ class Columns:
         """
         columns: list[F64] = []
         for number in self.numbers:
-            column = np.array([_number(r, number.name) for r in records], dtype=np.float64)
+            column = _numbers(records, number.name)
             there = np.isfinite(column)
             scaled = _tamed((column - number.centre) / number.scale)
             scaled = np.clip(scaled, number.low, number.high)
             columns.append(np.where(there, scaled, 0.0)[:, None])
             if number.gaps:
                 columns.append(1.0 - there[:, None])
-        columns += [
-            _one_hot(each, [r.fields.get(each.name) for r in records], self._usual(each.name))
-            for each in self.categories
-        ]
+        place = len(columns)
+        for each in self.categories:
+            usual = self.typical[place : place + each.width]
+            columns.append(_one_hot(each, [r.fields.get(each.name) for r in records], usual))
+            place += each.width
         columns.append(np.ones((len(records), 1)))
         return np.ascontiguousarray(np.hstack(columns), dtype=np.float32)
 
@@ -215,11 +218,6 @@ class Columns:
     def block(self, name: str) -> NDArray[np.bool_]:
         """Which numbers of a vector are of a column, ``(d,)``."""
         return np.array([column == name for column, _ in self.features], dtype=bool)
-
-    def _usual(self, name: str) -> F64:
-        """What a category is on average; zeros while that is not known."""
-        block = self.block(name)
-        return self.typical[block] if len(self.typical) else np.zeros(int(block.sum()))
 
     def document(self) -> Json:
         """As JSON."""
@@ -316,29 +314,32 @@ def _tamed(x: F64) -> F64:
     return found
 
 
-def _number(record: Record, name: str) -> float:
-    value = _bounded(record, name) if name in record.fields else np.nan
-    if isinstance(value, str):
-        raise DataError(
-            f"record {record.id!r}: the column {name!r} held numbers when the predictor was made, "
-            f"got {kind_of(value)}: {value[:40]!r}"
-        )
-    return float(value)
-
-
-def _bounded(record: Record, name: str) -> Value:
-    """What a record says in a column.
+def _numbers(records: Sequence[Record], name: str) -> F64:
+    """A column of numbers ``(n,)``, NaN where it is missing.
 
     Raises:
-        DataError: If it is a number beyond all bounds.
+        DataError: If a record holds a text, or a number beyond all bounds.
     """
-    value = record.fields[name]
-    if value == value and beyond(value):  # NaN is as good as missing
-        raise DataError(
-            f"record {record.id!r}: the number in the column {name!r} lies beyond "
-            f"{MOST_NUMBER:g}; use a larger unit, or leave it out"
-        )
-    return value
+    values = [record.fields.get(name, np.nan) for record in records]
+    for record, value in zip(records, values, strict=True):
+        if isinstance(value, str):
+            raise DataError(
+                f"record {record.id!r}: the column {name!r} held numbers when the predictor was "
+                f"made, got {kind_of(value)}: {value[:40]!r}"
+            )
+    _check_bounded(records, name)
+    return np.array(values, dtype=np.float64)
+
+
+def _check_bounded(records: Sequence[Record], name: str) -> None:
+    """Refuse numbers beyond all bounds."""
+    for record in records:
+        value = record.fields.get(name)
+        if isinstance(value, int | float) and abs(value) > MOST_NUMBER:
+            raise DataError(
+                f"record {record.id!r}: the number in the column {name!r} lies beyond "
+                f"{MOST_NUMBER:g}; use a larger unit, or leave it out"
+            )
 
 
 def _one_hot(category: Category, values: Sequence[Value | None], usual: F64) -> F64:
@@ -350,7 +351,7 @@ def _one_hot(category: Category, values: Sequence[Value | None], usual: F64) -> 
         elif category.gaps:
             rows[row, -1] = 1.0
         else:
-            rows[row] = usual
+            rows[row] = usual if len(usual) else 0.0  # not known before all was learned
     return rows
 
 

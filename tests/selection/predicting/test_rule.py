@@ -71,6 +71,15 @@ def test_single_views_and_all_but_one_enter() -> None:
         entrants(["a", "b"], target, Setting(), ["no such fusion"])
 
 
+def test_of_one_view_alone_late_fusion_is_all_closed_forms() -> None:
+    target = Target("classes", np.array([0, 1]), ("x", "y"))
+    found, left = entrants(["a"], target, Setting(records=100))
+    assert {each.family for each in found} == {"late"}
+    assert left["concat"] == left["stacked"] == "joins views, and there is only one"
+    named, _ = entrants(["a"], target, Setting(), ["concat"])
+    assert {each.family for each in named} == {"late", "concat"}
+
+
 def test_a_metric_of_another_kind_is_refused() -> None:
     with pytest.raises(InputError, match="classes has no metric 'R²'"):
         measure("R²", "classes")

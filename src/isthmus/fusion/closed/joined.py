@@ -110,8 +110,7 @@ class Joined:
         """Whether the records that have a view differ in it."""
         if self.moments.count(view) < 2:
             return False
-        spread = float(np.trace(self.moments.covariance(view)))
-        return spread > _CONSTANT * float(np.sum(self.moments.mean(view) ** 2))
+        return self.moments.spread(view) > _CONSTANT * float(np.sum(self.moments.mean(view) ** 2))
 
 
 _CONSTANT = 1e-12

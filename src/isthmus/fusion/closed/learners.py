@@ -69,9 +69,10 @@ def turned(explained: F64, mean: F64, kind: Kind) -> tuple[F64, F64]:
         ``(width,)`` at the mean of all records.
     """
     if kind == "classes":
-        inverse = np.diag(np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0))
-        turn = np.linalg.solve(np.eye(len(mean)) - inverse @ explained, inverse)
-        return turn, -0.5 * np.diag(inverse @ explained @ turn)
+        inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
+        between = inverse[:, None] * explained
+        turn = np.linalg.solve(np.eye(len(mean)) - between, np.diag(inverse))
+        return turn, -0.5 * np.einsum("ij,ji->i", between, turn)
     odds = mean * (1 - mean)
     left = odds - np.diag(explained)
     factor = np.divide(1.0, left, out=np.zeros_like(left), where=(odds > 0) & (left > 0))

@@ -73,7 +73,7 @@ def entrants(
     """Everything that enters, late fusion first, and why others do not.
 
     Late fusion also enters with each single view and without each one, since a view that says
-    nothing of the target only adds noise.
+    nothing of the target only adds noise. Of one view alone all closed forms are that.
 
     Args:
         views: That records have.
@@ -85,7 +85,7 @@ def entrants(
     Raises:
         InputError: If one is unknown, or has no form for this kind of target.
     """
-    named, not_tried = _named(target, setting, CLOSED if fusions is None else fusions)
+    named, not_tried = _named(views, target, setting, CLOSED if fusions is None else fusions)
     found = [
         Entrant(name, _frozen(params))
         for name in (LATE, *(n for n in named if n != LATE))
@@ -108,7 +108,7 @@ def subsets(views: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _named(
-    target: Target, setting: Setting, fusions: Sequence[str] | str
+    views: Sequence[str], target: Target, setting: Setting, fusions: Sequence[str] | str
 ) -> tuple[list[str], dict[str, str]]:
     if not isinstance(fusions, str) or fusions not in (CLOSED, ALL):
         names = [fusions] if isinstance(fusions, str) else list(fusions)
@@ -122,6 +122,8 @@ def _named(
         reason = kind.search.refusal(setting)
         if target.kind not in kind.kinds:
             reason = f"has no form for {target.kind}"
+        elif len(views) < 2 and name != LATE and not kind.search.trained:
+            reason = "joins views, and there is only one"
         elif fusions == CLOSED and (kind.search.trained or kind.search.cost >= _DEAR):
             reason = "takes long to fit; name it, or all, to let it enter"
         if reason:

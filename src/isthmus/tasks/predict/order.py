@@ -38,7 +38,8 @@ def by_content(records: Sequence[Record], target: Target, own: Iterable[str]) ->
 def _places(values: Sequence[Value | None]) -> list[int]:
     """Where each value stands among the different ones, numbers first; −1 for a missing one."""
     there = {value for value in values if value is not None and value == value}
-    order = sorted(there, key=lambda v: (True, 0.0, v) if isinstance(v, str) else (False, v, ""))
+    texts = sorted(value for value in there if isinstance(value, str))
+    order = [*sorted(value for value in there if not isinstance(value, str)), *texts]
     place: dict[Value | None, int] = {value: number for number, value in enumerate(order)}
     return [place.get(value, -1) for value in values]
 
