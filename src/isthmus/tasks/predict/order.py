@@ -39,7 +39,7 @@ def _places(values: Sequence[Value | None]) -> list[int]:
     """Where each value stands among the different ones, numbers first; −1 for a missing one."""
     there = {value for value in values if value is not None and value == value}
     texts = sorted(value for value in there if isinstance(value, str))
-    order = [*sorted(value for value in there if not isinstance(value, str)), *texts]
+    order: list[Value] = [*sorted(v for v in there if not isinstance(v, str)), *texts]
     place: dict[Value | None, int] = {value: number for number, value in enumerate(order)}
     return [place.get(value, -1) for value in values]
 
