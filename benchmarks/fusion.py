@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+import _fusion_outside
 import _fusion_page
 import _machine
 from _fusion_languages import accuracies
-from _fusion_rivals import RIVALS, fit_and_say
+from _fusion_rivals import RIVALS, concat, fit_and_say
 from _fusion_sets import NEEDED, SIGNS, TASKS, Task
 from _needs import STARTER, need
 from isthmus import metrics
@@ -48,6 +49,7 @@ ONCE = (
     "trained",
     LATE,
     "labels shuffled",
+    *_fusion_outside.PYTHONS,
 )
 """What takes long is measured with one seed, unless it is named."""
 
@@ -142,9 +144,37 @@ def rival(name: str) -> Unit:
     return measured
 
 
+def outside(name: str) -> Unit:
+    """A rival with an environment of its own, on the same outer folds; nothing without one."""
+
+    def measured(task: Task, seed: int) -> Iterator[Row]:
+        kind = "survival" if name == _fusion_outside.COX else "classes"
+        if task.target.kind != kind or not _fusion_outside.able(name):
+            return
+        deals = Deals.of(task.rows, task.target, task.links, folds=task.folds, seed=seed)
+        x = concat(task.rows)[0]
+        values, seconds = [], []
+        for split in deals.outer:
+            train, test = task.target.take(split.cut.train), task.target.take(split.rows)
+            known = train.values if kind == "survival" else train.codes
+            started = time.monotonic()
+            said = _fusion_outside.ask(name, x[split.cut.train], known, x[split.rows])
+            seconds.append(time.monotonic() - started)
+            if kind == "survival":
+                times, events = test.values.T
+                values.append(metrics.concordance_index(times, events > 0, said[:, 0]))
+            else:
+                values.append(_score(task.metric, said, test.codes))
+        make = Rows(task, seed)
+        yield make.row(name, task.metric, float(np.mean(values)), float(np.mean(seconds)))
+
+    return measured
+
+
 UNITS: Mapping[str, Unit] = {
     OWN: chosen,
     **{name: rival(name) for name in RIVALS},
+    **{name: outside(name) for name in _fusion_outside.PYTHONS},
     "late": late,
     "trained": trained,
     "languages": languages,
