@@ -144,19 +144,17 @@ def test_the_page_escapes_what_others_wrote(pages: list[Path]) -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_the_page_in_a_browser(browser: Any, pages: list[Path], scheme: str, width: int) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     wrong: list[str] = []
-    page = context.new_page()
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    for path in pages:
-        page.goto(path.as_uri())
-        assert page.evaluate("window.attacked") is None
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator(".curve rect").count() >= 3
-    page.goto(pages[0].as_uri())
-    assert page.locator(".heat rect").count() == 64
-    page.locator(".alone input").check()
-    assert page.locator(".heat").evaluate("(g) => getComputedStyle(g).visibility") == "hidden"
+    with browser.page(viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        for path in pages:
+            page.goto(path.as_uri())
+            assert page.evaluate("window.attacked") is None
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".curve rect").count() >= 3
+        page.goto(pages[0].as_uri())
+        assert page.locator(".heat rect").count() == 64
+        page.locator(".alone input").check()
+        assert page.locator(".heat").evaluate("(g) => getComputedStyle(g).visibility") == "hidden"
     assert wrong == []
-    context.close()

@@ -27,18 +27,14 @@ def page_path(made, hostile, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def shown(browser: Any, path: Path, width: int, **options: Any) -> Iterator[tuple[Any, list[str]]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-    page = context.new_page()
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda r: None if r.url.startswith(("data:", path.as_uri())) else wrong.append(r.url),
-    )
-    page.goto(path.as_uri())
-    yield page, wrong
-    context.close()
+    with browser.page(viewport={"width": width, "height": 800}, **options) as page:
+        page.on("console", lambda message: wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        inside = ("data:", path.as_uri())
+        page.on("request", lambda r: None if r.url.startswith(inside) else wrong.append(r.url))
+        page.goto(path.as_uri())
+        yield page, wrong
 
 
 def centre(page: Any, selector: str) -> tuple[float, float]:

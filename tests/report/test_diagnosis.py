@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.report.test_browser import shown
 
 from isthmus.audit import (
     Diagnosis,
@@ -208,18 +208,6 @@ def test_an_encoder_plot_has_a_front_and_places_by_the_logarithm() -> None:
     first, second, third = sorted(places)
     assert second - first == pytest.approx(third - second, abs=0.02)
     assert html.count('class="behind"') == 1 and "&lt;0&gt;" in html and "<0>" not in html
-
-
-@contextmanager
-def shown(browser: Any, path: Path, width: int, **options: Any) -> Iterator[tuple[Any, list[str]]]:
-    context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(path.as_uri())
-    yield page, wrong
-    context.close()
 
 
 # -- sentences -----------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.predictor.shapes import HOSTILE, shape_predictor, shapes_with_columns
+from tests.report.test_browser import shown
 
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
@@ -213,19 +214,12 @@ def test_chromium_shows_both_pages_without_fault(
     second = write_account(tmp_path / "a.html", account, record, target=HOSTILE)
     for path in (first, second):
         for scheme, width in (("light", 1100), ("dark", 360)):
-            context = browser.new_context(
-                viewport={"width": width, "height": 800}, color_scheme=scheme
-            )
-            page = context.new_page()
-            wrong: list[str] = []
-            page.on("console", lambda message, wrong=wrong: wrong.append(message.text))
-            page.goto(path.as_uri())
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            assert page.evaluate("window.attacked") is None and not wrong
-            found = axe.Axe().run(page).response["violations"]
-            serious = [v for v in found if v["impact"] in ("serious", "critical")]
-            assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in serious]
-            context.close()
+            with shown(browser, path, width, color_scheme=scheme) as (page, wrong):
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+                assert page.evaluate("window.attacked") is None and not wrong
+                found = axe.Axe().run(page).response["violations"]
+                serious = [v for v in found if v["impact"] in ("serious", "critical")]
+                assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in serious]
 
 
 def test_a_predictor_that_is_never_wrong_has_a_curve() -> None:

@@ -37,8 +37,6 @@ def opened(browser: Any, address: str, *, refused: bool = False, **options: Any)
     Chromium logs every answer that is a refusal; a test that provokes one says so.
     """
     options = {"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options}
-    context = browser.new_context(**options)
-    page = context.new_page()
     wrong: list[str] = []
 
     def logged(message: Any) -> None:
@@ -46,15 +44,15 @@ def opened(browser: Any, address: str, *, refused: bool = False, **options: Any)
         if message.type in ("error", "warning") and not expected:
             wrong.append(message.text)
 
-    page.on("console", logged)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    inside = (address, "data:", f"blob:{address}")
-    page.on("request", lambda r: None if r.url.startswith(inside) else wrong.append(r.url))
-    page.goto(address)
-    page.wait_for_selector(".tile .open")
-    yield page
-    assert page.evaluate("window.attacked") is None
-    context.close()
+    with browser.page(**options) as page:
+        page.on("console", logged)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        inside = (address, "data:", f"blob:{address}")
+        page.on("request", lambda r: None if r.url.startswith(inside) else wrong.append(r.url))
+        page.goto(address)
+        page.wait_for_selector(".tile .open")
+        yield page
+        assert page.evaluate("window.attacked") is None
     assert wrong == []
 
 
@@ -371,9 +369,8 @@ def test_an_empty_store_says_what_to_do_and_does_it(
     with (
         Store.open(tmp_path / "store", Space.load(place.store / "space")) as store,
         beside(store, roots=(media,)) as address,
+        browser.page(viewport={"width": 1280, "height": 720}, locale="zh-CN") as page,
     ):
-        context = browser.new_context(locale="zh-CN")
-        page = context.new_page()
         page.goto(address)
         page.wait_for_selector(".state h2")
         assert page.inner_text(".state h2") == "这里还是空的。"
@@ -381,7 +378,6 @@ def test_an_empty_store_says_what_to_do_and_does_it(
         page.click(".add-form button")
         page.wait_for_selector(".tile .open")
         assert page.locator(".tile").count() == 12
-        context.close()
 
 
 def test_the_page_says_when_the_server_is_gone(browser: Any, address: str) -> None:
