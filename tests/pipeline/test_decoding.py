@@ -343,7 +343,7 @@ def test_a_drawing_that_takes_too_long_is_stopped_and_the_next_one_works() -> No
     noise = '<feTurbulence baseFrequency="0.5" numOctaves="1000000"/>'
     rest = '<rect width="9" height="9" filter="url(#f)"/>'
     endless = f'<svg {NS} viewBox="0 0 9 9"><filter id="f">{noise}</filter>{rest}</svg>'
-    workers = DecodeWorkers(1, limits=Limits(svg_seconds=4), seconds=PATIENCE)
+    workers = DecodeWorkers(1, limits=Limits(svg_seconds=2), seconds=PATIENCE)
     try:
         for ask in (workers.decode, lambda item: workers.thumbnail(item, 64)):
             with pytest.raises(MediaTooLargeError, match="decoding it took too long"):

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load
+from tests.fusion.planted import product
 from tests.fuzzing import copied, fuzzed, garbled, mutated, tried
 from tests.predictor.shapes import shape_predictor
 from tests.space.forging import forge_tensors, refit, refit_anyway
@@ -20,7 +21,10 @@ import isthmus as ist
 from isthmus.core.artifact import DOCUMENT, TENSORS
 from isthmus.core.errors import ArtifactError
 from isthmus.core.linalg import F64
+from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
+from isthmus.fusion import make
+from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.predictor import Predictor
 
 KINDS = ("shapes", "graph", "number", "labels")
@@ -30,6 +34,19 @@ KINDS = ("shapes", "graph", "number", "labels")
 def vectors(n: int = 40) -> dict[str, F64]:
     rng = np.random.default_rng(0)
     return {"a": rng.normal(size=(n, 4)), "b": rng.normal(size=(n, 3))}
+
+
+def trained_predictor() -> Predictor:
+    """With all that a choice reports, and a trained fusion, which the choice would not take."""
+    rows, target = product(60)
+    x = dict(zip("ab", rows.vectors.values(), strict=True))
+    easy = ["high" if value > 0 else "low" for value in x["a"][:, 0]]
+    made = ist.predict.fit(None, x, easy, fusions=["late"], folds=3)
+    rows = PairedVectors(x)
+    fusion = make("graph", folds=2, epochs=20, learning_rate=0.02).fit(rows, target)
+    assert fusion.epochs_ > 0
+    made.fusion, made.outcome = fusion, Outcome.fit(fusion.scores(rows), target)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +59,7 @@ def saved(scenes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     ]
     made = {
         "shapes": shape_predictor(scenes.take(range(40))),
-        "graph": ist.predict.fit(None, x, classes, fusions=["graph"], folds=3),
+        "graph": trained_predictor(),
         "number": ist.predict.fit(None, x, y, fusions=["late"], folds=3),
         "labels": ist.predict.fit(None, x, labels, fusions=["late"], folds=3),
     }

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.client
-import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
+from tests.cli.running import run as isthmus
 from tests.server.conftest import Place, asked, served, served_with_limit
 from tests.waiting import PATIENCE, until
 
@@ -389,11 +387,5 @@ def test_a_port_that_is_taken_says_so(place: Place, capfd: pytest.CaptureFixture
 
 
 def test_no_token_beyond_loopback_is_an_error_of_the_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "isthmus", "serve", "--host", "0.0.0.0"],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env={**os.environ, "ISTHMUS_TOKEN": ""},
-    )
+    done = isthmus("serve", "--host", "0.0.0.0", ISTHMUS_TOKEN="")
     assert done.returncode == 1 and "ISTHMUS_TOKEN" in done.stderr
