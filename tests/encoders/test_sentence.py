@@ -28,12 +28,6 @@ from isthmus.core.item import Waveform
 from isthmus.encoders.parts import parts_of
 from isthmus.encoders.sentence import SentenceEncoder
 
-library = pytest.importorskip(
-    "sentence_transformers", minversion="6", reason="needs isthmus[st], which brings it"
-)
-modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
-torch = pytest.importorskip("torch", reason="needs isthmus[st]")
-
 CAPTIONS = [
     "a red kangaroo",
     "the dog",
@@ -45,13 +39,23 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
+def library() -> Any:
+    """The library, which takes seconds to import: not in workers that run none of these tests."""
+    found = pytest.importorskip(
+        "sentence_transformers", minversion="6", reason="needs isthmus[st], which brings it"
+    )
+    import torch
+
     torch.set_num_threads(1)
+    return found
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(library: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of tiny models: pooled, with a prompt, with a last layer of their own, joint."""
+    import torch
+    from sentence_transformers.sentence_transformer import modules
+
     torch.manual_seed(0)
     home = tmp_path_factory.mktemp("models")
     bert = modules.Transformer(str(hf_models.text_model("Bert")(home / "bert")))
@@ -77,7 +81,9 @@ def encoder(models: Path, name: str, **options: Any) -> SentenceEncoder:
 
 
 def reference(models: Path, name: str) -> Any:
-    return library.SentenceTransformer(str(models / name), device="cpu", local_files_only=True)
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(models / name), device="cpu", local_files_only=True)
 
 
 def encoded(made: SentenceEncoder, items: list[Any], size: int = 32) -> np.ndarray:
@@ -247,7 +253,7 @@ def test_a_plain_transformer_gets_the_mean_of_its_tokens(models: Path) -> None:
     np.testing.assert_allclose(encoded(made, CAPTIONS), unit(expected), atol=TOLERANCE)
 
 
-def test_files_of_older_releases_are_understood(models: Path, tmp_path: Path) -> None:
+def test_files_of_older_releases_are_understood(library: Any, models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "old"
     shutil.copytree(models / "mean", folder)
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 16}')
@@ -298,6 +304,7 @@ def test_weights_that_are_not_whole_are_refused(models: Path, tmp_path: Path) ->
 def test_a_last_layer_needs_its_weights_and_may_be_of_an_older_kind(
     models: Path, tmp_path: Path
 ) -> None:
+    import torch
     from safetensors.torch import load_file
 
     folder = tmp_path / "half"
