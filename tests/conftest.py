@@ -59,7 +59,8 @@ print(json.dumps([found.shape, float(np.abs(found).sum()) > 1, "torch" in sys.mo
 """
 
 FORGET = "() => { try { localStorage.clear(); sessionStorage.clear(); } catch { /* none */ } }"
-KEPT_CONTEXTS = 4
+KEPT_CONTEXTS = 6
+"""Of the browser: of more, the one that was not used for longest is closed."""
 
 LONG = ("test_page.py", "test_tour.py", "test_kills.py", "test_notebooks.py")
 """Files of few tests that take half a minute: as the last ones, one worker would do them alone."""
@@ -284,21 +285,18 @@ class Chromium:
         self._contexts: dict[str, Any] = {}
 
     @contextmanager
-    def page(
-        self, *, viewport: dict[str, int], color_scheme: str | None = None, **options: Any
-    ) -> Iterator[Any]:
+    def page(self, **options: Any) -> Iterator[Any]:
         """A fresh page, which is closed at the end.
 
-        Pages of the same options share what is cached of scripts, as their compiled code, which
-        is two thirds of the cost of a page. They share no cookie and nothing stored.
+        Pages of the same options share the cache of files and their compiled scripts, which is
+        half of the cost of a page; a page that is resized first has no part in it. They share no
+        cookie and nothing stored.
         """
         key = repr(sorted(options.items()))
         context = self._contexts.pop(key, None) or self._started.new_context(**options)
         context.set_default_timeout(PATIENCE * 1e3)
         try:
             page = context.new_page()
-            page.set_viewport_size(viewport)
-            page.emulate_media(color_scheme=color_scheme)
             yield page
             if options.get("java_script_enabled", True):
                 page.evaluate(FORGET)
