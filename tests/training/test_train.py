@@ -16,6 +16,7 @@ from isthmus.core.errors import (
     IntegrityError,
 )
 from isthmus.training import Checkpoint, Log, Phase, Schedule, Trainee, single_threaded, train
+from isthmus.training.adamw import SLOTS, AdamW
 
 torch = pytest.importorskip("torch")
 
@@ -393,3 +394,31 @@ def test_training_killed_at_many_moments_ends_in_the_same_weights(tmp_path: Path
 
 def test_an_empty_log_has_no_score() -> None:
     assert math.isnan(Log().best_score)
+
+
+def test_steps_are_those_of_torch_to_the_bit() -> None:
+    start = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    ours, theirs = (start.clone().requires_grad_() for _ in range(2))
+    idle = torch.ones(2, requires_grad=True)
+    own = AdamW([idle, ours], learning_rate=0.05, weight_decay=0.1)
+    other = torch.optim.AdamW([theirs], lr=0.05, weight_decay=0.1)
+    for step in range(20):
+        slope = torch.sin(start * step)
+        ours.grad, theirs.grad = slope.clone(), slope.clone()
+        own.step()
+        other.step()
+    assert torch.equal(ours, theirs)
+    assert list(own.state) == [1]  # what has no slope stays and has no state
+    assert torch.equal(idle.detach(), torch.ones(2))
+    assert all(torch.equal(own.state[1][slot], other.state[theirs][slot]) for slot in SLOTS)
+
+
+def test_training_does_not_import_the_compiler_of_torch() -> None:
+    code = (
+        "import sys, numpy as np; from isthmus.aligners import make;"
+        "x = np.random.default_rng(0).normal(size=(120, 6)).astype('float32');"
+        "made = make('contrastive', epochs=1).fit({'a': x, 'b': x[:, :4]});"
+        "assert made.log_.choice.losses;"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

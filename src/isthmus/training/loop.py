@@ -15,6 +15,7 @@ from isthmus.core.document import Json, from_document, to_object
 from isthmus.core.errors import InputError, IntegrityError
 from isthmus.core.extras import require
 from isthmus.core.reading import reading
+from isthmus.training.adamw import SLOTS, AdamW
 from isthmus.training.checkpoint import Checkpoint
 from isthmus.training.schedule import Log, Schedule
 from isthmus.training.threads import single_threaded
@@ -65,8 +66,6 @@ def train(
     return run.log
 
 
-_SLOTS = {"step", "exp_avg", "exp_avg_sq"}
-"""What AdamW keeps of each parameter."""
 _Stopped = Literal["", "epochs", "patience", "diverged"]
 
 
@@ -96,9 +95,9 @@ class _Run:
         self.schedule, self.checkpoint = schedule, checkpoint
         self.phases = list(trainee.phases())
         self.optimisers = [
-            torch.optim.AdamW(
+            AdamW(
                 list(phase.parameters.values()),
-                lr=schedule.learning_rate * phase.rate,
+                learning_rate=schedule.learning_rate * phase.rate,
                 weight_decay=schedule.weight_decay,
             )
             for phase in self.phases
@@ -237,7 +236,7 @@ class _Run:
         found |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         found |= {f"state.{name}": tensor for name, tensor in self.trainee.state().items()}
         for number, optimiser in enumerate(self.optimisers):
-            for index, slots in optimiser.state_dict()["state"].items():
+            for index, slots in optimiser.state.items():
                 found |= {f"adam.{number}.{index}.{key}": slots[key] for key in slots}
         return found
 
@@ -287,7 +286,7 @@ class _Run:
         for number, (phase, optimiser) in enumerate(zip(self.phases, self.optimisers, strict=True)):
             own = list(phase.parameters.values())
             slots = _slots(_under(f"adam.{number}.", tensors), own)
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
+            optimiser.load(slots)
 
 
 def _slots(tensors: Mapping[str, Tensor], own: list[Tensor]) -> dict[int, dict[str, Tensor]]:
@@ -297,10 +296,10 @@ def _slots(tensors: Mapping[str, Tensor], own: list[Tensor]) -> dict[int, dict[s
         index, _, slot = key.partition(".")
         # The step is one number, which becomes an array (1,) when it is saved.
         fits = tensor.numel() == 1 if slot == "step" else tensor.shape == own[int(index)].shape
-        if slot not in _SLOTS or not fits:
+        if slot not in SLOTS or not fits:
             raise ValueError(f"the optimiser has no {key}")
         slots.setdefault(int(index), {})[slot] = tensor
-    if any(found.keys() != _SLOTS for found in slots.values()):
+    if any(found.keys() != set(SLOTS) for found in slots.values()):
         raise ValueError("the optimiser lacks a part")
     return slots
 
