@@ -7,7 +7,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.fusion import Target
 from isthmus.fusion.closed.joined import Joined
-from isthmus.moments import Moments, of_rows
+from isthmus.moments import Moments, of_rest, of_rows
 
 
 def few(n: int = 20, *, gaps: bool = False) -> PairedVectors:
@@ -68,3 +68,15 @@ def test_whether_a_view_is_useful_makes_no_sum_of_products() -> None:
     assert joined.useful("wide") and ("wide", "second") not in joined.moments._sums.data
     same = PairedVectors({"wide": np.full((20, 40), 0.1)})
     assert not Joined.of(same, Target("number", np.arange(20.0)[:, None], ("y",))).useful("wide")
+
+
+@pytest.mark.parametrize("n", [12, 60], ids=["few", "many"])
+def test_the_rest_is_what_is_not_left_out(n: int) -> None:
+    rng = np.random.default_rng(0)
+    pairs = PairedVectors({m: rng.normal(size=(n, d)) for m, d in (("a", 20), ("b", 7))})
+    out = np.arange(n) % 5 == 2
+    rest = of_rest(of_rows(pairs), pairs, out)
+    expected = Moments.of(pairs.take(~out))
+    assert rest.count("a", "b") == (~out).sum()
+    np.testing.assert_allclose(rest.cross("a", "b"), expected.cross("a", "b"), atol=1e-9)
+    np.testing.assert_allclose(rest.covariance("a"), expected.covariance("a"), atol=1e-9)

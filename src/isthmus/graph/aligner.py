@@ -36,7 +36,7 @@ from isthmus.graph.propagate import (
 )
 from isthmus.graph.sampler import Sampler
 from isthmus.graph.trainee import GraphTrainee, Steps, blocks
-from isthmus.moments.moments import Moments
+from isthmus.moments import of_rows
 from isthmus.training import (
     Checkpoint,
     Log,
@@ -189,7 +189,7 @@ class CMGNN(Aligner):
             MissingExtraError: If torch or torch_geometric is not installed.
         """
         pairs = in_canonical_order(self.admit(pairs))
-        moments = Moments.of(pairs)
+        moments = of_rows(pairs)
         closed = CCA(self.ridge, self.power, self.components).fit_moments(moments)
         nodes = Nodes.of(pairs)
         neighbours = {

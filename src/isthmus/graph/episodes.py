@@ -22,7 +22,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import families
 from isthmus.graph.build import Neighbours, Nodes, Rows, Sparse, build, degrees, normalised
 from isthmus.graph.propagate import closed_form, travel
-from isthmus.moments.moments import Moments
+from isthmus.moments import Moments, of_rest
 
 
 def deal(pairs: PairedVectors, folds: int, seed: int) -> Rows:
@@ -65,7 +65,7 @@ class Episodes:
         nodes: Their nodes.
         neighbours: By view, with more neighbours than ``k``, since some are left out.
         closed: Fitted on all records.
-        moments: Of all records.
+        moments: Of all records, by :func:`isthmus.moments.of_rows`.
         fold: ``(records,)``.
         k: Homomodal edges.
         gamma: Exponent of their cosines.
@@ -112,7 +112,7 @@ class Episodes:
         copies = []
         for f in range(self.count):
             made = CCA(closed.ridge, closed.power, closed.components).fit_moments(
-                moments - Moments.of(pairs.take(fold == f))
+                of_rest(moments, pairs, fold == f)
             )
             copies.append(_turned(closed_form(made, pairs, nodes), whole, self.fold != f))
         self.start = np.concatenate(copies)

@@ -26,6 +26,7 @@ from isthmus.graph.build import (
     in_canonical_order,
     normalised,
 )
+from isthmus.moments import of_rows
 
 GRAPHS_SMOOTH = Condition(
     "graphs average over similar items; this helps to find things of the same kind (the semantic "
@@ -91,7 +92,7 @@ class Propagation(Aligner):
     def fit(self, pairs: Pairs) -> Self:
         """Fit the closed form, join the items, let messages travel."""
         pairs = in_canonical_order(self.admit(pairs))
-        closed = CCA(self.ridge, self.power, self.components).fit(pairs)
+        closed = CCA(self.ridge, self.power, self.components).fit_moments(of_rows(pairs))
         nodes = Nodes.of(pairs)
         known = {m: Neighbours.of(pairs.vectors[m][nodes.rows[m]], self.k) for m in nodes.names}
         graph = build(nodes, known, k=self.k, gamma=self.gamma, group_weight=self.group_weight)

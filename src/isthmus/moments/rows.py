@@ -94,6 +94,19 @@ def of_rows(pairs: PairedVectors) -> Moments:
     return MomentsOfRows(pairs) if few else Moments.of(pairs)
 
 
+def of_rest(whole: Moments, pairs: PairedVectors, out: NDArray[np.bool_]) -> Moments:
+    """Moments of the rows that are not left out.
+
+    Args:
+        whole: Of all rows, from :func:`of_rows`.
+        pairs: All rows.
+        out: ``(n,)``, which of them are left out.
+    """
+    if isinstance(whole, MomentsOfRows):
+        return of_rows(pairs.take(~out))
+    return whole - Moments.of(pairs.take(out))
+
+
 class _SumsOfRows(UserDict[Key, F64]):
     """Sums by key, each made when it is first asked for."""
 

@@ -15,7 +15,7 @@ from isthmus.aligners.kernel import HiddenLayer, KernelCCA, hidden
 from isthmus.core.contracts import Head
 from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
-from isthmus.moments.moments import Moments
+from isthmus.moments import of_rows
 
 Kind = Literal["linear", "mlp"]
 
@@ -55,7 +55,7 @@ class Start:
             kernel = KernelCCA(ridge=plan.ridge, power=plan.power)
             self.layers = kernel.layers(pairs)
             pairs = hidden(pairs, self.layers)
-        moments = Moments.of(pairs)
+        moments = of_rows(pairs)
         cca = CCA(ridge=plan.ridge, power=plan.power).fit_moments(moments)
         self.present = pairs.present
         self.means: dict[str, F64] = {}
