@@ -20,6 +20,7 @@ from isthmus.selection.candidates import (
     ensembles,
     grown,
     learned,
+    untrained,
     with_csls_strength,
     with_sources,
 )
@@ -336,3 +337,56 @@ def test_every_outer_fold_chooses_on_its_neighbours() -> None:
         assert sorted(scored for _, scored in splits) == sorted([(fold - 1) % 5, (fold + 1) % 5])
         assert all(fold in out and scored in out for (_, out), scored in splits)
     assert len(set(_ring(3))) == 3
+
+
+def _fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is fitted from now on, by aligner."""
+    fits: list[str] = []
+    plain = Ground._fit
+
+    def counted(self: Ground, candidate: Candidate) -> Projection:
+        fits.append(candidate.aligner)
+        return plain(self, candidate)
+
+    monkeypatch.setattr(Ground, "_fit", counted)
+    return fits
+
+
+def test_a_single_candidate_is_fitted_once_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = _fits(monkeypatch)
+    pairs, labels = signal(), np.arange(100)
+    alone = select(pairs, ridges(1.0), labels)
+    assert fits == ["ridge"] * 5
+    assert [outer.candidate.label for outer in alone.outer] == ["ridge ridge=1"] * 5
+    assert sorted(np.concatenate([outer.held for outer in alone.outer])) == list(range(100))
+    assert len(alone.folds_of_best(pairs)) == len(fits) == 5
+    fits.clear()
+    select(pairs, ridges(1.0, 2.0), labels)
+    assert len(fits) == 2 * (4 * 5 + 5)  # four deals, and without every two neighbours
+
+
+def test_what_is_trained_is_chosen_by_its_form_without_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch_geometric")
+    fits = _fits(monkeypatch)
+    short = {"epochs": 1, "components": 8, "width": 8, "k": 3}
+    points = ({"restart": 0.9}, {"restart": 0.1})
+    choices = [Candidate("cm-gnn", {**short, **point}) for point in points]
+    forms = untrained(choices)
+    assert [form.label for form in forms] == [
+        f"propagation components=8 k=3 restart={point['restart']:g}" for point in points
+    ]
+    found = select(signal(60), choices, np.arange(60))
+    assert found.best in choices
+    assert fits.count("propagation") == 2 * (4 * 5 + 5)
+    chosen = {outer.candidate.label for outer in found.outer} | {found.best.label}
+    assert 5 <= fits.count("cm-gnn") <= 5 * len(chosen)
+    trial = next(each for each in found.trials if each.candidate == found.best)
+    assert trial.complete
+    assert len(found.outer) == 5
+
+
+def test_only_what_is_trained_from_a_form_of_its_own_is_chosen_by_one() -> None:
+    assert untrained(ridges(1.0, 2.0)) == []
+    assert untrained([Candidate("contrastive", {"mixup": x}) for x in (0.1, 0.2)]) == []

@@ -205,6 +205,26 @@ def onto(fixed: Fixed, *, linear: bool = False, csls_strength: float = 0.0) -> l
     ]
 
 
+def untrained(choices: Sequence[Candidate]) -> list[Candidate]:
+    """What stands for candidates of one trained aligner while they are chosen among.
+
+    It is the form that their training starts from, with the same hyper-parameters. So training,
+    which costs most, is done with those that were chosen alone.
+
+    Returns:
+        As many; none where some candidate has no such form, or two have the same.
+    """
+    found: list[Candidate] = []
+    for choice in choices:
+        search = search_of(choice.aligner)
+        starts = {start.aligner for start in search.starts} if search.trained else set()
+        form = next((each for each in search.rivals if each.aligner in starts), None)
+        if form is None:
+            return []
+        found.append(Candidate(form.aligner, form.params_from(choice.params)))
+    return found if len({form.label for form in found}) == len(found) else []
+
+
 Best = Mapping[str, Candidate]
 """The best candidate of each kind of aligner so far; the best kind comes first."""
 

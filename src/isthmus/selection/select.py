@@ -22,6 +22,7 @@ from isthmus.selection.candidates import (
     grown,
     learned,
     unentered,
+    untrained,
     with_csls_strength,
     with_sources,
 )
@@ -167,14 +168,19 @@ def select(
     table = Table(deals, _measure_for(readout, pairs), Meter(progress))
     setting = Setting(readout, len(pairs), grouped(pairs))
     plan = _Plan.of(choices, setting, auto=auto, sources=sources or ())
-    singles = _scored((deal, (f,)) for deal, each in enumerate(deals) for f in range(each.count))
     count = deals[0].count
-    doubles = _ring(count) if nested and count > 2 else []
+    first = _scored((0, (fold,)) for fold in range(count))
+    rest = [(deal, (f,)) for deal, each in enumerate(deals) if deal for f in range(each.count)]
+    singles = [*first, *(_scored(rest) if plan.chooses else ())]
+    nested = nested and count > 2
+    doubles = _ring(count) if nested and plan.chooses else []
     held = 1 / max(count - 1, 1)
     _start_meter(table, plan, singles, doubles)
     best = _choose(table, plan, singles, clock.part(_FOR_THE_CHOICE if doubles else 1.0), held)
-    trials = table.trials(singles)
-    outer = _outer(table, plan, doubles, clock)
+    if plan.forms:
+        table.run([best], first, Clock(None))
+    trials = table.trials(first if plan.forms else singles)
+    outer = _outer(table, plan, doubles, clock) if nested else []
     return _selected(table, plan, best, trials, outer, clock)
 
 
@@ -208,9 +214,12 @@ def _start_meter(
     table: Table, plan: _Plan, singles: Sequence[Split], doubles: Sequence[LeftOut]
 ) -> None:
     """Tell what is to be done, once a few fits have been timed."""
-    expected(table.meter, plan.choices, len(singles), round(_FIRST_FITS * len(singles)))
-    expected(table.meter, plan.choices, len(doubles), len(doubles))
-    table.run(plan.choices[:_TIMED], singles[:1], Clock(None))
+    entrants = plan.forms or plan.choices
+    expected(table.meter, entrants, len(singles), round(_FIRST_FITS * len(singles)))
+    expected(table.meter, entrants, len(doubles), len(doubles))
+    if plan.forms:
+        expected(table.meter, plan.choices[:1], len(singles), len(singles))
+    table.run(entrants[:_TIMED], singles[:1], Clock(None))
     table.meter.start()
 
 
@@ -223,12 +232,15 @@ class _Plan:
         setting: What is known of the records.
         auto: Whether others may enter, built on the best of these.
         sources: Names of other sources.
+        forms: In the place of each choice, where all are of one aligner that is trained: what its
+            training starts from, by which it is chosen. Else empty.
     """
 
     choices: tuple[Candidate, ...]
     setting: Setting
     auto: bool
     sources: tuple[str, ...]
+    forms: tuple[Candidate, ...] = ()
 
     @classmethod
     def of(
@@ -236,7 +248,13 @@ class _Plan:
     ) -> _Plan:
         """Made of those choices that may enter."""
         entrants = entering(choices, setting) if auto else choices
-        return cls(tuple(entrants), setting, auto, tuple(sources))
+        forms = () if auto or len(entrants) < 2 else untrained(entrants)
+        return cls(tuple(entrants), setting, auto, tuple(sources), tuple(forms))
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is more than one that could be chosen."""
+        return self.auto or len(self.choices) > 1 or bool(self.sources)
 
 
 def _check_enough(pairs: PairedVectors) -> None:
@@ -250,14 +268,16 @@ def _check_enough(pairs: PairedVectors) -> None:
 
 
 def _outer(table: Table, plan: _Plan, doubles: Sequence[LeftOut], clock: Clock) -> list[OuterFold]:
-    """Each outer fold, left out of a choice of its own, as far as the time goes."""
+    """Each outer fold, left out of a choice of its own (if doubles), as far as the time goes."""
     deal = table.deals[0]
     outer: list[OuterFold] = []
-    for fold in range(deal.count) if doubles else []:
+    candidate = plan.choices[0]
+    for fold in range(deal.count):
         if outer and clock.left <= 0:
             break
-        part = clock.part(1 / (deal.count - fold))
-        candidate = _choose(table, plan, _inner(doubles, fold), part, 1 / max(deal.count - 2, 1))
+        if doubles:
+            part, held = clock.part(1 / (deal.count - fold)), 1 / max(deal.count - 2, 1)
+            candidate = _choose(table, plan, _inner(doubles, fold), part, held)
         fitted = table.fitted(candidate, (0, (fold,)))
         outer.append(OuterFold(deal.held(fold), candidate, fitted, deal.train(fold)))
     return outer
@@ -278,6 +298,8 @@ def _choose(
     Raises:
         DataError: If none could be fitted.
     """
+    if plan.forms:
+        return _by_form(table, plan, splits, clock, held)
     favourite = plan.choices[0]
     table.run([favourite], splits, Clock(None))  # whatever the budget, one must be chosen
     race(table, plan.choices, splits, clock)
@@ -297,6 +319,17 @@ def _choose(
         read_out = [table.trial(each, splits) for each in (chosen, *weaker)]
         chosen = preferred(read_out, weaker[0], held)
     return chosen
+
+
+def _by_form(
+    table: Table, plan: _Plan, splits: Sequence[Split], clock: Clock, held: float
+) -> Candidate:
+    """The trained candidate whose form without training is the best, as :func:`_choose` says."""
+    table.run(plan.forms[:1], splits, Clock(None))
+    race(table, plan.forms, splits, clock)
+    table.best(splits)
+    best = preferred([table.trial(form, splits) for form in plan.forms], plan.forms[0], held)
+    return plan.choices[plan.forms.index(best)]
 
 
 def _rivalries(table: Table, best: Candidate, clock: Clock) -> list[Rivalry]:
