@@ -23,6 +23,8 @@ from isthmus.store import (
     index,
     open_backend,
 )
+from isthmus.store._faiss import InvertedFile
+from isthmus.store.cells import units_of, widened
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
 from isthmus.store.vector_index import VectorIndex
@@ -317,3 +319,64 @@ def test_it_knows_of_every_row_of_the_store(store: LanceBackend) -> None:
     assert len(store._rows.index) == N + 2
     store.delete([entries[0].id])
     assert len(store._rows.index) == N + 1
+
+
+@pytest.mark.parametrize("width", [16, 32, 48, 64, 272])
+def test_bytes_are_scored_as_the_numbers_that_they_stand_for(width: int) -> None:
+    """One kind of bytes of faiss scores falsely where the width is a multiple of 32."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(-127, 128, size=(500, width)).astype(np.float32)
+    file = InvertedFile(1, width)
+    file.move(np.zeros((1, width), np.float32))
+    file.add(x, np.zeros(len(x), np.int64))
+    for query in rng.normal(size=(5, width)).astype(np.float32):
+        assert set(file.nearest(query, 1, 10)) == set(np.argsort(-(x @ query))[:10])
+    some = np.packbits(np.arange(len(x)) % 2, bitorder="little")
+    found = file.within(query, np.zeros(1, np.int64), 10, some)
+    assert set(found) == set(np.argsort(np.where(np.arange(500) % 2, -(x @ query), np.inf))[:10])
+
+
+def test_trimming_changes_no_result_and_more_may_come() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(-127, 128, size=(900, 16)).astype(np.float32)
+    file = InvertedFile(3, 16)
+    file.move(rng.normal(size=(3, 16)).astype(np.float32))
+    file.add(x[:600], np.arange(600) % 3)
+    queries = rng.normal(size=(20, 16)).astype(np.float32)
+    before = [file.nearest(query, 3, 5) for query in queries]
+    file.trim()
+    after = [file.nearest(query, 3, 5) for query in queries]
+    assert all(map(np.array_equal, before, after))
+    file.add(x[600:], np.arange(300) % 3)
+    for query in queries:
+        assert set(file.nearest(query, 3, 5)) == set(np.argsort(-(x @ query))[:5])
+
+
+def test_answers_are_no_views_of_one_another() -> None:
+    x = np.eye(16, dtype=np.float32) * 100
+    file = InvertedFile(1, 16)
+    file.move(np.zeros((1, 16), np.float32))
+    file.add(x, np.zeros(16, np.int64))
+    first, second = file.nearest(x[3], 1, 1), file.nearest(x[5], 1, 1)
+    assert (first[0], second[0]) == (3, 5)
+    assert set(file.nearest(x[3], 1, 40)) == set(range(16))  # no more than there are
+
+
+def test_units_let_every_number_fit_into_a_byte() -> None:
+    _, x, hubness = clustered(300)
+    wide, units = widened(x, hubness), units_of(x, hubness)
+    assert units.dtype == np.float32 and (units > 0).all()
+    whole = np.abs(wide / units).max(axis=0)
+    np.testing.assert_allclose(whole[: DIM + 2], 127, rtol=1e-5)
+    assert not whole[DIM + 2 :].any()
+
+
+def test_later_rows_of_larger_numbers_are_found(store: LanceBackend) -> None:
+    """They are cut off in the index, and scored by what they are."""
+    x = np.eye(DIM, dtype=np.float32)
+    assert np.abs(store._rows.x).max() < 0.95
+    entries = [Entry(f"axis {i}", VIEWS[i % 2], VIEWS[i % 2], "") for i in range(DIM)]
+    store.add(entries, x, np.full((DIM, 2), 0.9, np.float32))
+    for i, row in enumerate(x):
+        found = store.search(row, 1, view=VIEWS[i % 2])
+        assert (found.ids, found.score[0]) == ([f"axis {i}"], 1.0)

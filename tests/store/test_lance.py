@@ -384,3 +384,12 @@ def test_a_store_of_an_earlier_release_gets_columns_with_its_next_write(
         (found,) = again.snapshot().entries(parse("label:CAT"))
         assert found == mended
         assert again.check(deep=True) == []
+
+
+def test_entries_that_are_read_share_the_names_of_their_views(tmp_path: Path) -> None:
+    """Of a store that is opened, each would else hold strings of its own: 100 bytes an item."""
+    filled(tmp_path / "s").optimize()
+    read = opened(tmp_path / "s").entries()
+    for what in ("view", "modality"):
+        named = [getattr(entry, what) for entry in read]
+        assert len({id(name) for name in named}) == len(set(named)) > 1

@@ -1,4 +1,4 @@
-"""What the index uses of faiss: an inverted file of half-precision numbers.
+"""What the index uses of faiss: an inverted file of whole numbers in one byte each.
 
 faiss is asked below its public Python API, by ``swig_ptr``, ``add_core``, ``search_c`` and
 ``search_preassigned_c``: its API searches for many queries at a time, which makes one query, of
@@ -19,10 +19,16 @@ from isthmus.core.extras import require
 from isthmus.core.linalg import F32
 
 Labels = NDArray[np.int64]
+_RANGE = np.array([-128.5, 255.0], dtype=np.float32)
+"""Least number and width of the range of one byte, by which whole numbers stand for themselves.
+The kind made for them, ``QT_8bit_direct_signed``, scores falsely where the width is a multiple of
+32 (faiss 1.15.1)."""
+_MOST_ANSWERS = 16
+"""Numbers of results for which arrays are kept. Chosen, not tuned."""
 
 
 class InvertedFile:
-    """Vectors under labels, in cells around centroids.
+    """Vectors under labels, in cells around centroids; one thread at a time.
 
     Args:
         cells: How many.
@@ -35,15 +41,17 @@ class InvertedFile:
     def __init__(self, cells: int, width: int) -> None:
         self._faiss = library()
         self._probed = self.count = 0
+        self._answers: dict[int, _Answer] = {}
         self._index = self._faiss.IndexIVFScalarQuantizer(
             self._faiss.IndexFlatIP(width),
             width,
             cells,
-            self._faiss.ScalarQuantizer.QT_fp16,
+            self._faiss.ScalarQuantizer.QT_8bit_uniform,
             self._faiss.METRIC_INNER_PRODUCT,
             False,
         )
-        self._index.is_trained = True  # half precision has nothing to learn
+        self._faiss.copy_array_to_vector(_RANGE, self._index.sq.trained)
+        self._index.is_trained = True
 
     def move(self, centroids: F32) -> None:
         """Set the centroids ``(cells, width)``; vectors stay in their cells."""
@@ -51,10 +59,22 @@ class InvertedFile:
         self._index.quantizer.add(centroids)
 
     def add(self, x: F32, cells: Labels) -> None:
-        """Put vectors ``(n, width)`` into cells ``(n,)``; their labels go on from the last."""
+        """Put vectors into cells; their labels go on from the last.
+
+        Args:
+            x: ``(n, width)`` whole numbers from −128 to 127.
+            cells: ``(n,)``.
+        """
         labels = np.arange(self.count, self.count + len(x), dtype=np.int64)
         self._index.add_core(len(x), *map(self._faiss.swig_ptr, (x, labels, cells)))
         self.count += len(x)
+
+    def trim(self) -> None:
+        """Give back the room that the cells took to grow, half as much as they hold and more."""
+        lists = self._faiss.ArrayInvertedLists(self._index.nlist, self._index.code_size)
+        lists.merge_from(self._index.invlists, 0)
+        self._index.replace_invlists(lists, True)
+        lists.this.disown()
 
     def nearest(self, query: F32, probes: int, wanted: int) -> Labels:
         """Labels of the largest inner products in the cells that are nearest to a query.
@@ -64,11 +84,11 @@ class InvertedFile:
             probes: How many cells.
             wanted: How many labels; there may be fewer.
         """
-        pointer = self._faiss.swig_ptr
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
+        answer = self._answer(wanted)
         self._probe(probes)
-        self._index.search_c(1, pointer(query), wanted, pointer(scores), pointer(labels), None)
-        return _known(labels)
+        asked = self._faiss.swig_ptr(query)
+        self._index.search_c(1, asked, wanted, answer.scores_at, answer.labels_at, None)
+        return answer.known()
 
     def within(
         self, query: F32, cells: Labels, wanted: int, bits: NDArray[np.uint8] | None
@@ -83,24 +103,48 @@ class InvertedFile:
         """
         pointer = self._faiss.swig_ptr
         cells, distances = cells.astype(np.int64), np.zeros(len(cells), dtype=np.float32)
-        labels, scores = np.empty(wanted, dtype=np.int64), np.empty(wanted, dtype=np.float32)
+        answer = self._answer(wanted)
         settings = None
         if bits is not None:
-            chosen = self._faiss.IDSelectorBitmap(bits)
-            settings = self._faiss.SearchParametersIVF(sel=chosen, nprobe=len(cells))
+            selector = self._faiss.IDSelectorBitmap(bits)
+            settings = self._faiss.SearchParametersIVF(sel=selector, nprobe=len(cells))
         self._probe(len(cells))
-        arrays = (pointer(each) for each in (cells, distances, scores, labels))
-        self._index.search_preassigned_c(1, pointer(query), wanted, *arrays, False, settings)
-        return _known(labels)
+        asked, chosen, far = (pointer(each) for each in (query, cells, distances))
+        self._index.search_preassigned_c(
+            1, asked, wanted, chosen, far, answer.scores_at, answer.labels_at, False, settings
+        )
+        return answer.known()
+
+    def _answer(self, wanted: int) -> _Answer:
+        """Where faiss writes so many results, kept, as making it takes as long as three cells."""
+        if wanted not in self._answers:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[wanted] = _Answer(wanted, self._faiss)
+        return self._answers[wanted]
 
     def _probe(self, cells: int) -> None:
         if cells != self._probed:
             self._index.nprobe = self._probed = cells
 
 
-def _known(labels: Labels) -> Labels:
-    """Without the −1 that stand where fewer were found than wanted."""
-    return labels if labels[-1] >= 0 else labels[labels >= 0]
+class _Answer:
+    """Arrays for the results of one search after another.
+
+    Args:
+        wanted: How many results.
+        faiss: The library.
+    """
+
+    def __init__(self, wanted: int, faiss: ModuleType) -> None:
+        self._labels = np.empty(wanted, dtype=np.int64)
+        self._scores = np.empty(wanted, dtype=np.float32)
+        self.labels_at, self.scores_at = map(faiss.swig_ptr, (self._labels, self._scores))
+
+    def known(self) -> Labels:
+        """A copy without the −1 that stand where fewer were found than wanted."""
+        labels = self._labels
+        return labels.copy() if labels[-1] >= 0 else labels[labels >= 0]
 
 
 @cache

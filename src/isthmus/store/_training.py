@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.store._faiss import library
-from isthmus.store.cells import ALL, Cells, Codes, Places, widened
+from isthmus.store.cells import ALL, Cells, Codes, Places, units_of, widened
 
 _CELLS = 3.0
 """Cells for n vectors of a view: this many times √n, and not more than n / 16."""
@@ -36,11 +36,11 @@ def train(x: F32, hubness: F32, codes: Codes) -> Cells:
     groups = {code: np.flatnonzero(codes == code) for code in np.unique(codes).tolist()}
     centroids = {code: _means(rows, x) for code, rows in groups.items()}
     owners = np.repeat(list(centroids), [len(each) for each in centroids.values()])
-    made = Cells(
-        np.concatenate(list(centroids.values())), owners.astype(np.int8), hubness.shape[1], {}
-    )
+    means, units = np.concatenate(list(centroids.values())), units_of(x, hubness)
+    made = Cells(means, owners.astype(np.int8), units, hubness.shape[1], {})
     for code, rows in groups.items():
         made = made.add(rows.astype(np.int64), code, x, hubness)
+    made.trim()
     own = np.concatenate([thin(rows, _QUERIES) for rows in groups.values()]).astype(np.int64)
     for code in (ALL, *groups):
         _tune(made, code, x, own, unlike=len(groups) == 1)

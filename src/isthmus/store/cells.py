@@ -2,8 +2,9 @@
 
 Every view has cells of its own, because vectors of two views lie apart: among those of
 one that is asked for, the nearest cells are then the nearest of that view. Vectors are kept
-in faiss as half-precision numbers; what they find is scored anew, exactly. Hubness is a further
-column of every vector, so that
+in faiss as one byte a number; what they find is scored anew, exactly. Each column has a unit of its
+own, by which vectors are divided and queries multiplied, which leaves their product as it is.
+Hubness is a further column of every vector, so that
 
     2·cosine − strength·hubness = [2·query, −strength] · [vector, hubness]
 
@@ -34,7 +35,9 @@ _LANES = 16
 _CORRECTED = 1.5
 """Times more cells where hubness is corrected for, which moves rows within their cells."""
 _MORE = 8
-"""Rows looked at beyond those asked for, to make good for half precision."""
+"""Rows looked at beyond those asked for, to make good for rounding."""
+_LARGEST = 127
+"""Of the whole numbers that one byte holds."""
 ALL = -2
 """Key of the probes for a search of every view."""
 
@@ -49,12 +52,16 @@ class Cells:
     Args:
         centroids: ``(cells, dim)`` unit vectors, those of a view next to one another.
         owners: ``(cells,)`` the view of each, as a code.
+        units: ``(width,)``, see :func:`units_of`.
         columns: Columns of hubness.
         probes: Cells that a search for ten rows looks at, by view or :data:`ALL`.
     """
 
-    def __init__(self, centroids: F32, owners: Codes, columns: int, probes: dict[int, int]) -> None:
+    def __init__(
+        self, centroids: F32, owners: Codes, units: F32, columns: int, probes: dict[int, int]
+    ) -> None:
         self.centroids, self.owners, self.columns = centroids, owners, columns
+        self._units = units
         self.probes = dict(probes)
         self.rows: Places = np.zeros(0, dtype=np.int64)
         self.cells: NDArray[np.int32] = np.zeros(0, dtype=np.int32)
@@ -64,7 +71,7 @@ class Cells:
             self.spans[code] = slice(int(mine[0]), int(mine[-1]) + 1)
         self._sums = np.zeros((len(centroids), columns))
         self._dropped = 0
-        self._wide = widened(centroids, self._sums)
+        self._wide = widened(centroids, self._sums) / units
         self.width = self._wide.shape[1]
         self._file = InvertedFile(len(centroids), self.width)
 
@@ -90,16 +97,22 @@ class Cells:
                 placed[some] = span.start + (block @ self.centroids[span].T).argmax(axis=1)
             else:
                 placed[some] = cells[some]
-            self._file.add(widened(block, near), placed[some].astype(np.int64))
+            whole = np.rint(widened(block, near) / self._units)
+            self._file.add(whole.clip(-_LARGEST, _LARGEST), placed[some].astype(np.int64))
             np.add.at(self._sums, placed[some], near)
         made = copy(self)
         made.rows = np.concatenate([self.rows, np.full(foreign, -1, dtype=np.int64), rows])
         made.cells = np.concatenate([self.cells, np.zeros(foreign, dtype=np.int32), placed])
         made._dropped = self._dropped + foreign
         counts = np.bincount(made.cells, minlength=len(self.centroids))[:, None]
-        made._wide = widened(self.centroids, self._sums / np.maximum(counts, 1))
+        made._wide = widened(self.centroids, self._sums / np.maximum(counts, 1)) / self._units
         self._file.move(made._wide)
         return made
+
+    def trim(self) -> Self:
+        """The same without the room that vectors took to come in."""
+        self._file.trim()
+        return self
 
     def drop(self, places: Places) -> Self:
         """Without rows that were removed from the store.
@@ -124,6 +137,7 @@ class Cells:
         Returns:
             Numbers of rows of the store, more than ``k`` where there are, in no order.
         """
+        query = query * self._units
         wanted = min(k + _MORE + self._dropped, len(self.rows))
         if code == ALL:
             probes = self.probes_for(k, code, corrected=corrected)
@@ -153,6 +167,7 @@ class Cells:
             As :meth:`find`; None where so many cells would be looked at that scoring every row
             is no slower.
         """
+        query = query * self._units
         span = self.spans[code]
         chosen = (self.rows >= 0) & passing[self.rows]
         counts = np.bincount(self.cells[chosen], minlength=len(self.centroids))
@@ -188,3 +203,15 @@ def widened(x: F32, hubness: NDArray[np.floating]) -> F32:
     out: F32 = np.zeros((len(x), -(-used // _LANES) * _LANES), dtype=np.float32)
     out[:, : x.shape[1]], out[:, x.shape[1] : used] = x, hubness
     return out
+
+
+def units_of(x: F32, hubness: F32) -> F32:
+    """What the numbers of each column of :func:`widened` vectors are counted in, ``(width,)``.
+
+    The largest of these rows just fits into a byte; larger ones that come later are cut off, which
+    costs a little of what is found.
+    """
+    ends = [np.maximum(part.max(axis=0), -part.min(axis=0)) for part in (x, hubness)]
+    wide = widened(ends[0][None], ends[1][None])[0]
+    units: F32 = np.where(wide > 0, wide / np.float32(_LARGEST), np.float32(1))
+    return units

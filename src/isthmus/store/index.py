@@ -25,7 +25,7 @@ from isthmus.core.validate import fitting
 from isthmus.store._disk import read_checked, write_checked
 from isthmus.store._training import train
 from isthmus.store.base import HubnessCorrection
-from isthmus.store.cells import ALL, Cells, Codes, Places
+from isthmus.store.cells import ALL, Cells, Codes, Places, units_of
 
 LEAST = 50_000
 """Rows of a store from which an index is worth it: below, an exact search takes under 10 ms."""
@@ -154,7 +154,8 @@ class CellIndex:
             saved = _read(path, views, x.shape[1])
         except (ArtifactError, FileNotFoundError):
             return None
-        cells = Cells(saved.centroids, saved.owners, hubness.shape[1], saved.probes)
+        units = units_of(x, hubness)
+        cells = Cells(saved.centroids, saved.owners, units, hubness.shape[1], saved.probes)
         known_rows = ((-1 if (row := row_of(each)) is None else row) for each in saved.ids)
         rows = np.fromiter(known_rows, np.int64, len(saved.ids))
         known = np.full(len(x), -1, dtype=np.int32)
@@ -166,7 +167,7 @@ class CellIndex:
             new = np.setdiff1d(np.flatnonzero(codes == code), placed, assume_unique=True)
             if len(new):
                 cells = cells.add(new, code, x, hubness)
-        index = cls(views, cells, saved.built)
+        index = cls(views, cells.trim(), saved.built)
         index._note(codes)
         return index
 

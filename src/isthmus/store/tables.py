@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
+from sys import intern
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -140,8 +141,8 @@ def _entry(row: Sequence[Any], labels: str, more: str) -> Entry:
     origin, fields, copies = _read_more(more)
     return Entry(
         id_,
-        view,
-        modality,
+        intern(view),  # every row would have a copy of its own
+        intern(modality),
         source,
         text,
         span=_span(start, stop),
