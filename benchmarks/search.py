@@ -12,9 +12,6 @@ that whatever else the machine does slows all of them alike.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
-import gc
 import os
 import shutil
 import tempfile
@@ -29,6 +26,7 @@ from numpy.typing import NDArray
 
 from _machine import spread, write
 from _needs import STARTER, need
+from _reopened import K, reopened, resident
 from isthmus import encoders
 from isthmus.aligners import CCA
 from isthmus.core.item import MediaItem
@@ -39,7 +37,7 @@ from isthmus.store import Entry, HubnessCorrection, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
 
-SEED, DIM, K = 0, 256, 10
+SEED, DIM = 0, 256
 JITTER = 0.5
 """Length of what is added to a unit vector: a copy has a cosine of about 0.9 to its original."""
 QUERIES = 200
@@ -90,15 +88,6 @@ def data(n: int) -> tuple[F32, NDArray[np.intp], F32]:
     queries = [jittered(vectors[m], QUERIES // 2, rng) for m in VIEWS]
     kinds = np.repeat([0, 1], n // 2)[order]
     return np.concatenate(halves)[order], kinds, np.concatenate(queries)
-
-
-def resident() -> float:
-    """Megabytes of this process in memory, without what was freed and is only kept at hand."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def measured(name: str, make: Callable[[], Find]) -> Engine:
@@ -295,8 +284,10 @@ def peers(
     return [tuned(engine, change, grid, queries, truth, least) for engine, change in made]
 
 
-def compare(n: int, rounds: int, names: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All engines on ``n`` rows."""
+def compare(
+    n: int, rounds: int, names: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    """All engines on ``n`` rows, narrowed searches, and memory of a store opened anew."""
     print(f"{n:,} rows", flush=True)
     x, kinds, queries = data(n)
     tuning, queries = queries[::2], queries[1::2]
@@ -334,7 +325,9 @@ def compare(n: int, rounds: int, names: str) -> tuple[list[dict[str, Any]], list
                 }
             )
             print({key: rows[-1][key] for key in list(rows[-1])[1:6]}, flush=True)
-        return rows, narrowed(store, queries)
+        again = {"n": n, **reopened(folder, DIM, VIEWS, queries)}
+        print(again, flush=True)
+        return rows, narrowed(store, queries), again
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -359,13 +352,16 @@ def main() -> None:
     load_before = os.getloadavg()[0]
     rows: list[dict[str, Any]] = []
     narrow: list[dict[str, Any]] = []
+    opened: list[dict[str, Any]] = []
     for n in options.rows:
-        more, narrower = compare(n, options.rounds, options.peers)
-        rows, narrow = rows + more, narrow + narrower
+        more, narrower, again = compare(n, options.rounds, options.peers)
+        rows, narrow, opened = rows + more, narrow + narrower, [*opened, again]
         if options.json:
             results = {"seed": SEED, "dim": DIM, "jitter": JITTER, "queries": QUERIES // 2}
             write(
-                options.json, {**results, "rows": rows, "narrowed": narrow}, load_1min=load_before
+                options.json,
+                {**results, "rows": rows, "narrowed": narrow, "reopened": opened},
+                load_1min=load_before,
             )
 
 
