@@ -99,7 +99,7 @@ def begun(stretches: Sequence[Stretch], seconds: float, window: float) -> list[t
 
     Examples:
         >>> begun([Stretch(4.0, [(1.0, 9.0), (2.5, 3.0)])], 4.0, 4.0)
-        [(0.0, 1.0), (1.0, 2.5), (2.5, 4.0), (0.0, 1.0), (1.0, 4.0)]
+        [(0.0, 1.0), (0.0, 4.0), (1.0, 2.5), (1.0, 4.0), (2.5, 4.0)]
     """
     spans: list[tuple[float, float]] = []
     for length in (scale * window for scale in _BEGUN):
@@ -109,7 +109,7 @@ def begun(stretches: Sequence[Stretch], seconds: float, window: float) -> list[t
             bounds |= {time for time, _ in strongest(stretch.onsets, count, apart)}
         told = sorted(round(bound, _DIGITS) for bound in bounds)
         spans += [(a, b) for a, b in pairwise(told) if APART <= b - a <= _LONGEST * window]
-    return spans
+    return sorted(set(spans))
 
 
 def _texts(part: Part, window: float) -> Iterator[Part]:
