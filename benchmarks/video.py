@@ -6,7 +6,8 @@ up from down, chance .5, since those films are each other backwards. For ``text�
 252 scenes are held out, heads are fitted on the rest by CCA, and each caption looks for its video
 among the 100. Beside them stand random vectors, shuffled pairs, and a single frame.
 
-Then come decoding, spans, pictures in videos, and ``wesnoth``, of the modules beside this one.
+Then come heads that are trained, decoding, spans, pictures in videos, and ``wesnoth``, of the
+modules beside this one.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ RIDGES = 10.0 ** np.arange(-6, 3)
 POOLS: tuple[Pool, ...] = ("mean", "max", "attention", "order")
 FIGURES = ("decode_ratio", "span_top1", "frame_found")
 OTHERS = {
+    "heads": "_video_heads",
     "decode_ratio": "_video_decode",
     "span_top1": "_video_spans",
     "frame_found": "_video_find",
@@ -112,24 +114,39 @@ def motion_accuracy(x: F32, of: dict[str, Any]) -> dict[str, Any]:
     """Six motions, and left from right and up from down, of shapes and colours never seen."""
     from sklearn.linear_model import RidgeClassifierCV
 
-    six, two = [], []
+    found = []
     for seed in range(SEEDS):
-        rng = np.random.default_rng(seed)
-        unseen_shape = np.isin(of["shape"], rng.choice(np.unique(of["shape"]), HELD_SHAPES, False))
-        unseen_colour = np.isin(
-            of["colour"], rng.choice(np.unique(of["colour"]), HELD_COLOURS, False)
-        )
-        train, test = ~unseen_shape & ~unseen_colour, unseen_shape & unseen_colour
+        train, test = held_out(of, seed)
         model = RidgeClassifierCV(RIDGES).fit(x[train], of["motion"][train])
-        true, scores = of["motion"][test], model.decision_function(x[test])
-        six.append(float((model.classes_[scores.argmax(axis=1)] == true).mean()))
-        right: list[bool] = []
-        for pair in motions.OPPOSITES:
-            rows, columns = np.isin(true, pair), np.isin(model.classes_, pair)
-            told = model.classes_[columns][scores[rows][:, columns].argmax(axis=1)]
-            right += list(told == true[rows])
-        two.append(float(np.mean(right)))
-    return {"six": _spread(six), "direction": _spread(two)}
+        found.append(told_apart(model.decision_function(x[test]), model.classes_, of, test))
+    six, two = zip(*found, strict=True)
+    return {"six": spread(six), "direction": spread(two)}
+
+
+def held_out(of: dict[str, Any], seed: int) -> tuple[Any, Any]:
+    """Which films are learned from, and which have a shape and a colour that is in none of them."""
+    rng = np.random.default_rng(seed)
+    unseen_shape = np.isin(of["shape"], rng.choice(np.unique(of["shape"]), HELD_SHAPES, False))
+    unseen_colour = np.isin(of["colour"], rng.choice(np.unique(of["colour"]), HELD_COLOURS, False))
+    return ~unseen_shape & ~unseen_colour, unseen_shape & unseen_colour
+
+
+def told_apart(scores: Any, classes: Any, of: dict[str, Any], test: Any) -> tuple[float, float]:
+    """How often the motion of the highest score is right, of six and of a motion and its opposite.
+
+    Args:
+        scores: Of the films of the test, a column a motion.
+        classes: Motions of the columns.
+        of: Fields of all films.
+        test: Which films they are.
+    """
+    true = of["motion"][test]
+    right: list[bool] = []
+    for pair in motions.OPPOSITES:
+        rows, columns = np.isin(true, pair), np.isin(classes, pair)
+        told = classes[columns][scores[rows][:, columns].argmax(axis=1)]
+        right += list(told == true[rows])
+    return float((classes[scores.argmax(axis=1)] == true).mean()), float(np.mean(right))
 
 
 def text_to_video(x: F32, texts: dict[str, F32], of: dict[str, Any], *, null: bool = False) -> Any:
@@ -152,10 +169,11 @@ def text_to_video(x: F32, texts: dict[str, F32], of: dict[str, Any], *, null: bo
             for way, found in (("text→video", scores), ("video→text", scores.T)):
                 r1 = retrieval_report(found, np.arange(GALLERY)).r1
                 runs.setdefault(f"{way} {language}", []).append(float(r1))
-    return {name: _spread(values) for name, values in runs.items()}
+    return {name: spread(values) for name, values in runs.items()}
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and standard deviation over splits."""
     return {"mean": round(float(np.mean(values)), 3), "sd": round(float(np.std(values, ddof=1)), 3)}
 
 

@@ -16,7 +16,8 @@ from isthmus.encoders import load
 from isthmus.media import DEFAULT, decode
 from isthmus.media.audio import seconds_of
 from isthmus.media.limits import Limits
-from isthmus.pipeline import WORKERS, DecodeWorkers, encode_items
+from isthmus.media.onsets import strongest
+from isthmus.pipeline import WORKERS, DecodeWorkers, encode_items, read_onsets
 from isthmus.pipeline._stretches import STRETCH, stretches
 
 RATE = 8000
@@ -99,3 +100,55 @@ def test_what_is_too_long_even_by_span_is_refused(tmp_path: Path) -> None:
         assert len(workers.prepare_pieces(part, [(7, 9), (9, 11)], load("mfcc"))) == 2
     finally:
         workers.close()
+
+
+def test_spans_of_many_lengths_are_decoded_in_few_stretches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = recording(tmp_path / "tone.wav", 100)
+    rng = np.random.default_rng(0)
+    starts = np.sort(rng.uniform(0, 90, 60)).round(3)
+    lengths = rng.uniform(0.3, 8, 60).round(3)
+    parts = [
+        replace(item, span=(a, round(a + b, 3)))
+        for a, b in zip(starts.tolist(), lengths.tolist(), strict=True)
+    ]
+    asked: list[object] = []
+    ask = WORKERS._ask
+    monkeypatch.setattr(
+        WORKERS, "_ask", lambda *how, **more: asked.append(how) or ask(*how, **more)
+    )
+    done = encode_items(parts, load("mfcc"))
+    assert done.ok.all() and len(asked) <= 3  # up to 1, 4 and 16 s, not one for each span
+    alone = encode_items(parts[7:8], load("mfcc")).vectors[0]
+    assert done.vectors[7] == pytest.approx(alone, abs=1e-4)
+
+
+def test_onsets_are_the_same_however_a_recording_is_stretched(tmp_path: Path) -> None:
+    bursts = np.arange(1, 250, 4) * 1.0
+    wave = np.zeros(250 * RATE)
+    rng = np.random.default_rng(0)
+    for start in bursts:
+        at = int(start * RATE)
+        wave[at : at + RATE] = rng.normal(0, 0.2, RATE)
+    path = tmp_path / "long.flac"
+    soundfile.write(path, wave, RATE)
+    item = MediaItem.from_path(path, AUDIO)
+    told = read_onsets(item, 250.0)
+    assert len(told) == 3 and sum(part.seconds for part in told) == pytest.approx(250)
+    assert all(part.seconds <= STRETCH for part in told)
+    times = np.array([time for part in told for time, _ in part.onsets])
+    assert len(np.unique(times)) == len(times)
+    for start in bursts:
+        assert np.abs(times - start).min() <= 0.05
+    strong = [
+        time for part in told for time, _ in strongest(part.onsets, round(part.seconds / 4), 0.5)
+    ]
+    assert np.mean([np.abs(bursts - time).min() <= 0.05 for time in strong]) >= 0.95
+
+
+def test_nothing_begins_in_what_cannot_be_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "broken.wav"
+    path.write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt ")
+    told = read_onsets(MediaItem("0", AUDIO, "broken.wav", path), 10.0)
+    assert [(part.seconds, list(part.onsets)) for part in told] == [(10.0, [])]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from isthmus.core.contracts import window_of
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset
@@ -18,7 +19,8 @@ from isthmus.space import Space
 from isthmus.store import Entry, is_whole, whole_id
 from isthmus.tasks import Store, annotate_store
 from isthmus.tasks.retrieval import index as indexing
-from isthmus.tasks.retrieval.spans import times
+from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.spans import in_spans, times
 
 RATE = 16_000
 TOPICS = ("kangaroo", "glacier", "violin", "harbour", "volcano", "library")
@@ -63,6 +65,25 @@ def test_spans_reach_from_the_beginning_to_the_end_and_overlap() -> None:
         assert len(set(spans)) == len(spans)
         for second in np.arange(0, seconds, 0.1):
             assert any(start <= second <= stop for start, stop in spans)
+
+
+def test_spans_of_sound_begin_where_sounds_begin(
+    space: Space, tape: tuple[Path, list[tuple[float, float]]]
+) -> None:
+    path, when = tape
+    item = MediaItem.from_path(path, AUDIO)
+    parts = list(in_spans(Part(item, AUDIO, "0"), space))
+    assert parts[0].item.span is None
+    spans = [part.item.span for part in parts[1:] if part.item.span is not None]
+    assert spans == sorted(set(spans)) and spans[0][0] == 0
+    end, window = when[-1][1], window_of(space.encoder(AUDIO))
+    assert max(stop for _, stop in spans) == pytest.approx(end, abs=0.01)
+    assert len(spans) <= 1.5 * len(times(end, window))
+    exact = [
+        any(abs(a - start) <= 0.1 and abs(b - stop) <= 0.1 for a, b in spans)
+        for start, stop in when
+    ]
+    assert np.mean(exact) >= 0.75
 
 
 def test_a_tone_in_a_tape_is_found_where_it_sounds(

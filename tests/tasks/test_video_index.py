@@ -23,6 +23,7 @@ from isthmus.space import Space
 from isthmus.store import is_whole, part_id
 from isthmus.tasks import Store
 from isthmus.tasks.retrieval.contents import changed_files, content_of
+from isthmus.tasks.retrieval.spans import times
 
 pytest.importorskip("av", reason="films are written by PyAV: pip install 'isthmus[formats]'")
 
@@ -106,6 +107,28 @@ def test_a_film_is_found_by_its_pictures_and_by_its_sound(
     own = content_of(sound)
     assert (own.modality, own.id) == ("audio", film.id)
     assert len(decode(own).samples) > 10_000
+
+
+def test_the_sound_of_a_long_film_is_cut_where_sounds_begin(
+    films_space: Space, tmp_path: Path
+) -> None:
+    begins, rng = (0.9, 2.3, 4.1, 6.6), np.random.default_rng(0)
+    sound = np.zeros(8 * 48_000, dtype=np.float32)
+    for start in begins:
+        at = round(start * 48_000)
+        sound[at : at + 24_000] = rng.normal(0, 0.2, 24_000)
+    frames = rng.integers(0, 255, (64, 48, 64, 3), dtype=np.uint8)
+    path = tmp_path / "long.mp4"
+    path.write_bytes(films.film(frames, films.Recipe("mp4", "mpeg4"), rate=8, sound=sound))
+    store = Store.in_memory(films_space)
+    assert not store.add(path).failures
+    kept = store.backend.snapshot().entries()
+    spans = {
+        view: [e.span for e in kept if e.view == view and e.span] for view in ("audio", "video")
+    }
+    starts = np.array([start for start, _ in spans["audio"]])
+    assert all(np.abs(starts - start).min() <= 0.08 for start in begins)
+    assert set(spans["video"]) == set(times(8.0, 5.0))
 
 
 def test_films_are_decoded_in_children(films_space: Space, folder: Path, poison: list[str]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -22,6 +21,7 @@ from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError, InputError, NotFittedError
 from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array, l2_normalize
+from isthmus.core.spectrum import mel_bands
 from isthmus.core.validate import check_dim, fitting
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_captions, check_image, check_sound, pool_captions
@@ -296,7 +296,7 @@ class MfccEncoder:
         samples = np.pad(samples, (0, max(0, self._window - len(samples))))
         frames = np.lib.stride_tricks.sliding_window_view(samples, self._window)[:: self._hop]
         spectrum = np.fft.rfft(frames * np.hanning(self._window).astype(np.float32), n=512)
-        energies = (np.abs(spectrum) ** 2).astype(np.float32) @ _mel_bands(self._rate, 512, 40)
+        energies = (np.abs(spectrum) ** 2).astype(np.float32) @ mel_bands(self._rate, 512, 40)
         cepstra = dct(np.log(energies + 1e-8), norm="ortho", axis=1)[:, : self._coefficients]
         return np.asarray(cepstra, dtype=np.float32)
 
@@ -317,15 +317,3 @@ class MfccEncoder:
         length = np.diff([*starts, frames])[:, None] / frames
         vectors = np.add.reduceat(each, starts, axis=0)
         return AdditiveParts(places, vectors, np.broadcast_to(length, vectors.shape))
-
-
-@lru_cache(maxsize=4)
-def _mel_bands(rate: int, size: int, bands: int) -> F32:
-    """Triangles evenly spaced in mel: ``(size // 2 + 1, bands)`` float32."""
-    top = 2595 * np.log10(1 + rate / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, bands + 2) / 2595) - 1)
-    frequency = np.fft.rfftfreq(size, 1 / rate)[:, None]
-    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-    rising = (frequency - low) / (middle - low)
-    falling = (high - frequency) / (high - middle)
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)

@@ -11,7 +11,8 @@ SECONDS = 5.0
 HEARD = 2.0
 """Seconds of a span of sound. Of 30 clips of Tux Paint behind one another, the right one was the
 top span, of whisper-tiny, with spans of 5, 3, 2 and 1 s in 42, 54, 65 and 57 of 100 cases for
-effects and in 55, 59, 73 and 86 for spoken words; spans of 2 and of 1 s together hold both."""
+effects and in 55, 59, 73 and 86 for spoken words. A recording that is longer has spans that begin
+where sounds begin, and others of half a window."""
 A_TOKEN = 3
 """Characters that a token of a model has at least, in most languages."""
 

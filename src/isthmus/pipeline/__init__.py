@@ -4,6 +4,7 @@ from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers, Thumbnail
 from isthmus.pipeline.encode import EncodedItems, encode_items, encode_records
 from isthmus.pipeline.fields import read_fields, read_seconds
+from isthmus.pipeline.onsets import Stretch, read_onsets
 from isthmus.pipeline.prepared import Prepared, default_cache, prepare
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DecodeWorkers",
     "EncodedItems",
     "Prepared",
+    "Stretch",
     "Thumbnail",
     "VectorCache",
     "default_cache",
@@ -18,5 +20,6 @@ __all__ = [
     "encode_records",
     "prepare",
     "read_fields",
+    "read_onsets",
     "read_seconds",
 ]

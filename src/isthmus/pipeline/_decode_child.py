@@ -118,6 +118,14 @@ def _pieces(
     return out
 
 
+def _onsets(item: MediaItem, limits: Limits) -> list[tuple[float, float]]:
+    """Where sounds begin in a recording, in seconds of its span, and how much it changes there."""
+    from isthmus.media.onsets import onsets
+
+    with _caps(item, limits) as own:
+        return onsets(decode(own, limits))
+
+
 def _small(item: MediaItem, limits: Limits, *, side: int) -> Any:
     with _caps(item, limits) as own:
         return np.asarray(preview.small(own, limits, side=side))
@@ -218,6 +226,7 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "aspect": _aspect,
     "pieces": _pieces,
     "seconds": _seconds,
+    "onsets": _onsets,
     "fields": _fields,
     "clip": _preview(preview.clip),
     "loudness": _preview(preview.loudness),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,21 @@ from isthmus.pipeline.decoding import DecodeWorkers
 STRETCH = 120.0
 """Seconds of a recording that are decoded at a time. Each stretch reads the file anew and seeks:
 two hours are 60 reads, and 12 channels at 48 kHz for two minutes stay below the cap on samples."""
+_SHORTEST = 1.0
+"""Seconds up to which all spans are equally long."""
+
+
+def about(span: tuple[float, float]) -> float:
+    """How long a span is, in seconds, rounded up to a power of four.
+
+    Spans that count as equally long stay in the order of their recording, in which they are decoded
+    together, although each is of another length. So a recording is decoded three times or so.
+
+    Examples:
+        >>> about((1.0, 2.7)), about((5.0, 5.1))
+        (4.0, 1.0)
+    """
+    return 4.0 ** math.ceil(math.log(max(span[1] - span[0], _SHORTEST), 4))
 
 
 def stretches(items: Iterable[MediaItem]) -> list[list[MediaItem]]:

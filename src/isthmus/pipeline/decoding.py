@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from isthmus.media.closest import Likeness
+    from isthmus.media.onsets import Onset
 
 SECONDS = 60.0
 """An item that takes longer is given up; decoding a large picture takes one or two."""
@@ -195,6 +196,10 @@ class DecodeWorkers:
             MediaError: If it is neither, cannot be used, or is longer than ``max_long_seconds``.
         """
         return float(self._ask("seconds", item))
+
+    def onsets(self, item: MediaItem) -> list[Onset]:
+        """Where sounds begin in a recording; see :func:`isthmus.media.onsets.onsets`."""
+        return [(time, change) for time, change in self._ask("onsets", item)]
 
     def _recipe(self, item: MediaItem, encoder: Encoder) -> Recipe | None:
         """How a child makes an encoder that prepares an item there; None where none can."""

@@ -35,7 +35,7 @@ from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import PLAIN, REVISION
 from isthmus.pipeline._ahead import HELD_BYTES, bytes_of, prepared_ahead
-from isthmus.pipeline._stretches import one_by_one, prepare_stretch, stretches
+from isthmus.pipeline._stretches import about, one_by_one, prepare_stretch, stretches
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 
@@ -353,7 +353,7 @@ def _length(item: MediaItem) -> float:
     if item.captions:
         return max(map(len, item.captions))
     if item.span is not None:
-        return item.span[1] - item.span[0]
+        return about(item.span)
     match item.payload:
         case Path() as path:
             with suppress(OSError):  # decoding it says what is wrong

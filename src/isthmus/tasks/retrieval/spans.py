@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from isthmus.core.contracts import window_of
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, TEXT, VIDEO
+from isthmus.media.onsets import APART, strongest
 from isthmus.media.passages import passages
 from isthmus.media.text import long_text
-from isthmus.pipeline import WORKERS
+from isthmus.pipeline import WORKERS, Stretch, read_onsets
 from isthmus.space import Space
 from isthmus.store import part_id
 from isthmus.tasks.retrieval.part import Part
@@ -21,7 +23,19 @@ LONG = 1.5
 OVERLAP = 0.5
 """Of a span that the next one repeats, as a share of its length."""
 SCALES = (1.0, 0.5)
-"""Lengths of spans of a recording, in windows: what is found in it may be short or long."""
+"""Lengths of spans of a video, in windows: what is found in it may be short or long."""
+_GRID = (0.5,)
+"""The same of sound, which is cut where it begins, too."""
+_BEGUN = (0.35, 0.7, 1.4, 2.8)
+"""About how long spans of sound are, in windows, that reach from where something begins to where
+something else does. Of 360 noises of qabcs and Wesnoth and shouts of Hedgewars in 12 files, asked
+for as narrow-band MP3, the right one was the top span in 71 of 100 cases, and its start right to
+half a second in 59, with spans of 1 and .5 windows alone; in 85 and 79 with these and .5, for 1.4
+times as many spans; in 83 and 77 with .5, 1, 2 and 4 and .5, for 1.2 times as many."""
+_APART = 0.3
+"""Share of a length by which onsets are apart, at least, that spans of it begin with."""
+_LONGEST = 6.0
+"""Windows: of what goes on longer without another beginning, the grid has spans."""
 _DIGITS = 3
 """Of a second."""
 
@@ -72,6 +86,32 @@ def times(
     return sorted(set(spans))
 
 
+def begun(stretches: Sequence[Stretch], seconds: float, window: float) -> list[tuple[float, float]]:
+    """Spans from where a sound begins to where another does.
+
+    For each of several lengths, as many onsets count as there are such lengths in a stretch, the
+    strongest of it: so a long span begins with a large change.
+
+    Args:
+        stretches: Of the recording, with their onsets.
+        seconds: Duration of the recording.
+        window: Of its encoder.
+
+    Examples:
+        >>> begun([Stretch(4.0, [(1.0, 9.0), (2.5, 3.0)])], 4.0, 4.0)
+        [(0.0, 1.0), (0.0, 4.0), (1.0, 2.5), (1.0, 4.0), (2.5, 4.0)]
+    """
+    spans: list[tuple[float, float]] = []
+    for length in (scale * window for scale in _BEGUN):
+        bounds = {0.0, seconds}
+        for stretch in stretches:
+            count, apart = round(stretch.seconds / length), max(APART, _APART * length)
+            bounds |= {time for time, _ in strongest(stretch.onsets, count, apart)}
+        told = sorted(round(bound, _DIGITS) for bound in bounds)
+        spans += [(a, b) for a, b in pairwise(told) if APART <= b - a <= _LONGEST * window]
+    return sorted(set(spans))
+
+
 def _texts(part: Part, window: float) -> Iterator[Part]:
     item, limits = part.item, WORKERS.limits
     text = long_text(item, limits)
@@ -89,6 +129,9 @@ def _stretches(part: Part, window: float) -> Iterator[Part]:
     yield replace(part, pooled=seconds > WORKERS.limits.max_seconds)
     if seconds <= LONG * window:
         return
-    for span in times(seconds, window):
+    spans = times(seconds, window, _GRID if part.item.modality == AUDIO else SCALES)
+    if part.item.modality == AUDIO:
+        spans += begun(read_onsets(part.item, seconds), seconds, window)
+    for span in sorted(set(spans)):
         own = replace(part.item, span=span)
         yield replace(part, item=own, id=part_id(part.id, span=span))
