@@ -31,42 +31,49 @@ if TYPE_CHECKING:
 _UNKNOWN_SHOWN = 3
 _WORDS_SHOWN = 4
 _SHOWN = 0.005
+_STORE = typer.Argument(
+    None, metavar="[STORE]", help="Folder of the store. Default: your own store."
+)
+_LIKE = typer.Option(
+    None,
+    "--like",
+    metavar="THING",
+    help="Id, path or name of a file, or words that you like. Repeatable.",
+)
+_DISLIKE = typer.Option(
+    None,
+    "--dislike",
+    metavar="THING",
+    help="Id, path or name of a file, or words that you dislike. Repeatable.",
+)
+_HISTORY = typer.Option(
+    None,
+    metavar="FILE",
+    help="Table with the columns user and item, perhaps rating and time: learn what is taken "
+    "together, and keep it in the store.",
+)
+_LEAST = typer.Option(
+    None, metavar="RATING", help="Rating in --history from which an item counts as liked."
+)
+_FORGET_USER = typer.Option(
+    None, metavar="USER", help="With --history: forget this user. Repeatable."
+)
+_FORGET_HISTORY = typer.Option(
+    False, "--forget-history", help="Remove what was learned with --history."
+)
 
 
 @with_recommend_options
 def command(
-    store: Path | None = typer.Argument(
-        None, metavar="[STORE]", help="Folder of the store. Default: your own store."
-    ),
+    store: Path | None = _STORE,
     *,
-    like: list[str] = typer.Option(
-        None,
-        "--like",
-        metavar="THING",
-        help="Id, path or name of a file, or words that you like. Repeatable.",
-    ),
-    dislike: list[str] = typer.Option(
-        None,
-        "--dislike",
-        metavar="THING",
-        help="Id, path or name of a file, or words that you dislike. Repeatable.",
-    ),
+    like: list[str] = _LIKE,
+    dislike: list[str] = _DISLIKE,
     options: RecommendOptions,
-    history: Path | None = typer.Option(
-        None,
-        metavar="FILE",
-        help="Table with the columns user and item, perhaps rating and time: learn what is taken "
-        "together, and keep it in the store.",
-    ),
-    least: float | None = typer.Option(
-        None, metavar="RATING", help="Rating in --history from which an item counts as liked."
-    ),
-    forget_user: list[str] = typer.Option(
-        None, metavar="USER", help="With --history: forget this user. Repeatable."
-    ),
-    forget_history: bool = typer.Option(
-        False, "--forget-history", help="Remove what was learned with --history."
-    ),
+    history: Path | None = _HISTORY,
+    least: float | None = _LEAST,
+    forget_user: list[str] = _FORGET_USER,
+    forget_history: bool = _FORGET_HISTORY,
     trust: list[str] = TRUST_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
