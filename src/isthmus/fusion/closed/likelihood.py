@@ -19,7 +19,7 @@ _LARGEST = 1e3
 """Larger weights of parts than these only say that the parts tell classes apart without error."""
 
 
-def loss(target: Target, scores: F64) -> tuple[float, F64]:
+def loss(target: Target, scores: F64, soft: F64 | None = None) -> tuple[float, F64]:
     """Mean negative log-likelihood, and its gradient by the scores.
 
     Of classes the multinomial one; of labels and of boundaries between grades the binomial ones,
@@ -29,6 +29,7 @@ def loss(target: Target, scores: F64) -> tuple[float, F64]:
     Args:
         target: ``n`` rows.
         scores: ``(n, width)``.
+        soft: :func:`softened` of the target, where it is known already.
     """
     if target.kind == "survival":
         return _cox(target, scores)
@@ -36,18 +37,26 @@ def loss(target: Target, scores: F64) -> tuple[float, F64]:
         spread = max(float(target.matrix.var()), np.finfo(float).tiny)
         errors = (scores - target.matrix) / spread
         return float(np.mean(errors * (scores - target.matrix)) / 2), errors / len(target)
-    truth = target.matrix
+    truth = softened(target) if soft is None else soft
     if target.kind == "classes":
-        top = scores.max(axis=1, keepdims=True)
-        likely = np.exp(scores - top)
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        likely = np.exp(shifted)
         total = likely.sum(axis=1, keepdims=True)
-        logs = scores - top - np.log(total)
-        softer = _soften(truth, truth.mean(axis=0), len(truth))
-        return float(-(softer * logs).sum() / len(truth)), (likely / total - softer) / len(truth)
-    softer = _soften(truth, truth.mean(axis=0), len(truth) / 2)
-    values = np.logaddexp(0.0, scores) - softer * scores
+        value = float(np.log(total).sum() - np.vdot(truth, shifted))
+        likely /= total
+        likely -= truth
+        likely /= len(truth)
+        return value / len(truth), likely
+    values = np.logaddexp(0.0, scores) - truth * scores
     likely = 0.5 * (1 + np.tanh(scores / 2))
-    return float(values.sum() / len(truth)), (likely - softer) / len(truth)
+    return float(values.sum() / len(truth)), (likely - truth) / len(truth)
+
+
+def softened(target: Target) -> F64:
+    """``(n, width)``: what the likelihood of classes, labels and grades takes for the truth."""
+    truth = target.matrix
+    rows = len(truth) if target.kind == "classes" else len(truth) / 2
+    return _soften(truth, truth.mean(axis=0), rows)
 
 
 def _soften(truth: F64, mean: F64, rows: float) -> F64:
@@ -112,10 +121,13 @@ def calibrate(parts: Sequence[F64], target: Target, prior: F64) -> Calibrated:
     sizes = np.array([max(float(np.sqrt(np.mean(part**2))), _NOTHING) for part in parts])
     stacked = np.stack([part / size for part, size in zip(parts, sizes, strict=True)])
     unit = 0.0 if target.kind == "survival" else 1.0  # Cox's likelihood knows no offset
+    soft = None if target.kind in ("survival", "number") else softened(target)
 
     def value(point: F64) -> tuple[float, F64]:
         weights, offset = point[:count], point[count:]
-        mean, gradient = loss(target, prior + unit * offset + np.tensordot(weights, stacked, 1))
+        mean, gradient = loss(
+            target, prior + unit * offset + np.tensordot(weights, stacked, 1), soft
+        )
         slopes = np.tensordot(stacked, gradient, 2)
         pull = offset / len(target)
         return mean + float(pull @ offset) / 2, np.append(
