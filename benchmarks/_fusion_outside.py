@@ -27,7 +27,7 @@ PYTHONS: Mapping[str, str] = {
 }
 """Variables that name the Python in which a rival is installed:
 
-    python -m venv A && A/bin/pip install autogluon.tabular
+    python -m venv A && A/bin/pip install 'autogluon.tabular[lightgbm]'
     python -m venv S && S/bin/pip install scikit-survival
     export ISTHMUS_BENCH_AUTOGLUON=A/bin/python ISTHMUS_BENCH_SURVIVAL=S/bin/python
 """
@@ -69,10 +69,14 @@ def autogluon(train: Any, target: Any, test: Any, seconds: float) -> Any:
 
     names = [f"x{place}" for place in range(train.shape[1])]
     table = pandas.DataFrame(train, columns=names).assign(y=target.astype(int))
-    fitted = TabularPredictor("y", eval_metric="log_loss", verbosity=0).fit(
-        table, time_limit=seconds
+    kind = "binary" if len(np.unique(target)) == 2 else "multiclass"
+    predictor = TabularPredictor("y", problem_type=kind, eval_metric="log_loss", verbosity=0)
+    said = predictor.fit(table, time_limit=seconds).predict_proba(
+        pandas.DataFrame(test, columns=names)
     )
-    return fitted.predict_proba(pandas.DataFrame(test, columns=names)).to_numpy()
+    found = np.zeros((len(test), int(target.max()) + 1))
+    found[:, said.columns.astype(int)] = said.to_numpy()
+    return found
 
 
 def ridge_cox(train: Any, target: Any, test: Any, seconds: float) -> Any:

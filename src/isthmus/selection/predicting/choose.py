@@ -151,8 +151,9 @@ def _check(rows: PairedVectors, target: Target, links: NDArray[np.intp]) -> None
     if (groups := len(np.unique(links))) < _LEAST_FOLDS:
         raise DataError(
             f"the records are of {count(groups, 'group')}; need at least {_LEAST_FOLDS}, one to "
-            "judge by, one to choose by and one to learn from. Leave groups out if new records "
-            "come from the same ones"
+            "judge by, one to choose by and one to learn from. Records that share an item, or have "
+            "nearly the same one, are of one group, too. Leave groups out if new records come from "
+            "the same ones"
         )
     if target.kind == "survival" and not target.values[:, 1].any():
         raise DataError("no event happened in any record, so none can be predicted")
