@@ -31,6 +31,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from isthmus.core.record import Dataset
     from isthmus.pipeline import VectorCache
     from isthmus.predictor.answer import Account, Answer
     from isthmus.predictor.predictor import Predictor
@@ -119,6 +120,7 @@ def run(
         )
         return
     list_left_out(rows_of(dataset.skipped))
+    _say_notes(dataset)
     _say_abstained(answers, said)
     for answer in answers[:ROWS]:
         out().print(_line(answer))
@@ -182,6 +184,7 @@ def explain(
     if as_json:
         print_json(found.to_json())
     else:
+        _say_notes(known)
         _say_account(made, found)
 
 
@@ -220,6 +223,11 @@ def _value(answer: Answer) -> str:
     if isinstance(answer.value, str):
         return answer.value
     return f"{answer.value:.4g}"
+
+
+def _say_notes(dataset: Dataset) -> None:
+    for note in dataset.notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")
 
 
 def _say_abstained(answers: Sequence[Answer], said: Sequence[str]) -> None:
