@@ -22,6 +22,7 @@ from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import speaking
+from isthmus.report import write_prediction
 from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
 from isthmus.tasks.predict.target import Known, Wanted, read_target
 
@@ -377,3 +378,17 @@ def _with_columns(columns: object, document: Any) -> None:
     asked = document["asked"]
     del asked["columns"]
     asked |= {} if columns is None else {"columns": columns}
+
+
+def test_a_date_is_told_as_a_date(tmp_path: Path) -> None:
+    days = [f"2026-0{month}-{day:02}" for month in (1, 7) for day in range(1, 26)]
+    rng = np.random.default_rng(0)
+    rows = [f"{d},{rng.normal():.3f},{'ab'[i > 24]}" for i, d in enumerate(days)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["日期,n,y", *rows]) + "\n", encoding="utf-8")
+    made = ist.predict.fit(None, table, "y", fusions=["late"], folds=3)
+    (view,) = made.explain({"日期": "2026-01-20", "n": 1.5}).views
+    assert {part.label for part in view.parts} == {"日期 = 2026-01-20", "n = 1.5"}
+    records = made.dataset(table).records
+    page = write_prediction(tmp_path / "page.html", made, records=records).read_text("utf-8")
+    assert re.search(r"日期 2026-0[17]-\d\d ·", page) and "日期 2.0" not in page
