@@ -7,7 +7,9 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tests.cli.running import run
 from tests.tasks.reviews import write_reviews
 
@@ -118,3 +120,42 @@ def test_a_column_that_counts_the_rows_is_kept_by_its_name(tmp_path: Path) -> No
     assert "left out" not in kept.stderr and "columns n" not in kept.stderr
     lost = run(*fit, "--overwrite", cwd=tmp_path)
     assert "To keep it, name it: --column n" in lost.stderr.replace("\n", " ")
+
+
+def test_columns_and_options_of_the_data_are_told_or_remembered(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    (tmp_path / "tables").mkdir()
+    pictures.mkdir()
+    rows, rng = [], np.random.default_rng(0)
+    for n in range(40):
+        noise = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        noise[..., n % 2] //= 8
+        Image.fromarray(noise).save(pictures / f"{n}.png")
+        words = " ".join(rng.choice(["big", "old", "new", "tall", "long", "flat"], 4))
+        rows.append(
+            f"a {('red', 'blue')[n % 2]} {words} thing {n},{pictures}/{n}.png,{'ab'[n % 2]}"
+        )
+    for name, head in (("t", "评论,图片,y"), ("u", "words,picture,y")):
+        text = "\n".join([head, *rows]) + "\n"
+        (tmp_path / "tables" / f"{name}.csv").write_text(text, encoding="utf-8")
+    data, root = "tables/t.csv", ("--data-option", f"root={tmp_path}", "--no-cache")
+    fit = ("-o", "mine", "--column", "评论=text", "--column", "图片=image", "--target", "y")
+    encoders = ("-e", "text=tfidf", "-e", "image=color-hog", "--fusion", "late")
+    made = run("predict", "fit", data, *fit, *encoders, *root, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    done = run("predict", "run", "mine", data, *root, "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert not found["left_out"] and not any(each["missing"] for each in found["answers"])
+    done = run("predict", "eval", "mine", data, *root, "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["figures"][0]["value"] == 1
+    row = ("--row", "3", *root)
+    done = run("predict", "explain", "mine", data, *row, "--json", cwd=tmp_path)
+    assert len(json.loads(done.stdout)["views"]) == 2, done.stderr
+    done = run("predict", "explain", "mine", "tables/u.csv", *row, cwd=tmp_path)
+    said = " ".join(done.stderr.split())
+    assert "no record has the view 'text', which was read from the column '评论'" in said
+    assert "name that: --column NAME=text" in said
+    named = ("--column", "words=text", "--column", "picture=image")
+    done = run("predict", "explain", "mine", "tables/u.csv", *row, *named, cwd=tmp_path)
+    assert done.returncode == 0 and "no record has" not in done.stderr, done.stderr
+    assert "without" not in done.stdout

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 from tests.predictor.shapes import HOSTILE, shape_predictor
@@ -14,10 +15,12 @@ from tests.server.conftest import Place, beside
 from tests.server.test_page import opened, violations
 from tests.waiting import until
 
-from isthmus.core.record import Dataset
+from isthmus.core.record import Dataset, Record
+from isthmus.datasets.plain import typed
 from isthmus.predictor.predictor import Predictor
 from isthmus.server import Settings, create_app
 from isthmus.tasks import Store
+from isthmus.tasks.predict import fit
 from isthmus.tasks.predict.stored import predict_store, stored_views
 
 
@@ -200,3 +203,25 @@ def test_the_page_predicts_an_item_and_a_record(
         assert page.locator("#predict .weighed span").count() >= 4
         assert not violations(page)
         assert page.evaluate("window.attacked") is None
+
+
+def test_a_date_is_read_once(store: Store) -> None:
+    rng = np.random.default_rng(0)
+    days = [f"2026-0{month}-{day:02}" for month in (1, 7) for day in range(1, 26)]
+    rows = [{"日期": day, "n": float(rng.normal())} for day in days]
+    records = [
+        Record(str(i), {}, fields={"日期": typed(row["日期"], "date") or 0.0, "n": row["n"]})
+        for i, row in enumerate(rows)
+    ]
+    dataset = Dataset("days", records, kinds={"日期": "date", "n": "number"})
+    seasons = ["winter"] * 25 + ["summer"] * 25
+    made = fit(None, dataset, seasons, columns=["日期", "n"], fusions=["late"], folds=3)
+    app = create_app(store, Settings(), predictors={"days": made})
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for given in ("2026-01-20", "20260120", 20260120):
+            said = predicted(client, columns={"日期": given}, why=True)["answer"]
+            (answer,) = made.predict({"日期": given})
+            assert said["value"] == answer.value == "winter"
+            assert said["probabilities"] == pytest.approx(answer.probabilities, abs=1e-3)
+        done = client.post("/api/predict", json={"columns": {"日期": "soon"}})
+        assert done.status_code == 422 and "got 'soon'" in done.json()["message"]

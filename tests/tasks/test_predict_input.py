@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.space.forging import forge
 from tests.tasks.reviews import write_reviews
 from tests.tasks.tables import rows
 
 import isthmus as ist
-from isthmus.core.errors import DataError, InputError
+from isthmus.core.errors import ArtifactError, DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import speaking
+from isthmus.report import write_prediction
 from isthmus.tasks.predict.loading import Columned, chosen_views, grouped
 from isthmus.tasks.predict.target import Known, Wanted, read_target
 
@@ -313,3 +318,77 @@ def test_the_order_of_rows_changes_nothing(tmp_path: Path) -> None:
     assert again.predict(path) == made.predict(path)
     assert again.report is not None and made.report is not None
     assert again.report.estimate == made.report.estimate
+
+
+@pytest.fixture(scope="module")
+def titled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table whose text is in a column of another name, and a predictor that was told so."""
+    folder = tmp_path_factory.mktemp("titled")
+    table = write_reviews(folder / "训练.csv", 60)
+    told = table.read_text(encoding="utf-8").replace("review", "评论", 1)
+    table.write_text(told, encoding="utf-8")
+    options = {"columns": {"评论": "text", "shop": "group"}}
+    made = ist.predict.fit({"text": "tfidf"}, table, "mood", fusions=["late"], options=options)
+    made.save(folder / "mine")
+    return folder
+
+
+def test_what_columns_hold_is_remembered(titled: Path) -> None:
+    made = ist.Predictor.load(titled / "mine")
+    assert made.asked.columns == {"评论": "text", "shop": "group"}
+    answers = made.predict(titled / "训练.csv")
+    assert sum(not each.missing for each in answers) > 50
+    found = made.evaluate(titled / "训练.csv")
+    assert found.seen > 50 and found.figures[0].value > 0.7
+    assert {each.view for each in made.explain(titled / "训练.csv", row="r1").views} >= {"text"}
+
+
+def test_a_column_that_is_gone_is_told_and_may_be_another(titled: Path) -> None:
+    made = ist.Predictor.load(titled / "mine")
+    other = titled / "other.csv"
+    text = (titled / "训练.csv").read_text(encoding="utf-8")
+    other.write_text(text.replace("评论", "words", 1), encoding="utf-8")
+    dataset = made.dataset(other)
+    assert (
+        "no record has the view 'text', which was read from the column '评论'"
+        in (dataset.notes[-1])
+    )
+    assert all(each.missing == ("text",) for each in made.predict(dataset))
+    named = made.dataset(other, options={"columns": {"words": "text"}})
+    assert not named.notes and "text" in named.views
+
+
+def test_what_columns_hold_is_checked_and_may_be_missing(titled: Path, tmp_path: Path) -> None:
+    for columns, said in (
+        ({"评论": "txt"}, "no modality 'txt'"),
+        ({"评论": "text:image"}, "'评论' is of 'text:image', which nothing reads"),
+        ({"评论": 3}, "need str, got 3"),
+        (None, ""),
+    ):
+        folder = Path(shutil.copytree(titled / "mine", tmp_path / f"f{len(said)}"))
+        forge(folder, partial(_with_columns, columns))
+        if columns is None:
+            assert ist.Predictor.load(folder).asked.columns == {}
+            continue
+        with pytest.raises(ArtifactError, match=re.escape(said)):
+            ist.Predictor.load(folder)
+
+
+def _with_columns(columns: object, document: Any) -> None:
+    asked = document["asked"]
+    del asked["columns"]
+    asked |= {} if columns is None else {"columns": columns}
+
+
+def test_a_date_is_told_as_a_date(tmp_path: Path) -> None:
+    days = [f"2026-0{month}-{day:02}" for month in (1, 7) for day in range(1, 26)]
+    rng = np.random.default_rng(0)
+    rows = [f"{d},{rng.normal():.3f},{'ab'[i > 24]}" for i, d in enumerate(days)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["日期,n,y", *rows]) + "\n", encoding="utf-8")
+    made = ist.predict.fit(None, table, "y", fusions=["late"], folds=3)
+    (view,) = made.explain({"日期": "2026-01-20", "n": 1.5}).views
+    assert {part.label for part in view.parts} == {"日期 = 2026-01-20", "n = 1.5"}
+    records = made.dataset(table).records
+    page = write_prediction(tmp_path / "page.html", made, records=records).read_text("utf-8")
+    assert re.search(r"日期 2026-0[17]-\d\d ·", page) and "日期 2.0" not in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from isthmus.core.options import parse_named, parse_options
 from isthmus.core.view import MODALITIES
@@ -29,10 +29,15 @@ def load_data(
     """
     from isthmus.pipeline.prepared import load_for
 
+    return load_for(data, modalities or {}, **options_of(options, columns))
+
+
+def options_of(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:
+    """Options of a data set, and what its columns hold; arguments as for :func:`load_data`."""
     form, example = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
     named = dict(parse_named(columns or (), "--column", form, example=example))
-    more = {"columns": named} if named else {}
-    return load_for(data, modalities or {}, **parse_options(options or (), "--data-option"), **more)
+    known: dict[str, Any] = {**parse_options(options or (), "--data-option")}
+    return {**known, "columns": named} if named else known
 
 
 def parse_encoders(given: Sequence[str] | None) -> dict[str, list[str]]:

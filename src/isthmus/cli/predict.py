@@ -24,11 +24,11 @@ from isthmus.cli.console import (
     progress_bar,
     shown,
 )
-from isthmus.cli.loading import parse_encoders
+from isthmus.cli.loading import options_of, parse_encoders
 from isthmus.cli.usage import example
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
-from isthmus.core.options import parse_named, parse_options, parse_seconds
+from isthmus.core.options import parse_seconds
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
@@ -163,8 +163,9 @@ def fit(
     allow_megapixels(max_megapixels)
     with progress_bar(quiet=as_json) as progress:
         read = _encoders(encoder, space, trust)
-        asked, told = [target, time, event, group or ""], _of_data(data_option, column)
-        plain = _columns(columns, [name for name in column or () if "=" not in name])
+        kept = [name for name in column or () if "=" not in name]
+        told = options_of(data_option, [name for name in column or () if "=" in name])
+        asked, plain = [target, time, event, group or ""], _columns(columns, kept)
         known = load_records(data, read, Columned.of(plain), asked, told)
         made = predict.fit(
             read,
@@ -203,15 +204,6 @@ def _write_page(report: Path | None, made: Predictor, records: Sequence[Record])
         from isthmus.report import write_prediction
 
         write_prediction(report, made, records=records)
-
-
-def _of_data(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:
-    """Options of the data set, and what columns hold."""
-    form, shape = "NAME=VIEW:MODALITY", "title=text, or reply=answer:text"
-    held = [column for column in columns or () if "=" in column]
-    named = dict(parse_named(held, "--column", form, example=shape))
-    known: dict[str, Any] = {**parse_options(options or (), "--data-option")}
-    return {**known, "columns": named} if named else known
 
 
 def _encoders(given: Sequence[str] | None, space: Path | None, trust: Sequence[str] | None) -> Any:

@@ -11,6 +11,8 @@ import typer
 
 from isthmus.cli.console import (
     CACHE_OPTION,
+    COLUMN_OPTION,
+    DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
@@ -25,12 +27,14 @@ from isthmus.cli.console import (
     rows_of,
     shown,
 )
+from isthmus.cli.loading import options_of
 from isthmus.cli.opening import check_store, open_store
 from isthmus.cli.zeroshot import ROWS, check_out, say_rest, write_rows
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from isthmus.core.record import Dataset
     from isthmus.pipeline import VectorCache
     from isthmus.predictor.answer import Account, Answer
     from isthmus.predictor.predictor import Predictor
@@ -76,6 +80,8 @@ def run(
     least: float = _LEAST,
     coverage: float = _COVERAGE,
     risk: float | None = _RISK,
+    data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     trust: list[str] = TRUST_OPTION,
     cache: bool = CACHE_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
@@ -94,7 +100,7 @@ def run(
         label_field(made, field)
     said = [] if risk is None else [made.abstaining(risk).said]
     with progress_bar(quiet=as_json) as progress:
-        dataset = made.dataset(data)
+        dataset = made.dataset(data, options=options_of(data_option, column))
         answers = made.predict(
             dataset, coverage=coverage, risk=risk, cache=_cache(cache), progress=progress
         )
@@ -119,6 +125,7 @@ def run(
         )
         return
     list_left_out(rows_of(dataset.skipped))
+    _say_notes(dataset)
     _say_abstained(answers, said)
     for answer in answers[:ROWS]:
         out().print(_line(answer))
@@ -133,6 +140,8 @@ def evaluate(
     target: str = typer.Option(
         "", "--target", "-t", metavar="COLUMN", help="Column with the answer, if it has moved."
     ),
+    data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     trust: list[str] = TRUST_OPTION,
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -142,8 +151,9 @@ def evaluate(
     """Measure a predictor on records that know the answer and that it did not learn from."""
     allow_megapixels(max_megapixels)
     made = _loaded(folder, trust)
+    known = made.dataset(data, target, options=options_of(data_option, column))
     with progress_bar(quiet=as_json) as progress:
-        found = made.evaluate(data, target, seed=seed, cache=_cache(cache), progress=progress)
+        found = made.evaluate(known, target, seed=seed, cache=_cache(cache), progress=progress)
     if as_json:
         print_json(found.to_json())
     else:
@@ -159,6 +169,8 @@ def explain(
         None, "--about", metavar="CLASS", help="Explain the score of this class or label instead."
     ),
     html: Path | None = _HTML,
+    data_option: list[str] = DATA_OPTION,
+    column: list[str] = COLUMN_OPTION,
     trust: list[str] = TRUST_OPTION,
     seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
@@ -169,7 +181,7 @@ def explain(
     allow_megapixels(max_megapixels)
     check_page(html)
     made = _loaded(folder, trust)
-    known = made.dataset(data)
+    known = made.dataset(data, options=options_of(data_option, column))
     with progress_bar(quiet=as_json) as progress:
         found = made.explain(
             known, row=row, about=about, seed=seed, cache=_cache(cache), progress=progress
@@ -182,6 +194,7 @@ def explain(
     if as_json:
         print_json(found.to_json())
     else:
+        _say_notes(known)
         _say_account(made, found)
 
 
@@ -220,6 +233,11 @@ def _value(answer: Answer) -> str:
     if isinstance(answer.value, str):
         return answer.value
     return f"{answer.value:.4g}"
+
+
+def _say_notes(dataset: Dataset) -> None:
+    for note in dataset.notes:
+        err().print(f"[yellow]Note:[/] {shown(note)}")
 
 
 def _say_abstained(answers: Sequence[Answer], said: Sequence[str]) -> None:

@@ -87,7 +87,8 @@ class Dataset:
     """Records with a name; ``skipped`` lists what was found but could not become a record.
 
     ``notes`` say how its plain columns were read, where that may surprise, and ``kinds`` of each
-    whether it holds a number, a date (as days since 1970-01-01) or a category.
+    whether it holds a number, a date (as days since 1970-01-01) or a category. ``columns`` are what
+    the user said that columns of its table hold, see :func:`isthmus.load_dataset`.
 
     Raises:
         DataError: If two records have one id.
@@ -99,6 +100,7 @@ class Dataset:
     licence: str = "unknown"
     notes: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         places: dict[str, int] = {}

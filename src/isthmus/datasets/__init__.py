@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def load(spec: str | Path, **options: Any) -> Dataset:
         12
     """
     name, loader, arguments = _loader(spec)
-    return _call(name, loader, options, *arguments)
+    made = _call(name, loader, options, *arguments)
+    return replace(made, columns=dict(options["columns"])) if options.get("columns") else made
 
 
 def has_columns(spec: str | Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from isthmus.core.fields import MOST_NUMBER, Value, beyond
@@ -79,6 +79,20 @@ def iso(cell: Value) -> float | None:
     if moment.tzinfo is not None:
         moment = moment.astimezone(UTC).replace(tzinfo=None)
     return (moment - _EPOCH).total_seconds() / _SECONDS_A_DAY
+
+
+def day(days: float) -> str:
+    """The date of days since 1970-01-01, with the minute where it has one; else the number.
+
+    Examples:
+        >>> day(20484), day(20484.5)
+        ('2026-01-31', '2026-01-31 12:00')
+    """
+    try:
+        moment = _EPOCH + timedelta(minutes=round(days * _SECONDS_A_DAY / 60))
+    except OverflowError:
+        return f"{days:g}"
+    return moment.isoformat(" ", "minutes").removesuffix(" 00:00")
 
 
 def date_of(cell: Value) -> float | None:

@@ -27,6 +27,7 @@ from isthmus.datasets._values import (
     category_of,
     counts_rows,
     date_of,
+    day,
     digits,
     is_number,
     iso,
@@ -325,6 +326,23 @@ def typed(cell: Any, kind: str) -> Value | None:
         need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
         raise DataError(f"need {need}, got {str(value)[:40]!r}")
     return made
+
+
+def written(value: Value, kind: str, digits: int = 6) -> str:
+    """What a column of a kind holds, as people write it.
+
+    Args:
+        value: As :func:`typed` reads it.
+        kind: One of :data:`KINDS`.
+        digits: Of a number.
+
+    Examples:
+        >>> written(20484.0, "date"), written(3.25, "number"), written("red", "category")
+        ('2026-01-31', '3.25', 'red')
+    """
+    if isinstance(value, str):
+        return value
+    return day(value) if kind == DATE else f"{value:.{digits}g}"
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -125,7 +125,7 @@ class _RowReader:
         plain: PlainColumns,
     ) -> None:
         self._path = path
-        self._given = {name: _parsed(role) for name, role in columns.items()}
+        self._given = {name: parse_role(role) for name, role in columns.items()}
         self._root = root
         self._collector = collector
         self._plain = plain
@@ -238,8 +238,12 @@ class _RowReader:
         raise DataError(f"need a path or bytes, got {type(cell).__name__}")
 
 
-def _parsed(role: str) -> View | str:
-    """What ``columns=`` says of a column: a field, ``"file"``, or a view."""
+def parse_role(role: str) -> View | str:
+    """What ``columns=`` says of a column: a field such as ``"group"``, ``"file"``, or a view.
+
+    Raises:
+        InputError: If it is none of them.
+    """
     return role if role in (*_FIELDS, FILE) else View.parse(role)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from isthmus.core.view import View
+from isthmus.datasets.table import parse_role
 from isthmus.fusion.target import Kind
 
 
@@ -24,6 +26,11 @@ class Asked:
         notes: What was decided when it was made, where that may surprise.
         unused: Views and columns of that data set that the predictor does not use, such as a column
             that held one value: a record may have them.
+        columns: What columns of its table hold that views are read from, by name, as in
+            ``load_dataset(…, columns=…)``: ``{"title": "text"}``. Other tables are read so, too.
+
+    Raises:
+        InputError: If a column holds nothing that a table can.
     """
 
     target: str
@@ -35,3 +42,14 @@ class Asked:
     card: str = ""
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for role in self.columns.values():
+            parse_role(role)
+
+    @property
+    def views(self) -> Mapping[str, View]:
+        """The view that a column is read as, by its name; of columns that name one."""
+        roles = {name: parse_role(role) for name, role in self.columns.items()}
+        return {name: role for name, role in roles.items() if isinstance(role, View)}

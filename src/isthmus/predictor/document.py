@@ -172,6 +172,10 @@ def read_parts(folder: Path, trust: Sequence[str]) -> PredictorParts:
             _memory(read, split_names(groups.get("memory", {}))),
         )
         _check_dims(parts, len(read.encoders) + len(read.columns))
+        for name, view in parts.asked.views.items():
+            reads = parts.encoders.get(view.name)
+            fits = reads is not None and reads.modality == view.modality
+            need(fits, f"the column {name!r:.40} is of {str(view)!r:.40}, which nothing reads")
         return parts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,9 +14,10 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR, View
-from isthmus.core.wording import did_you_mean, kind_of
+from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load
 from isthmus.datasets.plain import typed
+from isthmus.predictor.asked import Asked
 from isthmus.predictor.sources import Sources
 from isthmus.space.things import as_item
 
@@ -33,15 +34,19 @@ _ID = "id"
 
 
 def dataset_of(
-    data: Predicted, sources: Sources, kinds: Mapping[str, str], unused: Collection[str] = ()
+    data: Predicted,
+    sources: Sources,
+    asked: Asked,
+    options: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Records of what a user hands in.
 
     Args:
         data: See :data:`Predicted`.
         sources: Views of the predictor.
-        kinds: How its plain columns, and those of its target, are read.
-        unused: Views and columns that a record may have, but of which nothing is made.
+        asked: How its plain columns, and those of its target, are read; what columns of a table
+            hold; and what a record may have of which nothing is made.
+        options: Of the data set, where ``data`` is its name or path.
 
     Raises:
         DataError: If it cannot be read, or a thing has an unknown view or column.
@@ -49,29 +54,46 @@ def dataset_of(
     if isinstance(data, Dataset):
         return _renamed(data, sources)
     if isinstance(data, str | Path):
-        return _renamed(_loaded(data, sources, kinds), sources)
+        read = _renamed(_loaded(data, sources, asked, options or {}), sources)
+        return replace(read, notes=[*read.notes, *_lacking(read, asked)])
     if (vectors := vectors_given(data)) is not None:
         return vectors
     things: Any = [data] if isinstance(data, Record | Mapping) else data
     if isinstance(things, Sequence) and all(isinstance(x, Record | Mapping) for x in things):
         numbered = enumerate(things, start=1)
-        passed = frozenset([_ID, *unused])
-        read = [_record(x, f"row {n}", sources, kinds, passed) for n, x in numbered]
-        return Dataset("records", read)
+        passed = frozenset([_ID, *asked.unused])
+        made = [_record(x, f"row {n}", sources, asked.kinds, passed) for n, x in numbered]
+        return Dataset("records", made)
     raise InputError(f"need {_NEED}; got {kind_of(data)}")
 
 
-def _loaded(data: str | Path, sources: Sources, kinds: Mapping[str, str]) -> Dataset:
+def _loaded(data: str | Path, sources: Sources, asked: Asked, given: Mapping[str, Any]) -> Dataset:
     """A data set by name or path, its columns read as they were when the predictor was made."""
-    options: dict[str, Any] = {}
+    options = dict(given)
     if has_option(data, "fields"):
         # without plain columns nothing may lack, so one that never is there stands for none
-        options["fields"] = dict(kinds) or {"\0": "category"}
+        options.setdefault("fields", dict(asked.kinds) or {"\0": "category"})
     place = expanded(data)
     if has_option(data, "columns") and (place.is_file() or any(place.glob("**/metadata.*"))):
         views = [View(view, ref.modality) for view, ref in sources.encoders.items()]
-        options["columns"] = {view.name: str(view) for view in views if view.name != view.modality}
+        named = {view.name: str(view) for view in views if view.name != view.modality}
+        options["columns"] = {**named, **asked.columns, **given.get("columns", {})}
     return load(data, **options)
+
+
+def _lacking(dataset: Dataset, asked: Asked) -> Iterator[str]:
+    """Views that no record has, and the columns that they were read from."""
+    columns: dict[View, list[str]] = {}
+    for name, view in asked.views.items():
+        columns.setdefault(view, []).append(name)
+    for view, names in columns.items():
+        if view.name not in dataset.views:
+            read = " and ".join(map(repr, names))
+            name = way(python=f"columns={{'NAME': {str(view)!r}}}", shell=f"--column NAME={view}")
+            yield (
+                f"no record has the view {view.name!r}, which was read from the column {read}; if "
+                f"it is in another one, name that: {name}"
+            )
 
 
 def _renamed(dataset: Dataset, sources: Sources) -> Dataset:

@@ -141,17 +141,21 @@ class Predictor:
         rows, failures = self.vectors(dataset, cache=cache, progress=progress)
         return self.answers(rows, dataset.records, coverage=coverage, risk=risk, failures=failures)
 
-    def dataset(self, data: Predicted, target: str = "") -> Dataset:
+    def dataset(
+        self, data: Predicted, target: str = "", *, options: Mapping[str, Any] | None = None
+    ) -> Dataset:
         """What a user hands in, as records with the views and columns of the predictor.
 
         Args:
             data: As for :meth:`predict`.
             target: Column with the answer, where it has another name than the one learned.
+            options: Of the data set, such as ``{"root": "/"}``, where ``data`` is its name or path.
+                Its ``columns`` go before those that the predictor remembers.
         """
         kinds = dict(self.asked.kinds)
         if target and self.asked.target in kinds:
             kinds[target] = kinds[self.asked.target]
-        return dataset_of(data, self.sources, kinds, self.asked.unused)
+        return dataset_of(data, self.sources, replace(self.asked, kinds=kinds), options)
 
     def vectors(
         self,

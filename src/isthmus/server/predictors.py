@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError, MissingDataError
 from isthmus.core.item import MediaItem
+from isthmus.core.record import Record
 from isthmus.core.view import TEXT, VECTOR
 from isthmus.core.wording import did_you_mean
 from isthmus.datasets.plain import typed
@@ -107,14 +108,15 @@ class Predictors:
         started = time.perf_counter()
         name, predictor = self.get(request.predictor)
         with ExitStack() as files:
-            record: dict[str, MediaItem | Value | None] = dict(_fields(predictor, request.columns))
+            fields, items = _fields(predictor, request.columns), dict[str, MediaItem]()
             for thing in request.things:
                 for view, item in _items(thing, predictor, store, uploads, originals, files):
-                    if view in record:
+                    if view in items:
                         raise InputError(f"the view {view!r} is given twice")
-                    record[view] = item
-            if not record:
+                    items[view] = item
+            if not items and not fields:
                 raise InputError("the record is empty; give things, columns, or both")
+            record = Record("1", items, fields=fields)  # its fields are read, and need no more
             account: Account | None = None
             with self._lock:
                 if request.why:
@@ -176,12 +178,10 @@ def _view(predictor: Predictor, modality: str, named: str) -> str:
     raise InputError(f"name the view of the {modality}: one of {', '.join(fits)}")
 
 
-def _fields(
-    predictor: Predictor, columns: Mapping[str, str | float | None]
-) -> dict[str, Value | None]:
+def _fields(predictor: Predictor, columns: Mapping[str, str | float | None]) -> dict[str, Value]:
     """Plain columns as they were read when the predictor was made."""
     known = [name for each in predictor.sources.columns.values() for name in each.names]
-    read: dict[str, Value | None] = {}
+    read: dict[str, Value] = {}
     for name, given in columns.items():
         if name in predictor.asked.unused:
             continue

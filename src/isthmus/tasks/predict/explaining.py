@@ -14,6 +14,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, way
+from isthmus.datasets.plain import NUMBER, written
 from isthmus.encoders.parts import AdditiveParts, Mask, Place, RemovableParts
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.answer import Account, Answer, Part, ViewAccount
@@ -159,7 +160,8 @@ class _Given:
         columns = self.predictor.sources.columns.get(view)
         if columns is not None:
             places, found = self._of_columns(view, columns)
-            labels = [_said(record, name) for name in places]
+            kinds = self.predictor.asked.kinds
+            labels = [_said(record, name, kinds.get(name, NUMBER)) for name in places]
             parts = [
                 Part(label, float(v), float(e))
                 for label, v, e in zip(labels, found.values, found.errors, strict=True)
@@ -239,9 +241,9 @@ def _account(
     )
 
 
-def _said(record: Record, name: str) -> str:
+def _said(record: Record, name: str, kind: str) -> str:
     """A column and its value."""
     value = record.fields.get(name)
     if value is None:
         return f"{name} is missing"
-    return f"{name} = {value}" if isinstance(value, str) else f"{name} = {value:g}"
+    return f"{name} = {written(value, kind)}"

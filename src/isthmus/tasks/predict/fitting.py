@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from isthmus.core.linalg import F32
 from isthmus.core.options import check_between, check_whole
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
+from isthmus.core.view import View
 from isthmus.core.wording import count, did_you_mean
+from isthmus.datasets.table import parse_role
 from isthmus.fusion import FUSIONS, Kind, Target
 from isthmus.pipeline import Prepared, VectorCache, prepare
 from isthmus.pipeline.prepared import VECTORS
@@ -170,6 +172,7 @@ def _predictor(
         card,
         tuple(dict.fromkeys([*made.notes, *ready.notes, *chosen.notes])),
         made.others([*chosen.fusion.views_, *(n for each in used for n in each.names)], wanted),
+        made.roles(chosen.fusion.views_),
     )
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},
@@ -297,6 +300,15 @@ class _Records:
         known |= dict.fromkeys(name for r in self.dataset.records for name in (*r.items, *r.fields))
         own = {*used, *(() if wanted.values is not None else wanted.own)}
         return tuple(name for name in known if name not in own)
+
+    def roles(self, used: Collection[str]) -> dict[str, str]:
+        """What columns hold that views are read from, but for views that are not used."""
+        read = {name: parse_role(role) for name, role in self.dataset.columns.items()}
+        return {
+            name: str(role)
+            for name, role in read.items()
+            if not isinstance(role, View) or role.name in used
+        }
 
     def _kind_of(self, name: str) -> str:
         values = (r.fields[name] for r in self.dataset.records if name in r.fields)

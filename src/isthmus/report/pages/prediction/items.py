@@ -8,6 +8,7 @@ import numpy as np
 
 from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
+from isthmus.datasets.plain import NUMBER, written
 from isthmus.fusion.target import Kind
 from isthmus.predictor.report import Confusion, Example, PredictorReport
 from isthmus.report.kit.assets import Assets
@@ -23,10 +24,24 @@ _ORDER = (IMAGE, VIDEO, AUDIO, TEXT)
 
 
 def groups(
-    report: PredictorReport, records: Mapping[str, Record], assets: Assets
+    report: PredictorReport,
+    records: Mapping[str, Record],
+    kinds: Mapping[str, str],
+    assets: Assets,
 ) -> list[Markup | None]:
-    """Sure, unsure and wrong records, each with its heading."""
+    """Sure, unsure and wrong records, each with its heading.
+
+    Args:
+        report: That names them.
+        records: By id.
+        kinds: Of plain columns, by name.
+        assets: Of the page.
+    """
     found = report.examples
+
+    def media(name: str) -> list[Markup]:
+        return _media(records.get(name), name, kinds, assets)
+
     wrong = "Furthest off" if report.target.kind in ("number", "survival") else "Wrong"
     parts: list[Markup | None] = []
     sure = "The surest answers that are right, a few of each kind."
@@ -39,7 +54,7 @@ def groups(
     ):
         if some:
             kind = report.target.kind
-            cards = [_card(each, kind, records.get(each.id), assets) for each in some]
+            cards = [_card(each, kind, media(each.id)) for each in some]
             grid = el("ul", *cards, class_="items")
             parts += [el("h3", name), el("p", says, class_="small"), grid]
     return parts
@@ -67,7 +82,9 @@ def counts_of(confusion: Confusion) -> np.ndarray[tuple[int, int], np.dtype[np.i
     return np.array(confusion.counts, dtype=np.intp)
 
 
-def record_media(record: Record | None, name: str, assets: Assets) -> list[Markup]:
+def _media(
+    record: Record | None, name: str, kinds: Mapping[str, str], assets: Assets
+) -> list[Markup]:
     """What can be seen or heard of a record, and some of its plain columns."""
     if record is None:
         return [el("div", words(name, None), class_="media text")]
@@ -76,7 +93,7 @@ def record_media(record: Record | None, name: str, assets: Assets) -> list[Marku
     plain = list(record.fields.items())
     if plain:
         told = [
-            f"{each} {value if isinstance(value, str) else f'{value:.4g}'}"
+            f"{each} {written(value, kinds.get(each, NUMBER), 4)}"
             for each, value in plain[:_FIELDS]
         ]
         more = len(plain) - len(told)
@@ -85,10 +102,10 @@ def record_media(record: Record | None, name: str, assets: Assets) -> list[Marku
     return parts or [el("div", words(name, None), class_="media text")]
 
 
-def _card(each: Example, kind: Kind, record: Record | None, assets: Assets) -> Markup:
+def _card(each: Example, kind: Kind, media: Sequence[Markup]) -> Markup:
     return el(
         "li",
-        *record_media(record, each.id, assets),
+        *media,
         _said(each, kind),
         el(
             "dl",

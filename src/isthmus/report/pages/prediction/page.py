@@ -219,7 +219,7 @@ class _Page:
         )
 
     def examples(self) -> Markup | None:
-        parts = groups(self.report, self.records, self.assets)
+        parts = groups(self.report, self.records, self.predictor.asked.kinds, self.assets)
         return section("Sure, unsure, wrong", "examples", *parts) if parts else None
 
     def clinical(self) -> Markup | None:
