@@ -51,8 +51,8 @@ def command(
             out().print("The video does not show this picture. The frames that are least unlike:")
         for place in found.places:
             mark = "" if place.matches else " (no match)"
-            when = clock(place.time, exact=True)
-            since = f" from {clock(span[0], exact=True)}" if span and span[0] else ""
+            when = clock(place.time, digits=2)
+            since = f" from {clock(span[0], digits=2)}" if span and span[0] else ""
             line = f"{when}  frame {place.frame:,}{since}  alike {place.score:.2f}{mark}"
             out().print(shown(line))
     if found.nothing:
