@@ -13,11 +13,12 @@ import pytest
 from tests.cli import running
 from tests.media.test_tags import photo
 
-from isthmus.cli import viewer
+from isthmus.cli import search, viewer
 from isthmus.cli.rows import table
 from isthmus.core.errors import InputError, MissingDataError
 from isthmus.core.fields import FIELDS
 from isthmus.space import Space
+from isthmus.tasks.retrieval.hits import Hit, HitSpan, said_span
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,19 @@ def test_a_machine_without_a_viewer_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "platform", "linux")
     with pytest.raises(MissingDataError, match="there is no program 'xdg-open'"):
         viewer.open_page(Path("/tmp/x.html"))
+
+
+def test_short_places_have_digits_and_ends_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    more = [HitSpan("y", 3.25, 9.75, 0.5, True), HitSpan("z", 60, 75, 0.4, True)]
+    hit = Hit("x", "audio", "audio", "a.wav", 0.5, 0.5, 0.5, span=(17.12, 17.81), spans=more)
+    search._print(1, hit, thumbnail=False)
+    said = capsys.readouterr().out
+    assert "a.wav at 0:17.1–0:17.8" in said
+    assert "also at 0:03.2–0:09.8, 1:00–1:15" in said
+
+
+@pytest.mark.parametrize("length", [0.01, 0.04, 0.1, 0.149, 0.15, 0.5, 1, 9.99, 10, 60])
+def test_the_ends_of_a_place_never_look_the_same(length: float) -> None:
+    for start in (0.0, 0.05, 17.249, 59.96, 3599.95):
+        first, last = said_span((start, start + length), "video").removeprefix("at ").split("–")
+        assert first != last

@@ -228,3 +228,20 @@ def test_what_stays_and_what_is_listed(home: Path, tmp_path: Path) -> None:
     newline = ("--store", str(tmp_path / "a\nb"))
     _, refused = run(home, "index", str(keep), "--space", "space", *newline, code=1)
     assert "choose another folder" in refused and "Traceback" not in refused
+
+
+def test_recommend_takes_the_store_beside_it_or_as_an_option(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, store = home / "图片", tmp_path / "store"
+    run(home, "index", str(media / "词1.txt"), "--space", "space", "--store", str(store))
+    like = ("--like", "a red circle", "--json")
+    beside = answer(home, "recommend", str(store), *like)
+    assert beside["items"] and answer(home, "recommend", "-s", str(store), *like) == beside
+    done = running.run("recommend", str(store), "--store", "other", *like, cwd=home)
+    assert done.returncode == 1 and f"named twice, {store} and --store other" in done.stdout
+    set_by_file = tmp_path / "isthmus.toml"
+    set_by_file.write_text('store = "none"\n', encoding="utf-8")
+    monkeypatch.setenv("ISTHMUS_CONFIG", str(set_by_file))
+    found = running.run("recommend", str(store), *like, cwd=home)
+    assert found.returncode == 0 and json.loads(found.stdout) == beside

@@ -30,6 +30,13 @@ from isthmus.report.pages.prediction.words import between, ends
 from isthmus.selection.predicting import choose
 
 N = 60
+BROKEN = """[...document.querySelectorAll(".plot .value, .sum .worth")].filter((each) => {
+  const inside = document.createRange();
+  inside.selectNodeContents(each);
+  return new Set([...inside.getClientRects()].map((line) => line.top)).size > 1
+    || each.scrollWidth > each.clientWidth;
+}).map((each) => each.textContent)"""
+"""Numbers beside drawings that are broken over lines, or wider than their column."""
 
 
 def _records(target: Target) -> list[Record]:
@@ -220,6 +227,24 @@ def test_chromium_shows_both_pages_without_fault(
                 found = axe.Axe().run(page).response["violations"]
                 serious = [v for v in found if v["impact"] in ("serious", "critical")]
                 assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in serious]
+
+
+@pytest.mark.browser
+def test_numbers_stay_on_one_line(browser: Any, tmp_path: Path) -> None:
+    predictor, records = _made(Target("number", np.linspace(0, 4e5, N), ("y",)))
+    report = predictor.report
+    assert report is not None
+    low = [replace(b, figure=replace(b.figure, value=-12.07)) for b in report.baselines]
+    predictor.report = replace(report, baselines=low)
+    first = write_prediction(tmp_path / "p.html", predictor, records=records)
+    account = predictor.explain(Dataset("d", records[3:4]))
+    second = write_account(tmp_path / "a.html", account, records[3])
+    for path, numbers in ((first, ".plot .value"), (second, ".sum .worth")):
+        for width in (1100, 360):
+            with shown(browser, path, width) as (page, _):
+                assert "−" in "".join(page.locator(numbers).all_inner_texts())
+                assert page.evaluate(BROKEN) == []
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_predictor_that_is_never_wrong_has_a_curve() -> None:

@@ -192,6 +192,8 @@ def test_the_page_predicts_an_item_and_a_record(
         assert not violations(page)
         page.keyboard.press("Escape")
         page.click("#open-predict")
+        assert page.evaluate("[...predict.childNodes].every((each) => each.nodeType === 1)")
+        assert page.locator("#predictor").count() == 0, "one predictor needs no choice"
         page.fill("#view-text", "a large red star")
         page.fill("#column-0", "many")
         page.click("#predict form [type=submit]")

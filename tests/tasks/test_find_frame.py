@@ -71,6 +71,8 @@ def test_only_a_part_is_looked_at_where_one_is_named(film: Path) -> None:
     assert found.nothing and found.frames == 20
     with pytest.raises(EmptyMediaError, match="has nothing from"):
         find_frame(Image.fromarray(scene(37)), film, span=(60.0, 61.0))
+    with pytest.raises(EmptyMediaError, match="must end after its start"):
+        find_frame(Image.fromarray(scene(37)), film, span=(1.0, 0.5))
 
 
 def test_the_cosine_of_a_space_counts_beside_the_pixels(film: Path, space: Space) -> None:

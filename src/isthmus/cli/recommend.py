@@ -10,6 +10,7 @@ import typer
 from isthmus.cli.console import (
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
+    STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
     err,
@@ -31,9 +32,7 @@ if TYPE_CHECKING:
 _UNKNOWN_SHOWN = 3
 _WORDS_SHOWN = 4
 _SHOWN = 0.005
-_STORE = typer.Argument(
-    None, metavar="[STORE]", help="Folder of the store. Default: your own store."
-)
+_STORE = typer.Argument(None, metavar="[STORE]", help="Folder of the store, the same as --store.")
 _LIKE = typer.Option(
     None,
     "--like",
@@ -67,6 +66,8 @@ _FORGET_HISTORY = typer.Option(
 def command(
     store: Path | None = _STORE,
     *,
+    context: typer.Context,
+    chosen: Path | None = STORE_OPTION,
     like: list[str] = _LIKE,
     dislike: list[str] = _DISLIKE,
     options: RecommendOptions,
@@ -91,7 +92,7 @@ def command(
     allow_megapixels(max_megapixels)
     made: dict[str, object] = {}
     found: Recommendations | None = None
-    with open_store(store, trust=trust) as opened:
+    with open_store(_one(context, store, chosen), trust=trust) as opened:
         if forget_history:
             _forget(opened, made)
         if history is not None and forget_user:
@@ -111,6 +112,16 @@ def command(
         _say(found)
     if found is not None and not found.items:
         raise typer.Exit(EXIT_NOTHING)
+
+
+def _one(context: typer.Context, store: Path | None, chosen: Path | None) -> Path | None:
+    """The store that is named beside the command or by the option; a file may set the latter."""
+    if store is None:
+        return chosen
+    source = context.get_parameter_source("chosen")
+    if source is not None and source.name == "COMMANDLINE":
+        raise InputError(f"the store is named twice, {store} and --store {chosen}; give one")
+    return store
 
 
 def _check(

@@ -137,24 +137,25 @@ def said(fields: Fields, *, personal: bool = True) -> str:
     return " · ".join(parts)
 
 
-def clock(seconds: float, *, exact: bool = False) -> str:
+def clock(seconds: float, *, digits: int = 0) -> str:
     """Seconds as a player shows them.
 
     Args:
         seconds: From the beginning.
-        exact: To the hundredth; else what has begun.
+        digits: After the point, rounded; of none, the second that has begun.
 
     Examples:
         >>> clock(5), clock(75.9), clock(3675)
         ('0:05', '1:15', '1:01:15')
-        >>> clock(65.25, exact=True), clock(3725.5, exact=True)
-        ('1:05.25', '1:02:05.50')
+        >>> clock(65.25, digits=2), clock(3725.5, digits=1)
+        ('1:05.25', '1:02:05.5')
     """
-    whole, hundredths = divmod(round(seconds * 100), 100) if exact else (int(seconds), 0)
+    unit = 10**digits
+    whole, part = divmod(round(seconds * unit) if digits else int(seconds), unit)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     shown = f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-    return f"{shown}.{hundredths:02}" if exact else shown
+    return f"{shown}.{part:0{digits}}" if digits else shown
 
 
 def _value(field: Field, given: object) -> Value | None:

@@ -15,6 +15,7 @@ from isthmus.core.wording import did_you_mean
 
 Scalar = int | float | bool | str
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)?")
+_CLOCK = re.compile(r"(?:(\d+):([0-5]?\d)|(\d+)):([0-5]?\d(?:\.\d+)?)")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -146,7 +147,7 @@ def check_whole(value: object, name: str, least: int) -> int:
 
 
 def parse_seconds(text: str, what: str) -> float:
-    """A duration as seconds: ``"30s"``, ``"5m"``, ``"1.5 hours"``; a bare number is seconds.
+    """A duration as seconds: ``"30s"``, ``"1.5 hours"``, ``"1:30"``; a bare number is seconds.
 
     Args:
         text: What the user wrote.
@@ -159,11 +160,43 @@ def parse_seconds(text: str, what: str) -> float:
         >>> parse_seconds("1.5m", "--budget"), parse_seconds("5 minutes", "--budget")
         (90.0, 300.0)
     """
-    parts = _DURATION.fullmatch(text.strip().lower())
-    seconds = float(parts[1]) * _UNITS[(parts[2] or "s")[0]] if parts else 0.0
-    if not seconds > 0 or math.isinf(seconds):
+    seconds = _seconds(text)
+    if not seconds:
         raise InputError(f"{what} needs a time such as 30s, 5m or 1h, got {text!r}")
     return seconds
+
+
+def parse_moment(text: str, what: str) -> float:
+    """Seconds from the beginning, as a player shows them or as a duration.
+
+    Args:
+        text: What the user wrote.
+        what: Who takes it, for the message.
+
+    Raises:
+        InputError: If it is no moment.
+
+    Examples:
+        >>> [parse_moment(text, "--from") for text in ("0", "4.25", "1:30", "1:02:05.5")]
+        [0.0, 4.25, 90.0, 3725.5]
+    """
+    seconds = _seconds(text)
+    if seconds is None:
+        raise InputError(f"{what} needs a moment such as 90, 1:30 or 1:02:05, got {text!r}")
+    return seconds
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds from none on; None if it is no time."""
+    text = text.strip().lower()
+    if parts := _CLOCK.fullmatch(text):
+        hours, minutes, alone, rest = (float(part or 0) for part in parts.groups())
+        seconds = 3600 * hours + 60 * (minutes + alone) + rest
+    elif parts := _DURATION.fullmatch(text):
+        seconds = float(parts[1]) * _UNITS[(parts[2] or "s")[0]]
+    else:
+        return None
+    return None if math.isinf(seconds) else seconds
 
 
 def _scalar(text: str) -> Scalar:

@@ -60,9 +60,14 @@ def part_of(reel: Reel, span: tuple[float, float] | None) -> tuple[float, float]
     """Start and end of what is asked for, in seconds.
 
     Raises:
-        EmptyMediaError: If the video ends before.
+        EmptyMediaError: If the video ends before, or the part before it starts.
     """
     start, stop = span or (0.0, math.inf)
+    if span is not None and stop <= start:
+        reason = (
+            f"a part from {start:,.1f} s to {stop:,.1f} s is empty; it must end after its start"
+        )
+        raise EmptyMediaError(reel.source, reason)
     start, stop = max(start, 0.0), min(stop, reel.end)
     if start >= stop and not (span is None and stop == start):
         raise EmptyMediaError(

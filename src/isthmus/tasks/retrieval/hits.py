@@ -21,6 +21,9 @@ of .02 to .1. Of the floors .05, .1 and .2 all give the right items of three vie
 place together as plain probabilities do, and .1 and .2 keep the deepest within twice the shallowest
 (inner folds of ``benchmarks/merging.py``)."""
 
+_SHORT = (10.0, 0.15)
+"""Seconds below which the ends of a span get a digit after the point, and another one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -218,18 +221,21 @@ class Results:
 
 
 def said_span(span: tuple[float, float], modality: str) -> str:
-    """Where to look, on one line.
+    """Where to look, on one line; of a short time, with digits after the point.
 
     Examples:
         >>> said_span((65, 80.4), "audio"), said_span((3600, 3725), "video")
         ('at 1:05–1:20', 'at 1:00:00–1:02:05')
+        >>> said_span((17.1, 17.9), "audio"), said_span((17.04, 17.08), "video")
+        ('at 0:17.1–0:17.9', 'at 0:17.04–0:17.08')
         >>> said_span((1200, 1650), "text")
         'at characters 1,200–1,650'
     """
     start, stop = span
     if modality == TEXT:
         return f"at characters {start:,.0f}–{stop:,.0f}"
-    return f"at {clock(start)}–{clock(stop)}"
+    digits = sum(stop - start < seconds for seconds in _SHORT)
+    return f"at {clock(start, digits=digits)}–{clock(stop, digits=digits)}"
 
 
 def labels_json(labels: Sequence[tuple[str, float]]) -> list[dict[str, str | float]]:

@@ -140,7 +140,7 @@ export function openPredict() {
   };
   dialog.replaceChildren(h("div", { class: "detail-head" }, h("h2", { id: "predict-title" }, t("predict_one")),
     h("button", { type: "button", onclick: () => dialog.close(), "aria-label": t("close"), title: t("close") }, "×")),
-  known.length > 1 && h("label", { class: "pick", for: "predictor" }, h("span", {}, t("predictor")), chosen), body, told);
+  ...(known.length > 1 ? [h("label", { class: "pick", for: "predictor" }, h("span", {}, t("predictor")), chosen)] : []), body, told);
   fill();
   modal(dialog);
 }
