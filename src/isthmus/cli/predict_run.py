@@ -112,12 +112,11 @@ def run(
             stored = keep_answers(opened, made, dataset.records, answers, field=field, least=least)
     write_rows(output, [answer.row() for answer in answers])
     if as_json:
-        listed = [answer.to_json() for answer in answers]
         print_json(
             {
                 "target": made.asked.target,
                 "kind": made.asked.kind,
-                "answers": listed,
+                "answers": [answer.to_json() for answer in answers],
                 "kept": None if stored is None else stored.to_json(),
                 "notes": [*said, *dataset.notes],
                 "left_out": rows_of(dataset.skipped),
