@@ -190,6 +190,12 @@ def test_a_space_keeps_which_encoder_of_pictures_it_was() -> None:
     assert encoders.load("frames").options() == {"image": encoders.default_for("image")}
 
 
+def test_what_is_kept_goes_by_the_default_of_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = encoders.load("frames").options()
+    monkeypatch.setattr(encoders, "default_for", lambda modality: "color-hog")
+    assert encoders.load("frames").options() == {"image": "color-hog"} != usual
+
+
 @pytest.mark.parametrize(
     ("spec", "says"),
     [

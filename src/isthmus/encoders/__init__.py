@@ -311,6 +311,8 @@ def _options_in(spec: str) -> dict[str, Any]:
 def _load_one(spec: str, options: Mapping[str, Any], trust: Sequence[str] | None) -> Encoder:
     name = spec.partition("?")[0]
     merged = {**_options_in(spec), **options}
+    for option, modality in NESTED.get(name, {}).items():  # what is kept is kept by it, too
+        merged[option] = merged.get(option) or default_for(modality)
     own = name in ENCODERS and name not in NESTED
     known = None if trust is None or own else tuple(trust)
     if name in _STATEFUL:
@@ -381,10 +383,10 @@ def _build(name: str, options: dict[str, Any], trust: tuple[str, ...] | None) ->
 def _nested(
     name: str, options: dict[str, Any], trust: tuple[str, ...] | None
 ) -> dict[str, Encoder]:
-    """Encoders that options name, or the default ones; they are taken out of ``options``."""
+    """Encoders that options name; they are taken out of ``options``."""
     found: dict[str, Encoder] = {}
     for option, modality in NESTED.get(name, {}).items():
-        given: Any = options.pop(option, None) or default_for(modality)
+        given: Any = options.pop(option)
         if isinstance(given, str):
             given = resolve(given, {}, trust=trust, modality=modality)
         found[option] = given
