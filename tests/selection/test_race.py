@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -298,14 +299,7 @@ def test_kernels_get_more_centres_where_there_are_more_rows() -> None:
 def test_ensembles_of_one_chunk_share_the_fits_of_their_members(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fits: list[str] = []
-    inner = Ground._fit
-
-    def counted(ground: Ground, candidate: Candidate) -> Projection:
-        fits.append(candidate.label)
-        return inner(ground, candidate)
-
-    monkeypatch.setattr(Ground, "_fit", counted)
+    fits = _fits(monkeypatch, lambda candidate: candidate.label)
     a, b = Candidate("cca", {"ridge": 1.0}), Candidate("ridge", {"ridge": 1.0})
     entrants = [Candidate("ensemble", {}, (a, b), (1.0, w)) for w in (0.1, 0.25, 0.5)]
     table = made_table(lambda *_: 1.0)
@@ -339,13 +333,16 @@ def test_every_outer_fold_chooses_on_its_neighbours() -> None:
     assert len(set(_ring(3))) == 3
 
 
-def _fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is fitted from now on, by aligner."""
+def _fits(
+    monkeypatch: pytest.MonkeyPatch,
+    name: Callable[[Candidate], str] = lambda candidate: candidate.aligner,
+) -> list[str]:
+    """What is fitted from now on, by aligner unless named otherwise."""
     fits: list[str] = []
     plain = Ground._fit
 
     def counted(self: Ground, candidate: Candidate) -> Projection:
-        fits.append(candidate.aligner)
+        fits.append(name(candidate))
         return plain(self, candidate)
 
     monkeypatch.setattr(Ground, "_fit", counted)

@@ -53,26 +53,16 @@ def loss(target: Target, scores: F64, soft: F64 | None = None) -> tuple[float, F
 
 
 def softened(target: Target) -> F64:
-    """``(n, width)``: what the likelihood of classes, labels and grades takes for the truth."""
-    truth = target.matrix
-    rows = len(truth) if target.kind == "classes" else len(truth) / 2
-    return _soften(truth, truth.mean(axis=0), rows)
-
-
-def _soften(truth: F64, mean: F64, rows: float) -> F64:
-    """Truth moved towards its mean by what two rows more would move it.
+    """Truth ``(n, width)`` moved towards its mean by what two rows more would move it.
 
     Platt, "Probabilistic Outputs for Support Vector Machines", 1999: parts that tell a few rows
-    apart without error would otherwise be taken for certain.
-
-    Args:
-        truth: ``(n, width)``.
-        mean: ``(width,)``.
-        rows: That one weight is learned from: of classes all, of labels and boundaries half of
-            them, since those of either side must be told apart.
+    apart without error would otherwise be taken for certain. One weight is learned from all rows of
+    classes; of labels and boundaries from half of them, since those of either side must be told
+    apart.
     """
-    share = 1 / (rows + 2)
-    softer: F64 = (1 - share) * truth + share * mean
+    truth = target.matrix
+    share = 1 / ((len(truth) if target.kind == "classes" else len(truth) / 2) + 2)
+    softer: F64 = (1 - share) * truth + share * truth.mean(axis=0)
     return softer
 
 

@@ -118,9 +118,8 @@ def choose(
 
 def _finished(run: Race, null: ShuffledLabels) -> Chosen:
     """What was chosen, fitted on all records, calibrated on those left out, and reported."""
-    best = run.nested.final.answering(run.table.rows.views)
-    outcome = run.judge.outcome(best, run.deals.outer)
-    fusion = run.table.fitted(best, np.arange(len(run.table.rows)))
+    outcome = run.judge.outcome(run.chosen, run.deals.outer)
+    fusion = run.table.fitted(run.chosen, np.arange(len(run.table.rows)))
     run.table.meter.end()
     return Chosen(fusion, outcome, compose.report(run, outcome, null), _doubts(run))
 

@@ -75,11 +75,7 @@ def report(race: Race, outcome: Outcome, null: ShuffledLabels) -> PredictorRepor
         risk_coverage=told.risk_coverage(folds),
         confusion=told.confusion(folds),
         clinical=told.clinical(folds),
-        shares=Shares(
-            race.judge.sizes(
-                race.nested.final.answering(race.table.rows.views), range(race.deals.count)
-            )
-        ),
+        shares=Shares(race.judge.sizes(race.chosen, range(race.deals.count))),
         examples=told.examples(folds, [ids[place] for place in places]),
         tried=tuple(_tried(race, each) for each in race.nested.trials),
         not_tried=race.not_tried,

@@ -15,6 +15,7 @@ from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import Figure
 from isthmus.selection.compare import difference
 from isthmus.selection.predicting.deals import Deals
+from isthmus.selection.predicting.entrants import Entrant
 from isthmus.selection.predicting.judge import Judge, Judged
 from isthmus.selection.predicting.measures import Measure, Said
 from isthmus.selection.predicting.nested import Nested
@@ -53,6 +54,11 @@ class Race:
     seed: int
     name: str = ""
     began: float = field(default_factory=time.monotonic)
+
+    @property
+    def chosen(self) -> Entrant:
+        """The choice on all records, with what answers those that lack a view."""
+        return self.nested.final.answering(self.table.rows.views)
 
     def outer(self, pick: Callable[[Choice], Trial | None]) -> F64:
         """The headline on every outer fold of what its inner choice has; NaN where it has none.
