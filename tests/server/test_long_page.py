@@ -31,6 +31,18 @@ APART = """async ([n, wide, high]) => {
     left: rows.filter((row) => !kept.some((other) => near(row, other))).length,
   };
 }"""
+LATE = """async ([at, sought]) => {
+  const { keepTo } = await import("/static/js/player.js");
+  const media = Object.assign(new EventTarget(), { paused: false, playbackRate: 1 });
+  media.pause = () => { media.paused = true; };
+  let held = 0;
+  keepTo(media, [8, 12], () => { held += 1; });
+  media.dispatchEvent(new Event("playing"));
+  media.currentTime = at;
+  if (sought) media.dispatchEvent(new Event("seeked"));
+  await new Promise((done) => { setTimeout(done, 600); });
+  return [held, media.paused, media.currentTime];
+}"""
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True}
 
 
@@ -166,6 +178,16 @@ def test_a_film_plays_its_part_and_then_goes_on(
         page.wait_for_selector(".held .go-on")
         assert 19.8 <= page.evaluate(now) < 21
         assert page.get_attribute(".parts button >> nth=1", "aria-pressed") == "true"
+
+
+@pytest.mark.parametrize(
+    ("at", "sought", "left"), [(13, False, [1, True, 12]), (13, True, [0, False, 13])]
+)
+def test_a_late_look_holds_and_a_seek_lets_go(
+    browser: Any, address: str, at: float, sought: bool, left: list[Any]
+) -> None:
+    with opened(browser, address) as page:
+        assert page.evaluate(LATE, [at, sought]) == left
 
 
 def test_frames_lie_under_the_parts_of_a_film(browser: Any, address: str, theatre: Theatre) -> None:

@@ -20,17 +20,20 @@ export function keepTo(media, [start, stop], held = () => {}) {
     clearTimeout(timer);
     events.forEach((name) => media.removeEventListener(name, check));
   };
-  function check() {
+  // Who seeks out of the part is let go; a late timer, on a busy machine, is not a seek.
+  function check(event) {
     clearTimeout(timer);
-    if (media.paused) return;
-    const left = stop - media.currentTime;
-    if (media.currentTime < start - SLACK || left < -SLACK) return end();
-    if (left <= END || media.ended) {
+    const at = media.currentTime;
+    if (event?.type === "seeked" && (at < start - SLACK || at > stop + SLACK)) return end();
+    const over = stop - at <= END || media.ended;
+    if (media.paused && !(media.ended && at > stop + END)) return undefined;
+    if (over && !media.seeking) {
       end();
       media.pause();
+      if (at > stop) media.currentTime = stop;
       return held();
     }
-    timer = setTimeout(check, (1000 * Math.min(left, 0.25)) / media.playbackRate);
+    timer = setTimeout(check, (1000 * Math.min(Math.max(stop - at, END), 0.25)) / media.playbackRate);
     return undefined;
   }
   events.forEach((name) => media.addEventListener(name, check));
