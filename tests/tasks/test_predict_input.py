@@ -328,7 +328,7 @@ def titled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     told = table.read_text(encoding="utf-8").replace("review", "评论", 1)
     table.write_text(told, encoding="utf-8")
     options = {"columns": {"评论": "text", "shop": "group"}}
-    made = ist.predict.fit({"text": "tfidf"}, table, "mood", fusions=["late"], options=options)
+    made = ist.predict.fit({"text": "tfidf"}, table, "mood", fusions=["late"], data_options=options)
     made.save(folder / "mine")
     return folder
 

@@ -13,6 +13,7 @@ import isthmus as ist
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import F64
 from isthmus.predictor.predictor import Predictor
+from isthmus.tasks.predict import FitOptions
 
 LATE = {"fusions": ["late"], "folds": 3}
 UNITS = ((1e-9, 0.0), (1e-6, 1.0), (1e5, 3e6), (1e9, -1e12), (1e25, 0.0))
@@ -116,6 +117,9 @@ def test_a_figure_no_better_than_knowing_nothing_is_told() -> None:
         ("seed", -1, "seed must be a whole number from 0 on, got -1"),
         ("budget", float("nan"), "budget must be a finite number above 0, got nan"),
         ("budget", float("inf"), "budget must be a finite number above 0, got inf"),
+        ("fold", 3, "fit has no option 'fold'; there are kind, time"),
+        ("options", {"folds": 3}, "options: need FitOptions, or names, such as predict.fit("),
+        ("fusions", 7, "fusions: need names, got"),
         ("coverage", "x", "coverage must be a finite number between 0 and 1, got 'x'"),
         ("coverage", 0, "coverage must be a finite number between 0 and 1, got 0"),
         ("coverage", 1.0, "coverage must be a finite number between 0 and 1, got 1.0"),
@@ -134,6 +138,15 @@ def test_an_option_that_is_out_of_range_is_named(
             plain.predict(x, **given)
         else:
             ist.predict.fit(None, x, y, **given)
+
+
+def test_a_changed_option_counts_instead_of_the_given_one() -> None:
+    x, y = views()
+    options = FitOptions(fusions="late", folds=3, seed=1)
+    named = ist.predict.fit(None, x, y, fusions=["late"], folds=3, seed=2)
+    changed = ist.predict.fit(None, x, y, options, seed=2)
+    assert changed.fingerprint == named.fingerprint
+    assert ist.predict.fit(None, x, y, options).fingerprint != named.fingerprint
 
 
 def test_a_budget_of_nothing_still_makes_a_predictor_of_several_views() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
 from typing import Any, Literal, get_origin, get_type_hints
 
 import typer
 
+from isthmus.core.options import parse_seconds
 from isthmus.prompts import PromptParts
 from isthmus.tasks import RecommendOptions, SearchOptions
+from isthmus.tasks.predict import FitOptions
 
 Command = Callable[..., None]
+_Settings = type[SearchOptions | RecommendOptions | PromptParts | FitOptions]
 
 
 def with_search_options(command: Command) -> Command:
@@ -34,6 +37,15 @@ def with_recommend_options(command: Command) -> Command:
     return _with(command, "options", RecommendOptions)
 
 
+def with_fit_options(command: Command) -> Command:
+    """Give a command one option for each field of :class:`FitOptions` that is said in words.
+
+    Args:
+        command: Has a keyword-only parameter ``options``, which gets all of them.
+    """
+    return _with(command, "options", FitOptions, {"grades": _names, "budget": _budget})
+
+
 def with_prompt_parts(command: Command) -> Command:
     """Give a command one option for each field of :class:`PromptParts`.
 
@@ -43,20 +55,40 @@ def with_prompt_parts(command: Command) -> Command:
     return _with(command, "parts", PromptParts)
 
 
+def _names(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _budget(text: str) -> float | None:
+    return None if text == "none" else parse_seconds(text, "--budget")
+
+
 def _with(
-    command: Command, name: str, settings: type[SearchOptions | RecommendOptions | PromptParts]
+    command: Command,
+    name: str,
+    settings: _Settings,
+    read: Mapping[str, Callable[[str], Any]] | None = None,
 ) -> Command:
-    """A command with the fields of a settings class in place of one parameter."""
-    own = inspect.signature(command, eval_str=True)
+    """A command with the fields of a settings class in place of one parameter.
+
+    Args:
+        command: To be given the options.
+        name: Of the parameter that takes them all.
+        settings: A dataclass; a field without a description is none of the shell.
+        read: What makes the value of a field of its text, where typer has no type for it.
+    """
+    own, readers = inspect.signature(command, eval_str=True), read or {}
     kept = [each for each in own.parameters.values() if each.name != name]
-    hints = get_type_hints(settings)
-    given = [_parameter(each, hints[each.name]) for each in fields(settings)]
+    hints = get_type_hints(settings) | dict.fromkeys(readers, str)
+    told_of = [each for each in fields(settings) if "description" in each.metadata]
+    given = [_parameter(each, hints[each.name]) for each in told_of]
     place = next(i for i, each in enumerate(own.parameters) if each == name)
 
     @wraps(command)
     def run(**arguments: Any) -> None:
         chosen = {each.name: arguments.pop(each.name) for each in given}
         told = {key: value for key, value in chosen.items() if value is not None}
+        told |= {key: readers[key](told[key]) for key in told if key in readers}
         command(**arguments, **{name: settings(**told)})
 
     parameters = [*kept[:place], *given, *kept[place:]]
@@ -72,9 +104,10 @@ def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
     flag = told.get("flag", f"--{dashed}")
     several = origin is Sequence
     option = typer.Option(
-        None if several or field.default == "" else field.default,
+        None if several or field.default in ("", ()) else field.default,
         f"{flag}/--no-{dashed}" if hint is bool and field.default else flag,
         help=f"{told['description']} Repeatable." if several else told["description"],
+        metavar=told.get("metavar"),
         min=told.get("ge"),
         max=told.get("le"),
     )

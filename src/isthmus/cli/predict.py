@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,7 +15,6 @@ from isthmus.cli.console import (
     DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
-    SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
     check_page,
@@ -25,41 +25,20 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.loading import options_of, parse_encoders
+from isthmus.cli.options import with_fit_options
 from isthmus.cli.usage import example
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
-from isthmus.core.options import parse_seconds
 from isthmus.core.wording import count
+from isthmus.tasks.predict import FitOptions
 
 if TYPE_CHECKING:
     from isthmus.core.record import Record
-    from isthmus.fusion import Kind
     from isthmus.predictor.predictor import Predictor
     from isthmus.predictor.report import Figure, PredictorReport
 
 _OUT = typer.Option(..., "--out", "-o", metavar="FOLDER", help="Folder to write the predictor to.")
 _TARGET = typer.Option("", "--target", "-t", metavar="COLUMN", help="Column with the answer.")
-_KIND = typer.Option(
-    None,
-    metavar="KIND",
-    help="What the target holds: classes, labels (several a record, parted by |), grades (classes "
-    "in order), number or survival. Default: guessed and told.",
-)
-_TIME = typer.Option(
-    "", "--time", metavar="COLUMN", help="For survival: column of the time until the event."
-)
-_EVENT = typer.Option(
-    "", "--event", metavar="COLUMN", help="For survival: column that says if the event happened."
-)
-_GRADES = typer.Option(
-    "", metavar="A,B,C", help="For grades: their names, lowest first. Numbers need none."
-)
-_GROUP = typer.Option(
-    None,
-    "--group",
-    metavar="COLUMN",
-    help="Never learn from and test on records with the same value here, such as the same patient.",
-)
 _COLUMNS = typer.Option(
     None,
     "--columns",
@@ -75,7 +54,6 @@ _COLUMN = typer.Option(
     help="What a column of a table holds, such as reply=answer:text or photo=image. The name alone "
     "keeps a plain column that would be left out. Repeatable.",
 )
-_VIEW = typer.Option(None, "--view", help="Use only this view. Repeatable.")
 _ENCODER = typer.Option(
     None,
     "--encoder",
@@ -87,31 +65,8 @@ _ENCODER = typer.Option(
 _SPACE = typer.Option(
     None, "--space", metavar="DIR", help="Take the encoders of this space, for views like its own."
 )
-_FUSION = typer.Option(
-    None,
-    "--fusion",
-    metavar="ID",
-    help="Let only this fusion enter; all: trained ones, too. Repeatable. Default: all in closed "
-    "form.",
-)
-_METRIC = typer.Option(
-    None,
-    metavar="NAME",
-    help="What the choice looks at and the report tells first, such as 'balanced accuracy' where "
-    "some classes are rare. Default: log loss and accuracy for classes.",
-)
-_HORIZON = typer.Option(
-    None,
-    metavar="TIME",
-    help="For survival: the time by which the event is predicted, in the unit of --time. Default: "
-    "the median time of the events.",
-)
-_CARD = typer.Option("", metavar="KIND", help="medical: the card says it is no medical device.")
-_BUDGET = typer.Option(
-    "none", metavar="TIME", help="Time limit for choosing, for example 2m; none for no limit."
-)
 _REPORT = typer.Option(None, "--report", metavar="FILE", help="Write an HTML report to this file.")
-_NONE, _ALL = "none", "all"
+_NONE = "none"
 
 app = typer.Typer(
     help="Predict a column from media, texts and plain columns, some of them missing.",
@@ -119,31 +74,21 @@ app = typer.Typer(
 )
 
 
+@with_fit_options
 def fit(
     data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
     *,
     folder: Path = _OUT,
     target: str = _TARGET,
-    kind: str | None = _KIND,
-    time: str = _TIME,
-    event: str = _EVENT,
-    grades: str = _GRADES,
-    group: str | None = _GROUP,
+    options: FitOptions,
     columns: list[str] = _COLUMNS,
-    view: list[str] = _VIEW,
     encoder: list[str] = _ENCODER,
     space: Path | None = _SPACE,
-    fusion: list[str] = _FUSION,
-    metric: str | None = _METRIC,
-    horizon: float | None = _HORIZON,
-    card: str = _CARD,
-    budget: str = _BUDGET,
     report: Path | None = _REPORT,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = _COLUMN,
     trust: list[str] = TRUST_OPTION,
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing predictor."),
-    seed: int = SEED_OPTION,
     cache: bool = CACHE_OPTION,
     max_megapixels: float | None = MAX_MEGAPIXELS_OPTION,
     as_json: bool = JSON_OPTION,
@@ -165,38 +110,17 @@ def fit(
         read = _encoders(encoder, space, trust)
         kept = [name for name in column or () if "=" not in name]
         told = options_of(data_option, [name for name in column or () if "=" in name])
-        asked, plain = [target, time, event, group or ""], _columns(columns, kept)
-        known = load_records(data, read, Columned.of(plain), asked, told)
-        made = predict.fit(
-            read,
-            known,
-            target,
-            kind=cast("Kind | None", kind),
-            time=time,
-            event=event,
-            grades=_names(grades),
-            group=group,
-            columns=plain,
-            views=view or None,
-            fusions=_ALL if fusion == [_ALL] else fusion or None,
-            seed=seed,
-            budget=None if budget == _NONE else parse_seconds(budget, "--budget"),
-            metric=metric,
-            horizon=horizon,
-            card=card,
-            cache=default_cache() if cache else None,
-            progress=progress,
-        )
+        own = [target, options.time, options.event, options.group]
+        asked = replace(options, columns=_columns(columns, kept))
+        known = load_records(data, read, Columned.of(asked.columns), own, told)
+        store = default_cache() if cache else None
+        made = predict.fit(read, known, target, asked, cache=store, progress=progress)
     made.save(folder)
     _write_page(report, made, known.records)
     if as_json:
         print_json(_document(made, folder))
     else:
         _say(made, folder)
-
-
-def _names(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _write_page(report: Path | None, made: Predictor, records: Sequence[Record]) -> None:

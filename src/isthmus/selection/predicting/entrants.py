@@ -16,8 +16,8 @@ POINTS = 6
 gains over late fusion come from unequal ones)."""
 LATE = "late"
 """The favourite, which another must clearly beat."""
-CLOSED, ALL = "closed", "all"
-"""Names of sets of fusions."""
+SETS = CLOSED, ALL = "closed", "all"
+"""Names of sets of fusions, each given alone."""
 _DEAR = 0.5
 """Seconds of one fit from which on a fusion enters only where it is named: a race takes some
 hundred fits. Chosen, not tuned."""
@@ -110,8 +110,8 @@ def subsets(views: Sequence[str]) -> list[tuple[str, ...]]:
 def _named(
     views: Sequence[str], target: Target, setting: Setting, fusions: Sequence[str] | str
 ) -> tuple[list[str], dict[str, str]]:
-    if not isinstance(fusions, str) or fusions not in (CLOSED, ALL):
-        names = [fusions] if isinstance(fusions, str) else list(fusions)
+    names = [fusions] if isinstance(fusions, str) else list(fusions)
+    if names not in ([CLOSED], [ALL]):
         for name in names:
             if target.kind not in FUSIONS.get(name).kinds:
                 raise InputError(f"{name} has no form for {target.kind}; leave it out")
@@ -124,7 +124,7 @@ def _named(
             reason = f"has no form for {target.kind}"
         elif len(views) < 2 and name != LATE and not kind.search.trained:
             reason = "joins views, and there is only one"
-        elif fusions == CLOSED and (kind.search.trained or kind.search.cost >= _DEAR):
+        elif names == [CLOSED] and (kind.search.trained or kind.search.cost >= _DEAR):
             reason = "takes long to fit; name it, or all, to let it enter"
         if reason:
             not_tried[name] = reason

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from isthmus.tasks.predict.fitting import fit
     from isthmus.tasks.predict.keep import KeptAnswers, keep_answers
     from isthmus.tasks.predict.loading import load_predictor as load
+    from isthmus.tasks.predict.options import FitOptions
     from isthmus.tasks.predict.stored import StoredAnswers, predict_store
 
 __all__ = [
     "Account",
     "Answer",
+    "FitOptions",
     "KeptAnswers",
     "Predictor",
     "PredictorEvaluation",
@@ -37,6 +39,7 @@ __getattr__ = lazy_names(
     {
         "Account": "isthmus.predictor.answer",
         "Answer": "isthmus.predictor.answer",
+        "FitOptions": f"{_HERE}.options",
         "KeptAnswers": f"{_HERE}.keep",
         "Predictor": "isthmus.predictor.predictor",
         "PredictorEvaluation": f"{_HERE}.evaluating",

@@ -13,13 +13,12 @@ from isthmus.core.contracts import Encoder, Progress, untold
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.fields import Value
 from isthmus.core.linalg import F32
-from isthmus.core.options import check_between, check_whole
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
 from isthmus.core.view import View
 from isthmus.core.wording import count, did_you_mean
 from isthmus.datasets.table import parse_role
-from isthmus.fusion import FUSIONS, Kind, Target
+from isthmus.fusion import FUSIONS, Target
 from isthmus.pipeline import Prepared, VectorCache, prepare
 from isthmus.pipeline.prepared import VECTORS
 from isthmus.pipeline.splits import Together
@@ -35,7 +34,6 @@ from isthmus.tasks.predict.doubles import notes_of, together
 from isthmus.tasks.predict.loading import (
     Columned,
     Encoders,
-    Groups,
     check_filled,
     chosen_views,
     filled,
@@ -43,6 +41,7 @@ from isthmus.tasks.predict.loading import (
     load_records,
     view_of,
 )
+from isthmus.tasks.predict.options import FitOptions
 from isthmus.tasks.predict.order import by_content
 from isthmus.tasks.predict.suspects import named_in_texts, unsuspected
 from isthmus.tasks.predict.target import Known, Wanted, first_of, read_target, unread_of
@@ -62,24 +61,11 @@ def fit(
     encoders: Encoders,
     data: Any,
     target: str | Sequence[Value | None] | Array = "",
+    options: FitOptions | None = None,
     *,
-    kind: Kind | None = None,
-    time: str = "",
-    event: str = "",
-    grades: Sequence[str] = (),
-    group: str | None = None,
-    columns: Groups = None,
-    views: Sequence[str] | None = None,
-    fusions: Sequence[str] | str | None = None,
-    folds: int = 5,
-    seed: int = 0,
-    budget: float | None = None,
-    metric: str | None = None,
-    horizon: float | None = None,
-    card: str = "",
-    options: Mapping[str, Any] | None = None,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
+    **changes: object,
 ) -> Predictor:
     """Learn to predict a column from views: media, vectors, plain columns, any of them missing.
 
@@ -92,28 +78,11 @@ def fit(
         data: A name, a path, a :class:`Dataset`, or vectors ``(n, dim)`` by view.
         target: Name of the column with the answer; or one value a record. Texts are classes,
             texts with ``|`` labels, numbers that are not whole a number; what was guessed is told.
-        kind: Of the target: ``"classes"``, ``"labels"``, ``"grades"``, ``"number"`` or
-            ``"survival"``; None to guess it.
-        time: Column of the time until an event, of survival.
-        event: Column that says whether the event happened.
-        grades: Names of the grades, lowest first; numbers need none.
-        group: Column of what must stay on one side of a split, such as the patient; default: the
-            groups of the data set.
-        columns: Plain columns by view, names or patterns; a list for one view; None for all that
-            no view takes, ``[]`` for none.
-        views: To use; None for all.
-        fusions: Ids that enter; ``"closed"``, the default, for all in closed form, ``"all"`` for
-            trained ones, too.
-        folds: Outer folds, in which no record is held out twice.
-        seed: Of folds and all random choices.
-        budget: Seconds for choosing; None for no limit.
-        metric: What the choice looks at and the report tells first; default: that of the kind.
-        horizon: Of survival: the time by which the event is predicted; default: the median time
-            of the events.
-        card: ``"medical"`` for a card that says that this is no medical device.
-        options: Of the data set, such as ``{"columns": {"title": "text"}}``.
+        options: How.
         cache: Of native vectors.
         progress: Told as work is done.
+        **changes: Fields of :class:`FitOptions`, which count instead of those of ``options``:
+            ``group="patient", folds=3, budget=60``.
 
     Returns:
         The predictor, with its report.
@@ -123,42 +92,42 @@ def fit(
         DataError: If data or target cannot be used.
         InputError: If an argument cannot.
     """
+    asked = FitOptions.of(options, **changes)
+    wanted = Wanted.of(target, asked)
+    _check(asked, wanted)
+    told = progress or untold
+    made = _Records.of(encoders, data, wanted, asked)
+    _check_observed(asked.horizon, made.known.target)
+    ready = made.encoded(encoders, cache, told, asked.folds)
+    chosen = _chosen(made, ready, wanted, asked, told)
+    return _predictor(made, ready, chosen, wanted, asked)
+
+
+def _chosen(
+    made: _Records, ready: _Ready, wanted: Wanted, options: FitOptions, progress: Progress
+) -> Chosen:
     from isthmus.selection.predicting import choose
 
-    known = None if isinstance(target, str) else list(target)
-    name = target if isinstance(target, str) else ""
-    wanted = Wanted(name, kind, time, event, tuple(grades), known)
-    _check_horizon(horizon, wanted)
-    _check(card, fusions)
-    check_whole(folds, "folds", 3)
-    check_whole(seed, "seed", 0)
-    if budget is not None:
-        check_between(budget, "budget", 0, ends=False)
-    told = progress or untold
-    made = _Records.of(encoders, data, wanted, Columned.of(columns), group, views, options)
-    _check_observed(horizon, made.known.target)
-    ready = made.encoded(encoders, cache, told, folds)
     try:
-        chosen = choose(
+        return choose(
             ready.pairs,
             ready.target,
             links=ready.linked.links,
-            fusions=fusions,
-            folds=folds,
-            seed=seed,
-            budget=budget,
-            metric=metric,
-            horizon=horizon,
-            progress=told,
+            fusions=options.fusions or None,
+            folds=options.folds,
+            seed=options.seed,
+            budget=options.budget,
+            metric=options.metric,
+            horizon=options.horizon,
+            progress=progress,
             name=wanted.label,
         )
     except NoSignalError as error:  # what was decided of columns may be why
         raise NoSignalError("; ".join([str(error), *made.dataset.notes[:_TOLD]])) from error
-    return _predictor(made, ready, chosen, wanted, card, seed)
 
 
 def _predictor(
-    made: _Records, ready: _Ready, chosen: Chosen, wanted: Wanted, card: str, seed: int
+    made: _Records, ready: _Ready, chosen: Chosen, wanted: Wanted, options: FitOptions
 ) -> Predictor:
     """What was chosen, with all that makes vectors for it."""
     used = [each for view, each in ready.columns.items() if view in chosen.fusion.views_]
@@ -169,7 +138,7 @@ def _predictor(
         wanted.time,
         wanted.event,
         made.kinds([n for each in used for n in each.names], wanted),
-        card,
+        options.card,
         tuple(dict.fromkeys([*made.notes, *ready.notes, *chosen.notes])),
         made.others([*chosen.fusion.views_, *(n for each in used for n in each.names)], wanted),
         made.roles(chosen.fusion.views_),
@@ -181,7 +150,7 @@ def _predictor(
         chosen.outcome,
         asked=asked,
         report=_with_doubles(chosen.report, ready.linked),
-        memory=remembered(ready.pairs, seed=seed),
+        memory=remembered(ready.pairs, seed=options.seed),
     )
     for view in predictor.sources.encoders:
         predictor.attach(ready.encoders[view], view)
@@ -193,20 +162,20 @@ def _with_doubles(report: PredictorReport, linked: Together) -> PredictorReport:
     return replace(report, data=replace(report.data, doubled=doubled, apart=apart))
 
 
-def _check(card: str, fusions: Sequence[str] | str | None) -> None:
+def _check(options: FitOptions, wanted: Wanted) -> None:
     """Refuse what is mistyped, before any work."""
-    if card and card not in CARDS:
-        raise InputError(f"a card is one of {', '.join(CARDS)}, got {card!r}")
-    for name in () if isinstance(fusions, str) else fusions or ():
+    from isthmus.selection.predicting.entrants import SETS
+
+    if options.card and options.card not in CARDS:
+        raise InputError(f"a card is one of {', '.join(CARDS)}, got {options.card!r}")
+    alone = options.fusions[0] if len(options.fusions) == 1 else ""
+    for name in () if alone in SETS else options.fusions:
         if name not in FUSIONS:
             hint = did_you_mean(name, FUSIONS)
             raise InputError(
                 f"there is no fusion {name!r}; there are {', '.join(FUSIONS.names())}.{hint}"
             )
-
-
-def _check_horizon(horizon: float | None, wanted: Wanted) -> None:
-    if horizon is None:
+    if (horizon := options.horizon) is None:
         return
     if not wanted.time:
         raise InputError("a horizon is of survival; name the column of times, too")
@@ -257,30 +226,22 @@ class _Records:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(
-        cls,
-        encoders: Encoders,
-        data: Any,
-        wanted: Wanted,
-        columned: Columned,
-        group: str | None,
-        views: Sequence[str] | None,
-        options: Mapping[str, Any] | None,
-    ) -> _Records:
-        whole = load_records(data, encoders, columned, [*wanted.own, group or ""], options)
+    def of(cls, encoders: Encoders, data: Any, wanted: Wanted, options: FitOptions) -> _Records:
+        columned, group = Columned.of(options.columns), options.group
+        own = [*wanted.own, *([group] if group else [])]
+        whole = load_records(data, encoders, columned, own, options.data_options)
         known = read_target(whole, wanted)
         if len(known.rows) < LEAST_RECORDS:
             raise DataError(
                 f"{count(len(known.rows), 'record')} of {whole.name} can be learned from; at least "
                 f"{LEAST_RECORDS} are needed"
             )
-        given = grouped(whole, group, wanted.name).take(known.rows.tolist())
+        given = grouped(whole, group or None, wanted.name).take(known.rows.tolist())
         order = by_content(given.records, known.target, wanted.own)
         dataset, known = given.take(order.tolist()), known.take(order)
-        own = [*wanted.own, *([group] if group else [])]
         if not isinstance(encoders, Space):
             check_filled(dataset, encoders or ())
-        media, plain = chosen_views(dataset, columned, views, own)
+        media, plain = chosen_views(dataset, columned, options.views or None, own)
         notes = [*whole.notes, *known.notes]
         every = dict.fromkeys(name for names in plain.values() for name in names)
         notes += first_of(unread_of(given.records, every))

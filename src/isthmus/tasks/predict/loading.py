@@ -24,12 +24,11 @@ from isthmus.predictor.columns import WITHOUT, names_of
 from isthmus.predictor.given import vectors_given
 from isthmus.predictor.predictor import Predictor
 from isthmus.space import Space
+from isthmus.tasks.predict.options import Groups
 
 COLUMNS = "columns"
 """The view of all plain columns that nobody named otherwise."""
 Encoders: TypeAlias = "Space | Mapping[str, str | Encoder] | None"
-Groups: TypeAlias = "Mapping[str, Sequence[str]] | Sequence[str] | None"
-"""Plain columns by view; or those of the view ``columns``; None for all, empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

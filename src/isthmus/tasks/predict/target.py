@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, way
 from isthmus.fusion import KINDS, Kind, Target
 from isthmus.tasks.predict.events import check_events, happened
+from isthmus.tasks.predict.options import FitOptions
 
 MOST_CODES = 10
 """Different whole numbers up to which they are taken for the names of classes."""
@@ -69,6 +71,14 @@ class Wanted:
         if not (self.name or self.time or self.values is not None):
             need = way(python="target='sentiment'", shell="--target sentiment")
             raise InputError(f"say which column is to be predicted: {need}")
+
+    @classmethod
+    def of(cls, target: object, options: FitOptions) -> Self:
+        """The name of a column, or one value a record; and what options say of it."""
+        known = None if isinstance(target, str) else list(cast("Iterable[Value | None]", target))
+        name = target if isinstance(target, str) else ""
+        kind, grades = cast("Kind | None", options.kind), tuple(options.grades)
+        return cls(name, kind, options.time, options.event, grades, known)
 
     @property
     def own(self) -> tuple[str, ...]:
