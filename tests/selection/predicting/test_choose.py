@@ -155,6 +155,22 @@ def test_groups_with_one_label_are_dealt_whole() -> None:
     assert np.mean(small) < 0.2
 
 
+def test_folds_that_learn_from_each_other_are_not_taken_for_independent() -> None:
+    rng = np.random.default_rng(0)
+    fold, small = np.arange(60) % 5, 0
+    for _ in range(300):
+        x, codes = rng.normal(size=(60, 30)), rng.permutation(np.arange(60) % 2)
+        parts = []
+        for held in (fold == each for each in range(5)):
+            own, known = x[~held], np.eye(2)[codes[~held]]
+            moments = own.T @ own + 5 * np.eye(30)
+            weights = np.linalg.solve(moments, own.T @ (known - known.mean(axis=0)))
+            target = Target("classes", codes[held], ("a", "b"))
+            parts.append((x[held] @ weights, target, np.flatnonzero(held)))
+        small += shuffled_labels_p(parts) <= 0.01
+    assert small <= 5  # of 3 that are expected; 10 if folds count as independent
+
+
 def test_views_are_dealt_within_strata_only() -> None:
     rows, target = _made(30)
     rng = np.random.default_rng(0)

