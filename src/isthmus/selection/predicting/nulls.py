@@ -11,7 +11,7 @@ from isthmus.core.linalg import F64
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import thin
 from isthmus.fusion.target import Target
-from isthmus.selection.null import PERMUTATIONS
+from isthmus.selection.null import PERMUTATIONS, widened
 
 LEVEL = 0.01
 """Above which a predictor is refused, as spaces are."""
@@ -30,11 +30,7 @@ def shuffled_labels_p(
     labels is as likely. Labels that are constant within each group are dealt to whole groups,
     since records of one group are not independent.
 
-    Folds are not independent either: what is held out in one was learned from in the others. So
-    the shuffles are spread by ``sqrt(1 + J / (J - 1))`` of ``J`` folds about their mean, which is
-    the correction of Nadeau and Bengio ("Inference for the generalization error", Machine
-    Learning 52, 2003) with ``1 / (J - 1)`` held-out rows for each training row. Without it, 8 of
-    200 targets of nki70 that were dealt anew had p ≤ .01; with it 2.
+    Folds are not independent either, see :func:`isthmus.selection.null.widened`.
 
     Args:
         folds: Scores ``(m, width)``, target, and links ``(m,)`` of the rows of each.
@@ -54,8 +50,7 @@ def shuffled_labels_p(
         true += float(fits[place, place].sum())
         orders = np.argsort(rng.random((PERMUTATIONS, len(fits))), axis=1)
         null += fits[place, orders].sum(axis=1)
-    if (count := len(folds)) > 1:
-        null = null.mean() + (null - null.mean()) * np.sqrt(1 + count / (count - 1))
+    null = widened(null, len(folds))
     rounding = 1e-9 * max(1.0, abs(true))
     return float((1 + np.sum(null >= true - rounding)) / (1 + PERMUTATIONS))
 
