@@ -124,6 +124,9 @@ def test_within_a_file_spans_are_hits(
             InputError, match=r"the store holds no file 'absent.*flac'; index it with"
         ):
             store.search(query, within=absent)
+    for empty in ("", " "):
+        with pytest.raises(InputError, match=r"within names no file; name one: within='talk\.mp3'"):
+            store.search(query, within=empty)
     (tmp_path / "again").mkdir()
     soundfile.write(tmp_path / "again/tape.flac", sound(scenes.records[30]), RATE)
     store.add(tmp_path / "again")
