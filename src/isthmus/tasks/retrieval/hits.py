@@ -155,13 +155,22 @@ class Hit:
         return in_words(self.probability, passes=self.passes)
 
     @property
+    def percent(self) -> str:
+        """The number beside :attr:`words`; empty where there is none that says the same.
+
+        What does not pass for a match is unlikely, whatever its probability: that was learned from
+        queries and items that the space knows.
+        """
+        p = self.probability
+        return "" if p is None or in_words(p) != self.words else in_percent(p)
+
+    @property
     def said(self) -> str:
         """All that is said of it on one line: why it is here, how likely, how it stands.
 
         A hit by its name says so first: it may stand above others that are likelier by content.
         """
-        number = "" if self.probability is None else f" {in_percent(self.probability)}"
-        likely = f"{self.words}{number}"
+        likely = f"{self.words} {self.percent}".rstrip()
         name, content = "its name", "its content"
         if self.origin:
             name, content = f"its words, {said_origin(self)}", "their meaning"
