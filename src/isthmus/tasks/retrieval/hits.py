@@ -85,6 +85,16 @@ class HitSpan:
     passes: bool = True
     text: str = ""
 
+    @property
+    def words(self) -> str:
+        """The probability as people say it, as of a hit."""
+        return in_words(self.probability, passes=self.passes)
+
+    @property
+    def matches(self) -> bool:
+        """Whether it passes for a match, and is no unlikely one."""
+        return self.passes and self.words != "unlikely"
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -116,7 +126,7 @@ class Hit:
         labels: What it was annotated with, and how probable each is, most probable first.
         origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
             the file as words.
-        spans: Where else in it there is a match, best first.
+        spans: Where else in it there is a match that is no unlikely one, best first; none overlap.
         copies: Other files that hold the same, or nearly the same.
         fields: What its file says of itself, see :class:`isthmus.store.Entry`.
     """
