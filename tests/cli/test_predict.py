@@ -155,6 +155,14 @@ def test_columns_and_options_of_the_data_are_told_or_remembered(tmp_path: Path) 
     said = " ".join(done.stderr.split())
     assert "no record has the view 'text', which was read from the column '评论'" in said
     assert "name that: --column NAME=text" in said
+    lost = ("--column", "word=text")
+    for does in (("run",), ("eval",), ("explain", "--row", "3")):
+        ask = ("predict", does[0], "mine", "tables/u.csv", *does[1:], *root, *lost)
+        done = run(*ask, cwd=tmp_path)
+        said = " ".join(done.stderr.split())
+        assert done.returncode == 1, done.stdout
+        assert "tables/u.csv has no column 'word'; it has words, picture, y." in said
+        assert "Did you mean 'words'?" in said
     named = ("--column", "words=text", "--column", "picture=image")
     done = run("predict", "explain", "mine", "tables/u.csv", *row, *named, cwd=tmp_path)
     assert done.returncode == 0 and "no record has" not in done.stderr, done.stderr

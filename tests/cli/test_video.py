@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_align_names_the_encoder_of_pictures_and_search_finds_a_film(
     assert done.returncode == 0, done.stderr
     names = [Path(hit["source"]).name for hit in json.loads(done.stdout)["hits"]]
     assert films[3].name in names  # beside captions that say it
+
+
+def test_a_space_without_a_view_of_films_says_how_to_get_one(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(min(folder.glob("*.mp4")), tmp_path)
+    (tmp_path / "note.txt").write_text("a red circle", encoding="utf-8")
+    done = isthmus("index", tmp_path, "-s", tmp_path / "store", "--space", "starter")
+    assert "1 file has a format that this space does not read: 1 .mp4" in done.stdout
+    assert "The space has no view of video. Make one from video files and captions" in done.stdout
+    assert "isthmus align DATA --out SPACE" in done.stdout
+    done = isthmus("index", tmp_path, "-s", tmp_path / "store", "--view", "image")
+    assert "no view of video" not in done.stdout
 
 
 def test_check_and_list_know_the_encoders_of_video(folder: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,15 @@ from isthmus.space import Space
 from isthmus.store import Entry, is_whole, whole_id
 from isthmus.tasks import Store, annotate_store
 from isthmus.tasks.retrieval import index as indexing
+from isthmus.tasks.retrieval.folded import (
+    distinct,
+    joined,
+    one_each,
+    overlap,
+    span_of,
+    with_spans,
+)
+from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.part import Part
 from isthmus.tasks.retrieval.spans import in_spans, times
 
@@ -124,12 +135,65 @@ def test_within_a_file_spans_are_hits(
             InputError, match=r"the store holds no file 'absent.*flac'; index it with"
         ):
             store.search(query, within=absent)
+    for empty in ("", " "):
+        with pytest.raises(InputError, match=r"within names no file; name one: within='talk\.mp3'"):
+            store.search(query, within=empty)
     (tmp_path / "again").mkdir()
     soundfile.write(tmp_path / "again/tape.flac", sound(scenes.records[30]), RATE)
     store.add(tmp_path / "again")
     with pytest.raises(InputError, match=r"2 files are named 'tape\.flac'"):
         store.search(query, within="tape.flac")
     assert len(store.search(query, within=tmp_path / "again/tape.flac").hits) == 1
+
+
+def placed(start: float, stop: float, probability: float | None = 0.9, passes: bool = True) -> Hit:
+    name = f"{0:032x}@{start}-{stop}"
+    p = 0.0 if probability is None else probability
+    return Hit(
+        *(name, AUDIO, AUDIO, "/tape.flac", p, p, probability, 3 * p),
+        passes=passes,
+        span=(start, stop),
+    )
+
+
+def test_places_that_overlap_are_one() -> None:
+    best, late, wide, apart = (
+        placed(4, 6),
+        placed(5.5, 8, 0.5),
+        placed(0, 10, 0.4),
+        placed(8, 9, 0.3),
+    )
+    assert [hit.span for hit in joined([best, late, wide, apart])] == [(4, 6), (8, 9)]
+    assert [hit.span for hit in distinct([best, late, wide, apart])] == [(4, 6), (8, 9)]
+    as_good = placed(5.5, 8, 0.89)
+    assert [hit.span for hit in joined([best, as_good, wide, apart])] == [(4, 8), (8, 9)]
+
+
+def test_further_places_match_and_lie_apart() -> None:
+    others = [placed(8, 9, 0.3), placed(8.5, 11, 0.3), placed(12, 13, 0.1), placed(14, 15, None)]
+    others.append(placed(16, 17, 0.4, passes=False))
+    hit = with_spans(placed(0, 20), [placed(4, 6), *others])
+    assert hit.span == (4, 6)
+    assert [(span.start, span.stop) for span in hit.spans] == [(8, 9), (14, 15)]
+    assert [span.words for span in hit.spans] == ["maybe", "uncalibrated"]
+    sight = replace(hit, view="video", spans=[span_of(each) for each in (others[1], others[3])])
+    (both,) = one_each([hit, replace(sight, spans=[*sight.spans, span_of(placed(5, 7))])])
+    assert both.spans == hit.spans
+
+
+def test_a_sound_in_a_tape_is_one_place(
+    store: Store, scenes: Dataset, tape: tuple[Path, list[tuple[float, float]]]
+) -> None:
+    store.add(tape[0])
+    for record in scenes.records[:6]:
+        query = record.items[AUDIO]
+        told = [hit.span for hit in store.search(query, within="tape.flac", k=20).hits]
+        assert len(told) > 2
+        assert not any(overlap(a, b) for a, b in combinations(told, 2))
+        (hit,) = store.search(query).hits
+        told = [hit.span, *((span.start, span.stop) for span in hit.spans)]
+        assert not any(overlap(a, b) for a, b in combinations(told, 2))
+        assert all(span.passes and span.words != "unlikely" for span in hit.spans)
 
 
 def test_a_book_finds_its_paragraph(store: Store, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,9 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.opening import open_store
+from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.media.formats import SUFFIXES
+from isthmus.media.formats import FORMATS, SUFFIXES
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
@@ -234,7 +235,19 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
                 f"{count(sum(some.values()), 'file has', 'files have')} a format that {whose} not "
                 f"read: {', '.join(f'{n} {kind}' for kind, n in some.items())}"
             )
+    for modality in () if chosen.views else _unseen(kinds, store):
+        console.print(
+            f"The space has no view of {modality}. Make one from {modality} files and captions: "
+            "isthmus align DATA --out SPACE. Then: isthmus index PATHS --space SPACE --store STORE"
+        )
     list_left_out(rows_of(report.broken), show=30)
+
+
+def _unseen(endings: Iterable[str], store: Store) -> list[str]:
+    """Modalities of files with such endings that no view of the space reads."""
+    known, found = (TEXT, *store.space.modalities.values()), set(endings)
+    lost = (each.modality for each in FORMATS.values() if not found.isdisjoint(each.suffixes))
+    return [modality for modality in dict.fromkeys(lost) if modality not in known]
 
 
 def _list(what: str, lines: Sequence[str], plural: str | None = None) -> None:

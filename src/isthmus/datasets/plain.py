@@ -38,8 +38,6 @@ from isthmus.datasets._values import (
     too_large,
 )
 
-Wanted = bool | Sequence[str] | Mapping[str, str]
-"""All plain columns or none; names and patterns; or names and how each is read, see KINDS."""
 NUMBER, DATE, CATEGORY = "number", "date", "category"
 KINDS = (NUMBER, DATE, CATEGORY)
 """How a plain column is read."""
@@ -55,6 +53,24 @@ _FEW = 3
 _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d\d)(?: .*)?|\d{4}[./]\d\d?[./]\d\d?")
 _WORDY = re.compile(r"\S\s+\S|[^\W\d_a-zA-Z]")
 """Words with a blank between them, or letters of a script that may have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How an earlier table was read; another is read so, and may lack any of these columns.
+
+    Attributes:
+        kinds: Of its plain columns, by name, see :data:`KINDS`.
+        columns: What the others held, by name, as in ``load_dataset(…, columns=…)``.
+    """
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+Wanted = bool | Sequence[str] | Mapping[str, str] | Again
+"""All plain columns or none; names and patterns; or how an earlier table was read, a mapping where
+only its plain columns are known."""
 
 
 @dataclass
@@ -76,6 +92,13 @@ class _Column:
     lost: dict[str, str] = field(default_factory=dict)
 
 
+def again_of(wanted: Wanted) -> Again | None:
+    """How an earlier table was read; None where columns are wanted otherwise."""
+    if isinstance(wanted, Mapping):
+        return Again(wanted) if wanted else None
+    return wanted if isinstance(wanted, Again) else None
+
+
 class PlainColumns:
     """Cells that no view takes, by column.
 
@@ -87,6 +110,7 @@ class PlainColumns:
         collector: Told what is lost.
 
     Attributes:
+        again: How columns were read before, and are read now; they may then be missing.
         notes: What was decided, where it may surprise.
         kinds: How each column was read, by name.
 
@@ -98,17 +122,14 @@ class PlainColumns:
         if isinstance(wanted, str):
             raise InputError(f"fields: need a list of columns or True, got a text: [{wanted!r}]")
         self._path, self._collector = path, collector
-        self._patterns = () if isinstance(wanted, bool) else tuple(wanted)
+        self.again = again_of(wanted)
+        self._forced = dict(self.again.kinds) if self.again else {}
+        names = wanted if isinstance(wanted, Sequence) else ()
+        self._patterns = tuple(self._forced or names)
         self._all = wanted is True or "*" in self._patterns
-        self._forced = dict(wanted) if isinstance(wanted, Mapping) else {}
         self._columns: dict[str, _Column] = {}
         self.notes: list[str] = []
         self.kinds: dict[str, str] = {}
-
-    @property
-    def again(self) -> bool:
-        """Whether columns are read as they were before, and may be missing."""
-        return bool(self._forced)
 
     def takes(self, name: str) -> bool:
         """Whether a column that no view takes is wanted."""

@@ -72,8 +72,8 @@ def load(
             ``"gene_*"``; True for all that no view takes. Numbers stay numbers, dates become days
             since 1970-01-01, truths and other texts are categories; a column of many different
             long texts becomes a view of text. Rows may then have no item. What was decided of a
-            column is told in the notes and kinds of the data set; a mapping as those kinds reads
-            columns so, and neither they nor those of ``columns`` need to be there.
+            column is told in the notes and kinds of the data set; a mapping as those kinds, or an
+            :class:`isthmus.datasets.plain.Again`, reads columns so, and they need not be there.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -92,7 +92,7 @@ def load(
     collector = Collector(str(path))
     plain = PlainColumns(path, fields, collector)
     reader = _RowReader(path, columns or {}, Path(root or path.parent), collector, plain)
-    known = {*_ROLES, *map(str.lower, columns or {})}
+    known = {*_ROLES, *map(str.lower, reader.given)}
     for row, cells in read(path, collector, known):
         record = reader.record(row, cells, id_prefix, split)
         if record is not None:
@@ -125,7 +125,9 @@ class _RowReader:
         plain: PlainColumns,
     ) -> None:
         self._path = path
-        self._given = {name: parse_role(role) for name, role in columns.items()}
+        self._needed = tuple(columns)
+        before = plain.again.columns if plain.again else {}
+        self.given = {name: parse_role(role) for name, role in {**before, **columns}.items()}
         self._root = root
         self._collector = collector
         self._plain = plain
@@ -141,8 +143,8 @@ class _RowReader:
             for row in self._unread.get(name, ()):
                 self._collector.skip(row, f"column {name}: is not a list of numbers", what="cell")
         found = ", ".join(self._seen) or "none"
-        lacking = [name for name in self._given if name not in self._seen]
-        if lacking and self._seen and not self._plain.again:
+        lacking = [name for name in self._needed if name not in self._seen]
+        if lacking and self._seen:
             hint = did_you_mean(lacking[0], self._seen)
             raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
         self._plain.check(self._seen)
@@ -219,7 +221,7 @@ class _RowReader:
 
     def _role(self, name: str, cell: Any) -> View | str | None:
         """What a column holds: a view, a field, files of any modality, or nothing known."""
-        role = self._given.get(name) or _ROLES.get(name.lower())
+        role = self.given.get(name) or _ROLES.get(name.lower())
         if role is None and _numbers(cell) is not None:
             role = View(name, VECTOR)
         self._used |= role is not None and role not in _FIELDS

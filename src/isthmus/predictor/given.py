@@ -11,12 +11,11 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
-from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR, View
 from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load
-from isthmus.datasets.plain import typed
+from isthmus.datasets.plain import Again, typed
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.sources import Sources
 from isthmus.space.things import as_item
@@ -71,13 +70,9 @@ def _loaded(data: str | Path, sources: Sources, asked: Asked, given: Mapping[str
     """A data set by name or path, its columns read as they were when the predictor was made."""
     options = dict(given)
     if has_option(data, "fields"):
-        # without plain columns nothing may lack, so one that never is there stands for none
-        options.setdefault("fields", dict(asked.kinds) or {"\0": "category"})
-    place = expanded(data)
-    if has_option(data, "columns") and (place.is_file() or any(place.glob("**/metadata.*"))):
         views = [View(view, ref.modality) for view, ref in sources.encoders.items()]
         named = {view.name: str(view) for view in views if view.name != view.modality}
-        options["columns"] = {**named, **asked.columns, **given.get("columns", {})}
+        options.setdefault("fields", Again(asked.kinds, {**named, **asked.columns}))
     return load(data, **options)
 
 

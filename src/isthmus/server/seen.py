@@ -11,7 +11,7 @@ from isthmus.server import recommend_schemas, schemas
 from isthmus.server.previews import Previews
 from isthmus.store import Entry, whole_id
 from isthmus.tasks import Hit, Recommendation
-from isthmus.tasks.retrieval.hits import HitSpan, in_words
+from isthmus.tasks.retrieval.hits import HitSpan
 
 Get = Callable[[list[str]], Mapping[str, Entry]]
 """Entries by id, as a store hands them out."""
@@ -103,7 +103,7 @@ def _span(span: HitSpan) -> schemas.Span:
         stop=span.stop,
         probability=span.probability,
         passes=span.passes,
-        words=in_words(span.probability, passes=span.passes),
+        words=span.words,
         text=span.text[:_PART_SHOWN],
     )
 

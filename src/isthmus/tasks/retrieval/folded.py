@@ -84,8 +84,7 @@ def one_each(hits: Sequence[Hit]) -> list[Hit]:
         if known is None:
             found[whole] = hit
         elif hit.view != known.view and hit.spans:
-            more = [span for span in hit.spans if span not in known.spans]
-            found[whole] = replace(known, spans=(*known.spans, *more))
+            found[whole] = replace(known, spans=further(known, (*known.spans, *hit.spans)))
     return list(found.values())
 
 
@@ -123,7 +122,7 @@ def _same_kind(one: Hit, other: Hit) -> bool:
 
 
 def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
-    """Spans of one thing, best first, where neighbours that match as well are one.
+    """Spans of one thing, best first, none of which overlap; neighbours that match as well are one.
 
     Args:
         spans: Hits of one view with spans, best first.
@@ -148,16 +147,19 @@ def joined(spans: Sequence[Hit], *, spread: bool = False) -> list[Hit]:
                     start, stop = min(start, hit.span[0]), max(stop, hit.span[1])
                     left.remove(hit)
                     grown = True
-        left = [hit for hit in left if not _overlaps(hit, start, stop)]
+        left = [hit for hit in left if not overlap(hit.span, (start, stop))]
         out.append(replace(best, span=(start, stop)))
     return out
 
 
-def _overlaps(hit: Hit, start: float, stop: float) -> bool:
-    """Whether most of a span is told already."""
-    assert hit.span is not None
-    common = min(hit.span[1], stop) - max(hit.span[0], start)
-    return common >= 0.5 * (hit.span[1] - hit.span[0])
+def overlap(one: tuple[float, float] | None, other: tuple[float, float] | None) -> bool:
+    """Whether two spans of one thing have a part in common, and so are one place.
+
+    Examples:
+        >>> overlap((4, 6), (5.5, 8)), overlap((4, 6), (6, 8)), overlap((4, 6), None)
+        (True, False, False)
+    """
+    return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
 
 
 def with_spans(hit: Hit, spans: Sequence[Hit]) -> Hit:
@@ -167,12 +169,28 @@ def with_spans(hit: Hit, spans: Sequence[Hit]) -> Hit:
         hit: The best row of a thing.
         spans: Of the thing, joined, best first.
     """
-    told = [span_of(each) for each in spans if each.span is not None]
-    if not told:
+    placed = [each for each in spans if each.span is not None]
+    if not placed:
         return hit
-    first = told[0]
-    text = spans[0].text if is_whole(hit.id) or hit.id == first.id else hit.text
-    return replace(hit, span=(first.start, first.stop), spans=tuple(told[1:]), text=text)
+    first = placed[0]
+    text = first.text if is_whole(hit.id) or hit.id == first.id else hit.text
+    return replace(hit, span=first.span, spans=further(first, placed[1:]), text=text)
+
+
+def further(first: Hit, others: Iterable[Hit | HitSpan]) -> tuple[HitSpan, ...]:
+    """Where else in a thing to look: places that match, and that lie apart.
+
+    Args:
+        first: The best place, or the whole thing.
+        others: Further places, best first.
+    """
+    kept: list[HitSpan] = []
+    for each in others:
+        span = each if isinstance(each, HitSpan) else span_of(each)
+        told = (first.span, *((each.start, each.stop) for each in kept))
+        if span.matches and not any(overlap((span.start, span.stop), other) for other in told):
+            kept.append(span)
+    return tuple(kept)
 
 
 def span_of(hit: Hit) -> HitSpan:
@@ -182,10 +200,9 @@ def span_of(hit: Hit) -> HitSpan:
 
 
 def distinct(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits in one file without those that lie in an earlier one for the most part."""
+    """Hits in one file without those that overlap an earlier one of their view."""
     kept: list[Hit] = []
     for hit in hits:
-        told = (each.span for each in kept if each.span is not None and each.view == hit.view)
-        if hit.span is None or not any(_overlaps(hit, *span) for span in told):
+        if not any(each.view == hit.view and overlap(hit.span, each.span) for each in kept):
             kept.append(hit)
     return kept

@@ -85,6 +85,16 @@ class HitSpan:
     passes: bool = True
     text: str = ""
 
+    @property
+    def words(self) -> str:
+        """The probability as people say it, as of a hit."""
+        return in_words(self.probability, passes=self.passes)
+
+    @property
+    def matches(self) -> bool:
+        """Whether it passes for a match, and is no unlikely one."""
+        return self.passes and self.words != "unlikely"
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -116,7 +126,7 @@ class Hit:
         labels: What it was annotated with, and how probable each is, most probable first.
         origin: Where its words were read, see :class:`isthmus.store.Entry`; empty where they lie in
             the file as words.
-        spans: Where else in it there is a match, best first.
+        spans: Where else in it there is a match that is no unlikely one, best first; none overlap.
         copies: Other files that hold the same, or nearly the same.
         fields: What its file says of itself, see :class:`isthmus.store.Entry`.
     """
@@ -155,13 +165,22 @@ class Hit:
         return in_words(self.probability, passes=self.passes)
 
     @property
+    def percent(self) -> str:
+        """The number beside :attr:`words`; empty where there is none that says the same.
+
+        What does not pass for a match is unlikely, whatever its probability: that was learned from
+        queries and items that the space knows.
+        """
+        p = self.probability
+        return "" if p is None or in_words(p) != self.words else in_percent(p)
+
+    @property
     def said(self) -> str:
         """All that is said of it on one line: why it is here, how likely, how it stands.
 
         A hit by its name says so first: it may stand above others that are likelier by content.
         """
-        number = "" if self.probability is None else f" {in_percent(self.probability)}"
-        likely = f"{self.words}{number}"
+        likely = f"{self.words} {self.percent}".rstrip()
         name, content = "its name", "its content"
         if self.origin:
             name, content = f"its words, {said_origin(self)}", "their meaning"

@@ -10,7 +10,7 @@ from isthmus.store import Entry, MatchingRows, whole_id
 from isthmus.store.patterns import folded
 from isthmus.store.words import words
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
-from isthmus.tasks.retrieval.folded import enough, span_of
+from isthmus.tasks.retrieval.folded import enough, further, span_of
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.nearest import FUSED, placed
 
@@ -79,7 +79,7 @@ def _told(encoded: EncodedQuery, hit: Hit, known: Hit | None) -> Hit:
     if known is None:
         return hit if encoded.within or hit.span else placed(encoded, hit.view, [hit])[0]
     spans = known.spans if known.span is None else (span_of(known), *known.spans)
-    others = tuple(span for span in spans if span.id != hit.id)
+    others = further(hit, (span for span in spans if span.id != hit.id))
     return replace(hit, standing=known.standing, copies=known.copies, spans=others)
 
 

@@ -13,6 +13,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.options import check_known
 from isthmus.core.validate import check_kind, several
 from isthmus.core.view import no_view
+from isthmus.core.wording import way
 from isthmus.space.readout import Readout, check_readout
 from isthmus.store.filters import Filter, parse
 
@@ -38,6 +39,7 @@ class SearchOptions:
         words: Whether items that hold the words of the query are found by them too.
         exact: Look at every row even where an index would be faster.
         within: Only in this file, by its path, its name or its id; its spans are then not folded.
+            None for all files.
         all_copies: Whether copies of one thing are hits of their own.
 
     Raises:
@@ -98,8 +100,8 @@ class SearchOptions:
         default=False,
         metadata={"description": "Look at every row, even where an index would be faster."},
     )
-    within: str = field(
-        default="",
+    within: str | None = field(
+        default=None,
         metadata={
             "description": "Look only in this file, and show where in it the matches are.",
             "max_length": 4096,
@@ -118,9 +120,8 @@ class SearchOptions:
                 check_kind(given, Iterable, name, need="names of views", example=example)
             object.__setattr__(self, name, several(given, str))
         check_kind(self.k, Integral, "k", need="a whole number", example="k=5")
-        within = "within='talk.mp3'"
-        check_kind(self.within, (str, Path), "within", need="a path or an id", example=within)
-        object.__setattr__(self, "within", str(self.within))
+        if self.within is not None:
+            self._check_within(self.within)
         check_kind(self.where, str, "where", need="a filter as text", example=_FILTER)
         if self.min_probability is not None:
             least = "min_probability"
@@ -129,6 +130,14 @@ class SearchOptions:
             _check_range(each.name, getattr(self, each.name), each.metadata)
         check_readout(self.readout)
         _ = self.filter  # a mistake is told now
+
+    def _check_within(self, named: object) -> None:
+        python = "within='talk.mp3'"
+        check_kind(named, (str, Path), "within", need="a path or an id", example=python)
+        if not str(named).strip():
+            name = way(python=python, shell="--within talk.mp3")
+            raise InputError(f"within names no file; name one: {name}, or leave it out")
+        object.__setattr__(self, "within", str(named))
 
     @classmethod
     def of(cls, options: Self | None = None, /, **changes: Any) -> Self:

@@ -28,7 +28,7 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
     """
     options.check_views(space.views)
     rows = backend.snapshot()
-    thing = thing_named(rows, options.within) if options.within else ""
+    thing = "" if options.within is None else thing_named(rows, options.within)
     encoded = EncodedQuery.of(space, rows, query, options, within=thing)
     ranked: list[list[Hit]] = []
     depths: list[float | None] = []

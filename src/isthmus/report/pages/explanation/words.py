@@ -11,7 +11,7 @@ from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, signed_share, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
-from isthmus.tasks.retrieval.hits import in_percent, said_shares
+from isthmus.tasks.retrieval.hits import said_shares
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""
@@ -101,9 +101,10 @@ def _match(explanation: Explanation) -> str:
     if explanation.probability is not None:
         likely = explanation.judgement.words
         match = "to match" if likely == "unlikely" else "a match"
-        said = f"{likely[0].upper()}{likely[1:]} {match} ({in_percent(explanation.probability)}"
         standing = explanation.judgement.standing
-        said += f"): the {score}" if standing is None else f", {standing}): the {score}"
+        known = (explanation.judgement.percent, "" if standing is None else str(standing))
+        more = f" ({', '.join(filter(None, known))})" if any(known) else ""
+        said = f"{likely[0].upper()}{likely[1:]} {match}{more}: the {score}"
     if np.isnan(explanation.above):
         return f"{said}."
     item, view = explanation.item.item, explanation.item.view

@@ -19,7 +19,7 @@ from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.media import absent, words
 from isthmus.report.kit.words import short_source
 from isthmus.tasks import Hit, Results
-from isthmus.tasks.retrieval.hits import in_percent, said_labels, said_origin, said_span
+from isthmus.tasks.retrieval.hits import said_labels, said_origin, said_span
 
 SIDE = 320
 """Longer side of a picture, in pixels: twice that of a card, for screens with small pixels."""
@@ -151,10 +151,9 @@ def _likely(hit: Hit) -> Markup:
     """How likely it is: in words, with a thin bar; the number is in its title."""
     what = f"words {said_origin(hit)}" if hit.origin else "its name"
     name = f"by {what}; " if hit.named else f"in part by {what}; " if hit.partly_named else ""
-    p = hit.probability
-    if p is None:
+    p, number = hit.probability, hit.percent
+    if p is None or not number:
         return el("div", f"{name}{hit.words}", class_="likely")
-    number = in_percent(p)
     bar = el(
         "svg",
         el("title", f"{number} likely"),

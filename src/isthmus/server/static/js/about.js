@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { likelihood, t } from "./words.js";
-import { bodyOf, originOf, percent } from "./grid.js";
+import { bodyOf, numberOf, originOf } from "./grid.js";
 import { askedFor, blank, quoted } from "./query.js";
 import { stretch, timed } from "./times.js";
 import * as api from "./api.js";
@@ -66,7 +66,7 @@ export function inside(hit, player) {
       if (parts.length) player.show(parts);
       found.replaceChildren(...hits.map((each, place) => h("li", {}, h("button", { type: "button", onclick: () => player.open(parts[place]) },
         h("b", {}, timed(each) ? stretch(each.span) : t("a_passage")), h("span", { dir: "auto" }, timed(each) && !each.origin ? "" : bodyOf(each) || each.text),
-        h("small", { title: each.probability === null ? "" : percent(each.probability) }, likelihood(each.words))))));
+        h("small", { title: numberOf(each) }, likelihood(each.words))))));
     } catch (error) {
       said.textContent = error.message || t("offline");
     }

@@ -2,7 +2,7 @@
 
 import { $, h, s, glyph, modal } from "./dom.js";
 import { t, kind, language } from "./words.js";
-import { likely, percent, tag } from "./grid.js";
+import { likely, numberOf, tag } from "./grid.js";
 import { stop } from "./player.js";
 import { Timeline } from "./timeline.js";
 import { Passage } from "./passage.js";
@@ -53,7 +53,7 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
     h("div", { class: "detail-body" }, canvas,
       h("div", { class: "side" },
         hit.words !== undefined && h("div", { class: "verdict" }, likely(hit),
-          hit.probability !== null && h("span", { class: "number" }, percent(hit.probability))),
+          numberOf(hit) && h("span", { class: "number" }, numberOf(hit))),
         h("div", { class: "actions" },
           h("button", { type: "button", onclick: act("like") }, t("like")),
           h("button", { type: "button", onclick: act("more") }, t("more")),

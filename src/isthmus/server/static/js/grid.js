@@ -1,7 +1,7 @@
 // Results as rows of whole pictures, filled a few at a time, so that nothing ever stalls.
 
 import { h, glyph, kindOf, later } from "./dom.js";
-import { t, kind, likelihood } from "./words.js";
+import { t, agrees, kind, likelihood } from "./words.js";
 import { curve, playButton } from "./player.js";
 import { clock, stretch, timed, where } from "./times.js";
 import { because, summed } from "./likes.js";
@@ -239,15 +239,17 @@ const standing = ({ rank, among, clear }) => (rank > 1 ? t("rank_of", rank, amon
 const FAINT = 0.1;
 export const percent = (probability) => (probability < FAINT ? `< ${100 * FAINT} %` : `${Math.round(100 * probability)} %`);
 
+// The probability of a hit, where its words say the same.
+export const numberOf = (hit) => (agrees(hit) ? percent(hit.probability) : "");
+
 // In words first; the number on hover, and as a thin bar.
 export function likely(hit) {
-  const known = hit.probability !== null;
-  const number = known ? percent(hit.probability) : "";
+  const number = numberOf(hit);
   const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
   const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
-    known && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
+    number && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
 }
 
 function label(hit) {

@@ -140,10 +140,12 @@ export const likelihood = (words) => words && t(words.replace(" ", "_"));
 
 // How likely a part of a file is, in the words of hits: the same steps as `hits.in_words`.
 const STEPS = [[0.8, "very likely"], [0.5, "likely"], [0.2, "maybe"], [0, "unlikely"]];
-export function said({ words, probability }) {
-  const known = probability !== null && probability !== undefined;
-  return likelihood(words ?? (known ? STEPS.find(([least]) => probability >= least)[1] : ""));
-}
+const known = (probability) => probability !== null && probability !== undefined;
+const step = (probability) => STEPS.find(([least]) => probability >= least)[1];
+export const said = ({ words, probability }) => likelihood(words ?? (known(probability) ? step(probability) : ""));
+
+// Whether there is a probability that says the same as the words: what is no match is unlikely, whatever its number.
+export const agrees = ({ words, probability }) => known(probability) && step(probability) === (words ?? step(probability));
 
 // The name of a view or a modality; only those that isthmus made up are translated.
 const OWN = ["text", "image", "audio", "video"];
