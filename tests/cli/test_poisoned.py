@@ -189,28 +189,28 @@ def annotated() -> None:
 
 def _things() -> Path:
     """A table of the records and what they show."""
-    lines = ["image,text,shape"]
+    lines = ["image,text,colour"]
     for number in range(40):
         words = Path(f"records/{number}.txt").read_text(encoding="utf-8").replace(",", "").split()
-        shape = "circle" if "circle" in words else "other"
-        lines.append(f"records/{number}.png,{' '.join(words)},{shape}")
+        colour = "warm" if {"red", "orange", "yellow"} & {*words} else "other"
+        lines.append(f"records/{number}.png,{' '.join(words)},{colour}")
     Path("things.csv").write_text("\n".join(lines), encoding="utf-8")
     return Path("things.csv")
 
 
 def fitted() -> None:
-    fit = (_things(), "--target", "shape", "-o", "mine", *CLASSIC[2:4], "--view", "image")
+    fit = (_things(), "--target", "colour", "-o", "mine", *CLASSIC[2:4], "--view", "image")
     run("predict", "fit", *map(str, fit), "--fusion", "late", "--no-cache")
 
 
 def predicted(what: str, *more: str) -> None:
     dataset = load(_things(), fields=True)
     ready = prepare(dataset, {"text": "tfidf", "image": "color-hog"})
-    target = read_target(dataset, Wanted("shape")).target
+    target = read_target(dataset, Wanted("colour")).target
     fusion = make("late").fit(ready.pairs, target)
     outcome = Outcome.fit(fusion.scores(ready.pairs), target)
     refs = {view: EncoderRef.of(e, ready.specs[view]) for view, e in ready.encoders.items()}
-    asked = Asked("shape", "classes", "things", kinds={"shape": "category"})
+    asked = Asked("colour", "classes", "things", kinds={"colour": "category"})
     Predictor(refs, {}, fusion, outcome, asked=asked).save("mine")
     run("predict", what, "mine", "things.csv", *more, "--no-cache")
 
