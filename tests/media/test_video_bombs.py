@@ -9,10 +9,12 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL.GifImagePlugin import GifImageFile
 from tests.media import films, made
 from tests.media.films import RECIPES, Recipe, count, film, number_of, numbered, video
 from tests.waiting import PATIENCE
@@ -166,6 +168,45 @@ def test_many_short_frames_of_a_picture() -> None:
     first.save(out, "PNG", save_all=True, append_images=rest, duration=40)
     with pytest.raises(MediaTooLargeError, match="has 30 frames"):
         decode(video(out.getvalue()), Limits(max_video_frames=20))
+
+
+def _small_frames(count: int, screen: int, first: int = 1) -> bytes:
+    """A GIF of so many frames of a pixel, the second of which may make it larger."""
+
+    def frame(side: int) -> bytes:
+        return (
+            b"\x2c" + struct.pack("<HHHHB", side - 1, side - 1, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+        )
+
+    head = b"GIF89a" + struct.pack("<HHBBB", first, first, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    return head + frame(1) + frame(screen) * (count - 1) + b";"
+
+
+@pytest.mark.parametrize("first", [6000, 2])
+def test_a_small_file_of_many_large_frames_costs_nothing(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each frame is composed on the whole picture, whatever little of it changes."""
+    item = video(_small_frames(3000, 6000, first))
+    seek, seeks = GifImageFile.seek, iter(range(5))
+
+    def counted(file: GifImageFile, place: int) -> None:
+        assert next(seeks, None) is not None, "each frame is composed"
+        seek(file, place)
+
+    monkeypatch.setattr(GifImageFile, "seek", counted)
+    told = r"has 3,000 frames of 6,000×6,000, 108,000 megapixels together, the limit is 3,000; "
+    with pytest.raises(MediaTooLargeError, match=told):
+        decode(item)
+
+
+def test_frames_of_a_picture_may_have_so_many_pixels_together() -> None:
+    item = video(_small_frames(12, 400, 400))
+    limits = Limits(max_animation_pixels=12 * 400 * 400)
+    assert seconds_of(item, limits) == pytest.approx(1.2)
+    with pytest.raises(MediaTooLargeError, match=r"has 12 frames of 400×400, 2 megapixels"):
+        seconds_of(item, replace(limits, max_animation_pixels=limits.max_animation_pixels - 1))
+    assert Limits().max_animation_pixels > 120 * 25 * 1280 * 720  # two minutes of a film
 
 
 def test_a_large_video_is_streamed_and_other_large_files_are_refused(tmp_path: Path) -> None:

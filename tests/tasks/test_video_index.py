@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from tests.media import films
 
+from isthmus.core.errors import MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.datasets import load
@@ -174,3 +175,21 @@ def test_a_folder_of_frames_is_an_example_to_search_with(films_space: Space, fol
     np.testing.assert_allclose(
         store.backend.snapshot().vectors([found.id])[found.id], vector, atol=1e-6
     )
+
+
+def test_how_long_a_film_lasts_is_asked_once_also_where_that_cannot_be_told(
+    films_space: Space, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take as long as an item may take at all."""
+    asked: list[tuple[str, str]] = []
+
+    def slow(item: MediaItem) -> float:
+        asked.append((Path(item.source).name, item.modality))
+        raise MediaTooLargeError(item.source, "decoding it took too long")
+
+    monkeypatch.setattr(WORKERS, "seconds", slow)
+    store = Store.in_memory(films_space)
+    report = store.add(folder)
+    assert asked.count(("drawn.gif", "video")) == 1
+    broken = {Path(each.source).name: each.reason for each in report.failures}
+    assert broken["drawn.gif"] == "decoding it took too long"

@@ -75,26 +75,20 @@ class Animation(_Flipbook):
     """
 
     def __init__(self, handle: BinaryIO, form: Format, source: str, limits: Limits) -> None:
-        self.source = source
+        self.source, self._limits = source, limits
         self._file = opened_by(handle, form, source)
         self.size = self._file.size
-        most = limits.max_frame_pixels
-        if self.size[0] * self.size[1] > most:
-            raise MediaTooLargeError(
-                source,
-                f"declares frames of {self.size[0] * self.size[1] / 1e6:,.0f} megapixels, the "
-                f"limit is {most / 1e6:,.0f}; make them smaller",
-            )
+        self._check(1)
         self._stored = Stored.of(self._file)
         self._first = int(bool(getattr(self._file, "default_image", False)))
         try:
             count = int(self._file.n_frames) - self._first
-            within = range(min(count, limits.max_video_frames))
-            lengths = [self._length(place) for place in within]
+            self._check(count)
+            lengths = [self._length(place, count) for place in range(count)]
+        except MediaError:  # too large
+            raise
         except DAMAGE as error:
             raise self._damaged(error) from error
-        if len(lengths) < count:
-            raise MediaTooLargeError(source, f"has {count:,} frames; cut it into parts")
         ends = np.cumsum(lengths)
         self.times, self.end = [0.0, *ends[:-1].tolist()], float(ends[-1])
         if self.end > limits.max_long_seconds:
@@ -113,13 +107,34 @@ class Animation(_Flipbook):
         except DAMAGE as error:
             raise self._damaged(error) from error
 
-    def _length(self, place: int) -> float:
-        """Seconds for which a frame is shown."""
+    def _length(self, place: int, count: int) -> float:
+        """Seconds for which one of so many frames is shown."""
         self._file.seek(place + self._first)
+        self._check(count)  # a frame of a GIF may make it larger
         if self._file.format != "GIF":
             self._file.load()  # which is when Pillow learns it
         length = float(self._file.info.get("duration") or 0.0) / 1000
         return length if length > _TOO_SHORT else _USUAL
+
+    def _check(self, count: int) -> None:
+        """Refuse so many frames of the present size if they cost too much, before they do."""
+        limits, (width, height) = self._limits, self._file.size
+        if width * height > limits.max_frame_pixels:
+            raise MediaTooLargeError(
+                self.source,
+                f"declares frames of {width * height / 1e6:,.0f} megapixels, the limit is "
+                f"{limits.max_frame_pixels / 1e6:,.0f}; make them smaller",
+            )
+        if count > limits.max_video_frames:
+            raise MediaTooLargeError(self.source, f"has {count:,} frames; cut it into parts")
+        if width * height * count > limits.max_animation_pixels:
+            raise MediaTooLargeError(
+                self.source,
+                f"has {count:,} frames of {width:,}×{height:,}, "
+                f"{width * height * count / 1e6:,.0f} megapixels together, the limit is "
+                f"{limits.max_animation_pixels / 1e6:,.0f}; make it smaller, cut it into parts, or "
+                "convert it to MP4",
+            )
 
     def _damaged(self, error: Exception) -> CorruptMediaError:
         return CorruptMediaError(self.source, f"cannot be decoded ({error})")

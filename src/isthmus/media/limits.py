@@ -23,6 +23,9 @@ class Limits:
         max_frame_pixels: Width times height that frames of a video may declare; 8192×4320 is
             below. Frames that are kept together stay below ``max_pixels``: they come smaller.
         max_video_frames: Frames of a video; six hours of 90 a second stay below.
+        max_animation_pixels: Width times height times frames of a picture that moves. Each frame is
+            decoded to learn how long it is shown: about 50 megapixels of PNG or WebP a second, 120
+            of GIF. Two minutes of 1280×720 at 25 a second stay below.
         max_characters: Length of one caption.
         max_long_characters: Length of a text that is taken in by span.
         max_svg_bytes: Size of an SVG, after decompression.
@@ -38,6 +41,7 @@ class Limits:
     max_video_bytes: int = 16 * 2**30
     max_frame_pixels: int = 36_000_000
     max_video_frames: int = 2_000_000
+    max_animation_pixels: int = 3_000_000_000
     max_characters: int = 20_000
     max_long_characters: int = 5_000_000
     max_svg_bytes: int = 16 * 2**20

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from isthmus.core.errors import IsthmusError
+from isthmus.core.errors import IsthmusError, MediaError
 from isthmus.core.fields import Fields
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
@@ -32,14 +32,23 @@ def read_fields(items: Sequence[MediaItem], workers: DecodeWorkers = WORKERS) ->
 
 def read_seconds(
     items: Sequence[MediaItem], workers: DecodeWorkers = WORKERS
-) -> list[float | None]:
-    """Durations of items; None of one that has none or cannot be read.
+) -> list[float | MediaError | None]:
+    """Durations of items; None of one that has none.
+
+    Of a file that cannot be read it is the error: nobody need ask again, which may take long.
 
     Args:
         items: Of any modality.
         workers: That read them.
     """
-    return _of_each(items, _LAST, workers.seconds, None)
+
+    def ask(item: MediaItem) -> float | MediaError | None:
+        try:
+            return workers.seconds(item)
+        except MediaError as error:
+            return error
+
+    return _of_each(items, _LAST, ask, None)
 
 
 def _of_each(

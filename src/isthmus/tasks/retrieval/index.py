@@ -313,8 +313,11 @@ class _Run:
         cut = [read for read in new if math.isfinite(window_of(self.space.encoder(read.view)))]
         lasts = dict(zip((r.id for r in cut), read_seconds([r.item for r in cut]), strict=True))
         for read, fields in zip(new, told, strict=True):
-            known = (read.item, read.view, read.id, self.space, fields, lasts.get(read.id))
+            seconds = lasts.get(read.id)
             try:
+                if isinstance(seconds, MediaError):
+                    raise seconds
+                known = (read.item, read.view, read.id, self.space, fields, seconds)
                 parts = list(parts_of(*known, further=further))
             except MediaError as error:
                 refused[read.id] = refusal(read, error.reason)
