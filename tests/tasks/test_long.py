@@ -216,6 +216,15 @@ def test_a_book_finds_its_paragraph(store: Store, tmp_path: Path) -> None:
     assert hits and all("library" in book()[int(h.span[0]) : int(h.span[1])] for h in hits[:3])  # type: ignore[index]
 
 
+@pytest.mark.parametrize("count", [9_000, 150_000])
+def test_a_long_text_of_blanks_is_told_to_hold_none(
+    store: Store, tmp_path: Path, count: int
+) -> None:
+    (tmp_path / "blank.txt").write_text((" \n\t" * count)[:count])
+    (failure,) = store.add(tmp_path).failures
+    assert failure.reason == "holds no text, only blanks"
+
+
 def test_spans_go_where_their_file_goes(
     store: Store, tape: tuple[Path, list[tuple[float, float]]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ from isthmus.core.item import MediaItem
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
 
+BLANK = "holds no text, only blanks"
+"""Why a text is not used in which nothing is said."""
 _KEPT = "\t\n\r"
 
 
@@ -39,7 +41,7 @@ def decode_text(item: MediaItem, limits: Limits = DEFAULT) -> tuple[str, ...]:
         )
     cleaned = tuple(text for part in parts if (text := clean(part)))
     if not cleaned:
-        raise EmptyMediaError(item.source, "holds no text, only blanks")
+        raise EmptyMediaError(item.source, BLANK)
     return cleaned
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from isthmus.core.contracts import window_of
+from isthmus.core.errors import EmptyMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, TEXT, VIDEO
 from isthmus.media.onsets import APART, strongest
 from isthmus.media.passages import passages
-from isthmus.media.text import long_text
+from isthmus.media.text import BLANK, long_text
 from isthmus.pipeline import WORKERS, Stretch, read_onsets
 from isthmus.space import Space
 from isthmus.store import part_id
@@ -115,10 +116,12 @@ def begun(stretches: Sequence[Stretch], seconds: float, window: float) -> list[t
 def _texts(part: Part, window: float) -> Iterator[Part]:
     item, limits = part.item, WORKERS.limits
     text = long_text(item, limits)
-    yield replace(part, pooled=len(text) > limits.max_characters)
-    if len(text) <= LONG * window:
-        return
-    for start, stop in passages(text, window, OVERLAP):
+    pooled, long = len(text) > limits.max_characters, len(text) > LONG * window
+    bounds = passages(text, window, OVERLAP) if long else []
+    if long and not bounds:
+        raise EmptyMediaError(item.source, BLANK)
+    yield replace(part, pooled=pooled)
+    for start, stop in bounds:
         span = (float(start), float(stop))
         own = MediaItem(item.id, item.modality, item.source, (text[start:stop],), span)
         yield replace(part, item=own, id=part_id(part.id, span=span))
