@@ -170,9 +170,17 @@ def test_bad_folders_of_frames_are_named(tmp_path: Path) -> None:
     for limits in (Limits(max_video_frames=2), Limits(max_video_bytes=100)):
         with pytest.raises(MediaTooLargeError, match=r"has [\d,]+ (frames|bytes), the limit"):
             item_from_path(folder, limits=limits)
-    (folder / "frame 1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
-    with pytest.raises(CorruptMediaError, match=r"a\.frames/frame 1\.png: "):
-        decode(item_from_path(folder))
+    workers = DecodeWorkers(1)
+    try:
+        for number in (1, 0):
+            (folder / f"frame {number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+            item = item_from_path(folder)
+            for read in (decode, workers.decode):
+                told = rf"a\.frames: frame {number}\.png: its header is damaged"
+                with pytest.raises(CorruptMediaError, match=told):
+                    read(item)
+    finally:
+        workers.close()
 
 
 def test_they_are_read_in_children(tmp_path: Path) -> None:

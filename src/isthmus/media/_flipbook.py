@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -163,12 +164,19 @@ class FrameFolder(_Flipbook):
         self.end = len(self._paths) / rate
         if self.end > limits.max_long_seconds:
             raise MediaTooLargeError(source, f"lasts {self.end:,.0f} s; cut it into parts")
-        self.size = shown_size(self._item(0), limits)
+        with self._named(0) as item:
+            self.size = shown_size(item, limits)
 
     def picture(self, place: int, size: Size) -> Any:
         """A picture of the folder."""
-        return decode_image(self._item(place), self._limits, target=min(size))
+        with self._named(place) as item:
+            return decode_image(item, self._limits, target=min(size))
 
-    def _item(self, place: int) -> MediaItem:
+    @contextmanager
+    def _named(self, place: int) -> Iterator[MediaItem]:
+        """One picture as an item; what is wrong with it is told of the folder, with its name."""
         path = self._paths[place]
-        return MediaItem("", IMAGE, f"{self.source}/{path.name}", path)
+        try:
+            yield MediaItem("", IMAGE, self.source, path)
+        except MediaError as error:
+            raise type(error)(self.source, f"{path.name}: {error.reason}") from error
