@@ -258,6 +258,18 @@ def test_where_nothing_is_found_behind_damage_the_video_ends() -> None:
     np.testing.assert_allclose(clip.times, numbers / films.RATE, atol=0.041)
 
 
+@pytest.mark.parametrize("modality", ["video", "audio"])
+def test_what_stands_behind_the_last_box_of_an_mp4_costs_nothing(modality: str) -> None:
+    tone = np.sin(np.arange(96_000) / 9).astype(np.float32)
+    data = film(map(numbered, range(50)), sound=tone)
+    item = MediaItem.from_bytes(data + b"\x9c\x35" * 500, modality, source="film.bin")
+    assert decode(item).seconds == pytest.approx(2.0, abs=0.1)
+    for more in (b"mdat", b"moof", b"styp"):  # another part of it, which is not whole
+        item = MediaItem.from_bytes(data + b"\0\0\x10\0" + more, modality, source="film.bin")
+        with pytest.raises(CorruptMediaError, match="is truncated"):
+            decode(item)
+
+
 def test_noise_in_place_of_a_video_costs_that_file(workers: DecodeWorkers) -> None:
     for name, recipe in RECIPES.items():
         if name in ("av1", "hevc"):

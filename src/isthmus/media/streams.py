@@ -30,6 +30,10 @@ information of a size that depends on version and channels, a name, and flags th
 counts of frames and of bytes follow."""
 _FRAMES, _BYTES = 1, 2
 _MP3_SYNC = (b"\xe2", b"\xe3", b"\xf2", b"\xf3", b"\xfa", b"\xfb")
+_ALL = frozenset({b"moov", b"mdat"})
+"""Boxes of an MP4 without which nothing is seen or heard."""
+_OF_SAMPLES = _ALL | {b"moof", b"styp", b"sidx", b"ftyp", b"imda"}
+"""Those, and boxes with which a further part of it begins."""
 _FLAC_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 
 
@@ -207,8 +211,12 @@ def _end_of_adts(data: bytes) -> int:
 
 
 def _end_of_boxes(handle: BinaryIO) -> int:
-    """The end of the last box of an MP4; a last box of length 0 reaches to the end."""
+    """The end of the last box of an MP4; a last box of length 0 reaches to the end.
+
+    Where the table and the samples are whole, what follows and is no box of them may be anything.
+    """
     size, at = handle.seek(0, 2), 0
+    whole: set[bytes] = set()
     while at + 8 <= size:
         handle.seek(at)
         head = handle.read(16)
@@ -217,6 +225,9 @@ def _end_of_boxes(handle: BinaryIO) -> int:
             length = int.from_bytes(head[8:16], "big")
         if length < 8:
             break
+        if at + length > size and whole >= _ALL and head[4:8] not in _OF_SAMPLES:
+            break
+        whole.add(head[4:8])
         at += length
     return max(at, size)
 
