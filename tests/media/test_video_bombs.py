@@ -258,6 +258,20 @@ def test_where_nothing_is_found_behind_damage_the_video_ends() -> None:
     np.testing.assert_allclose(clip.times, numbers / films.RATE, atol=0.041)
 
 
+@pytest.mark.parametrize("delayed", [0, 2])
+@pytest.mark.parametrize("share", [0.5, 0.7, 0.9])
+def test_a_broadcast_that_was_cut_ends_before_its_last_frame(share: float, delayed: int) -> None:
+    """Only what is left of the last packet is damaged, and shown by no packet behind it."""
+    rng = np.random.default_rng(0)
+    noisy = [numbered(i) // 2 + rng.integers(0, 99, (64, 96, 3), np.uint8) for i in range(50)]
+    recipe = replace(RECIPES["mpegts"], delayed=delayed)
+    data = film(noisy, recipe)
+    cut = data[: int(share * len(data)) // 188 * 188]
+    clip = decode(video(cut), sampling=Sampling(frames=99))
+    assert clip.seconds == pytest.approx(2 * share, abs=0.4)
+    assert len(clip.frames) == pytest.approx(clip.seconds * films.RATE, abs=3)
+
+
 @pytest.mark.parametrize("modality", ["video", "audio"])
 def test_what_stands_behind_the_last_box_of_an_mp4_costs_nothing(modality: str) -> None:
     tone = np.sin(np.arange(96_000) / 9).astype(np.float32)

@@ -157,7 +157,8 @@ def decoded(container: AvObject, stream: AvObject, source: str, begin: float) ->
     """Frames from where a file stands.
 
     Packets that come before the first whole frame may be damaged, as behind a jump, or in a
-    recording that began in the middle of a broadcast.
+    recording that began in the middle of a broadcast. So may the last frame, where a broadcast was
+    cut: then the one before it is the last.
 
     Args:
         container: From :func:`opened`.
@@ -171,18 +172,25 @@ def decoded(container: AvObject, stream: AvObject, source: str, begin: float) ->
     import av
 
     whole = False
+    damage: CorruptMediaError | None = None
     for packet in container.demux(stream):
+        if damage is not None and packet.size:
+            raise damage
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
             if whole:
-                raise _damaged(packet, source, begin, f" ({error.strerror})") from error
+                damage = _damaged(packet, source, begin, f" ({error.strerror})")
             continue
         for frame in frames:
             if frame.is_corrupt and whole:
-                raise _damaged(packet, source, begin)
+                if not packet.size:  # nothing is stored behind it
+                    return
+                damage = damage or _damaged(packet, source, begin)
             if frame.is_corrupt or frame.time is None:
                 continue
+            if damage is not None:
+                raise damage
             whole = True
             yield frame
 
