@@ -272,6 +272,14 @@ def test_a_broadcast_that_was_cut_ends_before_its_last_frame(share: float, delay
     assert len(clip.frames) == pytest.approx(clip.seconds * films.RATE, abs=3)
 
 
+def test_frames_without_times_are_told() -> None:
+    """Of a Matroska that began before its own clock."""
+    recipe = Recipe("matroska", options={"avoid_negative_ts": "disabled"})
+    data = film(map(numbered, range(25)), recipe, at=[place / 25 - 3 for place in range(25)])
+    with pytest.raises(CorruptMediaError, match="holds frames without times; save it anew"):
+        decode(video(data))
+
+
 @pytest.mark.parametrize("modality", ["video", "audio"])
 def test_what_stands_behind_the_last_box_of_an_mp4_costs_nothing(modality: str) -> None:
     tone = np.sin(np.arange(96_000) / 9).astype(np.float32)

@@ -19,7 +19,7 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.media._hdr import HLG, PQ, to_srgb
-from isthmus.media._libav import VIDEO_CODECS, AvObject, decoded, last_end
+from isthmus.media._libav import VIDEO_CODECS, AvObject, decoded, filled, last_end
 from isthmus.media.limits import Limits
 from isthmus.media.reels import Frame, Size
 
@@ -106,12 +106,18 @@ class Film:
     def _measured(self) -> float:
         """When the last frame ends, by the frames that are there, whatever the header says."""
         count, most = self._limits.max_video_frames, self._limits.max_long_seconds
+        # Before a jump: one that fails may leave nothing behind it.
+        empty = next(filled(self._container, self._stream), None) is None
         try:
             last = last_end(self._container, self._stream, count)
         except OverflowError as error:
             raise MediaTooLargeError(
                 self.source, f"has more than {count:,} frames; cut it into parts"
             ) from error
+        if last is None and not empty:
+            raise CorruptMediaError(
+                self.source, "holds frames without times; save it anew, for example with FFmpeg"
+            )
         if last is None:
             raise EmptyMediaError(self.source, "holds no frames")
         seconds = last - self._begin

@@ -233,6 +233,11 @@ def last_end(container: AvObject, stream: AvObject, most: int = 2**62) -> float 
     return max(end, again or end)
 
 
+def filled(container: AvObject, stream: AvObject) -> Iterator[AvObject]:
+    """Packets of a stream from where a file stands, with times or without."""
+    return (packet for packet in container.demux(stream) if packet.size)
+
+
 def _end_from(container: AvObject, stream: AvObject, ticks: int, most: int) -> float | None:
     """When the last packet behind a time ends; None where no jump leads to one."""
     import av
