@@ -4,6 +4,7 @@ import importlib
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,6 +81,24 @@ def test_shuffled_pairs_are_refused() -> None:
             refused += 1
             assert "no better than shuffled" in str(error)
     assert refused >= 9
+
+
+def test_folds_that_learn_from_each_other_are_not_taken_for_independent() -> None:
+    rng = np.random.default_rng(0)
+    fold, small = np.arange(40) % 5, 0
+    for _ in range(500):
+        x, y = rng.normal(size=(2, 40, 20))
+        parts = []
+        for held in (fold == each for each in range(5)):
+            own = x[~held]
+            weights = np.linalg.solve(own.T @ own + 5 * np.eye(20), own.T @ y[~held])
+            parts.append(_directions(x[held] @ weights) @ _directions(y[held]).T)
+        small += permutation_p(parts) <= 0.01
+    assert small <= 8  # of 5 that are expected; 22 if folds count as independent
+
+
+def _directions(x: Any) -> Any:
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
 def test_permutation_test_is_uniform_under_the_null_and_small_under_signal() -> None:
