@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Encoder, Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, F64
+from isthmus.core.linalg import F32, F64, Array
 from isthmus.encoders.parts import (
     AdditiveParts,
     Cell,
     Parts,
     Place,
-    RemovableParts,
     Span,
     parts_of,
 )
@@ -29,7 +28,13 @@ from isthmus.prompts.term import Term
 from isthmus.space import Space
 from isthmus.space.things import as_item
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
+from isthmus.tasks.retrieval.attribution import (
+    MOST_PARTS,
+    Attribution,
+    attribute,
+    in_focus,
+    with_around,
+)
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.nearest import judged
@@ -172,7 +177,7 @@ def explain(
     """Say which parts of a query and an item, and which training pairs, make their score.
 
     The score is the cosine in the space. Each of the three accounts sums to it. Of a long text
-    the words at the beginning are parts, and the rest is one part.
+    the words of the stretches that count most are parts, and so is what lies around them, whole.
 
     Args:
         space: The space.
@@ -237,11 +242,13 @@ class _Seen:
         if self.parts is not None:
             head = space.heads[self.view]
             typical = space.typical(self.view).astype(np.float64)
-            found = attribute(head, self.parts, other, typical, seed=seed, progress=progress)
-            places = list(self.parts.places)
-            if isinstance(self.parts, RemovableParts) and self.parts.rest is not None:
-                found = found.with_rest(score)
-                places.append(self.parts.rest)
+
+            def worth(native: Array) -> F64:
+                return head(native).astype(np.float64) @ other
+
+            parts = in_focus(self.parts, worth, progress)
+            found = attribute(head, parts, other, typical, seed=seed, progress=progress)
+            found, places = with_around(found, parts, worth, progress)
         return Side(
             self.item,
             self.view,

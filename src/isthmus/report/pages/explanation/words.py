@@ -128,7 +128,10 @@ def _shares(explanation: Explanation) -> list[str]:
 def _side(name: str, side: Side, score: float) -> list[str]:
     if not side.places:
         return [f"The {name} cannot be split into parts: {side.method}."]
-    most, least = int(side.values.argmax()), int(side.values.argmin())
+    told = [
+        i for i, place in enumerate(side.places) if not isinstance(place, Word) or not place.whole
+    ]
+    most, least = (told[int(f(side.values[told]))] for f in (np.argmax, np.argmin))
     if side.values[most] <= 0:
         return [f"No part of the {name} supports the match."]
     if not isinstance(side.places[0], Word):
