@@ -14,6 +14,7 @@ from isthmus.core.contracts import Encoder, Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64, Array
+from isthmus.core.view import TEXT
 from isthmus.encoders.parts import (
     AdditiveParts,
     Cell,
@@ -39,6 +40,8 @@ from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.nearest import judged
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.spans import in_spans
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
 Thing = str | Path | MediaItem | NDArray[np.floating]
@@ -161,6 +164,32 @@ def explained(prompt: Prompt) -> Term:
     raise InputError(
         f"{prompt} looks for saved prompts only, and an explanation needs words or an item; add one"
     )
+
+
+def passage_meant(
+    space: Space, query: Thing, query_view: str, item: MediaItem, item_view: str
+) -> MediaItem:
+    """Of a long text, the passage that matches a query best; any other item as it is.
+
+    Args:
+        space: The space.
+        query: A text, a path, a vector or an item.
+        query_view: Of the query.
+        item: What it is compared with.
+        item_view: Of the item.
+
+    Raises:
+        InputError: If one of the two cannot be used.
+        MediaError: If the text cannot be read, or is longer than what is searched by passage.
+    """
+    if item.modality != TEXT or isinstance(item.payload, np.ndarray):
+        return item
+    passages = [part.item for part in in_spans(Part(item, item_view, item.id), space)][1:]
+    if not passages:
+        return item
+    asked = space.embed([query], query_view).vectors[0]
+    found = space.embed(passages, item_view).vectors @ asked
+    return passages[int(found.argmax())]
 
 
 def explain(
