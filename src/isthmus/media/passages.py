@@ -66,6 +66,12 @@ def passages(text: str, window: float, overlap: float = 0.5) -> list[tuple[int, 
     return found
 
 
+def headings(text: str) -> list[int]:
+    """Where headings of a text begin, in characters."""
+    blocks = cut(text, 0, len(text), _PARAGRAPH)
+    return [start for start, stop in blocks if stop < len(text) and _is_heading(text[start:stop])]
+
+
 def _next(units: list[_Unit], first: int, last: int, overlap: float) -> int:
     """The unit that the next passage begins with."""
     start, stop = units[first].start, units[last].stop
