@@ -71,7 +71,7 @@ def test_several_captions_are_a_sum() -> None:
 
 @pytest.mark.parametrize(
     ("text", "end"),
-    [("ab " * 5000, 254), ("a" * 10_000, 256), ("猫" * 10_000, 256), ("a b", 3)],
+    [("ab " * 5000, 120), ("a" * 10_000, 120), ("猫" * 10_000, 120), ("a b", 3)],
     ids=["blanks", "one word", "no blanks", "short"],
 )
 def test_of_a_long_text_the_beginning_is_split(text: str, end: int) -> None:
@@ -85,12 +85,36 @@ def test_of_a_long_text_the_beginning_is_split(text: str, end: int) -> None:
     assert isinstance(parts, RemovableParts)
     assert parts.places[-1].end == end and len(parts.places) <= MOST
     left = len(text) - end
-    assert (parts.rest is None) == (left == 0)
-    if parts.rest is not None:
-        assert parts.rest.label == f"… and {left:,} more characters"
+    assert (parts.around is None) == (parts.stretches is None) == (left == 0)
+    if parts.around is not None:
+        assert [place.label for place in parts.around.places] == [f"… {left:,} more characters …"]
     parts.native(np.ones((1, len(parts.places)), dtype=bool), np.zeros(3))
     assert longest == [len(text[:end].strip())]
     assert parts.batch == 256 // end
+
+
+def test_of_a_long_text_what_counts_most_is_split_wherever_it_stands() -> None:
+    filler = "Nobody bit. " * 20
+    text = f"{filler}A cab came, c and c. {filler}The cock crows. {filler}"
+    parts = caption_parts((text,), spelled)
+    assert isinstance(parts, RemovableParts) and parts.stretches is not None
+    count = parts.stretches.count
+    alone = parts.stretches.encode(range(count))
+    close = parts.stretches.closer(alone[:, 2].astype(np.float64))
+    assert close.around is not None
+    places = sorted((*close.places, *close.around.places), key=lambda place: place.start)
+    assert [place.label for place in places] == [
+        "… 240 more characters …", "A", "cab", "came", "c", "and", "c",
+        "… 240 more characters …", "The", "cock", "crows", "… 240 more characters …",
+    ]  # fmt: skip
+    assert all(a.end == b.start for a, b in pairwise(places))
+    every, none = np.ones((1, 3), dtype=bool), np.zeros((1, 3), dtype=bool)
+    np.testing.assert_allclose(close.around.encode(every), spelled([(text,)]))
+    all_words = np.ones((1, len(close.places)), dtype=bool)
+    np.testing.assert_allclose(close.around.encode(none), close.encode(all_words))
+    np.testing.assert_allclose(
+        close.encode(all_words), spelled([("A cab came, c and c. The cock crows.",)])
+    )
 
 
 def test_of_many_captions_the_last_count_as_one() -> None:

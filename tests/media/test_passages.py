@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from isthmus.core.errors import MediaTooLargeError
 from isthmus.core.item import MediaItem
+from isthmus.core.sentences import SENTENCE
 from isthmus.core.view import TEXT
 from isthmus.media.limits import Limits
-from isthmus.media.passages import _SENTENCE, passages
+from isthmus.media.passages import passages
 from isthmus.media.text import decode_text, long_text
 
 WORDS = st.lists(st.text("abcé猫狗.!?。\n ", min_size=1, max_size=30), max_size=40)
@@ -56,7 +57,7 @@ def test_many_short_lines_are_a_list_and_no_headings() -> None:
 
 
 def test_dots_of_a_table_of_contents_are_passed_once() -> None:
-    ends = _SENTENCE.finditer("." * 200_000 + "a. ")  # takes an hour where each dot is a beginning
+    ends = SENTENCE.finditer("." * 200_000 + "a. ")  # takes an hour where each dot is a beginning
     assert [found.span() for found in ends] == [(200_001, 200_002)]
 
 

@@ -203,4 +203,8 @@ def test_hits_tell_where_they_are_and_where_their_words_are_from(
     book = client.post("/api/search", json={"query": "chapter library", "views": ["text"]}).json()
     (hit,) = [each for each in book["hits"] if each["name"] == "book.txt"]
     first, *_ = hit["spans"]
-    assert hit["span"] and first["start"] < first["stop"] and len(first["text"]) <= 80
+    assert hit["span"] and first["start"] < first["stop"] and len(first["text"]) <= 120
+    for each in (hit, first):
+        name, body = each["text"].split("\n", 1)
+        assert name == "theatre book" and body.removeprefix("… ").startswith("Chapter")
+        assert "library" in body

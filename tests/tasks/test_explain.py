@@ -18,6 +18,7 @@ from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets import load
 from isthmus.encoders.parts import AdditiveParts, Mask, Span
 from isthmus.pipeline import prepare
+from isthmus.report.pages.explanation.words import sentences
 from isthmus.selection import align
 from isthmus.space import Space
 from isthmus.tasks.retrieval import attribution
@@ -251,7 +252,7 @@ def test_a_long_text_costs_no_more_than_its_beginning(
 ) -> None:
     monkeypatch.setattr(attribution, "shapley", partial(attribution.shapley, orders=2))
     space = spaces["ridge"]
-    short = " ".join(f"red star {n}" for n in range(40))[:256]
+    short = " ".join(f"red star {n}" for n in range(40))[:160]
     long = (short + " a large blue circle" * 1000)[:10_000]
     steps: dict[str, list[tuple[str, int, int]]] = {short: [], long: []}
     for text, told in steps.items():
@@ -265,12 +266,29 @@ def test_a_long_text_costs_no_more_than_its_beginning(
         )
         check(found)
     assert [step[2] for step in steps[short] if step[0] == "weigh parts"] != []
-    assert len(steps[long]) <= len(steps[short])
+    weighed = {text: [s for s in told if s[0] == "weigh parts"] for text, told in steps.items()}
+    assert sum(total > 128 for _, _, total in weighed[long]) <= len(weighed[short])
     rest = found.query.places[-1]
-    assert rest.label == f"… and {10_000 - found.query.places[-2].end:,} more characters"
-    assert found.query.errors[-1] == 0 and "the rest counts as one part" in found.query.method
-    beginning = explain(space, long[: found.query.places[-2].end], TEXT, "a red star", TEXT)
-    assert found.query.values[-1] == pytest.approx(found.score - beginning.score, abs=1e-6)
+    assert rest.label == f"… {10_000 - found.query.places[-2].end:,} more characters …"
+    assert found.query.errors[-1] == 0
+    assert "what is around them counts whole" in found.query.method
+
+
+def test_of_a_long_text_the_words_that_count_most_are_told_in_reading_order(
+    spaces: dict[str, Space],
+) -> None:
+    filler = "A small blue square lies there. " * 12
+    text = f"{filler}A large red star hangs here. {filler}"
+    found = explain(spaces["ridge"], "a red star", TEXT, text, TEXT)
+    check(found)
+    labels = [place.label for place in found.item.places]
+    assert labels == ["… 384 more characters …", "A", "large", "red", "star", "hangs", "here",
+                      "… 383 more characters …"]  # fmt: skip
+    best = {place.label for place, _ in found.item.strongest(2)}
+    assert best == {"red", "star"}
+    assert "“star” counts most" in " ".join(sentences(found)) or "“red” counts most" in " ".join(
+        sentences(found)
+    )
 
 
 def test_who_is_told_of_progress_can_end_an_explanation(spaces: dict[str, Space]) -> None:

@@ -17,6 +17,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset
 from isthmus.core.view import AUDIO, TEXT
+from isthmus.report.pages.explanation.words import name_of, sentences
 from isthmus.space import Space
 from isthmus.store import Entry, is_whole, whole_id
 from isthmus.tasks import Store, annotate_store
@@ -367,6 +368,31 @@ def test_a_file_of_many_spans_takes_nobodys_place(store: Store) -> None:
     hits = store.search(MediaItem.from_text("a red circle"), k=30, views="image").hits
     assert len(hits) == 21 and len({hit.item for hit in hits}) == 21
     assert store.backend.parts([long, ids[0]], "image") == {long: 201}
+
+
+def test_of_a_long_text_that_is_no_item_the_passage_that_matches_best_is_explained(
+    space: Space, tmp_path: Path
+) -> None:
+    path = tmp_path / "book.txt"
+    filler = "A small blue square lies there. " * 30
+    text = f"{filler}\n\nA large red star hangs here.\n\n{filler}"
+    path.write_text(text)
+    store = Store.in_memory(space)
+    found = store.explain("a red star", path)
+    assert found.item.item.span is not None
+    start, stop = map(int, found.item.item.span)
+    assert "red star" in text[start:stop] and stop - start < 600
+    assert name_of(found.item) == f"book.txt at characters {start:,}–{stop:,}"
+    told = f"This is the passage at characters {start:,}–{stop:,} of book.txt, not all of it."
+    assert told in sentences(found)
+    assert found.item.baseline + found.item.values.sum() == pytest.approx(found.score, abs=1e-5)
+    words = MediaItem.from_text(text)
+    assert store.explain("a red star", words).item.item.span == found.item.item.span
+    short = MediaItem.from_text("A large red star hangs here.")
+    assert store.explain("a red star", short).item.item.span is None
+    several = MediaItem.from_text((filler, filler))
+    assert store.explain("a red star", several).item.item is several
+    assert len(name_of(store.explain("a red star", several).item)) < 120
 
 
 def test_the_best_span_explains_what_is_too_long_to_be_encoded_at_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ from isthmus.core.wording import count
 from isthmus.media.source import is_file
 from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
+from isthmus.tasks.retrieval.excerpts import excerpt, words_sought
 from isthmus.tasks.retrieval.hits import said_labels, said_shares, said_span
 
 if TYPE_CHECKING:
@@ -160,9 +161,9 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         more = "" if nearest or not results.hits else " To see the nearest items, add --nearest."
         console.print(f"Nothing matches.{more}")
     if not results.nothing or nearest:
-        show = _thumbnails(thumbnails)
+        show, sought = _thumbnails(thumbnails), words_sought(results.query)
         for rank, hit in enumerate(results.hits, 1):
-            _print(rank, hit, thumbnail=show)
+            _print(rank, hit, sought, thumbnail=show)
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
         way_out = f" Reason: {results.advice}." if results.advice else ""
@@ -178,7 +179,7 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         )
 
 
-def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
+def _print(rank: int, hit: Hit, sought: Set[str] = frozenset(), *, thumbnail: bool) -> None:
     """One hit: its name; why it is here, how likely and how it stands; what it says."""
     colour = _COLOURS.get(hit.modality, "white")
     gone = ", file is gone" if hit.gone else ""
@@ -191,8 +192,8 @@ def _print(rank: int, hit: Hit, *, thumbnail: bool) -> None:
     console.print(f"{rank:3} [{colour}]{glyph}[/] {shown(hit.source)}{where}  [dim]{likely}[/]")
     if hit.modality == TEXT or hit.origin:
         content = hit.text.partition("\n")[2] or hit.text
-        flat = " ".join(content.split())
-        console.print(f"      [dim]{shown(flat[:_TEXT_SHOWN])}[/]")
+        flat = " ".join(excerpt(content, sought, _TEXT_SHOWN).split())
+        console.print(f"      [dim]{shown(flat)}[/]")
     if hit.spans:
         some = ", ".join(
             said_span((span.start, span.stop), hit.modality).removeprefix("at ")

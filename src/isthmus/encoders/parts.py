@@ -78,12 +78,14 @@ class Word:
         start: Of its first character in the caption.
         end: Behind its last character, blanks and marks that follow it included.
         caption: Which caption of the item it is in.
+        whole: Whether it stands for more words, which were not taken apart.
     """
 
     text: str
     start: int
     end: int
     caption: int = 0
+    whole: bool = False
 
     @property
     def padding(self) -> bool:
@@ -156,16 +158,18 @@ class RemovableParts:
     Attributes:
         places: Where they lie, ``p`` of them.
         encode: Masks ``(s, p)``, each with something kept, to native vectors ``(s, dim)``.
-        rest: Of a long item, all that lies behind the parts. It is one part more, which only the
-            whole item has.
         batch: How many masks to encode at a time, so that others who share the encoder need not
             wait for long.
+        around: Of a long item, what lies before, between and behind the parts: parts of their own,
+            which are encoded with all of these. Its masks may keep nothing.
+        stretches: Of a long item, what may be taken apart in place of its beginning.
     """
 
     places: Sequence[Place]
     encode: Callable[[Mask], Array]
-    rest: Place | None = None
     batch: int = 256
+    around: RemovableParts | None = None
+    stretches: Stretches | None = None
 
     def native(self, kept: Mask, absent: Array) -> F64:
         """Encode anew; without any part it is ``absent``."""
@@ -175,6 +179,23 @@ class RemovableParts:
             unique, back = np.unique(kept[some], axis=0, return_inverse=True)
             out[some] = self.encode(unique)[back.reshape(-1)]
         return out
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """Stretches of a long item, of which those that count most are taken apart.
+
+    Attributes:
+        count: How many there are.
+        encode: Places of stretches to native vectors ``(s, dim)``, each of one stretch alone.
+        closer: How much each counts ``(count,)`` to the parts of those that count most.
+        batch: How many to encode at a time.
+    """
+
+    count: int
+    encode: Callable[[Sequence[int]], Array]
+    closer: Callable[[F64], RemovableParts]
+    batch: int
 
 
 @runtime_checkable

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise
+from dataclasses import replace
+from itertools import compress, groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,33 @@ from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder
 from isthmus.core.errors import InputError
-from isthmus.core.linalg import F32, Array
+from isthmus.core.linalg import F32, F64, Array
+from isthmus.core.sentences import SENTENCE, pieces
+from isthmus.core.sentences import cut as cut_by
 from isthmus.core.view import TEXT
-from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts, Word
+from isthmus.core.wording import count
+from isthmus.encoders.parts import (
+    AdditiveParts,
+    Mask,
+    Parts,
+    RemovableParts,
+    Stretches,
+    Word,
+)
 
 MOST = 40
 """Longer texts are cut into this many runs of words, so that explaining stays quick. Of more
 captions, those behind count as one part."""
-MOST_CHARACTERS = 256
-"""Of a longer text, the beginning is split into words, and the rest counts as one part: splitting
-encodes the text about two thousand times, and 10,000 characters take .2 s each time."""
+MOST_CHARACTERS = 160
+"""Of a longer text, the stretches that count most are split into words, as many as have so many
+characters together; what lies around them counts by the stretch. Splitting encodes the words about
+a thousand times, and 10,000 characters take .2 s each time."""
+_STRETCH = 120
+"""Most characters of a stretch: of a sentence, or of clauses of a long one."""
+_STRETCHES = 3
+"""Stretches that are split: what lies around them is encoded up to 16 times, whole."""
+_AS_MUCH = 0.5
+"""Share of what the first stretch counts that a further one must count to be split."""
 _BATCH_CHARACTERS = 256
 """Characters to encode at a time: 5 ms of the starter encoder; more are no faster."""
 
@@ -81,7 +99,7 @@ def caption_parts(
         cut: For scripts without blanks; default: characters.
 
     Returns:
-        At most :data:`MOST` parts, and one more for what is left out.
+        About :data:`MOST` parts at most; of more captions, one more for those behind.
     """
     if len(captions) == 1:
         return _words_of(captions[0], encode, cut)
@@ -92,7 +110,7 @@ def caption_parts(
     places = [Word(text, 0, len(text), i) for i, text in enumerate(captions[:MOST])]
     if len(captions) > MOST:
         more = f"… and {len(captions) - MOST:,} more captions"
-        places.append(Word(more, 0, 0, MOST))
+        places.append(Word(more, 0, 0, MOST, whole=True))
         vectors, shares = (
             np.concatenate([x[:MOST], x[MOST:].sum(axis=0, keepdims=True)])
             for x in (vectors, shares)
@@ -103,24 +121,94 @@ def caption_parts(
 def _words_of(
     text: str, encode: Callable[[Sequence[tuple[str, ...]]], F32], cut: Cut | None
 ) -> RemovableParts:
-    """The words of one caption, and what lies behind a long one's beginning."""
-    end = _beginning(text)
-    words = split(text[:end], cut)
+    """The words of one caption; of a long one, those of some stretches of it."""
+    if len(text) > MOST_CHARACTERS:
+        return _long(text, encode, cut)
+    words = split(text, cut)
 
     def without(kept: Mask) -> Array:
         return encode([(joined(text, words, row),) for row in kept])
 
-    left = len(text) - end
-    rest = Word(f"… and {left:,} more characters", end, len(text)) if left else None
-    return RemovableParts(words, without, rest, max(_BATCH_CHARACTERS // end, 1))
+    return RemovableParts(words, without, max(_BATCH_CHARACTERS // len(text), 1))
 
 
-def _beginning(text: str) -> int:
-    """Where the beginning of a text ends that is split: at a blank, if there is one near."""
-    if len(text) <= MOST_CHARACTERS:
-        return len(text)
-    blank = max(text.rfind(" ", MOST_CHARACTERS // 2, MOST_CHARACTERS + 1), 0)
-    return blank or MOST_CHARACTERS
+def _long(
+    text: str, encode: Callable[[Sequence[tuple[str, ...]]], F32], cut: Cut | None
+) -> RemovableParts:
+    """The words at the beginning of a long caption, or of what counts most."""
+    bounds = _stretches(text)
+
+    def alone(places: Sequence[int]) -> Array:
+        return encode([(text[slice(*bounds[place])].strip(),) for place in places])
+
+    def closer(worth: F64) -> RemovableParts:
+        return _focused(text, bounds, _chosen(bounds, worth), encode, cut)
+
+    beginning = closer(np.eye(1, len(bounds))[0])
+    batch = max(_BATCH_CHARACTERS // _STRETCH, 1)
+    return replace(beginning, stretches=Stretches(len(bounds), alone, closer, batch))
+
+
+def _stretches(text: str) -> list[tuple[int, int]]:
+    """Sentences, which together cover the text; of one that is too long, its clauses or words."""
+    starts: list[int] = []
+    for first, last in cut_by(text, 0, len(text), SENTENCE):
+        begin = None
+        for start, stop in pieces(text, first, last, _STRETCH):
+            if begin is None or stop - begin > _STRETCH:
+                begin = start
+                starts.append(start)
+    starts[:1] = [0]
+    return list(pairwise([*starts, len(text)]))
+
+
+def _chosen(bounds: Sequence[tuple[int, int]], worth: F64) -> list[int]:
+    """The stretches that count most, as many as may be split."""
+    chosen: list[int] = []
+    left = MOST_CHARACTERS
+    for place in np.argsort(-worth, kind="stable").tolist():
+        start, stop = bounds[place]
+        counts = worth[place] >= _AS_MUCH * worth.max() and stop - start <= left
+        if not chosen or (counts and len(chosen) < _STRETCHES):
+            chosen.append(place)
+            left -= stop - start
+    return sorted(chosen)
+
+
+def _focused(
+    text: str,
+    bounds: Sequence[tuple[int, int]],
+    chosen: Sequence[int],
+    encode: Callable[[Sequence[tuple[str, ...]]], F32],
+    cut: Cut | None,
+) -> RemovableParts:
+    """The words of some stretches, and what lies around them by the stretch."""
+    length = sum(bounds[place][1] - bounds[place][0] for place in chosen)
+    words: list[Word] = []
+    gaps: list[Word] = []
+    for inside, places in groupby(range(len(bounds)), key=set(chosen).__contains__):
+        run = list(places)
+        if not inside:
+            start, stop = bounds[run[0]][0], bounds[run[-1]][1]
+            label = f"… {count(stop - start, 'more character')} …"
+            gaps.append(Word(label, start, stop, whole=True))
+            continue
+        for start, stop in (bounds[place] for place in run):
+            most = max(MOST * (stop - start) // length, 1)
+            words += [
+                replace(word, start=start + word.start, end=start + word.end)
+                for word in split(text[start:stop], cut, most=most)
+            ]
+
+    def without(kept: Mask) -> Array:
+        return encode([(joined(text, words, row),) for row in kept])
+
+    def beside(kept: Mask) -> Array:
+        rows = (sorted([*words, *compress(gaps, row)], key=lambda word: word.start) for row in kept)
+        return encode([("".join(text[w.start : w.end] for w in row).strip(),) for row in rows])
+
+    around = RemovableParts(gaps, beside, 1) if gaps else None
+    return RemovableParts(words, without, max(_BATCH_CHARACTERS // length, 1), around)
 
 
 def joined(text: str, words: Sequence[Word], kept: NDArray[np.bool_]) -> str:

@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from isthmus.core.sentences import cut, pieces
+
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n")
-_SENTENCE = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？｡]+[」』”’）]*|\n")
-_CLAUSE = re.compile(r"[,;:](?=\s)|[，、；：]")
-_WORD = re.compile(r"\s+")
 _UNDERLINE = re.compile(r"[=\-~^*#+]{3,}")
 _LONGEST_HEADING = 80
 _HEADINGS = 3
@@ -67,6 +66,12 @@ def passages(text: str, window: float, overlap: float = 0.5) -> list[tuple[int, 
     return found
 
 
+def headings(text: str) -> list[int]:
+    """Where headings of a text begin, in characters."""
+    blocks = cut(text, 0, len(text), _PARAGRAPH)
+    return [start for start, stop in blocks if stop < len(text) and _is_heading(text[start:stop])]
+
+
 def _next(units: list[_Unit], first: int, last: int, overlap: float) -> int:
     """The unit that the next passage begins with."""
     start, stop = units[first].start, units[last].stop
@@ -82,47 +87,12 @@ def _next(units: list[_Unit], first: int, last: int, overlap: float) -> int:
 
 def _units(text: str, window: float) -> Iterator[_Unit]:
     """Paragraphs; of those that are too long their sentences, or less."""
-    for start, stop in _cut(text, 0, len(text), _PARAGRAPH):
+    for start, stop in cut(text, 0, len(text), _PARAGRAPH):
         if stop - start <= window:
             yield _Unit(start, stop, _is_heading(text[start:stop]))
         else:
-            yield from _pieces(text, start, stop, window, (_SENTENCE, _CLAUSE, _WORD))
-
-
-def _pieces(
-    text: str, start: int, stop: int, window: float, ways: tuple[re.Pattern[str], ...]
-) -> Iterator[_Unit]:
-    """A stretch cut by the first way that does; by characters where none is left."""
-    if not ways:
-        step = max(int(window), 1)
-        for place in range(start, stop, step):
-            yield _Unit(place, min(place + step, stop))
-        return
-    for a, b in _cut(text, start, stop, ways[0]):
-        if b - a > window:
-            yield from _pieces(text, a, b, window, ways[1:])
-        else:
-            yield _Unit(a, b)
-
-
-def _cut(text: str, start: int, stop: int, end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """What lies between one end and the next, without blanks around it."""
-    for found in end.finditer(text, start, stop):
-        a, b = _trimmed(text, start, found.end())
-        if a < b:
-            yield a, b
-        start = found.end()
-    a, b = _trimmed(text, start, stop)
-    if a < b:
-        yield a, b
-
-
-def _trimmed(text: str, start: int, stop: int) -> tuple[int, int]:
-    while start < stop and text[start].isspace():
-        start += 1
-    while stop > start and text[stop - 1].isspace():
-        stop -= 1
-    return start, stop
+            for a, b in pieces(text, start, stop, window):
+                yield _Unit(a, b)
 
 
 def _is_heading(block: str) -> bool:

@@ -108,7 +108,7 @@ async def explain(
     """Explain a score by the parts of the query and the item, and by the training pairs.
 
     One explanation is made at a time, and a few wait. The server stops making it when you close
-    the connection. Of a long text, the beginning is split into words, and the rest is one part.
+    the connection. Of a long text, the stretches that count most are split into words.
     """
     return await service.explanations.run(
         lambda told: service.explain(body, told), lambda: _left(request)

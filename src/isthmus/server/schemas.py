@@ -157,7 +157,7 @@ class Span(BaseModel):
     probability: Probability | None
     passes: bool = Field(description="Whether it passes for a match.")
     words: str = Field(description="The probability in words.")
-    text: str = Field(description="The first words of a part of a text.")
+    text: str = Field(description="The words of a part of a text around those of the query.")
 
 
 class Seen(BaseModel):
@@ -168,7 +168,9 @@ class Seen(BaseModel):
     modality: str
     name: str = Field(description="File name.")
     source: str
-    text: str = Field(description="The first words of a text, or the words of the file name.")
+    text: str = Field(
+        description="The words of a text around those of the query, or of the file name."
+    )
     gone: bool = Field(description="Whether its file is gone.")
     span: tuple[float, float] | None = Field(
         description="Where it is a part: start and end, in seconds, or in characters of a text."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from isthmus.server import recommend_schemas, schemas
 from isthmus.server.previews import Previews
 from isthmus.store import Entry, whole_id
 from isthmus.tasks import Hit, Recommendation
+from isthmus.tasks.retrieval.excerpts import shown_text
 from isthmus.tasks.retrieval.hits import HitSpan
 
 Get = Callable[[list[str]], Mapping[str, Entry]]
@@ -33,10 +34,11 @@ class Seen:
         self._wholes = dict(get(list(wholes)))
         self._previews = previews
 
-    def found(self, hit: Hit) -> schemas.FoundItem:
-        """A hit."""
+    def found(self, hit: Hit, sought: Set[str] = frozenset()) -> schemas.FoundItem:
+        """A hit, with the stretches of its text that hold some of the words that are sought."""
+        seen = self._seen(hit) | {"text": shown_text(hit.text, sought, _TEXT_SHOWN)}
         return schemas.FoundItem(
-            **self._seen(hit),
+            **seen,
             cosine=hit.cosine,
             score=hit.score,
             probability=hit.probability,
@@ -45,7 +47,7 @@ class Seen:
             partly_named=hit.partly_named,
             standing=None if hit.standing is None else schemas.Standing(**asdict(hit.standing)),
             said=hit.said,
-            spans=[_span(span) for span in hit.spans],
+            spans=[_span(span, sought) for span in hit.spans],
             copies=list(hit.copies),
             shares=[schemas.Share(**asdict(share)) for share in hit.shares],
         )
@@ -96,7 +98,7 @@ class Seen:
         }
 
 
-def _span(span: HitSpan) -> schemas.Span:
+def _span(span: HitSpan, sought: Set[str]) -> schemas.Span:
     return schemas.Span(
         id=span.id,
         start=span.start,
@@ -104,7 +106,7 @@ def _span(span: HitSpan) -> schemas.Span:
         probability=span.probability,
         passes=span.passes,
         words=span.words,
-        text=span.text[:_PART_SHOWN],
+        text=shown_text(span.text, sought, _PART_SHOWN),
     )
 
 

@@ -39,6 +39,7 @@ from isthmus.server.uploads import Uploads
 from isthmus.store import Entry, is_whole
 from isthmus.store.filters import parse
 from isthmus.tasks import Store
+from isthmus.tasks.retrieval.excerpts import words_sought
 from isthmus.tasks.retrieval.views import view_meant
 
 _WARM = "a first question"
@@ -107,7 +108,7 @@ class Service:
             weak=[schemas.Direction(**each.to_json()) for each in found.weak],
             advice=found.advice,
             reason=found.reason,
-            hits=[seen.found(hit) for hit in found.hits],
+            hits=[seen.found(hit, words_sought(found.query)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )
 

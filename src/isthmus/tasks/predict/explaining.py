@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,14 +16,14 @@ from isthmus.core.record import Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, way
 from isthmus.datasets.plain import NUMBER, written
-from isthmus.encoders.parts import AdditiveParts, Mask, Place, RemovableParts
+from isthmus.encoders.parts import AdditiveParts, Mask, RemovableParts
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.answer import Account, Answer, Part, ViewAccount
 from isthmus.predictor.columns import Columns
 from isthmus.predictor.given import Predicted
 from isthmus.predictor.memory import missing_views, typical, with_vectors
 from isthmus.predictor.predictor import COVERAGE, Predictor
-from isthmus.tasks.retrieval.attribution import Attribution, Value, shapley
+from isthmus.tasks.retrieval.attribution import Attribution, Value, in_focus, shapley, with_around
 from isthmus.tasks.retrieval.explain import taken_apart
 
 _LISTED = 4
@@ -175,13 +176,13 @@ class _Given:
         if made is None:
             return _account(view, modality, share, [], reason)
         absent = self._absent(view)
-        value = self._value(view, lambda kept: made.native(kept, absent))
+        worth = partial(self._score, view)
+        without = worth(absent[None])
+        made = in_focus(made, lambda native: np.abs(worth(native) - without), self.progress)
+        value = self._value(view, partial(made.native, absent=absent))
         batch = made.batch if isinstance(made, RemovableParts) else 4096
         found = self._weighed(value, len(made.places), batch, isinstance(made, AdditiveParts))
-        seen: list[Place] = list(made.places)
-        if isinstance(made, RemovableParts) and made.rest is not None:
-            found = found.with_rest(float(self._score(view, self.rows.vectors[view])[0]))
-            seen.append(made.rest)
+        found, seen = with_around(found, made, worth, self.progress)
         parts = [
             Part(place.label, float(v), float(e), place)
             for place, v, e in zip(seen, found.values, found.errors, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from math import factorial
 
@@ -12,8 +12,8 @@ import numpy as np
 from isthmus.aligners.affine import LinearHead, UnitHead
 from isthmus.aligners.heads import ConcatHead
 from isthmus.core.contracts import Head, Progress
-from isthmus.core.linalg import F64
-from isthmus.encoders.parts import AdditiveParts, Mask, Parts, RemovableParts
+from isthmus.core.linalg import F64, Array
+from isthmus.encoders.parts import AdditiveParts, Cell, Mask, Parts, Place, RemovableParts
 
 EXACT = 8
 """Parts up to which all subsets are gone through: 256 of them."""
@@ -28,6 +28,8 @@ _BATCH = 4096
 
 Value = Callable[[Mask], F64]
 """Masks ``(s, p)`` to what the item is worth with the parts that are kept, ``(s,)``."""
+Counts = Callable[[Array], F64]
+"""Native vectors ``(s, dim)`` to what they are worth, ``(s,)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,19 +48,59 @@ class Attribution:
     errors: F64
     method: str
 
-    def with_rest(self, score: float) -> Attribution:
-        """The same with one part more, for what lies behind the parts: what it adds to them.
 
-        Args:
-            score: Of the whole item.
-        """
-        rest = score - self.baseline - float(self.values.sum())
-        return replace(
-            self,
-            values=np.append(self.values, rest),
-            errors=np.append(self.errors, 0.0),
-            method=f"{self.method} of the beginning; the rest counts as one part",
-        )
+def in_focus(parts: Parts, counts: Counts, progress: Progress | None = None) -> Parts:
+    """Parts to weigh: of a long item, those of its stretches that count most.
+
+    Args:
+        parts: Of an item.
+        counts: How much native vectors of stretches ``(s, dim)`` count, ``(s,)``.
+        progress: Told between batches of stretches; what it raises ends the work.
+    """
+    stretches = parts.stretches if isinstance(parts, RemovableParts) else None
+    if stretches is None:
+        return parts
+    found = np.empty(stretches.count)
+    for start in range(0, stretches.count, stretches.batch):
+        if progress is not None:
+            progress(PHASE, start, stretches.count)
+        some = range(start, min(start + stretches.batch, stretches.count))
+        found[some] = counts(stretches.encode(some))
+    return stretches.closer(found)
+
+
+def with_around(
+    found: Attribution, parts: Parts, worth: Counts, progress: Progress | None = None
+) -> tuple[Attribution, list[Place]]:
+    """Values of all that an item is made of, in reading order, and where it lies.
+
+    Args:
+        found: Values of the parts.
+        parts: Of an item; of a long one, what lies around them adds to what they are worth.
+        worth: What native vectors ``(s, dim)`` of the item are worth, ``(s,)``.
+        progress: Told between batches; what it raises ends the work.
+    """
+    around = parts.around if isinstance(parts, RemovableParts) else None
+    if around is None:
+        return found, list(parts.places)
+    beside = shapley(
+        lambda kept: worth(around.encode(kept)),
+        len(around.places),
+        batch=around.batch,
+        progress=progress,
+    )
+    places = [*parts.places, *around.places]
+    order = sorted(range(len(places)), key=lambda place: _start(places[place]))
+    return Attribution(
+        found.baseline,
+        np.concatenate([found.values, beside.values])[order],
+        np.concatenate([found.errors, beside.errors])[order],
+        f"{found.method} of the stretches that count most; what is around them counts whole",
+    ), [places[place] for place in order]
+
+
+def _start(place: Place) -> float:
+    return place.column if isinstance(place, Cell) else place.start
 
 
 def attribute(
@@ -91,7 +133,7 @@ def attribute(
         progress: Told between batches of subsets; what it raises ends the work.
 
     Returns:
-        Values of the parts, without the rest of a long item.
+        Values of the parts, without what lies around those of a long item.
     """
     if isinstance(parts, AdditiveParts):
         if isinstance(head, LinearHead):

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from isthmus.core.contracts import Encoder, Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, F64
+from isthmus.core.linalg import F32, F64, Array
+from isthmus.core.view import TEXT
 from isthmus.encoders.parts import (
     AdditiveParts,
     Cell,
     Parts,
     Place,
-    RemovableParts,
     Span,
     parts_of,
 )
@@ -29,11 +29,19 @@ from isthmus.prompts.term import Term
 from isthmus.space import Space
 from isthmus.space.things import as_item
 from isthmus.store import Entry, MemoryBackend
-from isthmus.tasks.retrieval.attribution import MOST_PARTS, Attribution, attribute
+from isthmus.tasks.retrieval.attribution import (
+    MOST_PARTS,
+    Attribution,
+    attribute,
+    in_focus,
+    with_around,
+)
 from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.nearest import judged
 from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.part import Part
+from isthmus.tasks.retrieval.spans import in_spans
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
 
 Thing = str | Path | MediaItem | NDArray[np.floating]
@@ -158,6 +166,32 @@ def explained(prompt: Prompt) -> Term:
     )
 
 
+def passage_meant(
+    space: Space, query: Thing, query_view: str, item: MediaItem, item_view: str
+) -> MediaItem:
+    """Of a long text, the passage that matches a query best; any other item as it is.
+
+    Args:
+        space: The space.
+        query: A text, a path, a vector or an item.
+        query_view: Of the query.
+        item: What it is compared with.
+        item_view: Of the item.
+
+    Raises:
+        InputError: If one of the two cannot be used.
+        MediaError: If the text cannot be read, or is longer than what is searched by passage.
+    """
+    if item.modality != TEXT or isinstance(item.payload, np.ndarray):
+        return item
+    passages = [part.item for part in in_spans(Part(item, item_view, item.id), space)][1:]
+    if not passages:
+        return item
+    asked = space.embed([query], query_view).vectors[0]
+    found = space.embed(passages, item_view).vectors @ asked
+    return passages[int(found.argmax())]
+
+
 def explain(
     space: Space,
     query: Thing,
@@ -172,7 +206,7 @@ def explain(
     """Say which parts of a query and an item, and which training pairs, make their score.
 
     The score is the cosine in the space. Each of the three accounts sums to it. Of a long text
-    the words at the beginning are parts, and the rest is one part.
+    the words of the stretches that count most are parts, and so is what lies around them, whole.
 
     Args:
         space: The space.
@@ -237,11 +271,13 @@ class _Seen:
         if self.parts is not None:
             head = space.heads[self.view]
             typical = space.typical(self.view).astype(np.float64)
-            found = attribute(head, self.parts, other, typical, seed=seed, progress=progress)
-            places = list(self.parts.places)
-            if isinstance(self.parts, RemovableParts) and self.parts.rest is not None:
-                found = found.with_rest(score)
-                places.append(self.parts.rest)
+
+            def worth(native: Array) -> F64:
+                return head(native).astype(np.float64) @ other
+
+            parts = in_focus(self.parts, worth, progress)
+            found = attribute(head, parts, other, typical, seed=seed, progress=progress)
+            found, places = with_around(found, parts, worth, progress)
         return Side(
             self.item,
             self.view,

@@ -310,7 +310,7 @@ class Store:
         Raises:
             InputError: If one of the two cannot be used, or no part is an item.
         """
-        from isthmus.tasks.retrieval.explain import explain, explained
+        from isthmus.tasks.retrieval.explain import explain, explained, passage_meant
         from isthmus.tasks.retrieval.nearest import judging
 
         self._prompts.look()
@@ -320,6 +320,8 @@ class Store:
         asked, query_view = self._side(term.item or term.stored, term.view, ASK, among)
         found, view = self._side(item, item_view, ITEM)
         own = self.get(item) if isinstance(item, str) else None
+        if own is None:
+            found = passage_meant(self.space, asked, query_view, found, view)
         entry = own or Entry(found.id, view, found.modality, found.source)
         judge = judging(self.space, self.backend.snapshot(), prompt, entry, among)
         sides = (self.space, asked, query_view, found, view)

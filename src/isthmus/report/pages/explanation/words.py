@@ -6,16 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isthmus.core.view import MEDIA_MODALITIES
+from isthmus.core.view import MEDIA_MODALITIES, TEXT
 from isthmus.core.wording import count
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, signed_share, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
-from isthmus.tasks.retrieval.hits import said_shares
+from isthmus.tasks.retrieval.hits import said_shares, said_span
 
 _WORTH = 0.1
 """Share of the score below which a part is not worth a word."""
 _NAMED = 3
+_LONGEST_NAME = 80
+"""Characters of a caption that names a side."""
 
 
 def sentences(explanation: Explanation) -> list[str]:
@@ -27,7 +29,7 @@ def sentences(explanation: Explanation) -> list[str]:
     Returns:
         How well they match, what counts on each side, and which training pairs count.
     """
-    said = [_match(explanation), *_shares(explanation)]
+    said = [_match(explanation), *_passage(explanation.item), *_shares(explanation)]
     for name, side in (("query", explanation.query), ("item", explanation.item)):
         said += _side(name, side, abs(explanation.score))
     return [*said, _pairs(explanation)]
@@ -39,12 +41,20 @@ def title(explanation: Explanation) -> str:
 
 
 def name_of(side: Side) -> str:
-    """A short name: the caption in quotes, or the file."""
+    """A short name: the caption in quotes, or the file and the place in it."""
     captions = captions_of(side.item)
+    if side.item.span is not None and side.item.modality == TEXT:
+        return f"{_short(short_source(side.item))} {said_span(side.item.span, TEXT)}"
     if not captions:
         return short_source(side.item)
     more = f" and {count(len(captions) - 1, 'caption')} more" if len(captions) > 1 else ""
-    return f"“{captions[0]}”{more}"
+    return f"“{_short(captions[0])}”{more}"
+
+
+def _short(text: str) -> str:
+    """A text on one line, which ends early where it is long."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_NAME else f"{flat[:_LONGEST_NAME].rstrip()} …"
 
 
 def kind_of(side: Side) -> str:
@@ -117,6 +127,15 @@ def _match(explanation: Explanation) -> str:
     return f"{said}, higher than for {hundredths(explanation.above)} of 100 {things}."
 
 
+def _passage(side: Side) -> list[str]:
+    """Which part of a long text is compared."""
+    item = side.item
+    if item.span is None or item.modality != TEXT:
+        return []
+    where = said_span(item.span, TEXT)
+    return [f"This is the passage {where} of {_short(short_source(item))}, not all of it."]
+
+
 def _shares(explanation: Explanation) -> list[str]:
     """What each part of a prompt of several adds."""
     judged = explanation.judgement
@@ -128,7 +147,10 @@ def _shares(explanation: Explanation) -> list[str]:
 def _side(name: str, side: Side, score: float) -> list[str]:
     if not side.places:
         return [f"The {name} cannot be split into parts: {side.method}."]
-    most, least = int(side.values.argmax()), int(side.values.argmin())
+    told = [
+        i for i, place in enumerate(side.places) if not isinstance(place, Word) or not place.whole
+    ]
+    most, least = (told[int(f(side.values[told]))] for f in (np.argmax, np.argmin))
     if side.values[most] <= 0:
         return [f"No part of the {name} supports the match."]
     if not isinstance(side.places[0], Word):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.media import absent, words
 from isthmus.report.kit.words import short_source
 from isthmus.tasks import Hit, Results
+from isthmus.tasks.retrieval.excerpts import excerpt, words_sought
 from isthmus.tasks.retrieval.hits import said_labels, said_origin, said_span
 
 SIDE = 320
@@ -51,7 +52,8 @@ def sheet(results: Results, find: Find, *, nearest: bool = False) -> str:
     hits = () if results.nothing and not nearest else results.hits
     asked = _query(results)
     title = asked if len(asked) <= _TITLE_SHOWN else f"{asked[:_TITLE_SHOWN]}…"
-    cards = [_card(rank, hit, find, assets) for rank, hit in enumerate(hits, 1)]
+    sought = words_sought(results.query)
+    cards = [_card(rank, hit, sought, find, assets) for rank, hit in enumerate(hits, 1)]
     body = el(
         "div",
         el(
@@ -102,14 +104,14 @@ def _asked(results: Results, assets: Assets) -> Markup | None:
     return el("div", *shown, class_="asked") if shown else None
 
 
-def _card(rank: int, hit: Hit, find: Find, assets: Assets) -> Markup:
+def _card(rank: int, hit: Hit, sought: Set[str], find: Find, assets: Assets) -> Markup:
     name = Path(hit.source).name
     told = [said(hit.fields, personal=False), said_labels(hit.labels)]
     if hit.copies:
         told.insert(0, count(len(hit.copies) + 1, "copy", "copies"))
     return el(
         "li",
-        _media(hit, name, find, assets),
+        _media(hit, sought, name, find, assets),
         el(
             "div",
             el("span", str(rank), class_="place"),
@@ -118,18 +120,18 @@ def _card(rank: int, hit: Hit, find: Find, assets: Assets) -> Markup:
             class_="title",
         ),
         _where(hit),
-        el("div", words(_cut(hit.text), None), class_="read") if hit.origin else None,
+        el("div", words(_cut(hit.text, sought), None), class_="read") if hit.origin else None,
         _likely(hit),
         *(el("div", each, dir="auto", class_="told") for each in told if each),
         class_="card",
     )
 
 
-def _media(hit: Hit, name: str, find: Find, assets: Assets) -> Markup:
+def _media(hit: Hit, sought: Set[str], name: str, find: Find, assets: Assets) -> Markup:
     """The thing itself."""
     if hit.modality == TEXT:
         content = hit.text.partition("\n")[2] or hit.text
-        return el("div", words(_cut(content), None), class_="media text")
+        return el("div", words(_cut(content, sought), None), class_="media text")
     if hit.gone:
         return el("div", absent("the file is gone"), class_="media")
     try:
@@ -179,7 +181,6 @@ def _where(hit: Hit) -> Markup | None:
     return el("div", f"{first}{also}", class_="when")
 
 
-def _cut(text: str) -> str:
-    """The first words of a text, on one line."""
-    flat = " ".join(text.split())
-    return f"{flat[:_TEXT_SHOWN]}…" if len(flat) > _TEXT_SHOWN else flat
+def _cut(text: str, sought: Set[str]) -> str:
+    """A stretch of a text, on one line."""
+    return " ".join(excerpt(text, sought, _TEXT_SHOWN).split())

@@ -62,7 +62,7 @@ export function inside(hit, player) {
       const answer = await api.search({ ...askedFor({ ...blank(), text: words.value }), within: hit.whole ?? hit.id, k: MOST });
       const hits = answer.hits.filter((each) => each.span);
       said.textContent = hits.length ? (answer.nothing_matches ? t("nearest_said") : "") : t("inside_none");
-      const parts = hits.map((each) => ({ start: each.span[0], stop: each.span[1], probability: each.probability, words: each.words }));
+      const parts = hits.map((each) => ({ start: each.span[0], stop: each.span[1], probability: each.probability, words: each.words, text: each.text }));
       if (parts.length) player.show(parts);
       found.replaceChildren(...hits.map((each, place) => h("li", {}, h("button", { type: "button", onclick: () => player.open(parts[place]) },
         h("b", {}, timed(each) ? stretch(each.span) : t("a_passage")), h("span", { dir: "auto" }, timed(each) && !each.origin ? "" : bodyOf(each) || each.text),

@@ -48,7 +48,7 @@ export class Passage {
     this.list.hidden = this.parts.length < 2;
     this.list.replaceChildren(...this.parts.map((part) => h("li", {}, h("button", {
       type: "button", "data-start": part.start, "aria-pressed": String(part.start === current?.start), onclick: () => this.open(part),
-    }, h("b", {}, t("passage_at", percent(part.start, this.total))), h("small", {}, said(part))))));
+    }, h("b", {}, t("passage_at", percent(part.start, this.total))), part.text && h("span", { dir: "auto" }, bodyOf(part)), h("small", {}, said(part))))));
   }
 
   close() {}

@@ -29,5 +29,5 @@ const MOST = 8;
 // The part that was found, and the best further ones.
 export function partsOf(hit) {
   if (!hit.span) return [];
-  return [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words }, ...(hit.spans ?? []).slice(0, MOST)];
+  return [{ start: hit.span[0], stop: hit.span[1], probability: hit.probability, words: hit.words, text: hit.text }, ...(hit.spans ?? []).slice(0, MOST)];
 }
