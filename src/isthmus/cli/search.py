@@ -139,8 +139,8 @@ def _open(results: Results, sheet: Path | None, *, nearest: bool) -> None:
 def _note_folder(query: Sequence[str]) -> None:
     """Tell who typed a folder that its name is read as words."""
     typed = " ".join(query)
-    if len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
-        return
+    if not typed or len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
+        return  # no words are no folder, although the path of nothing is the current one
     if expanded(typed).is_dir():
         err().print(
             f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "
