@@ -133,7 +133,7 @@ def test_within_a_file_spans_are_hits(
     assert hits[0].span is not None and hits[0].span[0] < when[3][1]
     for absent in ("absent.flac", "absent\0.flac"):
         with pytest.raises(
-            InputError, match=r"the store holds no file 'absent.*flac'; index it with"
+            InputError, match=r"the store holds no file 'absent.*flac', and there is none"
         ):
             store.search(query, within=absent)
     for empty in ("", " "):
