@@ -70,6 +70,8 @@ def search(
     hits = (distinct(hits) if thing else one_each(hits))[: options.k]
     nothing = not hits or not (sure or any(hit.named for hit in hits))
     reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter)
+    there = {hit.view for hit in hits}
+    uncalibrated = [each for each in uncalibrated if each.gallery in there]
     advice = _advice(encoded, uncalibrated)
     return Results(query, hits, nothing, uncalibrated, weak, advice, reason)
 
