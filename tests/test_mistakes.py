@@ -76,9 +76,9 @@ ON_THE_COMMAND_LINE = [
         "",
     ),
     (
-        "search circle -s my-store --within photos/2.png",
-        ["the store holds no file 'photos/2.png'; index it with"],
-        "isthmus index photos/2.png --store my-store",
+        "search circle -s my-store --within photo.jpg",
+        ["no file 'photo.jpg'; index it with: isthmus index photo.jpg --store my-store"],
+        "",
     ),
     (
         "search circle -s my-store --within ./photos/",
