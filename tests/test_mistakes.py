@@ -64,6 +64,27 @@ ON_THE_COMMAND_LINE = [
     ),
     ("search circle -s my-space", ["is a space, and not a store"], "isthmus index PATHS --space"),
     ("search circle -s pairs.csv", ["is a file; a store is a folder"], ""),
+    ('search "" -s my-store', ["InputError: the query is empty; type words, or the path"], ""),
+    (
+        "search circle -s my-store --within 00.png",
+        ["the store holds no file '00.png', and there is none", "Did you mean '0.png'?"],
+        "",
+    ),
+    (
+        "search circle -s my-store --within nothing-like-it",
+        ["there is none at this path. Give the name or the path of one that a search"],
+        "",
+    ),
+    (
+        "search circle -s my-store --within photo.jpg",
+        ["no file 'photo.jpg'; index it with: isthmus index photo.jpg --store my-store"],
+        "",
+    ),
+    (
+        "search circle -s my-store --within ./photos/",
+        ["is a folder, and within takes one file", "write: --where 'path~\"photos/*\"'"],
+        "",
+    ),
     ("eval my-store photos", ["is a store, and not a space", "my-store/space"], ""),
     ("eval nowhere photos", ["nowhere does not exist", "isthmus align DATA --out nowhere"], ""),
     ("eval my-spice photos", ["does not exist. Did you mean 'my-space'?"], ""),
@@ -133,6 +154,11 @@ def test_on_the_command_line(typed: str, says: list[str], works: str, place: Pat
         assert run(*shlex.split(works)[1:], cwd=place).returncode == 0
     elif works.startswith("--"):
         assert run(*shlex.split(f"{typed} {works}"), cwd=place).returncode == 0
+
+
+def test_an_empty_query_is_no_folder(place: Path) -> None:
+    done = run("search", "", "-s", "my-store", cwd=place)
+    assert done.stderr.count("\n") == 1 and "folder" not in done.stderr
 
 
 def test_a_swap_says_what_to_type_and_that_works(place: Path) -> None:

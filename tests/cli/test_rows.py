@@ -83,6 +83,17 @@ def test_a_dash_prints_rows_and_nothing_else(home: Path) -> None:
     assert [row["rank"] for row in rows] == ["1", "2", "3"]
 
 
+def test_what_is_written_is_told_and_without_a_result_no_page_is(home: Path) -> None:
+    asked = ("search", "red circle", "--nearest", "--csv", "told.csv", "--contact-sheet", "t.html")
+    said = run(home, *asked).stderr
+    assert "Wrote 3 results to told.csv." in said
+    assert "Wrote a page with 3 results to t.html." in said
+    asked = ("search", "red", "--where", 'path~"no/*"', "--contact-sheet", "none.html")
+    done = run(home, *asked, code=5)
+    assert "Without a result no page was written to none.html." in done.stderr
+    assert not (home / "none.html").exists()
+
+
 def test_what_cannot_be_written_is_refused_before_anything_is_searched(home: Path) -> None:
     for arguments, why in (
         (("--csv", "x.txt"), "ends with .csv, or - for standard output"),

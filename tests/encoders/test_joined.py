@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_the_cache_of_the_parts_is_used(tmp_path: Path) -> None:
     plain = encode_items(rows, JoinedEncoder([one, two]))
     np.testing.assert_allclose(done.vectors, plain.vectors, rtol=1e-6)
     assert not done.vectors[2].any()
+
+
+def test_with_a_cache_every_item_that_fails_has_its_own_reason(tmp_path: Path) -> None:
+    """Also where several come from one file, as the spans of a recording do."""
+    rows = items([99.0, 9.0], [1.0, 2.0], [99.0, 8.0])
+    rows = [replace(item, source="tape.wav") for item in rows]
+    cache = VectorCache(tmp_path / "v.sqlite")
+    done = encode_items(rows, JoinedEncoder([Sums(1.0), Sums(2.0)]), cache=cache)
+    assert done.ok.tolist() == [False, True, False]
+    assert [failure.reason for failure in done.failures] == ["too large", "too large"]
 
 
 def test_named_with_a_plus(shapes: Dataset) -> None:

@@ -45,6 +45,17 @@ def test_put_replaces_and_clear_forgets(cache):
     assert cache.get("e", ["a"]) == {}
 
 
+def test_an_item_is_forgotten_with_its_spans_whatever_made_them(cache):
+    for encoder in ("e", "f", "g"):
+        cache.put(encoder, ["0a", "0a@0-1.5", "0a@2-3", "0ab", "0ab@0-1", "0"], rows(6))
+    cache.forget(["0a", "unknown"])
+    assert cache.stats()["vectors"] == 9
+    for encoder in ("e", "f", "g"):
+        assert set(cache.get(encoder, ["0a", "0a@0-1.5", "0ab", "0ab@0-1", "0"])) == {
+            *("0ab", "0ab@0-1", "0")
+        }
+
+
 def test_rows_whose_checksum_is_wrong_are_not_there(cache):
     cache.put("e", ["flipped", "swapped", "short", "fine"], rows(4))
     with sqlite3.connect(cache.path) as other:

@@ -17,6 +17,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset
 from isthmus.core.view import AUDIO, TEXT
+from isthmus.pipeline import default_cache
 from isthmus.report.pages.explanation.words import name_of, sentences
 from isthmus.space import Space
 from isthmus.store import Entry, is_whole, whole_id
@@ -133,7 +134,7 @@ def test_within_a_file_spans_are_hits(
     assert hits[0].span is not None and hits[0].span[0] < when[3][1]
     for absent in ("absent.flac", "absent\0.flac"):
         with pytest.raises(
-            InputError, match=r"the store holds no file 'absent.*flac'; index it with"
+            InputError, match=r"the store holds no file 'absent.*flac', and there is none"
         ):
             store.search(query, within=absent)
     for empty in ("", " "):
@@ -270,6 +271,50 @@ def test_a_span_named_by_its_id_stands_for_its_file(
     assert len(done) == 1 and len(store.backend) == 0 and not store.backend.files()
 
 
+def test_what_was_made_of_a_long_file_is_kept_when_a_run_is_interrupted(
+    store: Store,
+    tape: tuple[Path, list[tuple[float, float]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ISTHMUS_CACHE", str(tmp_path / "cache"))
+    encoder = store.space.encoder(AUDIO)
+    monkeypatch.setattr(encoder, "batch_size", 4, raising=False)
+    ticks: list[tuple[int, int]] = []
+
+    def stop(phase: str, done: int, total: int) -> None:
+        if phase == "encode spans":
+            ticks.append((done, total))
+            if len(ticks) == 3:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.add(tape[0], progress=stop)
+    assert [done for done, _ in ticks] == [4, 8, 12] and ticks[0][1] > 12
+    assert len(store.backend) == 0
+    with default_cache() as kept:
+        assert kept.stats()["vectors"] == 12
+    ticks.clear()
+
+    def look(phase: str, done: int, total: int) -> None:
+        if phase == "encode spans":
+            ticks.append((done, total))
+
+    store.add(tape[0], progress=look)
+    assert ticks[0][0] == 12 and ticks[-1] == (len(store.backend), len(store.backend))
+    fresh = Store.in_memory(store.space)
+    with monkeypatch.context() as patch:
+        patch.setenv("ISTHMUS_CACHE", str(tmp_path / "other"))
+        fresh.add(tape[0])
+    names = [entry.id for entry in fresh.backend.entries()]
+    taken_up, at_once = store.backend.vectors(names), fresh.backend.vectors(names)
+    for name in names:
+        np.testing.assert_allclose(taken_up[name], at_once[name], atol=1e-6)
+    store.forget(tape[0])
+    with default_cache() as kept:
+        assert kept.stats()["vectors"] == 0
+
+
 def test_labels_are_of_things_and_filter_their_spans(
     store: Store, tape: tuple[Path, list[tuple[float, float]]], scenes: Dataset
 ) -> None:
@@ -286,8 +331,8 @@ def test_nothing_is_left_of_a_file_that_cannot_be_encoded(
     path, _ = tape
     real = indexing.encoded_parts
 
-    def without_whole(parts: list[indexing.Part], encoder: object) -> object:
-        done = real(parts, encoder)  # type: ignore[arg-type]
+    def without_whole(parts: list[indexing.Part], *given: object) -> object:
+        done = real(parts, *given)  # type: ignore[arg-type]
         for part in parts:
             if is_whole(part.id):
                 del done.vectors[part.id]

@@ -70,6 +70,17 @@ def test_a_search_shows_the_models_order_and_no_probability(store: Store, space:
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_only_directions_of_hits_are_said_to_have_no_probability(
+    store: Store, folder: Path
+) -> None:
+    both = store.search(ASKED, k=2 * N, words=False)
+    assert {each.gallery for each in both.uncalibrated} == {hit.view for hit in both.hits}
+    picture = next(iter(sorted(folder.glob("*.png"))))
+    within = store.search(ASKED, within=picture, words=False)
+    assert {hit.view for hit in within.hits} == {IMAGE}
+    assert list(within.uncalibrated) == [Direction(TEXT, IMAGE)]
+
+
 def test_views_are_merged_by_what_stands_out_among_items_of_the_store(store: Store) -> None:
     """Texts lie nearer to a text by the gap between the cones, which says nothing of content."""
     assert GAP > 1

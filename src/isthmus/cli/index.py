@@ -211,7 +211,7 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     if report.seen_nothing:
         console.print(shown(chosen.nothing()))
         return
-    rate = f" ({len(report.added) / report.seconds:.0f} a second)" if report.added else ""
+    rate = f" ({_rate(len(report.added) / report.seconds)} a second)" if report.added else ""
     console.print(
         f"Added {count(len(report.added), 'item')} in {report.seconds:.1f} s{rate}; "
         f"{count(report.unchanged, 'file')} unchanged. "
@@ -241,6 +241,16 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
             "isthmus align DATA --out SPACE. Then: isthmus index PATHS --space SPACE --store STORE"
         )
     list_left_out(rows_of(report.broken), show=30)
+
+
+def _rate(number: float) -> str:
+    """A number of which two digits say something.
+
+    Examples:
+        >>> _rate(8 / 57.5), _rate(1.25), _rate(0.0203), _rate(1234.5)
+        ('0.14', '1.2', '0.02', '1,234')
+    """
+    return f"{number:,.0f}" if number >= 10 else f"{float(f'{number:.2g}'):g}"
 
 
 def _unseen(endings: Iterable[str], store: Store) -> list[str]:

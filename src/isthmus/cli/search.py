@@ -98,11 +98,13 @@ def command(
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
         empty = not len(opened)
-        if contact_sheet is not None:
+        wanted = results.hits if nearest or not results.nothing else ()
+        if contact_sheet is not None and wanted:
             from isthmus.report import write_sheet
 
             write_sheet(contact_sheet, results, opened.item, nearest=nearest)
     write_hits(csv, results, nearest=nearest)
+    _say_written(csv, contact_sheet, len(wanted))
     if as_json:
         print_json(results.to_json())
     elif csv != STDOUT:
@@ -125,12 +127,23 @@ def _check(csv: Path | None, sheet: Path | None, *, open_: bool, as_json: bool) 
         check_viewer()
 
 
+def _say_written(csv: Path | None, sheet: Path | None, hits: int) -> None:
+    """Tell what was written; without results there is a table of none, and no page."""
+    told = err()
+    if csv not in (None, STDOUT):
+        told.print(f"[dim]Wrote {count(hits, 'result')} to {shown(str(csv))}.[/]")
+    if sheet is not None and hits:
+        told.print(f"[dim]Wrote a page with {count(hits, 'result')} to {shown(str(sheet))}.[/]")
+    elif sheet is not None:
+        told.print(f"[dim]Without a result no page was written to {shown(str(sheet))}.[/]")
+
+
 def _open(results: Results, sheet: Path | None, *, nearest: bool) -> None:
     """Show the sheet, or the first hit."""
-    if sheet is not None:
+    hits = () if results.nothing and not nearest else results.hits
+    if sheet is not None and hits:
         open_page(sheet)
         return
-    hits = () if results.nothing and not nearest else results.hits
     if not hits or hits[0].gone:
         err().print("[dim]There is no file to open.[/]")
         return
@@ -140,8 +153,8 @@ def _open(results: Results, sheet: Path | None, *, nearest: bool) -> None:
 def _note_folder(query: Sequence[str]) -> None:
     """Tell who typed a folder that its name is read as words."""
     typed = " ".join(query)
-    if len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
-        return
+    if not typed or len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
+        return  # no words are no folder, although the path of nothing is the current one
     if expanded(typed).is_dir():
         err().print(
             f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "

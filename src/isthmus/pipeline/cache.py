@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS vectors (
     PRIMARY KEY (fingerprint, item)
 ) WITHOUT ROWID
 """
+_DELETE = """
+DELETE FROM vectors WHERE fingerprint = ?1 AND (item = ?2 OR (item >= ?3 AND item < ?4))
+"""  # "A" is the sign that follows "@"
 _AT_ONCE = 500  # SQLite allows 999 parameters a statement in old builds
 _BUSY_SECONDS = 30.0
 
@@ -83,17 +86,23 @@ class ContentCache:
 
         self._attempt(write, None)
 
-    def _delete(self, items: Sequence[str]) -> None:
-        """Drop the rows of items, whatever made them, so that the disk does not keep them."""
+    def forget(self, items: Iterable[str]) -> None:
+        """Drop what was made of items and of their spans, so that the disk does not keep it.
+
+        Args:
+            items: Ids of their contents.
+        """
+        wanted = list(items)
 
         def delete(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA secure_delete = ON")
             with connection:
-                rows = [(item,) for item in items]
-                connection.executemany("DELETE FROM vectors WHERE item = ?", rows)
+                for mark in _marks(connection):  # the key begins with it, so no row is looked at
+                    spans = ((mark, item, f"{item}@", f"{item}A") for item in wanted)
+                    connection.executemany(_DELETE, spans)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-        if items and self.path.exists():
+        if wanted and self.path.exists():
             self._attempt(delete, None)
 
     def clear(self) -> None:
@@ -221,6 +230,15 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > end:
                 raise
         time.sleep(0.01)
+
+
+def _marks(connection: sqlite3.Connection) -> Iterator[str]:
+    """What made the rows, each name once, by a step in the index for each."""
+    row = connection.execute("SELECT MIN(fingerprint) FROM vectors").fetchone()
+    while row[0] is not None:
+        yield row[0]
+        more = "SELECT MIN(fingerprint) FROM vectors WHERE fingerprint > ?"
+        row = connection.execute(more, row).fetchone()
 
 
 def _crc(fingerprint: str, item: str, blob: bytes) -> int:

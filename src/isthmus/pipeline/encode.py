@@ -25,7 +25,7 @@ from isthmus.core.errors import (
     VectorError,
 )
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32, Array, l2_normalize
+from isthmus.core.linalg import F32, Array
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure, Record
 from isthmus.core.validate import check_vectors
@@ -35,6 +35,7 @@ from isthmus.encoders.joined import JoinedEncoder
 from isthmus.encoders.vectors import VectorEncoder
 from isthmus.media import PLAIN, REVISION
 from isthmus.pipeline._ahead import HELD_BYTES, bytes_of, prepared_ahead
+from isthmus.pipeline._encoded import EncodedItems, side_by_side
 from isthmus.pipeline._stretches import about, one_by_one, prepare_stretch, stretches
 from isthmus.pipeline.cache import VectorCache
 from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
@@ -42,25 +43,6 @@ from isthmus.pipeline.decoding import WORKERS, DecodeWorkers
 _WORTH_A_CHILD = 32
 """Items for which one more child is started: it takes as long to start as a few dozen pictures take
 to decode."""
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedItems:
-    """Native vectors of items, row ``i`` for item ``i``.
-
-    Attributes:
-        vectors: ``(n, dim)`` float32; rows of items that failed are zero.
-        ok: ``(n,)`` bool, whether the item has a vector.
-        failures: What was left out, and why, in the order of the items.
-        native: ``(n, native dim)`` what the encoder gave, where ``vectors`` are of a space.
-        empty: Places of items that failed because there is nothing in them, such as silence.
-    """
-
-    vectors: F32
-    ok: NDArray[np.bool_]
-    failures: list[Failure]
-    native: F32 | None = None
-    empty: frozenset[int] = frozenset()
 
 
 def encode_items(
@@ -99,7 +81,7 @@ def encode_items(
     if isinstance(encoder, JoinedEncoder) and (cache is not None or encoder.apart):
         again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
         again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
-        return _side_by_side([again(part) for part in encoder.parts])
+        return side_by_side([again(part) for part in encoder.parts])
     run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
     size = batch_size or batch_size_of(encoder)
@@ -187,14 +169,6 @@ def encode_records(
         _groups(records),
     )
     return paired, failures
-
-
-def _side_by_side(parts: Sequence[EncodedItems]) -> EncodedItems:
-    """What :class:`JoinedEncoder` makes of vectors that its parts made, cached one by one."""
-    ok = np.logical_and.reduce([part.ok for part in parts])
-    vectors = np.concatenate([l2_normalize(part.vectors) for part in parts], axis=1)
-    failures = {failure.source: failure for part in parts for failure in part.failures}
-    return EncodedItems(np.where(ok[:, None], vectors, 0), ok, list(failures.values()))
 
 
 @dataclass

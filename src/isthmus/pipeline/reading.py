@@ -60,10 +60,6 @@ class PassageCache(ContentCache):
         blob = json.dumps([each.to_json() for each in passages]).encode()
         self._write(fingerprint, [item], [blob])
 
-    def forget(self, items: Iterable[str]) -> None:
-        """Forget what was read in items, by every reader."""
-        self._delete(list(items))
-
 
 def default_passages() -> PassageCache:
     """Words by content and reader, kept between runs."""

@@ -19,8 +19,8 @@ from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_kind, check_vectors
 from isthmus.core.view import Direction, View, no_view
 from isthmus.core.wording import count, did_you_mean
+from isthmus.pipeline import EncodedItems, encode_items
 from isthmus.pipeline import cache as vector_cache
-from isthmus.pipeline.encode import EncodedItems, encode_items
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.space import prompts as saved_prompts
 from isthmus.space import starter

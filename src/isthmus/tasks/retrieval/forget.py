@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from isthmus.pipeline import default_cache
 from isthmus.pipeline.reading import default_passages
 from isthmus.store import Backend, Entry, FileRecord, content_id, is_whole, whole_id
 from isthmus.tasks.retrieval.holders import held_by, renamed
@@ -63,7 +64,10 @@ def forget(
         backend.forget_files(dropped)
         if moved and not removed:
             backend.optimize()  # older versions hold the names that were forgotten
-    default_passages().forget({content_id(name) for name in removed})
+    contents = {content_id(name) for name in removed}
+    with default_passages() as words, default_cache() as vectors:
+        words.forget(contents)
+        vectors.forget(contents)
     return Forgotten(sorted({whole_id(name) for name in removed}), sorted(dropped), sorted(kept))
 
 

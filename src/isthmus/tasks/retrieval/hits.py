@@ -201,7 +201,7 @@ class Results:
         query: What was asked.
         hits: Best first.
         nothing: Whether nothing matches: hits, if any, are only the nearest there is.
-        uncalibrated: Directions without calibrated probabilities.
+        uncalibrated: Directions of hits that have no calibrated probability.
         weak: Directions in which even held-out partners are seldom found.
         advice: What to do about the directions without probabilities, if anything.
         reason: Why there is nothing to look among: no item of these views, or none that passes

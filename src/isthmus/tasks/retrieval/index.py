@@ -94,13 +94,12 @@ def index(
     report.failures += todo.skipped
     report.failures += map(failure, todo.failed_before)
     run = _Run(space, backend, views, report, fields=fields)
-    run.progress = progress or untold
+    run.progress, run.total = progress or untold, len(todo.fresh)
     run.words = None if reading is None else reading.words()
     try:
         for start in range(0, len(todo.fresh), BATCH):
             run.batch(todo.fresh[start : start + BATCH])
-            if progress is not None:
-                progress("index", min(start + BATCH, len(todo.fresh)), len(todo.fresh))
+            run.advance(min(start + BATCH, len(todo.fresh)))
         if reading is not None and reading.behind:
             run.catch_up()
     except BaseException:
@@ -132,6 +131,12 @@ class _Run:
         self.fresh: set[str] = set()
         self.words: Words | None = None
         self.progress: Progress = untold
+        self.done = self.total = 0
+
+    def advance(self, done: int) -> None:
+        """Tell how many files are done."""
+        self.done = done
+        self.progress("index", done, self.total)
 
     def batch(self, batch: Sequence[Found]) -> None:
         """Read, encode, add and record some files."""
@@ -312,7 +317,8 @@ class _Run:
         told = read_fields(items) if self.fields else [()] * len(new)
         cut = [read for read in new if math.isfinite(window_of(self.space.encoder(read.view)))]
         lasts = dict(zip((r.id for r in cut), read_seconds([r.item for r in cut]), strict=True))
-        for read, fields in zip(new, told, strict=True):
+        begun = self.done
+        for place, (read, fields) in enumerate(zip(new, told, strict=True), 1):
             seconds = lasts.get(read.id)
             try:
                 if isinstance(seconds, MediaError):
@@ -327,6 +333,8 @@ class _Run:
             if len(waiting) >= _PARTS:
                 refused |= self._add_parts(waiting, files)
                 waiting, files = [], {}
+                if place < len(new):
+                    self.advance(begun + place)
         refused |= self._add_parts(waiting, files)
         self._unread({read.id: read for read in new if read.id not in refused})
         return refused
@@ -340,7 +348,7 @@ class _Run:
         vectors, hubness = [], []
         for view in dict.fromkeys(part.view for part in parts):
             some = [part for part in parts if part.view == view]
-            encoded = encoded_parts(some, self.space.encoder(view))
+            encoded = encoded_parts(some, self.space.encoder(view), self.progress)
             good = []
             for part in some:
                 read = files[whole_id(part.id)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from isthmus.core.view import Direction
 from isthmus.core.wording import way
@@ -19,8 +20,21 @@ from isthmus.tasks.retrieval.reasons import nothing_there
 from isthmus.tasks.retrieval.within import thing_named
 
 
-def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions) -> Results:
+def search(
+    space: Space,
+    backend: Backend,
+    query: Prompt,
+    options: SearchOptions,
+    folder: Path | None = None,
+) -> Results:
     """Find the items of a store that match a query; see :meth:`isthmus.tasks.Store.search`.
+
+    Args:
+        space: Of the store.
+        backend: Where its items are.
+        query: What is looked for.
+        options: How to search.
+        folder: Of the store, where it lies on disk: messages name it.
 
     Raises:
         InputError: If the space has no view of a name, or an item of the query is not in the
@@ -28,7 +42,7 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
     """
     options.check_views(space.views)
     rows = backend.snapshot()
-    thing = "" if options.within is None else thing_named(rows, options.within)
+    thing = "" if options.within is None else thing_named(rows, options.within, folder)
     encoded = EncodedQuery.of(space, rows, query, options, within=thing)
     ranked: list[list[Hit]] = []
     depths: list[float | None] = []
@@ -56,6 +70,8 @@ def search(space: Space, backend: Backend, query: Prompt, options: SearchOptions
     hits = (distinct(hits) if thing else one_each(hits))[: options.k]
     nothing = not hits or not (sure or any(hit.named for hit in hits))
     reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter)
+    there = {hit.view for hit in hits}
+    uncalibrated = [each for each in uncalibrated if each.gallery in there]
     advice = _advice(encoded, uncalibrated)
     return Results(query, hits, nothing, uncalibrated, weak, advice, reason)
 

@@ -229,7 +229,8 @@ class Store:
         """
         chosen = SearchOptions.of(options, **changes)
         self._prompts.look()
-        return search(self.space, self.backend, prompt_given(query, self.space.views), chosen)
+        asked = prompt_given(query, self.space.views)
+        return search(self.space, self.backend, asked, chosen, self.folder)
 
     def forget(
         self,

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
-from isthmus.core.wording import way
+from isthmus.core.wording import did_you_mean, way
 from isthmus.store import Reader, is_whole, whole_id
+from isthmus.tasks.retrieval.given import default_store
 
 _LISTED = 3
 
 
-def thing_named(rows: Reader, named: str) -> str:
+def thing_named(rows: Reader, named: str, folder: Path | None = None) -> str:
     """Id of the whole item that is meant.
-
-    Only names that the store knows are compared; nobody looks for a file.
 
     Args:
         rows: Of the store.
         named: Id of an item or of a part of it, the path of its file, or the name of that.
+        folder: Of the store, where it lies on disk.
 
     Raises:
         InputError: If the store holds no such item, or several files have the name.
@@ -34,10 +34,30 @@ def thing_named(rows: Reader, named: str) -> str:
     found = held_under(rows, named)
     if item := found.only:
         return item
-    raise InputError(
-        f"the store holds no file {named!r}; index it with: "
-        + way(python=f"store.add({named!r})", shell=f"isthmus index {shlex.quote(named)}")
-    )
+    raise _not_held(rows, named, folder)
+
+
+def _not_held(rows: Reader, named: str, folder: Path | None) -> InputError:
+    """What to say of a name that no file of the store has."""
+    with suppress(ValueError, OSError):  # what cannot be a path is a name at most
+        path = expanded(named)
+        if path.is_dir():
+            only = f"where='path~\"{path.resolve().name}/*\"'"
+            other = way(python=only, shell=f"--{only.replace('=', ' ', 1)}")
+            return InputError(f"{named} is a folder, and within takes one file; write: {other}")
+        if path.is_file():
+            own = (
+                "" if folder in (None, default_store()) else f" --store {shlex.quote(str(folder))}"
+            )
+            index = f"isthmus index {shlex.quote(named)}{own}"
+            return InputError(
+                f"the store holds no file {named!r}; index it with: "
+                + way(python=f"store.add({named!r})", shell=index)
+            )
+    sources = (s for e in rows.entries() if is_whole(e.id) for s in (e.source, *e.copies))
+    near = did_you_mean(Path(named).name, dict.fromkeys(Path(s).name for s in sources))
+    more = near or " Give the name or the path of one that a search has found."
+    return InputError(f"the store holds no file {named!r}, and there is none at this path.{more}")
 
 
 @dataclass(frozen=True, slots=True)
