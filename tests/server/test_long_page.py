@@ -15,6 +15,7 @@ from tests.waiting import until
 
 from isthmus.store import part_id
 from isthmus.tasks import Store
+from isthmus.tasks.retrieval.hits import said_span
 
 pytestmark = pytest.mark.browser
 APART = """async ([n, wide, high]) => {
@@ -188,6 +189,26 @@ def test_a_late_look_holds_and_a_seek_lets_go(
 ) -> None:
     with opened(browser, address) as page:
         assert page.evaluate(LATE, [at, sought]) == left
+
+
+def test_the_page_writes_stretches_as_the_command_line_does(browser: Any, address: str) -> None:
+    spans = [
+        (8, 12),
+        (3.75, 6),
+        (0.04, 0.08),
+        (15.5, 18.4),
+        (65, 80.4),
+        (3600, 3725),
+        (59.98, 61),
+        (30, 37.5),
+    ]
+    ask = """async (spans) => {
+      const { stretch } = await import("/static/js/times.js");
+      return spans.map(stretch);
+    }"""
+    with opened(browser, address) as page:
+        shown = page.evaluate(ask, spans)
+    assert [f"at {each}" for each in shown] == [said_span(span, "audio") for span in spans]
 
 
 def test_frames_lie_under_the_parts_of_a_film(browser: Any, address: str, theatre: Theatre) -> None:

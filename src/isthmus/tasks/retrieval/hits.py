@@ -240,13 +240,15 @@ class Results:
 
 
 def said_span(span: tuple[float, float], modality: str) -> str:
-    """Where to look, on one line; of a short time, with digits after the point.
+    """Where to look, on one line; of a short time, with digits unless both its ends are whole.
 
     Examples:
         >>> said_span((65, 80.4), "audio"), said_span((3600, 3725), "video")
         ('at 1:05–1:20', 'at 1:00:00–1:02:05')
         >>> said_span((17.1, 17.9), "audio"), said_span((17.04, 17.08), "video")
         ('at 0:17.1–0:17.9', 'at 0:17.04–0:17.08')
+        >>> said_span((8, 12), "video"), said_span((3.75, 6), "video")
+        ('at 0:08–0:12', 'at 0:03.8–0:06.0')
         >>> said_span((1200, 1650), "text")
         'at characters 1,200–1,650'
     """
@@ -254,6 +256,8 @@ def said_span(span: tuple[float, float], modality: str) -> str:
     if modality == TEXT:
         return f"at characters {start:,.0f}–{stop:,.0f}"
     digits = sum(stop - start < seconds for seconds in _SHORT)
+    if all(round(each, digits).is_integer() for each in (float(start), float(stop))):
+        start, stop, digits = int(start + 0.5), int(stop + 0.5), 0
     return f"at {clock(start, digits=digits)}–{clock(stop, digits=digits)}"
 
 

@@ -274,6 +274,7 @@ async function toggleMap() {
   map.shown = !map.shown;
   $("open-map").setAttribute("aria-pressed", String(map.shown));
   $("mapview").hidden = !map.shown;
+  $("said").hidden = map.shown; // it is of the grid
   $("grid").hidden = map.shown || !grid.hits.length;
   if (map.shown) {
     map.words();

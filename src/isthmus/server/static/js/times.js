@@ -3,17 +3,19 @@
 import { t } from "./words.js";
 
 export function clock(seconds, digits = 0) {
-  const whole = digits ? seconds : Math.round(seconds);
+  const whole = digits ? seconds : Math.floor(seconds + 1e-3);
   const minutes = Math.floor(whole / 60);
   const rest = (whole - 60 * minutes).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
   const hours = Math.floor(minutes / 60);
   return hours ? `${hours}:${String(minutes % 60).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-// What is shorter than two seconds needs a digit more.
+// Digits as in said_span of the command line: of a short time, unless both its ends are whole.
+const SHORT = [10, 0.15];
 export function stretch([start, stop]) {
-  const digits = stop - start < 2 ? 1 : 0;
-  return `${clock(start, digits)}–${clock(stop, digits)}`;
+  const digits = SHORT.filter((seconds) => stop - start < seconds).length;
+  const whole = [start, stop].every((at) => Number.isInteger(Number(at.toFixed(digits))));
+  return [start, stop].map((at) => (whole ? clock(Math.round(at)) : clock(at, digits))).join("–");
 }
 
 export const timed = (hit) => ["audio", "video"].includes(hit.whole_modality) || hit.modality === "audio" || hit.modality === "video";
