@@ -90,10 +90,7 @@ def command(
     _check(csv, contact_sheet, open_=open_, as_json=as_json)
     allow_megapixels(max_megapixels)
     _note_folder(query)
-    if any(map(is_file, (*query, *parts.style, *parts.context, *parts.avoid))):
-        from isthmus.pipeline import WORKERS
-
-        WORKERS.warm_up_aside()
+    _warm_up([*query, *parts.style, *parts.context, *parts.avoid])
     with open_store(store, space, trust=trust) as opened:
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
@@ -125,6 +122,14 @@ def _check(csv: Path | None, sheet: Path | None, *, open_: bool, as_json: bool) 
     check_page(sheet)
     if open_:
         check_viewer()
+
+
+def _warm_up(asked: Sequence[str]) -> None:
+    """Start the children that decode files, if some will be asked for."""
+    if any(map(is_file, asked)):
+        from isthmus.pipeline import WORKERS
+
+        WORKERS.warm_up_aside()
 
 
 def _say_written(csv: Path | None, sheet: Path | None, hits: int) -> None:

@@ -17,14 +17,7 @@ from isthmus.core.validate import check_kind, several
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
-from isthmus.store import (
-    Backend,
-    Damage,
-    Entry,
-    FileRecord,
-    MemoryBackend,
-    open_backend,
-)
+from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
 from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
