@@ -116,7 +116,7 @@ def test_what_was_read_further_spans_and_copies_are_told(store: Store, tmp_path:
     parts: dict[str, Any] = {"span": (5, 9), "spans": [more], "copies": ["/a", "/b"]}
     read = replace(hit, origin="speech", text=SCRIPT, named=True, **parts)
     page = written(store, replace(results, hits=[read]), tmp_path)
-    assert "at 0:05.0–0:09.0, also 1:05–1:20" in page and "3 copies" in page
+    assert "at 0:05–0:09, also 1:05–1:20" in page and "3 copies" in page
     assert "by words heard at 0:05; " in page
     assert "&lt;script&gt;window.attacked = 1" in page and SCRIPT not in page
 
