@@ -141,6 +141,8 @@ def test_a_hit_says_why_it_is_here_and_how_it_stands() -> None:
     named = replace(hit, probability=0.0, named=True, standing=None)
     assert named.said == "by its name; by its content: unlikely under 10%"
     assert replace(named, named=False, partly_named=True).said.startswith("in part by its name")
+    text = replace(named, view="text", modality="text")
+    assert text.said == "by its words; by their meaning: unlikely under 10%"
     unsure = replace(hit, passes=False)
     assert (unsure.words, unsure.said) == ("unlikely", "unlikely, clear best of 569")
     assert replace(unsure, probability=0.15).said == "unlikely 15%, clear best of 569"

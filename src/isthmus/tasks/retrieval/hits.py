@@ -178,12 +178,15 @@ class Hit:
     def said(self) -> str:
         """All that is said of it on one line: why it is here, how likely, how it stands.
 
-        A hit by its name says so first: it may stand above others that are likelier by content.
+        A hit by its name, or by its words if it is a text, says so first: it may stand above others
+        that are likelier by content.
         """
         likely = f"{self.words} {self.percent}".rstrip()
         name, content = "its name", "its content"
         if self.origin:
             name, content = f"its words, {said_origin(self)}", "their meaning"
+        elif self.modality == TEXT:
+            name, content = "its words", "their meaning"
         if self.named:
             likely = f"by {name}; by {content}: {likely}"
         elif self.partly_named:

@@ -245,7 +245,8 @@ export const numberOf = (hit) => (agrees(hit) ? percent(hit.probability) : "");
 // In words first; the number on hover, and as a thin bar.
 export function likely(hit) {
   const number = numberOf(hit);
-  const name = hit.named ? t("by_name") : hit.partly_named && t("partly_by_name");
+  const by = hit.modality === "text" ? "words" : "name";
+  const name = hit.named ? t(`by_${by}`) : hit.partly_named && t(`partly_by_${by}`);
   const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
   return h("div", { class: "line likely", title: number },
     h("span", {}, said),
