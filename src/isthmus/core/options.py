@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import fields
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from isthmus.core.errors import InputError
+from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean
 
+T = TypeVar("T")
 Scalar = int | float | bool | str
 _DURATION = re.compile(r"(\d+\.?\d*|\.\d+)\s*(s|secs?|seconds?|m|mins?|minutes?|h|hours?)?")
 _CLOCK = re.compile(r"(?:(\d+):([0-5]?\d)|(\d+)):([0-5]?\d(?:\.\d+)?)")
@@ -78,23 +80,28 @@ def parse_named(
     return found
 
 
-def check_known(changes: Iterable[str], options: type[Any], what: str) -> None:
-    """Refuse an option that a dataclass of options does not have.
+def changed(kind: type[T], options: T | None, changes: Mapping[str, Any], example: str) -> T:
+    """A dataclass of options, some of them changed by name.
 
     Args:
-        changes: Names that a user gave.
-        options: The dataclass.
-        what: Who takes them, for the message: ``"search"``.
+        kind: The dataclass.
+        options: What was handed in; None for the defaults.
+        changes: Values by names that a user gave.
+        example: A call that works, for the message; what stands before its bracket takes them.
 
     Raises:
-        InputError: Naming the first one, and those that there are.
+        InputError: If there is no option of a name, or ``options`` are others.
     """
-    known = [each.name for each in fields(options)]
+    known = [each.name for each in fields(cast(Any, kind))]
     if unknown := [name for name in changes if name not in known]:
-        hint = did_you_mean(unknown[0], known)
+        what, hint = example.partition("(")[0].rpartition(".")[2], did_you_mean(unknown[0], known)
         raise InputError(
             f"{what} has no option {unknown[0]!r}; there are {', '.join(known)}.{hint}"
         )
+    if options is None:
+        return kind(**changes)
+    check_kind(options, kind, "options", need=f"{kind.__name__}, or names", example=example)
+    return cast(T, replace(cast(Any, options), **changes))
 
 
 def check_between(

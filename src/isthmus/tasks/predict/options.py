@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from isthmus.core.errors import InputError
-from isthmus.core.options import check_between, check_known, check_whole
+from isthmus.core.options import changed, check_between, check_whole
 from isthmus.core.validate import check_kind, several
 
 Groups = Mapping[str, Sequence[str]] | Sequence[str] | None
@@ -160,14 +159,6 @@ class FitOptions:
         """Options, some of them changed by name.
 
         Raises:
-            InputError: If there is no option of a name.
+            InputError: If there is no option of a name, or ``options`` are others.
         """
-        check_known(changes, cls, "fit")
-        if options is None:
-            return cls(**changes)
-        if not isinstance(options, cls):
-            raise InputError(
-                "options: need FitOptions, or names, such as predict.fit(encoders, data, 'mood', "
-                "folds=3)"
-            )
-        return replace(options, **changes)
+        return changed(cls, options, changes, "predict.fit(encoders, data, 'mood', folds=3)")

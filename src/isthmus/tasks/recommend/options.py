@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
-from isthmus.core.options import check_known
+from isthmus.core.options import changed
 from isthmus.core.validate import check_kind, several
 from isthmus.tasks.retrieval.options import SearchOptions
 
@@ -83,10 +83,9 @@ class RecommendOptions:
         """Options, some of them changed by name.
 
         Raises:
-            InputError: If there is no option of a name.
+            InputError: If there is no option of a name, or ``options`` are others.
         """
-        check_known(changes, cls, "recommend")
-        return cls(**changes) if options is None else replace(options, **changes)
+        return changed(cls, options, changes, "store.recommend(['dog.png'], k=5)")
 
     def search(self, k: int) -> SearchOptions:
         """The search that gives ``k`` candidates."""

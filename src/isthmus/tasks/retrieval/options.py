@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
 
 from isthmus.core.errors import InputError
-from isthmus.core.options import check_known
+from isthmus.core.options import changed
 from isthmus.core.validate import check_kind, several
 from isthmus.core.view import no_view
 from isthmus.core.wording import way
@@ -144,14 +144,9 @@ class SearchOptions:
         """Options, some of them changed by name.
 
         Raises:
-            InputError: If there is no option of a name.
+            InputError: If there is no option of a name, or ``options`` are others.
         """
-        check_known(changes, cls, "search")
-        if options is None:
-            return cls(**changes)
-        example = "store.search('a red kangaroo', k=5)"
-        check_kind(options, cls, "options", need="SearchOptions, or names", example=example)
-        return replace(options, **changes)
+        return changed(cls, options, changes, "store.search('a red kangaroo', k=5)")
 
     @cached_property
     def filter(self) -> Filter | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from isthmus.core.errors import InputError
-from isthmus.core.options import check_known
+from isthmus.core.options import changed
 from isthmus.core.validate import check_number
 from isthmus.core.wording import did_you_mean, way
 from isthmus.prompts.methods import METHODS
@@ -123,7 +123,8 @@ class ClassifyOptions:
         """Options, some of them changed by name.
 
         Raises:
-            InputError: If there is no option of a name.
+            InputError: If there is no option of a name, or ``options`` are others.
         """
-        check_known(changes, cls, "classify")
-        return cls(**changes) if options is None else replace(options, **changes)
+        return changed(
+            cls, options, changes, "classify(space, 'photos', 'labels.txt', prompts='name')"
+        )
