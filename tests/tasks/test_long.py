@@ -30,6 +30,7 @@ from isthmus.tasks.retrieval.folded import (
     overlap,
     span_of,
     with_spans,
+    without_copies,
 )
 from isthmus.tasks.retrieval.hits import Hit
 from isthmus.tasks.retrieval.part import Part
@@ -379,6 +380,20 @@ def test_recordings_that_begin_alike_are_no_copies(
     store.add(tmp_path)
     hits = store.search(scenes.records[0].items[AUDIO]).hits
     assert len(hits) == 2 and not any(hit.copies for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("other", "wholes", "copies"),
+    [((5.1, 9.2), 1.0, 1), ((9.1, 12), 1.0, 0), ((5.1, 9.2), 0.9, 0)],
+)
+def test_spans_of_one_time_of_two_copies_are_one(
+    other: tuple[float, float], wholes: float, copies: int
+) -> None:
+    one, two = placed(5, 9), replace(placed(*other), id=f"{9:032x}@0-1", source="/copy.mp3")
+    apart = np.array([[0.9, np.sqrt(1 - 0.81)], [wholes, np.sqrt(1 - wholes**2)]], np.float32)
+    vectors = {one.id: np.array([[1, 0], [1, 0]], np.float32), two.id: apart}
+    hits = without_copies([one, two], vectors, dict.fromkeys(vectors, (0.995, 0.995)))
+    assert [len(hit.copies) for hit in hits] == ([1] if copies else [0, 0])
 
 
 def test_what_is_nearly_the_same_is_one_hit_unless_all_are_asked_for(store: Store) -> None:

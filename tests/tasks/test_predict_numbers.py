@@ -119,7 +119,11 @@ def test_a_figure_no_better_than_knowing_nothing_is_told() -> None:
         ("budget", float("nan"), "budget must be a finite number above 0, got nan"),
         ("budget", float("inf"), "budget must be a finite number above 0, got inf"),
         ("fold", 3, "fit has no option 'fold'; there are kind, time"),
-        ("options", {"folds": 3}, "options: need FitOptions, or names, got a dict. Write: predict.fit("),
+        (
+            "options",
+            {"folds": 3},
+            "options: need FitOptions, or names, got a dict. Write: predict.fit(",
+        ),
         ("fusions", 7, "fusions: need names, got"),
         ("coverage", "x", "coverage must be a finite number between 0 and 1, got 'x'"),
         ("coverage", 0, "coverage must be a finite number between 0 and 1, got 0"),
