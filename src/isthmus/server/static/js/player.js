@@ -14,17 +14,20 @@ const SLACK = 0.3, END = 0.03;
 // A player goes to the start of a part and halts at its end, once: what is played after that goes
 // on, and so does what somebody plays elsewhere. `held` is told when it halts.
 export function keepTo(media, [start, stop], held = () => {}) {
-  let timer = 0;
+  let timer = 0, own = true;
   const events = ["playing", "seeked"];
   const end = () => {
     clearTimeout(timer);
     events.forEach((name) => media.removeEventListener(name, check));
   };
-  // Who seeks out of the part is let go; a late timer, on a busy machine, is not a seek.
+  // Who seeks out of the part is let go. On a busy machine a late timer is no seek, and the end of
+  // the seek to the start, which is ours, may be told after the part has played.
   function check(event) {
     clearTimeout(timer);
     const at = media.currentTime;
-    if (event?.type === "seeked" && (at < start - SLACK || at > stop + SLACK)) return end();
+    const sought = event?.type === "seeked" && !own;
+    if (event?.type === "seeked") own = false;
+    if (sought && (at < start - SLACK || at > stop + SLACK)) return end();
     const over = stop - at <= END || media.ended;
     if (media.paused && !(media.ended && at > stop + END)) return undefined;
     if (over && !media.seeking) {
