@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from _starter_sentences import sentences
 from isthmus.core.contracts import Encoder
 from isthmus.core.errors import DataError
 from isthmus.core.item import MediaItem
-from isthmus.core.linalg import F32
+from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
 from isthmus.core.view import IMAGE
 from isthmus.datasets import load
@@ -106,6 +107,29 @@ def corpus(image: str = DEFAULTS[IMAGE]) -> Corpus:
         stamps,
         parts[0],
     )
+
+
+@lru_cache(maxsize=1)
+def sound_targets(data: Corpus) -> F32:
+    """What each clip is mapped onto: its own caption, and as much what all languages say of it."""
+    own = l2_normalize(data.sounds.vectors["text"])
+    place = {name: i for i, name in enumerate(data.stamps.ids)}
+    known = np.flatnonzero(np.isin(data.sound_keys, data.stamps.ids))
+    stamps = [place[name] for name in data.sound_keys[known].tolist()]
+    meant = own.copy()
+    meant[known] += l2_normalize(data.stamps.vectors["text"][stamps])
+    return np.asarray(l2_normalize(meant), dtype=np.float32)
+
+
+def stamps_by_language(data: Corpus, without: set[str]) -> PairedVectors:
+    """One row for each caption of a stamp: what differs between languages is noise."""
+    kept = np.array([name not in without for name in data.stamps.ids])
+    text, image = [], []
+    for vectors in data.single.values():
+        there = kept & ~np.isnan(vectors[:, 0])
+        text.append(vectors[there])
+        image.append(data.stamps.vectors["image"][there])
+    return PairedVectors({"text": np.concatenate(text), "image": np.concatenate(image)})
 
 
 def _keys(sounds: Sequence[PairedVectors]) -> NDArray[Any]:

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from _starter_corpus import Corpus
+from _starter_corpus import Corpus, sound_targets, stamps_by_language
+from _starter_gaussian import beside, onto
 from _starter_nonsense import direction
 from _starter_words import same_kind
 from isthmus.aligners import CCA
 from isthmus.aligners.heads import LinearHead
 from isthmus.core.contracts import Head
-from isthmus.core.linalg import F32, F64, l2_normalize
-from isthmus.core.paired import PairedVectors
+from isthmus.core.linalg import F32
 from isthmus.core.rows import thin
 from isthmus.core.view import Direction
 from isthmus.moments import Moments
@@ -68,15 +68,16 @@ def fit(
     kept = ~np.isin(data.sound_keys, list(without))
     whole = _moments(data, frozenset(without), frozenset(families), settings.clip_art)
     cca = CCA(ridge=settings.ridge, power=settings.power, components=DIM).fit_moments(whole)
-    heads: dict[str, LinearHead] = {}
+    linear: dict[str, LinearHead] = {}
     for m in ("text", "image"):
         head = cca.heads_[m]
         assert isinstance(head, LinearHead)
-        heads[m] = head
+        linear[m] = head
     audio = data.sounds.vectors["audio"][kept]
-    meant, text_head = sound_targets(data)[kept], heads["text"]
+    meant, text_head = sound_targets(data)[kept], linear["text"]
     target = (meant - text_head.mean).astype(np.float64) @ text_head.weight
-    heads["audio"] = onto(target, audio, settings.sound_ridge)
+    linear["audio"] = onto(target, audio, settings.sound_ridge)
+    heads = beside(linear, data, without, families, settings)
     sound_ids = [name for name, keep in zip(data.sounds.ids, kept, strict=True) if keep]
     half = BANK // 2
     some_art = thin(np.arange(len(art)), BANK - min(len(stamps), half))
@@ -128,40 +129,6 @@ def _moments(
     if families:
         art -= Moments.of(data.clip_art.take(np.isin(data.families, list(families))))
     return Training(data.stamps, stamps, {"clip art": art}).weighted((("clip art", weight),))
-
-
-@lru_cache(maxsize=1)
-def sound_targets(data: Corpus) -> F32:
-    """What each clip is mapped onto: its own caption, and as much what all languages say of it."""
-    own = l2_normalize(data.sounds.vectors["text"])
-    place = {name: i for i, name in enumerate(data.stamps.ids)}
-    known = np.flatnonzero(np.isin(data.sound_keys, data.stamps.ids))
-    stamps = [place[name] for name in data.sound_keys[known].tolist()]
-    meant = own.copy()
-    meant[known] += l2_normalize(data.stamps.vectors["text"][stamps])
-    return np.asarray(l2_normalize(meant), dtype=np.float32)
-
-
-def stamps_by_language(data: Corpus, without: set[str]) -> PairedVectors:
-    """One row for each caption of a stamp: what differs between languages is noise."""
-    kept = np.array([name not in without for name in data.stamps.ids])
-    text, image = [], []
-    for vectors in data.single.values():
-        there = kept & ~np.isnan(vectors[:, 0])
-        text.append(vectors[there])
-        image.append(data.stamps.vectors["image"][there])
-    return PairedVectors({"text": np.concatenate(text), "image": np.concatenate(image)})
-
-
-def onto(target: F64, audio: F32, ridge: float) -> LinearHead:
-    """Ridge regression of sound on coordinates of the space, those of its captions."""
-    mean = audio.mean(axis=0, dtype=np.float64)
-    x = audio.astype(np.float64) - mean
-    covariance = x.T @ x / len(x)
-    penalty = ridge * np.trace(covariance) / len(covariance)
-    cross = x.T @ (target - target.mean(axis=0)) / len(x)
-    weight = np.linalg.solve(covariance + penalty * np.eye(len(covariance)), cross)
-    return LinearHead(mean, weight)
 
 
 def seen(model: Model, query: str, x: F32, item: str, y: F32) -> HeldOut:

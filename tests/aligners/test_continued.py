@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isthmus.aligners import CCA, LinearHead, Moments
+from isthmus.aligners import CCA, KernelCCA, LinearHead, Moments
 from isthmus.aligners.continued import Continued, Known
+from isthmus.aligners.heads import ConcatHead
 from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
 
@@ -93,3 +94,29 @@ def test_unknown_views_and_weights_are_refused(known: Known) -> None:
         Continued(known).fit({"a": rows(9, 1).vectors["a"], "c": rows(9, 2).vectors["b"]})
     with pytest.raises(InputError, match="weight must be positive"):
         Continued(known, weight=0.0)
+
+
+def test_what_stands_beside_the_linear_head_stays(known: Known) -> None:
+    """As a head side by side: the linear one carries on as it does alone."""
+    many = rows(400, 0)
+    other = KernelCCA(max_centres=20).fit(many).heads_
+    heads = {m: ConcatHead([other[m], known.heads[m]], [0.75, 0.25]) for m in VIEWS}
+    bank = {m: head(many.vectors[m]) for m, head in heads.items()}
+    both = Known(heads, bank, "side by side")
+    own, new = rows(20, 1), rows(6, 3)
+    as_it_is = Continued(both).fit(own)
+    alone, beside = (Continued(each, weight=3.0).fit(own) for each in (known, both))
+    for m, x in new.vectors.items():
+        np.testing.assert_array_equal(as_it_is.transform(x, m), heads[m](x))
+        found = beside.transform(x, m)
+        width = other[m].output_dim
+        np.testing.assert_allclose(found[:, :width], 0.75**0.5 * other[m](x), atol=1e-6)
+        np.testing.assert_allclose(found[:, width:], 0.5 * alone.transform(x, m), atol=1e-4)
+
+
+def test_a_known_space_without_a_linear_side_is_refused() -> None:
+    many = rows(60, 0)
+    heads = KernelCCA().fit(many).heads_
+    known = Known(heads, {m: heads[m](many.vectors[m]) for m in VIEWS}, "kernel")
+    with pytest.raises(InputError, match="the head of a in the known space has no linear side"):
+        Continued(known, weight=1.0).fit(rows(20, 1))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from isthmus.aligners.continued import LinearSide
 from isthmus.core.errors import NoSignalError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paired import PairedVectors
-from isthmus.pipeline import Prepared
+from isthmus.datasets import load
+from isthmus.encoders import DEFAULTS
+from isthmus.pipeline import Prepared, prepare
 from isthmus.selection import align
 from isthmus.selection.candidates import (
     STARTER,
@@ -40,13 +44,19 @@ class Encoder:
 
 
 @pytest.fixture(scope="module")
-def starter() -> Space:
+def shipped() -> Space:
     return Space.load("starter")
 
 
+def linear(space: Space, view: str) -> LinearSide:
+    side = LinearSide.of(space.heads[view])
+    assert side is not None
+    return side
+
+
 def native(space: Space, view: str, x: F32) -> F32:
-    """Native vectors that the head of a view maps to ``x``."""
-    head = space.heads[view]
+    """Native vectors that the linear side of the head of a view maps to ``x``."""
+    head = linear(space, view).head
     return (head.mean + x @ np.linalg.pinv(head.weight)).astype(np.float32)
 
 
@@ -55,8 +65,9 @@ def prepared(space: Space, noise: float, n: int = 60, fingerprint: str = "") -> 
     rows = rng.choice(len(space.banks["text"]), n, replace=False)
     vectors = {}
     for view in ("text", "image"):
-        drawn = rng.normal(size=(n, space.dim)) / np.sqrt(space.dim)
-        vectors[view] = native(space, view, l2_normalize(space.banks[view][rows] + noise * drawn))
+        known = linear(space, view).rows(space.banks[view][rows])
+        drawn = rng.normal(size=known.shape) / np.sqrt(known.shape[1])
+        vectors[view] = native(space, view, l2_normalize(known + noise * drawn))
     encoders = {}
     for view in vectors:
         ref = space.encoders[view]
@@ -65,7 +76,7 @@ def prepared(space: Space, noise: float, n: int = 60, fingerprint: str = "") -> 
     return Prepared("new", pairs, np.arange(n), encoders, dict.fromkeys(vectors, ""))  # type: ignore[arg-type]
 
 
-def test_it_wins_where_own_pairs_are_few(starter: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_wins_where_own_pairs_are_few(shipped: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     def few(aligner: str, **options: Any) -> list[Candidate]:
         assert aligner == "auto"
         return candidates("kernel-cca", **options)
@@ -73,7 +84,7 @@ def test_it_wins_where_own_pairs_are_few(starter: Space, monkeypatch: pytest.Mon
     race = sys.modules[align.__module__]
     monkeypatch.setattr(race, "candidates", few)  # quicker than all
     monkeypatch.setattr(race, "continued", lambda known: continued(known)[:3])
-    choice = align(prepared(starter, NEW, n=30), nested=False).report.choice
+    choice = align(prepared(shipped, NEW, n=30), nested=False).report.choice
     parts = (choice.chosen, *choice.chosen.members)
     assert {STARTER, STARTER_UPDATED} & {part.aligner for part in parts}
     score = {row.candidate: row.score for row in choice.tried if row.complete}
@@ -81,8 +92,8 @@ def test_it_wins_where_own_pairs_are_few(starter: Space, monkeypatch: pytest.Mon
     assert score[STARTER] > own + 0.05
 
 
-def test_shuffled_pairs_are_refused_all_the_same(starter: Space) -> None:
-    ready = prepared(starter, NEW)
+def test_shuffled_pairs_are_refused_all_the_same(shipped: Space) -> None:
+    ready = prepared(shipped, NEW)
     order = np.random.default_rng(1).permutation(len(ready.pairs))
     vectors = {**ready.pairs.vectors, "image": ready.pairs.vectors["image"][order]}
     wrong = Prepared("wrong", PairedVectors(vectors), ready.links, ready.encoders, ready.specs)
@@ -90,12 +101,18 @@ def test_shuffled_pairs_are_refused_all_the_same(starter: Space) -> None:
         align(wrong, budget=1.0)
 
 
-def test_it_keeps_out_where_it_has_learned_from_the_records(starter: Space) -> None:
-    known, why = known_of(prepared(starter, 0.0))
+@pytest.mark.starter
+@pytest.mark.tuxpaint
+def test_it_keeps_out_where_it_has_learned_from_the_records(
+    starter: None, tuxpaint_root: Path
+) -> None:
+    some = load("tuxpaint", root=tuxpaint_root).take(np.arange(0, 674, 10))
+    ready = prepare(some, {view: DEFAULTS[view] for view in ("text", "image")}, by_group=False)
+    known, why = known_of(ready)
     assert known is None
     assert re.fullmatch(r"it has learned from these records: it knows at least \d+% of them", why)
 
 
-def test_it_keeps_out_where_it_does_not_know_the_encoders(starter: Space) -> None:
-    known, why = known_of(prepared(starter, NEW, fingerprint="another"))
+def test_it_keeps_out_where_it_does_not_know_the_encoders(shipped: Space) -> None:
+    known, why = known_of(prepared(shipped, NEW, fingerprint="another"))
     assert known is None and why == "it was made for other encoders than that of text"

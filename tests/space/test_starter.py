@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.continued import LinearSide
 from isthmus.core.view import Direction
 from isthmus.datasets import load
 from isthmus.encoders import DEFAULTS
@@ -28,11 +28,12 @@ def space() -> Space:
     return Space.load("starter")
 
 
-def test_it_is_small_linear_and_complete(space: Space) -> None:
+def test_it_is_small_and_complete(space: Space) -> None:
     size = sum(path.stat().st_size for path in folder().iterdir())
-    assert size <= 8e6
-    assert space.views == ("text", "image", "audio") and space.dim == 256
-    assert all(isinstance(head, LinearHead) for head in space.heads.values())
+    assert size <= 12e6
+    assert space.views == ("text", "image", "audio") and space.dim == 512
+    # own pairs carry the linear side on
+    assert all(LinearSide.of(head) is not None for head in space.heads.values())
     assert len(space.calibration) == 7  # every direction between modalities, and text→text
     for m, names in space.bank_ids.items():
         assert len(names) == len(space.banks[m]) > 500
@@ -81,7 +82,7 @@ def test_stamps_that_it_never_saw_are_found_as_often_as_the_card_says(
         assert said is not None
         assert found.r10 == pytest.approx(said.r10, abs=0.01)
         assert found.r1 == pytest.approx(said.r1, abs=0.01)
-        assert found.r10 >= {"en": 0.80, "zh": 0.72}[language]
+        assert found.r10 >= {"en": 0.85, "zh": 0.83}[language]
 
 
 @pytest.mark.starter

@@ -10,7 +10,8 @@ import numpy as np
 
 from isthmus.aligners.base import MomentsAligner, check_positive
 from isthmus.aligners.closed.cca import CCA
-from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.heads import ConcatHead, LinearHead
+from isthmus.aligners.state import unit_rows
 from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import InputError
@@ -25,25 +26,82 @@ _RIDGES = (1.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False)
+class LinearSide:
+    """The linear head of a head, alone or among others side by side.
+
+    Attributes:
+        whole: The head.
+        head: Its linear one.
+        place: Where that stands among those side by side; None where it is the whole.
+    """
+
+    whole: Head
+    head: LinearHead
+    place: int | None
+
+    @classmethod
+    def of(cls, head: Head) -> LinearSide | None:
+        """That of a head, of several the one that counts most; None if it has none."""
+        if isinstance(head, LinearHead):
+            return cls(head, head, None)
+        if not isinstance(head, ConcatHead):
+            return None
+        heaviest = np.argsort(head.weights, kind="stable")[::-1].tolist()
+        sides = [(place, head.parts[place]) for place in heaviest]
+        found = ((each, place) for place, each in sides if isinstance(each, LinearHead))
+        return next((cls(head, each, place) for each, place in found), None)
+
+    def rows(self, bank: F32) -> F32:
+        """Unit vectors of the linear head, out of those of the whole."""
+        if self.place is None:
+            return bank
+        assert isinstance(self.whole, ConcatHead)
+        start = sum(part.output_dim for part in self.whole.parts[: self.place])
+        return unit_rows(bank[:, start : start + self.head.output_dim])
+
+    def replaced(self, head: LinearHead) -> Head:
+        """The whole with another linear head; what stands beside it stays."""
+        if self.place is None:
+            return head
+        assert isinstance(self.whole, ConcatHead)
+        parts = list(self.whole.parts)
+        parts[self.place] = head
+        return ConcatHead(parts, self.whole.weights)
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
     """Heads of a space, and the pairs that it remembers.
 
     Attributes:
-        heads: By view.
+        heads: By view; each is linear, or has a linear head among those side by side.
         bank: Unit vectors of the space by view; rows of one place belong together.
         fingerprint: Of the space.
     """
 
-    heads: Mapping[str, LinearHead]
+    heads: Mapping[str, Head]
     bank: Mapping[str, F32]
     fingerprint: str
 
     @cached_property
+    def linear(self) -> dict[str, LinearSide]:
+        """What is linear of each head.
+
+        Raises:
+            InputError: If a head has no linear side.
+        """
+        found = {m: LinearSide.of(head) for m, head in self.heads.items()}
+        sides = {m: side for m, side in found.items() if side is not None}
+        if nonlinear := [m for m in found if m not in sides]:
+            raise InputError(f"the head of {nonlinear[0]} in the known space has no linear side")
+        return sides
+
+    @cached_property
     def maps(self) -> dict[str, tuple[F64, F64]]:
-        """What turns native vectors into coordinates of the space, before they get unit length."""
+        """What turns native vectors into the linear coordinates, before they get unit length."""
         return {
-            m: (head.mean.astype(np.float64), head.weight.astype(np.float64))
-            for m, head in self.heads.items()
+            m: (side.head.mean.astype(np.float64), side.head.weight.astype(np.float64))
+            for m, side in self.linear.items()
         }
 
 
@@ -53,7 +111,8 @@ class Continued(MomentsAligner):
     Own pairs are described by the coordinates of the known space, which are few and were learned
     from many pairs. There the moments of the known pairs and those of one's own are added, and
     :class:`CCA` is solved for the sum. As sums add, this is what one fit on all pairs would
-    give in these coordinates, and own pairs can be added and forgotten later.
+    give in these coordinates, and own pairs can be added and forgotten later. Where a known head
+    has others beside its linear one, they stay as they are.
 
     Args:
         known: The space.
@@ -105,7 +164,9 @@ class Continued(MomentsAligner):
             ("continued", self.known.fingerprint, self.weight), lambda: self._sum(moments, maps)
         )
         inner = CCA(ridge=self.ridge, power=self.power).fit_moments(whole).heads_
-        return {m: _chained(maps[m], inner[m]) for m in moments.views}
+        return {
+            m: self.known.linear[m].replaced(_chained(maps[m], inner[m])) for m in moments.views
+        }
 
     def _sum(self, moments: Moments, maps: Mapping[str, tuple[F64, F64]]) -> Moments:
         """Own moments and those of the known pairs, in coordinates of the known space."""
@@ -115,7 +176,8 @@ class Continued(MomentsAligner):
         lengths = {
             m: np.sqrt(np.trace(own.covariance(m)) + (own.mean(m) ** 2).sum()) for m in own.views
         }
-        rows = {m: (self.known.bank[m] * lengths[m]).astype(np.float32) for m in own.views}
+        unit = {m: self.known.linear[m].rows(self.known.bank[m]) for m in own.views}
+        rows = {m: (x * lengths[m]).astype(np.float32) for m, x in unit.items()}
         bank = Moments.of(PairedVectors(rows)).moved({m: own.mean(m) for m in own.views})
         most = max(own.count(a, b) for a, b in own.pair_keys())
         return own + (self.weight * most / len(next(iter(rows.values())))) * bank

@@ -287,6 +287,12 @@ class ChainHead:
         """Dimension of the space."""
         return self.parts[-1].output_dim
 
+    @property
+    def mean(self) -> Array:
+        """Of native vectors, ``(d,)``; zeros where the first head has none."""
+        found: Array = getattr(self.parts[0], "mean", np.zeros(self.input_dim, np.float32))
+        return found
+
     def __call__(self, x: Array) -> F32:
         """Native ``(n, d)`` to unit vectors ``(n, k)``."""
         first, *others = self.parts

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from isthmus.aligners.continued import Known
-from isthmus.aligners.heads import LinearHead
+from isthmus.aligners.continued import Known, LinearSide
 from isthmus.core.errors import ArtifactError
 from isthmus.core.view import TEXT
 from isthmus.pipeline.prepared import Prepared
@@ -44,9 +43,8 @@ def known_of(ready: Prepared) -> tuple[Known | None, str]:
     if (share := _learned_from(space, ready, views)) > _MOST_SEEN:
         return None, f"it has learned from these records: it knows at least {share:.0%} of them"
     heads = {view: space.heads[known] for view, known in views.items()}
-    linear = {view: head for view, head in heads.items() if isinstance(head, LinearHead)}
     bank = {view: space.banks[known] for view, known in views.items()}
-    return Known(linear, bank, space.fingerprint), ""
+    return Known(heads, bank, space.fingerprint), ""
 
 
 def starter_on(ready: Prepared) -> Evaluation | None:
@@ -60,9 +58,8 @@ def starter_on(ready: Prepared) -> Evaluation | None:
 
 
 def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:
-    return space.encoders[known].fingerprint == ready.encoders[view].fingerprint and isinstance(
-        space.heads[known], LinearHead
-    )
+    alike = space.encoders[known].fingerprint == ready.encoders[view].fingerprint
+    return alike and LinearSide.of(space.heads[known]) is not None
 
 
 def _not_paired(space: Space, views: Sequence[str]) -> str:

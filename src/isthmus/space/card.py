@@ -169,7 +169,8 @@ def _starter(report: StarterReport) -> list[str]:
         "Tux Paint stamps (public domain) and Open Clip Art (CC0), "
         f"{_pairs(report.data.pairs)}, with captions in",
         "the 16 languages of the text encoder. Text and pictures are joined by canonical",
-        "correlation, sounds mapped onto their captions by ridge regression; every head is linear.",
+        "correlation, sounds mapped onto their captions by ridge regression. Every head is linear,",
+        "with one of Gaussian units beside it.",
         "130 stamps, with their clips, were left out of heads, settings and calibration.",
         "",
         "## Quality",

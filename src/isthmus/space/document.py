@@ -252,3 +252,14 @@ def _rows(x: Array | None, dim: int, name: str, *, least: int = 1) -> F32:
     if not np.isfinite(out).all():
         raise ArtifactError(f"{name} has NaN or infinite values")
     return out
+
+
+def halved(tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Arrays of heads with half the digits (float16) where that loses nothing; others as given."""
+
+    def half(x: Array) -> Array:
+        with np.errstate(over="ignore"):
+            short = x.astype(np.float16)
+        return short if np.array_equal(short.astype(x.dtype), x) else x
+
+    return {name: half(x) if name.startswith("head.") else x for name, x in tensors.items()}

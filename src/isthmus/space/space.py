@@ -27,7 +27,7 @@ from isthmus.space import starter
 from isthmus.space.breadth import Breadth
 from isthmus.space.calibration import Background, Calibration, native_nearness, nearness
 from isthmus.space.card import model_card
-from isthmus.space.document import KIND, read_parts
+from isthmus.space.document import KIND, halved, read_parts
 from isthmus.space.encoder_ref import EncoderRef
 from isthmus.space.readout import Readout, score
 from isthmus.space.report import AnyReport, write_report
@@ -299,7 +299,8 @@ class Space:
 
         Args:
             folder: Where to.
-            compact: Whether banks are kept with half the digits (float16).
+            compact: Whether banks are kept with half the digits (float16), and arrays of heads
+                that lose nothing by it.
         """
         document, tensors = self._heads_state()
         document["report"] = write_report(self.report)
@@ -310,6 +311,8 @@ class Space:
         ]
         document["fingerprint"] = self.fingerprint
         kind = np.float16 if compact else np.float32
+        if compact:
+            tensors = halved(tensors)
         for place, view in enumerate(self.views):
             document["views"][place]["bank_ids"] = self.bank_ids[view]
             tensors[f"bank.{place}"] = self.banks[view].astype(kind)

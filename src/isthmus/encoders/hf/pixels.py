@@ -172,10 +172,14 @@ class PixelSettings:
     def normalized(self, batch: Sequence[Pixels]) -> F32:
         """Pixels of one size as the model takes them: ``(n, 3, height, width)``."""
         stacked = np.stack(batch)
-        if not self.floats:
-            stacked = (stacked.astype(np.float64) * self.scale).astype(np.float32)
         mean, std = (np.array(x, dtype=np.float32) for x in (self.mean, self.std))
-        return np.ascontiguousarray(((stacked - mean) / std).transpose(0, 3, 1, 2))
+        if self.floats:
+            return np.ascontiguousarray(((stacked - mean) / std).transpose(0, 3, 1, 2))
+        # One multiplication and one addition in place, within 1e-6 of what the library computes.
+        out = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)).astype(np.float32)
+        out *= np.float32(self.scale) / std.reshape(-1, 1, 1)
+        out -= (mean / std).reshape(-1, 1, 1)
+        return out
 
     def arrays(self, batch: Sequence[Pixels]) -> dict[str, Array]:
         """What a model of pictures is called with."""

@@ -22,6 +22,7 @@ class StarterSettings:
         clip_art: Weight of Open Clip Art beside the stamps.
         sound_ridge: Penalty of the regression of sounds onto their captions.
         csls_strength: Of the space.
+        gaussian: Share of Gaussian heads beside the linear ones, in texts and pictures.
     """
 
     ridge: float
@@ -29,6 +30,7 @@ class StarterSettings:
     clip_art: float
     sound_ridge: float
     csls_strength: float = 1.0
+    gaussian: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,11 +351,12 @@ class EncodedQuery:
         """What calibrations say of items, by their cosine ``(n, t)`` and hubness ``(n, t)``.
 
         Of several sought terms the probability is the mean: how many of them an item is expected
-        to match. It is also what none of the avoided terms matches.
+        to match. It is also what none of the avoided terms matches. What likely matches one of
+        these, and rather that than what is sought, is avoided.
         """
         known = not self.uncalibrated(view)
         found, kept = np.zeros(len(cosine), dtype=np.float32), np.ones(len(cosine))
-        avoided = np.zeros(len(cosine), dtype=bool)
+        against, avoided = np.zeros(len(cosine)), np.zeros(len(cosine), dtype=bool)
         sought = np.maximum(self.weights, 0)
         for i, weight in enumerate(self.weights):
             if known:
@@ -366,9 +367,10 @@ class EncodedQuery:
                     found += weight * p
                 else:
                     kept *= 1 - p
-                    avoided |= p >= _LIKELY
+                    against = np.maximum(against, p)
             elif weight <= 0:
                 avoided |= cosine[:, i] > cosine @ sought
+        avoided |= (against >= _LIKELY) & (against > found)
         probability = np.asarray(found * kept, dtype=np.float32) if known else None
         passes = self._passing(cosine, probability, view) & ~avoided
         return _Judged(probability, passes, avoided)
