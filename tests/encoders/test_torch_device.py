@@ -111,6 +111,10 @@ if NEW:
         "torch.backends.fp32_precision = 'ieee'",
         "torch.backends.fp32_precision = 'tf32'",
         "torch.backends.cudnn.allow_tf32 = False; torch.backends.fp32_precision = 'tf32'",
+        "torch.set_float32_matmul_precision('high'); "
+        "torch.backends.cuda.matmul.fp32_precision = 'ieee'",
+        "torch.set_float32_matmul_precision('high'); "
+        "torch.backends.mkldnn.matmul.fp32_precision = 'ieee'",
     ]
 
 
@@ -137,7 +141,7 @@ def test_float32_is_exact_inside_and_as_the_caller_had_it_behind(caller: str) ->
 
     model().vectors([1.0], forward, dim=2)
     assert inside["flags"] == [True, False, True]
-    assert not inside["cudnn"] and not inside["cublas"] and inside["matmul"] in ("highest", None)
+    assert [inside[name] for name in ("cudnn", "cublas", "matmul")] == [False, False, "highest"]
     if NEW:
         assert {value for name, value in inside.items() if name[:3] in ("new", "cpu")} == {"ieee"}
     assert told() == before
@@ -183,7 +187,9 @@ def test_a_torch_before_2_9_has_only_the_old_settings() -> None:
     known = {"matmul": "high"}
     old: Any = SimpleNamespace(
         backends=SimpleNamespace(
-            cudnn=cudnn, mkldnn=SimpleNamespace(), cuda=SimpleNamespace(matmul=SimpleNamespace())
+            cudnn=cudnn,
+            mkldnn=SimpleNamespace(),
+            cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False)),
         ),
         get_float32_matmul_precision=lambda: known["matmul"],
         set_float32_matmul_precision=lambda value: known.update(matmul=value),

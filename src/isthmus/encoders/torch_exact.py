@@ -44,30 +44,33 @@ exact = _Exact()
 
 def _begin(torch: Any, undo: list[Undo]) -> None:
     """Set what makes float32 exact; adds how each is put back, in the order that it was set."""
-    cudnn = torch.backends.cudnn
-    places = [place for place in _places(torch) if _precision(place)]
+    cudnn, matmul, mkldnn = torch.backends.cudnn, torch.backends.cuda.matmul, torch.backends.mkldnn
+    # Where torch from 2.9 on keeps the precision of each kind of operation.
+    convolutions = [getattr(cudnn, name, None) for name in ("conv", "rnn")]
+    on_cpu = [getattr(mkldnn, name, None) for name in ("conv", "matmul")]
+    places = [place for place in (matmul, *convolutions, *on_cpu) if _precision(place)]
     undo += [partial(_put_back, place, _precision(place)) for place in places]
     for name, value in {"enabled": True, "benchmark": False, "deterministic": True}.items():
         undo.append(partial(setattr, cudnn, name, getattr(cudnn, name)))
         setattr(cudnn, name, value)
-    # What torch had before 2.9. Later releases keep both, and refuse to tell the old one where the
-    # caller has set the new one; then that alone counts.
-    with suppress(RuntimeError):
-        undo.append(partial(setattr, cudnn, "allow_tf32", cudnn.allow_tf32))
-        cudnn.allow_tf32 = False
+    # What torch had before; later releases keep both, and some operations fail if they differ.
     with suppress(RuntimeError):
         before = torch.get_float32_matmul_precision()
         undo.append(partial(torch.set_float32_matmul_precision, before))
         torch.set_float32_matmul_precision("highest")
+    for old, new in ((cudnn, convolutions), (matmul, [matmul])):
+        undo.append(partial(setattr, old, "allow_tf32", _allowed(old, new)))
+        old.allow_tf32 = False
     for place in places:
         place.fp32_precision = "ieee"
 
 
-def _places(torch: Any) -> list[Any]:
-    """Where torch from 2.9 on keeps the precision of float32, for each kind of operation."""
-    cudnn, mkldnn = torch.backends.cudnn, torch.backends.mkldnn
-    named = ((cudnn, "conv"), (cudnn, "rnn"), (mkldnn, "conv"), (mkldnn, "matmul"))
-    return [torch.backends.cuda.matmul, *(getattr(where, name, None) for where, name in named)]
+def _allowed(old: Any, new: list[Any]) -> bool:
+    """Whether the old setting allows TF32; torch does not tell it where a new one contradicts."""
+    try:
+        return bool(old.allow_tf32)
+    except RuntimeError:
+        return any(_precision(place) != "tf32" for place in new)
 
 
 def _precision(place: Any) -> str:
