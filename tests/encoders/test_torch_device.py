@@ -33,7 +33,8 @@ if hasattr(torch, "AcceleratorError"):  # since torch 2.8
 
 def model(read: Any = None, **options: Any) -> TorchModel:
     made = torch.nn.Linear(1, 2, bias=False)
-    return TorchModel("x", read or (lambda: made), check_running("x", **options))
+    running = check_running("x", **{"device": "cpu", **options})
+    return TorchModel("x", read or (lambda: made), running)
 
 
 @pytest.mark.parametrize("error", FULL, ids=lambda error: str(error)[:30])
@@ -219,9 +220,9 @@ def test_more_items_at_a_time_on_a_gpu(cuda: pytest.MonkeyPatch) -> None:
         assert model(never, device=device, batch_size=7).at_a_time(TEXT, 16) == 7
     assert model(never, device="cpu").at_a_time(TEXT, 16) == 16
     cuda.setattr(torch.cuda, "is_available", lambda: False)
-    assert model(never).at_a_time(TEXT, 16) == 16
+    assert model(never, device="auto").at_a_time(TEXT, 16) == 16
     cuda.setattr(torch_model, "find_spec", lambda name: None)  # only onnxruntime is installed
-    assert model(never).at_a_time(TEXT, 16) == 16
+    assert model(never, device="auto").at_a_time(TEXT, 16) == 16
 
 
 @pytest.mark.usefixtures("cuda")
