@@ -95,7 +95,6 @@ class FramesEncoder:
         self.sampling = Sampling(n, by)
         self.dim = image.dim * (MOMENTS if pool == "order" else 1)
         self.image_side = image_side_of(image)
-        self.batch_size = max(1, batch_size_of(image) // n)
         if isinstance(image, Joint) and pool in ("mean", "attention"):
             # Means of unit vectors lie where the vectors lie, so text can be compared with them.
             self.joint, self.logit_scale = image.joint, image.logit_scale
@@ -111,6 +110,11 @@ class FramesEncoder:
                 "version": 1,
             }
         )
+
+    @property
+    def batch_size(self) -> int:
+        """Videos that it is handed at a time: as many as have frames for a batch of pictures."""
+        return max(1, batch_size_of(self.image) // self.n)
 
     def options(self) -> dict[str, Any]:
         """The encoder of pictures, which is another one where other packages are installed."""

@@ -68,7 +68,11 @@ class JoinedEncoder:
         if samplings:
             self.sampling = max(samplings, key=lambda each: each.frames)
         self.window = min(map(window_of, self.parts))
-        self.batch_size = min(batch_size_of(part) for part in self.parts)
+
+    @property
+    def batch_size(self) -> int:
+        """Items that it is handed at a time: no more than any part."""
+        return min(batch_size_of(part) for part in self.parts)
 
     def prepare(self, decoded: Any) -> tuple[Any, ...]:
         """What each part makes of a decoded item."""

@@ -116,7 +116,7 @@ def load(
         modality: ``"text"`` or ``"image"``.
         pretrained: The tag of the weights, for a name of OpenCLIP's own.
         prompt: Put before every text, such as ``"a photo of "``.
-        device: See :data:`isthmus.encoders.torch_model.DEVICES`.
+        device: See :data:`isthmus.encoders.torch_device.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch; default: as it is.
         batch_size: Items a batch; 0 for as many as the memory has room for.
@@ -156,7 +156,6 @@ class OpenClipEncoder:
         self.modality = modality
         self.folder: Path | None = folder.path
         self.dtype = running.dtype
-        self.batch_size = running.batch_size or 32
         self.window = window_for(modality, A_TOKEN * _CONTEXT)
         self._files, self._running = folder, running
         self._pretrained, self._prompt = pretrained, prompt
@@ -175,6 +174,11 @@ class OpenClipEncoder:
         self.fingerprint = fingerprint({**whole, "modality": modality, **inputs, "version": 1})
         self._model = _shared(folder, whole["files"], running)
         self._tokenizer: Any = None
+
+    @property
+    def batch_size(self) -> int:
+        """Items that it is handed at a time."""
+        return self._model.at_a_time(self.modality, 32)
 
     @property
     def device(self) -> str:

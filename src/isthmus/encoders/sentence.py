@@ -106,7 +106,7 @@ def load(
             default neither, since a view is asked and found alike.
         prompt: Put before every text, in place of the model's own.
         dim: Cut vectors to so many leading numbers, for models that were trained for it.
-        device: See :data:`isthmus.encoders.torch_model.DEVICES`.
+        device: See :data:`isthmus.encoders.torch_device.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch; default: as it is.
         batch_size: Items a batch; 0 for as many as the memory has room for.
@@ -158,7 +158,6 @@ class SentenceEncoder:
         self.modality = modality
         self.folder: Path | None = folder.path
         self.dtype = running.dtype
-        self.batch_size = running.batch_size or 32
         self._described, self._running, self._trust = described, running, trust
         self._chosen = {name: value for name, value in chosen.items() if value is not None}
         self._sound = described.sound() if modality == AUDIO else {}
@@ -184,6 +183,11 @@ class SentenceEncoder:
     def logit_bias(self) -> float:
         """What the model then adds."""
         return self._scales[1]
+
+    @property
+    def batch_size(self) -> int:
+        """Items that it is handed at a time."""
+        return self._model.at_a_time(self.modality, 32)
 
     @property
     def device(self) -> str:

@@ -67,7 +67,7 @@ def load(
         modality: ``"image"``, if anything.
         size: Pixels a side; default: what the model was trained with.
         dim: Length of the vectors, where the files do not tell it right.
-        device: See :data:`isthmus.encoders.torch_model.DEVICES`.
+        device: See :data:`isthmus.encoders.torch_device.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch; default: as it is.
         batch_size: Items a batch; 0 for as many as the memory has room for.
@@ -100,7 +100,6 @@ class TimmEncoder:
         self.id = called
         self.folder: Path | None = folder.path
         self.dtype = running.dtype
-        self.batch_size = running.batch_size or 32
         whole = folder.json("config.json")
         own = whole.get("pretrained_cfg", whole)
         if not isinstance(own, Mapping) or "architecture" not in {**own, **whole}:
@@ -125,6 +124,11 @@ class TimmEncoder:
         )
         fixed = size if own.get("fixed_input_size") else None
         self._model = TorchModel(called, lambda: _read(folder, fixed), running, extra=EXTRA)
+
+    @property
+    def batch_size(self) -> int:
+        """Items that it is handed at a time."""
+        return self._model.at_a_time(IMAGE, 32)
 
     @property
     def device(self) -> str:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,9 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError
-from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_threads, check_vectors
+from isthmus.encoders.torch_device import (
+    check_device,
+    is_full,
+    present,
+    room_for_model,
+    safe_dtype,
+    torch_for,
+)
+from isthmus.encoders.torch_exact import exact
 
 T = TypeVar("T")
 Module = Any
@@ -29,14 +39,14 @@ Module = Any
 Tensor = Any
 """``torch.Tensor``."""
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-"""Where a model runs; ``auto`` takes the first of cuda, mps and cpu that is here."""
 DTYPES = ("float32", "float16", "bfloat16", "auto")
 """In which precision; ``auto`` is bfloat16 on a CUDA device that computes in it, as it has the
 range of float32 and so never overflows, and float32 elsewhere."""
 
 _MOST = {"cpu": 32, "mps": 64, "cuda": 256}
 """Items a batch where ``batch_size`` is 0, on each device, if the memory has room for them."""
+_AT_A_TIME = {TEXT: 512, IMAGE: 128, AUDIO: 64}
+"""Items that an encoder on a GPU is handed at a time; of videos, which are large, 32."""
 _SHARE = 4
 """A batch may take one part in so many of the memory that is free: others need some, too."""
 _LEAST_BYTES = 2**26
@@ -51,7 +61,8 @@ class Running:
     """How a model is run; :func:`check_running` makes it.
 
     Attributes:
-        device: One of :data:`DEVICES`, a CUDA device by number among them: ``"cuda:1"``.
+        device: One of :data:`~isthmus.encoders.torch_device.DEVICES`, or a CUDA device by its
+            number: ``"cuda:1"``.
         dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"``.
         threads: Of torch on the CPU; None leaves them as they are.
         batch_size: Items a batch; 0 for as many as the memory has room for.
@@ -82,7 +93,7 @@ def check_running(
 
     Args:
         encoder: Who has them, for the message.
-        device: See :data:`DEVICES`.
+        device: See :data:`isthmus.encoders.torch_device.DEVICES`.
         dtype: See :data:`DTYPES`.
         threads: 1 to 256.
         batch_size: 0 or more.
@@ -91,8 +102,7 @@ def check_running(
     Raises:
         InputError: If one is unknown, or the device is asked for and not here.
     """
-    if device.partition(":")[0] not in DEVICES:
-        raise InputError(f"{encoder}: device must be one of {', '.join(DEVICES)}, got {device!r}")
+    check_device(encoder, device)
     if dtype not in DTYPES:
         raise InputError(f"{encoder}: dtype must be one of {', '.join(DTYPES)}, got {dtype!r}")
     if batch_size < 0:
@@ -102,7 +112,7 @@ def check_running(
     if threads is not None:
         check_threads(threads, encoder)
     if dtype == "auto":
-        dtype = _safe_dtype(encoder, device, extra)
+        dtype = safe_dtype(encoder, device, extra)
     return Running(device, dtype, threads, batch_size)
 
 
@@ -136,21 +146,42 @@ class TorchModel:
             InputError: If the device that was asked for is not here.
         """
         if not self._device:
-            self._device = _present(self.encoder, self.running.device, self._extra)
+            self._device = present(self.encoder, self.running.device, self._extra)
         return self._device
 
     def module(self) -> Module:
         """The module on its device, in its precision, ready to be run but not under a lock."""
         with self._loading:
             if self._module is None:
-                torch = _torch(self.encoder, self._extra)
-                module = self._read().to(device=self.device, dtype=_dtype(torch, self.running))
+                torch, module = torch_for(self.encoder, self._extra), self._read()
+                with room_for_model(self.encoder, self.device):
+                    module = module.to(device=self.device, dtype=_dtype(torch, self.running))
                 self._module = module.eval().requires_grad_(requires_grad=False)
             return self._module
 
+    def on_cpu(self) -> Module:
+        """The module on the CPU in float32: another one, if this one is elsewhere or in half."""
+        if self.device == "cpu" and self.running.dtype == "float32":
+            return self.module()
+        return self._read().eval().requires_grad_(requires_grad=False)
+
+    def at_a_time(self, modality: str, usual: int) -> int:
+        """Items that an encoder shall be handed at a time; the model is not loaded for that.
+
+        Args:
+            modality: Of the items.
+            usual: How many on the CPU, if the user names no ``batch_size``.
+        """
+        if self.running.batch_size:
+            return self.running.batch_size
+        device = self.running.device
+        if device == "auto":
+            device = self.device if find_spec("torch") else "cpu"
+        return usual if device == "cpu" else _AT_A_TIME.get(modality, 32)
+
     def on_device(self, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         """Arrays as tensors on the device; those of floats in the model's precision."""
-        torch = _torch(self.encoder, self._extra)
+        torch = torch_for(self.encoder, self._extra)
         found = {}
         for name, array in arrays.items():
             tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
@@ -207,11 +238,13 @@ class TorchModel:
         self, module: Module, batch: list[T], forward: Callable[[Module, list[T]], Tensor]
     ) -> F32:
         """One batch; halved as often as the device's memory runs out."""
-        torch = _torch(self.encoder, self._extra)
+        torch = torch_for(self.encoder, self._extra)
         try:
             found: F32 = forward(module, batch).float().cpu().numpy()
             return found
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_full(error):
+                raise
             if len(batch) == 1:
                 raise InputError(
                     f"{self.encoder}: {self.device} has not enough memory for one item; use "
@@ -225,9 +258,9 @@ class TorchModel:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """For one thread: no gradients, the model's own count of threads, and full float32."""
-        torch = _torch(self.encoder, self._extra)
+        torch = torch_for(self.encoder, self._extra)
         lock = _TORCH if self.device == "cpu" else self._lock
-        with lock, torch.inference_mode(), _exact(torch):
+        with lock, torch.inference_mode(), exact(torch):
             before = torch.get_num_threads()
             if self.running.threads is not None:
                 torch.set_num_threads(self.running.threads)
@@ -295,57 +328,18 @@ def transformer_memory(width: int, heads: int) -> Callable[[int], int]:
     return bytes_of
 
 
-def _torch(encoder: str, extra: str) -> Module:
-    return require("torch", extra=extra, purpose=f"the encoder {encoder!r}")
-
-
 def _dtype(torch: Module, running: Running) -> Any:
     return getattr(torch, running.dtype)
 
 
-def _safe_dtype(encoder: str, device: str, extra: str) -> str:
-    """Half precision where it cannot overflow and is faster."""
-    if device == "cpu":
-        return "float32"
-    torch = _torch(encoder, extra)
-    on_cuda = _present(encoder, device, extra).startswith("cuda")
-    return "bfloat16" if on_cuda and torch.cuda.is_bf16_supported() else "float32"
-
-
-def _present(encoder: str, device: str, extra: str) -> str:
-    """The device to use; one that was asked for must be here."""
-    torch = _torch(encoder, extra)
-    here = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if device == "auto":
-        return next(name for name, usable in here.items() if usable)
-    kind, _, number = device.partition(":")
-    if not here[kind]:
-        raise InputError(
-            f"{encoder}: torch {torch.__version__} finds no {kind} device here; use device=auto"
-        )
-    if number and not (number.isdecimal() and int(number) < torch.cuda.device_count()):
-        raise InputError(
-            f"{encoder}: there is no device {device!r}; torch finds {torch.cuda.device_count()} "
-            "of that kind, counted from 0"
-        )
-    return device
-
-
-def _exact(torch: Module) -> Any:
-    """Convolutions on a GPU in full float32, the same each time; nothing changes on the CPU."""
-    return torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-
-
 def _room(device: str) -> int:
-    """Bytes that a batch may take: a share of what is free on the device."""
+    """Bytes that a batch may take: a share of what is free on the device, or kept by torch."""
     if device.startswith("cuda"):
         import torch
 
-        return int(torch.cuda.mem_get_info(device)[0]) // _SHARE
+        free = int(torch.cuda.mem_get_info(device)[0])
+        free += int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+        return max(free // _SHARE, _LEAST_BYTES)
     free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     limit = _number(Path("/sys/fs/cgroup/memory.max"))  # of a container
     if (found := _field(Path("/proc/meminfo"), "MemAvailable:")) is not None:

@@ -84,7 +84,7 @@ def encode_items(
         return side_by_side([again(part) for part in encoder.parts])
     run = _Run(items, encoder, cache, progress, name or encoder.modality)
     todo = run.start()
-    size = batch_size or batch_size_of(encoder)
+    size = batch_size or (batch_size_of(encoder) if todo else 1)  # it may have to ask torch
     threads = _threads(encoder, len(todo), decoders, workers)
     make = partial(prepare_stretch, decoders, encoder)
     with prepared_ahead(stretches(todo), make, threads, ahead=2 * size) as prepared:

@@ -57,7 +57,7 @@ def load(
         prompt: What to put before every text, or the name of one of the model's own prompts. E5
             needs ``query: `` for what is asked and ``passage: `` for what is found.
         revision: Of the hub: a branch, a tag or a commit.
-        device: See :data:`isthmus.encoders.torch_model.DEVICES`.
+        device: See :data:`isthmus.encoders.torch_device.DEVICES`.
         dtype: See :data:`isthmus.encoders.torch_model.DTYPES`.
         threads: Of torch on the CPU; default: as torch has it.
         batch_size: Items a batch; 0 for as many as the memory has room for.

@@ -40,7 +40,7 @@ class Inputs(Protocol):
     """What turns decoded items into what a model of one modality is called with.
 
     Attributes:
-        batch_size: Items that are handed over at a time, to be sorted by length.
+        batch_size: Items that are handed over at a time on the CPU, to be sorted by length.
     """
 
     batch_size: int
@@ -116,7 +116,6 @@ class HfEncoder:
         self.width = tower.width.of(part)
         size = tower.size.of(config, part) or self.width
         self.dim = size if choice.own and tower.output else self.width
-        self.batch_size = inputs.batch_size
         self.window = window_for(self.modality, getattr(inputs, "takes", math.inf))
         if (side := getattr(inputs, "image_side", None)) is not None:
             self.image_side = side
@@ -145,6 +144,14 @@ class HfEncoder:
     def folder(self) -> Path:
         """Where its files are."""
         return self._folder.path
+
+    @property
+    def batch_size(self) -> int:
+        """Items that it is handed at a time."""
+        usual: int = self._inputs.batch_size
+        if self._runtime == "onnx":
+            return self._running.batch_size or usual
+        return self._model.at_a_time(self.modality, usual)
 
     @property
     def device(self) -> str:
@@ -223,7 +230,7 @@ class HfEncoder:
             raise InputError(f"{self.id}: is exported in float32; leave out dtype")
         names = write_graph(
             self.id,
-            self._model.module().cpu(),
+            self._model.on_cpu(),
             self._inputs,
             tower=self.tower,
             choice=self._choice,

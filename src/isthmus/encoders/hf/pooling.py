@@ -133,4 +133,5 @@ def _pool(hidden: Tensor, pool: str, tower: Tower, counts: Tensor) -> Tensor:
     real = (torch.arange(tokens, device=hidden.device)[None] < counts[:, None])[..., None]
     if pool == MAX:
         return hidden.masked_fill(~real, -torch.inf).amax(dim=1)
-    return (hidden * real).sum(dim=1) / counts[:, None]
+    sums = (hidden * real).sum(dim=1, dtype=torch.float32)  # in float16 it could overflow
+    return (sums / counts[:, None]).to(hidden.dtype)
