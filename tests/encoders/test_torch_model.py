@@ -73,7 +73,8 @@ class TestTorchModel:
     def model(self, read: Any = None, **options: Any) -> TorchModel:
         made = self.torch.nn.Linear(1, 2, bias=False)
         made.weight.data[:] = self.torch.tensor([[2.0], [3.0]])
-        return TorchModel("x", read or (lambda: made), check_running("x", **options))
+        running = check_running("x", **{"device": "cpu", **options})
+        return TorchModel("x", read or (lambda: made), running)
 
     def test_items_come_back_in_their_order(self) -> None:
         model, seen = self.model(batch_size=2), []
