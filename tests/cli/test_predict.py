@@ -167,3 +167,14 @@ def test_columns_and_options_of_the_data_are_told_or_remembered(tmp_path: Path) 
     done = run("predict", "explain", "mine", "tables/u.csv", *row, *named, cwd=tmp_path)
     assert done.returncode == 0 and "no record has" not in done.stderr, done.stderr
     assert "without" not in done.stdout
+
+
+def test_a_column_of_pictures_that_nobody_mapped_is_told(tmp_path: Path) -> None:
+    rows = ["photo,price,mood"]
+    for i in range(40):
+        Image.new("RGB", (8, 8), ("red", "blue")[i % 2]).save(tmp_path / f"p{i}.PNG")
+        rows.append(f"p{i}.PNG,{(i * 7) % 11},{('good', 'bad')[i % 2]}")
+    (tmp_path / "t.csv").write_text("\n".join(rows), encoding="utf-8")
+    done = run("predict", "fit", "t.csv", "--target", "mood", "--out", "p", *LATE, cwd=tmp_path)
+    told = "column photo names files, which are not read; to read them: --column photo=image"
+    assert done.returncode == 3 and told in " ".join(done.stderr.split())

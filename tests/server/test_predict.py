@@ -59,7 +59,7 @@ def test_the_api_says_which_predictors_there_are(asked: TestClient) -> None:
     assert only["name"] == "shapes" and only["target"] == "shape" and only["medical"] is True
     assert {each["name"] for each in only["views"]} == {"text", "image", "audio"}
     by_name = {each["name"]: each for each in only["columns"]}
-    assert by_name["corners"]["number"] is True and HOSTILE in by_name["finish"]["values"]
+    assert by_name["corners"]["kind"] == "number" and HOSTILE in by_name["finish"]["values"]
 
 
 def test_words_and_columns_get_an_answer_whose_account_sums(asked: TestClient) -> None:
@@ -220,6 +220,8 @@ def test_a_date_is_read_once(store: Store) -> None:
     made = fit(None, dataset, seasons, columns=["日期", "n"], fusions=["late"], folds=3)
     app = create_app(store, Settings(), predictors={"days": made})
     with TestClient(app, base_url="http://127.0.0.1") as client:
+        (facts,) = client.get("/api/predictors").json()["predictors"]
+        assert {c["name"]: c["kind"] for c in facts["columns"]} == {"日期": "date", "n": "number"}
         for given in ("2026-01-20", "20260120", 20260120):
             said = predicted(client, columns={"日期": given}, why=True)["answer"]
             (answer,) = made.predict({"日期": given})

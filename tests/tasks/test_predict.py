@@ -318,6 +318,17 @@ def test_a_horizon_is_a_time_of_survival(horizon: float, table: Path) -> None:
         ist.predict.fit(None, table, "mood", horizon=5)
 
 
+def test_a_metric_that_is_none_is_told_before_anything_is_encoded(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("encoded")
+
+    monkeypatch.setattr("isthmus.tasks.predict.fitting._Records.encoded", never)
+    with pytest.raises(InputError, match=r"classes has no metric 'acuracy'.*accuracy"):
+        ist.predict.fit(None, table, "mood", metric="acuracy")
+
+
 def test_labels_and_grades() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 2))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -154,7 +154,9 @@ class PlainColumn(BaseModel):
 
     name: str
     view: str
-    number: bool
+    kind: Literal["number", "date", "category"] = Field(
+        description="How its values are read; a date is YYYY-MM-DD."
+    )
     values: list[str] = Field(description="Known categories.")
 
 

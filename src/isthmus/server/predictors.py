@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, FingerprintError, InputError, MissingDataError
@@ -200,13 +200,17 @@ def _fields(predictor: Predictor, columns: Mapping[str, str | float | None]) -> 
 
 
 def _facts(name: str, predictor: Predictor) -> wire.PredictorFacts:
-    columns = []
+    kinds, columns = predictor.asked.kinds, []
     for view, each in predictor.sources.columns.items():
+        for number in each.numbers:
+            kind: Literal["date", "number"] = (
+                "date" if kinds.get(number.name) == "date" else "number"
+            )
+            columns.append(wire.PlainColumn(name=number.name, view=view, kind=kind, values=[]))
         columns += [
-            wire.PlainColumn(name=n.name, view=view, number=True, values=[]) for n in each.numbers
-        ]
-        columns += [
-            wire.PlainColumn(name=c.name, view=view, number=False, values=list(c.values[:_LISTED]))
+            wire.PlainColumn(
+                name=c.name, view=view, kind="category", values=list(c.values[:_LISTED])
+            )
             for c in each.categories
         ]
     report, headline = predictor.report, ""

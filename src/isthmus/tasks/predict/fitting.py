@@ -39,6 +39,7 @@ from isthmus.tasks.predict.loading import (
     filled,
     grouped,
     load_records,
+    names_of_files,
     view_of,
 )
 from isthmus.tasks.predict.options import FitOptions
@@ -97,7 +98,7 @@ def fit(
     _check(asked, wanted)
     told = progress or untold
     made = _Records.of(encoders, data, wanted, asked)
-    _check_observed(asked.horizon, made.known.target)
+    _check_told(asked, made.known.target)
     ready = made.encoded(encoders, cache, told, asked.folds)
     chosen = _chosen(made, ready, wanted, asked, told)
     return _predictor(made, ready, chosen, wanted, asked)
@@ -123,7 +124,7 @@ def _chosen(
             name=wanted.label,
         )
     except NoSignalError as error:  # what was decided of columns may be why
-        raise NoSignalError("; ".join([str(error), *made.dataset.notes[:_TOLD]])) from error
+        raise NoSignalError("; ".join([str(error), *made.notes[:_TOLD]])) from error
 
 
 def _predictor(
@@ -183,8 +184,16 @@ def _check(options: FitOptions, wanted: Wanted) -> None:
         raise InputError(f"horizon: need a positive number in the unit of times, got {horizon!r}")
 
 
-def _check_observed(horizon: float | None, target: Target) -> None:
-    """Nobody who was followed for less time says what happens by the horizon."""
+def _check_told(options: FitOptions, target: Target) -> None:
+    """Refuse what does not fit the target, before anything is encoded.
+
+    Nobody who was followed for less time says what happens by the horizon.
+    """
+    from isthmus.selection.predicting.measures import measure
+
+    if options.metric is not None:
+        measure(options.metric, target.kind)
+    horizon = options.horizon
     if horizon is not None and horizon >= (last := float(target.values[:, 0].max())):
         raise DataError(
             f"horizon: nobody was followed up to {horizon:g}; the last time is {last:g}. Give an "
@@ -242,8 +251,8 @@ class _Records:
         if not isinstance(encoders, Space):
             check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, options.views or None, own)
-        notes = [*whole.notes, *known.notes]
         every = dict.fromkeys(name for names in plain.values() for name in names)
+        notes = [*names_of_files(given.records, every), *whole.notes, *known.notes]
         notes += first_of(unread_of(given.records, every))
         plain = unsuspected(dataset.records, plain, columned, known.target, notes)
         notes += named_in_texts(dataset.records, media, known.target)

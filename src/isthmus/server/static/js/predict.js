@@ -155,10 +155,11 @@ function fields(predictor, told) {
     things.set(name, field);
     return [h("label", { for: id }, glyph(modality), ` ${kind(name)}`), field];
   });
-  const plain = predictor.columns.map(({ name, number, values }, place) => {
+  const plain = predictor.columns.map(({ name, kind: reads, values }, place) => {
     const id = `column-${place}`;
-    const field = number || !values.length
-      ? h("input", { id, type: "text", inputmode: number ? "decimal" : "text", maxlength: 1000, dir: "auto" })
+    const typed = reads === "date" ? { type: "date" } : { type: "text", inputmode: reads === "number" ? "decimal" : "text" };
+    const field = reads !== "category" || !values.length
+      ? h("input", { id, ...typed, maxlength: 1000, dir: "auto" })
       : h("select", { id }, h("option", { value: "" }, "–"), ...values.map((each) => h("option", { value: each }, each)));
     columns.set(name, field);
     return h("div", { class: "column" }, h("label", { for: id, dir: "auto" }, name), field);
