@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cached
 
+from isthmus.core.artifact import content_hash
 from isthmus.core.linalg import F32, F64
 
 RIDGE = 0.01
@@ -99,12 +102,18 @@ def support(query: F64, item: F64, u: F64, v: F64, ids: Sequence[str]) -> Suppor
         none = np.zeros(0)
         return Support([], none, none, none, score)
     left, right, q, x = u[:, used], v[:, used], query[used], item[used]
-    p, s, qt = np.linalg.svd(left.T @ right, full_matrices=False)
-    outer, _, inner = np.linalg.svd((p + qt.T).T)
-    turn = outer @ inner
+    p, s, qt, turn = _decomposed(left.T @ right)
     root = 1 / np.sqrt(s + max(RIDGE * s.mean(), 1e-12))
     values = (left @ (p @ (root * (turn @ q)))) * (right @ (qt.T @ (root * (turn @ x))))
     return Support(ids, values, u @ query, v @ item, score - float(values.sum()))
+
+
+@cached(LRUCache(4), key=lambda cross: content_hash(cross.tobytes()), lock=Lock())
+def _decomposed(cross: F64) -> tuple[F64, F64, F64, F64]:
+    """``P``, ``S``, ``Qᵀ`` and ``W`` of ``M``: the same for every explanation of two views."""
+    p, s, qt = np.linalg.svd(cross, full_matrices=False)
+    outer, _, inner = np.linalg.svd((p + qt.T).T)
+    return p, s, qt, outer @ inner
 
 
 def paired(
