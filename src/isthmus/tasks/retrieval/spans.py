@@ -21,6 +21,8 @@ from isthmus.tasks.retrieval.part import Part
 
 LONG = 1.5
 """Windows from which on an item is long: its spans are then shorter than it by a third or more."""
+_LONG_SOUND = 2.0
+"""The same of sound, of which a long one has many spans, also where things begin in it."""
 OVERLAP = 0.5
 """Of a span that the next one repeats, as a share of its length."""
 SCALES = (1.0, 0.5)
@@ -130,7 +132,7 @@ def _texts(part: Part, window: float) -> Iterator[Part]:
 def _stretches(part: Part, window: float) -> Iterator[Part]:
     seconds = WORKERS.seconds(part.item) if part.seconds is None else part.seconds
     yield replace(part, pooled=seconds > WORKERS.limits.max_seconds)
-    if seconds <= LONG * window:
+    if seconds <= (_LONG_SOUND if part.item.modality == AUDIO else LONG) * window:
         return
     spans = times(seconds, window, _GRID if part.item.modality == AUDIO else SCALES)
     if part.item.modality == AUDIO:
