@@ -132,7 +132,8 @@ def _items(table: pa.Table) -> tuple[list[Entry], F32, F32, NDArray[np.int64]]:
     ]
     rows = zip(zip(*columns, strict=True), *later, strict=True)
     entries = [_entry(row, labels, more) for row, labels, more in rows]
-    crcs = table["crc"].to_numpy().astype(np.int64)
+    # to_numpy() would do the same and import pandas, where it is installed.
+    crcs = np.from_dlpack(table["crc"].combine_chunks()).astype(np.int64)
     return entries, _block(table, "vector"), _block(table, "hubness"), crcs
 
 
@@ -327,8 +328,7 @@ def _block(table: pa.Table, name: str) -> F32:
     values = column.values.slice(column.offset * width, len(column) * width)
     if values.null_count:
         raise ValueError(f"numbers of {name!r} are missing")
-    flat = values.to_numpy(zero_copy_only=False)
-    block: F32 = flat.reshape(len(table), width)
+    block: F32 = np.from_dlpack(values).reshape(len(table), width)
     return block
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from isthmus.core.linalg import F32, F64
 from isthmus.store import FoundRows, is_whole, whole_id
@@ -71,6 +70,10 @@ def luck(rows: int | Sequence[int]) -> F64:
         [0.0, 0.31]
     """
     m = np.maximum(np.asarray(rows, dtype=np.float64), 1)
+    if (m == 1).all():
+        return np.zeros(m.shape)
+    from scipy.special import ndtri  # takes a while to import, and most stores hold no spans
+
     expected: F64 = ndtri((m - 0.375) / (m + 0.25))
     return np.asarray(CHANCE * np.where(m > 1, expected, 0.0), dtype=np.float64)
 
