@@ -328,7 +328,7 @@ def _block(table: pa.Table, name: str) -> F32:
     values = column.values.slice(column.offset * width, len(column) * width)
     if values.null_count:
         raise ValueError(f"numbers of {name!r} are missing")
-    block: F32 = np.from_dlpack(values).reshape(len(table), width)
+    block: F32 = np.asarray(np.from_dlpack(values), np.float32).reshape(len(table), width)
     return block
 
 
