@@ -180,8 +180,17 @@ def measured(space: Space, things: Things) -> dict[str, Any]:
 def _alone(views: Sequence[str], ranked: Sequence[Sequence[Sequence[Hit]]]) -> dict[str, list[int]]:
     """Place of the right item within its own view."""
     return {
-        view: [[hit.source for hit in some[k]].index(f"{i}") + 1 for i, some in enumerate(ranked)]
+        view: [_places(some[k])[view, f"{i}"] for i, some in enumerate(ranked)]
         for k, view in enumerate(views)
+    }
+
+
+def _places(hits: Sequence[Hit]) -> dict[tuple[str, str], int]:
+    """Place by view and source; copies of a thing are in one place."""
+    return {
+        (hit.view, name): rank
+        for rank, hit in enumerate(hits, 1)
+        for name in (hit.source, *hit.copies)
     }
 
 
@@ -189,9 +198,9 @@ def _order(views: Sequence[str], lists: Sequence[Sequence[Hit]]) -> dict[str, An
     places: dict[str, list[int]] = {view: [] for view in views}
     rises = 0
     for row, hits in enumerate(lists):
-        place = {hit.id: rank for rank, hit in enumerate(hits, 1)}
+        place = _places(hits)
         for view in views:
-            places[view].append(place[f"{view}:{row}"])
+            places[view].append(place[view, f"{row}"])
         shown = np.array([max(hit.probability or 0.0, FAINT) for hit in hits])
         rises += int((np.diff(shown) > 0).sum())
     return {
