@@ -329,7 +329,8 @@ def test_benjamini_and_hochberg_by_hand() -> None:
 def test_mismatches_planted_in_tux_paint(tuxpaint_root, starter) -> None:
     """Among every second stamp: to encode all takes twice the time and shows the same."""
     stamps = load("tuxpaint")
-    ready = prepare(stamps.take(range(0, len(stamps), 2)), cache=default_cache())
+    some = stamps.take(range(0, len(stamps), 2))
+    ready = prepare(some, {"image": "efficientnet-lite0"}, cache=default_cache())
     clean = PairedVectors(dict(ready.pairs.vectors))
     assert suspects(joint_of(clean), np.arange(len(clean)), seed=0).flagged <= 3
     flagged = []
