@@ -169,12 +169,18 @@ def test_columns_and_options_of_the_data_are_told_or_remembered(tmp_path: Path) 
     assert "without" not in done.stdout
 
 
-def test_a_column_of_pictures_that_nobody_mapped_is_told(tmp_path: Path) -> None:
-    rows = ["photo,price,mood"]
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [("photo", "--column photo=image"), ("a=b", "rename it to NAME, and give --column NAME=image")],
+)
+def test_a_column_of_pictures_that_nobody_mapped_is_told(
+    tmp_path: Path, name: str, way: str
+) -> None:
+    rows = [f"{name},price,mood"]
     for i in range(40):
         Image.new("RGB", (8, 8), ("red", "blue")[i % 2]).save(tmp_path / f"p{i}.PNG")
         rows.append(f"p{i}.PNG,{(i * 7) % 11},{('good', 'bad')[i % 2]}")
     (tmp_path / "t.csv").write_text("\n".join(rows), encoding="utf-8")
     done = run("predict", "fit", "t.csv", "--target", "mood", "--out", "p", *LATE, cwd=tmp_path)
-    told = "column photo names files, which are not read; to read them: --column photo=image"
+    told = f"column {name} names files, which are not read; to read them: {way}"
     assert done.returncode == 3 and told in " ".join(done.stderr.split())

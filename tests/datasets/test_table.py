@@ -225,6 +225,18 @@ def test_cells_over_several_lines_are_read_and_told_where_they_look_like_rows(
     ]
 
 
+def test_a_name_of_a_column_may_go_on_in_the_next_line(folder: Path) -> None:
+    path = write(folder / "head.csv", 'id,"price\nin euro",text\n0,5,zero\n1,6,one\n')
+    assert captions(path) == [("zero",), ("one",)]
+    assert lost(path) == []
+
+
+@pytest.mark.parametrize("rows", ["0,zero\n1,one\n", '0,zero\n1,"one"\n'])
+def test_a_quote_in_the_names_that_never_closes_costs_no_row(folder: Path, rows: str) -> None:
+    path = write(folder / "head.csv", f'id,text,"x\n{rows}')
+    assert captions(path) == [("zero",), ("one",)]
+
+
 def test_columns_of_one_name_both_count(folder: Path) -> None:
     path = write(folder / "twice.csv", "id,caption,caption\n0,first words,second words\n")
     assert captions(path) == [("first words", "second words")]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="models of transformers run on torch")
@@ -191,7 +192,7 @@ def test_a_damaged_tokenizer_is_an_error_that_names_the_model(
         {"image_mean": "abc"},
         {"image_mean": [0.5, 0.5]},
         {"image_std": [0, 0, 0]},
-        {"image_std": 5},
+        {"image_std": True},
     ],
 )
 def test_pictures_are_prepared_by_sound_settings_only(
@@ -201,6 +202,16 @@ def test_pictures_are_prepared_by_sound_settings_only(
     change(folder / "preprocessor_config.json", **values)
     with pytest.raises(ArtifactError, match=r"copy: (its|how it prepares) pictures"):
         encoders.load(f"hf:{folder}?modality=image")
+
+
+def test_one_number_counts_for_every_colour(clip: Path, tmp_path: Path) -> None:
+    vectors = []
+    for name, numbers in (("one", 0.5), ("three", [0.5, 0.5, 0.5])):
+        folder = Path(shutil.copytree(clip, tmp_path / name))
+        change(folder / "preprocessor_config.json", image_mean=numbers, image_std=numbers)
+        made = encoders.load(f"hf:{folder}?modality=image")
+        vectors.append(made.encode([made.prepare(Image.new("RGB", (40, 30), "red"))]))
+    np.testing.assert_array_equal(*vectors)
 
 
 def test_settings_of_pictures_that_do_not_fit_the_model_are_an_error(

@@ -135,6 +135,23 @@ def test_what_is_avoided_restrains_what_is_found_by_its_name(starter: Space) -> 
     assert all((hit.probability or 0.0) < chance[hit.id] for hit in found.hits)
 
 
+@pytest.mark.parametrize("query", ["dog + 0*food", "0*food + dog"])
+def test_a_part_of_weight_zero_changes_nothing(starter: Space, query: str) -> None:
+    backend = MemoryBackend(starter.dim, starter.views)
+    texts = {"a": "A dog.", "b": "soup and bread: food for a dog", "c": "food"}
+    vectors = starter.embed(list(texts.values()), "text").vectors
+    entries = [Entry(name, "text", "text", "", text) for name, text in texts.items()]
+    backend.add(entries, vectors, starter.hubness(vectors, "text"))
+    plain, found = (
+        search(starter, backend, Prompt.parse(each, files=False), SearchOptions(words=False))
+        for each in ("dog", query)
+    )
+    assert [hit.id for hit in found.hits] == [hit.id for hit in plain.hits]
+    assert not any(hit.avoided for hit in found.hits)
+    for hit, other in zip(found.hits, plain.hits, strict=True):
+        assert hit.probability == pytest.approx(other.probability, abs=1e-4)
+
+
 def test_a_hit_says_why_it_is_here_and_how_it_stands() -> None:
     hit = Hit("a", "image", "image", "", 0.5, 1.0, 0.84, standing=Standing(1, 569, clear=True))
     assert hit.said == "very likely 84%, clear best of 569"

@@ -11,6 +11,7 @@ import json
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
@@ -26,6 +27,9 @@ _INSIDE = re.compile(r"[+-]?\d+(?:[.,' ]\d+)*")
 _SEPARATORS = ",;\t|"
 _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
 """Rows that a Parquet file may have: more all repeat, and expand past what memory holds."""
+_HEAD = 20
+"""Lines that the names of columns may take, past which a quote is taken for one that is not closed.
+"""
 _LONGEST = 16 * 2**20
 """Characters of a cell of CSV, past which its quote is taken for one that never closes."""
 
@@ -122,7 +126,7 @@ class _Csv:
         if head.lower().startswith("sep="):  # a line for spreadsheets
             lines.begin()
             head = next(lines, "")
-        names = [name.strip() for name in _plain(head, separator, quotes=not tabs)]
+        names = self._names(head, separator, quotes=not tabs)
         reader = _reader(lines, separator, quotes=not tabs, strict=True)
         number = 0
         while True:
@@ -140,6 +144,19 @@ class _Csv:
             row = f"row {number}"
             self._check(row, cells, names, separator)
             yield row, [pair for pair in zip(names, cells, strict=False) if pair[0]]
+
+    def _names(self, head: str, separator: str, *, quotes: bool) -> list[str]:
+        """Of the columns; a name in quotes may go on in the next line."""
+        lines = self._lines
+        try:
+            found = next(_reader(chain([head], lines), separator, quotes=quotes, strict=True), [])
+        except csv.Error:
+            found = []
+        if not found or len(lines.taken) > _HEAD:  # a quote that is not closed there
+            if lines.taken:
+                lines.give_back()
+            found = _plain(head, separator, quotes=quotes)
+        return [re.sub(r"\s*[\r\n]\s*", " ", name.strip()) for name in found]
 
     def _separator(self, head: str) -> str:
         """The one by which most columns are known, or else there are most."""

@@ -155,7 +155,7 @@ class PlainColumn(BaseModel):
     name: str
     view: str
     kind: Literal["number", "date", "category"] = Field(
-        description="How its values are read; a date is YYYY-MM-DD."
+        description="How its values are read; a date is 2026-01-31, or 2026-01-31 12:30."
     )
     values: list[str] = Field(description="Known categories.")
 

@@ -262,4 +262,7 @@ def halved(tensors: Mapping[str, Array]) -> dict[str, Array]:
             short = x.astype(np.float16)
         return short if np.array_equal(short.astype(x.dtype), x) else x
 
-    return {name: half(x) if name.startswith("head.") else x for name, x in tensors.items()}
+    return {
+        name: half(x) if name.startswith("head.") and x.dtype == np.float32 else x
+        for name, x in tensors.items()
+    }

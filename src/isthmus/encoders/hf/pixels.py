@@ -131,8 +131,8 @@ class PixelSettings:
             int(settings.get("resample", known["resample"])),
             _height_width(crop, name) if cut and crop else None,
             scale,
-            tuple(mean),
-            tuple(std),
+            _by_colour(mean),
+            _by_colour(std),
             floats=bool(known.get("floats")),
             patch=int(patch),
             patches=int(settings.get("max_num_patches", 256)) if patch else 0,
@@ -313,6 +313,11 @@ def _check(found: PixelSettings, name: str) -> None:
                 f"{name}: its pictures have {what}={numbers!r:.60}; need one number or three"
                 + (", all above 0" if what == "image_std" else "")
             )
+
+
+def _by_colour(numbers: Any) -> tuple[float, ...]:
+    """One number for all colours counts for each."""
+    return (numbers,) * 3 if isinstance(numbers, int | float) else tuple(numbers)
 
 
 def _resized(image: Any, target: tuple[int, int], resample: int) -> Any:

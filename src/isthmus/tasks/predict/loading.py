@@ -256,7 +256,10 @@ def names_of_files(records: Sequence[Record], columns: Iterable[str]) -> list[st
         if len(kinds) != 1 or TEXT in kinds:
             continue
         kind = kinds.pop()
-        out = way(python=f"data_options={{'columns': {{{name!r}: {kind!r}}}}}",
-                  shell=f"--column {shlex.quote(f'{name}={kind}')}")  # fmt: skip
+        flag = f"--column {shlex.quote(f'{name}={kind}')}"
+        out = way(
+            python=f"data_options={{'columns': {{{name!r}: {kind!r}}}}}",
+            shell=flag if "=" not in name else f"rename it to NAME, and give --column NAME={kind}",
+        )
         notes.append(f"column {name} names files, which are not read; to read them: {out}")
     return notes

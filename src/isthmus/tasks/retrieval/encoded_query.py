@@ -359,6 +359,8 @@ class EncodedQuery:
         against, avoided = np.zeros(len(cosine)), np.zeros(len(cosine), dtype=bool)
         sought = np.maximum(self.weights, 0)
         for i, weight in enumerate(self.weights):
+            if weight == 0:
+                continue
             if known:
                 each, background = self._calibration(i, view), self._background(i, view)
                 size = self._size(view)
@@ -368,7 +370,7 @@ class EncodedQuery:
                 else:
                     kept *= 1 - p
                     against = np.maximum(against, p)
-            elif weight <= 0:
+            elif weight < 0:
                 avoided |= cosine[:, i] > cosine @ sought
         avoided |= (against >= _LIKELY) & (against > found)
         probability = np.asarray(found * kept, dtype=np.float32) if known else None

@@ -157,9 +157,9 @@ function fields(predictor, told) {
   });
   const plain = predictor.columns.map(({ name, kind: reads, values }, place) => {
     const id = `column-${place}`;
-    const typed = reads === "date" ? { type: "date" } : { type: "text", inputmode: reads === "number" ? "decimal" : "text" };
+    const hint = reads === "date" ? { placeholder: "2026-01-31", inputmode: "text" } : { inputmode: reads === "number" ? "decimal" : "text" };
     const field = reads !== "category" || !values.length
-      ? h("input", { id, ...typed, maxlength: 1000, dir: "auto" })
+      ? h("input", { id, type: "text", ...hint, maxlength: 1000, dir: "auto" })
       : h("select", { id }, h("option", { value: "" }, "–"), ...values.map((each) => h("option", { value: each }, each)));
     columns.set(name, field);
     return h("div", { class: "column" }, h("label", { for: id, dir: "auto" }, name), field);
