@@ -39,6 +39,8 @@ def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactor
         (photos / f"{number}.txt").write_text(caption, encoding="utf-8")
         rows.append((f"photos/{number}.png", caption))
     decode(record.items["image"]).convert("RGB").save(root / "photo.jpg")
+    with (root / "half.csv").open("w", encoding="utf-8", newline="") as handle:
+        handle.write("photo,text\n" + "".join(f"photos/{i}.png,a {i}\n" for i in range(12)))
     with (root / "pairs.csv").open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle).writerows(rows)
     same = "".join(f"a dog,photos/{number}.png\n" for number in range(PAIRS))
@@ -122,6 +124,8 @@ ON_THE_COMMAND_LINE = [
     ("data show shape", ["Did you mean 'shapes'?"], ""),
     ("data get tuxpant", ["Did you mean 'tuxpaint'?"], ""),
     ("align alone -o s -e image=color-hog", ["no record has two views", "the same name"], ""),
+    ("align half.csv -o s -e text=tfidf", ["column photo names files", "photo=image"], ""),
+    ("eval my-space half.csv", ["two views in common", "names files"], "--column photo=image"),
     ("align one.csv -o s -e text=tfidf -e image=color-hog", ["tfidf", "got 1"], ""),
     ("align same.csv -o s -e text=tfidf -e image=color-hog", ["different captions", "got 1"], ""),
     ("align one.jsonl -o s", ["1 record has two views", "at least 10"], ""),

@@ -89,6 +89,7 @@ def show(
                 ],
                 "pairs": [{"pair": pair.to_json(), "records": n} for pair, n in pairs.items()],
                 "groups": groups,
+                "notes": list(dataset.notes),
                 "left_out": rows_of(dataset.skipped),
             }
         )
@@ -104,4 +105,6 @@ def show(
         console.print(f"  {n:7} {view.name}{own}", markup=False)
     for pair, n in pairs.items():
         console.print(f"  {n:7} {pair}", markup=False)
+    for note in dataset.notes:
+        console.print(f"  {note}", markup=False)
     list_left_out(rows_of(dataset.skipped))

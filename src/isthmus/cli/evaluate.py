@@ -111,6 +111,7 @@ def _shared(folder: Path, space: Space, dataset: Dataset) -> list[str]:
         raise DataError(
             f"{folder} joins {', '.join(space.views)}, but {dataset.name} has "
             f"{', '.join(dataset.views)}; they must have two views in common"
+            + "".join(f"; {note}" for note in dataset.notes[:3])
         )
     return shared
 

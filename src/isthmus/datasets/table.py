@@ -100,7 +100,23 @@ def load(
     reader.check()
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
-    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
+    notes = [*reader.unread_files(), *plain.notes]
+    return Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
+
+
+def unread_files(name: str, kind: str) -> str:
+    """That a column names files which are not read, and what reads them.
+
+    Args:
+        name: Of the column.
+        kind: Modality of the files.
+    """
+    flag = f"--column {shlex.quote(f'{name}={kind}')}"
+    out = way(
+        python=f"columns={{{name!r}: {kind!r}}}",
+        shell=flag if "=" not in name else f"rename it to NAME, and give --column NAME={kind}",
+    )
+    return f"column {name} names files, which are not read; to read them: {out}"
 
 
 def names_in(path: Path) -> tuple[str, ...]:
@@ -153,6 +169,13 @@ class _RowReader:
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
                 f"or audio, or say what they hold: {self._columns()}"
             )
+
+    def unread_files(self) -> list[str]:
+        """A note for each column without a role whose first cell names a file."""
+        guessed = {name: guess(cell, self._path.parent) for name, cell in self._first.items()}
+        return [
+            unread_files(name, kind) for name, kind in guessed.items() if kind not in (None, TEXT)
+        ]
 
     def _columns(self) -> str:
         """How to say what the columns of this table hold, as far as the first cells tell."""

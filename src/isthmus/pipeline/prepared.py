@@ -45,6 +45,7 @@ class Prepared:
         encoders: By view.
         specs: What names each encoder; empty for an object of the user's.
         failures: What was left out, and why.
+        notes: Of the data set, such as columns that were not read.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Prepared:
     encoders: Mapping[str, Encoder]
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
+    notes: Sequence[str] = ()
 
     def take(self, rows: Array) -> Prepared:
         """The records at ``rows`` (indices or a mask), with the same encoders."""
@@ -104,7 +106,8 @@ def prepare(
             chosen[view] = VectorEncoder(dim, f"{dataset.name}: {view}")
             specs[view] = VECTORS
     links = linked_groups(records, by_group=by_group)
-    return Prepared(dataset.name, pairs, links, chosen, specs, [*dataset.skipped, *failures])
+    left_out = [*dataset.skipped, *failures]
+    return Prepared(dataset.name, pairs, links, chosen, specs, left_out, dataset.notes)
 
 
 def _loaded(named: str | Encoder, modality: str) -> Encoder:

@@ -267,10 +267,13 @@ def joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
         )
     if not joined:
         has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.views)
-        raise DataError(
-            f"{ready.name}: no record has two views (records: {has}); give files that belong "
-            "together the same name (cat.png, cat.txt) or put them into one table row"
-        )
+        what = [
+            f"{ready.name}: no record has two views (records: {has})",
+            *ready.notes[:3],
+            "give files that belong together the same name (cat.png, cat.txt) or put them into "
+            "one table row",
+        ]
+        raise DataError("; ".join(what))
     pairs = pairs.select([m for m in pairs.views if m in joined])
     some = np.logical_or.reduce([pairs.present[m] for m in pairs.views])
     return pairs.take(some), ready.links[some]

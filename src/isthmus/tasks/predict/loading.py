@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -256,10 +255,5 @@ def names_of_files(records: Sequence[Record], columns: Iterable[str]) -> list[st
         if len(kinds) != 1 or TEXT in kinds:
             continue
         kind = kinds.pop()
-        flag = f"--column {shlex.quote(f'{name}={kind}')}"
-        out = way(
-            python=f"data_options={{'columns': {{{name!r}: {kind!r}}}}}",
-            shell=flag if "=" not in name else f"rename it to NAME, and give --column NAME={kind}",
-        )
-        notes.append(f"column {name} names files, which are not read; to read them: {out}")
+        notes.append(table.unread_files(name, kind))
     return notes

@@ -205,7 +205,7 @@ def _column(dataset: Dataset, name: str) -> list[Value | None]:
             f"{dataset.name}: {name!r} is a view of {dataset.modalities[name]}, and a target is a "
             "column of numbers or of texts that come again"
         )
-    there = _known(dataset.records)
+    there = [*_known(dataset.records), *dataset.views]
     has = ", ".join(there[:20]) + (" …" if len(there) > 20 else "")
     raise DataError(
         f"{dataset.name} has no column {name!r}, or it is empty; it has {has or 'none'}."

@@ -31,7 +31,8 @@ def sentences(explanation: Explanation) -> list[str]:
     """
     said = [_match(explanation), *_passage(explanation.item), *_shares(explanation)]
     for name, side in (("query", explanation.query), ("item", explanation.item)):
-        said += _side(name, side, abs(explanation.score))
+        alike = explanation.query.item.modality == explanation.item.item.modality
+        said += _side(name, side, abs(explanation.score), alike=alike)
     return [*said, _pairs(explanation)]
 
 
@@ -124,7 +125,9 @@ def _match(explanation: Explanation) -> str:
     things = f"{named} in the training data{within}"
     if explanation.above >= 1:
         return f"{said}, higher than for any of the {things}."
-    return f"{said}, higher than for {hundredths(explanation.above)} of 100 {things}."
+    share = hundredths(explanation.above)
+    many = "nearly all" if share == "100" else f"{share} of 100"
+    return f"{said}, higher than for {many} {things}."
 
 
 def _passage(side: Side) -> list[str]:
@@ -144,7 +147,9 @@ def _shares(explanation: Explanation) -> list[str]:
     return [f"By part, the item is ranked by {said_shares(judged)}."]
 
 
-def _side(name: str, side: Side, score: float) -> list[str]:
+def _side(name: str, side: Side, score: float, *, alike: bool) -> list[str]:
+    """What counts in one side; which side it is, is told where both are alike."""
+    own = f"{name}'s " if alike else ""
     if not side.places:
         return [f"The {name} cannot be split into parts: {side.method}."]
     told = [
@@ -154,14 +159,14 @@ def _side(name: str, side: Side, score: float) -> list[str]:
     if side.values[most] <= 0:
         return [f"No part of the {name} supports the match."]
     if not isinstance(side.places[0], Word):
-        said = f"In the {thing(side.item.modality)}, {_the(side)} counts most"
+        said = f"In the {own}{thing(side.item.modality)}, {_the(side)} counts most"
         if abs(side.padding) > _WORTH * score:
             said += f"; the padding around it adds {signed_share(side.padding)}"
         return [f"{said}."]
     if len(side.places) == 1:
         return []
     best = side.places[most].label
-    said = f"Of the {kind_of(side)}, “{best}” counts most ({signed_share(side.values[most])})"
+    said = f"Of the {own}{kind_of(side)}, “{best}” counts most ({signed_share(side.values[most])})"
     if -side.values[least] > _WORTH * score:
         against = side.places[least].label
         said += f"; “{against}” counts against it ({signed_share(side.values[least])})"
