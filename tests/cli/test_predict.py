@@ -81,6 +81,7 @@ def test_eval_and_explain(home: Path) -> None:
         ((*FIT, "--out", "x", "--columns", "a="), 1, "write VIEW=A,B"),
         ((*FIT, "--out", "x", "--space", "s"), 1, "give --space or --encoder, not both"),
         (("predict", "run", "none", "reviews.csv"), 1, "holds no predictor"),
+        (("predict", "run", "reviews.csv", "mine"), 1, "It is a file, not a folder; are two"),
         (("predict", "run", "mine", "reviews.csv", "--field", "f"), 1, "name it with --store"),
         (("predict", "explain", "mine", "reviews.csv"), 1, "name one: --row ID"),
     ],

@@ -57,5 +57,7 @@ def why_missing(path: str | Path) -> str:
         return ""
     except OSError:
         return f" There is no folder {str(wanted.parent)!r} either."
+    if wanted.name in near:
+        return " It is a file, not a folder; are two arguments swapped?" if wanted.is_file() else ""
     hint = did_you_mean(wanted.name, near)
     return hint and did_you_mean(text, [str(wanted.parent / each) for each in near])
