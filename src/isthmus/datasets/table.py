@@ -25,6 +25,7 @@ from isthmus.datasets._rows import (
     vector_item,
 )
 from isthmus.datasets.plain import PlainColumns, Wanted
+from isthmus.media.formats import MODALITIES
 
 FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
@@ -104,21 +105,6 @@ def load(
     return Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
 
 
-def unread_files(name: str, kind: str) -> str:
-    """That a column names files which are not read, and what reads them.
-
-    Args:
-        name: Of the column.
-        kind: Modality of the files.
-    """
-    flag = f"--column {shlex.quote(f'{name}={kind}')}"
-    out = way(
-        python=f"columns={{{name!r}: {kind!r}}}",
-        shell=flag if "=" not in name else f"rename it to NAME, and give --column NAME={kind}",
-    )
-    return f"column {name} names files, which are not read; to read them: {out}"
-
-
 def names_in(path: Path) -> tuple[str, ...]:
     """Names of the columns of a table, as far as its first row tells; none if it has no row.
 
@@ -171,10 +157,18 @@ class _RowReader:
             )
 
     def unread_files(self) -> list[str]:
-        """A note for each column without a role whose first cell names a file."""
-        guessed = {name: guess(cell, self._path.parent) for name, cell in self._first.items()}
+        """A note for each column without a role that names files, by the end of its first cell."""
+        if self._plain.again:  # what reads a table again knows what it reads
+            return []
+        named = {
+            name: MODALITIES.get(Path(cell).suffix.lower(), TEXT)
+            for name, cell in self._first.items()
+            if isinstance(cell, str)
+        }
         return [
-            unread_files(name, kind) for name, kind in guessed.items() if kind not in (None, TEXT)
+            f"column {name} names files, which are not read; to read them: {_mapped(name, kind)}"
+            for name, kind in named.items()
+            if kind != TEXT
         ]
 
     def _columns(self) -> str:
@@ -198,12 +192,13 @@ class _RowReader:
             role = self._role(name, cell)
             if _missing(cell):
                 continue
+            if role is None:
+                self._first.setdefault(name, cell)
             if role is None and self._plain.takes(name):
                 self._used = True
                 plain.append((name, cell))
                 continue
             if role is None:
-                self._first.setdefault(name, cell)
                 unread = self._unread.setdefault(name, [])
                 if len(unread) < _MOST_UNREAD:
                     unread.append(row)
@@ -261,6 +256,15 @@ class _RowReader:
         if isinstance(cell, str):
             return path_item(cell.strip(), modality, self._path.parent, self._root)
         raise DataError(f"need a path or bytes, got {type(cell).__name__}")
+
+
+def _mapped(column: str, kind: str) -> str:
+    """How to say what a column holds."""
+    if "=" in column:
+        shell = f"rename it to NAME, and give --column NAME={kind}"
+    else:
+        shell = f"--column {shlex.quote(f'{column}={kind}')}"
+    return way(python=f"columns={{{column!r}: {kind!r}}} of the data set", shell=shell)
 
 
 def parse_role(role: str) -> View | str:

@@ -96,7 +96,9 @@ FORMATS = {each.name: each for each in _FORMATS}
 """Every kind of file that is told apart and has a modality, by name."""
 MEDIA_TYPES = {each.name: each.media_type for each in _FORMATS if each.media_type is not None}
 """Media types by container, of those that a browser shows or plays as they are."""
-SUFFIXES = frozenset(suffix for each in _FORMATS for suffix in each.suffixes)
+MODALITIES = {suffix: each.modality for each in _FORMATS for suffix in each.suffixes}
+"""What files hold by the end of their names, in lower case."""
+SUFFIXES = frozenset(MODALITIES)
 """Ends of the names of pictures, recordings and videos, in lower case."""
 
 

@@ -39,7 +39,6 @@ from isthmus.tasks.predict.loading import (
     filled,
     grouped,
     load_records,
-    names_of_files,
     view_of,
 )
 from isthmus.tasks.predict.options import FitOptions
@@ -252,8 +251,7 @@ class _Records:
             check_filled(dataset, encoders or ())
         media, plain = chosen_views(dataset, columned, options.views or None, own)
         every = dict.fromkeys(name for names in plain.values() for name in names)
-        notes = [*names_of_files(given.records, every), *whole.notes, *known.notes]
-        notes += first_of(unread_of(given.records, every))
+        notes = [*whole.notes, *known.notes, *first_of(unread_of(given.records, every))]
         plain = unsuspected(dataset.records, plain, columned, known.target, notes)
         notes += named_in_texts(dataset.records, media, known.target)
         return cls(dataset, known, media, plain, columned.every, notes)

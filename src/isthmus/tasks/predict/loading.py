@@ -15,11 +15,10 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
 from isthmus.core.validate import check_kind
-from isthmus.core.view import TEXT, VECTOR
+from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load, table
 from isthmus.encoders import modality_of
-from isthmus.media.formats import FORMATS
 from isthmus.pipeline.given import check_data, check_encoders
 from isthmus.predictor.columns import WITHOUT, names_of
 from isthmus.predictor.given import vectors_given
@@ -243,17 +242,3 @@ def view_of(space: Space, view: str, modality: str) -> str:
         return view
     fits = [name for name, other in space.modalities.items() if other == modality]
     return fits[0] if len(fits) == 1 else ""
-
-
-def names_of_files(records: Sequence[Record], columns: Iterable[str]) -> list[str]:
-    """A note for each plain column that holds names of pictures, recordings or videos."""
-    endings = {suffix: each.modality for each in FORMATS.values() for suffix in each.suffixes}
-    notes = []
-    for name in columns:
-        held = [value for r in records if isinstance(value := r.fields.get(name), str)]
-        kinds = {endings.get(Path(value).suffix.lower(), TEXT) for value in held}
-        if len(kinds) != 1 or TEXT in kinds:
-            continue
-        kind = kinds.pop()
-        notes.append(table.unread_files(name, kind))
-    return notes
