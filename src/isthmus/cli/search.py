@@ -33,7 +33,7 @@ from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import count
 from isthmus.media.source import is_file
-from isthmus.prompts import PromptParts
+from isthmus.prompts import PromptParts, japanese
 from isthmus.tasks import SearchOptions
 from isthmus.tasks.retrieval.excerpts import excerpt, words_sought
 from isthmus.tasks.retrieval.hits import said_labels, said_shares, said_span
@@ -182,6 +182,8 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
         show, sought = _thumbnails(thumbnails), words_sought(results.query)
         for rank, hit in enumerate(results.hits, 1):
             _print(rank, hit, sought, thumbnail=show)
+    if told := japanese.note(results.query):
+        err().print(f"[dim]{shown(told)}[/]")
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
         way_out = f" Reason: {results.advice}." if results.advice else ""

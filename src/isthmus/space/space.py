@@ -275,15 +275,20 @@ class Space:
     def backgrounds(
         self, query: F32, view: str, native: F32 | None = None
     ) -> dict[str, Background]:
-        """:meth:`query_background` for items of every view, at little more than one's cost."""
+        """:meth:`query_background` for items of every view, at little more than one's cost.
+
+        Of one query there may be more native vectors, of other spellings: it is as familiar as the
+        most familiar of them, and as broad as the first.
+        """
         near = self.hubness(query, view)
         own = near[:, self.views.index(view)]
         familiar = None
         if native is not None and view in self.native_banks:
             familiar = native_nearness(native, self.native_banks[view])
+            familiar = familiar if len(native) == len(query) else familiar.max(keepdims=True)
         broad = None
         if native is not None and view in self.breadths:
-            broad = self.breadths[view].of(native)
+            broad = self.breadths[view].of(native[: len(query)])
         return {
             name: Background(near[:, column], own, familiar, broad)
             for column, name in enumerate(self.views)

@@ -13,6 +13,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.wording import nearest
 from isthmus.prompts.guide import Guide, subspace
+from isthmus.prompts.japanese import in_both_spellings
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.prompts.prompt import Prompt, Things
 from isthmus.prompts.term import Term
@@ -35,8 +36,9 @@ class EncodedPrompt:
         vectors: ``(t, dim)`` unit vectors.
         unguided: ``(t, dim)``, the same before they were projected.
         views: Of the terms.
-        natives: What the encoder gave for each term, ``(1, native dim)``; None where it was not
-            asked: for items of a store and saved prompts.
+        natives: What the encoder gave for each term, ``(1, native dim)``, and below it what it gave
+            for each spelling where there are several. None where it was not asked: for items of a
+            store and saved prompts.
         guide: What the vectors were projected by; None for nothing.
     """
 
@@ -225,7 +227,7 @@ class _Source:
     asked_as: Sequence[str]
 
     def encoded(self, term: Term) -> tuple[F32, str, F32 | None]:
-        """A term as a vector ``(dim,)``, its view, and what its encoder gave, ``(1, dim)``."""
+        """A term as a vector ``(dim,)``, its view, and its native vectors; see :attr:`natives`."""
         if term.saved:
             known = saved_prompt(self.space, term.saved)
             return known.rows[0], known.view, None
@@ -236,7 +238,11 @@ class _Source:
         if term.vectors is not None:
             vector, native = term.vectors
             return vector, view, native
-        rows, encoded = self.embedded([term.item], view)
+        item = in_both_spellings(term.item)
+        rows, encoded = self.embedded([item], view)
+        if item is not term.item and encoded is not None:
+            _, each = self.embedded([MediaItem.from_text(way) for way in item.captions], view)
+            encoded = encoded if each is None else np.concatenate([encoded, each])
         return rows[0], view, encoded
 
     def stored(self, name: str) -> tuple[F32, str]:

@@ -24,6 +24,7 @@ from isthmus.encoders.parts import (
     parts_of,
 )
 from isthmus.pipeline import WORKERS
+from isthmus.prompts.japanese import in_both_spellings
 from isthmus.prompts.prompt import Prompt
 from isthmus.prompts.term import Term
 from isthmus.space import Space
@@ -187,7 +188,7 @@ def passage_meant(
     passages = [part.item for part in in_spans(Part(item, item_view, item.id), space)][1:]
     if not passages:
         return item
-    asked = space.embed([query], query_view).vectors[0]
+    asked = space.embed([_as_asked(space, query, query_view)], query_view).vectors[0]
     found = space.embed(passages, item_view).vectors @ asked
     return passages[int(found.argmax())]
 
@@ -227,7 +228,7 @@ def explain(
     """
     told = progress or (lambda phase, done, total: None)
     told("encode query", 0, 1)
-    asked = _Seen.of(space, query, query_view)
+    asked = _Seen.of(space, _as_asked(space, query, query_view), query_view)
     told("encode item", 0, 1)
     known = asked, _Seen.of(space, item, item_view)
     q, x = known[0].vector, known[1].vector
@@ -243,6 +244,11 @@ def explain(
         known[1].side(space, q, seed, told),
         support(q, x, u, v, ids),
     )
+
+
+def _as_asked(space: Space, query: Thing, view: str) -> MediaItem:
+    """A query as a search asks it."""
+    return in_both_spellings(as_item(query, space.encoder(view).modality))
 
 
 @dataclass(frozen=True, eq=False)
