@@ -64,6 +64,32 @@ ON_THE_COMMAND_LINE = [
         ["the space comes first"],
         "isthmus embed my-space 'a red circle' --out a.npz",
     ),
+    (
+        "classify red,blue --classes photo.jpg --space my-space",
+        ["got red,blue where files stand, and photo.jpg among the names", "follow --classes"],
+        "isthmus classify photo.jpg --classes red,blue --space my-space",
+    ),
+    (
+        "classify red blue photo.jpg --space=my-space",
+        ["got red, blue where files stand; files and folders come first"],
+        "isthmus classify photo.jpg --classes red,blue --space my-space",
+    ),
+    (
+        "classify photos red,blue --space my-space",
+        ["got red,blue where files stand"],
+        "isthmus classify photos --classes red,blue --space my-space",
+    ),
+    (
+        "classify red --classes photos,blue --space my-space",
+        ["got red where files stand, and photos among the names"],
+        "isthmus classify photos --classes red,blue --space my-space",
+    ),
+    (
+        "annotate photos/0.png --labels red,photo.jpg --space my-space",
+        ["got photo.jpg among the names", "names follow --labels"],
+        "isthmus annotate photos/0.png photo.jpg --labels red --space my-space",
+    ),
+    ("classify none.png --classes red,blue", ["none.png: does not exist"], ""),
     ("search circle -s my-space", ["is a space, and not a store"], "isthmus index PATHS --space"),
     ("search circle -s pairs.csv", ["is a file; a store is a folder"], ""),
     ('search "" -s my-store', ["InputError: the query is empty; type words, or the path"], ""),

@@ -74,6 +74,17 @@ def test_eval_and_explain(home: Path) -> None:
     assert "Score of" in done.stdout and "Without review." in done.stdout
 
 
+@pytest.mark.parametrize("rest", ["run", "eval", "explain --row r4"])
+def test_a_swap_says_what_to_type_and_that_works(home: Path, rest: str) -> None:
+    command, *more = rest.split()
+    done = run("predict", command, "reviews.csv", "mine", *more, "--no-cache", cwd=home)
+    right = " ".join(["isthmus predict", command, "mine reviews.csv", *more, "--no-cache"])
+    assert f"the predictor comes first, and reviews.csv is none. Write: {right}" in done.stderr
+    assert done.returncode == 1 and run(*right.split()[1:], cwd=home).returncode == 0
+    assert "is a predictor, and not a store" in run("search", "x", "-s", "mine", cwd=home).stderr
+    assert "is a predictor, and not a data" in run("data", "show", "mine", cwd=home).stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -81,7 +92,7 @@ def test_eval_and_explain(home: Path) -> None:
         ((*FIT, "--out", "x", "--columns", "a="), 1, "write VIEW=A,B"),
         ((*FIT, "--out", "x", "--space", "s"), 1, "give --space or --encoder, not both"),
         (("predict", "run", "none", "reviews.csv"), 1, "holds no predictor"),
-        (("predict", "run", "reviews.csv", "mine"), 1, "It is a file, not a folder; are two"),
+        (("predict", "run", "reviews.csv", "none"), 1, "It is a file, not a folder; are two"),
         (("predict", "run", "mine", "reviews.csv", "--field", "f"), 1, "name it with --store"),
         (("predict", "explain", "mine", "reviews.csv"), 1, "name one: --row ID"),
     ],

@@ -34,6 +34,7 @@ from isthmus.cli.zeroshot import (
     VIEW,
     asked_of,
     check_out,
+    check_placed,
     names_of,
     options_of,
     say_notes,
@@ -71,6 +72,7 @@ def command(
         help="Annotate what this store holds, and keep the labels there for search --where.",
     ),
     *,
+    context: typer.Context,
     where: str = typer.Option("", "--where", help="Only items of the store that pass this filter."),
     replace: bool = typer.Option(
         False, "--replace", help="With --store: remove the other labels that the items have."
@@ -98,6 +100,7 @@ def command(
     from isthmus.tasks.zeroshot.annotate import annotate as run
     from isthmus.tasks.zeroshot.stored import annotate_store
 
+    check_placed(context, "labels")
     _check(items, store, least, replace=replace)
     options = options_of(language=language, templates=templates or "", view=view, asked_as=asked_as)
     names = names_of(labels, labels_file, "--labels", needed=shots is None)

@@ -36,6 +36,7 @@ from isthmus.cli.zeroshot import (
     Asked,
     asked_of,
     check_out,
+    check_placed,
     names_of,
     options_of,
     say_notes,
@@ -119,6 +120,7 @@ def command(
     shots: Path | None = SHOTS,
     space: str = SPACE,
     *,
+    context: typer.Context,
     output: Path | None = OUT,
     report: Path | None = REPORT,
     truth: str = TRUTH,
@@ -148,6 +150,7 @@ def command(
     surely beat random words on these. --truth and --report measure the answers, beside what luck
     would give. If some items cannot be used, the others are classified, and the exit code is 4.
     """
+    check_placed(context, "classes")
     options = options_of(
         method=method, coverage=coverage, least=least, language=language,
         templates=templates or "", view=view, asked_as=asked_as, glosses=glosses or "", llm=llm,

@@ -39,6 +39,7 @@ def command(
     space: Path = typer.Argument(help="Folder of the space."),
     inputs: list[str] = typer.Argument(help="Texts, or files and folders."),
     *,
+    context: typer.Context,
     view: str = typer.Option(
         None, help="View that the inputs belong to. Default: the one that reads text."
     ),
@@ -58,7 +59,7 @@ def command(
     """
     from isthmus.pipeline import default_cache
 
-    check_order(space, inputs)
+    check_order(context)
     if output is None and not as_json:
         raise InputError(
             "name a file for the vectors with --out FILE.npz, or print them with --json"

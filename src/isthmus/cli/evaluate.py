@@ -37,6 +37,7 @@ def command(
     space: Path = typer.Argument(help="Folder of the space."),
     data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
     *,
+    context: typer.Context,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
     report: Path | None = typer.Option(None, help="Write an HTML report to this file, too."),
@@ -56,7 +57,7 @@ def command(
     from isthmus.space import Space, evaluate
     from isthmus.space.evaluate import share_learned
 
-    check_order(space, [data])
+    check_order(context)
     check_page(report)
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())

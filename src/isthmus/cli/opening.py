@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import typer
+
 from isthmus import space as spaces
 from isthmus import tasks
-from isthmus.core.artifact import DOCUMENT
+from isthmus.cli.usage import arguments_of, retyped
+from isthmus.core.artifact import kind_of
 from isthmus.core.errors import InputError
 from isthmus.tasks.retrieval.given import no_store
 
@@ -58,20 +59,30 @@ def open_store(
     return tasks.Store.open(place, made, trust=known)
 
 
-def check_order(space: Path, others: Sequence[str]) -> None:
-    """Refuse a command whose space does not come first.
+def check_order(context: typer.Context, kind: str = "space") -> None:
+    """Refuse a command whose space or predictor does not come first.
 
     Args:
-        space: The first argument.
-        others: The other ones.
+        context: Of the command. Its first argument names the folder.
+        kind: What must be in it.
 
     Raises:
-        InputError: If one of the others is a space, and the first is none.
+        InputError: If another argument names one, and the first does not.
     """
-    if (space / DOCUMENT).is_file() or str(space) == "starter":
+    first, *rest = [each.name for each in arguments_of(context) if each.name]
+    given = str(context.params[first])
+    if _is_a(given, kind):
         return
-    for other in others:
-        if (Path(other) / DOCUMENT).is_file() or other == "starter":
-            turned = {str(space): other, other: str(space)}
-            typed = shlex.join(["isthmus", *(turned.get(word, word) for word in sys.argv[1:])])
-            raise InputError(f"the space comes first, and {space} is none. Write: {typed}")
+    for name in rest:
+        value = context.params[name]
+        words = value if isinstance(value, list | tuple) else [value]
+        for other in words:
+            if _is_a(other, kind):
+                turned = [given if word == other else word for word in words]
+                typed = retyped(context, **{first: other, name: turned})
+                raise InputError(f"the {kind} comes first, and {given} is none. Write: {typed}")
+
+
+def _is_a(typed: str, kind: str) -> bool:
+    """Whether something that was typed names what is wanted."""
+    return (typed == "starter" and kind == "space") or kind_of(Path(typed)) == kind

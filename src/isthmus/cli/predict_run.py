@@ -28,7 +28,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.loading import options_of
-from isthmus.cli.opening import check_store, open_store
+from isthmus.cli.opening import check_order, check_store, open_store
 from isthmus.cli.zeroshot import ROWS, check_out, say_rest, write_rows
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count
@@ -74,6 +74,7 @@ def run(
     folder: Path = _FOLDER,
     data: str = _DATA,
     *,
+    context: typer.Context,
     output: Path | None = _OUT,
     store: Path | None = _STORE,
     field: str = _FIELD,
@@ -88,6 +89,7 @@ def run(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Predict the records of DATA, whatever views they lack."""
+    check_order(context, "predictor")
     check_out(output, None, [data])
     check_store(store)
     if field and store is None:
@@ -136,6 +138,7 @@ def evaluate(
     folder: Path = _FOLDER,
     data: str = _DATA,
     *,
+    context: typer.Context,
     target: str = typer.Option(
         "", "--target", "-t", metavar="COLUMN", help="Column with the answer, if it has moved."
     ),
@@ -148,6 +151,7 @@ def evaluate(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a predictor on records that know the answer and that it did not learn from."""
+    check_order(context, "predictor")
     allow_megapixels(max_megapixels)
     made = _loaded(folder, trust)
     known = made.dataset(data, target, options=options_of(data_option, column))
@@ -163,6 +167,7 @@ def explain(
     folder: Path = _FOLDER,
     data: str = _DATA,
     *,
+    context: typer.Context,
     row: str | None = typer.Option(None, "--row", metavar="ID", help="Id of the record."),
     about: str | None = typer.Option(
         None, "--about", metavar="CLASS", help="Explain the score of this class or label instead."
@@ -177,6 +182,7 @@ def explain(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show what each view of a record adds to its prediction, and inside a view its parts."""
+    check_order(context, "predictor")
     allow_megapixels(max_megapixels)
     check_page(html)
     made = _loaded(folder, trust)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,54 @@ _OTHER_NAMES = {
     "--force": "--overwrite",
 }
 """What an option is called elsewhere, or was called before."""
+
+
+def arguments_of(context: typer.Context) -> list[Any]:
+    """The arguments of a command, without its options."""
+    return [each for each in context.command.params if each.param_type_name == "argument"]
+
+
+def retyped(context: typer.Context, **changed: Any) -> str:
+    """The command as it was typed, but for some parameters.
+
+    Args:
+        context: Of the command.
+        **changed: What these parameters shall be, by name; an empty list leaves one out.
+    """
+    words: list[str] = []
+    at: Any = context
+    while at is not None:
+        given = {
+            each: changed.get(each.name, at.params.get(each.name))
+            for each in at.command.params
+            if (at is context and each.name in changed) or _typed(at, each.name)
+        }
+        named = [at.info_name] if at.parent is not None else ["isthmus"]
+        words = [*named, *_words(given), *words]
+        at = at.parent
+    return shlex.join(words)
+
+
+def _typed(context: Any, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _words(given: Mapping[Any, Any]) -> list[str]:
+    """Arguments, then options, as they are typed."""
+    arguments: list[str] = []
+    options: list[str] = []
+    for each, value in given.items():
+        values = [str(v) for v in (value if isinstance(value, list | tuple) else [value])]
+        if each.param_type_name == "argument":
+            arguments += values
+        elif isinstance(value, bool):
+            options.append(each.opts[0] if value else each.secondary_opts[0])
+        else:
+            options += [word for v in values for word in (each.opts[0], v)]
+    if any(each.startswith("-") for each in arguments):
+        return [*options, "--", *arguments]
+    return [*arguments, *options]
 
 
 def example(command: str) -> str:

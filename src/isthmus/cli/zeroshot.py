@@ -23,11 +23,13 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.rows import table
+from isthmus.cli.usage import retyped
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
 from isthmus.core.record import Failure
-from isthmus.media.source import walk
+from isthmus.media.source import is_file, walk
+from isthmus.prompts.typed import looks_like_a_path
 
 if TYPE_CHECKING:
     from isthmus.tasks.zeroshot.options import ClassifyOptions
@@ -69,6 +71,58 @@ def names_of(typed: Sequence[str], file: Path | None, flag: str, needed: bool) -
     """
     from isthmus.tasks.zeroshot.annotate import read_labels
 
+    names = _split(typed, flag)
+    if file is not None:
+        names += read_labels(file)
+    if names or not (needed or typed or file is not None):
+        return names or None
+    raise InputError(f"no names were given; write, for example: {flag} cat,dog")
+
+
+def check_placed(context: typer.Context, names: str) -> None:
+    """Refuse names where files stand, and files among the names.
+
+    Args:
+        context: Of a command whose argument is ``items``.
+        names: The parameter with the names, such as ``"classes"``.
+
+    Raises:
+        InputError: If something stands in the other's place; it says what to type.
+    """
+    flag, items = f"--{names}", list(context.params["items"] or ())
+    typed = _split(context.params[names] or (), flag)
+    there = [each for each in items if _exists(each)]
+    words = [each for each in items if each not in there and not looks_like_a_path(each)]
+    files = [each for each in typed if _exists(each) and (words or _is_media(each))]
+    elsewhere = context.params[f"{names}_file"] or context.params["shots"]
+    if not (files or (words and there and not (typed or elsewhere))):
+        return
+    rest = io.StringIO()
+    csv.writer(rest, lineterminator="").writerow([each for each in typed if each not in files])
+    listed = ",".join(filter(None, [*words, rest.getvalue()])) or ("" if elsewhere else "cat,dog")
+    got = [f"{', '.join(words)} where files stand"] if words else []
+    got += [f"{', '.join(files)} among the names"] if files else []
+    right = retyped(context, **{"items": [*there, *files], names: [listed] if listed else []})
+    raise InputError(
+        f"got {', and '.join(got)}; files and folders come first, and names follow {flag}. "
+        f"Write: {right}"
+    )
+
+
+def _exists(typed: str) -> bool:
+    try:
+        return expanded(typed).exists()
+    except (OSError, ValueError):  # too long for a path
+        return False
+
+
+def _is_media(typed: str) -> bool:
+    """Whether it is a file, and not a class that a file or folder happens to be called like."""
+    return is_file(typed) and bool(Path(typed).suffix)
+
+
+def _split(typed: Sequence[str], flag: str) -> list[str]:
+    """Names between commas."""
     try:
         rows = [row for each in typed for row in csv.reader([each], skipinitialspace=True)]
     except csv.Error as error:
@@ -76,12 +130,7 @@ def names_of(typed: Sequence[str], file: Path | None, flag: str, needed: bool) -
             f"{flag} holds a line break or is too long; write one name a line into a file, and "
             f"name it with {flag}-file"
         ) from error
-    names = [name.strip() for row in rows for name in row if name.strip()]
-    if file is not None:
-        names += read_labels(file)
-    if names or not (needed or typed or file is not None):
-        return names or None
-    raise InputError(f"no names were given; write, for example: {flag} cat,dog")
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 @contextmanager

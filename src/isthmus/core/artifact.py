@@ -151,7 +151,7 @@ def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: b
     if not folder.exists():
         return
     if (folder / DOCUMENT).is_file():
-        other = _kind(folder / DOCUMENT) not in (kind, None)
+        other = kind_of(folder) not in (kind, None)
     else:
         other = not folder.is_dir() or any(folder.iterdir())
     if other:
@@ -180,6 +180,16 @@ def check_writable(path: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise ArtifactError(f"{path} cannot be written: {above}: {reason}") from error
+
+
+def kind_of(folder: Path) -> str | None:
+    """What is saved in a folder, such as ``"space"``; None where nothing is, or it is damaged."""
+    try:
+        found = read_json(folder / DOCUMENT)
+    except (ArtifactError, OSError):
+        return None
+    kind = found.get("kind") if isinstance(found, Mapping) else None
+    return kind if isinstance(kind, str) else None
 
 
 def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -300,14 +310,6 @@ def _survivor(folder: Path) -> Path:
         return folder
     left = [path / _IT for path in left_over(folder, OLD) if (path / _IT / DOCUMENT).is_file()]
     return max(left, key=lambda old: (old / DOCUMENT).stat().st_mtime_ns, default=folder)
-
-
-def _kind(path: Path) -> Any:
-    try:
-        found = read_json(path)
-    except (ArtifactError, FileNotFoundError):
-        return None
-    return found.get("kind") if isinstance(found, Mapping) else None
 
 
 def _document_sha256(document: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from isthmus.core.artifact import DOCUMENT
+from isthmus.core.artifact import DOCUMENT, kind_of
 from isthmus.core.errors import DataError, MissingDataError
 from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Dataset
@@ -147,8 +147,8 @@ def _no_data(path: Path) -> str:
     """What a place is that people take for a data set; empty if it may be one."""
     if path.suffix.lower() in _PACKED:
         return "is an archive that isthmus does not read. Unpack it, and give its folder"
-    if (path / DOCUMENT).is_file():
-        return "is a space, and not a data set"
+    if kind := kind_of(path):
+        return f"is a {kind}, and not a data set"
     return "is a store, and not a data set" if (path / "space" / DOCUMENT).is_file() else ""
 
 

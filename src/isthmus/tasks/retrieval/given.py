@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.core.artifact import DOCUMENT
+from isthmus.core.artifact import kind_of
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir, expanded, why_missing
@@ -76,13 +76,13 @@ def no_store(folder: Path, *, default: bool = False) -> ArtifactError:
         default: Whether it is the one that is used where none is named.
     """
     what, new = "holds no store.", folder
-    if (folder / DOCUMENT).is_file():
-        what, new = "is a space, and not a store.", Path("my-store")
+    if kind := kind_of(folder):
+        what, new = f"is a {kind}, and not a store.", Path("my-store")
     elif folder.is_file():
         what, new = "is a file; a store is a folder.", Path("my-store")
     elif not folder.exists() and not default:
         what += why_missing(folder)
-    space = str(folder) if (folder / DOCUMENT).is_file() else "starter"
+    space = str(folder) if kind == "space" else "starter"
     named = "" if space == "starter" else f" --space {shlex.quote(space)}"
     place = "" if default else f" --store {shlex.quote(str(new))}"
     make = way(
