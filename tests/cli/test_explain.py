@@ -14,7 +14,7 @@ from isthmus.cli import explain as command
 from isthmus.core.errors import IsthmusError
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import TEXT
+from isthmus.core.view import IMAGE, TEXT, Direction
 from isthmus.datasets import load
 from isthmus.pipeline import prepare
 from isthmus.report.kit.words import signed_share
@@ -22,6 +22,7 @@ from isthmus.report.pages.explanation.page import write_explanation
 from isthmus.report.pages.explanation.words import sentences, title, where
 from isthmus.selection import align
 from isthmus.space import Space
+from isthmus.tasks import Store
 from isthmus.tasks.retrieval.explain import explain
 
 HOSTILE = "a red star <script>window.attacked = 1</script> x' onload='window.attacked=2'"
@@ -78,6 +79,23 @@ def test_a_terminal_shows_words_a_grid_and_pairs(place: Path) -> None:
     assert "Training pairs" in done.stdout and "the other 54" in done.stdout
     heard = run(place / "scene.wav", "green", "--space", place / "space")
     assert "▁" in heard.stdout or "█" in heard.stdout or "−" in heard.stdout
+
+
+def test_the_number_of_items_that_a_probability_is_among(
+    place: Path, space: Space, tmp_path: Path
+) -> None:
+    asked = ("a large green triangle", place / "scene.png")
+    page, gallery = tmp_path / "page.html", space.calibration[Direction(TEXT, IMAGE)].gallery
+    said = f"The probability is as if among {gallery} items, as in calibration."
+    alone = run(*asked, "--space", place / "space", "--out", page)
+    assert said in " ".join(alone.stdout.split()) and said in page.read_text(encoding="utf-8")
+    found = json.loads(run(*asked, "--space", place / "space", "--json").stdout)
+    assert (found["among"], found["assumed"]) == (gallery, True) and said in found["said"][1]
+    with Store.open(tmp_path / "store", space) as store:
+        store.add([place / "scene.png"])
+    stored = json.loads(run(*asked, "--store", tmp_path / "store", "--json").stdout)
+    assert (stored["among"], stored["assumed"]) == (1, False)
+    assert stored["probability"] > found["probability"] and said not in " ".join(stored["said"])
 
 
 def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:

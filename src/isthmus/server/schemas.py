@@ -328,6 +328,8 @@ class Explanation(BaseModel):
     score: float
     probability: Probability | None
     words: str = Field(description="The probability in words, as a search says it.")
+    among: int = Field(description="Number of items that it is a choice among.")
+    assumed: bool = Field(description="Whether as many as in calibration; the store holds none.")
     standing: Standing | None
     above: float | None = Field(description="Share of the training items that score less.")
     ranked_by: float = Field(description="The score by which a search ranks the item.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from isthmus.core.contracts import Encoder, Progress, image_side_of, sampling_of
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64, Array
-from isthmus.core.view import TEXT
+from isthmus.core.view import TEXT, Direction
 from isthmus.encoders.parts import (
     AdditiveParts,
     Cell,
@@ -37,10 +36,8 @@ from isthmus.tasks.retrieval.attribution import (
     in_focus,
     with_around,
 )
-from isthmus.tasks.retrieval.encoded_query import EncodedQuery
 from isthmus.tasks.retrieval.hits import Hit
-from isthmus.tasks.retrieval.nearest import judged
-from isthmus.tasks.retrieval.options import SearchOptions
+from isthmus.tasks.retrieval.nearest import Judge, judging
 from isthmus.tasks.retrieval.part import Part
 from isthmus.tasks.retrieval.spans import in_spans
 from isthmus.tasks.retrieval.support import Support, TrainingPair, paired, support
@@ -110,6 +107,8 @@ class Explanation:
         query: Parts of the query given the item.
         item: Parts of the item given the query.
         pairs: The score as a sum over training pairs.
+        among: Number of items that the probability is a choice among.
+        assumed: Whether these are as many as in calibration, since no store holds any of the view.
     """
 
     score: float
@@ -118,6 +117,8 @@ class Explanation:
     query: Side
     item: Side
     pairs: Support
+    among: int
+    assumed: bool
 
     @property
     def probability(self) -> float | None:
@@ -136,6 +137,8 @@ class Explanation:
             "score": self.score,
             "probability": self.probability,
             "words": self.judgement.words,
+            "among": self.among,
+            "assumed": self.assumed,
             "standing": None
             if self.judgement.standing is None
             else asdict(self.judgement.standing),
@@ -200,7 +203,7 @@ def explain(
     item: Thing,
     item_view: str,
     *,
-    judge: Callable[[F32], Hit] | None = None,
+    judge: Judge | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Explanation:
@@ -215,8 +218,8 @@ def explain(
         query_view: Of the query.
         item: What it is compared with.
         item_view: Of the item.
-        judge: What a search of a store says of the item, by the vector ``(dim,)`` that was made
-            of it; default: what it says among as many items as the space was calibrated on.
+        judge: What a search of a store says of the item; default: what it says among as many
+            items as the space was calibrated on.
         seed: Of the orders in which parts are put together where they are too many for all.
         progress: Told as parts are weighed; what it raises ends the explanation.
 
@@ -234,7 +237,9 @@ def explain(
     q, x = known[0].vector, known[1].vector
     bank_q, bank_x = space.banks[query_view], space.banks[item_view]
     score = float(q @ x)
-    judge = judge or partial(_alone, space, known[0], known[1])
+    judge = judge or _alone(space, known[0], known[1])
+    learned = space.calibration.get(Direction(query_view, item_view))
+    assumed = learned is not None and not judge.searched
     u, v, ids = paired(bank_q, space.bank_ids[query_view], bank_x, space.bank_ids[item_view])
     return Explanation(
         score,
@@ -243,6 +248,8 @@ def explain(
         known[0].side(space, x, seed, told),
         known[1].side(space, q, seed, told),
         support(q, x, u, v, ids),
+        learned.gallery if learned is not None and assumed else judge.searched,
+        assumed,
     )
 
 
@@ -340,13 +347,12 @@ def _few(parts: Parts) -> Parts:
     return parts
 
 
-def _alone(space: Space, query: _Seen, item: _Seen, vector: F32) -> Hit:
-    """What a search says of an item where there is no store."""
+def _alone(space: Space, query: _Seen, item: _Seen) -> Judge:
+    """What judges an item where there is no store."""
     rows = MemoryBackend(space.dim, space.views).snapshot()
     asked = Prompt(Term(query.item, view=query.view))
-    encoded = EncodedQuery.of(space, rows, asked, SearchOptions())
     entry = Entry(item.item.id, item.view, item.item.modality, item.item.source)
-    return judged(encoded, entry, vector)
+    return judging(space, rows, asked, entry)
 
 
 def _place(place: Place) -> dict[str, object]:

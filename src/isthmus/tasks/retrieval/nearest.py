@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,9 +73,33 @@ def judged(encoded: EncodedQuery, entry: Entry, vector: F32) -> Hit:
     return replace(hit, standing=shown.get(whole_id(entry.id)))
 
 
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Judges one item for a prompt as a search does.
+
+    Attributes:
+        encoded: What is looked for, and where.
+        entry: The item.
+        held: Its vector in the store, which counts for any other; None where it is not there.
+    """
+
+    encoded: EncodedQuery
+    entry: Entry
+    held: F32 | None = None
+
+    @property
+    def searched(self) -> int:
+        """Among how many items of its view; 0 where there are none, as without a store."""
+        return self.encoded.sizes.get(self.entry.view, 0)
+
+    def __call__(self, vector: F32) -> Hit:
+        """What a search says of the item, by the vector ``(dim,)`` that was made of it."""
+        return judged(self.encoded, self.entry, vector if self.held is None else self.held)
+
+
 def judging(
     space: Space, rows: Reader, prompt: Prompt, entry: Entry, asked_as: Sequence[str] = ()
-) -> Callable[[F32], Hit]:
+) -> Judge:
     """What judges one item for a prompt as a search does.
 
     Args:
@@ -86,8 +110,7 @@ def judging(
         asked_as: Views of the parts that name none.
     """
     encoded = EncodedQuery.of(space, rows, prompt, SearchOptions(asked_as=asked_as))
-    held = rows.vectors([entry.id])
-    return lambda vector: judged(encoded, entry, held.get(entry.id, vector))
+    return Judge(encoded, entry, rows.vectors([entry.id]).get(entry.id))
 
 
 def _things(encoded: EncodedQuery, view: str, k: int) -> list[Hit]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from isthmus.core.view import MEDIA_MODALITIES, TEXT
-from isthmus.core.wording import count
+from isthmus.core.wording import count, way
 from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.report.kit.words import captions_of, hundredths, short_source, signed_share, thing
 from isthmus.tasks.retrieval.explain import Explanation, Side
@@ -29,7 +29,8 @@ def sentences(explanation: Explanation) -> list[str]:
     Returns:
         How well they match, what counts on each side, and which training pairs count.
     """
-    said = [_match(explanation), *_passage(explanation.item), *_shares(explanation)]
+    said = [_match(explanation), *_among(explanation)]
+    said += [*_passage(explanation.item), *_shares(explanation)]
     for name, side in (("query", explanation.query), ("item", explanation.item)):
         alike = explanation.query.item.modality == explanation.item.item.modality
         said += _side(name, side, abs(explanation.score), alike=alike)
@@ -128,6 +129,17 @@ def _match(explanation: Explanation) -> str:
     share = hundredths(explanation.above)
     many = "nearly all" if share == "100" else f"{share} of 100"
     return f"{said}, higher than for {many} {things}."
+
+
+def _among(explanation: Explanation) -> list[str]:
+    """What the probability is among, where no store says it."""
+    if not explanation.assumed or explanation.probability is None:
+        return []
+    store = way(python="explain with a Store of it", shell="name it with --store DIR")
+    return [
+        f"The probability is as if among {count(explanation.among, 'item')}, as in calibration. "
+        f"For that of a search of a store, {store}."
+    ]
 
 
 def _passage(side: Side) -> list[str]:
