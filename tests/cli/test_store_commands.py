@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from isthmus.datasets import load
 from isthmus.media import decode
 from isthmus.selection import align
 from isthmus.space import Space
+from isthmus.tasks.retrieval.index import _Run
+from isthmus.tasks.retrieval.plan import Found
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +130,41 @@ def test_an_empty_folder_and_an_empty_store(home: Path, tmp_path: Path) -> None:
     assert (done["added"], done["items"]) == (0, 0)
     said, _ = run(home, "search", "cat", *store, code=5)
     assert "The store is empty" in said
+
+
+@pytest.mark.parametrize("batches", [0, 1])
+def test_a_run_that_was_interrupted_says_how_to_go_on(
+    home: Path, tmp_path: Path, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 20 files, the first 16 are written before the others are read."""
+    whole, done = _Run.batch, []
+
+    def batch(run: _Run, some: Sequence[Found]) -> None:
+        if len(done) == batches:
+            raise KeyboardInterrupt
+        whole(run, some)
+        done.append(len(some))
+
+    folder, store = tmp_path / "my pictures", ("--store", str(tmp_path / "s"))
+    folder.mkdir()
+    for path in sorted((home / "图片").glob("*[0-9].*")):
+        shutil.copy(path, folder)
+    typed = ("index", str(folder), *store, "--exclude", "a b*")
+    with monkeypatch.context() as patch:
+        patch.setattr(_Run, "batch", batch)
+        _, said = run(home, *typed, "--space", "space", code=130)
+    assert "can be searched" in said and done == [16] * batches
+    way = f"isthmus index '{folder}' --store {tmp_path / 's'} --exclude 'a b*'"
+    found, beside = run(home, "search", "红", *store, "--nearest", code=5)
+    status, _ = run(home, "status", *store)
+    for text in (beside if batches else found, status):
+        assert (
+            f"{folder} has not finished. If it is not running any more, go on with: {way}" in text
+        )
+    assert ("The store is empty" in found) == (not batches) and ("nothing yet" in status) != batches
+    assert answer(home, *shlex.split(way)[1:])["added"] == 20 - 16 * batches
+    assert answer(home, "status", *store)["unfinished"] == ""
+    assert "not finished" not in "".join(run(home, "search", "红", *store, code=5))
 
 
 def test_another_space_is_refused_with_the_way_out(home: Path, tmp_path: Path) -> None:

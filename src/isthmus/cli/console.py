@@ -35,18 +35,16 @@ EXIT_PARTLY = 4
 """Done, except for items that are listed."""
 EXIT_INTERRUPTED = 130
 TABLE_WIDTH = 80
-_KEEP = (
-    "align",
-    "annotate",
-    "classify",
-    "demo",
-    "diagnose",
-    "embed",
-    "eval",
-    "index",
-    "transfer",
-)
-"""Commands that keep vectors as they go."""
+_VECTORS = " Vectors made so far are kept, so the next run takes less time."
+_ITEMS = " What was indexed so far can be searched; the same command goes on from there."
+_KEEP = {
+    **dict.fromkeys(
+        ("align", "annotate", "classify", "demo", "diagnose", "embed", "eval", "transfer"),
+        _VECTORS,
+    ),
+    "index": _ITEMS,
+}
+"""What commands keep as they go."""
 _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Signs that change the direction in which what follows is shown."""
 
@@ -140,9 +138,8 @@ def guarded(app: Callable[..., object]) -> int:
     except SystemExit as leave:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     if code == EXIT_INTERRUPTED:
-        kept = " Vectors made so far are kept, so the next run takes less time."
-        long = len(sys.argv) > 1 and sys.argv[1] in _KEEP
-        err().print(f"\nInterrupted.{kept if long else ''}")
+        name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        err().print(f"\nInterrupted.{_KEEP.get(name, '')}")
     return code
 
 

@@ -94,7 +94,6 @@ def command(
     with open_store(store, space, trust=trust) as opened:
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
-        empty = not len(opened)
         wanted = results.hits if nearest or not results.nothing else ()
         if contact_sheet is not None and wanted:
             from isthmus.report import write_sheet
@@ -105,7 +104,7 @@ def command(
     if as_json:
         print_json(results.to_json())
     elif csv != STDOUT:
-        _say(results, empty=empty, nearest=nearest, thumbnails=thumbnails)
+        _say(results, nearest=nearest, thumbnails=thumbnails)
     if open_:
         _open(results, contact_sheet, nearest=nearest)
     if results.nothing:
@@ -167,14 +166,12 @@ def _note_folder(query: Sequence[str]) -> None:
         )
 
 
-def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | None) -> None:
+def _say(results: Results, *, nearest: bool, thumbnails: bool | None) -> None:
     console = out()
-    if empty:
-        console.print("The store is empty. Fill it with: isthmus index PATHS")
-        return
     if results.reason:
         why = f"{results.reason[:1].upper()}{results.reason[1:]}"
-        console.print(shown(why if why.endswith("?") else f"{why}."))
+        ends = why.endswith("?") or "isthmus index " in why  # who copies it wants no point
+        console.print(shown(why if ends else f"{why}."))
     elif results.nothing:
         more = "" if nearest or not results.hits else " To see the nearest items, add --nearest."
         console.print(f"Nothing matches.{more}")
@@ -184,6 +181,8 @@ def _say(results: Results, *, empty: bool, nearest: bool, thumbnails: bool | Non
             _print(rank, hit, sought, thumbnail=show)
     if told := japanese.note(results.query):
         err().print(f"[dim]{shown(told)}[/]")
+    if results.unfinished and results.unfinished not in results.reason:
+        err().print(f"[dim]Some files are not found yet: {shown(results.unfinished)}[/]")
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
         way_out = f" Reason: {results.advice}." if results.advice else ""

@@ -23,7 +23,9 @@ from isthmus.store.lance import LanceBackend
 FORMAT_VERSION = 3
 READING = "reading.json"
 """Says which words are read in files, see :mod:`isthmus.tasks.retrieval.read_setting`."""
-_OWN = {DOCUMENT, READING, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
+INDEXING = "indexing.json"
+"""Says what is being indexed, see :mod:`isthmus.tasks.retrieval.unfinished`."""
+_OWN = {DOCUMENT, READING, INDEXING, "lock", "epoch", "index", "tables", "space", "damaged", COPY}
 """What another process that makes the same store may have made already."""
 
 

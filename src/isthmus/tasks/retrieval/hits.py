@@ -209,6 +209,7 @@ class Results:
         advice: What to do about the directions without probabilities, if anything.
         reason: Why there is nothing to look among: no item of these views, or none that passes
             the filter; empty where there is.
+        unfinished: Which indexing run of the store has not finished, and what to type to go on.
     """
 
     query: Prompt
@@ -218,6 +219,7 @@ class Results:
     weak: Sequence[Direction] = ()
     advice: str = ""
     reason: str = ""
+    unfinished: str = ""
 
     def to_json(self) -> dict[str, object]:
         """For machines."""
@@ -238,6 +240,7 @@ class Results:
             "weak": [direction.to_json() for direction in self.weak],
             "advice": self.advice,
             "reason": self.reason,
+            "unfinished": self.unfinished,
             "hits": hits,
         }
 

@@ -97,9 +97,10 @@ def index(
     run.progress, run.total = progress or untold, len(todo.fresh)
     run.words = None if reading is None else reading.words()
     try:
-        for start in range(0, len(todo.fresh), BATCH):
-            run.batch(todo.fresh[start : start + BATCH])
-            run.advance(min(start + BATCH, len(todo.fresh)))
+        done = 0
+        for batch in todo.batches(BATCH):
+            run.batch(batch)
+            run.advance(done := done + len(batch))
         if reading is not None and reading.behind:
             run.catch_up()
     except BaseException:

@@ -18,6 +18,9 @@ from isthmus.media.source import Unreadable, walk
 from isthmus.store import FileRecord, FileStatus
 from isthmus.store.patterns import path_matcher
 
+_FIRST = 16
+"""Files of the first batch, so that something is soon found, and kept if the run soon ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -75,6 +78,17 @@ class Plan:
     skipped: Sequence[FileFailure] = field(default_factory=list)
     doubtful: Sequence[str] = ()
     roots: Sequence[Path] = ()
+
+    def batches(self, largest: int) -> Iterator[Sequence[Found]]:
+        """Fresh files, in batches of which each is twice as large as the one before.
+
+        Args:
+            largest: Number of files that a batch may have.
+        """
+        start, size = 0, _FIRST
+        while start < len(self.fresh):
+            yield self.fresh[start : start + min(size, largest)]
+            start, size = start + min(size, largest), 2 * size
 
 
 def plan(

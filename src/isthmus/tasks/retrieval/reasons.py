@@ -10,19 +10,24 @@ from isthmus.store.filters import Filter
 from isthmus.store.patterns import folded
 
 
-def nothing_there(rows: Reader, views: Sequence[str], where: Filter | None) -> str:
+def nothing_there(
+    rows: Reader, views: Sequence[str], where: Filter | None, unfinished: str = ""
+) -> str:
     """Why no item of a store can be found, whatever is asked.
 
     Args:
         rows: The store as it is at one moment.
         views: That are looked in; empty for all.
         where: That items have to pass; None for all items.
+        unfinished: Which indexing run has not finished; empty if all have.
 
     Returns:
         What is missing and what there is; empty where some item can be found.
     """
     sizes = {view: n for view, n in rows.count().items() if n}
     if not sizes:
+        if unfinished:
+            return f"the store is empty: {unfinished}"
         return "the store is empty; fill it with: isthmus index PATHS"
     of = f" of {' or '.join(views)}" if views else ""
     if views and not any(sizes.get(view) for view in views):

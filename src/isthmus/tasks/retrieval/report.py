@@ -115,6 +115,8 @@ class StoreStatus:
         space: Fingerprint of the space.
         read: Kinds of words that are read in files: ``"text"``, ``"speech"``.
         reading_left: Whether a run that looked for them in all items has ended early.
+        unfinished: Which indexing run has not finished, and what to type to go on; empty if all
+            have.
     """
 
     items: dict[str, int]
@@ -124,3 +126,4 @@ class StoreStatus:
     space: str
     read: tuple[str, ...] = ()
     reading_left: bool = False
+    unfinished: str = ""

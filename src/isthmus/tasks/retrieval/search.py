@@ -17,6 +17,7 @@ from isthmus.tasks.retrieval.named import texts_of, with_named
 from isthmus.tasks.retrieval.nearest import FUSED, nearest
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.reasons import nothing_there
+from isthmus.tasks.retrieval.unfinished import unfinished
 from isthmus.tasks.retrieval.within import thing_named
 
 
@@ -68,12 +69,13 @@ def search(
     if least is not None:
         hits = [h for h in hits if h.named or (h.probability or 0.0) >= least]
     hits = (distinct(hits) if thing else one_each(hits))[: options.k]
+    left = unfinished(folder)
     nothing = not hits or not (sure or any(hit.named for hit in hits))
-    reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter)
+    reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter, left)
     there = {hit.view for hit in hits}
     uncalibrated = [each for each in uncalibrated if each.gallery in there]
     advice = _advice(encoded, uncalibrated)
-    return Results(query, hits, nothing, uncalibrated, weak, advice, reason)
+    return Results(query, hits, nothing, uncalibrated, weak, advice, reason, left)
 
 
 def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:

@@ -182,6 +182,7 @@ class Store:
         """
         from isthmus.tasks.retrieval.index import index
         from isthmus.tasks.retrieval.near import near_duplicates
+        from isthmus.tasks.retrieval.unfinished import RunGiven, under_way
 
         names = several(views, str)
         reading = self._reading.setting.asked(read, self.space, names)
@@ -189,10 +190,10 @@ class Store:
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         self._reading.change(reading, self.backend)
-        space, backend = self.space, self.backend
-        report = index(
-            space, backend, todo, names, reading=reading, fields=fields, progress=progress
-        )
+        run = RunGiven.of(todo.roots, several(include, str), several(exclude, str), names)
+        given = (self.space, self.backend, todo, names)
+        with under_way(self.folder, run, fresh=todo.fresh):
+            report = index(*given, reading=reading, fields=fields, progress=progress)
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
             report.near = near_duplicates(self.space, self.backend, report.added)
@@ -363,6 +364,7 @@ class Store:
     def status(self) -> StoreStatus:
         """How much of what there is."""
         from isthmus.tasks.retrieval.report import StoreStatus
+        from isthmus.tasks.retrieval.unfinished import unfinished
 
         records, setting = self.backend.files().values(), self._reading.setting
         return StoreStatus(
@@ -373,6 +375,7 @@ class Store:
             self.space.fingerprint,
             setting.kinds,
             setting.behind,
+            unfinished(self.folder),
         )
 
     def close(self) -> None:
