@@ -196,3 +196,27 @@ def test_a_column_of_pictures_that_nobody_mapped_is_told(
     done = run("predict", "fit", "t.csv", "--target", "mood", "--out", "p", *LATE, cwd=tmp_path)
     told = f"column {name} names files, which are not read; to read them: {way}"
     assert done.returncode == 3 and told in " ".join(done.stderr.split())
+
+
+def test_answers_name_the_files_of_their_records(tmp_path: Path) -> None:
+    rows = ["photo,price,mood,code"]
+    for i in range(40):
+        noise = np.random.default_rng(i).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        noise[..., 2 * (i % 2)] = 255
+        Image.fromarray(noise).save(tmp_path / f"p{i}.png")
+        rows.append(f"p{i}.png,{(i * 7) % 11},{('good', 'bad')[i % 2]},c{i}")
+    (tmp_path / "t.csv").write_text("\n".join(rows), encoding="utf-8")
+    rows[3] = ",5,good,c2"
+    (tmp_path / "new.csv").write_text("\n".join(rows[:4]), encoding="utf-8")
+    photo = ("--column", "photo=image", "--encoder", "image=color-hog", "--columns", "facts=price")
+    done = run("predict", "fit", "t.csv", "-t", "mood", "-o", "p", *photo, *LATE, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    typed = ("predict", "run", "p", "new.csv", "--no-cache")
+    done = run(*typed, "--out", "a.csv", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith("1 p0.png  good")
+    table = list(csv.DictReader((tmp_path / "a.csv").open(encoding="utf-8")))
+    assert [row["id"] for row in table] == ["1", "2", "3"]
+    assert [row["source"] for row in table] == ["p0.png", "p1.png", ""]
+    told = json.loads(run(*typed, "--column", "code=id", "--json", cwd=tmp_path).stdout)
+    assert [row["id"] for row in told["answers"]] == ["c0", "c1", "c2"]
+    assert told["answers"][1]["source"] == "p1.png"

@@ -217,7 +217,8 @@ def _cache(wanted: bool) -> VectorCache | None:
 
 def _line(answer: Answer) -> str:
     """One answer on a line."""
-    parts = [f"{shown(answer.id)}  [bold]{shown(_value(answer))}[/]"]
+    named = f"{answer.id} {answer.source}" if answer.id.isdigit() else answer.id
+    parts = [f"{shown(named.rstrip())}  [bold]{shown(_value(answer))}[/]"]
     if answer.abstained:
         parts.append("[yellow]not sure enough[/]")
     if answer.interval is not None:

@@ -33,6 +33,7 @@ class Answer:
         abstained: Whether it is less sure than was asked for.
         missing: Views that the record lacks.
         notes: What was taken for something else, such as a new category.
+        source: Files of the record, with ``|`` between several; empty where it has none.
     """
 
     id: str
@@ -46,11 +47,13 @@ class Answer:
     abstained: bool = False
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return {
             "id": self.id,
+            "source": self.source,
             "value": list(self.value) if isinstance(self.value, tuple) else self.value,
             "probability": _short(self.probability),
             "probabilities": {name: _short(p) for name, p in self.probabilities.items()},
@@ -67,6 +70,7 @@ class Answer:
         low, high = self.interval or (None, None)
         own: dict[str, Any] = {
             "id": self.id,
+            "source": self.source,
             "value": "|".join(self.value) if isinstance(self.value, tuple) else self.value,
             "probability": _short(self.probability),
             "sure": _short(self.sure),

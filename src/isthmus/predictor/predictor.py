@@ -198,7 +198,9 @@ class Predictor:
             answer = told.answer(row, rows.ids[row] if rows.ids else str(row + 1))
             gone = tuple(view for view in self.views if not rows.present[view][row])
             unsure = answer.sure < least
-            found.append(replace(answer, abstained=unsure, missing=gone, notes=notes))
+            source = "" if record is None else _files(record)
+            known = replace(answer, abstained=unsure, missing=gone, notes=notes, source=source)
+            found.append(known)
         return found
 
     def abstaining(self, risk: float) -> Abstaining:
@@ -269,6 +271,12 @@ class Predictor:
             f"Predictor({self.asked.target!r}, {self.asked.kind}, from {' + '.join(self.views)}, "
             f"{self.fusion!r})"
         )
+
+
+def _files(record: Record) -> str:
+    """Files that its items lie in, as they were named, each once."""
+    paths = (item.source for item in record.items.values() if isinstance(item.payload, Path))
+    return "|".join(dict.fromkeys(paths))
 
 
 class _Told:
