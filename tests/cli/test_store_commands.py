@@ -183,7 +183,11 @@ def test_another_space_is_refused_with_the_way_out(home: Path, tmp_path: Path) -
         store,
         code=1,
     )
-    assert "FingerprintError" in said and "--store OTHER" in said
+    own = Space.load(home / "space").fingerprint[:12]
+    known = ", ".join(f"{view}: {encoder}" for view, encoder in CLASSIC.items())
+    assert f"made with the space {store}/space ({known}; fingerprint {own})" in said
+    assert f"and not with {tmp_path / 'other'} ({known}; fingerprint " in said
+    assert said.rstrip().endswith(f"--store OTHER --space {tmp_path / 'other'}")
 
 
 def test_the_shipped_space_loads_and_names_its_encoders() -> None:

@@ -201,7 +201,7 @@ def test_every_commit_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_another_space_or_another_folder_is_refused(tmp_path: Path) -> None:
     filled(tmp_path / "s", 1)
-    with pytest.raises(FingerprintError, match="belongs to the space space, not to other"):
+    with pytest.raises(FingerprintError, match=r"another space, of .*space, not other"):
         open_backend(tmp_path / "s", DIM, VIEWS, "other")
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.png").touch()

@@ -209,7 +209,7 @@ def test_another_space_is_refused(space: Space, scenes: Any, media: Path, tmp_pa
 
     Store.open(tmp_path / "store", space).close()
     other = align(scenes.take(range(60)), CLASSIC, aligner="ridge", nested=False)
-    with pytest.raises(FingerprintError, match=r"belongs to the space .*--store OTHER"):
+    with pytest.raises(FingerprintError, match=r"made with the space .*, and not with this one"):
         Store.open(tmp_path / "store", other)
 
 

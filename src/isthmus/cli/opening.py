@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from isthmus import space as spaces
 from isthmus import tasks
 from isthmus.cli.usage import arguments_of, retyped
 from isthmus.core.artifact import kind_of
@@ -51,12 +50,8 @@ def open_store(
     place, there = folder or tasks.default_store(), has_store(folder)
     if not there and not create:
         raise no_store(place, default=folder is None)
-    known = trust or ()
-    if space is None:
-        made = None if there else spaces.Space.load("starter")
-    else:
-        made = spaces.Space.load(space, trust=known)
-    return tasks.Store.open(place, made, trust=known)
+    chosen = space if there or space is not None else "starter"
+    return tasks.Store.open(place, chosen, trust=trust or ())
 
 
 def check_order(context: typer.Context, kind: str = "space") -> None:

@@ -72,9 +72,10 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     found = from_document(_Document, parsed, str(path))
     if found.space != fingerprint:
         raise FingerprintError(
-            f"{folder} belongs to the space {found.space:.12}, not to {fingerprint[:12]}; vectors "
-            "of two spaces cannot be compared. A release may bring another starter space. Index "
-            "into another folder: isthmus index PATHS --store OTHER"
+            f"{folder} belongs to another space, of the views {', '.join(found.views)} "
+            f"(fingerprint {found.space:.12}, not {fingerprint[:12]}); vectors of two spaces "
+            "cannot be compared. A release may bring another starter space. Index into another "
+            "folder: isthmus index PATHS --store OTHER"
         )
     if (found.dim, found.views) != (dim, tuple(views)):
         raise IntegrityError(f"{path} is damaged: it does not have the views of its space")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isthmus.core.artifact import kind_of
-from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.errors import ArtifactError, FingerprintError, InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import data_dir, expanded, why_missing
 from isthmus.core.validate import check_kind, several
@@ -20,6 +20,8 @@ from isthmus.prompts.typed import looks_like_a_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from isthmus.space import Space
 
 
 def default_store() -> Path:
@@ -90,6 +92,30 @@ def no_store(folder: Path, *, default: bool = False) -> ArtifactError:
         shell=f"isthmus index PATHS{named}{place}",
     )
     return ArtifactError(f"{folder} {what} Make a store with: {make}")
+
+
+def other_space(folder: Path, own: Space, given: Space, named: str) -> FingerprintError:
+    """What to say where a store and a space do not belong together.
+
+    Args:
+        folder: Of the store.
+        own: The space that it was made with.
+        given: The one that was given.
+        named: The folder of that one, if it was given by its folder.
+    """
+    other = shlex.quote(named or "SPACE")
+    alone = way(python=f"isthmus.Store.open({str(folder)!r})", shell="leave out --space")
+    return FingerprintError(
+        f"{folder} was made with the space {folder / 'space'} ({_encoders(own)}), and not with "
+        f"{named or 'this one'} ({_encoders(given)}). To use its own: {alone}. To use the other: "
+        f"isthmus index PATHS --store OTHER --space {other}"
+    )
+
+
+def _encoders(space: Space) -> str:
+    """What tells a space from others: its encoders, and its fingerprint."""
+    known = ", ".join(f"{view}: {space.encoders[view].spec or 'yours'}" for view in space.views)
+    return f"{known}; fingerprint {space.fingerprint[:12]}"
 
 
 def no_item(name: str) -> InputError:

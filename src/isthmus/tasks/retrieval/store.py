@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import FingerprintError, MediaTooLargeError
+from isthmus.core.errors import MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.core.lazy import Brought
 from isthmus.core.paths import expanded
@@ -18,7 +18,7 @@ from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
 from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
-from isthmus.tasks.retrieval.given import no_item, no_store, paths_given, prompt_given
+from isthmus.tasks.retrieval.given import no_item, no_store, other_space, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
 from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.read_setting import Reading
@@ -80,8 +80,9 @@ class Store:
         """
         example = "Store.open('my-store', space)"
         check_kind(folder, (str, Path), "a store", need="its folder first", example=example)
+        named = ""
         if isinstance(space, str | Path):
-            space = Space.load(space, trust=trust)
+            named, space = str(space), Space.load(space, trust=trust)
         folder = expanded(folder)
         own = folder / _SPACE
         check_own(own)
@@ -90,11 +91,7 @@ class Store:
             mark = mark_of(own)
             kept = Space.load(own, trust=trust)
             if space is not None and space.fingerprint != kept.fingerprint:
-                raise FingerprintError(
-                    f"{folder} belongs to the space {kept.fingerprint[:12]}, not to "
-                    f"{space.fingerprint[:12]}; open it without a space, or index into another "
-                    "folder: isthmus index PATHS --store OTHER --space SPACE"
-                )
+                raise other_space(folder, kept, space, named)
             space = space or kept
             prompts = SavedPrompts(space, own, kept.prompts, mark)
         elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
