@@ -15,6 +15,7 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
+from isthmus.media.formats import SUFFIXES
 from isthmus.media.sniff import container, head_of, sniff, sniff_path
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>'
@@ -131,7 +132,34 @@ def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> 
 )
 def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
     with pytest.raises(UnsupportedMediaError, match=named):
-        sniff(data, source="holiday.png")
+        sniff(data, source="holiday" if named == "unknown data" else "holiday.png")
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_a_file_with_a_known_ending_and_no_known_beginning_is_damaged(suffix: str) -> None:
+    noise = np.random.default_rng(0).bytes(3000)
+    name = f"bird{suffix.upper()}"
+    with pytest.raises(CorruptMediaError, match=f"damaged: its name ends with {suffix.upper()},"):
+        sniff(noise, source=name)
+    assert sniff(b"only words", source=name) == "text"  # what it holds is told by its content
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix", "title"),
+    [
+        (b"OggS\0\2" + bytes(22), ".opus", "Ogg"),
+        (b"RIFF\x24\1\0\0WA", ".wav", "WAV"),
+        (b"\x89PNG\r", ".png", "PNG"),
+        (b"\x1f\x8b\x08\xff\xff\xff", ".svgz", "SVGZ"),
+        (b"\0\0\0\x08wide\0\0\1\0mdat\0", ".mov", "MP4"),
+        (b"G\0\0\1", ".ts", "MPEG-TS"),
+    ],
+)
+def test_what_is_cut_off_in_its_first_bytes_is_damaged(
+    data: bytes, suffix: str, title: str
+) -> None:
+    with pytest.raises(CorruptMediaError, match=f"{suffix}, but it does not begin as {title} does"):
+        sniff(data, source=f"bird{suffix}")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 
@@ -100,6 +101,17 @@ MODALITIES = {suffix: each.modality for each in _FORMATS for suffix in each.suff
 """What files hold by the end of their names, in lower case."""
 SUFFIXES = frozenset(MODALITIES)
 """Ends of the names of pictures, recordings and videos, in lower case."""
+
+
+def named_format(name: str) -> Format | None:
+    """The kind of file that a name is of by its end; None where that is of none.
+
+    Examples:
+        >>> named_format("bird.OGG").title, named_format("notes.txt")
+        ('Ogg', None)
+    """
+    suffix = PurePath(name).suffix.lower()
+    return next((each for each in _FORMATS if suffix and suffix in each.suffixes), None)
 
 
 def unavailable() -> list[Format]:

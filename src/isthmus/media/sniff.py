@@ -20,7 +20,7 @@ from isthmus.core.errors import (
     UnsupportedMediaError,
 )
 from isthmus.media.ebml import SOUND, kinds_of_tracks
-from isthmus.media.formats import FORMATS, listed
+from isthmus.media.formats import FORMATS, listed, named_format
 
 HEAD_BYTES = 16 * 1024
 """How much of a file is enough to tell what it is."""
@@ -76,6 +76,8 @@ _OUTER = (b"moov", b"trak", b"mdia")
 _MOST_BOXES = 10_000
 _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
 _OTHER_ENCODING = "text that is not UTF-8"
+_BEGINNING = "the beginning of a file"
+_DAMAGED_GZIP = "damaged gzip"
 _READS = f"isthmus reads {listed()}"
 
 
@@ -96,7 +98,8 @@ def sniff(head: bytes, *, source: str) -> str:
     Raises:
         EmptyMediaError: If there are no bytes.
         UnsupportedMediaError: If it is of another kind; the message names the kind.
-        CorruptMediaError: If it is text in another encoding than UTF-8, which its owner can mend.
+        CorruptMediaError: If it is text in another encoding than UTF-8, which its owner can mend;
+            or if it is of no known kind, although its name ends as one of those that are read.
 
     Examples:
         >>> sniff("一只红袋鼠".encode(), source="caption.txt")
@@ -117,6 +120,10 @@ def container(head: bytes, *, source: str) -> str:
         found = found or tell(head)
     if found == _OTHER_ENCODING:
         raise CorruptMediaError(source, f"looks like {found}; save it as UTF-8")
+    if found in (None, _BEGINNING, _DAMAGED_GZIP) and (named := named_format(source)):
+        suffix = Path(source).suffix
+        reason = f"is damaged: its name ends with {suffix}, but it does not begin as {named.title}"
+        raise CorruptMediaError(source, f"{reason} does")
     if found not in FORMATS:
         raise UnsupportedMediaError(source, f"looks like {found or 'unknown data'}; {_READS}")
     return found
@@ -181,6 +188,8 @@ def sniff_path(path: Path) -> str:
 def _riff(head: bytes) -> str | None:
     if head[:4] not in (b"RIFF", b"RF64"):
         return None
+    if len(head) < 12:
+        return _BEGINNING
     form = {b"WAVE": "wav", b"WEBP": "webp", b"AVI ": "avi"}
     return form.get(head[8:12], "a RIFF file")
 
@@ -191,7 +200,9 @@ def _ogg(head: bytes) -> str | None:
     packet = head[27 + head[26] :] if len(head) > 27 else b""
     if packet.startswith((b"\x01vorbis", b"OpusHead", b"\x7fFLAC")):
         return "ogg"
-    return "theora" if packet.startswith(b"\x80theora") else "an Ogg stream of another codec"
+    if packet.startswith(b"\x80theora"):
+        return "theora"
+    return _BEGINNING if len(packet) < 8 else "an Ogg stream of another codec"
 
 
 def _iso(head: bytes) -> str | None:
@@ -269,7 +280,7 @@ def _gzip(head: bytes) -> str | None:
     try:
         inner = zlib.decompressobj(31).decompress(head, HEAD_BYTES)
     except zlib.error:
-        return "damaged gzip"
+        return _DAMAGED_GZIP
     return "svgz" if _markup(inner) == "svg" else "a gzip file"
 
 
