@@ -199,6 +199,23 @@ def test_a_swap_says_what_to_type_and_that_works(place: Path) -> None:
     assert again.returncode == 0 and "text→image" in again.stdout
 
 
+def test_a_space_remembers_what_columns_held(place: Path, tmp_path: Path) -> None:
+    columns = {"photo": "image", "title": "text"}
+    data = isthmus.load_dataset(place / "pairs.csv", columns=columns)
+    encoders, params = {"image": "color-hog", "text": "tfidf"}, {"ridge": 3.0, "power": 1.0}
+    isthmus.align(data, encoders, aligner="cca", params=params, nested=False).save(tmp_path / "s")
+    typed = ("eval", tmp_path / "s")
+    again = run(*typed, "pairs.csv", cwd=place)
+    assert again.returncode == 0 and "text→image" in again.stdout, again.stderr
+    moved = (place / "pairs.csv").read_text(encoding="utf-8").replace("photo,", "picture,")
+    (place / "moved.csv").write_text(moved, encoding="utf-8")
+    lost = run(*typed, "moved.csv", cwd=place)
+    said = "no record has the view 'image', which was read from the column 'photo'"
+    assert lost.returncode == 1 and f"{said}; if it is in another one" in lost.stderr
+    assert "--column NAME=image" in lost.stderr
+    assert run(*typed, "moved.csv", "--column", "picture=image", cwd=place).returncode == 0
+
+
 def test_mistakes_are_json_for_machines(place: Path) -> None:
     done = run("search", "circle", "--sotre", "my-store", "--json", cwd=place)
     assert done.returncode == 2 and '"error": "UsageError"' in done.stdout

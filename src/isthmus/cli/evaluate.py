@@ -24,7 +24,7 @@ from isthmus.cli.console import (
     progress_bar,
     rows_of,
 )
-from isthmus.cli.loading import load_data
+from isthmus.cli.loading import load_as
 from isthmus.cli.opening import check_order
 from isthmus.core.errors import DataError
 
@@ -61,7 +61,7 @@ def command(
     check_page(report)
     allow_megapixels(max_megapixels)
     loaded = Space.load(space, trust=trust or ())
-    dataset = load_data(data, data_option, column, loaded.modalities)
+    dataset = load_as(loaded, data, data_option, column)
     dataset = dataset.select(shared := _shared(space, loaded, dataset))
     with progress_bar(quiet=as_json) as progress:
         encoders = {m: loaded.encoder(m) for m in shared}

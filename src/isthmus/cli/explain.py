@@ -21,6 +21,7 @@ from isthmus.cli.console import (
     out,
     print_json,
 )
+from isthmus.cli.loading import load_as
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts
 from isthmus.core.errors import InputError
@@ -82,9 +83,8 @@ def command(
     stored = any(text.startswith(STORED) for text in (query, item))
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")
-    records = _records(data)
     with _opened(store, space, stored=stored, trust=trust or ()) as opened:
-        known = opened.space.modalities
+        known, records = opened.space.modalities, _records(opened.space, data)
         made = opened.explain(
             _prompt(query, parts, known, asked_as),
             _thing(item, known, item_view),
@@ -147,12 +147,10 @@ def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | Medi
     return item_from_path(expanded(given), modality)
 
 
-def _records(data: str | None) -> dict[str, Record]:
+def _records(space: spaces.Space, data: str | None) -> dict[str, Record]:
     if data is None:
         return {}
-    from isthmus.datasets import load
-
-    return {record.id: record for record in load(data).records}
+    return {record.id: record for record in load_as(space, data, (), ()).records}
 
 
 def _print(made: Explanation) -> None:

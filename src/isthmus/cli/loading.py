@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from isthmus.core.options import parse_named, parse_options
@@ -10,6 +11,7 @@ from isthmus.core.view import MODALITIES
 
 if TYPE_CHECKING:
     from isthmus.core.record import Dataset
+    from isthmus.space import Space
 
 
 def load_data(
@@ -30,6 +32,28 @@ def load_data(
     from isthmus.pipeline.prepared import load_for
 
     return load_for(data, modalities or {}, **options_of(options, columns))
+
+
+def load_as(
+    space: Space, data: str, options: Sequence[str] | None, columns: Sequence[str] | None
+) -> Dataset:
+    """The data set that a user means, read as the one that a space was made from.
+
+    Args:
+        space: Remembers what columns held.
+        data: A name, a folder, a table or a WebDataset tar.
+        options: ``NAME=VALUE`` texts of ``--data-option``.
+        columns: ``NAME=VIEW:MODALITY`` texts of ``--column``, which go before what it remembers.
+    """
+    from isthmus.datasets.plain import Again
+    from isthmus.pipeline.prepared import lacking, load_for
+    from isthmus.space.report import DataFacts
+
+    facts = None if space.report is None else space.report.data
+    before = facts.columns if isinstance(facts, DataFacts) else {}
+    again = Again(columns=before) if before else None
+    read = load_for(data, space.modalities, again, **options_of(options, columns))
+    return replace(read, notes=[*read.notes, *lacking(read, before)])
 
 
 def options_of(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:

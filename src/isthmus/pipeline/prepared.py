@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,11 @@ from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
 from isthmus.core.view import MEDIA_MODALITIES, VECTOR, View, meant
-from isthmus.datasets import has_columns
+from isthmus.core.wording import way
+from isthmus.datasets import has_columns, has_option
 from isthmus.datasets import load as load_dataset
+from isthmus.datasets.plain import Again
+from isthmus.datasets.table import parse_role
 from isthmus.encoders import default_for, resolve
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.vectors import VectorEncoder
@@ -46,6 +49,7 @@ class Prepared:
         specs: What names each encoder; empty for an object of the user's.
         failures: What was left out, and why.
         notes: Of the data set, such as columns that were not read.
+        columns: Of the data set: what the user said that columns of its table hold.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Prepared:
     specs: Mapping[str, str]
     failures: Sequence[Failure] = ()
     notes: Sequence[str] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def take(self, rows: Array) -> Prepared:
         """The records at ``rows`` (indices or a mask), with the same encoders."""
@@ -107,7 +112,8 @@ def prepare(
             specs[view] = VECTORS
     links = linked_groups(records, by_group=by_group)
     left_out = [*dataset.skipped, *failures]
-    return Prepared(dataset.name, pairs, links, chosen, specs, left_out, dataset.notes)
+    told = (left_out, dataset.notes, dataset.columns)
+    return Prepared(dataset.name, pairs, links, chosen, specs, *told)
 
 
 def _loaded(named: str | Encoder, modality: str) -> Encoder:
@@ -117,18 +123,60 @@ def _loaded(named: str | Encoder, modality: str) -> Encoder:
     return resolve(named, {}, modality=modality if modality in MEDIA_MODALITIES else None)
 
 
-def load_for(data: str | Path, modalities: Mapping[str, str], **options: Any) -> Dataset:
+def load_for(
+    data: str | Path, modalities: Mapping[str, str], again: Again | None = None, **options: Any
+) -> Dataset:
     """Load a data set; in a table, columns are taken as the views of their names.
 
     Args:
         data: A name or path.
         modalities: Of the views that are needed. ``columns=`` among the options goes before.
+        again: How an earlier table was read, if this one is to be read so, too.
         **options: As for :func:`isthmus.datasets.load`.
     """
     views = [View(view, modality) for view, modality in modalities.items() if view != modality]
-    if views and "columns" not in options and has_columns(data):
-        options["columns"] = {view.name: str(view) for view in views}
+    named = {view.name: str(view) for view in views}
+    if again is not None and has_option(data, "fields"):
+        options.setdefault("fields", replace(again, columns={**named, **again.columns}))
+    elif views and "columns" not in options and has_columns(data):
+        options["columns"] = named
     return load_dataset(data, **options)
+
+
+def of_views(columns: Mapping[str, str], used: Collection[str]) -> dict[str, str]:
+    """What columns hold that views are read from, but for views that are not used.
+
+    Args:
+        columns: As the user said, see :attr:`isthmus.Dataset.columns`.
+        used: Names of views.
+    """
+    read = {name: parse_role(role) for name, role in columns.items()}
+    return {
+        name: str(role)
+        for name, role in read.items()
+        if not isinstance(role, View) or role.name in used
+    }
+
+
+def lacking(dataset: Dataset, columns: Mapping[str, str]) -> Iterator[str]:
+    """Views that no record has, and the columns that they were read from.
+
+    Args:
+        dataset: That was read again.
+        columns: What columns held that views were read from.
+    """
+    views: dict[View, list[str]] = {}
+    for column, role in columns.items():
+        if isinstance(view := parse_role(role), View):
+            views.setdefault(view, []).append(column)
+    for view, names in views.items():
+        if view.name not in dataset.views:
+            read = " and ".join(map(repr, names))
+            name = way(python=f"columns={{'NAME': {str(view)!r}}}", shell=f"--column NAME={view}")
+            yield (
+                f"no record has the view {view.name!r}, which was read from the column {read}; if "
+                f"it is in another one, name that: {name}"
+            )
 
 
 def _encoders(

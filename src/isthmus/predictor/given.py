@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,10 +12,10 @@ from isthmus.core.fields import Value
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
-from isthmus.core.view import VECTOR, View
-from isthmus.core.wording import did_you_mean, kind_of, way
-from isthmus.datasets import has_option, load
+from isthmus.core.view import VECTOR
+from isthmus.core.wording import did_you_mean, kind_of
 from isthmus.datasets.plain import Again, typed
+from isthmus.pipeline.prepared import lacking, load_for
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.sources import Sources
 from isthmus.space.things import as_item
@@ -54,7 +54,7 @@ def dataset_of(
         return _renamed(data, sources)
     if isinstance(data, str | Path):
         read = _renamed(_loaded(data, sources, asked, options or {}), sources)
-        return replace(read, notes=[*read.notes, *_lacking(read, asked)])
+        return replace(read, notes=[*read.notes, *lacking(read, asked.columns)])
     if (vectors := vectors_given(data)) is not None:
         return vectors
     things: Any = [data] if isinstance(data, Record | Mapping) else data
@@ -68,27 +68,8 @@ def dataset_of(
 
 def _loaded(data: str | Path, sources: Sources, asked: Asked, given: Mapping[str, Any]) -> Dataset:
     """A data set by name or path, its columns read as they were when the predictor was made."""
-    options = dict(given)
-    if has_option(data, "fields"):
-        views = [View(view, ref.modality) for view, ref in sources.encoders.items()]
-        named = {view.name: str(view) for view in views if view.name != view.modality}
-        options.setdefault("fields", Again(asked.kinds, {**named, **asked.columns}))
-    return load(data, **options)
-
-
-def _lacking(dataset: Dataset, asked: Asked) -> Iterator[str]:
-    """Views that no record has, and the columns that they were read from."""
-    columns: dict[View, list[str]] = {}
-    for name, view in asked.views.items():
-        columns.setdefault(view, []).append(name)
-    for view, names in columns.items():
-        if view.name not in dataset.views:
-            read = " and ".join(map(repr, names))
-            name = way(python=f"columns={{'NAME': {str(view)!r}}}", shell=f"--column NAME={view}")
-            yield (
-                f"no record has the view {view.name!r}, which was read from the column {read}; if "
-                f"it is in another one, name that: {name}"
-            )
+    modalities = {view: ref.modality for view, ref in sources.encoders.items()}
+    return load_for(data, modalities, Again(asked.kinds, asked.columns), **given)
 
 
 def _renamed(dataset: Dataset, sources: Sources) -> Dataset:

@@ -95,7 +95,8 @@ def align(
     asked = Settings(
         readout=readout, nested=nested, seed=seed, budget=budget, sources=tuple(others)
     )
-    remembered = Remembered.beside(cache, ready, _key(choices, asked, others))
+    key = _key(choices, asked, others)
+    remembered = Remembered.beside(cache, ready, [*key, *sorted(ready.columns.items())])
     space = remembered.load() or remembered.keep(
         _made(ready, choices, others, asked, progress, absent if aligner == "auto" else None)
     )

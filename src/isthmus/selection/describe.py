@@ -10,7 +10,7 @@ import numpy as np
 from isthmus.core.paired import PairedVectors
 from isthmus.core.version import __version__
 from isthmus.core.view import ViewPair
-from isthmus.pipeline.prepared import Prepared
+from isthmus.pipeline.prepared import Prepared, of_views
 from isthmus.selection.candidates import Candidate
 from isthmus.selection.compare import standings
 from isthmus.selection.measure import direct_pairs
@@ -33,6 +33,7 @@ def data_facts(ready: Prepared, pairs: PairedVectors) -> DataFacts:
         pairs={ViewPair(a, b): len(pairs.rows(a, b)) for a, b in direct_pairs(pairs)},
         groups=len(np.unique(ready.links)),
         left_out=tuple(ready.failures),
+        columns=of_views(ready.columns, pairs.views),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
@@ -22,6 +22,8 @@ class DataFacts:
         pairs: Records that have both, by pair of views.
         groups: How many were kept whole by splits.
         left_out: What could not be used, and why.
+        columns: What columns of its table hold that the views were read from, by name, as in
+            ``load_dataset(…, columns=…)``. Other tables are read so, too.
     """
 
     name: str
@@ -30,6 +32,7 @@ class DataFacts:
     pairs: Mapping[ViewPair, int]
     groups: int
     left_out: tuple[Failure, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

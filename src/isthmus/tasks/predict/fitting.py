@@ -15,12 +15,10 @@ from isthmus.core.fields import Value
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset
-from isthmus.core.view import View
 from isthmus.core.wording import count, did_you_mean
-from isthmus.datasets.table import parse_role
 from isthmus.fusion import FUSIONS, Target
 from isthmus.pipeline import Prepared, VectorCache, prepare
-from isthmus.pipeline.prepared import VECTORS
+from isthmus.pipeline.prepared import VECTORS, of_views
 from isthmus.pipeline.splits import Together
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import CARDS
@@ -271,12 +269,7 @@ class _Records:
 
     def roles(self, used: Collection[str]) -> dict[str, str]:
         """What columns hold that views are read from, but for views that are not used."""
-        read = {name: parse_role(role) for name, role in self.dataset.columns.items()}
-        return {
-            name: str(role)
-            for name, role in read.items()
-            if not isinstance(role, View) or role.name in used
-        }
+        return of_views(self.dataset.columns, used)
 
     def _kind_of(self, name: str) -> str:
         values = (r.fields[name] for r in self.dataset.records if name in r.fields)
