@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -13,6 +14,7 @@ from isthmus.core.errors import InputError, MissingExtraError
 from isthmus.core.item import Waveform
 from isthmus.encoders import readers
 from isthmus.encoders.readers import SPEECH, TEXT, reader
+from isthmus.encoders.readers.ocr import PictureReader
 from isthmus.encoders.readers.speech import SpeechReader, _is_said
 
 
@@ -40,6 +42,16 @@ def test_lines_of_a_picture_are_read_from_top_to_bottom_and_none_where_none_is()
     assert [line.text for line in lines] == ["Harbour lantern", "No 42"]
     assert all(line.span is None and line.confidence > 0.9 for line in lines)
     assert reads.read(Image.new("RGB", (300, 200), "white")) == []
+
+
+def test_a_short_line_must_be_sure() -> None:
+    """As the package gives lines: all of which it is half sure."""
+    lines = {"UU": 0.79, "OK": 0.81, "福": 0.6, "猫": 0.95, "O": 1.0, "=-=": 1.0, "No 5": 0.5}
+    reads = PictureReader()
+    reads._model = lambda _: SimpleNamespace(txts=tuple(lines), scores=tuple(lines.values()))
+    found = reads.read(Image.new("RGB", (9, 9)))
+    assert [line.text for line in found] == ["OK", "猫", "No 5"]
+    assert [line.confidence for line in found] == [0.81, 0.95, 0.5]
 
 
 @pytest.mark.starter
