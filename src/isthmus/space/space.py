@@ -277,18 +277,16 @@ class Space:
     ) -> dict[str, Background]:
         """:meth:`query_background` for items of every view, at little more than one's cost.
 
-        Of one query there may be more native vectors, of other spellings: it is as familiar as the
-        most familiar of them, and as broad as the first.
+        Of one query ``native`` may hold more rows, of other spellings: the most familiar counts.
         """
         near = self.hubness(query, view)
         own = near[:, self.views.index(view)]
         familiar = None
         if native is not None and view in self.native_banks:
-            familiar = native_nearness(native, self.native_banks[view])
-            familiar = familiar if len(native) == len(query) else familiar.max(keepdims=True)
-        broad = None
-        if native is not None and view in self.breadths:
-            broad = self.breadths[view].of(native[: len(query)])
+            near_own = native_nearness(native, self.native_banks[view])
+            familiar = near_own if len(native) == len(query) else near_own.max(keepdims=True)
+        line = self.breadths.get(view)
+        broad = None if native is None or line is None else line.of(native[: len(query)])
         return {
             name: Background(near[:, column], own, familiar, broad)
             for column, name in enumerate(self.views)
