@@ -279,7 +279,7 @@ def main() -> None:
     need(
         datasets=("tuxpaint", "openclipart", *_ablation_fusion.NEEDED),
         encoders=(*STARTER, *IMAGES),
-        packages=("torch", "torch_geometric"),
+        packages=("torch",),
     )
     known: dict[str, Any] = {}
     if arguments.only and arguments.json and arguments.json.is_file():

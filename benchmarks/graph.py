@@ -257,7 +257,7 @@ def main() -> None:
     if arguments.scale:
         print(json.dumps(scale(arguments.scale)))
         return
-    need(datasets=("tuxpaint",), encoders=STARTER, packages=("torch", "torch_geometric"))
+    need(datasets=("tuxpaint",), encoders=STARTER, packages=("torch",))
     path: Path | None = arguments.json
     results: dict[str, Any] = {}
     if arguments.resume and path is not None and path.is_file():

@@ -6,6 +6,7 @@ import pytest
 
 from isthmus.aligners import CCA, Contrastive, KernelCCA, LinearHead, MLPHead
 from isthmus.aligners.checks import planted
+from isthmus.aligners.learned import start
 from isthmus.core.errors import DataError, FingerprintError, InputError
 from isthmus.core.paired import PairedVectors
 
@@ -42,6 +43,22 @@ def test_where_no_step_helps_the_closed_form_is_left(head, closed, kind) -> None
     expected = closed(ridge=0.1, power=1.0).fit(views)
     assert isinstance(found.heads_["a"], kind)
     assert np.abs(cosines(found, views) - cosines(expected, views)).max() < 1e-4
+
+
+def test_a_start_maps_its_own_rows_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    views, mapped = PairedVectors(planted()), []
+    plain = start.hidden
+
+    def counted(pairs: PairedVectors, layers) -> PairedVectors:
+        mapped.append(pairs)
+        return plain(pairs, layers)
+
+    monkeypatch.setattr(start, "hidden", counted)
+    made = start.Start(views, start.StartPlan("mlp", 1.0, 0.5, warm_start=True, seed=0))
+    own, again = made.whitened(views), made.whitened(PairedVectors(dict(views.vectors)))
+    assert len(mapped) == 2
+    for m, x in own.items():
+        np.testing.assert_array_equal(x, again[m])
 
 
 @pytest.mark.parametrize("loss", ["info_nce", "siglip", "info_nce + 0.5*kl + 0.1*cosine"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from isthmus.core.errors import ArtifactError, InputError, MissingDataError
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.encoders import load, modalities
 from isthmus.encoders.onnx_file import Description
+from isthmus.encoders.onnx_file.inputs import Texts
 from isthmus.encoders.onnx_file.sound import log_mel
 from isthmus.encoders.onnx_session import parts_of
 from isthmus.pipeline import encode_items
@@ -175,6 +177,28 @@ def test_texts_are_cut_filled_up_and_pooled(tmp_path: Path, pool: str) -> None:
     captions = encoder.encode([("cat", "dog")])[0]
     mean = together[0] + together[3]
     np.testing.assert_allclose(captions, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+@pytest.mark.parametrize(("batch_size", "passes"), [(0, [8] * 5), (16, [16, 16, 8])])
+def test_passes_side_by_side_give_the_vectors_of_their_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int, passes: list[int]
+) -> None:
+    model = embedding(tmp_path)
+    tokenizer(tmp_path)
+    name = describe(model, modality="text", text={"longest": 3}, output="vector")
+    texts = [(f"cat {'dog ' * (i % 3)} x{i}",) for i in range(40)]
+    plain = load(name, threads=1).encode(texts)
+    sizes = []
+    arrays = Texts.arrays
+
+    def seen(self: Texts, pieces: Sequence[Any]) -> Any:
+        sizes.append(len(pieces))
+        return arrays(self, pieces)
+
+    monkeypatch.setattr(Texts, "arrays", seen)
+    parted = load(name, threads=5, batch_size=batch_size).encode(texts)
+    np.testing.assert_allclose(parted, plain, atol=1e-6)
+    assert sorted(sizes, reverse=True) == passes
 
 
 def test_samples_are_heard_in_windows(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from isthmus import encoders
 from isthmus.core.errors import IntegrityError, MissingExtraError
 from isthmus.core.item import Waveform
-from isthmus.encoders import aisfx, whisper_base
+from isthmus.encoders import aisfx, base, whisper_base
 
 needs_aisfx = pytest.mark.skipif(
     bool(encoders.missing_packages("aisfx")), reason="aisfx is not installed: its numpy is pinned"
@@ -25,6 +25,19 @@ def sound(seconds, *, seed=0, rate=44_100, loud=1.0):
     t = np.arange(len(noise)) / rate
     wave = np.sin(2 * np.pi * (200 + 90 * seed) * t) * (1 + np.sin(9 * t)) / 3 + 0.05 * noise
     return Waveform((loud * wave / 2).astype(np.float32), rate)
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 16_001])
+def test_sounds_are_resampled_by_one_filter_that_is_kept(rate):
+    from scipy.signal import resample_poly
+
+    base._low_pass.cache_clear()
+    for seconds in (0.3, 0.7):
+        clip = sound(seconds, rate=rate)
+        common = np.gcd(16_000, rate)
+        plain = resample_poly(clip.samples, 16_000 // common, rate // common)
+        np.testing.assert_array_equal(base.check_sound(clip, "any", 16_000), plain)
+    assert base._low_pass.cache_info().misses == 1
 
 
 def test_bands_of_a_spectrogram_sum_to_one_and_follow_the_tone():

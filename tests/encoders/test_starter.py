@@ -151,6 +151,21 @@ def test_efficientnet_does_not_depend_on_the_batch():
     assert encoder.encode([]).shape == (0, 1280)
 
 
+@pytest.mark.parametrize("mirror", [False, True])
+def test_pictures_side_by_side_have_the_vectors_of_one_pass(mirror):
+    pixels = [np.random.default_rng(i).integers(0, 256, (64, 64, 3), np.uint8) for i in range(11)]
+    vectors = [
+        efficientnet.lite0(size=64, mirror=mirror, threads=threads).encode(pixels)
+        for threads in (1, 2, 5)
+    ]
+    encoder = efficientnet.lite0(size=64, mirror=mirror, threads=2)
+    whole = encoder._vectors(encoder._passes.session(2), pixels)
+    for found in vectors:
+        np.testing.assert_array_equal(found, whole)
+    assert encoder.batch_size == 8
+    assert efficientnet.lite0(threads=16).batch_size == 64
+
+
 def test_efficientnet_mirror_makes_left_and_right_the_same():
     mirrored = encoders.load("efficientnet-lite0?mirror=1")
     plain = encoders.load("efficientnet-lite0")

@@ -6,21 +6,22 @@ import pytest
 from scipy import sparse
 
 from isthmus.aligners import CCA, make
+from isthmus.aligners.base import SharedRows
 from isthmus.aligners.checks import planted
 from isthmus.aligners.neighbours import nearest
 from isthmus.core.errors import DataError, FingerprintError, InputError, MissingExtraError
 from isthmus.core.linalg import F32, l2_normalize
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
+from isthmus.graph import propagate
 from isthmus.graph.aligner import CMGNN
 from isthmus.graph.build import Neighbours, Nodes, build, degrees, in_canonical_order
-from isthmus.graph.conv import gcn_layer
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import Propagation, closed_form, leave_head, travel
 from isthmus.graph.trainee import GraphTrainee
 from isthmus.moments import Moments
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("torch_geometric")
 
 QUICK = {"epochs": 4, "patience": None, "width": 16, "k": 4}
 
@@ -31,6 +32,7 @@ def gram(aligner: object, views: dict[str, F32]) -> F32:
 
 
 def test_a_new_item_is_a_node_that_was_added() -> None:
+    GCNConv = pytest.importorskip("torch_geometric.nn").GCNConv
     views = planted()
     plan = CMGNN(**QUICK, layers=2, learning_rate=0.02, cross_k=0)
     pairs = in_canonical_order(PairedVectors(views))
@@ -55,7 +57,7 @@ def test_a_new_item_is_a_node_that_was_added() -> None:
     state = torch.from_numpy(np.concatenate([s @ p for s, p in zip(parts, projects, strict=True)]))
     with torch.no_grad():
         for w, b in zip(net.weights, net.biases, strict=True):
-            layer = gcn_layer(16, 16)  # adds loops and normalises by itself
+            layer = GCNConv(16, 16)  # adds loops and normalises by itself
             layer.lin.weight.copy_(torch.from_numpy(w.T))
             layer.bias.copy_(torch.from_numpy(b))
             state = layer(state, edges, weight).relu()
@@ -68,6 +70,24 @@ def test_a_new_item_is_a_node_that_was_added() -> None:
     for kept in (plan.restart, head.restart):
         hidden = (1 - kept) * (mixing @ hidden) + kept * start
     np.testing.assert_allclose(head(x), l2_normalize(hidden[400:] + correction), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [Propagation, CMGNN])
+def test_what_is_tried_on_the_same_rows_shares_their_moments(
+    kind: type[Propagation] | type[CMGNN], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views, made = PairedVectors(planted()), []
+    options = [{"restart": restart, "k": 4} for restart in (0.2, 0.6)]
+    if kind is CMGNN:
+        options = [{**QUICK, **each} for each in options]
+    alone = [kind(**each).fit(views).transform(views.vectors["a"], "a") for each in options]
+    plain = propagate.of_rows
+    monkeypatch.setattr(propagate, "of_rows", lambda pairs: made.append(pairs) or plain(pairs))
+    memo, rows = Memo(), SharedRows(views.vectors["a"])
+    shared = [kind(**each).projection(views, memo)(rows, "a") for each in options]
+    assert len(made) == 1
+    for one, other in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_training_starts_at_propagation() -> None:
@@ -214,6 +234,6 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     ):
         with pytest.raises(InputError, match=message):
             make("cm-gnn", **wrong)
-    monkeypatch.setitem(sys.modules, "torch_geometric.nn", None)
-    with pytest.raises(MissingExtraError, match=r"torch_geometric.*isthmus\[graph\]"):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"torch.*isthmus\[graph\]"):
         CMGNN().fit(planted())

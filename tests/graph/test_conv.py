@@ -3,11 +3,10 @@ import pytest
 from scipy import sparse
 
 from isthmus.graph.build import degrees, normalised
-from isthmus.graph.conv import Network, gcn_layer
+from isthmus.graph.conv import Network, convolved
 from isthmus.graph.sampler import Sampler
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("torch_geometric")
 
 
 def some_graph(n: int, seed: int = 0) -> sparse.csr_matrix:
@@ -25,33 +24,42 @@ def edges(matrix: sparse.csr_matrix) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_a_layer_by_hand() -> None:
     # One edge of weight 3 between two nodes, Â = A + I: both degrees are 4.
-    layer = gcn_layer(1, 1)
-    with torch.no_grad():
-        layer.lin.weight.fill_(2.0)
-        layer.bias.fill_(0.5)
-        found = layer(
-            torch.tensor([[1.0], [5.0]]), torch.tensor([[0, 1], [1, 0]]), torch.tensor([3.0, 3.0])
-        )
+    ends, weight = torch.tensor([[0, 1, 0, 1], [1, 0, 0, 1]]), torch.tensor([3.0, 3.0, 1.0, 1.0])
+    h, kernel, bias = torch.tensor([[1.0], [5.0]]), torch.tensor([[2.0]]), torch.tensor([0.5])
+    found = convolved(h, ends, weight / 4, kernel, bias)
     # (1·1 + 3·5)/4·2 + ½ = 8½ and (1·5 + 3·1)/4·2 + ½ = 4½.
     np.testing.assert_allclose(found.numpy().ravel(), [8.5, 4.5], atol=1e-6)
 
 
-def test_a_layer_is_the_dense_formula_and_our_normalisation_is_its_own() -> None:
+def test_a_layer_is_the_dense_formula_and_that_of_torch_geometric() -> None:
+    geometric = pytest.importorskip("torch_geometric.nn")
     graph = some_graph(15)
     h = np.random.default_rng(1).normal(size=(15, 4)).astype(np.float32)
-    own, given = gcn_layer(4, 3), gcn_layer(4, 3, normalize=False)
-    given.load_state_dict(own.state_dict())
+    own = geometric.GCNConv(4, 3)  # adds loops and normalises by itself
     a = graph.toarray() + np.eye(15)
     d = a.sum(axis=1)
-    weight, bias = own.lin.weight.detach().numpy().T, own.bias.detach().numpy()
-    dense = a / np.sqrt(np.outer(d, d)) @ h @ weight + bias
+    weight, bias = own.lin.weight.detach(), torch.tensor([0.5, -1.0, 2.0])
+    dense = a / np.sqrt(np.outer(d, d)) @ h @ weight.numpy().T + bias.numpy()
     looped = degrees(graph) + 1
     ready = (normalised(graph, looped) + sparse.diags(1 / looped)).astype(np.float32)
     with torch.no_grad():
+        own.bias.copy_(bias)
         first = own(torch.from_numpy(h), *edges(graph)).numpy()
-        second = given(torch.from_numpy(h), *edges(ready.tocsr())).numpy()
+    second = convolved(torch.from_numpy(h), *edges(ready.tocsr()), weight, bias).numpy()
     np.testing.assert_allclose(first, dense, atol=1e-5)
     np.testing.assert_allclose(second, dense, atol=1e-5)
+
+
+def test_a_layer_has_the_slopes_of_torch_geometric() -> None:
+    geometric = pytest.importorskip("torch_geometric.nn")
+    layer = geometric.GCNConv(4, 3, normalize=False, add_self_loops=False)
+    leaves = [layer.lin.weight, layer.bias]
+    h = torch.from_numpy(np.random.default_rng(1).normal(size=(15, 4)).astype(np.float32))
+    ends, weight = edges(some_graph(15))
+    theirs = torch.autograd.grad(layer(h, ends, weight).square().sum(), leaves)
+    ours = torch.autograd.grad(convolved(h, ends, weight, *leaves).square().sum(), leaves)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def network(layers: int = 2, dropout: float = 0.0) -> Network:

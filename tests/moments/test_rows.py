@@ -39,6 +39,22 @@ def test_spectra_of_few_rows_are_those_of_their_sums(gaps: bool, scale: bool) ->
         )
 
 
+@pytest.mark.parametrize("gaps", [False, True])
+@pytest.mark.parametrize("scale", [False, True])
+def test_components_of_the_rows_themselves_are_known(gaps: bool, scale: bool) -> None:
+    pairs = few(gaps=gaps)
+    own, sums = of_rows(pairs), Moments.of(pairs)
+    for m in pairs.views:
+        x = pairs.vectors[m][pairs.rows(m)]
+        scales, _, vectors = own.spectrum(m, scale=scale)
+        expected = (x - own.mean(m)) @ (scales[:, None] * vectors)
+        found = own.components_of(m, x.copy(), scale=scale)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert own.components_of(m, x + 1, scale=scale) is None
+        assert own.components_of(m, x[1:], scale=scale) is None
+        assert sums.components_of(m, x, scale=scale) is None
+
+
 def test_they_add_and_are_saved_as_sums_are() -> None:
     pairs = few(gaps=True)
     own, sums = of_rows(pairs), Moments.of(pairs)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from isthmus.aligners import CCA, Setting
-from isthmus.aligners.base import Projection
+from isthmus.aligners.base import Projection, SharedRows
 from isthmus.core.errors import DataError
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
@@ -349,6 +349,32 @@ def _fits(
     return fits
 
 
+@pytest.mark.parametrize("aligner", ["cca", "contrastive"])
+def test_rows_that_were_scored_are_not_mapped_again(aligner: str) -> None:
+    if aligner == "contrastive":
+        pytest.importorskip("torch")
+    folds = Folds(signal(), np.arange(100) % 5)
+    held = folds.pairs.take(folds.held(0))
+    ground = Ground(folds.without(0), {0: held})
+    candidate = Candidate(aligner)
+    seen: list[int] = []
+    plain = ground.projection(candidate)
+
+    def counted(rows: SharedRows, view: str) -> Any:
+        seen.append(len(rows.x))
+        return plain(rows, view)
+
+    ground._kept[candidate.fitted] = counted
+    ground.mapped(candidate, 0, Memo()).scores("image", "text")
+    x, other = held.vectors["text"].copy(), held.vectors["text"] + 1
+    again = [ground.fitted(candidate).transform(x, "text") for _ in range(3)]
+    new = ground.fitted(candidate).transform(other, "text")
+    mapped = 1 if aligner == "contrastive" else 2  # what is trained is kept from the score on
+    assert seen.count(20) == 2 + mapped
+    np.testing.assert_array_equal(again[2], plain(SharedRows(x), "text"))
+    np.testing.assert_array_equal(new, plain(SharedRows(other), "text"))
+
+
 def test_a_single_candidate_is_fitted_once_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     fits = _fits(monkeypatch)
     pairs, labels = signal(), np.arange(100)
@@ -365,7 +391,7 @@ def test_a_single_candidate_is_fitted_once_a_fold(monkeypatch: pytest.MonkeyPatc
 def test_what_is_trained_is_chosen_by_its_form_without_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pytest.importorskip("torch_geometric")
+    pytest.importorskip("torch")
     fits = _fits(monkeypatch)
     short = {"epochs": 1, "components": 8, "width": 8, "k": 3}
     points = ({"restart": 0.9}, {"restart": 0.1})

@@ -29,9 +29,10 @@ class Memo:
 
     def latest(self, slot: Hashable, key: Hashable, compute: Callable[[], T]) -> T:
         """The same for what is large: a slot keeps only what was asked for last."""
-        if slot not in self._latest or self._latest[slot][0] != key:
-            self._latest[slot] = key, compute()
-        return cast(T, self._latest[slot][1])
+        kept = self._latest.get(slot)
+        if kept is None or kept[0] != key:
+            self._latest[slot] = kept = key, compute()
+        return cast(T, kept[1])  # another thread may have put something else there
 
     def clear(self) -> None:
         """Forget everything."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,12 +19,13 @@ import numpy as np
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import MissingExtraError
-from isthmus.core.extras import require
 from isthmus.core.linalg import F32, F64
 from isthmus.core.view import AUDIO
 from isthmus.encoders.base import check_sound, check_threads, verified
 from isthmus.encoders.export import SOUND_EFFECTS, exported
+from isthmus.encoders.onnx_session import open_session
 from isthmus.encoders.parts import AdditiveParts, Span
+from isthmus.encoders.passes import Passes
 from isthmus.encoders.windows import window_for
 
 CHECKPOINT_SHA256 = "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"
@@ -49,7 +49,7 @@ class SoundEffectsEncoder:
     minutes is not heard.
 
     Args:
-        threads: Of onnxruntime; default: the cores of this machine.
+        threads: Forward passes at a time, each on one core; default: the cores of this machine.
     """
 
     id = "aisfx"
@@ -68,9 +68,7 @@ class SoundEffectsEncoder:
                 "sound": "peak 1, log mel, mean over blocks, 1",
             }
         )
-        self._threads = check_threads(threads, self.id)
-        self._session: Any = None
-        self._lock = threading.Lock()
+        self._passes = Passes(self._opened, check_threads(threads, self.id))
 
     def prepare(self, decoded: Any) -> F32:
         """Blocks ``(n, 100, 96)`` float32 of the log-mel spectrogram."""
@@ -100,30 +98,23 @@ class SoundEffectsEncoder:
 
     def _features(self, blocks: F32) -> F32:
         """``(n, 512)`` of blocks, a few at a time."""
-        session = self._loaded()
         groups = [blocks[i : i + _TOGETHER] for i in range(0, len(blocks), _TOGETHER)]
-        return np.concatenate([session.run(None, {"x": group})[0] for group in groups])
+        return np.concatenate(list(self._passes.each(_forward, groups)))
 
-    def _loaded(self) -> Any:
-        with self._lock:
-            if self._session is None:
-                model = exported(
-                    fingerprint(self._graph),
-                    architecture=SOUND_EFFECTS,
-                    weights=weights(),
-                    sha256=CHECKPOINT_SHA256,
-                    size=BANDS,
-                )
-                purpose = f"the encoder {self.id!r}"
-                onnxruntime = require("onnxruntime", extra="starter", purpose=purpose)
-                settings = onnxruntime.SessionOptions()
-                settings.intra_op_num_threads = self._threads
-                settings.inter_op_num_threads = 1
-                settings.log_severity_level = 3
-                settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                providers = ["CPUExecutionProvider"]
-                self._session = onnxruntime.InferenceSession(model, settings, providers=providers)
-            return self._session
+    def _opened(self, threads: int) -> Any:
+        model = exported(
+            fingerprint(self._graph),
+            architecture=SOUND_EFFECTS,
+            weights=weights(),
+            sha256=CHECKPOINT_SHA256,
+            size=BANDS,
+        )
+        return open_session(str(model), who=self.id, extra="starter", threads=threads)
+
+
+def _forward(session: Any, blocks: F32) -> F32:
+    found: F32 = session.run(None, {"x": blocks})[0]
+    return found
 
 
 def weights() -> Path:

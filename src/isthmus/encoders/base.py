@@ -260,5 +260,22 @@ def check_sound(decoded: Any, encoder: str, rate: int) -> F32:
     from scipy.signal import resample_poly
 
     common = int(np.gcd(rate, decoded.rate))
-    resampled = resample_poly(samples, rate // common, decoded.rate // common)
+    up, down = rate // common, decoded.rate // common
+    resampled = resample_poly(samples, up, down, window=_low_pass(max(up, down)))
     return np.asarray(resampled, dtype=np.float32)
+
+
+@lru_cache(maxsize=4)
+def _low_pass(factor: int) -> F32:
+    """The filter that ``resample_poly`` designs for float32 samples, each time that it is called.
+
+    Args:
+        factor: The larger of both factors.
+
+    Returns:
+        ``(20 · factor + 1,)`` float32.
+    """
+    from scipy.signal import firwin
+
+    designed = firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0))
+    return np.asarray(designed, dtype=np.float32)

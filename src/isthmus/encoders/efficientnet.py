@@ -28,9 +28,13 @@ from isthmus.encoders.onnx_file import MODEL
 from isthmus.encoders.onnx_file.description import Description, ImageInput
 from isthmus.encoders.onnx_session import open_session
 from isthmus.encoders.parts import AdditiveParts, Cell
+from isthmus.encoders.passes import PICTURES, Passes
 from isthmus.encoders.square import fitted_size, pad_to_square
 
 Pixels = NDArray[np.uint8]
+
+_LEAST, _A_THREAD = 8, 4
+"""Pictures a batch, at all and for each thread: all of them have work until its end."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,12 @@ class EfficientNetEncoder:
         variant: Which weights.
         size: Pixels a side; default: what the weights were trained with.
         mirror: Average with the vector of the mirrored image: better, twice the time.
-        threads: Of onnxruntime; default: the cores of this machine.
+        threads: Forward passes at a time, each on one core; default: the cores of this machine.
     """
 
     modality = IMAGE
     dim = 1280
     languages: tuple[str, ...] = ()
-    batch_size = 8
 
     def __init__(
         self,
@@ -118,7 +121,8 @@ class EfficientNetEncoder:
         # A JPEG may be decoded smaller than it is stored, down to twice what is needed.
         self.image_side = 2 * self.size
         self._threads = check_threads(threads, self.id)
-        self._session: Any = None
+        self.batch_size = max(_LEAST, _A_THREAD * self._threads)
+        self._passes = Passes(lambda each: self._run_time(str(self._model()), each), self._threads)
         self._grid_session: Any = None
         self._lock = threading.Lock()
 
@@ -135,14 +139,9 @@ class EfficientNetEncoder:
         """Vectors ``(len(batch), 1280)`` float32, not normalised."""
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
-        with self._lock:
-            session = self._loaded()
-        pixels = np.stack(batch)
-        vectors: F32 = session.run(None, {"x": pixels})[0]
-        if self.mirror:
-            mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
-            vectors = (vectors + session.run(None, {"x": mirrored})[0]) / np.float32(2)
-        return vectors
+        size = self._passes.share(len(batch), PICTURES)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        return np.concatenate(list(self._passes.each(self._vectors, parts)))
 
     def split(self, decoded: Any) -> AdditiveParts:
         """The cells of the grid that the vector is the mean of.
@@ -154,7 +153,8 @@ class EfficientNetEncoder:
         pixels = pad_to_square(image, self.size)[None]
         with self._lock:
             if self._grid_session is None:
-                self._grid_session = self._run_time(with_grid(self._model()))
+                graph = with_grid(self._model())
+                self._grid_session = self._run_time(graph, self._threads)
         grid = self._features(pixels)
         if self.mirror:
             mirrored = self._features(np.ascontiguousarray(pixels[:, :, ::-1]))
@@ -183,10 +183,13 @@ class EfficientNetEncoder:
         found: F32 = self._grid_session.run(None, {"x": pixels})[1][0]
         return found
 
-    def _loaded(self) -> Any:
-        if self._session is None:
-            self._session = self._run_time(str(self._model()))
-        return self._session
+    def _vectors(self, session: Any, part: Sequence[Pixels]) -> F32:
+        pixels = np.stack(part)
+        vectors: F32 = session.run(None, {"x": pixels})[0]
+        if self.mirror:
+            mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+            vectors = (vectors + session.run(None, {"x": mirrored})[0]) / np.float32(2)
+        return vectors
 
     def _model(self) -> Path:
         weights = self.variant.weights()
@@ -198,8 +201,8 @@ class EfficientNetEncoder:
             size=self.size,
         )
 
-    def _run_time(self, model: str | bytes) -> Any:
-        return open_session(model, who=self.id, extra="starter", threads=self._threads)
+    def _run_time(self, model: str | bytes, threads: int) -> Any:
+        return open_session(model, who=self.id, extra="starter", threads=threads)
 
 
 def lite0(

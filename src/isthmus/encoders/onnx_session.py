@@ -40,7 +40,7 @@ def open_session(
     settings.log_severity_level = 3
     # Spinning threads would take the cores from those that decode images.
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    here = _CUDA[0] in onnxruntime.get_available_providers()
+    here = cuda_here()
     if device == "cuda" and not here:
         raise InputError(
             f"{who}: onnxruntime {onnxruntime.__version__} finds no cuda device here; use "
@@ -48,6 +48,13 @@ def open_session(
         )
     providers = [_CUDA, _CPU] if here and device != "cpu" else [_CPU]
     return onnxruntime.InferenceSession(model, settings, providers=providers)
+
+
+def cuda_here() -> bool:
+    """Whether onnxruntime, which is installed, finds a cuda device."""
+    import onnxruntime
+
+    return _CUDA[0] in onnxruntime.get_available_providers()
 
 
 def parts_of(path: Path) -> list[Path]:

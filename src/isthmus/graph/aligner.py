@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from isthmus.aligners.base import Aligner, Pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, Projection, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Related, Search
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.graph.build import (
     Neighbours,
     Nodes,
     build,
     degrees,
-    in_canonical_order,
     normalised,
 )
 from isthmus.graph.conv import Network
@@ -32,11 +32,11 @@ from isthmus.graph.propagate import (
     check_restart,
     closed_form,
     leave_head,
+    ordered_moments,
     travel,
 )
 from isthmus.graph.sampler import Sampler
 from isthmus.graph.trainee import GraphTrainee, Steps, blocks
-from isthmus.moments import of_rows
 from isthmus.training import (
     Checkpoint,
     Log,
@@ -141,7 +141,7 @@ class CMGNN(Aligner):
         fanout: int = 10,
         learning_rate: float = 3e-4,
         weight_decay: float = 0.0,
-        patience: int | None = 4,
+        patience: int | None = 2,
         folds: int = 5,
         seed: int = 0,
         checkpoint: str | Path | None = None,
@@ -186,10 +186,16 @@ class CMGNN(Aligner):
 
         Raises:
             DataError: If the pairs do not suffice, or all of them hang together.
-            MissingExtraError: If torch or torch_geometric is not installed.
+            MissingExtraError: If torch is not installed.
         """
-        pairs = in_canonical_order(self.admit(pairs))
-        moments = of_rows(pairs)
+        return self._fit(self.admit(pairs), Memo())
+
+    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
+        """As ``fit``; spectra are made once for all that are tried on these rows."""
+        return self._fit(self.admit(pairs), memo)._transform_shared
+
+    def _fit(self, pairs: PairedVectors, memo: Memo) -> Self:
+        pairs, moments = ordered_moments(pairs, memo)
         closed = CCA(self.ridge, self.power, self.components).fit_moments(moments)
         nodes = Nodes.of(pairs)
         neighbours = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,28 +16,30 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-def gcn_layer(width_in: int, width_out: int, *, normalize: bool = True) -> Any:
-    """One layer of graph convolution, ``D̂^-½ÂD̂^-½ H W + b`` with ``Â = A + I``.
+def convolved(state: Tensor, edges: Tensor, weight: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """One layer of graph convolution, ``Ĝ H Wᵀ + b``.
+
+    It is ``torch_geometric.nn.GCNConv`` without its own normalisation: a sample of a graph comes
+    normalised, since degrees are those of the whole graph. To import that package takes longer
+    than to train on some hundred records.
 
     Args:
-        width_in: Columns of ``H``.
-        width_out: Columns of the result.
-        normalize: Whether the layer adds loops and normalises edge weights itself. A sample
-            of a graph comes with both done, since degrees are those of the whole graph.
+        state: ``H``, ``(s, v)``.
+        edges: ``(2, e)``, from and to.
+        weight: ``(e,)``, the entries of ``Ĝ``, loops among them.
+        kernel: ``W``, ``(w, v)``.
+        bias: ``b``, ``(w,)``.
 
     Returns:
-        A ``torch_geometric.nn.GCNConv``.
+        ``(s, w)``.
 
     References:
         Kipf and Welling, "Semi-supervised classification with graph convolutional networks",
         ICLR 2017.
     """
-    geometric = require(
-        "torch_geometric.nn", extra="graph", purpose="a network on a graph (cm-gnn)"
-    )
-    return geometric.GCNConv(
-        width_in, width_out, normalize=normalize, add_self_loops=normalize, bias=True
-    )
+    sent = _torch().nn.functional.linear(state, kernel)
+    messages = weight[:, None] * sent.index_select(0, edges[0])
+    return sent.new_zeros(sent.shape).index_add(0, edges[1], messages) + bias
 
 
 _PACE = 100.0
@@ -85,19 +87,16 @@ class Network:
         self.fixed = restart == 1
         odds = 0.0 if self.fixed else float(np.log(restart / (1 - restart)))
         self.odds = torch.full((len(views),), odds / _PACE, requires_grad=True)
-        self.convolutions = [gcn_layer(width, width, normalize=False) for _ in range(layers)]
-        with torch.no_grad():
-            for layer in self.convolutions:
-                layer.lin.weight.copy_(normal(width, 2.0).T)
-                layer.bias.zero_()
+        self.kernels = [normal(width, 2.0).T.contiguous().requires_grad_() for _ in range(layers)]
+        self.biases = [torch.zeros(width, requires_grad=True) for _ in range(layers)]
 
     def parameters(self) -> dict[str, Tensor]:
         """Leaf tensors by name."""
         found: dict[str, Tensor] = {} if self.fixed else {"restart": self.odds}
         for name, project, out in zip(self.views, self.project, self.out, strict=True):
             found |= {f"project.{name}": project, f"out.{name}": out}
-        for number, layer in enumerate(self.convolutions):
-            found |= {f"weight.{number}": layer.lin.weight, f"bias.{number}": layer.bias}
+        for number, (kernel, bias) in enumerate(zip(self.kernels, self.biases, strict=True)):
+            found |= {f"weight.{number}": kernel, f"bias.{number}": bias}
         return found
 
     def restarts(self) -> Tensor:
@@ -132,8 +131,8 @@ class Network:
             own = torch.nonzero(view == number).ravel()
             state = state.index_copy(0, own, self._thin(start[own], generator) @ project)
         states = [state]
-        for layer in self.convolutions:
-            state = layer(state, edges, weight).relu()
+        for kernel, bias in zip(self.kernels, self.biases, strict=True):
+            state = convolved(state, edges, weight, kernel, bias).relu()
             state = self._thin(state, generator)
             states.append(state)
         return states
@@ -152,8 +151,8 @@ class Network:
         def array(tensor: Tensor) -> F32:
             return np.ascontiguousarray(tensor.detach().numpy())
 
-        weights = [array(layer.lin.weight.T) for layer in self.convolutions]
-        biases = [array(layer.bias) for layer in self.convolutions]
+        weights = [array(kernel.T) for kernel in self.kernels]
+        biases = [array(bias) for bias in self.biases]
         return {
             m: Correction(array(project), weights, biases, array(out), list(states[m]))
             for m, project, out in zip(self.views, self.project, self.out, strict=True)

@@ -7,13 +7,14 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from isthmus.aligners.base import Aligner, Pairs, check_positive
+from isthmus.aligners.base import Aligner, Pairs, Projection, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.graphhead import Correction, GraphHead, Joint
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Condition, Search
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, F64, Array
+from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.validate import check_vectors
 from isthmus.graph.build import (
@@ -26,7 +27,7 @@ from isthmus.graph.build import (
     in_canonical_order,
     normalised,
 )
-from isthmus.moments import of_rows
+from isthmus.moments import Moments, of_rows
 
 GRAPHS_SMOOTH = Condition(
     "graphs average over similar items; this helps to find things of the same kind (the semantic "
@@ -91,8 +92,15 @@ class Propagation(Aligner):
 
     def fit(self, pairs: Pairs) -> Self:
         """Fit the closed form, join the items, let messages travel."""
-        pairs = in_canonical_order(self.admit(pairs))
-        closed = CCA(self.ridge, self.power, self.components).fit_moments(of_rows(pairs))
+        return self._fit(self.admit(pairs), Memo())
+
+    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
+        """As ``fit``; spectra are made once for all that are tried on these rows."""
+        return self._fit(self.admit(pairs), memo)._transform_shared
+
+    def _fit(self, pairs: PairedVectors, memo: Memo) -> Self:
+        pairs, moments = ordered_moments(pairs, memo)
+        closed = CCA(self.ridge, self.power, self.components).fit_moments(moments)
         nodes = Nodes.of(pairs)
         known = {m: Neighbours.of(pairs.vectors[m][nodes.rows[m]], self.k) for m in nodes.names}
         graph = build(nodes, known, k=self.k, gamma=self.gamma, group_weight=self.group_weight)
@@ -113,6 +121,21 @@ class Propagation(Aligner):
             for m in nodes.names
         }
         return self
+
+
+def ordered_moments(pairs: PairedVectors, memo: Memo) -> tuple[PairedVectors, Moments]:
+    """Records in canonical order, and their moments.
+
+    Args:
+        pairs: The records.
+        memo: What was computed of them.
+    """
+
+    def compute() -> tuple[PairedVectors, Moments]:
+        ordered = in_canonical_order(pairs)
+        return ordered, of_rows(ordered)
+
+    return memo.get("moments in canonical order", compute)
 
 
 def closed_form(closed: CCA, pairs: PairedVectors, nodes: Nodes) -> F32:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import Tensors, fingerprint
 from isthmus.core.document import from_document, to_object
 from isthmus.core.errors import ArtifactError, DataError, InputError, VectorError
-from isthmus.core.linalg import F64, Array, symmetric_eigen
+from isthmus.core.linalg import F32, F64, Array, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.products import Block, accumulate, column_sums, product
@@ -262,6 +262,10 @@ class Moments:
     def neighbours(self, m: str) -> list[str]:
         """Views that share at least one record with ``m``."""
         return [other for other in self.dims if other != m and self.count(m, other) > 0]
+
+    def components_of(self, m: str, x: F32, *, scale: bool = False) -> F64 | None:
+        """Principal components ``(n, r)`` of rows ``(n, dim)`` of a view, if they are known."""
+        return None
 
     def spectrum(self, m: str, *, scale: bool = False) -> tuple[F64, F64, F64]:
         """Eigenvalues and eigenvectors of a view's covariance, kept for later calls.

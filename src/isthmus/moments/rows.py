@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.core.linalg import F64, fix_signs
+from isthmus.core.linalg import F32, F64, fix_signs
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.moments import RANK_TOLERANCE, Key, Moments, column_scales
 
@@ -41,6 +41,13 @@ class MomentsOfRows(Moments):
             return super().spread(m)
         rows = self._centred(m, self._pairs.rows(m))
         return float(np.einsum("ij,ij->", rows, rows)) / len(rows)
+
+    def components_of(self, m: str, x: F32, *, scale: bool = False) -> F64 | None:
+        """Those of the rows themselves follow from their spectrum."""
+        if self._pairs is None or len(x) != self.count(m):
+            return None
+        own = self._pairs.vectors[m][self._pairs.rows(m)]
+        return self._components(m, scale) if np.array_equal(own, x) else None
 
     def _spectrum(self, m: str, scale: bool) -> tuple[F64, F64, F64]:
         if self._pairs is None or self.count(m) > self.dims[m] or self.count(m) <= 0:

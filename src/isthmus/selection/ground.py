@@ -24,13 +24,27 @@ from isthmus.space.readout import Cosines
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate that was fitted on shared rows, without heads of its own."""
+    """A candidate that was fitted on shared rows, without heads of its own.
+
+    Attributes:
+        projection: What maps rows.
+        known: Rows ``(n, dim)`` of a view, if they are shared. They are mapped once: the same ones
+            are scored, measured beside no signal, and calibrated on.
+    """
 
     projection: Projection
+    known: Callable[[str, F32], SharedRows | None]
 
     def transform(self, x: F32, view: str, /) -> F32:
         """Native vectors ``(n, dim)`` of a view to unit vectors ``(n, k)``."""
-        return self.projection(SharedRows(x), view)
+        rows = self.known(view, x)
+        if rows is None:
+            return self.projection(SharedRows(x), view)
+        return self.mapped(rows, view)
+
+    def mapped(self, rows: SharedRows, view: str) -> F32:
+        """The same of shared rows."""
+        return rows.memo.get(("mapped", self.projection), lambda: self.projection(rows, view))
 
 
 class Ground:
@@ -72,7 +86,7 @@ class Ground:
 
     def fitted(self, candidate: Candidate) -> Fitted:
         """A candidate, to be used on any rows."""
-        return Fitted(self.projection(candidate))
+        return Fitted(self.projection(candidate), self._known)
 
     def mapped(self, candidate: Candidate, fold: int, cosines: Memo) -> Mapped:
         """What measures look at, of the rows of one fold.
@@ -90,7 +104,10 @@ class Ground:
     ) -> Callable[[str, str], Cosines]:
         """Those of an ensemble are a weighted mean of those of its members."""
         if not candidate.members:
-            return self._cosines_of(self.projection(candidate), fold)
+            # What is trained is one of few, so that there is room to keep what it maps.
+            kept = candidate.trained
+            fitted = self.fitted(candidate)
+            return self._cosines_of(fitted.mapped if kept else fitted.projection, fold)
         members = [
             known.get((member.fitted, fold), partial(self._cosines, member, fold, known))
             for member in candidate.members
@@ -129,6 +146,11 @@ class Ground:
                 lambda m, rows: projection(self._rows(-1, m, rows), m), self.training.rows
             )
         return self._spreads[name]
+
+    def _known(self, view: str, x: F32) -> SharedRows | None:
+        """Shared rows that are the same as these, if there are any."""
+        alike = [rows for (_, m, _), rows in list(self._shared.items()) if m == view]
+        return next((rows for rows in alike if np.array_equal(rows.x, x)), None)
 
     def _rows(self, fold: int, view: str, rows: NDArray[np.intp]) -> SharedRows:
         """Rows of a view: of a fold, or of the training rows where the fold is −1."""

@@ -17,6 +17,9 @@ def components(rows: SharedRows, moments: Moments, view: str, *, scale: bool = F
 
 
 def _components(x: F32, moments: Moments, m: str, scale: bool) -> F32:
+    known = moments.components_of(m, x, scale=scale)
+    if known is not None:
+        return f32(known)
     scales, _, vectors = moments.spectrum(m, scale=scale)
     return np.asarray((x - f32(moments.mean(m))) @ f32(scales[:, None] * vectors), dtype=np.float32)
 

@@ -55,6 +55,7 @@ class Start:
             kernel = KernelCCA(ridge=plan.ridge, power=plan.power)
             self.layers = kernel.layers(pairs)
             pairs = hidden(pairs, self.layers)
+        self._seen = pairs
         moments = of_rows(pairs)
         cca = CCA(ridge=plan.ridge, power=plan.power).fit_moments(moments)
         self.present = pairs.present
@@ -78,7 +79,10 @@ class Start:
 
     def whitened(self, pairs: PairedVectors) -> dict[str, F64]:
         """Coordinates ``(n, r)`` of native vectors; rows of absent items mean nothing."""
-        found = hidden(pairs, self.layers) if self.layers else pairs
+        if pairs is self.native:
+            found = self._seen
+        else:
+            found = hidden(pairs, self.layers) if self.layers else pairs
         return {m: (x - self.means[m]) @ self.whiteners[m] for m, x in found.vectors.items()}
 
     def heads(self, changes: Mapping[str, F64] | None) -> dict[str, Head]:

@@ -41,9 +41,11 @@ class Inputs(Protocol):
 
     Attributes:
         batch_size: Items that are handed over at a time on the CPU, to be sorted by length.
+        together: Fewest and most in a forward pass on a thread of its own.
     """
 
     batch_size: int
+    together: tuple[int, int]
 
     def describe(self) -> dict[str, Any]:
         """All that changes what the model sees, JSON-serialisable."""

@@ -18,6 +18,7 @@ from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
+from isthmus.encoders.passes import PICTURES
 from isthmus.encoders.strangers import LARGEST, check_whole, strange
 
 Pixels = NDArray[Any]
@@ -219,6 +220,7 @@ class PictureInputs:
 
     modality = IMAGE
     batch_size = 32
+    together = PICTURES
 
     def __init__(self, name: str, settings: PixelSettings, patch: int) -> None:
         self.name, self.settings, self._patch = name, settings, patch

@@ -12,17 +12,18 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.paths import cache_dir
 from isthmus.encoders.base import check_vectors, usable_cores
-from isthmus.encoders.onnx_session import open_session
+from isthmus.encoders.onnx_session import open_session, parts_of
+from isthmus.encoders.passes import Passes, light
 from isthmus.encoders.torch_model import Running, batches
 
 RUNTIMES = ("auto", "torch", "onnx")
 """``onnx`` exports a model once, compares vectors and runs the graph; ``auto`` runs a graph that
 is there already, on the CPU, and torch where there is none."""
-MOST = 32
-"""Items of a run where nobody says otherwise."""
 
 
 class _Inputs(Protocol):
+    together: tuple[int, int]
+
     def length(self, piece: Any) -> int: ...
 
     def alike(self, piece: Any) -> Any: ...
@@ -43,9 +44,12 @@ class Graph:
 
     def __init__(self, path: Path, name: str, running: Running) -> None:
         threads = running.threads or usable_cores()
-        self._session = open_session(str(path), who=name, extra="onnx", threads=threads)
-        self._names = {each.name for each in self._session.get_inputs()}
-        self._most = running.batch_size or MOST
+
+        def opened(threads: int) -> Any:
+            return open_session(str(path), who=name, extra="onnx", threads=threads)
+
+        self._passes = Passes(opened, threads, apart=light(parts_of(path)))
+        self._most = running.batch_size
         self._name = name
 
     def vectors(self, inputs: _Inputs, pieces: Sequence[Any], dim: int) -> F32:
@@ -53,14 +57,22 @@ class Graph:
         out = np.zeros((len(pieces), dim), dtype=np.float32)
         lengths = [inputs.length(piece) for piece in pieces]
         keys = [inputs.alike(piece) for piece in pieces]
-        for rows in batches(lengths, keys, most=self._most):
+        most = self._most or self._passes.share(len(pieces), inputs.together)
+        parts = batches(lengths, keys, most=most)
+
+        def forward(session: Any, rows: Array) -> Array:
             some = [pieces[row] for row in rows]
             counts = inputs.counts(some)
             feed = dict(inputs.arrays(some))
             if counts is not None:
                 feed["counts"] = np.asarray(counts, dtype=np.int64)
-            given = {name: each for name, each in feed.items() if name in self._names}
-            (out[rows],) = self._session.run(None, given)
+            names = {each.name for each in session.get_inputs()}
+            given = {name: each for name, each in feed.items() if name in names}
+            (made,) = session.run(None, given)
+            return np.asarray(made)
+
+        for rows, vectors in zip(parts, self._passes.each(forward, parts), strict=True):
+            out[rows] = vectors
         return check_vectors(out, self._name)
 
 

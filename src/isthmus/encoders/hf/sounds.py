@@ -17,6 +17,7 @@ from isthmus.encoders.base import check_sound
 from isthmus.encoders.hf.families import Config
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
+from isthmus.encoders.passes import PICTURES
 
 MOST_WINDOWS = 10
 """Of a clip; what follows is not heard, as by whisper-tiny of the starter."""
@@ -85,6 +86,7 @@ class SoundInputs:
 
     modality = AUDIO
     batch_size = 16
+    together = PICTURES
 
     def __init__(self, folder: Folder, settings: SoundSettings) -> None:
         self.name = folder.name

@@ -16,6 +16,7 @@ from isthmus.encoders.base import check_captions
 from isthmus.encoders.hf.families import Tower
 from isthmus.encoders.hf.files import Folder
 from isthmus.encoders.hf.library import quiet, transformers
+from isthmus.encoders.passes import TEXTS
 from isthmus.encoders.strangers import strange
 from isthmus.encoders.windows import A_TOKEN
 
@@ -85,6 +86,7 @@ class TextInputs:
 
     modality = TEXT
     batch_size = 256
+    together = TEXTS
 
     def __init__(self, folder: Folder, settings: TextSettings, *, remote: bool = False) -> None:
         self.name = folder.name

@@ -12,6 +12,7 @@ from isthmus.core.item import Clip
 from isthmus.core.linalg import Array
 from isthmus.core.view import VIDEO
 from isthmus.encoders.hf.pixels import Pixels, PixelSettings
+from isthmus.encoders.passes import PICTURES
 
 
 class FrameInputs:
@@ -26,6 +27,7 @@ class FrameInputs:
 
     modality = VIDEO
     batch_size = 8
+    together = PICTURES
 
     def __init__(
         self, name: str, settings: PixelSettings, frames: int, patch: tuple[int, int]

@@ -35,7 +35,7 @@ def load(
         name: Path of the file, or of a folder with a ``model.onnx``.
         modality: What it is expected to read.
         threads: Of onnxruntime; default: the cores of this machine.
-        batch_size: Items of a run; 0 for 32.
+        batch_size: Items of a run; 0 for as many as are fastest.
         device: See :data:`isthmus.encoders.onnx_session.DEVICES`.
 
     Raises:

@@ -11,18 +11,18 @@ import numpy as np
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.errors import ArtifactError, InputError
+from isthmus.core.extras import require
 from isthmus.core.linalg import F32, Array, l2_normalize
 from isthmus.encoders.base import file_hash, pool_captions
 from isthmus.encoders.onnx_file.description import Description, description_file
 from isthmus.encoders.onnx_file.inputs import Texts, described, inputs_of
-from isthmus.encoders.onnx_session import open_session, parts_of
+from isthmus.encoders.onnx_session import cuda_here, open_session, parts_of
+from isthmus.encoders.passes import MOST, Passes, light
 from isthmus.encoders.torch_model import batches
 from isthmus.encoders.windows import window_for
 
 _REVISION = 1
 """Raise it when vectors change by what is written here."""
-MOST = 32
-"""Items of a run where nobody says otherwise."""
 
 
 class OnnxEncoder:
@@ -33,7 +33,7 @@ class OnnxEncoder:
         path: Of the graph.
         description: Of what it reads and gives.
         threads: Of the CPU.
-        batch_size: Items of a run; 0 for :data:`MOST`.
+        batch_size: Items of a run; 0 for as many as are fastest.
         device: Where it runs.
 
     Raises:
@@ -58,11 +58,12 @@ class OnnxEncoder:
         self.joint = description.joint
         self.logit_scale, self.logit_bias = description.logit_scale, description.logit_bias
         self._inputs: Any = inputs_of(name, description, path.parent)
-        self._most = batch_size or MOST
-        self.batch_size = max(self._inputs.batch_size, self._most)
+        self._most = batch_size
+        self.batch_size = max(self._inputs.batch_size, batch_size or MOST)
         self.window = window_for(self.modality, getattr(self._inputs, "takes", float("inf")))
         self.image_side: int | None = getattr(self._inputs, "image_side", None)
         files = parts_of(path)
+        self._light = light(files)
         if isinstance(self._inputs, Texts):
             files += self._inputs.files
         self.fingerprint = fingerprint(
@@ -74,7 +75,7 @@ class OnnxEncoder:
             }
         )
         self._threads, self._device = threads, device
-        self._session: Any = None
+        self._passes: Passes | None = None
         self._lock = threading.Lock()
 
     def options(self) -> dict[str, Any]:
@@ -111,9 +112,12 @@ class OnnxEncoder:
         out = np.zeros((len(pieces), self.dim), dtype=np.float32)
         lengths = [self._inputs.length(piece) for piece in pieces]
         keys = [self._inputs.alike(piece) for piece in pieces]
-        session = self._loaded()
-        for rows in batches(lengths, keys, most=self._most):
-            out[rows] = self._forward(session, [pieces[row] for row in rows])
+        passes = self._ready()
+        most = self._most or passes.share(len(pieces), self._inputs.together)
+        parts = batches(lengths, keys, most=most)
+        given = [[pieces[row] for row in rows] for rows in parts]
+        for rows, vectors in zip(parts, passes.each(self._forward, given), strict=True):
+            out[rows] = vectors
         return out
 
     def _forward(self, session: Any, pieces: list[Any]) -> Array:
@@ -148,20 +152,22 @@ class OnnxEncoder:
         sums = (array * real).sum(axis=1, dtype=np.float64)
         return np.asarray(sums / counts[:, None], dtype=np.float32)
 
-    def _loaded(self) -> Any:
+    def _ready(self) -> Passes:
         with self._lock:
-            if self._session is None:
-                self._session = self._opened()
-        return self._session
+            if self._passes is None:
+                require("onnxruntime", extra="onnx", purpose=f"the encoder {self.id!r}")
+                on_cpu = self._device == "cpu" or not cuda_here()
+                self._passes = Passes(self._opened, self._threads, apart=on_cpu and self._light)
+            return self._passes
 
-    def _opened(self) -> Any:
+    def _opened(self, threads: int) -> Any:
         told = description_file(self.path)
         try:
             session = open_session(
                 str(self.path),
                 who=self.id,
                 extra="onnx",
-                threads=self._threads,
+                threads=threads,
                 device=self._device,
             )
         except (ImportError, InputError):

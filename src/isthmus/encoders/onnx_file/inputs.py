@@ -18,6 +18,7 @@ from isthmus.encoders.base import check_captions, check_image, check_sound
 from isthmus.encoders.hf.pixels import PixelSettings
 from isthmus.encoders.onnx_file.description import AudioInput, Description, ImageInput, TextInput
 from isthmus.encoders.onnx_file.sound import log_mel
+from isthmus.encoders.passes import PICTURES, TEXTS
 from isthmus.encoders.square import pad_to_square
 from isthmus.encoders.windows import A_TOKEN
 
@@ -35,6 +36,7 @@ class Pictures:
     """Pictures for a graph."""
 
     batch_size = 32
+    together = PICTURES
 
     def __init__(self, name: str, settings: ImageInput) -> None:
         self.name, self.settings = name, settings
@@ -101,6 +103,7 @@ class Texts:
     """Texts for a graph, by the library ``tokenizers``."""
 
     batch_size = 256
+    together = TEXTS
 
     def __init__(self, name: str, settings: TextInput, folder: Path) -> None:
         self.name, self.settings = name, settings
@@ -205,6 +208,7 @@ class Sounds:
     """Sounds for a graph."""
 
     batch_size = 16
+    together = PICTURES
 
     def __init__(self, name: str, settings: AudioInput) -> None:
         self.name, self.settings = name, settings
