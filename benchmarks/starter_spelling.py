@@ -56,7 +56,7 @@ def main() -> None:
     least = space.calibration[TEXT_TO_IMAGE].least_native
     assert least is not None
     other = asked_as(data, lambda item: MediaItem.from_text(map(spelled, item.captions)))
-    both = asked_as(data, in_both_spellings)
+    both = asked_as(data, lambda item: in_both_spellings(item, data.encoders.encoders["text"]))
     ways = {
         name: replace(data, single={**data.single, JAPANESE: vectors})
         for name, vectors in (("typed", data.single[JAPANESE]), ("spelled", other), ("both", both))

@@ -33,8 +33,9 @@ from isthmus.core.paths import expanded
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import count
 from isthmus.media.source import is_file
-from isthmus.prompts import PromptParts, japanese
+from isthmus.prompts import PromptParts
 from isthmus.tasks import SearchOptions
+from isthmus.tasks.prompting import spelling_note
 from isthmus.tasks.retrieval.excerpts import excerpt, words_sought
 from isthmus.tasks.retrieval.hits import said_labels, said_shares, said_span
 
@@ -94,6 +95,7 @@ def command(
     with open_store(store, space, trust=trust) as opened:
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
+        spelling = spelling_note(opened.space, results.query)
         wanted = results.hits if nearest or not results.nothing else ()
         if contact_sheet is not None and wanted:
             from isthmus.report import write_sheet
@@ -105,6 +107,8 @@ def command(
         print_json(results.to_json())
     elif csv != STDOUT:
         _say(results, nearest=nearest, thumbnails=thumbnails)
+        if spelling:
+            err().print(f"[dim]{shown(spelling)}[/]")
     if open_:
         _open(results, contact_sheet, nearest=nearest)
     if results.nothing:
@@ -179,8 +183,6 @@ def _say(results: Results, *, nearest: bool, thumbnails: bool | None) -> None:
         show, sought = _thumbnails(thumbnails), words_sought(results.query)
         for rank, hit in enumerate(results.hits, 1):
             _print(rank, hit, sought, thumbnail=show)
-    if told := japanese.note(results.query):
-        err().print(f"[dim]{shown(told)}[/]")
     if results.unfinished and results.unfinished not in results.reason:
         err().print(f"[dim]Some files are not found yet: {shown(results.unfinished)}[/]")
     if results.uncalibrated and results.hits:

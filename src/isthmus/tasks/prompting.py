@@ -11,9 +11,10 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
+from isthmus.core.view import TEXT
 from isthmus.core.wording import nearest
 from isthmus.prompts.guide import Guide, subspace
-from isthmus.prompts.japanese import in_both_spellings
+from isthmus.prompts.japanese import in_both_spellings, note
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.prompts.prompt import Prompt, Things
 from isthmus.prompts.term import Term
@@ -109,6 +110,21 @@ class EncodedPrompt:
     def is_calibrated(self) -> bool:
         """Whether calibrations hold for it: nothing in it was learned or projected."""
         return self.guide is None and not any(term.saved for term in self.terms)
+
+
+def spelling_note(space: Space, prompt: Prompt) -> str:
+    """How a prompt was asked beside how it was typed, or how it could be; empty for neither.
+
+    Args:
+        space: That was searched by it.
+        prompt: What was asked.
+    """
+    source, told = _Source(space, None, ()), []
+    for term in prompt.terms:
+        if term.item is not None and term.item.modality == TEXT:
+            encoder = space.encoder(source.view(term, term.item))
+            told.append(note([term.item], encoder))
+    return "; ".join(each for each in dict.fromkeys(told) if each)
 
 
 def learn_prompt(
@@ -238,7 +254,7 @@ class _Source:
         if term.vectors is not None:
             vector, native = term.vectors
             return vector, view, native
-        item = in_both_spellings(term.item)
+        item = in_both_spellings(term.item, self.space.encoder(view))
         rows, encoded = self.embedded([item], view)
         if item is not term.item and encoded is not None:
             _, each = self.embedded([MediaItem.from_text(way) for way in item.captions], view)
@@ -270,7 +286,8 @@ class _Source:
             return vector[None], view
         view = self.view(term, term.item)
         items = [MediaItem.from_text(each) for each in term.item.captions] or [term.item]
-        return self.embedded(items, view)[0], view
+        encoder = self.space.encoder(view)
+        return self.embedded([in_both_spellings(i, encoder) for i in items], view)[0], view
 
 
 def _guide(source: _Source, terms: Sequence[Term]) -> Guide | None:

@@ -255,7 +255,8 @@ def explain(
 
 def _as_asked(space: Space, query: Thing, view: str) -> MediaItem:
     """A query as a search asks it."""
-    return in_both_spellings(as_item(query, space.encoder(view).modality))
+    encoder = space.encoder(view)
+    return in_both_spellings(as_item(query, encoder.modality), encoder)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.contracts import Progress
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32, F64, l2_normalize
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction
 from isthmus.pipeline import VectorCache
+from isthmus.prompts.japanese import in_both_spellings
 from isthmus.prompts.support import prototype
 from isthmus.prompts.templates import language_of, load, random_prompts
 from isthmus.space import Space
@@ -194,12 +196,14 @@ def sentences(
         InputError: If there are no sentences in a language.
     """
     texts, owners, bare = _sentences(specs, modality, options, seed)
-    dim = space.encoder(words_view).dim
+    encoder = space.encoder(words_view)
+    dim = encoder.dim
     if not texts:
         none = np.zeros(0, dtype=bool)
         vectors, native = np.zeros((0, space.dim), np.float32), np.zeros((0, dim), np.float32)
         return Sentences([], owners, bare, none, vectors, native, ())
-    done = space.embed(texts, words_view, cache=cache, progress=progress)
+    items = [in_both_spellings(MediaItem.from_text(text), encoder) for text in texts]
+    done = space.embed(items, words_view, cache=cache, progress=progress)
     assert done.native is not None
     ok = np.asarray(done.ok, dtype=bool)
     return Sentences(texts, owners, bare, ok, done.vectors, done.native, tuple(done.failures))
