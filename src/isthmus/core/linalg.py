@@ -143,5 +143,4 @@ def fix_signs(vectors: F64) -> F64:
     Returns:
         ``(k,)`` of ±1 by which to multiply the columns.
     """
-    rows = np.abs(vectors).argmax(axis=0)
-    return np.where(vectors[rows, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
+    return np.where(vectors.max(axis=0, initial=0) < -vectors.min(axis=0, initial=0), -1.0, 1.0)
