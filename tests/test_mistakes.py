@@ -6,6 +6,7 @@ A row is what was typed, what the message must hold, and, of that, what is then 
 from __future__ import annotations
 
 import csv
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -90,6 +91,36 @@ ON_THE_COMMAND_LINE = [
         "isthmus annotate photos/0.png photo.jpg --labels red --space my-space",
     ),
     ("classify none.png --classes red,blue", ["none.png: does not exist"], ""),
+    (
+        "classify frog photos/99.png toad photo.jpg --space my-space",
+        ["got frog, toad where files stand", "There is nothing at photos/99.png. Did you mean"],
+        "",
+    ),
+    (
+        "annotate photos/0.png --labels red,photo.jpg,none.png --space my-space",
+        ["got photo.jpg among the names", "There is nothing at none.png."],
+        "",
+    ),
+    (
+        "classify frog photo.jpg --space my-space",
+        ["got frog where files stand", "Name two classes or more, for example: --classes cat,dog"],
+        "",
+    ),
+    (
+        "classify photos --classes photo.jpg --space my-space",
+        ["got photo.jpg among the names", "Name two classes or more"],
+        "",
+    ),
+    (
+        "annotate --labels photo.jpg --space my-space",
+        ["got photo.jpg among the names", "Name one label or more"],
+        "",
+    ),
+    (
+        "annotate --labels photo.jpg,red --store my-store",
+        ["got photo.jpg among the names", "or a store with --store, and not both"],
+        "",
+    ),
     ("search circle -s my-space", ["is a space, and not a store"], "isthmus index PATHS --space"),
     ("search circle -s pairs.csv", ["is a file; a store is a folder"], ""),
     ('search "" -s my-store', ["InputError: the query is empty; type words, or the path"], ""),
@@ -180,6 +211,8 @@ def test_on_the_command_line(typed: str, says: list[str], works: str, place: Pat
     assert all(part in said for part in [*says, works]), said
     for python in ("columns=", "by_group", "asked_as", "isthmus.align(", "trust=["):
         assert python not in said
+    if typed.startswith(("classify", "annotate")) and not works:
+        assert "Write: " not in said
     if works.startswith("isthmus ") and "PATHS" not in works:
         assert run(*shlex.split(works)[1:], cwd=place).returncode == 0
     elif works.startswith("--"):
@@ -197,6 +230,38 @@ def test_a_swap_says_what_to_type_and_that_works(place: Path) -> None:
     typed = _said(done).rpartition("Write: ")[2]
     again = run(*shlex.split(typed)[1:], cwd=place)
     assert again.returncode == 0 and "text→image" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        (("classify", "Washington, D.C.", "Paris", "photo.jpg"), ["Washington, D.C.", "Paris"]),
+        (("classify", "red,", "blue,", "red", "photo.jpg"), ["red", "blue"]),
+        (("classify", "red, blue", "photo.jpg"), ["red", "blue"]),
+        (("classify", '"a, b",c', "photo.jpg"), ["a, b", "c"]),
+        (("classify", "it's", '5" pipe', '"', "photo.jpg"), ["it's", '5" pipe', '"']),
+        (
+            ("classify", "Washington, D.C.", "--classes", "photo.jpg,Paris"),
+            ["Washington, D.C.", "Paris"],
+        ),
+        (("classify", "a\nb", "[d]", "--", "-c", "photo.jpg"), ["a\nb", "[d]", "-c"]),
+        (("annotate", '"', "photo.jpg"), ['"']),
+        (("annotate", '"red,blue', "photo.jpg"), ['"red,blue']),
+        (("annotate", "Washington, D.C.", "photo.jpg"), ["Washington, D.C."]),
+        (("annotate", "red", "photo.jpg", "--labels", 'photos,"a, b"'), ["red", "a, b"]),
+    ],
+    ids=lambda value: None if isinstance(value, list) else " ".join(value),
+)
+def test_names_among_files_are_proposed_as_they_were_typed(
+    typed: tuple[str, ...], names: list[str], place: Path
+) -> None:
+    said = _said(run(typed[0], "--space", "my-space", *typed[1:], cwd=place))
+    right = shlex.split(said.partition("Write: ")[2])
+    flag = "--classes" if typed[0] == "classify" else "--labels"
+    assert next(csv.reader([right[right.index(flag) + 1]])) == names
+    done = run(*right[1:], "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[flag.removeprefix("--")] == names
 
 
 def test_a_space_remembers_what_columns_held(place: Path, tmp_path: Path) -> None:

@@ -55,6 +55,21 @@ def answer(home: Path, *arguments: str, code: int = 0) -> Any:
     return json.loads(run(home, *arguments, "--json", code=code)[0])
 
 
+def test_an_unusual_picture_is_named_and_an_impossible_one_is_damaged(
+    home: Path, tmp_path: Path
+) -> None:
+    whole = (home / "图片/图0.png").read_bytes()
+    (tmp_path / "whole.png").write_bytes(whole)
+    (tmp_path / "odd.jpg").write_bytes(b"\n\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(40))
+    index = ("index", str(tmp_path), "--space", "space", "--store", str(tmp_path / "s"))
+    said, _ = run(home, *index)
+    assert "1 file is not read:" in said and "odd.jpg: cannot be read: its name ends with" in said
+    assert "a format that this space does not read" not in said
+    (tmp_path / "noise.png").write_bytes(whole[9:])
+    _, listed = run(home, *index, code=4)
+    assert "noise.png: cannot be read: its name ends with .png, but it does not begin" in listed
+
+
 def test_the_whole_way(home: Path) -> None:
     todo = answer(home, "index", "图片", "--space", "space", "--dry-run")
     assert len(todo["fresh"]) == 22

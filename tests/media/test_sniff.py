@@ -122,6 +122,7 @@ def test_content_is_told_by_its_bytes(data: bytes, kind: str, modality: str) -> 
         (b"PK\x03\x04\x14\0", "zip"),
         (b"\x93NUMPY\x01\0", "NumPy"),
         (b"\x7fELF\x02\x01", "program"),
+        (b"\0\5\x16\7\0\2\0\0", "AppleDouble"),
         (gzip.compress(b"plain words", mtime=0), "gzip"),
         (b"<!DOCTYPE html><html><svg></svg></html>", "web page"),
         (b'<?xml version="1.0"?><feed/>', "XML that is not SVG"),
@@ -135,12 +136,24 @@ def test_other_kinds_are_refused_by_name(data: bytes, named: str) -> None:
         sniff(data, source="holiday" if named == "unknown data" else "holiday.png")
 
 
+FIXED = {
+    *(".png", ".gif", ".webp", ".flac", ".ogg", ".oga"),
+    *(".opus", ".ogv", ".mka", ".weba", ".mkv", ".webm"),
+}
+"""Endings of files that all begin with the same bytes."""
+
+
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
-def test_a_file_with_a_known_ending_and_no_known_beginning_is_damaged(suffix: str) -> None:
+def test_a_known_ending_without_its_beginning_is_damage_only_where_there_is_one(
+    suffix: str,
+) -> None:
     noise = np.random.default_rng(0).bytes(3000)
     name = f"bird{suffix.upper()}"
-    with pytest.raises(CorruptMediaError, match=f"damaged: its name ends with {suffix.upper()},"):
+    said = f"cannot be read: its name ends with {suffix.upper()}, but it does not begin as .* does"
+    with pytest.raises(MediaError, match=f"{said}; it is damaged, or of another format$") as raised:
         sniff(noise, source=name)
+    assert isinstance(raised.value, CorruptMediaError) == (suffix in FIXED)
+    assert isinstance(raised.value, UnsupportedMediaError) != (suffix in FIXED)
     assert sniff(b"only words", source=name) == "text"  # what it holds is told by its content
 
 
@@ -151,14 +164,39 @@ def test_a_file_with_a_known_ending_and_no_known_beginning_is_damaged(suffix: st
         (b"RIFF\x24\1\0\0WA", ".wav", "WAV"),
         (b"\x89PNG\r", ".png", "PNG"),
         (b"\x1f\x8b\x08\xff\xff\xff", ".svgz", "SVGZ"),
-        (b"\0\0\0\x08wide\0\0\1\0mdat\0", ".mov", "MP4"),
-        (b"G\0\0\1", ".ts", "MPEG-TS"),
     ],
 )
 def test_what_is_cut_off_in_its_first_bytes_is_damaged(
     data: bytes, suffix: str, title: str
 ) -> None:
     with pytest.raises(CorruptMediaError, match=f"{suffix}, but it does not begin as {title} does"):
+        sniff(data, source=f"bird{suffix}")
+
+
+@pytest.mark.parametrize(
+    ("data", "suffix"),
+    [
+        pytest.param(b"\0\0\1\xb3\x16\0\xf0\xc4" + bytes(30), ".mpg", id="elementary MPEG-2"),
+        pytest.param(b"\0\0\1\xb0\1\0\0\1\xb5" + bytes(30), ".m4v", id="elementary MPEG-4"),
+        pytest.param(b"RIFX\0\0\1\x24WAVEfmt " + bytes(30), ".wav", id="RIFX"),
+        pytest.param(b"riff\x2e\x91\xcf\x11" + bytes(30), ".wav", id="W64"),
+        pytest.param(b"BW64\xff\xff\xff\xffWAVEds64" + bytes(30), ".wav", id="BW64"),
+        pytest.param(b"caff\0\1\0\0desc" + bytes(30), ".wav", id="CAF"),
+        pytest.param(b"APETAGEX\xd0\7\0\0" + bytes(30), ".mp3", id="APEv2"),
+        pytest.param(bytes(100) + b"\xff\xfb\x90\0" + bytes(30), ".mp3", id="zeros"),
+        pytest.param(b"\xff\xfd\x84\0" + bytes(30), ".mp3", id="layer II"),
+        pytest.param(b"ADIF\0\0" + bytes(30), ".aac", id="ADIF"),
+        pytest.param((b"G" + bytes(203)) * 4, ".ts", id="204 bytes"),
+        pytest.param(SVG.decode().encode("utf-16-le"), ".svg", id="UTF-16 without BOM"),
+        pytest.param(b"\n" + picture("JPEG"), ".jpg", id="newline"),
+        pytest.param(b"\xff" + picture("JPEG"), ".jpg", id="fill byte"),
+        pytest.param(b"\0\0\0\x08wide\0\0\1\0mdat" + bytes(30), ".mov", id="QuickTime"),
+        pytest.param(b"\0\5\x16\7\0\2\0\0Mac OS X", ".jpg", id="AppleDouble JPEG"),
+        pytest.param(b"\0\5\x16\7\0\2\0\0Mac OS X", ".png", id="AppleDouble PNG"),
+    ],
+)
+def test_what_is_unusual_is_not_counted_as_damaged(data: bytes, suffix: str) -> None:
+    with pytest.raises(UnsupportedMediaError):
         sniff(data, source=f"bird{suffix}")
 
 

@@ -31,7 +31,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.media.formats import FORMATS, SUFFIXES
+from isthmus.media.formats import FORMATS, MODALITIES, SUFFIXES
 
 if TYPE_CHECKING:
     from isthmus.tasks import IndexReport, Store
@@ -228,8 +228,20 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     gone = [path for path in report.gone if path not in moved]
     _list("file is gone, and its item is kept and marked", gone, _GONE)
     kinds = report.unsupported_kinds
+    views = () if chosen.views else store.space.modalities.values()
+    seen = {kind for kind in kinds if MODALITIES.get(kind) in views}
+    _list(
+        "file is not read",
+        [
+            f"{each.source}: {each.reason}"
+            for each in report.unsupported
+            if Path(each.source).suffix.lower() in seen
+        ],
+        "files are not read",
+    )
     for known, whose in ((False, "isthmus does"), (True, "this space does")):
-        some = {kind: n for kind, n in kinds.items() if (kind in SUFFIXES) == known}
+        of = [kind for kind in kinds if kind not in seen and (kind in SUFFIXES) == known]
+        some = {kind: kinds[kind] for kind in of}
         if some:
             console.print(
                 f"{count(sum(some.values()), 'file has', 'files have')} a format that {whose} not "

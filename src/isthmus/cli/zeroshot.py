@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
@@ -26,7 +26,7 @@ from isthmus.cli.rows import table
 from isthmus.cli.usage import retyped
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded
+from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Failure
 from isthmus.media.source import is_file, walk
 from isthmus.prompts.typed import looks_like_a_path
@@ -87,26 +87,60 @@ def check_placed(context: typer.Context, names: str) -> None:
         names: The parameter with the names, such as ``"classes"``.
 
     Raises:
-        InputError: If something stands in the other's place; it says what to type.
+        InputError: If something stands in the other's place; it says what to type, where that is
+            known and works.
     """
-    flag, items = f"--{names}", list(context.params["items"] or ())
-    typed = _split(context.params[names] or (), flag)
+    from isthmus.tasks.zeroshot.annotate import read_labels
+
+    given, flag = context.params, f"--{names}"
+    items, typed = list(given["items"] or ()), _split(given[names] or (), flag)
     there = [each for each in items if _exists(each)]
-    words = [each for each in items if each not in there and not looks_like_a_path(each)]
+    missing = [each for each in items if each not in there and looks_like_a_path(each)]
+    words = [each for each in items if each not in there and each not in missing]
     files = [each for each in typed if _exists(each) and (words or _is_media(each))]
-    elsewhere = context.params[f"{names}_file"] or context.params["shots"]
-    if not (files or (words and there and not (typed or elsewhere))):
+    elsewhere = given[f"{names}_file"] or given["shots"]
+    if not (files or (words and (there or missing) and not (typed or elsewhere))):
         return
-    rest = io.StringIO()
-    csv.writer(rest, lineterminator="").writerow([each for each in typed if each not in files])
-    listed = ",".join(filter(None, [*words, rest.getvalue()])) or ("" if elsewhere else "cat,dog")
     got = [f"{', '.join(words)} where files stand"] if words else []
     got += [f"{', '.join(files)} among the names"] if files else []
-    right = retyped(context, **{"items": [*there, *files], names: [listed] if listed else []})
-    raise InputError(
-        f"got {', and '.join(got)}; files and folders come first, and names follow {flag}. "
-        f"Write: {right}"
-    )
+    said = f"got {', and '.join(got)}; files and folders come first, and names follow {flag}."
+    left = [each for each in typed if each not in files]
+    if lost := [*missing, *filter(looks_like_a_path, left)]:
+        raise InputError(f"{said} There is nothing at {', '.join(lost)}.{why_missing(lost[0])}")
+    if names == "labels" and given["store"] is not None:
+        raise InputError(f"{said} Name files and folders, or a store with --store, and not both")
+    alone = names == "classes" and not (left or elsewhere)
+    known = read_labels(given[f"{names}_file"]) if given[f"{names}_file"] else []
+    meant = [each for each in dict.fromkeys([*_named(words, alone), *left]) if each not in known]
+    least, number = (2, "two classes") if names == "classes" else (1, "one label")
+    if len(known + meant) < least and (known or meant or given["shots"] is None):
+        raise InputError(f"{said} Name {number} or more, for example: {flag} cat,dog")
+    row = io.StringIO()
+    csv.writer(row).writerow(meant)
+    listed = [row.getvalue().removesuffix("\r\n")] if meant else []
+    right = retyped(context, **{"items": [*there, *files], names: listed})
+    raise InputError(f"{said} Write: {right}")
+
+
+def _named(words: Sequence[str], alone: bool) -> list[str]:
+    """The names in words that stand where files do.
+
+    Each word is a name, but for a single one with commas, which is a list as it follows a flag;
+    where a blank follows a comma, only if a name alone would not do.
+
+    Examples:
+        >>> _named(["red,blue"], alone=False), _named(["Washington, D.C."], alone=False)
+        (['red', 'blue'], ['Washington, D.C.'])
+        >>> _named(["Washington, D.C.", "Paris"], alone=True), _named(["red,", "blue"], alone=True)
+        (['Washington, D.C.', 'Paris'], ['red', 'blue'])
+    """
+    if len(words) == 1 and "," in words[0]:
+        with suppress(csv.Error):  # a quote in it closes nothing
+            cells = next(csv.reader(words, strict=True))
+            if alone or not any(each.startswith(" ") for each in cells):
+                cells = next(csv.reader(words, strict=True, skipinitialspace=True))
+                return [each.strip() for each in cells if each.strip()]
+    return [name for each in words if (name := each.strip(", "))]
 
 
 def _exists(typed: str) -> bool:

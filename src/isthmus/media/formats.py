@@ -26,6 +26,8 @@ class Format:
         pillow: Name of Pillow's decoder, for a picture that Pillow opens.
         module: Package that reads it, beyond those that isthmus always needs.
         read: False where isthmus knows the kind and does not read it.
+        fixed: Whether every such file begins with the same bytes, so that one is damaged which
+            begins otherwise.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Format:
     pillow: str | None = None
     module: str | None = None
     read: bool = True
+    fixed: bool = False
 
     @property
     def available(self) -> bool:
@@ -63,10 +66,10 @@ _RAW = (
     *(".orf", ".pef", ".srw"),
 )
 _FORMATS = (
-    Format("png", "PNG", IMAGE, (".png",), "image/png", "PNG"),
+    Format("png", "PNG", IMAGE, (".png",), "image/png", "PNG", fixed=True),
     Format("jpeg", "JPEG", IMAGE, (".jpg", ".jpeg"), "image/jpeg", "JPEG"),
-    Format("webp", "WebP", IMAGE, (".webp",), "image/webp", "WEBP"),
-    Format("gif", "GIF", IMAGE, (".gif",), "image/gif", "GIF"),
+    Format("webp", "WebP", IMAGE, (".webp",), "image/webp", "WEBP", fixed=True),
+    Format("gif", "GIF", IMAGE, (".gif",), "image/gif", "GIF", fixed=True),
     Format("bmp", "BMP", IMAGE, (".bmp",), "image/bmp", "BMP"),
     Format("tiff", "TIFF", IMAGE, (".tif", ".tiff"), None, "TIFF"),
     Format("avif", "AVIF", IMAGE, (".avif",), "image/avif", "AVIF"),
@@ -76,19 +79,19 @@ _FORMATS = (
     Format("svg", "SVG", IMAGE, (".svg",), "image/svg+xml"),
     Format("svgz", "SVGZ", IMAGE, (".svgz",)),
     Format("wav", "WAV", AUDIO, (".wav",), "audio/wav"),
-    Format("ogg", "Ogg", AUDIO, (".ogg", ".oga", ".opus"), "audio/ogg"),
-    Format("flac", "FLAC", AUDIO, (".flac",), "audio/flac"),
+    Format("ogg", "Ogg", AUDIO, (".ogg", ".oga", ".opus"), "audio/ogg", fixed=True),
+    Format("flac", "FLAC", AUDIO, (".flac",), "audio/flac", fixed=True),
     Format("mp3", "MP3", AUDIO, (".mp3",), "audio/mpeg"),
     Format("aiff", "AIFF", AUDIO, (".aif", ".aiff", ".aifc")),
     Format("m4a", "M4A", AUDIO, (".m4a", ".m4b"), "audio/mp4", module="av"),
     Format("aac", "AAC", AUDIO, (".aac",), "audio/aac", module="av"),
     Format("wma", "WMA", AUDIO, (".wma",), module="av"),
-    Format("mka", "Matroska sound", AUDIO, (".mka", ".weba"), "audio/webm", module="av"),
+    Format("mka", "Matroska sound", AUDIO, (".mka", ".weba"), "audio/webm", None, "av", fixed=True),
     Format("text", "text", TEXT, (), "text/plain; charset=utf-8"),
     Format("mp4", "MP4", VIDEO, (".mp4", ".m4v", ".mov"), "video/mp4", module="av"),
-    Format("matroska", "Matroska", VIDEO, (".mkv", ".webm"), "video/webm", module="av"),
+    Format("matroska", "Matroska", VIDEO, (".mkv", ".webm"), "video/webm", None, "av", fixed=True),
     Format("avi", "AVI", VIDEO, (".avi",), module="av"),
-    Format("theora", "Theora", VIDEO, (".ogv",), "video/ogg", module="av"),
+    Format("theora", "Theora", VIDEO, (".ogv",), "video/ogg", None, "av", fixed=True),
     Format("mpegts", "MPEG-TS", VIDEO, (".ts", ".mts", ".m2ts"), module="av"),
     Format("mpeg", "MPEG-PS", VIDEO, (".mpg", ".mpeg", ".vob"), module="av"),
     Format("wmv", "WMV", VIDEO, (".wmv",), module="av"),

@@ -57,6 +57,7 @@ _REFUSED = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"{\\rtf", "RTF"),
+    (b"\0\5\x16\7", "what macOS notes about another file (AppleDouble)"),
 )
 _PICTURE_BRANDS = (
     *(b"avif", b"avis", b"heic", b"heix", b"heim", b"heis"),
@@ -78,6 +79,7 @@ _SVG = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
 _OTHER_ENCODING = "text that is not UTF-8"
 _BEGINNING = "the beginning of a file"
 _DAMAGED_GZIP = "damaged gzip"
+_DAMAGED = (_BEGINNING, _DAMAGED_GZIP)
 _READS = f"isthmus reads {listed()}"
 
 
@@ -99,7 +101,8 @@ def sniff(head: bytes, *, source: str) -> str:
         EmptyMediaError: If there are no bytes.
         UnsupportedMediaError: If it is of another kind; the message names the kind.
         CorruptMediaError: If it is text in another encoding than UTF-8, which its owner can mend;
-            or if it is of no known kind, although its name ends as one of those that are read.
+            or if it is surely damaged: it breaks off in its first bytes, or is of no known kind,
+            although every file whose name ends like its name begins with the same bytes.
 
     Examples:
         >>> sniff("一只红袋鼠".encode(), source="caption.txt")
@@ -120,10 +123,13 @@ def container(head: bytes, *, source: str) -> str:
         found = found or tell(head)
     if found == _OTHER_ENCODING:
         raise CorruptMediaError(source, f"looks like {found}; save it as UTF-8")
-    if found in (None, _BEGINNING, _DAMAGED_GZIP) and (named := named_format(source)):
-        suffix = Path(source).suffix
-        reason = f"is damaged: its name ends with {suffix}, but it does not begin as {named.title}"
-        raise CorruptMediaError(source, f"{reason} does")
+    if found in (None, *_DAMAGED) and (named := named_format(source)):
+        reason = (
+            f"cannot be read: its name ends with {Path(source).suffix}, but it does not begin as "
+            f"{named.title} does; it is damaged, or of another format"
+        )
+        damaged = found is not None or named.fixed
+        raise (CorruptMediaError if damaged else UnsupportedMediaError)(source, reason)
     if found not in FORMATS:
         raise UnsupportedMediaError(source, f"looks like {found or 'unknown data'}; {_READS}")
     return found
