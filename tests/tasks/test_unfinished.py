@@ -74,12 +74,14 @@ def test_a_run_that_is_typed_again_is_noted_once_and_eight_at_most(
 def test_what_was_chosen_is_offered(store: Store, tmp_path: Path) -> None:
     big = tmp_path / "big"
     given = WORKERS.limits
-    store._trust = ("mine",)
+    store.close()
+    store = Store.open(tmp_path / "s", trust="mine")
     WORKERS.limit(replace(DEFAULT, max_pixels=100_500_000))
     try:
         _killed(store, big, views="text", exclude="a b*", retry=True, fields=False)
     finally:
         WORKERS.limit(given)
+    store.close()
     options = "--exclude 'a b*' --view text --trust mine --retry --no-fields --max-megapixels 100.5"
     assert _said(store).endswith(
         f"go on with: isthmus index {big} --store {tmp_path / 's'} {options}"
