@@ -43,17 +43,19 @@ def load_as(
         space: Remembers what columns held.
         data: A name, a folder, a table or a WebDataset tar.
         options: ``NAME=VALUE`` texts of ``--data-option``.
-        columns: ``NAME=VIEW:MODALITY`` texts of ``--column``, which go before what it remembers.
+        columns: ``NAME=VIEW:MODALITY`` texts of ``--column``, which go before what it remembers of
+            these columns and views.
     """
     from isthmus.datasets.plain import Again
-    from isthmus.pipeline.prepared import lacking, load_for
+    from isthmus.datasets.roles import lacking
+    from isthmus.pipeline.prepared import load_for
     from isthmus.space.report import DataFacts
 
     facts = None if space.report is None else space.report.data
     before = facts.columns if isinstance(facts, DataFacts) else {}
     again = Again(columns=before) if before else None
     read = load_for(data, space.modalities, again, **options_of(options, columns))
-    return replace(read, notes=[*read.notes, *lacking(read, before)])
+    return replace(read, notes=[*read.notes, *lacking(read.views, before)])
 
 
 def options_of(options: Sequence[str] | None, columns: Sequence[str] | None) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def status(
         left = "; not all files were looked at yet: index again" if counts.reading_left else ""
         console.print(f"Words are read in files: {', '.join(counts.read)}{left}")
     if counts.unfinished:
-        console.print(f"Some files are not there yet: {counts.unfinished}", markup=False)
+        console.print(f"Some files are not there yet: {shown(counts.unfinished)}")
     for name, lines in lists.items():
         console.print(f"[bold]{name}[/]: {len(lines)}")
         for line in lines:

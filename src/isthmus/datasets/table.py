@@ -25,14 +25,11 @@ from isthmus.datasets._rows import (
     vector_item,
 )
 from isthmus.datasets.plain import PlainColumns, Wanted
+from isthmus.datasets.roles import FIELDS, FILE, lacking, parse_role
 from isthmus.media.formats import MODALITIES
-
-FILE = "file"
-"""Role of a column of paths whose modality is told from each file's bytes."""
 
 _MOST_UNREAD = 1000
 """Rows that are named of a column of vectors that holds something else."""
-_FIELDS = ("id", "group", "split", "language")
 _ROLES: dict[str, View | str] = {
     "caption": View(TEXT, TEXT),
     "captions": View(TEXT, TEXT),
@@ -44,7 +41,7 @@ _ROLES: dict[str, View | str] = {
     "image_file_name": View(IMAGE, IMAGE),
     "audio_file_name": View(AUDIO, AUDIO),
     "video_file_name": View(VIDEO, VIDEO),
-    **{name: name for name in _FIELDS},
+    **{name: name for name in FIELDS},
 }
 
 
@@ -140,17 +137,25 @@ class _RowReader:
         self._used = False
 
     def check(self) -> None:
-        """List lost vectors; refuse a table without a view, or that lacks a named column."""
+        """List lost vectors; refuse a table without a view, or that lacks a named column.
+
+        Of one that is read again, refuse what lacks all that is read.
+        """
         for name in self._dims:
             for row in self._unread.get(name, ()):
                 self._collector.skip(row, f"column {name}: is not a list of numbers", what="cell")
         found = ", ".join(self._seen) or "none"
-        lacking = [name for name in self._needed if name not in self._seen]
-        if lacking and self._seen:
-            hint = did_you_mean(lacking[0], self._seen)
-            raise DataError(f"{self._path} has no column {lacking[0]!r}; it has {found}.{hint}")
+        missing = [name for name in self._needed if name not in self._seen]
+        if missing and self._seen:
+            hint = did_you_mean(missing[0], self._seen)
+            raise DataError(f"{self._path} has no column {missing[0]!r}; it has {found}.{hint}")
         self._plain.check(self._seen)
-        if self._seen and not self._used and not self._plain.again:
+        if not self._seen or self._used:
+            return
+        if self._plain.again:
+            if lost := "; ".join(lacking((), self._plain.again.columns)):
+                raise DataError(f"{self._path}: {lost}. It has the columns {found}")
+        else:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
                 f"or audio, or say what they hold: {self._columns()}"
@@ -203,7 +208,7 @@ class _RowReader:
                 if len(unread) < _MOST_UNREAD:
                     unread.append(row)
                 continue
-            if role in _FIELDS:
+            if role in FIELDS:
                 fields[str(role)] = _label(cell)
                 continue
             source = f"{row}, column {name}"
@@ -242,7 +247,7 @@ class _RowReader:
         role = self.given.get(name) or _ROLES.get(name.lower())
         if role is None and _numbers(cell) is not None:
             role = View(name, VECTOR)
-        self._used |= role is not None and role not in _FIELDS
+        self._used |= role is not None and role not in FIELDS
         return role
 
     def _item(self, role: View | str, cell: Any, source: str) -> MediaItem:
@@ -265,15 +270,6 @@ def _mapped(column: str, kind: str) -> str:
     else:
         shell = f"--column {shlex.quote(f'{column}={kind}')}"
     return way(python=f"columns={{{column!r}: {kind!r}}} of the data set", shell=shell)
-
-
-def parse_role(role: str) -> View | str:
-    """What ``columns=`` says of a column: a field such as ``"group"``, ``"file"``, or a view.
-
-    Raises:
-        InputError: If it is none of them.
-    """
-    return role if role in (*_FIELDS, FILE) else View.parse(role)
 
 
 def _numbers(cell: Any) -> Sequence[Any] | None:

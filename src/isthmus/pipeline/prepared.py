@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ from isthmus.core.paths import cache_dir
 from isthmus.core.record import Dataset, Failure
 from isthmus.core.rows import families
 from isthmus.core.view import MEDIA_MODALITIES, VECTOR, View, meant
-from isthmus.core.wording import way
 from isthmus.datasets import has_columns, has_option
 from isthmus.datasets import load as load_dataset
 from isthmus.datasets.plain import Again
-from isthmus.datasets.table import parse_role
+from isthmus.datasets.roles import not_named, parse_role
 from isthmus.encoders import default_for, resolve
 from isthmus.encoders import load as load_encoder
 from isthmus.encoders.vectors import VectorEncoder
@@ -131,13 +130,16 @@ def load_for(
     Args:
         data: A name or path.
         modalities: Of the views that are needed. ``columns=`` among the options goes before.
-        again: How an earlier table was read, if this one is to be read so, too.
+        again: How an earlier table was read, if this one is to be read so, too. Columns of a view
+            that ``columns=`` names are not read for it any more.
         **options: As for :func:`isthmus.datasets.load`.
     """
     views = [View(view, modality) for view, modality in modalities.items() if view != modality]
     named = {view.name: str(view) for view in views}
     if again is not None and has_option(data, "fields"):
-        options.setdefault("fields", replace(again, columns={**named, **again.columns}))
+        before = {**named, **again.columns}
+        left = not_named(before, options.get("columns") or {})
+        options.setdefault("fields", replace(again, columns=left))
     elif views and "columns" not in options and has_columns(data):
         options["columns"] = named
     return load_dataset(data, **options)
@@ -156,27 +158,6 @@ def of_views(columns: Mapping[str, str], used: Collection[str]) -> dict[str, str
         for name, role in read.items()
         if not isinstance(role, View) or role.name in used
     }
-
-
-def lacking(dataset: Dataset, columns: Mapping[str, str]) -> Iterator[str]:
-    """Views that no record has, and the columns that they were read from.
-
-    Args:
-        dataset: That was read again.
-        columns: What columns held that views were read from.
-    """
-    views: dict[View, list[str]] = {}
-    for column, role in columns.items():
-        if isinstance(view := parse_role(role), View):
-            views.setdefault(view, []).append(column)
-    for view, names in views.items():
-        if view.name not in dataset.views:
-            read = " and ".join(map(repr, names))
-            name = way(python=f"columns={{'NAME': {str(view)!r}}}", shell=f"--column NAME={view}")
-            yield (
-                f"no record has the view {view.name!r}, which was read from the column {read}; if "
-                f"it is in another one, name that: {name}"
-            )
 
 
 def _encoders(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from isthmus.core.view import View
-from isthmus.datasets.table import parse_role
+from isthmus.datasets.roles import parse_role
 from isthmus.fusion.target import Kind
 
 

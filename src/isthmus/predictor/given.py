@@ -15,7 +15,8 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of
 from isthmus.datasets.plain import Again, typed
-from isthmus.pipeline.prepared import lacking, load_for
+from isthmus.datasets.roles import lacking
+from isthmus.pipeline.prepared import load_for
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.sources import Sources
 from isthmus.space.things import as_item
@@ -54,7 +55,7 @@ def dataset_of(
         return _renamed(data, sources)
     if isinstance(data, str | Path):
         read = _renamed(_loaded(data, sources, asked, options or {}), sources)
-        return replace(read, notes=[*read.notes, *lacking(read, asked.columns)])
+        return replace(read, notes=[*read.notes, *lacking(read.views, asked.columns)])
     if (vectors := vectors_given(data)) is not None:
         return vectors
     things: Any = [data] if isinstance(data, Record | Mapping) else data

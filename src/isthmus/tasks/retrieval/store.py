@@ -54,6 +54,7 @@ class Store:
         self.space, self.backend, self.folder = space, backend, folder
         self._prompts = SavedPrompts(space, None if folder is None else folder / _SPACE)
         self._reading = Reading(folder)
+        self._trust: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -102,7 +103,7 @@ class Store:
                 if not own.is_dir():
                     space.save(own)
         made = cls(space, backend, folder)
-        made._prompts = prompts or made._prompts
+        made._prompts, made._trust = prompts or made._prompts, several(trust, str)
         return made
 
     @classmethod
@@ -187,9 +188,10 @@ class Store:
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
         self._reading.change(reading, self.backend)
-        run = RunGiven.of(todo.roots, several(include, str), several(exclude, str), names)
+        lists = (todo.roots, several(include, str), several(exclude, str), names, self._trust)
+        run = RunGiven.of(*lists, retry=retry, fields=fields)
         given = (self.space, self.backend, todo, names)
-        with under_way(self.folder, run, fresh=todo.fresh):
+        with under_way(self.folder, self.backend, run, fresh=todo.fresh):
             report = index(*given, reading=reading, fields=fields, progress=progress)
         self._reading.finish(reading)
         if report.added or report.gone or report.dropped or report.moved or report.passages:
@@ -246,10 +248,13 @@ class Store:
             InputError: If the space has no view of a name.
         """
         from isthmus.tasks.retrieval.forget import forget
+        from isthmus.tasks.retrieval.unfinished import forgotten
 
         roots = [expanded(path).resolve() for path in paths_given(paths)]
         wanted = self._views(views) if views else ()
-        return forget(self.backend, roots, set(several(ids, str)), wanted)
+        done = forget(self.backend, roots, set(several(ids, str)), wanted)
+        forgotten(self.folder, self.backend, () if views else roots)
+        return done
 
     def failures(self) -> list[FileRecord]:
         """Files that could not be used when they were last looked at."""
