@@ -70,6 +70,37 @@ def test_an_unusual_picture_is_named_and_an_impossible_one_is_damaged(
     assert "noise.png: cannot be read: its name ends with .png, but it does not begin" in listed
 
 
+def test_a_dry_run_writes_nothing(home: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(home / "图片", pictures)
+    (pictures / "empty").mkdir()
+    new = ("--space", str(home / "space"), "--dry-run", "--store")
+    fresh = "would read 22 new or changed files"
+    for folder in (tmp_path / "new", pictures / "empty"):
+        before = everything(tmp_path)
+        said, _ = run(home, "index", str(pictures), *new, str(folder))
+        assert fresh in said and "Nothing was written." in said
+        assert everything(tmp_path) == before
+    run(home, "index", str(pictures), *new, str(pictures), code=1)  # is not empty
+
+    store = ("--store", str(tmp_path / "store"))
+    run(home, "index", str(pictures / "empty"), "--space", str(home / "space"), *store)
+    for fresh in (22, 0):
+        before = everything(tmp_path)
+        said, _ = run(home, "index", str(pictures), *store, "--dry-run")
+        assert f"would read {fresh} new or changed files" in said
+        assert everything(tmp_path) == before
+        run(home, "index", str(pictures), *store, code=4)
+
+
+def everything(root: Path) -> dict[str, tuple[int, bytes]]:
+    """Files and folders under one, when they changed, and what they hold."""
+    return {
+        str(path): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(root.rglob("*"))
+    }
+
+
 def test_the_whole_way(home: Path) -> None:
     todo = answer(home, "index", "图片", "--space", "space", "--dry-run")
     assert len(todo["fresh"]) == 22

@@ -106,7 +106,7 @@ def command(
     _one_arena()
     allow_megapixels(max_megapixels)
     again = retry or max_megapixels is not None  # what was too large may not be, now
-    with open_store(store, space, create=True, trust=trust) as opened:
+    with open_store(store, space, create=True, dry=dry_run, trust=trust) as opened:
         chosen = _Chosen(paths, include or (), exclude or (), view or (), _kinds(read), fields)
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)

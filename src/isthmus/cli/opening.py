@@ -34,6 +34,7 @@ def open_store(
     space: str | None = None,
     *,
     create: bool = False,
+    dry: bool = False,
     trust: Sequence[str] | None = None,
 ) -> tasks.Store:
     """The store that a user means.
@@ -42,6 +43,7 @@ def open_store(
         folder: Where it is; None is the default store.
         space: Folder of a space, ``"starter"``, or None: that of the store, else the starter.
         create: Whether to make one where there is none.
+        dry: Whether an empty one in memory stands for the one that would be made.
         trust: Packages of ``--trust``.
 
     Raises:
@@ -51,7 +53,7 @@ def open_store(
     if not there and not create:
         raise no_store(place, default=folder is None)
     chosen = space if there or space is not None else "starter"
-    return tasks.Store.open(place, chosen, trust=trust or ())
+    return tasks.Store.open(place, chosen, trust=trust or (), make=not dry)
 
 
 def check_order(context: typer.Context, kind: str = "space") -> None:

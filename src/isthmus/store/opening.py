@@ -18,7 +18,9 @@ from isthmus.store._copy import COPY
 from isthmus.store._database import DOCUMENT
 from isthmus.store._disk import check_links
 from isthmus.store._manifest import check_manifests
+from isthmus.store.base import Backend
 from isthmus.store.lance import LanceBackend
+from isthmus.store.memory import MemoryBackend
 
 FORMAT_VERSION = 3
 READING = "reading.json"
@@ -40,7 +42,9 @@ class _Document:
     views: tuple[str, ...]
 
 
-def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str) -> LanceBackend:
+def open_backend(
+    folder: Path, dim: int, views: Sequence[str], fingerprint: str, *, make: bool = True
+) -> Backend:
     """The store in a folder, made where there is none.
 
     Args:
@@ -48,6 +52,7 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
         dim: Of the space.
         views: Of the space.
         fingerprint: Of the space.
+        make: Whether to make one where there is none; else an empty one in memory stands for it.
 
     Raises:
         ArtifactError: If the folder holds something else, or leads elsewhere, or its path is one
@@ -63,6 +68,8 @@ def open_backend(folder: Path, dim: int, views: Sequence[str], fingerprint: str)
     if not os.path.lexists(path):
         if folder.exists() and any(each.name not in _OWN for each in _visible(folder)):
             raise ArtifactError(f"{folder} is not empty and is not a store; choose another folder")
+        if not make:
+            return MemoryBackend(dim, views)
         (folder / "tables").mkdir(parents=True, exist_ok=True)
         document = {"kind": "store", "format_version": FORMAT_VERSION}
         document |= {"space": fingerprint, "dim": dim, "views": list(views)}

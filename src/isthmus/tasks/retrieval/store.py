@@ -63,24 +63,25 @@ class Store:
         space: Space | str | Path | None = None,
         *,
         trust: str | Sequence[str] = (),
+        make: bool = True,
     ) -> Store:
         """Open a store, or make one.
 
-        A store keeps a copy of its space, so that it can be searched with nothing else; a space
-        that is given gets the prompts that the store keeps.
+        A store keeps a copy of its space to be searched with; a given one gets its prompts.
 
         Args:
             folder: Of the store.
             space: Or the folder of one. Needed to make a store; where there is one, it must be of
                 the same fingerprint.
             trust: Packages whose encoders the store may use; see :meth:`Space.load`.
+            make: False writes nothing: where there is no store, an empty one stands for it.
 
         Raises:
             ArtifactError: If there is no store and no space was given, or it is damaged.
             FingerprintError: If the store belongs to another space.
         """
-        example = "Store.open('my-store', space)"
-        check_kind(folder, (str, Path), "a store", need="its folder first", example=example)
+        need, example = "its folder first", "Store.open('my-store', space)"
+        check_kind(folder, (str, Path), "a store", need=need, example=example)
         named = ""
         if isinstance(space, str | Path):
             named, space = str(space), Space.load(space, trust=trust)
@@ -97,8 +98,8 @@ class Store:
             prompts = SavedPrompts(space, own, kept.prompts, mark)
         elif space is None or folder.is_file() or (folder / DOCUMENT).is_file():
             raise no_store(folder)
-        backend = open_backend(folder, space.dim, space.views, space.fingerprint)
-        if not own.is_dir():
+        backend = open_backend(folder, space.dim, space.views, space.fingerprint, make=make)
+        if make and not own.is_dir():
             with backend.exclusive():
                 if not own.is_dir():
                     space.save(own)
