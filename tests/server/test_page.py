@@ -165,6 +165,62 @@ def test_filters(browser: Any, address: str) -> None:
         assert "p=0.8" in page.evaluate("location.hash")
 
 
+# What a person does within a moment, so that no timer of the page comes between.
+TYPED = """(steps) => {
+  for (const [id, value, told] of steps) {
+    const field = document.querySelector(id);
+    if (value === null) field.click();
+    else {
+      field.focus();
+      field.value = value;
+      if (told) field.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
+}"""
+QUERY, HALF, FILTER = ["#q", "a red", True], ["#q", "a red", False], ["#where", "view:image", True]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [FILTER, QUERY],
+        [QUERY, FILTER],
+        [FILTER, HALF],
+        [QUERY, FILTER, ["[data-view=image]", None]],
+    ],
+    ids=["filter-query", "query-filter", "half-written", "button"],
+)
+def test_what_is_being_typed_stays(browser: Any, address: str, steps: list[Any]) -> None:
+    with opened(browser, address) as page:
+        search(page, "a large green triangle")
+        with settled(page):
+            page.evaluate(TYPED, steps)
+        assert page.input_value("#q") == "a red" and page.input_value("#where") == "view:image"
+        asked = page.evaluate("location.hash")
+        assert asked.startswith("#q=a+red&") and "f=view%3Aimage" in asked
+
+
+def test_what_is_typed_stays_as_terms_change_and_before_the_first_answer(
+    browser: Any, address: str
+) -> None:
+    with opened(browser, address) as page:
+        with settled(page):
+            page.locator("[data-action=more]").first.click()
+        with settled(page):
+            page.evaluate(TYPED, [QUERY, [".drop-term", None]])
+        assert page.input_value("#q") == "a red"
+        assert page.locator(".term").count() == 0
+
+        held: list[Any] = []
+        page.route("**/api/status", lambda route: held.append(route))
+        with page.expect_request("**/api/status"):
+            page.reload(wait_until="commit")
+        page.evaluate(TYPED, [["#q", "a blue", False]])
+        held[0].continue_()
+        page.wait_for_selector(".tile .open")
+        assert page.input_value("#q") == "a blue"
+
+
 def test_nothing_matches_and_the_nearest_are_on_demand(browser: Any, address: str) -> None:
     answer = {"query": "x", "nothing_matches": True, "uncalibrated": [], "took_ms": 1.0}
     with opened(browser, address) as page:

@@ -1,6 +1,6 @@
 // The page: what is asked, what is shown, and what the keys do.
 
-import { $, h, glyph, later } from "./dom.js";
+import { $, h, glyph } from "./dom.js";
 import { direction, kind, switchLanguage, t, translate } from "./words.js";
 import * as api from "./api.js";
 import * as detail from "./detail.js";
@@ -14,7 +14,7 @@ import { meet } from "./predict.js";
 import * as recorder from "./record.js";
 
 const PAGES = [60, 240, 1000];
-const PATIENCE = 220, SKELETON = 150;
+const PATIENCE = { q: 220, where: 500 }, SKELETON = 150;
 
 let query = blank();
 let status = null;
@@ -38,6 +38,27 @@ const likes = new Likes({
 
 // ---- asking
 
+// The query with what was typed since it was asked.
+const current = () => {
+  const [text, where] = [$("q").value, $("where").value];
+  return { ...query, text, where, nearest: query.nearest && text === query.text };
+};
+
+// Ask what was typed, if it is news.
+function take() {
+  const next = current();
+  const news = next.text !== query.text || next.where !== query.where;
+  if (news) change(next);
+  return news;
+}
+
+// Fields are filled here alone: only what the user does replaces what is typed, and no answer.
+function fill() {
+  for (const [id, value] of [["q", query.text], ["where", query.where]]) if ($(id).value !== value) $(id).value = value;
+  $("least").value = query.least;
+  $("readout").value = query.readout;
+}
+
 function change(next, { push = true } = {}) {
   query = { ...blank(), ...next };
   listed = null;
@@ -46,16 +67,13 @@ function change(next, { push = true } = {}) {
     const hash = toHash(query);
     if (hash !== location.hash) history.pushState(null, "", hash || location.pathname);
   }
+  fill();
   render();
   ask();
 }
 
 function render() {
-  if ($("q").value !== query.text) $("q").value = query.text;
-  showTerms($("terms"), query, change);
-  $("least").value = query.least;
-  $("readout").value = query.readout;
-  if ($("where").value !== query.where) $("where").value = query.where;
+  showTerms($("terms"), query.terms, (terms) => change({ ...current(), terms }));
   for (const each of $("views").children) {
     each.setAttribute("aria-pressed", String(query.views.includes(each.dataset.view)));
   }
@@ -199,7 +217,7 @@ function act(action, hit, place) {
   }
 }
 
-const steerAway = (hit) => (asks(query) ? change(addTerm(query, avoided(hit))) : warn(t("save_needs")));
+const steerAway = (hit) => (asks(query) ? change(addTerm(current(), avoided(hit))) : warn(t("save_needs")));
 
 function openAt(place) {
   const hit = grid.hits[place];
@@ -216,7 +234,7 @@ function openAt(place) {
   });
 }
 
-const byField = (filter) => { closeMap(); change(narrowed(query, filter)); };
+const byField = (filter) => { closeMap(); change(narrowed(current(), filter)); };
 const byLabel = (label) => byField(ofLabel(label));
 
 // What is explained; null where nothing is sought.
@@ -234,7 +252,7 @@ async function bring(file) {
   $("box").classList.add("busy");
   try {
     const { upload, modality, name } = await api.upload(file);
-    change(addTerm(query, { key: "upload", id: upload, modality, name }));
+    change(addTerm(current(), { key: "upload", id: upload, modality, name }));
   } catch (error) {
     tell("");
     warn(error.message || t("offline"));
@@ -320,43 +338,42 @@ async function refresh() {
     return;
   }
   const shared = know(status.views);
-  if (!known) query = fromHash(location.hash); // it names views, which are known only now
+  if (!known) query.asked = fromHash(location.hash).asked; // it names views, which are known only now
   known = true;
   $("views").replaceChildren(...status.views.map(({ name, modality }) => h("button", {
     type: "button", "data-view": name, "aria-pressed": "false",
-    onclick: () => change({ ...query, views: query.views.includes(name) ? query.views.filter((each) => each !== name) : [...query.views, name] }),
+    onclick: () => change({ ...current(), views: query.views.includes(name) ? query.views.filter((each) => each !== name) : [...query.views, name] }),
   }, glyph(modality), h("span", { dir: "auto" }, kind(name)), h("small", {}, (status.items[name] ?? 0).toLocaleString()))));
   $("asked").replaceChildren(...Object.entries(shared).map(([modality, names]) => h("label", { class: "pick" },
     h("span", {}, t("asked_as", kind(modality))),
     h("select", {
       "data-modality": modality,
-      onchange: (event) => change({ ...query, asked: { ...query.asked, [modality]: event.target.value } }),
+      onchange: (event) => change({ ...current(), asked: { ...query.asked, [modality]: event.target.value } }),
     }, ...names.map((name) => h("option", { value: name }, name))))));
   render();
   ask();
 }
 
-const typed = later(PATIENCE, () => {
-  if ($("q").value !== query.text) change({ ...query, text: $("q").value, nearest: false });
-});
-const filtered = later(500, () => change({ ...query, where: $("where").value }));
-
-$("q").addEventListener("input", typed);
+let taking = 0;
+for (const [id, patience] of Object.entries(PATIENCE)) {
+  $(id).addEventListener("input", () => {
+    clearTimeout(taking);
+    taking = setTimeout(take, patience);
+  });
+}
 $("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  if ($("q").value !== query.text) change({ ...query, text: $("q").value, nearest: false });
-  else ask();
+  if (!take()) ask();
 });
-$("where").addEventListener("input", filtered);
-$("least").addEventListener("change", () => change({ ...query, least: $("least").value }));
-$("readout").addEventListener("change", () => change({ ...query, readout: $("readout").value }));
+$("least").addEventListener("change", () => change({ ...current(), least: $("least").value }));
+$("readout").addEventListener("change", () => change({ ...current(), readout: $("readout").value }));
 $("attach").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => { bring($("file").files[0]); $("file").value = ""; });
 $("record").addEventListener("click", record);
 $("open-map").addEventListener("click", toggleMap);
-$("open-saved").addEventListener("click", () => openSaved(query, change));
+$("open-saved").addEventListener("click", () => openSaved(current(), change));
 $("open-index").addEventListener("click", () => status && openIndex(status, refresh));
-$("open-labels").addEventListener("click", () => status && openLabels(status, query, refresh, byLabel));
+$("open-labels").addEventListener("click", () => status && openLabels(status, current(), refresh, byLabel));
 $("language").addEventListener("click", () => {
   switchLanguage();
   named();
@@ -397,5 +414,6 @@ function named() {
 translate();
 named();
 query = fromHash(location.hash);
+fill();
 render();
 refresh();

@@ -21,7 +21,7 @@ export async function openSaved(query, change) {
   const field = h("input", { type: "text", maxlength: 80, required: true, "aria-label": t("name"), value: query.text.slice(0, 80) });
   const show = ({ searches }) => list.replaceChildren(...(searches.length
     ? searches.map((each) => h("li", {},
-      h("button", { type: "button", class: "name", dir: "auto", onclick: async () => { dialog.close(); change(await fromRequest(each.search)); } }, each.name),
+      h("button", { type: "button", class: "name", dir: "auto", onclick: async () => { const asked = await fromRequest(each.search); dialog.close(); change(asked); } }, each.name),
       h("button", { type: "button", class: "plain", "aria-label": `${t("remove")} ${each.name}`, title: t("remove"),
         onclick: () => api.unsave(each.name).then(show, (error) => told.replaceChildren(problem(error))) }, "×")))
     : [h("li", { class: "quiet" }, t("none_saved"))]));

@@ -120,14 +120,14 @@ export const avoided = (item) =>
 export const sought = (item) =>
   ({ key: "item", id: item.id, name: item.name, modality: item.modality, weight: 1 });
 
-// Terms as chips in the search box.
-export function showTerms(list, query, change) {
-  list.hidden = !query.terms.length;
-  list.replaceChildren(...query.terms.map((term, place) => {
-    const without = () => change({ ...query, terms: query.terms.filter((_, i) => i !== place) });
+// Terms as chips in the search box; `change` is told of others.
+export function showTerms(list, terms, change) {
+  list.hidden = !terms.length;
+  list.replaceChildren(...terms.map((term, place) => {
+    const without = () => change(terms.filter((_, i) => i !== place));
     const turned = () => {
       const weight = term.weight > 0 ? AVOID : 1;
-      change({ ...query, terms: query.terms.map((each, i) => (i === place ? { ...each, weight } : each)) });
+      change(terms.map((each, i) => (i === place ? { ...each, weight } : each)));
     };
     const against = term.weight < 0;
     return h("li", { class: against ? "term against" : "term" },
