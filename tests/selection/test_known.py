@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,8 @@ from isthmus.selection.candidates import (
     candidates,
     continued,
 )
-from isthmus.selection.known import known_of
-from isthmus.space import Space
+from isthmus.selection.known import known_of, starter_beside
+from isthmus.space import Space, evaluate
 
 NEW = 0.9
 """Noise beside unit vectors of the bank; what is made so is none of them."""
@@ -116,3 +117,12 @@ def test_it_keeps_out_where_it_has_learned_from_the_records(
 def test_it_keeps_out_where_it_does_not_know_the_encoders(shipped: Space) -> None:
     known, why = known_of(prepared(shipped, NEW, fingerprint="another"))
     assert known is None and why == "it was made for other encoders than that of text"
+
+
+def test_beside_another_space_it_is_measured_as_by_itself(shipped: Space) -> None:
+    ready = prepared(shipped, NEW)
+    assert starter_beside(shipped, ready) is None
+    another = SimpleNamespace(fingerprint="another")
+    own = evaluate(shipped.heads, shipped.banks, ready.pairs, csls_strength=shipped.csls_strength)
+    assert shipped.csls_strength != 1
+    assert starter_beside(another, ready) == own  # type: ignore[arg-type]

@@ -77,11 +77,13 @@ class Known:
         heads: By view; each is linear, or has a linear head among those side by side.
         bank: Unit vectors of the space by view; rows of one place belong together.
         fingerprint: Of the space.
+        csls_strength: How strongly its scores are corrected for hubness.
     """
 
     heads: Mapping[str, Head]
     bank: Mapping[str, F32]
     fingerprint: str
+    csls_strength: float = 1.0
 
     @cached_property
     def linear(self) -> dict[str, LinearSide]:

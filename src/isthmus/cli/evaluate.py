@@ -53,7 +53,7 @@ def command(
     """
     from isthmus.cli.tables import directions_table, note
     from isthmus.pipeline import default_cache, prepare
-    from isthmus.selection.known import starter_on
+    from isthmus.selection.known import starter_beside
     from isthmus.space import Space, evaluate
     from isthmus.space.evaluate import share_learned
 
@@ -77,7 +77,7 @@ def command(
         from isthmus.report import report_on
 
         report_on(report, loaded, ready.pairs, dataset, title=title, evaluation=found, seed=seed)
-    rival = starter_on(ready)
+    rival = starter_beside(loaded, ready)
     if as_json:
         named = {"space": str(space), "data": dataset.name, "learned_from": learned}
         beside = {"starter": None if rival is None else rival.to_json()}

@@ -44,17 +44,20 @@ def known_of(ready: Prepared) -> tuple[Known | None, str]:
         return None, f"it has learned from these records: it knows at least {share:.0%} of them"
     heads = {view: space.heads[known] for view, known in views.items()}
     bank = {view: space.banks[known] for view, known in views.items()}
-    return Known(heads, bank, space.fingerprint), ""
+    return Known(heads, bank, space.fingerprint, space.csls_strength), ""
 
 
-def starter_on(ready: Prepared) -> Evaluation | None:
+def starter_beside(space: Space, ready: Prepared) -> Evaluation | None:
     """What the starter space finds among records, where it knows the encoders but not the records.
 
     Args:
+        space: That it stands beside; None is returned where that is the starter itself.
         ready: The records.
     """
     known, _ = known_of(ready)
-    return None if known is None else evaluate(known.heads, known.bank, ready.pairs)
+    if known is None or known.fingerprint == space.fingerprint:
+        return None
+    return evaluate(known.heads, known.bank, ready.pairs, csls_strength=known.csls_strength)
 
 
 def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:
