@@ -27,7 +27,7 @@ from isthmus.selection.candidates import (
     candidates,
     continued,
 )
-from isthmus.selection.known import known_of, starter_beside
+from isthmus.selection.known import known_of, share_known, starter_beside
 from isthmus.space import Space, evaluate
 
 NEW = 0.9
@@ -126,3 +126,20 @@ def test_beside_another_space_it_is_measured_as_by_itself(shipped: Space) -> Non
     own = evaluate(shipped.heads, shipped.banks, ready.pairs, csls_strength=shipped.csls_strength)
     assert shipped.csls_strength != 1
     assert starter_beside(another, ready) == own  # type: ignore[arg-type]
+
+
+def test_the_starter_knows_pictures_that_it_learned_from_by_other_captions(shipped: Space) -> None:
+    assert share_known(shipped, prepared(shipped, NEW)) == 0.0
+    names = ("text", "image")
+    there = SimpleNamespace(  # heads that change nothing: native vectors are those of the space
+        heads=dict.fromkeys(names, lambda x: x),
+        banks={view: shipped.banks[view] for view in names},
+        modalities={view: view for view in names},
+        fingerprint=shipped.fingerprint,
+    )
+    rows = {view: shipped.banks[view][:40] for view in names}
+    rows["text"] = -rows["text"]  # other captions
+    ready = SimpleNamespace(pairs=PairedVectors(rows))
+    assert share_known(there, ready) > 0.9  # type: ignore[arg-type]
+    there.fingerprint = "another"
+    assert share_known(there, ready) == 0.0  # type: ignore[arg-type]

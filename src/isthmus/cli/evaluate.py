@@ -53,9 +53,8 @@ def command(
     """
     from isthmus.cli.tables import directions_table, note
     from isthmus.pipeline import default_cache, prepare
-    from isthmus.selection.known import starter_beside
+    from isthmus.selection.known import share_known, starter_beside
     from isthmus.space import Space, evaluate
-    from isthmus.space.evaluate import share_learned
 
     check_order(context)
     check_page(report)
@@ -69,7 +68,7 @@ def command(
             dataset, encoders, cache=default_cache() if cache else None, progress=progress
         )
     found = evaluate(loaded.heads, loaded.banks, ready.pairs, csls_strength=loaded.csls_strength)
-    learned = share_learned(loaded.heads, loaded.banks, ready.pairs)
+    learned = share_known(loaded, ready)
     left_out = rows_of(ready.failures)
     emergent = frozenset(loaded.emergent(found.directions))
     title = f"{space.name} on {dataset.name}"

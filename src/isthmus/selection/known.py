@@ -60,6 +60,22 @@ def starter_beside(space: Space, ready: Prepared) -> Evaluation | None:
     return evaluate(known.heads, known.bank, ready.pairs, csls_strength=known.csls_strength)
 
 
+def share_known(space: Space, ready: Prepared) -> float:
+    """Which share of some records a space learned from, as far as its banks tell; 0…1.
+
+    Your captions may be others than those that the starter space learned with a picture or a
+    sound, so it is asked what it knows of these alone.
+
+    Args:
+        space: That was loaded.
+        ready: The records, of views of the space.
+    """
+    share = share_learned(space.heads, space.banks, ready.pairs)
+    if share or space.fingerprint != Space.load(starter.folder()).fingerprint:
+        return share
+    return _learned_from(space, ready, {view: view for view in ready.pairs.views})
+
+
 def _fits(space: Space, known: str, ready: Prepared, view: str) -> bool:
     alike = space.encoders[known].fingerprint == ready.encoders[view].fingerprint
     return alike and LinearSide.of(space.heads[known]) is not None
