@@ -74,7 +74,7 @@ def test_a_query_is_the_mean_of_both_and_as_familiar_as_the_more_familiar(
     space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ways = (KANA, spelled(KANA))
-    monkeypatch.setattr(type(space.encoder("text")), "languages", (LANGUAGE,))
+    monkeypatch.setattr(space.encoder("text"), "languages", (LANGUAGE,))
     both = space.embed([MediaItem.from_text(ways)], "text")
     each = space.embed(list(ways), "text")
     found = EncodedPrompt.of(space, Prompt(KANA))
