@@ -95,7 +95,7 @@ def command(
     with open_store(store, space, trust=trust) as opened:
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
-        spelling = spelling_note(opened.space, results.query)
+        spelling = spelling_note(opened.space, results.query, options.asked_as)
         wanted = results.hits if nearest or not results.nothing else ()
         if contact_sheet is not None and wanted:
             from isthmus.report import write_sheet

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from isthmus.aligners.base import Aligner, Pairs, Projection, check_positive
+from isthmus.aligners.base import check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.traits import PLAIN_CCA, Abilities, Related, Search
 from isthmus.core.artifact import fingerprint
@@ -26,6 +26,7 @@ from isthmus.graph.conv import Network
 from isthmus.graph.episodes import Episodes, deal
 from isthmus.graph.propagate import (
     GRAPHS_SMOOTH,
+    OnGraph,
     Propagation,
     check_count,
     check_group_weight,
@@ -58,7 +59,7 @@ _OF_PROPAGATION = (
 """Hyper-parameters that :class:`Propagation` has too, in its order."""
 
 
-class CMGNN(Aligner):
+class CMGNN(OnGraph):
     """Cross-modal graph network: ``l2(propagation + graph convolutions)``.
 
     Items of all views are nodes; edges join the nearest of one view, known pairs,
@@ -180,19 +181,6 @@ class CMGNN(Aligner):
             check_every=5,
             seed=self.seed,
         )
-
-    def fit(self, pairs: Pairs) -> Self:
-        """Draw up the graph and train.
-
-        Raises:
-            DataError: If the pairs do not suffice, or all of them hang together.
-            MissingExtraError: If torch is not installed.
-        """
-        return self._fit(self.admit(pairs), Memo())
-
-    def projection(self, pairs: PairedVectors, memo: Memo) -> Projection:
-        """As ``fit``; spectra are made once for all that are tried on these rows."""
-        return self._fit(self.admit(pairs), memo)._transform_shared
 
     def _fit(self, pairs: PairedVectors, memo: Memo) -> Self:
         pairs, moments = ordered_moments(pairs, memo)

@@ -112,14 +112,15 @@ class EncodedPrompt:
         return self.guide is None and not any(term.saved for term in self.terms)
 
 
-def spelling_note(space: Space, prompt: Prompt) -> str:
+def spelling_note(space: Space, prompt: Prompt, asked_as: Sequence[str] = ()) -> str:
     """How a prompt was asked beside how it was typed, or how it could be; empty for neither.
 
     Args:
         space: That was searched by it.
         prompt: What was asked.
+        asked_as: Views that terms may belong to, where they name none.
     """
-    source, told = _Source(space, None, ()), []
+    source, told = _Source(space, None, asked_as), []
     for term in prompt.terms:
         if term.item is not None and term.item.modality == TEXT:
             encoder = space.encoder(source.view(term, term.item))
@@ -255,10 +256,8 @@ class _Source:
             vector, native = term.vectors
             return vector, view, native
         item = in_both_spellings(term.item, self.space.encoder(view))
-        rows, encoded = self.embedded([item], view)
-        if item is not term.item and encoded is not None:
-            _, each = self.embedded([MediaItem.from_text(way) for way in item.captions], view)
-            encoded = encoded if each is None else np.concatenate([encoded, each])
+        ways = item.captions if item is not term.item else ()
+        rows, encoded = self.embedded([item, *map(MediaItem.from_text, ways)], view)
         return rows[0], view, encoded
 
     def stored(self, name: str) -> tuple[F32, str]:
