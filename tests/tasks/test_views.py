@@ -18,6 +18,7 @@ from isthmus.report.pages.explanation.words import sentences
 from isthmus.space import Space
 from isthmus.store import content_id, item_id
 from isthmus.tasks import Store
+from isthmus.tasks.prompting import spelling_note
 
 
 @pytest.fixture
@@ -128,6 +129,12 @@ def test_items_are_forgotten_by_view(store: Store, folders: dict[str, Path]) -> 
     assert len(store.forget([folders[FRONT], folders[BACK] / "1.png"], views=BACK)) == 1
     assert len(store.forget(views=ANSWER)) == 20
     assert store.status().items == {FRONT: 20, BACK: 19, CAPTION: 20}
+
+
+def test_a_note_on_spelling_knows_which_view_a_query_is_of(store: Store) -> None:
+    assert spelling_note(store.space, Prompt("red"), (CAPTION,)) == ""
+    with pytest.raises(InputError, match="which one is meant"):
+        spelling_note(store.space, Prompt("red"))
 
 
 def test_an_explanation_names_its_views(store: Store, folders: dict[str, Path]) -> None:
