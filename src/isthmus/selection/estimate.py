@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -38,12 +38,13 @@ trained is compared on the first alone, as each comparison takes two fits more."
 
 @dataclass(frozen=True)
 class _Figures:
-    """Of one outer fold."""
+    """Of one outer fold; the comparisons with no signal have no scores."""
 
-    true: Evaluation
-    scores: dict[ViewPair, F32]
-    shuffled: Evaluation | None
-    random: Evaluation | None
+    measured: Evaluation
+    scores: dict[ViewPair, F32] = field(default_factory=dict)
+
+
+_Job = Callable[[], _Figures]
 
 
 def estimate(
@@ -65,22 +66,26 @@ def estimate(
     if not usable:
         raise DataError("no fold has two complete pairs; make the groups smaller or add records")
 
-    def measured(place: int) -> _Figures:
-        most = 1 if usable[place].candidate.trained else _NULL_FOLDS
-        null = place == 0 or (place < most and clock.left > 0)
-        return _figures(pairs, usable[place], np.random.default_rng([seed, place]), null=null)
-
-    folds = side_by_side(
-        measured, range(len(usable)), progress=progress, phase="measure on held-out pairs"
+    # What takes a fit of its own begins first, so that no core waits for it in the end.
+    jobs: list[tuple[str, _Job]] = []
+    for place, outer in enumerate(usable[:_NULL_FOLDS]):
+        if place == 0 or (clock.left > 0 and not outer.candidate.trained):
+            rng = np.random.default_rng([seed, place])
+            jobs += _without_signal(pairs, outer, rng).items()
+    jobs += [("true", partial(_figures, pairs, outer)) for outer in usable]
+    done = side_by_side(
+        lambda job: job[1](), jobs, progress=progress, phase="measure on held-out pairs"
     )
-    shuffles = [fold.shuffled for fold in folds if fold.shuffled is not None]
-    randoms = [fold.random for fold in folds if fold.random is not None]
+    found = {
+        name: [f for (of, _), f in zip(jobs, done, strict=True) if of == name] for name, _ in jobs
+    }
+    evaluated = {name: summarise([f.measured for f in each]) for name, each in found.items()}
     return Estimate(
-        folds=len(folds),
+        folds=len(found["true"]),
         planned=chosen.folds,
-        held_out=summarise([fold.true for fold in folds]),
-        null=Null(shuffled=summarise(shuffles).directions, random=summarise(randoms).directions),
-        p_values=_p_values(folds, seed),
+        held_out=evaluated["true"],
+        null=Null(shuffled=evaluated["shuffled"].directions, random=evaluated["random"].directions),
+        p_values=_p_values(found["true"], seed),
     )
 
 
@@ -111,7 +116,7 @@ def ungrouped(
         outer = OuterFold(deal.held(fold), chosen.best, fitted, deal.train(fold))
         if not _shared(pairs, outer):
             return None
-        return _figures(pairs, outer, np.random.default_rng(seed), null=False)
+        return _figures(pairs, outer)
 
     folds = [each for each in side_by_side(measured, range(deal.count)) if each is not None]
     if not folds:
@@ -120,7 +125,7 @@ def ungrouped(
     return Ungrouped(
         groups=len(np.unique(links)),
         names=names[:_NAMED],
-        held_out=summarise([fold.true for fold in folds]),
+        held_out=summarise([fold.measured for fold in folds]),
         p_values=_p_values(folds, seed),
     )
 
@@ -146,9 +151,7 @@ def _shared(pairs: PairedVectors, outer: OuterFold) -> list[tuple[str, str]]:
     return [(a, b) for a, b in direct_pairs(train) if len(held.rows(a, b)) > 1]
 
 
-def _figures(
-    pairs: PairedVectors, outer: OuterFold, rng: np.random.Generator, *, null: bool
-) -> _Figures:
+def _figures(pairs: PairedVectors, outer: OuterFold) -> _Figures:
     train, held = pairs.take(outer.train), pairs.take(outer.held)
     strength = outer.candidate.csls_strength
     mapped = Mapped.by(outer.fitted, train, held)
@@ -156,18 +159,7 @@ def _figures(
         ViewPair(a, b): mapped.scores(a, b, csls_strength=strength)
         for a, b in _shared(pairs, outer)
     }
-    true = _measured(outer.fitted, train, held, strength)
-    if not null:
-        return _Figures(true, scores, None, None)
-    random = random_encoders(train, rng), random_encoders(held, rng)
-    # What was known before own pairs were seen is not lost by shuffling those.
-    unmatched = shuffled(held, rng) if outer.candidate.known_before else held
-    return _Figures(
-        true,
-        scores,
-        _without_signal(outer, shuffled(train, rng), unmatched),
-        _without_signal(outer, *random),
-    )
+    return _Figures(_measured(outer.fitted, train, held, strength), scores)
 
 
 def banks(aligner: Transforms, pairs: PairedVectors) -> dict[str, F32]:
@@ -228,8 +220,22 @@ def _transformed(fitted: Transforms, view: str, x: F32) -> F32:
     return fitted.transform(x, view)
 
 
-def _without_signal(outer: OuterFold, rows: PairedVectors, test: PairedVectors) -> Evaluation:
-    """The same candidate, learned from rows that carry nothing."""
+def _without_signal(
+    pairs: PairedVectors, outer: OuterFold, rng: np.random.Generator
+) -> dict[str, _Job]:
+    """The same candidate, learned from rows that carry nothing, in two ways."""
+    train, held = pairs.take(outer.train), pairs.take(outer.held)
+    random = random_encoders(train, rng), random_encoders(held, rng)
+    # What was known before own pairs were seen is not lost by shuffling those.
+    rows = shuffled(train, rng)
+    unmatched = shuffled(held, rng) if outer.candidate.known_before else held
+    return {
+        "shuffled": partial(_learned_from, rows, unmatched, outer),
+        "random": partial(_learned_from, *random, outer),
+    }
+
+
+def _learned_from(rows: PairedVectors, test: PairedVectors, outer: OuterFold) -> _Figures:
     ground = Ground(Training(rows, of_rows(rows), {}), {})
     fitted = ground.fitted(outer.candidate.alone())
-    return _measured(fitted, rows, test, outer.candidate.csls_strength)
+    return _Figures(_measured(fitted, rows, test, outer.candidate.csls_strength))
