@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from isthmus.core.artifact import fingerprint
 from isthmus.core.extras import require
@@ -19,11 +20,14 @@ from isthmus.core.view import TEXT
 from isthmus.encoders import _usem3
 from isthmus.encoders.base import check_captions, check_threads, pool_captions, verified
 from isthmus.encoders.parts import Parts
+from isthmus.encoders.passes import Passes
 from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import caption_parts
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 TOKENIZER_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+_IN_A_PASS = (16, 256)
+"""Fewest and most texts in a part of a batch."""
 _LAYOUT = 1
 """Of what the cache holds of the model; raise it when that changes."""
 
@@ -39,8 +43,8 @@ class UniversalEncoder:
     An item of several captions becomes the unit mean of their unit vectors.
 
     Args:
-        threads: For matrix products. One is fastest for single texts, since BLAS threads
-            spin on products this small, and does not suffer when the cores are busy.
+        threads: Parts of a batch at a time, each on one core; default: the cores of this machine.
+            BLAS itself has one thread: more of them spin on products this small.
     """
 
     id = "universal"
@@ -50,7 +54,7 @@ class UniversalEncoder:
     batch_size = 256
     window = window_for(TEXT)
 
-    def __init__(self, *, threads: int = 1) -> None:
+    def __init__(self, *, threads: int | None = None) -> None:
         self.fingerprint = fingerprint(
             {
                 "encoder": self.id,
@@ -60,6 +64,8 @@ class UniversalEncoder:
             }
         )
         self._threads = check_threads(threads, self.id)
+        self._passes = Passes(lambda _: self._loaded(), self._threads)
+        self._limit: Any = None
         self._model: Any = None
         self._lock = threading.Lock()
 
@@ -77,9 +83,16 @@ class UniversalEncoder:
         """Unit vectors ``(len(batch), 512)`` float32."""
         if not batch:
             return np.zeros((0, self.dim), dtype=np.float32)
-        with self._lock:  # the model sets the process-wide number of BLAS threads
-            model = self._loaded()
-            return pool_captions(batch, lambda texts: l2_normalize(model.encode(texts)))
+        with self._lock:  # the number of BLAS threads is that of the process
+            self._loaded()
+            with self._limit(limits=1, user_api="blas"):
+                return pool_captions(batch, self._vectors)
+
+    def _vectors(self, texts: list[str]) -> F32:
+        size = self._passes.share(len(texts), _IN_A_PASS)
+        parts = [texts[start : start + size] for start in range(0, len(texts), size)]
+        found = self._passes.each(lambda model, part: model.encode(part), parts)
+        return l2_normalize(np.concatenate(list(found)))
 
     def split(self, decoded: Any) -> Parts:
         """Words of a caption, which are taken out one by one; of several captions, each.
@@ -105,7 +118,8 @@ class UniversalEncoder:
                 verified(resources / "sp.model", TOKENIZER_SHA256)
 
             name = f"{self.id}-{WEIGHTS_SHA256[:16]}-{TOKENIZER_SHA256[:16]}-{_LAYOUT}"
-            self._model = _usem3.load(usem3, name, self._threads, verify)
+            self._limit = ThreadpoolController().limit
+            self._model = _usem3.load(usem3, name, 1, verify)
         return self._model
 
 
