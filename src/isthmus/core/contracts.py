@@ -230,7 +230,9 @@ def batch_size_of(encoder: Encoder, default: int = 32) -> int:
 
 def image_side_of(encoder: Encoder) -> int | None:
     """The shorter side in pixels that an encoder needs; None for all there are."""
-    return encoder.image_side if isinstance(encoder, Sized) else None
+    # Asked for every item: to look whether it is ``Sized`` takes as long as to read a short text.
+    side: int | None = getattr(encoder, "image_side", None)
+    return side
 
 
 def sampling_of(encoder: Encoder) -> Sampling:

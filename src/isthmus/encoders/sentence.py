@@ -8,7 +8,7 @@ always handed to it as a text.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,8 @@ from isthmus.encoders.torch_model import (
 from isthmus.encoders.windows import window_for
 from isthmus.encoders.words import text_parts
 
+_TEXTS = 256
+"""Texts that it is handed at a time on the CPU; the library then takes 32 of like length."""
 _ORGANISATION = "sentence-transformers"
 """Where the hub has models whose names say no other, as in the library itself."""
 _RATE = 16_000
@@ -187,7 +189,7 @@ class SentenceEncoder:
     @property
     def batch_size(self) -> int:
         """Items that it is handed at a time."""
-        return self._model.at_a_time(self.modality, 32)
+        return self._model.at_a_time(self.modality, _TEXTS if self.modality == TEXT else 32)
 
     @property
     def device(self) -> str:
@@ -246,18 +248,22 @@ class SentenceEncoder:
 
     def _run(self, items: list[Any]) -> F32:
         """What the library makes of items that it is handed one kind at a time."""
-        config = self._described.config(self.modality)
-        inner = config.get("text_config") if self.modality == TEXT else config.get("vision_config")
-        sizes = {**config, **(inner if isinstance(inner, dict) else {})}
-        width, heads = sizes.get("hidden_size", 768), sizes.get("num_attention_heads", 12)
         return self._model.vectors(
             items,
             self._forward,
             dim=self.dim,
             length=lambda item: self._tokens(item),
-            memory=transformer_memory(int(width), int(heads)),
+            memory=self._memory,
             alike=lambda item: len(item) if self.modality == AUDIO else 0,
         )
+
+    @cached_property
+    def _memory(self) -> Callable[[int], int]:
+        config = self._described.config(self.modality)
+        inner = config.get("text_config") if self.modality == TEXT else config.get("vision_config")
+        sizes = {**config, **(inner if isinstance(inner, dict) else {})}
+        width, heads = sizes.get("hidden_size", 768), sizes.get("num_attention_heads", 12)
+        return transformer_memory(int(width), int(heads))
 
     def _tokens(self, item: Any) -> int:
         return len(item) // _LETTERS + 2 if self.modality == TEXT else _TOKENS[self.modality]
