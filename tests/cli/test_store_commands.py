@@ -155,6 +155,29 @@ def test_errors_say_the_way_out(home: Path, tmp_path: Path) -> None:
     assert """if you mean words, type '"nowhere.png"'""" in said
 
 
+def test_serve_makes_no_store_in_a_folder_that_is_not_there(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Path] = []
+    monkeypatch.setattr(
+        "isthmus.server.run.serve", lambda store, *_, **__: served.append(store.folder)
+    )
+    empty, typed = tmp_path / "pictures", tmp_path / "pictures2"
+    empty.mkdir()
+    serve = ("serve", "--space", "space", "--store")
+    _, said = run(home, *serve, str(typed), code=1)
+    assert f"{typed} holds no store. Did you mean '{empty}'? Make a store with: isthmus" in said
+    assert f"isthmus index PATHS --store {typed}" in said
+    assert not typed.exists() and not any(empty.iterdir())
+
+    _, said = run(home, *serve, str(empty))
+    assert f"There was no store in {empty}, so an empty one was made." in said
+    own = tmp_path / "own"
+    done = running.run(*serve[:3], cwd=home, ISTHMUS_STORE=str(own))
+    assert done.returncode == 0 and f"There was no store in {own}" in done.stderr
+    assert served == [empty, own]
+
+
 def test_forgetting_what_is_not_there_is_an_error(home: Path, tmp_path: Path) -> None:
     (tmp_path / "some").mkdir()
     Image.new("RGB", (30, 30), "red").save(tmp_path / "some" / "a.png")

@@ -64,6 +64,9 @@ def command(
     too; you must then set a token in ISTHMUS_TOKEN. The page can index the folders that you name
     with --allow. If only this machine can reach the server, the page can also give labels to items,
     and without --allow it can index your home folder. Press Ctrl-C to stop.
+
+    If there is no store in your data folder, or in an empty folder that you name, an empty one is
+    made, which the page can fill.
     """
     from isthmus.cli.opening import has_store, open_store
     from isthmus.core.extras import require
@@ -88,8 +91,8 @@ def command(
 
     allow_megapixels(max_megapixels)
     predictors = _predictors(predictor or (), trust or ())
-    there = has_store(store)
-    with open_store(store, space, create=True, trust=trust) as opened:
+    there, fillable = has_store(store), store is None or store.is_dir()
+    with open_store(store, space, create=fillable, trust=trust) as opened:
         if not there:
             _tell_new(opened.folder)
         _load_models(opened)
