@@ -21,7 +21,7 @@ import isthmus
 from isthmus.core.errors import IsthmusError
 from isthmus.core.record import Dataset
 from isthmus.media import decode
-from isthmus.space import Space
+from isthmus.space import Space, evaluate
 from isthmus.tasks import Store
 
 PAIRS = 12
@@ -302,12 +302,20 @@ def test_what_is_done_but_not_meant_is_said(place: Path) -> None:
     assert words.returncode == 0 and "read as words" in words.stderr
 
 
-def test_records_that_were_learned_from_are_told(place: Path) -> None:
+def test_records_that_were_learned_from_are_told(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = run("eval", "my-space", "shapes", "-d", "n=120", "-d", "seed=3", cwd=place)
     assert "learned from 67% of these records" in seen.stderr
+    monkeypatch.setattr(
+        "isthmus.selection.known.starter_beside",
+        lambda loaded, ready: evaluate(loaded.heads, loaded.banks, ready.pairs),
+    )
     new = run("eval", "my-space", "photos", cwd=place)
     assert new.returncode == 0 and "learned from" not in new.stderr
-    assert "shuffled" not in new.stdout and "The column chance shows R@10" in new.stdout
+    assert "shuffled" not in new.stdout and "The column chance shows R@1 and R@10." in new.stdout
+    assert new.stdout.count(".08, .83") == 2  # 1 and 10 of 12, in both directions
+    assert "; chance: 0.083, 0.83 (mean of the directions)" in new.stdout
 
 
 IN_PYTHON = [

@@ -78,7 +78,11 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def test_align_lists_what_it_left_out_and_saves_a_card(space: Path) -> None:
-    assert "text→image" in (space / "README.md").read_text(encoding="utf-8")
+    card = (space / "README.md").read_text(encoding="utf-8")
+    assert "| gallery | chance R@1 | chance R@10 | shuffled R@10 |" in card
+    (row,) = (line for line in card.splitlines() if line.startswith("| text→image |"))
+    gallery, first, tenth = (float(cell) for cell in row.split("|")[5:8])
+    assert first == pytest.approx(1 / gallery, rel=0.2) and first < tenth <= 1  # folds differ
 
 
 def test_eval_measures_every_direction(space: Path, folder: Path, tmp_path: Path) -> None:

@@ -118,12 +118,13 @@ def _shared(folder: Path, space: Space, dataset: Dataset) -> list[str]:
 
 def _beside_starter(found: Evaluation, rival: Evaluation) -> str:
     """How the starter space does on the same records."""
-    from isthmus.space.report import mean_recall
+    from isthmus.space.report import mean_chance, mean_recall
 
-    own, starter = mean_recall(found), mean_recall(rival)
+    own, starter, chance = mean_recall(found), mean_recall(rival), mean_chance(found)
     said = (
         f"The starter space on the same records: R@1 {starter[0]:.2f}, R@10 {starter[1]:.2f}; this "
-        f"space: {own[0]:.2f}, {own[1]:.2f} (mean of the directions)."
+        f"space: {own[0]:.2f}, {own[1]:.2f}; chance: {chance[0]:.2g}, {chance[1]:.2g} (mean of the "
+        "directions)."
     )
     if starter <= own:
         return said

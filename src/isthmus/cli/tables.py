@@ -44,7 +44,7 @@ def directions_table(
             shown(str(direction)) + (" *" if direction in emergent else ""),
             _share(row.r1),
             _share(row.r10),
-            _share(row.chance_r10, spread=False),
+            f"{_chance(row.chance_r1)}, {_chance(row.chance_r10)}",
             _mean(row.medr, ".1f"),
             _share(readouts.semantic.map),
             _mean(row.n_gallery, ".0f"),
@@ -61,10 +61,10 @@ def note(*, shuffled: bool = False) -> str:
     Args:
         shuffled: Whether it has that column.
     """
-    columns = "columns chance and shuffled show" if shuffled else "column chance shows"
+    more = ", the column shuffled R@10" if shuffled else ""
     return (
         "Recall and median rank use the instance read-out; mAP by group uses the semantic "
-        f"read-out. The {columns} R@10."
+        f"read-out. The column chance shows R@1 and R@10{more}."
     )
 
 
@@ -79,5 +79,22 @@ def _share(value: float | Spread | None, *, spread: bool = True) -> str:
     return f"{shown}±{deviation:.2f}".replace("±0.", "±.")
 
 
+def _chance(value: float | Spread) -> str:
+    """A share of two digits; a small one keeps its first.
+
+    Examples:
+        >>> _chance(10 / 130), _chance(1 / 130), _chance(1 / 5000), _chance(1.0)
+        ('.08', '.01', '.0002', '1.00')
+    """
+    digits = 2
+    while round(_number(value), digits) == 0 < _number(value):
+        digits += 1
+    return _mean(value, f".{digits}f").removeprefix("0")
+
+
+def _number(value: float | Spread) -> float:
+    return value if isinstance(value, float | int) else value.mean
+
+
 def _mean(value: float | Spread, form: str) -> str:
-    return format(value if isinstance(value, float | int) else value.mean, form)
+    return format(_number(value), form)

@@ -128,15 +128,17 @@ def _quality(estimate: Estimate | None, *, learned: bool = True) -> list[str]:
         if learned
         else "Nothing was learned from these pairs, so all are held out. `instance` read-out.",
         "",
-        "| direction | R@1 | R@10 | median rank | gallery | chance R@10 | shuffled R@10 |",
-        "|---|---|---|---|---|---|---|",
+        "| direction | R@1 | R@10 | median rank | gallery | chance R@1 | chance R@10 "
+        "| shuffled R@10 |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for direction, readouts in estimate.held_out.directions.items():
         row = readouts.instance
         null = estimate.null.shuffled[direction].instance
         lines.append(
             f"| {_cell(direction)} | {row.r1} | {row.r10} | {row.medr.mean:.1f} "
-            f"| {row.n_gallery.mean:.0f} | {row.chance_r10.mean:.3f} | {null.r10} |"
+            f"| {row.n_gallery.mean:.0f} | {row.chance_r1.mean:.3f} | {row.chance_r10.mean:.3f} "
+            f"| {null.r10} |"
         )
     return lines
 

@@ -24,6 +24,7 @@ from isthmus.space.report.figures import (
     RetrievalFigures,
     Spread,
     Summary,
+    mean_chance,
     mean_recall,
     summarise,
 )
@@ -106,6 +107,7 @@ __all__ = [
     "Summary",
     "Tried",
     "Ungrouped",
+    "mean_chance",
     "mean_recall",
     "read_report",
     "summarise",

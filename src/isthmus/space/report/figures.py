@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
@@ -127,8 +127,18 @@ Summary = Quality[Spread]
 def mean_recall(found: Evaluation | Summary) -> tuple[float, float]:
     """Mean R@1 and R@10 of all directions under the ``instance`` read-out."""
     rows = [each.instance for each in found.directions.values()]
-    r1 = sum(_number(row.r1) for row in rows) / len(rows)
-    return r1, sum(_number(row.r10) for row in rows) / len(rows)
+    return _mean(row.r1 for row in rows), _mean(row.r10 for row in rows)
+
+
+def mean_chance(found: Evaluation | Summary) -> tuple[float, float]:
+    """What a random order gets for both of :func:`mean_recall`."""
+    rows = [each.instance for each in found.directions.values()]
+    return _mean(row.chance_r1 for row in rows), _mean(row.chance_r10 for row in rows)
+
+
+def _mean(values: Iterable[float | Spread]) -> float:
+    numbers = [_number(value) for value in values]
+    return sum(numbers) / len(numbers)
 
 
 def _number(value: float | Spread) -> float:

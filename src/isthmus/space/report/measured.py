@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from isthmus.core.errors import InputError
 from isthmus.core.record import Failure
 from isthmus.core.view import Direction, ViewPair
-from isthmus.space.report.figures import Readouts, Spread, Summary, mean_recall
+from isthmus.space.report.figures import Readouts, Spread, Summary, mean_chance, mean_recall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +87,7 @@ class Ungrouped:
     @property
     def chance(self) -> float:
         """What chance would give."""
-        rows = [each.instance.chance_r10.mean for each in self.held_out.directions.values()]
-        return sum(rows) / len(rows)
+        return mean_chance(self.held_out)[1]
 
     def __str__(self) -> str:
         """``"5 groups (animals, food, misc, …)"``."""
