@@ -16,7 +16,8 @@ from isthmus.media import DEFAULT
 from isthmus.pipeline import WORKERS
 from isthmus.space import Space
 from isthmus.store.opening import INDEXING
-from isthmus.tasks import Store
+from isthmus.tasks import Store, refresh_fields
+from isthmus.tasks.retrieval import refreshing
 from isthmus.tasks.retrieval.index import _Run
 from isthmus.tasks.retrieval.unfinished import unfinished
 
@@ -88,6 +89,51 @@ def test_what_was_chosen_is_offered(store: Store, tmp_path: Path) -> None:
     )
     chosen = f"[{str(big)!r}], exclude=['a b*'], views=['text'], retry=True, fields=False"
     assert store.status().unfinished.endswith(f"go on with: store.add({chosen})")
+
+
+@pytest.mark.parametrize("where", ["add", "refresh_fields"])
+def test_fields_that_were_not_read_to_the_end_are_noted(
+    store: Store, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    big = tmp_path / "big"
+    store.add(big)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(refreshing, "_read", end)
+        if where == "add":
+            store.add(big, refresh=True)
+        else:
+            refresh_fields(store, big)
+    shell = f"isthmus index {big} --store {tmp_path / 's'} --refresh-fields"
+    assert _said(store).endswith(f"{big} has not finished. If it is not running any more, go on "
+                                 f"with: {shell}")  # fmt: skip
+    python = f"store.add([{str(big)!r}], refresh=True)"
+    assert store.search("a red circle").unfinished.endswith(f"go on with: {python}")
+    assert store.add(big).fields_changed is None and _said(store)  # it did not read them
+    assert store.add(big, refresh=True).fields_changed == 0 and _said(store) == ""
+
+
+def test_watching_that_is_stopped_notes_what_it_did_not_index(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    big, left = tmp_path / "big", tmp_path / "big" / "b.txt"
+
+    def changes(*_: object, **__: object) -> Iterable[set[object]]:
+        yield set()
+        if not left.exists():
+            left.write_text("a blue square", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    pytest.importorskip("watchfiles")
+    monkeypatch.setattr("watchfiles.watch", changes)
+    typed = ("index", big, "--watch", "--store", tmp_path / "s", "--exclude", "*.png")
+    assert running.run(*typed).returncode == 130
+    way = f"isthmus index {big} --store {tmp_path / 's'} --exclude '*.png'"
+    assert _said(store).endswith(f"{big} has not finished. If it is not running any more, go on "
+                                 f"with: {way}")  # fmt: skip
+    assert running.run(*typed).returncode == 130 and _said(store) == ""
 
 
 def test_a_path_that_is_gone_or_forgotten_is_not_offered(store: Store, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.opening import open_store
+from isthmus.core.errors import IsthmusError
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
 from isthmus.media.formats import FORMATS, MODALITIES, SUFFIXES
@@ -111,16 +112,11 @@ def command(
         if dry_run:
             _say_plan(chosen.plan(opened, retry=again), as_json)
             return
-        report = chosen.add(opened, retry=again, quiet=as_json)
-        told = _refreshed(opened, chosen, quiet=as_json) if refresh_fields else None
+        report = chosen.add(opened, retry=again, refresh=refresh_fields, quiet=as_json)
         if as_json:
-            more = {} if told is None else {"fields_changed": told}
-            done = {"store": str(opened.folder), "items": len(opened), **report.to_json()}
-            print_json({**done, **more})
+            print_json({"store": str(opened.folder), "items": len(opened), **report.to_json()})
         else:
             _say(report, opened, chosen)
-            if told is not None:
-                out().print(f"What files say of themselves changed for {count(told, 'item')}.")
         if watch:
             _follow(opened, chosen, as_json)
     if report.broken:
@@ -160,7 +156,9 @@ class _Chosen:
             views=self.views,
         )
 
-    def add(self, store: Store, *, retry: bool, quiet: bool) -> IndexReport:
+    def add(
+        self, store: Store, *, retry: bool = False, refresh: bool = False, quiet: bool
+    ) -> IndexReport:
         """Do it."""
         with progress_bar(quiet=quiet) as progress:
             return store.add(
@@ -171,8 +169,19 @@ class _Chosen:
                 views=self.views,
                 read=self.read,
                 fields=self.fields,
+                refresh=refresh,
                 progress=progress,
             )
+
+    def note_left(self, store: Store) -> None:
+        """Note files that changed and were not indexed, as a run that has not finished."""
+        from isthmus.tasks.retrieval.unfinished import RunGiven, note
+
+        with suppress(IsthmusError):  # a folder that vanished, a store that cannot be written to
+            todo = self.plan(store, retry=False)
+            if todo.fresh:
+                lists = (todo.roots, self.include, self.exclude, self.views, store.trust)
+                note(store.folder, store.backend, RunGiven.of(*lists, fields=self.fields))
 
 
 def _kinds(read: str | None) -> list[str] | None:
@@ -185,14 +194,6 @@ def _kinds(read: str | None) -> list[str] | None:
     if read is None or read.strip() == "none":
         return None if read is None else []
     return [kind.strip() for kind in read.split(",")]
-
-
-def _refreshed(store: Store, chosen: _Chosen, *, quiet: bool) -> int:
-    """Read anew what files say of themselves; says for how many items that changed."""
-    from isthmus.tasks import refresh_fields
-
-    with progress_bar(quiet=quiet) as progress:
-        return refresh_fields(store, chosen.paths, fields=chosen.fields, progress=progress)
 
 
 def _one_arena() -> None:
@@ -219,6 +220,8 @@ def _say(report: IndexReport, store: Store, chosen: _Chosen) -> None:
     )
     if report.passages:
         console.print(f"Read {count(report.passages, 'passage')} of words in files.")
+    if (told := report.fields_changed) is not None:
+        console.print(f"What files say of themselves changed for {count(told, 'item')}.")
     _list("moved file", [f"{a}  (was {b})" for a, b in report.moved])
     _list(
         "copy of another file", [f"{a}  =  {b}" for a, b in report.copies], "copies of other files"
@@ -305,9 +308,13 @@ def _follow(store: Store, chosen: _Chosen, as_json: bool) -> None:
     watchfiles = require("watchfiles", extra="store", purpose="--watch")
     if not as_json:
         out().print("Watching for changes. Press Ctrl-C to stop.")
-    for _ in watchfiles.watch(*chosen.paths, raise_interrupt=True, debounce=1000):
-        report = chosen.add(store, retry=False, quiet=True)
-        if as_json:
-            print_json(report.to_json())
-        elif report.added or report.gone or report.moved or report.dropped:
-            _say(report, store, chosen)
+    try:
+        for _ in watchfiles.watch(*chosen.paths, raise_interrupt=True, debounce=1000):
+            report = chosen.add(store, quiet=True)
+            if as_json:
+                print_json(report.to_json())
+            elif report.added or report.gone or report.moved or report.dropped:
+                _say(report, store, chosen)
+    except KeyboardInterrupt:
+        chosen.note_left(store)
+        raise

@@ -17,6 +17,7 @@ from isthmus.tasks.retrieval.contents import content_of
 from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.given import paths_given
 from isthmus.tasks.retrieval.plan import Roots
+from isthmus.tasks.retrieval.unfinished import RunGiven, under_way
 
 if TYPE_CHECKING:
     from isthmus.tasks.retrieval.store import Store
@@ -43,18 +44,27 @@ def refresh_fields(
     Returns:
         How many items now have other fields. A file that is gone or has changed keeps its own.
     """
-    roots = Roots([expanded(path).resolve() for path in paths_given(paths)])
-    entries = [each for each in store.backend.entries() if roots.hold(each.source)]
+    roots = [expanded(path).resolve() for path in paths_given(paths)]
+    run = RunGiven.of(roots, (), (), (), store.trust, fields=fields, refresh=True)
+    with under_way(store.folder, store.backend, run, left=True):
+        return refreshed(store.backend, Roots(roots), fields=fields, progress=progress)
+
+
+def refreshed(
+    backend: Backend, roots: Roots, *, fields: bool, progress: Progress | None = None
+) -> int:
+    """The same for the backend of a store; a run that does it notes itself."""
+    entries = [each for each in backend.entries() if roots.hold(each.source)]
     wholes = [each for each in entries if each.id == whole_id(each.id)]
     changed = 0
     for start in range(0, len(wholes), _BATCH):
         some = wholes[start : start + _BATCH]
         found: dict[str, Fields] = _read(some) if fields else {each.id: () for each in some}
-        changed += _write(store.backend, entries, found)
+        changed += _write(backend, entries, found)
         if progress is not None:
             progress("read fields", start + len(some), len(wholes))
     if changed:
-        store.backend.optimize()  # older versions hold what was there before
+        backend.optimize()  # older versions hold what was there before
     return changed
 
 

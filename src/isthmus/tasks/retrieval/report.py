@@ -26,6 +26,7 @@ class IndexReport:
         dropped: Ids whose content was replaced in its only file.
         failures: Files that could not be used, those of earlier runs included.
         passages: Passages of words that were read in files.
+        fields_changed: Items of which files say something else now; None if nobody looked.
         seconds: How long it took.
     """
 
@@ -38,6 +39,7 @@ class IndexReport:
     dropped: list[str] = field(default_factory=list)
     failures: list[FileFailure] = field(default_factory=list)
     passages: int = 0
+    fields_changed: int | None = None
     seconds: float = 0.0
 
     @property
@@ -64,6 +66,7 @@ class IndexReport:
 
     def to_json(self) -> dict[str, object]:
         """For machines."""
+        told = {} if self.fields_changed is None else {"fields_changed": self.fields_changed}
         return {
             "added": len(self.added),
             "unchanged": self.unchanged,
@@ -76,6 +79,7 @@ class IndexReport:
             "unsupported": [failure.to_json() for failure in self.unsupported],
             "passages": self.passages,
             "seconds": round(self.seconds, 2),
+            **told,
         }
 
 

@@ -46,6 +46,9 @@ class Store:
         space: Whose vectors it holds.
         backend: Where they are kept.
         folder: Where the store lies on disk, if it does.
+
+    Attributes:
+        trust: Packages whose encoders it may use.
     """
 
     recommend = Brought()  # of isthmus.tasks.recommend.stored
@@ -54,7 +57,7 @@ class Store:
         self.space, self.backend, self.folder = space, backend, folder
         self._prompts = SavedPrompts(space, None if folder is None else folder / _SPACE)
         self._reading = Reading(folder)
-        self._trust: tuple[str, ...] = ()
+        self.trust: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -104,7 +107,7 @@ class Store:
                 if not own.is_dir():
                     space.save(own)
         made = cls(space, backend, folder)
-        made._prompts, made._trust = prompts or made._prompts, several(trust, str)
+        made._prompts, made.trust = prompts or made._prompts, several(trust, str)
         return made
 
     @classmethod
@@ -155,6 +158,7 @@ class Store:
         views: str | Sequence[str] = (),
         read: str | Sequence[str] | None = None,
         fields: bool = True,
+        refresh: bool = False,
         progress: Progress | None = None,
     ) -> IndexReport:
         """Index files and folders: what is new or changed is read, the rest is left alone.
@@ -170,6 +174,7 @@ class Store:
                 Later runs do the same; ``[]`` ends that and removes what was read.
             fields: Whether to keep what files say of themselves, such as when and where a picture
                 was taken, see :mod:`isthmus.core.fields`.
+            refresh: Whether to read that anew for items that are there already.
             progress: Told as work is done.
 
         Returns:
@@ -179,26 +184,18 @@ class Store:
             InputError: If a path does not exist, or no view takes the words.
             MissingExtraError: If what reads words is not installed.
         """
-        from isthmus.tasks.retrieval.index import index
-        from isthmus.tasks.retrieval.near import near_duplicates
-        from isthmus.tasks.retrieval.unfinished import RunGiven, under_way
+        from isthmus.tasks.retrieval.adding import carry_out
+        from isthmus.tasks.retrieval.unfinished import RunGiven
 
         names = several(views, str)
-        reading = self._reading.setting.asked(read, self.space, names)
+        setting = self._reading.setting.asked(read, self.space, names)
         todo = self.plan(
             paths, include=include, exclude=exclude, retry=retry, views=names, progress=progress
         )
-        self._reading.change(reading, self.backend)
-        lists = (todo.roots, several(include, str), several(exclude, str), names, self._trust)
-        run = RunGiven.of(*lists, retry=retry, fields=fields)
-        given = (self.space, self.backend, todo, names)
-        with under_way(self.folder, self.backend, run, fresh=todo.fresh):
-            report = index(*given, reading=reading, fields=fields, progress=progress)
-        self._reading.finish(reading)
-        if report.added or report.gone or report.dropped or report.moved or report.passages:
-            report.near = near_duplicates(self.space, self.backend, report.added)
-            self.backend.optimize()
-        return report
+        lists = (todo.roots, several(include, str), several(exclude, str), names, self.trust)
+        run = RunGiven.of(*lists, retry=retry, fields=fields, refresh=refresh)
+        given = (todo, run, self.space, self.backend, self.folder)
+        return carry_out(*given, reading=self._reading, setting=setting, progress=progress)
 
     def search(
         self,

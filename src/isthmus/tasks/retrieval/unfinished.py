@@ -38,6 +38,7 @@ class RunGiven:
         trust: Packages whose encoders the store may use.
         retry: Whether to look again at files that could not be used before.
         fields: Whether to keep what files say of themselves.
+        refresh: Whether to read that anew for items that are there already.
         megapixels: That pictures may have; 0 for the default.
     """
 
@@ -48,10 +49,17 @@ class RunGiven:
     trust: tuple[str, ...] = ()
     retry: bool = False
     fields: bool = True
+    refresh: bool = False
     megapixels: float = 0.0
 
     @classmethod
-    def of(cls, *parts: Iterable[object], retry: bool = False, fields: bool = True) -> RunGiven:
+    def of(
+        cls,
+        *parts: Iterable[object],
+        retry: bool = False,
+        fields: bool = True,
+        refresh: bool = False,
+    ) -> RunGiven:
         """From the first five parts, in order; what is not UTF-8 in a name is replaced."""
         from isthmus.media import DEFAULT
         from isthmus.pipeline import WORKERS
@@ -59,7 +67,8 @@ class RunGiven:
         most = WORKERS.limits.max_pixels
         megapixels = 0.0 if most == DEFAULT.max_pixels else most / 1e6
         paths, include, exclude, views, trust = (tuple(map(_printable, part)) for part in parts)
-        return cls(paths, include, exclude, views, trust, retry, fields, megapixels)
+        chosen = (include, exclude, views, trust, retry, fields, refresh, megapixels)
+        return cls(paths, *chosen)
 
     def typed(self, store: Path) -> str:
         """What takes the run up again; many paths are left to the user's memory."""
@@ -67,10 +76,12 @@ class RunGiven:
         python = ["[…]" if self.elided else repr(list(self.paths))]
         python += [f"{name}={list(each)!r}" for name, each in lists.items() if each]
         python += ["retry=True"] * self.retry + ["fields=False"] * (not self.fields)
+        python += ["refresh=True"] * self.refresh
         options = ["--store", str(store)]
         for name, values in {**lists, "trust": self.trust}.items():
             options += [word for each in values for word in (f"--{name.removesuffix('s')}", each)]
         options += ["--retry"] * self.retry + ["--no-fields"] * (not self.fields)
+        options += ["--refresh-fields"] * self.refresh
         if self.megapixels:
             options += ["--max-megapixels", f"{self.megapixels:.15g}"]
         paths = "…" if self.elided else shlex.join(self.paths)
@@ -97,13 +108,14 @@ class RunGiven:
         return replace(self, paths=tuple(path for path in self.paths if not within.hold(path)))
 
     def covers(self, other: RunGiven) -> bool:
-        """Whether all files of another run are files of this one."""
+        """Whether all files of another run are files of this one, and as much is read of them."""
         choices = zip(
             (self.include, self.exclude, self.views),
             (other.include, other.exclude, other.views),
             strict=True,
         )
         same = all(not own or set(own) == set(its) for own, its in choices)
+        same = same and self.refresh >= other.refresh
         return same and not other.outside(map(Path, self.paths)).paths
 
 
@@ -124,7 +136,7 @@ class _Note:
 
 @contextmanager
 def under_way(
-    folder: Path | None, backend: Backend, run: RunGiven, *, fresh: Sequence[object]
+    folder: Path | None, backend: Backend, run: RunGiven, *, left: bool
 ) -> Iterator[None]:
     """Note a run in the folder of a store until it has finished.
 
@@ -132,18 +144,33 @@ def under_way(
         folder: Of the store; None for one in memory, which keeps no note.
         backend: Of the store.
         run: What is to be indexed.
-        fresh: Files to be read; where there are none, there is nothing to go on with.
+        left: Whether there are files to be read; else there is nothing to go on with.
 
     Raises:
         ArtifactError: If there are such files, and the folder cannot be written to.
     """
-    if folder is not None and fresh:
-        with backend.exclusive():
-            _change(folder, lambda runs: [run, *_not_covered(runs, run)])
+    if left:
+        note(folder, backend, run)
     yield
     if folder is not None and os.path.lexists(folder / INDEXING):
         with suppress(ArtifactError), backend.exclusive():
             _change(folder, lambda runs: _not_covered(runs, run))
+
+
+def note(folder: Path | None, backend: Backend, run: RunGiven) -> None:
+    """Note a run that has not finished.
+
+    Args:
+        folder: Of the store; None for one in memory, which keeps no note.
+        backend: Of the store.
+        run: What is to be indexed.
+
+    Raises:
+        ArtifactError: If the folder cannot be written to.
+    """
+    if folder is not None:
+        with backend.exclusive():
+            _change(folder, lambda runs: [run, *_not_covered(runs, run)])
 
 
 def forgotten(folder: Path | None, backend: Backend, roots: Sequence[Path]) -> None:
