@@ -14,9 +14,11 @@ from tests.tasks.conftest import picture
 from tests.waiting import until
 
 from isthmus.core.record import Dataset
+from isthmus.core.wording import speaking
 from isthmus.prompts import PromptParts
 from isthmus.space import Space
 from isthmus.tasks import SearchOptions, Store
+from isthmus.tasks.retrieval.unfinished import RunGiven, note
 
 
 def find(client: TestClient, **request: Any) -> dict[str, Any]:
@@ -320,6 +322,23 @@ def test_an_indexing_run_is_followed_to_its_end(space: Space, tmp_path: Path) ->
         assert client.get("/api/status").json()["items"] == {"image": 3}
         assert client.get("/api/jobs").json()[-1]["state"] == "done"
         assert client.get("/api/jobs/none").status_code == 404
+
+
+def test_a_run_that_did_not_finish_is_told(space: Space, tmp_path: Path) -> None:
+    media = tmp_path / "media"
+    media.mkdir()
+    for number in range(2):
+        picture(media / f"{number}.png", seed=number)
+    with Store.open(tmp_path / "s", space) as store, speaking("server"):
+        store.add(media / "0.png")
+        with asked(store) as client:
+            assert find(client, query="a red circle")["unfinished"] == ""
+            assert client.get("/api/status").json()["unfinished"] == ""
+            note(store.folder, store.backend, RunGiven((str(media),)))
+            told = find(client, query="a red circle")["unfinished"]
+            assert told.endswith(f"go on with: isthmus index {media} --store {tmp_path / 's'}")
+            assert f"indexing of {media} has not finished" in told
+            assert client.get("/api/status").json()["unfinished"] == told
 
 
 def test_one_run_at_a_time_and_it_can_be_cancelled(space: Space, tmp_path: Path) -> None:

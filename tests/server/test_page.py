@@ -239,6 +239,19 @@ def test_nothing_matches_and_the_nearest_are_on_demand(browser: Any, address: st
         assert "only the nearest" in page.inner_text("#said")
 
 
+def test_an_indexing_run_that_did_not_finish_is_one_quiet_line(browser: Any, address: str) -> None:
+    left = "indexing of /a <b>/c has not finished"
+    answer = {"query": "x", "nothing_matches": False, "uncalibrated": [], "weak": [], "hits": []}
+    with opened(browser, address) as page:
+        assert page.locator("#unfinished").is_hidden()
+        search(page, "a large green triangle")
+        assert page.locator("#unfinished").is_hidden()
+        body = json.dumps({**answer, "reason": "", "unfinished": left})
+        page.route("**/api/search", lambda r: r.fulfill(body=body, content_type="application/json"))
+        search(page, "a large red triangle")
+        assert page.inner_text("#unfinished.quiet") == f"Some files are not found yet: {left}"
+
+
 @pytest.mark.parametrize("kind", ["image", "audio", "text"])
 def test_an_explanation_is_drawn_over_the_thing(browser: Any, address: str, kind: str) -> None:
     with opened(browser, address) as page:

@@ -96,7 +96,7 @@ def command(
         if not there:
             _tell_new(opened.folder)
         _load_models(opened)
-        with speaking("python"):  # its callers use the names of the API, which are those of Python
+        with speaking("server"):
             serve(opened, settings, predictors=predictors, ready=ready)
 
 

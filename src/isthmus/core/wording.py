@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Surface = Literal["python", "shell"]
+Surface = Literal["python", "shell", "server"]
 _surface: Surface = "python"
 _NEAR, _NEAR_SIGNS = 0.6, 0.5
 """Share of signs that two near names have in common; of names of two signs that are no ASCII."""
@@ -20,7 +20,8 @@ def speaking(surface: Surface) -> Iterator[None]:
     """Say ways out as they are typed there, in this process, until the block ends.
 
     Args:
-        surface: Where the user types: ``"python"`` or ``"shell"``.
+        surface: Where the user types: ``"python"`` or ``"shell"``; or ``"server"``, whose callers
+            use the names of the API, which are those of Python.
     """
     global _surface
     before, _surface = _surface, surface
@@ -30,8 +31,13 @@ def speaking(surface: Surface) -> Iterator[None]:
         _surface = before
 
 
-def way(*, python: str, shell: str) -> str:
+def way(*, python: str, shell: str, server: str | None = None) -> str:
     """What to type, in the form of where the user is.
+
+    Args:
+        python: In Python.
+        shell: In a shell.
+        server: What who asks a server is told; None for the form of Python.
 
     Examples:
         >>> way(python="k=5", shell="-k 5")
@@ -39,7 +45,12 @@ def way(*, python: str, shell: str) -> str:
         >>> with speaking("shell"):
         ...     way(python="k=5", shell="-k 5")
         '-k 5'
+        >>> with speaking("server"):
+        ...     way(python="k=5", shell="-k 5"), way(python="k=5", shell="-k 5", server='"k": 5')
+        ('k=5', '"k": 5')
     """
+    if _surface == "server" and server is not None:
+        return server
     return shell if _surface == "shell" else python
 
 

@@ -227,6 +227,9 @@ class SearchAnswer(BaseModel):
         description="Why there is nothing to look among: no item of these views, or none that "
         "passes the filter. Empty where there is."
     )
+    unfinished: str = Field(
+        description="Which indexing run has not finished, and how to go on. Empty if all have."
+    )
     hits: list[FoundItem]
     took_ms: float
 
@@ -386,6 +389,9 @@ class Status(BaseModel):
     gone: int
     space: str
     read: list[str] = Field(description="Kinds of words that are read in files: text, speech.")
+    unfinished: str = Field(
+        description="Which indexing run has not finished, and how to go on. Empty if all have."
+    )
     calibrated: list[Direction]
     languages: list[str]
     roots: list[str] = Field(description="Folders that the page can index.")

@@ -108,6 +108,7 @@ class Service:
             weak=[schemas.Direction(**each.to_json()) for each in found.weak],
             advice=found.advice,
             reason=found.reason,
+            unfinished=found.unfinished,
             hits=[seen.found(hit, words_sought(found.query)) for hit in found.hits],
             took_ms=round((time.perf_counter() - started) * 1e3, 2),
         )

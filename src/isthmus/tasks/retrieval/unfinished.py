@@ -86,7 +86,7 @@ class RunGiven:
             options += ["--max-megapixels", f"{self.megapixels:.15g}"]
         paths = "…" if self.elided else shlex.join(self.paths)
         shell = f"isthmus index {paths} {shlex.join(options)}"
-        typed = way(python=f"store.add({', '.join(python)})", shell=shell)
+        typed = way(python=f"store.add({', '.join(python)})", shell=shell, server=shell)
         return f"run the same command again: {typed}" if self.elided else f"go on with: {typed}"
 
     @property

@@ -133,6 +133,9 @@ async function more() {
 
 function show() {
   const hits = answer.hits ?? answer.items;
+  const left = answer.unfinished ?? status?.unfinished ?? "";
+  $("unfinished").hidden = !left || !!answer.reason?.includes(left);
+  $("unfinished").textContent = t("unfinished", left);
   $("state").replaceChildren();
   if (!asks(query)) {
     if (!answer.total && !query.where && !query.views.length) return empty();
@@ -186,6 +189,7 @@ function skeleton() {
 
 function fail(error) {
   tell("");
+  hide("unfinished");
   grid.show([]);
   $("grid").hidden = true;
   if (error.status === 422 && query.where) {
