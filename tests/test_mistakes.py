@@ -302,6 +302,21 @@ def test_what_is_done_but_not_meant_is_said(place: Path) -> None:
     assert words.returncode == 0 and "read as words" in words.stderr
 
 
+def test_a_table_without_pairs_is_told_before_anything_is_encoded(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "isthmus.pipeline.prepared.encode_records", lambda *_, **__: pytest.fail("encoded")
+    )
+    done = run("align", "half.csv", "-o", "s", "-e", "text=tfidf", cwd=place)
+    assert done.returncode == 1 and "encode" not in done.stderr
+    assert "half.csv: no record has two views (records: 12 of text)" in done.stderr
+    assert "to read them: --column photo=image" in done.stderr
+    for encoders in ({"text": "tfidf"}, {"text": "hf:a/b?layer=auto"}):
+        with pytest.raises(IsthmusError, match=r"two views .*: columns=\{'photo': 'image'\} of"):
+            isthmus.align(place / "half.csv", encoders)
+
+
 def test_records_that_were_learned_from_are_told(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

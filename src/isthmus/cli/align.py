@@ -199,9 +199,10 @@ def _learn(
 ) -> Made:
     """A space whose heads are all learned from the records."""
     from isthmus.datasets import load
-    from isthmus.pipeline import prepare
+    from isthmus.pipeline import check_paired, prepare
     from isthmus.selection import align, choose_layers
 
+    check_paired(dataset)
     sources = {name: load(name) for name in also}
     used, layers = choose_layers(
         dataset, encoders, cache=cache, progress=progress, seed=asked["seed"]

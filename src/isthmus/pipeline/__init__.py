@@ -6,7 +6,7 @@ from isthmus.pipeline.decoding import WORKERS, DecodeWorkers, Thumbnail
 from isthmus.pipeline.encode import encode_items, encode_records
 from isthmus.pipeline.fields import read_fields, read_seconds
 from isthmus.pipeline.onsets import Stretch, read_onsets
-from isthmus.pipeline.prepared import Prepared, default_cache, prepare
+from isthmus.pipeline.prepared import Prepared, check_paired, default_cache, prepare, unpaired
 
 __all__ = [
     "WORKERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Stretch",
     "Thumbnail",
     "VectorCache",
+    "check_paired",
     "default_cache",
     "encode_items",
     "encode_records",
@@ -23,4 +24,5 @@ __all__ = [
     "read_fields",
     "read_onsets",
     "read_seconds",
+    "unpaired",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,6 +76,7 @@ def prepare(
     encoders: Encoders | None = None,
     *,
     by_group: bool = True,
+    paired: bool = False,
     cache: VectorCache | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -85,8 +87,12 @@ def prepare(
         encoders: By view, as ids or objects; what is missing gets the default of its modality.
             In a table, a column of that name is taken as this view.
         by_group: Whether records of one group must stay on one side of a split.
+        paired: Whether some record must have two views or more.
         cache: Of native vectors; None computes all anew.
         progress: Told as work is done.
+
+    Raises:
+        DataError: If the data are to be paired and are not, before anything is encoded.
     """
     check_data(data)
     check_encoders(encoders or {})
@@ -101,6 +107,8 @@ def prepare(
     read = {view: encoder.modality for view, encoder in given.items()}
     dataset = data if isinstance(data, Dataset) else load_for(data, read)
     chosen, specs = _encoders(dataset, given, encoders or {})
+    if paired:
+        check_paired(dataset)
     pairs, failures = encode_records(dataset, chosen, cache=cache, progress=progress)
     row_of = {record.id: row for row, record in enumerate(dataset.records)}
     records = [dataset.records[row_of[name]] for name in pairs.ids]
@@ -113,6 +121,35 @@ def prepare(
     left_out = [*dataset.skipped, *failures]
     told = (left_out, dataset.notes, dataset.columns)
     return Prepared(dataset.name, pairs, links, chosen, specs, *told)
+
+
+def check_paired(dataset: Dataset) -> None:
+    """Refuse records of which none has two views.
+
+    Raises:
+        DataError: With the way out.
+    """
+    if dataset.records and all(len(record.items) < 2 for record in dataset.records):
+        sizes = Counter(view for record in dataset.records for view in record.items)
+        raise unpaired(dataset.name, sizes, dataset.notes)
+
+
+def unpaired(name: str, sizes: Mapping[str, int], notes: Sequence[str]) -> DataError:
+    """What to say of records of which none has two views.
+
+    Args:
+        name: Of the data set.
+        sizes: How many records have each view.
+        notes: Of the data set.
+    """
+    has = ", ".join(f"{size} of {view}" for view, size in sizes.items())
+    what = [
+        f"{name}: no record has two views (records: {has})",
+        *notes[:3],
+        "give files that belong together the same name (cat.png, cat.txt) or put them into one "
+        "table row",
+    ]
+    return DataError("; ".join(what))
 
 
 def _loaded(named: str | Encoder, modality: str) -> Encoder:

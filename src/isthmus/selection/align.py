@@ -20,7 +20,16 @@ from isthmus.core.view import MEDIA_MODALITIES
 from isthmus.encoders import modality_of
 from isthmus.moments import Moments
 from isthmus.pipeline.cache import VectorCache
-from isthmus.pipeline.prepared import VECTORS, Data, Encoders, Prepared, load_for, prepare
+from isthmus.pipeline.prepared import (
+    VECTORS,
+    Data,
+    Encoders,
+    Prepared,
+    check_paired,
+    load_for,
+    prepare,
+    unpaired,
+)
 from isthmus.selection.calibrate import calibrate, native_bank
 from isthmus.selection.candidates import STARTER, Candidate, candidates, continued
 from isthmus.selection.describe import choice_of, data_facts, encoder_facts, versions
@@ -113,6 +122,7 @@ def _with_layers(
         raise InputError("layer=auto is chosen on items, and vectors have none; name the layer")
     read = {view: _reads(view, named) for view, named in encoders.items()}
     dataset = data if isinstance(data, Dataset) else load_for(data, read)
+    check_paired(dataset)
     chosen, _ = choose_layers(dataset, encoders, cache=cache, progress=progress, seed=seed)
     return dataset, chosen
 
@@ -136,7 +146,7 @@ def _ready(
         return data
     if isinstance(encoders, Mapping) and any(map(asks, encoders.values())):
         data, encoders = _with_layers(data, encoders, cache, progress, seed)
-    return prepare(data, encoders, by_group=by_group, cache=cache, progress=progress)
+    return prepare(data, encoders, by_group=by_group, paired=True, cache=cache, progress=progress)
 
 
 def check_asked(aligner: object, params: object, budget: object, seed: object) -> None:
@@ -267,14 +277,7 @@ def joinable(ready: Prepared) -> tuple[PairedVectors, NDArray[np.intp]]:
             "belongs together: isthmus.align({'sensor': x, 'label': y})"
         )
     if not joined:
-        has = ", ".join(f"{len(pairs.rows(m))} of {m}" for m in pairs.views)
-        what = [
-            f"{ready.name}: no record has two views (records: {has})",
-            *ready.notes[:3],
-            "give files that belong together the same name (cat.png, cat.txt) or put them into "
-            "one table row",
-        ]
-        raise DataError("; ".join(what))
+        raise unpaired(ready.name, {m: len(pairs.rows(m)) for m in pairs.views}, ready.notes)
     pairs = pairs.select([m for m in pairs.views if m in joined])
     some = np.logical_or.reduce([pairs.present[m] for m in pairs.views])
     return pairs.take(some), ready.links[some]
