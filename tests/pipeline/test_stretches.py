@@ -134,7 +134,9 @@ def test_onsets_are_the_same_however_a_recording_is_stretched(tmp_path: Path) ->
     path = tmp_path / "long.flac"
     soundfile.write(path, wave, RATE)
     item = MediaItem.from_path(path, AUDIO)
-    told = read_onsets(item, 250.0)
+    steps: list[tuple[str, int, int]] = []
+    told = read_onsets(item, 250.0, progress=lambda *step: steps.append(step))
+    assert steps == [("find onsets", done, 3) for done in (1, 2, 3)]
     assert len(told) == 3 and sum(part.seconds for part in told) == pytest.approx(250)
     assert all(part.seconds <= STRETCH for part in told)
     times = np.array([time for part in told for time, _ in part.onsets])

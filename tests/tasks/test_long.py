@@ -297,11 +297,15 @@ def test_what_was_made_of_a_long_file_is_kept_when_a_run_is_interrupted(
         assert kept.stats()["vectors"] == 12
     ticks.clear()
 
+    phases: list[str] = []
+
     def look(phase: str, done: int, total: int) -> None:
+        phases.append(phase)
         if phase == "encode spans":
             ticks.append((done, total))
 
     store.add(tape[0], progress=look)
+    assert phases[0] == "find onsets" and phases[-1] == "index"
     assert ticks[0][0] == 12 and ticks[-1] == (len(store.backend), len(store.backend))
     fresh = Store.in_memory(store.space)
     with monkeypatch.context() as patch:

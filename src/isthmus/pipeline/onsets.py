@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import MediaError
 from isthmus.core.item import MediaItem
 from isthmus.encoders.base import usable_cores
@@ -31,7 +32,13 @@ class Stretch:
     onsets: Sequence[Onset]
 
 
-def read_onsets(item: MediaItem, seconds: float, workers: DecodeWorkers = WORKERS) -> list[Stretch]:
+def read_onsets(
+    item: MediaItem,
+    seconds: float,
+    workers: DecodeWorkers = WORKERS,
+    *,
+    progress: Progress = untold,
+) -> list[Stretch]:
     """Where sounds begin, by stretches of at most two minutes, so that memory stays flat.
 
     In a stretch that is silent or cannot be decoded nothing begins; what is wrong with it is told
@@ -41,6 +48,7 @@ def read_onsets(item: MediaItem, seconds: float, workers: DecodeWorkers = WORKER
         item: A whole recording, or a video whose modality is audio.
         seconds: Its duration.
         workers: That decode it.
+        progress: Told after each stretch.
     """
     count = max(math.ceil(seconds / (STRETCH - 2 * REACH)), 1)
     edges = np.linspace(0.0, seconds, count + 1).tolist()
@@ -55,5 +63,12 @@ def read_onsets(item: MediaItem, seconds: float, workers: DecodeWorkers = WORKER
         moments = [(first + time, change) for time, change in told]
         return Stretch(stop - start, [each for each in moments if start <= each[0] < stop])
 
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        return list(pool.map(one, pairwise(edges)))
+    found: list[Stretch] = []
+    pool = ThreadPoolExecutor(usable_cores())
+    try:
+        for stretch in pool.map(one, pairwise(edges)):
+            found.append(stretch)
+            progress("find onsets", len(found), count)
+    finally:  # who is told may end this: no further stretch is decoded then
+        pool.shutdown(cancel_futures=True)
+    return found

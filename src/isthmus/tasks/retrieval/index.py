@@ -325,7 +325,7 @@ class _Run:
                 if isinstance(seconds, MediaError):
                     raise seconds
                 known = (read.item, read.view, read.id, self.space, fields, seconds)
-                parts = list(parts_of(*known, further=further))
+                parts = list(parts_of(*known, further=further, progress=self.progress))
             except MediaError as error:
                 refused[read.id] = refusal(read, error.reason)
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from isthmus.core.contracts import Progress, untold
 from isthmus.core.fields import Fields
 from isthmus.core.item import MediaItem
 from isthmus.space import Space
@@ -30,6 +31,7 @@ def parts_of(
     seconds: float | None = None,
     *,
     further: Sequence[Finder] = (),
+    progress: Progress = untold,
 ) -> Iterator[Part]:
     """An item, and all of its parts, which have its fields.
 
@@ -41,15 +43,16 @@ def parts_of(
         fields: What its file says of itself.
         seconds: Its duration; None where nobody asked, or it has none.
         further: What finds parts that only some stores have.
+        progress: Told while a long sound is looked through.
 
     Raises:
         MediaError: If the item cannot be read, or is longer than what is taken in by span.
     """
     whole = Part(item, view, id_, fields=fields, seconds=seconds)
-    yield from in_spans(whole, space)
+    yield from in_spans(whole, space, progress)
     for find in (*_FINDERS, *further):
         for part in find(whole, space):
-            yield from in_spans(part.under(whole), space)
+            yield from in_spans(part.under(whole), space, progress)
 
 
 __all__ = ["Finder", "Part", "parts_of"]

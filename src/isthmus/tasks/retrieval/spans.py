@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from isthmus.core.contracts import window_of
+from isthmus.core.contracts import Progress, untold, window_of
 from isthmus.core.errors import EmptyMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import AUDIO, TEXT, VIDEO
@@ -43,12 +43,13 @@ _DIGITS = 3
 """Of a second."""
 
 
-def in_spans(part: Part, space: Space) -> Iterator[Part]:
+def in_spans(part: Part, space: Space, progress: Progress = untold) -> Iterator[Part]:
     """An item, and its spans where it is long.
 
     Args:
         part: The item, or a part of it such as a sound track.
         space: Whose encoders have windows.
+        progress: Told while a long sound is looked through.
 
     Raises:
         MediaError: If the item cannot be read, or is longer than what is taken in by span.
@@ -60,7 +61,7 @@ def in_spans(part: Part, space: Space) -> Iterator[Part]:
     elif item.modality == TEXT:
         yield from _texts(part, window)
     elif item.modality in (AUDIO, VIDEO):
-        yield from _stretches(part, window)
+        yield from _stretches(part, window, progress)
     else:
         yield part
 
@@ -129,14 +130,15 @@ def _texts(part: Part, window: float) -> Iterator[Part]:
         yield replace(part, item=own, id=part_id(part.id, span=span))
 
 
-def _stretches(part: Part, window: float) -> Iterator[Part]:
+def _stretches(part: Part, window: float, progress: Progress) -> Iterator[Part]:
     seconds = WORKERS.seconds(part.item) if part.seconds is None else part.seconds
     yield replace(part, pooled=seconds > WORKERS.limits.max_seconds)
     if seconds <= (_LONG_SOUND if part.item.modality == AUDIO else LONG) * window:
         return
     spans = times(seconds, window, _GRID if part.item.modality == AUDIO else SCALES)
     if part.item.modality == AUDIO:
-        spans += begun(read_onsets(part.item, seconds), seconds, window)
+        stretches = read_onsets(part.item, seconds, progress=progress)
+        spans += begun(stretches, seconds, window)
     for span in sorted(set(spans)):
         own = replace(part.item, span=span)
         yield replace(part, item=own, id=part_id(part.id, span=span))
