@@ -32,6 +32,24 @@ def item(data: bytes) -> MediaItem:
     return MediaItem.from_bytes(data, "audio", source="clip.wav")
 
 
+@pytest.mark.parametrize("kind", ["RF64", "BW64", "RIFX"])
+def test_unusual_kinds_of_wav_are_read_and_told_from_truncated_ones(kind: str) -> None:
+    out = io.BytesIO()
+    form, order = ("WAV", "BIG") if kind == "RIFX" else ("RF64", "FILE")
+    soundfile.write(out, TONE, RATE, format=form, subtype="PCM_16", endian=order)
+    data = kind.encode() + out.getvalue()[4:]
+    wave = decode(item(data))
+    assert (wave.rate, len(wave.samples)) == (RATE, len(TONE))
+    np.testing.assert_allclose(wave.samples, TONE, atol=1e-4)
+    with pytest.raises(CorruptMediaError, match="is truncated"):
+        decode(item(data[:-4000]))
+
+
+def test_layer_two_of_mpeg_is_read() -> None:
+    wave = decode(item(made.sound("mp2", "mp2")))
+    assert wave.seconds == pytest.approx(len(made.TONE) / made.RATE, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("format", "subtype", "tolerance"),
     [

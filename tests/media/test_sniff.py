@@ -1,6 +1,7 @@
 import gzip
 import io
 import wave
+from pathlib import Path
 
 import av
 import numpy as np
@@ -15,6 +16,8 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
+from isthmus.core.item import MediaItem
+from isthmus.media import decode
 from isthmus.media.formats import SUFFIXES
 from isthmus.media.sniff import container, head_of, sniff, sniff_path
 
@@ -178,18 +181,14 @@ def test_what_is_cut_off_in_its_first_bytes_is_damaged(
     [
         pytest.param(b"\0\0\1\xb3\x16\0\xf0\xc4" + bytes(30), ".mpg", id="elementary MPEG-2"),
         pytest.param(b"\0\0\1\xb0\1\0\0\1\xb5" + bytes(30), ".m4v", id="elementary MPEG-4"),
-        pytest.param(b"RIFX\0\0\1\x24WAVEfmt " + bytes(30), ".wav", id="RIFX"),
         pytest.param(b"riff\x2e\x91\xcf\x11" + bytes(30), ".wav", id="W64"),
-        pytest.param(b"BW64\xff\xff\xff\xffWAVEds64" + bytes(30), ".wav", id="BW64"),
         pytest.param(b"caff\0\1\0\0desc" + bytes(30), ".wav", id="CAF"),
         pytest.param(b"APETAGEX\xd0\7\0\0" + bytes(30), ".mp3", id="APEv2"),
         pytest.param(bytes(100) + b"\xff\xfb\x90\0" + bytes(30), ".mp3", id="zeros"),
-        pytest.param(b"\xff\xfd\x84\0" + bytes(30), ".mp3", id="layer II"),
+        pytest.param(b"\xff\xff\x94\0" + bytes(30), ".mp3", id="layer I"),
         pytest.param(b"ADIF\0\0" + bytes(30), ".aac", id="ADIF"),
         pytest.param((b"G" + bytes(203)) * 4, ".ts", id="204 bytes"),
         pytest.param(SVG.decode().encode("utf-16-le"), ".svg", id="UTF-16 without BOM"),
-        pytest.param(b"\n" + picture("JPEG"), ".jpg", id="newline"),
-        pytest.param(b"\xff" + picture("JPEG"), ".jpg", id="fill byte"),
         pytest.param(b"\0\0\0\x08wide\0\0\1\0mdat" + bytes(30), ".mov", id="QuickTime"),
         pytest.param(b"\0\5\x16\7\0\2\0\0Mac OS X", ".jpg", id="AppleDouble JPEG"),
         pytest.param(b"\0\5\x16\7\0\2\0\0Mac OS X", ".png", id="AppleDouble PNG"),
@@ -197,7 +196,46 @@ def test_what_is_cut_off_in_its_first_bytes_is_damaged(
 )
 def test_what_is_unusual_is_not_counted_as_damaged(data: bytes, suffix: str) -> None:
     with pytest.raises(UnsupportedMediaError):
-        sniff(data, source=f"bird{suffix}")
+        sniff(head_of(io.BytesIO(data)), source=f"bird{suffix}")
+
+
+TAG = b"ID3\4\0\0\0\0\0\x14" + bytes(20)
+APE = b"APETAGEX\xd0\7\0\0" + (5032).to_bytes(4, "little") + bytes(16 + 5000) + b"APETAGEX"
+APE += bytes(24)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "modality"),
+    [
+        pytest.param(b"\r\n", picture("JPEG"), "image", id="newline"),
+        pytest.param(b"\xff", picture("JPEG"), "image", id="fill byte"),
+        pytest.param(bytes(64), picture("JPEG"), "image", id="zeros before a picture"),
+        pytest.param(bytes(5000), sound("MP3"), "audio", id="zeros"),
+        pytest.param(bytes(3), TAG + sound("MP3"), "audio", id="zeros, tag"),
+        pytest.param(APE, sound("MP3"), "audio", id="APEv2"),
+    ],
+)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_what_programs_leave_before_the_content_is_passed_over(
+    before: bytes, after: bytes, modality: str, in_file: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "bird"
+    path.write_bytes(before + after)
+    assert sniff_path(path) == modality
+    item = MediaItem.from_bytes(before + after, modality, source="bird")
+    found = decode(MediaItem.from_path(path, modality) if in_file else item)
+    same = decode(MediaItem.from_bytes(after, modality, source="bird"))
+    if modality == "image":
+        assert found.tobytes() == same.tobytes()
+    else:
+        np.testing.assert_array_equal(found.samples, same.samples)
+
+
+def test_one_header_of_a_frame_behind_zeros_is_no_mp3() -> None:
+    whole = sound("MP3")
+    data = bytes(9) + whole[:40] + bytes(2000)
+    with pytest.raises(UnsupportedMediaError, match="unknown data"):
+        sniff(head_of(io.BytesIO(data)), source="bird")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from isthmus.media.sniff import HEAD_BYTES
+from isthmus.media.beginning import HEAD_BYTES
 
 _MOST_CHUNKS = 10_000  # of a PNG
 _MOST_BLOCKS = 100_000  # of 255 bytes, of a GIF

@@ -19,11 +19,12 @@ from isthmus.core.errors import (
 )
 from isthmus.core.item import MediaItem
 from isthmus.core.view import IMAGE
+from isthmus.media.beginning import HEAD_BYTES
 from isthmus.media.colour import DAMAGE, Stored, to_rgb
 from isthmus.media.formats import FORMATS, Format
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import open_payload
-from isthmus.media.sniff import HEAD_BYTES, container, head_of
+from isthmus.media.sniff import container, head_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

@@ -14,6 +14,7 @@ import numpy as np
 from isthmus.core.errors import EmptyMediaError, MediaError, MediaTooLargeError
 from isthmus.core.item import MediaItem
 from isthmus.core.view import VIDEO
+from isthmus.media.beginning import begin_of
 from isthmus.media.limits import Limits
 from isthmus.media.sniff import head_of, sniff
 
@@ -21,6 +22,8 @@ from isthmus.media.sniff import head_of, sniff
 @contextmanager
 def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
     """Open the item for reading only, whether it lies in a file or in memory.
+
+    What :func:`isthmus.media.beginning.begin_of` passes over is left out.
 
     Raises:
         EmptyMediaError: If it has zero bytes.
@@ -33,7 +36,9 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         raise MediaError(item.source, f"needs a file or bytes to be decoded as {item.modality}")
     if isinstance(payload, bytes):
         check_size(len(payload), item.source, limits)
-        yield io.BytesIO(payload)
+        whole = io.BytesIO(payload)
+        at = begin_of(whole)
+        yield io.BytesIO(payload[at:]) if at else whole
         return
     size = check_file(payload, item.source)
     try:
@@ -44,7 +49,9 @@ def open_payload(item: MediaItem, limits: Limits) -> Iterator[BinaryIO]:
         large = size > limits.max_file_bytes
         video = large and sniff(head_of(handle), source=item.source) == VIDEO
         check_size(size, item.source, limits, video=video)
-        yield handle
+        at = begin_of(handle)
+        handle.seek(at)
+        yield io.BytesIO(handle.read()) if at else handle
 
 
 def in_memory(item: MediaItem, limits: Limits) -> MediaItem:

@@ -19,11 +19,9 @@ from isthmus.core.errors import (
     MediaError,
     UnsupportedMediaError,
 )
+from isthmus.media.beginning import HEAD_BYTES, begin_of, mpeg
 from isthmus.media.ebml import SOUND, kinds_of_tracks
 from isthmus.media.formats import FORMATS, listed, named_format
-
-HEAD_BYTES = 16 * 1024
-"""How much of a file is enough to tell what it is."""
 
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -91,7 +89,8 @@ def sniff(head: bytes, *, source: str) -> str:
     """The modality of content.
 
     Args:
-        head: Its first bytes, :data:`HEAD_BYTES` of them where there are so many.
+        head: Its first bytes, :data:`isthmus.media.beginning.HEAD_BYTES` of them where there are
+            so many.
         source: What the user knows it by, for messages.
 
     Returns:
@@ -139,8 +138,9 @@ def head_of(handle: BinaryIO) -> bytes:
     """What tells the kind of an open file: its first bytes, and of an MP4 the kinds of its tracks.
 
     An MP4 may say behind all of its samples whether it holds pictures or only sound. The handle
-    is left at its beginning.
+    is left at its beginning. What :func:`isthmus.media.beginning.begin_of` passes over is left out.
     """
+    handle.seek(begin_of(handle))
     head = handle.read(HEAD_BYTES)
     if head[4:8] == b"ftyp" or head[4:8] in _WITHOUT_BRAND:
         head += b"".join(_tracks(handle, 0, handle.seek(0, 2), [_MOST_BOXES], _OUTER))
@@ -192,7 +192,7 @@ def sniff_path(path: Path) -> str:
 
 
 def _riff(head: bytes) -> str | None:
-    if head[:4] not in (b"RIFF", b"RF64"):
+    if head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
         return None
     if len(head) < 12:
         return _BEGINNING
@@ -290,30 +290,6 @@ def _gzip(head: bytes) -> str | None:
     return "svgz" if _markup(inner) == "svg" else "a gzip file"
 
 
-def _mpeg(head: bytes) -> str | None:
-    """MPEG audio frame header: sync, version, layer III, bit rate and sample rate in range."""
-    if head.startswith(b"ID3"):
-        head, tagged = head[10 + tag_size(head) :], True
-    else:
-        tagged = False
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return "mp3" if tagged else None  # what the tag stands before lies past the head
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    bit_rate, sample_rate = head[2] >> 4, head[2] >> 2 & 3
-    if layer == 0 and version >= 2:
-        return "aac"
-    valid = version != 1 and layer == 1 and bit_rate not in (0, 15) and sample_rate != 3
-    return "mp3" if valid or tagged else None
-
-
-def tag_size(head: bytes) -> int:
-    """Bytes of an ID3v2 tag behind its header of ten, by the four bytes of seven bits there."""
-    size = 0
-    for byte in head[6:10]:
-        size = size << 7 | byte & 0x7F
-    return size
-
-
 def _refused(head: bytes) -> str | None:
     for magic, name in _REFUSED:
         if head.startswith(magic):
@@ -351,6 +327,6 @@ def _text(head: bytes) -> str | None:
 
 
 _TELL: tuple[Callable[[bytes], str | None], ...] = (
-    *(_riff, _ogg, _iso, _matroska, _asf, _transport, _tiff, _bmp, _aiff, _gzip, _mpeg),
+    *(_riff, _ogg, _iso, _matroska, _asf, _transport, _tiff, _bmp, _aiff, _gzip, mpeg),
     *(_refused, _markup, _text),
 )

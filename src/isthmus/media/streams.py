@@ -11,15 +11,17 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from isthmus.core.errors import CorruptMediaError
+from isthmus.media.beginning import HEAD_BYTES, tag_size
 from isthmus.media.ebml import segment_end
-from isthmus.media.sniff import HEAD_BYTES, tag_size
 
 _PLACEHOLDER = 0x7FFF0000
 """From here on, the length of a WAV is no length: it is what arecord, SoX and FFmpeg write before
 they know it. :class:`isthmus.media.Limits` refuses files of such a size anyway."""
+_SEE_DS64 = 0xFFFFFFFF
+"""The length of what is longer than a WAV of 32 bits can say: an RF64 says it before."""
 _MP3_TABLE = re.compile(
     rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb][\x10-\xef].(?:\0{9}|\0{11}|\0{17}|\0{19}|\0{32}|\0{34})"
     rb"(?:(?:Xing|Info)...(.)(.{8})|VBRI)",
@@ -96,9 +98,14 @@ def check_whole(handle: BinaryIO, kind: str, source: str) -> None:
 
 
 def with_length(data: bytes) -> bytes:
-    """A WAV whose header says 0 bytes of samples, with the length that the file has."""
+    """A WAV whose header says 0 bytes of samples, with the length that the file has.
+
+    A BW64 is called RF64, as what libsndfile reads of it was called before it had a standard.
+    """
+    if data[:4] == b"BW64":
+        return b"RF64" + data[4:]
     found = _wav_samples(data)
-    if found is None:
+    if found is None or data[:4] != b"RIFF":
         return data
     at, length = found
     whole = int.from_bytes(data[4:8], "little") + 8 == len(data)
@@ -138,20 +145,24 @@ def _first_frame(data: bytes) -> int:
 
 def _wav_samples(data: bytes) -> tuple[int, int] | None:
     """Where the samples of a WAV begin, and how many bytes of them the header declares."""
-    if data[:4] != b"RIFF":
+    if data[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
         return None
-    at = 12
+    order: Literal["little", "big"] = "big" if data[:4] == b"RIFX" else "little"
+    at, long = 12, None
     while at + 8 <= len(data):
-        length = int.from_bytes(data[at + 4 : at + 8], "little")
+        length = int.from_bytes(data[at + 4 : at + 8], order)
+        if data[at : at + 4] == b"ds64":
+            long = int.from_bytes(data[at + 16 : at + 24], order)
         if data[at : at + 4] == b"data":
-            return at + 8, length
+            return at + 8, long if long is not None and length == _SEE_DS64 else length
         at += 8 + length + length % 2
     return None
 
 
 def _end_of_wav(data: bytes) -> int:
     found = _wav_samples(data)
-    if found is None or found[1] == 0 or found[1] >= _PLACEHOLDER:
+    long = data[:4] in (b"RF64", b"BW64")
+    if found is None or found[1] == 0 or (found[1] >= _PLACEHOLDER and not long):
         return len(data)
     return sum(found)
 

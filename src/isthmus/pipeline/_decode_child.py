@@ -34,9 +34,10 @@ from isthmus.encoders import Recipe, resolve
 from isthmus.encoders.readers import SPEECH, TEXT, Reader, reader
 from isthmus.media import DEFAULT, Limits, decode, preview, tags
 from isthmus.media.audio import pieces, seconds_of
+from isthmus.media.beginning import HEAD_BYTES
 from isthmus.media.child import capped, deadline, limit, serve
 from isthmus.media.payload import in_memory
-from isthmus.media.sniff import HEAD_BYTES, container
+from isthmus.media.sniff import container
 
 _MEMORY = 4 * 2**30
 """Address space, most of which libraries of an encoder's reserve and never touch."""

@@ -184,8 +184,9 @@ def _size(item: MediaItem) -> float:
 
 
 def _mime(data: bytes, source: str) -> str | None:
+    from isthmus.media.beginning import HEAD_BYTES
     from isthmus.media.formats import MEDIA_TYPES
-    from isthmus.media.sniff import HEAD_BYTES, container
+    from isthmus.media.sniff import container
 
     return MEDIA_TYPES.get(container(data[:HEAD_BYTES], source=source))
 
