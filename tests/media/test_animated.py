@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from isthmus.core.errors import (
 )
 from isthmus.core.item import Clip
 from isthmus.media import Limits, decode
+from isthmus.media._flipbook import Animation
 from isthmus.media.animated import animated
 from isthmus.media.preview import aspect, strip, thumbnail
 from isthmus.media.source import is_file, item_from_path, walk
@@ -72,6 +74,31 @@ def test_a_picture_that_moves_is_read_as_a_video_and_as_a_picture(
     assert (picture.modality, picture.id) == ("image", item.id)
     assert number_of(np.asarray(decode(picture))) == 0
     assert item_from_path(path, "image").modality == "image"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_spans_of_one_animation_learn_its_times_once(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"a.{form.lower()}"
+    path.write_bytes(moving(form))
+    looked: list[int] = []
+    length = Animation._length
+    monkeypatch.setattr(
+        Animation,
+        "_length",
+        lambda film, place, count: looked.append(place) or length(film, place, count),
+    )
+    spans = [(0.0, 0.16), (0.08, 0.24), (0.2, 0.3)]
+    parts = [
+        decode(replace(item_from_path(path, "video"), span=span), sampling=Sampling(frames=9))
+        for span in spans
+    ]
+    assert [seen(part) for part in parts] == [[0, 1, 2, 3], [2, 3, 4, 5], [5, 6, 7]]
+    assert looked == list(range(12))
+    path.write_bytes(moving(form, frames=8, duration=80))
+    assert decode(item_from_path(path, "video")).seconds == pytest.approx(8 * 0.08)
+    assert looked == [*range(12), *range(8)]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,20 @@ from isthmus.media.reels import Frame, Size
 _TOO_SHORT, _USUAL = 0.010, 0.100
 """Seconds up to which browsers do not believe how long a frame of a picture is shown, and for
 which they show it instead."""
+
+
+_State = tuple[int, int, int, int, int, Limits]
+_measured: dict[_State, Sequence[float]] = {}
+"""By the state of a file and limits, how long each of its frames is shown; of one file at most."""
+
+
+def _state_of(handle: BinaryIO, limits: Limits) -> _State | None:
+    """What changes when a file does; None of what is in memory."""
+    try:
+        found = os.fstat(handle.fileno())
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, limits
 
 
 class _Flipbook:
@@ -85,7 +100,7 @@ class Animation(_Flipbook):
         try:
             count = int(self._file.n_frames) - self._first
             self._check(count)
-            lengths = [self._length(place, count) for place in range(count)]
+            lengths = self._lengths(count, _state_of(handle, limits))
         except MediaError:  # too large
             raise
         except DAMAGE as error:
@@ -107,6 +122,20 @@ class Animation(_Flipbook):
             return to_rgb(self._file, self._stored)
         except DAMAGE as error:
             raise self._damaged(error) from error
+
+    def _lengths(self, count: int, state: _State | None) -> Sequence[float]:
+        """Seconds for which each of so many frames is shown.
+
+        To learn them, all frames are decoded. Spans of one file are asked for one by one, so those
+        of the last file are kept.
+        """
+        known = None if state is None else _measured.get(state)
+        if known is None:
+            known = [self._length(place, count) for place in range(count)]
+            _measured.clear()
+            if state is not None:
+                _measured[state] = known
+        return known
 
     def _length(self, place: int, count: int) -> float:
         """Seconds for which one of so many frames is shown."""
