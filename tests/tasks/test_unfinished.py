@@ -136,6 +136,24 @@ def test_watching_that_is_stopped_notes_what_it_did_not_index(
     assert running.run(*typed).returncode == 130 and _said(store) == ""
 
 
+def test_watching_that_is_stopped_when_all_is_indexed_leaves_no_note(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes(*_: object, **__: object) -> Iterable[set[object]]:
+        (tmp_path / "big" / "b.txt").write_text("a blue square", encoding="utf-8")
+        monkeypatch.setattr(_Run, "vanished", end)  # behind the last batch
+        yield set()
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    pytest.importorskip("watchfiles")
+    monkeypatch.setattr("watchfiles.watch", changes)
+    typed = ("index", tmp_path / "big", "--watch", "--store", tmp_path / "s")
+    assert running.run(*typed).returncode == 130
+    assert len(store) == 2 and _said(store) == ""
+
+
 def test_a_path_that_is_gone_or_forgotten_is_not_offered(store: Store, tmp_path: Path) -> None:
     big, m3, m4 = (tmp_path / name for name in ("big", "m3", "m4"))
     _killed(store, big, m3, m4)

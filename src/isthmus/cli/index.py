@@ -174,14 +174,15 @@ class _Chosen:
             )
 
     def note_left(self, store: Store) -> None:
-        """Note files that changed and were not indexed, as a run that has not finished."""
-        from isthmus.tasks.retrieval.unfinished import RunGiven, note
+        """Note files that changed and were not indexed, as a run that has not finished, if any."""
+        from isthmus.tasks.retrieval.unfinished import RunGiven, finished, note
 
         with suppress(IsthmusError):  # a folder that vanished, a store that cannot be written to
             todo = self.plan(store, retry=False)
-            if todo.fresh:
-                lists = (todo.roots, self.include, self.exclude, self.views, store.trust)
-                note(store.folder, store.backend, RunGiven.of(*lists, fields=self.fields))
+            lists = (todo.roots, self.include, self.exclude, self.views, store.trust)
+            run = RunGiven.of(*lists, fields=self.fields)
+            left = todo.fresh or store.status().reading_left
+            (note if left else finished)(store.folder, store.backend, run)
 
 
 def _kinds(read: str | None) -> list[str] | None:

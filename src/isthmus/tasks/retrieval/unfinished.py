@@ -152,9 +152,7 @@ def under_way(
     if left:
         note(folder, backend, run)
     yield
-    if folder is not None and os.path.lexists(folder / INDEXING):
-        with suppress(ArtifactError), backend.exclusive():
-            _change(folder, lambda runs: _not_covered(runs, run))
+    finished(folder, backend, run)
 
 
 def note(folder: Path | None, backend: Backend, run: RunGiven) -> None:
@@ -171,6 +169,19 @@ def note(folder: Path | None, backend: Backend, run: RunGiven) -> None:
     if folder is not None:
         with backend.exclusive():
             _change(folder, lambda runs: [run, *_not_covered(runs, run)])
+
+
+def finished(folder: Path | None, backend: Backend, run: RunGiven) -> None:
+    """Take a run, and all that it covers, out of the note.
+
+    Args:
+        folder: Of the store; None for one in memory.
+        backend: Of the store.
+        run: What has been indexed.
+    """
+    if folder is not None and os.path.lexists(folder / INDEXING):
+        with suppress(ArtifactError), backend.exclusive():
+            _change(folder, lambda runs: _not_covered(runs, run))
 
 
 def forgotten(folder: Path | None, backend: Backend, roots: Sequence[Path]) -> None:
