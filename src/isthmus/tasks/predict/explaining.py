@@ -20,6 +20,7 @@ from isthmus.encoders.parts import AdditiveParts, Mask, RemovableParts
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.answer import Account, Answer, Part, ViewAccount
 from isthmus.predictor.columns import Columns
+from isthmus.predictor.dates import in_dates
 from isthmus.predictor.given import Predicted
 from isthmus.predictor.memory import missing_views, typical, with_vectors
 from isthmus.predictor.predictor import COVERAGE, Predictor
@@ -81,7 +82,8 @@ def explain(
         gone = missing_views(rows, predictor.memory, predictor.fusion, predictor.outcome, column)
     total, rest = float(shares.total[0, column]), float(shares.rest[0, column])
     others = _others(predictor, shares.total[0], column)
-    return Account(answer, name, total, rest, views, gone, others)
+    made = Account(answer, name, total, rest, views, gone, others)
+    return in_dates(made, predictor.outcome.spread) if predictor.asked.dates else made
 
 
 def _record(records: Sequence[Record], row: str | None) -> Record:
