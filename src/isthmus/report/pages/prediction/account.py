@@ -81,9 +81,7 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
                 "How to read this",
                 "reading",
                 el("p", "The score is a sum: what is said of every record, and what each view "
-                        "adds. " + ("Views add days to a date." if account.unit else
-                        "A score says something only beside the others: the probability "
-                        "follows from the scores of all answers.")),
+                        f"adds. {_reading(account)}"),
                 el("p", "Inside a view, the parts and the baseline add up to what the view adds. "
                         "The baseline is what a typical item of the view adds."),
                 el("p", "The account shows why the predictor says this. It does not show whether "
@@ -93,6 +91,16 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
     )  # fmt: skip
     style = CARDS + PARTS + static(__package__, "page.css")
     return document(name, body, assets, style=style)
+
+
+def _reading(account: Account) -> str:
+    """What a score is."""
+    if account.answer.kind == "number":
+        return "It is the answer." + (" Views add days to a date." if account.unit else "")
+    return (
+        "A score says something only beside the others: the probability follows from the scores "
+        "of all answers."
+    )
 
 
 def said(answer: Answer) -> str:
