@@ -78,11 +78,14 @@ class Outcome:
             raise DataError(f"need scores ({len(target)}, {target.width}), got {scores.shape}")
         rows_of = rows_of_patterns(len(target), present)
         # What all rows share is learned from the rows that have most, not from a mixture.
-        first = rows_of[max(rows_of, key=len)]
+        most = max(rows_of, key=len)
+        first = rows_of[most]
         best, truth = scores[first], target.take(first)
         whole = Pattern.fit(None, best, truth)
         patterns = [whole] + [
-            Pattern.fit(views, scores[rows], target.take(rows))
+            replace(whole, views=views)
+            if views == most
+            else Pattern.fit(views, scores[rows], target.take(rows))
             for views, rows in rows_of.items()
             if len(rows) >= _LEAST_ROWS
         ]
