@@ -14,7 +14,9 @@ from isthmus.core.errors import DataError
 from isthmus.core.record import Dataset
 from isthmus.core.wording import speaking
 from isthmus.space import Space
+from isthmus.tasks.predict.loading import Columned, load_records
 
+SHAPES = ("circle", "square", "triangle", "hexagon", "star", "cross")
 COLUMNS = {"ask": "question:text", "reply": "answer:text", "shop": "group"}
 
 
@@ -74,3 +76,45 @@ def test_a_table_without_any_remembered_column_says_how_to_name_them(place: Path
     assert said.endswith("It has the columns a, b, c, d")
     named = _captions(place, "u.csv", "a=question:text", "b=answer:text")
     assert named == _captions(place, "t.csv")
+
+
+def _shape(line: str) -> str:
+    """What the question names first."""
+    return min(SHAPES, key=lambda shape: line.find(shape) if shape in line else len(line))
+
+
+def test_a_predictor_reads_the_columns_that_its_space_remembers(place: Path) -> None:
+    lines = (place / "t.csv").read_text(encoding="utf-8").splitlines()
+    rows = [f"{line},{_shape(line)}" for line in lines[1:]]
+    (place / "w.csv").write_text("\n".join([f"{lines[0]},kind", *rows]) + "\n", encoding="utf-8")
+    space, late = Space.load(place / "sp"), {"fusions": ["late"], "folds": 3, "columns": []}
+    made = ist.predict.fit(space, str(place / "w.csv"), "kind", **late)
+    assert made.report is not None
+    assert {view.name for view in made.report.data.views} == {"question", "answer"}
+    assert {view.records for view in made.report.data.views} == {made.report.data.records}
+    assert made.asked.columns.items() <= COLUMNS.items() and made.asked.columns["shop"] == "group"
+    assert made.predict(str(place / "w.csv"))[0].missing == ()
+    path, given = str(place / "w.csv"), {"columns": {"label": "answer:text"}}
+    moved = load_records(path, space, Columned.of([]), ["kind"], given)
+    assert moved.columns == {"ask": "question:text", "label": "answer:text", "shop": "group"}
+    plain = load_records(path, space, Columned.of(["ask"]), ["kind"])
+    assert plain.columns == {"reply": "answer:text", "shop": "group"}
+    assert set(plain.records[0].fields) == {"ask", "kind"}
+    words = "--fusion", "late", "--folds", "3", "--columns", "none", "--no-cache", "--json"
+    fit = "predict", "fit", "w.csv", "--space", "sp", "--target", "kind", "-o", "p", *words
+    done = run(*fit, cwd=place)
+    assert done.returncode == 0, done.stderr
+    views = json.loads(done.stdout)["report"]["data"]["views"]
+    assert {view["name"] for view in views} == {"question", "answer"}
+
+
+def test_a_predictor_is_told_of_a_view_whose_remembered_column_is_missing(place: Path) -> None:
+    lines = (place / "t.csv").read_text(encoding="utf-8").splitlines()
+    rows = [f"{line.split(',')[0]},{_shape(line)}" for line in lines[1:]]
+    (place / "x.csv").write_text("\n".join(["ask,kind", *rows]) + "\n", encoding="utf-8")
+    made = ist.predict.fit(
+        Space.load(place / "sp"), str(place / "x.csv"), "kind", fusions=["late"], folds=3
+    )
+    assert made.views == ("question",)
+    lost = "no record has the view 'answer', which was read from the column 'reply'"
+    assert any(note.startswith(lost) for note in made.asked.notes)

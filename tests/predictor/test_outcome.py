@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from isthmus.core.errors import ArtifactError, DataError, InputError
 from isthmus.core.linalg import F64
@@ -220,3 +221,25 @@ def test_scores_of_another_width_are_refused() -> None:
         Outcome.fit(scores, target).sure(scores[:, :2])
     with pytest.raises(InputError, match="between 0 and 1"):
         Outcome.fit(scores, target).sets(scores, 1.5)
+
+
+@pytest.mark.parametrize("present", [None, {"a": np.ones(200, dtype=bool)}])
+def test_rows_of_one_pattern_are_calibrated_once(
+    monkeypatch: pytest.MonkeyPatch, present: dict[str, NDArray[np.bool_]] | None
+) -> None:
+    sizes: list[int] = []
+    fit = Link.fit
+
+    def counted(scores: F64, target: Target) -> Link:
+        sizes.append(len(scores))
+        return fit(scores, target)
+
+    scores, target = _classes(200, 0)
+    monkeypatch.setattr(Link, "fit", counted)
+    outcome = Outcome.fit(scores, target, present)
+    assert sizes == [200] and len(outcome.patterns) == 2
+    assert outcome.probabilities(scores, present) == pytest.approx(outcome.probabilities(scores))
+    sizes.clear()
+    some = {"a": np.arange(200) < 150}
+    Outcome.fit(scores, target, some)
+    assert sorted(sizes) == [50, 150]

@@ -180,6 +180,11 @@ def test_an_account_sums_to_the_score(made: Predictor) -> None:
     assert list(account.others.values()) == sorted(account.others.values(), reverse=True)
     assert account.others["good"] == pytest.approx(made.explain(NEW, about="good").score)
     assert account.score == pytest.approx(account.rest + sum(v.share for v in account.views))
+    raised = {
+        name: np.exp(each) for name, each in [("bad", account.score), *account.others.items()]
+    }
+    for name, p in made.predict(NEW)[0].probabilities.items():
+        assert raised[name] / sum(raised.values()) == pytest.approx(p)
     review, columns = account.views
     for view in (review, columns):
         total = view.baseline + sum(part.value for part in view.parts)
@@ -342,7 +347,11 @@ def test_labels_and_grades() -> None:
     order = ["low", "mid", "high"]
     made = ist.predict.fit(None, Dataset("d", rows), grades, kind="grades", grades=order, **LATE)
     assert made.predict({"x": 2.5, "y": 0})[0].value == "high"
-    assert made.explain({"x": 2.5, "y": 0}).about == "above mid"
+    account = made.explain({"x": 2.5, "y": 0})
+    assert account.about == "above mid"
+    assert 1 / (1 + np.exp(-account.score)) == pytest.approx(account.answer.probabilities["high"])
+    account = several.explain({"x": 2.0, "y": 2.0}, about="b")
+    assert 1 / (1 + np.exp(-account.score)) == pytest.approx(answer.probabilities["b"])
     assert made.evaluate(Dataset("d", rows), grades).figures[0].metric == "kappa"
 
 

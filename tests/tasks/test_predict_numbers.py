@@ -12,6 +12,7 @@ import pytest
 import isthmus as ist
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import F64
+from isthmus.core.paired import PairedVectors
 from isthmus.predictor.predictor import Predictor
 from isthmus.tasks.predict import FitOptions
 
@@ -88,6 +89,16 @@ def test_shares_of_a_number_are_in_its_unit(plain: Predictor) -> None:
     for a, b in zip(mine.views, other.views, strict=True):
         assert b.share == pytest.approx(1e6 * a.share, rel=1e-4)
     assert other.score == pytest.approx(other.rest + sum(v.share for v in other.views))
+
+
+@pytest.mark.parametrize("gone", [(), ("b",)])
+def test_the_score_of_a_number_is_the_answer(plain: Predictor, gone: tuple[str, ...]) -> None:
+    one = PairedVectors({view: rows[:1] for view, rows in views()[0].items()})
+    one = one.select([view for view in one.views if view not in gone])
+    found = plain.explain(one)
+    assert found.score == pytest.approx(plain.predict(one)[0].value, rel=1e-9)
+    assert found.score == pytest.approx(found.rest + sum(v.share for v in found.views))
+    assert [each.view for each in found.missing] == list(gone)
 
 
 def test_numbers_that_are_told_worse_than_by_their_mean_are_refused() -> None:

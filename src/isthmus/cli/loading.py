@@ -49,10 +49,9 @@ def load_as(
     from isthmus.datasets.plain import Again
     from isthmus.datasets.roles import lacking
     from isthmus.pipeline.prepared import load_for
-    from isthmus.space.report import DataFacts
+    from isthmus.space.report import columns_of
 
-    facts = None if space.report is None else space.report.data
-    before = facts.columns if isinstance(facts, DataFacts) else {}
+    before = columns_of(space.report)
     again = Again(columns=before) if before else None
     read = load_for(data, space.modalities, again, **options_of(options, columns))
     return replace(read, notes=[*read.notes, *lacking(read.views, before)])

@@ -182,10 +182,11 @@ def _say(made: Predictor, folder: Path) -> None:
     report = made.report
     assert report is not None  # a fit has one
     console = out()
+    kind = "date" if made.asked.dates else report.target.kind
     for note in made.asked.notes:
         err().print(f"[yellow]Note:[/] {shown(note)}")
     console.print(
-        f"{shown(made.asked.target)} ({report.target.kind}) from {shown(' + '.join(made.views))}, "
+        f"{shown(made.asked.target)} ({kind}) from {shown(' + '.join(made.views))}, "
         f"{count(report.data.records, 'record')}"
     )
     console.print(f"Chosen: [bold]{shown(report.chosen.label)}[/]. {shown(report.chosen.why)}")
@@ -205,9 +206,10 @@ def _null(report: PredictorReport) -> str:
 
 def figure(each: Figure) -> str:
     """A figure with its interval."""
+    value = f"{each.value:.3f}{f' {each.unit}' if each.unit else ''}"
     if each.low is None or each.high is None:
-        return f"{each.value:.3f}"
-    return f"{each.value:.3f} (95 %: {each.low:.3f} to {each.high:.3f})"
+        return value
+    return f"{value} (95 %: {each.low:.3f} to {each.high:.3f})"
 
 
 app.command("fit", epilog=example("predict fit"))(fit)

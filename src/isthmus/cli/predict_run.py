@@ -62,7 +62,8 @@ _RISK = typer.Option(
     "--risk",
     metavar="RISK",
     help="Share of answers that may be wrong, such as 0.05: abstain where the predictor is less "
-    "sure. Of a number: the mean distance that may be, in its unit. Default: answer all.",
+    "sure. Of a number: the mean distance that may be, in its unit, of a date in days. Default: "
+    "answer all.",
 )
 _HTML = typer.Option(None, "--html", metavar="FILE", help="Write an HTML page to this file, too.")
 _TOP = 3
@@ -200,7 +201,7 @@ def explain(
         print_json(found.to_json())
     else:
         _say_notes(known)
-        _say_account(made, found)
+        _say_account(found)
 
 
 def _loaded(folder: Path, trust: Sequence[str] | None) -> Predictor:
@@ -217,12 +218,14 @@ def _cache(wanted: bool) -> VectorCache | None:
 
 def _line(answer: Answer) -> str:
     """One answer on a line."""
+    from isthmus.predictor.answer import in_words
+
     named = f"{answer.id} {answer.source}" if answer.id.isdigit() else answer.id
     parts = [f"{shown(named.rstrip())}  [bold]{shown(_value(answer))}[/]"]
     if answer.abstained:
         parts.append("[yellow]not sure enough[/]")
     if answer.interval is not None:
-        low, high = ("?" if end is None else f"{end:.4g}" for end in answer.interval)
+        low, high = map(in_words, answer.interval)
         parts.append(f"[dim]{low} to {high}[/]")
     best = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:_TOP]
     if best:
@@ -234,11 +237,11 @@ def _line(answer: Answer) -> str:
 
 
 def _value(answer: Answer) -> str:
+    from isthmus.predictor.answer import in_words
+
     if isinstance(answer.value, tuple):
         return ", ".join(answer.value) or "none"
-    if isinstance(answer.value, str):
-        return answer.value
-    return f"{answer.value:.4g}"
+    return in_words(answer.value)
 
 
 def _say_notes(dataset: Dataset) -> None:
@@ -286,6 +289,7 @@ def _say_figures(found: PredictorEvaluation) -> None:
     console.print(f"{shown(found.target)}: {count(found.records, 'record')} of {shown(found.data)}")
     for each in found.figures:
         value = "unknown" if each.value is None else f"{each.value:.3f}"
+        value += f" {each.unit}" if each.unit else ""
         ends = "" if each.low is None else f" (95 %: {each.low:.3f} to {each.high:.3f})"
         plain = "" if each.plain is None else f"; knowing nothing {each.plain:.3f}"
         console.print(f"  {each.metric}: {value}{ends}{plain}")
@@ -295,13 +299,18 @@ def _say_figures(found: PredictorEvaluation) -> None:
         console.print(f"  {cover.wished:.0%} sets or intervals hold {cover.covered:.1%}")
 
 
-def _say_account(made: Predictor, found: Account) -> None:
+def _say_account(found: Account) -> None:
     console = out()
     console.print(_line(found.answer))
     others = "".join(f"; {shown(n)} {_signed(x)}" for n, x in [*found.others.items()][:_TOP])
-    console.print(f"\nScore of {shown(found.about)}: {_signed(found.score)}{others}", style="bold")
-    largest = max([abs(found.rest), *(abs(view.share) for view in found.views), 1e-12])
-    _bar("all records alike", found.rest, largest)
+    total = found.score_date or _signed(found.score)
+    console.print(f"\nScore of {shown(found.about)}: {total}{others}", style="bold")
+    rest = 0.0 if found.rest_date else abs(found.rest)
+    largest = max([rest, *(abs(view.share) for view in found.views), 1e-12])
+    if found.rest_date:
+        console.print(f"  {found.rest_date} all records alike; views add days", highlight=False)
+    else:
+        _bar("all records alike", found.rest, largest)
     for view in found.views:
         _bar(view.view, view.share, largest)
         for part in view.strongest(_PARTS):
@@ -311,13 +320,13 @@ def _say_account(made: Predictor, found: Account) -> None:
         typical = f"{_signed(view.baseline)}  typical{more}; {view.method}"
         console.print(f"      {typical}", style="dim")
     for gone in found.missing:
-        turned = ""
+        turned, days = "", " days" if found.unit else ""
         if gone.turned is not None:
             turned = f", another answer in {gone.turned:.0%}"
             turned += f", mostly {gone.instead}" if gone.instead else ""
         console.print(
             f"Without {shown(gone.view)}. With it, as {gone.neighbours} records like this one "
-            f"have it, the score would change by {gone.change:.4f}{shown(turned)}."
+            f"have it, the score would change by {gone.change:.4f}{days}{shown(turned)}."
         )
 
 

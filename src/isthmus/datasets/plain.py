@@ -220,6 +220,8 @@ class PlainColumns:
         cells = column.cells
         known = {r: c for r, c in cells.items() if not stands_for_nothing(c)}
         kind = self._forced.get(column.name)
+        if kind in (NUMBER, DATE):
+            self.kinds[column.name] = kind
         if kind == NUMBER:
             return self._kept(column, known, number_of, "a number")
         if kind == DATE:

@@ -13,6 +13,8 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, Array
 
 Kind = Literal["classes", "labels", "grades", "number", "survival"]
+DAYS = "days"
+"""Unit of errors and widths where dates are predicted."""
 KINDS: tuple[Kind, ...] = ("classes", "labels", "grades", "number", "survival")
 
 
@@ -51,6 +53,7 @@ class Target:
             ``k`` columns of 0 and 1; of a number one; of survival the time and the event (0, 1).
         names: Of the classes, labels or grades (lowest first); else the name of each column.
         standard: Whether a number is standardised, so that nothing that learns it scales it again.
+        dates: Whether a number is a date, as days since 1970-01-01.
 
     Raises:
         InputError: For another kind.
@@ -61,6 +64,7 @@ class Target:
     values: F64
     names: tuple[str, ...]
     standard: bool = False
+    dates: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -76,6 +80,11 @@ class Target:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def unit(self) -> str:
+        """Of errors and widths: ``"days"`` for dates; empty where none is known."""
+        return DAYS if self.dates else ""
 
     @property
     def width(self) -> int:

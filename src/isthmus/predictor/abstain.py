@@ -26,7 +26,7 @@ class Abstaining:
     said: str
 
 
-def abstaining(outcome: Outcome, risk: float, target: str) -> Abstaining:
+def abstaining(outcome: Outcome, risk: float, target: str, unit: str = "") -> Abstaining:
     """Where to abstain so that answers lose no more than ``risk`` on average.
 
     Args:
@@ -34,12 +34,13 @@ def abstaining(outcome: Outcome, risk: float, target: str) -> Abstaining:
         risk: Share of answers (of labels) that may be wrong; of numbers the mean distance, in the
             unit of the target.
         target: Its name, for messages.
+        unit: Of numbers, for messages; may be empty.
 
     Raises:
         InputError: If no number is told so exactly, or nothing is known of which answers are wrong.
     """
     if outcome.kind == "number":
-        return _of_numbers(outcome, risk, target)
+        return _of_numbers(outcome, risk, target, unit)
     if not len(outcome.answered):
         raise InputError(
             f"risk: which answers about {target!r} are wrong is not known, so nothing tells where "
@@ -63,16 +64,19 @@ def abstaining(outcome: Outcome, risk: float, target: str) -> Abstaining:
     return Abstaining(least, said)
 
 
-def _of_numbers(outcome: Outcome, risk: float, target: str) -> Abstaining:
+def _of_numbers(outcome: Outcome, risk: float, target: str, unit: str) -> Abstaining:
     """Of numbers, by the mean distance of records that have the same views."""
     far = sorted(float(pattern.worth.mean()) for pattern in outcome.patterns)
     least = outcome.threshold(risk)
-    ends = f"{far[0]:.4g}" + (f" to {far[-1]:.4g}, by their views" if far[-1] > far[0] else "")
+    own = f" {unit}" if unit else ""
+    ends = f"{far[0]:.4g}" + (f" to {far[-1]:.4g}" if far[-1] > far[0] else "") + own
+    ends += ", by their views" if far[-1] > far[0] else ""
     found = f"answers about {target!r} to held-out records are off by {ends}, on average"
     if np.isinf(least):
         raise InputError(
-            f"risk: of a number it is the mean distance that may be, in the unit of {target!r}, "
+            "risk: of a number it is the mean distance that may be, in "
+            f"{unit or f'the unit of {target!r}'}, "
             f"and {found}; {risk:.4g} is less, so there would be no answer. Ask for {far[0]:.4g} "
             "or more, or look at the interval of each answer instead"
         )
-    return Abstaining(least, f"asked for a mean distance of at most {risk:.4g}: {found}")
+    return Abstaining(least, f"asked for a mean distance of at most {risk:.4g}{own}: {found}")

@@ -11,6 +11,8 @@ from isthmus.encoders.parts import Cell, Place, Span, Word
 from isthmus.fusion.target import Kind
 
 _DIGITS = 4
+_LARGE, _LARGEST = 1e4, 1e12
+"""Between them, a number is told without what follows its point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +22,22 @@ class Answer:
     Attributes:
         id: Of the record.
         kind: Of the target.
-        value: The class or grade; the labels; the number; of survival the probability that the
-            event happens by the horizon. It is given even where the predictor abstains.
+        value: The class or grade; the labels; the number; the date, as ``"2026-01-31"``; of
+            survival the probability that the event happens by the horizon. It is given even where
+            the predictor abstains.
         probability: That it is right: of labels that each of them is there or not, on average;
             None for a number.
         probabilities: By class, grade or label; empty for numbers and survival.
         likely: Classes or grades among which the true one is with the coverage that was asked for,
             most probable first; for labels, those that may be there.
-        interval: Ends between which the number, or the time of the event, lies with that coverage;
-            None at an end that is not known.
+        interval: Ends between which the number, the date, or the time of the event, lies with that
+            coverage; None at an end that is not known.
         sure: How sure the predictor is, 0 to 1, by which it abstains.
         abstained: Whether it is less sure than was asked for.
         missing: Views that the record lacks.
         notes: What was taken for something else, such as a new category.
         source: Files of the record, with ``|`` between several; empty where it has none.
+        unit: Of the value and the interval: ``"date"`` for dates; else empty.
     """
 
     id: str
@@ -42,12 +46,13 @@ class Answer:
     probability: float | None
     probabilities: Mapping[str, float]
     likely: tuple[str, ...]
-    interval: tuple[float | None, float | None] | None
+    interval: tuple[float | str | None, float | str | None] | None
     sure: float
     abstained: bool = False
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     source: str = ""
+    unit: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -55,6 +60,7 @@ class Answer:
             "id": self.id,
             "source": self.source,
             "value": list(self.value) if isinstance(self.value, tuple) else self.value,
+            "unit": self.unit,
             "probability": _short(self.probability),
             "probabilities": {name: _short(p) for name, p in self.probabilities.items()},
             "likely": list(self.likely),
@@ -195,6 +201,10 @@ class Account:
         missing: Views that it lacks.
         others: Scores of the other classes, labels or boundaries, highest first: a score says
             something only beside them.
+        unit: Of the score: ``"days since 1970-01-01"`` for dates, to which views add days; else
+            empty.
+        score_date: The score as a date; empty for others.
+        rest_date: The rest as a date; empty for others.
     """
 
     answer: Answer
@@ -204,6 +214,9 @@ class Account:
     views: Sequence[ViewAccount]
     missing: Sequence[Missing] = field(default_factory=tuple)
     others: Mapping[str, float] = field(default_factory=dict)
+    unit: str = ""
+    score_date: str = ""
+    rest_date: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -211,11 +224,26 @@ class Account:
             "answer": self.answer.to_json(),
             "about": self.about,
             "score": self.score,
+            "unit": self.unit,
+            "score_date": self.score_date,
             "rest": self.rest,
+            "rest_date": self.rest_date,
             "views": [view.to_json() for view in self.views],
             "missing": [each.to_json() for each in self.missing],
             "others": dict(self.others),
         }
+
+
+def in_words(value: float | str | None) -> str:
+    """A number or an end of an interval, as people read it; what is text already stays.
+
+    Examples:
+        >>> in_words(18608.25), in_words(0.12345), in_words("2026-01-31"), in_words(None)
+        ('18,608', '0.1235', '2026-01-31', '?')
+    """
+    if value is None or isinstance(value, str):
+        return "?" if value is None else value
+    return f"{value:,.0f}" if _LARGE <= abs(value) < _LARGEST else f"{value:.4g}"
 
 
 def finite(value: float) -> float | None:
@@ -223,5 +251,5 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(float(value), _DIGITS)
+def _short(value: float | str | None) -> float | str | None:
+    return value if value is None or isinstance(value, str) else round(float(value), _DIGITS)

@@ -28,6 +28,7 @@ class Asked:
             that held one value: a record may have them.
         columns: What columns of its table hold that views are read from, by name, as in
             ``load_dataset(…, columns=…)``: ``{"title": "text"}``. Other tables are read so, too.
+        dates: Whether the number that is predicted is a date, as days since 1970-01-01.
 
     Raises:
         InputError: If a column holds nothing that a table can.
@@ -43,6 +44,7 @@ class Asked:
     notes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    dates: bool = False
 
     def __post_init__(self) -> None:
         for role in self.columns.values():

@@ -60,7 +60,8 @@ def _made_from(asked: Asked, report: PredictorReport) -> list[str]:
     counts = [f"{_cell(n)} {c:,}" for n, c in zip(target.names, target.counts, strict=False)]
     if target.kind == "survival":
         counts = [count(n, "event") for n in target.counts]
-    lines.append(f"- Target: {target.kind}{f' ({_listed(counts)})' if counts else ''}")
+    kind = "date" if target.unit else target.kind
+    lines.append(f"- Target: {kind}{f' ({_listed(counts)})' if counts else ''}")
     if target.horizon is not None:
         lines.append(f"- An event is predicted by the time {target.horizon:g}")
     return [*lines, f"- Fusion: `{report.chosen.label}`. {report.chosen.why}"]
@@ -136,9 +137,10 @@ def _rival(each: Baseline) -> str:
 
 
 def _figure(each: Figure) -> str:
+    value = f"{each.value:.3f}{f' {each.unit}' if each.unit else ''}"
     if each.low is None or each.high is None:
-        return f"{each.value:.3f}"
-    return f"{each.value:.3f} [{each.low:.3f}, {each.high:.3f}]"
+        return value
+    return f"{value} [{each.low:.3f}, {each.high:.3f}]"
 
 
 def _listed(names: Sequence[str], *, show: int = 12) -> str:

@@ -18,6 +18,7 @@ class TargetFacts:
         names: Of the classes, labels or grades; else of the columns of values.
         counts: Records of each class, label or grade; of survival, of events; else empty.
         horizon: The time by which an event is predicted; of survival only.
+        unit: Of errors and widths: ``"days"`` where dates are predicted; else empty.
     """
 
     name: str
@@ -25,6 +26,7 @@ class TargetFacts:
     names: tuple[str, ...]
     counts: tuple[int, ...]
     horizon: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ def missing_views(
         column: Of the scores, that is told of.
     """
     before = fusion.scores(row)
+    own = outcome.linked(before, row.present)
     found = []
     for view in fusion.views_:
         have = np.flatnonzero(memory.present[view])
@@ -77,7 +78,8 @@ def missing_views(
         near = have[np.argsort(-_likeness(row, memory)[have], kind="stable")[:NEIGHBOURS]]
         tried = with_vectors(row, {view: memory.vectors[view][near]})
         after = fusion.scores(tried)
-        change = float(np.abs(after[:, column] - before[0, column]).mean())
+        other = outcome.linked(after, tried.present)
+        change = float(np.abs(other[:, column] - own[0, column]).mean())
         turned, instead = _turned(outcome, before, after, row, tried)
         found.append(Missing(view, len(near), change, turned, instead))
     return found

@@ -13,7 +13,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, Array
 from isthmus.fusion.target import Kind, Target
 from isthmus.predictor.hazard import baseline_hazard, median_event, survival_curve, times_of
-from isthmus.predictor.link import probabilities_of
+from isthmus.predictor.link import Link, probabilities_of
 from isthmus.predictor.patterns import Pattern, Present, rows_of_patterns
 from isthmus.predictor.saved import outcome_parts
 
@@ -78,11 +78,14 @@ class Outcome:
             raise DataError(f"need scores ({len(target)}, {target.width}), got {scores.shape}")
         rows_of = rows_of_patterns(len(target), present)
         # What all rows share is learned from the rows that have most, not from a mixture.
-        first = rows_of[max(rows_of, key=len)]
+        most = max(rows_of, key=len)
+        first = rows_of[most]
         best, truth = scores[first], target.take(first)
         whole = Pattern.fit(None, best, truth)
         patterns = [whole] + [
-            Pattern.fit(views, scores[rows], target.take(rows))
+            replace(whole, views=views)
+            if views == most
+            else Pattern.fit(views, scores[rows], target.take(rows))
             for views, rows in rows_of.items()
             if len(rows) >= _LEAST_ROWS
         ]
@@ -121,12 +124,32 @@ class Outcome:
         Raises:
             InputError: For numbers, which have none.
         """
-        logits = self._linked(scores, present)
+        logits = self.linked(scores, present)
         if self.kind in ("classes", "labels", "grades"):
             return probabilities_of(self.kind, logits)
         if self.kind == "survival" and self.horizon is not None:
             return 1 - self.survival(scores, np.array([self.horizon]), present)
         raise InputError(f"a {self.kind} has no probabilities; ask for values and intervals")
+
+    def linked(self, scores: F64, present: Present | None = None) -> F64:
+        """What answers are read from, ``(n, width)``: log-odds; numbers; log hazards.
+
+        Args:
+            scores: ``(n, width)``.
+            present: By view ``(n,)``; None if all rows have all views.
+        """
+        scores = np.asarray(scores, dtype=np.float64)
+        if scores.ndim != 2 or scores.shape[1] != len(self.shares):
+            raise DataError(f"need scores (n, {len(self.shares)}), got {scores.shape}")
+        out = np.empty_like(scores)
+        for pattern, rows in self._dealt(len(scores), present):
+            out[rows] = pattern.link(scores[rows])
+        return out
+
+    def link(self, present: Present | None = None) -> Link:
+        """What makes log-odds or numbers of the scores of one record that has these views."""
+        ((pattern, _),) = self._dealt(1, present)
+        return pattern.link
 
     def survival(self, scores: F64, times: F64, present: Present | None = None) -> F64:
         """Probability ``(n, t)`` that the event has not happened by each of the times ``(t,)``.
@@ -138,7 +161,7 @@ class Outcome:
         """
         if self.kind != "survival":
             raise InputError(f"a target of {self.kind} has no survival curve")
-        return survival_curve(self.hazard, self._linked(scores, present)[:, 0], times)
+        return survival_curve(self.hazard, self.linked(scores, present)[:, 0], times)
 
     def values(self, scores: F64, present: Present | None = None) -> F64:
         """Numbers ``(n,)``, in the unit of the target; of survival the log hazard.
@@ -148,7 +171,7 @@ class Outcome:
         """
         if self.kind not in ("number", "survival"):
             raise InputError(f"a target of {self.kind} has no values; ask for probabilities")
-        return self._linked(scores, present)[:, 0]
+        return self.linked(scores, present)[:, 0]
 
     def decide(self, scores: F64, present: Present | None = None) -> NDArray[np.intp]:
         """What is answered: classes and grades ``(n,)``, labels and events ``(n, k)`` of 0 and 1.
@@ -205,7 +228,7 @@ class Outcome:
         if self.kind == "survival":
             _place(1, coverage)
             ends = np.array([(1 + coverage) / 2, (1 - coverage) / 2])
-            return times_of(self.hazard, self._linked(scores, present)[:, 0], ends)
+            return times_of(self.hazard, self.linked(scores, present)[:, 0], ends)
         value = self.values(scores, present)
         half = np.full(len(value), np.inf)
         for pattern, rows in self._dealt(len(value), present):
@@ -325,15 +348,6 @@ class Outcome:
             ArtifactError: If a key is missing or unknown, or a value does not fit.
         """
         return cls(**outcome_parts(document, tensors, target, views))
-
-    def _linked(self, scores: F64, present: Present | None) -> F64:
-        scores = np.asarray(scores, dtype=np.float64)
-        if scores.ndim != 2 or scores.shape[1] != len(self.shares):
-            raise DataError(f"need scores (n, {len(self.shares)}), got {scores.shape}")
-        out = np.empty_like(scores)
-        for pattern, rows in self._dealt(len(scores), present):
-            out[rows] = pattern.link(scores[rows])
-        return out
 
     def _dealt(self, n: int, present: Present | None) -> Iterator[tuple[Pattern, NDArray[np.intp]]]:
         """Rows by what is known of their pattern of views.

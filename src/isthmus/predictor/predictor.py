@@ -23,12 +23,14 @@ from isthmus.core.registry import check_trust
 from isthmus.core.validate import check_kind
 from isthmus.core.wording import did_you_mean
 from isthmus.fusion import Fusion
+from isthmus.fusion.target import DAYS
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.abstain import Abstaining, abstaining
 from isthmus.predictor.answer import Answer, finite
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.card import predictor_card
 from isthmus.predictor.columns import Columns
+from isthmus.predictor.dates import as_dates
 from isthmus.predictor.document import KIND, PredictorParts, read_parts, written
 from isthmus.predictor.given import Predicted, dataset_of
 from isthmus.predictor.outcome import Outcome
@@ -126,7 +128,8 @@ class Predictor:
             coverage: Share of sets and intervals that shall hold the truth.
             risk: Share of answers that may be wrong: the predictor abstains where it is less sure
                 than that takes; None to answer all. Of numbers the mean distance that may be, in
-                their unit: it abstains from records whose views tell them less exactly.
+                their unit, of dates in days: it abstains from records whose views tell them less
+                exactly.
             cache: Of native vectors.
             progress: Told as items are encoded.
 
@@ -196,6 +199,8 @@ class Predictor:
             record = records[row] if records else None
             notes = () if record is None else tuple(self._notes(record, reasons))
             answer = told.answer(row, rows.ids[row] if rows.ids else str(row + 1))
+            if self.asked.dates:
+                answer = as_dates(answer, self.outcome.spread)
             gone = tuple(view for view in self.views if not rows.present[view][row])
             unsure = answer.sure < least
             source = "" if record is None else _files(record)
@@ -211,7 +216,8 @@ class Predictor:
         """
         most = math.inf if self.asked.kind == "number" else 1
         given = check_between(risk, "risk", 0, most)
-        return abstaining(self.outcome, given, self.asked.target)
+        unit = DAYS if self.asked.dates else ""
+        return abstaining(self.outcome, given, self.asked.target, unit)
 
     def _notes(self, record: Record, reasons: Mapping[str, str]) -> list[str]:
         failed = [

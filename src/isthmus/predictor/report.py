@@ -61,6 +61,7 @@ class Figure:
             one fold says nothing about it.
         high: Upper end.
         folds: How many.
+        unit: In which it is told: ``"days"`` for the error of dates; else empty.
     """
 
     metric: str
@@ -68,6 +69,7 @@ class Figure:
     low: float | None
     high: float | None
     folds: int
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ class Example:
 
     Attributes:
         id: Of the record.
-        true: Class, grade, labels joined by commas, or number.
+        true: Class, grade, labels joined by commas, number, or date.
         said: The same, as answered.
         sure: From 0 to 1.
     """

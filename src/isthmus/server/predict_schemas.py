@@ -82,12 +82,14 @@ class PredictedAnswer(BaseModel):
 
     id: str
     value: str | float | list[str] = Field(
-        description="Class or grade; labels; number; of survival the probability of the event."
+        description="Class or grade; labels; number; date; of survival the probability of the "
+        "event."
     )
+    unit: str = Field(description="Of the value and the interval: date; else empty.")
     probability: float | None
     probabilities: dict[str, float | None]
     likely: list[str]
-    interval: list[float | None] | None
+    interval: list[float | str | None] | None
     sure: float
     abstained: bool
     missing: list[str] = Field(description="Views that the record lacks.")
@@ -131,7 +133,10 @@ class PredictionAccount(BaseModel):
 
     about: str
     score: float
+    unit: str = Field(description="Of the score, such as days since 1970-01-01; else empty.")
+    score_date: str = Field(description="The score as a date; else empty.")
     rest: float
+    rest_date: str = Field(description="The rest as a date; else empty.")
     views: list[AccountView]
     missing: list[MissingView]
     others: dict[str, float] = Field(description="Scores of the other answers, highest first.")

@@ -216,7 +216,8 @@ def _facts(name: str, predictor: Predictor) -> wire.PredictorFacts:
     report, headline = predictor.report, ""
     if report is not None:
         figure = report.estimate.figures[0]
-        headline = f"{figure.metric} {figure.value:.2f} on held-out records"
+        unit = f" {figure.unit}" if figure.unit else ""
+        headline = f"{figure.metric} {figure.value:.2f}{unit} on held-out records"
     return wire.PredictorFacts(
         name=name,
         target=predictor.asked.target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,30 @@ def test_views_are_dealt_within_strata_only() -> None:
         before, after = rows.vectors["picture"][own], dealt.vectors["picture"][own]
         assert sorted(before[:, 0]) == pytest.approx(sorted(after[:, 0]))
     assert (dealt.vectors["picture"] != rows.vectors["picture"]).any()
+
+
+def _one_view_tells(n: int, seed: int) -> tuple[PairedVectors, Target]:
+    """A view that tells two classes, and a wide one of noise."""
+    rng = np.random.default_rng(seed)
+    good, noise = rng.normal(size=(n, 2)), rng.normal(size=(n, 100))
+    codes = (good.sum(axis=1) > 0).astype(float)
+    return PairedVectors({"good": good, "noise": noise}), Target("classes", codes, ("no", "yes"))
+
+
+def test_a_view_that_alone_does_better_is_told_with_the_way_to_use_it() -> None:
+    rows, target = _one_view_tells(40, 1)
+    chosen = choose(rows, target, fusions=_LATE, folds=3)
+    report = chosen.report
+    assert report.chosen.views == ("good", "noise")
+    alone = next(each.figure for each in report.baselines if each.view == "good")
+    whole = report.estimate.figures[0]
+    assert alone.value > whole.value + 0.01
+    (note,) = chosen.notes
+    assert f"accuracy {alone.value:.3f} against {whole.value:.3f}, better by " in note
+    assert "the view 'good' alone did better on the same held-out folds" in note
+    assert re.search(r"\(95 % interval -0\.\d{3} to 0\.\d{3}, so it may be chance\)", note)
+    assert note.endswith("To use it alone: views=['good']")
+
+
+def test_where_no_view_alone_does_better_nothing_is_told() -> None:
+    assert choose(*_made(), fusions=_LATE, folds=3).notes == ()

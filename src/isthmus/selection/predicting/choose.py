@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,16 +15,17 @@ from isthmus.aligners.traits import Setting
 from isthmus.core.contracts import Progress, untold
 from isthmus.core.errors import DataError, NoSignalError
 from isthmus.core.paired import PairedVectors
-from isthmus.core.wording import count
+from isthmus.core.wording import count, way
 from isthmus.fusion import Fusion, Target
 from isthmus.pipeline.splits import FOLDS
 from isthmus.predictor.outcome import Outcome
 from isthmus.predictor.report import PredictorReport, ShuffledLabels
+from isthmus.selection.compare import difference
 from isthmus.selection.meter import Meter
 from isthmus.selection.null import PERMUTATIONS
 from isthmus.selection.predicting import compose
 from isthmus.selection.predicting.deals import Deals
-from isthmus.selection.predicting.entrants import entrants
+from isthmus.selection.predicting.entrants import LATE, entrants
 from isthmus.selection.predicting.finished import Race
 from isthmus.selection.predicting.judge import Judge
 from isthmus.selection.predicting.measures import CHOSEN_BY, HEADLINES, measure, together
@@ -33,6 +35,8 @@ from isthmus.selection.predicting.table import Table
 
 MIN_RECORDS = 20
 """Four in each of five folds; fewer say nothing of what was chosen."""
+_DIGITS = 3
+"""Of figures that are compared; one view is told of where it is ahead by these."""
 _LEAST_FOLDS = 3
 """One to judge by, one to choose by, one to learn from."""
 
@@ -121,19 +125,47 @@ def _finished(run: Race, null: ShuffledLabels) -> Chosen:
     outcome = run.judge.outcome(run.chosen, run.deals.outer)
     fusion = run.table.fitted(run.chosen, np.arange(len(run.table.rows)))
     run.table.meter.end()
-    return Chosen(fusion, outcome, compose.report(run, outcome, null), _doubts(run))
+    return Chosen(fusion, outcome, compose.report(run, outcome, null), tuple(_doubts(run)))
 
 
-def _doubts(run: Race) -> tuple[str, ...]:
-    """That the headline is no better than that of knowing nothing, where it is so."""
+def _doubts(run: Race) -> Iterator[str]:
+    """That the headline is no better than that of one view, or of knowing nothing."""
+    yield from _beaten(run)
     how = run.headline
     own, plain = (run.figure([how.of(each) for each in s]) for s in (run.said, run.knowing_nothing))
     if not own.folds or not plain.folds or how.sign * (own.value - plain.value) > 0:
-        return ()
+        return
     folds = count(run.deals.count, "fold")
-    return (
+    yield (
         f"{how.name} of held-out records is {own.value:.3g}, the mean over {folds}: no better than "
-        f"that of knowing nothing, {plain.value:.3g}",
+        f"that of knowing nothing, {plain.value:.3g}"
+    )
+
+
+def _beaten(run: Race) -> Iterator[str]:
+    """That one view alone did better on the outer folds than what is chosen from several."""
+    views = run.chosen.views or run.table.rows.views
+    if len(views) < 2:
+        return
+    how = run.headline
+    own = np.array([how.of(each) for each in run.said])
+    alone = {view: run.family(f"{LATE}: {view}") for view in run.table.rows.views}
+    gaps = {v: difference(how.sign * x, how.sign * own, run.deals.held) for v, x in alone.items()}
+    known = {view: gap for view, gap in gaps.items() if gap is not None}
+    best = max(known, key=lambda view: known[view].mean, default=None)
+    if best is None or round(known[best].mean, _DIGITS) <= 0:
+        return
+    gap, figures = known[best], [run.figure(each) for each in (alone[best], own)]
+    unit = f" {figures[0].unit}" if figures[0].unit else ""
+    one, all_of = (f"{each.value:.{_DIGITS}f}{unit}" for each in figures)
+    said = f"{how.name} {one} against {all_of}, better by {gap.mean:.{_DIGITS}f}"
+    if gap.low is not None and gap.high is not None:
+        luck = ", so it may be chance" if gap.low <= 0 else ""
+        said += f" (95 % interval {gap.low:.{_DIGITS}f} to {gap.high:.{_DIGITS}f}{luck})"
+    use = way(python=f"views=[{best!r}]", shell=f"--view {shlex.quote(best)}")
+    yield (
+        f"the view {best!r} alone did better on the same held-out folds than what is chosen: "
+        f"{said}. To use it alone: {use}"
     )
 
 

@@ -129,7 +129,7 @@ def _target_facts(target: Target, name: str, outcome: Outcome) -> TargetFacts:
         counts = tuple(target.values.sum(axis=0).astype(int).tolist())
     elif target.kind == "survival":
         counts = (int(target.values[:, 1].sum()),)
-    return TargetFacts(name, target.kind, target.names, counts, outcome.horizon)
+    return TargetFacts(name, target.kind, target.names, counts, outcome.horizon, target.unit)
 
 
 def _data_facts(race: Race) -> DataFacts:

@@ -104,10 +104,11 @@ class Race:
         how = how or self.headline
         known = np.asarray(values, dtype=np.float64)
         known = known[np.isfinite(known)]
+        unit = how.unit(self.table.target)
         gap = difference(known, np.zeros(len(known)), self.deals.held)
         if gap is None:
-            return Figure(how.name, 0.0, None, None, 0)
+            return Figure(how.name, 0.0, None, None, 0, unit)
         if gap.low is None or gap.high is None:
-            return Figure(how.name, gap.mean, None, None, gap.splits)
+            return Figure(how.name, gap.mean, None, None, gap.splits, unit)
         ends = max(gap.low, how.least), min(gap.high, how.most)  # of Student's t, which knows none
-        return Figure(how.name, gap.mean, *ends, gap.splits)
+        return Figure(how.name, gap.mean, *ends, gap.splits, unit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +84,7 @@ def together(parts: Sequence[Said]) -> Said:
 def joined(targets: Sequence[Target]) -> Target:
     """The rows of several targets of one kind, one after the other."""
     first = targets[0]
-    return Target(first.kind, np.vstack([each.values for each in targets]), first.names)
+    return replace(first, values=np.vstack([each.values for each in targets]))
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class Measure:
         sign: −1 where lower is better.
         balanced: Whether classes shall be decided with equal weight to be good at it.
         least: The lowest that it can be; the highest is 1 where higher is better.
+        scaled: Whether it is told in the unit of the target.
     """
 
     name: str
@@ -106,6 +107,11 @@ class Measure:
     sign: int = 1
     balanced: bool = False
     least: float = 0.0
+    scaled: bool = False
+
+    def unit(self, target: Target) -> str:
+        """In which it is told; empty where it has none."""
+        return target.unit if self.scaled else ""
 
     @property
     def most(self) -> float:
@@ -176,6 +182,7 @@ MEASURES: tuple[Measure, ...] = (
         ("number",),
         lambda s: metrics.mean_absolute_error(s.values, s.target.values),
         -1,
+        scaled=True,
     ),
     Measure("concordance", ("survival",), _concordance),
     Measure("AUC at horizon", ("survival",), _auc_at_horizon),

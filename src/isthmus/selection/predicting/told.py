@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from isthmus import metrics
 from isthmus.core.linalg import F64
+from isthmus.datasets.plain import DATE, written
 from isthmus.fusion.target import Target
 from isthmus.metrics.calibration import BINS
+from isthmus.predictor.dates import dated
 from isthmus.predictor.report import (
     Clinical,
     Confusion,
@@ -186,6 +188,8 @@ def words(target: Target) -> list[str]:
     if target.kind == "labels":
         return [_listed(row > 0, target.names) for row in target.values]
     if target.kind == "number":
+        if target.dates:
+            return [written(value, DATE) for value in target.values[:, 0].tolist()]
         return [f"{value:.6g}" for value in target.values[:, 0]]
     return [f"{time:.6g}{'' if event else '+'}" for time, event in target.values]
 
@@ -194,6 +198,8 @@ def answers(said: Said) -> list[str]:
     """What is answered of each row in words."""
     target = said.target
     if target.kind == "number":
+        if target.dates:
+            return [dated(value, said.outcome.spread) for value in said.values.tolist()]
         return [f"{value:.6g}" for value in said.values]
     if target.kind == "survival":
         return [f"{value:.3f}" for value in said.values]

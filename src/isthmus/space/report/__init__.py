@@ -54,6 +54,12 @@ _KINDS: Mapping[str, type[AnyReport]] = {
 }
 
 
+def columns_of(report: AnyReport | None) -> Mapping[str, str]:
+    """What columns held in the table that a space was made from, see :class:`DataFacts`."""
+    data = None if report is None else report.data
+    return data.columns if isinstance(data, DataFacts) else {}
+
+
 def write_report(report: AnyReport | None) -> Json:
     """A report with its kind, for the document of a space."""
     if report is None:
@@ -107,6 +113,7 @@ __all__ = [
     "Summary",
     "Tried",
     "Ungrouped",
+    "columns_of",
     "mean_chance",
     "mean_recall",
     "read_report",

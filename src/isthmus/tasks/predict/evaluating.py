@@ -38,6 +38,7 @@ class Measured:
         plain: Of one that knows nothing but how often each answer is right.
         low: Lower end of the 95 % interval over records drawn anew; of the headline only.
         high: Upper end.
+        unit: In which it is told: ``"days"`` for the error of dates; else empty.
     """
 
     metric: str
@@ -45,6 +46,7 @@ class Measured:
     plain: float | None
     low: float | None = None
     high: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ def evaluate(
             drawn = np.array([how.of(said.take(draw)) for draw in draws])
             low, high = np.nanquantile(drawn, _ENDS)
             ends = _finite(low), _finite(high)
-        figures.append(Measured(how.name, _finite(how.of(said)), _finite(how.of(plain)), *ends))
+        own, unit = _finite(how.of(said)), how.unit(known.target)
+        figures.append(Measured(how.name, own, _finite(how.of(plain)), *ends, unit))
     seen = _seen(predictor, rows)
     notes = [*_warned(predictor, said, seen), *dataset.notes, *known.notes]
     notes += [f"{f.source}: {f.reason}" for f in failures[:5]]
@@ -182,6 +185,7 @@ def _wanted(predictor: Predictor, target: str | Sequence[Value | None]) -> Wante
         predictor.names if asked.kind == "grades" else (),
         list(target) if given else None,
         predictor.names,
+        asked.dates,
     )
 
 

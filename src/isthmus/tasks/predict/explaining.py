@@ -20,6 +20,7 @@ from isthmus.encoders.parts import AdditiveParts, Mask, RemovableParts
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.answer import Account, Answer, Part, ViewAccount
 from isthmus.predictor.columns import Columns
+from isthmus.predictor.dates import in_dates
 from isthmus.predictor.given import Predicted
 from isthmus.predictor.memory import missing_views, typical, with_vectors
 from isthmus.predictor.predictor import COVERAGE, Predictor
@@ -46,9 +47,10 @@ def explain(
     """Account for one answer: what each view adds, and inside a view its words, cells, moments.
 
     The shares of the views and the rest sum to the score, and the parts of a view and its
-    baseline to its share. Where scores are a sum over parts, as of plain columns under a linear
-    fusion, that is exact; elsewhere parts carry Shapley values, what is missing being the typical
-    vector of the view.
+    baseline to its share. The score is calibrated: it is the number that is answered, or the
+    log-odds that the probabilities follow from. Where scores are a sum over parts, as of plain
+    columns under a linear fusion, that is exact; elsewhere parts carry Shapley values, what is
+    missing being the typical vector of the view.
 
     Args:
         predictor: Whose answer it is.
@@ -70,18 +72,22 @@ def explain(
     answer = predictor.answers(rows, [record], coverage=coverage, failures=failures)[0]
     name, column = _about(predictor, answer, about)
     shares = predictor.fusion.shares(rows)
-    given = _Given(predictor, rows, column, seed, progress)
+    link = predictor.outcome.link({view: rows.present[view] for view in predictor.views})
+    slope, offset = float(link.slope[column]), float(link.offset[column])
+    given = _Given(predictor, rows, column, slope, seed, progress)
     views = [
-        given.account(view, record, float(shares.views[view][0, column]))
+        given.account(view, record, slope * float(shares.views[view][0, column]))
         for view in predictor.views
         if rows.present[view][0]
     ]
     gone = []
     if predictor.memory is not None:
         gone = missing_views(rows, predictor.memory, predictor.fusion, predictor.outcome, column)
-    total, rest = float(shares.total[0, column]), float(shares.rest[0, column])
-    others = _others(predictor, shares.total[0], column)
-    return Account(answer, name, total, rest, views, gone, others)
+    scores = link(shares.total)[0]
+    total, rest = float(scores[column]), slope * float(shares.rest[0, column]) + offset
+    others = _others(predictor, scores, column)
+    made = Account(answer, name, total, rest, views, gone, others)
+    return in_dates(made, predictor.outcome.spread) if predictor.asked.dates else made
 
 
 def _record(records: Sequence[Record], row: str | None) -> Record:
@@ -146,6 +152,7 @@ class _Given:
         predictor: What scores it.
         rows: Its native vectors.
         column: Of the scores.
+        slope: By which calibration multiplies them.
         seed: Of sampled orders.
         progress: Told as parts are weighed.
     """
@@ -153,6 +160,7 @@ class _Given:
     predictor: Predictor
     rows: PairedVectors
     column: int
+    slope: float
     seed: int
     progress: Progress | None
 
@@ -214,7 +222,7 @@ class _Given:
         x: F32 = np.asarray(vectors, dtype=np.float32)
         x = np.where(x.any(axis=1, keepdims=True), x, np.finfo(np.float32).tiny)
         scores = self.predictor.fusion.scores(with_vectors(self.rows, {view: x}))
-        return scores[:, self.column]
+        return self.slope * scores[:, self.column]
 
     def _value(self, view: str, native: Callable[[Mask], F64]) -> Value:
         return lambda kept: self._score(view, native(kept))

@@ -140,6 +140,7 @@ def _predictor(
         tuple(dict.fromkeys([*made.notes, *ready.notes, *chosen.notes])),
         made.others([*chosen.fusion.views_, *(n for each in used for n in each.names)], wanted),
         made.roles(chosen.fusion.views_),
+        ready.target.dates,
     )
     predictor = Predictor(
         {view: EncoderRef.of(each, ready.specs[view]) for view, each in ready.encoders.items()},

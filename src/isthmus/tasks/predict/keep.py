@@ -111,7 +111,7 @@ def label_field(predictor: Predictor, field: str = "") -> str:
     if predictor.outcome.kind in ("number", "survival"):
         raise InputError(
             f"a store keeps classes, grades and labels, and {predictor.asked.target!r} is a "
-            f"{predictor.outcome.kind}; write a table: "
+            f"{'date' if predictor.asked.dates else predictor.outcome.kind}; write a table: "
             + way(python="[answer.row() for answer in answers]", shell="--out answers.csv")
         )
     name = field or predictor.asked.target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,12 +18,14 @@ from isthmus.core.validate import check_kind
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load, table
+from isthmus.datasets.roles import lacking, not_named
 from isthmus.encoders import modality_of
 from isthmus.pipeline.given import check_data, check_encoders
 from isthmus.predictor.columns import WITHOUT, names_of
 from isthmus.predictor.given import vectors_given
 from isthmus.predictor.predictor import Predictor
 from isthmus.space import Space
+from isthmus.space.report import columns_of
 from isthmus.tasks.predict.options import Groups
 
 COLUMNS = "columns"
@@ -91,10 +93,10 @@ def load_records(
 
     Args:
         data: A name, a path, a :class:`Dataset`, or vectors by view.
-        encoders: Whose views a table has columns of.
+        encoders: Whose views a table has columns of; a space remembers what columns held.
         columned: Plain columns.
         own: Columns of the target and of groups.
-        options: Of the data set.
+        options: Of the data set. Its ``columns`` go before those that a space remembers.
 
     Raises:
         DataError: If it cannot be read, or has no such columns.
@@ -112,9 +114,37 @@ def load_records(
         more.setdefault("fields", columned.fields([name for name in own if name]))
     if has_option(data, "columns"):
         views = _views(data, encoders)
+        if isinstance(encoders, Space):
+            plain = {*own, *(name for names in columned.patterns.values() for name in names)}
+            views = _as_before(data, views, encoders, plain, more.get("columns") or {})
         if views:
-            more["columns"] = {**views, **more.get("columns", {})}
-    return load(data, **more)
+            more["columns"] = {**views, **(more.get("columns") or {})}
+    read = load(data, **more)
+    before = columns_of(encoders.report) if isinstance(encoders, Space) else {}
+    return replace(read, notes=[*read.notes, *lacking(read.views, before)])
+
+
+def _as_before(
+    data: str | Path,
+    views: Mapping[str, str],
+    space: Space,
+    plain: Collection[str],
+    columns: Mapping[str, str],
+) -> dict[str, str]:
+    """What columns of a table hold: as in that of a space, but for what is said of them now.
+
+    Args:
+        data: The table.
+        views: Of the space, by columns of their names.
+        space: Remembers what columns held.
+        plain: Columns that are named as plain ones, the target among them.
+        columns: What the user says of others.
+    """
+    known = {**views, **columns_of(space.report)}
+    place = expanded(data)
+    there = table.names_in(place) if known and place.is_file() else ()
+    left = not_named(known, columns)
+    return {name: role for name, role in left.items() if name in there and name not in plain}
 
 
 def _views(data: str | Path, encoders: Encoders) -> dict[str, str]:
@@ -122,10 +152,7 @@ def _views(data: str | Path, encoders: Encoders) -> dict[str, str]:
     if encoders is None:
         return {}
     if isinstance(encoders, Space):
-        named = {v: f"{v}:{m}" for v, m in encoders.modalities.items() if v != m}
-        place = expanded(data)
-        there = table.names_in(place) if named and place.is_file() else ()
-        return {view: role for view, role in named.items() if view in there}
+        return {v: f"{v}:{m}" for v, m in encoders.modalities.items() if v != m}
     check_encoders(encoders)
     read = {
         view: modality_of(each) if isinstance(each, str) else each.modality

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.fields import MOST_NUMBER, Value, beyond
+from isthmus.core.fields import Value
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, way
+from isthmus.datasets.plain import DATE, written
 from isthmus.fusion import KINDS, Kind, Target
 from isthmus.tasks.predict.events import check_events, happened
 from isthmus.tasks.predict.options import FitOptions
+from isthmus.tasks.predict.values import SEPARATOR, bounded, column_of, values_of
 
 MOST_CODES = 10
 """Different whole numbers up to which they are taken for the names of classes."""
@@ -24,8 +26,6 @@ _LEAST = 2
 """Records that a class or label needs: of one nothing can be learned and measured."""
 _FEW = 3
 """Cells that could not be read, of which a note says so."""
-_SEPARATOR = "|"
-_OF_A_RECORD = ("group", "split", "language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Wanted:
         values: One a record, in the place of a column.
         names: Classes, labels or grades that a predictor knows, where it is to be measured:
             records of others are left out, and nothing is asked of how many there are.
+        dates: Whether it is known to be a date, as of a predictor that is measured.
 
     Raises:
         InputError: If there is no such kind, or what is asked for does not fit together.
@@ -53,6 +54,7 @@ class Wanted:
     grades: tuple[str, ...] = ()
     values: Sequence[Value | None] | None = None
     names: tuple[str, ...] = ()
+    dates: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is not None and self.kind not in KINDS:
@@ -122,7 +124,7 @@ def read_target(dataset: Dataset, wanted: Wanted) -> Known:
     """
     if wanted.time:
         return _survival(dataset, wanted)
-    values = _values(dataset, wanted)
+    values, dates = values_of(dataset, wanted.name, wanted.label, wanted.values, dates=wanted.dates)
     rows = [row for row, value in enumerate(values) if value is not None]
     some = [value for value in values if value is not None]
     if not some:
@@ -136,9 +138,14 @@ def read_target(dataset: Dataset, wanted: Wanted) -> Known:
         notes += first_of(unread)
     if lost := len(values) - len(some) - len(unread):
         notes.append(f"{count(lost, 'record')} left out: the target {wanted.label!r} is missing")
-    kind, why = (wanted.kind, "") if wanted.kind else _guessed(some)
+    kind, why = (wanted.kind, "") if wanted.kind else _guessed(some, dates)
     if why:
         notes.append(f"target {wanted.label!r}: {why}")
+    if dates and kind == "number":
+        numbers, all_of = _number(some, wanted, notes)
+        return Known(replace(numbers, dates=True), np.array(rows, dtype=np.intp)[all_of], notes)
+    if dates:
+        some = [written(value, DATE) for value in some]
     made = {"classes": _classes, "grades": _grades, "labels": _labels, "number": _number}[kind]
     target, kept = made(some, wanted, notes)
     return Known(target, np.array(rows, dtype=np.intp)[kept], notes)
@@ -156,74 +163,13 @@ def first_of(unread: Sequence[str]) -> list[str]:
     return [*unread[:_FEW], *([f"and {count(more, 'more cell')} of this kind"] if more > 0 else [])]
 
 
-def _values(dataset: Dataset, wanted: Wanted) -> list[Value | None]:
-    if wanted.values is not None:
-        given = list(wanted.values)
-        if len(given) != len(dataset):
-            raise DataError(
-                f"the target has {count(len(given), 'value')}, and there are "
-                f"{count(len(dataset), 'record')}; give one value a record"
-            )
-        return [_bounded(_plain(value), row, wanted.label) for row, value in enumerate(given)]
-    column = _column(dataset, wanted.name)
-    return [_bounded(value, row, wanted.label) for row, value in enumerate(column)]
-
-
-def _bounded(value: Value | None, row: int, name: str) -> Value | None:
-    """Refuse a number beyond :data:`MOST_NUMBER`."""
-    if beyond(value):
-        raise DataError(
-            f"row {row} (from 0) of the target {name!r} lies beyond "
-            f"{MOST_NUMBER:g}: use a larger unit"
-        )
-    return value
-
-
-def _plain(value: object) -> Value | None:
-    """A value as it may come from numpy or pandas."""
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return None
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value)).lower()
-    if isinstance(value, int | float | np.number):
-        try:
-            return float(value)
-        except OverflowError:  # a whole number of hundreds of digits
-            return float("inf")
-    if isinstance(value, list | tuple | set | frozenset):
-        return _SEPARATOR.join(sorted(map(str, value)))
-    return str(value)
-
-
-def _column(dataset: Dataset, name: str) -> list[Value | None]:
-    if any(name in record.fields for record in dataset.records):
-        return [record.fields.get(name) for record in dataset.records]
-    if name in _OF_A_RECORD and any(getattr(record, name) for record in dataset.records):
-        return [getattr(record, name) for record in dataset.records]
-    if name in dataset.views:
-        raise DataError(
-            f"{dataset.name}: {name!r} is a view of {dataset.modalities[name]}, and a target is a "
-            "column of numbers or of texts that come again"
-        )
-    there = [*_known(dataset.records), *dataset.views]
-    has = ", ".join(there[:20]) + (" …" if len(there) > 20 else "")
-    raise DataError(
-        f"{dataset.name} has no column {name!r}, or it is empty; it has {has or 'none'}."
-        f"{did_you_mean(name, there)}"
-    )
-
-
-def _known(records: Sequence[Record]) -> list[str]:
-    names = dict.fromkeys(name for record in records for name in record.fields)
-    own = [n for n in _OF_A_RECORD if any(getattr(record, n) for record in records)]
-    return [*names, *own]
-
-
-def _guessed(values: Sequence[Value]) -> tuple[Kind, str]:
+def _guessed(values: Sequence[Value], dates: bool) -> tuple[Kind, str]:
     """The kind of a target, and a word on it."""
+    if dates:
+        return "number", "a date; errors are told in days"
     if all(isinstance(value, str) for value in values):
-        if any(_SEPARATOR in str(value) for value in values):
-            return "labels", f"several labels a record, parted by {_SEPARATOR!r}"
+        if any(SEPARATOR in str(value) for value in values):
+            return "labels", f"several labels a record, parted by {SEPARATOR!r}"
         return "classes", f"{count(len(set(values)), 'class', 'classes')}"
     if any(isinstance(value, str) for value in values):
         return "classes", "numbers and texts, taken as classes"
@@ -334,8 +280,7 @@ def _labels(
     values: Sequence[Value], wanted: Wanted, notes: list[str]
 ) -> tuple[Target, NDArray[np.bool_]]:
     sets = [
-        {part.strip() for part in _name(value).split(_SEPARATOR) if part.strip()}
-        for value in values
+        {part.strip() for part in _name(value).split(SEPARATOR) if part.strip()} for value in values
     ]
     counts = Counter(name for names in sets for name in names)
     names = sorted(name for name, n in counts.items() if _LEAST <= n <= len(sets) - _LEAST)
@@ -373,7 +318,12 @@ def _numbers(values: Sequence[Value], name: str) -> NDArray[np.float64]:
 
 
 def _survival(dataset: Dataset, wanted: Wanted) -> Known:
-    times, events = _column(dataset, wanted.time), _column(dataset, wanted.event)
+    if dataset.kinds.get(wanted.time) == DATE:
+        raise DataError(
+            f"{wanted.time!r} holds dates, and survival needs the time until the event: write a "
+            "column of the days from when each record was first followed"
+        )
+    times, events = column_of(dataset, wanted.time), column_of(dataset, wanted.event)
     rows = [i for i, (t, e) in enumerate(zip(times, events, strict=True)) if None not in (t, e)]
     if not rows:
         raise DataError(f"no record has both {wanted.time!r} and {wanted.event!r}")
@@ -381,7 +331,7 @@ def _survival(dataset: Dataset, wanted: Wanted) -> Known:
     if lost := len(dataset) - len(rows):
         notes.append(f"{count(lost, 'record')} left out: the time or the event is missing")
         notes += first_of(unread_of(dataset.records, [wanted.time, wanted.event]))
-    given = [_bounded(times[i], i, wanted.time) for i in rows]
+    given = [bounded(times[i], i, wanted.time) for i in rows]
     time = _numbers([t for t in given if t is not None], wanted.time)
     if (time < 0).any():
         raise DataError(

@@ -8,7 +8,7 @@ from isthmus.core.artifact import write_atomically
 from isthmus.core.record import Record
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
-from isthmus.predictor.answer import Account, Answer, Missing, Part, ViewAccount
+from isthmus.predictor.answer import Account, Answer, Missing, Part, ViewAccount, in_words
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.document import CARDS, document, static
 from isthmus.report.kit.glyphs import glyph
@@ -74,15 +74,14 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
                     class_="accounts",
                 ),
             ),
-            section("What is missing", "missing", *(el("p", _missing(m)) for m in gone))
+            section("What is missing", "missing", *(el("p", _missing(m, account)) for m in gone))
             if gone
             else None,
             section(
                 "How to read this",
                 "reading",
                 el("p", "The score is a sum: what is said of every record, and what each view "
-                        "adds. A score says something only beside the others: the probability "
-                        "follows from the scores of all answers."),
+                        f"adds. {_reading(account)}"),
                 el("p", "Inside a view, the parts and the baseline add up to what the view adds. "
                         "The baseline is what a typical item of the view adds."),
                 el("p", "The account shows why the predictor says this. It does not show whether "
@@ -94,6 +93,16 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
     return document(name, body, assets, style=style)
 
 
+def _reading(account: Account) -> str:
+    """What a score is."""
+    if account.answer.kind == "number":
+        return "It is the answer." + (" Views add days to a date." if account.unit else "")
+    return (
+        "A score says something only beside the others: the probability follows from the scores "
+        "of all answers."
+    )
+
+
 def said(answer: Answer) -> str:
     """The answer in words."""
     if isinstance(answer.value, tuple):
@@ -102,7 +111,7 @@ def said(answer: Answer) -> str:
         return answer.value
     if answer.kind == "survival":
         return f"{answer.value:.0%} by the horizon"
-    return true_minus(f"{answer.value:.4g}")
+    return true_minus(in_words(answer.value))
 
 
 def lede(answer: Answer) -> str:
@@ -111,7 +120,7 @@ def lede(answer: Answer) -> str:
     if answer.probability is not None and answer.kind != "survival":
         lines.append(f"{_likely(answer.probability)} ({answer.probability:.0%}).")
     if answer.interval is not None:
-        low, high = ("?" if e is None else true_minus(f"{e:.4g}") for e in answer.interval)
+        low, high = (e if isinstance(e, str) else true_minus(in_words(e)) for e in answer.interval)
         lines.append(f"The truth most likely lies between {low} and {high}.")
     elif len(answer.likely) > 1:
         lines.append(f"It may also be {listed(list(answer.likely[1:_TOP]))}.")
@@ -130,11 +139,14 @@ def _likely(probability: float) -> str:
 
 
 def _shares(account: Account) -> list[Markup | None]:
-    values = {_REST: account.rest, **{each.view: each.share for each in account.views}}
-    largest = max(*map(abs, values.values()), 1e-12)
+    values = {each.view: each.share for each in account.views}
+    values = values if account.rest_date else {_REST: account.rest, **values}
+    largest = max([*map(abs, values.values()), 1e-12])
     shapes = {each.view: glyph(each.modality) for each in account.views}
     rows = [_row(join((shapes.get(name), name)), value, largest) for name, value in values.items()]
-    total = _row(el("b", f"score of {account.about}"), account.score, None)
+    total = _row(el("b", f"score of {account.about}"), account.score_date or account.score, None)
+    if account.rest_date:
+        rows = [_row(_REST, account.rest_date, None), *rows]
     return [el("div", *rows, total, class_="sum"), *_others(account), *_probabilities(account)]
 
 
@@ -174,10 +186,10 @@ def _probabilities(account: Account) -> list[Markup]:
     return [el("h3", "Probabilities"), el("dl", *drawn, class_="top wide")]
 
 
-def _row(label: object, value: float, largest: float | None) -> Markup:
-    """A name, a bar from the middle, and a number; None for no bar."""
+def _row(label: object, value: float | str, largest: float | None) -> Markup:
+    """A name, a bar from the middle, and a number or date; None for no bar."""
     drawn = None
-    if largest is not None:
+    if largest is not None and not isinstance(value, str):
         width = 50 * abs(value) / largest
         left = 50.0 if value >= 0 else 50 - width
         drawn = el(
@@ -191,7 +203,7 @@ def _row(label: object, value: float, largest: float | None) -> Markup:
         "div",
         el("span", label, class_="of"),
         el("span", drawn, class_="signed-bar"),
-        el("span", signed_share(value), class_="worth"),
+        el("span", value if isinstance(value, str) else signed_share(value), class_="worth"),
     )
 
 
@@ -240,11 +252,12 @@ def _sum(each: ViewAccount) -> str:
     )
 
 
-def _missing(found: Missing) -> str:
+def _missing(found: Missing, account: Account) -> str:
     """What a view that is missing would most likely change."""
     lines = (
         f"The record has no {found.view}. With it, as {count(found.neighbours, 'record')} like "
         f"this one have it, the score would change by {found.change:.2f}"
+        f"{' days' if account.unit else ''}"
     )
     if found.turned is None:
         return f"{lines}."

@@ -9,8 +9,7 @@ import numpy as np
 from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.datasets.plain import NUMBER, written
-from isthmus.fusion.target import Kind
-from isthmus.predictor.report import Confusion, Example, PredictorReport
+from isthmus.predictor.report import Confusion, Example, PredictorReport, TargetFacts
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el
 from isthmus.report.kit.matrix import Typical
@@ -53,8 +52,7 @@ def groups(
         (wrong, "The surest of them: a look at them pays most.", found.wrong),
     ):
         if some:
-            kind = report.target.kind
-            cards = [_card(each, kind, media(each.id)) for each in some]
+            cards = [_card(each, report.target, media(each.id)) for each in some]
             grid = el("ul", *cards, class_="items")
             parts += [el("h3", name), el("p", says, class_="small"), grid]
     return parts
@@ -102,11 +100,11 @@ def _media(
     return parts or [el("div", words(name, None), class_="media text")]
 
 
-def _card(each: Example, kind: Kind, media: Sequence[Markup]) -> Markup:
+def _card(each: Example, target: TargetFacts, media: Sequence[Markup]) -> Markup:
     return el(
         "li",
         *media,
-        _said(each, kind),
+        _said(each, target),
         el(
             "dl",
             el("dt", "sure"),
@@ -117,11 +115,13 @@ def _card(each: Example, kind: Kind, media: Sequence[Markup]) -> Markup:
     )
 
 
-def _said(each: Example, kind: Kind) -> Markup:
+def _said(each: Example, target: TargetFacts) -> Markup:
     """The answer beside the truth."""
-    if kind == "number":
+    if target.unit:  # dates
+        return el("div", each.said, el("small", f"is {each.true}"), class_="said")
+    if target.kind == "number":
         return el("div", _short(each.said), el("small", f"is {_short(each.true)}"), class_="said")
-    if kind == "survival":
+    if target.kind == "survival":
         ended = each.true.removesuffix("+")
         truth = "event at" if ended == each.true else "no event until"
         told = el("small", f"{truth} {_short(ended)}")

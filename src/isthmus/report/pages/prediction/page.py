@@ -180,7 +180,7 @@ class _Page:
 
     def worth(self) -> Markup:
         report = self.report
-        kind = report.target.kind
+        kind, unit = report.target.kind, report.target.unit
         made: list[Markup] = []
         says = []
         if report.reliability is not None:
@@ -191,13 +191,13 @@ class _Page:
             )
         if report.risk_coverage.coverage:
             wrong = kind not in ("number", "survival")
-            made.append(plots.risk_plot(report.risk_coverage, wrong=wrong))
+            made.append(plots.risk_plot(report.risk_coverage, wrong=wrong, unit=unit))
         return section(
             "What an answer is worth",
             "worth",
             *(el("p", each) for each in says),
             el("div", *made, class_="pair-of-plots") if made else None,
-            tables.coverage(report.coverage, kind=kind) if report.coverage else None,
+            tables.coverage(report.coverage, kind=kind, unit=unit) if report.coverage else None,
         )
 
     def confusions(self) -> Markup | None:
@@ -255,7 +255,7 @@ class _Page:
         report, asked = self.report, self.predictor.asked
         rows: list[tuple[object, object]] = [
             ("Data", asked.data),
-            ("Target", f"{asked.target} ({asked.kind})"),
+            ("Target", f"{asked.target} ({'date' if asked.dates else asked.kind})"),
             ("Chosen by", report.chosen_by),
             ("Predictor", el("code", self.predictor.fingerprint[:12])),
         ]

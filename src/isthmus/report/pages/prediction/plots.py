@@ -93,9 +93,10 @@ def reliability_plot(found: Reliability, *, event: bool = False) -> Markup:
     )
 
 
-def risk_plot(found: RiskCoverage, *, wrong: bool) -> Markup:
+def risk_plot(found: RiskCoverage, *, wrong: bool, unit: str = "") -> Markup:
     """What is lost when only the surest are answered."""
-    up = axis_of("share that is wrong" if wrong else "mean distance", [0.0, *found.risk], low=0.0)
+    name = "share that is wrong" if wrong else f"mean distance{f' ({unit})' if unit else ''}"
+    up = axis_of(name, [0.0, *found.risk], low=0.0)
     all_of = found.risk[-1]
     lines = [
         Line("without abstaining", (0.0, 1.0), (all_of, all_of), "null", at=0.0),

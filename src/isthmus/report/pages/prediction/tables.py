@@ -24,7 +24,7 @@ def figures(report: PredictorReport) -> Markup:
     rows = [
         el(
             "tr",
-            el("th", each.metric, _direction(each.metric), scope="row"),
+            el("th", each.metric, _unit(each.unit), _direction(each.metric), scope="row"),
             el("td", number(each.value)),
             el("td", brief(each)),
             class_="main" if each.metric == report.estimate.headline else None,
@@ -67,9 +67,9 @@ def bar(share: float) -> Markup:
     return el("svg", drawn, width="100%", height=6, class_="bar", aria_hidden="true")
 
 
-def coverage(found: Sequence[Coverage], *, kind: str) -> Markup:
+def coverage(found: Sequence[Coverage], *, kind: str, unit: str = "") -> Markup:
     """What sets or intervals hold, beside what was wished."""
-    size = "Mean width" if kind == "number" else "Mean size"
+    size = f"Mean width{_unit(unit) or ''}" if kind == "number" else "Mean size"
     rows = [
         el(
             "tr",
@@ -150,6 +150,10 @@ def sensitivity(found: Clinical) -> Markup:
     heads = ("Specificity", "Sensitivity")
     caption = f"Share of {found.positive} that is found at a fixed specificity"
     return table(caption, heads, el("tbody", *rows), class_="found short")
+
+
+def _unit(unit: str) -> str | None:
+    return f" ({unit})" if unit else None
 
 
 def _direction(metric: str) -> Markup | None:

@@ -37,7 +37,8 @@ def lede(report: PredictorReport) -> str:
             what += f" and its probability by the time {target.horizon:.3g}"
         return f"{learned}. It predicts {what}."
     if target.kind == "number":
-        return f"{learned}. It predicts a number with an interval."
+        what = "date" if target.unit else "number"
+        return f"{learned}. It predicts a {what} with an interval."
     kinds = {
         "classes": ("one of", "class", "classes"),
         "grades": ("one of", "grade", "grades"),

@@ -62,7 +62,7 @@ async function ask(told, request, drawn) {
 function answer(made, drawn) {
   const { answer: given, account } = made;
   const lines = [];
-  if (given.interval) lines.push(t("between", ...given.interval.map((end) => (end === null ? "?" : short(end)))));
+  if (given.interval) lines.push(t("between", ...given.interval.map((end) => (end === null ? "?" : typeof end === "number" ? short(end) : end))));
   else if (given.likely.length > 1) lines.push(t("may_be", given.likely.slice(1, TOP).join(", ")));
   if (given.abstained) lines.push(t("abstains"));
   if (given.missing.length) lines.push(t("lacks", given.missing.map(kind).join(", ")));
@@ -101,11 +101,13 @@ function probabilities(given) {
 }
 
 function shares(account) {
-  const parts = [[t("all_alike"), account.rest], ...account.views.map((each) => [kind(each.view), each.share])];
+  // Of a date, what all records share is a date, and views add days to it.
+  const alike = [t("all_alike"), account.rest_date ? 0 : account.rest, account.rest_date || signed(account.rest)];
+  const parts = [alike, ...account.views.map((each) => [kind(each.view), each.share, signed(each.share)])];
   const largest = Math.max(1e-9, ...parts.map(([, number]) => Math.abs(number)));
   return h("div", { class: "account shares" }, h("h3", {}, t("adds_up", account.about)),
-    h("ul", { class: "pairs" }, ...parts.map(([name, number]) => row(name, number, largest, signed(number)))),
-    h("p", { class: "quiet" }, t("score_of", account.about, signed(account.score))));
+    h("ul", { class: "pairs" }, ...parts.map(([name, number, words]) => row(name, number, largest, words))),
+    h("p", { class: "quiet" }, t("score_of", account.about, account.score_date || signed(account.score))));
 }
 
 // Inside one view: drawn over the item that is shown, as words, or as columns.
