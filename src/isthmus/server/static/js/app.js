@@ -193,6 +193,7 @@ function fail(error) {
   grid.show([]);
   $("grid").hidden = true;
   if (error.status === 422 && query.where) {
+    $("state").replaceChildren();
     $("where-error").textContent = error.message;
     $("where-error").hidden = false;
     return;

@@ -17,6 +17,7 @@ let shown = null;
 let running = null;
 let player = null;
 
+const SEEN = 640; // pixels of the longer side of a picture
 const LONG = 60; // seconds from which a recording is searched from within
 
 dialog.addEventListener("close", () => {
@@ -100,7 +101,10 @@ function thing(hit, long) {
   const file = hit.whole_modality ?? hit.modality;
   player = null;
   if (file === "image") {
-    return h("div", { class: "picture" }, h("img", { src: api.thumbnail(hit.whole ?? hit.id, 640), alt: hit.name }));
+    // as large as it will be, before it is there
+    const vars = hit.aspect && { "--aspect": hit.aspect, "--own": `${hit.fields?.width ?? SEEN}px` };
+    return h("div", { class: vars ? "picture known" : "picture", vars: vars || {} },
+      h("img", { src: api.thumbnail(hit.whole ?? hit.id, SEEN), alt: hit.name }));
   }
   if (file === "audio" || file === "video") player = new Timeline(hit);
   else if (file === "text") player = new Passage(hit, long);
@@ -122,9 +126,13 @@ function facts(hit, filtered) {
       onclick: () => { dialog.close(); filtered(filter); },
     }, words));
   }
+  // their lines are there at once, so that nothing moves when they are known
+  const [large, added] = [h("span", {}, "\u00a0"), h("span", {})];
+  add(t("size"), large);
+  add(t("added"), added);
   api.item(hit.whole ?? hit.id).then((item) => {
-    add(t("size"), size(item.size));
-    add(t("added"), new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en"));
+    large.textContent = size(item.size);
+    added.textContent = new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium" });
   }, () => {});
   return list;
 }
