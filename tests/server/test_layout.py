@@ -113,3 +113,29 @@ def test_nothing_moves_while_a_picture_is_on_its_way(browser: Any, address: str)
         assert page.locator(".pager").bounding_box()["y"] == top
         shown = "(all) => all.map((each) => each.getBoundingClientRect().width)"
         assert len(set(page.locator(".picture, .picture img, .heat").evaluate_all(shown))) == 1
+
+
+def test_a_long_name_leaves_room_and_the_way_out_stays_in_sight(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport={"width": 360, "height": 780}) as page:
+        answer(page, pictures(page, name=f"{'a photograph ' * 20}.png"))
+        page.locator(".tile .open").first.click()
+        page.wait_for_selector("dialog[open] .facts")
+        assert page.locator(".detail-head").bounding_box()["height"] < 120
+        page.locator("#detail").evaluate("(each) => { each.scrollTop = 9999; }")
+        assert page.evaluate("document.querySelector('#detail').scrollTop") > 50
+        box, dialog = (page.locator(each).bounding_box() for each in (".pager", "#detail"))
+        assert box["y"] >= dialog["y"]
+
+
+def test_who_went_on_to_other_results_is_at_the_last_of_them(browser: Any, address: str) -> None:
+    with opened(browser, address) as page:
+        search(page, "a large green triangle")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("dialog[open]")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Escape")
+        page.wait_for_function(
+            "() => document.activeElement.closest('.tile')?.dataset.place === '2'"
+        )

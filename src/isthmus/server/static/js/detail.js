@@ -39,14 +39,14 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
   const within = h("div", { class: "within" });
   const canvas = h("div", { class: `thing ${hit.whole_modality ?? hit.modality}` }, thing(hit, (own) => within.childElementCount || within.append(inside(hit, own))));
   const why = h("div", { class: "why", "aria-live": "polite" });
-  const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
+  const explainButton = h("button", { type: "button", class: "wide", "aria-expanded": "false", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
   const copy = h("button", {
     type: "button", onclick: () => navigator.clipboard?.writeText(hit.source).then(() => { copy.textContent = t("copied"); }, () => {}),
   }, t("copy"));
   const act = (action) => () => { dialog.close(); steer(action, hit); };
   dialog.replaceChildren(
     h("div", { class: "detail-head" },
-      h("h2", { id: "detail-name" }, glyph(hit.whole_modality ?? hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto" }, hit.name)),
+      h("h2", { id: "detail-name" }, glyph(hit.whole_modality ?? hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto", title: hit.name }, hit.name)),
       h("div", { class: "pager" },
         h("button", { type: "button", onclick: () => around(-1), "aria-label": t("previous"), title: t("previous") }, "‹"),
         h("button", { type: "button", onclick: () => around(1), "aria-label": t("next"), title: t("next") }, "›"),
@@ -144,6 +144,7 @@ async function explain(canvas, why, button) {
     why.replaceChildren();
     canvas.querySelectorAll(".heat, .pushes").forEach((each) => each.remove());
     button.textContent = t("explain");
+    button.setAttribute("aria-expanded", "false");
     return;
   }
   const { hit, asked } = shown;
@@ -158,6 +159,7 @@ async function explain(canvas, why, button) {
       side(t("of_query"), made.query), over(canvas, made.item, player),
       signs(), pairs(made.pairs), h("p", { class: "quiet" }, `${t("sums")}, ${signed(made.score)}.`)].filter(Boolean));
     button.textContent = t("hide");
+    button.setAttribute("aria-expanded", "true");
   } catch (error) {
     if (error.name !== "AbortError") why.replaceChildren(h("p", { class: "problem" }, error.message));
   } finally {

@@ -116,7 +116,7 @@ export class Grid {
   }
 
   tile(hit, place) {
-    const tile = h("article", {
+    const tile = h("div", {
       class: `tile ${kindOf(hit.modality)}${hit.gone ? " is-gone" : ""}`, role: "listitem", "data-place": place,
     });
     const file = hit.whole_modality ?? hit.modality;
@@ -247,8 +247,8 @@ function foot(hit) {
   return h("div", { class: "foot" },
     h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, ...breakable(hit.name))),
     h("div", { class: "said-of" },
-      hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
       hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1)),
+      hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
       has && likely(hit),
       hit.reasons && h("div", { class: "likely", title: summed(hit) }, h("span", { dir: "auto" }, because(hit)))));
 }
