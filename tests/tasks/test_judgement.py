@@ -87,6 +87,24 @@ def test_broad_queries_are_told_from_narrow_ones(starter: Space) -> None:
     assert broad.min() > narrow.max()
 
 
+def test_letters_at_random_are_like_no_short_note(starter: Space) -> None:
+    """Among few items all are likely by the numbers; a note is still found by itself."""
+    notes = ["xq", "todo", "kb", "A dog runs through the park."]
+    vectors = starter.embed(notes, "text").vectors
+    entries = [Entry(f"note{i}", "text", "text", f"{i}.txt") for i in range(len(notes))]
+    with Store.in_memory(starter) as store:
+        store.backend.add(entries, vectors, starter.hubness(vectors, "text"))
+
+        def likely(query: str) -> list[str]:
+            hits = store.search(query, views="text").hits
+            assert any((hit.probability or 0) >= 0.5 for hit in hits)
+            return [hit.id for hit in hits if hit.words != "unlikely"]
+
+        assert [likely(each) for each in ("xqzvbn", "lkjlkj", "hgfd")] == [[], [], []]
+        assert likely("xq") == ["note0"]
+        assert likely("a dog in the park") == ["note3"]
+
+
 def test_the_size_of_a_gallery_counts_less_for_broad_queries(starter: Space) -> None:
     made = starter.calibration[Direction("text", "image")]
     one = np.full(1, 0.4, dtype=np.float32)

@@ -30,8 +30,11 @@ GUIDED_CANDIDATES = 1000
 _LIKELY = 0.5
 """Least probability of a hit for a query that is out of the distribution of the space."""
 _ALIKE = 0.7
-"""Least cosine of such a hit where nothing is known of probabilities. Of 300 clip art pictures of
-other things, the nearest to a picture in the starter space reaches it once in twenty times."""
+"""Least cosine of such a hit where nothing is known of probabilities, and beside few items. Of 300
+clip art pictures of other things, the nearest to a picture in the starter space reaches it once in
+twenty times. Of 240 queries of random letters, rows of keys, function words and signs, 105 find
+something likely among twenty notes of a word or two without it, and 4 with it; of 80 captions in
+seven languages that are taken for nonsense but find their translation, 63 still do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,8 +254,10 @@ class EncodedQuery:
         """Which hits pass for a match, by what the space was calibrated on.
 
         A query that is out of the distribution of the space can still be like an item of its own
-        view: such a hit passes if it is likely, or nearly the same. Where a direction is
-        uncalibrated nothing more can be said, and hits are shown.
+        view: such a hit passes if it is likely. Where a direction is uncalibrated it passes if it
+        is nearly the same, and other queries show what they find. Among fewer items than a
+        direction was calibrated on all are likelier, whatever is asked, so there such a hit has to
+        be both.
         """
         own, outside = all(self.views[i] == view for i in self._sought), self.out_of_distribution
         if outside and not own:
@@ -265,7 +270,13 @@ class EncodedQuery:
             for i in self._sought
         ]
         least = float(np.mean(thresholds))
-        return probability >= (max(least, _LIKELY) if outside else least)
+        if not outside:
+            return probability >= least
+        few = size is not None and size < min(
+            self._calibration(i, view).gallery for i in self._sought
+        )
+        alike = cosine @ self.weights >= _ALIKE
+        return (probability >= max(least, _LIKELY)) & (alike | (not few))
 
     def _size(self, view: str) -> int | None:
         return self.sizes.get(view) or None

@@ -193,6 +193,7 @@ function fail(error) {
   grid.show([]);
   $("grid").hidden = true;
   if (error.status === 422 && query.where) {
+    $("state").replaceChildren();
     $("where-error").textContent = error.message;
     $("where-error").hidden = false;
     return;
@@ -223,13 +224,20 @@ function act(action, hit, place) {
 
 const steerAway = (hit) => (asks(query) ? change(addTerm(current(), avoided(hit))) : warn(t("save_needs")));
 
+// Whoever went on to other results is at the last of them when the dialog closes.
+let left = null;
+$("detail").addEventListener("close", () => {
+  if (left !== null && grid.focused) grid.focus(left);
+  left = null;
+});
+
 function openAt(place) {
   const hit = grid.hits[place];
   if (!hit) return;
   detail.open(hit, {
     around: (step) => {
       openAt(place + step);
-      grid.rove(grid.tiles[Math.min(Math.max(place + step, 0), grid.tiles.length - 1)]);
+      left = Math.min(Math.max(place + step, 0), grid.tiles.length - 1);
     },
     steer: (action, chosen) => act(action, chosen, place),
     asked: explained(),

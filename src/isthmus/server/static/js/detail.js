@@ -17,6 +17,7 @@ let shown = null;
 let running = null;
 let player = null;
 
+const SEEN = 640; // pixels of the longer side of a picture
 const LONG = 60; // seconds from which a recording is searched from within
 
 dialog.addEventListener("close", () => {
@@ -38,14 +39,14 @@ export function open(hit, { around, steer, asked, labelled, filtered }) {
   const within = h("div", { class: "within" });
   const canvas = h("div", { class: `thing ${hit.whole_modality ?? hit.modality}` }, thing(hit, (own) => within.childElementCount || within.append(inside(hit, own))));
   const why = h("div", { class: "why", "aria-live": "polite" });
-  const explainButton = h("button", { type: "button", class: "wide", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
+  const explainButton = h("button", { type: "button", class: "wide", "aria-expanded": "false", onclick: () => explain(canvas, why, explainButton) }, t("explain"));
   const copy = h("button", {
     type: "button", onclick: () => navigator.clipboard?.writeText(hit.source).then(() => { copy.textContent = t("copied"); }, () => {}),
   }, t("copy"));
   const act = (action) => () => { dialog.close(); steer(action, hit); };
   dialog.replaceChildren(
     h("div", { class: "detail-head" },
-      h("h2", { id: "detail-name" }, glyph(hit.whole_modality ?? hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto" }, hit.name)),
+      h("h2", { id: "detail-name" }, glyph(hit.whole_modality ?? hit.modality), h("span", { class: "sr" }, `${kind(hit.view)}: `), h("span", { dir: "auto", title: hit.name }, hit.name)),
       h("div", { class: "pager" },
         h("button", { type: "button", onclick: () => around(-1), "aria-label": t("previous"), title: t("previous") }, "‹"),
         h("button", { type: "button", onclick: () => around(1), "aria-label": t("next"), title: t("next") }, "›"),
@@ -100,7 +101,10 @@ function thing(hit, long) {
   const file = hit.whole_modality ?? hit.modality;
   player = null;
   if (file === "image") {
-    return h("div", { class: "picture" }, h("img", { src: api.thumbnail(hit.whole ?? hit.id, 640), alt: hit.name }));
+    // as large as it will be, before it is there
+    const vars = hit.aspect && { "--aspect": hit.aspect, "--own": `${hit.fields?.width ?? SEEN}px` };
+    return h("div", { class: vars ? "picture known" : "picture", vars: vars || {} },
+      h("img", { src: api.thumbnail(hit.whole ?? hit.id, SEEN), alt: hit.name }));
   }
   if (file === "audio" || file === "video") player = new Timeline(hit);
   else if (file === "text") player = new Passage(hit, long);
@@ -122,9 +126,13 @@ function facts(hit, filtered) {
       onclick: () => { dialog.close(); filtered(filter); },
     }, words));
   }
+  // their lines are there at once, so that nothing moves when they are known
+  const [large, added] = [h("span", {}, "\u00a0"), h("span", {})];
+  add(t("size"), large);
+  add(t("added"), added);
   api.item(hit.whole ?? hit.id).then((item) => {
-    add(t("size"), size(item.size));
-    add(t("added"), new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en"));
+    large.textContent = size(item.size);
+    added.textContent = new Date(1000 * item.added).toLocaleDateString(language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium" });
   }, () => {});
   return list;
 }
@@ -136,6 +144,7 @@ async function explain(canvas, why, button) {
     why.replaceChildren();
     canvas.querySelectorAll(".heat, .pushes").forEach((each) => each.remove());
     button.textContent = t("explain");
+    button.setAttribute("aria-expanded", "false");
     return;
   }
   const { hit, asked } = shown;
@@ -150,6 +159,7 @@ async function explain(canvas, why, button) {
       side(t("of_query"), made.query), over(canvas, made.item, player),
       signs(), pairs(made.pairs), h("p", { class: "quiet" }, `${t("sums")}, ${signed(made.score)}.`)].filter(Boolean));
     button.textContent = t("hide");
+    button.setAttribute("aria-expanded", "true");
   } catch (error) {
     if (error.name !== "AbortError") why.replaceChildren(h("p", { class: "problem" }, error.message));
   } finally {

@@ -7,7 +7,10 @@ import { clock, stretch, timed, where } from "./times.js";
 import { because, summed } from "./likes.js";
 import * as api from "./api.js";
 
-const GAP = 16, FOOT = 44, TAGS = 32, SHOWN_TAGS = 3, AT_ONCE = 16;
+// `FOOT` is about what words take; a row that is in view takes what it needs.
+const GAP = 16, FOOT = 56, SHOWN_TAGS = 3, AT_ONCE = 16;
+// Of a tile, width over height; and how many pixels of width the words below it need.
+const NARROWEST = 0.6, WIDEST = 3, LEAST = 88, TALLER = 1.5;
 const ASPECTS = { audio: 1.7, text: 1.45, video: 1.6 };
 
 const seen = new IntersectionObserver((entries) => {
@@ -77,34 +80,47 @@ export class Grid {
   }
 
   place(tile, into = this.root) {
+    if (this.open && this.crowds(tile)) {
+      this.size(this.open, TALLER * this.high);
+      this.open = null;
+    }
     if (!this.open) {
       this.open = h("div", { class: "row", role: "presentation" });
-      Object.assign(this.open, { aspects: 0, foot: FOOT });
+      Object.assign(this.open, { aspects: 0, least: WIDEST });
       into.append(this.open);
     }
     const row = this.open;
     row.append(tile);
     row.aspects += tile.aspect;
-    if (tile.querySelector(".tags")) row.foot = FOOT + TAGS;
-    const room = this.width - GAP * (row.childElementCount - 1);
-    const full = room / row.aspects;
-    const high = Math.min(this.high, full);
-    for (const each of row.children) this.size(each, full <= this.high ? full : high);
-    row.style.setProperty("--high", `${(full <= this.high ? full : high) + row.foot}px`);
-    if (full <= this.high) this.open = null;
+    row.least = Math.min(row.least, tile.aspect);
+    if (this.size(row, this.high)) this.open = null;
   }
 
-  size(tile, high) {
-    tile.style.setProperty("--wide", `${(high * tile.aspect).toFixed(2)}px`);
-    tile.style.setProperty("--tall", `${high.toFixed(2)}px`);
+  // Whether one more tile would leave too little width for the words below the narrowest.
+  crowds(tile) {
+    const { aspects, least, childElementCount } = this.open;
+    const high = (this.width - GAP * childElementCount) / (aspects + tile.aspect);
+    return high < this.high && high * Math.min(least, tile.aspect) < LEAST;
+  }
+
+  // Tiles of a row as high as fills it, or as they may be at most; returns whether it is full.
+  size(row, most) {
+    const full = (this.width - GAP * (row.childElementCount - 1)) / row.aspects;
+    const high = Math.min(most, full);
+    for (const tile of row.children) {
+      tile.style.setProperty("--wide", `${(high * tile.aspect).toFixed(2)}px`);
+      tile.style.setProperty("--tall", `${high.toFixed(2)}px`);
+    }
+    row.style.setProperty("--high", `${high + FOOT}px`);
+    return full <= most;
   }
 
   tile(hit, place) {
-    const tile = h("article", {
+    const tile = h("div", {
       class: `tile ${kindOf(hit.modality)}${hit.gone ? " is-gone" : ""}`, role: "listitem", "data-place": place,
     });
     const file = hit.whole_modality ?? hit.modality;
-    tile.aspect = hit.aspect ? Math.min(Math.max(hit.aspect, 0.45), 3) : ASPECTS[file] ?? 1;
+    tile.aspect = hit.aspect ? Math.min(Math.max(hit.aspect, NARROWEST), WIDEST) : ASPECTS[file] ?? 1;
     const main = h("button", {
       type: "button", class: "open", tabindex: place ? -1 : 0, "aria-label": label(hit), "aria-haspopup": "dialog",
     }, this.face(hit, tile, file), badge(hit), words(hit));
@@ -222,15 +238,19 @@ export const bodyOf = (hit) => {
   return at < 0 ? "" : hit.text.slice(at + 1);
 };
 
+// A name that may go on in the next line after a mark, and not only where its line is full.
+const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
+
 function foot(hit) {
   const has = "words" in hit && hit.words !== undefined;
   const file = hit.whole_modality ?? hit.modality;
   return h("div", { class: "foot" },
-    h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, hit.name),
+    h("div", { class: "line" }, glyph(file), h("span", { class: "name", dir: "auto", title: hit.source }, ...breakable(hit.name))),
+    h("div", { class: "said-of" },
+      hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1)),
       hit.view !== file && h("small", { class: "of-view", dir: "auto" }, hit.view === hit.modality ? kind(hit.view) : hit.view),
-      hit.copies?.length > 0 && h("button", { type: "button", class: "fold", tabindex: -1, "data-action": "copies" }, t("copies", hit.copies.length + 1))),
-    has && likely(hit),
-    hit.reasons && h("div", { class: "line likely", title: summed(hit) }, h("span", { dir: "auto" }, because(hit))));
+      has && likely(hit),
+      hit.reasons && h("div", { class: "likely", title: summed(hit) }, h("span", { dir: "auto" }, because(hit)))));
 }
 
 const standing = ({ rank, among, clear }) => (rank > 1 ? t("rank_of", rank, among) : t(clear ? "clear_best_of" : "best_of", among));
@@ -247,9 +267,9 @@ export function likely(hit) {
   const number = numberOf(hit);
   const by = hit.modality === "text" ? "words" : "name";
   const name = hit.named ? t(`by_${by}`) : hit.partly_named && t(`partly_by_${by}`);
-  const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean).join(" · ");
-  return h("div", { class: "line likely", title: number },
-    h("span", {}, said),
+  const said = [where(hit), originOf(hit), name, likelihood(hit.words), hit.standing && standing(hit.standing), hit.gone && t("gone")].filter(Boolean);
+  return h("div", { class: "likely", title: number },
+    h("span", {}, ...said.map((each, at) => h("bdi", {}, at < said.length - 1 ? `${each} · ` : each))),
     number && h("span", { class: "bar", vars: { "--p": Math.max(FAINT, hit.probability) }, "aria-hidden": "true" }));
 }
 

@@ -26,7 +26,7 @@ export class SpaceMap {
     this.bar = h("div", { class: "map-bar" }, this.lassoButton,
       button("zoom_in", () => this.zoomBy(1.6)), button("zoom_out", () => this.zoomBy(1 / 1.6)), button("whole", () => this.home()), this.chosen);
     this.legend = h("p", { class: "quiet legend" });
-    this.inView = h("h3", { id: "in-view" });
+    this.inView = h("h2", { id: "in-view" });
     this.items = h("ul", { "aria-labelledby": "in-view" });
     this.images = new Images(() => this.draw());
     this.settled = later(SETTLED, () => this.settle());

@@ -20,7 +20,7 @@ const ENGLISH = {
   because: (names) => `because you like ${names}`, and: " and ", others_too: ", and others took both", unlike: (name) => `unlike ${name}`,
   recommended: (n) => (n ? `${n.toLocaleString("en")} recommended; − on a card means: not like this.` : "Nothing is left to recommend."), key_like: "like",
   again: "Try again", more: "More like this", not: "Not like this", explain: "Explain",
-  explaining: "Finding out why…", hide: "Hide the explanation", open_file: "Open the file",
+  explaining: "Finding out why…", hide: "Hide", open_file: "Open the file",
   copy: "Copy the path", copied: "Copied", close: "Close", previous: "Previous", next: "Next",
   play: "Play", pause: "Pause", cosine: "cosine", added: "added", size: "size", path: "path", span: "part",
   remove: "Remove", remove_term: (name) => `Remove ${name}`, avoid: "not", avoid_term: (name) => `Avoid ${name} instead`,
