@@ -231,6 +231,24 @@ def test_batches_and_shards_equal_one_fit() -> None:
             assert np.abs(other.transform(x, m) - whole.transform(x, m)).max() < 1e-4
 
 
+@pytest.mark.parametrize("scale", [False, True])
+def test_rows_that_were_never_there_are_not_forgotten(scale) -> None:
+    pairs, strangers = views(), views(seed=1)
+    pairs, strangers = PairedVectors(pairs), PairedVectors({m: 9 * x for m, x in strangers.items()})
+    some, others = pairs.take(np.arange(140)), strangers.take(np.arange(140))
+    wrong = [
+        Moments.of(pairs) - Moments.of(some) - Moments.of(some),
+        Moments.of(pairs) - Moments.of(others),
+    ]
+    for moments in wrong:
+        with pytest.raises(DataError, match="never there, or twice"):
+            CCA(scale=scale).fit_moments(moments)
+    cca = CCA(scale=scale).fit(pairs)
+    with pytest.raises(DataError, match="never there, or twice"):
+        cca.forget(others)
+    assert cca.moments_.count("x") == len(pairs)  # as it was
+
+
 def test_forgotten_rows_were_never_seen() -> None:
     pairs = PairedVectors(views())
     kept, gone = pairs.take(np.arange(250)), pairs.take(np.arange(250, 300))

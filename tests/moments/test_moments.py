@@ -8,6 +8,7 @@ from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.paired import PairedVectors
 from isthmus.moments import Moments
 from isthmus.moments import moments as module
+from isthmus.moments.selected import SelectedMoments
 
 DIMS = {"text": 5, "image": 4, "audio": 3}
 
@@ -315,3 +316,74 @@ def test_rounding_is_not_taken_for_variance(products) -> None:
     """Fewer rows than columns: n − 1 directions, whatever the products leave behind."""
     pairs = rows(40, dims={"a": 64, "b": 3}, mean=5.0)
     assert len(Moments.of(pairs, products=products).spectrum("a")[1]) == 39
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.4])
+def test_no_more_rows_are_taken_out_than_there_are(missing) -> None:
+    pairs = rows(30, missing=missing)
+    some, more = pairs.take(np.arange(20)), rows(40, seed=1, missing=missing)
+    kept = Moments.of(pairs)
+    never = "never there, or twice"
+    with pytest.raises(DataError, match=f"of text out of .*{never}"):
+        kept - Moments.of(more)
+    with pytest.raises(DataError, match=never):
+        kept - Moments.of(some) - Moments.of(some)
+    with pytest.raises(DataError, match=never):
+        Moments.of(pairs).update(more, weight=-1.0)
+    with pytest.raises(DataError, match=never):
+        Moments.of(pairs).update(pairs, weight=-1.01)
+    assert_same(kept, Moments.of(pairs), 0.0)
+    assert all((kept - kept).count(m) == 0 for m in kept.views)
+
+
+def test_no_more_records_of_two_views_are_taken_out_than_there_are() -> None:
+    pairs, half = rows(30), np.arange(30) < 15
+    apart = PairedVectors(pairs.vectors, {"text": half, "image": ~half, "audio": ~half})
+    together = pairs.take(np.arange(5))
+    with pytest.raises(DataError, match="5 records of audio with text out of 0"):
+        Moments.of(apart) - Moments.of(together)
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+@pytest.mark.parametrize("scale", [False, True])
+def test_a_spectrum_refuses_rows_that_were_taken_out_wrongly(products, scale) -> None:
+    pairs, strangers = rows(40), rows(15, seed=1, mean=-20.0)
+    whole, some = (
+        Moments.of(each, products=products) for each in (pairs, pairs.take(np.arange(15)))
+    )
+    never = whole - Moments.of(strangers)
+    wrong = [
+        never,
+        never + Moments.of(rows(1)),
+        never.mapped({m: (np.ones(d), np.eye(d)) for m, d in DIMS.items()}),
+        whole + -1.0 * Moments.of(strangers),
+        Moments.of(pairs).update(strangers, weight=-1.0),
+        SelectedMoments(never, ["text", "image"]),
+        whole - some - some,
+    ]
+    for moments in wrong:
+        with pytest.raises(DataError, match=r"text has a variance below zero.*or twice"):
+            moments.spectrum("text", scale=scale)
+    expected = Moments.of(pairs.take(np.arange(15, 40))).spectrum("text", scale=scale)
+    found = (whole - some).spectrum("text", scale=scale)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("products", ["float64", "float32"])
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+def test_a_spectrum_takes_what_rounding_leaves_of_many_rows(products, mean) -> None:
+    pairs = rows(9_000, mean=mean, dims={"a": 40, "b": 3})
+    whole, gone = (
+        Moments.of(each, products=products) for each in (pairs, pairs.take(np.arange(9, 9_000)))
+    )
+    assert len((whole - gone).spectrum("a")[1]) >= 8
+
+
+def test_noise_that_was_added_on_purpose_is_not_refused() -> None:
+    document, sums = Moments.of(rows(30)).state()
+    for name in sums:
+        if name.endswith("second"):
+            sums[name] = sums[name] - 40.0 * np.eye(len(sums[name]))
+    private = Moments.from_state(document, sums)
+    assert np.linalg.eigvalsh(private.covariance("text"))[0] < -0.1
+    assert len((private + private).spectrum("text")[1]) >= 1

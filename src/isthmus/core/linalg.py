@@ -60,8 +60,8 @@ def top_k_mean(scores: Floats, k: int) -> Floats:
     return out
 
 
-def symmetric_eigen(matrix: F64, *, rank: float = np.inf) -> tuple[F64, F64]:
-    """Eigenvalues, ascending and clipped at zero, and eigenvectors of a covariance.
+def symmetric_eigen(matrix: F64, *, rank: float = np.inf, clip: bool = True) -> tuple[F64, F64]:
+    """Eigenvalues, ascending, and eigenvectors of a covariance.
 
     Args:
         matrix: ``(d, d)``, symmetric, positive semi-definite.
@@ -69,21 +69,23 @@ def symmetric_eigen(matrix: F64, *, rank: float = np.inf) -> tuple[F64, F64]:
             problem is first projected onto the range of the matrix, found with random
             vectors of a fixed seed (Halko, Martinsson & Tropp 2011). If the projection
             turns out to lose anything, it is not used.
+        clip: Eigenvalues below zero, which a covariance has by rounding alone, become zero.
 
     Returns:
         ``(r,)`` and ``(d, r)``, with ``r = d`` unless projected.
     """
     matrix = (matrix + matrix.T) / 2
+    least = 0.0 if clip else -np.inf
     if _is_diagonal(matrix):
         order = np.diagonal(matrix).argsort(kind="stable")
-        return np.maximum(np.diagonal(matrix)[order], 0.0), np.eye(len(matrix))[:, order]
+        return np.maximum(np.diagonal(matrix)[order], least), np.eye(len(matrix))[:, order]
     basis = _range_basis(matrix, rank)
     if basis is None:
         values, vectors = np.linalg.eigh(matrix)
     else:
         values, inner = np.linalg.eigh(basis.T @ matrix @ basis)
         vectors = basis @ inner
-    return np.maximum(values, 0.0), vectors * fix_signs(vectors)
+    return np.maximum(values, least), vectors * fix_signs(vectors)
 
 
 def singular_vectors(matrix: F64) -> tuple[F64, F64, F64]:

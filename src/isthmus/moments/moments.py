@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,22 @@ from numpy.typing import NDArray
 from isthmus.core.artifact import Tensors, fingerprint
 from isthmus.core.document import from_document, to_object
 from isthmus.core.errors import ArtifactError, DataError, InputError, VectorError
-from isthmus.core.linalg import F32, F64, Array, symmetric_eigen
+from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.moments.products import Block, accumulate, column_sums, product
+from isthmus.moments.spectra import (
+    Products,
+    column_scales,
+    refuse_more,
+    refuse_negative,
+    varying,
+)
+from isthmus.moments.sums import Key, axes_of, check_sum, named
 
 T = TypeVar("T")
-Products = Literal["float64", "float32"]
-
-Key = tuple[str, str] | tuple[str, str, str]
-"""Of a sum: one view or two, then what is summed."""
 _BLOCK_ROWS = 8192
 """Rows multiplied at once: as fast as one product of all rows (benchmarks/moments.py)."""
-RANK_TOLERANCE: Mapping[Products, float] = {"float64": 1e-10, "float32": 1e-6}
-"""Share of the largest eigenvalue below which a direction is rounding, not variance."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Moments:
             self._sums[a, b, "sum_a"] = np.zeros(self.dims[a])
             self._sums[a, b, "sum_b"] = np.zeros(self.dims[b])
             self._sums[a, b, "cross"] = np.zeros((self.dims[a], self.dims[b]))
+        self._reduced = False  # whether rows were taken out, which may be wrong ones
         self._memo = Memo()
 
     @classmethod
@@ -116,7 +119,7 @@ class Moments:
             Itself.
 
         Raises:
-            DataError: If a view has no vectors.
+            DataError: If a view has no vectors, or more rows would be taken out than there are.
             VectorError: If dimensions differ.
         """
         if not np.isfinite(weight):
@@ -127,6 +130,10 @@ class Moments:
             if pairs.vectors[m].shape[1] != d:
                 got = pairs.vectors[m].shape[1]
                 raise VectorError(f"{m}: moments have dimension {d}, the rows have {got}")
+        if weight < 0:
+            for key in self._counts():
+                refuse_more(key, -weight * len(pairs.rows(*key)), self.count(*key))
+            self._reduced = True
         self._memo.clear()
         for start in range(0, len(pairs), _BLOCK_ROWS):
             self._add_block(pairs, slice(start, start + _BLOCK_ROWS), weight)
@@ -163,15 +170,28 @@ class Moments:
         return self._combined(other, 1.0)
 
     def __sub__(self, other: Moments) -> Moments:
-        """The moments as if the rows of ``other`` had never been seen."""
+        """The moments as if the rows of ``other`` had never been seen.
+
+        Raises:
+            DataError: If a view, or two together, have fewer rows than are taken out.
+        """
         if unseen := [m for m in other.dims if m not in self.dims]:
             raise DataError(f"cannot subtract rows of {', '.join(unseen)}, because none were added")
-        return self._combined(other, -1.0)
+        for key in other._counts():
+            refuse_more(key, other.count(*key), self.count(*key))
+        out = self._combined(other, -1.0)
+        out._reduced = True
+        return out
+
+    def _counts(self) -> list[tuple[str] | tuple[str, str]]:
+        """Each view and each pair of views, of which rows are counted."""
+        return [*((m,) for m in self.dims), *self._stored_pairs()]
 
     def __mul__(self, weight: float) -> Moments:
         """The moments with every row counted ``weight`` times."""
         out = Moments(self.dims, products=self.products)
         out._sums = {key: weight * value for key, value in self._sums.items()}
+        out._reduced = self._reduced or weight < 0
         return out
 
     __rmul__ = __mul__
@@ -184,6 +204,7 @@ class Moments:
         for sums, factor in ((self._sums, 1.0), (other._sums, sign)):
             for key, value in sums.items():
                 accumulate(out._sums[key], value, factor)
+        out._reduced = self._reduced or other._reduced
         return out
 
     def moved(self, means: Mapping[str, F64]) -> Moments:
@@ -217,9 +238,10 @@ class Moments:
         out = Moments({m: maps[m][1].shape[1] for m in self.dims}, products=self.products)
         centred = self.moved({m: self.mean(m) - maps[m][0] for m in self.dims if self.count(m)})
         for key, value in centred._sums.items():
-            for m, axis in _axes(key):
+            for m, axis in axes_of(key):
                 value = np.moveaxis(np.tensordot(value, maps[m][1], (axis, 0)), -1, axis)
             out._sums[key] = value
+        out._reduced = self._reduced
         return out
 
     def count(self, a: str, b: str | None = None) -> float:
@@ -278,6 +300,12 @@ class Moments:
             Column scales ``(d,)`` (ones without ``scale``), eigenvalues ``(r,)`` and
             eigenvectors ``(d, r)`` of the scaled covariance; directions without variance,
             in which no pair can say anything either, are dropped.
+
+        Raises:
+            DataError: If there is no such view, its vectors are all the same, or rows were taken
+                out that were never there, so that a variance is negative. Noise that was added to
+                sums, for differential privacy, may leave that: sums that no rows were taken out of
+                are not refused.
         """
         return self.memo(("spectrum", m, scale), lambda: self._spectrum(m, scale))
 
@@ -288,14 +316,13 @@ class Moments:
             scales = column_scales(np.diag(covariance))
             covariance = covariance * np.outer(scales, scales)
         # Centred rows span at most one direction fewer than there are rows.
-        values, vectors = symmetric_eigen(covariance, rank=self.count(m) - 1)
-        keep = values > RANK_TOLERANCE[self.products] * values.max(initial=0.0)
-        self._refuse_constant(m, keep)
+        rank = np.inf if self._reduced else self.count(m) - 1
+        values, vectors = symmetric_eigen(covariance, rank=rank, clip=not self._reduced)
+        if self._reduced:
+            length = (np.diag(self._sums[m, "second"]) * scales**2).sum() / self.count(m)
+            refuse_negative(m, values[0], length, self.products)
+        keep = varying(m, values, self.products)
         return scales, values[keep], vectors[:, keep]
-
-    def _refuse_constant(self, m: str, keep: NDArray[np.bool_]) -> None:
-        if not keep.any():
-            raise DataError(f"{m}: all vectors are the same, so nothing can be aligned")
 
     def between(self, a: str, b: str, *, scale: bool = False) -> F64:
         """Cross-covariance of the principal components of two views, ``(r_a, r_b)``.
@@ -320,7 +347,7 @@ class Moments:
 
     def state(self) -> tuple[dict[str, Any], dict[str, F64]]:
         """What to save: the views as JSON; sums as arrays, named by the place of their views."""
-        names = _named(self._sums, self.dims)
+        names = named(self._sums, self.dims)
         document = _Document(self.views, tuple(self.dims.values()), self.products)
         return to_object(document), {name: self._sums[key] for name, key in names.items()}
 
@@ -335,16 +362,16 @@ class Moments:
         if len(read.views) != len(read.dims) or len(set(read.views)) != len(read.views):
             raise ArtifactError("moments: need a dimension for each view")
         for place, d in enumerate(read.dims):  # before anything of that size is made
-            _check_sum(tensors, f"{place}.second", (d, d))
+            check_sum(tensors, f"{place}.second", (d, d))
         out = cls(dict(zip(read.views, read.dims, strict=True)), products=read.products)
-        for name, key in _named(out._sums, out.dims).items():
-            out._sums[key] = _check_sum(tensors, name, out._sums[key].shape).astype(np.float64)
+        for name, key in named(out._sums, out.dims).items():
+            out._sums[key] = check_sum(tensors, name, out._sums[key].shape).astype(np.float64)
         return out
 
     @property
     def fingerprint(self) -> str:
         """Names exactly these sums, whatever the order of the views."""
-        names = _named(self._sums, sorted(self.dims))
+        names = named(self._sums, sorted(self.dims))
         return fingerprint(
             {"dims": self.dims}, {name: self._sums[key] for name, key in names.items()}
         )
@@ -361,40 +388,3 @@ class Moments:
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)
-
-
-def _check_sum(tensors: Tensors, name: str, shape: tuple[int, ...]) -> Array:
-    x = tensors.get(name)
-    if x is None or x.shape != shape or x.dtype.kind != "f" or not np.isfinite(x).all():
-        raise ArtifactError(f"moments: {name} must be finite floats of the shape {shape}")
-    return x
-
-
-def _axes(key: Key) -> list[tuple[str, int]]:
-    """Which axes of a sum run over which view."""
-    views, what = key[:-1], key[-1]
-    names = {
-        "n": (),
-        "sum": views,
-        "second": views * 2,
-        "sum_a": views[:1],
-        "sum_b": views[1:],
-        "cross": views,
-    }[what]
-    return [(m, axis) for axis, m in enumerate(names)]
-
-
-def _named(keys: Iterable[Key], views: Iterable[str]) -> dict[str, Key]:
-    """Keys of sums by a name in which places stand for views: ``0.sum``, ``0.1.cross``."""
-    place = {m: str(number) for number, m in enumerate(views)}
-    return {".".join([*(place[m] for m in key[:-1]), key[-1]]): key for key in keys}
-
-
-def column_scales(variances: F64) -> F64:
-    """What standardises columns of these variances ``(d,)``.
-
-    A column that hardly moves would be blown up to noise; it is left small.
-    """
-    deviation = np.sqrt(np.maximum(variances, 0.0))
-    scales: F64 = 1.0 / np.maximum(deviation, 1e-3 * deviation.max(initial=1e-30))
-    return scales

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64, fix_signs
 from isthmus.core.paired import PairedVectors
-from isthmus.moments.moments import RANK_TOLERANCE, Key, Moments, column_scales
+from isthmus.moments.moments import Moments
+from isthmus.moments.spectra import column_scales, varying
+from isthmus.moments.sums import Key
 
 
 class MomentsOfRows(Moments):
@@ -58,8 +60,7 @@ class MomentsOfRows(Moments):
             scales = column_scales(np.einsum("ij,ij->j", rows, rows) / len(rows))
             rows = rows * scales
         values, inner = np.linalg.eigh(rows @ rows.T / len(rows))
-        keep = values > RANK_TOLERANCE[self.products] * values.max(initial=0.0)
-        self._refuse_constant(m, keep)
+        keep = varying(m, values, self.products)
         lengths = np.sqrt(len(rows) * values[keep])
         vectors = (rows.T @ inner[:, keep]) / lengths
         signs = fix_signs(vectors)

@@ -20,6 +20,7 @@ class SelectedMoments(Moments):
     def __init__(self, whole: Moments, views: Sequence[str]) -> None:
         super().__init__({view: whole.dims[view] for view in views}, products=whole.products)
         self._whole: Moments | None = whole
+        self._reduced = whole._reduced
         self._sums = {key: whole._sums[key] for key in self._sums}
 
     def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:

@@ -40,7 +40,7 @@ def test_more_than_was_learned_is_not_forgotten(kind: Kind) -> None:
         fitted.forget(rows, target)
     np.testing.assert_array_equal(fitted.scores(rows), before)
     fitted.forget(rows.take(FIRST), target.take(FIRST))
-    with pytest.raises(DataError, match="are forgotten already"):
+    with pytest.raises(DataError, match="never there, or twice"):
         fitted.forget(rows.take(FIRST), target.take(FIRST))
 
 

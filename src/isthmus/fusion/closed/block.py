@@ -10,7 +10,7 @@ import numpy as np
 
 from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.fusion.closed.joined import TARGET, Joined
-from isthmus.moments.moments import RANK_TOLERANCE
+from isthmus.moments.spectra import RANK_TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,8 +30,8 @@ from isthmus.fusion.closed.patterns import (
 )
 from isthmus.fusion.closed.tuned import RIDGES, RowBench
 from isthmus.fusion.target import Target
-from isthmus.moments.moments import RANK_TOLERANCE
 from isthmus.moments.selected import SelectedMoments
+from isthmus.moments.spectra import RANK_TOLERANCE
 
 _GRID: tuple[Params, ...] = tuple(
     {"components": components, "ridge": ridge}

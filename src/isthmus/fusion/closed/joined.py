@@ -54,16 +54,14 @@ class Joined:
             DataError: If that leaves no rows, or fewer than none of a view, a class or a label.
         """
         rest = replace(self, moments=self.moments - other.moments)
-        counts = [rest.moments.count(view) for view in rest.moments.views]
         left = rest.moments.count(TARGET)
         if left > 0 and rest.kind != "number":  # of each column, records that have it, and others
             have = (left * rest.mean).round(3)
-            counts += [*have, *(left - have)]
-        if min(counts) < 0:
-            raise DataError(
-                "more rows would be taken out than were learned: some were never learned, or are "
-                "forgotten already"
-            )
+            if min(*have, *(left - have)) < 0:
+                raise DataError(
+                    "cannot take out more records of a class or a label than were learned: rows "
+                    "were forgotten that were never there, or twice"
+                )
         if left == 0:
             raise DataError("these are all rows that were learned; make a new one instead")
         return rest
