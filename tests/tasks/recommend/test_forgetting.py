@@ -59,8 +59,13 @@ def test_forgetting_is_never_having_met(
     model = Recommender.fit(taken, views, settings=chosen, least=least)
     rest = taken
     for name in data.draw(st.lists(st.sampled_from(list(taken.users)), unique=True)):
-        model = model.without(taken.of_user(name))
+        gone = taken.of_user(name)
         rest = rest.without_user(name)
+        if len(gone.liked(least)):
+            model = model.without(gone)
+        else:
+            with pytest.raises(DataError, match="has learned nothing from"):
+                model.without(gone)
         if data.draw(st.booleans()):
             folder = tmp_path_factory.mktemp("kept") / "shop"
             model.save(folder)
@@ -81,7 +86,7 @@ def test_nobody_is_forgotten_twice_or_in_part() -> None:
     left = model.without(taken.of_user("ann"))
     for whom, names in ((left, "'ann'"), (left.without(taken.of_user("bob")), "'ann', 'bob'")):
         with pytest.raises(DataError, match=f"nothing from {names}, or has forgotten it already"):
-            whom.without(taken)
+            whom.without(taken.without_user("eve"))
     with pytest.raises(DataError, match="nothing from 'dan'"):
         model.without(Interactions.of(["dan"], ["thing 0"], ratings=[5]))
     bob = taken.of_user("bob")
@@ -89,7 +94,10 @@ def test_nobody_is_forgotten_twice_or_in_part() -> None:
         model.without(bob.take(bob.item == 0))
     with pytest.raises(DataError, match="there are no ratings"):
         model.without(Interactions.of(["ann"], ["thing 0"]))
-    assert model.without(taken.of_user("eve")).people == model.people  # nothing of hers counted
+    with pytest.raises(DataError, match="nothing from 'eve'"):  # nothing of hers counted
+        model.without(taken.of_user("eve"))
+    with pytest.raises(DataError, match="nothing from 'max'"):
+        model.without(Interactions.of(["max"], ["a thing that nobody knows"], ratings=[5]))
 
 
 def test_interactions_over_other_items_are_placed_by_name() -> None:
@@ -101,7 +109,7 @@ def test_interactions_over_other_items_are_placed_by_name() -> None:
 
 def test_forgetting_all_leaves_an_empty_recommender(tmp_path: Path) -> None:
     taken, model = shop()
-    left = model.without(taken)
+    left = model.without(taken.without_user("eve"))  # of whom nothing was learned
     left.save(tmp_path / "shop")
     again = Recommender.load(tmp_path / "shop")
     assert again.users == 0 and again.new.all() and not again.cooccurrence.weights.any()

@@ -222,6 +222,8 @@ def test_a_person_is_forgotten_as_they_were_learned(shop: Store) -> None:
         forget_user(shop, Interactions.of(users, things).of_user("p4"))
     with pytest.raises(DataError, match="'p4' took something else"):
         forget_user(shop, taken.take(np.arange(90)).of_user("p4"))
+    with pytest.raises(DataError, match="has learned nothing from 'max'"):
+        forget_user(shop, Interactions.of(["max"], ["x.png"], ratings=[5.0]))
     for name in ("p4", "p5"):
         forget_user(shop, taken.of_user(name))
     rest = taken.without_user("p4").without_user("p5")

@@ -48,20 +48,19 @@ class People:
             counted: The part of it that a recommender learns from.
 
         Raises:
-            DataError: If one of them is not there, or took something else. Users of whom nothing
-                counts were never there, and that is fine.
+            DataError: If one of them is not there, as users are of whom nothing counted, or took
+                something else.
         """
         took = dict(_users(counted))
         names = {interactions.users[place] for place in np.unique(interactions.user)}
         keys = {name: _hash(name) for name in sorted(names)}
-        unknown = [n for n, key in keys.items() if n in took and key not in self.took]
+        unknown = [name for name, key in keys.items() if key not in self.took]
         if unknown:
             raise DataError(
                 f"the recommender has learned nothing from {_listed(unknown)}, or has forgotten "
                 "it already; leave them out"
             )
-        known = {name: key for name, key in keys.items() if key in self.took}
-        others = [n for n, key in known.items() if took.get(n) != self.took[key]]
+        others = [name for name, key in keys.items() if took.get(name) != self.took[key]]
         if others:
             again = way(
                 python="learn_history(store, interactions)",
@@ -72,7 +71,7 @@ class People:
                 "interactions as they were then, or learn again from a table without these users: "
                 f"{again}"
             )
-        gone = set(known.values())
+        gone = set(keys.values())
         return type(self)({key: items for key, items in self.took.items() if key not in gone})
 
     def tensor(self) -> Array:

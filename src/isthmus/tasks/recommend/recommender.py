@@ -225,10 +225,10 @@ class Recommender:
 
         Args:
             interactions: All of the users who leave, such as ``taken.of_user("ann")``, rated as
-                they were; users of whom nothing counted change nothing.
+                they were.
 
         Raises:
-            DataError: If it has not learned from one of them, or something else than this.
+            DataError: If it has learned nothing from one of them, or something else than this.
         """
         counted = self._counted(interactions)
         people = self.people.without(interactions, counted)
