@@ -167,8 +167,13 @@ def _say_history(report: HistoryReport) -> None:
     both, alone = report.best("blend"), report.best("taken")
     if both is not None and alone is not None:
         console.print(
-            f"[dim]nDCG@10 on held-out interactions: {both:.3f}; what others took alone: "
-            f"{alone:.3f}.[/]"
+            f"[dim]nDCG@10 on held-out interactions of {count(report.judged, 'user')}: {both:.3f}; "
+            f"what others took alone: {alone:.3f}.[/]"
+        )
+    elif report.judged:
+        console.print(
+            f"[dim]No nDCG@10 is given: these settings were chosen on held-out interactions of "
+            f"{count(report.judged, 'user')}, which are too few to tell how good they are.[/]"
         )
     if report.unknown:
         some = ", ".join(report.unknown[:_UNKNOWN_SHOWN])

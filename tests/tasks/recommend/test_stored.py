@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import isthmus as ist
+from isthmus.cli.recommend import _say_history
 from isthmus.core.errors import DataError, InputError
 from isthmus.datasets.interactions import Interactions
 from isthmus.prompts import Prompt
@@ -174,6 +175,24 @@ def history(pairs: dict[str, str], people: int = 30) -> Interactions:
         rows += [(f"p{person}", one), (f"p{person}", pairs[one])]
         rows.append((f"p{person}", f"图{rng.integers(6, 10)}.png"))
     return Interactions.of(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize(("people", "given"), [(6, False), (30, True)])
+def test_a_figure_says_of_how_many_users_it_is(
+    shop: Store, capsys: pytest.CaptureFixture[str], people: int, given: bool
+) -> None:
+    report = learn_history(shop, history({"图0.png": "声5.wav"}, people))
+    _say_history(report)
+    said = " ".join(capsys.readouterr().err.split())
+    assert report.judged == report.to_json()["judged_users"] <= people
+    if given:
+        best = report.best("blend")
+        assert best is not None
+        assert f"held-out interactions of {report.judged} users: {best:.3f}" in said
+    else:
+        assert report.best("blend") is None and report.to_json()["ndcg_at_10"]["taken"] is None
+        assert "No nDCG@10 is given" in said
+        assert f"of {report.judged} users, which are too few" in said
 
 
 def test_what_others_took_counts_and_says_so(shop: Store) -> None:

@@ -24,6 +24,8 @@ from isthmus.tasks.retrieval.store import Store
 _COSINE = Grid(content_ridges=(None,))
 """A store scores content by cosines, so its share is chosen for these."""
 _LISTED = 3
+FEWEST_JUDGED = 10
+"""Users whose held-out interactions make a figure: of fewer, one of them moves it by over .1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,22 @@ class HistoryReport:
             "ridge": settings.ridge,
             "half_life": settings.half_life,
             "content_share": settings.share,
+            "judged_users": self.judged,
             "ndcg_at_10": {part: self.best(part) for part in ("taken", "blend")},
         }
 
+    @property
+    def judged(self) -> int:
+        """Users whose held-out interactions settings were chosen by."""
+        return max((t.users for t in self.model.tried if t.part == "taken"), default=0)
+
     def best(self, part: str) -> float | None:
-        """The best nDCG@10 on held-out interactions, as :class:`Trial` names parts."""
+        """The best nDCG@10 on held-out interactions, as :class:`Trial` names parts.
+
+        None where it is of fewer than :data:`FEWEST_JUDGED` users, which says nothing.
+        """
+        if self.judged < FEWEST_JUDGED:
+            return None
         return max((t.value for t in self.model.tried if t.part == part), default=None)
 
 
