@@ -229,6 +229,22 @@ def test_a_person_is_forgotten_exactly(shop: Store) -> None:
     assert forget_history(shop) and history_of(shop) is None and not forget_history(shop)
 
 
+def test_items_of_a_history_are_named_like_those_that_are_liked(
+    shop: Store, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library.parent)
+    image = next(library.rglob("图0.png"))
+    below = str(image.relative_to(library.parent))
+    named = [below, f"./{below}", str(image), "图0.png", "图0"]
+    taken = Interactions.of(["a", "b", "c", "d", "e"] * 2, [*named, *["图1.png"] * 5])
+    report = learn_history(shop, taken)
+    assert not report.unknown and set(report.model.items) == {
+        ids(shop)[name] for name in ("图0.png", "图1.png")
+    }
+    assert forget_user(shop, taken.of_user("a")).users == 4
+    assert shop.recommend(below, k=1).prompt == shop.recommend("图0.png", k=1).prompt
+
+
 def test_a_person_is_forgotten_as_they_were_learned(shop: Store) -> None:
     """Ratings that were too low, and things of two names, were never learned."""
     known, plain = ids(shop), history({"图0.png": "声5.wav", "图1.png": "声7.wav"})

@@ -14,12 +14,13 @@ from isthmus.core.errors import DataError
 from isthmus.core.paired import PairedVectors
 from isthmus.core.wording import way
 from isthmus.datasets.interactions import Interactions
-from isthmus.store import Entry, Reader, is_whole
+from isthmus.store import Reader
 from isthmus.tasks.recommend.choosing import Grid
 from isthmus.tasks.recommend.cooccurrence import MOST_ITEMS
 from isthmus.tasks.recommend.recommender import Recommender
 from isthmus.tasks.recommend.stored import FOLDER, history_of
 from isthmus.tasks.retrieval.store import Store
+from isthmus.tasks.retrieval.within import all_held_under
 
 _COSINE = Grid(content_ridges=(None,))
 """A store scores content by cosines, so its share is chosen for these."""
@@ -179,18 +180,9 @@ def _held(rows: Reader, names: Sequence[str]) -> dict[str, str]:
     found = {name: name for name in rows.known(names)}
     if len(found) == len(names):
         return found
-    by: dict[str, str | None] = {}
-    for entry in rows.entries():
-        if is_whole(entry.id):
-            for name in _names(entry):
-                by[name] = None if by.get(name, entry.id) != entry.id else entry.id
-    for name in names:
-        item = by.get(name)
-        if name not in found and item is not None:
+    left = [name for name in names if name not in found]
+    for name, held in all_held_under(rows, left, stems=True).items():
+        item = held.item or (next(iter(held.alike)) if len(held.alike) == 1 else None)
+        if item is not None:
             found[name] = item
     return found
-
-
-def _names(entry: Entry) -> set[str]:
-    sources = (entry.source, *entry.copies)
-    return {name for source in sources for name in (source, Path(source).name, Path(source).stem)}

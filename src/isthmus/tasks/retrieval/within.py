@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,17 +98,42 @@ def held_under(rows: Reader, named: str) -> Held:
         rows: Of the store.
         named: Path or name.
     """
-    paths = {named}
-    with suppress(ValueError):  # what cannot be a path is a name at most
-        path = os.path.abspath(expanded(named))  # noqa: PTH100
-        paths |= {path, os.path.realpath(path)}  # links are compared as they are, too
-    alike: dict[str, str] = {}
+    return all_held_under(rows, [named])[named]
+
+
+def all_held_under(rows: Reader, names: Sequence[str], *, stems: bool = False) -> dict[str, Held]:
+    """The same of several paths or names, by these; the store is read once.
+
+    Args:
+        rows: Of the store.
+        names: Paths or names.
+        stems: A name may lack its ending, too.
+    """
+    by_path: dict[str, list[str]] = {}
+    for named in dict.fromkeys(names):
+        for path in _paths(named):
+            by_path.setdefault(path, []).append(named)
+    items: dict[str, str] = {}
+    alike: dict[str, dict[str, str]] = {named: {} for named in names}
     for entry in rows.entries():
         if not is_whole(entry.id):
             continue
         for source in (entry.source, *entry.copies):
-            if source in paths:
-                return Held(named, entry.id, {})
-            if source.endswith(named) and Path(source).name == named:
-                alike[entry.id] = source
-    return Held(named, None, alike)
+            for named in by_path.get(source, ()):
+                items.setdefault(named, entry.id)
+            name = os.path.basename(source)  # noqa: PTH119 - a store has many
+            for called in (name, Path(name).stem) if stems else (name,):
+                if called in alike:
+                    alike[called][entry.id] = source
+    return {
+        named: Held(named, items.get(named), {} if named in items else others)
+        for named, others in alike.items()
+    }
+
+
+def _paths(named: str) -> set[str]:
+    """What a file may be called where this is its path."""
+    with suppress(ValueError):  # what cannot be a path is a name at most
+        path = os.path.abspath(expanded(named))  # noqa: PTH100
+        return {named, path, os.path.realpath(path)}  # links are compared as they are, too
+    return {named}
