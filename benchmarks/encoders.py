@@ -107,7 +107,7 @@ def entries(root: Path, threads: int, wanted: Callable[[str], bool]) -> Iterator
 def exported(label: str, spec: str, target: Path) -> Path | None:
     """An ONNX export; None, and a line that says why, where it is refused."""
     try:
-        done = export(spec, target)
+        done = export(spec, target, overwrite=True)
     except Exception as error:  # noqa: BLE001  whatever it is, the other rows are measured
         print(f"onnx: {label} was not exported: {error}", flush=True)
         return None

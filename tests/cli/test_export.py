@@ -27,5 +27,9 @@ def test_a_file_that_gives_other_vectors_ends_with_an_error(tmp_path: Path) -> N
     done = run("export", f"{HERE}:Liar", "out", cwd=tmp_path)
     assert done.returncode == 1 and list(tmp_path.iterdir()) == []
     assert "so nothing was written" in " ".join(done.stderr.split())
-    done = run("export", f"{HERE}:Liar", "out", "--tolerance", "0.01", cwd=tmp_path)
+    again = ("export", f"{HERE}:Liar", "out", "--tolerance", "0.01")
+    done = run(*again, cwd=tmp_path)
     assert done.returncode == 0 and "Use it as onnx:out" in done.stdout
+    done = run(*again, cwd=tmp_path)
+    assert done.returncode == 1 and "replace it with --overwrite" in " ".join(done.stderr.split())
+    assert run(*again, "--overwrite", cwd=tmp_path).returncode == 0

@@ -111,6 +111,20 @@ def test_folders_words_and_items_are_examples_too(home: Path) -> None:
     assert answer(home, "prompt", "save", "one", "--like", f"id:{name}")["view"] == "image"
 
 
+@pytest.mark.parametrize("place", [("--store", "store"), ("--space", "space")])
+def test_a_prompt_is_replaced_only_if_that_is_asked_for(home: Path, place: tuple[str, str]) -> None:
+    run(home, "prompt", "save", "mine", "--like", "red", *place)
+    again = ("prompt", "save", "mine", "--like", "blue + green", *place)
+    done = running.run(*again, cwd=home)
+    assert (
+        done.returncode == 1
+        and "@mine is saved already; replace it with --overwrite" in done.stderr
+    )
+    assert "from 1 example" in run(home, "prompt", "show", "mine", *place)
+    run(home, *again, "--overwrite")
+    assert "from 2 examples" in run(home, "prompt", "show", "mine", *place)
+
+
 def test_a_prompt_is_saved_in_a_space_of_its_own(home: Path) -> None:
     run(home, "prompt", "save", "reds", "--like", "red", "--space", "space")
     assert list(Space.load(home / "space").prompts) == ["reds"]

@@ -37,7 +37,9 @@ def test_what_agrees_is_written_and_gives_the_same_vectors(tmp_path: Path) -> No
     a = first.encode([first.prepare(each) for each in pictures])
     b = second.encode([second.prepare(each) for each in pictures])
     np.testing.assert_allclose(a, b, atol=1e-6)
-    again = export(f"{HERE}:Honest", folder)  # over the earlier one
+    with pytest.raises(InputError, match="already holds an export; replace it with overwrite=True"):
+        export(f"{HERE}:Honest", folder)
+    again = export(f"{HERE}:Honest", folder, overwrite=True)
     assert again.model == done.model and again.size == done.size
 
 

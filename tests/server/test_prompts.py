@@ -73,7 +73,8 @@ def test_a_running_server_sees_prompts_that_another_process_saves_and_forgets(
         item = found["hits"][0]["id"]
         told = client.post("/api/explain", json={"query": views["query"], "item": item})
         assert told.status_code == 200 and "@ink" in str(told.json()["shares"])
-        run(*("blue" if word == "red" else word for word in typed))  # in its place
+        blue = ["blue" if word == "red" else word for word in typed]
+        assert run(*blue, "--overwrite").returncode == 0  # in its place
         again = search().json()
         values = [[hit["shares"][1]["value"] for hit in each["hits"]] for each in (found, again)]
         assert values[0] != values[1]

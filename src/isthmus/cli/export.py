@@ -12,7 +12,7 @@ from isthmus.cli.console import JSON_OPTION, err, out, print_json, shown
 
 def command(
     encoder: str = typer.Argument(help="Id of the encoder, such as efficientnet-lite0."),
-    folder: Path = typer.Argument(help="Folder to write. An earlier export in it is replaced."),
+    folder: Path = typer.Argument(help="Folder to write."),
     *,
     modality: str = typer.Option(
         "", help="What the encoder shall read, if its model reads several: text, image or audio."
@@ -22,6 +22,7 @@ def command(
         min=0.0,
         help="Largest difference of a number of a unit vector. Default: 0.00001.",
     ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing export."),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Write ENCODER as an ONNX file with a description, for any program that runs ONNX.
@@ -38,6 +39,7 @@ def command(
         folder,
         options={"modality": modality} if modality else {},
         tolerance=TOLERANCE if tolerance is None else tolerance,
+        overwrite=overwrite,
     )
     if as_json:
         document = {

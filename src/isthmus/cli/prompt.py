@@ -65,6 +65,7 @@ def save(
     view: str | None = typer.Option(
         None, "--as", help="View of the examples, if several views have the same modality."
     ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing prompt."),
     store: Path | None = STORE_OPTION,
     space: str | None = SPACE_OPTION,
     trust: list[str] = TRUST_OPTION,
@@ -79,6 +80,11 @@ def save(
     allow_megapixels(max_megapixels)
     with _opened(store, space, trust or (), changing=True) as place:
         views = place.space.views
+        if name in place.space.prompts and not overwrite:
+            raise InputError(
+                f"{SAVED}{name} is saved already; replace it with --overwrite, or choose another "
+                "name"
+            )
         learned = tasks.learn_prompt(
             place.space,
             _things([*like, *map(str, more or ())], views),

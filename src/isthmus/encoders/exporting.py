@@ -25,6 +25,7 @@ from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.paths import expanded
 from isthmus.core.staging import staging
 from isthmus.core.view import AUDIO, IMAGE, TEXT
+from isthmus.core.wording import way
 from isthmus.encoders import load
 from isthmus.encoders.child import run_child
 from isthmus.encoders.onnx_file import MODEL, Description
@@ -87,27 +88,30 @@ def export(
     *,
     options: Mapping[str, Any] | None = None,
     tolerance: float = TOLERANCE,
+    overwrite: bool = False,
 ) -> Exported:
     """Write an encoder as an ONNX file with a description, for ``onnx:FOLDER``.
 
     Args:
         spec: As for :func:`isthmus.encoders.load`.
-        folder: Where to. It may hold an earlier export, which is replaced, and nothing else.
+        folder: Where to. It may hold an earlier export and nothing else.
         options: Further options of that encoder.
         tolerance: The largest difference of a number of a unit vector.
+        overwrite: Whether an earlier export is replaced.
 
     Returns:
         Where it is, and by how much its vectors differ.
 
     Raises:
-        InputError: If the encoder cannot be exported, or the folder holds something else.
+        InputError: If the encoder cannot be exported, or the folder holds something else, or an
+            earlier export that is not to be replaced.
         IsthmusError: If the export fails, or its vectors differ by more than ``tolerance``; then
             nothing is written.
     """
     target = expanded(folder)
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance must be between 0 and 1, got {tolerance}")
-    _check_target(target)
+    _check_target(target, overwrite=overwrite)
     encoder = load(spec, **(options or {}))
     if not isinstance(encoder, Exportable):
         raise InputError(
@@ -207,8 +211,8 @@ def _unit(vectors: F32) -> F32:
     return np.asarray(l2_normalize(vectors), dtype=np.float32)
 
 
-def _check_target(folder: Path) -> None:
-    """Refuse a folder that holds anything but an earlier export."""
+def _check_target(folder: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds anything but an earlier export that may be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -219,6 +223,9 @@ def _check_target(folder: Path) -> None:
         raise InputError(
             f"{folder} holds {min(names - known)!r}, which is no export; name another folder"
         )
+    if names and not overwrite:
+        again = way(python="overwrite=True", shell="--overwrite")
+        raise InputError(f"{folder} already holds an export; replace it with {again}")
 
 
 def _run_child(spec: str, options: Mapping[str, Any], folder: Path) -> None:

@@ -125,7 +125,8 @@ def graph_for(
     if not (folder / MODEL).is_file():
         if runtime == "auto":
             return None
-        export(name, folder, options={**options, "runtime": "torch", "device": "cpu"})
+        plain = {**options, "runtime": "torch", "device": "cpu"}
+        export(name, folder, options=plain, overwrite=True)  # another process may be first
     elif runtime == "auto" and device() != "cpu":
         return None
     return Graph(folder / MODEL, name, running)
