@@ -125,6 +125,20 @@ def test_a_prompt_is_replaced_only_if_that_is_asked_for(home: Path, place: tuple
     assert "from 2 examples" in run(home, "prompt", "show", "mine", *place)
 
 
+def test_a_prompt_is_learned_from_any_number_of_examples(home: Path) -> None:
+    (home / "many").mkdir()
+    pictures = sorted((home / "media").glob("*.png"))
+    for number in range(66):
+        shutil.copy(pictures[number % 3], home / "many" / f"{number}.png")
+    made = answer(home, "prompt", "save", "many", "--like", "many", "--unlike", str(pictures[5]))
+    assert (made["examples"], made["background"]) == (66, 1)
+    few = [str(path) for path in pictures[:3]]
+    run(home, "prompt", "save", "few", "--like", *few, "--unlike", str(pictures[5]))
+    with Store.open(home / "store") as store:
+        many, few_row = (store.space.prompts[name].rows for name in ("many", "few"))
+    assert many == pytest.approx(few_row, abs=1e-5)
+
+
 def test_a_prompt_is_saved_in_a_space_of_its_own(home: Path) -> None:
     run(home, "prompt", "save", "reds", "--like", "red", "--space", "space")
     assert list(Space.load(home / "space").prompts) == ["reds"]

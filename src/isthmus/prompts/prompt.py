@@ -213,6 +213,20 @@ def _term(typed_part: typed.Part, part: PartName, avoided: bool) -> Term:
     return Term(item, weight=weight, view=view, part=part)
 
 
+def examples_of(given: Things) -> list[Term]:
+    """Things as examples to learn from, of any number, since they become one part of a prompt.
+
+    Raises:
+        InputError: If there is none, one has a minus or is a saved prompt, or cannot be read.
+    """
+    terms = _terms(given, "content")
+    if not terms:
+        raise InputError("a prompt is learned from at least one example, got none")
+    if any(term.weight < 0 or term.saved for term in terms):
+        raise InputError("examples are things without a minus, and no saved prompts")
+    return terms
+
+
 def _terms(given: Things, part: PartName, *, avoided: bool = False) -> list[Term]:
     """The terms of one part, as a user hands them in."""
     if given is None:

@@ -16,7 +16,7 @@ from isthmus.core.wording import nearest
 from isthmus.prompts.guide import Guide, subspace
 from isthmus.prompts.japanese import in_both_spellings, note
 from isthmus.prompts.learned import LearnedPrompt
-from isthmus.prompts.prompt import Prompt, Things
+from isthmus.prompts.prompt import Prompt, Things, examples_of
 from isthmus.prompts.term import Term
 from isthmus.prompts.typed import GUIDES, SAVED, PartName
 from isthmus.space import Space
@@ -196,11 +196,8 @@ def nearest_records(space: Space, prompt: LearnedPrompt, k: int) -> dict[str, li
 
 
 def _examples(source: _Source, things: Things) -> tuple[F32, list[str]]:
-    """Things as vectors ``(n, dim)``, and the view of each."""
-    terms = Prompt(things).terms
-    if any(term.weight < 0 or term.saved for term in terms):
-        raise InputError("examples are things without a minus, and no saved prompts")
-    rows = [source.examples(term) for term in terms]
+    """Things as vectors ``(n, dim)``, and the views that are among them."""
+    rows = source.examples(examples_of(things))
     return np.concatenate([x for x, _ in rows]), [view for _, view in rows]
 
 
@@ -278,15 +275,20 @@ class _Source:
             raise InputError(f"{fault} cannot be searched by: {done.failures[0].reason}")
         return done.vectors, done.native
 
-    def examples(self, term: Term) -> tuple[F32, str]:
-        """Each wording of a term as a vector ``(n, dim)``, and its view."""
-        if term.item is None or term.vectors is not None:
-            vector, view, _ = self.encoded(term)
-            return vector[None], view
-        view = self.view(term, term.item)
-        items = [MediaItem.from_text(each) for each in term.item.captions] or [term.item]
-        encoder = self.space.encoder(view)
-        return self.embedded([in_both_spellings(i, encoder) for i in items], view)[0], view
+    def examples(self, terms: Sequence[Term]) -> list[tuple[F32, str]]:
+        """Each wording of each term as vectors ``(n, dim)``, and their view; encoded together."""
+        made: list[tuple[F32, str]] = []
+        waiting: dict[str, list[MediaItem]] = {}
+        for term in terms:
+            if term.item is None or term.vectors is not None:
+                vector, view, _ = self.encoded(term)
+                made.append((vector[None], view))
+                continue
+            view = self.view(term, term.item)
+            items = [MediaItem.from_text(each) for each in term.item.captions] or [term.item]
+            encoder = self.space.encoder(view)
+            waiting.setdefault(view, []).extend(in_both_spellings(i, encoder) for i in items)
+        return made + [(self.embedded(items, view)[0], view) for view, items in waiting.items()]
 
 
 def _guide(source: _Source, terms: Sequence[Term]) -> Guide | None:
@@ -300,7 +302,7 @@ def _directions(source: _Source, terms: Sequence[Term], part: PartName) -> F32 |
     """Directions ``(r, dim)`` that one kind of guide speaks of; None where there is none."""
     mine = [term for term in terms if term.part == part]
     known = [saved_prompt(source.space, term.saved).rows for term in mine if term.saved]
-    found = [source.examples(term) for term in mine if not term.saved]
+    found = source.examples([term for term in mine if not term.saved])
     if found:
         typical = [np.tile(source.space.typical(view), (len(rows), 1)) for rows, view in found]
         known.append(subspace(np.concatenate([rows for rows, _ in found]), np.concatenate(typical)))
