@@ -125,6 +125,20 @@ def test_a_prompt_is_replaced_only_if_that_is_asked_for(home: Path, place: tuple
     assert "from 2 examples" in run(home, "prompt", "show", "mine", *place)
 
 
+def test_the_hint_names_the_store_that_was_named(home: Path) -> None:
+    (home / "store").rename(home / "my store")
+    none = running.run("prompt", "list", "--store", "my store", cwd=home, COLUMNS="200").stdout
+    assert none.endswith("isthmus prompt save NAME --like FILES --store 'my store'\n")
+    done = running.run("prompt", "save", "a", "--like", "red", "--store", "my store", cwd=home)
+    assert done.stdout.endswith("isthmus search QUERY --style @a --store 'my store'\n")
+    found = running.run("search", "x", "--style", "@a", "--store", "my store", cwd=home)
+    assert found.returncode in (0, NOTHING), found.stderr
+    said = run(home, "prompt", "save", "a", "--like", "red", "--space", "space")
+    assert said == "Saved @a from 1 example. Stores that you make from space will know it.\n"
+    run(home, "index", "media/词1.txt", "--space", "space", "--store", "made")
+    assert "@a " in run(home, "prompt", "list", "--store", "made")
+
+
 def test_a_prompt_is_learned_from_any_number_of_examples(home: Path) -> None:
     (home / "many").mkdir()
     pictures = sorted((home / "media").glob("*.png"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -97,9 +98,24 @@ def save(
     if as_json:
         print_json(_row(name, learned))
         return
-    use = f"{SAVED}{name}" if part == "content" else f"QUERY --{part} {SAVED}{name}"
     made = count(learned.examples, "example")
-    out().print(f"Saved {SAVED}{name} from {made}. Use it: isthmus search {use}", markup=False)
+    out().print(f"Saved {SAVED}{name} from {made}. {_use(name, part, store, space)}", markup=False)
+
+
+def _use(name: str, part: PartName, store: Path | None, space: str | None) -> str:
+    """How to use a prompt that was just saved."""
+    if space is not None:
+        return f"Stores that you make from {space} will know it."
+    use = f"{SAVED}{name}" if part == "content" else f"QUERY --{part} {SAVED}{name}"
+    return f"Use it: isthmus search {use}{_option(store, space)}"
+
+
+def _option(store: Path | None, space: str | None) -> str:
+    """What names the same place in another command."""
+    if space is not None:
+        return f" --space {shlex.quote(space)}"
+    usual = store is None or store == tasks.default_store()
+    return "" if usual else f" --store {shlex.quote(str(store))}"
 
 
 @app.command("list")
@@ -118,7 +134,8 @@ def list_(
     for name, each in known.items():
         out().print(f"{SAVED}{name}  {_said(each)}", markup=False)
     if not known:
-        out().print("No prompt is saved. Save one with: isthmus prompt save NAME --like FILES")
+        save_one = f"isthmus prompt save NAME --like FILES{_option(store, space)}"
+        out().print(f"No prompt is saved. Save one with: {save_one}", markup=False)
 
 
 @app.command(epilog=example("prompt show"))
