@@ -21,10 +21,9 @@ from isthmus.aligners import (
     Search,
     check_aligner,
 )
-from isthmus.aligners.base import Pairs, as_pairs
 from isthmus.aligners.checks import checks_for
 from isthmus.core.errors import DataError, InputError
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs, as_pairs
 
 MOMENTS = {"missing_rows": True, "many_views": True, "incremental": True}
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from isthmus.core.artifact import load_artifact, save_artifact
 from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.paired import PairedVectors
-from isthmus.moments import Moments
+from isthmus.moments import Moments, of_rows
 from isthmus.moments import moments as module
 from isthmus.moments.selected import SelectedMoments
 
@@ -387,3 +387,41 @@ def test_noise_that_was_added_on_purpose_is_not_refused() -> None:
     private = Moments.from_state(document, sums)
     assert np.linalg.eigvalsh(private.covariance("text"))[0] < -0.1
     assert len((private + private).spectrum("text")[1]) >= 1
+
+
+def test_moments_are_made_of_plain_arrays_and_summed() -> None:
+    pairs = rows(20)
+    plain = dict(pairs.vectors)
+    assert_same(Moments.of(plain), Moments.of(pairs), 0.0)
+    assert_same(
+        Moments(DIMS).update(plain).update(plain, weight=-0.5), 0.5 * Moments.of(pairs), 1e-12
+    )
+    parts = [Moments.of(pairs.take(part)) for part in (np.arange(7), np.arange(7, 20))]
+    assert_same(sum(parts), Moments.of(pairs), 1e-12)
+    first = of_rows(rows(3))
+    summed = sum([first])
+    summed.update(plain)
+    assert first.count("text") == 3 and summed.count("text") == 23
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda moments: moments + 1,
+        lambda moments: 1 + moments,
+        lambda moments: moments - rows(2),
+        lambda moments: moments + {"text": np.ones((2, 5))},
+        lambda moments: moments.update(np.ones((2, 5))),
+        lambda moments: Moments.of([1.0]),
+    ],
+)
+def test_what_are_no_moments_is_said(wrong) -> None:
+    with pytest.raises(InputError, match=r"(need moments|need a mapping by view), got .* Write: "):
+        wrong(Moments.of(rows(4)))
+
+
+def test_moments_show_views_dimensions_and_counts() -> None:
+    present = {"a": np.array([True, True, False]), "b": np.ones(3, dtype=bool)}
+    pairs = PairedVectors({"a": np.ones((3, 4)), "b": np.ones((3, 2))}, present)
+    assert repr(Moments.of(pairs)) == "Moments(a: 2 rows of 4, b: 3 rows of 2, a with b: 2)"
+    assert repr(Moments.of(pairs) * 0.25).startswith("Moments(a: 0.5 rows of 4")

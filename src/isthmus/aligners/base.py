@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, Self, cast, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -15,14 +15,11 @@ from isthmus.core.errors import DataError, InputError, NotFittedError
 from isthmus.core.estimator import Estimator
 from isthmus.core.linalg import F32, Array
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs, as_pairs
 from isthmus.moments.moments import Moments
 
 MIN_PAIRS = 2
 """Fewer rows have no covariance."""
-
-Pairs = PairedVectors | Mapping[str, Array]
-"""Rows that belong together; a plain mapping means that none is missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,13 +207,6 @@ class MomentsAligner(Aligner):
     @abstractmethod
     def _heads(self, moments: Moments) -> dict[str, Head]:
         """The heads that these moments determine."""
-
-
-def as_pairs(pairs: Pairs) -> PairedVectors:
-    """A plain mapping of arrays as paired vectors without missing rows."""
-    if isinstance(pairs, PairedVectors):
-        return pairs
-    return PairedVectors(cast("Mapping[str, F32]", pairs))  # it converts arrays of any dtype
 
 
 def pivot_of(moments: Moments, pivot: str | None) -> str:

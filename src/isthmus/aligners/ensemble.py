@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, Pairs
+from isthmus.aligners.base import Aligner
 from isthmus.aligners.heads import ConcatHead
 from isthmus.aligners.traits import Abilities
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 
 _SAMPLE = 1000
 """Records whose cosines give the spread. Chosen, not tuned."""

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, Pairs, Projection, SharedRows, check_positive
+from isthmus.aligners.base import Aligner, Projection, SharedRows, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead, MLPHead, gaussian_units
 from isthmus.aligners.traits import Abilities, Growth, Search
@@ -17,7 +17,7 @@ from isthmus.core.artifact import content_hash
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, F64, Floats, l2_normalize, symmetric_eigen
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.core.rows import thin
 from isthmus.moments.moments import Moments
 

@@ -10,14 +10,7 @@ from typing import Self
 import numpy as np
 
 from isthmus.aligners.affine import AffineHead, LinearHead, UnitHead
-from isthmus.aligners.base import (
-    Aligner,
-    MomentsAligner,
-    Pairs,
-    Projection,
-    SharedRows,
-    check_positive,
-)
+from isthmus.aligners.base import Aligner, MomentsAligner, Projection, SharedRows, check_positive
 from isthmus.aligners.heads import MLPHead
 from isthmus.aligners.kernel import Centres, HiddenLayer, in_canonical_order
 from isthmus.aligners.traits import Abilities, Search
@@ -25,7 +18,7 @@ from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.moments.moments import Moments
 
 _CENTRES = 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,3 +111,14 @@ class PairedVectors:
         """The rows that have both views: ``(n_ab, dim_a)`` and ``(n_ab, dim_b)``."""
         rows = self.rows(a, b)
         return self.vectors[a][rows], self.vectors[b][rows]
+
+
+Pairs = PairedVectors | Mapping[str, Array]
+"""Rows that belong together; a plain mapping means that none is missing."""
+
+
+def as_pairs(pairs: Pairs) -> PairedVectors:
+    """A plain mapping of arrays as paired vectors without missing rows."""
+    if isinstance(pairs, PairedVectors):
+        return pairs
+    return PairedVectors(cast("Mapping[str, F32]", pairs))  # it converts arrays of any dtype

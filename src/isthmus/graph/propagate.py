@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from isthmus.aligners.base import Aligner, Pairs, Projection, check_positive
+from isthmus.aligners.base import Aligner, Projection, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.graphhead import Correction, GraphHead, Joint
 from isthmus.aligners.heads import LinearHead
@@ -16,7 +16,7 @@ from isthmus.aligners.traits import PLAIN_CCA, Abilities, Condition, Search
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, F64, Array
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.core.validate import check_vectors
 from isthmus.graph.build import (
     Graph,

@@ -15,16 +15,11 @@ from isthmus.core.document import from_document, to_object
 from isthmus.core.errors import ArtifactError, DataError, InputError, VectorError
 from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs, as_pairs
+from isthmus.core.validate import check_kind
 from isthmus.moments.products import Block, accumulate, column_sums, product
-from isthmus.moments.spectra import (
-    Products,
-    column_scales,
-    refuse_more,
-    refuse_negative,
-    varying,
-)
-from isthmus.moments.sums import Key, axes_of, check_sum, named
+from isthmus.moments.spectra import Products, column_scales, refuse_negative, varying
+from isthmus.moments.sums import Key, axes_of, check_sum, named, refuse_more
 
 T = TypeVar("T")
 _BLOCK_ROWS = 8192
@@ -90,8 +85,9 @@ class Moments:
         self._memo = Memo()
 
     @classmethod
-    def of(cls, pairs: PairedVectors, *, products: Products = "float64") -> Moments:
+    def of(cls, pairs: Pairs, *, products: Products = "float64") -> Moments:
         """The moments of these rows."""
+        pairs = as_pairs(pairs)
         dims = {m: x.shape[1] for m, x in pairs.vectors.items()}
         return cls(dims, products=products).update(pairs)
 
@@ -108,11 +104,17 @@ class Moments:
         # By name, so that moments whose views come in another order still add.
         return list(combinations(sorted(self.dims), 2))
 
-    def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
+    def __repr__(self) -> str:
+        views = [f"{m}: {self.count(m):g} rows of {d}" for m, d in self.dims.items()]
+        pairs = [f"{a} with {b}: {self.count(a, b):g}" for a, b in self.pair_keys()]
+        return f"{type(self).__name__}({', '.join([*views, *pairs])})"
+
+    def update(self, pairs: Pairs, *, weight: float = 1.0) -> Moments:
         """Add rows; a negative weight takes them out again.
 
         Args:
-            pairs: Rows of at least the views that these moments know.
+            pairs: Rows of at least the views that these moments know; a plain mapping of arrays
+                means that none is missing.
             weight: Multiplies what the rows contribute, for sources that count for less.
 
         Returns:
@@ -124,6 +126,7 @@ class Moments:
         """
         if not np.isfinite(weight):
             raise InputError(f"weight must be finite, got {weight}")
+        pairs = as_pairs(pairs)
         for m, d in self.dims.items():
             if m not in pairs.vectors:
                 raise DataError(f"moments over {', '.join(self.dims)} need vectors of {m}")
@@ -169,12 +172,18 @@ class Moments:
         """The moments of both sets of rows; each may know views the other does not."""
         return self._combined(other, 1.0)
 
+    def __radd__(self, other: int) -> Moments:
+        """``sum`` begins with 0, which adds nothing."""
+        check_kind(other or self, Moments, "what is added", need="moments", example="sum([a, b])")
+        return self * 1.0
+
     def __sub__(self, other: Moments) -> Moments:
         """The moments as if the rows of ``other`` had never been seen.
 
         Raises:
             DataError: If a view, or two together, have fewer rows than are taken out.
         """
+        check_kind(other, Moments, "what is subtracted", need="moments", example="a - b")
         if unseen := [m for m in other.dims if m not in self.dims]:
             raise DataError(f"cannot subtract rows of {', '.join(unseen)}, because none were added")
         for key in other._counts():
@@ -197,6 +206,7 @@ class Moments:
     __rmul__ = __mul__
 
     def _combined(self, other: Moments, sign: float) -> Moments:
+        check_kind(other, Moments, "what is combined", need="moments", example="a + b")
         if any(self.dims.get(m, d) != d for m, d in other.dims.items()):
             raise VectorError(f"cannot combine moments of {self.dims} with {other.dims}")
         coarse = "float32" in (self.products, other.products)

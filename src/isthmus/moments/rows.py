@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.linalg import F32, F64, fix_signs
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.moments.moments import Moments
 from isthmus.moments.spectra import column_scales, varying
 from isthmus.moments.sums import Key
@@ -31,7 +31,7 @@ class MomentsOfRows(Moments):
         self._pairs: PairedVectors | None = pairs
         self._sums = _SumsOfRows(pairs, list(self._sums))
 
-    def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
+    def update(self, pairs: Pairs, *, weight: float = 1.0) -> Moments:
         """Add rows; from then on these are sums alone."""
         self._sums = dict(self._sums)
         self._pairs = None

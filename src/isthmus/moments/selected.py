@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isthmus.core.linalg import F64
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import Pairs
 from isthmus.moments.moments import Moments
 
 
@@ -23,7 +23,7 @@ class SelectedMoments(Moments):
         self._reduced = whole._reduced
         self._sums = {key: whole._sums[key] for key in self._sums}
 
-    def update(self, pairs: PairedVectors, *, weight: float = 1.0) -> Moments:
+    def update(self, pairs: Pairs, *, weight: float = 1.0) -> Moments:
         """Add rows; from then on nothing is shared."""
         self._sums = {key: value.copy() for key, value in self._sums.items()}
         self._whole = None

@@ -51,19 +51,6 @@ def refuse_negative(m: str, least: float, length: float, products: Products) -> 
         )
 
 
-def refuse_more(views: tuple[str, ...], gone: float, have: float) -> None:
-    """Refuse to take out more records of a view, or of two together, than there are.
-
-    Raises:
-        DataError: If there are fewer.
-    """
-    if gone > have + RANK_TOLERANCE["float64"] * abs(have):
-        raise DataError(
-            f"cannot take {gone:g} records of {' with '.join(views)} out of {have:g}: rows were "
-            "forgotten that were never there, or twice"
-        )
-
-
 def column_scales(variances: F64) -> F64:
     """What standardises columns of these variances ``(d,)``.
 

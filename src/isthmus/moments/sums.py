@@ -1,4 +1,4 @@
-"""What the sums of moments are called, in memory and in a file."""
+"""What the sums of moments are called, in memory and in a file, and what they must be."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from isthmus.core.artifact import Tensors
-from isthmus.core.errors import ArtifactError
+from isthmus.core.errors import ArtifactError, DataError
 from isthmus.core.linalg import Array
 
 Key = tuple[str, str] | tuple[str, str, str]
 """Of a sum: one view or two, then what is summed."""
+_ROUNDING = 1e-9
+"""Share of a count that weights of rows, added in another order, may leave."""
 
 
 def check_sum(tensors: Tensors, name: str, shape: tuple[int, ...]) -> Array:
@@ -44,3 +46,16 @@ def named(keys: Iterable[Key], views: Iterable[str]) -> dict[str, Key]:
     """Keys of sums by a name in which places stand for views: ``0.sum``, ``0.1.cross``."""
     place = {m: str(number) for number, m in enumerate(views)}
     return {".".join([*(place[m] for m in key[:-1]), key[-1]]): key for key in keys}
+
+
+def refuse_more(views: tuple[str, ...], gone: float, have: float) -> None:
+    """Refuse to take out more records of a view, or of two together, than there are.
+
+    Raises:
+        DataError: If there are fewer.
+    """
+    if gone > have + _ROUNDING * abs(have):
+        raise DataError(
+            f"cannot take {gone:g} records of {' with '.join(views)} out of {have:g}: rows were "
+            "forgotten that were never there, or twice"
+        )

@@ -7,14 +7,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import Aligner, Pairs, Projection, SharedRows, check_positive
+from isthmus.aligners.base import Aligner, Projection, SharedRows, check_positive
 from isthmus.aligners.heads import AnchorHead
 from isthmus.aligners.traits import Abilities, Search
 from isthmus.core.contracts import Head
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32, l2_normalize
 from isthmus.core.memo import Memo
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.core.rows import thin
 from isthmus.core.wording import count
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs
+from isthmus.aligners.base import MIN_PAIRS, Aligner
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.kernel import in_canonical_order
 from isthmus.aligners.learned.duel import (
@@ -27,7 +27,7 @@ from isthmus.aligners.traits import NOT_PAIRED, PLAIN_CCA, Abilities, Search
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import F64
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.core.wording import count
 from isthmus.moments.moments import Moments
 from isthmus.training import Log, Schedule, train

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from isthmus.aligners.base import Aligner, Pairs
+from isthmus.aligners.base import Aligner
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.kernel import KernelCCA, in_canonical_order
 from isthmus.aligners.learned.contrast import Contrast, Terms, paired_rows
@@ -21,7 +21,7 @@ from isthmus.core.artifact import fingerprint
 from isthmus.core.contracts import Progress
 from isthmus.core.errors import DataError, InputError, NoSignalError
 from isthmus.core.linalg import Array
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.training import Checkpoint, Log, Schedule, parse_loss, train
 
 _WORTH_TRAINING = Condition(

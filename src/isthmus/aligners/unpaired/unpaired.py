@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from isthmus.aligners.base import MIN_PAIRS, Aligner, Pairs, check_positive
+from isthmus.aligners.base import MIN_PAIRS, Aligner, check_positive
 from isthmus.aligners.closed.cca import CCA
 from isthmus.aligners.heads import LinearHead
 from isthmus.aligners.traits import NOT_PAIRED, Abilities, Search
@@ -16,7 +16,7 @@ from isthmus.aligners.unpaired.geometry import Matches, coarse_rotation, hungari
 from isthmus.aligners.unpaired.health import Health, examine
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F64, l2_normalize, symmetric_eigen
-from isthmus.core.paired import PairedVectors
+from isthmus.core.paired import PairedVectors, Pairs
 from isthmus.core.wording import count
 from isthmus.moments.moments import Moments
 
