@@ -104,6 +104,36 @@ def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:
     assert json.loads(done.stdout)["query"]["modality"] == "text"
 
 
+def test_a_stored_file_goes_by_its_name_or_path(
+    space: Space, scenes: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    photo, story = tmp_path / "photos" / "one.png", tmp_path / "photos" / "story.txt"
+    photo.write_bytes(scenes.records[3].items["image"].read())
+    story.write_text("a small blue circle", encoding="utf-8")
+    folder = tmp_path / "store"
+    with Store.open(folder, space) as store:
+        store.add(photo.parent)
+        ids = {Path(e.source).name: e.id for e in store.backend.snapshot().entries()}
+
+    def asked(query: str, item: str | Path) -> dict[str, Any]:
+        done = run(query, item, "--store", folder, "--json")
+        assert done.exit_code == 0, (done.output, done.exception)
+        return json.loads(done.stdout)
+
+    for named, path in (("one.png", photo), ("story.txt", story)):
+        by_id = asked("a star", f"id:{ids[named]}")
+        assert asked("a star", named) == asked("a star", path) == by_id
+        assert by_id["item"]["source"] == str(path)
+        assert asked(named, "a star")["query"]["source"] == str(path)
+    assert asked("a star", '"story.txt"')["item"]["parts"][0]["text"] == "story.txt"
+    for query, item in (("a star", "tale.txt"), ("tale.txt", "a star"), ("a star", "two.png")):
+        lost = run(query, item, "--store", folder)
+        assert isinstance(lost.exception, IsthmusError) and "there is no file" in str(
+            lost.exception
+        )
+
+
 @pytest.mark.parametrize(
     ("query", "options", "says"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,11 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import expanded
 from isthmus.core.view import TEXT, no_view
+from isthmus.media.formats import TEXT_SUFFIXES
 from isthmus.media.source import is_file, item_from_path
 from isthmus.prompts import Prompt, PromptParts
 from isthmus.prompts.typed import STORED, looks_like_a_path, missing_file, unquote
+from isthmus.tasks.retrieval.within import of_the_store
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +53,7 @@ def command(
         help="Words, the path of a picture or sound, or id:… of an item; or several with + and -, "
         "as in a search."
     ),
-    item: str = typer.Argument(help="The item to compare with: words, a path, or id:…"),
+    item: str = typer.Argument(help="The item to compare with: words, a path, the name of a file of the store, or id:…"),
     *,
     parts: PromptParts,
     space: str | None = SPACE_OPTION,
@@ -84,10 +86,10 @@ def command(
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")
     with _opened(store, space, stored=stored, trust=trust or ()) as opened:
-        known, records = opened.space.modalities, _records(opened.space, data)
+        records = _records(opened.space, data)
         made = opened.explain(
-            _prompt(query, parts, known, asked_as),
-            _thing(item, known, item_view),
+            _prompt(query, parts, opened, asked_as),
+            _thing(item, opened, item_view),
             asked_as=asked_as or (),
             item_view=item_view,
             seed=seed,
@@ -112,36 +114,52 @@ def _opened(
 
 
 def _prompt(
-    given: str, parts: PromptParts, known: Mapping[str, str], asked_as: str | None
+    given: str, parts: PromptParts, store: tasks.Store, asked_as: str | None
 ) -> Prompt:
-    """What is asked: as it is typed, or one thing of the view that was named."""
-    views = tuple(known)
-    if asked_as is None:
+    """What is asked: a file of the store, as it is typed, or one thing of a view."""
+    views = store.space.views
+    if asked_as is None and _named(given, store) is None and not _names_a_text(given):
         return parts.prompt(given, views=views)
-    content = _thing(given, known, asked_as)
+    content = _thing(given, store, asked_as)
     made = Prompt.stored(content) if isinstance(content, str) else Prompt(content)
     return Prompt([*made.terms, *parts.beside(views=views)])
 
 
-def _thing(given: str, known: Mapping[str, str], view: str | None) -> str | MediaItem:
+def _named(given: str, store: tasks.Store) -> str | None:
+    """The item of the store whose file is named so, where there is no file at that path."""
+    if is_file(given) or unquote(given) is not None:
+        return None
+    return of_the_store(store.backend.snapshot(), given)
+
+
+def _names_a_text(given: str) -> bool:
+    """Whether one word ends as the name of a text does, so that no file of it is a mistake."""
+    missing = not is_file(given) and not given.startswith(STORED)
+    return missing and " " not in given and Path(given).suffix.lower() in TEXT_SUFFIXES
+
+
+def _thing(given: str, store: tasks.Store, view: str | None) -> str | MediaItem:
     """Id of an item of the store, a file where there is one or must be one, else words.
 
     Args:
         given: What the user typed.
-        known: Modality by view.
+        store: Whose files may be named, as ``within`` names them.
         view: That the user named.
     """
     if given.startswith(STORED):
         return given.removeprefix(STORED)
+    known = store.space.modalities
     if view is not None and view not in known:
         raise no_view(view, known)
     modality = None if view is None else known[view]
+    if modality != TEXT and (item := _named(given, store)) is not None:
+        return item
     if modality == TEXT or (modality is None and not is_file(given)):
         inner = unquote(given) if modality is None else None
         words = given if inner is None else inner
         if not words.strip():
             raise InputError("the text is empty, so there is nothing to explain")
-        if modality is None and looks_like_a_path(given):
+        if modality is None and (looks_like_a_path(given) or _names_a_text(given)):
             raise missing_file(given)
         return MediaItem.from_text(words)
     return item_from_path(expanded(given), modality)

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from isthmus.core.errors import InputError, MissingDataError
-from isthmus.media.formats import SUFFIXES
+from isthmus.media.formats import SUFFIXES, TEXT_SUFFIXES
 
-_TEXTS = frozenset({".txt", ".md", ".rst"})
 _RUN = frozenset({".svg", ".svgz"})
 """Drawings are opened by browsers, which run what is in them."""
-_SAFE = (SUFFIXES | _TEXTS) - _RUN
+_SAFE = (SUFFIXES | TEXT_SUFFIXES) - _RUN
 """Ends of names that a system opens in a viewer. It goes by the name, not by the content: what is
 called ``notes.desktop`` or ``notes.bat`` would be run."""
 

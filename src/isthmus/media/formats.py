@@ -104,6 +104,8 @@ MODALITIES = {suffix: each.modality for each in _FORMATS for suffix in each.suff
 """What files hold by the end of their names, in lower case."""
 SUFFIXES = frozenset(MODALITIES)
 """Ends of the names of pictures, recordings and videos, in lower case."""
+TEXT_SUFFIXES = frozenset({".txt", ".md", ".rst"})
+"""Ends of the names of plain texts, in lower case; others are told by their content."""
 
 
 def named_format(name: str) -> Format | None:

@@ -18,7 +18,7 @@ from isthmus.prompts.typed import STORED, looks_like_a_path, missing_file, unquo
 from isthmus.space import Space
 from isthmus.store import Reader, item_id
 from isthmus.tasks.retrieval.given import no_item
-from isthmus.tasks.retrieval.within import held_under
+from isthmus.tasks.retrieval.within import of_the_store
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,23 +107,17 @@ def _term(space: Space, rows: Reader, thing: Thing) -> Term:
             return Term(None, name)
         if (words := unquote(thing)) is not None:
             return Prompt(words).terms[0]
-        if (item := _of_the_store(rows, thing)) is not None:
+        if (item := of_the_store(rows, thing)) is not None:
             return Term(None, item)
         if not is_file(thing) and not looks_like_a_path(thing):
             return Prompt(thing).terms[0]
         thing = Path(thing)
     if isinstance(thing, Path):
-        if (item := _of_the_store(rows, str(thing))) is not None:
+        if (item := of_the_store(rows, str(thing))) is not None:
             return Term(None, item)
         if not expanded(thing).exists():
             raise missing_file(str(thing))
     return _held(space, rows, Prompt(thing).terms[0])
-
-
-def _of_the_store(rows: Reader, named: str) -> str | None:
-    """The item whose file has this path, or this name where no other file lies there."""
-    held = held_under(rows, named)
-    return held.item if is_file(named) else held.only
 
 
 def _held(space: Space, rows: Reader, term: Term) -> Term:

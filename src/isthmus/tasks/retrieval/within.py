@@ -12,6 +12,7 @@ from pathlib import Path
 from isthmus.core.errors import InputError
 from isthmus.core.paths import expanded
 from isthmus.core.wording import did_you_mean, way
+from isthmus.media.source import is_file
 from isthmus.store import Reader, is_whole, whole_id
 from isthmus.tasks.retrieval.given import default_store
 
@@ -89,6 +90,20 @@ class Held:
                 f"{len(self.alike)} files are named {self.named!r}: {listed}; give the whole path"
             )
         return next(iter(self.alike), None)
+
+
+def of_the_store(rows: Reader, named: str) -> str | None:
+    """The item whose file has this path, or this name where no other file lies there.
+
+    Args:
+        rows: Of the store.
+        named: Path or name.
+
+    Raises:
+        InputError: If several files of the store have the name, and none lies at the path.
+    """
+    held = held_under(rows, named)
+    return held.item if is_file(named) else held.only
 
 
 def held_under(rows: Reader, named: str) -> Held:
