@@ -192,6 +192,9 @@ def test_ctrl_c_leaves_the_library_as_it_was(
         patch.setattr(home, name, stop)
         done = run(*typed, *more)
         assert done.returncode == 130 and "Interrupted" in done.stderr
+        assert "no vectors are kept" in done.stderr and "made so far" not in done.stderr
+        kept = run(*typed, *more[:-1])
+        assert "Vectors made so far are kept" in kept.stderr
         assert list(tmp_path.iterdir()) == []
     assert run(*typed, *more).returncode == 0
     before = contents(library)

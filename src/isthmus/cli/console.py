@@ -45,6 +45,9 @@ _KEEP = {
     "index": _ITEMS,
 }
 """What commands keep as they go."""
+_NO_VECTORS = " With --no-cache, no vectors are kept, so the next run begins anew."
+_uncached: list[bool] = []
+"""Holds something while a command runs that keeps no vectors."""
 _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Signs that change the direction in which what follows is shown."""
 
@@ -64,7 +67,10 @@ COLUMN_OPTION = typer.Option(
     help="What a column of a table holds, such as reply=answer:text or photo=image. Repeatable.",
 )
 CACHE_OPTION = typer.Option(
-    True, "--cache/--no-cache", help="Reuse vectors and results from earlier runs."
+    True,
+    "--cache/--no-cache",
+    help="Reuse vectors and results from earlier runs.",
+    callback=lambda wanted: _note_cache(wanted),
 )
 MAX_MEGAPIXELS_OPTION = typer.Option(
     None,
@@ -109,8 +115,15 @@ def allow_megapixels(most: float | None) -> None:
     WORKERS.limit(replace(WORKERS.limits, max_pixels=int(most * 1e6)))
 
 
+def _note_cache(wanted: bool) -> bool:
+    """Remember whether vectors are kept, for the message after Ctrl-C."""
+    _uncached[:] = [] if wanted else [True]
+    return wanted
+
+
 def guarded(app: Callable[..., object]) -> int:
     """Run the command line and turn its end into an exit code."""
+    _uncached.clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows "?"
             stream.reconfigure(errors="replace")
@@ -139,7 +152,8 @@ def guarded(app: Callable[..., object]) -> int:
         code = leave.code if isinstance(leave.code, int) else int(leave.code is not None)
     if code == EXIT_INTERRUPTED:
         name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        err().print(f"\nInterrupted.{_KEEP.get(name, '')}")
+        kept = _KEEP.get(name, "")
+        err().print(f"\nInterrupted.{_NO_VECTORS if kept == _VECTORS and _uncached else kept}")
     return code
 
 
