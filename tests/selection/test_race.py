@@ -118,6 +118,27 @@ def test_when_time_is_up_the_rest_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(ran) == 18  # the third chunk of six begins after 0.6 s, a fourth would after 0.9 s
 
 
+def test_what_was_late_in_the_first_rung_gets_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hands = Hands()
+    monkeypatch.setattr("isthmus.selection.race.time", hands)
+    monkeypatch.setattr("isthmus.selection.race.usable_cores", lambda: 1)
+    one_by_one = lambda work, things, _: [work(each) for each in things]  # noqa: E731
+    monkeypatch.setattr("isthmus.selection.race.side_by_side", one_by_one)
+
+    def slow(mapped: Mapped, *_: Any) -> float:
+        hands.now += 0.05
+        return float(mapped.candidate.params["ridge"])
+
+    table = made_table(slow)
+    # Six on two splits take 0.6 s of the 1.2 s of the first rung, and the next six would take more.
+    race(table, ridges(10, 9, 8, 7, 6, 5, 1, 2, 3, 4, 0.5, 12), SPLITS, Clock(1.99))
+    assert hands.now == pytest.approx(1.95)
+    assert not [t for t in table.trials(SPLITS) if t.reason == LATE]
+    assert table.best(SPLITS).params == {"ridge": 12}
+
+
 def test_a_clock_without_a_budget_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isthmus.selection.race.time", Hands())
     assert Clock(None).left == np.inf and Clock(None).part(0.5).left == np.inf

@@ -29,7 +29,7 @@ Measure = Callable[[Mapped, float], float]
 """Score of held-out rows in a space, given how strongly hubness is corrected for; higher is
 better."""
 
-LATE = "not tried: the time limit was over"
+LATE = "not tried: too little of the time limit was left"
 _FIRST_RUNG = 0.4
 """Share of the splits on which every entrant is scored: two of five folds."""
 _LEAST_SPLITS = 2
@@ -280,10 +280,15 @@ def race(
         clock: When it ends, what was not tried is left out and named.
     """
     first = _first(splits)
+    late: list[Candidate] = []
     if len(entrants) > _AT_LEAST and len(first) < len(splits):
         table.run(entrants, first, clock.part(_FIRST_RUNG_TIME))
-        entrants = _survivors([table.trial(candidate, first) for candidate in entrants])
+        trials = [table.trial(candidate, first) for candidate in entrants]
+        late = [trial.candidate for trial in trials if trial.reason == LATE]
+        entrants = _survivors(trials)
     table.run(entrants, splits, clock)
+    if late and any(table.trial(candidate, splits).complete for candidate in entrants):
+        challenge(table, late, splits, clock)  # in what the others have left of the time
 
 
 def _survivors(trials: Sequence[Trial]) -> list[Candidate]:
