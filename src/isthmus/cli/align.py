@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from isthmus.cli.align_pretrained import (
     check_pretrained,
     join_models,
 )
-from isthmus.cli.align_report import print_made, print_made_json
+from isthmus.cli.align_report import Again, print_made, print_made_json
 from isthmus.cli.console import (
     CACHE_OPTION,
     COLUMN_OPTION,
@@ -30,6 +31,7 @@ from isthmus.cli.console import (
     progress_bar,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
+from isthmus.cli.usage import retyped
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
@@ -114,6 +116,7 @@ _DATA = typer.Argument(
 
 
 def command(
+    context: typer.Context,
     data: str | None = _DATA,
     *,
     space: Path = _SPACE,
@@ -171,20 +174,27 @@ def command(
                 dataset, encoders, aligner=aligner, params=fixed, also=also or (), readout=wanted,
                 starter=starter, progress=progress, **common,
             )  # fmt: skip
-    _finish(made, space, report, seed, as_json=as_json)
+    _finish(made, space, report, seed, again=None if as_json else partial(_again, context))
 
 
-def _finish(made: Made, folder: Path, report: Path | None, seed: int, *, as_json: bool) -> None:
-    """Write what was made, and tell people or machines of it."""
+def _again(context: typer.Context, budget: str) -> str:
+    """The command with another time limit, for the place of what it has made."""
+    return retyped(context, budget=budget, overwrite=True)
+
+
+def _finish(
+    made: Made, folder: Path, report: Path | None, seed: int, *, again: Again | None
+) -> None:
+    """Write what was made, and tell people of it; machines where no command is offered."""
     made.space.save(folder)
     if report is not None:
         _write(report, made, seed)
-    if as_json:
+    if again is None:
         print_made_json(made.space, folder)
         return
     for line in made.told:
         out().print(line, markup=False, highlight=False)
-    print_made(made.space, f"Saved to {folder}{f', report in {report}' if report else ''}")
+    print_made(made.space, f"Saved to {folder}{f', report in {report}' if report else ''}", again)
 
 
 def _learn(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from isthmus.cli.console import list_left_out, out, print_json, rows_of, shown
 from isthmus.core.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from isthmus.space import PretrainedReport, Space, SpaceReport
     from isthmus.space.report import Bridge, Estimate, Origin
 
+Again: TypeAlias = "Callable[[str], str]"
+_MORE = 600
+"""Seconds of time limit that are offered where it was shorter."""
 _DIFFERS = 0.05
 """R@10 that is worth a sentence."""
 
@@ -22,8 +27,14 @@ def print_made_json(made: Space, folder: Path) -> None:
     print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
 
 
-def print_made(space: Space, saved: str) -> None:
-    """What was chosen, how good it is, and where it is saved."""
+def print_made(space: Space, saved: str, again: Again) -> None:
+    """What was chosen, how good it is, and where it is saved.
+
+    Args:
+        space: What was made.
+        saved: Where, in words.
+        again: The command with another time limit, as it is typed.
+    """
     from isthmus.cli.tables import directions_table, note
     from isthmus.space import PretrainedReport, SpaceReport
 
@@ -35,19 +46,19 @@ def print_made(space: Space, saved: str) -> None:
         return
     if report.origin is not None:
         _print_origin(report.origin)
+    _print_late(report, again)
     console.print(f"Chosen: [bold]{report.chosen.label}[/]")
     if lead := _lead(report):
         console.print(lead)
     found = report.estimate
     if found is not None:
-        title = f"Held-out pairs, mean ± sd over {found.folds} folds"
+        title = f"Held-out pairs, {found.over}"
         console.print(directions_table(title, found.held_out, found.null.shuffled))
         console.print(note(shuffled=True))
         _print_weak(found)
         _print_groups(found)
     else:
         console.print("The quality was not measured: this needs records of at least three groups.")
-    _print_late(report)
     list_left_out(rows_of(report.data.left_out))
     console.print(saved)
 
@@ -146,17 +157,21 @@ def _print_groups(found: Estimate) -> None:
         )
 
 
-def _print_late(report: SpaceReport) -> None:
+def _print_late(report: SpaceReport, again: Again) -> None:
     """What a time budget left no room for."""
     from isthmus.selection.race import LATE
 
     late = sum(row.reason == LATE for row in report.choice.tried)
-    run, planned = (0, 0)
-    if report.estimate is not None:
-        run, planned = report.estimate.folds, report.estimate.planned
-    if late or run < planned:
-        skipped = count(late, "candidate was", "candidates were")
-        out().print(
-            f"The time limit of {report.settings.budget:g} s is over. {skipped} not tried, and "
-            f"{run} of {planned} outer folds were run. To try more: --budget 10m, or --budget none."
+    found, budget = report.estimate, report.settings.budget
+    left_out = [f"{count(late, 'candidate was', 'candidates were')} not tried"] if late else []
+    if found is not None and found.folds < found.planned:
+        left_out.append(f"{found.folds} of {found.planned} outer folds were run")
+    if budget is None or not left_out:
+        return
+    out().print(
+        shown(
+            f"The time limit of {budget:g} s was too short for a sure choice: "
+            f"{', and '.join(left_out)}. "
+            f"With more time: {again('10m' if budget < _MORE else 'none')}"
         )
+    )

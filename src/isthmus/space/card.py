@@ -124,7 +124,7 @@ def _quality(estimate: Estimate | None, *, learned: bool = True) -> list[str]:
     lines = [
         "## Quality on held-out pairs",
         "",
-        f"Mean ± standard deviation over {estimate.folds} outer folds, `instance` read-out."
+        f"{estimate.over.capitalize()}, `instance` read-out."
         if learned
         else "Nothing was learned from these pairs, so all are held out. `instance` read-out.",
         "",

@@ -116,6 +116,13 @@ class Estimate:
     p_values: Mapping[ViewPair, float]
     ungrouped: Ungrouped | None = None
 
+    @property
+    def over(self) -> str:
+        """What its figures are, in words: one fold has no spread."""
+        if self.folds == 1:
+            return "one outer fold, so there is no ± sd"
+        return f"mean ± sd over {self.folds} outer folds"
+
     def __post_init__(self) -> None:
         for direction in self.held_out.directions:
             if direction not in self.null.shuffled:

@@ -108,7 +108,7 @@ def _quality(report: Report, views: Views) -> Sequence[Markup]:
             says = (
                 "Nothing was learned from these pairs, so all of them are held out."
                 if isinstance(made, PretrainedReport)
-                else f"Means over {made.estimate.folds} outer folds. The method was neither fitted "
+                else f"{made.estimate.over.capitalize()}. The method was neither fitted "
                 "nor chosen on the pairs that it is measured on. Records of one group are never on "
                 "both sides."
             )
