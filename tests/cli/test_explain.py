@@ -96,6 +96,9 @@ def test_the_number_of_items_that_a_probability_is_among(
     stored = json.loads(run(*asked, "--store", tmp_path / "store", "--json").stdout)
     assert (stored["among"], stored["assumed"]) == (1, False)
     assert stored["probability"] > found["probability"] and said not in " ".join(stored["said"])
+    turned = json.loads(run(asked[1], asked[0], "--store", tmp_path / "store", "--json").stdout)
+    assert turned["assumed"] and "the store holds no items of the view text." in turned["said"][1]
+    assert "--store" not in " ".join(turned["said"])
 
 
 def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:

@@ -109,6 +109,7 @@ class Explanation:
         pairs: The score as a sum over training pairs.
         among: Number of items that the probability is a choice among.
         assumed: Whether these are as many as in calibration, since no store holds any of the view.
+        stored: Whether a store with items was asked.
     """
 
     score: float
@@ -119,6 +120,7 @@ class Explanation:
     pairs: Support
     among: int
     assumed: bool
+    stored: bool = False
 
     @property
     def probability(self) -> float | None:
@@ -250,6 +252,7 @@ def explain(
         support(q, x, u, v, ids),
         learned.gallery if learned is not None and assumed else judge.searched,
         assumed,
+        any(judge.encoded.sizes.values()),
     )
 
 

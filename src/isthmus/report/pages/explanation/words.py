@@ -135,11 +135,11 @@ def _among(explanation: Explanation) -> list[str]:
     """What the probability is among, where no store says it."""
     if not explanation.assumed or explanation.probability is None:
         return []
+    said = f"The probability is as if among {count(explanation.among, 'item')}, as in calibration"
+    if explanation.stored:
+        return [f"{said}: the store holds no items of the view {explanation.item.view}."]
     store = way(python="explain with a Store of it", shell="name it with --store DIR")
-    return [
-        f"The probability is as if among {count(explanation.among, 'item')}, as in calibration. "
-        f"For that of a search of a store, {store}."
-    ]
+    return [f"{said}. For that of a search of a store, {store}."]
 
 
 def _passage(side: Side) -> list[str]:
