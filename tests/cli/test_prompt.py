@@ -78,6 +78,10 @@ def test_a_prompt_is_saved_used_shown_and_forgotten(home: Path) -> None:
     for query in (("circle", "--style", "@ink"), ("circle + @ink",)):
         found = answer(home, "search", *query, "--view", "image", "--no-words")
         assert [s["prompt"] for s in found["hits"][0]["shares"]] == ['"circle"', "style:@ink"]
+    asked = ("search", "circle", "--style", "@ink", "--nearest")
+    done = running.run(*asked, cwd=home, ISTHMUS_STORE=str(home / "store"), COLUMNS="200")
+    assert "have no probability. Reason: probabilities hold for queries" in done.stderr
+    assert "learned none" not in done.stderr
     alone = answer(home, "search", "@ink", "--view", "image", "-k", "3")
     names = {Path(hit["source"]).name for hit in alone["hits"]}
     assert len(names & {path.name for path in pictures[:3]}) >= 2

@@ -12,6 +12,7 @@ import pytest
 from tests.tasks.conftest import picture
 
 from isthmus.core.errors import InputError, MediaError
+from isthmus.core.view import Direction
 from isthmus.media.source import item_from_path
 from isthmus.prompts import Prompt, Term
 from isthmus.space import Space
@@ -320,3 +321,11 @@ def test_fewer_hits_are_the_first_of_more(space: Space, library: Path) -> None:
         assert len(ids[10]) == 10
         for k, some in ids.items():
             assert some == ids[30][:k]
+
+
+def test_only_directions_of_results_are_called_weak(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EncodedQuery, "weak", lambda _, view: [Direction("text", view)])
+    found = store.search("a red circle", k=1, words=False)
+    assert [each.gallery for each in found.weak] == [hit.view for hit in found.hits]

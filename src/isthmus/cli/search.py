@@ -187,11 +187,8 @@ def _say(results: Results, *, nearest: bool, thumbnails: bool | None) -> None:
         err().print(f"[dim]Some files are not found yet: {shown(results.unfinished)}[/]")
     if results.uncalibrated and results.hits:
         listed = ", ".join(map(str, results.uncalibrated))
-        way_out = f" Reason: {results.advice}." if results.advice else ""
-        err().print(
-            f"[dim]The results for {listed} have no probability, because the space learned none "
-            f"for this direction.{way_out}[/]"
-        )
+        why = results.advice or "the space learned none for this direction"
+        err().print(f"[dim]The results for {listed} have no probability. Reason: {why}.[/]")
     if results.weak:
         listed = ", ".join(map(str, results.weak))
         err().print(

@@ -74,15 +74,16 @@ def search(
     reason = "" if hits else nothing_there(encoded.rows, options.views, options.filter, left)
     there = {hit.view for hit in hits}
     uncalibrated = [each for each in uncalibrated if each.gallery in there]
+    weak = [each for each in weak if not hits or each.gallery in there]
     advice = _advice(encoded, uncalibrated)
     return Results(query, hits, nothing, uncalibrated, weak, advice, reason, left)
 
 
 def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
-    """How the space could get probabilities for some directions, as far as it says."""
+    """Why some directions have no probability and how they could get one, as far as is known."""
     report = encoded.space.report
     if not encoded.prompt.is_calibrated:
-        return "probabilities were learned for prompts without saved prompts and guides"
+        return "probabilities hold for queries without saved prompts and without guides"
     if uncalibrated and isinstance(report, PretrainedReport):
         return "this space has seen no pairs of these views: make it again with some: " + way(
             python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …"
