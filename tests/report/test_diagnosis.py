@@ -27,6 +27,7 @@ from isthmus.core.record import Dataset
 from isthmus.core.view import IMAGE, TEXT
 from isthmus.datasets import load
 from isthmus.report import findings, write_diagnosis
+from isthmus.report.pages.audit.page import render
 from isthmus.report.pages.audit.words import curve, encoders, gain, rank_correlation, suspects
 
 HOSTILE = '</title></svg><script>window.attacked = 1</script><img src=x onerror="1">'
@@ -189,6 +190,18 @@ def test_plots_put_figures_where_they_belong(browser, path: Path, diagnosis: Dia
 def _middle(dot: Any) -> tuple[float, float]:
     box = dot.bounding_box()
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_the_headline_is_measured_on_pairs_that_the_choice_was_not_made_with(
+    diagnosis: Diagnosis,
+) -> None:
+    (choice,) = diagnosis.recommended
+    assert choice.compared > 1
+    honest = replace(choice, chosen=Share(0.123, 0.1, 0.2))
+    page = render(replace(diagnosis, recommended=[honest]))
+    headline = page.partition('class="headline"')[2].partition("</ul>")[0]
+    first = headline.partition("More pairs")[0]
+    assert ">12<" in first and "pairs that the choice was not made with" in first
 
 
 def test_an_encoder_plot_has_a_front_and_places_by_the_logarithm() -> None:

@@ -111,12 +111,17 @@ class _Page:
         found = self.diagnosis
         cards = []
         best = found.fits[0]
+        share, of = best.recall, "held-out pairs"
         if found.recommended:
-            best = next(fit for fit in found.fits if is_choice(fit, found.recommended[0]))
-        if best.recall is not None:
-            says = f"held-out pairs {found_among(best.k, best.gallery)}, by {called(best)}."
+            choice = found.recommended[0]
+            best = next(fit for fit in found.fits if is_choice(fit, choice))
+            # The recall of what won is lucky: it won on these pairs.
+            share = choice.chosen
+            of = "pairs that the choice was not made with" if choice.compared > 1 else of
+        if share is not None:
+            says = f"{of} {found_among(best.k, best.gallery)}, by {called(best)}."
             cards.append(
-                headline_card("Encoders to take", hundredths(best.recall.value), " of 100", says)
+                headline_card("Encoders to take", hundredths(share.value), " of 100", says)
             )
         if found.curves and (gain := found.curves[0].recall_gain):
             says = (
