@@ -55,6 +55,15 @@ def test_run_says_whether_cells_or_rows_are_left_out(home: Path) -> None:
     assert [each["what"] for each in json.loads(done.stdout)["left_out"]] == ["row", "cell"]
 
 
+def test_a_table_of_other_columns_is_told_what_the_predictor_reads(home: Path) -> None:
+    (home / "other.csv").write_text("title,photo\na star,0.png\n", encoding="utf-8")
+    done = run("predict", "run", "mine", "other.csv", "--no-cache", cwd=home)
+    said = done.stderr.replace("\n", " ")
+    assert done.returncode == 1 and "contains nothing" not in said
+    assert "other.csv has no column that the predictor reads." in said
+    assert "It reads review, price, colour; the table has title, photo" in said
+
+
 def test_run_says_why_it_abstains(home: Path) -> None:
     words = ("predict", "run", "mine", "reviews.csv", "--risk", "0.02", "--no-cache")
     done = run(*words, cwd=home)

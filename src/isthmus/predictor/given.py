@@ -9,13 +9,16 @@ from typing import Any, TypeAlias
 
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
+from isthmus.core.paths import expanded
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of
+from isthmus.datasets import has_columns
 from isthmus.datasets.plain import Again, typed
 from isthmus.datasets.roles import lacking
+from isthmus.datasets.table import names_in
 from isthmus.pipeline.prepared import load_for
 from isthmus.predictor.asked import Asked
 from isthmus.predictor.sources import Sources
@@ -31,6 +34,8 @@ _NEED = (
     "{'text': 'a review', 'stars': 4}"
 )
 _ID = "id"
+_MOST_NAMES = 20
+"""Columns that a message names."""
 
 
 def dataset_of(
@@ -70,7 +75,28 @@ def dataset_of(
 def _loaded(data: str | Path, sources: Sources, asked: Asked, given: Mapping[str, Any]) -> Dataset:
     """A data set by name or path, its columns read as they were when the predictor was made."""
     modalities = {view: ref.modality for view, ref in sources.encoders.items()}
-    return load_for(data, modalities, Again(asked.kinds, asked.columns), **given)
+    try:
+        return load_for(data, modalities, Again(asked.kinds, asked.columns), **given)
+    except DataError as error:
+        needed = sources.cells(asked.views)
+        place = expanded(data)
+        there = names_in(place) if "columns" not in given and _is_table(place) else ()
+        if not there or not set(there).isdisjoint(needed):
+            raise
+        raise DataError(
+            f"{data} has no column that the predictor reads. It reads {_listed(needed)}; the table "
+            f"has {_listed(there)}"
+        ) from error
+
+
+def _is_table(place: Path) -> bool:
+    return place.is_file() and has_columns(place)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _renamed(dataset: Dataset, sources: Sources) -> Dataset:

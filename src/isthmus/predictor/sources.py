@@ -13,7 +13,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure
-from isthmus.core.view import VECTOR, no_view
+from isthmus.core.view import VECTOR, View, no_view
 from isthmus.pipeline import VectorCache, encode_items
 from isthmus.predictor.columns import Columns
 from isthmus.space.encoder_ref import EncoderRef
@@ -38,6 +38,20 @@ class Sources:
         """Length of the vectors by view."""
         dims = {view: ref.dim for view, ref in self.encoders.items()}
         return dims | {view: each.dim for view, each in self.columns.items()}
+
+    def cells(self, named: Mapping[str, View]) -> list[str]:
+        """Columns of a table that the views are read from.
+
+        Args:
+            named: Views by the columns that held them; others are in the column of their name.
+        """
+        read = {role.name: column for column, role in named.items()}
+        plain = [
+            column.name
+            for each in self.columns.values()
+            for column in (*each.numbers, *each.categories)
+        ]
+        return [*(read.get(view, view) for view in self.encoders), *plain]
 
     def encoder(self, view: str) -> Encoder:
         """The encoder of a view, loaded when first asked for.
