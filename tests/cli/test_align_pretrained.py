@@ -17,6 +17,8 @@ from tests.cli.running import run
         (["--pretrained", "x", "--readout", "semantic"], "--readout says how heads are learned"),
         (["--pretrained", "x", "--report", "r.html"], "--report shows records"),
         (["--pretrained", "no/such:Thing"], "InputError"),
+        (["--pretrained", "nosuch"], "'nosuch' is no folder, and no model has this name."),
+        (["--pretrained", "."], "'.' holds no space, and no model has this name."),
     ],
 )
 def test_mistakes_are_told_before_any_work(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -33,3 +33,11 @@ def test_a_file_that_gives_other_vectors_ends_with_an_error(tmp_path: Path) -> N
     done = run(*again, cwd=tmp_path)
     assert done.returncode == 1 and "replace it with --overwrite" in " ".join(done.stderr.split())
     assert run(*again, "--overwrite", cwd=tmp_path).returncode == 0
+
+
+def test_a_wrong_name_is_told_before_any_promise(tmp_path: Path) -> None:
+    done = run("export", "nosuch", "out", cwd=tmp_path)
+    assert done.returncode == 1 and "unknown encoder 'nosuch'" in done.stderr
+    assert "minute" not in done.stderr
+    done = run("export", f"{HERE}:Honest", "out", cwd=tmp_path)
+    assert done.returncode == 0 and "This takes about a minute." in done.stderr

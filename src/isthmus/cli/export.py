@@ -32,14 +32,17 @@ def command(
     """
     from isthmus.encoders.exporting import TOLERANCE, export
 
-    if not as_json:
-        err().print("Writing the file and comparing vectors. This takes about a minute.")
+    def begun(*_: object) -> None:
+        if not as_json:
+            err().print("Writing the file and comparing vectors. This takes about a minute.")
+
     done = export(
         encoder,
         folder,
         options={"modality": modality} if modality else {},
         tolerance=TOLERANCE if tolerance is None else tolerance,
         overwrite=overwrite,
+        progress=begun,
     )
     if as_json:
         document = {

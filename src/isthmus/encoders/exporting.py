@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from isthmus.core.contracts import Encoder
+from isthmus.core.contracts import Encoder, Progress, untold
 from isthmus.core.document import to_object
 from isthmus.core.errors import InputError, IsthmusError
 from isthmus.core.item import Waveform
@@ -89,6 +89,7 @@ def export(
     options: Mapping[str, Any] | None = None,
     tolerance: float = TOLERANCE,
     overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write an encoder as an ONNX file with a description, for ``onnx:FOLDER``.
 
@@ -98,6 +99,7 @@ def export(
         options: Further options of that encoder.
         tolerance: The largest difference of a number of a unit vector.
         overwrite: Whether an earlier export is replaced.
+        progress: Told when what was asked is checked and the work begins.
 
     Returns:
         Where it is, and by how much its vectors differ.
@@ -119,6 +121,7 @@ def export(
             "efficientnet-lite2, and those by hf: can"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
+    (progress or untold)("write and compare", 0, 1)
     with staging(target) as place:
         made = place / "made"
         made.mkdir()

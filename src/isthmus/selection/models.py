@@ -13,11 +13,11 @@ from isthmus.aligners.affine import UnitHead
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Encoder, joint_of
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded
+from isthmus.core.paths import expanded, why_missing
 from isthmus.core.validate import check_kind
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import way
-from isthmus.encoders import modalities, resolve
+from isthmus.encoders import ENCODERS, modalities, resolve, split_spec
 from isthmus.encoders.model_files import licence_of
 from isthmus.space import EncoderRef, Space, starter
 from isthmus.space.report import Origin, PretrainedModel, StarterReport
@@ -70,6 +70,7 @@ def opened(model: Pretrained, trust: Sequence[str] = ()) -> Base:
     if is_space(model):
         return _of_space(Space.load(model, trust=trust), str(model))
     spec = str(model)
+    _check_named(spec)
     views = modalities(spec)
     if len(views) < 2:
         one = views[0]
@@ -81,6 +82,19 @@ def opened(model: Pretrained, trust: Sequence[str] = ()) -> Base:
             )
         )
     return _of_encoders(spec, spec, {view: resolve(spec, {}, modality=view) for view in views})
+
+
+def _check_named(spec: str) -> None:
+    """Refuse what is no folder of a space and has not the form of a model's name either."""
+    name = spec.partition("?")[0]
+    if ":" in name or name in ENCODERS or split_spec(spec) != [spec]:
+        return
+    what = "holds no space" if expanded(spec).exists() else "is no folder"
+    raise InputError(
+        f"{spec!r} {what}, and no model has this name. Give the folder of a space, or a model "
+        "whose modalities are joined already, such as hf:openai/clip-vit-base-patch32."
+        f"{why_missing(spec)}"
+    )
 
 
 def is_space(model: str | Path) -> bool:
