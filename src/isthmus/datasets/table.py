@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Dataset, Record
 from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
-from isthmus.core.wording import did_you_mean, way
+from isthmus.core.wording import count, did_you_mean, way
 from isthmus.datasets._cells import read
 from isthmus.datasets._rows import (
     Collector,
@@ -98,7 +99,7 @@ def load(
     reader.check()
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
-    notes = [*reader.unread_files(), *plain.notes]
+    notes = [*reader.unread_files(), *reader.unusable(), *plain.notes]
     return Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
 
 
@@ -135,6 +136,8 @@ class _RowReader:
         self._seen: dict[str, None] = {}
         self._first: dict[str, Any] = {}
         self._used = False
+        self._tried: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
 
     def check(self) -> None:
         """List lost vectors; refuse a table without a view, or that lacks a named column.
@@ -176,6 +179,19 @@ class _RowReader:
             if kind != TEXT
         ]
 
+    def unusable(self) -> list[str]:
+        """A note for each column of media or vectors of which no cell can be used."""
+        notes = []
+        for name, failed in self._failed.items():
+            role = self._role(name, None)
+            if failed == self._tried[name] and isinstance(role, View):
+                what = "a list of numbers" if role.modality == VECTOR else "a file that can be read"
+                notes.append(
+                    f"of {count(failed, 'cell')} of the column {name} none is {what}, so there is "
+                    f"no {role.name}; does another column hold it?"
+                )
+        return notes
+
     def _columns(self) -> str:
         """How to say what the columns of this table hold, as far as the first cells tell."""
         guessed = {name: guess(cell, self._path.parent) for name, cell in self._first.items()}
@@ -212,12 +228,14 @@ class _RowReader:
                 fields[str(role)] = _label(cell)
                 continue
             source = f"{row}, column {name}"
+            self._tried[name] += 1
             try:
                 if isinstance(role, View) and role.modality == TEXT:
                     captions.setdefault(role.name, []).extend(_captions(cell, source))
                     continue
                 item = self._item(role, cell, source)
             except InputError as error:
+                self._failed[name] += 1
                 reason = str(error).removeprefix(f"{source}: ")
                 self._collector.skip(row, f"column {name}: {reason}", what="cell")
                 continue
