@@ -150,6 +150,11 @@ ON_THE_COMMAND_LINE = [
     ("align my-space --out s", ["is a space, and not a data set"], ""),
     ("index photos -s my-space", ["is a space, and not a store"], ""),
     ("serve my-store", ["my-store is a store; write: --store my-store"], ""),
+    (
+        "search my-store 'a red circle'",
+        ["holds no store. my-store is a store; write: --store my-store"],
+        "",
+    ),
     # names and options
     ("serach circle", ["Did you mean 'search'?", "Commands: demo,"], ""),
     ("nonsense", ["no such command 'nonsense'", "Commands: demo,"], ""),
@@ -183,6 +188,11 @@ ON_THE_COMMAND_LINE = [
     ("align alone -o s -e image=color-hog", ["no record has two views", "the same name"], ""),
     ("align half.csv -o s -e text=tfidf", ["column photo names files", "photo=image"], ""),
     ("eval my-space half.csv", ["two views in common", "names files"], "--column photo=image"),
+    (
+        "align pairs.csv -o s --column title=image --column photo=text",
+        ["no record has two views", "of 12 cells of the column title none is a file"],
+        "",
+    ),
     ("align one.csv -o s -e text=tfidf -e image=color-hog", ["tfidf", "got 1"], ""),
     ("align same.csv -o s -e text=tfidf -e image=color-hog", ["different captions", "got 1"], ""),
     ("align one.jsonl -o s", ["1 record has two views", "at least 10"], ""),

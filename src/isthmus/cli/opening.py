@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from isthmus import tasks
-from isthmus.cli.usage import arguments_of, retyped
+from isthmus.cli.usage import arguments_of, retyped, stores_given
 from isthmus.core.artifact import kind_of
-from isthmus.core.errors import InputError
+from isthmus.core.errors import ArtifactError, InputError
 from isthmus.tasks.retrieval.given import no_store
 
 
@@ -51,7 +52,9 @@ def open_store(
     """
     place, there = folder or tasks.default_store(), has_store(folder)
     if not there and not create:
-        raise no_store(place, default=folder is None)
+        missing = no_store(place, default=folder is None)
+        meant = stores_given(sys.argv[2:]) if folder is None else ""
+        raise ArtifactError(f"{place} holds no store.{meant}") if meant else missing
     chosen = space if there or space is not None else "starter"
     return tasks.Store.open(place, chosen, trust=trust or (), make=not dry)
 

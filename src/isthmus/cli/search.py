@@ -26,6 +26,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
 from isthmus.cli.rows import STDOUT, check_csv, write_hits
+from isthmus.cli.usage import stores_given
 from isthmus.cli.viewer import check_viewer, open_media, open_page
 from isthmus.core.errors import InputError
 from isthmus.core.fields import said
@@ -90,9 +91,9 @@ def command(
     """
     _check(csv, contact_sheet, open_=open_, as_json=as_json)
     allow_megapixels(max_megapixels)
-    _note_folder(query)
     _warm_up([*query, *parts.style, *parts.context, *parts.avoid])
     with open_store(store, space, trust=trust) as opened:
+        _note_folder(query, store)
         prompt = parts.prompt(" ".join(query), views=opened.space.views)
         results = opened.search(prompt, options)
         spelling = spelling_note(opened.space, results.query, options.asked_as)
@@ -158,8 +159,11 @@ def _open(results: Results, sheet: Path | None, *, nearest: bool) -> None:
     open_media(Path(hits[0].source))
 
 
-def _note_folder(query: Sequence[str]) -> None:
-    """Tell who typed a folder that its name is read as words."""
+def _note_folder(query: Sequence[str], store: Path | None) -> None:
+    """Tell who typed a folder that its name is read as words, or how to name a store."""
+    if store is None and (meant := stores_given(query)):
+        err().print(f"What you typed is read as words.{shown(meant)}")
+        return
     typed = " ".join(query)
     if not typed or len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
         return  # no words are no folder, although the path of nothing is the current one

@@ -142,14 +142,19 @@ def sentence(error: Any) -> str:
         return said
     if known := getattr(command, "commands", None):
         return f"{said} Commands: {', '.join(known)}"
-    said += _folders(sys.argv[2:], [name for each in command.params for name in each.opts])
+    if any("--store" in each.opts for each in command.params):
+        said += stores_given(sys.argv[2:])
     return f"{said} {command.epilog}" if command.epilog else said
 
 
-def _folders(words: Sequence[str], options: Sequence[str]) -> str:
-    """Stores that were given without the option that takes them."""
+def stores_given(words: Sequence[str]) -> str:
+    """What to say of a store that was given without the option that takes it; empty for none.
+
+    Args:
+        words: Of the command, as typed.
+    """
     for before, word in zip(["", *words], words, strict=False):
-        if "--store" in options and before not in ("--store", "-s"):
+        if before not in ("--store", "-s"):
             place = Path(word)
             if (place / "space").is_dir():
                 return f" {word} is a store; write: --store {shlex.quote(word)}."
