@@ -70,6 +70,15 @@ def test_json_sums_to_the_score(place: Path, item: str) -> None:
     assert found["said"]
 
 
+def test_every_step_is_told_while_it_runs(place: Path, tmp_path: Path) -> None:
+    asked = ("a star", place / "scene.png", "--space", place / "space", "--out", tmp_path / "w.html")
+    done = run(*asked)
+    assert done.exit_code == 0, done.output
+    for step in ("open", "encode query", "encode item", "write the page"):
+        assert f"{step}: 1 of 1" in done.stderr
+    assert run(*asked, "--json").stderr == ""
+
+
 def test_a_terminal_shows_words_a_grid_and_pairs(place: Path) -> None:
     done = run("a large green triangle", place / "scene.png", "--space", place / "space")
     assert done.exit_code == 0, done.output

@@ -20,6 +20,7 @@ from isthmus.cli.console import (
     check_page,
     out,
     print_json,
+    progress_bar,
 )
 from isthmus.cli.loading import load_as
 from isthmus.cli.opening import open_store
@@ -85,17 +86,23 @@ def command(
     stored = any(text.startswith(STORED) for text in (query, item))
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")
-    with _opened(store, space, stored=stored, trust=trust or ()) as opened:
-        records = _records(opened.space, data)
-        made = opened.explain(
-            _prompt(query, parts, opened, asked_as),
-            _thing(item, opened, item_view),
-            asked_as=asked_as or (),
-            item_view=item_view,
-            seed=seed,
-        )
-    if output is not None:
-        write_explanation(output, made, records=records)
+    with progress_bar(quiet=as_json) as progress:
+        progress("open", 0, 1)
+        with _opened(store, space, stored=stored, trust=trust or ()) as opened:
+            records = _records(opened.space, data)
+            progress("open", 1, 1)
+            made = opened.explain(
+                _prompt(query, parts, opened, asked_as),
+                _thing(item, opened, item_view),
+                asked_as=asked_as or (),
+                item_view=item_view,
+                seed=seed,
+                progress=progress,
+            )
+        if output is not None:
+            progress("write the page", 0, 1)
+            write_explanation(output, made, records=records)
+            progress("write the page", 1, 1)
     if as_json:
         print_json({"said": sentences(made), **made.to_json()})
         return

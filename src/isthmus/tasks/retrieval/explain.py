@@ -234,8 +234,10 @@ def explain(
     told = progress or (lambda phase, done, total: None)
     told("encode query", 0, 1)
     asked = _Seen.of(space, _as_asked(space, query, query_view), query_view)
+    told("encode query", 1, 1)
     told("encode item", 0, 1)
     known = asked, _Seen.of(space, item, item_view)
+    told("encode item", 1, 1)
     q, x = known[0].vector, known[1].vector
     bank_q, bank_x = space.banks[query_view], space.banks[item_view]
     score = float(q @ x)
