@@ -71,7 +71,14 @@ def test_json_sums_to_the_score(place: Path, item: str) -> None:
 
 
 def test_every_step_is_told_while_it_runs(place: Path, tmp_path: Path) -> None:
-    asked = ("a star", place / "scene.png", "--space", place / "space", "--out", tmp_path / "w.html")
+    asked = (
+        "a star",
+        place / "scene.png",
+        "--space",
+        place / "space",
+        "--out",
+        tmp_path / "w.html",
+    )
     done = run(*asked)
     assert done.exit_code == 0, done.output
     for step in ("open", "encode query", "encode item", "write the page"):

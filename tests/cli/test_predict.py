@@ -119,8 +119,9 @@ def test_an_account_of_two_classes_names_both_scores(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     done = run("predict", "explain", "mine", "t.csv", "--row", "1", "--no-cache", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"Score of a: [+-]\d\.\d{4}; b [+-]\d\.\d{4}", done.stdout)
-    assert "; 1 more part;" in done.stdout
+    assert re.search(r"Score of a: [+−]\d\.\d{4}; b [+−]\d\.\d{4}", done.stdout)
+    assert "1 more part;" in done.stdout and "0.0000  what" not in done.stdout
+    assert "=None" not in made.stdout
     done = run("predict", "explain", "mine", "t.csv", "--row", "41", "--no-cache", cwd=tmp_path)
     assert done.returncode == 1 and "ids: 1, 2, 3, …, 40" in done.stderr.replace("\n", " ")
 
@@ -128,7 +129,7 @@ def test_an_account_of_two_classes_names_both_scores(tmp_path: Path) -> None:
 def test_no_minus_before_zero() -> None:
     signed = predict_run._signed
     assert [signed(x) for x in (-0.00001, 0.0, 0.00004, -0.5, 0.25)] == [
-        " 0.0000", " 0.0000", " 0.0000", "-0.5000", "+0.2500",
+        " 0.0000", " 0.0000", " 0.0000", "−0.5000", "+0.2500",
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,7 @@ def test_a_task_is_transferred_measured_and_kept(shots: Path, saved: Path, tmp_p
                 "--space", saved, "--no-cache")  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert "Nearest source tasks, by class names: colours" in again.stdout
+    assert not re.search(r" -\d|[-−]0\.0+\b", again.stdout)
     assert "holds 2 tasks" in again.stdout and "chance" not in again.stderr
 
 

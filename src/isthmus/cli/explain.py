@@ -54,7 +54,9 @@ def command(
         help="Words, the path of a picture or sound, or id:… of an item; or several with + and -, "
         "as in a search."
     ),
-    item: str = typer.Argument(help="The item to compare with: words, a path, the name of a file of the store, or id:…"),
+    item: str = typer.Argument(
+        help="The item to compare with: words, a path, the name of a file of the store, or id:…"
+    ),
     *,
     parts: PromptParts,
     space: str | None = SPACE_OPTION,
@@ -120,9 +122,7 @@ def _opened(
     return tasks.Store.in_memory(spaces.Space.load(space or "starter", trust=trust))
 
 
-def _prompt(
-    given: str, parts: PromptParts, store: tasks.Store, asked_as: str | None
-) -> Prompt:
+def _prompt(given: str, parts: PromptParts, store: tasks.Store, asked_as: str | None) -> Prompt:
     """What is asked: a file of the store, as it is typed, or one thing of a view."""
     views = store.space.views
     if asked_as is None and _named(given, store) is None and not _names_a_text(given):

@@ -316,9 +316,13 @@ def _say_account(found: Account) -> None:
         for part in view.strongest(_PARTS):
             console.print(f"      {_signed(part.value)}  {shown(part.label)}", style="dim")
         rest = len(view.parts) - _PARTS
-        more = f"; {count(rest, 'more part')}" if rest > 0 else ""
-        typical = f"{_signed(view.baseline)}  typical{more}; {view.method}"
-        console.print(f"      {typical}", style="dim")
+        start = _signed(view.baseline)
+        beside = [
+            f"{start}  what a typical item of this view adds" if start.strip("0. ") else "",
+            count(rest, "more part") if rest > 0 else "",
+            view.method,
+        ]
+        console.print(f"      {shown('; '.join(filter(None, beside)))}", style="dim")
     for gone in found.missing:
         turned, days = "", " days" if found.unit else ""
         if gone.turned is not None:
@@ -331,9 +335,10 @@ def _say_account(found: Account) -> None:
 
 
 def _signed(value: float) -> str:
-    """Four digits with a sign, and none before zero."""
-    said = f"{value:+.4f}"
-    return said if float(said) else f" {said[1:]}"
+    """Four digits with a sign, and a blank in its place before zero."""
+    from isthmus.report.kit.words import signed_share
+
+    return f"{signed_share(value, 4):>7}"
 
 
 def _bar(name: str, value: float, largest: float) -> None:

@@ -209,8 +209,9 @@ def _sum(each: Recommendation) -> str:
 
 
 def _words(part: object) -> str:
+    from isthmus.report.kit.words import signed_share
     from isthmus.tasks.recommend.results import Because
 
     assert isinstance(part, Because)
-    some = " ".join(f"{word.word} {word.value:+.2f}" for word in part.words[:_WORDS_SHOWN])
+    some = " ".join(f"{word.word} {signed_share(word.value)}" for word in part.words[:_WORDS_SHOWN])
     return f"words, with {part.name}: {some}" if some else ""

@@ -135,8 +135,10 @@ def _keep(folder: Path, known: Library | None, made: Library) -> None:
 def _print(console: Console, done: Transferred) -> None:
     from rich.table import Table
 
+    from isthmus.report.kit.words import signed, signed_share
+
     made = done.transfer
-    near = ", ".join(f"{shown(name)} ({cosine:.2f})" for name, cosine in made.sources)
+    near = ", ".join(f"{shown(name)} ({signed(cosine)})" for name, cosine in made.sources)
     console.print(f"Nearest source tasks, by class names: {near}")
     used = "no transfer" if made.start == "none" else f"{made.start}"
     console.print(f"Used: {used}; {made.reason}. Then: {made.choice.method}.")
@@ -147,7 +149,7 @@ def _print(console: Console, done: Transferred) -> None:
         for each in made.trials:
             start = " ".join([each.start, *(f"{value:g}" for value in each.params.values())])
             verdict = " helps" if each.helps else " hurts" if each.hurts else ""
-            cells = (f"{each.gain:+.3f}", f"{each.error:.3f}", *_cells(each.figures))
+            cells = (signed_share(each.gain, 3), f"{each.error:.3f}", *_cells(each.figures))
             table.add_row(start + verdict, *cells)
         console.print(table)
         console.print("gain: how much lower the cross-entropy is than with no transfer")

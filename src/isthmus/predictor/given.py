@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
-from isthmus.core.paths import expanded
 from isthmus.core.item import MediaItem
 from isthmus.core.paired import PairedVectors
+from isthmus.core.paths import expanded
 from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of

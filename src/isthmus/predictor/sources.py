@@ -46,11 +46,10 @@ class Sources:
             named: Views by the columns that held them; others are in the column of their name.
         """
         read = {role.name: column for column, role in named.items()}
-        plain = [
-            column.name
-            for each in self.columns.values()
-            for column in (*each.numbers, *each.categories)
-        ]
+        plain: list[str] = []
+        for each in self.columns.values():
+            plain += [column.name for column in each.numbers]
+            plain += [column.name for column in each.categories]
         return [*(read.get(view, view) for view in self.encoders), *plain]
 
     def encoder(self, view: str) -> Encoder:

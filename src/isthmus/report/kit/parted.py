@@ -117,7 +117,7 @@ def _cell(place: Cell, value: float, largest: float, width: int, height: int) ->
     left, top, right, bottom = place.box
     return el(
         "rect",
-        el("title", f"{place.label}: {value:+.3f}"),
+        el("title", f"{place.label}: {signed_share(value, 3)}"),
         x=f"{left * width:.1f}",
         y=f"{top * height:.1f}",
         width=f"{(right - left) * width:.1f}",
@@ -167,7 +167,7 @@ def _bar(place: Span, value: float, largest: float, end: float) -> Markup:
     left = 600 * place.start / end
     return el(
         "rect",
-        el("title", f"{place.label}: {value:+.3f}"),
+        el("title", f"{place.label}: {signed_share(value, 3)}"),
         x=f"{left:.2f}",
         width=f"{max(600 * (place.end - place.start) / end - 1, 0.5):.2f}",
         y=f"{60 - height if value >= 0 else 60:.2f}",
@@ -203,4 +203,4 @@ def _word(place: Word, value: float, largest: float) -> Markup:
     number = el("small", signed_share(value))
     ground = f"word {side}{level}" if level else "word"
     words = el("span", place.text, lang=language_of(place.text))
-    return el("span", words, number, class_=ground, title=f"{value:+.3f}")
+    return el("span", words, number, class_=ground, title=signed_share(value, 3))

@@ -143,12 +143,15 @@ def breakable(name: str) -> str:
     return name.replace("/", "/\u200b")
 
 
-def signed_share(value: float) -> str:
-    """With its sign and no more digits than it is worth.
+def signed_share(value: float, digits: int = 2) -> str:
+    """With its sign and no more digits than it is worth; zero has no sign.
 
     Examples:
         >>> signed_share(0.7041), signed_share(-0.0312), signed_share(-0.0001)
         ('+0.70', '−0.03', '0.00')
+        >>> signed_share(-0.0012, 3), signed_share(-0.0001, 3)
+        ('−0.001', '0.000')
     """
-    rounded = round(value, 2)
-    return "0.00" if rounded == 0 else f"{'+' if rounded > 0 else '−'}{abs(rounded):.2f}"
+    rounded = round(value, digits)
+    sign = "" if rounded == 0 else "+" if rounded > 0 else "−"
+    return f"{sign}{abs(rounded):.{digits}f}"

@@ -46,8 +46,14 @@ class Entrant:
 
     @property
     def label(self) -> str:
-        """For tables."""
-        return " ".join([self.family, *(f"{name}={value}" for name, value in self.params)])
+        """For tables; what is left to the fusion is not said.
+
+        Examples:
+            >>> Entrant("late", (("ridge", 3.0), ("learner", None))).label
+            'late ridge=3.0'
+        """
+        said = [f"{name}={value}" for name, value in self.params if value is not None]
+        return " ".join([self.family, *said])
 
     @property
     def key(self) -> str:

@@ -7,7 +7,7 @@ import math
 from isthmus.core.wording import count
 from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.report import Baseline, Figure, PredictorReport
-from isthmus.report.kit.words import listed, signed, true_minus
+from isthmus.report.kit.words import listed, signed, signed_share
 from isthmus.space.report import Difference
 
 _SHOWN = 4
@@ -59,7 +59,7 @@ def number(value: float) -> str:
 
 def gap(value: float) -> str:
     """A difference with its sign and three digits."""
-    return true_minus(f"{value:+.3f}")
+    return signed_share(value, 3)
 
 
 def between(found: Figure) -> str:

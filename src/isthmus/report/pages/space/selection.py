@@ -8,7 +8,7 @@ from isthmus.core.wording import count
 from isthmus.report.kit.markup import Markup, el, join
 from isthmus.report.kit.parts import folded, section, table
 from isthmus.report.kit.plot import dot, figure, interval, row, strip_svg, upright
-from isthmus.report.kit.words import listed, true_minus
+from isthmus.report.kit.words import listed, signed_share
 from isthmus.space import Readout
 from isthmus.space.report import Choice, Difference, SpaceReport, Standing, Tried
 
@@ -124,14 +124,14 @@ def _picture(standings: Sequence[Standing], score: str) -> Markup:
     rows = []
     for standing in standings:
         gap = standing.ahead or Difference(0.0, None, None, standing.splits)
-        value = f"{standing.score:.3f}" if standing is standings[0] else f"{-gap.mean:+.3f}"
+        value = f"{standing.score:.3f}" if standing is standings[0] else signed_share(-gap.mean, 3)
         marks = [
             upright(x(0), "chance"),
             None if gap.low is None or gap.high is None else interval(x(-gap.high), x(-gap.low)),
             dot(x(-gap.mean)),
         ]
         name = kinds(standing.family)
-        rows.append(row(name, strip_svg(f"{name}: {value}", marks), true_minus(value)))
+        rows.append(row(name, strip_svg(f"{name}: {value}", marks), value))
     caption = (
         f"The best method of each kind, compared with the winner (dashed line), by {score}. "
         "Bars are 95 % intervals of the difference over the held-out folds. They are wider "
@@ -154,9 +154,9 @@ def _against(measure: str, gap: Difference) -> str:
     if gap.clear:
         word = "is better" if gap.mean > 0 else "is worse"
     between = ""
-    if gap.low is not None:
-        between = f", 95 % interval {gap.low:+.3f} to {gap.high:+.3f}"
-    return f"{word} in {measure} ({true_minus(f'{gap.mean:+.3f}{between}')})"
+    if gap.low is not None and gap.high is not None:
+        between = f", 95 % interval {signed_share(gap.low, 3)} to {signed_share(gap.high, 3)}"
+    return f"{word} in {measure} ({signed_share(gap.mean, 3)}{between})"
 
 
 def _not_tried(choice: Choice) -> Markup | None:
