@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from isthmus.core.contracts import Progress
     from isthmus.core.record import Record
     from isthmus.tasks.retrieval.explain import Explanation, Side
 
@@ -89,10 +90,8 @@ def command(
     if space is not None and (store is not None or stored):
         raise InputError("a store has its own space; give --store or --space, not both")
     with progress_bar(quiet=as_json) as progress:
-        progress("open", 0, 1)
-        with _opened(store, space, stored=stored, trust=trust or ()) as opened:
+        with _opened(store, space, stored=stored, trust=trust or (), tell=progress) as opened:
             records = _records(opened.space, data)
-            progress("open", 1, 1)
             made = opened.explain(
                 _prompt(query, parts, opened, asked_as),
                 _thing(item, opened, item_view),
@@ -114,12 +113,16 @@ def command(
 
 
 def _opened(
-    store: Path | None, space: str | None, *, stored: bool, trust: Sequence[str]
+    store: Path | None, space: str | None, *, stored: bool, trust: Sequence[str], tell: Progress
 ) -> tasks.Store:
     """The store that is meant; where only a space is, an empty one of that space."""
+    tell("open", 0, 1)
     if store is not None or stored:
-        return open_store(store, trust=trust)
-    return tasks.Store.in_memory(spaces.Space.load(space or "starter", trust=trust))
+        opened = open_store(store, trust=trust)
+    else:
+        opened = tasks.Store.in_memory(spaces.Space.load(space or "starter", trust=trust))
+    tell("open", 1, 1)
+    return opened
 
 
 def _prompt(given: str, parts: PromptParts, store: tasks.Store, asked_as: str | None) -> Prompt:
