@@ -1,0 +1,26 @@
+"""Cells of tables that cannot be learned from, and what a user hears of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import isthmus as ist
+from isthmus.core.errors import DataError, NoSignalError
+
+
+@pytest.mark.parametrize("lost", [0, 8])
+def test_lost_cells_are_told_where_there_is_no_signal(tmp_path: Path, lost: int) -> None:
+    rng = np.random.default_rng(0)
+    cells = [f"{rng.normal():.3f}{'e300' if i >= lost else ''}" for i in range(40)]
+    lines = [f"{cell},{rng.normal():.3f},{'ab'[i % 2]}" for i, cell in enumerate(cells)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["far,near,y", *lines]) + "\n", encoding="utf-8")
+    row = rf"t\.csv, row {lost + 1}, column far: .* lies beyond 1e\+30"
+    with pytest.raises(NoSignalError, match=row):
+        ist.predict.fit(None, path, "y", fusions=["late"], folds=3)
+    if not lost:
+        with pytest.raises(DataError, match="far: no cell of it can be read"):
+            ist.predict.fit(None, path, "y", columns=["far"], fusions=["late"], folds=3)
