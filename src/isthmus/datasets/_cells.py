@@ -18,11 +18,12 @@ from typing import Any, TextIO, TypeAlias
 from isthmus.core.errors import DataError
 from isthmus.core.extras import require
 from isthmus.datasets._rows import Collector
+from isthmus.datasets._values import MINUS
 
 Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
 _BATCH = 1024
-_INSIDE = re.compile(r"[+-]?\d+(?:[.,' ]\d+)*")
+_INSIDE = re.compile(rf"[+{MINUS}-]?\d+(?:[.,' ]\d+)*")
 """A number inside of a cell, as people write it."""
 _SEPARATORS = ",;\t|"
 _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
@@ -73,7 +74,7 @@ def mended(cell: object) -> str:
     found = _INSIDE.search(str(cell))
     if found is None:
         return "write a number such as 1234.5, or leave the cell empty"
-    text = found[0].replace(" ", "").replace("'", "")
+    text = found[0].replace(" ", "").replace("'", "").replace(MINUS, "-")
     whole, mark, rest = text.rpartition(max(",.", key=text.rfind))
     digits = re.sub("[.,]", "", whole)
     return f"write {digits}{'.' if mark and digits else mark}{rest}"
