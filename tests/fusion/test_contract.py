@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError
+from isthmus.core.paired import PairedVectors
 from isthmus.fusion import FUSIONS, Target, make
 from isthmus.fusion.checks import checks_for, planted
 from isthmus.fusion.checks.subject import TRAIN
@@ -33,6 +34,21 @@ CASES = [
 @pytest.mark.parametrize("check", CASES)
 def test_contract(check: Callable[[], None]) -> None:
     check()
+
+
+@pytest.mark.parametrize("name", [name for name in FUSIONS if name not in QUICK])
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "alike"])
+def test_views_that_say_nothing_give_the_mean_and_no_records_are_refused(
+    name: str, there: bool
+) -> None:
+    views = {"a": np.ones((40, 3), dtype=np.float32), "b": np.ones((40, 2), dtype=np.float32)}
+    rows = PairedVectors(views, {view: np.full(40, there) for view in views})
+    target = Target("classes", np.arange(40) % 2, ("x", "y"))
+    scores = make(name).fit(rows, target).scores(rows)
+    assert np.ptp(scores) == pytest.approx(0, abs=1e-6)
+    none = np.arange(0)
+    with pytest.raises(DataError, match="there are no records to learn from"):
+        make(name).fit(rows.take(none), target.take(none))
 
 
 def test_grades_become_boundaries_and_survival_martingale_residuals() -> None:
