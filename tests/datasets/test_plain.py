@@ -241,3 +241,13 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "text,price,price", "a,1,2", "b,2,3")
     with pytest.raises(DataError, match=r"t\.csv has two columns 'price'; rename one of them"):
         load(path, fields=True)
+
+
+def test_columns_without_a_name_are_told_where_they_hold_something(tmp_path: Path) -> None:
+    path = table(tmp_path, ",age,,y,", "0,1.5,3,a,", "1,2.5,,b,", "2,3.5,4,a,")
+    made = load(path, fields=True)
+    assert made.kinds == {"age": "number", "y": "category"}
+    assert made.notes == [
+        "2 columns left out, since the header has no name there: place 1, 3; to keep what is in "
+        "them, name them"
+    ]
