@@ -24,3 +24,11 @@ def test_lost_cells_are_told_where_there_is_no_signal(tmp_path: Path, lost: int)
     if not lost:
         with pytest.raises(DataError, match="far: no cell of it can be read"):
             ist.predict.fit(None, path, "y", columns=["far"], fusions=["late"], folds=3)
+
+
+def test_a_target_of_which_no_cell_can_be_read_is_not_called_missing(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" + "".join(f"{i / 7},{i + 1}e200\n" for i in range(40)), "utf-8")
+    said = r"no cell of the column 'y' can be read. t\.csv, row 1, column y: 1e200 lies beyond"
+    with pytest.raises(DataError, match=said):
+        ist.predict.fit(None, path, "y")
