@@ -15,6 +15,7 @@ from isthmus.fusion import FUSIONS, Target, make
 from isthmus.fusion.checks import checks_for, planted
 from isthmus.fusion.checks.subject import TRAIN
 from isthmus.fusion.shapley import shapley_shares
+from isthmus.fusion.target import Kind
 
 QUICK: dict[str, dict[str, Any]] = {
     **{
@@ -56,6 +57,24 @@ def test_grades_become_boundaries_and_survival_martingale_residuals() -> None:
     survival = Target("survival", np.array([[1.0, 1], [2, 0], [2, 1]]), ("time", "event"))
     assert survival.matrix[:, 0] == pytest.approx([2 / 3, -5 / 6, 1 / 6])
     assert survival.matrix.sum() == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "got"),
+    [
+        ("classes", [0, 7], "7"),
+        ("classes", [0, -1], "-1"),
+        ("grades", [1, 0.5], "0.5"),
+        ("labels", [[0, 1], [2, 0]], "2"),
+        ("survival", [[1, 1], [-3, 0]], "-3"),
+        ("survival", [[1, 1], [3, 2]], "2"),
+    ],
+)
+def test_a_target_refuses_values_that_its_kind_cannot_have(
+    kind: Kind, values: list[Any], got: str
+) -> None:
+    with pytest.raises(DataError, match=rf"row 1 \(from 0\) of the target: .*; got {got}$"):
+        Target(kind, np.array(values, dtype=float), ("n", "y"))
 
 
 def test_a_target_refuses_what_is_no_number() -> None:
