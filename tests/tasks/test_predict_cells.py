@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import isthmus as ist
-from isthmus.core.errors import DataError, NoSignalError
+from isthmus.core.errors import DataError, InputError, NoSignalError
 
 
 @pytest.mark.parametrize("lost", [0, 8])
@@ -32,3 +33,17 @@ def test_a_target_of_which_no_cell_can_be_read_is_not_called_missing(tmp_path: P
     said = r"no cell of the column 'y' can be read. t\.csv, row 1, column y: 1e200 lies beyond"
     with pytest.raises(DataError, match=said):
         ist.predict.fit(None, path, "y")
+
+
+def test_the_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    cells = ["old" if i > 20 else f"{i / 3}" for i in range(40)]
+    path.write_text("x,y\n" + "".join(f"{i / 7},{cell}\n" for i, cell in enumerate(cells)), "utf-8")
+    with pytest.raises(DataError, match="'y' holds 'old', which is no number"):
+        ist.predict.fit(None, path, "y", kind="number")
+
+
+@pytest.mark.parametrize("target", [None, 5, b"y", {"y": 1}], ids=str)
+def test_a_target_that_is_none_is_refused(tmp_path: Path, target: Any) -> None:
+    with pytest.raises(InputError, match="the target is the name of a column, or one value a"):
+        ist.predict.fit(None, tmp_path / "t.csv", target)
