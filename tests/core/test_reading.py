@@ -23,6 +23,7 @@ from isthmus.core.reading import (
     read_file,
     read_json,
 )
+from isthmus.predictor.predictor import Predictor
 
 
 @pytest.mark.parametrize(
@@ -191,3 +192,10 @@ def _peak(folder: Path) -> int:
         timeout=PATIENCE,
     )
     return int(done.stdout)
+
+
+def test_a_path_with_a_zero_byte_is_there_for_nobody() -> None:
+    with pytest.raises(FileNotFoundError, match="No such file"):
+        read_file(Path("a\0b"))
+    with pytest.raises(ArtifactError, match="holds no predictor"):
+        Predictor.load("a\0b")

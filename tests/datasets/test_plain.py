@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.record import Dataset
 from isthmus.core.wording import speaking
 from isthmus.datasets import load
+from isthmus.datasets._cells import mended
 from isthmus.datasets.plain import typed
 
 REVIEW = "A long review of a thing that I bought and number {} of many"
@@ -73,6 +75,23 @@ def test_a_typing_error_is_told_and_missing(tmp_path: Path) -> None:
             "empty",
         )
     ]
+
+
+def test_the_sign_for_minus_is_read_as_minus(tmp_path: Path) -> None:
+    cells = [f"{i - 5.5}" for i in range(11)]
+    made = load(table(tmp_path, "age", *cells), fields=True)
+    path = table(tmp_path, "age", *(cell.replace("-", "\u2212") for cell in cells))
+    again = load(path, fields=True)
+    assert column(again, "age") == column(made, "age") and again.kinds == {"age": "number"}
+    assert typed("1e\u22123", "number") == 0.001 and typed("\u2212", "number") is None
+    assert mended("\u221212,5 kg") == "write -12.5"
+
+
+@pytest.mark.parametrize("kind", ["int64", "uint8", "float32", "float64"])
+def test_numbers_of_numpy_are_numbers(kind: str) -> None:
+    value = np.dtype(kind).type(2)
+    assert typed(value, "number") == 2.0 and typed(value, "category") == "2"
+    assert typed(np.bool_(True), "category") == "true"
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
@@ -222,3 +241,13 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "text,price,price", "a,1,2", "b,2,3")
     with pytest.raises(DataError, match=r"t\.csv has two columns 'price'; rename one of them"):
         load(path, fields=True)
+
+
+def test_columns_without_a_name_are_told_where_they_hold_something(tmp_path: Path) -> None:
+    path = table(tmp_path, ",age,,y,", "0,1.5,3,a,", "1,2.5,,b,", "2,3.5,4,a,")
+    made = load(path, fields=True)
+    assert made.kinds == {"age": "number", "y": "category"}
+    assert made.notes == [
+        "2 columns left out, since the header has no name there: place 1, 3; to keep what is in "
+        "them, name them"
+    ]

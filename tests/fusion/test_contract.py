@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from isthmus.core.errors import DataError
+from isthmus.core.paired import PairedVectors
 from isthmus.fusion import FUSIONS, Target, make
 from isthmus.fusion.checks import checks_for, planted
 from isthmus.fusion.checks.subject import TRAIN
 from isthmus.fusion.shapley import shapley_shares
+from isthmus.fusion.target import Kind
 
 QUICK: dict[str, dict[str, Any]] = {
     **{
@@ -35,11 +37,44 @@ def test_contract(check: Callable[[], None]) -> None:
     check()
 
 
+@pytest.mark.parametrize("name", [name for name in FUSIONS if name not in QUICK])
+@pytest.mark.parametrize("there", [False, True], ids=["missing", "alike"])
+def test_views_that_say_nothing_give_the_mean_and_no_records_are_refused(
+    name: str, there: bool
+) -> None:
+    views = {"a": np.ones((40, 3), dtype=np.float32), "b": np.ones((40, 2), dtype=np.float32)}
+    rows = PairedVectors(views, {view: np.full(40, there) for view in views})
+    target = Target("classes", np.arange(40) % 2, ("x", "y"))
+    scores = make(name).fit(rows, target).scores(rows)
+    assert np.ptp(scores) == pytest.approx(0, abs=1e-6)
+    none = np.arange(0)
+    with pytest.raises(DataError, match="there are no records to learn from"):
+        make(name).fit(rows.take(none), target.take(none))
+
+
 def test_grades_become_boundaries_and_survival_martingale_residuals() -> None:
     assert Target("grades", np.array([0.0, 2.0]), tuple("abc")).matrix.tolist() == [[0, 0], [1, 1]]
     survival = Target("survival", np.array([[1.0, 1], [2, 0], [2, 1]]), ("time", "event"))
     assert survival.matrix[:, 0] == pytest.approx([2 / 3, -5 / 6, 1 / 6])
     assert survival.matrix.sum() == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "got"),
+    [
+        ("classes", [0, 7], "7"),
+        ("classes", [0, -1], "-1"),
+        ("grades", [1, 0.5], "0.5"),
+        ("labels", [[0, 1], [2, 0]], "2"),
+        ("survival", [[1, 1], [-3, 0]], "-3"),
+        ("survival", [[1, 1], [3, 2]], "2"),
+    ],
+)
+def test_a_target_refuses_values_that_its_kind_cannot_have(
+    kind: Kind, values: list[Any], got: str
+) -> None:
+    with pytest.raises(DataError, match=rf"row 1 \(from 0\) of the target: .*; got {got}$"):
+        Target(kind, np.array(values, dtype=float), ("n", "y"))
 
 
 def test_a_target_refuses_what_is_no_number() -> None:

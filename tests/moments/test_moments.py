@@ -222,6 +222,34 @@ def test_what_does_not_fit_is_refused() -> None:
         moments.cross("text", "smell")
 
 
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e308, "x", None])
+def test_a_weight_is_a_number_that_sums_can_hold(weight) -> None:
+    pairs = rows(10)
+    moments = Moments.of(pairs)
+    before = moments.fingerprint
+    with pytest.raises(InputError, match="the weight of rows"):
+        moments * weight
+    with pytest.raises(InputError, match="the weight of rows"):
+        moments.update(pairs, weight=weight)
+    assert moments.fingerprint == before
+    assert (moments * np.float32(0.5)).count("text") == 5
+
+
+def test_views_and_dimensions_that_are_none_are_named() -> None:
+    moments = Moments.of(rows(10))
+    with pytest.raises(DataError, match=r"no moments of 'txt'.*'text'"):
+        moments.count("txt")
+    for ask in (moments.cross, moments.count):
+        with pytest.raises(DataError, match="'text' is one view and no pair"):
+            ask("text", "text")
+    with pytest.raises(InputError, match="need moments, got an int"):
+        moments + 3
+    for dim in (-1, 2.5, "x", True):
+        with pytest.raises(InputError, match="text: a dimension is a whole number from 0 on"):
+            Moments({"text": dim})
+    assert Moments({"text": np.int64(3)}).dims == {"text": 3}
+
+
 def test_state_survives_an_artifact(tmp_path) -> None:
     moments = Moments.of(rows(25, missing=0.2), products="float32")
     save_artifact(tmp_path / "m", "moments", *moments.state())

@@ -278,6 +278,11 @@ def test_a_number_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> N
     assert told[0] in target.asked.notes and not any("missing" in n for n in target.asked.notes)
 
 
+def test_a_grade_is_named_once() -> None:
+    with pytest.raises(InputError, match="grades: 'low' is there twice; name each once"):
+        ist.predict.FitOptions(grades=["low", "mid", "low"])
+
+
 def test_a_horizon_that_nobody_was_followed_up_to_is_refused() -> None:
     rows = [
         Record(f"r{i}", {}, fields={"months": 1.0 + i, "died": float(i % 2), "age": float(i % 5)})

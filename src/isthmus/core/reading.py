@@ -6,6 +6,7 @@ are no UTF-8, and fails with a RecursionError; readers that are strict come with
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -56,6 +57,8 @@ def read_file(path: Path, *, most: int | None = None) -> bytes:
         FileNotFoundError: If there is none.
         ArtifactError: If it is a link or no file, too large, or cannot be read.
     """
+    if "\0" in str(path):  # os.lstat raises ValueError, as if it were a mistake of the caller's
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     try:
         _check_regular(path, os.lstat(path))
         descriptor = os.open(path, READ_ONLY)

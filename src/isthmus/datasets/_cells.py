@@ -17,12 +17,14 @@ from typing import Any, TextIO, TypeAlias
 
 from isthmus.core.errors import DataError
 from isthmus.core.extras import require
+from isthmus.core.wording import count
 from isthmus.datasets._rows import Collector
+from isthmus.datasets._values import MINUS
 
 Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
 _BATCH = 1024
-_INSIDE = re.compile(r"[+-]?\d+(?:[.,' ]\d+)*")
+_INSIDE = re.compile(rf"[+{MINUS}-]?\d+(?:[.,' ]\d+)*")
 """A number inside of a cell, as people write it."""
 _SEPARATORS = ",;\t|"
 _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
@@ -30,6 +32,8 @@ _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
 _HEAD = 20
 """Lines that the names of columns may take, past which a quote is taken for one that is not closed.
 """
+_FEW = 3
+"""Columns without a name that are listed."""
 _LONGEST = 16 * 2**20
 """Characters of a cell of CSV, past which its quote is taken for one that never closes."""
 
@@ -73,7 +77,7 @@ def mended(cell: object) -> str:
     found = _INSIDE.search(str(cell))
     if found is None:
         return "write a number such as 1234.5, or leave the cell empty"
-    text = found[0].replace(" ", "").replace("'", "")
+    text = found[0].replace(" ", "").replace("'", "").replace(MINUS, "-")
     whole, mark, rest = text.rpartition(max(",.", key=text.rfind))
     digits = re.sub("[.,]", "", whole)
     return f"write {digits}{'.' if mark and digits else mark}{rest}"
@@ -128,12 +132,13 @@ class _Csv:
             head = next(lines, "")
         names = self._names(head, separator, quotes=not tabs)
         reader = _reader(lines, separator, quotes=not tabs, strict=True)
-        number = 0
+        number, nameless = 0, dict.fromkeys((i for i, name in enumerate(names) if not name), False)
         while True:
             lines.begin()
             try:
                 cells = next(reader)
             except StopIteration:
+                self._say_nameless([place for place, filled in nameless.items() if filled])
                 return
             except csv.Error as error:
                 cells = _plain(lines.give_back(), separator, quotes=False)
@@ -143,7 +148,19 @@ class _Csv:
             number += 1
             row = f"row {number}"
             self._check(row, cells, names, separator)
+            for place in nameless:
+                nameless[place] |= place < len(cells) and bool(cells[place].strip())
             yield row, [pair for pair in zip(names, cells, strict=False) if pair[0]]
+
+    def _say_nameless(self, places: Sequence[int]) -> None:
+        """A note on columns that have cells and no name."""
+        if places:
+            listed = ", ".join(str(place + 1) for place in places[:_FEW])
+            more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+            self._collector.notes.append(
+                f"{count(len(places), 'column')} left out, since the header has no name there: "
+                f"place {listed}{more}; to keep what is in them, name them"
+            )
 
     def _names(self, head: str, separator: str, *, quotes: bool) -> list[str]:
         """Of the columns; a name in quotes may go on in the next line."""

@@ -29,6 +29,11 @@ class Collector:
 
     Args:
         what: What holds the rows, for messages.
+
+    Attributes:
+        records: In order.
+        skipped: What could not become one.
+        notes: What else of the source is not read.
     """
 
     def __init__(self, what: str) -> None:
@@ -36,6 +41,7 @@ class Collector:
         self._rows: dict[str, str] = {}
         self.records: list[Record] = []
         self.skipped: list[Failure] = []
+        self.notes: list[str] = []
 
     def skip(self, source: str, reason: str, *, what: str = "item") -> None:
         """List something that is left out; ``what`` it is, see :class:`Failure`."""

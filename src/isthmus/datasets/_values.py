@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
+
 from isthmus.core.fields import MOST_NUMBER, Value, beyond
 
-_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", ".", "nil", "missing"})
+MINUS = "\u2212"
+"""The sign for minus, as spreadsheets and typeset tables write it for ``-``."""
+_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", MINUS, ".", "nil", "missing"})
 """What stands for nothing among numbers, in lower case."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(rf"[+{MINUS}-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+{MINUS}-]?\d+)?")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _EPOCH = datetime(1970, 1, 1)
@@ -25,6 +29,8 @@ _MANY = 20
 
 def plain(cell: Any) -> Value | None:
     """A cell as a number or a text; None if it is neither."""
+    if isinstance(cell, np.integer | np.floating | np.bool_):
+        cell = cell.item()
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, int | float):
@@ -57,8 +63,15 @@ def is_number(cell: Value) -> bool:
 
 
 def number_of(cell: Value) -> float | None:
-    """The number; infinite where no float is so large."""
-    return float(cell) if is_number(cell) else None
+    """The number; infinite where no float is so large.
+
+    Examples:
+        >>> number_of("\u22121.5"), number_of("1e\u22123"), number_of("1,5")
+        (-1.5, 0.001, None)
+    """
+    if not is_number(cell):
+        return None
+    return float(cell.replace(MINUS, "-") if isinstance(cell, str) else cell)
 
 
 def too_large(cell: Value) -> str:

@@ -165,7 +165,10 @@ class _RowReader:
             )
 
     def unread_files(self) -> list[str]:
-        """A note for each column without a role that names files, by the end of its first cell."""
+        """Notes on columns without a name, and without a role that name files by their first cell.
+
+        That they do is told by the end of that cell.
+        """
         if self._plain.again:  # what reads a table again knows what it reads
             return []
         named = {
@@ -173,7 +176,7 @@ class _RowReader:
             for name, cell in self._first.items()
             if isinstance(cell, str)
         }
-        return [
+        return self._collector.notes + [
             f"column {name} names files, which are not read; to read them: {_mapped(name, kind)}"
             for name, kind in named.items()
             if kind != TEXT

@@ -81,10 +81,13 @@ class Fusion(Estimator, ABC):
             Itself.
 
         Raises:
-            DataError: If rows and target differ in length, or cannot be learned from.
+            DataError: If there are no rows, rows and target differ in length, or cannot be
+                learned from.
         """
         if len(rows) != len(target):
             raise DataError(f"{len(rows)} records, but a target of {len(target)}")
+        if not len(rows):
+            raise DataError("there are no records to learn from")
         if target.kind not in self.kinds:
             raise DataError(f"{self.name} predicts {', '.join(self.kinds)}, not {target.kind}")
         self.views_ = {view: x.shape[1] for view, x in rows.vectors.items()}

@@ -13,6 +13,7 @@ from isthmus.core.linalg import F64
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors
 from isthmus.core.rows import deal as dealt
+from isthmus.core.wording import count
 from isthmus.fusion.base import Fusion
 from isthmus.fusion.target import Target
 
@@ -44,8 +45,10 @@ def deal(rows: PairedVectors, target: Target, folds: int = 5, seed: int = 0) -> 
         ``(n,)``, from 0.
 
     Raises:
-        DataError: If all records are of one group.
+        DataError: If all records are of one group, or there are fewer than two.
     """
+    if len(rows) < 2:
+        raise DataError(f"{count(len(rows), 'record')}; need at least 2, so that one is held out")
     groups = group_codes(rows)
     if not groups.any():
         raise DataError(

@@ -18,6 +18,10 @@ DAYS = "days"
 KINDS: tuple[Kind, ...] = ("classes", "labels", "grades", "number", "survival")
 
 
+_ROUNDING = 1e-9
+"""By which an event between two events may miss them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How numbers follow from standardised ones: ``origin + unit · standard``.
@@ -57,7 +61,8 @@ class Target:
 
     Raises:
         InputError: For another kind.
-        DataError: If values are not finite, or have another number of columns.
+        DataError: If values are not finite, have another number of columns, or are none that the
+            kind may have.
     """
 
     kind: Kind
@@ -76,6 +81,7 @@ class Target:
             raise DataError(f"a target of {self.kind} needs values (n, {need}), got {values.shape}")
         if not np.isfinite(values).all():
             raise DataError("values of a target must be finite; leave rows without one out")
+        _check_values(self.kind, values, len(self.names))
         object.__setattr__(self, "values", values)
 
     def __len__(self) -> int:
@@ -143,6 +149,27 @@ class Target:
             return self
         values = ((self.values - scale.origin) / scale.unit).astype(np.float32).astype(np.float64)
         return replace(self, values=values, standard=True)
+
+
+def _check_values(kind: Kind, values: F64, names: int) -> None:
+    """Refuse what a kind cannot have.
+
+    Raises:
+        DataError: With the first value that is none.
+    """
+    if kind in ("classes", "grades"):
+        need = f"codes of {kind} are whole numbers from 0 to {names - 1}, one for each name"
+        wrong = (values != np.round(values)) | (values < 0) | (values >= names)
+    elif kind == "labels":
+        need, wrong = "labels are 0 or 1", (values != 0) & (values != 1)
+    elif kind == "survival":
+        need = "of survival a time is not below 0, and an event is from 0 to 1"
+        wrong = np.column_stack([values[:, 0] < 0, np.abs(values[:, 1] - 0.5) > 0.5 + _ROUNDING])
+    else:
+        return
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(f"row {row} (from 0) of the target: {need}; got {values[row, column]:g}")
 
 
 def martingale_residuals(times: F64, events: F64) -> F64:

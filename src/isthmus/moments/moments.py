@@ -17,6 +17,7 @@ from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors, Pairs, as_pairs
 from isthmus.core.validate import check_kind
+from isthmus.moments.checked import check_views, checked_dims, checked_weight
 from isthmus.moments.products import Block, accumulate, column_sums, product
 from isthmus.moments.spectra import Products, column_scales, refuse_negative, varying
 from isthmus.moments.sums import Key, axes_of, check_sum, named, refuse_more
@@ -55,7 +56,7 @@ class Moments:
             and right to 1e-5 relative.
 
     Raises:
-        InputError: For other products.
+        InputError: For other products, or a dimension that is none.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -69,7 +70,7 @@ class Moments:
     def __init__(self, dims: Mapping[str, int], *, products: Products = "float64") -> None:
         if products not in ("float64", "float32"):
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
-        self.dims = dict(dims)
+        self.dims = checked_dims(dims)
         self.products: Products = products
         self._sums: MutableMapping[Key, F64] = {}
         for m, d in self.dims.items():
@@ -124,8 +125,7 @@ class Moments:
             DataError: If a view has no vectors, or more rows would be taken out than there are.
             VectorError: If dimensions differ.
         """
-        if not np.isfinite(weight):
-            raise InputError(f"weight must be finite, got {weight}")
+        weight = checked_weight(weight)
         pairs = as_pairs(pairs)
         for m, d in self.dims.items():
             if m not in pairs.vectors:
@@ -198,7 +198,7 @@ class Moments:
 
     def __mul__(self, weight: float) -> Moments:
         """The moments with every row counted ``weight`` times."""
-        out = Moments(self.dims, products=self.products)
+        weight, out = checked_weight(weight), Moments(self.dims, products=self.products)
         out._sums = {key: weight * value for key, value in self._sums.items()}
         out._reduced = self._reduced or weight < 0
         return out
@@ -257,6 +257,7 @@ class Moments:
     def count(self, a: str, b: str | None = None) -> float:
         """Rows that have ``a``, or both ``a`` and ``b``; weighted rows count their weight."""
         if b is None:
+            check_views(self.dims, a)
             return float(self._sums[a, "n"][0])
         first, second, _ = self._key(a, b)
         return float(self._sums[first, second, "n"][0])
@@ -387,14 +388,10 @@ class Moments:
         )
 
     def _key(self, a: str, b: str) -> tuple[str, str, bool]:
-        for name in (a, b):
-            if name not in self.dims:
-                raise DataError(f"no moments of {name!r}; there are: {', '.join(self.dims)}")
+        check_views(self.dims, a, b)
         return (b, a, True) if a > b else (a, b, False)
 
     def _need(self, m: str) -> float:
-        if m not in self.dims:
-            raise DataError(f"no moments of {m!r}; there are: {', '.join(self.dims)}")
         if self.count(m) <= 0:
             raise DataError(f"no record has {m}")
         return self.count(m)

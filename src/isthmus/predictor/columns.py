@@ -132,6 +132,8 @@ class Columns:
             values = [r.fields[name] for r in records if name in r.fields]
             _check_bounded(records, name)
             made = _learned(name, values, gaps=len(values) < len(records))
+            if not values and any(name in record.unread for record in records):
+                made = "no cell of it can be read"
             if isinstance(made, Number):
                 numbers.append(made)
             elif isinstance(made, Category):
@@ -250,6 +252,8 @@ def names_of(
 ) -> list[str]:
     """Names of plain columns, in the order in which records bring them.
 
+    Columns of which no cell could be read come last.
+
     Args:
         records: With fields.
         patterns: Names, or patterns such as ``"gene_*"``; ``"!name"`` takes one out of the others,
@@ -259,7 +263,9 @@ def names_of(
     Raises:
         DataError: If a pattern matches none.
     """
-    known = list(dict.fromkeys(name for record in records for name in record.fields))
+    rows = list(records)
+    filled = dict.fromkeys(name for record in rows for name in record.fields)
+    known = list(filled | dict.fromkeys(name for record in rows for name in record.unread))
     hidden = set(without)
     found: dict[str, None] = {}
     gone = [p[len(WITHOUT) :] for p in patterns if p.startswith(WITHOUT) and p not in known]

@@ -102,6 +102,17 @@ def test_no_link_straddles_and_inner_folds_never_see_the_outer_one() -> None:
     assert sorted(np.concatenate([s.rows for s in deals.outer])) == list(range(90))
 
 
+def test_folds_of_one_record_are_refused_with_the_most_that_fit() -> None:
+    rows = PairedVectors({"a": np.ones((80, 2), dtype=np.float32)})
+    target = Target("classes", np.arange(80) % 2, ("x", "y"))
+    with pytest.raises(InputError, match=r"80 of 80 records would hold one record.*; 40 fit at"):
+        Deals.of(rows, target, np.arange(80), folds=80, seed=0)
+    deals = Deals.of(rows, target, np.arange(80), folds=40, seed=0)
+    assert {len(split.rows) for split in deals.outer} == {2}
+    grouped = Deals.of(rows, target, np.arange(80) // 3, folds=80, seed=0)
+    assert grouped.count == 27
+
+
 def test_late_fusion_of_fewer_views_is_that_of_all_where_the_others_are_missing() -> None:
     rng = np.random.default_rng(0)
     codes = np.arange(60) % 3

@@ -69,9 +69,10 @@ class CommonSpace:
     def _canonical(
         joined: Joined, views: Views, components: int, ridge: float
     ) -> dict[str, F64] | None:
-        if not all(SelectedMoments(joined.moments, views).neighbours(view) for view in views):
-            return None
+        """Heads of CCA; None where there is no view, one has no other, or they share no signal."""
         moments = SelectedMoments(joined.moments, views)
+        if not views or not all(moments.neighbours(view) for view in views):
+            return None
         cca = CCA(ridge=ridge, power=0.0, components=components, scale=True)
         try:
             heads: Mapping[str, Any] = cca.fit_moments(moments).heads_

@@ -9,7 +9,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.errors import InputError
 from isthmus.core.paired import PairedVectors
+from isthmus.core.wording import count as counted
 from isthmus.fusion.inner import deal
 from isthmus.fusion.target import Target
 from isthmus.selection.predicting.table import Cut, Split
@@ -18,6 +20,8 @@ _ROWS_SCORED = 600
 """Held-out rows over all deals of the final choice; with so many one deal says enough. As in
 :mod:`isthmus.selection.select`."""
 _MAX_DEALS = 4
+_LEAST_HELD = 2
+"""Records of a fold: of one alone no target can be dealt anew, so that no signal is ever seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,11 @@ class Deals:
         What is fitted without folds f and g serves the choice of both: it is scored on g for the
         outer fold f, and on f for g. So a nested estimate takes ``K (K − 1) / 2`` fits, not
         ``K (K − 1)``.
+
+        Raises:
+            InputError: If folds would hold one record each.
         """
+        _check_folds(folds, len(rows), len(np.unique(links)))
         grouped = replace(rows, groups=links)
         some = int(np.clip(round(_ROWS_SCORED / len(rows)), 1, _MAX_DEALS))
         dealt = [deal(grouped, target, folds, seed + turn) for turn in range(some)]
@@ -96,6 +104,16 @@ class Deals:
     def held_inside(self) -> float:
         """The same of a split of a choice inside an outer fold."""
         return 1 / max(self.count - 2, 1)
+
+
+def _check_folds(folds: int, records: int, groups: int) -> None:
+    """Refuse so many folds that some hold one record alone, before anything is fitted."""
+    most = records // _LEAST_HELD
+    if min(folds, groups) > most:
+        raise InputError(
+            f"folds: {folds} of {counted(records, 'record')} would hold one record alone, which "
+            f"can tell no signal from chance; {most} fit at most, and 5 to 10 are enough"
+        )
 
 
 def _cut(name: str, labels: NDArray[np.intp], folds: Sequence[int]) -> Cut:

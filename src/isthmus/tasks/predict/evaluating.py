@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from isthmus.core.fields import Value
 from isthmus.core.paired import PairedVectors
 from isthmus.core.wording import count
 from isthmus.fusion import Target
+from isthmus.metrics import wilson_interval
 from isthmus.pipeline import VectorCache
 from isthmus.pipeline.prepared import VECTORS
 from isthmus.predictor.given import Predicted
@@ -23,9 +24,14 @@ from isthmus.predictor.predictor import Predictor
 from isthmus.predictor.report import Confusion, Coverage, Reliability, RiskCoverage
 from isthmus.tasks.predict.target import Wanted, read_target
 
+if TYPE_CHECKING:
+    from isthmus.selection.predicting.measures import Measure, Said
+
 _RESAMPLES = 200
 """Of the records, for the interval of the headline."""
 _ENDS = (0.025, 0.975)
+_SHARE = "accuracy"
+"""The headline that is a share of records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +123,17 @@ def evaluate(
     plain = _knows_nothing(predictor, known.target, said)
     rng = np.random.default_rng(seed)
     figures: list[Measured] = []
+    unknown: list[str] = []
     for how in measures_of(known.target.kind, HEADLINES[known.target.kind]):
         ends: tuple[float | None, float | None] = (None, None)
         if not figures:
-            draws = rng.integers(0, len(rows), (_RESAMPLES, len(rows)))
-            drawn = np.array([how.of(said.take(draw)) for draw in draws])
-            low, high = np.nanquantile(drawn, _ENDS)
-            ends = _finite(low), _finite(high)
+            ends = _interval(how, said, rng)
+            if ends[0] is None:
+                unknown.append(f"no interval of {how.name} is known of so few records")
         own, unit = _finite(how.of(said)), how.unit(known.target)
         figures.append(Measured(how.name, own, _finite(how.of(plain)), *ends, unit))
     seen = _seen(predictor, rows)
-    notes = [*_warned(predictor, said, seen), *dataset.notes, *known.notes]
+    notes = [*unknown, *_warned(predictor, said, seen), *dataset.notes, *known.notes]
     notes += [f"{f.source}: {f.reason}" for f in failures[:5]]
     return PredictorEvaluation(
         dataset.name,
@@ -141,6 +147,25 @@ def evaluate(
         tuple(notes),
         int(seen.sum()),
     )
+
+
+def _interval(
+    how: Measure, said: Said, rng: np.random.Generator
+) -> tuple[float | None, float | None]:
+    """Ends of the 95 % interval over records drawn anew; None where nothing is known of them.
+
+    Where all draws agree, such as where every answer is right, a share has Wilson's interval.
+    """
+    n = len(said.target)
+    if n < 2:
+        return None, None
+    drawn = np.array([how.of(said.take(draw)) for draw in rng.integers(0, n, (_RESAMPLES, n))])
+    if np.isnan(drawn).all():
+        return None, None
+    low, high = (_finite(end) for end in np.nanquantile(drawn, _ENDS))
+    if low != high:
+        return low, high
+    return wilson_interval(how.of(said), n) if how.name == _SHARE else (None, None)
 
 
 def _seen(predictor: Predictor, rows: PairedVectors) -> NDArray[np.bool_]:

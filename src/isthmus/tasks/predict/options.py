@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from isthmus.core.errors import InputError
 from isthmus.core.options import changed, check_between, check_whole
 from isthmus.core.validate import check_kind, several
 
@@ -149,6 +150,8 @@ class FitOptions:
             if not isinstance(given, str):
                 check_kind(given, Sequence, name, need="names", example=example)
             object.__setattr__(self, name, several(given, str))
+        if twice := next((n for n in self.grades if self.grades.count(n) > 1), None):
+            raise InputError(f"grades: {twice!r} is there twice; name each once, lowest first")
         check_whole(self.folds, "folds", 3)
         check_whole(self.seed, "seed", 0)
         if self.budget is not None:

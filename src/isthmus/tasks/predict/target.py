@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self, cast
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.record import Dataset, Record
-from isthmus.core.wording import count, did_you_mean, way
-from isthmus.datasets.plain import DATE, written
+from isthmus.core.wording import count, did_you_mean, kind_of, way
+from isthmus.datasets.plain import DATE, NUMBER, typed, written
 from isthmus.fusion import KINDS, Kind, Target
 from isthmus.tasks.predict.events import check_events, happened
 from isthmus.tasks.predict.options import FitOptions
@@ -77,7 +77,7 @@ class Wanted:
     @classmethod
     def of(cls, target: object, options: FitOptions) -> Self:
         """The name of a column, or one value a record; and what options say of it."""
-        known = None if isinstance(target, str) else list(cast("Iterable[Value | None]", target))
+        known = None if isinstance(target, str) else _one_each(target)
         name = target if isinstance(target, str) else ""
         kind, grades = cast("Kind | None", options.kind), tuple(options.grades)
         return cls(name, kind, options.time, options.event, grades, known)
@@ -91,6 +91,23 @@ class Wanted:
     def label(self) -> str:
         """What is predicted, in a word."""
         return self.name or self.event or "target"
+
+
+def _one_each(target: object) -> list[Value | None]:
+    """One value a record.
+
+    Raises:
+        InputError: If it is neither that nor the name of a column.
+    """
+    try:
+        if not isinstance(target, Mapping | bytes):
+            return list(cast("Iterable[Value | None]", target))
+    except TypeError:  # nothing that has values
+        pass
+    raise InputError(
+        f"the target is the name of a column, or one value a record; got {kind_of(target)}. "
+        "Write: target='sentiment'"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,10 +328,17 @@ def _number(
 
 
 def _numbers(values: Sequence[Value], name: str) -> NDArray[np.float64]:
+    numbers = []
     for value in values:
-        if isinstance(value, str):
-            raise DataError(f"{name!r} holds {value[:40]!r}, which is no number")
-    return np.array(values, dtype=np.float64)
+        try:
+            number = typed(value, NUMBER)
+        except DataError:
+            number = None
+        if number is None:
+            said = f"{str(value)[:40]!r}, which is no number that can be used"
+            raise DataError(f"{name!r} holds {said}")
+        numbers.append(number)
+    return np.array(numbers, dtype=np.float64)
 
 
 def _survival(dataset: Dataset, wanted: Wanted) -> Known:

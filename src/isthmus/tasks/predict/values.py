@@ -103,7 +103,7 @@ def column_of(dataset: Dataset, name: str) -> list[Value | None]:
     """What each record has in a column.
 
     Raises:
-        DataError: If there is none, or it is a view.
+        DataError: If there is none, no cell of it can be read, or it is a view.
     """
     if any(name in record.fields for record in dataset.records):
         return [record.fields.get(name) for record in dataset.records]
@@ -114,6 +114,8 @@ def column_of(dataset: Dataset, name: str) -> list[Value | None]:
             f"{dataset.name}: {name!r} is a view of {dataset.modalities[name]}, and a target is a "
             "column of numbers or of texts that come again"
         )
+    if lost := [record.unread[name] for record in dataset.records if name in record.unread]:
+        raise DataError(f"no cell of the column {name!r} can be read. {lost[0]}")
     there = [*_known(dataset.records), *dataset.views]
     has = ", ".join(there[:20]) + (" …" if len(there) > 20 else "")
     raise DataError(
