@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,7 @@ def test_a_failure_at_any_step_leaves_the_old_one(
 
 _KILLED = """
 import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from isthmus.core.artifact import save_artifact
 def die(*_):
@@ -270,3 +272,47 @@ def test_a_fingerprint_counts_names_shapes_types_and_bytes() -> None:
     ]
     assert len({base, *others}) == 7
     assert all(len(name) == 32 for name in others)
+
+
+def test_a_reader_that_meets_a_swap_reads_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The document is of the old one and the tensors of the new one, or there are none."""
+    original, swaps = artifact.read_file, iter([NEW, OLD, NEW])
+
+    def swapped(path: Path, **most: int) -> bytes:
+        monkeypatch.setattr(artifact, "read_file", original)
+        if (document := next(swaps, None)) is not None:
+            save_artifact(folder, "space", document, {"y": np.full(3, len(document))})
+            monkeypatch.setattr(artifact, "read_file", swapped)
+        return original(path, **most)
+
+    monkeypatch.setattr(artifact, "read_file", swapped)
+    document, tensors = load_artifact(folder, "space")
+    assert document == NEW
+    assert list(tensors) == ["y"]
+
+
+def test_writers_and_readers_of_one_folder_get_along(folder: Path) -> None:
+    """What is read is always one of those that were written, and no writer meets another."""
+
+    def write(number: int) -> None:
+        for turn in range(10):
+            value = np.full(4, 100 * number + turn)
+            save_artifact(folder, "space", {"value": int(value[0])}, {"x": value})
+
+    def read(_: int) -> None:
+        for _turn in range(40):
+            document, tensors = load_artifact(folder, "space")
+            assert (tensors["x"] == document["value"]).all()
+
+    save_artifact(folder, "space", {"value": 1}, {"x": np.ones(4)})
+    with ThreadPoolExecutor(4) as pool:
+        work = [
+            pool.submit(write, 1),
+            pool.submit(write, 2),
+            *(pool.submit(read, n) for n in range(2)),
+        ]
+        for each in work:
+            each.result()
+    assert listed(folder.parent) == ["it"]

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ import numpy as np
 from isthmus.core.document import Json, from_document
 from isthmus.core.errors import ArtifactError, FormatVersionError, IntegrityError
 from isthmus.core.linalg import Array
+from isthmus.core.locking import alone_in
 from isthmus.core.reading import parse_json, parse_tensors, read_file, read_json
 from isthmus.core.staging import OLD, left_over, own_name, staging, sweep
 
@@ -33,6 +35,9 @@ FORMAT_VERSION = 2
 DOCUMENT = "isthmus.json"
 TENSORS = "tensors.safetensors"
 _NEW, _IT = "new", "it"
+_ATTEMPTS = 8
+_PAUSE = 0.005
+"""Seconds before the second attempt to read; before each further one, twice as many."""
 
 Tensors = Mapping[str, Array]
 
@@ -130,7 +135,8 @@ def save_artifact(
         for path in (*made.iterdir(), made):
             flush(path)
         made.chmod(0o755)
-        _swap(made, folder)
+        with alone_in(folder.parent):
+            _swap(made, folder)
 
 
 def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: bool = True) -> None:
@@ -148,6 +154,11 @@ def check_target(folder: Path, kind: str, *, own: Iterable[str] = (), replace: b
             an artifact is there and must not be replaced; if nothing can be created there.
     """
     check_writable(folder)
+    with alone_in(folder.parent):
+        _check_there(folder, kind, own, replace=replace)
+
+
+def _check_there(folder: Path, kind: str, own: Iterable[str], *, replace: bool) -> None:
     if not folder.exists():
         return
     if (folder / DOCUMENT).is_file():
@@ -203,7 +214,20 @@ def load_artifact(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Ar
         FormatVersionError: If another format version wrote it.
         IntegrityError: If the document or the tensors do not match their checksum.
     """
-    folder = _survivor(Path(folder))
+    folder = Path(folder)
+    for attempt in range(_ATTEMPTS - 1):
+        before = _state(folder)
+        try:
+            return _load(folder, kind)
+        except ArtifactError:
+            if _state(folder) == before:
+                raise
+        time.sleep(_PAUSE * 2**attempt)  # another was put in its place while it was read
+    return _load(folder, kind)
+
+
+def _load(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    folder = _survivor(folder)
     path, tensors = folder / DOCUMENT, folder / TENSORS
     try:
         parsed = read_json(path)
@@ -302,6 +326,15 @@ def _swap(made: Path, folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
     flush(folder.parent)
     sweep(folder, OLD)  # only now: until here it was all that a killed writer had left
+
+
+def _state(folder: Path) -> tuple[object, ...]:
+    """What differs after another artifact took the place of one, and while it does."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return tuple(left_over(folder, OLD))
+    return (found.st_dev, found.st_ino, found.st_ctime_ns)
 
 
 def _survivor(folder: Path) -> Path:

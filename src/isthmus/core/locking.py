@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +32,24 @@ def writers_lock(path: Path) -> BaseFileLock:
     filelock = require("filelock", extra="store", purpose="writing beside others")
     lock: BaseFileLock = filelock.FileLock(path, poll_interval=_POLL, fallback_to_soft=False)
     return lock
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other threads and processes out for a moment, while what a folder lists changes.
+
+    The folder itself is locked, so nothing is left in it. It does not nest. Nobody is kept out
+    where the folder is not there, or its disk has no locks.
+
+    Args:
+        folder: Whose entries change.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, descriptor)  # closing it frees the lock
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
 
 
 def lock_for(folder: Path) -> BaseFileLock:
