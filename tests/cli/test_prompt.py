@@ -213,3 +213,28 @@ def test_mistakes(filled: Path, typed: tuple[str, ...], says: str) -> None:
     done = running.run(*typed, cwd=filled, ISTHMUS_STORE=str(filled / "store"))
     assert done.returncode in (1, 2) and says in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("search",),
+        ("search", "circle", "--style"),
+        ("prompt", "save", "long", "--like"),
+        ("recommend", "--like"),
+        ("explain", "circle"),
+    ],
+    ids=" ".join,
+)
+def test_words_that_are_too_long_for_a_path_are_words(home: Path, command: tuple[str, ...]) -> None:
+    """A system refuses to look for a name of more than 255 bytes, with an error."""
+    done = running.run(*command, "red circle " * 30, cwd=home, ISTHMUS_STORE=str(home / "store"))
+    assert done.returncode in (0, NOTHING), done.stderr + done.stdout
+    assert "too long" not in done.stderr
+
+
+def test_words_of_any_length_in_the_place_of_a_file_are_said_to_be_none(home: Path) -> None:
+    done = running.run("classify", "red circle " * 30, "--classes", "red,blue", cwd=home)
+    assert done.returncode == 1
+    assert "too long" not in done.stderr
+    assert "red circle" in done.stderr

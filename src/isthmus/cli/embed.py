@@ -27,7 +27,7 @@ from isthmus.cli.console import (
 from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
-from isthmus.core.paths import expanded, why_missing
+from isthmus.core.paths import exists, expanded, why_missing
 from isthmus.core.view import TEXT, no_view
 from isthmus.core.wording import count
 from isthmus.media.sniff import sniff_path
@@ -137,7 +137,7 @@ def _files(inputs: Sequence[str], modality: str) -> list[Path]:
     files: list[Path] = []
     for text in inputs:
         path = expanded(text)
-        if not path.exists():
+        if not exists(path):
             raise InputError(f"there is no file or folder {text!r}.{why_missing(text)}")
         files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
     if not files:

@@ -28,7 +28,7 @@ from isthmus.cli.opening import open_store
 from isthmus.cli.usage import example
 from isthmus.core.errors import InputError
 from isthmus.core.locking import lock_for
-from isthmus.core.paths import expanded
+from isthmus.core.paths import expanded, is_folder
 from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
@@ -236,9 +236,8 @@ def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:
 
     found: list[Term] = []
     for text in given:
-        folder = expanded(text)
-        if folder.is_dir():
-            files = list(walk(folder))
+        if is_folder(text):
+            files = list(walk(expanded(text)))
             if not files:
                 raise InputError(f"the folder {text!r} holds no files")
             found += [term for path in files for term in Prompt.file(path).terms]

@@ -30,7 +30,7 @@ from isthmus.cli.usage import stores_given
 from isthmus.cli.viewer import check_viewer, open_media, open_page
 from isthmus.core.errors import InputError
 from isthmus.core.fields import said
-from isthmus.core.paths import expanded
+from isthmus.core.paths import is_folder
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
 from isthmus.core.wording import count
 from isthmus.media.source import is_file
@@ -165,9 +165,9 @@ def _note_folder(query: Sequence[str], store: Path | None) -> None:
         err().print(f"What you typed is read as words.{shown(meant)}")
         return
     typed = " ".join(query)
-    if not typed or len(typed) >= os.pathconf("/", "PC_PATH_MAX") or is_file(typed):
+    if not typed or is_file(typed):
         return  # no words are no folder, although the path of nothing is the current one
-    if expanded(typed).is_dir():
+    if is_folder(typed):
         err().print(
             f"There is a folder {shown(repr(typed))}, but a query is words or a file, so this is "
             f"read as words. To make a folder searchable: isthmus index {shown(shlex.quote(typed))}"

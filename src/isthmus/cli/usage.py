@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from isthmus.core.paths import is_folder
 from isthmus.core.wording import did_you_mean, without_preamble
 
 UsageError: type[typer.BadParameter] = typer.BadParameter.__base__  # type: ignore[assignment]
@@ -154,8 +155,6 @@ def stores_given(words: Sequence[str]) -> str:
         words: Of the command, as typed.
     """
     for before, word in zip(["", *words], words, strict=False):
-        if before not in ("--store", "-s"):
-            place = Path(word)
-            if (place / "space").is_dir():
-                return f" {word} is a store; write: --store {shlex.quote(word)}."
+        if before not in ("--store", "-s") and is_folder(Path(word) / "space"):
+            return f" {word} is a store; write: --store {shlex.quote(word)}."
     return ""

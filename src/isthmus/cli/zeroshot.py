@@ -26,7 +26,7 @@ from isthmus.cli.rows import table
 from isthmus.cli.usage import retyped
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded, why_missing
+from isthmus.core.paths import exists, expanded, why_missing
 from isthmus.core.record import Failure
 from isthmus.media.source import is_file, walk
 from isthmus.prompts.typed import looks_like_a_path
@@ -94,10 +94,10 @@ def check_placed(context: typer.Context, names: str) -> None:
 
     given, flag = context.params, f"--{names}"
     items, typed = list(given["items"] or ()), _split(given[names] or (), flag)
-    there = [each for each in items if _exists(each)]
+    there = [each for each in items if exists(each)]
     missing = [each for each in items if each not in there and looks_like_a_path(each)]
     words = [each for each in items if each not in there and each not in missing]
-    files = [each for each in typed if _exists(each) and (words or _is_media(each))]
+    files = [each for each in typed if exists(each) and (words or _is_media(each))]
     elsewhere = given[f"{names}_file"] or given["shots"]
     if not (files or (words and (there or missing) and not (typed or elsewhere))):
         return
@@ -141,13 +141,6 @@ def _named(words: Sequence[str], alone: bool) -> list[str]:
                 cells = next(csv.reader(words, strict=True, skipinitialspace=True))
                 return [each.strip() for each in cells if each.strip()]
     return [name for each in words if (name := each.strip(", "))]
-
-
-def _exists(typed: str) -> bool:
-    try:
-        return expanded(typed).exists()
-    except (OSError, ValueError):  # too long for a path
-        return False
 
 
 def _is_media(typed: str) -> bool:

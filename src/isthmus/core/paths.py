@@ -41,6 +41,26 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path.expanduser fails for nobody
 
 
+def exists(typed: str | Path) -> bool:
+    """Whether there is something at a path that a user typed.
+
+    What cannot be a path, because it is too long or has a zero byte, is words: nothing is there.
+
+    Examples:
+        >>> exists("dog " * 1_000), exists("/")
+        (False, True)
+    """
+    try:
+        return expanded(typed).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(typed: str | Path) -> bool:
+    """Whether there is a folder at a path that a user typed; see :func:`exists`."""
+    return exists(typed) and expanded(typed).is_dir()
+
+
 def why_missing(path: str | Path) -> str:
     """Why a user may find nothing at a path, to put behind a sentence that says so; may be empty.
 

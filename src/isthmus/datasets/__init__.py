@@ -13,7 +13,7 @@ from typing import Any
 
 from isthmus.core.artifact import DOCUMENT, kind_of
 from isthmus.core.errors import DataError, MissingDataError
-from isthmus.core.paths import expanded, why_missing
+from isthmus.core.paths import exists, expanded, why_missing
 from isthmus.core.record import Dataset
 from isthmus.core.registry import Registry
 from isthmus.core.validate import check_kind
@@ -116,7 +116,7 @@ def _loader(spec: str | Path) -> tuple[str, Callable[..., Dataset], tuple[Path, 
         example="load_dataset('shapes'), or load_dataset('my-folder')",
     )
     path = expanded(spec)
-    if not path.exists():
+    if not exists(path):
         raise _unknown(spec)
     if what := _no_data(path):
         raise DataError(f"{path} {what}; give {_KINDS}")

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
-from isthmus.core.paths import expanded
+from isthmus.core.paths import exists, expanded
 from isthmus.core.record import Failure
 from isthmus.core.view import AUDIO, IMAGE, VIDEO
 from isthmus.media.animated import animated
@@ -46,7 +46,7 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
         MediaError: If ``root`` does not exist.
     """
     root = Path(root)
-    if not root.exists():
+    if not exists(root):
         raise MediaError(str(root), "does not exist")
     passed_over = skipped if skipped is not None else []
     if is_frames_folder(root):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
-from isthmus.core.paths import expanded
+from isthmus.core.paths import exists
 from isthmus.core.wording import count
 from isthmus.media.source import is_file, is_picture
 from isthmus.prompts.prompt import MOST_PARTS, Prompt
@@ -115,7 +115,7 @@ def _term(space: Space, rows: Reader, thing: Thing) -> Term:
     if isinstance(thing, Path):
         if (item := of_the_store(rows, str(thing))) is not None:
             return Term(None, item)
-        if not expanded(thing).exists():
+        if not exists(thing):
             raise missing_file(str(thing))
     return _held(space, rows, Prompt(thing).terms[0])
 
