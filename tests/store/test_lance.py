@@ -393,3 +393,87 @@ def test_entries_that_are_read_share_the_names_of_their_views(tmp_path: Path) ->
     for what in ("view", "modality"):
         named = [getattr(entry, what) for entry in read]
         assert len({id(name) for name in named}) == len(set(named)) > 1
+
+
+def _ruin(folder: Path, how: str) -> None:
+    """Damage the only version of the items."""
+    parts = {"emptied": "data/*.lance", "gone": "data/*.lance", "zeroed": "_versions/*.manifest"}
+    for path in (folder / "tables/items.lance").glob(parts[how]):
+        if how == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(bytes(path.stat().st_size if how == "zeroed" else 0))
+
+
+@pytest.mark.parametrize("how", ["emptied", "gone", "zeroed"])
+def test_items_that_cannot_be_read_are_put_back_from_the_copy(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "s"
+    with closing(filled(folder, n=20)) as store:
+        store.record_files([FileRecord(f"/{i}", 1, 2, f"id{i}") for i in range(20)])
+        store.optimize()
+        before, x = store.entries(), store.snapshot().x
+    _ruin(folder, how)
+    with closing(opened(folder)) as store, pytest.raises(IntegrityError, match="doctor --repair"):
+        store.add(*rows(2, seed=5, start=50))  # a writer notices, though the copy can be read
+    with closing(opened(folder)) as store:
+        assert ["20 rows put back from copy" in each.what for each in store.check()] == [True]
+        (mended,) = store.check(repair=True)
+        assert mended.repaired.endswith("; 20 rows put back from copy")
+        assert len(list((folder / "damaged").glob("*-items.lance"))) == 1
+        assert store.check(deep=True) == []
+        assert len(store.files()) == 20
+    (folder / "copy").unlink()
+    with closing(opened(folder)) as store:
+        assert store.entries() == before
+        assert np.array_equal(store.snapshot().x, x)
+        assert store.add(*rows(2, seed=5, start=50)) == ["id50", "id51"]
+
+
+@pytest.mark.parametrize("how", ["emptied", "gone", "zeroed"])
+def test_items_of_which_there_is_no_copy_are_indexed_again(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "s"
+    with closing(filled(folder, n=3)) as store:
+        store.record_files([FileRecord(f"/{i}", 1, 2, f"id{i}") for i in range(3)])
+        store.optimize()
+    (folder / "copy").unlink()
+    _ruin(folder, how)
+    with closing(opened(folder)) as store:
+        assert "then index your files again" in store.check()[0].what
+        said = [each.repaired for each in store.check(repair=True)]
+        assert said[0].endswith("made an empty one; index your files again")
+        assert len(list((folder / "damaged").glob("*-items.lance"))) == 1
+        assert (store.check(), store.files(), len(store)) == ([], {}, 0)
+        assert store.add(*rows(2)) == ["id0", "id1"]
+
+
+def test_records_of_files_that_cannot_be_read_are_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    with closing(filled(folder, n=3)) as store:
+        store.record_files([FileRecord("/0", 1, 2, "id0")])
+        store.optimize()
+    for path in (folder / "tables/files.lance/data").iterdir():
+        path.write_bytes(b"")
+    with closing(opened(folder)) as store:
+        (mended,) = store.check(repair=True)
+        assert mended.repaired.endswith("made an empty one; index your files again")
+        assert (store.check(), store.files(), len(store)) == ([], {}, 3)
+
+
+def test_a_repair_that_fails_leaves_the_damage_to_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "s"
+    with closing(filled(folder, n=5)) as store:
+        store.optimize()
+    _ruin(folder, "emptied")
+    with closing(opened(folder)) as store, monkeypatch.context() as patch:
+        patch.setattr("isthmus.store._database.Database.flush", _full)
+        with pytest.raises(IntegrityError, match="No space left"):
+            store.check(repair=True)
+    with closing(opened(folder)) as store:
+        assert "5 rows put back" in store.check(repair=True)[0].repaired
+        assert store.check(deep=True) == [] and len(store) == 5
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")

@@ -109,7 +109,8 @@ def doctor(
         way = f"isthmus doctor --repair{flags} --store {shlex.quote(str(folder))}"
         hint = f"; repair what can be repaired with: {way}" if left and not repair else ""
         if left and repair:
-            hint = "; what is left cannot be repaired: index your files into a new store"
+            make = "make a new store with: isthmus index PATHS --store NEW"
+            hint = f"; what is left cannot be repaired; {make}"
         state = f"{count(len(left), 'damage')} left{hint}" if left else f"no damage found{more}"
         out().print(f"{folder}: {state}")
         if missing:

@@ -17,7 +17,7 @@ from isthmus.core.extras import require
 from isthmus.core.reading import read_file
 from isthmus.store import tables
 from isthmus.store._disk import Flusher, panicked, short
-from isthmus.store._repair import manifest_of, newest_version
+from isthmus.store._repair import cut_off, manifest_of, newest_version
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,21 +78,27 @@ class Database:
                 index_cache_size_bytes=_CACHE, metadata_cache_size_bytes=_CACHE
             )
             database = lancedb.connect(str(self.root), session=session)
-            schema = tables.schemas(self._dim, self._columns)[name]
             with self._opening(name):
                 if self.made(name):
                     found = database.open_table(name)
-                    if not any(map(found.schema.equals, tables.earlier(schema))):
+                    if not self.fits(name, found):
                         raise ValueError("its columns are not those of a store")
                     self._tables[name] = found
                 else:
                     with self._lock:
                         self.root.mkdir(parents=True, exist_ok=True)
                         self._tables[name] = database.create_table(
-                            name, schema=schema, exist_ok=True
+                            name, schema=self._schema(name), exist_ok=True
                         )
                         self.flush()
         return self._tables[name]
+
+    def fits(self, name: str, found: Table | pa.Table) -> bool:
+        """Whether something has the columns of a table, of this release or an earlier one."""
+        return any(map(found.schema.equals, tables.earlier(self._schema(name))))
+
+    def _schema(self, name: str) -> pa.Schema:
+        return tables.schemas(self._dim, self._columns)[name]
 
     def made(self, name: str) -> bool:
         """Whether a table is there."""
@@ -120,7 +126,7 @@ class Database:
         """Rows of the newest version from ``start`` on; none where there is no table."""
         if not self.made(name):
             self._check_lost()
-            return tables.schemas(self._dim, self._columns)[name].empty_table()
+            return self._schema(name).empty_table()
         return _patiently(lambda: self._rows(name, start))
 
     def newest(self, name: str) -> tuple[pa.Table, str]:
@@ -128,12 +134,18 @@ class Database:
         rows = self.read(name)
         return rows, self.revision(name, self.version(name))
 
-    def restored(self) -> str:
-        """Make a folder of tables where it was lost; says so if it was."""
-        if self.root.is_dir():
-            return ""
-        self.root.mkdir()
-        return "made an empty one; index your files again"
+    def check_whole(self, name: str) -> None:
+        """Refuse a table a file of which is gone, empty or cut off; LanceDB is not asked.
+
+        Raises:
+            IntegrityError: Naming the file.
+        """
+        if (path := cut_off(self.folder(name))) is not None:
+            store = self.root.parent
+            raise IntegrityError(
+                f"{path} is damaged or missing, so nothing more is written; repair it with: "
+                f"isthmus doctor --repair --store {store}"
+            )
 
     def merge(self, name: str, key: str, made: pa.Table, *, insert: bool) -> None:
         """Replace rows of the same key; with ``insert`` also add those that are new."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from pathlib import Path
 
 _VERSIONS = "_versions"
 _NEWEST_HINT = "latest_version_hint.json"
 _SUFFIX = ".manifest"
+_END = b"LANC"
+"""What manifests and files of data end with."""
+_DATA = re.compile(rb"[0-9a-f]{50}\.lance")
+"""How a file of data is called: 24 random bits, and 26 digits."""
 _LAST = 2**64 - 1
 """Manifests are named by this less their version, so the newest comes first."""
 
@@ -26,6 +32,33 @@ def newest_version(table: Path) -> int | None:
 def manifest_of(table: Path, version: int) -> Path:
     """The manifest of a version."""
     return table / _VERSIONS / f"{_LAST - version:020}{_SUFFIX}"
+
+
+def cut_off(table: Path) -> Path | None:
+    """The first file of the newest version that is not there, empty or not written to its end.
+
+    Only the ends of files are looked at, so this takes no time. Other versions do not matter, and
+    neither does what a killed writer left, which no version names.
+    """
+    version = newest_version(table)
+    if version is None:
+        return None
+    manifest = manifest_of(table, version)
+    if not _whole(manifest):
+        return manifest
+    named = sorted(set(_DATA.findall(manifest.read_bytes())))
+    files = (table / "data" / name.decode() for name in named)
+    return next((path for path in files if not _whole(path)), None)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a file of LanceDB ends as all do."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(-len(_END), os.SEEK_END)
+            return handle.read() == _END
+    except OSError:  # none, or shorter
+        return False
 
 
 def newest_damaged(table: Path) -> Path | None:

@@ -17,8 +17,8 @@ from isthmus.store._copy import Copy
 from isthmus.store._database import NAMES, Database
 from isthmus.store._disk import held, unwritten
 from isthmus.store._faiss import available
+from isthmus.store._mending import Mender
 from isthmus.store._notice import Notice
-from isthmus.store._repair import newest_damaged, set_aside
 from isthmus.store.base import Damage
 from isthmus.store.index import LEAST, CellIndex
 from isthmus.store.memory import MemoryBackend
@@ -63,6 +63,8 @@ class LanceBackend(MemoryBackend):
         self._copy = Copy(self.folder)
         self._writing = writers_lock(self.folder / "lock")
         self._database = Database(root, self._writing, dim, len(self.views))
+        self._mender = Mender(self.folder, self._database, self._copy, self._read_anew)
+        self._whole = False
         self._seen: tuple[int, str] = (-1, "")
         self._files_seen = -1
         self._mark: tuple[int, int] = (0, 0)
@@ -167,14 +169,18 @@ class LanceBackend(MemoryBackend):
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for tables that cannot be opened; ``deep`` checks every row against its checksum.
 
-        With ``repair`` a newest version that cannot be read is set aside in ``damaged/``, so
-        that the one before it counts, and rows whose checksum does not match are dropped
+        With ``repair`` what cannot be read is set aside in ``damaged/``, see
+        :class:`~isthmus.store._mending.Mender`, and rows whose checksum does not match are dropped
         together with the records of their files, so that the next indexing run adds them again.
         """
         found: list[Damage] = []
         with self._checking(repair=repair):
             for name in NAMES:
-                found += self._check_opening(name, repair=repair)
+                found += self._mender.check(name, repair=repair)
+            if found and all(each.repaired for each in found):
+                self._read_anew()
+                self._changed(self._fresh())
+                self._rewrite_index()
             if deep and all(each.repaired for each in found):
                 found += self._check_rows(repair=repair)
             if all(each.repaired for each in found):
@@ -215,6 +221,10 @@ class LanceBackend(MemoryBackend):
     def _alone(self) -> Iterator[Snapshot]:
         """Keep other writers out; gives the rows, up to date."""
         with held(self._writing, self.folder), self._lock:
+            if not self._whole:  # readers may not have noticed: they have the copy
+                for name in NAMES:
+                    self._database.check_whole(name)
+                self._whole = True
             self._catch_up(self._notice.times())
             yield self._rows
 
@@ -327,26 +337,6 @@ class LanceBackend(MemoryBackend):
             self._seen = (self._database.version(name), self._seen[1])
         elif known:
             self._files_seen = self._database.version(name)
-
-    def _check_opening(self, name: str, *, repair: bool) -> list[Damage]:
-        try:
-            self._database.version(name)
-            self._database.read(name)
-        except IntegrityError as error:
-            self._read_anew()
-            damaged = newest_damaged(self._database.folder(name))
-            if damaged is None:
-                return [Damage(str(error), (), self._database.restored() if repair else "")]
-            what = f"{damaged.relative_to(self.folder)}: the newest version of {name} is unreadable"
-            if not repair:
-                return [Damage(what)]
-            moved = set_aside(damaged, self.folder / "damaged")
-            self._read_anew()
-            again = self._check_opening(name, repair=True)
-            rows = "" if again else f" with {count(len(self._database.read(name)), 'row')}"
-            done = f"moved to {moved.relative_to(self.folder)}; the version before it is used{rows}"
-            return [Damage(what, (), done), *again]
-        return []
 
     def _check_pairing(self, *, repair: bool) -> list[Damage]:
         """File records whose item is not there: the next run must read those files again."""
