@@ -349,3 +349,29 @@ def test_a_question_waits_for_a_piece_of_a_large_batch_and_not_for_all_of_it() -
         assert large.result()[:, 0].tolist() == list(range(100))
     assert -1 in slow.batches[1] and len(slow.batches[1]) <= 17
     assert sum(map(len, slow.batches)) == 101
+
+
+class Reading(Slow):
+    """The same for texts: a vector is the length of one."""
+
+    def encode(self, batch: list[Any]) -> Any:
+        texts = [each[0] for each in batch]
+        return super().encode([len(text) for text in texts])
+
+
+def test_a_short_question_is_encoded_before_long_ones_and_few_of_these_at_a_time() -> None:
+    slow = Reading()
+    batcher = MicroBatcher(slow)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(batcher.encode, [("first",)])
+        assert slow.begun.wait(PATIENCE)
+        lengths = [1900, 1500, 1800, 900, 900, 1700]
+        long = [pool.submit(batcher.encode, [("x" * n,)]) for n in lengths]
+        until(lambda: len(batcher._waiting) == len(long))
+        short = pool.submit(batcher.encode, [("dog",)])
+        until(lambda: len(batcher._waiting) == len(long) + 1)
+        slow.release.set()
+        done = [each.result()[0, 0] for each in (first, *long, short)]
+    assert done == [5, *lengths, 3]
+    assert 3 in slow.batches[1]
+    assert all(sum(batch) <= 2_000 for batch in slow.batches)

@@ -229,3 +229,29 @@ def test_a_server_on_all_addresses_is_reached_by_its_own(place: Place, host: str
         if host == "::":
             made = raw(address, f"{ask.format('[::1]', TOKEN)}Connection: close\r\n\r\n".encode())
             assert rest(made).startswith(b"HTTP/1.1 200")
+
+
+LONG = {
+    "query": {"query": "b0" + "\u0301" * 9_990},
+    "quotes": {"query": '"' * 9_990},
+    "unspaced": {"query": "猫" * 9_990},
+    "few characters that stand for many": {"query": "\ufdfa" * 200},
+    "terms": {"terms": [{"text": "dog cat " * 200}] * 2},
+    "style": {"query": "dog", "style": ["dog cat " * 300]},
+}
+
+
+@pytest.mark.parametrize("asked", LONG.values(), ids=list(LONG))
+def test_more_words_than_are_read_beside_others_are_refused(
+    client: TestClient, asked: dict[str, object]
+) -> None:
+    got = client.post("/api/search", json=asked)
+    assert got.status_code == 422, got.text
+    assert "the server takes 2,000 at most" in got.json()["message"]
+
+
+def test_words_up_to_the_bound_are_read(client: TestClient) -> None:
+    assert client.post("/api/search", json={"query": "dog cat " * 249}).status_code == 200
+    liked = {"liked": [{"text": "dog cat " * 40}] * 10}
+    got = client.post("/api/recommend", json=liked)
+    assert got.status_code == 422 and "2,000 at most" in got.json()["message"], got.text

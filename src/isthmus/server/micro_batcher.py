@@ -19,6 +19,9 @@ _MOST = 64
 _PIECE = 16
 """Items of one call in a batch: whoever brings more, as indexing does, lines up again for the next,
 so that a question waits for some of them and not for all."""
+_LETTERS = 2_000
+"""Characters of one batch, unless one caller brings more: who asks little waits for few long texts,
+and is in the next batch, since the shortest go first."""
 
 
 class MicroBatcher:
@@ -68,10 +71,14 @@ class MicroBatcher:
     def _next(self, call: _Call) -> list[_Call]:
         """The next batch, which this caller encodes for all whose calls are in it."""
         self._busy = True
-        some, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-        if call not in some:  # a crowd: serve oneself first
-            some.append(call)
-            self._waiting.remove(call)
+        some, letters = [call], call.letters
+        others = sorted((each for each in self._waiting if each is not call), key=_letters)
+        for each in others[: _MOST - 1]:
+            letters += each.letters
+            if letters > max(_LETTERS, call.letters):
+                break
+            some.append(each)
+        self._waiting = [each for each in self._waiting if each not in some]
         return some
 
     def _serve(self, calls: Sequence[_Call]) -> None:
@@ -96,6 +103,14 @@ class _Call:
 
     def __init__(self, batch: Sequence[object]) -> None:
         self.batch = batch
+        self.letters = sum(
+            len(text) for each in batch if isinstance(each, tuple) for text in each if text
+        )
         self.result: F32 | None = None
         self.error: Exception | None = None
         self.done = False
+
+
+def _letters(call: _Call) -> int:
+    """Characters of what a caller brings; 0 of what is no text."""
+    return call.letters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -42,6 +43,9 @@ from isthmus.tasks import Store
 from isthmus.tasks.retrieval.excerpts import words_sought
 from isthmus.tasks.retrieval.views import view_meant
 
+MOST_LETTERS = 2_000
+"""Characters of all words of a prompt: four passages of text as they are indexed. Encoding takes
+time in proportion, so those who ask little beside wait a tenth of a second."""
 _WARM = "a first question"
 
 
@@ -121,9 +125,7 @@ class Service:
         liked, disliked = (
             [self.term(each) for each in things] for things in (request.liked, request.disliked)
         )
-        for term in (*liked, *disliked):
-            if term.stored:
-                self.entry(term.stored)
+        self._check([*liked, *disliked])
         with self.searches:
             found = self.store.recommend(liked, disliked, request)
         seen = self._seen([each.hit.id for each in found], aspects=True)
@@ -185,10 +187,24 @@ class Service:
         terms = [*self._typed(asked), *(self.term(each, asked_as) for each in asked.terms)]
         if not terms:
             raise InputError("the query is empty; give words in query, or terms")
+        self._check(terms)
+        return Prompt(terms)
+
+    def _check(self, terms: Sequence[Term]) -> None:
+        """Refuse items that are not there, and more words than are encoded beside others.
+
+        Characters are counted as encoders read them: some stand for up to 18 others.
+        """
         for term in terms:
             if term.stored:
                 self.entry(term.stored)
-        return Prompt(terms)
+        words = (words for term in terms if term.item for words in term.item.captions)
+        letters = sum(len(unicodedata.normalize("NFKC", each)) for each in words)
+        if letters > MOST_LETTERS:
+            raise InputError(
+                f"the words have {letters:,} characters, and the server takes {MOST_LETTERS:,} at "
+                "most; search by a few sentences, or upload the text as a file"
+            )
 
     def term(self, term: schemas.Term, asked_as: Sequence[str] = ()) -> Term:
         """One thing in a prompt.
