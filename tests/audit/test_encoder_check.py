@@ -172,3 +172,13 @@ def test_licences_are_read_from_the_card_or_a_file(
     found = model_files(tmp_path)
     assert (found.licence, found.weight_bytes) == (licence, 0)
     assert (found.card is not None) == bool(card)
+
+
+@pytest.mark.parametrize(("number", "said"), [(np.nan, "NaN or infinite"), (0.0, "only zeros")])
+def test_vectors_that_cannot_be_compared_are_told(number: float, said: str) -> None:
+    class Useless(Lengths):
+        def encode(self, batch: Sequence[int]) -> F32:
+            return np.full((len(batch), 2), number, dtype=np.float32)
+
+    with pytest.raises(InputError, match=said):
+        check_encoder(Useless(), seconds=0)

@@ -13,8 +13,15 @@ from PIL import Image
 from tests.encoders.speaking import DIM, Reply, failing, server, speaks, unit, vector_of
 
 from isthmus import encoders
+from isthmus.audit import check_encoder
 from isthmus.core.contracts import joint_of
-from isthmus.core.errors import InputError, PartlyEncodedError, RemoteError, UntrustedError
+from isthmus.core.errors import (
+    InputError,
+    IsthmusError,
+    PartlyEncodedError,
+    RemoteError,
+    UntrustedError,
+)
 from isthmus.core.item import MediaItem, Waveform
 from isthmus.encoders import load, resolve
 from isthmus.encoders.remote import RemoteEncoder, asking
@@ -372,6 +379,31 @@ def test_nan_costs_the_item_and_is_not_kept(hole: str, tmp_path: Any) -> None:
     assert done.ok.tolist() == [True, False, True] == again.ok.tolist()
     assert "NaN or infinity" in done.failures[0].reason
     assert sorted(map(str, log.contents)) == ["a", "b", "hole", "hole"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [*((each, "NaN or infinity") for each in ("NaN", "1e39", "null")), ("0", "only zeros")],
+)
+def test_vectors_that_cannot_be_compared_are_refused(number: str, said: str) -> None:
+    def useless(path: str, body: dict[str, Any]) -> Reply:
+        status, document, headers = speaks(path, body)
+        for each in document["data"]:
+            if not str(body["input"][each["index"]]).startswith("good"):
+                each["embedding"] = [123456.5] * DIM
+        return status, json.dumps(document).replace("123456.5", number).encode(), headers
+
+    with server(useless) as (address, _):
+        encoder = load(spec(address, dim=DIM))
+        with pytest.raises(InputError, match=f"gave {said}"):
+            encoder.encode([("a",), ("b",)])
+        with pytest.raises(PartlyEncodedError, match=f"gave {said}") as partly:
+            encoder.encode([("good",), ("b",)])
+        assert np.isfinite(partly.value.vectors).all(axis=1).tolist() == [True, False]
+        with pytest.raises(RemoteError, match=f"gave {said}"):
+            _ = load(spec(address)).dim
+        with pytest.raises(IsthmusError, match=f"gave {said}"):
+            check_encoder(spec(address, dim=DIM), seconds=0)
 
 
 def test_requests_that_are_too_large_become_smaller_and_stay_so() -> None:

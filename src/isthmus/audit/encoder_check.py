@@ -28,6 +28,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import Clip, MediaItem, Waveform
 from isthmus.core.linalg import F32
 from isthmus.core.paths import expanded
+from isthmus.core.validate import check_vectors
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO
 from isthmus.datasets import load as load_dataset
 from isthmus.encoders import modalities, resolve
@@ -202,6 +203,8 @@ def _tower(encoder: Encoder, given: Sequence[MediaItem], seconds: float) -> Towe
     prepared = [encoder.prepare(each) for each in decoded[:BATCH]]
     alone = np.concatenate([encoder.encode([each]) for each in prepared])
     together = encoder.encode(prepared)
+    for rows in (alone, together):
+        check_vectors(rows, name=f"the vectors of {encoder.id}", allow_zero=bool(rows.any()))
     change = _change(alone, together)
     return TowerCheck(
         id=encoder.id,

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from isthmus.core.errors import InputError, IsthmusError, RemoteError
 from isthmus.core.linalg import F32
 from isthmus.core.web import Endpoint
@@ -116,7 +118,9 @@ class Asker:
                 wait=error.wait,
             ) from error
 
-    def _checked(self, endpoint: Endpoint, data: bytes, count: int, dim: int) -> list[F32]:
+    def _checked(
+        self, endpoint: Endpoint, data: bytes, count: int, dim: int
+    ) -> list[F32 | IsthmusError]:
         try:
             rows = rows_of(data, self.dialect)
         except ValueError as error:
@@ -134,9 +138,15 @@ class Asker:
             if len(lengths) == 1 and (count > 1 or not self._proven):
                 raise RemoteError(f"{known}; it is another model, or another number of dimensions")
             raise self._about_items(RemoteError(known))
+        useless = [_useless(row) for row in rows]
+        if all(useless):
+            return [self._about_items(RemoteError(f"{endpoint.where} gave {useless[0]}"))] * count
         with self._lock:
             self._refused, self._proven = 0, True
-        return rows
+        return [
+            InputError(f"{endpoint.where} gave {why}") if why else row
+            for row, why in zip(rows, useless, strict=True)
+        ]
 
     def _about_items(self, error: RemoteError) -> InputError | RemoteError:
         """A refusal of these items; of all where there were too many one after another."""
@@ -146,3 +156,10 @@ class Asker:
         if many:
             return RemoteError(f"{error}; these were {self._refused} refusals one after another")
         return InputError(str(error))
+
+
+def _useless(row: F32) -> str:
+    """Why a vector cannot be compared with others; empty where it can."""
+    if not np.isfinite(row).all():
+        return "NaN or infinity"
+    return "" if row.any() else "only zeros"
