@@ -255,3 +255,15 @@ def test_words_up_to_the_bound_are_read(client: TestClient) -> None:
     liked = {"liked": [{"text": "dog cat " * 40}] * 10}
     got = client.post("/api/recommend", json=liked)
     assert got.status_code == 422 and "2,000 at most" in got.json()["message"], got.text
+
+
+@pytest.mark.parametrize("way", ["/api/search", "/api/recommend"])
+@pytest.mark.parametrize("switch", [True, False])
+def test_true_and_false_are_no_numbers(client: TestClient, way: str, switch: bool) -> None:
+    whole: dict[str, object] = {"query": "x"} if "search" in way else {"liked": [{"text": "x"}]}
+    got = client.post(way, json={**whole, "k": switch})
+    assert got.status_code == 422 and "which is no number" in got.json()["message"], got.text
+    things = "terms" if "search" in way else "liked"
+    got = client.post(way, json={things: [{"text": "x", "weight": switch}]})
+    assert got.status_code == 422 and "which is no number" in got.json()["message"], got.text
+    assert client.post("/api/search", json={"query": "x", "exact": switch}).status_code == 200

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from isthmus.core.errors import InputError
+from isthmus.server.numbers import numbers_are_numbers
 from isthmus.server.schemas import MOST_HITS, Seen, Term
 from isthmus.tasks import RecommendOptions
 
@@ -24,6 +25,7 @@ class RecommendRequest(RecommendOptions):
     disliked: Annotated[
         list[Term], Field(max_length=MOST_THINGS, description="Things that are disliked.")
     ] = Field(default_factory=list)
+    _numbers = numbers_are_numbers
 
     def __post_init__(self) -> None:
         RecommendOptions.__post_init__(self)

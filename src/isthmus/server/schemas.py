@@ -10,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from isthmus.core.errors import InputError
 from isthmus.prompts import PromptParts
 from isthmus.prompts.typed import PartName
+from isthmus.server.numbers import numbers_are_numbers
 from isthmus.tasks import SearchOptions
 
 MOST_HITS = 1000
@@ -33,6 +34,7 @@ class Strict(BaseModel):
     """What has no fields but those that are named."""
 
     model_config = ConfigDict(extra="forbid")
+    _numbers = numbers_are_numbers
 
 
 class Error(BaseModel):
@@ -91,6 +93,7 @@ class Asked(PromptParts):
         "a file that it names.",
     )
     terms: list[Term] = Field(default_factory=list, max_length=16)
+    _numbers = numbers_are_numbers
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
