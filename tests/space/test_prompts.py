@@ -165,3 +165,9 @@ def test_a_folder_is_read_once_a_change_and_never_fails_a_search(
         (folder / DOCUMENT).write_text("{")
         store._prompts.look()
         assert set(store.space.prompts) == {"ink", "colours", "first"}
+
+
+def test_a_name_is_kept_composed_however_it_is_written() -> None:
+    known = changed({}, {"cafe\u0301": LearnedPrompt("style", "text", ROW, 1)})
+    assert list(known) == ["caf\u00e9"]
+    assert changed(known, {"cafe\u0301": None}) == {}

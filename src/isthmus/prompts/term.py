@@ -58,6 +58,7 @@ class Term:
     saved: str = ""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "saved", typed.composed(self.saved))
         if not math.isfinite(self.weight) or abs(self.weight) > LARGEST_WEIGHT:
             raise InputError(
                 f"a weight lies between −{LARGEST_WEIGHT:g} and {LARGEST_WEIGHT:g}, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class Part:
     part: PartName = "content"
 
 
+def composed(name: str) -> str:
+    """The name of a prompt as it is kept: é is one letter, however a system writes it."""
+    return unicodedata.normalize("NFC", name)
+
+
 def is_name(text: str) -> bool:
     """Whether a prompt can be saved under a name: letters, digits, ``_``, ``.`` and ``-``.
 
@@ -63,7 +69,7 @@ def is_name(text: str) -> bool:
         >>> is_name("ink-2"), is_name("水彩"), is_name("two words")
         (True, True, False)
     """
-    return _NAME.fullmatch(text) is not None
+    return _NAME.fullmatch(composed(text)) is not None
 
 
 def quote(text: str) -> str:

@@ -12,7 +12,7 @@ from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import Array
 from isthmus.core.wording import did_you_mean
 from isthmus.prompts.learned import LearnedPrompt
-from isthmus.prompts.typed import PartName, is_name
+from isthmus.prompts.typed import PartName, composed, is_name
 
 MOST = 1000
 """Saved prompts of a space."""
@@ -30,7 +30,7 @@ class PromptRow:
 
 
 def check_name(name: str) -> str:
-    """The same, or a refusal of what cannot be the name of a prompt.
+    """The same, composed (NFC), or a refusal of what cannot be the name of a prompt.
 
     Raises:
         InputError: If it is not made of letters, digits, ``_``, ``.`` and ``-``, 80 at most.
@@ -40,7 +40,7 @@ def check_name(name: str) -> str:
             "the name of a prompt has 1 to 80 letters, digits, _ . and -, and does not begin with "
             f". or -, got {name!r:.90}"
         )
-    return name
+    return composed(name)
 
 
 def changed(
@@ -56,7 +56,7 @@ def changed(
         InputError: If a name cannot be one, there are too many, or none to be taken out.
     """
     out = dict(known)
-    for name, prompt in changes.items():
+    for name, prompt in ((composed(name), prompt) for name, prompt in changes.items()):
         if prompt is not None:
             out[check_name(name)] = prompt
         elif out.pop(name, None) is None:

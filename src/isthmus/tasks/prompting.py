@@ -18,7 +18,7 @@ from isthmus.prompts.japanese import in_both_spellings, note
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.prompts.prompt import Prompt, Things, examples_of
 from isthmus.prompts.term import Term
-from isthmus.prompts.typed import GUIDES, SAVED, PartName
+from isthmus.prompts.typed import GUIDES, SAVED, PartName, composed
 from isthmus.space import Space
 from isthmus.store import Reader
 from isthmus.tasks.retrieval.views import view_meant
@@ -207,6 +207,7 @@ def saved_prompt(space: Space, name: str) -> LearnedPrompt:
     Raises:
         InputError: If there is none of that name.
     """
+    name = composed(name)
     if name in space.prompts:
         return space.prompts[name]
     near = nearest(name, space.prompts)
