@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 from tests.server.conftest import Place, asked, served
 from tests.server.test_guard import TOKEN, raw, rest, status_of
 from tests.tasks.conftest import picture
 
 from isthmus.server import Settings
+from isthmus.server.protocol import timed
 from isthmus.server.settings import address as in_url
 from isthmus.space import Space
 from isthmus.tasks import Store
@@ -267,3 +270,33 @@ def test_true_and_false_are_no_numbers(client: TestClient, way: str, switch: boo
     got = client.post(way, json={things: [{"text": "x", "weight": switch}]})
     assert got.status_code == 422 and "which is no number" in got.json()["message"], got.text
     assert client.post("/api/search", json={"query": "x", "exact": switch}).status_code == 200
+
+
+def test_a_body_that_is_no_http_is_refused_once_without_an_error_in_the_log(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    protocol = timed(60.0)
+    config = uvicorn.Config(client.app, http=protocol, lifespan="off", log_config=None)
+    head = "POST /api/search HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    both = "Content-Length: 7\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc"
+
+    async def answered() -> bytes:
+        server = uvicorn.Server(config)
+        config.load()
+        loop = asyncio.get_running_loop()
+        state = server.server_state
+        listening = await loop.create_server(
+            lambda: protocol(config=config, server_state=state, app_state={}), "127.0.0.1"
+        )
+        async with listening:
+            port = listening.sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write((head + both).encode())
+            told = await reader.read()
+            await asyncio.gather(*state.tasks)
+            writer.close()
+        return told
+
+    told = asyncio.run(answered())
+    assert told.startswith(b"HTTP/1.1 400") and told.count(b"HTTP/1.1") == 1
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
@@ -35,6 +36,13 @@ class TimedProtocol(H11Protocol):
         """Between requests it is the keep-alive clock that runs."""
         self._stop()
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; who was about to answer its head has nobody to tell any more."""
+        if self._answering and self.conn.our_state is h11.SEND_RESPONSE:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        super().send_400_response(msg)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is left to close."""
