@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from isthmus.server.schemas import Filter, Probability, Strict, ViewName
+from isthmus.server.schemas import Filter, Probability, ViewName
+from isthmus.server.strict import Strict
 
 MOST_LABELS, LONGEST_LABEL = 200, 200
 """Labels of one request, and characters of each."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from isthmus.server.schemas import Filter, Id, Probability, Strict, View
+from isthmus.server.schemas import Filter, Id, Probability, View
+from isthmus.server.strict import Strict
 
 MOST_VIEWS, MOST_COLUMNS = 64, 10_000
 PredictorName = Annotated[

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from isthmus.core.errors import InputError
-from isthmus.server.numbers import numbers_are_numbers
 from isthmus.server.schemas import MOST_HITS, Seen, Term
+from isthmus.server.strict import numbers_are_numbers
 from isthmus.tasks import RecommendOptions
 
 MOST_THINGS = 64

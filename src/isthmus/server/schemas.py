@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from isthmus.core.errors import InputError
 from isthmus.prompts import PromptParts
 from isthmus.prompts.typed import PartName
-from isthmus.server.numbers import numbers_are_numbers
+from isthmus.server.strict import Strict, numbers_are_numbers
 from isthmus.tasks import SearchOptions
 
 MOST_HITS = 1000
@@ -28,13 +28,6 @@ FileFields = Annotated[
 ]
 Probability = Annotated[float, Field(ge=0, le=1)]
 ViewName = Annotated[str, Field(min_length=1, max_length=200, description="A view of the space.")]
-
-
-class Strict(BaseModel):
-    """What has no fields but those that are named."""
-
-    model_config = ConfigDict(extra="forbid")
-    _numbers = numbers_are_numbers
 
 
 class Error(BaseModel):

@@ -1,10 +1,10 @@
-"""What numbers in a request may be."""
+"""What a request may be: fields that are named, and numbers that are numbers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
 def _no_switch(cls: Any, value: object, info: ValidationInfo) -> object:
@@ -17,3 +17,10 @@ def _no_switch(cls: Any, value: object, info: ValidationInfo) -> object:
 
 numbers_are_numbers = field_validator("*", mode="before")(_no_switch)
 """For the body of a class of requests."""
+
+
+class Strict(BaseModel):
+    """What has no fields but those that are named."""
+
+    model_config = ConfigDict(extra="forbid")
+    _numbers = numbers_are_numbers
