@@ -313,19 +313,6 @@ def test_prompts_that_say_nothing(make: Callable[[], object], says: str) -> None
         make()
 
 
-@pytest.mark.parametrize(
-    "typed", ["dog - dog", '"dog" - 1*dog', "dog + cat - cat - dog", "@ink - @ink", "id:a - id:a"]
-)
-def test_what_is_avoided_and_all_that_is_looked_for_cancels(typed: str) -> None:
-    with pytest.raises(InputError, match="is both looked for and avoided"):
-        Prompt.parse(typed)
-
-
-def test_what_leaves_something_to_look_for_does_not_cancel() -> None:
-    for typed in ("dog + cat - dog", "dog - style:dog", "dog - cat", 'dog + style:"dog" - dog'):
-        assert Prompt.parse(typed).terms
-
-
 def test_a_name_is_the_same_however_its_letters_are_written() -> None:
     """macOS hands over an accent behind its letter, other systems one letter."""
     apart, one = "@cafe\u0301", "@caf\u00e9"

@@ -86,6 +86,19 @@ def test_parts_that_cancel_are_refused(store: Store) -> None:
         store.search("star - 1*star")
 
 
+@pytest.mark.parametrize(
+    "typed", ["star - star", '"star" - 0.1*star', "star + red - red - star", "2*star - star"]
+)
+def test_a_prompt_that_avoids_all_that_it_looks_for_is_refused(store: Store, typed: str) -> None:
+    with pytest.raises(InputError, match="cancel each other"):
+        store.search(typed)
+
+
+def test_what_leaves_something_to_look_for_does_not_cancel(store: Store) -> None:
+    for typed in ("star + red - star", "star - blue", 'star + style:"red" - red'):
+        assert store.search(typed, words=False, views="image").hits
+
+
 def test_every_part_moves_the_results_its_way(store: Store) -> None:
     def red(prompt: Prompt) -> float:
         (vector,) = EncodedPrompt.of(store.space, Prompt("red")).vectors

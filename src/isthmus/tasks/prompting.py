@@ -87,7 +87,8 @@ class EncodedPrompt:
                 )
         views, natives = [view for _, view, _ in encoded], [native for *_, native in encoded]
         made = cls(tuple(found), vectors, unguided, views, natives, guide)
-        if float(np.linalg.norm(made.weights @ vectors)) < _CANCELLED:
+        length = float(np.linalg.norm(made.weights @ vectors))
+        if length < _CANCELLED or _all_avoided(terms):
             raise InputError(
                 f"the parts of {prompt} cancel each other, so nothing is looked for; leave one "
                 "out, or give it another weight"
@@ -199,6 +200,12 @@ def _examples(source: _Source, things: Things) -> tuple[F32, list[str]]:
     """Things as vectors ``(n, dim)``, and the views that are among them."""
     rows = source.examples(examples_of(things))
     return np.concatenate([x for x, _ in rows]), [view for _, view in rows]
+
+
+def _all_avoided(terms: Sequence[Term]) -> bool:
+    """Whether everything that is looked for is avoided, too: the usual weights leave half of it."""
+    sought = {replace(term, weight=1.0) for term in terms if term.weight > 0 and not term.guides}
+    return sought <= {replace(term, weight=1.0) for term in terms if term.weight < 0}
 
 
 def saved_prompt(space: Space, name: str) -> LearnedPrompt:
