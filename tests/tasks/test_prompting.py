@@ -147,7 +147,7 @@ def test_what_was_learned_or_guided_has_no_probability(store: Store) -> None:
         found = store.search(prompt, views="image", words=False)
         assert {hit.probability for hit in found.hits} == {None}
         assert [str(each) for each in found.uncalibrated] == ["text→image"]
-        assert "without saved prompts and guides" in found.advice
+        assert "without saved prompts and without guides" in found.advice
 
 
 def test_a_saved_prompt_says_what_it_was_saved_as(space: Space) -> None:
