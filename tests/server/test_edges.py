@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,7 @@ def test_a_body_that_is_no_http_is_refused_once_without_an_error_in_the_log(
             writer.close()
         return told
 
-    told = asyncio.run(answered())
+    with ThreadPoolExecutor(1) as other:  # in this one a browser's loop may be running
+        told = other.submit(lambda: asyncio.run(answered())).result()
     assert told.startswith(b"HTTP/1.1 400") and told.count(b"HTTP/1.1") == 1
     assert not [each for each in caplog.records if each.levelname == "ERROR"]

@@ -332,7 +332,7 @@ def _state(folder: Path) -> tuple[object, ...]:
     """What differs after another artifact took the place of one, and while it does."""
     try:
         found = folder.stat()
-    except OSError:
+    except (OSError, ValueError):  # the latter of a path that can be nowhere
         return tuple(left_over(folder, OLD))
     return (found.st_dev, found.st_ino, found.st_ctime_ns)
 
