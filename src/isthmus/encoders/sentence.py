@@ -254,6 +254,7 @@ class SentenceEncoder:
             dim=self.dim,
             length=lambda item: self._tokens(item),
             memory=self._memory,
+            most=_TEXTS if self.modality == TEXT else None,
             alike=lambda item: len(item) if self.modality == AUDIO else 0,
         )
 
@@ -275,7 +276,7 @@ class SentenceEncoder:
             return encode.get(task, model.encode)(
                 [self._handed(item) for item in batch],
                 prompt=self._chosen.get("prompt"),
-                batch_size=len(batch),
+                batch_size=min(len(batch), self._model.in_a_batch),
                 convert_to_tensor=True,
                 show_progress_bar=False,
                 truncate_dim=self._chosen.get("dim"),

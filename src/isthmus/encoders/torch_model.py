@@ -179,6 +179,11 @@ class TorchModel:
             device = self.device if find_spec("torch") else "cpu"
         return usual if device == "cpu" else _AT_A_TIME.get(modality, 32)
 
+    @property
+    def in_a_batch(self) -> int:
+        """Items of a batch at most."""
+        return self.running.batch_size or _MOST[self.device.partition(":")[0]]
+
     def on_device(self, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
         """Arrays as tensors on the device; those of floats in the model's precision."""
         torch = torch_for(self.encoder, self._extra)
@@ -198,6 +203,7 @@ class TorchModel:
         length: Callable[[T], int] = lambda item: 1,
         memory: Callable[[int], int] = lambda length: 0,
         alike: Callable[[T], Hashable] = lambda item: 0,
+        most: int | None = None,
     ) -> F32:
         """Encode items in batches of similar length, the longest first.
 
@@ -210,6 +216,8 @@ class TorchModel:
             memory: Bytes that one item of such a length takes while it is run.
             alike: Only items of equal keys share a batch. Give the length itself where a model
                 makes other vectors of what is filled up.
+            most: Items that ``forward`` takes at most, where the user names no ``batch_size``;
+                default: what suits the device.
 
         Returns:
             ``(len(items), dim)`` float32, in the order of ``items``.
@@ -225,7 +233,7 @@ class TorchModel:
         rows_of = batches(
             [length(item) for item in items],
             [alike(item) for item in items],
-            most=self.running.batch_size or _MOST[self.device.partition(":")[0]],
+            most=self.running.batch_size or most or self.in_a_batch,
             room=0 if self.running.batch_size else _room(self.device),
             memory=memory,
         )
