@@ -45,18 +45,22 @@ def l2_normalize(x: Floats) -> Floats:
     return out
 
 
-def top_k_mean(scores: Floats, k: int) -> Floats:
+def top_k_mean(scores: Floats, k: int, *, overwrite: bool = False) -> Floats:
     """Mean of the ``k`` largest entries of each row.
 
     Args:
         scores: ``(n, m)``.
         k: At least 1; capped at ``m``.
+        overwrite: Whether ``scores`` may lose their order, which saves a copy of them.
 
     Returns:
         ``(n,)``, same dtype.
     """
     k = min(k, scores.shape[1])
-    out: Floats = np.partition(scores, -k, axis=1)[:, -k:].mean(axis=1, dtype=scores.dtype)
+    if not overwrite:
+        scores = scores.copy()
+    scores.partition(-k, axis=1)
+    out: Floats = scores[:, -k:].mean(axis=1, dtype=scores.dtype)
     return out
 
 

@@ -288,7 +288,8 @@ def nearness(x: F32, bank_rows: F32) -> F32:
     """``(n,)`` mean cosine of rows to their ten nearest in a bank; 0 where the bank is empty."""
     if not len(bank_rows):
         return np.zeros(len(x), dtype=np.float32)
-    return np.asarray(top_k_mean(x @ bank_rows.T, NEIGHBOURS), dtype=np.float32)
+    cosines = x @ bank_rows.T
+    return np.asarray(top_k_mean(cosines, NEIGHBOURS, overwrite=True), dtype=np.float32)
 
 
 def native_nearness(native: F32, bank_rows: F32) -> F32:
