@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.store.making import DIM, VIEWS, rows
 from tests.waiting import PATIENCE
 
 from isthmus.core.errors import ArtifactError, FingerprintError, IntegrityError
+from isthmus.core.linalg import F32
 from isthmus.store import Entry, FileRecord, open_backend
 from isthmus.store.filters import parse
 from isthmus.store.lance import LanceBackend
@@ -395,6 +397,14 @@ def test_entries_that_are_read_share_the_names_of_their_views(tmp_path: Path) ->
         assert len({id(name) for name in named}) == len(set(named)) > 1
 
 
+def _left(folder: Path, n: int) -> tuple[Sequence[Entry], F32]:
+    """Make a store of some files, and leave it: its entries and vectors."""
+    with closing(filled(folder, n=n)) as store:
+        store.record_files([FileRecord(f"/{i}", 1, 2, f"id{i}") for i in range(n)])
+        store.optimize()
+        return store.entries(), store.snapshot().x
+
+
 def _ruin(folder: Path, how: str) -> None:
     """Damage the only version of the items."""
     parts = {"emptied": "data/*.lance", "gone": "data/*.lance", "zeroed": "_versions/*.manifest"}
@@ -408,10 +418,7 @@ def _ruin(folder: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["emptied", "gone", "zeroed"])
 def test_items_that_cannot_be_read_are_put_back_from_the_copy(tmp_path: Path, how: str) -> None:
     folder = tmp_path / "s"
-    with closing(filled(folder, n=20)) as store:
-        store.record_files([FileRecord(f"/{i}", 1, 2, f"id{i}") for i in range(20)])
-        store.optimize()
-        before, x = store.entries(), store.snapshot().x
+    before, x = _left(folder, 20)
     _ruin(folder, how)
     with closing(opened(folder)) as store, pytest.raises(IntegrityError, match="doctor --repair"):
         store.add(*rows(2, seed=5, start=50))  # a writer notices, though the copy can be read
@@ -432,9 +439,7 @@ def test_items_that_cannot_be_read_are_put_back_from_the_copy(tmp_path: Path, ho
 @pytest.mark.parametrize("how", ["emptied", "gone", "zeroed"])
 def test_items_of_which_there_is_no_copy_are_indexed_again(tmp_path: Path, how: str) -> None:
     folder = tmp_path / "s"
-    with closing(filled(folder, n=3)) as store:
-        store.record_files([FileRecord(f"/{i}", 1, 2, f"id{i}") for i in range(3)])
-        store.optimize()
+    _left(folder, 3)
     (folder / "copy").unlink()
     _ruin(folder, how)
     with closing(opened(folder)) as store:
