@@ -63,21 +63,48 @@ class Case:
             return (thing,)
         return thing if self.modality == IMAGE else Waveform(thing, self.rate)
 
-    def item(self, thing: Any, name: str) -> MediaItem:
+    def file(self, thing: Any) -> bytes:
         """The same as the bytes of a file."""
-        if self.modality == TEXT:
-            return MediaItem.from_text(thing)
         out = BytesIO()
-        if self.modality == IMAGE:
+        if self.modality == TEXT:
+            out.write(thing.encode())
+        elif self.modality == IMAGE:
             thing.save(out, "JPEG", quality=90)
         else:
             import soundfile
 
             soundfile.write(out, thing, self.rate, format="WAV")
-        return MediaItem.from_bytes(out.getvalue(), self.modality, source=name)
+        return out.getvalue()
 
-    def plain(self, folder: Path, device: str, dtype: str) -> Callable[[Sequence[Any]], Any]:
-        """Batches of 32 in the order given, as the library's documentation does it."""
+    def item(self, file: bytes, name: str) -> MediaItem:
+        """What the pipeline reads."""
+        if self.modality == TEXT:
+            return MediaItem.from_text(file.decode())
+        return MediaItem.from_bytes(file, self.modality, source=name)
+
+    def opened(self, file: bytes) -> Any:
+        """The thing again, as a loop of one's own opens it."""
+        if self.modality == TEXT:
+            return file.decode()
+        if self.modality == IMAGE:
+            from PIL import Image
+
+            return Image.open(BytesIO(file)).convert("RGB")
+        import soundfile
+
+        return soundfile.read(BytesIO(file), dtype="float32")[0]
+
+    def plain(
+        self, folder: Path, device: str, dtype: str, *, files: bool = False
+    ) -> Callable[[Sequence[Any]], Any]:
+        """Batches of 32 in the order given, as the library's documentation does it.
+
+        Args:
+            folder: Of the model.
+            device: Of torch.
+            dtype: Of the weights.
+            files: Whether what is given are files, which are opened, too.
+        """
         import torch
         import transformers as t
 
@@ -86,7 +113,8 @@ class Case:
         reader = self._reader(t).from_pretrained(folder)
 
         def encode(batch: Sequence[Any]) -> Any:
-            return self.encode(made, reader, list(batch)).float().cpu()
+            things = [self.opened(each) for each in batch] if files else list(batch)
+            return self.encode(made, reader, things).float().cpu()
 
         return models.batched(encode)
 

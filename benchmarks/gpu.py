@@ -4,9 +4,10 @@ python benchmarks/gpu.py --json FILE [--only WORDS] [--items N] [--device cpu]
 
 Models of real size are made here with random weights. Each is run by ``hf:`` in float32 on the
 CPU, and in float32, bfloat16 and float16 on the GPU, beside a plain loop of transformers over
-batches of 32 on the same device in the same precision, in turns. Things are in memory; the same
-things as files go through ``encode_items``, too. Then a tensor fills the GPU, to see that batches
-get smaller and what is said where nothing fits. With ``--device cpu`` all but that runs anywhere.
+batches of 32 on the same device in the same precision, in turns: once from files to vectors, by
+``encode_items`` and by a loop that opens them itself, and once from things in memory, which are
+prepared by this process alone. Then a tensor fills the GPU, to see that batches get smaller and
+what is said where nothing fits. With ``--device cpu`` all but that runs anywhere.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ def row(case: models.Case, encoder: Any, count: int, took: list[tuple[float, ...
 def measured(case: models.Case, folder: Path, options: argparse.Namespace) -> Iterator[Any]:
     """Rows of one model: on the CPU, then on the device in each precision."""
     things = case.things(max(4, options.items // FEWER[case.modality]))
-    items = [case.item(thing, str(number)) for number, thing in enumerate(things)]
+    files = [case.file(thing) for thing in things]
+    items = [case.item(file, str(number)) for number, file in enumerate(files)]
     few = things[:ON_CPU]
     cpu = load(folder, case, "cpu", "float32")
     reference = encoded(cpu, few, case)
@@ -152,13 +154,32 @@ def measured(case: models.Case, folder: Path, options: argparse.Namespace) -> It
         found["batches_differ"] = apart(alone, encoder.encode(ready[:ON_CPU]))
         found["tolerance"] = TOLERANCE[dtype]
         if dtype in TIMED:
-            encode_items(items[:ON_CPU], encoder)  # children start
-            through = in_turns([partial(encode_items, items, encoder)], rounds, options.each / 3)
-            found["files_per_second"] = len(items) / statistics.median(each[0] for each in through)
+            found |= from_files(
+                partial(encode_items, items, encoder),
+                partial(case.plain(folder, options.device, dtype, files=True), files),
+                len(files),
+                options,
+            )
             found["files_batch"] = batch_size_of(encoder)
         yield found
         del encoder, plain
         tidy(options.device)
+
+
+def from_files(
+    ours: Callable[[], Any], plain: Callable[[], Any], count: int, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Files a second by both, and their ratio; the first runs, which start things, do not count."""
+    ours()
+    plain()
+    took = in_turns([ours, plain], options.rounds, options.each)
+    ratios = [own[1] / own[0] for own in took]
+    return {
+        "files_per_second": count / statistics.median(each[0] for each in took),
+        "plain_files_per_second": count / statistics.median(each[1] for each in took),
+        "files_ratio": statistics.median(ratios),
+        "files_spread": spread(ratios),
+    }
 
 
 def tidy(device: str) -> None:
@@ -269,6 +290,7 @@ def told(found: Mapping[str, Any]) -> str:
         said += f", {found['encode_s']:.2f} s to encode"
         if "files_per_second" in found:
             said += f", {found['files_per_second']:.1f} files a second"
+            said += f", {found['files_ratio']:.2f} x the plain loop over files"
         said += f"; batches differ by {found['batches_differ']:.1e}"
         said += "" if found["batches_differ"] <= found["tolerance"] else " (TOO MUCH)"
     if found["max_difference"] is not None:

@@ -117,3 +117,12 @@ def test_every_mode_is_as_timm_cuts_it(mode: str, size: tuple[int, int], part: f
     for shape in SHAPES:
         made = mine.normalized([mine.prepare(noise(*shape))])[0]
         np.testing.assert_array_equal(made, theirs(noise(*shape)).numpy())
+
+
+def test_a_device_scales_pixels_as_numpy_does() -> None:
+    pytest.importorskip("torch", reason="devices are those of torch")
+    mine = framing()
+    batch = [mine.prepare(noise(50, 60)), mine.prepare(noise(70, 40))]
+    found = mine.colours.on(np.stack(batch), "cpu")
+    assert found.is_contiguous()
+    np.testing.assert_allclose(found.numpy(), mine.normalized(batch), atol=1e-6)

@@ -492,3 +492,18 @@ def test_texts_are_encoded_by_many_threads(model: Any) -> None:
     with ThreadPoolExecutor(4) as pool:
         for found, wanted in zip(pool.map(again.encode, batches), expected, strict=True):
             assert_allclose(found, wanted, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip2", "vit", "dinov3", "videomae"])
+def test_pixels_that_are_scaled_on_a_device_give_the_same_vectors(
+    model: Callable[[str], Path], name: str
+) -> None:
+    modality = "video" if name == "videomae" else "image"
+    here, there = (encoder(model(name), modality=modality, runtime="torch") for _ in range(2))
+    there._model._device = "cpu:0"  # takes the way of a GPU
+    decoded: list[Any] = tiny.pictures(5)
+    if modality == "video":
+        frames = [np.asarray(each.resize((40, 36))) for each in decoded]
+        decoded = [np.stack(frames), np.stack(frames[::-1])]
+    prepared = [here.prepare(each) for each in decoded]
+    assert_allclose(there.encode(prepared), here.encode(prepared), atol=TOLERANCE)

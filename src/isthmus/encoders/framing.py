@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32
+from isthmus.encoders.colours import Colours
 
 Mode = Literal["center", "squash", "border"]
 MODES = ("center", "squash", "border")
@@ -91,6 +92,11 @@ class Framing:
             image = image.resize((width, height), resample=self._filter())
         pixels = np.asarray(image, dtype=np.uint8)
         return _middle(pixels, self.size, self.fill if self.mode == "border" else (0, 0, 0))
+
+    @property
+    def colours(self) -> Colours:
+        """What is done with what :meth:`prepare` gives."""
+        return Colours(1 / 255, self.mean, self.std)
 
     def normalized(self, batch: Sequence[NDArray[np.uint8]]) -> F32:
         """What :meth:`prepare` made, as the model takes it: ``(n, 3, height, width)`` float32."""

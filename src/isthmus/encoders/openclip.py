@@ -244,8 +244,7 @@ class OpenClipEncoder:
         return l2_normalize(found)
 
     def _images(self, model: Module, batch: list[NDArray[np.uint8]]) -> Tensor:
-        pixels = self._model.on_device({"x": self._framing.normalized(batch)})["x"]
-        return model.encode_image(pixels)
+        return model.encode_image(self._model.pixels(batch, self._framing))
 
     def _captions(self, model: Module, batch: list[str]) -> Tensor:
         if self._tokenizer is None:

@@ -159,7 +159,7 @@ class TimmEncoder:
         )
 
     def _forward(self, model: Module, batch: list[NDArray[np.uint8]]) -> Tensor:
-        pixels = self._model.on_device({"x": self._framing.normalized(batch)})["x"]
+        pixels = self._model.pixels(batch, self._framing)
         found = model(pixels)
         if found.ndim != 2 or found.shape[1] != self.dim:
             raise InputError(

@@ -23,6 +23,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.base import check_threads, check_vectors
+from isthmus.encoders.colours import Coloured
 from isthmus.encoders.torch_device import (
     check_device,
     is_full,
@@ -193,6 +194,21 @@ class TorchModel:
             floats = tensor.is_floating_point()
             found[name] = tensor.to(_dtype(torch, self.running)) if floats else tensor
         return found
+
+    def pixels(self, batch: Sequence[Array], settings: Coloured) -> Tensor:
+        """Pixels of one size as the model takes them, on its device and in its precision.
+
+        Args:
+            batch: ``(height, width, 3)`` each.
+            settings: What becomes of them.
+
+        Returns:
+            ``(len(batch), 3, height, width)``.
+        """
+        if self.device == "cpu":
+            return self.on_device({"x": settings.normalized(batch)})["x"]
+        torch = torch_for(self.encoder, self._extra)
+        return settings.colours.on(np.stack(batch), self.device).to(_dtype(torch, self.running))
 
     def vectors(
         self,

@@ -312,10 +312,9 @@ class HfEncoder:
         def forward(module: Module, batch: list[Any]) -> Tensor:
             import torch
 
-            arrays = inputs.arrays(batch)
+            called = self._called(batch)
             if "token_type_ids" not in inspect.signature(module.forward).parameters:
-                arrays.pop("token_type_ids", None)  # some tokenizers make them for any model
-            called = self._model.on_device(arrays)
+                called.pop("token_type_ids", None)  # some tokenizers make them for any model
             counts = inputs.counts(batch)
             if counts is not None:
                 counts = self._model.on_device({"counts": counts})["counts"]
@@ -332,6 +331,12 @@ class HfEncoder:
             alike=inputs.alike,
         )
         return found.reshape(len(pieces), len(choices), width).transpose(1, 0, 2)
+
+    def _called(self, pieces: list[Any]) -> dict[str, Tensor]:
+        """What the model is called with, on its device."""
+        if (tensors := getattr(self._inputs, "tensors", None)) is not None:
+            return dict(tensors(pieces, self._model))  # of pixels
+        return self._model.on_device(self._inputs.arrays(pieces))
 
 
 def _captions(batch: Sequence[tuple[str, ...]], texts: Sequence[str], vectors: F32) -> F32:

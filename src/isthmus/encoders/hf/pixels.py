@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,12 @@ from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.view import IMAGE
 from isthmus.encoders.base import check_image
+from isthmus.encoders.colours import Colours, Tensor
 from isthmus.encoders.passes import PICTURES
 from isthmus.encoders.strangers import LARGEST, check_whole, strange
+
+if TYPE_CHECKING:
+    from isthmus.encoders.torch_model import TorchModel
 
 Pixels = NDArray[Any]
 
@@ -144,6 +148,11 @@ class PixelSettings:
         return {**asdict(self), "back-end": BACK_END}
 
     @property
+    def colours(self) -> Colours:
+        """What is done with what :meth:`prepare` gives."""
+        return Colours(1.0 if self.floats else self.scale, self.mean, self.std)
+
+    @property
     def image_side(self) -> int | None:
         """The shorter side, in pixels, of which a picture needs no more; None for all."""
         if self.patch:
@@ -173,13 +182,14 @@ class PixelSettings:
     def normalized(self, batch: Sequence[Pixels]) -> F32:
         """Pixels of one size as the model takes them: ``(n, 3, height, width)``."""
         stacked = np.stack(batch)
-        mean, std = (np.array(x, dtype=np.float32) for x in (self.mean, self.std))
         if self.floats:
+            mean, std = (np.array(x, dtype=np.float32) for x in (self.mean, self.std))
             return np.ascontiguousarray(((stacked - mean) / std).transpose(0, 3, 1, 2))
         # One multiplication and one addition in place, within 1e-6 of what the library computes.
         out = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)).astype(np.float32)
-        out *= np.float32(self.scale) / std.reshape(-1, 1, 1)
-        out -= (mean / std).reshape(-1, 1, 1)
+        factor, shift = self.colours.line()
+        out *= factor
+        out -= shift
         return out
 
     def arrays(self, batch: Sequence[Pixels]) -> dict[str, Array]:
@@ -253,6 +263,12 @@ class PictureInputs:
     def arrays(self, pieces: list[Pixels]) -> dict[str, Array]:
         """What the model is called with."""
         return self.settings.arrays(pieces)
+
+    def tensors(self, pieces: list[Pixels], model: TorchModel) -> dict[str, Tensor]:
+        """The same on the model's device."""
+        if self.settings.patch:
+            return model.on_device(self.arrays(pieces))
+        return {"pixel_values": model.pixels(pieces, self.settings)}
 
     def counts(self, pieces: list[Pixels]) -> Array | None:
         """Patches of each picture that are no filling; None where all are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,8 +11,12 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import Clip
 from isthmus.core.linalg import Array
 from isthmus.core.view import VIDEO
+from isthmus.encoders.colours import Tensor
 from isthmus.encoders.hf.pixels import Pixels, PixelSettings
 from isthmus.encoders.passes import PICTURES
+
+if TYPE_CHECKING:
+    from isthmus.encoders.torch_model import TorchModel
 
 
 class FrameInputs:
@@ -80,6 +84,11 @@ class FrameInputs:
         return {
             "pixel_values": np.stack([self.settings.normalized(list(frames)) for frames in pieces])
         }
+
+    def tensors(self, pieces: list[Pixels], model: TorchModel) -> dict[str, Tensor]:
+        """The same on the model's device."""
+        found = model.pixels([frame for frames in pieces for frame in frames], self.settings)
+        return {"pixel_values": found.reshape(len(pieces), -1, *found.shape[1:])}
 
     def counts(self, pieces: list[Pixels]) -> Array | None:
         """All tokens count."""
