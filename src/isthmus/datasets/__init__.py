@@ -45,6 +45,8 @@ _BY_SUFFIX = {
     ".csv": _TABLE,
     ".json": _TABLE,
     ".jsonl": _TABLE,
+    ".npy": _TABLE,
+    ".npz": _TABLE,
     ".parquet": _TABLE,
     ".tsv": _TABLE,
     ".tar": "isthmus.datasets.webdataset:load",
@@ -52,7 +54,7 @@ _BY_SUFFIX = {
     ".tar.gz": "isthmus.datasets.webdataset:load",
 }
 _PACKED = (".zip", ".7z", ".rar")
-_KINDS = "a folder, a table (.parquet .csv .tsv .jsonl .json) or a WebDataset .tar"
+_KINDS = "a folder, a table (.parquet .csv .tsv .jsonl .json .npz) or a WebDataset .tar"
 
 
 def names() -> list[str]:

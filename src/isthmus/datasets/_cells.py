@@ -1,4 +1,4 @@
-"""The cells of tables: CSV, TSV, Parquet, JSON and JSON lines, row by row, none lost unsaid.
+"""The cells of tables: CSV, TSV, Parquet, JSON, JSON lines, arrays: row by row, none lost unsaid.
 
 CSV is read by the ``csv`` module of Python. What is own code is to go on behind a quote that never
 closes, where pandas and DuckDB refuse the table or take the rows behind it for one cell.
@@ -15,11 +15,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, MediaError
 from isthmus.core.extras import require
 from isthmus.core.wording import count
+from isthmus.datasets._arrays import read_arrays
 from isthmus.datasets._rows import Collector
 from isthmus.datasets._values import MINUS
+from isthmus.media.arrays import SUFFIXES as ARRAYS
 
 Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
@@ -54,7 +56,9 @@ def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[R
     try:
         if not path.stat().st_size:
             raise DataError(f"{path} is empty: it has 0 bytes; write or copy it again")
-        if suffix == ".parquet":
+        if suffix in ARRAYS or path.is_dir():
+            yield from read_arrays(path, collector)
+        elif suffix == ".parquet":
             yield from _read_parquet(path)
         elif suffix in (".csv", ".tsv"):
             with path.open(newline="", encoding="utf-8-sig") as handle:
@@ -63,6 +67,8 @@ def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[R
             yield from _read_json(path, suffix == ".jsonl", collector)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    except MediaError as error:
+        raise DataError(str(error)) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 

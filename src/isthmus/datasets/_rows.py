@@ -126,9 +126,12 @@ def vector_item(cell: Any, view: str, source: str, dims: dict[str, int]) -> Medi
         MediaError: If it is not a vector of that dimension, finite and not zero.
     """
     try:
-        vector = np.asarray(cell, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            vector = np.asarray(cell, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise MediaError(source, "is not a list of numbers") from error
+    if not vector.ndim:
+        raise MediaError(source, "is one number, and a vector is a list of them: x[:, None]")
     dim = dims.setdefault(view, vector.size)
     if vector.ndim != 1 or vector.size != dim:
         raise MediaError(source, f"has shape {vector.shape}, need ({dim},) like the rows before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from isthmus.core.errors import DataError, InputError
@@ -14,6 +15,7 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
 from isthmus.datasets.plain import Wanted
+from isthmus.media.arrays import is_arrays_folder
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -34,7 +36,8 @@ def load(
     one record; the sub-folder is its group. A file without partner is a record of one
     modality. Where the folder or its sub-folders hold ``metadata.csv``, ``.jsonl`` or
     ``.parquet`` with a column ``file_name``, those tables are read instead; a sub-folder
-    named ``train``, ``validation`` or ``test`` is then the split.
+    named ``train``, ``validation`` or ``test`` is then the split. A folder of nothing but ``.npy``
+    files is a table, of which each file is a column.
 
     Args:
         path: The folder.
@@ -49,6 +52,8 @@ def load(
 
     """
     root = Path(path)
+    if is_arrays_folder(root):
+        return replace(table.load(root, columns=columns, fields=fields), name=root.resolve().name)
     collector = Collector(str(root))
     files = list(walk(root, skipped=collector.skipped))
     tables = [file for file in files if file.name in _METADATA]

@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from isthmus.core.errors import DataError, InputError
 from isthmus.core.item import MediaItem
+from isthmus.core.linalg import Array
 from isthmus.core.record import Dataset, Record
 from isthmus.core.validate import check_kind
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VECTOR, VIDEO, View
@@ -27,6 +30,7 @@ from isthmus.datasets._rows import (
 )
 from isthmus.datasets.plain import PlainColumns, Wanted
 from isthmus.datasets.roles import FIELDS, FILE, lacking, parse_role
+from isthmus.media.arrays import SUFFIXES as ARRAYS
 from isthmus.media.formats import MODALITIES
 
 _MOST_UNREAD = 1000
@@ -63,7 +67,8 @@ def load(
     ``language`` say what they say. Empty cells and NaN are missing items.
 
     Args:
-        path: ``.parquet``, ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, a list of objects.
+        path: ``.parquet``, ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, a list of objects; or
+            ``.npz``, ``.npy`` or a folder of these, of which each array is a column.
         columns: What columns hold, by name: a modality, ``{"title_zh": "text"}``, or a view
             and its modality, ``{"reply": "answer:text"}``. Several columns of text of one view
             make one item. ``"file"`` stands for paths of any modality.
@@ -266,15 +271,18 @@ class _RowReader:
     def _role(self, name: str, cell: Any) -> View | str | None:
         """What a column holds: a view, a field, files of any modality, or nothing known."""
         role = self.given.get(name) or _ROLES.get(name.lower())
-        if role is None and _numbers(cell) is not None:
+        plain = role is None or (name not in self.given and not isinstance(cell, str))
+        if plain and role not in FIELDS and _numbers(cell) is not None:
             role = View(name, VECTOR)
         self._used |= role is not None and role not in FIELDS
         return role
 
     def _item(self, role: View | str, cell: Any, source: str) -> MediaItem:
         modality = role.modality if isinstance(role, View) else None
-        if isinstance(role, View) and modality == VECTOR:
-            return vector_item(_numbers(cell) or cell, role.name, source, self._dims)
+        if isinstance(role, View) and modality == VECTOR and not _names_row(cell):
+            numbers = _numbers(cell)
+            given = cell if numbers is None else numbers
+            return vector_item(given, role.name, source, self._dims)
         if isinstance(cell, Mapping) and (inside := cell.get("bytes") or cell.get("path")):
             cell = inside  # how Hugging Face keeps media in Parquet
         if isinstance(cell, bytes):
@@ -293,16 +301,23 @@ def _mapped(column: str, kind: str) -> str:
     return way(python=f"columns={{{column!r}: {kind!r}}} of the data set", shell=shell)
 
 
-def _numbers(cell: Any) -> Sequence[Any] | None:
+def _numbers(cell: Any) -> Sequence[Any] | Array | None:
     """The cell as a list of numbers, ``None`` if it is none; text may hold one as JSON."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
         except (ValueError, RecursionError):
             return None
+    if isinstance(cell, np.ndarray):
+        return cell if cell.ndim == 1 and cell.dtype.kind in "fiub" else None
     if isinstance(cell, list) and any(map(_number, cell)):
         return cell if all(each is None or _number(each) for each in cell) else None
     return None
+
+
+def _names_row(cell: Any) -> bool:
+    """Whether a cell names a row of a file of vectors, or a file of one vector, and holds none."""
+    return isinstance(cell, str) and any(suffix in cell.lower() for suffix in ARRAYS)
 
 
 def _number(value: Any) -> bool:

@@ -16,9 +16,11 @@ from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import exists, expanded
 from isthmus.core.record import Failure
-from isthmus.core.view import AUDIO, IMAGE, VIDEO
+from isthmus.core.view import AUDIO, IMAGE, VECTOR, VIDEO
 from isthmus.media.animated import animated
-from isthmus.media.frames_folder import frames_item, is_frames_folder
+from isthmus.media.array_rows import row_path, state_of_row, vector_at
+from isthmus.media.arrays import is_array_file
+from isthmus.media.frames_folder import frames_item, is_frames_folder, state_of
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.payload import check_file, check_size
 from isthmus.media.sniff import sniff_path
@@ -62,12 +64,13 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
 
 
 def is_file(text: str | Path) -> bool:
-    """Whether something a user typed names a file, or a folder of frames.
+    """Whether something a user typed names a file, a folder of frames, or a row of vectors.
 
     What cannot be a path is none.
     """
     try:
-        return expanded(text).is_file() or is_frames_folder(expanded(text))
+        path = expanded(text)
+        return path.is_file() or is_frames_folder(path) or row_path(path) is not None
     except (OSError, ValueError, RuntimeError):  # too long, a null byte, a home of nobody
         return False
 
@@ -76,6 +79,9 @@ def item_from_path(
     path: Path, modality: str | None = None, *, limits: Limits = DEFAULT
 ) -> MediaItem:
     """An item for a file, or for a folder of frames, its modality told from its first bytes.
+
+    A file of arrays is one if it holds one vector; a row of others has a path of its own, see
+    :mod:`isthmus.media.array_rows`.
 
     Args:
         path: The file.
@@ -93,6 +99,10 @@ def item_from_path(
         if modality not in (None, VIDEO):
             raise UnsupportedMediaError(str(path), f"holds {VIDEO}, need {modality}")
         return frames_item(path, limits)
+    if row_path(path) is not None or is_array_file(path):
+        if modality not in (None, VECTOR):
+            raise UnsupportedMediaError(str(path), f"holds {VECTOR}, need {modality}")
+        return vector_at(path)
     size = check_file(path, str(path))
     found = sniff_path(path)
     check_size(size, str(path), limits, video=found == VIDEO)
@@ -106,6 +116,19 @@ def item_from_path(
             raise UnsupportedMediaError(str(path), f"holds {found}, need {modality}")
         found = modality
     return MediaItem.from_path(path, found)
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Bytes and times of the last changes of what :func:`item_from_path` reads.
+
+    Returns:
+        Size, and in nanoseconds when the content and when the content or a name was changed.
+
+    Raises:
+        OSError: If the file system does not show it.
+    """
+    row = row_path(path)
+    return state_of(path) if row is None else state_of_row(row)
 
 
 def can_be(handle: BinaryIO, found: str, modality: str) -> bool:

@@ -82,7 +82,8 @@ def encode_items(
         again = partial(encode_items, items, cache=cache, progress=progress, workers=workers)
         again = partial(again, batch_size=batch_size, decoders=decoders, name=name)
         return side_by_side([again(part) for part in encoder.parts])
-    run = _Run(items, encoder, cache, progress, name or encoder.modality)
+    kept = None if isinstance(encoder, VectorEncoder) else cache  # they are at hand already
+    run = _Run(items, encoder, kept, progress, name or encoder.modality)
     todo = run.start()
     size = batch_size or (batch_size_of(encoder) if todo else 1)  # it may have to ask torch
     threads = _threads(encoder, len(todo), decoders, workers)

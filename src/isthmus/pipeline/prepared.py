@@ -210,6 +210,8 @@ def _encoders(
     specs: dict[str, str] = {}
     for view, modality in dataset.modalities.items():
         if modality == VECTOR:
+            if view in given:
+                chosen[view], specs[view] = _given_vectors(dataset, view, given[view], named[view])
             continue
         name = named.get(view) or default_for(modality)
         encoder = given.get(view) or load_encoder(default_for(modality))
@@ -217,6 +219,31 @@ def _encoders(
         encoder_for(dataset, view, encoder, fit=isinstance(name, str))
         chosen[view], specs[view] = encoder, name if isinstance(name, str) else ""
     return chosen, specs
+
+
+def _given_vectors(
+    dataset: Dataset, view: str, encoder: Encoder, named: str | Encoder
+) -> tuple[Encoder, str]:
+    """The encoder of a view of vectors, and what names it.
+
+    Raises:
+        DataError: If it stands for vectors of another dimension, or reads something else.
+    """
+    if encoder.modality != VECTOR:
+        raise DataError(
+            f"{encoder.id} reads {encoder.modality}, but the view {view!r} of {dataset.name} holds "
+            "vectors, which need no encoder"
+        )
+    if not isinstance(encoder, VectorEncoder):
+        return encoder, named if isinstance(named, str) else ""
+    record = next(each for each in dataset.records if view in each.items)
+    dim = len(np.asarray(record.items[view].payload))
+    if dim != encoder.dim:
+        raise DataError(
+            f"{dataset.name}: the view {view!r} has vectors of {dim} numbers, need {encoder.dim} as "
+            f"in {encoder.name!r}; give vectors of the same encoder"
+        )
+    return encoder, VECTORS
 
 
 def encoder_for(dataset: Dataset, view: str, named: str | Encoder, *, fit: bool = True) -> Encoder:

@@ -21,7 +21,7 @@ from isthmus.prompts.term import Term
 from isthmus.prompts.typed import GUIDES, SAVED, PartName, composed
 from isthmus.space import Space
 from isthmus.store import Reader
-from isthmus.tasks.retrieval.views import view_meant
+from isthmus.tasks.retrieval.views import item_view
 
 _CANCELLED = 1e-3
 """Length of the sum of all parts, of which those sought sum to 1, below which they cancel."""
@@ -273,7 +273,7 @@ class _Source:
         return self.rows.vectors([name])[name], entry.view
 
     def view(self, term: Term, item: MediaItem) -> str:
-        return view_meant(self.space, item.modality, self.asked_as, named=term.view)
+        return item_view(self.space, item, self.asked_as, named=term.view)
 
     def embedded(self, items: Sequence[MediaItem], view: str) -> tuple[F32, F32 | None]:
         """Items as vectors of the space, and what their encoder gave."""

@@ -16,6 +16,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
 from isthmus.core.view import TEXT
 from isthmus.core.wording import count
+from isthmus.media.array_rows import row_path
 from isthmus.media.frames_folder import frames_item, is_frames_folder
 from isthmus.media.source import item_from_path
 from isthmus.media.text import clean, decode_text
@@ -133,6 +134,10 @@ def _content(path: str) -> str | None:
     if is_frames_folder(Path(path)):
         with suppress(MediaError):
             return frames_item(Path(path)).id
+        return None
+    if row_path(path) is not None:
+        with suppress(MediaError):
+            return item_from_path(Path(path)).id
         return None
     try:
         with os.fdopen(os.open(path, READ_ONLY), "rb") as handle:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -36,7 +35,7 @@ from isthmus.tasks.retrieval.encoded_parts import encoded_parts
 from isthmus.tasks.retrieval.fields import with_fields
 from isthmus.tasks.retrieval.holders import Run, handed, words_of_name
 from isthmus.tasks.retrieval.parts import Finder, Part, parts_of
-from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots
+from isthmus.tasks.retrieval.plan import FileFailure, Found, Plan, Roots, is_there
 from isthmus.tasks.retrieval.read_files import (
     CHANGING,
     ReadFile,
@@ -49,7 +48,7 @@ from isthmus.tasks.retrieval.read_files import (
 )
 from isthmus.tasks.retrieval.read_setting import ReadSetting
 from isthmus.tasks.retrieval.report import IndexReport
-from isthmus.tasks.retrieval.views import INDEX, view_meant
+from isthmus.tasks.retrieval.views import INDEX, item_view
 from isthmus.tasks.retrieval.words_read import Words
 
 BATCH = 256
@@ -226,7 +225,7 @@ class _Run:
                 self.backend.delete(done.dropped)
                 self.backend.record_files(done.left)
                 # What moved is known by its new name; under the old one it is not even missed.
-                self.backend.forget_files(old for _, old in done.moved if not os.path.lexists(old))
+                self.backend.forget_files(old for _, old in done.moved if not is_there(old))
         self.report.moved += done.moved
         self.report.copies += done.copies
         self.report.dropped += filter(is_whole, done.dropped) if finished else []
@@ -235,7 +234,7 @@ class _Run:
         """Files elsewhere that are not there, and whose content this run found."""
         found = {files[path].item for path in self.fresh if path in files} - {None}
         same = (r.path for r in files.values() if r.item in found and not r.gone)
-        return [path for path in same if path not in self.fresh and not os.path.lexists(path)]
+        return [path for path in same if path not in self.fresh and not is_there(path)]
 
     def _write(self, records: Mapping[str, FileRecord]) -> None:
         """Record files; those whose item another process removed meanwhile are read again."""
@@ -266,7 +265,7 @@ class _Run:
             self.report.failures.append(FileFailure(str(path), reason, FileStatus.UNSUPPORTED))
             self._release(str(path), item)
             return None
-        view = view_meant(self.space, item.modality, self.views, way_out=INDEX)
+        view = item_view(self.space, item, self.views, way_out=INDEX)
         shared = sum(modality == item.modality for modality in known.values()) > 1
         return ReadFile(item, view, item_id(item.id, view if shared else ""), file)
 

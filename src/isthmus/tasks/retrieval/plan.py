@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError
+from isthmus.core.errors import InputError, MediaError
 from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Failure
-from isthmus.media.frames_folder import is_frames_folder, state_of
-from isthmus.media.source import Unreadable, walk
+from isthmus.media.array_rows import is_row
+from isthmus.media.frames_folder import is_frames_folder
+from isthmus.media.source import Unreadable, file_state, walk
 from isthmus.store import FileRecord, FileStatus
 from isthmus.store.patterns import path_matcher
+from isthmus.tasks.retrieval.vector_rows import VectorRows
 
 _FIRST = 16
 """Files of the first batch, so that something is soon found, and kept if the run soon ends."""
@@ -24,7 +26,7 @@ _FIRST = 16
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file, or a folder of frames, as the file system describes it, without opening it."""
+    """A file, a folder of frames, or a row of vectors, as the file system describes it."""
 
     path: Path
     size: int
@@ -38,7 +40,7 @@ class Found:
         Raises:
             OSError: If the file system does not show it.
         """
-        return cls(path, *state_of(path))
+        return cls(path, *file_state(path))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +102,7 @@ def plan(
     retry: bool = False,
     leave_out: Path | None = None,
     becomes: Mapping[str, str] | None = None,
+    vectors: VectorRows | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Compare files with what is known of them by size and times of change.
@@ -117,6 +120,7 @@ def plan(
         leave_out: A folder that is never looked into: the store itself.
         becomes: By view of a known file, the view that it would belong to now; where it is
             another one, the file is read again.
+        vectors: Tells which rows of files of arrays are looked at, as if each was a file.
         progress: Told how many files were seen.
 
     Raises:
@@ -129,7 +133,7 @@ def plan(
     seen, unchanged = set[str](), 0
     chosen = _chooser(include, exclude)
     for root in roots:
-        for found in _listed(root, chosen, leave_out, skipped):
+        for found in _listed(root, chosen, leave_out, vectors, skipped):
             path = str(found.path)
             if path in seen:
                 continue
@@ -159,9 +163,15 @@ def is_gone(path: str) -> bool | None:
         folder = stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116  thousands are looked at
         return folder and not is_frames_folder(Path(path))
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        there = is_row(path)
+        return None if there is None else not there
     except (OSError, ValueError):
         return None
+
+
+def is_there(path: str) -> bool:
+    """Whether something may still lie at a path, a link that leads nowhere among it."""
+    return os.path.lexists(path) or is_row(path) is not False
 
 
 class Roots:
@@ -246,7 +256,11 @@ def _unreadable(path: str, error: OSError) -> FileFailure:
 
 
 def _listed(
-    root: Path, chosen: Callable[[str], bool], leave_out: Path | None, skipped: list[FileFailure]
+    root: Path,
+    chosen: Callable[[str], bool],
+    leave_out: Path | None,
+    vectors: VectorRows | None,
+    skipped: list[FileFailure],
 ) -> Iterator[Found]:
     passed_over: list[Failure] = []
     for path in walk(root, skipped=passed_over):
@@ -254,12 +268,14 @@ def _listed(
             continue
         if not chosen(str(path)):
             continue
-        try:
-            found = Found.at(path)
-        except OSError as error:  # vanished between listing and looking
-            skipped.append(_unreadable(str(path), error))
-            continue
-        yield found
+        for each in (path,) if vectors is None else vectors.paths(path):
+            if isinstance(each, MediaError):
+                skipped.append(FileFailure(each.source, each.reason, FileStatus.BROKEN))
+                continue
+            try:
+                yield Found.at(each)
+            except OSError as error:  # vanished between listing and looking
+                skipped.append(_unreadable(str(each), error))
     for each in passed_over:
         passing = isinstance(each, Unreadable)
         status = FileStatus.UNREADABLE if passing else FileStatus.BROKEN

@@ -14,6 +14,7 @@ from isthmus.core.lazy import Brought
 from isthmus.core.paths import expanded
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
+from isthmus.core.view import VECTOR
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
@@ -127,13 +128,14 @@ class Store:
     ) -> Plan:
         """What :meth:`add` would do; arguments as there."""
         from isthmus.tasks.retrieval.plan import plan
+        from isthmus.tasks.retrieval.vector_rows import VectorRows
 
         known, names = self.space.modalities, several(views, str)
         wanted = {known[view] for view in self._views(names)} if names else set()
         becomes = {
             view: view_meant(self.space, modality, names, way_out=INDEX)
             for view, modality in known.items()
-            if modality in wanted
+            if modality in wanted and modality != VECTOR  # whose files may name their view
         }
         files = self.backend.files()
         there = self.backend.known(r.item for r in files.values() if r.item is not None)
@@ -145,6 +147,7 @@ class Store:
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
             becomes=becomes,
+            vectors=VectorRows(self.space, names),
             progress=progress,
         )
 

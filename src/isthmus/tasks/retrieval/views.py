@@ -5,14 +5,26 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.core.errors import InputError
-from isthmus.core.view import View, no_view
+import numpy as np
+
+from isthmus.core.errors import InputError, MediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.view import VECTOR, View, no_view
 from isthmus.core.wording import way
+from isthmus.datasets.roles import parse_role
+from isthmus.media.array_rows import row_path
+from isthmus.space.report import columns_of
 
 if TYPE_CHECKING:
     from isthmus.space import Space
+
+_BY_VECTORS = (
+    "of a view of vectors no words, pictures or sounds are encoded: give a vector of the same "
+    "encoder, such as query.npy, or a row of a file, such as vectors.npz/image/0"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +88,67 @@ def view_meant(
     views = [view for view in among if known.get(view) == modality]
     views = views or [view for view in known if known[view] == modality]
     if not views:
-        raise InputError(f"no view of the space reads {modality}; its views are {_listed(known)}")
+        given = f"; {_BY_VECTORS}" if VECTOR in known.values() else ""
+        listed = _listed(known)
+        raise InputError(f"no view of the space reads {modality}; its views are {listed}{given}")
     if len(views) > 1:
         listed = " and ".join(views)
         raise InputError(f"the views {listed} all read {modality}; {way_out.of(views[0])}")
     return views[0]
+
+
+def item_view(
+    space: Space,
+    item: MediaItem,
+    among: Sequence[str] = (),
+    *,
+    named: str | None = None,
+    way_out: WayOut = ASK,
+) -> str:
+    """The view of an item; a vector of the user's may lie in an array that is called after it.
+
+    Args:
+        space: As for :func:`view_meant`, and so are the others.
+        item: Of which it is asked.
+        among: See there.
+        named: See there.
+        way_out: See there.
+
+    Raises:
+        InputError: As :func:`view_meant`, or if a vector has another dimension than the view takes.
+    """
+    view = None
+    if item.modality == VECTOR and named is None:
+        row = row_path(item.source)
+        view = named_view(space, Path(item.source).stem if row is None else row.array)
+        if view not in among and any(space.modalities.get(each) == VECTOR for each in among):
+            view = None
+    view = view or view_meant(space, item.modality, among, named=named, way_out=way_out)
+    if isinstance(item.payload, np.ndarray):
+        check_dim(space, view, len(item.payload), item.source)
+    return view
+
+
+def named_view(space: Space, array: str) -> str | None:
+    """The view of vectors that an array is called after, or was read for when the space was made."""
+    role = columns_of(space.report).get(array, "")
+    read = parse_role(role) if role else ""
+    names = (read.name if isinstance(read, View) else array, array)
+    return next((name for name in names if space.modalities.get(name) == VECTOR), None)
+
+
+def check_dim(space: Space, view: str, dim: int, source: str) -> None:
+    """Refuse vectors of another dimension than a view takes.
+
+    Raises:
+        MediaError: Naming both.
+    """
+    if dim != (need := space.encoders[view].dim):
+        raise MediaError(
+            source,
+            f"has vectors of {dim} numbers, and the view {view!r} of the space takes {need}; give "
+            "vectors of the encoder that it was made with",
+        )
 
 
 def _listed(known: Mapping[str, str]) -> str:

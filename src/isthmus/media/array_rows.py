@@ -1,0 +1,149 @@
+"""Rows of files of arrays as items, each with a path of its own, as if the file were a folder.
+
+``pairs.npz/image/cat-17`` is the row of the array ``image`` whose id is ``cat-17``, and
+``image.npy/17`` is row 17, counted from 0 as NumPy does, where there are no ids.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.item import MediaItem
+from isthmus.core.linalg import Array
+from isthmus.media.arrays import NPY, NPZ, SUFFIXES, changed, open_arrays, unquoted
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RowPath:
+    """The path of one row, taken apart.
+
+    Attributes:
+        file: That holds it.
+        array: Its array.
+        key: What the row is called.
+    """
+
+    file: Path
+    array: str
+    key: str
+
+
+def row_path(path: str | Path) -> RowPath | None:
+    """The parts of a path that leads to a row of a file of arrays; None for any other path.
+
+    Whether there is such a row is not looked at.
+
+    Examples:
+        >>> row_path("photos/cat.png")
+    """
+    text = os.fspath(path)
+    if not any(f"{suffix}/" in text.lower() for suffix in SUFFIXES):
+        return None
+    place = Path(text)
+    for file in place.parents:
+        if file.suffix.lower() not in SUFFIXES:
+            continue
+        inside = [unquoted(part) for part in place.relative_to(file).parts]
+        wanted = 1 if file.suffix.lower() == NPY else 2
+        try:
+            if len(inside) == wanted and file.is_file():
+                return RowPath(file, inside[0] if wanted == 2 else file.stem, inside[-1])
+        except OSError:
+            return None
+    return None
+
+
+def is_row(path: str | Path) -> bool | None:
+    """Whether there is such a row; None where its file cannot be read."""
+    found = row_path(path)
+    if found is None:
+        return False
+    try:
+        arrays = open_arrays(found.file)
+        return found.array in arrays.vectors and found.key in arrays.row_of
+    except MediaError:
+        return None
+
+
+def vector_at(path: Path) -> MediaItem:
+    """The item of a row, or of a file that holds one vector.
+
+    Raises:
+        MediaError: If there is no such row, or it is not finite or only zeros.
+    """
+    found = row_path(path)
+    vector = _lone(path) if found is None else _row(found, str(path))
+    return MediaItem.from_vector(finite(vector, str(path)), source=str(path))
+
+
+def _lone(path: Path) -> Array:
+    """The one vector of a file."""
+    arrays = open_arrays(path, alone=True)
+    given = list(arrays.vectors.values()) or [x[None] for x in arrays.columns.values()]
+    if len(given) == 1 and len(given[0]) == 1 and given[0].dtype.kind in "fiub":
+        return given[0][0]
+    if not arrays.vectors:
+        raise UnsupportedMediaError(str(path), "holds no vectors, which are (rows, dimension)")
+    first = arrays.paths(next(iter(arrays.vectors)))[0]
+    raise UnsupportedMediaError(str(path), f"holds several vectors; name one of them: {first}")
+
+
+def _row(found: RowPath, source: str) -> Array:
+    """The vector of a row."""
+    arrays = open_arrays(found.file)
+    if found.array not in arrays.vectors:
+        has = ", ".join(arrays.vectors) or "none"
+        raise MediaError(source, f"there are no vectors {found.array!r}; the file has {has}")
+    if found.key not in arrays.row_of:
+        some = list(islice(arrays.row_of, _SHOWN))
+        more = " …" if len(arrays) > _SHOWN else ""
+        raise MediaError(source, f"there is no row {found.key!r}; there are {', '.join(some)}{more}")
+    row: Array = arrays.vectors[found.array][arrays.row_of[found.key]]
+    return row
+
+
+def finite(vector: Array, source: str) -> Array:
+    """A vector ``(dim,)`` as float32.
+
+    Raises:
+        CorruptMediaError: If it has NaN or infinite values, or only zeros.
+    """
+    with np.errstate(over="ignore"):
+        row = np.asarray(vector, dtype=np.float32)
+    if not np.isfinite(row).all() or not row.any():
+        raise CorruptMediaError(source, "has NaN or infinite values, or only zeros")
+    return row
+
+
+def state_of_row(found: RowPath) -> tuple[int, int, int]:
+    """Bytes of a row, and times of the last changes of its file.
+
+    Raises:
+        OSError: If the file system does not show the file, or it has no such array.
+    """
+    try:
+        x = open_arrays(found.file).vectors[found.array]
+    except (MediaError, KeyError) as error:
+        raise OSError(str(error)) from error
+    return x.shape[1] * x.itemsize, *changed(found.file)
+
+
+def array_paths(path: Path) -> Iterator[tuple[str, int, list[Path]]]:
+    """Each array of vectors of a file: its name, its dimension, and the paths of its rows.
+
+    Raises:
+        MediaError: As :func:`open_arrays`.
+    """
+    arrays = open_arrays(path)
+    for name, x in arrays.vectors.items():
+        if path.suffix.lower() == NPZ or name == path.stem:
+            yield name, x.shape[1], arrays.paths(name)

@@ -1,0 +1,297 @@
+"""Files of arrays, ``.npy`` and ``.npz``, and folders of ``.npy`` files: vectors of the user's.
+
+Row i of all arrays belongs together: those with two axes hold a vector a row, those with one hold
+what else is known of the row, such as its id. Arrays are mapped into memory and not read before a row is asked for; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.linalg import Array
+
+NPY, NPZ = SUFFIXES = (".npy", ".npz")
+IDS = ("id", "ids")
+"""Names of the array that says what each row is called."""
+_MOST_UNPACKED = 2**31
+"""Bytes of a compressed array, which has to lie in memory whole."""
+_TO_TEXT = "np.save(file, x.astype(str)) for texts, np.stack(list(x)) for vectors"
+_LOCAL_HEADER = 30
+"""Bytes of what stands before a member of a zip archive, without its name and extra field."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Arrays of which row i belongs together.
+
+    Attributes:
+        path: Of the file, or of the folder of ``.npy`` files.
+        columns: By name, read-only, each of one or two axes and of as many rows.
+        left_out: Names of what is one value and no column.
+        ids: What each row is called; None where nothing says it.
+    """
+
+    path: Path
+    columns: Mapping[str, Array]
+    left_out: Sequence[str] = ()
+    ids: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """Arrays of vectors ``(n, dim)``, by name."""
+        return {name: x for name, x in self.columns.items() if x.ndim == 2}
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """Row by what it is called.
+
+        Raises:
+            CorruptMediaError: If two rows are called the same.
+        """
+        if self.ids is None:
+            return {str(row): row for row in range(len(self))}
+        rows: dict[str, int] = {}
+        for row, name in enumerate(self.ids):
+            if (first := rows.setdefault(name, row)) != row:
+                raise CorruptMediaError(
+                    str(self.path),
+                    f"rows {first} and {row} have the same id {name!r}; every row needs its own",
+                )
+        return rows
+
+    def paths(self, name: str) -> list[Path]:
+        """Paths of the rows of an array of vectors, in order."""
+        place = self.path / _quoted(name) if self.path.suffix.lower() == NPZ else self.path
+        return [place / _quoted(each) for each in self.row_of]
+
+
+def is_array_file(path: Path) -> bool:
+    """Whether a path leads to a file of arrays, by its name."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def is_arrays_folder(path: Path) -> bool:
+    """Whether a path leads to a folder in which all that is not hidden are ``.npy`` files."""
+    try:
+        if not path.is_dir():
+            return False
+        names = [entry.name for entry in os.scandir(path) if not entry.name.startswith(".")]
+        return bool(names) and all(is_array_file(path / name) for name in names)
+    except OSError:
+        return False
+
+
+def open_arrays(path: Path, *, alone: bool = False) -> Arrays:
+    """The arrays of a file, or of a folder of ``.npy`` files.
+
+    Ids of the rows of a ``.npy`` file are those of ``id.npy`` or ``ids.npy`` beside it.
+
+    Args:
+        path: Of the file or folder.
+        alone: Whether to leave what lies beside the file alone.
+
+    Raises:
+        MediaError: If it cannot be read, holds no array of rows, or arrays of different length.
+    """
+    try:
+        files = [path] if alone else _files(path)
+        states = [(str(file), *_state(file)) for file in files]
+        return _opened(str(path), tuple(states))
+    except OSError as error:
+        raise MediaError(str(path), f"cannot be read ({error.strerror or error})") from error
+
+
+def changed(path: Path) -> tuple[int, int]:
+    """When the content and when the content or a name was changed of what :func:`open_arrays` reads.
+
+    In nanoseconds.
+
+    Raises:
+        OSError: If the file system does not show it.
+    """
+    states = [_state(file) for file in _files(path)]
+    return max(content for _, content, _ in states), max(any_ for *_, any_ in states)
+
+
+def _files(path: Path) -> list[Path]:
+    """What has to be read for a path."""
+    if path.is_dir():
+        return sorted(each for each in path.iterdir() if not each.name.startswith("."))
+    beside = [path.with_name(f"{name}{NPY}") for name in IDS]
+    ids = [each for each in beside if each.is_file()] if path.suffix.lower() == NPY else []
+    return [path, *(each for each in ids[:1] if each != path)]
+
+
+def _state(file: Path) -> tuple[int, int, int]:
+    found = file.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str, files: Sequence[tuple[str, int, int, int]]) -> Arrays:
+    """Arrays of files as they are now; opened once, and again when one of them has changed."""
+    found: dict[str, Array] = {}
+    for name, *_ in files:
+        file = Path(name)
+        found |= _members(file) if file.suffix.lower() == NPZ else {file.stem: _mapped(file)}
+    columns = {name: x for name, x in found.items() if x.ndim}
+    if not columns:
+        raise MediaError(path, "holds no array with rows")
+    for name, x in columns.items():
+        _check_kind(name, x, path)
+    _check_rows(columns, path)
+    left_out = [name for name in found if name not in columns]
+    ids = next((columns[name] for name in IDS if name in columns), None)
+    names = None if ids is None else [cell_text(each) for each in ids.tolist()]
+    return Arrays(Path(path), columns, left_out, names)
+
+
+def cell_text(cell: Any) -> str:
+    """A cell of an array of one axis as text.
+
+    Examples:
+        >>> cell_text(b"cat"), cell_text(7), cell_text(7.0)
+        ('cat', '7', '7')
+    """
+    if isinstance(cell, bytes):
+        return cell.decode(errors="replace")
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def _check_kind(name: str, x: Array, path: str) -> None:
+    """Refuse what is neither vectors nor cells."""
+    if x.ndim > 2:
+        raise MediaError(
+            path,
+            f"{name} has the shape {x.shape}, need (rows, dimension); make each row one vector: "
+            "x.reshape(len(x), -1), or x.mean(axis=1)",
+        )
+    kinds = "fiub" if x.ndim == 2 else "fiubUSM"
+    if x.dtype.kind not in kinds:
+        what = "numbers" if x.ndim == 2 else "numbers, texts or dates"
+        raise MediaError(path, f"{name} holds {x.dtype}, need {what}")
+    if x.ndim == 2 and not x.shape[1]:
+        raise MediaError(path, f"{name} has the shape {x.shape}: its vectors have no numbers")
+
+
+def _check_rows(columns: Mapping[str, Array], path: str) -> None:
+    """Refuse arrays of different length, and those of none."""
+    sizes = {name: len(x) for name, x in columns.items()}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{name} has {size:,} rows" for name, size in sizes.items())
+        raise MediaError(path, f"row i of all arrays belongs together, but {listed}")
+    if not next(iter(sizes.values())):
+        raise MediaError(path, f"has no rows: {', '.join(sizes)} of length 0")
+
+
+def _mapped(file: Path) -> Array:
+    """The array of a ``.npy`` file."""
+    with file.open("rb") as handle:
+        return _array(handle, file, str(file), os.fstat(handle.fileno()).st_size)
+
+
+def _members(file: Path) -> dict[str, Array]:
+    """The arrays of a ``.npz`` file; those that are not compressed are mapped."""
+    out: dict[str, Array] = {}
+    try:
+        with zipfile.ZipFile(file) as archive, file.open("rb") as handle:
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                name, source = info.filename.removesuffix(NPY), f"{file}, {info.filename}"
+                if not info.filename.endswith(NPY):
+                    raise MediaError(source, "is no array; a .npz file holds .npy files")
+                if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
+                    handle.seek(_begin(handle, info))
+                    out[name] = _array(handle, file, source, handle.tell() + info.file_size)
+                    continue
+                if info.file_size > _MOST_UNPACKED:
+                    raise MediaError(
+                        source,
+                        f"has {info.file_size:,} bytes once it is unpacked; write the file with "
+                        "np.savez, which compresses nothing",
+                    )
+                data = archive.read(info)
+                out[name] = _array(io.BytesIO(data), None, source, len(data))
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise CorruptMediaError(str(file), f"is not a whole .npz file ({error})") from error
+    return out
+
+
+def _begin(handle: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member that is not compressed begin."""
+    handle.seek(info.header_offset)
+    head = handle.read(_LOCAL_HEADER)
+    lengths = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
+    return info.header_offset + _LOCAL_HEADER + sum(lengths)
+
+
+def _array(handle: BinaryIO, file: Path | None, source: str, end: int) -> Array:
+    """An array whose header the handle stands before.
+
+    Args:
+        handle: Of the file, or of bytes in memory.
+        file: That is mapped; None: the bytes are taken from the handle.
+        source: For messages.
+        end: Where the bytes of the array end.
+    """
+    try:
+        version = npy.read_magic(handle)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, by_column, kind = read(handle)
+    except ValueError as error:
+        reason = str(error).partition(".")[0]
+        raise CorruptMediaError(source, f"is not a whole .npy file ({reason})") from error
+    if kind.hasobject:
+        raise UnsupportedMediaError(
+            source, f"holds Python objects, which isthmus never unpickles; save them anew: {_TO_TEXT}"
+        )
+    begin, size = handle.tell(), math.prod(shape)
+    if size * kind.itemsize > end - begin:
+        raise CorruptMediaError(
+            source,
+            f"breaks off: its header says {shape} of {kind}, which are {size * kind.itemsize:,} "
+            f"bytes, but {end - begin:,} are there",
+        )
+    order = "F" if by_column else "C"
+    if not size or not kind.itemsize:
+        return np.zeros(shape, dtype=kind)
+    if file is None:
+        x = np.frombuffer(handle.read(size * kind.itemsize), dtype=kind)
+        return x.reshape(shape, order=order)
+    if not shape:
+        return np.frombuffer(handle.read(kind.itemsize), dtype=kind).reshape(())
+    # A plain array: that of each row is made by millions, and a memmap's costs ten times as much.
+    return np.asarray(np.memmap(file, kind, "r", begin, shape, order))
+
+
+def _quoted(name: str) -> str:
+    """A name as a part of a path."""
+    text = name.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
+    return text.replace(".", "%2E") if text in (".", "..") else text or "%"
+
+
+def unquoted(part: str) -> str:
+    """A part of a path as the name that it stands for."""
+    if part == "%":
+        return ""
+    for code, letter in (("%2E", "."), ("%00", "\0"), ("%2F", "/"), ("%25", "%")):
+        part = part.replace(code, letter)
+    return part
