@@ -28,10 +28,11 @@ from isthmus.cli.opening import check_order
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import exists, expanded, why_missing
-from isthmus.core.view import TEXT, no_view
+from isthmus.core.view import TEXT, VECTOR, no_view
 from isthmus.core.wording import count
 from isthmus.media.sniff import sniff_path
 from isthmus.media.source import is_file, walk
+from isthmus.tasks.retrieval.vector_rows import VectorRows
 from isthmus.tasks.retrieval.views import WayOut, view_meant
 
 
@@ -104,7 +105,7 @@ def _inputs(
         raise no_view(view, space.views)
     modality = space.modalities[view]
     if modality != TEXT:
-        return view, list(_files(inputs, modality))
+        return view, list(_files(space, inputs, view))
     if any(is_file(text) for text in inputs):
         err().print(
             "A file has this name, but it was read as words. To read files, name their view "
@@ -125,8 +126,9 @@ def _write(output: Path, vectors: F32, sources: list[str], view: str, space: str
         )
 
 
-def _files(inputs: Sequence[str], modality: str) -> list[Path]:
-    """Files as they are; of folders those of the modality."""
+def _files(space: spaces.Space, inputs: Sequence[str], view: str) -> list[Path]:
+    """Files as they are; of folders those of the modality; of files of vectors their rows."""
+    modality, rows = space.modalities[view], VectorRows(space, (view,))
 
     def fits(path: Path) -> bool:
         try:
@@ -137,8 +139,14 @@ def _files(inputs: Sequence[str], modality: str) -> list[Path]:
     files: list[Path] = []
     for text in inputs:
         path = expanded(text)
-        if not exists(path):
+        if not exists(path) and not is_file(path):
             raise InputError(f"there is no file or folder {text!r}.{why_missing(text)}")
+        if modality == VECTOR:
+            for each in (row for file in walk(path) for row in rows.paths(file)):
+                if isinstance(each, MediaError):
+                    raise each
+                files.append(each)
+            continue
         files += [p for p in walk(path) if fits(p)] if path.is_dir() else [path]
     if not files:
         raise InputError(f"{', '.join(inputs)}: there is no {modality} in it")

@@ -31,6 +31,7 @@ from isthmus.encoders.child import run_child
 from isthmus.encoders.onnx_file import MODEL, Description
 from isthmus.encoders.onnx_file import load as load_file
 from isthmus.encoders.onnx_file.description import ENDING
+from isthmus.encoders.vectors import VectorEncoder
 
 TOLERANCE = 1e-5
 """By how much a number of a unit vector may differ: as much as batches may change it."""
@@ -114,6 +115,11 @@ def export(
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance must be between 0 and 1, got {tolerance}")
     _check_target(target, overwrite=overwrite)
+    if spec.partition("?")[0] == VectorEncoder.id:
+        raise InputError(
+            "vectors of your own have no model that could be written; to use the model that made "
+            "them here, name its class: package.module:Class"
+        )
     encoder = load(spec, **(options or {}))
     if not isinstance(encoder, Exportable):
         raise InputError(

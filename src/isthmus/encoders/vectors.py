@@ -22,6 +22,7 @@ class VectorEncoder:
         name: What the user calls the model; vectors of another name are another encoder.
     """
 
+    id = "vectors"
     languages: tuple[str, ...] = ()
     batch_size = 4096
     modality = VECTOR
@@ -29,7 +30,6 @@ class VectorEncoder:
     def __init__(self, dim: int, name: str) -> None:
         if dim < 1:
             raise InputError(f"vectors of {name!r}: need a dimension of at least 1, got {dim}")
-        self.id = "vectors"
         self.dim = check_dim(dim, f"vectors of {name!r}")
         self.name = name
         self.fingerprint = fingerprint({"encoder": self.id, "dim": dim, "name": name})

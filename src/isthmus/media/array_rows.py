@@ -87,14 +87,20 @@ def vector_at(path: Path) -> MediaItem:
 
 def _lone(path: Path) -> Array:
     """The one vector of a file."""
+    if path.suffix.lower() == NPZ:
+        raise UnsupportedMediaError(
+            str(path), f"holds arrays; name a row of one of them, such as {path}/ARRAY/0"
+        )
     arrays = open_arrays(path, alone=True)
-    given = list(arrays.vectors.values()) or [x[None] for x in arrays.columns.values()]
-    if len(given) == 1 and len(given[0]) == 1 and given[0].dtype.kind in "fiub":
-        return given[0][0]
-    if not arrays.vectors:
-        raise UnsupportedMediaError(str(path), "holds no vectors, which are (rows, dimension)")
-    first = arrays.paths(next(iter(arrays.vectors)))[0]
-    raise UnsupportedMediaError(str(path), f"holds several vectors; name one of them: {first}")
+    (x,) = arrays.columns.values()
+    if x.dtype.kind not in "fiub":
+        raise UnsupportedMediaError(str(path), f"holds {x.dtype}, and vectors are numbers")
+    if x.ndim == 1 or len(x) == 1:
+        return x.reshape(-1)
+    first = open_arrays(path).paths(path.stem)[0]
+    raise UnsupportedMediaError(
+        str(path), f"holds {len(x):,} vectors; name one of them, such as {first}"
+    )
 
 
 def _row(found: RowPath, source: str) -> Array:
@@ -106,7 +112,9 @@ def _row(found: RowPath, source: str) -> Array:
     if found.key not in arrays.row_of:
         some = list(islice(arrays.row_of, _SHOWN))
         more = " …" if len(arrays) > _SHOWN else ""
-        raise MediaError(source, f"there is no row {found.key!r}; there are {', '.join(some)}{more}")
+        raise MediaError(
+            source, f"there is no row {found.key!r}; there are {', '.join(some)}{more}"
+        )
     row: Array = arrays.vectors[found.array][arrays.row_of[found.key]]
     return row
 
@@ -118,7 +126,7 @@ def finite(vector: Array, source: str) -> Array:
         CorruptMediaError: If it has NaN or infinite values, or only zeros.
     """
     with np.errstate(over="ignore"):
-        row = np.asarray(vector, dtype=np.float32)
+        row = np.array(vector, dtype=np.float32)  # of its own: a mapped file may be cut off later
     if not np.isfinite(row).all() or not row.any():
         raise CorruptMediaError(source, "has NaN or infinite values, or only zeros")
     return row

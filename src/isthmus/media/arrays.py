@@ -1,7 +1,8 @@
 """Files of arrays, ``.npy`` and ``.npz``, and folders of ``.npy`` files: vectors of the user's.
 
 Row i of all arrays belongs together: those with two axes hold a vector a row, those with one hold
-what else is known of the row, such as its id. Arrays are mapped into memory and not read before a row is asked for; nothing is ever unpickled.
+what else is known of the row, such as its id. Arrays are mapped into memory and not read before a
+row is asked for; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -9,25 +10,36 @@ from __future__ import annotations
 import io
 import math
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.lib import format as npy
 
-from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
+from isthmus.core.errors import (
+    CorruptMediaError,
+    MediaError,
+    MediaTooLargeError,
+    UnsupportedMediaError,
+)
 from isthmus.core.linalg import Array
 
 NPY, NPZ = SUFFIXES = (".npy", ".npz")
 IDS = ("id", "ids")
 """Names of the array that says what each row is called."""
 _MOST_UNPACKED = 2**31
-"""Bytes of a compressed array, which has to lie in memory whole."""
+"""Bytes of the compressed arrays of a file, which have to lie in memory whole."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
+"""What :mod:`zipfile` raises of archives that are damaged, or that it does not read."""
 _TO_TEXT = "np.save(file, x.astype(str)) for texts, np.stack(list(x)) for vectors"
+_OPEN = 4
+"""Files whose arrays are kept at hand."""
 _LOCAL_HEADER = 30
 """Bytes of what stands before a member of a zip archive, without its name and extra field."""
 
@@ -117,15 +129,16 @@ def open_arrays(path: Path, *, alone: bool = False) -> Arrays:
 
 
 def changed(path: Path) -> tuple[int, int]:
-    """When the content and when the content or a name was changed of what :func:`open_arrays` reads.
+    """When what :func:`open_arrays` reads was changed, in nanoseconds.
 
-    In nanoseconds.
+    Returns:
+        When the content was, and when the content or a name was.
 
     Raises:
         OSError: If the file system does not show it.
     """
     states = [_state(file) for file in _files(path)]
-    return max(content for _, content, _ in states), max(any_ for *_, any_ in states)
+    return max(content for _, content, _ in states), max(either for *_, either in states)
 
 
 def _files(path: Path) -> list[Path]:
@@ -142,7 +155,7 @@ def _state(file: Path) -> tuple[int, int, int]:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=_OPEN)
 def _opened(path: str, files: Sequence[tuple[str, int, int, int]]) -> Arrays:
     """Arrays of files as they are now; opened once, and again when one of them has changed."""
     found: dict[str, Array] = {}
@@ -210,6 +223,7 @@ def _mapped(file: Path) -> Array:
 def _members(file: Path) -> dict[str, Array]:
     """The arrays of a ``.npz`` file; those that are not compressed are mapped."""
     out: dict[str, Array] = {}
+    unpacked = 0
     try:
         with zipfile.ZipFile(file) as archive, file.open("rb") as handle:
             for info in archive.infolist():
@@ -222,15 +236,18 @@ def _members(file: Path) -> dict[str, Array]:
                     handle.seek(_begin(handle, info))
                     out[name] = _array(handle, file, source, handle.tell() + info.file_size)
                     continue
-                if info.file_size > _MOST_UNPACKED:
-                    raise MediaError(
-                        source,
-                        f"has {info.file_size:,} bytes once it is unpacked; write the file with "
-                        "np.savez, which compresses nothing",
+                unpacked += info.file_size
+                if unpacked > _MOST_UNPACKED:
+                    raise MediaTooLargeError(
+                        str(file),
+                        f"has more than {_MOST_UNPACKED:,} bytes once it is unpacked; write it "
+                        "with np.savez, which compresses nothing",
                     )
                 data = archive.read(info)
                 out[name] = _array(io.BytesIO(data), None, source, len(data))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except MediaError:
+        raise
+    except _DAMAGED as error:
         raise CorruptMediaError(str(file), f"is not a whole .npz file ({error})") from error
     return out
 
@@ -256,12 +273,15 @@ def _array(handle: BinaryIO, file: Path | None, source: str, end: int) -> Array:
         version = npy.read_magic(handle)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, by_column, kind = read(handle)
-    except ValueError as error:
+        if min(shape, default=0) < 0:
+            raise ValueError(f"the shape is {shape}")
+    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError) as error:
         reason = str(error).partition(".")[0]
         raise CorruptMediaError(source, f"is not a whole .npy file ({reason})") from error
     if kind.hasobject:
         raise UnsupportedMediaError(
-            source, f"holds Python objects, which isthmus never unpickles; save them anew: {_TO_TEXT}"
+            source,
+            f"holds Python objects, which isthmus never unpickles; save them anew: {_TO_TEXT}",
         )
     begin, size = handle.tell(), math.prod(shape)
     if size * kind.itemsize > end - begin:
@@ -270,7 +290,7 @@ def _array(handle: BinaryIO, file: Path | None, source: str, end: int) -> Array:
             f"breaks off: its header says {shape} of {kind}, which are {size * kind.itemsize:,} "
             f"bytes, but {end - begin:,} are there",
         )
-    order = "F" if by_column else "C"
+    order: Literal["C", "F"] = "F" if by_column else "C"
     if not size or not kind.itemsize:
         return np.zeros(shape, dtype=kind)
     if file is None:

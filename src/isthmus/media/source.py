@@ -41,13 +41,16 @@ def walk(root: Path, *, skipped: list[Failure] | None = None) -> Iterator[Path]:
     files count as files as long as they stay inside ``root``.
 
     Args:
-        root: A folder, or a single file, which is then the only one.
+        root: A folder, or a single file or row of vectors, which is then the only one.
         skipped: Gets an entry for whatever was passed over although it is not hidden.
 
     Raises:
         MediaError: If ``root`` does not exist.
     """
     root = Path(root)
+    if row_path(root) is not None:
+        yield root
+        return
     if not exists(root):
         raise MediaError(str(root), "does not exist")
     passed_over = skipped if skipped is not None else []

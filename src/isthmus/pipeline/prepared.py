@@ -240,8 +240,8 @@ def _given_vectors(
     dim = len(np.asarray(record.items[view].payload))
     if dim != encoder.dim:
         raise DataError(
-            f"{dataset.name}: the view {view!r} has vectors of {dim} numbers, need {encoder.dim} as "
-            f"in {encoder.name!r}; give vectors of the same encoder"
+            f"{dataset.name}: the view {view!r} has vectors of {dim} numbers, need {encoder.dim} "
+            f"as in {encoder.name!r}; give vectors of the same encoder"
         )
     return encoder, VECTORS
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus.core.contracts import Encoder, Progress
 from isthmus.core.errors import DataError, InputError
+from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Dataset, Failure
@@ -123,7 +124,7 @@ class Sources:
             items = [dataset.records[i].items[view] for i in rows]
             encoder = self.encoder(view)
             if ref.modality == VECTOR:
-                _check_dims(view, ref.dim, [len(np.asarray(item.payload)) for item in items])
+                _check_dims(f"{dataset.name}, {view}", ref.dim, items)
             done = encode_items(items, encoder, cache=cache, progress=progress, name=view)
             vectors[view][rows], present[view][rows] = done.vectors, done.ok
             failures += done.failures
@@ -142,7 +143,7 @@ def groups_of(dataset: Dataset) -> NDArray[np.object_] | None:
     return np.array([record.group for record in dataset.records], dtype=object)
 
 
-def _check_dims(view: str, dim: int, given: Sequence[int]) -> None:
-    for size in given:
-        if size != dim:
+def _check_dims(view: str, dim: int, items: Sequence[MediaItem]) -> None:
+    for item in items:
+        if (size := len(np.asarray(item.payload))) != dim:
             raise DataError(f"{view}: the predictor takes vectors of {dim} numbers, got {size}")

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from isthmus.core.errors import InputError
 from isthmus.core.paths import why_missing
+from isthmus.media.arrays import SUFFIXES as ARRAYS
 from isthmus.media.formats import SUFFIXES
 from isthmus.media.source import is_file
 
@@ -263,4 +264,5 @@ def missing_file(text: str) -> InputError:
 def looks_like_a_path(text: str) -> bool:
     """Whether words have the form of a path, so that who typed them expects a file there."""
     suffix = Path(text).suffix.lower()
-    return " " not in text and (suffix in SUFFIXES or text.startswith(("/", "./", "~/")))
+    known = suffix in SUFFIXES or suffix in ARRAYS or text.startswith(("/", "./", "~/"))
+    return " " not in text and known

@@ -41,7 +41,7 @@ from isthmus.store import Entry, is_whole
 from isthmus.store.filters import parse
 from isthmus.tasks import Store
 from isthmus.tasks.retrieval.excerpts import words_sought
-from isthmus.tasks.retrieval.views import view_meant
+from isthmus.tasks.retrieval.views import item_view
 
 MOST_LETTERS = 2_000
 """Characters of all words of a prompt: four passages of text as they are indexed. Encoding takes
@@ -219,7 +219,7 @@ class Service:
             return Term(None, weight=term.weight, part=term.part, saved=term.saved)
         if term.upload is not None:
             item = self.uploads.get(term.upload).item
-            view = view_meant(self.store.space, item.modality, asked_as, named=term.view)
+            view = item_view(self.store.space, item, asked_as, named=term.view)
             vectors = self.uploads.vectors(term.upload, view)
             return Term(item, "", term.weight, view, vectors, part=term.part)
         assert term.text is not None

@@ -22,6 +22,7 @@ from isthmus.prompts.typed import GUIDES, SAVED, PartName, composed
 from isthmus.space import Space
 from isthmus.store import Reader
 from isthmus.tasks.retrieval.views import item_view
+from isthmus.tasks.retrieval.within import held_under
 
 _CANCELLED = 1e-3
 """Length of the sum of all parts, of which those sought sum to 1, below which they cancel."""
@@ -72,7 +73,8 @@ class EncodedPrompt:
                 views, or a prompt of a name is not saved; if guides leave nothing, or the parts
                 cancel each other.
         """
-        terms = Prompt([_resolved(space, term) for term in prompt.terms]).terms
+        named = [_named(rows, term, asked_as) for term in prompt.terms]
+        terms = Prompt([_resolved(space, term) for term in named]).terms
         source = _Source(space, rows, asked_as)
         found = [term for term in terms if not term.guides]
         encoded = [source.encoded(term) for term in found]
@@ -223,6 +225,25 @@ def saved_prompt(space: Space, name: str) -> LearnedPrompt:
     raise InputError(
         f"no prompt is saved as {SAVED}{name}; {hint} Words are put in quotes: '\"@{name}\"'"
     )
+
+
+def _named(rows: Reader | None, term: Term, asked_as: Sequence[str]) -> Term:
+    """A term whose item of the store is given by its id, where it was given by its name.
+
+    Args:
+        rows: Of the store, if there is one.
+        term: Any.
+        asked_as: Views that it may belong to; none stands for all.
+
+    Raises:
+        InputError: If several items have the name.
+    """
+    if not term.stored or rows is None or rows.known([term.stored]):
+        return term
+    held = held_under(rows, term.stored)
+    known = rows.get(list(held.alike))
+    alike = {n: s for n, s in held.alike.items() if not asked_as or known[n].view in asked_as}
+    return replace(term, stored=replace(held, alike=alike).only or term.stored)
 
 
 def _resolved(space: Space, term: Term) -> Term:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus.core.contracts import Progress
-from isthmus.core.errors import InputError, MediaError
+from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.paths import expanded, why_missing
 from isthmus.core.record import Failure
 from isthmus.media.array_rows import is_row
@@ -270,16 +270,18 @@ def _listed(
             continue
         for each in (path,) if vectors is None else vectors.paths(path):
             if isinstance(each, MediaError):
-                skipped.append(FileFailure(each.source, each.reason, FileStatus.BROKEN))
+                unsupported = isinstance(each, UnsupportedMediaError)
+                status = FileStatus.UNSUPPORTED if unsupported else FileStatus.BROKEN
+                skipped.append(FileFailure(each.source, each.reason, status))
                 continue
             try:
                 yield Found.at(each)
             except OSError as error:  # vanished between listing and looking
                 skipped.append(_unreadable(str(each), error))
-    for each in passed_over:
-        passing = isinstance(each, Unreadable)
+    for left_out in passed_over:
+        passing = isinstance(left_out, Unreadable)
         status = FileStatus.UNREADABLE if passing else FileStatus.BROKEN
-        skipped.append(FileFailure(each.source, each.reason, status))
+        skipped.append(FileFailure(left_out.source, left_out.reason, status))
 
 
 def _differs(before: FileRecord, now: Found) -> bool:

@@ -25,7 +25,7 @@ from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.read_setting import Reading
 from isthmus.tasks.retrieval.saved_prompts import SavedPrompts, mark_of
 from isthmus.tasks.retrieval.search import search
-from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, view_meant
+from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, item_view, view_meant
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -342,7 +342,7 @@ class Store:
             thing = item_from_path(expanded(thing))
         if isinstance(thing, str):
             return self.item(thing), self.get(thing).view
-        return thing, view_meant(self.space, thing.modality, among, named=view, way_out=way_out)
+        return thing, item_view(self.space, thing, among, named=view, way_out=way_out)
 
     def save_prompts(self, prompts: Mapping[str, LearnedPrompt | None]) -> None:
         """Save learned prompts in the store's space, or forget them; its vectors stay valid.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from isthmus.core.errors import InputError, MediaError
+from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.view import VECTOR
 from isthmus.media.array_rows import array_paths
 from isthmus.media.arrays import IDS, is_array_file
@@ -34,8 +34,12 @@ class VectorRows:
 
     def paths(self, file: Path) -> Iterator[Path | MediaError]:
         """Paths of the rows of a file that is one of arrays, else its own; and what is left out."""
-        if VECTOR not in self.space.modalities.values() or not is_array_file(file):
+        if not is_array_file(file):
             yield file
+            return
+        if VECTOR not in self.space.modalities.values():
+            why = "holds vectors, and the space has no view of vectors"
+            yield UnsupportedMediaError(str(file), why)
             return
         try:
             arrays = list(array_paths(file))

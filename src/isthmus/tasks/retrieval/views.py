@@ -130,7 +130,7 @@ def item_view(
 
 
 def named_view(space: Space, array: str) -> str | None:
-    """The view of vectors that an array is called after, or was read for when the space was made."""
+    """The view of vectors that an array is called after, or that was read from it before."""
     role = columns_of(space.report).get(array, "")
     read = parse_role(role) if role else ""
     names = (read.name if isinstance(read, View) else array, array)

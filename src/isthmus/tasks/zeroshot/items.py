@@ -20,7 +20,7 @@ from isthmus.media.source import is_picture, item_from_path, picture_item
 from isthmus.pipeline import VectorCache
 from isthmus.space import Space
 from isthmus.space.things import as_item
-from isthmus.tasks.retrieval.views import WayOut, view_meant
+from isthmus.tasks.retrieval.views import WayOut, item_view
 
 WORDS = WayOut("reads the words", "asked_as", "--as")
 ITEMS = WayOut("the items belong to", "view", "--view")
@@ -177,7 +177,7 @@ def examples_by_view(
             continue
         own = view
         if reads.get(view) != item.modality:
-            own = view_meant(space, item.modality, way_out=ITEMS)
+            own = item_view(space, item, way_out=ITEMS)
         found.setdefault(own, []).append((number, item))
     return found
 
@@ -207,4 +207,4 @@ def _item_and_view(space: Space, thing: Any, named: str | None) -> tuple[MediaIt
         if not isinstance(thing, str | Path):
             raise InputError("name the view of vectors and bytes: view='…'")
         thing = item_from_path(expanded(thing))
-    return thing, view_meant(space, thing.modality, named=named, way_out=ITEMS)
+    return thing, item_view(space, thing, named=named, way_out=ITEMS)
