@@ -144,7 +144,23 @@ def test_the_example_on_columns_runs(tmp_path: Path) -> None:
 
 
 def test_the_example_on_vectors_runs(tmp_path: Path) -> None:
-    assert float(_run(_blocks("docs/how-to-data.md", "python")[1], tmp_path)) == 1.0
+    assert float(_run(_blocks("docs/how-to-data.md", "python")[2], tmp_path)) == 1.0
+
+
+def test_the_commands_on_vectors_run(tmp_path: Path) -> None:
+    _run(_blocks("docs/how-to-data.md", "python")[1], tmp_path)
+    lines = [line for page, line in _commands() if page.endswith("how-to-data.md")]
+    said = {}
+    for line in lines:
+        words = shlex.split(line, comments=True)[1:]
+        if "vectors.npz" in line or "query.npy" in line or "cat-7" in line:
+            quick = ["--aligner", "cca"] if words[0] == "align" else []
+            done = isthmus(*words, *quick, cwd=tmp_path)
+            assert done.returncode == 0, f"{line}: {done.stderr}"
+            said[line] = done.stdout
+    first, second, third = (text for line, text in said.items() if " search " in line)
+    assert "vectors.npz/text/cat-7" in first.splitlines()[0] and first == second
+    assert "vectors.npz/text/cat-7" in third
 
 
 def test_the_example_on_diagnosis_runs(tmp_path: Path) -> None:

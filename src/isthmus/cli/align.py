@@ -110,8 +110,8 @@ _BUDGET = typer.Option(
 
 _DATA = typer.Argument(
     None,
-    help="A name (tuxpaint), a folder, a table or a WebDataset tar. With --pretrained it can "
-    "be left out.",
+    help="A name (tuxpaint), a folder, a table, vectors (.npz) or a WebDataset tar. With "
+    "--pretrained it can be left out.",
 )
 
 

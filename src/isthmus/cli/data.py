@@ -57,7 +57,9 @@ def get(
 
 @app.command(epilog=example("show"))
 def show(
-    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    data: str = typer.Argument(
+        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
+    ),
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
     as_json: bool = JSON_OPTION,

@@ -76,7 +76,9 @@ _GROUPS = typer.Option(
 
 
 def command(
-    data: str = typer.Argument(help="A name (tuxpaint), a folder, a table or a WebDataset tar."),
+    data: str = typer.Argument(
+        help="A name (tuxpaint), a folder, a table, vectors (.npz) or a WebDataset tar."
+    ),
     *,
     encoder: list[str] = _ENCODER,
     encoders: list[str] = _ENCODERS,

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
-    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    data: str = typer.Argument(
+        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
+    ),
     *,
     context: typer.Context,
     data_option: list[str] = DATA_OPTION,

@@ -23,7 +23,7 @@ def load_data(
     """The data set that a user means.
 
     Args:
-        data: A name, a folder, a table or a WebDataset tar.
+        data: A name, a folder, a table, vectors (.npz) or a WebDataset tar.
         options: ``NAME=VALUE`` texts of ``--data-option``.
         columns: ``NAME=VIEW:MODALITY`` texts of ``--column``.
         modalities: Of views that are needed; without ``columns``, a table has columns of
@@ -41,7 +41,7 @@ def load_as(
 
     Args:
         space: Remembers what columns held.
-        data: A name, a folder, a table or a WebDataset tar.
+        data: A name, a folder, a table, vectors (.npz) or a WebDataset tar.
         options: ``NAME=VALUE`` texts of ``--data-option``.
         columns: ``NAME=VIEW:MODALITY`` texts of ``--column``, which go before what it remembers of
             these columns and views.

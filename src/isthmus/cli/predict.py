@@ -76,7 +76,9 @@ app = typer.Typer(
 
 @with_fit_options
 def fit(
-    data: str = typer.Argument(help="A name, a folder, a table or a WebDataset tar."),
+    data: str = typer.Argument(
+        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
+    ),
     *,
     folder: Path = _OUT,
     target: str = _TARGET,

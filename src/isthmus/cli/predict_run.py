@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from isthmus.tasks.predict import KeptAnswers, PredictorEvaluation
 
 _FOLDER = typer.Argument(help="Folder of the predictor.")
-_DATA = typer.Argument(help="A name, a folder, a table or a WebDataset tar.")
+_DATA = typer.Argument(help="A name, a folder, a table, vectors (.npz) or a WebDataset tar.")
 _OUT = typer.Option(
     None, "--out", "-o", metavar="FILE", help="Write a row for each record to this .csv or .jsonl."
 )

@@ -56,7 +56,7 @@ _THUMBNAIL = 24
 @with_prompt_parts
 def command(
     query: list[str] = typer.Argument(
-        help="Words, or the path of a picture or sound. Combine several with + and -: "
+        help="Words, or the path of a picture, sound or vector. Combine several with + and -: "
         "'\"red kangaroo\" + photo.jpg - cartoon'. @NAME is a saved prompt."
     ),
     store: Path | None = STORE_OPTION,

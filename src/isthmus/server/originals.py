@@ -20,7 +20,7 @@ from isthmus.core.artifact import file_content_hash
 from isthmus.core.errors import MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.reading import READ_ONLY
-from isthmus.core.view import VIDEO
+from isthmus.core.view import VECTOR, VIDEO
 from isthmus.media.formats import MEDIA_TYPES
 from isthmus.media.frames_folder import frames_item, is_frames_folder, state_of
 from isthmus.media.sniff import container, head_of
@@ -174,7 +174,8 @@ class Originals:
             entry: The item.
 
         Raises:
-            UnsupportedMediaError: If it is a folder of frames, which has no file of its own.
+            UnsupportedMediaError: If it is a folder of frames, which has no file of its own, or a
+                vector.
             GoneError: If it is not there.
             ChangedError: If it is no longer the file that was indexed, or holds something else.
             OSError: If it cannot be read now.
@@ -182,6 +183,10 @@ class Originals:
         if entry.modality == VIDEO and is_frames_folder(Path(entry.source)):
             raise UnsupportedMediaError(
                 entry.source, "is a folder of frames; it has no file that could be played"
+            )
+        if entry.modality == VECTOR:
+            raise UnsupportedMediaError(
+                entry.source, "is a vector; there is nothing to be seen or heard of it"
             )
         try:
             file = os.fdopen(os.open(entry.source, READ_ONLY), "rb")
