@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -17,8 +18,10 @@ import numpy as np
 from isthmus.core.errors import CorruptMediaError, MediaError, UnsupportedMediaError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import Array
-from isthmus.media.arrays import NPY, NPZ, SUFFIXES, changed, open_arrays, unquoted
+from isthmus.media.arrays import NPZ, changed, open_arrays, unquoted
 
+_FILE = re.compile(r"\.np[yz]/", re.IGNORECASE)
+"""The end of the name of a file of arrays that something is sought in."""
 _SHOWN = 3
 
 
@@ -46,19 +49,12 @@ def row_path(path: str | Path) -> RowPath | None:
         >>> row_path("photos/cat.png")
     """
     text = os.fspath(path)
-    if not any(f"{suffix}/" in text.lower() for suffix in SUFFIXES):
-        return None
-    place = Path(text)
-    for file in place.parents:
-        if file.suffix.lower() not in SUFFIXES:
-            continue
-        inside = [unquoted(part) for part in place.relative_to(file).parts]
-        wanted = 1 if file.suffix.lower() == NPY else 2
-        try:
-            if len(inside) == wanted and file.is_file():
-                return RowPath(file, inside[0] if wanted == 2 else file.stem, inside[-1])
-        except OSError:
-            return None
+    for found in reversed([*_FILE.finditer(text)]):
+        file, inside = text[: found.end() - 1], text[found.end() :].split("/")
+        npz = file.lower().endswith(NPZ)
+        if len(inside) == 1 + npz and all(inside) and os.path.isfile(file):  # noqa: PTH113  millions
+            place, names = Path(file), [unquoted(part) for part in inside]
+            return RowPath(place, names[0] if npz else place.stem, names[-1])
     return None
 
 
