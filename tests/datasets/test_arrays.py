@@ -78,7 +78,10 @@ def test_rows_at_fault_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
         ({"image": X, "text": Y[:3]}, "image has 4 rows, text has 3 rows"),
         ({"image": X, "ids": np.array(["a", 1, None, "d"], dtype=object)}, "Python objects"),
         ({"image": X, "ids": np.array(["a", "b", "a", "d"])}, "row 0 and row 2 have the same id"),
-        ({"age": X[:, 0]}, "no column holds a view; it has age"),
+        (
+            {"age": X[:, 0]},
+            r"no array holds vectors, whose shape is \(rows, dimension\); it has age",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused(columns, reason: str, tmp_path: Path) -> None:
@@ -123,3 +126,15 @@ def test_vectors_may_be_in_a_column_that_is_called_like_a_modality(tmp_path: Pat
     assert data.modalities == {"text": "text", "image": "vector"}
     assert data.records[0].items["text"].captions == ("[4, 5]",)
     assert vectors(data, "image") == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_a_file_of_one_vector_is_an_item_beside_its_partner(tmp_path: Path) -> None:
+    for name, x in (("a", X[0]), ("b", X[1:2]), ("c", X), ("d", X[3, :2] * np.nan)):
+        np.save(tmp_path / f"{name}.npy", x)
+        (tmp_path / f"{name}.txt").write_text(f"words of {name}")
+    data = load(tmp_path)
+    assert data.modalities == {"text": "text", "vector": "vector"}
+    found = [decode(r.items["vector"]).tolist() for r in data.records if "vector" in r.items]
+    assert found == X[:2].tolist()
+    assert "holds 4 vectors; name one of them" in data.skipped[0].reason
+    assert "has NaN or infinite values" in data.skipped[1].reason

@@ -163,6 +163,11 @@ class _RowReader:
         if self._plain.again:
             if lost := "; ".join(lacking((), self._plain.again.columns)):
                 raise DataError(f"{self._path}: {lost}. It has the columns {found}")
+        elif self._path.suffix.lower() in ARRAYS or self._path.is_dir():
+            raise DataError(
+                f"{self._path}: no array holds vectors, whose shape is (rows, dimension); it has "
+                f"{found}. Give one number a row as x[:, None], one vector as x[None]"
+            )
         else:
             raise DataError(
                 f"{self._path}: no column holds a view; it has {found}. Name them text, image "
