@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from isthmus.core.record import Dataset
     from isthmus.space import Evaluation, Space
 
+_DATA = typer.Argument(help="A name, a folder, a table, vectors (.npz) or a WebDataset tar.")
+
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
-    data: str = typer.Argument(
-        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
-    ),
+    data: str = _DATA,
     *,
     context: typer.Context,
     data_option: list[str] = DATA_OPTION,

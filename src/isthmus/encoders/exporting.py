@@ -115,11 +115,7 @@ def export(
     if not 0 < tolerance < 1:
         raise InputError(f"tolerance must be between 0 and 1, got {tolerance}")
     _check_target(target, overwrite=overwrite)
-    if spec.partition("?")[0] == VectorEncoder.id:
-        raise InputError(
-            "vectors of your own have no model that could be written; to use the model that made "
-            "them here, name its class: package.module:Class"
-        )
+    _check_model(spec)
     encoder = load(spec, **(options or {}))
     if not isinstance(encoder, Exportable):
         raise InputError(
@@ -218,6 +214,15 @@ def _difference(encoder: Encoder, folder: Path) -> float:
 
 def _unit(vectors: F32) -> F32:
     return np.asarray(l2_normalize(vectors), dtype=np.float32)
+
+
+def _check_model(spec: str) -> None:
+    """Refuse what stands for vectors of the user's."""
+    if spec.partition("?")[0] == VectorEncoder.id:
+        raise InputError(
+            "vectors of your own have no model that could be written; to use the model that made "
+            "them here, name its class: package.module:Class"
+        )
 
 
 def _check_target(folder: Path, *, overwrite: bool) -> None:

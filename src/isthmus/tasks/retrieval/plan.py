@@ -148,11 +148,8 @@ def plan(
             if progress is not None and len(seen) % 1000 == 0:
                 progress("look at files", len(seen), len(seen) + 1)
     named = Roots(roots)
-    missing = [
-        path
-        for path, record in known.items()
-        if path not in seen and not record.gone and named.hold(path)
-    ]
+    unseen = (path for path, record in known.items() if path not in seen and not record.gone)
+    missing = list(filter(named.hold, unseen))
     gone, doubtful = _missed(missing, roots, skipped)
     return Plan(fresh, unchanged, failed, gone, skipped, doubtful, roots)
 
