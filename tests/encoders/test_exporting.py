@@ -125,7 +125,11 @@ def tower(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     def make(kind: str) -> Path:
         if kind not in made:
-            makers = {"bert": hf_models.text_model("Bert"), "clip": hf_models.clip}
+            makers = {
+                "bert": hf_models.text_model("Bert"),
+                "clip": hf_models.clip,
+                "vit": hf_models.picture_model("ViT", "ViTImageProcessor"),
+            }
             made[kind] = makers[kind](tmp_path_factory.mktemp(kind))
         return made[kind]
 
@@ -144,6 +148,31 @@ def test_a_tower_of_pictures_is_written(tower: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(alone, b, atol=1e-5)
     assert file.joint == encoder.joint != "" and file.logit_scale == encoder.logit_scale
     np.testing.assert_allclose(np.linalg.norm(b, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "hides"), [("vit", {}, False), ("bert", {"pool": "cls"}, True)]
+)
+def test_a_first_token_is_all_that_the_last_layer_makes(
+    tower: Any, tmp_path: Path, kind: str, options: dict[str, str], hides: bool
+) -> None:
+    import onnx
+
+    encoder = load(f"hf:{tower(kind)}", runtime="torch", device="cpu", **options)
+    write(encoder, tmp_path)
+    file = load(f"onnx:{tmp_path}")
+    items = made_up(encoder.modality)
+    expected = encoder.encode([encoder.prepare(each) for each in items])
+    prepared = [file.prepare(each) for each in items]
+    np.testing.assert_allclose(file.encode(prepared), expected, atol=1e-5)
+    alone = np.vstack([file.encode([each]) for each in prepared])
+    np.testing.assert_allclose(alone, expected, atol=1e-5)
+    graph = onnx.load(str(tmp_path / "model.onnx")).graph
+    sizes = {each.name: each.type.tensor_type.shape.dim for each in graph.value_info}
+    steps = [each for each in graph.node if each.op_type == "MatMul"]
+    alone_there = [step for step in steps if sizes[step.output[0]][1].dim_value == 1]
+    assert len(alone_there) == 4  # the query, what attention gives, and the two steps behind it
+    assert any(each.op_type == "IsNaN" for each in graph.node) == hides  # masks alone need it
 
 
 def test_a_tower_of_texts_is_exported_once_and_run_in_place_of_torch(

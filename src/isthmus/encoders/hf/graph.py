@@ -15,6 +15,7 @@ from isthmus.core.view import IMAGE, TEXT
 from isthmus.encoders.hf.families import CLS, Tower
 from isthmus.encoders.hf.pixels import PictureInputs
 from isthmus.encoders.hf.pooling import Choice, pooled
+from isthmus.encoders.hf.slimming import slimmed
 from isthmus.encoders.hf.sounds import SoundInputs
 from isthmus.encoders.hf.texts import TextInputs
 from isthmus.encoders.onnx_file import MODEL
@@ -78,13 +79,13 @@ def write_graph(
     more = {1: along} if _ragged(inputs) else {}
     shapes = tuple({0: along, **(more if each.ndim > 1 else {})} for each in tensors)
     with torch.inference_mode():
+        program = torch.export.export(graph, tensors, dynamic_shapes=(shapes,), strict=False)
         torch.onnx.export(
-            graph,
+            slimmed(torch, program),
             tensors,
             str(folder / MODEL),
             input_names=names,
             output_names=[OUTPUT],
-            dynamic_shapes=(shapes,),
             dynamo=True,
             external_data=False,
             verbose=False,
