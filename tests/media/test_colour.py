@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_a_camera_may_name_adobe_rgb_in_exif_alone() -> None:
     assert pixel(made.saved(picture, "JPEG", quality=100, exif=exif)) == pytest.approx(
         values, abs=1
     )
+
+
+def test_what_is_in_srgb_already_is_not_copied() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, size=(24, 32, 3), dtype=np.uint8)
+    for form in ("JPEG", "PNG", "WEBP"):
+        picture = Image.open(io.BytesIO(made.saved(Image.fromarray(noise), form)))
+        stored = colour.Stored.of(picture)
+        picture.load()
+        expected = np.asarray(picture.convert("RGB"))
+        assert colour.to_rgb(picture, stored) is picture
+        np.testing.assert_array_equal(np.asarray(picture), expected)
 
 
 def test_bad_profiles_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,10 @@ class _Flipbook:
         return self.times[place], np.asarray(picture, dtype=np.uint8)
 
     def picture(self, place: int, size: Size) -> Any:
-        """A picture by its number, in RGB, at least as large as needed if it is so large."""
+        """A picture by its number, in RGB, at least as large as needed if it is so large.
+
+        It may be the open file itself, and then shows this frame until the next is asked for.
+        """
         raise NotImplementedError
 
 

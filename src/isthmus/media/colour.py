@@ -86,7 +86,7 @@ class Stored:
 
 
 def to_rgb(picture: Picture, stored: Stored) -> Picture:
-    """A loaded picture in sRGB on a ground that it shows on, 8 bits a channel.
+    """A loaded picture in sRGB on a ground that it shows on, 8 bits a channel; itself if it is so.
 
     The ground of what is transparent is :func:`on_ground`'s. A colour profile is applied. One that
     is damaged, larger than :data:`MAX_PROFILE` or of another colour space than the pixels is
@@ -234,7 +234,7 @@ def _srgb(picture: Picture, profile: bytes | None) -> Picture:
             picture = picture.convert("RGB")
         if mode == picture.mode:
             return ImageCms.applyTransform(picture, transform) or picture.convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy it
 
 
 @lru_cache(maxsize=8)
