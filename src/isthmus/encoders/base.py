@@ -149,10 +149,20 @@ def pool_captions(batch: Sequence[tuple[str, ...]], encode: Callable[[list[str]]
 
     Returns:
         Unit vectors ``(len(batch), dim)`` float32.
+
+    Examples:
+        >>> axes = lambda texts: np.eye(2, dtype=np.float32)[: len(texts)]
+        >>> pool_captions([("a dog",), ("a cat",), ("a dog",)], axes).tolist()
+        [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
+        >>> both = pool_captions([("a dog", "a cat"), ("a dog", "a dog")], axes)
+        >>> both.astype(float).round(2).tolist()
+        [[0.71, 0.71], [1.0, 0.0]]
     """
     texts = list(dict.fromkeys(text for captions in batch for text in captions))
     row = {text: index for index, text in enumerate(texts)}
     unit = encode(texts)
+    if all(len(captions) == 1 for captions in batch):  # which is its own mean
+        return np.asarray(l2_normalize(unit[[row[text] for (text,) in batch]]), dtype=np.float32)
     pooled = np.stack([unit[[row[text] for text in captions]].mean(axis=0) for captions in batch])
     return np.asarray(l2_normalize(pooled), dtype=np.float32)
 
