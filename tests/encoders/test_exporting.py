@@ -128,6 +128,7 @@ def tower(tmp_path_factory: pytest.TempPathFactory) -> Any:
             makers = {
                 "bert": hf_models.text_model("Bert"),
                 "clip": hf_models.clip,
+                "sound": hf_models.wave_model("Wav2Vec2"),
                 "vit": hf_models.picture_model("ViT", "ViTImageProcessor"),
             }
             made[kind] = makers[kind](tmp_path_factory.mktemp(kind))
@@ -173,6 +174,16 @@ def test_a_first_token_is_all_that_the_last_layer_makes(
     alone_there = [step for step in steps if sizes[step.output[0]][1].dim_value == 1]
     assert len(alone_there) == 4  # the query, what attention gives, and the two steps behind it
     assert any(each.op_type == "IsNaN" for each in graph.node) == hides  # masks alone need it
+
+
+def test_a_tower_of_sounds_is_written(tower: Any, tmp_path: Path) -> None:
+    encoder = load(f"hf:{tower('sound')}", runtime="torch", device="cpu")
+    write(encoder, tmp_path)
+    file = load(f"onnx:{tmp_path}")
+    sounds = made_up("audio", 8)
+    expected = encoder.encode([encoder.prepare(each) for each in sounds])
+    found = file.encode([file.prepare(each) for each in sounds])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_tower_of_texts_is_exported_once_and_run_in_place_of_torch(

@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.core.errors import InputError
 from isthmus.core.extras import require
 from isthmus.core.linalg import Array
-from isthmus.core.view import IMAGE, TEXT
+from isthmus.core.view import AUDIO, IMAGE, TEXT
 from isthmus.encoders.hf.families import CLS, Tower
 from isthmus.encoders.hf.pixels import PictureInputs
 from isthmus.encoders.hf.pooling import Choice, pooled
@@ -79,13 +79,16 @@ def write_graph(
     more = {1: along} if _ragged(inputs) else {}
     shapes = tuple({0: along, **(more if each.ndim > 1 else {})} for each in tensors)
     with torch.inference_mode():
-        program = torch.export.export(graph, tensors, dynamic_shapes=(shapes,), strict=False)
+        if inputs.modality != AUDIO:  # no vector of sounds is one token's
+            program = torch.export.export(graph, tensors, dynamic_shapes=(shapes,), strict=False)
+            graph = slimmed(torch, program)
         torch.onnx.export(
-            slimmed(torch, program),
+            graph,
             tensors,
             str(folder / MODEL),
             input_names=names,
             output_names=[OUTPUT],
+            dynamic_shapes=(shapes,),
             dynamo=True,
             external_data=False,
             verbose=False,
