@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from isthmus.core.encoded import Named, names_of
 from isthmus.core.errors import DataError
 from isthmus.core.linalg import F32, Array
 from isthmus.core.validate import as_matrix, check_kind, check_vectors
@@ -24,6 +25,8 @@ class PairedVectors:
         present: By view ``(n,)`` bool, whether the record has that item.
         ids: Record ids, ``n`` of them.
         groups: ``(n,)`` labels; rows with one label never straddle a split.
+        encoders: By view, which encoder made the vectors, where that is known. Encoders are
+            taken, too; only their names are kept.
 
     Raises:
         DataError: If the views differ in rows.
@@ -34,6 +37,7 @@ class PairedVectors:
     present: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     ids: Sequence[str] = ()
     groups: Array | None = None
+    encoders: Mapping[str, Named] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_kind(
@@ -75,6 +79,7 @@ class PairedVectors:
             raise DataError(f"{count(len(self.ids), 'id')} for {count(n, 'row')}")
         if self.groups is not None and len(self.groups) != n:
             raise DataError(f"{count(len(self.groups), 'group label')} for {count(n, 'row')}")
+        object.__setattr__(self, "encoders", names_of(self.encoders, checked))
 
     def __len__(self) -> int:
         return len(next(iter(self.vectors.values())))
@@ -92,6 +97,7 @@ class PairedVectors:
             {m: p[index] for m, p in self.present.items()},
             [self.ids[i] for i in index] if self.ids else (),
             None if self.groups is None else np.asarray(self.groups)[index],
+            self.encoders,
         )
 
     def select(self, views: Iterable[str]) -> PairedVectors:
@@ -101,6 +107,7 @@ class PairedVectors:
             self,
             vectors={m: self.vectors[m] for m in names},
             present={m: self.present[m] for m in names},
+            encoders={m: name for m, name in self.encoders.items() if m in names},
         )
 
     def rows(self, *views: str) -> NDArray[np.intp]:

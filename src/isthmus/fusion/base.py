@@ -159,4 +159,5 @@ class Fusion(Estimator, ABC):
             vectors[view], present[view] = rows.vectors[view], rows.present[view]
         if not any(view in rows.vectors for view in views):
             raise InputError(f"need at least one of the views {', '.join(views)}")
-        return PairedVectors(vectors, present, rows.ids, rows.groups)
+        encoders = {view: each for view, each in rows.encoders.items() if view in vectors}
+        return PairedVectors(vectors, present, rows.ids, rows.groups, encoders)

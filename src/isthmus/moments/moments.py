@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, MutableMapping
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, TypeVar
 
@@ -11,29 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isthmus.core.artifact import Tensors, fingerprint
-from isthmus.core.document import from_document, to_object
-from isthmus.core.errors import ArtifactError, DataError, InputError, VectorError
+from isthmus.core.document import to_object
+from isthmus.core.encoded import Named, agreed, names_of
+from isthmus.core.errors import DataError, InputError, VectorError
 from isthmus.core.linalg import F32, F64, symmetric_eigen
 from isthmus.core.memo import Memo
 from isthmus.core.paired import PairedVectors, Pairs, as_pairs
 from isthmus.core.validate import check_kind
-from isthmus.moments.checked import check_views, checked_dims, checked_weight
+from isthmus.moments.checked import check_views, checked_dims, checked_rows, checked_weight
 from isthmus.moments.products import Block, accumulate, column_sums, product
+from isthmus.moments.saved import Document, read_document
 from isthmus.moments.spectra import Products, column_scales, refuse_negative, varying
 from isthmus.moments.sums import Key, axes_of, check_sum, named, refuse_more
 
 T = TypeVar("T")
 _BLOCK_ROWS = 8192
 """Rows multiplied at once: as fast as one product of all rows (benchmarks/moments.py)."""
-
-
-@dataclass(frozen=True)
-class _Document:
-    """What of moments is saved as JSON."""
-
-    views: tuple[str, ...]
-    dims: tuple[int, ...]
-    products: Products
 
 
 class Moments:
@@ -54,6 +46,8 @@ class Moments:
         products: ``"float64"`` multiplies in float64; ``"float32"`` multiplies blocks of
             float32 rows in float32 and adds the results in float64, about twice as fast
             and right to 1e-5 relative.
+        encoders: By view, which encoder made the vectors, where that is known; rows bring it
+            along. Vectors of two encoders are never added up.
 
     Raises:
         InputError: For other products, or a dimension that is none.
@@ -67,11 +61,18 @@ class Moments:
         True
     """
 
-    def __init__(self, dims: Mapping[str, int], *, products: Products = "float64") -> None:
+    def __init__(
+        self,
+        dims: Mapping[str, int],
+        *,
+        products: Products = "float64",
+        encoders: Mapping[str, Named] | None = None,
+    ) -> None:
         if products not in ("float64", "float32"):
             raise InputError(f"products must be 'float64' or 'float32', got {products!r}")
         self.dims = checked_dims(dims)
         self.products: Products = products
+        self.encoders = names_of(encoders or {}, self.dims)
         self._sums: MutableMapping[Key, F64] = {}
         for m, d in self.dims.items():
             self._sums[m, "n"] = np.zeros(1)
@@ -124,19 +125,16 @@ class Moments:
         Raises:
             DataError: If a view has no vectors, or more rows would be taken out than there are.
             VectorError: If dimensions differ.
+            FingerprintError: If they are known to come from another encoder.
         """
         weight = checked_weight(weight)
         pairs = as_pairs(pairs)
-        for m, d in self.dims.items():
-            if m not in pairs.vectors:
-                raise DataError(f"moments over {', '.join(self.dims)} need vectors of {m}")
-            if pairs.vectors[m].shape[1] != d:
-                got = pairs.vectors[m].shape[1]
-                raise VectorError(f"{m}: moments have dimension {d}, the rows have {got}")
+        encoders = checked_rows(pairs, self.dims, self.encoders)
         if weight < 0:
             for key in self._counts():
                 refuse_more(key, -weight * len(pairs.rows(*key)), self.count(*key))
             self._reduced = True
+        self.encoders = encoders
         self._memo.clear()
         for start in range(0, len(pairs), _BLOCK_ROWS):
             self._add_block(pairs, slice(start, start + _BLOCK_ROWS), weight)
@@ -169,7 +167,12 @@ class Moments:
         return Block.of(rows - origin.astype(np.float32), origin.astype(np.float32))
 
     def __add__(self, other: Moments) -> Moments:
-        """The moments of both sets of rows; each may know views the other does not."""
+        """The moments of both sets of rows; each may know views the other does not.
+
+        Raises:
+            VectorError: If the dimensions of a view differ.
+            FingerprintError: If its encoders are known and differ.
+        """
         return self._combined(other, 1.0)
 
     def __radd__(self, other: int) -> Moments:
@@ -182,6 +185,7 @@ class Moments:
 
         Raises:
             DataError: If a view, or two together, have fewer rows than are taken out.
+            VectorError, FingerprintError: As for a sum.
         """
         check_kind(other, Moments, "what is subtracted", need="moments", example="a - b")
         if unseen := [m for m in other.dims if m not in self.dims]:
@@ -198,7 +202,8 @@ class Moments:
 
     def __mul__(self, weight: float) -> Moments:
         """The moments with every row counted ``weight`` times."""
-        weight, out = checked_weight(weight), Moments(self.dims, products=self.products)
+        weight = checked_weight(weight)
+        out = Moments(self.dims, products=self.products, encoders=self.encoders)
         out._sums = {key: weight * value for key, value in self._sums.items()}
         out._reduced = self._reduced or weight < 0
         return out
@@ -209,8 +214,9 @@ class Moments:
         check_kind(other, Moments, "what is combined", need="moments", example="a + b")
         if any(self.dims.get(m, d) != d for m, d in other.dims.items()):
             raise VectorError(f"cannot combine moments of {self.dims} with {other.dims}")
-        coarse = "float32" in (self.products, other.products)
-        out = Moments({**self.dims, **other.dims}, products="float32" if coarse else "float64")
+        products = self.products if self.products == "float32" else other.products
+        encoders = agreed(self.encoders, other.encoders)
+        out = Moments({**self.dims, **other.dims}, products=products, encoders=encoders)
         for sums, factor in ((self._sums, 1.0), (other._sums, sign)):
             for key, value in sums.items():
                 accumulate(out._sums[key], value, factor)
@@ -359,7 +365,7 @@ class Moments:
     def state(self) -> tuple[dict[str, Any], dict[str, F64]]:
         """What to save: the views as JSON; sums as arrays, named by the place of their views."""
         names = named(self._sums, self.dims)
-        document = _Document(self.views, tuple(self.dims.values()), self.products)
+        document = Document(self.views, (*self.dims.values(),), self.products, self.encoders)
         return to_object(document), {name: self._sums[key] for name, key in names.items()}
 
     @classmethod
@@ -369,12 +375,9 @@ class Moments:
         Raises:
             ArtifactError: If arrays do not fit the document.
         """
-        read = from_document(_Document, dict(document), "moments")
-        if len(read.views) != len(read.dims) or len(set(read.views)) != len(read.views):
-            raise ArtifactError("moments: need a dimension for each view")
-        for place, d in enumerate(read.dims):  # before anything of that size is made
-            check_sum(tensors, f"{place}.second", (d, d))
-        out = cls(dict(zip(read.views, read.dims, strict=True)), products=read.products)
+        read = read_document(document, tensors)
+        dims = dict(zip(read.views, read.dims, strict=True))
+        out = cls(dims, products=read.products, encoders=read.encoders)
         for name, key in named(out._sums, out.dims).items():
             out._sums[key] = check_sum(tensors, name, out._sums[key].shape).astype(np.float64)
         return out

@@ -27,7 +27,8 @@ class MomentsOfRows(Moments):
     """
 
     def __init__(self, pairs: PairedVectors) -> None:
-        super().__init__({m: x.shape[1] for m, x in pairs.vectors.items()})
+        dims = {m: x.shape[1] for m, x in pairs.vectors.items()}
+        super().__init__(dims, encoders=pairs.encoders)
         self._pairs: PairedVectors | None = pairs
         self._sums = _SumsOfRows(pairs, list(self._sums))
 

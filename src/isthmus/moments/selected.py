@@ -18,7 +18,9 @@ class SelectedMoments(Moments):
     """
 
     def __init__(self, whole: Moments, views: Sequence[str]) -> None:
-        super().__init__({view: whole.dims[view] for view in views}, products=whole.products)
+        encoders = {view: name for view, name in whole.encoders.items() if view in views}
+        dims = {view: whole.dims[view] for view in views}
+        super().__init__(dims, products=whole.products, encoders=encoders)
         self._whole: Moments | None = whole
         self._reduced = whole._reduced
         self._sums = {key: whole._sums[key] for key in self._sums}

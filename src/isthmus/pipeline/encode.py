@@ -168,6 +168,8 @@ def encode_records(
         {view: mask[keep] for view, mask in present.items()},
         [record.id for record in records],
         _groups(records),
+        # The same vectors go by other names in other files.
+        {view: encoder for view, encoder in chosen.items() if encoder.modality != VECTOR},
     )
     return paired, failures
 

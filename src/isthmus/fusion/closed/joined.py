@@ -41,7 +41,8 @@ class Joined:
         # A constant column keeps rows of a target from being only zeros.
         known = np.column_stack([target.matrix - origin, np.ones(len(target))])
         joined = {**rows.vectors, TARGET: known.astype(np.float32)}
-        return cls(of_rows(PairedVectors(joined, rows.present)), target.kind, target.width, origin)
+        both = PairedVectors(joined, rows.present, encoders=rows.encoders)
+        return cls(of_rows(both), target.kind, target.width, origin)
 
     def __add__(self, other: Joined) -> Joined:
         """Of the rows of both, which have one origin."""
