@@ -59,6 +59,24 @@ def test_files_and_stored_items(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["cat + dog.png", "cat - dog.png", "- cat.png", "2*cat.png", "style:cat.png"]
+)
+def test_the_path_of_a_file_is_no_formula(name: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for typed in (name, str(tmp_path / name)):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / name)
+        (term,) = Prompt.parse(f" {typed} ").terms
+        assert term.item is not None and term.item.modality == "image"
+        assert (term.weight, term.part) == (1.0, "content")
+        (style,) = PromptParts(style=typed).beside()
+        assert style == term.as_part("style")
+        (words,) = Prompt.parse(f'"{typed}"').terms  # in quotes
+        assert words.item is not None and words.item.captions == (typed,)
+        (tmp_path / name).unlink()
+    assert [each.said for each in Prompt.parse("cat + dog").terms] == ['"cat"', '"dog"']
+
+
+@pytest.mark.parametrize(
     ("typed", "says"),
     [
         ("", "is empty"),

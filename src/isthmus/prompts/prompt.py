@@ -122,7 +122,9 @@ class Prompt:
         Parts stand between ``+`` and ``-`` that have blanks around them. A part in quotes is
         words, with ``""`` for a quote among them; a part that names a file is that file, and so
         is ``file:"…"``; ``id:…`` is an item of the store, ``@name`` a saved prompt; all else is
-        words. ``0.5*`` before a part weighs it; after ``-`` it is avoided with half the strength
+        words. If the whole text is the path of a file, it is that file, whatever its name holds.
+
+        ``0.5*`` before a part weighs it; after ``-`` it is avoided with half the strength
         unless a weight says otherwise. ``style:``, ``context:``, ``ignore:`` and ``only:`` before
         a part say what it is. ``question:"how many"`` belongs to the view ``question``, and
         ``"a"|"b"`` are two wordings of one part.

@@ -114,7 +114,10 @@ def parts(text: str, *, files: bool, views: Collection[str]) -> Iterator[Part]:
     Raises:
         InputError: If a part looks like the path of a file that is not there.
     """
-    return _Scanner(text.strip(), files, views).run()
+    text = text.strip()
+    if files and is_file(text):  # also one whose name has a + or - in it
+        return iter((Part("file", (text,)),))
+    return _Scanner(text, files, views).run()
 
 
 class _Scanner:
