@@ -115,6 +115,11 @@ def test_the_number_of_items_that_a_probability_is_among(
     turned = json.loads(run(asked[1], asked[0], "--store", tmp_path / "store", "--json").stdout)
     assert turned["assumed"] and "the store holds no items of the view text." in turned["said"][1]
     assert "--store" not in " ".join(turned["said"])
+    with Store.open(tmp_path / "empty", space):
+        pass
+    empty = json.loads(run(*asked, "--store", tmp_path / "empty", "--json").stdout)
+    assert empty["assumed"] and "the store holds no items of the view image." in empty["said"][1]
+    assert "--store" not in " ".join(empty["said"])
 
 
 def test_a_file_of_that_name_can_be_meant_as_words(place: Path) -> None:

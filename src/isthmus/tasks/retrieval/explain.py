@@ -109,7 +109,7 @@ class Explanation:
         pairs: The score as a sum over training pairs.
         among: Number of items that the probability is a choice among.
         assumed: Whether these are as many as in calibration, since no store holds any of the view.
-        stored: Whether a store with items was asked.
+        stored: Whether a store was asked: one on disk, or one with items.
     """
 
     score: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -324,7 +325,8 @@ class Store:
         judge = judging(self.space, self.backend.snapshot(), prompt, entry, among)
         sides = (self.space, asked, query_view, found, view)
         try:
-            return explain(*sides, judge=judge, seed=seed, progress=progress)
+            made = explain(*sides, judge=judge, seed=seed, progress=progress)
+            return replace(made, stored=made.stored or self.folder is not None)
         except MediaTooLargeError:  # what is that long has spans, of which the best is explained
             if own is None or own.span or not (best := self.search(query, within=own.id, k=1).hits):
                 raise
