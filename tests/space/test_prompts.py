@@ -69,6 +69,24 @@ def test_a_store_in_memory_keeps_them_while_it_lives() -> None:
         store.save_prompts({"firs": None})
 
 
+def test_a_prompt_is_replaced_only_if_that_is_asked_for(tmp_path: Path) -> None:
+    first, second = (LearnedPrompt("style", "text", ROW, n) for n in (1, 2))
+    with Store.open(tmp_path / "store", made()) as store, Store.open(tmp_path / "store") as other:
+        store.save_prompts({"é": first})
+        for each, name in ((store, "é"), (other, "e\u0301")):
+            with pytest.raises(InputError, match=r"@é is saved already; .* overwrite=True"):
+                each.save_prompts({"new": second, name: second})
+        assert Store.open(tmp_path / "store").space.prompts["é"].examples == 1
+        assert "new" not in store.space.prompts
+        other.save_prompts({"é": second}, overwrite=True)
+        assert Store.open(tmp_path / "store").space.prompts["é"].examples == 2
+        other.save_prompts({"é": None})
+        other.save_prompts({"é": first})
+    memory = Store.in_memory(made())
+    with pytest.raises(InputError, match="@ink is saved already"):
+        memory.save_prompts({"ink": first})
+
+
 @pytest.mark.parametrize("name", ["", "two words", "a/b", "@ink", "a" * 81, "a\n"])
 def test_names_that_cannot_be(name: str) -> None:
     with pytest.raises(InputError, match="the name of a prompt has 1 to 80 letters"):

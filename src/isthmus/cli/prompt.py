@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
 from isthmus.prompts.typed import SAVED, PartName
-from isthmus.space.prompts import changed
+from isthmus.space.prompts import Changes, changed, check_new
 from isthmus.space.starter import NAME as STARTER
 
 if TYPE_CHECKING:
@@ -81,11 +81,8 @@ def save(
     allow_megapixels(max_megapixels)
     with _opened(store, space, trust or (), changing=True) as place:
         views = place.space.views
-        if name in place.space.prompts and not overwrite:
-            raise InputError(
-                f"{SAVED}{name} is saved already; replace it with --overwrite, or choose another "
-                "name"
-            )
+        if not overwrite:
+            check_new(place.space.prompts, [name])  # before anything is learned
         learned = tasks.learn_prompt(
             place.space,
             _things([*like, *map(str, more or ())], views),
@@ -94,7 +91,7 @@ def save(
             view=view,
             rows=place.rows,
         )
-        place.save({name: learned})
+        place.save({name: learned}, overwrite=overwrite)
     if as_json:
         print_json(_row(name, learned))
         return
@@ -200,13 +197,13 @@ class _Place:
         """The store's items."""
         return None if self.store is None else self.store.backend.snapshot()
 
-    def save(self, changes: Mapping[str, LearnedPrompt | None]) -> None:
+    def save(self, changes: Changes, *, overwrite: bool = False) -> None:
         """Put prompts in, or take them out."""
         if self.store is not None:
-            self.store.save_prompts(changes)
+            self.store.save_prompts(changes, overwrite=overwrite)
             return
         assert self.folder is not None
-        self.space.prompts = changed(self.space.prompts, changes)
+        self.space.prompts = changed(self.space.prompts, changes, overwrite=overwrite)
         self.space.save(self.folder)
 
 

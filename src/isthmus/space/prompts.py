@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy as np
 from isthmus.core.document import Json, to_object
 from isthmus.core.errors import ArtifactError, InputError
 from isthmus.core.linalg import Array
-from isthmus.core.wording import did_you_mean
+from isthmus.core.wording import did_you_mean, way
 from isthmus.prompts.learned import LearnedPrompt
-from isthmus.prompts.typed import PartName, composed, is_name
+from isthmus.prompts.typed import SAVED, PartName, composed, is_name
 
 MOST = 1000
 """Saved prompts of a space."""
+Changes = Mapping[str, LearnedPrompt | None]
+"""Prompts to be saved, by name; one that is None is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,37 @@ def check_name(name: str) -> str:
     return composed(name)
 
 
+def check_new(known: Collection[str], names: Iterable[str]) -> None:
+    """Refuse names under which a prompt is saved already.
+
+    Raises:
+        InputError: With the way to replace it.
+    """
+    for name in map(composed, names):
+        if name in known:
+            replace = way(python="overwrite=True", shell="--overwrite")
+            raise InputError(
+                f"{SAVED}{name} is saved already; replace it with {replace}, or choose another name"
+            )
+
+
 def changed(
-    known: Mapping[str, LearnedPrompt], changes: Mapping[str, LearnedPrompt | None]
+    known: Mapping[str, LearnedPrompt], changes: Changes, *, overwrite: bool = False
 ) -> dict[str, LearnedPrompt]:
-    """Prompts by name with some of them put in, in place of those of their names, or taken out.
+    """Prompts by name with some of them put in or taken out.
 
     Args:
         known: As they are.
         changes: By name; None takes one out.
+        overwrite: Whether one may take the place of another of its name.
 
     Raises:
-        InputError: If a name cannot be one, there are too many, or none to be taken out.
+        InputError: If a name cannot be one or is taken, there are too many, or none to be taken
+            out.
     """
     out = dict(known)
+    if not overwrite:
+        check_new(known, [name for name, prompt in changes.items() if prompt is not None])
     for name, prompt in ((composed(name), prompt) for name, prompt in changes.items()):
         if prompt is not None:
             out[check_name(name)] = prompt

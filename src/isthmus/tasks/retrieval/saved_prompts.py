@@ -12,7 +12,7 @@ from isthmus.core.errors import IsthmusError
 from isthmus.core.reading import check_own
 from isthmus.prompts.learned import LearnedPrompt
 from isthmus.space import Space
-from isthmus.space.prompts import changed
+from isthmus.space.prompts import Changes, changed
 
 Mark = tuple[int, int, int]
 
@@ -63,24 +63,28 @@ class SavedPrompts:
 
     def save(
         self,
-        changes: Mapping[str, LearnedPrompt | None],
+        changes: Changes,
         alone: AbstractContextManager[object],
+        *,
+        overwrite: bool = False,
     ) -> None:
         """Save prompts, or forget those that are None; what another process saved is kept.
 
         Args:
             changes: By name.
             alone: Keeps other writers of the folder out.
+            overwrite: Whether one may take the place of another of its name.
 
         Raises:
-            InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
+            InputError: If a name cannot be one or is taken, or there is no prompt of it to be
+                forgotten.
         """
         if self._folder is None:
-            self._space.prompts = changed(self._space.prompts, changes)
+            self._space.prompts = changed(self._space.prompts, changes, overwrite=overwrite)
             return
         with alone, self._lock:
             kept = Space.load(self._folder)
-            kept.prompts = changed(kept.prompts, changes)
+            kept.prompts = changed(kept.prompts, changes, overwrite=overwrite)
             kept.save(self._folder)
             self._mark = mark_of(self._folder)
             self._put(kept.prompts, without=changes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,6 +19,7 @@ from isthmus.core.view import VECTOR
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
+from isthmus.space.prompts import Changes
 from isthmus.store import Backend, Damage, Entry, FileRecord, MemoryBackend, open_backend
 from isthmus.tasks.retrieval.given import no_item, no_store, other_space, paths_given, prompt_given
 from isthmus.tasks.retrieval.hits import Results
@@ -31,7 +32,6 @@ from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, item_view, v
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from isthmus.prompts.learned import LearnedPrompt
     from isthmus.tasks.retrieval.explain import Explanation
     from isthmus.tasks.retrieval.plan import Plan
     from isthmus.tasks.retrieval.report import Forgotten, IndexReport, StoreStatus
@@ -346,16 +346,17 @@ class Store:
             return self.item(thing), self.get(thing).view
         return thing, item_view(self.space, thing, among, named=view, way_out=way_out)
 
-    def save_prompts(self, prompts: Mapping[str, LearnedPrompt | None]) -> None:
+    def save_prompts(self, prompts: Changes, *, overwrite: bool = False) -> None:
         """Save learned prompts in the store's space, or forget them; its vectors stay valid.
 
         Args:
             prompts: By name; None forgets one. What another process saved is kept.
+            overwrite: Whether one may replace another of its name.
 
         Raises:
-            InputError: If a name cannot be one, or there is no prompt of it to be forgotten.
+            InputError: If a name cannot be one or is taken, or none of it is there to be forgotten.
         """
-        self._prompts.save(prompts, self.backend.exclusive())
+        self._prompts.save(prompts, self.backend.exclusive(), overwrite=overwrite)
 
     def check(self, *, deep: bool = False, repair: bool = False) -> list[Damage]:
         """Look for damage; ``repair`` mends what can be mended, ``deep`` reads rows and files."""
