@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ MINUS = "\u2212"
 _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", MINUS, ".", "nil", "missing"})
 """What stands for nothing among numbers, in lower case."""
 _NUMBER = re.compile(rf"[+{MINUS}-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+{MINUS}-]?\d+)?")
+_DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?\d+(?:[.' \u00a0\u202f]\d{{3}})*,\d+")
+_THOUSANDS = re.compile(rf"[+{MINUS}-]?[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _EPOCH = datetime(1970, 1, 1)
@@ -72,6 +74,42 @@ def number_of(cell: Value) -> float | None:
     if not is_number(cell):
         return None
     return float(cell.replace(MINUS, "-") if isinstance(cell, str) else cell)
+
+
+def has_comma(cell: Value) -> bool:
+    """Whether it is a number with a comma, which stands before decimals or between thousands."""
+    return matches(_DECIMAL_COMMA, cell) or matches(_THOUSANDS, cell)
+
+
+def reader_of(cells: Collection[Value]) -> Callable[[Value], float | None]:
+    """What reads the numbers of a column: commas only where they must stand before decimals.
+
+    Examples:
+        >>> reader_of(["1,5", "2", "1.234,25"]).__name__
+        'number_with_comma'
+        >>> {reader_of(cells).__name__ for cells in (["1,234", "2"], ["1,5", "2.5"])}
+        {'number_of'}
+    """
+    surely = False
+    for cell in cells:
+        if isinstance(cell, str) and not matches(_DECIMAL_COMMA, cell):
+            if matches(_THOUSANDS, cell) or ("." in cell and is_number(cell)):
+                return number_of
+        elif isinstance(cell, str) and not matches(_THOUSANDS, cell):
+            surely = True
+    return number_with_comma if surely else number_of
+
+
+def number_with_comma(cell: Value) -> float | None:
+    """The same in a column whose commas stand before decimals.
+
+    Examples:
+        >>> number_with_comma("1.234,5"), number_with_comma("1,234"), number_with_comma("7")
+        (1234.5, 1.234, 7.0)
+    """
+    if not matches(_DECIMAL_COMMA, cell):
+        return number_of(cell)
+    return number_of(re.sub("[.' \u00a0\u202f]", "", str(cell)).replace(",", "."))
 
 
 def too_large(cell: Value) -> str:

@@ -29,11 +29,14 @@ from isthmus.datasets._values import (
     date_of,
     day,
     digits,
+    has_comma,
     is_number,
     iso,
     matches,
     number_of,
+    number_with_comma,
     plain,
+    reader_of,
     stands_for_nothing,
     too_large,
 )
@@ -46,7 +49,6 @@ _MOST = 0.9
 A column of codes such as 401, 402, 401a has fewer."""
 _LONG = 30
 """Characters of a cell on average, from which on a column of many different texts is a view."""
-_COMMA = re.compile(r"[+-]?\d+(?:[.' ]\d{3})*,\d+|[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MIXED = 0.5
 """Share of the cells of a column of categories that are numbers, from which on that is told."""
 _FEW = 3
@@ -170,7 +172,7 @@ class PlainColumns:
         """Records with their fields; texts of a column of long ones become a view of its name.
 
         Raises:
-            DataError: If numbers have commas.
+            DataError: If numbers have commas, and it is not clear what for.
         """
         fields: dict[str, dict[str, Value]] = {}
         items: dict[str, dict[str, MediaItem]] = {}
@@ -223,7 +225,7 @@ class PlainColumns:
         if kind in (NUMBER, DATE):
             self.kinds[column.name] = kind
         if kind == NUMBER:
-            return self._kept(column, known, number_of, "a number")
+            return self._kept(column, known, reader_of(known.values()), "a number")
         if kind == DATE:
             return self._kept(column, known, date_of, "a date such as 2026-01-31")
         if kind is None and (values := self._told_apart(column, known)) is not None:
@@ -237,17 +239,11 @@ class PlainColumns:
         self, column: _Column, known: Mapping[str, Value]
     ) -> Mapping[str, Value] | None:
         """The values of a column of numbers or dates; None if it is of categories."""
-        cells = column.cells
-        if self._share(known, is_number) >= _MOST:
+        read = reader_of(known.values())
+        if self._share(known, lambda cell: read(cell) is not None) >= _MOST:
             return self._numbers(column, known)
-        if self._share(known, lambda cell: matches(_COMMA, cell) or is_number(cell)) >= _MOST:
-            record = next(r for r, cell in known.items() if matches(_COMMA, cell))
-            raise DataError(
-                f"{self._path}: column {column.name}, {column.rows[record]}: the number "
-                f"{cells[record]!r} has a comma; write numbers as 1234.5, or name the columns "
-                "that you want: "
-                + way(python="fields=['age', 'grade']", shell="--columns age,grade")
-            )
+        if self._share(known, lambda cell: has_comma(cell) or is_number(cell)) >= _MOST:
+            raise self._unclear(column, known)
         if self._share(known, lambda cell: iso(cell) is not None) >= _MOST:
             self._say(column, "dates; read as days since 1970-01-01")
             self.kinds[column.name] = DATE
@@ -263,7 +259,7 @@ class PlainColumns:
         return None
 
     def _numbers(self, column: _Column, known: Mapping[str, Value]) -> Mapping[str, Value]:
-        values = self._kept(column, known, number_of, "a number")
+        values = self._kept(column, known, reader_of(known.values()), "a number")
         whole = [int(v) for v in values.values() if float(v).is_integer()]
         counts = len(whole) == len(values) and counts_rows(whole)
         self.kinds[column.name] = NUMBER
@@ -278,6 +274,17 @@ class PlainColumns:
             return {record: digits(int(value)) or 0.0 for record, value in values.items()}
         return values
 
+    def _unclear(self, column: _Column, known: Mapping[str, Value]) -> DataError:
+        """What to say of commas that may stand before decimals, or between thousands."""
+        record = next(r for r, cell in known.items() if has_comma(cell))
+        others = way(python="fields=['age', 'grade']", shell="--columns age,grade")
+        without = "" if self._named(column) else f", or name only other columns: {others}"
+        return DataError(
+            f"{self._path}: column {column.name}, {column.rows[record]}: the number "
+            f"{known[record]!r} has a comma, and it is not clear whether decimals follow; write "
+            f"all numbers of the column as 1234.5{without}"
+        )
+
     def _kept(
         self,
         column: _Column,
@@ -287,10 +294,14 @@ class PlainColumns:
     ) -> dict[str, Value]:
         """What can be read; each cell that cannot is told."""
         kept: dict[str, Value] = {}
+        if read is number_with_comma:
+            first = next(cell for cell in known.values() if has_comma(cell))
+            self._say(column, f"numbers with decimal commas; {first} is {read(first):g}")
         for record, cell in known.items():
             value = read(cell)
             if value is None or beyond(value):
-                mend = mended(cell) if read is number_of else "write it so, or leave it empty"
+                dates = read in (date_of, iso)
+                mend = "write it so, or leave it empty" if dates else mended(cell)
                 unread = f"{str(cell)[:40]!r} is not {need}; {mend}"
                 what = too_large(cell) if beyond(value) else unread
                 said = f"column {column.name}: {what}"
