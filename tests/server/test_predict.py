@@ -203,6 +203,7 @@ def test_the_page_predicts_an_item_and_a_record(
         page.click("#predict form [type=submit]")
         page.wait_for_selector("#predict .shares")
         assert page.locator("#predict .weighed span").count() >= 4
+        assert page.inner_text("#predict").count("no medical device") == 1
         assert not violations(page)
         assert page.evaluate("window.attacked") is None
 

@@ -58,7 +58,8 @@ async function ask(told, request, drawn) {
   }
 }
 
-// The answer in words first, then its probabilities, then what adds up to it.
+// The answer in words first, then its probabilities, then what adds up to it. Without an item to
+// draw on it stands below the form, which says already that this is no medical device.
 function answer(made, drawn) {
   const { answer: given, account } = made;
   const lines = [];
@@ -69,7 +70,7 @@ function answer(made, drawn) {
   lines.push(...given.notes.map((note) => `${note}.`));
   return [
     h("div", { class: "verdict" }, h("div", { class: "line likely" }, h("span", {}, h("b", { dir: "auto" }, value(made)), sureness(made)))),
-    made.medical && h("p", { class: "quiet medical" }, t("no_device")),
+    drawn && made.medical && h("p", { class: "quiet medical" }, t("no_device")),
     lines.length > 0 && h("p", { class: "quiet", dir: "auto" }, lines.join(" ")),
     probabilities(given),
     account && shares(account),
