@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.cli import running
 
+from isthmus.prompts import LearnedPrompt
 from isthmus.space import Space
 from isthmus.tasks import Store
 
@@ -138,7 +139,8 @@ def test_the_hint_names_the_store_that_was_named(home: Path) -> None:
     found = running.run("search", "x", "--style", "@a", "--store", "my store", cwd=home)
     assert found.returncode in (0, NOTHING), found.stderr
     said = run(home, "prompt", "save", "a", "--like", "red", "--space", "space")
-    assert said == "Saved @a from 1 example. Stores that you make from space will know it.\n"
+    known = "Saved @a from 1 example. Stores that you make from space will know it; for one that is"
+    assert said == f"{known} there: isthmus prompt copy a --from space --store DIR\n"
     run(home, "index", "media/词1.txt", "--space", "space", "--store", "made")
     assert "@a " in run(home, "prompt", "list", "--store", "made")
 
@@ -162,6 +164,40 @@ def test_a_prompt_is_saved_in_a_space_of_its_own(home: Path) -> None:
     assert list(Space.load(home / "space").prompts) == ["reds"]
     assert "@reds  style, from 1 example of text" in run(home, "prompt", "list", "--space", "space")
     assert "No prompt is saved" in run(home, "prompt", "list")
+
+
+def test_prompts_are_copied_into_a_store_of_the_same_space(home: Path) -> None:
+    made = run(home, "prompt", "save", "reds", "--like", "red", "--space", "space")
+    assert "isthmus prompt copy reds --from space --store DIR" in made
+    run(home, "prompt", "save", "blues", "--like", "blue", "--space", "space")
+    assert run(home, "prompt", "copy", "@reds", "--from", "space") == "Copied @reds from space.\n"
+    assert list(Store.open(home / "store").space.prompts) == ["reds"]
+    again = running.run("prompt", "copy", "--from", "space", "--store", "store", cwd=home)
+    assert "@reds is saved already; replace it with --overwrite" in again.stderr
+    assert list(Store.open(home / "store").space.prompts) == ["reds"]
+    copied = answer(home, "prompt", "copy", "--from", "space", "--overwrite")
+    assert [each["name"] for each in copied["prompts"]] == ["reds", "blues"]
+    with Store.open(home / "store") as store, Store.open(home / "new", home / "space") as new:
+        kept = store.space.prompts["blues"].rows
+        assert kept.tolist() == new.space.prompts["blues"].rows.tolist()
+        new.save_prompts({"mine": new.space.prompts["reds"]})
+    assert "@mine" in run(home, "prompt", "copy", "mine", "--from", "new")  # of another store
+
+
+def test_prompts_are_not_copied_where_they_would_say_nothing(home: Path, tmp_path: Path) -> None:
+    def said(*typed: str) -> str:
+        done = running.run("prompt", "copy", *typed, cwd=home, ISTHMUS_STORE=str(home / "store"))
+        assert done.returncode == 1
+        return done.stderr
+
+    assert "space holds no saved prompts" in said("--from", "space")
+    run(home, "prompt", "save", "reds", "--like", "red", "--space", "space")
+    assert "no prompt is saved as @red; did you mean @reds?" in said("red", "--from", "space")
+    other = Space.load("starter")
+    other.prompts = {"ink": LearnedPrompt("style", "text", other.banks["text"][:1], 1)}
+    other.save(tmp_path / "other")
+    wrong = said("--from", str(tmp_path / "other"))
+    assert "learned in another space" in wrong and "isthmus prompt save ink --like FILES" in wrong
 
 
 def test_prompts_that_are_saved_in_a_space_at_once_are_all_kept(home: Path) -> None:

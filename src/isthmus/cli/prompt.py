@@ -1,4 +1,4 @@
-"""``isthmus prompt``: learn prompts from examples, and save, list, show and forget them."""
+"""``isthmus prompt``: learn prompts from examples, and save, list, show, copy, forget them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from isthmus.cli.console import (
     print_json,
     shown,
 )
-from isthmus.cli.opening import open_store
+from isthmus.cli.opening import has_store, open_store
 from isthmus.cli.usage import example
-from isthmus.core.errors import InputError
+from isthmus.core.errors import FingerprintError, InputError
 from isthmus.core.locking import lock_for
 from isthmus.core.paths import expanded, is_folder
 from isthmus.core.wording import count
@@ -102,7 +102,8 @@ def save(
 def _use(name: str, part: PartName, store: Path | None, space: str | None) -> str:
     """How to use a prompt that was just saved."""
     if space is not None:
-        return f"Stores that you make from {space} will know it."
+        copy = f"isthmus prompt copy {name} --from {shlex.quote(space)} --store DIR"
+        return f"Stores that you make from {space} will know it; for one that is there: {copy}"
     use = f"{SAVED}{name}" if part == "content" else f"QUERY --{part} {SAVED}{name}"
     return f"Use it: isthmus search {use}{_option(store, space)}"
 
@@ -158,6 +159,47 @@ def show(
     out().print(f"{SAVED}{name.removeprefix(SAVED)}  {_said(learned)}", markup=False)
     for view, names in near.items():
         out().print(f"  {shown(view)}: {shown('; '.join(names))}")
+
+
+@app.command(epilog=example("prompt copy"))
+def copy(
+    names: list[str] = typer.Argument(None, help="Of prompts, without @. Default: all."),
+    *,
+    source: str = typer.Option(
+        ..., "--from", metavar="DIR", help="Folder of the store or the space that keeps them."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace existing prompts."),
+    store: Path | None = STORE_OPTION,
+    space: str | None = SPACE_OPTION,
+    trust: list[str] = TRUST_OPTION,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Copy saved prompts from a store or a space into a store with the same space.
+
+    A store has a space of its own, so it does not see prompts that are saved elsewhere later.
+    """
+    from isthmus.tasks.prompting import saved_prompt
+
+    folder = expanded(source)
+    kept = spaces.Space.load(folder / "space" if has_store(folder) else source, trust=trust or ())
+    if not kept.prompts:
+        raise InputError(f"{source} holds no saved prompts")
+    plain = [name.removeprefix(SAVED) for name in names or kept.prompts]
+    chosen = {name: saved_prompt(kept, name) for name in plain}
+    with _opened(store, space, trust or (), changing=True) as place:
+        if place.space.fingerprint != kept.fingerprint:
+            raise FingerprintError(
+                f"the prompts of {source} were learned in another space (fingerprint "
+                f"{kept.fingerprint[:12]}, not {place.space.fingerprint[:12]}), so they say "
+                f"nothing here; learn them anew: isthmus prompt save {plain[0]} --like FILES"
+                f"{_option(store, space)}"
+            )
+        place.save(chosen, overwrite=overwrite)
+    if as_json:
+        print_json({"prompts": [_row(name, each) for name, each in chosen.items()]})
+        return
+    listed = ", ".join(f"{SAVED}{name}" for name in chosen)
+    out().print(f"Copied {listed} from {source}.", markup=False)
 
 
 @app.command(epilog=example("prompt forget"))

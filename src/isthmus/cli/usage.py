@@ -35,6 +35,7 @@ EXAMPLES = {
     "predict explain": "isthmus predict explain my-predictor new.csv --row 3",
     "prompt save": "isthmus prompt save ink --like drawing-1.png --like drawing-2.png",
     "prompt show": "isthmus prompt show ink",
+    "prompt copy": "isthmus prompt copy ink --from my-space --store my-store",
     "prompt forget": "isthmus prompt forget ink",
     "serve": "isthmus serve --store my-store --open",
     "transfer": "isthmus transfer shots/food --from shots/animals",
