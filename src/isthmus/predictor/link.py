@@ -178,12 +178,15 @@ def _newton(scores: F64, wanted: F64, point: F64, free: NDArray[np.bool_]) -> F6
 
 def _loss(scores: F64, wanted: F64, point: F64, penalty: F64) -> tuple[float, F64]:
     """Cross-entropy with the penalty of the offsets, and the probabilities ``(n, k)``."""
-    logits = scores * point[0] + point[1:]
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    raised = np.exp(shifted)
-    total = raised.sum(axis=1, keepdims=True)
-    value = float((np.log(total[:, 0]) - (wanted * shifted).sum(axis=1)).sum())
-    return value + float(penalty @ point**2) / 2, raised / total
+    shares = scores * point[0]  # and whatever becomes of them: with many classes it is large
+    shares += point[1:]
+    shares -= shares.max(axis=1, keepdims=True)
+    true = (wanted * shares).sum(axis=1)
+    np.exp(shares, out=shares)
+    total = shares.sum(axis=1, keepdims=True)
+    value = float((np.log(total[:, 0]) - true).sum())
+    shares /= total
+    return value + float(penalty @ point**2) / 2, shares
 
 
 def _hessian(scores: F64, probabilities: F64) -> F64:

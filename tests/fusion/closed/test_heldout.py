@@ -10,7 +10,7 @@ from isthmus.fusion import Target
 from isthmus.fusion.closed.block import block_of_view
 from isthmus.fusion.closed.heldout import deal, held_out
 from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.learners import Learner, learned
+from isthmus.fusion.closed.learners import Learner, discriminant, learned, turned
 from isthmus.fusion.target import Kind
 
 
@@ -48,6 +48,33 @@ def test_is_what_a_fit_without_the_fold_says(dim: int, kind: Kind, learner: Lear
     inner, side = learned(less, other, ridge=ridge, learner=learner), other.sides["x"]
     expected = (rows.vectors["x"][fold] - side.mean) @ side.weight(inner.weight) + inner.bias
     assert found[: len(fold)] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_many_classes_on_few_directions_cost_what_the_directions_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The system of equations is of the smaller of both, and its solution the same."""
+    rng = np.random.default_rng(0)
+    codes = np.arange(240) % 60
+    x = rng.normal(size=(60, 5))[codes] + 0.3 * rng.normal(size=(240, 5))
+    rows = PairedVectors({"x": x.astype(np.float32)})
+    target = Target("classes", codes[:, None], tuple(f"c{i}" for i in range(60)))
+    joined, held = Joined.of(rows, target), deal(rows, target)
+    block = block_of_view(joined, "x", scale=False)
+    slopes = block.onto / (block.values + block.unit)[:, None]
+    turn, bias = turned(block.onto.T @ slopes, joined.mean, "classes")
+    sizes, solve = [], np.linalg.solve
+
+    def solved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        sizes.append(len(a))
+        return solve(a, b)
+
+    monkeypatch.setattr(np.linalg, "solve", solved)
+    weight, own = discriminant(block.onto, slopes, joined.mean, "classes")
+    assert weight == pytest.approx(slopes @ turn, rel=1e-9)
+    assert own == pytest.approx(bias, rel=1e-9)
+    held_out(joined, block, held, 1.0, "lda")
+    assert max(sizes) <= max(map(len, held.folds)) < 60
 
 
 def test_groups_stay_together() -> None:

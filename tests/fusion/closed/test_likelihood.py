@@ -24,6 +24,11 @@ def test_gradient_is_the_slope_of_the_loss(kind: Kind) -> None:
         start.ravel(),
     )
     assert gap < 1e-5
+    value, gradient = loss(target, start)
+    room = start.copy()
+    again, written = loss(target, room, into=room)
+    assert again == value and np.array_equal(written, gradient)
+    assert kind != "classes" or written is room
 
 
 def test_coxs_likelihood_by_hand() -> None:

@@ -14,7 +14,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.fusion import inner
 from isthmus.fusion.closed.block import Block
 from isthmus.fusion.closed.joined import Joined
-from isthmus.fusion.closed.learners import Learner, discriminates, turned
+from isthmus.fusion.closed.learners import Learner, discriminant, discriminates
 from isthmus.fusion.target import Target
 
 FOLDS = 10
@@ -126,11 +126,8 @@ def _without(joined: Joined, block: Block, x: F64, y: F64, ridge: float, learner
     slopes = slopes - inverse[:, None] * (x.T @ errors)
     # Means and covariance of the rows that stay; all rows of a block have mean zero.
     origin, prior = -x.sum(axis=0) / left, (n * mean - y.sum(axis=0)) / left
-    centred: F64 = (x - origin) @ slopes
     if learner == "lda" and discriminates(joined.kind):
         onto = (n * block.onto - x.T @ (y - mean)) / left - np.outer(origin, prior - mean)
-        turn, bias = turned(onto.T @ slopes, prior, joined.kind)
-        centred = centred @ turn + bias
-    else:
-        centred = centred @ joined.regressed.T
-    return centred
+        weight, bias = discriminant(onto, slopes, prior, joined.kind)
+        return np.asarray((x - origin) @ weight + bias, dtype=np.float64)
+    return np.asarray((x - origin) @ slopes @ joined.regressed.T, dtype=np.float64)

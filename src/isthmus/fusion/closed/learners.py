@@ -40,14 +40,36 @@ def learned(joined: Joined, block: Block, *, ridge: float, learner: Learner) -> 
     """
     slopes = block.onto / (block.values + ridge * block.unit)[:, None]
     if learner == "lda" and discriminates(joined.kind):
-        turn, bias = turned(block.onto.T @ slopes, joined.mean, joined.kind)
-        return Inner(slopes @ turn, bias)
+        return Inner(*discriminant(block.onto, slopes, joined.mean, joined.kind))
     return Inner(slopes @ joined.regressed.T, np.zeros(joined.width))
 
 
 def discriminates(kind: Kind) -> bool:
     """Whether a target has classes whose means and covariance can be told apart."""
     return kind in ("classes", "labels")
+
+
+def discriminant(onto: F64, slopes: F64, mean: F64, kind: Kind) -> tuple[F64, F64]:
+    """Discriminant analysis on ``r`` directions, from a ridge regression on them.
+
+    Args:
+        onto: ``(r, width)``, covariance of the directions with one-hot classes.
+        slopes: ``(r, width)``, of the regression.
+        mean: ``(width,)``, shares of the classes.
+        kind: Of the target.
+
+    Returns:
+        ``(r, width)``, and a bias ``(width,)`` at the mean of all records; see :func:`turned`.
+    """
+    if kind != "classes" or len(mean) <= len(onto):
+        turn, bias = turned(onto.T @ slopes, mean, kind)
+        return slopes @ turn, bias
+    # With S the slopes, S (I − D UᵀS)⁻¹ D = (I − S D Uᵀ)⁻¹ S D: a smaller system of equations.
+    inverse = np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 0)
+    shared = slopes * inverse
+    solved = np.linalg.solve(np.eye(len(onto)) - shared @ onto.T, shared)
+    weight = np.asarray(solved, dtype=np.float64)
+    return weight, -0.5 * inverse * np.einsum("ri,ri->i", onto, weight)
 
 
 def turned(explained: F64, mean: F64, kind: Kind) -> tuple[F64, F64]:

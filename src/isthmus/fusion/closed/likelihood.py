@@ -19,7 +19,9 @@ _LARGEST = 1e3
 """Larger weights of parts than these only say that the parts tell classes apart without error."""
 
 
-def loss(target: Target, scores: F64, soft: F64 | None = None) -> tuple[float, F64]:
+def loss(
+    target: Target, scores: F64, soft: F64 | None = None, *, into: F64 | None = None
+) -> tuple[float, F64]:
     """Mean negative log-likelihood, and its gradient by the scores.
 
     Of classes the multinomial one; of labels and of boundaries between grades the binomial ones,
@@ -30,6 +32,8 @@ def loss(target: Target, scores: F64, soft: F64 | None = None) -> tuple[float, F
         target: ``n`` rows.
         scores: ``(n, width)``.
         soft: :func:`softened` of the target, where it is known already.
+        into: Where the gradient of classes may be written, such as the scores themselves: with many
+            classes, making room for it takes longer than computing it.
     """
     if target.kind == "survival":
         return _cox(target, scores)
@@ -39,10 +43,11 @@ def loss(target: Target, scores: F64, soft: F64 | None = None) -> tuple[float, F
         return float(np.mean(errors * (scores - target.matrix)) / 2), errors / len(target)
     truth = softened(target) if soft is None else soft
     if target.kind == "classes":
-        shifted = scores - scores.max(axis=1, keepdims=True)
-        likely = np.exp(shifted)
+        likely = np.subtract(scores, scores.max(axis=1, keepdims=True), out=into)
+        true = np.vdot(truth, likely)
+        np.exp(likely, out=likely)
         total = likely.sum(axis=1, keepdims=True)
-        value = float(np.log(total).sum() - np.vdot(truth, shifted))
+        value = float(np.log(total).sum() - true)
         likely /= total
         likely -= truth
         likely /= len(truth)
@@ -113,11 +118,13 @@ def calibrate(parts: Sequence[F64], target: Target, prior: F64) -> Calibrated:
     unit = 0.0 if target.kind == "survival" else 1.0  # Cox's likelihood knows no offset
     soft = None if target.kind in ("survival", "number") else softened(target)
 
+    flat, scores = stacked.reshape(count, -1), np.empty((len(target), width))
+
     def value(point: F64) -> tuple[float, F64]:
         weights, offset = point[:count], point[count:]
-        mean, gradient = loss(
-            target, prior + unit * offset + np.tensordot(weights, stacked, 1), soft
-        )
+        np.dot(weights[None], flat, out=scores.reshape(1, -1))
+        np.add(scores, prior + unit * offset, out=scores)
+        mean, gradient = loss(target, scores, soft, into=scores)
         slopes = np.tensordot(stacked, gradient, 2)
         pull = offset / len(target)
         return mean + float(pull @ offset) / 2, np.append(
