@@ -15,7 +15,6 @@ from isthmus.core.lazy import Brought
 from isthmus.core.paths import expanded
 from isthmus.core.reading import check_own
 from isthmus.core.validate import check_kind, several
-from isthmus.core.view import VECTOR
 from isthmus.media.source import item_from_path
 from isthmus.prompts.prompt import Prompt
 from isthmus.space import Space
@@ -27,7 +26,7 @@ from isthmus.tasks.retrieval.options import SearchOptions
 from isthmus.tasks.retrieval.read_setting import Reading
 from isthmus.tasks.retrieval.saved_prompts import SavedPrompts, mark_of
 from isthmus.tasks.retrieval.search import search
-from isthmus.tasks.retrieval.views import ASK, INDEX, ITEM, WayOut, item_view, view_meant
+from isthmus.tasks.retrieval.views import ASK, ITEM, WayOut, item_view, views_meant
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -131,13 +130,7 @@ class Store:
         from isthmus.tasks.retrieval.plan import plan
         from isthmus.tasks.retrieval.vector_rows import VectorRows
 
-        known, names = self.space.modalities, several(views, str)
-        wanted = {known[view] for view in self._views(names)} if names else set()
-        becomes = {
-            view: view_meant(self.space, modality, names, way_out=INDEX)
-            for view, modality in known.items()
-            if modality in wanted and modality != VECTOR  # whose files may name their view
-        }
+        names = self._views(views) if views else ()
         files = self.backend.files()
         there = self.backend.known(r.item for r in files.values() if r.item is not None)
         return plan(
@@ -147,7 +140,7 @@ class Store:
             exclude=several(exclude, str),
             retry=retry,
             leave_out=self.folder.resolve() if self.folder else None,
-            becomes=becomes,
+            becomes=views_meant(self.space, names),
             vectors=VectorRows(self.space, names),
             progress=progress,
         )

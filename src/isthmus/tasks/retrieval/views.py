@@ -97,6 +97,25 @@ def view_meant(
     return views[0]
 
 
+def views_meant(space: Space, named: Sequence[str]) -> dict[str, str]:
+    """To which view files of each view belong once some views are named for what is indexed.
+
+    Args:
+        space: Whose views there are.
+        named: Some of them. Views of vectors are not asked of, since files may name theirs.
+
+    Raises:
+        InputError: As :func:`view_meant`.
+    """
+    known = space.modalities
+    wanted = {known[view] for view in named} - {VECTOR}
+    return {
+        view: view_meant(space, modality, named, way_out=INDEX)
+        for view, modality in known.items()
+        if modality in wanted
+    }
+
+
 def item_view(
     space: Space,
     item: MediaItem,
