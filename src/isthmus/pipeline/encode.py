@@ -168,10 +168,14 @@ def encode_records(
         {view: mask[keep] for view, mask in present.items()},
         [record.id for record in records],
         _groups(records),
-        # The same vectors go by other names in other files.
-        {view: encoder for view, encoder in chosen.items() if encoder.modality != VECTOR},
+        _told(chosen),
     )
     return paired, failures
+
+
+def _told(encoders: Mapping[str, Encoder]) -> dict[str, Encoder]:
+    """Those that tell vectors apart: the same vectors go by other names in other files."""
+    return {view: encoder for view, encoder in encoders.items() if encoder.modality != VECTOR}
 
 
 @dataclass
