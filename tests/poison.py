@@ -5,11 +5,15 @@ Children are fresh interpreters, so theirs work.
 
 from __future__ import annotations
 
+import pkgutil
 import traceback
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import NoReturn
 
 import pytest
+
+from isthmus import media
 
 DECODERS = (
     "PIL.Image.open",
@@ -32,6 +36,7 @@ DECODERS = (
     "isthmus.media.video.decode_video",
     "isthmus.media.video.seconds_of",
     "isthmus.media.video.shown_size",
+    "isthmus.media._flipbook.shown_size",
     "isthmus.media.svg.render_svg",
     "isthmus.media.svg.sanitize",
     "isthmus.media.preview.small",
@@ -59,6 +64,8 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
         return run
 
+    for module in pkgutil.iter_modules(media.__path__, f"{media.__name__}."):
+        import_module(module.name)  # later it would take poison from another, and keep it
     for name in DECODERS:
         monkeypatch.setattr(name, poisoned(name))
     yield ran

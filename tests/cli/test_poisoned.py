@@ -226,6 +226,12 @@ def prompted(command: str = "") -> None:
         run("prompt", command, *(() if command == "list" else ("mine",)), "--space", "space")
 
 
+def prompts_copied() -> None:
+    indexed()
+    prompted()
+    run("prompt", "copy", "--from", "space", "--store", "store")
+
+
 def checked() -> None:
     for name, ending in (("color-hog", "png"), ("mfcc", "wav")):
         files = [f"records/{number}.{ending}" for number in range(3)]
@@ -260,6 +266,7 @@ COMMANDS = {
     "predict eval": partial(predicted, "eval"),
     "predict explain": partial(predicted, "explain", "--row", "1"),
     "prompt save": prompted,
+    "prompt copy": prompts_copied,
     **{f"prompt {each}": partial(prompted, each) for each in ("list", "show", "forget")},
     "config show": partial(run, "config", "show"),
     "config path": partial(run, "config", "path"),
