@@ -176,6 +176,28 @@ def test_a_first_token_is_all_that_the_last_layer_makes(
     assert any(each.op_type == "IsNaN" for each in graph.node) == hides  # masks alone need it
 
 
+@pytest.mark.parametrize("pool", ["mean", "max"])
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_tower_of_pictures_is_written_whatever_is_pooled(
+    tower: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: str, captured: bool
+) -> None:
+    from isthmus.encoders.hf import graph
+
+    def never(*_: object) -> Any:
+        raise RuntimeError("cannot be slimmed")
+
+    if not captured:
+        monkeypatch.setattr(graph, "slimmed", never)
+    encoder = load(f"hf:{tower('vit')}", runtime="torch", device="cpu", pool=pool)
+    write(encoder, tmp_path)
+    file = load(f"onnx:{tmp_path}")
+    pictures = made_up("image", 5)
+    expected = encoder.encode([encoder.prepare(each) for each in pictures])
+    prepared = [file.prepare(each) for each in pictures]
+    np.testing.assert_allclose(file.encode(prepared), expected, atol=1e-5)
+    np.testing.assert_allclose(file.encode(prepared[:1]), expected[:1], atol=1e-5)
+
+
 def test_a_tower_of_sounds_is_written(tower: Any, tmp_path: Path) -> None:
     encoder = load(f"hf:{tower('sound')}", runtime="torch", device="cpu")
     write(encoder, tmp_path)

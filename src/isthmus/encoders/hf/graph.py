@@ -80,8 +80,7 @@ def write_graph(
     shapes = tuple({0: along, **(more if each.ndim > 1 else {})} for each in tensors)
     with torch.inference_mode():
         if inputs.modality != AUDIO:  # no vector of sounds is one token's
-            program = torch.export.export(graph, tensors, dynamic_shapes=(shapes,), strict=False)
-            graph = slimmed(torch, program)
+            graph = _captured(torch, graph, tensors, shapes)
         torch.onnx.export(
             graph,
             tensors,
@@ -94,6 +93,15 @@ def write_graph(
             verbose=False,
         )
     return names
+
+
+def _captured(torch: Module, graph: Module, tensors: tuple[Tensor, ...], shapes: Any) -> Module:
+    """A program without what its vectors do not need; the graph where torch captures none so."""
+    try:
+        program = torch.export.export(graph, tensors, dynamic_shapes=(shapes,), strict=False)
+        return slimmed(torch, program)
+    except Exception:  # noqa: BLE001  whatever stops it, torch.onnx knows other ways
+        return graph
 
 
 def _graph(

@@ -127,9 +127,9 @@ def _pool(hidden: Tensor, pool: str, tower: Tower, counts: Tensor) -> Tensor:
     hidden = hidden[:, tower.prefix :]
     tokens = hidden.shape[1]
     if counts is None:
-        counts = torch.full((len(hidden),), tokens, device=hidden.device)
+        counts = torch.full((hidden.shape[0],), tokens, device=hidden.device)
     if pool == LAST:
-        return hidden[torch.arange(len(hidden), device=hidden.device), counts - 1]
+        return hidden[torch.arange(hidden.shape[0], device=hidden.device), counts - 1]
     real = (torch.arange(tokens, device=hidden.device)[None] < counts[:, None])[..., None]
     if pool == MAX:
         return hidden.masked_fill(~real, -torch.inf).amax(dim=1)
