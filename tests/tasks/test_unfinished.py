@@ -63,6 +63,17 @@ def test_a_run_that_finishes_leaves_the_notes_of_others(store: Store, tmp_path: 
     assert _said(store) == "" and not (tmp_path / "s" / INDEXING).exists()
 
 
+def test_of_a_run_only_what_no_later_one_indexed_is_noted(store: Store, tmp_path: Path) -> None:
+    big, m3, m4 = (tmp_path / name for name in ("big", "m3", "m4"))
+    _killed(store, big, m3, m4)
+    store.add(m3)
+    assert _said(store).startswith(f"indexing of {big}, {m4} has not finished")
+    store.add(big)
+    assert _said(store).startswith(f"indexing of {m4} has not finished")
+    store.forget(m4)
+    assert _said(store) == "" and not (tmp_path / "s" / INDEXING).exists()
+
+
 def test_a_run_that_is_typed_again_is_noted_once_and_eight_at_most(
     store: Store, tmp_path: Path
 ) -> None:

@@ -107,16 +107,15 @@ class RunGiven:
         within = Roots(roots)
         return replace(self, paths=tuple(path for path in self.paths if not within.hold(path)))
 
-    def covers(self, other: RunGiven) -> bool:
-        """Whether all files of another run are files of this one, and as much is read of them."""
+    def reads_as(self, other: RunGiven) -> bool:
+        """Whether of each file as much is read as in another run."""
         choices = zip(
             (self.include, self.exclude, self.views),
             (other.include, other.exclude, other.views),
             strict=True,
         )
         same = all(not own or set(own) == set(its) for own, its in choices)
-        same = same and self.refresh >= other.refresh
-        return same and not other.outside(map(Path, self.paths)).paths
+        return same and self.refresh >= other.refresh
 
 
 def _printable(thing: object) -> str:
@@ -168,11 +167,11 @@ def note(folder: Path | None, backend: Backend, run: RunGiven) -> None:
     """
     if folder is not None:
         with backend.exclusive():
-            _change(folder, lambda runs: [run, *_not_covered(runs, run)])
+            _change(folder, lambda runs: [run, *_left(runs, run)])
 
 
 def finished(folder: Path | None, backend: Backend, run: RunGiven) -> None:
-    """Take a run, and all that it covers, out of the note.
+    """Take a run, and the files of others that it covers, out of the note.
 
     Args:
         folder: Of the store; None for one in memory.
@@ -181,7 +180,7 @@ def finished(folder: Path | None, backend: Backend, run: RunGiven) -> None:
     """
     if folder is not None and os.path.lexists(folder / INDEXING):
         with suppress(ArtifactError), backend.exclusive():
-            _change(folder, lambda runs: _not_covered(runs, run))
+            _change(folder, lambda runs: _left(runs, run))
 
 
 def forgotten(folder: Path | None, backend: Backend, roots: Sequence[Path]) -> None:
@@ -219,8 +218,9 @@ def unfinished(folder: Path | None) -> str:
     )
 
 
-def _not_covered(runs: Iterable[RunGiven], by: RunGiven) -> list[RunGiven]:
-    return [run for run in runs if not by.covers(run)]
+def _left(runs: Iterable[RunGiven], by: RunGiven) -> list[RunGiven]:
+    """Runs without the files that another run covers."""
+    return [run.outside(map(Path, by.paths)) if by.reads_as(run) else run for run in runs]
 
 
 def _noted(folder: Path) -> Sequence[RunGiven]:
