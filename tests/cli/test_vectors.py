@@ -161,6 +161,25 @@ def test_a_file_that_cannot_be_read_keeps_its_items(mine: Path) -> None:
     assert said["items"] == 2 * N
 
 
+def test_files_that_cannot_be_read_are_listed_and_those_beside_them_indexed(mine: Path) -> None:
+    known, folder = arrays(), mine / "mixed"
+    folder.mkdir()
+    np.savez(folder / "good.npz", image=known["image"][:3] + 1, text=known["text"][:3] + 1)
+    ids = np.array([f"\ud800{row}" for row in range(3)])
+    np.savez(folder / "ids.npz", image=known["image"][:3] + 2, ids=ids)
+    for name, descr in (("header", b"()"), ("zero", b"'<U0'")):
+        header = b"{'descr': %s, 'fortran_order': False, 'shape': (9, 2)}\n" % descr
+        length = len(header).to_bytes(2, "little")
+        (folder / f"{name}.npy").write_bytes(b"\x93NUMPY\1\0" + length + header)
+    done = run("index", "mixed", "--store", "store", "--json", cwd=mine)
+    said = json.loads(done.stdout)
+    assert done.returncode == 4 and said["added"] == 6
+    reasons = {Path(each["source"]).name: each["reason"] for each in said["broken"]}
+    assert list(reasons) == ["header.npy", "ids.npz, ids, row 0", "zero.npy"]
+    done = run("align", "mixed/ids.npz", "--out", "other", cwd=mine)
+    assert done.returncode != 0 and "ids, row 0: is no text" in done.stderr
+
+
 def test_forgetting_a_file_forgets_its_rows(mine: Path) -> None:
     assert (
         "Removed 1 item"

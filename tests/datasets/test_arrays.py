@@ -1,10 +1,13 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from isthmus.core.errors import DataError
+from isthmus.core.errors import DataError, MediaError
 from isthmus.datasets import load
+from isthmus.datasets._arrays import read_arrays
+from isthmus.datasets._rows import Collector
 from isthmus.media import decode
 
 X = np.arange(1, 13, dtype=np.float64).reshape(4, 3)
@@ -78,6 +81,13 @@ def test_rows_at_fault_are_named_and_the_rest_goes_on(tmp_path: Path) -> None:
         ({"image": X, "text": Y[:3]}, "image has 4 rows, text has 3 rows"),
         ({"image": X, "ids": np.array(["a", 1, None, "d"], dtype=object)}, "Python objects"),
         ({"image": X, "ids": np.array(["a", "b", "a", "d"])}, "row 0 and row 2 have the same id"),
+        ({"image": X, "ids": np.array([1, np.nan, 2, 3])}, "ids, row 1: has no id"),
+        ({"image": X, "ids": np.array(["a", "\ud800", "c", "d"])}, "ids, row 1: is no text"),
+        (
+            {"image": X, "kind": np.array([65, 66, 2**31 - 1, 67], "<u4").view("<U1")},
+            "kind, row 2: is no text",
+        ),
+        ({"image": X, "day": np.arange(4).view("M8[as]")}, r"day: holds datetime64\[as\]"),
         (
             {"age": X[:, 0]},
             r"no array holds vectors, whose shape is \(rows, dimension\); it has age",
@@ -95,6 +105,28 @@ def test_a_column_of_numbers_that_is_named_as_a_vector(tmp_path: Path) -> None:
     data = load(tmp_path / "a.npz", columns={"age": "age:vector"})
     assert data.views == ("image",)
     assert "is one number, and a vector is a list of them" in data.skipped[0].reason
+
+
+def test_of_two_arrays_that_say_the_same_it_is_told_which_is_read(tmp_path: Path) -> None:
+    both = {"id": IDS, "ids": np.arange(4), "group": IDS, "groups": np.zeros(4)}
+    np.savez(tmp_path / "a.npz", image=X, **both)
+    data = load(tmp_path / "a.npz")
+    assert [record.id for record in data.records] == IDS.tolist()
+    assert [record.group for record in data.records] == IDS.tolist()
+    assert data.notes == [
+        "ids is left out: id is there, too, and is read",
+        "groups is left out: group is there, too, and is read",
+    ]
+
+
+def test_a_file_that_is_cut_off_while_its_rows_are_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, image=np.ones((5000, 40)))
+    rows = read_arrays(path, Collector(str(path)))
+    assert next(rows)[0] == "row 0"
+    os.truncate(path, 1000)
+    with pytest.raises(MediaError, match=r"a\.npz: has changed while it was read"):
+        list(rows)
 
 
 def test_a_file_of_one_array_has_its_name(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
 import io
+import os
+import re
+import struct
 import zipfile
 from pathlib import Path
 
@@ -14,10 +17,10 @@ from isthmus.media.source import file_state, is_file, item_from_path, walk
 X = np.arange(1, 13, dtype=np.float32).reshape(4, 3)
 
 
-def _base(x):
-    while isinstance(getattr(x, "base", None), np.ndarray):
-        x = x.base
-    return x
+def written(descr: str, shape: str, data: bytes = b"") -> bytes:
+    """A ``.npy`` file whose header says what it is told."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + data
 
 
 @pytest.mark.parametrize("kind", ["f2", "<f4", ">f8", "i1", "u4"])
@@ -29,9 +32,40 @@ def test_numbers_of_any_kind_are_read_as_they_are(kind: str, order, tmp_path: Pa
     np.savez_compressed(tmp_path / "c.npz", a=x)
     for name in ("a.npy", "b.npz", "c.npz"):
         found = open_arrays(tmp_path / name).vectors["a"]
-        assert np.array_equal(found, X)
-        assert not found.flags.writeable
-        assert isinstance(_base(found), np.memmap) == (name != "c.npz")
+        assert np.array_equal(found.part(), X) and np.array_equal(found.part(1, 3), X[1:3])
+        assert not found.part().flags.writeable and not found.part(1, 3).flags.writeable
+        assert np.array_equal([found.row(row) for row in (3, 0, 1, 2)], X[[3, 0, 1, 2]])
+        assert isinstance(found.held, bytes) == (name == "c.npz")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_rows_of_an_array_of_many_blocks(order, tmp_path: Path) -> None:
+    x = np.asarray(np.arange(90_000, dtype=np.float64).reshape(3000, 30), order=order)
+    np.save(tmp_path / "a.npy", x)
+    found = open_arrays(tmp_path / "a.npy").vectors["a"]
+    for row in (0, 1091, 1092, 1093, 5, 2999):
+        assert np.array_equal(found.row(row), x[row])
+    assert np.array_equal(found.part(1000, 4000), x[1000:])
+
+
+def test_a_file_that_is_cut_off_or_changed_while_it_is_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    whole = np.ones((60_000, 40))
+    for order in ("C", "F"):
+        np.save(path, np.asarray(whole, order=order))
+        found = open_arrays(path).vectors["a"]
+        os.truncate(path, 1000)
+        for read in (lambda x=found: x.row(50_000), found.part):
+            with pytest.raises(MediaError, match=r"a\.npy: has changed while it was read"):
+                read()
+    np.save(path, whole)
+    found = open_arrays(path).vectors["a"]
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(MediaError, match=r"a\.npy: has changed while it was read"):
+        found.row(0)
+    path.unlink()
+    with pytest.raises(MediaError, match=r"a\.npy: cannot be read \(No such file"):
+        found.row(0)
 
 
 def test_arrays_of_a_folder_and_what_they_say_of_rows(tmp_path: Path) -> None:
@@ -148,7 +182,7 @@ def test_damaged_files_are_refused_and_nothing_else_happens(tmp_path: Path) -> N
             path.write_bytes(changed)
             try:
                 arrays = open_arrays(path)
-                _ = [np.array(x) for x in arrays.columns.values()]
+                _ = [x.part() for x in arrays.columns.values()]
             except MediaError as error:
                 assert str(path) in str(error)
 
@@ -163,3 +197,76 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
         archive.writestr("notes.txt", "words")
     with pytest.raises(MediaError, match=r"b\.npz, notes\.txt: is no array"):
         open_arrays(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("descr", "shape", "reason"),
+    [
+        ("()", "(1, 2)", "is not a whole .npy file"),
+        ("('<f4',)", "(1, 2)", "is not a whole .npy file"),
+        ("{[]: 1}", "(1, 2)", "is not a whole .npy file"),
+        ("'<f4'", "(True, True)", "is not a whole .npy file"),
+        ("'<f4'", f"(0, {2**63})", "is not a whole .npy file"),
+        ("'<f4'", f"({2**62}, 0)", "its vectors have no numbers"),
+        ("'<f4'", f"({'1, ' * 70})", "need (rows, dimension)"),
+        ("'<f4'", "(1000000000,)", "breaks off"),
+        ("'<U0'", "(1000000000,)", "whose cells have no bytes"),
+        ("'<M8[as]'", "(2,)", ""),
+    ],
+)
+def test_a_header_that_cannot_be_is_told(descr, shape, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(written(descr, shape, bytes(range(16))))
+    if not reason:
+        assert len(open_arrays(tmp_path / "a.npy")) == 2
+        return
+    with pytest.raises(MediaError, match=rf"a\.npy: .*{re.escape(reason)}"):
+        open_arrays(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_archive_of_any_compression_is_told(kind: int, tmp_path: Path) -> None:
+    kept = io.BytesIO()
+    np.save(kept, X)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", kind) as archive:
+        archive.writestr("a.npy", kept.getvalue())
+    assert np.array_equal(open_arrays(tmp_path / "a.npz").vectors["a"].part(), X)
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[45:65] = b"\xff" * 20
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(MediaError, match=r"a\.npz"):
+        open_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [
+        (np.array([1.0, np.nan, 2.0, 3.0]), "row 1: has no id; every row needs its own"),
+        (np.array(["2020-01-01", "NaT", "NaT", "2020"], "M8[D]"), "row 1: has no id"),
+        (np.array(["a", "b", "\ud800", "c"]), "row 2: is no text"),
+        (np.array([b"a", b"b", b"c", b"\xff"]), "row 3: is no text"),
+        (np.array([65, 66, 0x7FFFFFFF, 67], "<u4").view("<U1"), "row 2: is no text"),
+        (np.arange(8).reshape(4, 2), r"the shape \(4, 2\), need \(rows,\)"),
+        (np.array([1, 2, 3, 4], "M8[as]"), r"holds datetime64\[as\]; save it anew"),
+    ],
+    ids=["NaN", "NaT", "surrogate", "bytes", "no character", "two axes", "attoseconds"],
+)
+def test_ids_that_name_no_row_are_refused(ids, reason: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=X, ids=ids)
+    with pytest.raises(MediaError, match=rf"a\.npz.*ids.*{reason}"):
+        open_arrays(tmp_path / "a.npz")
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    kept = io.BytesIO()
+    np.save(kept, X)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("a.npy", kept.getvalue())
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.npy", kept.getvalue())
+    with pytest.raises(MediaError, match=r"a\.npz, a\.npy: is there twice"):
+        open_arrays(tmp_path / "a.npz")
+    (tmp_path / "both").mkdir()
+    np.savez(tmp_path / "both" / "1.npz", image=X)
+    np.savez(tmp_path / "both" / "2.npz", image=X)
+    with pytest.raises(MediaError, match=r"both: has two arrays 'image'; rename one"):
+        open_arrays(tmp_path / "both")

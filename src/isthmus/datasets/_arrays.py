@@ -10,10 +10,10 @@ import numpy as np
 
 from isthmus.core.linalg import Array
 from isthmus.datasets._rows import Collector
-from isthmus.media.arrays import IDS, cell_text, open_arrays
+from isthmus.media.arrays import cells, open_arrays
 
 _BATCH = 1024
-_PLURALS = {"groups": "group", "languages": "language", "splits": "split"}
+_PLURALS = {"ids": "id", "groups": "group", "languages": "language", "splits": "split"}
 
 
 def read_arrays(path: Path, collector: Collector) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
@@ -34,23 +34,20 @@ def read_arrays(path: Path, collector: Collector) -> Iterator[tuple[str, list[tu
         f"{name} is left out: it is one value, and a column has a value for each row"
         for name in arrays.left_out
     ]
-    names = {name: _column(name) for name in arrays.columns}
+    columns = dict(arrays.columns)
+    for plural, name in _PLURALS.items():
+        if name in columns and columns.pop(plural, None) is not None:
+            collector.notes.append(f"{plural} is left out: {name} is there, too, and is read")
+    names = [_PLURALS.get(name, name) for name in columns]
     for start in range(0, len(arrays), _BATCH):
-        parts = [_cells(x[start : start + _BATCH]) for x in arrays.columns.values()]
-        for place, cells in enumerate(zip(*parts, strict=True), start):
-            yield f"row {place}", list(zip(names.values(), cells, strict=True))
+        parts = [
+            _cells(x.part(start, start + _BATCH), f"{path}, {name}", start)
+            for name, x in columns.items()
+        ]
+        for place, row in enumerate(zip(*parts, strict=True), start):
+            yield f"row {place}", list(zip(names, row, strict=True))
 
 
-def _column(name: str) -> str:
-    """What a column of a table is called."""
-    return IDS[0] if name in IDS else _PLURALS.get(name, name)
-
-
-def _cells(x: Array) -> Sequence[Any]:
+def _cells(x: Array, source: str, first: int) -> Sequence[Any]:
     """Some rows of an array as cells."""
-    if x.ndim == 2:
-        return list(np.ascontiguousarray(x))
-    if x.dtype.kind == "M":
-        days = np.datetime_as_string(x.astype("datetime64[s]"))
-        return [None if each == "NaT" else str(each).removesuffix("T00:00:00") for each in days]
-    return [cell_text(each) for each in x] if x.dtype.kind == "S" else x.tolist()
+    return list(np.ascontiguousarray(x)) if x.ndim == 2 else cells(x, source, first)

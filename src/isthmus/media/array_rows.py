@@ -92,7 +92,7 @@ def _lone(path: Path) -> Array:
     if x.dtype.kind not in "fiub":
         raise UnsupportedMediaError(str(path), f"holds {x.dtype}, and vectors are numbers")
     if x.ndim == 1 or len(x) == 1:
-        return x.reshape(-1)
+        return x.part().reshape(-1)
     first = open_arrays(path).paths(path.stem)[0]
     raise UnsupportedMediaError(
         str(path), f"holds {len(x):,} vectors; name one of them, such as {first}"
@@ -111,8 +111,7 @@ def _row(found: RowPath, source: str) -> Array:
         raise MediaError(
             source, f"there is no row {found.key!r}; there are {', '.join(some)}{more}"
         )
-    row: Array = arrays.vectors[found.array][arrays.row_of[found.key]]
-    return row
+    return arrays.vectors[found.array].row(arrays.row_of[found.key])
 
 
 def finite(vector: Array, source: str) -> Array:
@@ -122,7 +121,7 @@ def finite(vector: Array, source: str) -> Array:
         CorruptMediaError: If it has NaN or infinite values, or only zeros.
     """
     with np.errstate(over="ignore"):
-        row = np.array(vector, dtype=np.float32)  # of its own: a mapped file may be cut off later
+        row = np.array(vector, dtype=np.float32)  # of its own: that of a file is one of a block
     if not np.isfinite(row).all() or not row.any():
         raise CorruptMediaError(source, "has NaN or infinite values, or only zeros")
     return row
@@ -138,7 +137,7 @@ def state_of_row(found: RowPath) -> tuple[int, int, int]:
         x = open_arrays(found.file).vectors[found.array]
     except (MediaError, KeyError) as error:
         raise OSError(str(error)) from error
-    return x.shape[1] * x.itemsize, *changed(found.file)
+    return x.shape[1] * x.dtype.itemsize, *changed(found.file)
 
 
 def array_paths(path: Path) -> Iterator[tuple[str, int, list[Path]]]:

@@ -1,43 +1,47 @@
 """Files of arrays, ``.npy`` and ``.npz``, and folders of ``.npy`` files: vectors of the user's.
 
 Row i of all arrays belongs together: those with two axes hold a vector a row, those with one hold
-what else is known of the row, such as its id. Arrays are mapped into memory and not read before a
-row is asked for; nothing is ever unpickled.
+what else is known of the row, such as its id. Vectors are not read before their row is asked for;
+nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
 import io
-import math
+import lzma
 import os
-import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy
 
-from isthmus.core.errors import (
-    CorruptMediaError,
-    MediaError,
-    MediaTooLargeError,
-    UnsupportedMediaError,
-)
+from isthmus.core.errors import CorruptMediaError, MediaError, MediaTooLargeError
 from isthmus.core.linalg import Array
+from isthmus.media.npy import OpenedFile, Rows, rows_at
 
 NPY, NPZ = SUFFIXES = (".npy", ".npz")
 IDS = ("id", "ids")
 """Names of the array that says what each row is called."""
 _MOST_UNPACKED = 2**31
 """Bytes of the compressed arrays of a file, which have to lie in memory whole."""
-_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OverflowError,
+)
 """What :mod:`zipfile` raises of archives that are damaged, or that it does not read."""
-_TO_TEXT = "np.save(file, x.astype(str)) for texts, np.stack(list(x)) for vectors"
+_LAST_CHARACTER = 0x10FFFF
+_NO_TEXT = "is no text: it holds bytes that stand for no character; mend it"
 _OPEN = 4
 """Files whose arrays are kept at hand."""
 _LOCAL_HEADER = 30
@@ -50,13 +54,13 @@ class Arrays:
 
     Attributes:
         path: Of the file, or of the folder of ``.npy`` files.
-        columns: By name, read-only, each of one or two axes and of as many rows.
+        columns: By name, each of one or two axes and of as many rows.
         left_out: Names of what is one value and no column.
         ids: What each row is called; None where nothing says it.
     """
 
     path: Path
-    columns: Mapping[str, Array]
+    columns: Mapping[str, Rows]
     left_out: Sequence[str] = ()
     ids: Sequence[str] | None = None
 
@@ -64,7 +68,7 @@ class Arrays:
         return len(next(iter(self.columns.values())))
 
     @property
-    def vectors(self) -> dict[str, Array]:
+    def vectors(self) -> dict[str, Rows]:
         """Arrays of vectors ``(n, dim)``, by name."""
         return {name: x for name, x in self.columns.items() if x.ndim == 2}
 
@@ -158,10 +162,13 @@ def _state(file: Path) -> tuple[int, int, int]:
 @lru_cache(maxsize=_OPEN)
 def _opened(path: str, files: Sequence[tuple[str, int, int, int]]) -> Arrays:
     """Arrays of files as they are now; opened once, and again when one of them has changed."""
-    found: dict[str, Array] = {}
+    found: dict[str, Rows] = {}
     for name, *_ in files:
         file = Path(name)
-        found |= _members(file) if file.suffix.lower() == NPZ else {file.stem: _mapped(file)}
+        members = _members(file) if file.suffix.lower() == NPZ else {file.stem: _lone(file)}
+        if twice := found.keys() & members:
+            raise CorruptMediaError(path, f"has two arrays {min(twice)!r}; rename one of them")
+        found |= members
     columns = {name: x for name, x in found.items() if x.ndim}
     if not columns:
         raise MediaError(path, "holds no array with rows")
@@ -169,9 +176,55 @@ def _opened(path: str, files: Sequence[tuple[str, int, int, int]]) -> Arrays:
         _check_kind(name, x, path)
     _check_rows(columns, path)
     left_out = [name for name in found if name not in columns]
-    ids = next((columns[name] for name in IDS if name in columns), None)
-    names = None if ids is None else [cell_text(each) for each in ids.tolist()]
+    ids = next((name for name in IDS if name in columns), None)
+    names = None if ids is None else _names(ids, columns[ids], path)
     return Arrays(Path(path), columns, left_out, names)
+
+
+def _names(name: str, x: Rows, path: str) -> list[str]:
+    """What rows are called.
+
+    Raises:
+        MediaError: If a row has no id, or one that is no text.
+    """
+    if x.ndim > 1:
+        raise MediaError(path, f"{name} has the shape {x.shape}, need (rows,): an id for each row")
+    read, source = x.part(), f"{path}, {name}"
+    kind = read.dtype.kind
+    names = []
+    for row, cell in enumerate(read.tolist() if kind == "S" else cells(read, source)):
+        if cell is None or (kind == "f" and np.isnan(cell)):
+            raise CorruptMediaError(f"{source}, row {row}", "has no id; every row needs its own")
+        try:
+            names.append(cell.decode() if isinstance(cell, bytes) else cell_text(cell))
+            names[-1].encode()
+        except UnicodeError as error:
+            raise CorruptMediaError(f"{source}, row {row}", _NO_TEXT) from error
+    return names
+
+
+def cells(x: Array, source: str, first: int = 0) -> list[Any]:
+    """Cells of an array of one axis as numbers, texts, and dates as texts; None for NaT.
+
+    Args:
+        x: Some rows of it.
+        source: For messages.
+        first: Number of the first of these rows.
+
+    Raises:
+        MediaError: If a cell is no text or no date.
+    """
+    if x.dtype.kind == "U":
+        codes = np.ascontiguousarray(x).view(x.dtype.byteorder + "u4").reshape(len(x), -1)
+        if len(bad := np.flatnonzero((codes > _LAST_CHARACTER).any(axis=1))):
+            raise CorruptMediaError(f"{source}, row {first + bad[0]}", _NO_TEXT)
+    if x.dtype.kind == "M":
+        try:
+            days = np.datetime_as_string(x.astype("datetime64[s]"))
+        except (OverflowError, ValueError) as error:
+            raise MediaError(source, f"holds {x.dtype}; save it anew as datetime64[s]") from error
+        return [None if each == "NaT" else str(each).removesuffix("T00:00:00") for each in days]
+    return [cell_text(each) for each in x] if x.dtype.kind == "S" else x.tolist()
 
 
 def cell_text(cell: Any) -> str:
@@ -188,7 +241,7 @@ def cell_text(cell: Any) -> str:
     return str(cell)
 
 
-def _check_kind(name: str, x: Array, path: str) -> None:
+def _check_kind(name: str, x: Rows, path: str) -> None:
     """Refuse what is neither vectors nor cells."""
     if x.ndim > 2:
         raise MediaError(
@@ -204,7 +257,7 @@ def _check_kind(name: str, x: Array, path: str) -> None:
         raise MediaError(path, f"{name} has the shape {x.shape}: its vectors have no numbers")
 
 
-def _check_rows(columns: Mapping[str, Array], path: str) -> None:
+def _check_rows(columns: Mapping[str, Rows], path: str) -> None:
     """Refuse arrays of different length, and those of none."""
     sizes = {name: len(x) for name, x in columns.items()}
     if len(set(sizes.values())) > 1:
@@ -214,27 +267,32 @@ def _check_rows(columns: Mapping[str, Array], path: str) -> None:
         raise MediaError(path, f"has no rows: {', '.join(sizes)} of length 0")
 
 
-def _mapped(file: Path) -> Array:
+def _lone(file: Path) -> Rows:
     """The array of a ``.npy`` file."""
     with file.open("rb") as handle:
-        return _array(handle, file, str(file), os.fstat(handle.fileno()).st_size)
+        held = OpenedFile.of(file, handle)
+        return rows_at(handle, held, str(file), held.size)
 
 
-def _members(file: Path) -> dict[str, Array]:
-    """The arrays of a ``.npz`` file; those that are not compressed are mapped."""
-    out: dict[str, Array] = {}
+def _members(file: Path) -> dict[str, Rows]:
+    """The arrays of a ``.npz`` file; those that are compressed are unpacked."""
+    out: dict[str, Rows] = {}
     unpacked = 0
     try:
-        with zipfile.ZipFile(file) as archive, file.open("rb") as handle:
+        with file.open("rb") as handle, zipfile.ZipFile(handle) as archive:
+            held = OpenedFile.of(file, handle)
             for info in archive.infolist():
                 if info.is_dir():
                     continue
                 name, source = info.filename.removesuffix(NPY), f"{file}, {info.filename}"
                 if not info.filename.endswith(NPY):
                     raise MediaError(source, "is no array; a .npz file holds .npy files")
+                if name in out:
+                    raise CorruptMediaError(source, "is there twice; write the file anew")
                 if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
                     handle.seek(_begin(handle, info))
-                    out[name] = _array(handle, file, source, handle.tell() + info.file_size)
+                    end = min(held.size, handle.tell() + info.file_size)
+                    out[name] = rows_at(handle, held, source, end)
                     continue
                 unpacked += info.file_size
                 if unpacked > _MOST_UNPACKED:
@@ -244,7 +302,7 @@ def _members(file: Path) -> dict[str, Array]:
                         "with np.savez, which compresses nothing",
                     )
                 data = archive.read(info)
-                out[name] = _array(io.BytesIO(data), None, source, len(data))
+                out[name] = rows_at(io.BytesIO(data), data, source, len(data))
     except MediaError:
         raise
     except _DAMAGED as error:
@@ -258,48 +316,6 @@ def _begin(handle: BinaryIO, info: zipfile.ZipInfo) -> int:
     head = handle.read(_LOCAL_HEADER)
     lengths = (int.from_bytes(head[at : at + 2], "little") for at in (26, 28))
     return info.header_offset + _LOCAL_HEADER + sum(lengths)
-
-
-def _array(handle: BinaryIO, file: Path | None, source: str, end: int) -> Array:
-    """An array whose header the handle stands before.
-
-    Args:
-        handle: Of the file, or of bytes in memory.
-        file: That is mapped; None: the bytes are taken from the handle.
-        source: For messages.
-        end: Where the bytes of the array end.
-    """
-    try:
-        version = npy.read_magic(handle)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, by_column, kind = read(handle)
-        if min(shape, default=0) < 0:
-            raise ValueError(f"the shape is {shape}")
-    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError) as error:
-        reason = str(error).partition(".")[0]
-        raise CorruptMediaError(source, f"is not a whole .npy file ({reason})") from error
-    if kind.hasobject:
-        raise UnsupportedMediaError(
-            source,
-            f"holds Python objects, which isthmus never unpickles; save them anew: {_TO_TEXT}",
-        )
-    begin, size = handle.tell(), math.prod(shape)
-    if size * kind.itemsize > end - begin:
-        raise CorruptMediaError(
-            source,
-            f"breaks off: its header says {shape} of {kind}, which are {size * kind.itemsize:,} "
-            f"bytes, but {end - begin:,} are there",
-        )
-    order: Literal["C", "F"] = "F" if by_column else "C"
-    if not size or not kind.itemsize:
-        return np.zeros(shape, dtype=kind)
-    if file is None:
-        x = np.frombuffer(handle.read(size * kind.itemsize), dtype=kind)
-        return x.reshape(shape, order=order)
-    if not shape:
-        return np.frombuffer(handle.read(kind.itemsize), dtype=kind).reshape(())
-    # A plain array: that of each row is made by millions, and a memmap's costs ten times as much.
-    return np.asarray(np.memmap(file, kind, "r", begin, shape, order))
 
 
 def _quoted(name: str) -> str:
