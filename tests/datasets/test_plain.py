@@ -126,12 +126,19 @@ def test_numbers_with_commas_that_are_not_clear_are_refused(
     said = (
         rf"column price, row 1: the number '{cells[0]}' has a comma.*write all numbers .* 1234\.5"
     )
-    with pytest.raises(DataError, match=said + r", or name only other columns: fields=\['age'"):
+    with pytest.raises(DataError, match=said + r", or leave the column out: \['!price'\]$"):
         load(path, fields=True)
-    with speaking("shell"), pytest.raises(DataError, match=said + ".*: --columns age,grade$"):
+    with speaking("shell"), pytest.raises(DataError, match=said + ".*: --columns '!price'$"):
         load(path, fields=True)
+    with pytest.raises(DataError, match=r"no column 'prise'; it has text, price. Did you mean"):
+        load(path, fields=["*", "prise"])
+    for wanted in (["!price"], ["*", "!pri*"]):
+        made = load(path, fields=wanted)
+        assert made.views == ("text",) and list(made.left_out) == ["price"] and not made.notes
     with pytest.raises(DataError, match=said + "$"):
         load(path, fields=["price"])
+    with pytest.raises(DataError, match=said + "$"):  # a name goes before a pattern
+        load(path, fields=["!price", "price"])
     assert load(path, fields=["text"]).views == ("text",)
 
 

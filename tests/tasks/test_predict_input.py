@@ -257,9 +257,31 @@ def test_columns_are_taken_out_by_name() -> None:
 
     assert names("!age") == ["g1", "g2"] and names("g*", "!g2") == ["g1"]
     assert Columned.of(["!age"]).every and Columned.of(["*", "age"]).every
-    assert Columned.of(["!age"]).fields(["y"]) == ["*", "y"]
+    assert Columned.of(["!age"]).fields(["y"]) == ["*", "!age", "y"]
+    others = Columned.of({"a": ["!age"], "b": ["age"]})
+    assert others.fields(["y"]) == ["*", "age", "y"]  # what one view leaves out another may take
     with pytest.raises(DataError, match=r"no column is called 'agee'.*Did you mean 'age'"):
         names("!agee")
+
+
+def test_a_column_that_cannot_be_read_is_left_out_or_told(tmp_path: Path) -> None:
+    lines = [f"7,{i:03};{i % 28 + 1}.07.2024;{i % 9 + 0.5};{'ab'[i % 9 > 4]}" for i in range(60)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["menge;geliefert;x;y", *lines]) + "\n", encoding="utf-8")
+    late = {"fusions": ["late"], "folds": 3}
+    made = ist.predict.fit(None, path, "y", columns=["!menge", "!geliefert"], **late)
+    assert made.sources.columns["columns"].names == ("x",)
+    with pytest.raises(DataError, match=r"no column 'z'; it has menge, geliefert, x, y\."):
+        ist.predict.fit(None, path, "z", **late)
+    said = r"the column 'geliefert' of t\.csv is left out: dates such as '1\.07\.2024' may be read"
+    with pytest.raises(DataError, match=said + " in several ways; write 2026-01-31"):
+        ist.predict.fit(None, path, "geliefert", columns=["x"], **late)
+    with pytest.raises(DataError, match=said):
+        ist.predict.fit(None, path, "y", columns=["geliefert"], **late)
+    with pytest.raises(DataError, match=said):
+        ist.predict.fit(None, path, "y", columns=["x"], group="geliefert", **late)
+    with pytest.raises(DataError, match="no column is called 'mange'"):
+        ist.predict.fit(None, path, "y", columns=["!menge", "!mange"], **late)
 
 
 def test_a_number_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> None:

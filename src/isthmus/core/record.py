@@ -88,7 +88,8 @@ class Dataset:
 
     ``notes`` say how its plain columns were read, where that may surprise, and ``kinds`` of each
     whether it holds a number, a date (as days since 1970-01-01) or a category. ``columns`` are what
-    the user said that columns of its table hold, see :func:`isthmus.load_dataset`.
+    the user said that columns of its table hold, see :func:`isthmus.load_dataset`. ``left_out``
+    says why a plain column of its table is in no record, or not in all.
 
     Raises:
         DataError: If two records have one id.
@@ -101,6 +102,7 @@ class Dataset:
     notes: Sequence[str] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         places: dict[str, int] = {}
@@ -131,6 +133,17 @@ class Dataset:
                     )
         order = {name: rank for rank, name in enumerate(MODALITIES)}
         return dict(sorted(found.items(), key=lambda pair: (order[pair[1]], pair[0])))
+
+    def check_column(self, name: str) -> None:
+        """Refuse a plain column that was left out when its table was read.
+
+        Raises:
+            DataError: With the reason and the way out.
+        """
+        if name in self.left_out and not any(name in record.fields for record in self.records):
+            raise DataError(
+                f"the column {name!r} of {self.name} is left out: {self.left_out[name]}"
+            )
 
     @property
     def views(self) -> tuple[str, ...]:

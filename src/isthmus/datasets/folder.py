@@ -113,6 +113,7 @@ def _load_metadata(
     for file in tables:
         below = file.parent.relative_to(root)
         prefix = "" if below == Path() else f"{below.as_posix()}/"
+    left_out: dict[str, str] = {}
         split = _SPLITS.get(below.parts[0]) if below.parts else None
         part = table.load(
             file, columns=columns, fields=fields, root=root, id_prefix=prefix, split=split
@@ -122,8 +123,14 @@ def _load_metadata(
         for record in part.records:
             collector.add(record, f"{file}: {record.id.rpartition('/')[2]}")
         for failure in part.skipped:
+        left_out |= part.left_out
             collector.skip(f"{file}, {failure.source}", failure.reason)
     collector.check_filled("rows whose file_name exists")
     return Dataset(
-        root.resolve().name, collector.records, collector.skipped, notes=list(notes), kinds=kinds
+        root.resolve().name,
+        collector.records,
+        collector.skipped,
+        notes=list(notes),
+        kinds=kinds,
+        left_out=left_out,
     )

@@ -12,7 +12,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +39,13 @@ from isthmus.datasets._values import (
     stands_for_nothing,
     too_large,
 )
+from isthmus.datasets.roles import FIELDS, fits
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
 KINDS = (NUMBER, DATE, CATEGORY)
 """How a plain column is read."""
+WITHOUT = "!"
+"""What stands before the name of a column that is taken out."""
 _MOST = 0.9
 """Share of the cells of a column that must be of a kind; the others are typing errors and are told.
 A column of codes such as 401, 402, 401a has fewer."""
@@ -109,12 +111,14 @@ class PlainColumns:
         wanted: Names of columns or patterns such as ``"gene_*"``; True for all, False for none; or
             how each is read, by name, as :attr:`kinds` said before: columns may then be missing.
             ``"*"`` is all, too, and a name beside it keeps a column that would be left out.
+            ``"!name"`` takes one out, of all if nothing else is named.
         collector: Told what is lost.
 
     Attributes:
         again: How columns were read before, and are read now; they may then be missing.
         notes: What was decided, where it may surprise.
         kinds: How each column was read, by name.
+        left_out: Why a column was left out, by name.
 
     Raises:
         InputError: If columns are wanted in another form.
@@ -127,15 +131,22 @@ class PlainColumns:
         self.again = again_of(wanted)
         self._forced = dict(self.again.kinds) if self.again else {}
         names = wanted if isinstance(wanted, Sequence) else ()
+        gone = [name for name in names if name.startswith(WITHOUT)]
+        self._gone = tuple(name.removeprefix(WITHOUT) for name in gone)
         self._patterns = tuple(self._forced or names)
-        self._all = wanted is True or "*" in self._patterns
+        self._all = wanted is True or "*" in names or (len(names) > 0 and len(gone) == len(names))
+        self._absent: DataError | None = None
         self._columns: dict[str, _Column] = {}
         self.notes: list[str] = []
         self.kinds: dict[str, str] = {}
+        self.left_out: dict[str, str] = {}
 
     def takes(self, name: str) -> bool:
-        """Whether a column that no view takes is wanted."""
-        return self._all or any(_fits(name, pattern) for pattern in self._patterns)
+        """Whether a column that no view takes is wanted; one that is named is, whatever else."""
+        if name not in self._patterns and any(fits(name, gone) for gone in self._gone):
+            self.left_out[name] = "it is taken out by name"
+            return False
+        return self._all or any(fits(name, pattern) for pattern in self._patterns)
 
     def add(self, record: str, row: str, cells: Iterable[tuple[str, Any]]) -> None:
         """Keep cells of a record until all rows are read.
@@ -161,12 +172,14 @@ class PlainColumns:
         """
         names = list(seen)
         self._columns = {n: self._columns[n] for n in names if n in self._columns} | self._columns
-        names = [] if self.again or self._all else names
-        for pattern in self._patterns:
-            if names and not any(_fits(name, pattern) for name in names):
-                hint = did_you_mean(pattern, names)
-                has = ", ".join(names)
-                raise DataError(f"{self._path} has no column {pattern!r}; it has {has}.{hint}")
+        for pattern in self._patterns if names and not self.again else ():
+            known = ["*", *FIELDS, *names] if self._all else names
+            if not pattern.startswith(WITHOUT) and not any(fits(name, pattern) for name in known):
+                has, hint = ", ".join(names), did_you_mean(pattern, names)
+                said = f"{self._path} has no column {pattern!r}; it has {has}.{hint}"
+                self._absent = self._absent or DataError(said)
+        if self._absent and not self._all:  # beside all there may be other things of that name
+            raise self._absent
 
     def filled(self, records: Sequence[Record]) -> list[Record]:
         """Records with their fields; texts of a column of long ones become a view of its name.
@@ -202,6 +215,10 @@ class PlainColumns:
     def _say(self, column: _Column, what: str) -> None:
         self.notes.append(f"column {column.name}: {what}")
 
+    def _leave_out(self, column: _Column, why: str) -> None:
+        self._say(column, f"left out: {why}")
+        self.left_out[column.name] = why
+
     def _named(self, column: _Column) -> bool:
         """Whether the user wrote the name of this very column."""
         return column.name in self._patterns
@@ -217,7 +234,7 @@ class PlainColumns:
         """The values of a column; empty where it cannot be used, which is told."""
         if column.unread:
             self.kinds[column.name] = CATEGORY
-            self._say(column, f"left out: some cells hold a {column.unread}")
+            self._leave_out(column, f"some cells hold a {column.unread}")
             return {}
         cells = column.cells
         known = {r: c for r, c in cells.items() if not stands_for_nothing(c)}
@@ -250,10 +267,9 @@ class PlainColumns:
             return self._kept(column, known, iso, "a date such as 2026-01-31")
         if self._share(known, lambda cell: matches(_OTHER_DATE, cell)) >= _MOST:
             self.kinds[column.name] = DATE
-            self._say(
-                column,
-                f"left out: dates such as {next(iter(known.values()))!r} may be read in several "
-                "ways; write 2026-01-31",
+            first = next(iter(known.values()))
+            self._leave_out(
+                column, f"dates such as {first!r} may be read in several ways; write 2026-01-31"
             )
             return {}
         return None
@@ -266,7 +282,7 @@ class PlainColumns:
         if counts and not self._named(column):
             name = column.name
             keep = way(python=f"['*', {name!r}]", shell=f"--column {shlex.quote(name)}")
-            self._say(column, f"left out: it counts the rows. To keep it, name it: {keep}")
+            self._leave_out(column, f"it counts the rows. To keep it, name it: {keep}")
             return {}
         if len(set(whole)) >= 3 and len(whole) == len(values) and all(map(digits, whole)):
             self._say(column, "dates as numbers; read as days since 1970-01-01")
@@ -275,11 +291,15 @@ class PlainColumns:
         return values
 
     def _unclear(self, column: _Column, known: Mapping[str, Value]) -> DataError:
-        """What to say of commas that may stand before decimals, or between thousands."""
+        """What to say of commas that may stand before decimals, or between thousands.
+
+        First comes that a column is not there: it may be the target, and all others are of no use.
+        """
         record = next(r for r, cell in known.items() if has_comma(cell))
-        others = way(python="fields=['age', 'grade']", shell="--columns age,grade")
-        without = "" if self._named(column) else f", or name only other columns: {others}"
-        return DataError(
+        gone = f"{WITHOUT}{column.name}"
+        out = way(python=f"[{gone!r}]", shell=f"--columns {shlex.quote(gone)}")
+        without = "" if self._named(column) else f", or leave the column out: {out}"
+        return self._absent or DataError(
             f"{self._path}: column {column.name}, {column.rows[record]}: the number "
             f"{known[record]!r} has a comma, and it is not clear whether decimals follow; write "
             f"all numbers of the column as 1234.5{without}"
@@ -377,8 +397,3 @@ def written(value: Value, kind: str, digits: int = 6) -> str:
     if isinstance(value, str):
         return value
     return day(value) if kind == DATE else f"{value:.{digits}g}"
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Whether a column is meant: by its very name, whatever signs that holds, or by a pattern."""
-    return name == pattern or fnmatchcase(name, pattern)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatchcase
 
 from isthmus.core.view import View
 from isthmus.core.wording import way
@@ -12,6 +14,11 @@ FILE = "file"
 """Role of a column of paths whose modality is told from each file's bytes."""
 
 
+def fits(name: str, pattern: str) -> bool:
+    """Whether a column is meant: by its very name, whatever signs that holds, or by a pattern."""
+    return name == pattern or fnmatchcase(name, pattern)
+
+
 def parse_role(role: str) -> View | str:
     """What ``columns=`` says of a column: a field such as ``"group"``, ``"file"``, or a view.
 
@@ -19,6 +26,20 @@ def parse_role(role: str) -> View | str:
         InputError: If it is none of them.
     """
     return role if role in (*FIELDS, FILE) else View.parse(role)
+
+
+def mapped(column: str, role: str) -> str:
+    """How to say what a column holds.
+
+    Examples:
+        >>> mapped("title", "text")
+        "columns={'title': 'text'} of the data set"
+    """
+    if "=" in column:
+        shell = f"rename it to NAME, and give --column NAME={role}"
+    else:
+        shell = f"--column {shlex.quote(f'{column}={role}')}"
+    return way(python=f"columns={{{column!r}: {role!r}}} of the data set", shell=shell)
 
 
 def not_named(before: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:

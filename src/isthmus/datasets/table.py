@@ -29,7 +29,7 @@ from isthmus.datasets._rows import (
     vector_item,
 )
 from isthmus.datasets.plain import PlainColumns, Wanted
-from isthmus.datasets.roles import FIELDS, FILE, lacking, parse_role
+from isthmus.datasets.roles import FIELDS, FILE, lacking, mapped, parse_role
 from isthmus.media.arrays import SUFFIXES as ARRAYS
 from isthmus.media.formats import MODALITIES
 
@@ -105,7 +105,14 @@ def load(
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
     notes = [*reader.unread_files(), *reader.unusable(), *plain.notes]
-    return Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
+    return Dataset(
+        path.name,
+        records,
+        collector.skipped,
+        notes=notes,
+        kinds=plain.kinds,
+        left_out=plain.left_out,
+    )
 
 
 def names_in(path: Path) -> tuple[str, ...]:
@@ -187,7 +194,7 @@ class _RowReader:
             if isinstance(cell, str)
         }
         return self._collector.notes + [
-            f"column {name} names files, which are not read; to read them: {_mapped(name, kind)}"
+            f"column {name} names files, which are not read; to read them: {mapped(name, kind)}"
             for name, kind in named.items()
             if kind != TEXT
         ]
@@ -295,15 +302,6 @@ class _RowReader:
         if isinstance(cell, str):
             return path_item(cell.strip(), modality, self._path.parent, self._root)
         raise DataError(f"need a path or bytes, got {type(cell).__name__}")
-
-
-def _mapped(column: str, kind: str) -> str:
-    """How to say what a column holds."""
-    if "=" in column:
-        shell = f"rename it to NAME, and give --column NAME={kind}"
-    else:
-        shell = f"--column {shlex.quote(f'{column}={kind}')}"
-    return way(python=f"columns={{{column!r}: {kind!r}}} of the data set", shell=shell)
 
 
 def _numbers(cell: Any) -> Sequence[Any] | Array | None:

@@ -84,7 +84,14 @@ def load(
         _add(key, parts, collector, plain)
     collector.check_filled("members that share a key, such as cat.jpg and cat.txt")
     records = plain.filled(collector.records)
-    return Dataset(path.name, records, collector.skipped, notes=plain.notes, kinds=plain.kinds)
+    return Dataset(
+        path.name,
+        records,
+        collector.skipped,
+        notes=plain.notes,
+        kinds=plain.kinds,
+        left_out=plain.left_out,
+    )
 
 
 def _members(path: Path, cap: int, collector: Collector) -> Iterator[tuple[str, bytes]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Self
 
@@ -22,10 +21,11 @@ from isthmus.core.fields import MOST_NUMBER, Value
 from isthmus.core.linalg import F32, F64
 from isthmus.core.record import Record
 from isthmus.core.validate import need
+from isthmus.core.view import TEXT
 from isthmus.core.wording import count, did_you_mean, kind_of
+from isthmus.datasets.plain import WITHOUT
+from isthmus.datasets.roles import fits, mapped
 
-WITHOUT = "!"
-"""What stands before the name of a column that is taken out."""
 OTHER = "other"
 """What stands for a category that was not learned."""
 MOST_CATEGORIES = 32
@@ -248,7 +248,11 @@ class Columns:
 
 
 def names_of(
-    records: Iterable[Record], patterns: Sequence[str] = ("*",), *, without: Iterable[str] = ()
+    records: Iterable[Record],
+    patterns: Sequence[str] = ("*",),
+    *,
+    without: Iterable[str] = (),
+    left_out: Iterable[str] = (),
 ) -> list[str]:
     """Names of plain columns, in the order in which records bring them.
 
@@ -259,6 +263,7 @@ def names_of(
         patterns: Names, or patterns such as ``"gene_*"``; ``"!name"`` takes one out of the others,
             and of all if there are no others.
         without: Names that only an exact pattern takes, such as that of the target.
+        left_out: Names of others that were not read, and can be taken out.
 
     Raises:
         DataError: If a pattern matches none.
@@ -266,19 +271,19 @@ def names_of(
     rows = list(records)
     filled = dict.fromkeys(name for record in rows for name in record.fields)
     known = list(filled | dict.fromkeys(name for record in rows for name in record.unread))
-    hidden = set(without)
+    hidden, unread = set(without), list(left_out)
     found: dict[str, None] = {}
     gone = [p[len(WITHOUT) :] for p in patterns if p.startswith(WITHOUT) and p not in known]
     taken = [p for p in patterns if not p.startswith(WITHOUT) or p in known]
     for pattern in [*(taken or ["*"]), *gone]:
-        fits = [n for n in known if n == pattern or fnmatchcase(n, pattern)]
-        own = [n for n in fits if n not in hidden or n == pattern]
-        if not own and pattern != "*":
+        own = [n for n in known if fits(n, pattern) and (n not in hidden or n == pattern)]
+        absent = pattern in gone and any(fits(n, pattern) for n in unread)
+        if not own and pattern != "*" and not absent:
             has = ", ".join(known[:20]) + (" …" if len(known) > 20 else "")
             hint = did_you_mean(pattern, known)
             raise DataError(f"no column is called {pattern!r}; there are {has or 'none'}.{hint}")
         found.update(dict.fromkeys(own))
-    return [n for n in found if not any(fnmatchcase(n, p) or n == p for p in gone)]
+    return [n for n in found if not any(fits(n, p) for p in gone)]
 
 
 def _learned(name: str, values: Sequence[Value], *, gaps: bool) -> Number | Category | str:

@@ -18,10 +18,11 @@ from isthmus.core.validate import check_kind
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of, way
 from isthmus.datasets import has_option, load, table
+from isthmus.datasets.plain import WITHOUT
 from isthmus.datasets.roles import lacking, not_named
 from isthmus.encoders import modality_of
 from isthmus.pipeline.given import check_data, check_encoders
-from isthmus.predictor.columns import WITHOUT, names_of
+from isthmus.predictor.columns import names_of
 from isthmus.predictor.given import vectors_given
 from isthmus.predictor.predictor import Predictor
 from isthmus.space import Space
@@ -76,9 +77,12 @@ class Columned:
         Args:
             own: Columns that are needed besides, such as the target.
         """
-        wanted = [name for patterns in self.patterns.values() for name in patterns]
+        each = self.patterns.values()
+        wanted = [name for patterns in each for name in patterns]
         if any(name.startswith(WITHOUT) for name in wanted):
-            wanted = ["*", *(name for name in wanted if not name.startswith(WITHOUT))]
+            gone = {name for name in wanted if all(name in patterns for patterns in each)}
+            kept = (name for name in wanted if name in gone or not name.startswith(WITHOUT))
+            wanted = ["*", *kept]
         return [*dict.fromkeys([*wanted, *own])] or False
 
 
@@ -175,6 +179,7 @@ def grouped(dataset: Dataset, group: str | None, target: str) -> Dataset:
         raise InputError(f"the target {target!r} cannot be what keeps records together, too")
     if group == "group":
         return dataset
+    dataset.check_column(group)
     known = dict.fromkeys(name for record in dataset.records for name in record.fields)
     if group not in known:
         has = ", ".join([*known][:20]) or "none"
@@ -215,7 +220,9 @@ def chosen_views(
                 f"the column {taken[0]!r} says what is to be predicted; it cannot be predicted "
                 f"from. Leave it out of the columns of {view!r}"
             )
-        names = names_of(dataset.records, patterns, without=own)
+        for name in patterns:
+            dataset.check_column(name)
+        names = names_of(dataset.records, patterns, without=own, left_out=dataset.left_out)
         if names:
             plain[view] = names
     media = list(dataset.views)

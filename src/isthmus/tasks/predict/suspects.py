@@ -15,8 +15,8 @@ from isthmus.core.fields import Value
 from isthmus.core.linalg import F64, Array
 from isthmus.core.record import Record
 from isthmus.core.wording import way
+from isthmus.datasets.plain import WITHOUT
 from isthmus.fusion import Target
-from isthmus.predictor.columns import WITHOUT
 from isthmus.tasks.predict.chance import (
     log_chance_of_bounds,
     log_chance_of_ranks,

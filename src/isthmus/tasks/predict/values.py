@@ -116,6 +116,7 @@ def column_of(dataset: Dataset, name: str) -> list[Value | None]:
         )
     if lost := [record.unread[name] for record in dataset.records if name in record.unread]:
         raise DataError(f"no cell of the column {name!r} can be read. {lost[0]}")
+    dataset.check_column(name)
     there = [*_known(dataset.records), *dataset.views]
     has = ", ".join(there[:20]) + (" …" if len(there) > 20 else "")
     raise DataError(
