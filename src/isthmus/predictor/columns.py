@@ -298,8 +298,8 @@ def _learned(name: str, values: Sequence[Value], *, gaps: bool) -> Number | Cate
     counts = Counter(map(_name, values))
     if len(counts) > max(_IDENTIFIER * len(values), 2) and len(counts) > MOST_CATEGORIES:
         return (
-            f"it has {count(len(counts), 'different value')} in {count(len(values), 'record')}; a "
-            "text can be a view"
+            f"it has {count(len(counts), 'different value')} in {count(len(values), 'record')}; to "
+            f"read it as a view of texts: {mapped(name, TEXT)}"
         )
     often = [value for value, n in counts.most_common(MOST_CATEGORIES) if n >= _LEAST_ROWS]
     if not often:
