@@ -116,6 +116,26 @@ def test_folders_words_and_items_are_examples_too(home: Path) -> None:
     assert answer(home, "prompt", "save", "one", "--like", f"id:{name}")["view"] == "image"
 
 
+def test_what_is_disliked_may_be_called_unlike(home: Path) -> None:
+    asked = ("recommend", "store", "--like", "red")
+    items = [answer(home, *asked, name, "blue")["items"] for name in ("--unlike", "--dislike")]
+    assert items[0] == items[1] != answer(home, *asked)["items"]
+
+
+def test_of_pictures_with_captions_the_pictures_are_taken(home: Path) -> None:
+    (home / "both").mkdir()
+    for number, path in enumerate(sorted((home / "media").glob("*.png"))[:2]):
+        shutil.copy(path, home / "both" / f"{number}.png")
+        (home / "both" / f"{number}.txt").write_text("a red circle")
+    words = ("prompt", "save", "both", "--like", "both")
+    done = running.run(*words, "--json", cwd=home, ISTHMUS_STORE=str(home / "store"))
+    made = json.loads(done.stdout)
+    assert (made["view"], made["examples"]) == ("image", 2)
+    assert "Left out of both: 2 captions." in done.stderr
+    made = answer(home, *words, "--as", "text", "--overwrite")
+    assert (made["view"], made["examples"]) == ("text", 2)
+
+
 @pytest.mark.parametrize("place", [("--store", "store"), ("--space", "space")])
 def test_a_prompt_is_replaced_only_if_that_is_asked_for(home: Path, place: tuple[str, str]) -> None:
     run(home, "prompt", "save", "mine", "--like", "red", *place)
@@ -241,6 +261,7 @@ def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:
         ),
         (("prompt", "save", "a"), "missing option '--like'"),
         (("prompt", "forget", "ink"), "no prompt is saved as 'ink'."),
+        (("prompt", "save", "a", "--like", "red", "--dislike", "red"), "no different from"),
         (("prompt", "show", "ink"), "no prompt is saved as @ink; there is none."),
         (("explain", "@ink", "red"), "looks for saved prompts only"),
     ],

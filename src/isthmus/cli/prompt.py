@@ -56,7 +56,7 @@ def save(
         ..., "--like", help="An example: a file, a folder of files, or words. Repeatable."
     ),
     unlike: list[str] = typer.Option(
-        None, help="Something that is not meant, as in --like. Repeatable."
+        None, "--unlike", "--dislike", help="Something that is not meant, as in --like. Repeatable."
     ),
     part: PartName = typer.Option(
         "style",

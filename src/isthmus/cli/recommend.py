@@ -42,6 +42,7 @@ _LIKE = typer.Option(
 _DISLIKE = typer.Option(
     None,
     "--dislike",
+    "--unlike",
     metavar="THING",
     help="Id, path or name of a file, or words that you dislike. Repeatable.",
 )
