@@ -13,7 +13,9 @@ from PIL import Image
 from tests.cli.running import run
 from tests.tasks.reviews import write_reviews
 
+import isthmus
 from isthmus.cli import predict_run
+from isthmus.report.pages.prediction.account import account_page
 
 FIT = ("predict", "fit", "reviews.csv", "--target", "mood", "--encoder", "review=tfidf")
 LATE = ("--fusion", "late", "--no-cache")
@@ -124,6 +126,18 @@ def test_an_account_of_two_classes_names_both_scores(tmp_path: Path) -> None:
     assert "=None" not in made.stdout
     done = run("predict", "explain", "mine", "t.csv", "--row", "41", "--no-cache", cwd=tmp_path)
     assert done.returncode == 1 and "ids: 1, 2, 3, …, 40" in done.stderr.replace("\n", " ")
+
+
+def test_the_share_of_vectors_is_that_of_the_item(capsys: pytest.CaptureFixture[str]) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    made = isthmus.predict.fit(None, {"a": x}, x[:, 0], fusions=["late"], folds=3)
+    account = made.explain({"a": x[:1]})
+    predict_run._say_account(account)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "typical" not in said
+    assert "all of it is this item's share: vectors of yours have no parts" in said
+    page = account_page(account, made.dataset({"a": x[:1]}).records[0])
+    assert "All of it is this item&#x27;s share" in page or "All of it is this item's share" in page
 
 
 def test_no_minus_before_zero() -> None:

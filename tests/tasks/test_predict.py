@@ -279,7 +279,9 @@ def test_vectors_and_numbers() -> None:
     low, high = answer.interval
     assert low is not None and high is not None and low < answer.value < high
     account = made.explain({"a": a[:1], "b": b[:1]})
-    assert account.views[0].method == "vectors of yours have no parts"
+    (view, _) = account.views
+    assert view.method == "all of it is this item's share: vectors of yours have no parts"
+    assert not view.parts and view.baseline == view.share
     with pytest.raises(DataError, match="a: the predictor takes vectors of 4 numbers, got 3"):
         made.predict({"a": b, "b": b})
 

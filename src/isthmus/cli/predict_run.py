@@ -316,7 +316,7 @@ def _say_account(found: Account) -> None:
         for part in view.strongest(_PARTS):
             console.print(f"      {_signed(part.value)}  {shown(part.label)}", style="dim")
         rest = len(view.parts) - _PARTS
-        start = _signed(view.baseline)
+        start = _signed(view.baseline) if view.parts else ""
         beside = [
             f"{start}  what a typical item of this view adds" if start.strip("0. ") else "",
             count(rest, "more part") if rest > 0 else "",

@@ -128,7 +128,8 @@ class ViewAccount:
         view: Which.
         modality: Of it; ``"columns"`` for plain columns.
         share: What it adds; the shares of all views and the rest sum to the score.
-        baseline: What of the share no part can claim: that of a typical item of the view.
+        baseline: What of the share no part can claim: that of a typical item of the view; where
+            there are no parts, the whole share of this item.
         parts: With the baseline they sum to the share; empty where its encoder cannot say.
         method: How the parts were found; where there are none, why.
     """

@@ -109,7 +109,7 @@ class AccountPart(BaseModel):
 
 
 class AccountView(BaseModel):
-    """What a view adds; its parts and the baseline sum to its share."""
+    """What a view adds; its parts and the baseline, all of it without parts, sum to its share."""
 
     view: str
     modality: str

@@ -245,6 +245,8 @@ class _Given:
 def _account(
     view: str, modality: str, share: float, parts: Sequence[Part], method: str
 ) -> ViewAccount:
+    if not parts:
+        method = f"all of it is this item's share: {method}"
     return ViewAccount(
         view, modality, share, share - sum(part.value for part in parts), parts, method
     )

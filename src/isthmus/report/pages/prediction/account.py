@@ -83,7 +83,8 @@ def account_page(account: Account, record: Record, *, target: str = "") -> str:
                 el("p", "The score is a sum: what is said of every record, and what each view "
                         f"adds. {_reading(account)}"),
                 el("p", "Inside a view, the parts and the baseline add up to what the view adds. "
-                        "The baseline is what a typical item of the view adds."),
+                        "The baseline is what a typical item of the view adds. A view without "
+                        "parts shows the share of this item as a whole."),
                 el("p", "The account shows why the predictor says this. It does not show whether "
                         "it is right."),
             ),
