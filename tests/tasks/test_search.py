@@ -76,6 +76,12 @@ def test_more_like_an_item_leaves_the_item_out(store: Store, library: Path) -> N
         store.search("id:nobody")
 
 
+def test_a_view_has_no_pairs_with_itself_to_learn_probabilities_from(store: Store) -> None:
+    found = store.search(Prompt.text("red"), views="text", words=False)
+    assert [str(each) for each in found.uncalibrated] == ["text→text"]
+    assert found.advice == "probabilities are learned from pairs, and a view has none with itself"
+
+
 def test_what_is_avoided_comes_later(store: Store) -> None:
     plain = [h.id for h in store.search("circle", views="image", k=12, words=False).hits]
     away = [h.id for h in store.search("circle - red", views="image", k=12, words=False).hits]

@@ -81,9 +81,17 @@ def search(
 
 def _advice(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
     """Why some directions have no probability and how they could get one, as far as is known."""
-    report = encoded.space.report
     if not encoded.prompt.is_calibrated:
         return "probabilities hold for queries without saved prompts and without guides"
+    own = [each for each in uncalibrated if each.query == each.gallery]
+    others = [each for each in uncalibrated if each not in own]
+    said = "probabilities are learned from pairs, and a view has none with itself" if own else ""
+    return "; ".join(filter(None, [said, _advice_on_pairs(encoded, others)]))
+
+
+def _advice_on_pairs(encoded: EncodedQuery, uncalibrated: Sequence[Direction]) -> str:
+    """The same of directions between two views."""
+    report = encoded.space.report
     if uncalibrated and isinstance(report, PretrainedReport):
         return "this space has seen no pairs of these views: make it again with some: " + way(
             python="from_pretrained(model, data)", shell="isthmus align DATA --pretrained …"
