@@ -195,6 +195,10 @@ def test_prompts_are_copied_into_a_store_of_the_same_space(home: Path) -> None:
     again = running.run("prompt", "copy", "--from", "space", "--store", "store", cwd=home)
     assert "@reds is saved already; replace it with --overwrite" in again.stderr
     assert list(Store.open(home / "store").space.prompts) == ["reds"]
+    some = "isthmus prompt copy blues --from space --store store"
+    assert f"or name those to copy: {some}" in " ".join(again.stderr.split())
+    alone = running.run("prompt", "copy", "reds", "--from", "space", "--store", "store", cwd=home)
+    assert alone.stderr.strip().endswith("replace it with --overwrite")
     copied = answer(home, "prompt", "copy", "--from", "space", "--overwrite")
     assert [each["name"] for each in copied["prompts"]] == ["reds", "blues"]
     with Store.open(home / "store") as store, Store.open(home / "new", home / "space") as new:
@@ -253,7 +257,11 @@ def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:
         (("prompt", "save", "a b", "--like", "red"), "has 1 to 80 letters"),
         (("prompt", "save", "a", "--like", "red - blue"), "examples are things without a minus"),
         (("prompt", "save", "a", "--like", "red", "--like", "media"), "examples are of one view"),
+        (("prompt", "save", "a", "--like", "red", "--like", "media"), "--style @a --style @b"),
+        (("prompt", "save", "a", "--like", ""), "--like is empty; give words, a file or a folder"),
+        (("prompt", "save", "a", "--like", "red", "--dislike", " "), "--unlike is empty; give"),
         (("prompt", "save", "a", "--like", "red", "--unlike", "red"), "no different from"),
+        (("prompt", "save", "a", "--like", "red", "--dislike", "red"), "no different from"),
         (("prompt", "save", "a", "--like", "red", "--space", "starter"), "is not changed"),
         (
             ("prompt", "save", "a", "--part", "spell", "--like", "x"),
@@ -261,7 +269,6 @@ def test_explain_shows_the_shares_of_all_parts(home: Path) -> None:
         ),
         (("prompt", "save", "a"), "missing option '--like'"),
         (("prompt", "forget", "ink"), "no prompt is saved as 'ink'."),
-        (("prompt", "save", "a", "--like", "red", "--dislike", "red"), "no different from"),
         (("prompt", "show", "ink"), "no prompt is saved as @ink; there is none."),
         (("explain", "@ink", "red"), "looks for saved prompts only"),
     ],

@@ -20,6 +20,7 @@ from isthmus.cli.console import (
     STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
+    err,
     out,
     print_json,
     shown,
@@ -29,10 +30,11 @@ from isthmus.cli.usage import example
 from isthmus.core.errors import FingerprintError, InputError
 from isthmus.core.locking import lock_for
 from isthmus.core.paths import expanded, is_folder
+from isthmus.core.view import TEXT
 from isthmus.core.wording import count
 from isthmus.prompts import Prompt, Term
 from isthmus.prompts.prompt import typed_terms
-from isthmus.prompts.typed import SAVED, PartName
+from isthmus.prompts.typed import SAVED, PartName, composed
 from isthmus.space.prompts import Changes, changed, check_new
 from isthmus.space.starter import NAME as STARTER
 
@@ -64,7 +66,10 @@ def save(
         "which differences count.",
     ),
     view: str | None = typer.Option(
-        None, "--as", help="View of the examples, if several views have the same modality."
+        None,
+        "--as",
+        help="View of the examples, if several views have the same modality. Of a folder, only "
+        "files of it are taken.",
     ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing prompt."),
     store: Path | None = STORE_OPTION,
@@ -80,14 +85,14 @@ def save(
     """
     allow_megapixels(max_megapixels)
     with _opened(store, space, trust or (), changing=True) as place:
-        views = place.space.views
+        typed = _Typed(place.space.views, view and place.space.modalities.get(view))
         if not overwrite:
             check_new(place.space.prompts, [name])  # before anything is learned
         learned = tasks.learn_prompt(
             place.space,
-            _things([*like, *map(str, more or ())], views),
+            typed.things([*like, *map(str, more or ())], "--like"),
             part=part,
-            unlike=_things(unlike, views) if unlike else None,
+            unlike=typed.things(unlike, "--unlike") if unlike else None,
             view=view,
             rows=place.rows,
         )
@@ -194,6 +199,11 @@ def copy(
                 f"nothing here; learn them anew: isthmus prompt save {plain[0]} --like FILES"
                 f"{_option(store, space)}"
             )
+        if not overwrite:
+            new = [name for name in chosen if composed(name) not in place.space.prompts]
+            others = f"isthmus prompt copy {' '.join(new)} --from {shlex.quote(source)}"
+            others = f"name those to copy: {others}{_option(store, space)}" if new else ""
+            check_new(place.space.prompts, chosen, instead=others)
         place.save(chosen, overwrite=overwrite)
     if as_json:
         print_json({"prompts": [_row(name, each) for name, each in chosen.items()]})
@@ -269,20 +279,47 @@ def _opened(
         yield _Place(spaces.Space.load(space, trust=trust), None, folder)
 
 
-def _things(given: Sequence[str], views: Sequence[str]) -> list[Term]:
-    """Examples as they are typed: words, files, items of the store, or all files of a folder."""
-    from isthmus.media.source import walk
+@dataclass(frozen=True)
+class _Typed:
+    """Examples as they are typed: words, files, items of the store, or files of a folder.
 
-    found: list[Term] = []
-    for text in given:
-        if is_folder(text):
-            files = list(walk(expanded(text)))
-            if not files:
-                raise InputError(f"the folder {text!r} holds no files")
-            found += [term for path in files for term in Prompt.file(path).terms]
+    Attributes:
+        views: Names that may stand before a part.
+        modality: Of the files that are taken from folders; None for all but captions of others.
+    """
+
+    views: Sequence[str]
+    modality: str | None
+
+    def things(self, given: Sequence[str], flag: str) -> list[Term]:
+        """What was given with an option."""
+        found: list[Term] = []
+        for text in given:
+            if not text.strip():
+                raise InputError(f"{flag} is empty; give words, a file or a folder of files")
+            found += self._of(text) if is_folder(text) else typed_terms(text, views=self.views)
+        return found
+
+    def _of(self, folder: str) -> list[Term]:
+        """The files of a folder; of pictures with captions, which lie beside them, the pictures."""
+        from isthmus.media.source import walk
+
+        files = list(walk(expanded(folder)))
+        if not files:
+            raise InputError(f"the folder {folder!r} holds no files")
+        known = {path: Prompt.file(path).terms[0] for path in files}
+        read = {path: term.item.modality for path, term in known.items() if term.item is not None}
+        stems = {path.with_suffix("") for path, modality in read.items() if modality != TEXT}
+        if self.modality is None:
+            kept = [p for p in read if read[p] != TEXT or p.with_suffix("") not in stems]
         else:
-            found += typed_terms(text, views=views)
-    return found
+            kept = [path for path in read if read[path] == self.modality]
+        if not kept:
+            raise InputError(f"the folder {folder!r} holds no file of {self.modality}")
+        if lost := len(files) - len(kept):
+            others = "captions" if self.modality is None else f"files that are not {self.modality}"
+            err().print(f"[dim]Left out of {shown(folder)}: {lost} {others}.[/]")
+        return [known[path] for path in kept]
 
 
 def _row(name: str, learned: LearnedPrompt) -> dict[str, object]:

@@ -45,8 +45,15 @@ def check_name(name: str) -> str:
     return composed(name)
 
 
-def check_new(known: Collection[str], names: Iterable[str]) -> None:
+def check_new(
+    known: Collection[str], names: Iterable[str], *, instead: str = "choose another name"
+) -> None:
     """Refuse names under which a prompt is saved already.
+
+    Args:
+        known: Names that are taken.
+        names: Those that are to be new.
+        instead: What to do if the saved one shall stay; empty for nothing.
 
     Raises:
         InputError: With the way to replace it.
@@ -54,9 +61,8 @@ def check_new(known: Collection[str], names: Iterable[str]) -> None:
     for name in map(composed, names):
         if name in known:
             replace = way(python="overwrite=True", shell="--overwrite")
-            raise InputError(
-                f"{SAVED}{name} is saved already; replace it with {replace}, or choose another name"
-            )
+            stays = f", or {instead}" if instead else ""
+            raise InputError(f"{SAVED}{name} is saved already; replace it with {replace}{stays}")
 
 
 def changed(

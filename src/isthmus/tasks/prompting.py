@@ -12,7 +12,7 @@ from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.linalg import F32
 from isthmus.core.view import TEXT
-from isthmus.core.wording import nearest
+from isthmus.core.wording import nearest, way
 from isthmus.prompts.guide import Guide, subspace
 from isthmus.prompts.japanese import in_both_spellings, note
 from isthmus.prompts.learned import LearnedPrompt
@@ -169,7 +169,8 @@ def learn_prompt(
     if len(views) != 1:
         raise InputError(
             f"examples are of one view, got {' and '.join(views) or 'none'}; learn a prompt from "
-            "each"
+            "those of each, and use them together: "
+            + way(python="style=['@a', '@b']", shell="--style @a --style @b")
         )
     background = found[1][0] if len(found) > 1 else None
     return LearnedPrompt.learn(
