@@ -51,6 +51,10 @@ def place(space: Space, scenes: Dataset, tmp_path_factory: pytest.TempPathFactor
     (root / "photos.zip").write_bytes(b"PK\3\4")
     (root / "alone").mkdir()
     shutil.copy(photos / "0.png", root / "alone" / "0.png")
+    (root / "mixed").mkdir()
+    (root / "mixed" / "notes.txt").write_text("mine", encoding="utf-8")
+    for name in ("a.npy", "b.npy"):
+        np.save(root / "mixed" / name, np.eye(4, dtype=np.float32))
     space.save(root / "my-space")
     with Store.open(root / "my-store", space) as store:
         store.add([photos / "0.png", photos / "1.png", photos / "1.txt"])
@@ -186,6 +190,8 @@ ON_THE_COMMAND_LINE = [
     ("data show shape", ["Did you mean 'shapes'?"], ""),
     ("data get tuxpant", ["Did you mean 'tuxpaint'?"], ""),
     ("align alone -o s -e image=color-hog", ["no record has two views", "the same name"], ""),
+    ("align mixed -o s", ["two views", "row i of a.npy, b.npy belongs", "nothing else in it"], ""),
+    ("align a.npy b.npy -o s", ["DATA is one place: if row i of a.npy, b.npy", "folder"], ""),
     ("align half.csv -o s -e text=tfidf", ["column photo names files", "photo=image"], ""),
     ("eval my-space half.csv", ["two views in common", "names files"], "--column photo=image"),
     (

@@ -146,7 +146,23 @@ def sentence(error: Any) -> str:
         return f"{said} Commands: {', '.join(known)}"
     if any("--store" in each.opts for each in command.params):
         said += stores_given(sys.argv[2:])
+    if context.info_name == "align":
+        said += arrays_given(sys.argv[2:])
     return f"{said} {command.epilog}" if command.epilog else said
+
+
+def arrays_given(words: Sequence[str]) -> str:
+    """What to say of several files of arrays in the place of one; empty for none.
+
+    Args:
+        words: Of the command, as typed.
+    """
+    files = [word for word in words if word.endswith(".npy")]
+    if len(files) < 2:
+        return ""
+    from isthmus.media.arrays import apart
+
+    return f" DATA is one place: {apart(files)}."
 
 
 def stores_given(words: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO, meant
 from isthmus.datasets import table
 from isthmus.datasets._rows import Collector, text_file_item
 from isthmus.datasets.plain import Wanted
-from isthmus.media.arrays import is_arrays_folder
+from isthmus.media.arrays import NPY, apart, is_arrays_folder
 from isthmus.media.source import item_from_path, walk
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -68,13 +68,16 @@ def load(
     stems: dict[str, list[Path]] = defaultdict(list)
     for file in files:
         stems[_stem(root, file)].append(file)
+    single = [each[0] for each in stems.values() if len(each) == 1]
+    alone = [file.name for file in single if file.suffix.lower() == NPY]
     for key, members in stems.items():
         items = _items(members, collector)
         if items:
             group = key.rpartition("/")[0] or None
             collector.add(Record(key, items, group=group), str(members[0]))
     collector.check_filled(_NEED)
-    return Dataset(root.resolve().name, collector.records, collector.skipped)
+    notes = [apart(alone)] if len(alone) > 1 else []
+    return Dataset(root.resolve().name, collector.records, collector.skipped, notes=notes)
 
 
 def _items(members: list[Path], collector: Collector) -> dict[str, MediaItem]:
@@ -110,20 +113,20 @@ def _load_metadata(
 ) -> Dataset:
     notes: dict[str, None] = {}
     kinds: dict[str, str] = {}
+    left_out: dict[str, str] = {}
     for file in tables:
         below = file.parent.relative_to(root)
         prefix = "" if below == Path() else f"{below.as_posix()}/"
-    left_out: dict[str, str] = {}
         split = _SPLITS.get(below.parts[0]) if below.parts else None
         part = table.load(
             file, columns=columns, fields=fields, root=root, id_prefix=prefix, split=split
         )
         notes.update(dict.fromkeys(part.notes))
         kinds |= part.kinds
+        left_out |= part.left_out
         for record in part.records:
             collector.add(record, f"{file}: {record.id.rpartition('/')[2]}")
         for failure in part.skipped:
-        left_out |= part.left_out
             collector.skip(f"{file}, {failure.source}", failure.reason)
     collector.check_filled("rows whose file_name exists")
     return Dataset(

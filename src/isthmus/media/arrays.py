@@ -25,6 +25,8 @@ from isthmus.core.linalg import Array
 from isthmus.media.npy import OpenedFile, Rows, rows_at
 
 NPY, NPZ = SUFFIXES = (".npy", ".npz")
+_LISTED = 4
+"""Files that a message lists."""
 IDS = ("id", "ids")
 """Names of the array that says what each row is called."""
 _MOST_UNPACKED = 2**31
@@ -110,6 +112,15 @@ def is_arrays_folder(path: Path) -> bool:
         return bool(names) and all(is_array_file(path / name) for name in names)
     except OSError:
         return False
+
+
+def apart(files: Sequence[str]) -> str:
+    """What to do with files of arrays whose rows belong together, and that lie among others."""
+    some = ", ".join(files[:_LISTED]) + (" …" if len(files) > _LISTED else "")
+    return (
+        f"if row i of {some} belongs together, put these files into a folder with nothing else in "
+        "it, and give that folder"
+    )
 
 
 def open_arrays(path: Path, *, alone: bool = False) -> Arrays:
