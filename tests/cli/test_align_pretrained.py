@@ -18,7 +18,11 @@ from tests.cli.running import run
         (["--pretrained", "x", "--report", "r.html"], "--report shows records"),
         (["--pretrained", "no/such:Thing"], "InputError"),
         (["--pretrained", "nosuch"], "'nosuch' is no folder, and no model has this name."),
-        (["--pretrained", "."], "'.' holds no space, and no model has this name."),
+        (
+            ["--pretrained", "."],
+            "'.' holds no space, and no model has this name. If a model of transformers lies in "
+            "it, write hf:.. Give",
+        ),
     ],
 )
 def test_mistakes_are_told_before_any_work(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -13,7 +13,7 @@ from isthmus.aligners.affine import UnitHead
 from isthmus.core.artifact import DOCUMENT
 from isthmus.core.contracts import Encoder, joint_of
 from isthmus.core.errors import InputError
-from isthmus.core.paths import expanded, why_missing
+from isthmus.core.paths import expanded, is_folder, why_missing
 from isthmus.core.validate import check_kind
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import way
@@ -90,9 +90,10 @@ def _check_named(spec: str) -> None:
     if ":" in name or name in ENCODERS or split_spec(spec) != [spec]:
         return
     what = "holds no space" if expanded(spec).exists() else "is no folder"
+    inside = f" If a model of transformers lies in it, write hf:{spec}." if is_folder(spec) else ""
     raise InputError(
-        f"{spec!r} {what}, and no model has this name. Give the folder of a space, or a model "
-        "whose modalities are joined already, such as hf:openai/clip-vit-base-patch32."
+        f"{spec!r} {what}, and no model has this name.{inside} Give the folder of a space, or a "
+        "model whose modalities are joined already, such as hf:openai/clip-vit-base-patch32."
         f"{why_missing(spec)}"
     )
 
