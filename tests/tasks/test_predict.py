@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -249,6 +250,14 @@ def test_records_that_it_learned_from_are_told(
     assert own.notes[0] == (
         "90 records of 90 are the same as ones that it learned from, so these figures flatter it; "
         "there are no others"
+    )
+    few = copy(made)
+    assert made.memory is not None
+    few.memory = made.memory.take(range(30))
+    (said, *_) = few.evaluate(table).notes
+    assert said.startswith(
+        "30 records of 90 are the same as ones that it learned from (it keeps 30 of the 90 to know "
+        "them again), so these figures flatter it; accuracy of the other 60 records: "
     )
     fresh = write_reviews(tmp_path / "fresh.csv", 60, seed=9, gaps=False)
     head, *lines = fresh.read_text(encoding="utf-8").splitlines()

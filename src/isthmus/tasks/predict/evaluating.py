@@ -69,7 +69,8 @@ class PredictorEvaluation:
         risk_coverage: For abstaining.
         confusion: Of classes and grades; else None.
         notes: Records that were left out, and how many it has learned from.
-        seen: Records that are the same as one that it remembers to have learned from.
+        seen: Records that are the same as one that it remembers to have learned from: it keeps
+            256 of these at most.
     """
 
     data: str
@@ -185,7 +186,7 @@ def _warned(predictor: Predictor, said: Any, seen: NDArray[np.bool_]) -> Iterato
         return
     kept = len(predictor.memory or ())
     learned = kept if predictor.report is None else predictor.report.data.records
-    some = f"; it remembers {kept:,} of the {learned:,}" if kept < learned else ""
+    some = f" (it keeps {kept:,} of the {learned:,} to know them again)" if kept < learned else ""
     rest = "there are no others"
     if not seen.all():
         kind = predictor.asked.kind
