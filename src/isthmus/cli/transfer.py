@@ -63,9 +63,9 @@ def command(
     """Start a new task from prompts that were learned for other tasks.
 
     The command finds the nearest source tasks, tries ways to start from them, and judges each on
-    examples that it left out. A start is used only if it surely helps; else the task is learned
-    from its own examples alone. Both are reported, and so is a start that hurts. The library is
-    written at the end, so Ctrl-C leaves it as it was.
+    examples that it left out. A start is used only if it helps there by more than two standard
+    errors; else the task is learned from its own examples alone. Both are reported, and so is a
+    start that hurts. The library is written at the end, so Ctrl-C leaves it as it was.
     """
     from isthmus.pipeline import default_cache
     from isthmus.space import Space
@@ -160,7 +160,7 @@ def _print(console: Console, done: Transferred) -> None:
         )
     if made.negative:
         names = ", ".join(dict.fromkeys(each.start for each in made.negative))
-        console.print(f"Negative transfer: {names} surely hurt and are not used.")
+        console.print(f"Negative transfer: {names} did worse and are not used.")
     if made.nested is not None:
         nested = made.nested
         console.print(

@@ -119,7 +119,8 @@ def transfer_to(
             transfer, which changes nothing before its end.
 
     Returns:
-        The transfer, kept only where it surely helps on shots that were left out; and the library.
+        The transfer, kept only where it helps by two standard errors on shots that were left out;
+        and the library.
 
     Raises:
         InputError: If there is no source, examples cannot be used, or every source or every test

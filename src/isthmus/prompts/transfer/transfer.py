@@ -35,7 +35,8 @@ class Trial:
         params: As in its grid.
         figures: On those shots, after fine-tuning on the others.
         gain: By how much its cross-entropy is lower than without transfer.
-        error: Standard error of that gain over the shots.
+        error: Standard error of that gain over the shots. The best of several is chosen by the same
+            shots, so its gain is too good; see :class:`Nested` for one that is not.
     """
 
     start: str
@@ -46,12 +47,12 @@ class Trial:
 
     @property
     def helps(self) -> bool:
-        """Whether it is surely better than no transfer."""
+        """Whether it is better than no transfer by more than :data:`SURE` standard errors."""
         return bool(self.gain > SURE * self.error)
 
     @property
     def hurts(self) -> bool:
-        """Whether it is surely worse: negative transfer."""
+        """Whether it is worse by as much: negative transfer."""
         return bool(-self.gain > SURE * self.error)
 
 
@@ -84,7 +85,7 @@ class Transfer:
     """What became of a transfer.
 
     Attributes:
-        start: Id of the start that is used; ``"none"`` where no other surely helps.
+        start: Id of the start that is used; ``"none"`` where no other helps.
         params: Its hyper-parameters.
         reason: Why it and not another.
         weights: How much each source says in it.
@@ -105,7 +106,7 @@ class Transfer:
 
     @property
     def negative(self) -> tuple[Trial, ...]:
-        """Starts that surely hurt."""
+        """Starts that hurt."""
         return tuple(each for each in self.trials if each.hurts)
 
 
@@ -235,12 +236,13 @@ def _decide(
         told.step()
     order = sorted(range(len(trials)), key=lambda place: -trials[place].gain)
     ranked = tuple(trials[place] for place in order)
-    shots = f"on {len(labels)} shots that were left out"
+    shots = f"by more than {SURE:g} standard errors on {len(labels)} shots that were left out"
     helping = [place for place in order if trials[place].helps]
     if not helping:
-        return _Decided(Plain(), {}, f"no start surely helped {shots}", ranked)
+        return _Decided(Plain(), {}, f"no start helped {shots}", ranked)
     start, params = points[helping[0] - 1]
-    return _Decided(start, params, f"it surely helped {shots}", ranked)
+    picked = f"; the figures of the best of {len(points)} are too good" if len(points) > 1 else ""
+    return _Decided(start, params, f"it helped {shots}{picked}", ranked)
 
 
 def _said(
