@@ -7,6 +7,7 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def load(
             and its modality, ``{"reply": "answer:text"}``. Several columns of text of one view
             make one item. ``"file"`` stands for paths of any modality.
         fields: Plain columns to keep as :attr:`Record.fields`: names or patterns such as
-            ``"gene_*"``; True for all that no view takes. Numbers stay numbers, dates become days
+            ``"gene_*"``, ``"!name"`` for one that is left out; True for all that no view takes.
+            Numbers stay numbers, dates become days
             since 1970-01-01, truths and other texts are categories; a column of many different
             long texts becomes a view of text. Rows may then have no item. What was decided of a
             column is told in the notes and kinds of the data set; a mapping as those kinds, or an
@@ -105,14 +107,8 @@ def load(
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
     notes = [*reader.unread_files(), *reader.unusable(), *plain.notes]
-    return Dataset(
-        path.name,
-        records,
-        collector.skipped,
-        notes=notes,
-        kinds=plain.kinds,
-        left_out=plain.left_out,
-    )
+    told = Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
+    return replace(told, left_out=plain.left_out)
 
 
 def names_in(path: Path) -> tuple[str, ...]:

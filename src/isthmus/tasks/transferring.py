@@ -119,8 +119,7 @@ def transfer_to(
             transfer, which changes nothing before its end.
 
     Returns:
-        The transfer, kept only where it helps by two standard errors on shots that were left out;
-        and the library.
+        The transfer, kept only where it helps on shots that were left out; and the library.
 
     Raises:
         InputError: If there is no source, examples cannot be used, or every source or every test
