@@ -13,7 +13,7 @@ from isthmus.core.record import Dataset
 from isthmus.core.wording import speaking
 from isthmus.datasets import load
 from isthmus.datasets._cells import mended
-from isthmus.datasets.plain import typed
+from isthmus.datasets.kinds import typed
 
 REVIEW = "A long review of a thing that I bought and number {} of many"
 
@@ -116,6 +116,9 @@ def test_numbers_beyond_all_bounds_are_told_by_row_and_missing(tmp_path: Path, n
         ["1,5", "2.5", "3"],
         ["1,5", "2,25", "1,234.5"],
         ["0,5", "1.234", "7"],
+        [*(f"{n},{n * 37 % 1000:03d}" for n in range(1, 500)), "1,5"],  # one typing error
+        ["1,234", *(f"{n},5" for n in range(8))],
+        ["1,234" + 100 * ",234", "1,5"],
     ],
 )
 def test_numbers_with_commas_that_are_not_clear_are_refused(
@@ -123,9 +126,8 @@ def test_numbers_with_commas_that_are_not_clear_are_refused(
 ) -> None:
     """The way out leaves the column out; where it is needed, it is to be written anew."""
     path = table(tmp_path, "text;price", *(f"a{i};{cell}" for i, cell in enumerate(cells)))
-    said = (
-        rf"column price, row 1: the number '{cells[0]}' has a comma.*write all numbers .* 1234\.5"
-    )
+    first = cells[0] if len(cells[0]) < 20 else cells[0][:20] + " …"
+    said = rf"column price, row 1: the number '{first}' has a comma.*write all numbers .* 1234\.5"
     with pytest.raises(DataError, match=said + r", or leave the column out: \['!price'\]$"):
         load(path, fields=True)
     with speaking("shell"), pytest.raises(DataError, match=said + ".*: --columns '!price'$"):
@@ -142,14 +144,86 @@ def test_numbers_with_commas_that_are_not_clear_are_refused(
     assert load(path, fields=["text"]).views == ("text",)
 
 
-@pytest.mark.parametrize("last", ["1.234,25", "1 234,25", "1'234,25", "1\u202f234,25", "1234,25"])
+@pytest.mark.parametrize(
+    "last",
+    ["1.234,25", "1 234,25", "1'234,25", "1\u2019234,25", "1\u202f234,25", "1234,25", "1,23425e3"],
+)
 def test_a_column_of_decimal_commas_is_read(tmp_path: Path, last: str) -> None:
-    cells = ["\u22121,5", "0,750", "3", "1,234", "", last]
+    clear = [f"{n},5" for n in range(6)]
+    cells = ["\u22121,5", *clear, "0,750", "3", "1,234", "", last]
     path = table(tmp_path, "text;price", *(f"a{i};{cell}" for i, cell in enumerate(cells)))
-    for made in (load(path, fields=True), load(path, fields={"price": "number"})):
-        assert column(made, "price") == [-1.5, 0.75, 3.0, 1.234, None, 1234.25]
+    for made in (load(path, fields=True), load(path, fields={"price": "decimal comma"})):
+        assert column(made, "price") == [
+            -1.5,
+            *(n + 0.5 for n in range(6)),
+            0.75,
+            3.0,
+            1.234,
+            None,
+            1234.25,
+        ]
         assert made.notes == ["column price: numbers with decimal commas; \u22121,5 is -1.5"]
-        assert (made.skipped, made.kinds) == ([], {"price": "number"})
+        assert (made.skipped, made.kinds) == ([], {"price": "decimal comma"})
+
+
+@pytest.mark.parametrize("cell", ["1.234.567", "1 234 567", "1.234.567,0"])
+def test_points_stand_between_thousands_among_decimal_commas(tmp_path: Path, cell: str) -> None:
+    cells = [*(f"{n},5" for n in range(20)), cell]
+    made = load(table(tmp_path, "a;price", *(f"x;{each}" for each in cells)), fields=True)
+    assert column(made, "price")[-1] == 1234567.0 and not made.skipped
+
+
+def test_a_new_table_is_read_with_the_decimal_sign_that_was_learned(tmp_path: Path) -> None:
+    """Points and commas of the new table alone do not decide."""
+    made = load(table(tmp_path, "a;v", *(f"x;7.61{n},35" for n in range(9))), fields=True)
+    assert made.kinds["v"] == "decimal comma"
+
+    def again(kind: str, *cells: str) -> tuple[list[object], list[str]]:
+        path = table(tmp_path, "a;v", *(f"x;{cell}" for cell in cells), name="new.csv")
+        read = load(path, fields={"v": kind})
+        assert read.kinds == {"v": kind}
+        return column(read, "v"), [failure.reason for failure in read.skipped]
+
+    assert again("decimal comma", "5.000", "2,500", "3", "-12.000.000") == (
+        [5000.0, 2.5, 3.0, -12e6],
+        [],
+    )
+    values, told = again("decimal comma", "5.000", "0.250", "2,5", "1.000.000")
+    assert values == [None, None, 2.5, 1e6]
+    assert told == [
+        "column v: '5.000' is not a number such as 1234,5; write 5000, or 5,000 if decimals follow",
+        "column v: '0.250' is not a number such as 1234,5; write 0,250",
+    ]
+    values, told = again("number", "1,234", "1,5", "1.5", "1,234,567")
+    assert values == [None, None, 1.5, None]
+    assert told == [
+        "column v: '1,234' is not a number; write 1234, or 1.234 if decimals follow",
+        "column v: '1,5' is not a number; write 1.5",
+        "column v: '1,234,567' is not a number; write 1234567",
+    ]
+    assert typed("5.000", "decimal comma") == 5000.0 and typed(5.25, "decimal comma") == 5.25
+    with pytest.raises(DataError, match=r"need a number such as 1234,5, got '2\.5'"):
+        typed("2.5", "decimal comma")
+
+
+def test_a_number_of_many_digits_is_told_in_short(tmp_path: Path) -> None:
+    rows = (f"x;{cell}" for cell in ["1" * 400 + ",5", "0" * 400 + "2,5", "3,5"] + ["4,5"] * 20)
+    made = load(table(tmp_path, "a;v", *rows), fields=True)
+    assert made.notes == [f"column v: numbers with decimal commas; {20 * '0'} … is 2.5"]
+    assert column(made, "v")[:3] == [None, 2.5, 3.5] and len(str(made.skipped[0])) < 150
+
+
+@pytest.mark.parametrize("sign", [".", ","])
+def test_categories_of_many_numbers_are_told_whatever_their_decimal_sign(
+    tmp_path: Path, sign: str
+) -> None:
+    cells = [*(f"{n}{sign}5" for n in range(15)), "x", "y", "z"]
+    made = load(table(tmp_path, "a;v", *(f"x;{cell}" for cell in cells)), fields=True)
+    assert made.kinds["v"] == "category"
+    assert made.notes == [
+        "column v: read as categories, since 3 of 18 cells are no numbers: row 16 'x', row 17 'y', "
+        "row 18 'z'. If it counts or measures, write them as numbers"
+    ]
 
 
 def test_a_cell_that_is_no_number_among_decimal_commas_is_told(tmp_path: Path) -> None:
@@ -157,7 +231,8 @@ def test_a_cell_that_is_no_number_among_decimal_commas_is_told(tmp_path: Path) -
     path = table(tmp_path, "text;price", *(f"a{i};{cell}" for i, cell in enumerate(cells)))
     made = load(path, fields=True)
     assert column(made, "price") == [*(n + 0.5 for n in range(12)), None]
-    assert ["'2,5 kg' is not a number; write 2.5" in each.reason for each in made.skipped] == [True]
+    said = "column price: '2,5 kg' is not a number such as 1234,5; write 2,5"
+    assert [each.reason for each in made.skipped] == [said]
 
 
 def test_dates_are_days_or_left_out(tmp_path: Path) -> None:

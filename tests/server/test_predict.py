@@ -16,7 +16,7 @@ from tests.server.test_page import opened, violations
 from tests.waiting import until
 
 from isthmus.core.record import Dataset, Record
-from isthmus.datasets.plain import typed
+from isthmus.datasets.kinds import typed
 from isthmus.predictor.predictor import Predictor
 from isthmus.server import Settings, create_app
 from isthmus.tasks import Store

@@ -87,9 +87,10 @@ class Dataset:
     """Records with a name; ``skipped`` lists what was found but could not become a record.
 
     ``notes`` say how its plain columns were read, where that may surprise, and ``kinds`` of each
-    whether it holds a number, a date (as days since 1970-01-01) or a category. ``columns`` are what
-    the user said that columns of its table hold, see :func:`isthmus.load_dataset`. ``left_out``
-    says why a plain column of its table is in no record, or not in all.
+    whether it holds a number (``"decimal comma"`` if it was written as ``1,5``), a date (as days
+    since 1970-01-01) or a category. ``columns`` are what the user said that columns of its table
+    hold, see :func:`isthmus.load_dataset`. ``left_out`` says why a plain column of its table is in
+    no record, or not in all.
 
     Raises:
         DataError: If two records have one id.

@@ -20,14 +20,16 @@ from isthmus.core.extras import require
 from isthmus.core.wording import count
 from isthmus.datasets._arrays import read_arrays
 from isthmus.datasets._rows import Collector
-from isthmus.datasets._values import MINUS
+from isthmus.datasets._values import GROUPS, MINUS
 from isthmus.media.arrays import SUFFIXES as ARRAYS
 
 Row: TypeAlias = tuple[str, Sequence[tuple[str, Any]]]
 """What the user knows a row by, and its cells with the names of their columns, in order."""
 _BATCH = 1024
-_INSIDE = re.compile(rf"[+{MINUS}-]?\d+(?:[.,' ]\d+)*")
+_INSIDE = re.compile(rf"[+{MINUS}-]?\d+(?:[.,{GROUPS}]\d+)*")
 """A number inside of a cell, as people write it."""
+_GROUP = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""A number of which it is not clear whether decimals follow."""
 _SEPARATORS = ",;\t|"
 _FREE_ROWS, _ROWS_PER_BYTE = 100_000, 4
 """Rows that a Parquet file may have: more all repeat, and expand past what memory holds."""
@@ -73,20 +75,32 @@ def read(path: Path, collector: Collector, known: Collection[str]) -> Iterator[R
         raise DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 
 
-def mended(cell: object) -> str:
+def mended(cell: object, sign: str = ".") -> str:
     """How to write a cell of a column of numbers that is none.
+
+    Args:
+        cell: Of the column.
+        sign: Of its decimals, a point or a comma.
 
     Examples:
         >>> mended("12,5 kg"), mended("1.234,5"), mended("many")
         ('write 12.5', 'write 1234.5', 'write a number such as 1234.5, or leave the cell empty')
+        >>> mended("1.234.567 kg"), mended("1,234"), mended("2.5", sign=",")
+        ('write 1234567', 'write 1234, or 1.234 if decimals follow', 'write 2,5')
     """
     found = _INSIDE.search(str(cell))
     if found is None:
-        return "write a number such as 1234.5, or leave the cell empty"
-    text = found[0].replace(" ", "").replace("'", "").replace(MINUS, "-")
-    whole, mark, rest = text.rpartition(max(",.", key=text.rfind))
+        return f"write a number such as 1234{sign}5, or leave the cell empty"
+    text = re.sub(f"[{GROUPS}]", "", found[0]).replace(MINUS, "-")
+    mark = max(",.", key=text.rfind)
+    whole, _, rest = text.rpartition(mark)
     digits = re.sub("[.,]", "", whole)
-    return f"write {digits}{'.' if mark and digits else mark}{rest}"
+    if not digits or mark in whole:
+        return f"write {digits}{rest}"
+    made = f"write {digits}{sign}{rest}"
+    if mark != sign and _GROUP.fullmatch(f"{whole},{rest}"):
+        made = f"write {digits}{rest}, or {digits}{sign}{rest} if decimals follow"
+    return made
 
 
 class _Lines:

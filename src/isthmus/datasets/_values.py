@@ -16,9 +16,14 @@ MINUS = "\u2212"
 """The sign for minus, as spreadsheets and typeset tables write it for ``-``."""
 _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "?", "-", MINUS, ".", "nil", "missing"})
 """What stands for nothing among numbers, in lower case."""
-_NUMBER = re.compile(rf"[+{MINUS}-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+{MINUS}-]?\d+)?")
-_DECIMAL_COMMA = re.compile(rf"[+{MINUS}-]?\d+(?:[.' \u00a0\u202f]\d{{3}})*,\d+")
-_THOUSANDS = re.compile(rf"[+{MINUS}-]?[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?")
+GROUPS = "'\u2019 \u00a0\u202f"
+"""What stands between thousands, beside points and commas."""
+_SIGN, _EXPONENT = rf"[+{MINUS}-]?", rf"(?:[eE][+{MINUS}-]?\d+)?"
+_NUMBER = re.compile(rf"{_SIGN}(?:\d+\.?\d*|\.\d+){_EXPONENT}")
+_IN_GROUPS = rf"[1-9]\d{{0,2}}(?P<mark>[.{GROUPS}])\d{{3}}(?:(?P=mark)\d{{3}})*"
+_DECIMAL_COMMA = re.compile(rf"{_SIGN}(?:\d*|{_IN_GROUPS}),\d+{_EXPONENT}")
+_WHOLE = re.compile(rf"{_SIGN}{_IN_GROUPS}")
+_THOUSANDS = re.compile(rf"{_SIGN}[1-9]\d{{0,2}}(?:,\d{{3}})+(?:\.\d+)?")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
 _EIGHT_DIGITS = re.compile(r"(?:19|20)\d{6}")
 _EPOCH = datetime(1970, 1, 1)
@@ -27,6 +32,8 @@ _FEWEST = 3
 """Whole numbers in order that count rows."""
 _MANY = 20
 """Whole numbers that follow one another, from which on they count rows in whatever order."""
+_SHOWN = 20
+"""Characters of a cell that a message shows."""
 
 
 def plain(cell: Any) -> Value | None:
@@ -81,41 +88,73 @@ def has_comma(cell: Value) -> bool:
     return matches(_DECIMAL_COMMA, cell) or matches(_THOUSANDS, cell)
 
 
-def reader_of(cells: Collection[Value]) -> Callable[[Value], float | None]:
-    """What reads the numbers of a column: commas only where they must stand before decimals.
+def like_number(cell: Value) -> bool:
+    """Whether it is a number, whatever its commas mean."""
+    return is_number(cell) or has_comma(cell)
+
+
+def has_decimal_commas(cells: Collection[Value], least: float) -> bool:
+    """Whether the commas of a column stand before decimals.
+
+    Args:
+        cells: Of the column.
+        least: Share of the numbers with a comma that thousands cannot explain.
 
     Examples:
-        >>> reader_of(["1,5", "2", "1.234,25"]).__name__
-        'number_with_comma'
-        >>> {reader_of(cells).__name__ for cells in (["1,234", "2"], ["1,5", "2.5"])}
-        {'number_of'}
+        >>> has_decimal_commas(["1,5", "2", "1.234,25"], 0.9)
+        True
+        >>> [has_decimal_commas(cells, 0.9) for cells in (["1,234", "1,5"], ["1,5", "2.5"])]
+        [False, False]
     """
-    surely = False
-    for cell in cells:
-        if isinstance(cell, str) and not matches(_DECIMAL_COMMA, cell):
-            if matches(_THOUSANDS, cell) or ("." in cell and is_number(cell)):
-                return number_of
-        elif isinstance(cell, str) and not matches(_THOUSANDS, cell):
-            surely = True
-    return number_with_comma if surely else number_of
+    commas = [cell for cell in cells if has_comma(cell)]
+    if not commas or any(map(_has_point, cells)):
+        return False
+    clear = sum(not matches(_THOUSANDS, cell) for cell in commas)
+    return clear >= least * len(commas) and all(matches(_DECIMAL_COMMA, c) for c in commas)
+
+
+def _has_point(cell: Value) -> bool:
+    """Whether it is a text that is a number with a point."""
+    return isinstance(cell, str) and "." in cell and is_number(cell)
 
 
 def number_with_comma(cell: Value) -> float | None:
     """The same in a column whose commas stand before decimals.
 
     Examples:
-        >>> number_with_comma("1.234,5"), number_with_comma("1,234"), number_with_comma("7")
-        (1234.5, 1.234, 7.0)
+        >>> [number_with_comma(cell) for cell in ("1.234,5", "1,234", "1.234", "7")]
+        [1234.5, 1.234, 1234.0, 7.0]
+        >>> number_with_comma("2.5"), number_with_comma(2.5)
+        (None, 2.5)
     """
-    if not matches(_DECIMAL_COMMA, cell):
-        return number_of(cell)
-    return number_of(re.sub("[.' \u00a0\u202f]", "", str(cell)).replace(",", "."))
+    if matches(_DECIMAL_COMMA, cell) or matches(_WHOLE, cell):
+        return number_of(re.sub(f"[.{GROUPS}]", "", str(cell)).replace(",", "."))
+    return None if _has_point(cell) else number_of(cell)
+
+
+def reader_with_comma(cells: Collection[Value]) -> Callable[[Value], float | None]:
+    """What reads a column whose commas stand before decimals.
+
+    ``1.250`` is no number where another cell is ``0.250``: it may be 1250 or 1.25.
+
+    Examples:
+        >>> [reader_with_comma(cells)("1.250") for cells in (["0,25"], ["0.250"])]
+        [1250.0, None]
+    """
+    if any(_has_point(cell) and number_with_comma(cell) is None for cell in cells):
+        return lambda cell: None if _has_point(cell) else number_with_comma(cell)
+    return number_with_comma
+
+
+def short(cell: Value) -> str:
+    """A cell as a message shows it."""
+    said = str(cell)
+    return f"{said[:_SHOWN]} …" if len(said) > _SHOWN else said
 
 
 def too_large(cell: Value) -> str:
     """What is wrong with a number beyond all bounds."""
-    said = str(cell) if isinstance(cell, str) else "a number"
-    said = f"{said[:20]} …" if len(said) > 20 else said
+    said = short(cell) if isinstance(cell, str) else "a number"
     return f"{said} lies beyond {MOST_NUMBER:g}; use a larger unit, or leave the cell empty"
 
 

@@ -7,7 +7,6 @@ becomes a category there, and a column that counts the rows a number.
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,31 +18,27 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value, beyond
 from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
-from isthmus.core.wording import count, did_you_mean, kind_of, way
-from isthmus.datasets._cells import mended
+from isthmus.core.wording import count, did_you_mean, way
 from isthmus.datasets._rows import Collector, text_item
 from isthmus.datasets._values import (
     category_of,
     counts_rows,
-    date_of,
-    day,
     digits,
     has_comma,
-    is_number,
+    has_decimal_commas,
     iso,
+    like_number,
     matches,
     number_of,
-    number_with_comma,
     plain,
-    reader_of,
+    reader_with_comma,
+    short,
     stands_for_nothing,
     too_large,
 )
+from isthmus.datasets.kinds import CATEGORY, COMMA, DATE, NUMBER, READS, misfit
 from isthmus.datasets.roles import FIELDS, fits
 
-NUMBER, DATE, CATEGORY = "number", "date", "category"
-KINDS = (NUMBER, DATE, CATEGORY)
-"""How a plain column is read."""
 WITHOUT = "!"
 """What stands before the name of a column that is taken out."""
 _MOST = 0.9
@@ -64,7 +59,7 @@ class Again:
     """How an earlier table was read; another is read so, and may lack any of these columns.
 
     Attributes:
-        kinds: Of its plain columns, by name, see :data:`KINDS`.
+        kinds: Of its plain columns, by name, see :data:`isthmus.datasets.kinds.KINDS`.
         columns: What the others held, by name, as in ``load_dataset(…, columns=…)``.
     """
 
@@ -239,12 +234,8 @@ class PlainColumns:
         cells = column.cells
         known = {r: c for r, c in cells.items() if not stands_for_nothing(c)}
         kind = self._forced.get(column.name)
-        if kind in (NUMBER, DATE):
-            self.kinds[column.name] = kind
-        if kind == NUMBER:
-            return self._kept(column, known, reader_of(known.values()), "a number")
-        if kind == DATE:
-            return self._kept(column, known, date_of, "a date such as 2026-01-31")
+        if kind is not None and kind in READS:
+            return self._kept(column, known, kind)
         if kind is None and (values := self._told_apart(column, known)) is not None:
             return values
         if kind is None:
@@ -256,15 +247,14 @@ class PlainColumns:
         self, column: _Column, known: Mapping[str, Value]
     ) -> Mapping[str, Value] | None:
         """The values of a column of numbers or dates; None if it is of categories."""
-        read = reader_of(known.values())
-        if self._share(known, lambda cell: read(cell) is not None) >= _MOST:
-            return self._numbers(column, known)
-        if self._share(known, lambda cell: has_comma(cell) or is_number(cell)) >= _MOST:
+        kind = COMMA if has_decimal_commas(known.values(), _MOST) else NUMBER
+        if self._share(known, lambda cell: READS[kind](cell) is not None) >= _MOST:
+            return self._numbers(column, known, kind)
+        if self._share(known, like_number) >= _MOST:
             raise self._unclear(column, known)
         if self._share(known, lambda cell: iso(cell) is not None) >= _MOST:
             self._say(column, "dates; read as days since 1970-01-01")
-            self.kinds[column.name] = DATE
-            return self._kept(column, known, iso, "a date such as 2026-01-31")
+            return self._kept(column, known, DATE)
         if self._share(known, lambda cell: matches(_OTHER_DATE, cell)) >= _MOST:
             self.kinds[column.name] = DATE
             first = next(iter(known.values()))
@@ -274,11 +264,12 @@ class PlainColumns:
             return {}
         return None
 
-    def _numbers(self, column: _Column, known: Mapping[str, Value]) -> Mapping[str, Value]:
-        values = self._kept(column, known, reader_of(known.values()), "a number")
+    def _numbers(
+        self, column: _Column, known: Mapping[str, Value], kind: str
+    ) -> Mapping[str, Value]:
+        values = self._kept(column, known, kind)
         whole = [int(v) for v in values.values() if float(v).is_integer()]
         counts = len(whole) == len(values) and counts_rows(whole)
-        self.kinds[column.name] = NUMBER
         if counts and not self._named(column):
             name = column.name
             keep = way(python=f"['*', {name!r}]", shell=f"--column {shlex.quote(name)}")
@@ -301,29 +292,22 @@ class PlainColumns:
         without = "" if self._named(column) else f", or leave the column out: {out}"
         return self._absent or DataError(
             f"{self._path}: column {column.name}, {column.rows[record]}: the number "
-            f"{known[record]!r} has a comma, and it is not clear whether decimals follow; write "
-            f"all numbers of the column as 1234.5{without}"
+            f"{short(known[record])!r} has a comma, and it is not clear whether decimals follow; "
+            f"write all numbers of the column as 1234.5{without}"
         )
 
-    def _kept(
-        self,
-        column: _Column,
-        known: Mapping[str, Value],
-        read: Callable[[Value], float | None],
-        need: str,
-    ) -> dict[str, Value]:
-        """What can be read; each cell that cannot is told."""
+    def _kept(self, column: _Column, known: Mapping[str, Value], kind: str) -> dict[str, Value]:
+        """What can be read as a column of a kind; each cell that cannot is told."""
+        self.kinds[column.name] = kind
+        read: Callable[[Value], float | None] = READS[kind]
+        if kind == COMMA:
+            read = reader_with_comma(known.values())
+            self._say_commas(column, known, read)
         kept: dict[str, Value] = {}
-        if read is number_with_comma:
-            first = next(cell for cell in known.values() if has_comma(cell))
-            self._say(column, f"numbers with decimal commas; {first} is {read(first):g}")
         for record, cell in known.items():
             value = read(cell)
             if value is None or beyond(value):
-                dates = read in (date_of, iso)
-                mend = "write it so, or leave it empty" if dates else mended(cell)
-                unread = f"{str(cell)[:40]!r} is not {need}; {mend}"
-                what = too_large(cell) if beyond(value) else unread
+                what = too_large(cell) if beyond(value) else misfit(cell, kind)
                 said = f"column {column.name}: {what}"
                 self._collector.skip(column.rows[record], said, what="cell")
                 place = f"{self._path.name}, {column.rows[record]}, column {column.name}"
@@ -332,10 +316,23 @@ class PlainColumns:
                 kept[record] = value
         return kept
 
+    def _say_commas(
+        self,
+        column: _Column,
+        known: Mapping[str, Value],
+        read: Callable[[Value], float | None],
+    ) -> None:
+        """Show by the first cell what commas and points mean."""
+        for cell in known.values():
+            value = read(cell)
+            if value is not None and not beyond(value) and number_of(cell) != value:
+                self._say(column, f"numbers with decimal commas; {short(cell)} is {value:g}")
+                return
+
     def _say_mixed(self, column: _Column, known: Mapping[str, Value]) -> None:
         """Name the first cells of a column of categories that are none of its many numbers."""
-        share = self._share(known, is_number)
-        odd = [record for record, cell in known.items() if not is_number(cell)]
+        share = self._share(known, like_number)
+        odd = [record for record, cell in known.items() if not like_number(cell)]
         if share >= _MIXED and odd:
             few = ", ".join(f"{column.rows[r]} {str(known[r])[:40]!r}" for r in odd[:_FEW])
             more = f" and {len(odd) - _FEW} more" if len(odd) > _FEW else ""
@@ -348,52 +345,3 @@ class PlainColumns:
     @staticmethod
     def _share(cells: Mapping[str, Value], test: Callable[[Value], bool]) -> float:
         return sum(map(test, cells.values())) / len(cells) if cells else 0.0
-
-
-def typed(cell: Any, kind: str) -> Value | None:
-    """One cell as a column of a kind holds it; None if it is missing.
-
-    Args:
-        cell: Of any kind.
-        kind: One of :data:`KINDS`.
-
-    Raises:
-        DataError: If it cannot be read so.
-
-    Examples:
-        >>> typed("3.5", "number"), typed("1970-01-03", "date"), typed(7, "category")
-        (3.5, 2.0, '7')
-    """
-    value = None if cell is None or cell == "" else plain(cell)
-    if value is None:
-        if cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell)):
-            return None
-        raise DataError(f"need a number or a text, got {kind_of(cell)}")
-    if kind == CATEGORY:
-        return category_of(value)
-    if stands_for_nothing(value):
-        return None
-    made = number_of(value) if kind == NUMBER else date_of(value)
-    if beyond(made):
-        raise DataError(too_large(value))
-    if made is None:
-        need = "a number such as 1234.5" if kind == NUMBER else "a date such as 2026-01-31"
-        raise DataError(f"need {need}, got {str(value)[:40]!r}")
-    return made
-
-
-def written(value: Value, kind: str, digits: int = 6) -> str:
-    """What a column of a kind holds, as people write it.
-
-    Args:
-        value: As :func:`typed` reads it.
-        kind: One of :data:`KINDS`.
-        digits: Of a number.
-
-    Examples:
-        >>> written(20484.0, "date"), written(3.25, "number"), written("red", "category")
-        ('2026-01-31', '3.25', 'red')
-    """
-    if isinstance(value, str):
-        return value
-    return day(value) if kind == DATE else f"{value:.{digits}g}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from isthmus.core.errors import InputError
 from isthmus.core.view import View
+from isthmus.datasets.kinds import KINDS
 from isthmus.datasets.roles import parse_role
 from isthmus.fusion.target import Kind
 
@@ -31,7 +33,7 @@ class Asked:
         dates: Whether the number that is predicted is a date, as days since 1970-01-01.
 
     Raises:
-        InputError: If a column holds nothing that a table can.
+        InputError: If a column holds nothing that a table can, or is read in no known way.
     """
 
     target: str
@@ -49,6 +51,9 @@ class Asked:
     def __post_init__(self) -> None:
         for role in self.columns.values():
             parse_role(role)
+        for name, kind in self.kinds.items():
+            if kind not in KINDS:
+                raise InputError(f"column {name}: need one of {', '.join(KINDS)}, got {kind!r}")
 
     @property
     def views(self) -> Mapping[str, View]:

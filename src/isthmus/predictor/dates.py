@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from isthmus.datasets.plain import DATE, written
+from isthmus.datasets.kinds import DATE, written
 from isthmus.predictor.answer import Account, Answer
 
 DATE_UNIT = "date"

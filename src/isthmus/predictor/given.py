@@ -16,7 +16,8 @@ from isthmus.core.record import Dataset, Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, kind_of
 from isthmus.datasets import has_columns
-from isthmus.datasets.plain import Again, typed
+from isthmus.datasets.kinds import typed
+from isthmus.datasets.plain import Again
 from isthmus.datasets.roles import lacking
 from isthmus.datasets.table import names_in
 from isthmus.pipeline.prepared import load_for

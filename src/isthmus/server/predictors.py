@@ -15,7 +15,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Record
 from isthmus.core.view import TEXT, VECTOR
 from isthmus.core.wording import did_you_mean
-from isthmus.datasets.plain import typed
+from isthmus.datasets.kinds import typed
 from isthmus.predictor.card import MEDICAL
 from isthmus.server import predict_schemas as wire
 from isthmus.server.schemas import View

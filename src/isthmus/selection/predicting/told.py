@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isthmus import metrics
 from isthmus.core.linalg import F64
-from isthmus.datasets.plain import DATE, written
+from isthmus.datasets.kinds import DATE, written
 from isthmus.fusion.target import Target
 from isthmus.metrics.calibration import BINS
 from isthmus.predictor.dates import dated

@@ -15,7 +15,7 @@ from isthmus.core.paired import PairedVectors
 from isthmus.core.record import Record
 from isthmus.core.view import VECTOR
 from isthmus.core.wording import did_you_mean, way
-from isthmus.datasets.plain import NUMBER, written
+from isthmus.datasets.kinds import NUMBER, written
 from isthmus.encoders.parts import AdditiveParts, Mask, RemovableParts
 from isthmus.pipeline import VectorCache
 from isthmus.predictor.answer import Account, Answer, Part, ViewAccount

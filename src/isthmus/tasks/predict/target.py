@@ -14,7 +14,7 @@ from isthmus.core.errors import DataError, InputError
 from isthmus.core.fields import Value
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean, kind_of, way
-from isthmus.datasets.plain import DATE, NUMBER, typed, written
+from isthmus.datasets.kinds import DATE, NUMBER, typed, written
 from isthmus.fusion import KINDS, Kind, Target
 from isthmus.tasks.predict.events import check_events, happened
 from isthmus.tasks.predict.options import FitOptions

@@ -11,7 +11,7 @@ from isthmus.core.errors import DataError
 from isthmus.core.fields import MOST_NUMBER, Value, beyond
 from isthmus.core.record import Dataset, Record
 from isthmus.core.wording import count, did_you_mean
-from isthmus.datasets.plain import DATE, typed
+from isthmus.datasets.kinds import DATE, typed
 
 SEPARATOR = "|"
 """Between several labels of a record."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.core.record import Record
 from isthmus.core.view import AUDIO, IMAGE, TEXT, VIDEO
-from isthmus.datasets.plain import NUMBER, written
+from isthmus.datasets.kinds import NUMBER, written
 from isthmus.predictor.report import Confusion, Example, PredictorReport, TargetFacts
 from isthmus.report.kit.assets import Assets
 from isthmus.report.kit.markup import Markup, el
