@@ -62,6 +62,20 @@ def test_json_that_is_read() -> None:
         parse_json(b'["\xff"]', "it")
 
 
+def test_whole_numbers_of_other_programs_may_be_any(tmp_path: Path) -> None:
+    no_limit = int(1e30)  # what transformers writes as the longest text of a tokenizer without one
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps({"most": no_limit, "least": -no_limit, "own": 2**63 - 1, "no": 7}))
+    found = read_json(path, foreign=True)
+    assert found == {"most": 2**63 - 1, "least": -(2**63), "own": 2**63 - 1, "no": 7}
+    with pytest.raises(IntegrityError, match="a whole number is too large"):
+        read_json(path)
+    with pytest.raises(IntegrityError, match="NaN is no number"):
+        parse_json(b"[NaN]", "it", foreign=True)
+    with pytest.raises(IntegrityError, match="is damaged"):
+        parse_json(b"9" * 5_000, "it", foreign=True)
+
+
 def test_links_pipes_folders_and_devices_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("{}")
     (tmp_path / "link").symlink_to("secret")

@@ -411,6 +411,14 @@ def test_sentence_transformers_says_how_a_model_pools(
     np.testing.assert_allclose(hf.load(str(copy)).encode([("a red dog",)]), expected, atol=1e-6)
 
 
+def test_a_tokenizer_without_a_limit_reads_as_much_as_its_model(copy: Path) -> None:
+    expected = hf.load(str(copy)).encode([("a red dog",)])
+    path = copy / "tokenizer_config.json"
+    no_limit = 1000000000000000019884624838656  # what transformers writes where no length is set
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_max_length": no_limit}))
+    np.testing.assert_allclose(hf.load(str(copy)).encode([("a red dog",)]), expected, atol=1e-6)
+
+
 def test_a_models_own_prompt_is_used_by_its_name(copy: Path) -> None:
     (copy / "config_sentence_transformers.json").write_text(
         json.dumps({"prompts": {"query": "the dog "}})

@@ -91,12 +91,14 @@ def check_own(path: Path) -> None:
         )
 
 
-def parse_json(data: bytes, where: str) -> Json:
+def parse_json(data: bytes, where: str, *, foreign: bool = False) -> Json:
     """JSON as it must be written: finite numbers, no key twice, bounded in depth and size.
 
     Args:
         data: UTF-8.
         where: The file, for messages.
+        foreign: Whether another program wrote it. Some write 10**30 for "no limit", so a whole
+            number beyond 64 bits is then read as the nearest of 64 bits.
 
     Raises:
         IntegrityError: If it is anything else.
@@ -110,7 +112,12 @@ def parse_json(data: bytes, where: str) -> Json:
     try:
         text = data.decode()
         del data  # one copy less while the text is parsed
-        document: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        document: Json = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_no_number,
+            parse_int=_nearest if foreign else None,
+        )
         _check_values(document)
     except UnicodeError as error:
         raise IntegrityError(f"{where} is damaged: it is not UTF-8") from error
@@ -121,14 +128,18 @@ def parse_json(data: bytes, where: str) -> Json:
     return document
 
 
-def read_json(path: Path) -> Json:
+def read_json(path: Path, *, foreign: bool = False) -> Json:
     """:func:`parse_json` of a file.
+
+    Args:
+        path: Of the file.
+        foreign: As for :func:`parse_json`.
 
     Raises:
         FileNotFoundError: If there is none.
         ArtifactError: As :func:`read_file` and :func:`parse_json`.
     """
-    return parse_json(read_file(path, most=MOST_BYTES), str(path))
+    return parse_json(read_file(path, most=MOST_BYTES), str(path), foreign=foreign)
 
 
 def parse_tensors(data: bytes | memoryview, where: str) -> tuple[dict[str, str], dict[str, Array]]:
@@ -238,6 +249,11 @@ def _unique(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
 
 def _no_number(text: str) -> Json:
     raise ValueError(f"{text} is no number")
+
+
+def _nearest(text: str) -> int:
+    """A whole number, or the nearest of 64 bits."""
+    return max(-_MOST_INTEGER, min(int(text), _MOST_INTEGER - 1))
 
 
 def _check_values(document: Json) -> None:

@@ -296,7 +296,7 @@ def listed_modules(folder: Folder, *, trust: bool = True) -> list[tuple[str, str
     """
     if not folder.has(MODULES):  # it gets the mean of its tokens
         return [("Transformer", "")]
-    listed = read_json((folder.path / MODULES).resolve())
+    listed = read_json((folder.path / MODULES).resolve(), foreign=True)
     if not isinstance(listed, list) or not listed or not all(isinstance(m, dict) for m in listed):
         raise ArtifactError(f"{folder.name}: {MODULES} holds no list of modules")
     found = []

@@ -65,7 +65,8 @@ class Folder:
             ArtifactError: If it is damaged.
         """
         try:
-            found = read_json((self.path / file).resolve())  # the hub's cache is of links
+            # The hub's cache is of links.
+            found = read_json((self.path / file).resolve(), foreign=True)
         except FileNotFoundError:
             return {}
         if not isinstance(found, dict):
