@@ -80,6 +80,20 @@ def test_arrays_of_a_folder_and_what_they_say_of_rows(tmp_path: Path) -> None:
     assert not is_arrays_folder(tmp_path)
 
 
+def test_ids_beside_a_file_are_its_own_only_in_a_folder_of_arrays(tmp_path: Path) -> None:
+    np.save(tmp_path / "q.npy", X)
+    np.save(tmp_path / "ids.npy", np.array(["a", "b", "c", "猫"]))
+    assert open_arrays(tmp_path / "q.npy").ids == ["a", "b", "c", "猫"]
+    np.save(tmp_path / "ids.npy", np.arange(400))
+    with pytest.raises(MediaError, match="q has 4 rows, ids has 400 rows"):
+        open_arrays(tmp_path / "q.npy")
+    (tmp_path / "notes.txt").write_text("words")
+    assert open_arrays(tmp_path / "q.npy").ids is None
+    assert vector_at(tmp_path / "q.npy" / "2").payload.tolist() == X[2].tolist()
+    with pytest.raises(MediaError, match=r"holds 4 vectors; name one of them, such as .*q\.npy/0"):
+        vector_at(tmp_path / "q.npy")
+
+
 def test_names_of_rows_may_hold_anything(tmp_path: Path) -> None:
     ids = np.array(["photos/1.jpg", "..", "100 %", "a%2Fb", ""])
     x = np.eye(5, dtype=np.float32)

@@ -108,8 +108,14 @@ def is_arrays_folder(path: Path) -> bool:
     try:
         if not path.is_dir():
             return False
-        names = [entry.name for entry in os.scandir(path) if not entry.name.startswith(".")]
-        return bool(names) and all(is_array_file(path / name) for name in names)
+        found = False
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    found = True
+                    if not is_array_file(path / entry.name):
+                        return False
+        return found
     except OSError:
         return False
 
@@ -126,7 +132,8 @@ def apart(files: Sequence[str]) -> str:
 def open_arrays(path: Path, *, alone: bool = False) -> Arrays:
     """The arrays of a file, or of a folder of ``.npy`` files.
 
-    Ids of the rows of a ``.npy`` file are those of ``id.npy`` or ``ids.npy`` beside it.
+    Ids of the rows of a ``.npy`` file are those of ``id.npy`` or ``ids.npy`` beside it, if its
+    folder is one of arrays, see :func:`is_arrays_folder`.
 
     Args:
         path: Of the file or folder.
@@ -162,7 +169,9 @@ def _files(path: Path) -> list[Path]:
         return sorted(each for each in path.iterdir() if not each.name.startswith("."))
     beside = [path.with_name(f"{name}{NPY}") for name in IDS]
     ids = [each for each in beside if each.is_file()] if path.suffix.lower() == NPY else []
-    return [path, *(each for each in ids[:1] if each != path)]
+    if not ids or ids[0] == path or not is_arrays_folder(path.parent):
+        return [path]
+    return [path, ids[0]]
 
 
 def _state(file: Path) -> tuple[int, int, int]:
