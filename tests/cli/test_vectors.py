@@ -87,6 +87,18 @@ def test_another_dimension_is_refused_with_both_numbers(command: str, mine: Path
     assert "other.npz" in told and "image" in told and "12" in told and "30" in told
 
 
+def test_a_row_of_a_file_that_is_not_there_is_no_words(made: Path) -> None:
+    for typed in ("pair.npz/image/猫-7", "image.npy/7"):
+        done = run("search", typed, "--store", "store", cwd=made)
+        assert done.returncode == 1
+        file = typed.partition("/")[0]
+        assert f"there is no file '{file}'; if you mean words, type '\"{typed}\"'" in done.stderr
+    said = run("search", "pair.npz/image/7", "--store", "store", cwd=made).stderr
+    assert "Did you mean 'pairs.npz'?" in said
+    said = run("search", "pairs.npz/image", "--store", "store", cwd=made).stderr
+    assert "'pairs.npz/image' names no row; a row is pairs.npz/ARRAY/0; if you mean words" in said
+
+
 def test_a_vector_finds_across_views_by_file_by_row_and_by_id(made: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "query.npy", arrays()["image"][5])
     asked = ("--view", "text", "--store", "store", "-k", "5", "--json")

@@ -58,6 +58,22 @@ def row_path(path: str | Path) -> RowPath | None:
     return None
 
 
+def file_named(text: str) -> str:
+    """The file of arrays that a path to a row names, whether it is there or not; empty for others.
+
+    Examples:
+        >>> file_named("mine/pairs.npz/image/cat-17"), file_named("mine/pairs.npz")
+        ('mine/pairs.npz', '')
+    """
+    found = _FILE.search(text)
+    return "" if found is None else text[: found.end() - 1]
+
+
+def row_named(file: str) -> str:
+    """How a row of a file of arrays is named, such as ``pairs.npz/ARRAY/0``."""
+    return f"{file}/ARRAY/0" if file.lower().endswith(NPZ) else f"{file}/0"
+
+
 def is_row(path: str | Path) -> bool | None:
     """Whether there is such a row; None where its file cannot be read."""
     found = row_path(path)
@@ -85,7 +101,7 @@ def _lone(path: Path) -> Array:
     """The one vector of a file."""
     if path.suffix.lower() == NPZ:
         raise UnsupportedMediaError(
-            str(path), f"holds arrays; name a row of one of them, such as {path}/ARRAY/0"
+            str(path), f"holds arrays; name a row of one of them, such as {row_named(str(path))}"
         )
     arrays = open_arrays(path, alone=True)
     (x,) = arrays.columns.values()

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from isthmus.core.errors import InputError
-from isthmus.core.paths import why_missing
+from isthmus.core.paths import exists, why_missing
+from isthmus.media.array_rows import file_named, row_named
 from isthmus.media.arrays import SUFFIXES as ARRAYS
 from isthmus.media.formats import SUFFIXES
 from isthmus.media.source import is_file
@@ -258,14 +259,15 @@ class _Scanner:
 
 
 def missing_file(text: str) -> InputError:
-    """What to say of a path that leads to no file."""
-    return InputError(
-        f"there is no file {text!r}; if you mean words, type '{quote(text)}'.{why_missing(text)}"
-    )
+    """What to say of a path that leads to no file, or to a row of one that is not there."""
+    lost, words = file_named(text) or text, f"if you mean words, type '{quote(text)}'."
+    if lost != text and exists(lost):
+        return InputError(f"{text!r} names no row; a row is {row_named(lost)}; {words}")
+    return InputError(f"there is no file {lost!r}; {words}{why_missing(lost)}")
 
 
 def looks_like_a_path(text: str) -> bool:
     """Whether words have the form of a path, so that who typed them expects a file there."""
     suffix = Path(text).suffix.lower()
     known = suffix in SUFFIXES or suffix in ARRAYS or text.startswith(("/", "./", "~/"))
-    return " " not in text and known
+    return " " not in text and (known or file_named(text) != "")
